@@ -9,10 +9,12 @@ import { answerCleanJson } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
 import { isRequestOpen, type RequestRecord } from "../shared/task/request.ts";
+import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";
 import { QUESTION } from "../shared/tasks/people/questions.ts";
+import { PLAN } from "../shared/tasks/planning/decide-plan.ts";
 
 /** All kinds of requests, each in the module of its subject. */
-export const REQUEST_KINDS: RequestKinds = { question: QUESTION };
+export const REQUEST_KINDS: RequestKinds = { question: QUESTION, review: REVIEW, plan: PLAN };
 
 const decisionSchema = z.strictObject({
   answer: z.string().max(100),

@@ -157,6 +157,8 @@ export interface RequestKind {
     decided: StoredValue<RequestRecord & Required<Pick<RequestRecord, "verdict">>>,
     correlation: string,
   ): Promise<ValueUpdate | undefined>;
+  /** Continues what a verdict began, outside of the store; also when the same decision is repeated after an interruption. */
+  apply?(deps: TaskDeps, decided: RequestRecord, correlation: string): Promise<void>;
   /** Prepares what follows when it is closed without an answer: who asked is told. */
   close?(deps: TaskDeps, closed: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
 }

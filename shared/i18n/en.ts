@@ -397,6 +397,7 @@ export const en = {
       withoutReason: "↩️ Send back without a reason",
       approved: "Approved by {by}",
       sentBack: "Sent back by {by}",
+      rejected: "Rejected by {by}",
       reviewClosed: "No review is needed: the task is {word}.",
       changed: "Changed since this message was sent: {fields}. Review the task again before you approve it.",
       title: "title",
@@ -408,6 +409,7 @@ export const en = {
         over: "This request is closed.",
         approved: "{key} was approved.",
         sent_back: "{key} was sent back.",
+        rejected: "{key} was rejected and cancelled.",
         reason: "Reply with the reason, or press again.",
         changed: "{key} has changed. Review it again.",
       },
@@ -592,6 +594,8 @@ export const en = {
       invalidChange: "There is nothing to change, or the start date is after the due date.",
       textTooLong: "The text is too long. Shorten it, or attach it to the task as a file.",
       emptyText: "The text is empty.",
+      requestGone: "This request no longer exists.",
+      answerNotOffered: "This answer is not possible. Possible answers: {answers}.",
       unknownPerson: "Nobody in the Plane workspace is called “{name}”. Agents: {agents}.",
       ambiguousPerson: "Several people in the Plane workspace are called “{name}”. Use an e-mail address.",
       noAccount: "{agent} has no account in the Plane workspace. Invite it there first.",
@@ -1204,6 +1208,7 @@ export const en = {
     answer: "<strong>Answer</strong> ({by}):",
     approved: "<strong>Approved</strong> by {by}",
     sentBack: "<strong>Sent back</strong> by {by}",
+    rejected: "<strong>Rejected</strong> by {by}",
     /** An agent reported that it failed: the task is blocked. */
     failed: "<strong>Blocked</strong>: {reason}",
     /** `{from}` and `{to}` are the times of the claim, ISO 8601; `{minutes}` is 2 or more. */

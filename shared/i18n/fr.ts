@@ -343,6 +343,7 @@ export const fr: Texts = {
       withoutReason: "↩️ Renvoyer sans motif",
       approved: "Approuvée par {by}",
       sentBack: "Renvoyée par {by}",
+      rejected: "Refusée par {by}",
       reviewClosed: "Aucune relecture n’est nécessaire : la tâche est {word}.",
       changed: "Modifié depuis l’envoi de ce message : {fields}. Relisez la tâche avant de l’approuver.",
       title: "titre",
@@ -353,6 +354,7 @@ export const fr: Texts = {
         over: "Cette demande est close.",
         approved: "{key} a été approuvée.",
         sent_back: "{key} a été renvoyée.",
+        rejected: "{key} a été refusée et annulée.",
         reason: "Répondez en indiquant le motif, ou appuyez de nouveau.",
         changed: "{key} a été modifiée. Relisez-la.",
       },
@@ -515,6 +517,8 @@ export const fr: Texts = {
       invalidChange: "Il n’y a rien à modifier, ou la date de début est postérieure à l’échéance.",
       textTooLong: "Le texte est trop long. Raccourcissez-le ou joignez-le à la tâche sous forme de fichier.",
       emptyText: "Le texte est vide.",
+      requestGone: "Cette demande n’existe plus.",
+      answerNotOffered: "Cette réponse n’est pas possible. Réponses possibles : {answers}.",
       unknownPerson: "Personne ne s’appelle « {name} » dans l’espace de travail Plane. Agents : {agents}.",
       ambiguousPerson:
         "Plusieurs personnes s’appellent « {name} » dans l’espace de travail Plane. Indiquez une adresse e-mail.",
@@ -1100,6 +1104,7 @@ export const fr: Texts = {
     answer: "<strong>Réponse</strong> ({by}) :",
     approved: "<strong>Approuvée</strong> par {by}",
     sentBack: "<strong>Renvoyée</strong> par {by}",
+    rejected: "<strong>Refusée</strong> par {by}",
     failed: "<strong>Bloquée</strong> : {reason}",
     expired:
       "<strong>{agent}</strong> avait réservé cette tâche ({from} – {to}), puis n’a montré aucune activité pendant {minutes} minutes. La réservation a expiré et la tâche est de nouveau à faire.",

@@ -81,8 +81,6 @@ export const workKeys = {
   claimEnd: (item: string, fence: number): StoreKey => `claim-end:${item}:${fence}`,
   /** How far a procedure of this kind about this subject is. */
   procedure: (kind: string, subject: string): StoreKey => `procedure:${kind}:${subject}`,
-  /** The pending review of a task: who finished it. */
-  review: (item: string): StoreKey => `review:${item}`,
   /** The agent card of an item. */
   card: (item: string): StoreKey => `card:${item}`,
   /** All time entries of an item. */
@@ -131,8 +129,6 @@ export const workKeys = {
   details: (item: string): StoreKey => `task-details:${item}`,
   /** The run of a plan, by its id. */
   planRun: (id: string): StoreKey => `planrun:${id}`,
-  /** The decision about one proposal of a plan, by the hash of the proposal. */
-  planVerdict: (run: string, hash: string): StoreKey => `planverdict:${run}:${hash}`,
   /** A wish, by its id. */
   wish: (id: string): StoreKey => id,
   /** The progress of an agent's fresh read of its projects. */
@@ -148,7 +144,6 @@ export const workSets = {
   claimsOf: (agent: string): SetName => `claims:${encodeURIComponent(agent)}`,
   /** Procedures that are not complete. */
   procedures: "procedures",
-  reviews: "reviews",
   times: "times",
   spent: "spent",
   /** Open requests to people. */

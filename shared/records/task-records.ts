@@ -1,6 +1,6 @@
 /**
  * What is kept about the work on a task and read outside of the module that writes it: its claim, its last change of
- * status, its review, its note and its deliverables; and the result of a completed task, which follows from them.
+ * status, its note and its deliverables; and the result of a completed task, which follows from them.
  */
 
 import type { Deps, TaskDeps } from "../app/deps.ts";
@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Put } from "../store/port.ts";
+import { isRequestOpen, type RequestRecord } from "../task/request.ts";
 import type { ItemRecord, Status } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
 import { workKeys, workSets } from "./store-keys.ts";
@@ -77,36 +77,8 @@ export type StatusChangeRecord = ProcedureRecord<StatusChangeInput>;
 /** The kind of procedure that changes a status. Its record outlives it, because it shows who blocked a task: 90 days. */
 export const STATUS_PROCEDURE = { name: "status", keptMs: 90 * DAY };
 
-/** A review by a human, of a task that its agent finished with less confidence than required (OPENCLAW-12). */
-export interface ReviewRecord {
-  item: string;
-  agent: string;
-  /** Part of the external ids of the comments about this review. */
-  id: string;
-  /** Store time. */
-  at: Ms;
-  /** Its verdict was given, and is being applied. */
-  isDecided?: true;
-}
-
 /** The kind of procedure that applies a verdict. */
 export const VERDICT_PROCEDURE = "verdict";
-
-/** A human's verdict on a review: the input of its procedure. */
-export interface ReviewVerdict {
-  item: string;
-  /** Whose result was reviewed. */
-  agent: string;
-  kind: "approved" | "sent_back";
-  /** The person. */
-  by: string;
-  reason: string | null;
-}
-
-/** Without `review` the record is deleted. */
-export function toReviewPut(item: string, review?: ReviewRecord): Put {
-  return { key: workKeys.review(item), value: review, ...(review ? { sets: [workSets.reviews] } : {}) };
-}
 
 /** An agent's last note on an item. */
 export interface NoteRecord {
@@ -222,18 +194,27 @@ export async function readTaskResult(
 
 /** The summary in Markdown: the text of the closing call, else the note that counted as the summary. */
 async function readSummary({ store }: Pick<Deps, "store">, item: string): Promise<string | undefined> {
-  const [[attempt], [review], [claim]] = await Promise.all([
+  const [[attempt], [claim]] = await Promise.all([
     store.read<StatusChangeRecord>([workKeys.procedure(STATUS_PROCEDURE.name, item)]),
-    store.read<ReviewRecord>([workKeys.review(item)]),
     store.read<ClaimRecord>([workKeys.claim(item)]),
   ]);
   if (attempt?.value.input.status !== "done") return undefined;
-  const { id, step, input } = attempt.value;
+  const { step, input } = attempt.value;
   const { agent, text } = input;
-  if (step === undefined && review?.value.id !== id) return undefined;
+  if (step === undefined && !(await isBeingReviewed(store, item))) return undefined;
   if (text?.trim()) return text;
   const [note] = await store.read<NoteRecord>([workKeys.note(agent, item)]);
   return note && isSummaryNote(note.value, claim?.value, agent) ? note.value.text : undefined;
+}
+
+/** Whether a person reviews the item, or has, and the verdict is being applied. */
+async function isBeingReviewed(store: Pick<Deps["store"], "read" | "scan">, item: string): Promise<boolean> {
+  const { rows } = await store.scan<RequestRecord>(workSets.requestsOf(item));
+  const reviews = rows.map(({ value }) => value).filter(({ kind }) => kind === "review");
+  if (reviews.some(isRequestOpen)) return true;
+  const keys = reviews.map(({ id }) => workKeys.procedure(VERDICT_PROCEDURE, id));
+  const verdicts = await store.read<ProcedureRecord<object>>(keys);
+  return verdicts.some((verdict) => verdict?.value.step !== undefined);
 }
 
 /** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */

@@ -20,12 +20,14 @@ import type { Job, Put, Revision, Store, StoredValue } from "../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import {
   compareRequests,
+  findPart,
   getSubjectId,
   isRequestOpen,
   type NewRequest,
   type RequestClosure,
   type RequestDecision,
   type RequestKindName,
+  type RequestPart,
   type RequestRecord,
   type RequestVerdict,
 } from "../task/request.ts";
@@ -58,8 +60,23 @@ export async function createRequest(request: NewRequest, now: Ms): Promise<Reque
   return { ...request, createdAt: now, reminders: 0, hash: await hashRequest(request) };
 }
 
+/** The request with other parts to judge: its hash is another one, and it names what has changed. */
+export async function replaceInput(request: RequestRecord, input: RequestPart[]): Promise<RequestRecord> {
+  const next = { ...request, input };
+  const labels = [...request.input, ...input].map(({ label }) => label);
+  const isChanged = (label: string) => findPart(request, label) !== findPart(next, label);
+  const changed = [...new Set([...(request.changed ?? []), ...labels.filter(isChanged)])];
+  return { ...next, hash: await hashRequest(next), ...(changed.length > 0 ? { changed } : {}) };
+}
+
 /** The hash of all that is judged: 32 characters of a SHA-256. */
-async function hashRequest({ kind, from, text, input, options }: NewRequest): Promise<string> {
+async function hashRequest({
+  kind,
+  from,
+  text,
+  input,
+  options,
+}: Pick<NewRequest, "kind" | "from" | "text" | "input" | "options">): Promise<string> {
   return (await sha256Hex(JSON.stringify([kind, from, text, input, options]))).slice(0, 32);
 }
 
@@ -149,26 +166,39 @@ export async function decideRequest(
 ): Promise<DecisionResult> {
   const found = (await findRequest(deps, id))?.value;
   if (!found)
-    throw new GroundcrewError("not_found", "There is no such request. GET /api/requests lists those that wait.");
-  const { reread } = getKind(deps, found);
+    throw new GroundcrewError("not_found", "There is no such request. GET /api/requests lists those that wait.", {
+      refusal: { name: "requestGone" },
+    });
+  const { reread, apply } = getKind(deps, found);
   if (reread && isRequestOpen(found))
     await storeReread(deps, found, await reread(deps, found, correlation), correlation);
-  return updateValue<RequestRecord, DecisionResult>(deps, workKeys.request(id), async (request = found, rev) => {
-    throwUnlessOffered(request, decision);
-    if (!isRequestOpen(request))
-      return { result: { outcome: hasVerdict(request, decision) ? "decided" : "closed", request } };
-    if (decision.hash !== request.hash) return { result: { outcome: "changed", request } };
-    const decided = await prepareDecision(deps, { value: request, rev }, decision, correlation);
-    if (!decided) return { result: { outcome: "closed", request } };
-    return { ...decided.update, result: { outcome: "decided", request: decided.request } };
-  });
+  const result = await updateValue<RequestRecord, DecisionResult>(
+    deps,
+    workKeys.request(id),
+    async (request = found, rev) => {
+      throwUnlessOffered(request, decision);
+      if (!isRequestOpen(request))
+        return { result: { outcome: hasVerdict(request, decision) ? "decided" : "closed", request } };
+      if (decision.hash !== request.hash) return { result: { outcome: "changed", request } };
+      const decided = await prepareDecision(deps, { value: request, rev }, decision, correlation);
+      if (!decided) return { result: { outcome: "closed", request } };
+      return { ...decided.update, result: { outcome: "decided", request: decided.request } };
+    },
+  );
+  if (result.outcome === "decided") await apply?.(deps, result.request, correlation);
+  return result;
 }
 
 function throwUnlessOffered({ kind, answers }: RequestRecord, { answer, comment }: RequestDecision): void {
+  const list = answers.join(", ");
   if (!answers.includes(answer))
-    throw new GroundcrewError("bad_request", `answer must be one of: ${answers.join(", ")}.`);
+    throw new GroundcrewError("bad_request", `answer must be one of: ${list}.`, {
+      refusal: { name: "answerNotOffered", values: { answers: list } },
+    });
   if (kind === "question" && (comment ?? "").trim() === "")
-    throw new GroundcrewError("bad_request", "comment is empty. Give the answer to the question as comment.");
+    throw new GroundcrewError("bad_request", "comment is empty. Give the answer to the question as comment.", {
+      refusal: { name: "emptyText" },
+    });
 }
 
 /** Stores what was read again, unless the request has changed meanwhile: then it is compared with that. */

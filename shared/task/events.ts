@@ -43,8 +43,14 @@ const planFields = { plan: z.string(), agent: z.string(), title: z.string() };
 
 /** Events of a plan, which has no work item and, until it has been created, no project. */
 export const planEventSchema = z.discriminatedUnion("kind", [
-  /** A plan for a person's wish waits for approval. `hash` identifies what was proposed; an approval must name it. */
-  z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
+  /** A plan for a person's wish waits for approval: the request with this id, whose hash an approval must name. */
+  z.object({
+    kind: z.literal("plan_proposed"),
+    ...planFields,
+    request: z.string(),
+    hash: z.string(),
+    tasks: z.number(),
+  }),
   z.object({ kind: z.literal("plan_approved"), ...planFields, by: z.string() }),
   /** `cancelled`: the plan is given up, so the Concierge is not woken to change it. */
   z.object({
@@ -110,7 +116,13 @@ export const workEventSchema = z.discriminatedUnion("kind", [
    */
   z.object({ kind: z.literal("addressed"), agent: z.string(), remark: z.string(), by: z.string(), text: z.string() }),
   /** The agent finished with less confidence than required, so a human reviews the task (OPENCLAW-12). */
-  z.object({ kind: z.literal("review"), agent: z.string(), confidence: z.number(), text: z.string() }),
+  z.object({
+    kind: z.literal("review"),
+    request: z.string(),
+    agent: z.string(),
+    confidence: z.number(),
+    text: z.string(),
+  }),
   /** The reviewer sent the task back: the agent continues it. */
   z.object({
     kind: z.literal("sent_back"),

@@ -20,8 +20,9 @@ export interface RequestSubject {
   item?: string;
   key?: string;
   url?: string;
-  /** The id of the plan's run. */
+  /** The id of the plan's run, and Plane's id of its project where that exists. */
   plan?: string;
+  project?: string;
   /** The message of a person that the request replies to, in the chat where people write to the Concierge. */
   message?: { id: number; topic?: number };
 }
@@ -81,6 +82,8 @@ export interface RequestRecord {
   input: RequestPart[];
   /** Of all that is judged: an answer must name it. */
   hash: string;
+  /** Labels of the parts that have changed since people were first asked. */
+  changed?: string[];
   /** What may be answered, by name. */
   answers: readonly string[];
   options: RequestOption[];
@@ -92,10 +95,15 @@ export interface RequestRecord {
 }
 
 /** What is stored of a new request; the rest follows from it. */
-export type NewRequest = Omit<RequestRecord, "createdAt" | "reminders" | "hash" | "verdict" | "closed">;
+export type NewRequest = Omit<RequestRecord, "createdAt" | "reminders" | "hash" | "changed" | "verdict" | "closed">;
 
 /** Order of urgencies, the most urgent first. */
 const URGENCY_RANKS: Record<Urgency, number> = { high: 0, normal: 1, low: 2 };
+
+/** Returns the value of a part of what is judged; undefined without it. */
+export function findPart({ input }: RequestRecord, label: string): string | undefined {
+  return input.find((part) => part.label === label)?.value;
+}
 
 /** Whether the request can still be answered. */
 export function isRequestOpen({ verdict, closed }: RequestRecord): boolean {

@@ -105,7 +105,7 @@ export type PlanRunState = "awaiting_approval" | "running" | "done" | "rejected"
 export interface PlanRun {
   id: string;
   plan: Plan;
-  /** SHA-256 of the plan as it was proposed; an approval must name it. */
+  /** SHA-256 of the plan as it was given: another one is another plan. */
   hash: string;
   /** The agent that made the plan, in whose name it is carried out. */
   agent: string;

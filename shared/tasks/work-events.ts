@@ -5,7 +5,7 @@
 
 import type { TaskDeps } from "../app/deps.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
-import { observedKeys, workKeys } from "../records/store-keys.ts";
+import { observedKeys } from "../records/store-keys.ts";
 import type { Commit, Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { prepareChange } from "../sync/decisions.ts";
 import { readItemFacts, toProjectFacts } from "../sync/event-facts.ts";
@@ -66,16 +66,15 @@ export async function prepareWorkEvents(
   );
 }
 
-/** Prepares the puts and jobs that publish an event of a plan, for a commit that expects its run at this revision. */
+/** Prepares the puts and jobs that publish an event of a plan, for a commit that expects its record at this revision. */
 export async function preparePlanEvent(
   deps: TaskDeps,
-  run: PlanRun,
-  rev: Revision,
+  project: string | undefined,
+  eventRecord: EventRecord,
   event: PlanEvent,
   correlation: string,
 ): Promise<EventUpdate> {
-  const record = workKeys.planRun(run.id);
-  return prepareEvents(deps, [event], correlation, { record, rev }, () => readPlanFacts(deps, run));
+  return prepareEvents(deps, [event], correlation, eventRecord, () => readPlanFacts(deps, project));
 }
 
 async function prepareEvents<Event extends WorkEvent | PlanEvent>(
@@ -96,7 +95,7 @@ async function prepareEvents<Event extends WorkEvent | PlanEvent>(
   };
 }
 
-async function readPlanFacts(deps: TaskDeps, { project }: PlanRun): Promise<EventFacts> {
+async function readPlanFacts(deps: TaskDeps, project: string | undefined): Promise<EventFacts> {
   const at = new Date(await deps.store.now()).toISOString();
   const [stored] = project === undefined ? [] : await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
   return stored ? toProjectFacts(deps, stored.value, at) : { at };

@@ -8,18 +8,19 @@ import type { Deps } from "../../../shared/app/deps.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../../shared/records/decision-log.ts";
 import { listReadableProjects, type ProjectRecord, type Task } from "../../../shared/records/plane-records.ts";
-import { observedSets, workSets } from "../../../shared/records/store-keys.ts";
-import { findStatusAttempt, type ReviewRecord } from "../../../shared/records/task-records.ts";
+import { observedSets } from "../../../shared/records/store-keys.ts";
+import { findStatusAttempt } from "../../../shared/records/task-records.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
-import { readAllRows, scanPages, scanRows } from "../../../shared/store/records.ts";
+import { scanPages, scanRows } from "../../../shared/store/records.ts";
 import { readProjectTotals } from "../../../shared/sync/projects.ts";
+import { findPart } from "../../../shared/task/request.ts";
 import { DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
 import { type ItemRecord, isBlocked } from "../../../shared/task/snapshot.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { findOpenTask, findStoredTask, readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
 import { createForecaster, sumForecasts, type TaskForecast } from "../../../shared/tasks/forecast.ts";
-import type { PlanRun } from "../../../shared/tasks/plan-record.ts";
+import { countPlannedTasks } from "../../../shared/tasks/planning/decide-plan.ts";
 import { DAY, type Ms, toZonedDate } from "../../../shared/time.ts";
 
 export type DigestDeps = Pick<Deps, "store" | "settings">;
@@ -176,21 +177,22 @@ export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]>
 /** Reads the reviews that nobody has decided yet, oldest first. */
 export async function readPendingReviews(deps: DigestDeps) {
   const requests: (PendingRequest & { task: Task; confidence: number | undefined })[] = [];
-  for (const { value } of await readAllRows<ReviewRecord>(deps, workSets.reviews)) {
-    const task = value.isDecided ? undefined : await findOpenTask(deps, value.item);
-    if (!task) continue;
-    const confidence = (await readCard(deps, value.item))?.review?.confidence;
-    requests.push({ task, agent: value.agent, at: value.at, confidence });
+  for (const request of await readOpenRequests(deps, "review")) {
+    const { subject, from: agent, createdAt: at } = request;
+    const task = await findOpenTask(deps, subject.item ?? "");
+    if (task) requests.push({ task, agent, at, confidence: Number(findPart(request, "Confidence")) || undefined });
   }
   return requests.sort(compareByAge);
 }
 
 /** Reads the plans that wait for approval, oldest first: the project's name as planned, and the number of its tasks. */
 export async function readPendingPlans(deps: DigestDeps) {
-  const runs = (await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns)).map(({ value }) => value);
-  return runs
-    .filter(({ state }) => state === "awaiting_approval")
-    .map(({ agent, plan, at }) => ({ agent, at, title: plan.project, tasks: plan.tasks.length }))
+  const plans = await readOpenRequests(deps, "plan");
+  return plans
+    .map((request) => ({
+      ...{ agent: request.from, at: request.createdAt, title: request.subject.title },
+      tasks: countPlannedTasks(request),
+    }))
     .sort(compareByAge);
 }
 

@@ -3,7 +3,7 @@
 import { sha256Hex } from "../../../shared/hashing.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
-import type { RequestKindName } from "../../../shared/task/request.ts";
+import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   joinRichText,
@@ -23,17 +23,14 @@ import type { CommandContext, CommandResult } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 
-export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
-
-export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
-
-export type PlanProposedEvent = Extract<PlanEvent, { kind: "plan_proposed" }>;
+/** The events of requests. */
+export type RequestEvent = Extract<WorkEvent | PlanEvent, { kind: "asked" | "review" | "plan_proposed" }>;
 
 /** A step of a ticket that a person must know. */
 export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: TicketWait };
 
 /** The events that are sent as live messages. */
-export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent | TicketWaitEvent;
+export type LiveEvent = RequestEvent | TicketWaitEvent;
 
 /** The task of a message, in the state in which the message was sent. */
 export interface TaskSubject {
@@ -55,19 +52,13 @@ export type LiveMessage = {
   repeat: boolean;
 } & (
   | {
-      event: QuestionEvent;
+      event: { kind: RequestEvent["kind"]; reminder: number };
       subject: { id: string };
       /** Id of the request, its kind, and the hash of what the message shows. */
       request: string;
       kind: RequestKindName;
       hash: string;
       /** Somebody pressed the button that asks for their own words. */
-      asking?: true;
-    }
-  | {
-      event: PlanProposedEvent;
-      subject: MessageSubject;
-      /** Somebody pressed Change: the message now asks what to change. */
       asking?: true;
     }
   | {
@@ -82,25 +73,9 @@ export type LiveMessage = {
       /** The options that are marked; of a question that takes several. */
       marked?: number[];
     }
-  | {
-      event: ReviewEvent;
-      subject: TaskSubject;
-      /** Id of the review. */
-      review: string;
-      /** Hashes of the task's fields as the message showed them: an approval is valid for exactly this state. */
-      fingerprint: Record<string, string>;
-      /** Fields that have changed since the message was first shown. */
-      changed?: string[];
-      /** Somebody pressed Send back: the message now asks for a reason. */
-      asking?: true;
-    }
 );
 
-export type LiveRequestMessage = Extract<LiveMessage, { event: QuestionEvent }>;
-
-export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
-
-export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>;
+export type LiveRequestMessage = Extract<LiveMessage, { request: string }>;
 
 export type LiveTicketMessage = Extract<LiveMessage, { event: TicketWaitEvent }>;
 
@@ -141,11 +116,11 @@ export interface LivePress<M extends LiveMessage> {
 export type LiveResult = CommandResult & { message?: LiveMessage };
 
 /** How one kind of request reaches people, and what they can do about it. */
-export interface LiveKind<M extends LiveMessage = LiveMessage> {
+export interface LiveKind<M extends LiveMessage = LiveMessage, Event = M["event"]> {
   /** The data of its buttons is `verb:id:action.hash`. */
   verb: string;
   /** Creates the message about an event; undefined for one that nobody could decide. */
-  createMessage(context: DeliveryContext, event: M["event"], subject: TaskSubject | undefined): Promise<M | undefined>;
+  createMessage(context: DeliveryContext, event: Event, subject: TaskSubject | undefined): Promise<M | undefined>;
   render(context: DeliveryContext, message: M): Promise<LiveContent>;
   press(context: CommandContext, press: LivePress<M>): Promise<LiveResult>;
   /**
@@ -159,6 +134,26 @@ export interface LiveKind<M extends LiveMessage = LiveMessage> {
     passOn: (note?: string) => Promise<LiveResult>,
   ): Promise<LiveResult | undefined>;
 }
+
+/** How one kind of request looks in Telegram, and what people read about the answer to it. */
+export interface RequestRenderer {
+  /** What is asked, with the buttons of an open request: an answer, the number of an option, or `ASK_FOR_WORDS`. */
+  render(
+    context: DeliveryContext,
+    request: RequestRecord,
+    message: LiveRequestMessage,
+  ): Promise<Pick<LiveContent, "lines" | "progress" | "hint"> & { rows: readonly LiveButton[][] }>;
+  /** What came of it. */
+  renderOutcome(context: DeliveryContext, request: RequestRecord): Promise<RichText[]>;
+  /** The notice after a press or a reply: the verdict counts, or another one did, or the request was closed. */
+  getOutcomeToast(context: CommandContext, request: RequestRecord, isOwn: boolean): string;
+  /** The notices that what was shown has changed, and that words are asked for. */
+  getChangedToast(context: CommandContext, request: RequestRecord): string;
+  getWordsToast(context: CommandContext): string;
+}
+
+/** The action of a button that asks for a person's own words. */
+export const ASK_FOR_WORDS = "words";
 
 /** Retention for closed messages: 30 days, so that a late press or reply gets an explanation. */
 const CLOSED_RETENTION: Ms = 30 * DAY;
@@ -303,6 +298,11 @@ export function findPageLink(
 ): RichText | undefined {
   const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
   return link && link.entities.length > 0 ? joinRichText([link]) : undefined;
+}
+
+/** The id of the request that an event is about. */
+export function getRequestId(event: RequestEvent): string {
+  return event.kind === "asked" ? event.question : event.request;
 }
 
 /** Whether a reply to a review or a plan approves it. */

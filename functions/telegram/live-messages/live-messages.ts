@@ -8,8 +8,7 @@ import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { findRequest } from "../../../shared/requests/requests.ts";
 import type { JobResult, StoredRow, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
-import { findPlanRun } from "../../../shared/tasks/plan-record.ts";
-import { findWish, type WishMessage } from "../../../shared/tasks/wishes.ts";
+import type { WishMessage } from "../../../shared/tasks/wishes.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
 import {
@@ -24,6 +23,7 @@ import { editMessage, type MessageThread, readThread, recordEdit, sendSeparateMe
 import { appendRepeatMark } from "../presentation/presentation.ts";
 import {
   createLiveMessagePut,
+  getRequestId,
   hashView,
   type LiveEvent,
   type LiveKind,
@@ -37,17 +37,15 @@ import {
   renderView,
   toButtonExtras,
 } from "./live-message.ts";
-import { planKind } from "./plans.ts";
 import { queueProgress } from "./progress.ts";
 import { requestKind } from "./requests.ts";
-import { reviewKind } from "./reviews.ts";
 import { ticketKind } from "./ticket-decisions.ts";
 import { findSendDelay, isSameWait } from "./ticket-waits.ts";
 
-const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind>> = {
+const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind<LiveMessage, LiveEvent>>> = {
   asked: requestKind,
-  review: reviewKind,
-  plan_proposed: planKind,
+  review: requestKind,
+  plan_proposed: requestKind,
   ticket: ticketKind,
 };
 
@@ -132,7 +130,7 @@ async function readReplyThread(
       : thread;
   }
   const rows = await readLiveMessages(context.deps.store, context.chat, subject.id);
-  const matching = rows.filter(({ value }) => value.event.kind === "asked" && value.event.question === event.question);
+  const matching = rows.filter(({ value }) => "request" in value && value.request === event.question);
   const [first] = matching.map((row) => parseMessageId(row.key)).sort((a, b) => a - b);
   return first === undefined ? thread : { ...thread, extras: { replyTo: first } };
 }
@@ -140,10 +138,7 @@ async function readReplyThread(
 /** Finds the message of the wish that a plan or a question is about, in the chat where people write to the Concierge. */
 async function findPersonMessage({ deps, chat }: DeliveryContext, event: LiveEvent): Promise<WishMessage | undefined> {
   if (chat !== deps.settings.telegram?.chat) return undefined;
-  if (event.kind === "asked") return (await findRequest(deps, event.question))?.value.subject.message;
-  if (event.kind !== "plan_proposed") return undefined;
-  const wish = (await findPlanRun(deps, event.plan))?.wish;
-  return wish === undefined ? undefined : (await findWish(deps, wish))?.message;
+  return event.kind === "ticket" ? undefined : (await findRequest(deps, getRequestId(event)))?.value.subject.message;
 }
 
 /**
@@ -214,7 +209,7 @@ export const LIVE_BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = Obj
   Object.values(LIVE_KINDS).map((kind) => [kind.verb, createButtonHandler(kind)]),
 );
 
-function createButtonHandler(kind: LiveKind): ButtonHandler {
+function createButtonHandler(kind: LiveKind<LiveMessage, LiveEvent>): ButtonHandler {
   return async (context, { messageId, id, arg }) => {
     const [action = "", hash = ""] = arg.split(".", 2);
     const row = await readLiveMessage(context, messageId);

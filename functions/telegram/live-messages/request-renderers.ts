@@ -1,35 +1,22 @@
 /** How each kind of request looks in Telegram, and what people read about the answer to it. */
 
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
-import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
+import { observedKeys } from "../../../shared/records/store-keys.ts";
+import { findPart, type RequestKindName, type RequestRecord } from "../../../shared/task/request.ts";
+import type { ItemRecord } from "../../../shared/task/snapshot.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import type { CommandContext } from "../commands/command.ts";
-import type { DeliveryContext } from "../delivery/context.ts";
-import { EVENT_EMOJI, fillTemplate, type Presentation, renderTaskTitle } from "../presentation/presentation.ts";
 import {
-  type LiveButton,
-  type LiveContent,
-  type LiveRequestMessage,
-  renderHeadline,
-  renderVerdict,
-  toSafeLines,
-} from "./live-message.ts";
-
-interface RequestRenderer {
-  /** What is asked, with the buttons of an open request. */
-  render(
-    context: DeliveryContext,
-    request: RequestRecord,
-    message: LiveRequestMessage,
-  ): Promise<Pick<LiveContent, "lines" | "progress" | "hint"> & { rows: readonly LiveButton[][] }>;
-  /** What came of it. */
-  renderOutcome(context: DeliveryContext, request: RequestRecord): Promise<RichText[]>;
-  /** The notices after a press or a reply: it counts, or another one did; what was shown has changed; words are asked for. */
-  getVerdictToast(context: CommandContext, request: RequestRecord, isOwn: boolean): string;
-  getChangedToast(context: CommandContext, request: RequestRecord): string;
-  getWordsToast(context: CommandContext): string;
-}
+  EVENT_EMOJI,
+  fillTemplate,
+  type Presentation,
+  renderTaskTitle,
+  STATUS_EMOJI,
+} from "../presentation/presentation.ts";
+import { ASK_FOR_WORDS, type RequestRenderer, renderHeadline, renderVerdict, toSafeLines } from "./live-message.ts";
+import { PLAN_RENDERER } from "./plan-renderer.ts";
 
 /** Maximum number of buttons of a question; any other choice can be named in a reply. */
 const BUTTON_LIMIT = 8;
@@ -63,16 +50,67 @@ const QUESTION_RENDERER: RequestRenderer = {
     const by = fillTemplate(live.answered, { by: toSafeText(verdict.by, 80) });
     return renderVerdict(presentation, "💡", by, verdict.comment);
   },
-  getVerdictToast({ presentation }, { verdict }, isOwn) {
-    const { answered, already } = presentation.texts.live.toast;
-    const values = { by: toSafeText(verdict?.by ?? "", 60), text: toSafeText(verdict?.comment ?? "", 100) };
+  getOutcomeToast({ presentation }, { verdict }, isOwn) {
+    const { answered, already, over } = presentation.texts.live.toast;
+    if (!verdict) return over;
+    const values = { by: toSafeText(verdict.by, 60), text: toSafeText(verdict.comment ?? "", 100) };
     return fillTemplate(isOwn ? answered : already, values).text;
   },
   getChangedToast: ({ presentation }) => presentation.texts.live.toast.over,
   getWordsToast: ({ presentation }) => presentation.texts.live.toast.reason,
 };
 
-const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = { question: QUESTION_RENDERER };
+/** Names of parts of a review in the reader's language; other parts keep theirs. */
+const PART_NAMES: Record<string, (texts: TelegramTexts) => string> = {
+  Title: ({ live }) => live.title,
+  Description: ({ live }) => live.text,
+  Status: ({ fields }) => fields.status,
+  Priority: ({ fields }) => fields.priority,
+  Due: ({ fields }) => fields.due,
+  Assignees: ({ fields }) => fields.assignees,
+};
+
+const REVIEW_RENDERER: RequestRenderer = {
+  async render({ presentation }, request, { asking }) {
+    const { texts, format } = presentation;
+    const { live } = texts;
+    const percent = format.percent(Number(findPart(request, "Confidence") ?? 0));
+    const title = [EVENT_EMOJI.review, texts.events.review.title] as const;
+    const approve = [live.approve, "approve"] as const;
+    return {
+      lines: [
+        renderHeadline(presentation, title, renderSubject(presentation, request)),
+        fillTemplate(live.confidence, { agent: toSafeText(request.from, 80), percent }),
+        ...toSafeLines(request.text, 1_500),
+      ],
+      progress: renderChangedParts(request, texts),
+      hint: live.hint[asking ? "reason" : "review"],
+      rows: asking ? [[[live.withoutReason, "send_back"]], [approve]] : [[approve, [live.sendBack, ASK_FOR_WORDS]]],
+    };
+  },
+  async renderOutcome({ deps, presentation }, { verdict, subject }) {
+    const { live, statuses } = presentation.texts;
+    if (!verdict) {
+      const [item] = await deps.store.read<ItemRecord>([observedKeys.item(subject.item ?? "")]);
+      return [fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
+    }
+    const { emoji, line } = getReviewVerdict(verdict.answer);
+    const by = fillTemplate(live[line], { by: toSafeText(verdict.by, 80) });
+    return renderVerdict(presentation, emoji, by, verdict.comment);
+  },
+  getOutcomeToast: (context, request) =>
+    request.verdict
+      ? renderKeyToast(context, request, getReviewVerdict(request.verdict.answer).toast)
+      : context.presentation.texts.live.toast.over,
+  getChangedToast: (context, request) => renderKeyToast(context, request, "changed"),
+  getWordsToast: ({ presentation }) => presentation.texts.live.toast.reason,
+};
+
+const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = {
+  question: QUESTION_RENDERER,
+  review: REVIEW_RENDERER,
+  plan: PLAN_RENDERER,
+};
 
 /** Returns the renderer of a request's kind. */
 export function getRenderer({ kind }: Pick<RequestRecord, "kind">): RequestRenderer {
@@ -90,4 +128,26 @@ function renderChoices({ options, verdict, closed }: RequestRecord): RichText[] 
   const areShort = options.every(({ label }) => cleanLine(label, 1_000).length <= BUTTON_LABEL_LIMIT);
   if (verdict || closed || (options.length <= BUTTON_LIMIT && areShort)) return [];
   return options.map(({ label }, i) => joinRichText([`${i + 1}. `, toSafeText(label, 200)]));
+}
+
+/** How a verdict on a review is shown. */
+function getReviewVerdict(answer: string | undefined) {
+  if (answer === "approve") return { emoji: STATUS_EMOJI.done, line: "approved", toast: "approved" } as const;
+  if (answer === "reject") return { emoji: STATUS_EMOJI.cancelled, line: "rejected", toast: "rejected" } as const;
+  return { emoji: EVENT_EMOJI.sent_back, line: "sentBack", toast: "sent_back" } as const;
+}
+
+function renderKeyToast(
+  { presentation }: CommandContext,
+  { subject }: RequestRecord,
+  name: "approved" | "rejected" | "sent_back" | "changed",
+): string {
+  return fillTemplate(presentation.texts.live.toast[name], { key: toSafeText(subject.key ?? "", 60) }).text;
+}
+
+/** Names what has changed since people were first asked. */
+function renderChangedParts({ changed = [] }: RequestRecord, texts: TelegramTexts): RichText[] {
+  if (changed.length === 0) return [];
+  const fields = changed.map((label) => (PART_NAMES[label]?.(texts) ?? label).toLowerCase()).join(", ");
+  return [joinRichText(["✏️ ", fillTemplate(texts.live.changed, { fields })])];
 }

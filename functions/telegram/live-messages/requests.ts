@@ -4,19 +4,28 @@
  */
 
 import { decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
-import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
+import {
+  getSubjectId,
+  isRequestOpen,
+  type RequestDecision,
+  type RequestKindName,
+  type RequestRecord,
+} from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { normalizeName } from "../commands/arguments.ts";
 import type { CommandContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import {
+  ASK_FOR_WORDS,
+  getRequestId,
   isApproval,
   type LiveContent,
   type LiveKind,
   type LiveRequestMessage,
   type LiveResult,
   NEW_MESSAGE,
+  type RequestEvent,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
 import { getRenderer } from "./request-renderers.ts";
@@ -24,8 +33,12 @@ import { getRenderer } from "./request-renderers.ts";
 /** What a decision in Telegram says: an answer with the person's own words. */
 type Answer = Pick<RequestDecision, "answer" | "comment">;
 
-/** The action of a button that asks for a person's own words; others are an answer, or the number of an option. */
-export const ASK_FOR_WORDS = "words";
+/** The events that are sent as messages of each kind of request. */
+const MESSAGE_EVENTS: Partial<Record<RequestKindName, RequestEvent["kind"]>> = {
+  question: "asked",
+  review: "review",
+  plan: "plan_proposed",
+};
 
 /** Units of the hash that a button's data has space for. */
 const BUTTON_HASH_LENGTH = 12;
@@ -34,12 +47,12 @@ const BUTTON_HASH_LENGTH = 12;
  * A press answers the request that the button names, even under another message, and only if it still is what the
  * button's message showed.
  */
-export const requestKind: LiveKind<LiveRequestMessage> = {
+export const requestKind: LiveKind<LiveRequestMessage, RequestEvent> = {
   // Short, because the data of a button has 64 bytes: `r:` and 36 of an id, 12 of an action and 12 of a hash.
   verb: "r",
   async createMessage({ deps }, event) {
-    const request = (await findRequest(deps, event.question))?.value;
-    return request && { ...NEW_MESSAGE, ...toMessageFields(request), event };
+    const request = (await findRequest(deps, getRequestId(event)))?.value;
+    return request && { ...NEW_MESSAGE, ...toMessageFields(request) };
   },
   render: renderRequest,
   press: pressRequest,
@@ -47,8 +60,9 @@ export const requestKind: LiveKind<LiveRequestMessage> = {
 };
 
 function toMessageFields(request: RequestRecord) {
-  const { id, hash, kind } = request;
-  return { subject: { id: getSubjectId(request) }, request: id, hash, kind };
+  const { id, hash, kind, reminders: reminder } = request;
+  const event = { kind: MESSAGE_EVENTS[kind] ?? "asked", reminder } as const;
+  return { subject: { id: getSubjectId(request) }, request: id, hash, kind, event };
 }
 
 /** Renders a request in its current state: open with its buttons, or with what came of it. */
@@ -71,8 +85,12 @@ async function pressRequest(
   if (!request) return { toast: texts.answers.expiredButton };
   const shown = message ?? createUnconfirmedMessage(request);
   const isShownHash = request.hash.startsWith(hash) && hash.length === BUTTON_HASH_LENGTH;
-  if (action === ASK_FOR_WORDS && isShownHash && isRequestOpen(request))
-    return { message: { ...shown, asking: true }, toast: getRenderer(request).getWordsToast(context) };
+  const renderer = getRenderer(request);
+  if (action === ASK_FOR_WORDS) {
+    if (!isRequestOpen(request)) return { message: shown, toast: renderer.getOutcomeToast(context, request, false) };
+    if (!isShownHash) return { message: shown, toast: renderer.getChangedToast(context, request) };
+    return { message: { ...shown, asking: true }, toast: renderer.getWordsToast(context) };
+  }
   const answer = readAction(request, action);
   if (!answer) return { toast: texts.answers.expiredButton };
   const decision = { ...answer, hash: isShownHash ? request.hash : hash };
@@ -89,10 +107,7 @@ function readAction({ kind, answers, options }: RequestRecord, action: string): 
 
 /** What a message shows whose send got no answer, so that its buttons are removed like those of the others. */
 function createUnconfirmedMessage(request: RequestRecord): LiveRequestMessage {
-  const { id, from: agent, text, urgency, options } = request;
-  const choices = options.map(({ label }) => label);
-  const event = { kind: "asked", question: id, agent, text, choices, urgency, reminder: 0 } as const;
-  return { ...UNCONFIRMED_MESSAGE, ...toMessageFields(request), event };
+  return { ...UNCONFIRMED_MESSAGE, ...toMessageFields(request) };
 }
 
 /** Submits a decision once; the toast says what came of it. */
@@ -101,15 +116,15 @@ export async function submitDecision(
   { id }: Pick<RequestRecord, "id">,
   given: Answer & { hash: string },
 ): Promise<{ toast: string; request: RequestRecord; isDecided: boolean }> {
-  const { deps, from, correlation, presentation } = context;
-  const decision = { ...given, by: from.name, where: "telegram" } as const;
+  const { deps, from, correlation, message } = context;
+  const decision = { ...given, by: from.name, where: message ? "telegram" : "page" } as const;
   const { outcome, request } = await decideRequest(deps, id, decision, correlation);
   const isDecided = outcome === "decided";
   const renderer = getRenderer(request);
-  if (outcome === "changed") return { toast: renderer.getChangedToast(context, request), request, isDecided };
-  const toast = request.verdict
-    ? renderer.getVerdictToast(context, request, isDecided)
-    : presentation.texts.live.toast.over;
+  const toast =
+    outcome === "changed"
+      ? renderer.getChangedToast(context, request)
+      : renderer.getOutcomeToast(context, request, isDecided);
   return { toast, request, isDecided };
 }
 
@@ -131,8 +146,9 @@ async function replyToRequest(
   const isRepeated = hasVerdict(request, { ...decision, by: from.name, where: "telegram" });
   const isAboutTask = request.subject.item !== undefined;
   if (!isRequestOpen(request) && !isRepeated) {
-    const note = request.verdict && getRenderer(request).getVerdictToast(context, request, false);
-    return isAboutTask ? passOn(note) : undefined;
+    const toast = getRenderer(request).getOutcomeToast(context, request, false);
+    if (isAboutTask) return passOn(request.verdict && toast);
+    return decision.answer === "approve" ? { reply: { rich: toPlainText(toast) } } : undefined;
   }
   const isOption = request.options.some(({ label }) => normalizeName(label) === normalizeName(text));
   if (isAboutTask && !isRepeated && isStopWord(text) && !isOption) return passOn();

@@ -3,13 +3,8 @@
  * that waits, a greeting or the like that needs no agent, else a message to the Concierge.
  */
 
-import { workSets } from "../../../shared/records/store-keys.ts";
-import type { ReviewRecord } from "../../../shared/records/task-records.ts";
 import { findRequest, readOpenRequests } from "../../../shared/requests/requests.ts";
-import { readAllRows } from "../../../shared/store/records.ts";
-import type { RequestRecord } from "../../../shared/task/request.ts";
-import { findPlanRun, type PlanRun } from "../../../shared/tasks/plan-record.ts";
-import { findPlanVerdict } from "../../../shared/tasks/planning/decide-plan.ts";
+import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { DAY, HOUR, isRecent, type Ms } from "../../../shared/time.ts";
@@ -18,12 +13,11 @@ import { type CommandOption, offerChoices } from "../commands/choices.ts";
 import { type ChoiceCommand, type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
 import { findConcierge, sendFreeText } from "../commands/concierge.ts";
 import { isApproval } from "../live-messages/live-message.ts";
-import { decidePlan } from "../live-messages/plans.ts";
-import { submitDecision } from "../live-messages/requests.ts";
+import { readWords, submitDecision } from "../live-messages/requests.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 
-/** What a text is for: a question, a plan that waits for approval, or nothing that waits. */
-type AnswerTarget = { kind: "question"; id: string } | { kind: "plan"; id: string; hash: string } | { kind: "message" };
+/** What a text is for: a request that waits, as it is now, or nothing that waits. */
+type AnswerTarget = Pick<RequestRecord, "id" | "hash"> | "message";
 
 /** Time after a question in which the only text is taken as its answer: 1 h. Later, a button decides. */
 const ANSWER_MS: Ms = HOUR;
@@ -55,11 +49,8 @@ const SMALL_TALK: Record<SmallTalk, string> = {
 export const answerCommand: ChoiceCommand = {
   name: "answer",
   async run(context, args) {
-    const [, kind, id = "", hash = "", text = ""] =
-      /^(question|plan|message):([^:\s]*):(\S*) ([\s\S]*)$/.exec(args) ?? [];
-    if (kind === "question") return answerQuestionWithText(context, id, text);
-    if (kind === "plan") return sendBackPlan(context, { plan: id, hash }, text);
-    return sendFreeText(context, text);
+    const [, id = "", hash = "", text = ""] = /^(\S*):(\S*) ([\s\S]*)$/.exec(args) ?? [];
+    return id === "" ? sendFreeText(context, text) : answerWithText(context, { id, hash }, text);
   },
 };
 
@@ -79,20 +70,17 @@ export async function interpretFreeText(context: CommandContext, text: string, r
   const now = await context.deps.store.now();
   const [question] = questions;
   if (question && questions.length === 1 && isAnswer(question, text, now))
-    return answerQuestionWithText(context, question.id, text);
+    return answerWithText(context, question, text);
   if (isApproval(text) && questions.length === 0 && plans.length + reviews.length > 0)
     return replyText(`ℹ️ ${freeText.approveWhere}`);
   if (talk && (talk !== "noted" || questions.length + plans.length === 0)) return answerTalk(talk);
-  const options = [
-    ...questions.slice(0, OFFER_LIMIT).map(({ id, text: asked }) => ({
-      ...toAnswerArguments({ kind: "question", id }, text),
-      label: fillTemplate(freeText.isAnswer, { question: cleanLine(asked, 80) }).text,
-    })),
-    ...plans.slice(0, OFFER_LIMIT).map(({ id, hash, plan }) => ({
-      ...toAnswerArguments({ kind: "plan", id, hash }, text),
-      label: fillTemplate(freeText.isPlanChange, { plan: cleanLine(plan.project, 80) }).text,
-    })),
-  ];
+  const options = [...questions.slice(0, OFFER_LIMIT), ...plans.slice(0, OFFER_LIMIT)].map((request) => {
+    const label =
+      request.kind === "plan"
+        ? fillTemplate(freeText.isPlanChange, { plan: cleanLine(request.subject.title, 80) })
+        : fillTemplate(freeText.isAnswer, { question: cleanLine(request.text, 80) });
+    return { ...toAnswerArguments(request, text), label: label.text };
+  });
   if (options.length === 0) return sendFreeText(context, text);
   return offerChoices(context, freeText.chooseMeaning, [...options, createConciergeOption(context, text)]);
 }
@@ -117,22 +105,13 @@ function addQuote(text: string, quoted: string): string {
 
 /** Reads what waits for a person's answer since yesterday: questions about no task, plans and reviews. */
 async function readPending({ deps }: CommandContext) {
-  const [now, questions, runs, reviews] = await Promise.all([
-    deps.store.now(),
-    readOpenRequests(deps, "question"),
-    readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns),
-    readAllRows<ReviewRecord>(deps, workSets.reviews),
-  ]);
-  return {
-    questions: questions
-      .filter(({ subject, createdAt }) => subject.item === undefined && isRecent(createdAt, PENDING_MS, now))
-      .sort((a, b) => b.createdAt - a.createdAt),
-    plans: runs
-      .map(({ value }) => value)
-      .filter(({ state, at }) => state === "awaiting_approval" && isRecent(at, PENDING_MS, now))
-      .sort((a, b) => b.at - a.at),
-    reviews: reviews.filter(({ value }) => !value.isDecided),
-  };
+  const [now, open] = await Promise.all([deps.store.now(), readOpenRequests(deps)]);
+  const listRecent = (kind: RequestKindName) =>
+    open
+      .filter((one) => one.kind === kind && one.subject.item === undefined && isRecent(one.createdAt, PENDING_MS, now))
+      .sort((a, b) => b.createdAt - a.createdAt);
+  const reviews = open.filter(({ kind }) => kind === "review");
+  return { questions: listRecent("question"), plans: listRecent("plan"), reviews };
 }
 
 /** Whether a text that replies to nothing answers this question: one of its choices, or written soon and no question. */
@@ -141,22 +120,28 @@ function isAnswer({ options, createdAt }: RequestRecord, text: string, now: Ms):
   return isRecent(createdAt, ANSWER_MS, now) && !/[?？]\s*$/.test(text);
 }
 
-/** Submits a text as the answer to a question about no task, and says so. */
-async function answerQuestionWithText(context: CommandContext, id: string, text: string): Promise<CommandResult> {
-  const { texts } = context.presentation;
-  const question = (await findRequest(context.deps, id))?.value;
-  if (!question) return { reply: { rich: toPlainText(texts.live.toast.over) } };
-  const given = { answer: "answer", comment: text, hash: question.hash };
-  const { toast, isDecided } = await submitDecision(context, question, given);
+/** Submits a text as the answer to a question, or sends a plan back with it, and says so. */
+async function answerWithText(context: CommandContext, { id, hash }: Exclude<AnswerTarget, "message">, text: string) {
+  const { freeText } = context.presentation.texts;
+  const found = (await findRequest(context.deps, id))?.value;
+  if (!found) return { toast: context.presentation.texts.answers.expiredButton };
+  const { toast, isDecided, request } = await submitDecision(context, found, { ...readWords(found, text, true), hash });
   if (!isDecided) return { reply: { rich: toPlainText(toast) } };
-  const values = { agent: toSafeText(question.from, 80), question: toSafeText(question.text, 120) };
-  return replyText(`💡 ${texts.freeText.answered}`, values);
+  const { from, text: asked, subject } = request;
+  const values = {
+    agent: toSafeText(from, 80),
+    question: toSafeText(asked, 120),
+    plan: toSafeText(subject.title, 120),
+  };
+  return request.kind === "plan"
+    ? replyText(`↩️ ${freeText.planSentBack}`, values)
+    : replyText(`💡 ${freeText.answered}`, values);
 }
 
 /** The button with which a text goes to the Concierge as a message of its own. */
 function createConciergeOption(context: CommandContext, text: string): CommandOption {
   const label = fillTemplate(context.presentation.texts.freeText.isNew, { agent: getConciergeName(context) }).text;
-  return { ...toAnswerArguments({ kind: "message" }, text), label };
+  return { ...toAnswerArguments("message", text), label };
 }
 
 const getConciergeName = ({ deps }: CommandContext) =>
@@ -164,21 +149,6 @@ const getConciergeName = ({ deps }: CommandContext) =>
 
 /** Creates the command with which a button says what a text is for. */
 export function toAnswerArguments(target: AnswerTarget, text: string): { command: "answer"; args: string } {
-  const id = "id" in target ? target.id : "";
-  const hash = "hash" in target ? target.hash : "";
-  return { command: "answer", args: `${target.kind}:${id}:${hash} ${text}` };
-}
-
-/** Sends a plan back with a text that says what to change. */
-async function sendBackPlan(
-  context: CommandContext,
-  proposal: { plan: string; hash: string },
-  text: string,
-): Promise<CommandResult> {
-  const { toast } = await decidePlan(context, proposal, "sent_back", text);
-  const verdict = await findPlanVerdict(context.deps, proposal.plan, proposal.hash);
-  if (verdict?.by !== context.from.name || verdict.kind !== "sent_back") return { reply: { rich: toPlainText(toast) } };
-  const run = await findPlanRun(context.deps, proposal.plan);
-  const values = { agent: toSafeText(run?.agent ?? "", 80), plan: toSafeText(run?.plan.project ?? "", 120) };
-  return replyText(`↩️ ${context.presentation.texts.freeText.planSentBack}`, values);
+  const { id, hash } = target === "message" ? { id: "", hash: "" } : target;
+  return { command: "answer", args: `${id}:${hash} ${text}` };
 }

@@ -228,7 +228,7 @@ function findSimilarCommand(word: string): TelegramCommand | undefined {
 function createSendOption({ deps, presentation }: CommandContext, text: string): CommandOption {
   const agent = toSafeText(findConcierge(deps.settings)?.name ?? "", 40);
   const label = fillTemplate(presentation.texts.freeText.sendAll, { agent }).text;
-  return { ...toAnswerArguments({ kind: "message" }, text.trim()), label };
+  return { ...toAnswerArguments("message", text.trim()), label };
 }
 
 /**

@@ -5,9 +5,11 @@
 
 import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
+import { readTaskRequests } from "../../../shared/requests/requests.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
 import { isInReview } from "../../../shared/task/snapshot.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
-import { approveReview, findPendingVerdict, sendBackReview } from "../../../shared/tasks/lifecycle/reviews.ts";
+import { findPendingVerdict, judgeReview } from "../../../shared/tasks/lifecycle/reviews.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { hasFailedStep, hashDecision, listOpenDecisions, type Ticket } from "../../../shared/tickets/ticket.ts";
@@ -22,7 +24,7 @@ import {
   replyText,
 } from "../commands/command.ts";
 import { renderTaskLink } from "../commands/task-lists.ts";
-import { hashShownReview, hasReviewChanged } from "../live-messages/reviews.ts";
+import { submitDecision } from "../live-messages/requests.ts";
 import { decideTicket } from "../live-messages/ticket-decisions.ts";
 import { findDecision } from "../live-messages/ticket-waits.ts";
 
@@ -46,10 +48,13 @@ export const verdictCommand: ChoiceCommand = {
       /^(ok|no) (ticket|review|result) (\S+) (\S+) ([\s\S]*)$/.exec(args) ?? [];
     const task = await findStoredTask(context.deps, id);
     if (!task) return { toast: context.presentation.texts.answers.expiredButton };
-    const judged: Judged = { what: what === "ticket" || what === "result" ? what : "review", hash };
-    if (judged.what === "review" && (await hasReviewChanged(context, task, hash)))
-      return replyChanged(task, context.presentation.texts.live.toast.changed);
-    return applyVerdict(context, task, judged, { isApproved: verb === "ok", reason });
+    const verdict = { isApproved: verb === "ok", reason };
+    if (what === "ticket" || what === "result") return applyVerdict(context, task, { what, hash }, verdict);
+    const [request] = await readReviews(context, task);
+    if (!request) return replyRefusal(context, task, "notInReview");
+    const decision = { answer: verdict.isApproved ? "approve" : "send_back", comment: reason, hash };
+    const { toast, isDecided } = await submitDecision(context, request, decision);
+    return isDecided ? confirmReviewVerdict(context, task, verdict.isApproved) : replyText(`ℹ️ ${toast}`);
   },
 };
 
@@ -95,10 +100,16 @@ async function listJudged(
     const what = kind === "approval" ? "ticket" : kind === "result" && isWritable ? "result" : undefined;
     if (what) judged.push({ what, hash: await hashDecision(decision) });
   }
+  const [review] = await readReviews(context, task);
   const pending = await findPendingVerdict(context.deps, task.id);
-  if (isInReview(task.item) || pending?.input.kind === (isApproved ? "approved" : "sent_back"))
-    judged.push({ what: "review", hash: await hashShownReview(context, task) });
+  if (isInReview(task.item) || pending?.verdict?.answer === (isApproved ? "approve" : "send_back"))
+    judged.push({ what: "review", hash: review?.hash ?? "" });
   return judged;
+}
+
+/** Reads the reviews of a task, the latest first. */
+async function readReviews({ deps }: CommandContext, { id }: Task): Promise<RequestRecord[]> {
+  return (await readTaskRequests(deps, id, "review")).map(({ value }) => value).reverse();
 }
 
 /** An earlier try of this command may have been interrupted after its effect. */
@@ -136,9 +147,9 @@ async function applyVerdict(
   { isApproved, reason }: Verdict,
 ): Promise<CommandResult> {
   if (what === "review") {
-    const callContext = createCommandCallContext(context);
-    const judged = isApproved ? approveReview(callContext, task) : sendBackReview(callContext, task, reason);
-    return confirmReviewVerdict(context, await judged, isApproved);
+    const answer = isApproved ? "approve" : "send_back";
+    const judged = await judgeReview(createCommandCallContext(context), task, answer, reason);
+    return confirmReviewVerdict(context, judged, isApproved);
   }
   const { deps, chat, id, correlation, presentation } = context;
   const ticket = await findTicket(deps, task.key);

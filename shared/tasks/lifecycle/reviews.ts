@@ -3,7 +3,7 @@
  * each attempt, decided once, and resumed when the decision was interrupted.
  */
 
-import type { TaskDeps } from "../../app/deps.ts";
+import type { RequestKind, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
@@ -17,35 +17,50 @@ import {
   toProcedurePut,
 } from "../../procedure/procedure.ts";
 import type { Task } from "../../records/plane-records.ts";
-import { workKeys, workSets } from "../../records/store-keys.ts";
+import { workKeys } from "../../records/store-keys.ts";
+import { findStatusAttempt, type ProcedureRecord, VERDICT_PROCEDURE } from "../../records/task-records.ts";
 import {
-  findStatusAttempt,
-  type ProcedureRecord,
-  type ReviewRecord,
-  type ReviewVerdict,
-  toReviewPut,
-  VERDICT_PROCEDURE,
-} from "../../records/task-records.ts";
-import { readAllRows } from "../../store/records.ts";
+  closeRequest,
+  decideRequest,
+  findRequest,
+  readOpenRequests,
+  readTaskRequests,
+  toRequestPut,
+} from "../../requests/requests.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
+import { isRequestOpen, type RequestRecord } from "../../task/request.ts";
 import { isInReview, isOpen } from "../../task/snapshot.ts";
 import { DAY, MINUTE } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { type CallContext, createCallContext, isHuman, SYSTEM_CALLER } from "../call-context.ts";
-import { updateCard } from "../card-record.ts";
+import { readCard, updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
 import { findStoredTask, readFreshTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
 import { postComment } from "../post-comment.ts";
-import { publishWorkEvent } from "../work-events.ts";
+import { prepareWorkEvent, publishWorkEvent } from "../work-events.ts";
+import { announceReview, createReview, updateReview } from "./review-request.ts";
 
 interface VerdictRun {
   context: CallContext;
   task: Task;
 }
 
+/** A human's verdict on a review: the input of its procedure. */
+interface ReviewVerdict {
+  item: string;
+  /** Whose result was reviewed. */
+  agent: string;
+  kind: keyof typeof VERDICT_STATUSES;
+  /** The person. */
+  by: string;
+  reason: string | null;
+}
+
 type Verdict = ProcedureRecord<ReviewVerdict>;
 type VerdictStepResult = Promise<ProcedureStepResult<ReviewVerdict>>;
+
+const VERDICT_STATUSES = { approved: "done", sent_back: "todo", rejected: "cancelled" } as const;
 
 /** A verdict is a procedure about the review, by its id. */
 export const VERDICT: ProcedureKind<ReviewVerdict, VerdictRun> = {
@@ -54,11 +69,7 @@ export const VERDICT: ProcedureKind<ReviewVerdict, VerdictRun> = {
     { name: "write", run: writeVerdict, does: "sets the state in Plane; a task that has it is not written" },
     { name: "comment", run: postVerdictComment, does: "writes the comment; Plane refuses a second one with its id" },
     { name: "finish", run: finishReview, does: "records an approved task, updates the card; the values are the same" },
-    {
-      name: "close",
-      run: closeReview,
-      does: "deletes the review and tells its agent, in one commit; the review is gone",
-    },
+    { name: "tell", run: tellAgent, does: "tells the agent; the event has the same id" },
   ],
   // Retention: 30 days, so that every message of the review can show it.
   keptMs: 30 * DAY,
@@ -72,46 +83,108 @@ export const VERDICT: ProcedureKind<ReviewVerdict, VerdictRun> = {
   },
 };
 
-/** Approves a review: removes the label and sets the task to done. Throws `conflict` when it is not in review. */
-export async function approveReview(context: CallContext, task: Task): Promise<Task> {
-  return giveVerdict(context, task, "approved", null);
+/** A review is a request whose verdict is a procedure: Plane is changed before the agent is told. */
+export const REVIEW: RequestKind = {
+  announce: announceReview,
+  async reread(deps, request, correlation) {
+    const task = await findReviewedTask(deps, request);
+    if (task) await readFreshTask(createCallContext(deps, SYSTEM_CALLER, correlation), task).catch(ignoreMissing);
+    return updateReview(deps, request);
+  },
+  async decide(deps, { value: request }) {
+    const { id, from: agent, verdict } = request;
+    const task = await findReviewedTask(deps, request);
+    if (!task || !isInReview(task.item)) return undefined;
+    const { by, comment: reason = null, answer } = verdict;
+    const kind = answer === "approve" ? "approved" : answer === "reject" ? "rejected" : "sent_back";
+    const input = { item: task.id, agent, kind, by, reason } as const;
+    return { put: [toProcedurePut(VERDICT, { subject: id, id, input }, await deps.store.now())] };
+  },
+  async apply(deps, { id, subject, verdict }, correlation) {
+    const task = await findReviewedTask(deps, { subject });
+    const context = createCallContext(deps, { name: verdict?.by ?? "", role: "human" }, correlation);
+    if (task) await runProcedure(deps, VERDICT, { subject: id, id }, { context, task });
+  },
+  async close(deps, { value: request, rev }, correlation) {
+    const task = await findReviewedTask(deps, request);
+    if (!task || request.closed?.why !== "withdrawn") return {};
+    const event = { kind: "sent_back", agent: request.from, by: null, reason: null } as const;
+    return prepareWorkEvent(deps, task, event, correlation, { record: workKeys.request(request.id), rev });
+  },
+};
+
+async function findReviewedTask(
+  deps: TaskDeps,
+  { subject }: Pick<RequestRecord, "subject">,
+): Promise<Task | undefined> {
+  return subject.item === undefined ? undefined : findStoredTask(deps, subject.item);
 }
 
-async function giveVerdict(context: CallContext, task: Task, kind: ReviewVerdict["kind"], reason: string | null) {
-  const { deps, caller } = context;
+/** A task that Plane has no more is found in no review. */
+function ignoreMissing(thrown: unknown): void {
+  if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
+}
+
+/**
+ * Gives a person's verdict on a task in review as it is now, without a message that showed it: by a command, or by a
+ * change of its status. Throws `conflict` when it is not in review.
+ */
+export async function judgeReview(
+  context: CallContext,
+  task: Task,
+  answer: "approve" | "send_back",
+  reason = "",
+): Promise<Task> {
+  const { deps, caller, correlation } = context;
   if (!isHuman(caller))
     throw new GroundcrewError("forbidden", `${task.key} waits for a human's review. Remind them with ask_human.`);
-  const freshTask = await readFreshTask(context, task);
   const pending = await findPendingVerdict(deps, task.id);
-  // An interrupted verdict is resumed; a new one needs a task that is in review.
-  const verdict = pending?.input.kind === kind ? pending : await beginVerdict(context, freshTask, kind, reason);
-  await runProcedure(deps, VERDICT, verdict, { context, task: freshTask });
-  return (await findStoredTask(deps, task.id)) ?? freshTask;
+  const request = pending?.verdict?.answer === answer ? pending : await requireReview(context, task);
+  const decision = { answer, comment: reason, by: caller.name, where: "telegram" } as const;
+  if (request === pending) await REVIEW.apply?.(deps, request, correlation);
+  else {
+    let result = await decideRequest(deps, request.id, { ...decision, hash: request.hash }, correlation);
+    if (result.outcome === "changed")
+      result = await decideRequest(deps, request.id, { ...decision, hash: result.request.hash }, correlation);
+    if (result.outcome !== "decided") throw createNotInReviewError((await findStoredTask(deps, task.id)) ?? task);
+  }
+  return (await findStoredTask(deps, task.id)) ?? task;
 }
 
-async function beginVerdict(
-  { deps, caller }: CallContext,
-  { id: item, key, item: { owners, ...current } }: Task,
-  kind: ReviewVerdict["kind"],
-  reason: string | null,
-): Promise<Pick<Verdict, "subject" | "id">> {
-  const { status } = current.snapshot;
-  if (!isInReview(current))
-    throw new GroundcrewError("conflict", `${key} is not in review. Its status is ${status}.`, {
-      refusal: { name: "notInReview", values: { task: key, status } },
-    });
-  const [stored] = await deps.store.read<ReviewRecord>([workKeys.review(item)]);
-  const now = await deps.store.now();
-  const missing = { item, agent: owners?.[0] ?? "", id: deps.newId(), at: now };
-  const review: ReviewRecord = { ...(stored?.value ?? missing), isDecided: true };
-  const { id, agent } = review;
-  const procedure = { subject: id, id, input: { item, agent, kind, by: caller.name, reason } };
-  await deps.store.commit({ put: [toReviewPut(item, review), toProcedurePut(VERDICT, procedure, now)] });
-  return procedure;
+/** Finds the open review of a task, or stores it again: the store was lost since. */
+async function requireReview(context: CallContext, storedTask: Task): Promise<RequestRecord> {
+  const { deps } = context;
+  const known = await findOpenReview(deps, storedTask.id);
+  if (known) return known;
+  const task = await readFreshTask(context, storedTask);
+  if (!isInReview(task.item)) throw createNotInReviewError(task);
+  return restoreReview(deps, task);
+}
+
+function createNotInReviewError({ key, item }: Task): GroundcrewError {
+  const { status } = item.snapshot;
+  return new GroundcrewError("conflict", `${key} is not in review. Its status is ${status}.`, {
+    refusal: { name: "notInReview", values: { task: key, status } },
+  });
+}
+
+async function findOpenReview(deps: Pick<TaskDeps, "store">, item: string): Promise<RequestRecord | undefined> {
+  return (await readTaskRequests(deps, item, "review")).map(({ value }) => value).findLast(isRequestOpen);
+}
+
+/** Finds the review of a task whose verdict was given and has not been applied completely. */
+export async function findPendingVerdict(
+  deps: Pick<TaskDeps, "store">,
+  item: string,
+): Promise<RequestRecord | undefined> {
+  const reviews = await readTaskRequests(deps, item, "review");
+  for (const { value } of reviews)
+    if (value.verdict && (await findProcedure(deps, VERDICT, value.id))?.step !== undefined) return value;
+  return undefined;
 }
 
 async function writeVerdict(run: VerdictRun, { input: { kind } }: Verdict): VerdictStepResult {
-  const status = kind === "approved" ? "done" : "todo";
+  const status = VERDICT_STATUSES[kind];
   run.task = await moveToStatus(run.context, run.task, status, { labels: { drop: [REVIEW_LABEL] } });
   return undefined;
 }
@@ -119,7 +192,8 @@ async function writeVerdict(run: VerdictRun, { input: { kind } }: Verdict): Verd
 async function postVerdictComment({ context, task }: VerdictRun, { id, input }: Verdict): VerdictStepResult {
   const { comments } = getTexts(context.deps.settings.locale);
   const by = escapeHtml(input.by);
-  const title = formatTemplate(input.kind === "approved" ? comments.approved : comments.sentBack, { by });
+  const titles = { approved: comments.approved, sent_back: comments.sentBack, rejected: comments.rejected };
+  const title = formatTemplate(titles[input.kind], { by });
   const reason = input.reason === null ? "" : `<p>${escapeHtml(input.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, task, `${input.kind}:${task.id}:${id}`, `<p>${title}</p>${reason}`);
   return undefined;
@@ -135,37 +209,15 @@ async function finishReview({ context, task }: VerdictRun, { input: { kind, agen
   return undefined;
 }
 
-/** Closes a review and, when the task was sent back, notifies its agent in the same commit. */
-async function closeReview(
-  { context, task }: VerdictRun,
-  {
-    id,
-    input: { kind, agent, by, reason },
-  }: { id: string; input: Omit<ReviewVerdict, "item" | "by"> & { by: string | null } },
-) {
+/** Tells the agent that its task was sent back, once: the event's id is that of the verdict. */
+async function tellAgent({ context, task }: VerdictRun, { id, input }: Verdict): VerdictStepResult {
+  const { kind, agent, by, reason } = input;
   const { deps, correlation } = context;
-  const key = workKeys.review(task.id);
-  const [stored] = await deps.store.read<ReviewRecord>([key]);
-  if (stored?.value.id !== id) return undefined;
-  const put = [toReviewPut(task.id)];
-  if (kind === "approved") await deps.store.commit({ expect: [[key, stored.rev]], put });
-  else {
-    const event = { kind, agent, by, reason } as const;
-    await publishWorkEvent(deps, task, event, correlation, { record: key, rev: stored.rev, put });
-  }
+  const stored = await findRequest(deps, id);
+  if (kind !== "sent_back" || !stored) return undefined;
+  const record = workKeys.request(id);
+  await publishWorkEvent(deps, task, { kind, agent, by, reason }, correlation, { record, rev: stored.rev });
   return undefined;
-}
-
-/** Sends a task back from review: removes the label, sets the task to todo and notifies its agent of the reason. */
-export async function sendBackReview(context: CallContext, task: Task, reason: string): Promise<Task> {
-  return giveVerdict(context, task, "sent_back", reason.trim() || null);
-}
-
-/** Finds the verdict that was given and has not been applied completely. */
-export async function findPendingVerdict(deps: Pick<TaskDeps, "store">, item: string): Promise<Verdict | undefined> {
-  const [stored] = await deps.store.read<ReviewRecord>([workKeys.review(item)]);
-  const verdict = stored?.value.isDecided && (await findProcedure(deps, VERDICT, stored.value.id));
-  return verdict && verdict.step !== undefined ? verdict : undefined;
 }
 
 /**
@@ -173,32 +225,40 @@ export async function findPendingVerdict(deps: Pick<TaskDeps, "store">, item: st
  * it. Makes no request when there is nothing to do.
  */
 export async function reconcileReview(deps: TaskDeps, item: string, correlation: string): Promise<void> {
-  const [[record], task] = await Promise.all([
-    deps.store.read<ReviewRecord>([workKeys.review(item)]),
+  const [request, task, pending] = await Promise.all([
+    findOpenReview(deps, item),
     findStoredTask(deps, item),
+    findPendingVerdict(deps, item),
   ]);
   const presentTask = task?.item.removedAt === undefined ? task : undefined;
-  if (!record) {
-    if (presentTask && isInReview(presentTask.item)) await restoreReview(deps, presentTask);
-  } else if (presentTask) await reconcileKnownReview(deps, presentTask, record.value, correlation);
-  else await deps.store.commit({ expect: [[workKeys.review(item), record.rev]], put: [toReviewPut(item)] });
+  if (pending) return;
+  if (!request) {
+    if (presentTask && isInReview(presentTask.item) && !(await isAboutToRequest(deps, item)))
+      await restoreReview(deps, presentTask);
+  } else if (presentTask) await reconcileKnownReview(deps, presentTask, request, correlation);
+  else await closeRequest(deps, request.id, "task_closed", correlation);
+}
+
+/** Whether a change of status is resumed that requests the review. */
+async function isAboutToRequest(deps: TaskDeps, item: string): Promise<boolean> {
+  const attempt = await findStatusAttempt(deps, item);
+  return attempt?.step !== undefined && attempt.input.review !== undefined;
 }
 
 /**
  * Runs at each tick on stored state: queues jobs for reviews whose task is no longer in review, and for
- * tasks in review without a record. Makes no request to Plane.
+ * tasks in review without a request. Makes no request to Plane.
  */
 export async function queueUnsettledReviews(
   deps: Pick<TaskDeps, "store" | "notify">,
   inReview: readonly string[],
 ): Promise<void> {
   const now = await deps.store.now();
-  const reviews = await readAllRows<ReviewRecord>(deps, workSets.reviews);
-  const reviewed = new Set(reviews.map(({ value }) => value.item));
-  const unsettled = reviews.filter(({ value }) => !inReview.includes(value.item));
-  const items = [...inReview.filter((id) => !reviewed.has(id)), ...unsettled.map(({ value }) => value.item)];
-  if (items.length === 0) return;
-  const jobs = items.map((item) => {
+  const reviewed = (await readOpenRequests(deps, "review")).flatMap(({ subject }) => subject.item ?? []);
+  const items = [...new Set([...inReview, ...reviewed])];
+  const unsettled = items.filter((item) => inReview.includes(item) !== reviewed.includes(item));
+  if (unsettled.length === 0) return;
+  const jobs = unsettled.map((item) => {
     const correlation = `reviewed:${item}:${now}`;
     return createWorkJob(correlation, `work:${item}`, { type: "reviewed", item, correlation });
   });
@@ -206,30 +266,25 @@ export async function queueUnsettledReviews(
   deps.notify();
 }
 
-/** Creates the missing record of a task in review: the store was lost since. */
-async function restoreReview(deps: TaskDeps, task: Task): Promise<void> {
-  const attempt = await findStatusAttempt(deps, task.id);
-  // The change of status is resumed, and requests it.
-  if (attempt?.step !== undefined && attempt.input.review !== undefined) return;
-  const agent = task.item.owners?.[0];
-  if (agent === undefined) return;
-  const review: ReviewRecord = { item: task.id, agent, id: deps.newId(), at: await deps.store.now() };
-  await deps.store.commit({ expect: [[workKeys.review(task.id), 0]], put: [toReviewPut(task.id, review)] });
+/** Stores the missing request of a task in review, which people were asked before. What its agent reported is on its card. */
+async function restoreReview(deps: TaskDeps, task: Task): Promise<RequestRecord> {
+  const confidence = (await readCard(deps, task.id))?.review?.confidence ?? 0;
+  const agent = task.item.owners?.[0] ?? "";
+  const request = await createReview(deps, task, deps.newId(), { agent, text: "", confidence });
+  await deps.store.commit({ put: [toRequestPut(request)] });
+  return request;
 }
 
-async function reconcileKnownReview(deps: TaskDeps, task: Task, review: ReviewRecord, correlation: string) {
+async function reconcileKnownReview(deps: TaskDeps, task: Task, request: RequestRecord, correlation: string) {
   const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   const { status } = task.item.snapshot;
-  if (await findPendingVerdict(deps, task.id)) return;
   if (status === "done") {
     // On a task that no agent has worked on, the label is people's own.
     if (await isManaged(deps, task)) await moveToStatus(context, task, "done", { labels: { drop: [REVIEW_LABEL] } });
-    await recordFinishedTask(deps, task, review.agent);
+    await recordFinishedTask(deps, task, request.from);
   }
   if (isInReview(task.item)) return;
   // A task that its agent continues loses the confidence that caused the review.
-  const outcome = isOpen(status) ? { confidence: undefined } : {};
-  await updateCard(context, task, { review: undefined, ...outcome });
-  const kind = isOpen(status) ? "sent_back" : "approved";
-  await closeReview({ context, task }, { id: review.id, input: { kind, agent: review.agent, by: null, reason: null } });
+  await updateCard(context, task, { review: undefined, ...(isOpen(status) ? { confidence: undefined } : {}) });
+  await closeRequest(deps, request.id, isOpen(status) ? "withdrawn" : "task_closed", correlation);
 }

@@ -23,7 +23,7 @@ import type { DependencyBlockRecord } from "../dependency-blocks.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
 import { getIdempotencyKey, postComment, postStatusComment, toCommentHtml } from "../post-comment.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
-import { approveReview, findPendingVerdict, sendBackReview } from "./reviews.ts";
+import { findPendingVerdict, judgeReview } from "./reviews.ts";
 import {
   beginStatusChange,
   blockWhenRefused,
@@ -100,13 +100,13 @@ async function isAlreadySet(context: CallContext, { id, item }: Task, status: St
 /** Whether setting this status is the verdict that was given and has not been applied completely. */
 async function isVerdictPending({ deps }: CallContext, item: string, status: Status): Promise<boolean> {
   const pending = await findPendingVerdict(deps, item);
-  return pending !== undefined && pending.input.kind === toVerdict(status);
+  return pending !== undefined && pending.verdict?.answer === toVerdict(status);
 }
 
 /** The verdict that a human gives by setting the status of a task in review. */
-function toVerdict(status: Status): "approved" | "sent_back" | undefined {
-  if (status === "done") return "approved";
-  return status === "todo" || status === "in_progress" ? "sent_back" : undefined;
+function toVerdict(status: Status): "approve" | "send_back" | undefined {
+  if (status === "done") return "approve";
+  return status === "todo" || status === "in_progress" ? "send_back" : undefined;
 }
 
 /**
@@ -134,9 +134,7 @@ async function changeAsPlanner(context: CallContext, task: Task, { change, inter
   const freshTask = await readFreshTask(context, task);
   const verdict = isHuman(context.caller) ? toVerdict(change.status) : undefined;
   if (verdict && (isInReview(freshTask.item) || (await isVerdictPending(context, task.id, change.status)))) {
-    await (verdict === "approved"
-      ? approveReview(context, freshTask)
-      : sendBackReview(context, freshTask, change.text ?? ""));
+    await judgeReview(context, freshTask, verdict, verdict === "approve" ? "" : change.text);
     return;
   }
   const attempt = interrupted ?? (await beginStatusChange(context, freshTask, change));

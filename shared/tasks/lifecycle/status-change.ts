@@ -24,12 +24,9 @@ import { workKeys } from "../../records/store-keys.ts";
 import {
   type ClaimRecord,
   findClaim,
-  type ReviewRecord,
   STATUS_PROCEDURE,
   type StatusChangeInput,
   type StatusChangeRecord,
-  toReviewPut,
-  VERDICT_PROCEDURE,
 } from "../../records/task-records.ts";
 import { getRefusal, renderRefusal } from "../../refusals/render-refusal.ts";
 import { updateValue } from "../../store/records.ts";
@@ -46,6 +43,7 @@ import { createAuthorContext, postComment, postStatusComment } from "../post-com
 import { countUnread } from "../remark-record.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { commitSchema, testsSchema } from "./commit-and-tests.ts";
+import { requestReview } from "./review-request.ts";
 
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
@@ -231,29 +229,6 @@ async function finishStatusChange({ context, task }: StatusRun, attempt: StatusC
     await updateCard(context, task, { percent: 100 });
   }
   return { input: { failure: undefined } };
-}
-
-/**
- * Stores a pending review and notifies the human in one commit, once for each attempt. Does nothing when the review was
- * decided already, which a change that is resumed late may find.
- */
-async function requestReview(
-  deps: TaskDeps,
-  task: Task,
-  { id, input: { agent, review: confidence = 0, text = "" } }: StatusChangeRecord,
-  correlation: string,
-): Promise<void> {
-  await updateValue<ReviewRecord>(deps, workKeys.review(task.id), async (stored) => {
-    // The event is named by the review's id, because every review of a task starts from the same revision 0.
-    const record = workKeys.procedure(VERDICT_PROCEDURE, id);
-    const [verdict] = await deps.store.read([record]);
-    if (stored?.id === id || verdict) return undefined;
-    const review: ReviewRecord = { item: task.id, agent, id, at: await deps.store.now() };
-    const event = { kind: "review", agent, confidence, text } as const;
-    const put = [toReviewPut(task.id, review)];
-    const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
-    return { ...update, expect: [[record, 0]] };
-  });
 }
 
 /** Whether the item has the status, or the review, that this change was to set. */

@@ -3,115 +3,133 @@
  * tasks are closed.
  */
 
-import type { TaskDeps } from "../../app/deps.ts";
+import { roundAmount } from "../../accounting/spending.ts";
+import type { RequestKind, TaskDeps } from "../../app/deps.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys, workSets } from "../../records/store-keys.ts";
+import { createRequest } from "../../requests/requests.ts";
 import type { Put } from "../../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { prepareProjectUpdate } from "../../sync/projects.ts";
 import type { PlanEvent } from "../../task/events.ts";
+import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../../task/request.ts";
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
-import { DAY, type Ms } from "../../time.ts";
-import { type PlanRun, rejectRun, startRun, toPlanRunPut } from "../plan-record.ts";
-import { CLOSED_WISH_MS, toWishPut, type Wish } from "../wishes.ts";
+import { type PlanCost, type PlannedTask, type PlanRun, rejectRun, startRun, toPlanRunPut } from "../plan-record.ts";
+import { CLOSED_WISH_MS, getWishText, toWishPut, type Wish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 
-/**
- * `already`: this proposal was approved or rejected before. `changed`: another plan has been proposed since.
- * `unknown`: there is no such plan.
- */
-type Refusal = "already" | "changed" | "unknown";
-
-/** A person's decision about one proposal. `sent_back`: the Concierge changes it; `cancelled`: nothing is planned. */
-export interface PlanVerdict {
-  kind: "approved" | "sent_back" | "cancelled";
-  by: string;
-  reason?: string;
-}
-
-/** What a decision changes besides the proposal. */
-interface Decision {
-  next: PlanRun;
-  event: PlanEvent;
-  verdict: PlanVerdict;
-  update: ValueUpdate;
-}
-
-/** Limit of a rejection's reason, in characters. */
+/** Limit of a rejection's reason in its event, in characters. */
 const MAX_REASON_LENGTH = 1_000;
 
-/** Retention of a decision: 30 days, so that a late press or reply gets an explanation. */
-const VERDICT_MS: Ms = 30 * DAY;
+/** The label of a task's part begins so; its number follows. */
+const TASK_LABEL = "Task ";
 
 /**
- * Approves a proposed plan, which is carried out from then on. `id` is its run's id and `hash` the one that was
- * proposed, so that only what a person was shown can be approved.
+ * A proposed plan is a request of its own for each proposal, so that only what a person was shown can be approved. An
+ * approved plan is carried out from then on. A plan that is sent back opens its wish again, and the Concierge is woken
+ * with the reason; one that is rejected is not planned again, and nobody is woken.
  */
-export async function approvePlan(
+export const PLAN: RequestKind = {
+  async announce(deps, { value: request, rev }, correlation) {
+    const { id, hash, from: agent } = request;
+    const { plan = "", title, project } = request.subject;
+    const tasks = countPlannedTasks(request);
+    const event: PlanEvent = { kind: "plan_proposed", plan, agent, title, request: id, hash, tasks };
+    return preparePlanEvent(deps, project, { record: workKeys.request(id), rev }, event, correlation);
+  },
+  async decide(deps, { value: { id, subject, verdict } }, correlation) {
+    const key = workKeys.planRun(subject.plan ?? "");
+    const [stored] = await deps.store.read<PlanRun>([key]);
+    if (!stored || toPlanRequestId(stored.value) !== id || stored.value.state !== "awaiting_approval") return undefined;
+    const { value: run, rev } = stored;
+    const { next, event, update } = await prepareVerdict(deps, run, verdict, correlation);
+    const published = await preparePlanEvent(deps, run.project, { record: key, rev }, event, correlation);
+    return mergeUpdates([{ expect: [[key, rev]], put: [toPlanRunPut(next)] }, update, published]);
+  },
+};
+
+/** The id of the request for the present proposal of a run. */
+export function toPlanRequestId({ id, hash, at }: Pick<PlanRun, "id" | "hash" | "at">): string {
+  return `${id}-${hash.slice(0, 8)}${Math.floor(at).toString(36)}`;
+}
+
+/** Creates the request for a proposal: the warnings and the cost come before its tasks, which are shown in full. */
+export async function createPlanRequest(run: PlanRun, wish: Wish | undefined): Promise<RequestRecord> {
+  const { id, agent, plan, checked, at, project } = run;
+  const { message } = wish ?? {};
+  const input = keepDefined<RequestPart>([
+    ...(checked?.warnings ?? []).map((value) => ({ label: "Warning", value })),
+    checked && { label: "Cost", value: describeCost(checked.cost) },
+    wish && { label: "Request", value: `${wish.by}: ${getWishText(wish)}` },
+    plan.identifier === undefined ? undefined : { label: "Identifier", value: plan.identifier },
+    ...plan.tasks.map((task, i) => ({ label: `${TASK_LABEL}${i + 1}`, value: describeTask(task) })),
+    ...(plan.cycles ?? []).map(({ name, start_date: from = "", end_date: to = "" }) => ({
+      label: "Cycle",
+      value: from === "" ? name : `${name}: ${from} to ${to}`,
+    })),
+  ]);
+  const request: NewRequest = {
+    id: toPlanRequestId(run),
+    kind: "plan",
+    subject: { title: plan.project, plan: id, ...omitUndefined({ project, message }) },
+    from: agent,
+    urgency: "normal",
+    text: plan.description ?? "",
+    input,
+    answers: ["approve", "send_back", "reject"],
+    options: [],
+  };
+  return createRequest(request, at);
+}
+
+/** The number of tasks of a proposed plan. */
+export function countPlannedTasks({ input }: RequestRecord): number {
+  return input.filter(({ label }) => label.startsWith(TASK_LABEL)).length;
+}
+
+function describeCost({ estimated, unknown, spent, open, budget, currency = "" }: PlanCost): string {
+  const amounts = { estimated, spent, "estimated for open tasks": open, "budget of the month": budget };
+  const parts = Object.entries(amounts).flatMap(([name, amount]) =>
+    amount === undefined ? [] : [`${roundAmount(amount)} ${currency} ${name}`.replace("  ", " ")],
+  );
+  return [...parts, ...(unknown > 0 ? [`cost of ${unknown} tasks unknown`] : [])].join(", ");
+}
+
+function describeTask({ title, assignee, blocked_by: blockers = [], description, ...task }: PlannedTask): string {
+  const { priority, due_date: due, estimate, cycle, module } = task;
+  const notes = { to: assignee, after: blockers.join(", ") || undefined, priority, due, cycle, module };
+  const lines = Object.entries(notes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  const figures = Object.entries(estimate ?? {}).map(([name, value]) => `${value} ${name}`);
+  return [title, [...lines, ...figures].join(", "), description ?? ""].filter((line) => line !== "").join("\n");
+}
+
+/** Prepares what a verdict changes besides the request. */
+async function prepareVerdict(
   deps: TaskDeps,
-  id: string,
-  { hash, by: rawName }: { hash: string; by: string },
-  correlation: string = deps.newId(),
-): Promise<"approved" | Refusal> {
-  const by = cleanLine(rawName, 100);
-  return recordDecision(deps, id, hash, correlation, "approved", async (run) => {
+  run: PlanRun,
+  { answer, by, comment = "" }: RequestVerdict,
+  correlation: string,
+): Promise<{ next: PlanRun; event: PlanEvent; update: ValueUpdate }> {
+  const fields = toPlanEventFields(run);
+  if (answer === "approve") {
     const next = startRun(run, by);
     return {
       next,
-      event: { kind: "plan_approved", ...toPlanEventFields(run), by },
-      verdict: { kind: "approved", by },
+      event: { kind: "plan_approved", ...fields, by },
       update: { jobs: [createPlanJob(next, correlation)] },
     };
-  });
-}
-
-/**
- * Stores a decision about a proposed plan and publishes it, in one commit. A later proposal of the same run gets its
- * own decision.
- */
-async function recordDecision<R>(
-  deps: TaskDeps,
-  id: string,
-  hash: string | undefined,
-  correlation: string,
-  result: R,
-  decide: (run: PlanRun) => Promise<Decision>,
-): Promise<R | Refusal> {
-  return updateValue<PlanRun, R | Refusal>(deps, workKeys.planRun(id), async (run, rev) => {
-    if (!run) return { result: "unknown" };
-    if (hash !== undefined && run.hash !== hash) return { result: "changed" };
-    if (run.state !== "awaiting_approval") return { result: "already" };
-    const { next, event, verdict, update } = await decide(run);
-    const verdictPut = { key: workKeys.planVerdict(id, run.hash), value: verdict, expires: VERDICT_MS };
-    const published = await preparePlanEvent(deps, next, rev, event, correlation);
-    return { ...mergeUpdates([{ put: [toPlanRunPut(next), verdictPut] }, update, published]), result };
-  });
-}
-
-/**
- * Rejects a proposed plan: its wish is open again, and the Concierge is woken with the reason. A plan that is cancelled
- * is not planned again: its wish stays dealt with, and nobody is woken. `hash` refuses the rejection of another plan
- * than the one that was shown.
- */
-export async function rejectPlan(
-  deps: TaskDeps,
-  id: string,
-  rejection: { by: string; reason?: string | undefined; hash?: string | undefined; isCancelled?: boolean },
-  correlation: string = deps.newId(),
-): Promise<"rejected" | Refusal> {
-  const { reason: rawReason = "", hash, isCancelled = false } = rejection;
-  const by = cleanLine(rejection.by, 100);
-  const reason = cleanLine(rawReason, MAX_REASON_LENGTH) || undefined;
+  }
+  const reason = cleanLine(comment, MAX_REASON_LENGTH) || undefined;
+  const isCancelled = answer === "reject";
   const cancelled = isCancelled ? { cancelled: true as const } : {};
-  return recordDecision(deps, id, hash, correlation, "rejected", async (run) => ({
+  return {
     next: rejectRun(run, reason, await deps.store.now()),
-    event: { kind: "plan_rejected", ...toPlanEventFields(run), by, reason: reason ?? null, ...cancelled },
-    verdict: { kind: isCancelled ? "cancelled" : "sent_back", by, ...omitUndefined({ reason }) },
+    event: { kind: "plan_rejected", ...fields, by, reason: reason ?? null, ...cancelled },
     update: isCancelled ? {} : await preparePlannedWish(deps, run, toReopenedWishPut),
-  }));
+  };
 }
 
 /** Prepares a change of the wish that has this plan; none when it has another one or is closed. */
@@ -146,7 +164,7 @@ export async function completePlans(deps: TaskDeps, project: string, correlation
       const event: PlanEvent = { kind: "plan_completed", ...toPlanEventFields(run), tasks };
       return mergeUpdates([
         { put: [toPlanRunPut(completed)] },
-        await preparePlanEvent(deps, completed, rev, event, correlation),
+        await preparePlanEvent(deps, project, { record: workKeys.planRun(run.id), rev }, event, correlation),
         await prepareProjectCompletion(deps, project, correlation),
         // The wish is deleted some time after its plan is complete, also if nobody closes it.
         await preparePlannedWish(deps, run, (wish) => toWishPut(wish, CLOSED_WISH_MS)),
@@ -173,14 +191,4 @@ async function prepareProjectCompletion(deps: TaskDeps, id: string, correlation:
   const event = { kind: "project_completed", planned: true } as const;
   const update = await prepareProjectUpdate(deps, { ...project, completed: true }, stored.rev, [event], correlation);
   return { ...update, expect: [[observedKeys.project(id), stored.rev], ...(update.expect ?? [])] };
-}
-
-/** Finds the decision about the proposal of a run with this hash. */
-export async function findPlanVerdict(
-  deps: Pick<TaskDeps, "store">,
-  run: string,
-  hash: string,
-): Promise<PlanVerdict | undefined> {
-  const [stored] = await deps.store.read<PlanVerdict>([workKeys.planVerdict(run, hash)]);
-  return stored?.value;
 }

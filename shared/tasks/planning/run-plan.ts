@@ -286,7 +286,13 @@ async function failPlan(deps: TaskDeps, id: string, thrown: unknown, correlation
     const refusal = omitUndefined({ refusal: getRefusal(thrown) });
     const event: PlanEvent = { kind: "plan_failed", ...toPlanEventFields(run), text: reason, ...refusal };
     deps.log.warn("plan failed", { correlation, plan: id, agent: run.agent, reason });
-    const published = await preparePlanEvent(deps, failed, rev, event, correlation);
+    const published = await preparePlanEvent(
+      deps,
+      failed.project,
+      { record: workKeys.planRun(failed.id), rev },
+      event,
+      correlation,
+    );
     return mergeUpdates([{ put: [toPlanRunPut(failed)] }, published]);
   });
 }

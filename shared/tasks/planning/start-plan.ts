@@ -9,8 +9,9 @@ import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
+import { findRequest, prepareClosure, preparePublication } from "../../requests/requests.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
-import type { PlanEvent } from "../../task/events.ts";
+import { isRequestOpen } from "../../task/request.ts";
 import type { CallContext } from "../call-context.ts";
 import { findProject } from "../find-task.ts";
 import {
@@ -27,7 +28,6 @@ import {
   toPlanRunPut,
 } from "../plan-record.ts";
 import { chooseWish, createClosedWishError, toWishPut, type Wish } from "../wishes.ts";
-import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 import { type CheckedPlan, checkPlan } from "./check-plan.ts";
 import {
   cleanProjectName,
@@ -35,6 +35,7 @@ import {
   findProjectNameProblem,
   isProjectIncomplete,
 } from "./create-project.ts";
+import { createPlanRequest, toPlanRequestId } from "./decide-plan.ts";
 
 /** Limit of `retry_after`: 60 s, after which the same call shows the progress. */
 const MAX_RETRY_AFTER_S = 60;
@@ -125,7 +126,7 @@ async function startPlan(
   const id = await getPlanRunId(caller.name, hash, chosen?.id);
   const { rows } = await readTaskProgress(deps, plan.tasks, existing);
   const complete = rows.filter(({ task, progress }) => isTaskComplete(task, progress)).map(({ name }) => name);
-  return updateValue<PlanRun, PlanRun>(deps, workKeys.planRun(id), async (before, rev) => {
+  return updateValue<PlanRun, PlanRun>(deps, workKeys.planRun(id), async (before) => {
     const isSame = before?.hash === hash;
     if (before && !isSame) await throwIfDecided(context, before);
     if (before && isSame && before.state !== "failed") {
@@ -152,13 +153,13 @@ async function startPlan(
     };
     const stored = before && isSame ? before : fresh;
     const run = isApproved ? startRun({ ...stored, agent: caller.name }) : stored;
-    const event: PlanEvent = { kind: "plan_proposed", ...toPlanEventFields(run), hash, tasks: plan.tasks.length };
     const update = mergeUpdates([
       { put: [toPlanRunPut(run)] },
       await prepareLinkedWish(context, chosen, run),
+      before ? await prepareReplacement(deps, before, correlation) : {},
       isApproved
         ? { jobs: [createPlanJob(run, correlation)], afterCommit: () => deps.notify() }
-        : await preparePlanEvent(deps, run, rev, event, correlation),
+        : await prepareProposal(deps, run, chosen, correlation),
     ]);
     const afterCommit = async () => {
       deps.log.info(isApproved ? "plan started" : "plan proposed", { correlation, plan: id, agent: caller.name });
@@ -166,6 +167,26 @@ async function startPlan(
     };
     return { ...update, afterCommit, result: run };
   });
+}
+
+/** Prepares the request for a proposal, which is stored with its run. */
+async function prepareProposal(
+  deps: TaskDeps,
+  run: PlanRun,
+  wish: Wish | undefined,
+  correlation: string,
+): Promise<ValueUpdate> {
+  const request = await createPlanRequest(run, wish);
+  const update = await preparePublication(deps, { value: request, rev: 0 }, correlation);
+  return { ...update, expect: [[workKeys.request(request.id), 0], ...(update.expect ?? [])] };
+}
+
+/** Prepares the end of the request for an earlier proposal, which another plan replaces. */
+async function prepareReplacement(deps: TaskDeps, before: PlanRun, correlation: string): Promise<ValueUpdate> {
+  const stored = await findRequest(deps, toPlanRequestId(before));
+  if (!stored || !isRequestOpen(stored.value)) return {};
+  const update = await prepareClosure(deps, stored, "replaced", correlation);
+  return { ...update, expect: [[workKeys.request(stored.value.id), stored.rev]] };
 }
 
 async function throwIfDecided({ deps }: CallContext, run: PlanRun): Promise<void> {

@@ -32,7 +32,7 @@ function createEvent(kind: EventKind): AnyEvent {
     case "claim_lost":
       return { kind, agent: "Thot", why: "expired", since: "2026-11-21T10:00:00Z" };
     case "review":
-      return { kind, agent: "Thot", confidence: 0.5, text: "Done, I think" };
+      return { kind, request: "r1", agent: "Thot", confidence: 0.5, text: "Done, I think" };
     case "sent_back":
       return { kind, agent: "Thot", by: "Ada", reason: null };
     case "stuck":
@@ -56,7 +56,7 @@ function createEvent(kind: EventKind): AnyEvent {
       };
     case "plan_proposed":
     case "plan_completed":
-      return { kind, plan: "p1", agent: "Thot", title: "New site", hash: "h", tasks: 3 };
+      return { kind, plan: "p1", agent: "Thot", title: "New site", request: "r1", hash: "h", tasks: 3 };
     case "plan_approved":
     case "plan_rejected":
       return { kind, plan: "p1", agent: "Thot", title: "New site", by: "Ada", reason: null };

@@ -10,11 +10,11 @@ import { projectsApi } from "../../../shared/plane/projects.ts";
 import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
-import { approvePlan } from "../../../shared/tasks/planning/decide-plan.ts";
 import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
 import { addWakeTasks } from "../../../shared/tasks/wakes.ts";
 import { findWish, prepareWish } from "../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { approvePlan } from "../../support/answer-request.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 
 /** Timeout of `settle` in simulated time: 2 h. */
@@ -185,6 +185,5 @@ export async function readRun({ app, readOnlyRun }: PlanSetup) {
 
 /** Approves the only plan as it is shown now. */
 export async function approveOnly(setup: PlanSetup) {
-  const { id, hash } = await readRun(setup);
-  return approvePlan(setup.app.deps, id, { hash, by: "Ada" });
+  return approvePlan(setup.app.deps, await readRun(setup));
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
-import { approvePlan, rejectPlan } from "../../../shared/tasks/planning/decide-plan.ts";
+import { toPlanRequestId } from "../../../shared/tasks/planning/decide-plan.ts";
+import { answerRequest, approvePlan } from "../../support/answer-request.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { approveOnly, createPlanSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
 
@@ -201,8 +202,8 @@ describe("reliability 35: a plan for a wish", () => {
     expect(proposals.map(({ event }) => event)).toMatchObject([{ agent: "Concierge", title: "Website", tasks: 3 }]);
     expect(await setup.readPlane()).toEqual([]);
     expect(await setup.readWish(wish)).toMatchObject({ state: "planned", by: "Ada", text: "a website" });
-    expect(await approveOnly(setup)).toBe("approved");
-    expect(await approveOnly(setup)).toBe("already");
+    expect(await approveOnly(setup)).toBe("decided");
+    expect(await approveOnly(setup)).toBe("decided");
     await setup.settle();
     expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
     expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
@@ -226,8 +227,8 @@ describe("reliability 35: a plan for a wish", () => {
     const first = await readRun(setup);
     await setup.plan({ tasks: WEBSITE.tasks.slice(0, 1) });
     const { app } = setup;
-    expect(await approvePlan(app.deps, first.id, { hash: first.hash, by: "Ada" })).toBe("changed");
-    expect(await rejectPlan(app.deps, first.id, { hash: first.hash, by: "Ada" })).toBe("changed");
+    expect(await approvePlan(app.deps, first)).toBe("closed");
+    expect(await answerRequest(app.deps, toPlanRequestId(first), "reject", "Ada")).toBe("closed");
     expect(await setup.listPlans()).toEqual(["Website: awaiting_approval 0/3"]);
     expect(await setup.callTool("Concierge", "list_projects", {})).toMatchObject({
       plans: [{ title: "Website", state: "awaiting_approval", done: 0, total: 3 }],
@@ -253,13 +254,15 @@ describe("reliability 35: a plan for a wish", () => {
     const setup = await createPlanSetup();
     const wish = await setup.addWish("a website");
     await setup.plan();
-    const { id, hash } = await readRun(setup);
+    const run = await readRun(setup);
     await setup.settle();
     setup.takeWakes();
-    const reject = () => rejectPlan(setup.app.deps, id, { by: "Ada", reason: "no drawing, please" });
-    expect(await reject()).toBe("rejected");
-    expect(await reject()).toBe("already");
-    expect(await approvePlan(setup.app.deps, id, { hash, by: "Ada" })).toBe("already");
+    const answer = (by: string) =>
+      answerRequest(setup.app.deps, toPlanRequestId(run), "send_back", by, "no drawing, please");
+    expect(await answer("Ada")).toBe("decided");
+    expect(await answer("Ada")).toBe("decided");
+    expect(await answer("Bob")).toBe("closed");
+    expect(await approvePlan(setup.app.deps, run)).toBe("closed");
     expect(await setup.readWish(wish)).toMatchObject({ state: "open" });
     await setup.advanceSeconds(5);
     const { message } = setup.gateway.runs.at(-1) ?? { message: "" };
@@ -270,7 +273,7 @@ describe("reliability 35: a plan for a wish", () => {
     ]);
     await expect(setup.plan()).rejects.toThrow("conflict: A person rejected this plan: no drawing, please.");
     expect(await setup.plan({ tasks: WEBSITE.tasks.slice(2) })).toMatchObject({ awaiting_approval: true });
-    expect(await approvePlan(setup.app.deps, id, { hash, by: "Ada" })).toBe("changed");
+    expect(await approvePlan(setup.app.deps, run)).toBe("closed");
     await approveOnly(setup);
     await setup.settle();
     expect(await setup.readPlane()).toEqual(["project WEBS", "Idea | Thot |  | 1"]);
@@ -391,7 +394,7 @@ async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boole
 async function makePlan({ app, plan, settle }: PlanSetup): Promise<void> {
   await plan(PLAN);
   await settle();
-  for (const run of await readProposed(app.deps)) await approvePlan(app.deps, run.id, { hash: run.hash, by: "Ada" });
+  for (const run of await readProposed(app.deps)) await approvePlan(app.deps, run);
   await settle();
 }
 

@@ -8,7 +8,7 @@ import { workKeys, workSets } from "../../../shared/records/store-keys.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
-import { answerQuestion } from "../../support/answer-question.ts";
+import { answerQuestion } from "../../support/answer-request.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 async function createAppWithTask() {

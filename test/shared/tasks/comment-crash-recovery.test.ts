@@ -6,7 +6,7 @@ import { hasSummary } from "../../../shared/records/task-records.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { readTaskQuestions } from "../../../shared/tasks/people/questions.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
-import { answerQuestion } from "../../support/answer-question.ts";
+import { answerQuestion } from "../../support/answer-request.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 const QUESTION = { text: "Which?", choices: ["A", "B"] };

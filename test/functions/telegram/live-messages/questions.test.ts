@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { findRequest } from "../../../../shared/requests/requests.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
+import { answerQuestion } from "../../../support/answer-request.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 

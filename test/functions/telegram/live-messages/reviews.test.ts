@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { workKeys } from "../../../../shared/records/store-keys.ts";
 import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
@@ -164,7 +163,7 @@ test("a review (OPENCLAW-12) loses neither the approval nor the message when a r
   const commit = app.store.commit;
   app.store.commit = async (request) => {
     const outcome = await commit(request);
-    if (isFirstVerdict && request.put?.some(({ key }) => key === workKeys.review(item.id))) {
+    if (isFirstVerdict && request.put?.some(({ value }) => Reflect.has(Object(value), "verdict"))) {
       isFirstVerdict = false;
       throw new Error("killed");
     }

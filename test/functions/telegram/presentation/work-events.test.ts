@@ -76,7 +76,7 @@ test.each<[WorkEvent, string[]]>([
     ],
   ],
   [
-    { kind: "review", agent: "Thot", confidence: 0.55, text: "Done, I think" },
+    { kind: "review", request: "r1", agent: "Thot", confidence: 0.55, text: "Done, I think" },
     ["🔍 Review requested (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
   ],
   [

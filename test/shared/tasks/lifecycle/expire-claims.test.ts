@@ -7,7 +7,7 @@ import { findTask } from "../../../../shared/tasks/find-task.ts";
 import { filterActionableTasks } from "../../../../shared/tasks/startable-tasks.ts";
 import { DAY, HOUR, MINUTE } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
+import { answerQuestion } from "../../../support/answer-request.ts";
 
 /** The default of `claim_minutes`. */
 const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;

@@ -4,7 +4,7 @@ import { readFinishedTasks } from "../../../../shared/accounting/history.ts";
 import { toProcedurePut } from "../../../../shared/procedure/procedure.ts";
 import { findStatusAttempt } from "../../../../shared/records/task-records.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
-import { approveReview, sendBackReview } from "../../../../shared/tasks/lifecycle/reviews.ts";
+import { judgeReview } from "../../../../shared/tasks/lifecycle/reviews.ts";
 import { STATUS_CHANGE } from "../../../../shared/tasks/lifecycle/status-change.ts";
 import type { PlaneVersion } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
@@ -52,7 +52,7 @@ test.each(VERSIONS)(
     expect(count("waiting for review</strong>: confidence 0.5, below 0.7")).toBe(1);
     const asked = app.actions.filter(({ event }) => event.kind === "review");
     expect(asked.map(({ event }) => event)).toEqual([
-      { kind: "review", agent: "Imhotep", confidence: 0.5, text: "Perhaps." },
+      { kind: "review", request: expect.any(String), agent: "Imhotep", confidence: 0.5, text: "Perhaps." },
     ]);
   },
 );
@@ -89,14 +89,16 @@ test("repeating the call on a task in review reports the review, other changes a
 
 test("an approved review removes the label, finishes the task and counts for its agent", async () => {
   const { app, item, task, count } = await createTaskInReview();
-  await approveReview(app.createContext("Ada"), await task());
+  await judgeReview(app.createContext("Ada"), await task(), "approve");
   await app.runUntilIdle();
   expect(app.readPlaneItem(item).state).toBe("Done");
   expect(app.readPlaneItem(item).labels).not.toContain("review");
   expect(count("<strong>Approved</strong> by Ada")).toBe(1);
   expect(await readFinishedTasks(app.deps, "Imhotep")).toMatchObject([{ task: "ONB-1", confidence: 0.5 }]);
   expect(app.takeEvents()).toContain("ONB-1 completed");
-  await expect(approveReview(app.createContext("Ada"), await task())).rejects.toMatchObject({ code: "conflict" });
+  await expect(judgeReview(app.createContext("Ada"), await task(), "approve")).rejects.toMatchObject({
+    code: "conflict",
+  });
 });
 
 test("a human who sets a task in review to todo sends it back, and its agent can finish it again", async () => {
@@ -121,7 +123,7 @@ test("a human who sets a task in review to done approves it", async () => {
 
 test("a task sent back from review loses the label, returns to todo, and its agent gets the reason", async () => {
   const { app, item, task } = await createTaskInReview();
-  await sendBackReview(app.createContext("Ada"), await task(), "Too <short>.");
+  await judgeReview(app.createContext("Ada"), await task(), "send_back", "Too <short>.");
   await app.runUntilIdle();
   expect(app.readPlaneItem(item)).toMatchObject({ state: "Todo" });
   expect(app.readPlaneItem(item).labels).not.toContain("review");
@@ -134,8 +136,10 @@ test("a task sent back from review loses the label, returns to todo, and its age
 
 test("only humans give a verdict on a review", async () => {
   const { app, task } = await createTaskInReview();
-  await expect(approveReview(app.createContext("Imhotep"), await task())).rejects.toMatchObject({ code: "forbidden" });
-  await expect(sendBackReview(app.createContext("Concierge"), await task(), "")).rejects.toMatchObject({
+  await expect(judgeReview(app.createContext("Imhotep"), await task(), "approve")).rejects.toMatchObject({
+    code: "forbidden",
+  });
+  await expect(judgeReview(app.createContext("Concierge"), await task(), "send_back")).rejects.toMatchObject({
     code: "forbidden",
   });
 });
@@ -205,7 +209,7 @@ test.each(VERSIONS)(
     expect(await app.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).toMatchObject({
       status: "in_progress",
     });
-    await sendBackReview(app.createContext("Ada"), await task(), "No.");
+    await judgeReview(app.createContext("Ada"), await task(), "send_back", "No.");
     await app.runUntilIdle();
     await expect(app.actAs("Thot").setStatus("ONB-2", { status: "done", text: "x" })).rejects.toMatchObject({
       message: expect.stringContaining("it waits for ONB-1"),
@@ -219,7 +223,7 @@ test("a review that was decided is not requested again when its interrupted chan
   if (!attempt) throw new Error("not kept");
   // As after a process that ended right before the last step of the change.
   await app.deps.store.commit({ put: [toProcedurePut(STATUS_CHANGE, attempt, attempt.at)] });
-  await sendBackReview(app.createContext("Ada"), await task(), "Too short.");
+  await judgeReview(app.createContext("Ada"), await task(), "send_back", "Too short.");
   await app.runUntilIdle();
   app.plane.editItem(item, { labels: ["agent:Imhotep", "review"] });
   app.advance(180_000);

@@ -5,7 +5,7 @@ import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
+import { answerQuestion } from "../../../support/answer-request.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 
 /** A time longer than the lease of a job that the killed process had taken. */

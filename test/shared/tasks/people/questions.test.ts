@@ -4,7 +4,7 @@ import { type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/pe
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
+import { answerQuestion } from "../../../support/answer-request.ts";
 import { getTool } from "../../../support/get-tool.ts";
 
 async function createQuestionApp() {

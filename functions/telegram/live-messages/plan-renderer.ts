@@ -1,0 +1,166 @@
+/** A proposed plan as it looks in Telegram: its tasks, its totals and its warnings. */
+
+import { roundAmount } from "../../../shared/accounting/spending.ts";
+import { localizeMoney } from "../../../shared/i18n/localize.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
+import { findPlanRun, type PlannedTask, type PlanRun } from "../../../shared/tasks/plan-record.ts";
+import { toPlanRequestId } from "../../../shared/tasks/planning/decide-plan.ts";
+import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
+import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { EVENT_EMOJI, fillTemplate, type Presentation, STATUS_EMOJI } from "../presentation/presentation.ts";
+import { ASK_FOR_WORDS, type RequestRenderer, renderHeadline, renderVerdict } from "./live-message.ts";
+
+/** Maximum number of warnings in a message, and their length in UTF-16 units. */
+const WARNING_LIMIT = 5;
+
+const WARNING_LENGTH = 200;
+
+const TITLE_LENGTH = 120;
+
+const NAME_LENGTH = 60;
+
+/** Blockers of a task that its line names. */
+const BLOCKER_LIMIT = 5;
+
+/** How the verdicts on a plan are shown. */
+const VERDICTS = {
+  approve: [STATUS_EMOJI.done, "approved"],
+  send_back: ["✏️", "sent_back"],
+  reject: [STATUS_EMOJI.cancelled, "cancelled"],
+} as const;
+
+export const PLAN_RENDERER: RequestRenderer = {
+  async render(context, request, { asking }) {
+    const { presentation } = context;
+    const { texts } = presentation;
+    const { plan, approve, cancel } = texts.live;
+    const run = await findShownRun(context, request);
+    const title = [EVENT_EMOJI.plan_proposed, texts.events.plan_proposed.title] as const;
+    const headline = renderHeadline(presentation, title, toSafeText(request.subject.title, TITLE_LENGTH), request.from);
+    const head = [headline, ...(run ? await renderWishLines(context, run) : [])];
+    const change = asking ? [] : [[plan.change, ASK_FOR_WORDS] as const];
+    return {
+      lines: run ? (limit: number) => renderPlanLines(presentation, run, head, limit) : head,
+      hint: plan.hint[asking ? "reason" : "decide"],
+      rows: [[[approve, "approve"], ...change], [[cancel, "reject"]]],
+    };
+  },
+  async renderOutcome({ presentation }, { verdict, closed }) {
+    const { plan } = presentation.texts.live;
+    if (!verdict) return [toPlainText(closed?.why === "replaced" ? `✏️ ${plan.replaced}` : plan.closed)];
+    const [emoji, name] = getVerdict(verdict.answer);
+    const line = fillTemplate(plan.verdicts[name], { by: toSafeText(verdict.by, 80) });
+    return renderVerdict(presentation, emoji, line, verdict.comment);
+  },
+  getOutcomeToast({ presentation }, { verdict, closed }) {
+    const { plan, toast } = presentation.texts.live;
+    if (!verdict) return closed?.why === "replaced" ? plan.replaced : toast.over;
+    return fillTemplate(plan.verdicts[getVerdict(verdict.answer)[1]], { by: toSafeText(verdict.by, 60) }).text;
+  },
+  getChangedToast: ({ presentation }) => presentation.texts.live.plan.replaced,
+  getWordsToast: ({ presentation }) => presentation.texts.live.plan.reasonToast,
+};
+
+function getVerdict(answer: string) {
+  return answer === "approve" || answer === "reject" ? VERDICTS[answer] : VERDICTS.send_back;
+}
+
+/** Finds the run that a request proposed; undefined when another proposal has replaced it. */
+async function findShownRun({ deps }: DeliveryContext, { id, subject }: RequestRecord): Promise<PlanRun | undefined> {
+  const run = await findPlanRun(deps, subject.plan ?? "");
+  return run && toPlanRequestId(run) === id ? run : undefined;
+}
+
+async function renderWishLines({ deps, presentation }: DeliveryContext, { wish: id }: PlanRun): Promise<RichText[]> {
+  const wish = id === undefined ? undefined : await findWish(deps, id);
+  if (!wish) return [];
+  const by = fillTemplate(presentation.texts.live.plan.wishOf, { by: toSafeText(wish.by, 80) });
+  return [joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(getWishText(wish), 300)])];
+}
+
+/** A plan's lines: as many tasks as fit between the headline and what must be seen below them. */
+function renderPlanLines(
+  presentation: Presentation,
+  run: PlanRun,
+  head: readonly RichText[],
+  limit: number,
+): RichText[] {
+  const { texts, format } = presentation;
+  const { tasks } = run.plan;
+  const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
+  const below = [...renderTotals(run, presentation), ...renderWarnings(run, presentation)];
+  const renderRest = (n: number) => toPlainText(format.count(texts.more, n));
+  const countUnits = (lines: readonly RichText[]) => lines.reduce((sum, { text }) => sum + text.length + 1, 0);
+  let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
+  const lines: RichText[] = [];
+  for (const task of tasks) {
+    const line = renderTaskLine(task, numbers, run, presentation);
+    left -= countUnits([line]);
+    if (left < 0) break;
+    lines.push(line);
+  }
+  const omitted = tasks.length - lines.length;
+  return [...head, ...lines, ...(omitted > 0 ? [renderRest(omitted)] : []), ...below];
+}
+
+/** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */
+function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[] {
+  const { plan: planTexts } = texts.live;
+  const { tasks } = run.plan;
+  const {
+    estimated = 0,
+    unknown = 0,
+    spent = 0,
+    open = 0,
+    budget,
+  }: Partial<NonNullable<PlanRun["checked"]>["cost"]> = run.checked?.cost ?? {};
+  const money = (amount: number) => formatCost(run, amount, texts);
+  const minutes = tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
+  const totals = keepDefined([
+    format.count(planTexts.tasks, tasks.length),
+    minutes > 0 ? format.duration(minutes * MINUTE) : undefined,
+    estimated > 0 ? money(estimated) : undefined,
+    unknown > 0 ? format.count(planTexts.withoutEstimate, unknown) : undefined,
+  ]);
+  const total = joinRichText(["Σ ", toBold(planTexts.total), texts.colon, totals.join(", ")]);
+  if (budget === undefined) return [total];
+  return [total, fillTemplate(planTexts.budget, { spent: money(spent), open: money(open), budget: money(budget) })];
+}
+
+/** Formats a cost in the currency of the budget with which the plan was checked. */
+function formatCost({ checked }: PlanRun, amount: number, { locale }: TelegramTexts): string {
+  return localizeMoney(locale, roundAmount(amount), checked?.cost.currency);
+}
+
+function renderWarnings({ checked }: PlanRun, { texts, format }: Presentation): RichText[] {
+  const warnings = checked?.warnings ?? [];
+  const rest = warnings.length - WARNING_LIMIT;
+  return [
+    ...warnings.slice(0, WARNING_LIMIT).map((text) => joinRichText(["⚠️ ", toSafeText(text, WARNING_LENGTH)])),
+    ...(rest > 0 ? [toPlainText(format.count(texts.more, rest))] : []),
+  ];
+}
+
+/** `2. Build the toggle → Thot, after 1, 40 min, €1.20` */
+function renderTaskLine(
+  { id, title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
+  numbers: ReadonlyMap<string, number>,
+  run: PlanRun,
+  { texts, format }: Presentation,
+): RichText {
+  const names = blockers.slice(0, BLOCKER_LIMIT).map((name) => String(numbers.get(name) ?? name));
+  const keys = toSafeText(names.join(", ") + (blockers.length > BLOCKER_LIMIT ? ", …" : ""), NAME_LENGTH * 2);
+  const { minutes, cost } = estimate ?? {};
+  const notes = keepDefined([
+    blockers.length > 0 ? fillTemplate(texts.live.plan.after, { keys }) : undefined,
+    minutes === undefined ? undefined : format.duration(minutes * MINUTE),
+    cost === undefined ? undefined : formatCost(run, cost, texts),
+  ]);
+  const arrow = assignee === undefined ? [] : [" → ", toSafeText(assignee, NAME_LENGTH)];
+  const rest = notes.length === 0 ? [] : [" (", joinRichText(notes, ", "), ")"];
+  return joinRichText([`${numbers.get(id)}. `, toSafeText(title, TITLE_LENGTH), ...arrow, ...rest]);
+}
