@@ -11,7 +11,9 @@ import { showNotice } from "./delivery/notices.ts";
 import { deliverNotification, refreshBurst } from "./delivery/notifications.ts";
 import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
 import { refreshLiveMessages, sendLiveMessage } from "./live-messages/live-messages.ts";
-import { updateProgressMessage } from "./live-messages/progress.ts";
+import { PROGRESS_SOURCE, SUMMARY_SOURCE, SUMMARY_SUBJECT } from "./live-messages/progress.ts";
+import { type StatusSource, updateStatusMessage } from "./live-messages/status-messages.ts";
+import { WAITING_SOURCE, WAITING_SUBJECT } from "./live-messages/waiting.ts";
 import { createPresentation } from "./presentation/presentation.ts";
 
 interface OutboxOptions {
@@ -25,6 +27,12 @@ interface OutboxOptions {
    */
   editDelay?: Ms;
 }
+
+/** The status messages that are about no task. */
+const STATUS_SOURCES: Readonly<Record<string, StatusSource>> = {
+  [SUMMARY_SUBJECT]: SUMMARY_SOURCE,
+  [WAITING_SUBJECT]: WAITING_SOURCE,
+};
 
 /** Lease for one job: 60 s, longer than a call (30 s) with the commits around it. */
 const LEASE_TTL: Ms = MINUTE;
@@ -74,8 +82,8 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
           return showNotice(context, body);
         case "live_refresh":
           return refreshLiveMessages(context, body);
-        case "progress":
-          return updateProgressMessage(context, body);
+        case "status":
+          return updateStatusMessage(context, body, STATUS_SOURCES[body.subject] ?? PROGRESS_SOURCE);
       }
     },
   } satisfies JobHandler;

@@ -574,6 +574,11 @@ export const en = {
       /** The summary of progress, while more than ten agents are at work. */
       agentsAtWork: { one: "{n} agent at work", other: "{n} agents at work" },
       summaryEnded: "Each task has a progress message of its own again.",
+      /** The list of what waits for a person. */
+      waiting: { one: "{n} waits for you", other: "{n} wait for you" },
+      nothingWaits: "Nothing waits for you.",
+      /** Replaces the list after a reminder has sent it again. */
+      waitingMoved: "⬇️ The list of what waits for you is further down.",
     },
     refusals: {
       invalidKey: "“{key}” is not a valid task key. Use a key such as ONB-12.",

@@ -493,6 +493,9 @@ export const fr: Texts = {
       unattended: "aucun agent actif",
       agentsAtWork: { one: "{n} agent au travail", other: "{n} agents au travail" },
       summaryEnded: "Chaque tâche a de nouveau son propre message d’avancement.",
+      waiting: { one: "{n} demande vous attend", other: "{n} demandes vous attendent" },
+      nothingWaits: "Rien ne vous attend.",
+      waitingMoved: "⬇️ La liste des demandes en attente se trouve plus bas.",
     },
     refusals: {
       invalidKey: "« {key} » n’est pas une clé de tâche valide. Exemple de clé : ONB-12.",

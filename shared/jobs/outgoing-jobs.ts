@@ -28,7 +28,7 @@ export type NoticeBody = Extract<OutboxBody, { type: "notice" }>;
 
 export type LiveRefreshBody = Extract<OutboxBody, { type: "live_refresh" }>;
 
-export type ProgressBody = Extract<OutboxBody, { type: "progress" }>;
+export type StatusBody = Extract<OutboxBody, { type: "status" }>;
 
 const entitySchema = z.object({ offset: z.number(), length: z.number() });
 
@@ -111,8 +111,8 @@ export const outboxBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("notice"), ...commonFields, notice: z.string() }),
   /** Updates the live messages about a task, or about the question that `item` names. */
   z.object({ type: z.literal("live_refresh"), ...commonFields, item: z.string() }),
-  /** Brings a progress message up to date: that of the task `subject`, or the summary of all tasks at work. */
-  z.object({ type: z.literal("progress"), ...commonFields, subject: z.string() }),
+  /** Brings a status message up to date: `subject` is a task for its progress, or the name of another one. */
+  z.object({ type: z.literal("status"), ...commonFields, subject: z.string() }),
 ]);
 
 export type OutboxBody = z.infer<typeof outboxBodySchema>;
@@ -244,13 +244,19 @@ export function createProgressJobs(
 }
 
 /**
- * Creates the job that brings a progress message up to date.
- * @param rev of the message's record: until the job has begun, further changes need no other one
+ * Creates the job that brings a status message up to date.
+ * @param cause the revision of the message's record: until the job has begun, further changes need no other one
  * @param at the earliest time of the message's next edit
  */
-export function createProgressJob(chat: ChatId, subject: string, rev: Revision, at: Ms, correlation: string): Job {
-  const lane = `telegram:${chat}:progress:${subject}`;
-  return createOutboxJob(`${lane}:${rev}`, lane, { type: "progress", chat, subject, correlation }, at);
+export function createStatusJob(
+  chat: ChatId,
+  subject: string,
+  cause: Revision | string,
+  at: Ms,
+  correlation: string,
+): Job {
+  const lane = `telegram:${chat}:status:${subject}`;
+  return createOutboxJob(`${lane}:${cause}`, lane, { type: "status", chat, subject, correlation }, at);
 }
 
 /**

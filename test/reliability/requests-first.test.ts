@@ -56,7 +56,8 @@ test.each([
     await time.advance(3_000);
     const delays: number[] = [];
     for (const [n, { name, key }] of tasks.slice(0, 6).entries()) {
-      await call(name, "ask_human", { task: key, text: `Which colour is number ${n}?` });
+      const asking = call(name, "ask_human", { task: key, text: `Which colour is number ${n}?` });
+      expect((await time.advanceUntilSettled(asking)).status).toBe(200);
       const askedAt = time.clock();
       const findMessage = () => telegram.chat(chat).messages.find(({ text }) => text.includes(`number ${n}?`));
       await time.advanceUntil(() => findMessage() !== undefined, 120_000);
@@ -85,7 +86,7 @@ test("NOTIF-07: with more than ten agents at work one edited summary shows their
   const lines = readProgress().map(({ text }) => text.split("\n"));
   expect(lines).toEqual([expect.arrayContaining(["🔵 50 agents at work", "… and 10 more"])]);
   const edits = telegram.calls.filter(({ method }) => method === "editMessageText").length;
-  await app.call("Agent1", "report", { task: tasks[0]?.key, percent: 40, text: "Half of it" });
+  await call("Agent1", "report", { task: tasks[0]?.key, percent: 40, text: "Half of it" });
   await time.advance(30_000);
   expect(telegram.calls.filter(({ method }) => method === "editMessageText").length - edits).toBe(1);
   expect(readProgress().map(({ text }) => text)).toEqual([expect.stringContaining("(Agent1, since 08:00, 40%)")]);

@@ -8,6 +8,7 @@ import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import { readLiveClaims } from "../../../shared/records/task-records.ts";
+import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import { isBlocked, isInReview, isOpen } from "../../../shared/task/snapshot.ts";
 import { getSession, readCard } from "../../../shared/tasks/card-record.ts";
 import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
@@ -18,7 +19,7 @@ import { getWishText, readOpenWishes } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { renderDigest } from "../digest/digest.ts";
-import { readPendingPlans, readPendingQuestions } from "../digest/digest-facts.ts";
+import { readPendingPlans } from "../digest/digest-facts.ts";
 import { formatConfidence, renderBudgetLine, renderForecastLine } from "../presentation/figures.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { EVENT_EMOJI, fillTemplate } from "../presentation/presentation.ts";
@@ -35,6 +36,7 @@ import {
   renderDataAge,
   renderHeading,
   renderProjectProgress,
+  renderRequestLines,
   renderSection,
   renderSince,
   renderTaskLines,
@@ -74,7 +76,7 @@ export const statusCommand: TelegramCommand = {
       ...renderSection("🙋", headings.waiting, [
         ...(await renderPlanLines(context)),
         ...(await renderTicketLines(context)),
-        ...(await renderQuestionLines(context)),
+        ...(await renderRequestLines(context, await readOpenRequests(context.deps, "question"))),
         ...(await renderTaskLines(context, inReview)),
       ]),
       ...renderSection("💭", headings.wishes, await renderWishLines(context)),
@@ -136,17 +138,6 @@ async function renderPlanLines(context: CommandContext): Promise<RichText[]> {
     const count = format.count(texts.live.plan.tasks, tasks);
     const head = [`${EVENT_EMOJI.plan_proposed} `, toSafeText(title)];
     return joinRichText([...head, texts.colon, count, " (", agentAndTime, ")"]);
-  });
-}
-
-/** `❓ ONB-12 Write the welcome mail (Imhotep, since 08:00): Formal or friendly?` */
-async function renderQuestionLines(context: CommandContext): Promise<RichText[]> {
-  const now = await context.deps.store.now();
-  const questions = await readPendingQuestions(context.deps);
-  return questions.map(({ task, agent, text, at }) => {
-    const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
-    const subject = task ? [renderTaskLink(context, task), " (", agentAndTime, ")"] : [agentAndTime];
-    return joinRichText(["❓ ", ...subject, context.presentation.texts.colon, toSafeText(text)]);
   });
 }
 

@@ -1,5 +1,6 @@
 /** Lists of tasks and tickets in replies: reading, order and lines. */
 
+import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import {
   listReadableProjects,
@@ -9,6 +10,7 @@ import {
 } from "../../../shared/records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../../../shared/records/store-keys.ts";
 import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-records.ts";
+import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import { comparePriorities, type ItemRecord, isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
 import type { CardRecord } from "../../../shared/tasks/card-record.ts";
 import { readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
@@ -29,6 +31,20 @@ const OPEN_TASK_LIMIT = 1_000;
 const TITLE_LIMIT = 120;
 
 const BLOCKER_LIMIT = 5;
+
+/** Limit of what a request asks, in UTF-16 units: about two lines on a phone. */
+const REQUEST_TEXT_LIMIT = 120;
+
+const REQUEST_EMOJI: Record<RequestKindName, string> = {
+  question: EVENT_EMOJI.asked,
+  review: EVENT_EMOJI.review,
+  plan: EVENT_EMOJI.plan_proposed,
+  ticket: EVENT_EMOJI.ticket,
+  permission: "🔐",
+  result: EVENT_EMOJI.ticket,
+  budget: "💶",
+  agent: EVENT_EMOJI.failed,
+};
 
 /** Number of blocks of a progress bar. */
 const BAR_BLOCKS = 10;
@@ -151,6 +167,27 @@ export async function renderTaskLines(context: TaskLinesContext, tasks: readonly
     ]);
     const line = joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task)]);
     return notes.length === 0 ? line : joinRichText([line, " (", joinRichText(notes, ", "), ")"]);
+  });
+}
+
+/** `❓ ONB-12 Write the welcome mail (Imhotep, since 08:00): Formal or friendly?`: what waits for a person. */
+export async function renderRequestLines(
+  context: TaskLinesContext,
+  requests: readonly RequestRecord[],
+): Promise<RichText[]> {
+  const { presentation, deps } = context;
+  const now = await deps.store.now();
+  return requests.map(({ kind, subject, from, createdAt, text }) => {
+    const { key = "", title, url = "" } = subject;
+    const notes = joinRichText([toSafeText(from, 80), renderSince(context, createdAt, now)], ", ");
+    const about =
+      title === "" ? [notes] : [renderTaskTitle(presentation, { key, title, url }, TITLE_LIMIT), " (", notes, ")"];
+    const asked = toSafeText(stripMarkdown(text), REQUEST_TEXT_LIMIT);
+    return joinRichText([
+      `${REQUEST_EMOJI[kind]} `,
+      ...about,
+      ...(text === "" ? [] : [presentation.texts.colon, asked]),
+    ]);
   });
 }
 

@@ -41,6 +41,7 @@ import { queueProgress } from "./progress.ts";
 import { requestKind } from "./requests.ts";
 import { ticketKind } from "./ticket-decisions.ts";
 import { findSendDelay, isSameWait } from "./ticket-waits.ts";
+import { queueWaiting, remindByList } from "./waiting.ts";
 
 const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind<LiveMessage, LiveEvent>>> = {
   asked: requestKind,
@@ -72,6 +73,8 @@ export async function sendLiveMessage(
       if (view.isClosed || (await hasOpenMessage(context, event, liveMessage.subject))) return JOB_DONE;
     }
   }
+  const reminded = event.kind === "asked" && event.reminder > 0 ? await remindByList(context, correlation) : undefined;
+  if (reminded) return reminded;
   const { subject } = liveMessage;
   const thread = await readReplyThread(context, event, task, subject);
   const sound = toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, item);
@@ -157,6 +160,7 @@ export async function refreshLiveMessages(
     if (view.isClosed) await recordLiveMessage(context, row, row.value, true);
   }
   await queueProgress(context, item, correlation);
+  await queueWaiting(context, correlation);
   return JOB_DONE;
 }
 

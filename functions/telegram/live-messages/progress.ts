@@ -2,22 +2,17 @@
 
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
-import { createProgressJob, type ProgressBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-records.ts";
-import type { JobResult, Put, Revision, StoredValue, StoreKey } from "../../../shared/store/port.ts";
-import { readAllRows, updateValue } from "../../../shared/store/records.ts";
+import { readAllRows } from "../../../shared/store/records.ts";
 import { isOpen, type Status } from "../../../shared/task/snapshot.ts";
 import { type CardRecord, readCard } from "../../../shared/tasks/card-record.ts";
 import { findOpenTask, findStoredTask } from "../../../shared/tasks/find-task.ts";
-import type { ChatId } from "../../../shared/telegram/bot.ts";
-import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import {
   joinRichText,
-  MESSAGE_LIMIT,
   type RichText,
   toBold,
   toPlainText,
@@ -26,57 +21,22 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { compareByUrgency, renderTaskLines } from "../commands/task-lists.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
 import {
-  commitWithRetry,
-  DELIVERY_RETENTION,
-  type DeliveryContext,
-  JOB_DONE,
-  muteKey,
-  readDeliveryState,
-  retryAfter,
-  sendAttemptKey,
-} from "../delivery/context.ts";
-import { editMessage, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
-import {
-  appendRepeatMark,
   EVENT_EMOJI,
   fillTemplate,
   type Presentation,
   renderTaskTitle,
   STATUS_EMOJI,
 } from "../presentation/presentation.ts";
-import { acceptsInputInChat, hashView, type MessageView } from "./live-message.ts";
-
-/** A progress message: that of a task, of which there is one however often it is claimed, or the summary of a chat. */
-interface ProgressMessageRecord {
-  /** Absent before the first send, and after the end of a summary: the next one is a new message. */
-  messageId?: number;
-  /** Hash of the view that the message shows. */
-  viewHash: string;
-  repeat: boolean;
-  /** Store time of the last send or edit. */
-  at: Ms;
-  /** Id of the job that has begun to bring the message up to date. */
-  job?: string;
-  /** Somebody deleted the message, so it is not sent again. */
-  isDeleted?: true;
-}
-
-interface ProgressView extends MessageView {
-  /** Work has started. A task that is only claimed gets no progress message yet. */
-  isStarted: boolean;
-  /** Plane's ids of what can be muted: the task and its project; none of a summary. */
-  mutable: readonly string[];
-}
-
-/** Interval for edits of a progress message: 5 s (NOTIF-07). */
-const EDIT_INTERVAL: Ms = 5_000;
-
-/** Delay of a first message: 2 s, so that many agents that start together get one summary. */
-const FIRST_DELAY: Ms = 2_000;
-
-/** Retention for progress messages: as long as deliveries. Each edit renews it. */
-const PROGRESS_RETENTION: Ms = DELIVERY_RETENTION;
+import { acceptsInputInChat } from "./live-message.ts";
+import {
+  queueStatusMessages,
+  readStatusMessage,
+  STATUS_TEXT_LIMIT,
+  type StatusSource,
+  type StatusView,
+} from "./status-messages.ts";
 
 /** With more agents at work than this, one summary shows their progress instead of a message for each task. */
 const SUMMARY_ABOVE = 10;
@@ -85,51 +45,51 @@ const SUMMARY_ABOVE = 10;
 const SUMMARY_UNTIL = 5;
 
 /** The subject of the summary: no task has this id. */
-const SUMMARY = "all";
+export const SUMMARY_SUBJECT = "all";
 
 /** Limit of the lines of a summary: 40, about what fits into one message. */
 const SUMMARY_LINES = 40;
 
-/** Limit of its text, which leaves space for the mark of a possible repeat. */
-const SUMMARY_LIMIT = MESSAGE_LIMIT - 100;
-
 /** Number of parts of the progress bar. */
 const BAR_PARTS = 10;
 
-const NO_MESSAGE: ProgressMessageRecord = { viewHash: "", repeat: false, at: 0 };
+/** The message of a task; one, however often the task is claimed. */
+export const PROGRESS_SOURCE: StatusSource = {
+  priority: "background",
+  endsWhenClosed: false,
+  isTask: true,
+  render: renderProgress,
+};
 
-/**
- * Queues that the messages which show the progress of a task are brought up to date. A job that has not begun covers
- * this change, too, so that however many changes there are, each message has one or two jobs.
- */
+export const SUMMARY_SOURCE: StatusSource = {
+  priority: "background",
+  endsWhenClosed: true,
+  isTask: false,
+  render: renderSummary,
+};
+
+/** Lists which messages show the progress of a task now, and queues that they are brought up to date. */
 export async function queueProgress(context: DeliveryContext, item: string, correlation: string): Promise<void> {
-  const { deps, chat, job } = context;
-  if (!deps.settings.progress || !acceptsInputInChat(context)) return;
-  const isSummed = await needsSummary(context);
-  const [own, summary] = await deps.store.read<ProgressMessageRecord>([
-    progressKey(chat, item),
-    progressKey(chat, SUMMARY),
+  if (!context.deps.settings.progress || !acceptsInputInChat(context)) return;
+  const [isSummed, own, summary] = await Promise.all([
+    needsSummary(context),
+    readStatusMessage(context, item),
+    readStatusMessage(context, SUMMARY_SUBJECT),
   ]);
-  const now = await deps.store.now();
-  const toJob = (subject: string, stored: StoredValue<ProgressMessageRecord> | undefined) => {
-    const at = stored?.value.messageId === undefined ? now + FIRST_DELAY : stored.value.at + EDIT_INTERVAL;
-    return createProgressJob(chat, subject, stored?.rev ?? 0, at, correlation);
-  };
-  const jobs = keepDefined([
-    isSummed && own?.value.messageId === undefined ? undefined : toJob(item, own),
-    isSummed || summary?.value.messageId !== undefined ? toJob(SUMMARY, summary) : undefined,
+  const subjects = keepDefined([
+    isSummed && own.value.messageId === undefined ? undefined : item,
+    isSummed || summary.value.messageId !== undefined ? SUMMARY_SUBJECT : undefined,
   ]);
-  await deps.store.commit({ jobs });
-  for (const { at = now } of jobs) deps.notify({ queue: job.queue, after: Math.max(0, at - now) });
+  await queueStatusMessages(context, subjects, correlation);
 }
 
 /** Whether progress is shown in one summary now. */
-async function needsSummary({ deps, chat }: DeliveryContext): Promise<boolean> {
-  const [[summary], claims] = await Promise.all([
-    deps.store.read<ProgressMessageRecord>([progressKey(chat, SUMMARY)]),
-    readClaimsAtWork(deps),
+async function needsSummary(context: DeliveryContext): Promise<boolean> {
+  const [{ value: summary }, claims] = await Promise.all([
+    readStatusMessage(context, SUMMARY_SUBJECT),
+    readClaimsAtWork(context.deps),
   ]);
-  const limit = summary?.value.messageId === undefined ? SUMMARY_ABOVE : SUMMARY_UNTIL;
+  const limit = summary.messageId === undefined ? SUMMARY_ABOVE : SUMMARY_UNTIL;
   return new Set(claims.map(({ agent }) => agent)).size > limit;
 }
 
@@ -138,60 +98,8 @@ async function readClaimsAtWork({ store }: DeliveryContext["deps"]): Promise<Cla
   return rows.map(({ value }) => value).filter(({ until }) => until > now);
 }
 
-/**
- * Shows progress: sends one message when the work has started and edits it from then on. While no agent works on the
- * task the message does not change any more.
- */
-export async function updateProgressMessage(
-  context: DeliveryContext,
-  { subject, correlation }: ProgressBody,
-): Promise<JobResult> {
-  const { deps, chat, job } = context;
-  const key = progressKey(chat, subject);
-  // Recorded before the view is rendered: a later change finds another revision, and adds a job of its own.
-  await updateValue<ProgressMessageRecord>(deps, key, (record = NO_MESSAGE) =>
-    record.job === job.id ? undefined : { put: [createProgressPut(key, { ...record, job: job.id })] },
-  );
-  const [stored] = await deps.store.read<ProgressMessageRecord>([key]);
-  if (!stored) return retryAfter(context, 0);
-  const { messageId, isDeleted } = stored.value;
-  const view = await (subject === SUMMARY ? renderSummary(context) : renderProgress(context, subject));
-  if (isDeleted && view?.isClosed && subject === SUMMARY)
-    await deps.store.commit({ expect: [[key, stored.rev]], put: [createProgressPut(key, NO_MESSAGE)] });
-  if (isDeleted || !view) return JOB_DONE;
-  const mutes = await deps.store.read(view.mutable.map(muteKey));
-  if (mutes.some((mute) => mute !== undefined)) return JOB_DONE;
-  if (messageId !== undefined)
-    return editProgressMessage(context, { ...stored.value, messageId }, stored.rev, view, { subject, correlation });
-  if (view.isClosed || !view.isStarted) return JOB_DONE;
-  if (subject !== SUMMARY && (await needsSummary(context))) return JOB_DONE;
-  const { attempt } = await readDeliveryState(context);
-  const tasks = subject === SUMMARY ? [] : [subject];
-  const thread = await readThread(context, tasks[0]);
-  return sendSeparateMessage(context, {
-    attempt,
-    priority: "background",
-    fields: { correlation },
-    rich: view.rich,
-    extras: { ...thread.extras, ...toSoundExtras("progress") },
-    tasks,
-    thread,
-    async createRecord({ messageId: sentId, rich, repeat }) {
-      const at = await deps.store.now();
-      const value = { ...stored.value, messageId: sentId, viewHash: await hashView({ rich }), repeat, at };
-      return { expect: [[key, stored.rev]], put: [createProgressPut(key, value)] };
-    },
-  });
-}
-
-const progressKey = (chat: ChatId, subject: string): StoreKey => `progress:${chat}:${subject}`;
-
-function createProgressPut(key: StoreKey, value: ProgressMessageRecord): Put {
-  return { key, value, expires: PROGRESS_RETENTION };
-}
-
 /** Renders the tasks at work, the most urgent first; closed when so few agents work that each task has a message. */
-async function renderSummary(context: DeliveryContext): Promise<ProgressView> {
+async function renderSummary(context: DeliveryContext): Promise<StatusView> {
   const { deps, presentation } = context;
   const { texts, format } = presentation;
   const claims = await readClaimsAtWork(deps);
@@ -205,12 +113,12 @@ async function renderSummary(context: DeliveryContext): Promise<ProgressView> {
     : await renderTaskLines(context, tasks.slice(0, SUMMARY_LINES));
   const rest = isClosed ? 0 : tasks.length - lines.length;
   const more = rest > 0 ? [toPlainText(format.count(texts.more, rest))] : [];
-  const rich = truncateRichText(joinRichText([head, ...lines, ...more], "\n"), SUMMARY_LIMIT);
-  return { rich, isClosed, isStarted: true, mutable: [] };
+  const rich = truncateRichText(joinRichText([head, ...lines, ...more], "\n"), STATUS_TEXT_LIMIT);
+  return { rich, isClosed, canStart: true };
 }
 
 /** Renders the progress of a task, closed while no agent works on it. Undefined for an unknown task. */
-async function renderProgress(context: DeliveryContext, item: string): Promise<ProgressView | undefined> {
+async function renderProgress(context: DeliveryContext, item: string): Promise<StatusView | undefined> {
   const { deps, presentation } = context;
   const task = await findStoredTask(deps, item);
   if (!task) return undefined;
@@ -231,7 +139,8 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<P
   return {
     rich: joinRichText(lines, "\n"),
     isClosed: !isRunning,
-    isStarted: snapshot.status !== "todo",
+    // A task that is only claimed gets no message yet.
+    canStart: snapshot.status !== "todo" && !(await needsSummary(context)),
     mutable: [item, task.project.id],
   };
 }
@@ -280,43 +189,4 @@ function renderDetailLines(
 function renderBar(percent: number): string {
   const fullParts = Math.round((Math.min(100, Math.max(0, percent)) / 100) * BAR_PARTS);
   return "▓".repeat(fullParts) + "░".repeat(BAR_PARTS - fullParts);
-}
-
-async function editProgressMessage(
-  context: DeliveryContext,
-  shown: ProgressMessageRecord & { messageId: number },
-  rev: Revision,
-  view: ProgressView,
-  { subject, correlation }: Pick<ProgressBody, "subject" | "correlation">,
-): Promise<JobResult> {
-  const { deps, job, chat, presentation } = context;
-  const { messageId, repeat, at, ...rest } = shown;
-  const rich = repeat ? appendRepeatMark(view.rich, presentation.texts.repeat) : view.rich;
-  const viewHash = await hashView({ rich });
-  if (viewHash === shown.viewHash) return JOB_DONE;
-  const untilNextEdit = at + EDIT_INTERVAL - (await deps.store.now());
-  if (untilNextEdit > 0) return retryAfter(context, untilNextEdit);
-  const isEnded = subject === SUMMARY && view.isClosed;
-  const record = async (value: ProgressMessageRecord, messagePuts: Put[]): Promise<JobResult> => {
-    const key = progressKey(chat, subject);
-    await commitWithRetry(context, {
-      expect: [[key, rev]],
-      put: [createProgressPut(key, value), ...messagePuts, { key: sendAttemptKey(job), value: undefined }],
-    });
-    return JOB_DONE;
-  };
-  return editMessage(context, {
-    attempt: "unread",
-    messageId,
-    rich,
-    priority: "background",
-    fields: { correlation },
-    successLog: { level: "debug", message: "telegram progress edited" },
-    onEdited: async () => {
-      const edited = { ...rest, repeat, viewHash, at: await deps.store.now() };
-      const value = isEnded ? edited : { ...edited, messageId };
-      return record(value, (await recordEdit(context, messageId, { rich })).put);
-    },
-    onPermanentFailure: () => record(isEnded ? NO_MESSAGE : { ...shown, isDeleted: true }, []),
-  });
 }
