@@ -43,6 +43,7 @@ export const storeTick: Tick = {
     const failure = storeHealth.getFailure();
     for (const kind of STORE_NOTICES)
       await notices.report(kind, failure?.kind === kind ? { values: { reason: failure.reason } } : undefined);
+    if (failure === undefined) notices.recordAlive();
     if (failure === undefined) await reportLittleSpace(notices, storeHealth.getCapacity());
     return { failed: isWritten === false ? 1 : 0 };
   },

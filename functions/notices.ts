@@ -8,6 +8,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { BackupState, Deps, Notices, Route, Tick } from "../shared/app/deps.ts";
 import { listReadableProjects } from "../shared/records/plane-records.ts";
+import { observedSets } from "../shared/records/store-keys.ts";
+import { readFirstLook } from "../shared/sync/first-look.ts";
 import { listDeletedNames } from "../shared/sync/managed-names.ts";
 import { readRunners } from "../shared/tickets/runners.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
@@ -52,6 +54,10 @@ export const noticesTick: Tick = {
       const isWaiting = (await store.count(ticketSets.in("approved"))) > 0 && (await readRunners(store)).length === 0;
       await notices.report("runner_away", isWaiting ? {} : undefined);
     }
+    // A store that was emptied is rebuilt when the tasks of all projects are known again; its message keeps the span.
+    const isRebuilt = (await store.count(observedSets.projects)) > 0;
+    if (isRebuilt && ((await readFirstLook(deps))?.projects_left ?? 0) === 0)
+      await notices.report("store_emptied", undefined);
     const deleted = await listDeletedNames(deps, await listReadableProjects(deps));
     const names = deleted.map(({ project, name }) => `${name} (${project})`).join(", ");
     await notices.report("names_deleted", names === "" ? undefined : { values: { names } });

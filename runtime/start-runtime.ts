@@ -4,7 +4,6 @@
  * waits for what has begun.
  */
 
-import { dirname, join } from "node:path";
 import { Cron } from "croner";
 import { logUnseenWebhooks } from "../functions/canary.ts";
 import type { Deps, Manifest } from "../shared/app/deps.ts";
@@ -26,9 +25,10 @@ import { type CreateDepsOptions, createDeps, type RuntimeOverrides } from "./cre
 import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
 import { nodeHashing } from "./node/crypto.ts";
-import { createAssetReader, openPaddedFile } from "./node/files.ts";
+import { createAssetReader } from "./node/files.ts";
 import { getRemoteAddress, serveHttp } from "./node/serve-http.ts";
-import { openNameStore, openStore, parseStoreFolder } from "./stores/open-store.ts";
+import { openNoticeFile, reportEmptiedStore, reportFailedStart } from "./notice-file.ts";
+import { openNameStore, openStore } from "./stores/open-store.ts";
 
 export interface Runtime {
   /** The URL of the listening server, for example `http://127.0.0.1:8787`. */
@@ -112,10 +112,14 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const { clock = Date.now } = overrides;
   const outages = createOutages();
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets, outages });
-  const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
-  const storeHealth = createStoreHealth(createRedactor(settings.secrets), outages);
   const localNotices = createLocalNotices(openNoticeFile(settings));
-  await checkStoreFormat(recordStoreHealth(openedStore, storeHealth), log);
+  const openedStore =
+    overrides.store ??
+    (await openStore(settings.store.url, { prefix: settings.store.prefix, log }).catch((thrown: unknown) =>
+      reportFailedStart(settings, { log, clock, fetch: overrides.fetch ?? fetch }, localNotices, thrown),
+    ));
+  const storeHealth = createStoreHealth(createRedactor(settings.secrets), outages);
+  const isNew = await checkStoreFormat(recordStoreHealth(openedStore, storeHealth), log);
   const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
   let planeSettings = settings.plane;
   const { backupFolder } = settings;
@@ -155,6 +159,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       settings.metricsPort === undefined
         ? undefined
         : await listen("fetchMetricsPort", settings.metricsPort, connections.metrics);
+    if (isNew) await reportEmptiedStore(current.deps, localNotices.aliveAt);
     current.start();
     current.deps.log.info("listening", { url, metrics: metricsUrl });
 
@@ -231,22 +236,16 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
 }
 
 /**
- * The file of the notices that are kept outside the store: beside the embedded store, else beside the secrets. Undefined
- * for the store in memory.
+ * Closes the store and rejects when it has another format. A store that cannot be written is checked as well. True: the
+ * store is empty.
  */
-function openNoticeFile({ store: { url }, secretsFile }: Settings) {
-  if (url === "memory:") return undefined;
-  return openPaddedFile(join(url.startsWith("file:") ? parseStoreFolder(url) : dirname(secretsFile), "notices.json"));
-}
-
-/** Closes the store and rejects when it has another format. A store that cannot be written is checked as well. */
-async function checkStoreFormat(store: Store, log: Log): Promise<void> {
+async function checkStoreFormat(store: Store, log: Log): Promise<boolean> {
   try {
-    await claimStoreFormat(store);
+    return await claimStoreFormat(store);
   } catch (thrown) {
     if (!(thrown instanceof StoreFormatError)) {
       log.warn("the store's format was not recorded", { error: getErrorMessage(thrown) });
-      return;
+      return false;
     }
     await store.close();
     throw thrown;

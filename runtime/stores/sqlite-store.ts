@@ -163,7 +163,8 @@ async function findDamage(database: DatabaseSync, path: string): Promise<string 
     for (const { name } of tables) {
       const row = database.prepare(`PRAGMA quick_check("${String(name)}")`).get();
       const found = String(row?.["quick_check"]);
-      if (found !== "ok") return describeDamage(path, found);
+      // Under a heading, one line for each problem.
+      if (found !== "ok") return describeDamage(path, found.replace(/^\*\*\*.*\n/, "").split("\n")[0] ?? found);
       await yieldToOthers();
     }
     return undefined;

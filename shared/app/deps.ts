@@ -313,6 +313,8 @@ export interface Notices {
     problem: { values?: Readonly<Record<string, string>>; since?: Ms } | undefined,
     subject?: string,
   ): Promise<void>;
+  /** Records that the store works, so that after a restart on an empty one it is known since when it did not. */
+  recordAlive(): void;
   /** The current notices, oldest first; also while the store does not answer. */
   readCurrent(): Promise<Notice[]>;
 }

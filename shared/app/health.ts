@@ -221,7 +221,8 @@ export function createStoreHealth(redact: (text: string) => string, outages?: Ou
       const [kind] = STORE_FAILURES.find(([, pattern]) => pattern.test(reason)) ?? ["store_unreachable"];
       if (kind === "store_damaged") damage ??= { kind, reason };
       else if (isWrite) {
-        failure = { kind, reason };
+        // A refusal ends the connection to Redis, so that other commands fail as if it were away.
+        if (!failure || kind !== "store_unreachable") failure = { kind, reason };
         hasFailedSinceProbe = true;
       }
     },

@@ -1131,7 +1131,7 @@ export const en = {
         text: "The store was emptied: what happened between {from} and {until} may not have been reported. Groundcrew has read its tasks from Plane again.",
         remedy:
           "Check the tasks that changed in that time, and give Groundcrew a Redis database of its own (STORE_URL).",
-        over: "The store was emptied and has been filled again.",
+        over: "The store was emptied and has been filled again. What happened between {from} and {until} may not have been reported.",
       },
       space_low: {
         text: "Little space is left: {reason}.",

@@ -1036,7 +1036,7 @@ export const fr: Texts = {
         text: "Le stockage a été vidé : ce qui s’est passé entre {from} et {until} n’a peut-être pas été signalé. Groundcrew a relu ses tâches dans Plane.",
         remedy:
           "Vérifiez les tâches modifiées pendant ce temps, et donnez à Groundcrew sa propre base Redis (STORE_URL).",
-        over: "Le stockage avait été vidé et est de nouveau rempli.",
+        over: "Le stockage avait été vidé et est de nouveau rempli. Ce qui s’est passé entre {from} et {until} n’a peut-être pas été signalé.",
       },
       space_low: {
         text: "Il reste peu de place : {reason}.",

@@ -15,8 +15,8 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { Store, StoreKey } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { type RichText, toPlainText } from "../telegram/rich-text.ts";
-import { cleanText } from "../text.ts";
-import type { Ms } from "../time.ts";
+import { cleanLine } from "../text.ts";
+import { MINUTE, type Ms } from "../time.ts";
 import {
   advanceNotice,
   CURRENT_RETENTION,
@@ -44,22 +44,34 @@ interface LocalNotice {
 /** Local notices of one process, which outlive its settings, and the file in which they outlive the process. */
 export interface LocalNotices {
   rows: Map<StoreKey, LocalNotice>;
+  /** When the store worked last, also in an earlier process. */
+  aliveAt?: Ms;
   save?: (text: string) => void;
 }
 
+/** Interval between writes of the time at which the store worked. */
+const ALIVE_INTERVAL: Ms = MINUTE;
+
+/** The text of the file, which only this account can write. */
+interface SavedNotices {
+  aliveAt?: Ms;
+  rows?: [StoreKey, LocalNotice][];
+}
+
 /** Length of a value from outside, such as the reason of a failure, in UTF-16 units. */
-const VALUE_LIMIT = 600;
+const VALUE_LIMIT = 500;
 
 /** @param file reads and writes the text of the small file; both may fail */
 export function createLocalNotices(file?: {
   read: () => string | undefined;
   write: (text: string) => void;
 }): LocalNotices {
-  let rows: [StoreKey, LocalNotice][] = [];
+  let saved: SavedNotices = {};
   try {
-    rows = JSON.parse(file?.read() ?? "[]");
+    saved = JSON.parse(file?.read() ?? "{}");
   } catch {}
-  return { rows: new Map(Array.isArray(rows) ? rows : []), ...omitUndefined({ save: file?.write }) };
+  const { aliveAt, rows = [] } = saved;
+  return { rows: new Map(rows), ...omitUndefined({ aliveAt, save: file?.write }) };
 }
 
 /** The current notices, oldest first. Those in the store are left out while it does not answer. */
@@ -88,6 +100,12 @@ export async function readPlaneHealth({ store, health }: Pick<Deps, "store" | "h
 export function createNotices(deps: NoticeDeps, local: LocalNotices): Notices {
   return {
     report: (kind, problem, subject) => report(deps, local, kind, problem, subject),
+    recordAlive() {
+      const now = deps.clock();
+      if (local.aliveAt !== undefined && Math.abs(now - local.aliveAt) < ALIVE_INTERVAL) return;
+      local.aliveAt = now;
+      saveLocalNotices(deps, local);
+    },
     async readCurrent() {
       const records = await readCurrentNotices(deps.store, local);
       return records.map((record) => renderNotice(record, deps.settings, deps.clock()));
@@ -119,7 +137,10 @@ async function report(
 type Report = Omit<Parameters<typeof advanceNotice>[1], "now">;
 
 function cleanProblem({ values = {}, since }: Problem): Problem {
-  const entries = Object.entries(values).map(([name, value]) => [name, cleanText(value, VALUE_LIMIT)]);
+  const entries = Object.entries(values).map(([name, value]) => [
+    name,
+    cleanLine(value, VALUE_LIMIT).replace(/\.$/, ""),
+  ]);
   return { values: Object.fromEntries(entries), ...omitUndefined({ since }) };
 }
 
@@ -201,7 +222,8 @@ async function showDirectly({ telegram, settings, clock, log }: NoticeDeps, row:
 
 function saveLocalNotices({ log }: Pick<NoticeDeps, "log">, local: LocalNotices): void {
   try {
-    local.save?.(JSON.stringify([...local.rows]));
+    const saved: SavedNotices = { ...omitUndefined({ aliveAt: local.aliveAt }), rows: [...local.rows] };
+    local.save?.(JSON.stringify(saved));
   } catch (thrown) {
     log.debug("notices not saved", { error: getErrorMessage(thrown) });
   }

@@ -93,16 +93,17 @@ const RESTORED_KEYS: readonly StoreKey[] = [STORE_FORMAT_KEY, "telegram-offset"]
 /**
  * Records this version's format in the store, before anything else is written. Throws a StoreFormatError, and writes
  * nothing, when the store has another format. A store without a format is older when it has the record of the
- * workspace, with which the format is written again after the store was emptied under a running Groundcrew.
+ * workspace, with which the format is written again after the store was emptied under a running Groundcrew. True: the
+ * store had no format, so it is empty.
  */
-export async function claimStoreFormat(store: Pick<Store, "read" | "commit">): Promise<void> {
-  await updateValue<StoredFormat>({ store }, STORE_FORMAT_KEY, async (stored) => {
+export async function claimStoreFormat(store: Pick<Store, "read" | "commit">): Promise<boolean> {
+  return updateValue<StoredFormat, boolean>({ store }, STORE_FORMAT_KEY, async (stored) => {
     if (stored && stored.format > STORE_FORMAT) throw createLaterFormatError(stored);
     if (stored && stored.format < STORE_FORMAT) throw createOlderFormatError(stored.format);
-    if (stored) return undefined;
+    if (stored) return { result: false };
     const [workspace] = await store.read([WORKSPACE_KEY]);
     if (workspace) throw createOlderFormatError();
-    return { put: [createFormatPut()] };
+    return { put: [createFormatPut()], result: true };
   });
 }
 

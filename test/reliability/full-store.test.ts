@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runDoctor } from "../../runtime/doctor/run-doctor.ts";
 import { hasProgram } from "../support/has-program.ts";
-import { NO_TELEGRAM_LIMITS, type Simulators, startSimulators } from "./simulators.ts";
+import { findBotTexts, NO_TELEGRAM_LIMITS, type Simulators, startSimulators } from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
 const LIMIT_MS = 60_000;
@@ -72,10 +72,10 @@ describe.skipIf(!canLimitFileSize())("reliability 31: a store file that cannot g
         health: 503,
         ready: 503,
         isUp: "0",
-        store: { ok: false, error: expect.stringContaining("cannot be written: The store") },
+        store: { ok: false, error: expect.stringMatching(/^The store .+ failed/) },
       });
       expect(await findStoreProblems(runtime, simulators)).toMatch(
-        /^failed: the running Groundcrew cannot use it: cannot be written/,
+        /^failed: the running Groundcrew cannot use it: The store .+ failed/,
       );
       simulators.plane.editItem(item, { state: "Done" });
       const [body = ""] = simulators.takeWebhookBodies();
@@ -108,9 +108,10 @@ test(
       health: 503,
       store: { ok: false, error: expect.stringMatching(message) },
     });
-    expect(runtime.output.filter((line) => line.includes("the store cannot be written"))).toEqual([
-      expect.stringMatching(message),
+    expect(runtime.output.filter((line) => line.includes("notice began"))).toEqual([
+      expect.stringMatching(/"kind":"store_lost"/),
     ]);
+    expect(findBotTexts(simulators.telegram, "The store's file was moved")).toHaveLength(1);
     expect(await findStoreProblems(runtime, simulators)).toMatch(
       /^failed: .* contains no store, although Groundcrew is running/,
     );

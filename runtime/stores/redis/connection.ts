@@ -59,7 +59,12 @@ export async function connectRedis({
     keepAlive: 10_000,
     retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
     // The primary has become a replica: after reconnecting, the address may lead to the new primary.
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+    reconnectOnError(error) {
+      if (!error.message.startsWith("READONLY")) return false;
+      // Said also by the commands that find the connection closed because of it.
+      lastError = error.message;
+      return true;
+    },
   });
 
   const closedByServer = "the server closed the connection";

@@ -24,7 +24,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
     {
       store,
       storeHealth: createStoreHealth((text) => text),
-      notices: { report: async () => {}, readCurrent: async () => [] },
+      notices: { report: async () => {}, recordAlive: () => {}, readCurrent: async () => [] },
       clock: () => time.now,
       stopping: stop.signal,
       wait: (_, signal) =>
