@@ -109,7 +109,8 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
     if (deps.stopping.aborted) return { sent: 1 };
   }
   // A Plane that stopped answering after the edit sends no webhook either: that is announced by itself.
-  if (await readPlaneProblem(deps.store)) return { sent: 1 };
+  const planeProblem = await readPlaneProblem(deps.store);
+  if (planeProblem && planeProblem.kind !== "plane_list_wrong") return { sent: 1 };
   await reportSilence(deps, nonce, correlation);
   return { sent: 1, silent: 1 };
 }

@@ -35,6 +35,11 @@ export const NOTICE_KINDS = {
     observed: "Plane answers a poll, but refuses the list of projects, or all lists of tasks",
     after: 0,
   },
+  plane_list_wrong: {
+    observed:
+      "Plane shows a task that its list lacks, refuses the list of one project, or has not confirmed yet that most of it is gone",
+    after: 0,
+  },
   plane_untested: { observed: "Plane reports a version that Groundcrew is not tested with", after: 0, isSilent: true },
   agent_key_refused: { observed: "Plane answers 401 to the key of an agent", after: 0 },
   webhook_off: { observed: "an edit of the canary produces no webhook within a minute", after: 0 },

@@ -22,7 +22,7 @@ import { readWithIdleKeys } from "../../shared/sync/spare-reads.ts";
 import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { isAgentTask } from "../../shared/task/unread-details.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { lookAtProject } from "./poll-tick.ts";
+import { lookAtProject, reportWrongLists } from "./poll-tick.ts";
 
 /** The run ends before the next one is due: 13 of 15 s. */
 const RUN_MS: Ms = 13 * SECOND;
@@ -54,6 +54,7 @@ export const changesTick: Tick = {
     const end = deps.clock() + RUN_MS;
     const changed = await lookAtProjects(deps, end, correlation);
     await readBlockedTasksAgain(deps, end, correlation);
+    await reportWrongLists(deps);
     deps.notify();
     return { changed };
   },

@@ -9,7 +9,12 @@ import type { Settings } from "../../shared/config/settings.ts";
 import type { PlaneClient } from "../../shared/plane/endpoint.ts";
 import { isTransientPlaneError, PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
 import { queueInterruptedProcedures } from "../../shared/procedure/procedure.ts";
-import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
+import {
+  isReadableProject,
+  listReadableProjects,
+  type ProjectDoubt,
+  type ProjectRecord,
+} from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Job, StoreKey } from "../../shared/store/port.ts";
 import { scanRows, updateValue } from "../../shared/store/records.ts";
@@ -32,6 +37,7 @@ import { reportDependencyCycles } from "../../shared/tasks/dependency-cycles.ts"
 import { queueUnsettledReviews } from "../../shared/tasks/lifecycle/reviews.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
 import { isHeldInBacklog, wakeForStartableTasks } from "../../shared/tasks/startable-tasks.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 
 type PollDeps = SyncDeps & Pick<Deps, "health">;
 
@@ -48,6 +54,9 @@ const PASS_LEASE_MS = 20_000;
 
 /** Interval between checks whether another process's pass has ended: 250 ms. */
 const LEASE_CHECK_MS = 250;
+
+/** Time in which a project that Plane denies is asked for again before that is reported: 2 minutes. */
+const DENIED_QUIET_MS: Ms = 2 * MINUTE;
 
 /** Limit of those for items that existed before: 10, about 30 requests, so that they never use a minute's quota. */
 const EXISTING_MIRROR_LIMIT = 10;
@@ -71,6 +80,7 @@ export const pollTick: Tick = {
     const isRefused = counts.projects === 0 && read.projects.some(isReadableProject);
     const problem = isRefused ? { values: { reason: "Plane refuses to list the tasks of every project" } } : undefined;
     await deps.notices.report("polls_failing", problem);
+    await reportWrongLists(deps);
     for (const project of read.projects.filter(isReadableProject))
       await advanceCycles(deps, project, read.date, correlation);
     await observeAllBlockedByText(deps, correlation);
@@ -89,6 +99,25 @@ async function reportFailedPoll(deps: Pick<Deps, "notices">, thrown: unknown): P
   if (thrown instanceof PlaneError && !isTransientPlaneError(thrown))
     await deps.notices.report("polls_failing", { values: { reason: thrown.message } });
   throw thrown;
+}
+
+/**
+ * Reports the projects whose lists are in doubt; that Plane refuses those of all projects is reported as failing polls.
+ * A project that Plane denies is probably deleted, so it is not reported at once, and asked for again soon.
+ */
+export async function reportWrongLists(deps: Pick<Deps, "store" | "notices" | "requestPoll">): Promise<void> {
+  const now = await deps.store.now();
+  const readable = await listReadableProjects(deps);
+  const areAllRefused = readable.every(({ doubt }) => doubt?.reason === "refused");
+  if (readable.some(({ doubt }) => doubt?.deniedUpTo !== undefined))
+    deps.requestPoll("Plane denies a project that it had listed");
+  const isReported = ({ reason, since, deniedUpTo }: ProjectDoubt) =>
+    !(areAllRefused && reason === "refused") && (deniedUpTo === undefined || now - since >= DENIED_QUIET_MS);
+  const names = readable
+    .flatMap(({ identifier, doubt }) => (doubt && isReported(doubt) ? [identifier] : []))
+    .join(", ");
+  const values = { projects: names, reason: `what Plane lists of ${names} cannot be right` };
+  await deps.notices.report("plane_list_wrong", names === "" ? undefined : { values });
 }
 
 /**

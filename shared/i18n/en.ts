@@ -1087,6 +1087,12 @@ export const en = {
         remedy: "Run npm run doctor to find the cause.",
         over: "Polls of Plane succeed again.",
       },
+      plane_list_wrong: {
+        text: "What Plane lists of {projects} cannot be right since {since}: most of it is missing, or the list is refused. Nothing is removed and no task ends before Plane confirms it task by task.",
+        remedy:
+          "Check in Plane that the projects are there and that Groundcrew's account is their member. Then run npm run doctor.",
+        over: "Plane lists {projects} as it was known again, or has confirmed what is gone.",
+      },
       plane_untested: {
         text: "Plane has version {version}. Groundcrew is tested with {tested}.",
         remedy: "Read the release notes of Groundcrew for this version, or run npm run doctor.",

@@ -992,6 +992,12 @@ export const fr: Texts = {
         remedy: "Lancez npm run doctor pour trouver la cause.",
         over: "Les lectures de Plane réussissent de nouveau.",
       },
+      plane_list_wrong: {
+        text: "Ce que Plane liste de {projects} ne peut pas être juste depuis {since} : presque tout manque, ou la liste est refusée. Rien n’est retiré et aucune tâche ne se termine avant que Plane ne le confirme tâche par tâche.",
+        remedy:
+          "Vérifiez dans Plane que les projets existent et que le compte de Groundcrew en est membre. Puis lancez npm run doctor.",
+        over: "Plane liste de nouveau {projects} comme avant, ou a confirmé ce qui a disparu.",
+      },
       plane_untested: {
         text: "Plane est en version {version}. Groundcrew est testé avec {tested}.",
         remedy: "Lisez les notes de version de Groundcrew, ou lancez npm run doctor.",

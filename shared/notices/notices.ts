@@ -81,9 +81,9 @@ export async function readCurrentNotices(store: Pick<Store, "scan">, local: Loca
   return [...own, ...stored.map(({ value }) => value)].sort((a, b) => a.since - b.since);
 }
 
-/** What is wrong with Plane, also before people are told of it: a key that is refused, no answer, or failing polls. */
+/** What is wrong with Plane, also before people are told of it: a key that is refused, no answer, failing polls, wrong lists. */
 export async function readPlaneProblem(store: Pick<Store, "read">): Promise<NoticeRecord | undefined> {
-  const kinds = ["plane_unreachable", "plane_refused", "polls_failing"] as const;
+  const kinds = ["plane_unreachable", "plane_refused", "polls_failing", "plane_list_wrong"] as const;
   const rows = await store.read<NoticeRecord>(kinds.map((kind) => noticeKey(kind)));
   return rows.find((row) => row && row.value.endedAt === undefined)?.value;
 }

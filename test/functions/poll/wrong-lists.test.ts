@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { readPlaneHealth } from "../../../shared/notices/notices.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
@@ -98,8 +99,14 @@ test.each(Object.keys(WRONG_ANSWERS))("reliability 45: no task ends because Plan
   const requests = await board.recordRequests(() => board.pollFor(3));
   expect(requests.length).toBeLessThan(3 * 25);
   expect(await board.countTasks()).toBe(COUNT);
+  const [notice, ...others] = await board.deps.notices.readCurrent();
+  expect([notice?.kind, others]).toEqual([expect.stringMatching(/^(plane_list_wrong|polls_failing)$/), []]);
+  expect((await readPlaneHealth(board.deps)).ok).toBe(false);
   board.state.wrong = undefined;
   await board.pollFor(3);
+  const changes = board.logged.filter(({ message }) => String(message).startsWith("notice "));
+  expect(changes.map(({ message }) => message)).toEqual(["notice began", "notice ended"]);
+  expect((await readPlaneHealth(board.deps)).ok).toBe(true);
   expect(board.takeEvents()).toEqual([]);
   expect(await board.countTasks()).toBe(COUNT);
   board.plane.deleteItem(board.items[5] ?? "");
@@ -119,6 +126,20 @@ test.each(Object.keys(WRONG_ANSWERS))(
     expect(await board.countTasks()).toBe(COUNT);
   },
 );
+
+test("reliability 45: a project that people deleted is gone after two polls, without a notice", async () => {
+  const board = await createBoard(true);
+  board.takeEvents();
+  board.plane.deleteProject(board.onb);
+  await board.pollFor(1);
+  expect(board.takeEvents()).toEqual([]);
+  board.advance(10_000);
+  await board.poll();
+  await board.runUntilIdle();
+  expect(board.takeEvents()).toEqual(["ONB project_deleted"]);
+  expect(await board.countTasks()).toBe(0);
+  expect(board.logged.filter(({ message }) => String(message).startsWith("notice "))).toEqual([]);
+});
 
 test("reliability 45: people who delete most of a project are believed, within the quota", async () => {
   const app = await createAgentTestApp({ rateLimit: 60 });
