@@ -1,10 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { startDemo } from "../../demo/start.ts";
-import { createTestSettings } from "../support/settings.ts";
-import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { closeSharedBrowser, hasChromium, type TestPage } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
@@ -79,26 +74,5 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 120_00
     await page.waitForSelector("#say:not([hidden])");
     expect(await page.isVisible("#say-text")).toBe(true);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
-  });
-
-  test("works in the demo without settings", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-chat-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const demo = await startDemo(createTestSettings({ PORT: "0" }), {
-      write: () => {},
-      colour: false,
-      pace: 2_500,
-      folder: relative(process.cwd(), join(folder, "demo")),
-    });
-    onTestFinished(() => demo.stop());
-    const page = await openPage(demo.url);
-    await page.waitForSelector(".card", { timeout: 30_000 });
-    await sendChatMessage(page, "/plane status");
-    await page.waitForSelector(answerSelector("📊 Status"), WAIT);
-    await sendChatMessage(page, "/plane help");
-    await page.waitForSelector(answerSelector("/plane assign"), WAIT);
-    await page.click('.message .row button:has-text("the commit")', { timeout: 35_000 });
-    await page.waitForSelector(answerSelector("Answered by Admin (page)"), WAIT);
-    expect(page.problems).toEqual([]);
   });
 });

@@ -164,27 +164,6 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
       await page.waitForSelector(`${ticketSelector("sessions", "ONB-1")}:has-text("> working")`, WAIT);
   });
 
-  test("the next approval replaces the terminal that the last one opened, and no other", async () => {
-    const app = await startTicketsPageApp();
-    for (const name of ["First", "Second", "Third"]) app.requestTicket(name);
-    const page = await openTickets(app);
-    const approve = async (key: string) => {
-      await page.waitForSelector(ticketSelector("pending", key), WAIT);
-      await page.click(`${ticketSelector("pending", key)} button:has-text("Approve")`);
-      await page.waitForSelector(`[data-terminal="${key}"]`, WAIT);
-    };
-    const listTerminals = () =>
-      page.evaluate('[...document.querySelectorAll("[data-terminal]")].map((el) => el.dataset.terminal)');
-    await approve("ONB-1");
-    await approve("ONB-2");
-    expect(await listTerminals()).toEqual(["ONB-2"]);
-    await app.startSessions();
-    await page.click(`${ticketSelector("sessions", "ONB-1")} button:has-text("Open terminal")`, WAIT);
-    await approve("ONB-3");
-    expect(await listTerminals()).toEqual(["ONB-1", "ONB-3"]);
-    expect(page.problems).toEqual([]);
-  });
-
   test("a ticket that changed since it was shown is not approved: the page says so and shows its new text", async () => {
     const app = await startTicketsPageApp({}, { POLL_CRON: "0 0 1 1 *" });
     const item = app.requestTicket("Write it down", { description_html: "<p>Old words</p>" });

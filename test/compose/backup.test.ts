@@ -137,43 +137,46 @@ ${POSTGRES_PROGRAMS}/pg_restore "$@" | awk '{ print } /^SET lock_timeout/ && !do
     expect(postgres.query("SELECT count(*) FROM pg_tables WHERE tablename = 'lines'", account)).toBe("0");
   });
 
-  test("record which backup BACKUP_AFTER has copied, for a product that does not know BACKUP_AFTER", async () => {
-    const server = createServer(["groundcrew"]);
-    const folder = server.path("volumes/backups");
-    const after = `BACKUP_AFTER=cp -R {backup} ${server.path("elsewhere")}/.\n`;
-    writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n${after}`);
-    const scrape = async (clock: () => Ms) => {
-      const runtime = await startTestRuntime({ env: { BACKUP_FOLDER: folder }, overrides: { clock } });
-      const text = await (await fetch(`${runtime.url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
-      return /^groundcrew_backup_copy_age_seconds (\S+)$/m.exec(text)?.[1];
-    };
-    const failed = server.run("backup");
-    expect(failed.status).toBe(1);
-    expect(failed.stderr).toContain("was made, but BACKUP_AFTER failed");
-    expect(await scrape(Date.now)).toMatch(/^\+?Inf$/);
+  test.skipIf(!FULL)(
+    "record which backup BACKUP_AFTER has copied, for a product that does not know BACKUP_AFTER",
+    async () => {
+      const server = createServer(["groundcrew"]);
+      const folder = server.path("volumes/backups");
+      const after = `BACKUP_AFTER=cp -R {backup} ${server.path("elsewhere")}/.\n`;
+      writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n${after}`);
+      const scrape = async (clock: () => Ms) => {
+        const runtime = await startTestRuntime({ env: { BACKUP_FOLDER: folder }, overrides: { clock } });
+        const text = await (await fetch(`${runtime.url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
+        return /^groundcrew_backup_copy_age_seconds (\S+)$/m.exec(text)?.[1];
+      };
+      const failed = server.run("backup");
+      expect(failed.status).toBe(1);
+      expect(failed.stderr).toContain("was made, but BACKUP_AFTER failed");
+      expect(await scrape(Date.now)).toMatch(/^\+?Inf$/);
 
-    rmSync(join(folder, server.listBackups()[0] ?? ""), { recursive: true });
-    mkdirSync(server.path("elsewhere"));
-    const saved = server.run("backup", ["--json"]);
-    expect(saved.status, saved.stderr).toBe(0);
-    const { name } = JSON.parse(saved.stdout);
-    expect(readdirSync(server.path("elsewhere"))).toEqual([name]);
-    const record = readFileSync(join(folder, ".last-copy.json"), "utf8");
-    expect(JSON.parse(record)).toMatchObject({ backup: name });
-    expect(statSync(join(folder, ".last-copy.json")).mode & 0o777).toBe(0o600);
-    const began = parseBackupName(name) ?? 0;
-    expect(await scrape(() => began + 30 * HOUR)).toBe("108000");
+      rmSync(join(folder, server.listBackups()[0] ?? ""), { recursive: true });
+      mkdirSync(server.path("elsewhere"));
+      const saved = server.run("backup", ["--json"]);
+      expect(saved.status, saved.stderr).toBe(0);
+      const { name } = JSON.parse(saved.stdout);
+      expect(readdirSync(server.path("elsewhere"))).toEqual([name]);
+      const record = readFileSync(join(folder, ".last-copy.json"), "utf8");
+      expect(JSON.parse(record)).toMatchObject({ backup: name });
+      expect(statSync(join(folder, ".last-copy.json")).mode & 0o777).toBe(0o600);
+      const began = parseBackupName(name) ?? 0;
+      expect(await scrape(() => began + 30 * HOUR)).toBe("108000");
 
-    rmSync(join(folder, name), { recursive: true });
-    rmSync(server.path("elsewhere"), { recursive: true });
-    expect(server.run("backup").status).toBe(1);
-    expect(readFileSync(join(folder, ".last-copy.json"), "utf8")).toBe(record);
+      rmSync(join(folder, name), { recursive: true });
+      rmSync(server.path("elsewhere"), { recursive: true });
+      expect(server.run("backup").status).toBe(1);
+      expect(readFileSync(join(folder, ".last-copy.json"), "utf8")).toBe(record);
 
-    writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n`);
-    rmSync(join(folder, server.listBackups()[0] ?? ""), { recursive: true });
-    expect(server.run("backup").status).toBe(0);
-    expect(await scrape(Date.now)).toBeUndefined();
-  });
+      writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n`);
+      rmSync(join(folder, server.listBackups()[0] ?? ""), { recursive: true });
+      expect(server.run("backup").status).toBe(0);
+      expect(await scrape(Date.now)).toBeUndefined();
+    },
+  );
 
   test.skipIf(!FULL)("run BACKUP_AFTER on the host, word by word and without a shell", () => {
     const server = createServer();

@@ -12,7 +12,7 @@ import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
-import { findChoice, OVERLAY_CHOICES, prepareChoice, SHARED_SECRETS } from "./choices.ts";
+import { findChoice, OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
 import {
   type ComposeService,
   copyComposeFolder,
@@ -209,20 +209,6 @@ describe("The compose files", { timeout: 60_000 }, () => {
       expect(text).not.toContain(secret);
     const values = Object.values(whole().env).filter((value) => /^[0-9a-f]{48}$/.test(value));
     expect(new Set(values).size).toBe(7);
-  });
-
-  test("encode a shared password for addresses, and pass it unchanged to the job that creates the database", () => {
-    const choice = OVERLAY_CHOICES.at(-1);
-    if (!choice) throw new Error("no choice");
-    const { services } = prepareChoice(choice).project;
-    const address = new URL(services["api"]?.environment?.["DATABASE_URL"] ?? "");
-    expect(decodeURIComponent(address.password)).toBe(SHARED_SECRETS.POSTGRES_PASSWORD);
-    expect(address).toMatchObject({ hostname: "postgresql", port: "5432", pathname: "/plane_production" });
-    expect(services["api"]?.environment?.["REDIS_URL"]).toBe("redis://:r%3Ae%20d%2Fis@redis:6379/1");
-    expect(services["shared-database"]?.environment).toMatchObject({
-      PGPASSWORD: SHARED_SECRETS.POSTGRES_ADMIN_PASSWORD,
-      PLANE_PASSWORD: SHARED_SECRETS.POSTGRES_PASSWORD,
-    });
   });
 
   test("INFRA-06: add up to the memory that docs/operations.md states", () => {

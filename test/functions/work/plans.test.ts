@@ -411,7 +411,7 @@ describe.each([
   test.each(["before", "after"] as const)(
     "whose process is killed %s any effect is created once, and each agent is woken once",
     async (when) => {
-      const stride = process.env["FULL"] === undefined ? 13 : 1;
+      const stride = process.env["FULL"] === undefined ? 29 : 1;
       let nth = 1;
       while (await runWithCrash({ nth, when }, withWish)) nth += stride;
       expect(nth).toBeGreaterThan(60);

@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { z } from "zod";
 import { findServerAddress } from "../../../runtime/cli/api-client.ts";
-import { parseCliInput, parseCommandInput, parseToolSpecs } from "../../../runtime/cli/options.ts";
+import { parseCliInput, parseToolSpecs } from "../../../runtime/cli/options.ts";
 import { formatAnswer, formatJsonLine } from "../../../runtime/cli/output.ts";
 import { createStatusLine } from "../../../runtime/node/process.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
@@ -75,33 +74,6 @@ test.each([
   [[], "needs --task"],
 ])("the options of a tool are refused as %j", async (args, message) => {
   await expect(parseArgs(...args)).rejects.toThrow(message);
-});
-
-const commandSchema = z.object({
-  backup: z.string().default(""),
-  "dry-run": z.boolean().default(false),
-  print: z.enum(["database", "settings"]).optional(),
-  without: z.array(z.enum(["store", "uploads"])).default([]),
-});
-const parseCommand = (...args: string[]) =>
-  parseCommandInput(commandSchema, args, { name: "restore", unnamed: ["backup"] });
-
-test("the options of a command are the fields of its schema, with their types", () => {
-  expect(parseCommand("latest", "--dry-run", "--print=settings", "--without", "store", "--without=uploads")).toEqual({
-    ...{ backup: "latest", "dry-run": true, print: "settings", without: ["store", "uploads"] },
-  });
-  expect(parseCommand()).toEqual({ backup: "", "dry-run": false, without: [] });
-});
-
-test.each([
-  [["latest", "oldest"], 'Unexpected argument "oldest"'],
-  [["--print", "secrets"], "one of database, settings"],
-  [["--without", "secrets"], "restore: without.0: Invalid option"],
-  [["--print="], "--print needs a value"],
-  [["--backup="], "--backup needs a value"],
-  [["--dry-rnu"], "Did you mean --dry-run?"],
-])("the options of a command are refused as %j", (args, message) => {
-  expect(() => parseCommand(...args)).toThrow(message);
 });
 
 const answer = {

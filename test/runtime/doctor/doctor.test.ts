@@ -14,13 +14,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { checkRuntime, hasRecentCanary, probeRuntime, type RuntimeProbe } from "../../../functions/doctor/runtime.ts";
+import { checkRuntime, hasRecentCanary, probeRuntime } from "../../../functions/doctor/runtime.ts";
 import { checkStore } from "../../../functions/doctor/store.ts";
 import { manifest } from "../../../functions/index.ts";
 import { inspectStore, runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { VERSION } from "../../../shared/version.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import { ACCOUNT_PASSWORD, createDoctorSetup } from "../../functions/doctor/doctor-setup.ts";
 import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
@@ -265,27 +264,6 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
     const finding = await getFinding({ ...env, STORE_URL: `redis://127.0.0.1:${await findFreePort()}` }, "store");
     expect(finding).toMatch(/^failed: Redis at 127\.0\.0\.1:\d+ cannot be reached/);
   }, 10_000);
-});
-
-test("the doctor warns about webhooks when the last canary arrived long ago", () => {
-  const settings = createTestSettings({
-    ...RUNTIME_ENV,
-    PLANE_URL: "http://127.0.0.1:1",
-    PLANE_WEBHOOK_SECRET: "wh-secret-of-tests",
-  });
-  const createProbe = (age_s: number): RuntimeProbe => ({
-    alive: true,
-    health: { status: "ok", version: VERSION, queues: {} },
-    ready: { status: "ready", webhooks: { ok: true, age_s, seconds: 2 } },
-  });
-  const findCheck = (age_s: number) =>
-    checkRuntime("http://127.0.0.1:1", createProbe(age_s), settings).find(({ name }) => name === "webhooks");
-  expect(findCheck(7_000)).toMatchObject({ status: "ok" });
-  expect(findCheck(40 * 3_600)).toMatchObject({
-    status: "warning",
-    detail: "the last canary arrived, 40 h ago; none has been sent since",
-  });
-  expect([hasRecentCanary(createProbe(7_000)), hasRecentCanary(createProbe(40 * 3_600))]).toEqual([true, false]);
 });
 
 test.each(["1.3.1", "1.2.2"] as const)(

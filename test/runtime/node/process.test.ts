@@ -55,18 +55,6 @@ test("Unused memory is returned to the system once after the work has ended", ()
   expect(collections()).toBe(1);
 });
 
-test("Unused memory is returned to the system again after more work, but not while idling", () => {
-  const load = { utilization: 0.01, cpu: 8_000 };
-  const { check, collections } = createFakeProcess(load);
-  check();
-  load.cpu += 200;
-  check();
-  expect(collections()).toBe(1);
-  load.cpu += 100;
-  check();
-  expect(collections()).toBe(2);
-});
-
 test("The lines of the log are written in order, all of ten milliseconds at once", () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());

@@ -237,12 +237,6 @@ test("a connection on which more than 32 requests wait for the answers before th
   ]);
 });
 
-test("32 requests may wait for the answers before them", async () => {
-  const { raw, paths } = await serveLargeAnswers();
-  raw.socket.write(formatRequestHead("GET", "/number/0", {}).repeat(33));
-  await expect.poll(() => paths.length).toBe(33);
-});
-
 test.each(["/large", "/stream/large"])(
   "the connection of a client that reads nothing of %s is closed",
   async (path) => {
