@@ -55,24 +55,6 @@ async function createClaimedTask(config: Options["config"] = {}, locale: "en" | 
   return { app, item, call, advanceMinutes, renderNotices };
 }
 
-test("claim_minutes: 30 keeps a claim for 29 minutes without a call, against the other agent of the task", async () => {
-  const { app, item, call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
-  await advanceMinutes(29);
-  expect(await call("Imhotep", "claim_task")).toMatchObject({
-    isError: true,
-    text: expect.stringContaining("is held by Thot"),
-  });
-  expect(app.readPlaneItem(item).state).toBe("In Progress");
-  expect(await call("Thot", "stop_timer")).toMatchObject({ isError: false });
-});
-
-test("claim_minutes: 30 ends a claim after 30 minutes without a call, and another agent can take the task", async () => {
-  const { app, item, call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
-  await advanceMinutes(30);
-  expect(app.readPlaneItem(item).state).toBe("Todo");
-  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
-});
-
 test("claim_minutes: 30 renews a claim for 30 minutes at each call", async () => {
   const { call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
   await advanceMinutes(20);
