@@ -2,10 +2,10 @@
 
 import type { Deps } from "../../shared/app/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { readLiveClaims } from "../../shared/records/claim-record.ts";
 import { type DecisionRecord, decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
-import { readLiveClaims } from "../../shared/records/task-records.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";

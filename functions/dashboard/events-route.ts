@@ -14,10 +14,10 @@ import {
   formatEvent,
 } from "../../shared/http/event-streams.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
+import type { ClaimRecord } from "../../shared/records/claim-record.ts";
 import { decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedSets, workKeys, workSets } from "../../shared/records/store-keys.ts";
-import type { ClaimRecord } from "../../shared/records/task-records.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { Revision, SetName, Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";

@@ -5,8 +5,8 @@
 
 import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { type ClaimRecord, readClaims } from "../records/claim-record.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import type { ClaimRecord } from "../records/task-records.ts";
 import { scanPages } from "../store/records.ts";
 import { type Ms, measurePeriod } from "../time.ts";
 
@@ -62,7 +62,7 @@ const MAX_ENTRIES = 500;
 export async function readTaskTimes(deps: StoreDeps, item: string): Promise<TaskTimes> {
   const [[times], [claim], now] = await Promise.all([
     deps.store.read<TimeEntriesRecord>([workKeys.time(item)]),
-    deps.store.read<TimerClaim>([workKeys.claim(item)]),
+    readClaims(deps, [item]),
     deps.store.now(),
   ]);
   return toTaskTimes(times?.value, claim?.value, now);
@@ -77,7 +77,7 @@ export async function* readAllTimes(
   for await (const rows of scanPages<TimeEntriesRecord>(deps, workSets.times)) {
     const hasRunning = ({ value }: { value: TimeEntriesRecord }) => value.entries.some(({ to }) => to === undefined);
     const items = rows.filter(hasRunning).map(({ key }) => key.slice(prefix.length));
-    const claims = items.length > 0 ? await deps.store.read<TimerClaim>(items.map(workKeys.claim)) : [];
+    const claims = items.length > 0 ? await readClaims(deps, items) : [];
     const claimByItem = new Map(items.map((item, i) => [item, claims[i]?.value]));
     yield rows.map(({ key, value }) => ({
       task: value.task,

@@ -4,6 +4,7 @@
  */
 
 import type { Deps } from "../app/deps.ts";
+import type { ClaimRecord } from "../records/claim-record.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Commit, StoredValue } from "../store/port.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
@@ -57,12 +58,12 @@ export async function prepareTimerChange(
   if (!starts && !ends) return { expect: [], put: [] };
   const { id, sequence } = next.snapshot;
   const [[claim], [stored], now] = await Promise.all([
-    deps.store.read<TimerClaim>([workKeys.claim(id)]),
+    deps.store.read<ClaimRecord>([workKeys.claim(id)]),
     deps.store.read<TimeEntriesRecord>([workKeys.time(id)]),
     deps.store.now(),
   ]);
   const expect: TimeWrites["expect"] = [[workKeys.claim(id), claim?.rev ?? 0]];
-  if (!claim) return { expect, put: [] };
+  if (!claim || claim.value.end) return { expect, put: [] };
   const task = { id, key: `${project.identifier}-${sequence}`, project };
   const times = stored?.value ?? createTimes(task);
   const { until, agent } = claim.value;

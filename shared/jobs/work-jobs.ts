@@ -22,6 +22,8 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
     words: z.string().exactOptional(),
     /** Of an expired claim: the minutes without a call. */
     minutes: z.number().exactOptional(),
+    /** The commit that ended the claim has published it. */
+    isPublished: z.literal(true).exactOptional(),
   }),
   /** The item has changed: checks whether its claim is still valid. */
   z.object({ type: z.literal("check_claim"), ...commonFields }),

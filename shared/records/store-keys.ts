@@ -71,14 +71,10 @@ export const TOMBSTONE_RETENTION_MS = 30 * DAY;
 
 /** Store keys of the task operations. `item` is Plane's id of an item, `agent` an agent's name in the settings. */
 export const workKeys = {
-  /** The lease on a task and, under the same key, the record of its holder. */
+  /** The last claim on a task, which is its own lease. */
   claim: (item: string): StoreKey => `claim:${item}`,
-  /** Why an agent lost its claim on a task; reported at its next call about the task. */
-  claimLoss: (agent: string, item: string): StoreKey => `claim-loss:${encodeURIComponent(agent)}:${item}`,
   /** The last run of the claims tick. */
   lastClaimsTick: "claims-tick",
-  /** Mark that the end of a claim has been handled. */
-  claimEnd: (item: string, fence: number): StoreKey => `claim-end:${item}:${fence}`,
   /** How far a procedure of this kind about this subject is. */
   procedure: (kind: string, subject: string): StoreKey => `procedure:${kind}:${subject}`,
   /** The agent card of an item. */
@@ -140,6 +136,7 @@ export const workKeys = {
 } as const;
 
 export const workSets = {
+  /** Claims that have not ended. */
   claims: "claims",
   claimsOf: (agent: string): SetName => `claims:${encodeURIComponent(agent)}`,
   /** Procedures that are not complete. */

@@ -1,36 +1,18 @@
 /**
- * What is kept about the work on a task and read outside of the module that writes it: its claim, its last change of
- * status, its note and its deliverables; and the result of a completed task, which follows from them.
+ * What is kept about the work on a task and read outside of the module that writes it: its last change of status, its
+ * note and its deliverables; and the result of a completed task, which follows from them.
  */
 
-import type { Deps, TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import type { Store } from "../store/port.ts";
 import { isRequestOpen, type RequestRecord } from "../task/request.ts";
 import type { ItemRecord, Status } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
+import { type ClaimRecord, findClaim, readClaims } from "./claim-record.ts";
 import { workKeys, workSets } from "./store-keys.ts";
-
-/**
- * The holder of a task. The lease under the same key is authoritative; this record adds the agent and the start. It is
- * written only under that lease, after it was taken or renewed, so it may end before the lease. It ends after the lease
- * only when the store's clock was set back, until the next renewal or claims tick.
- */
-export interface ClaimRecord {
-  item: string;
-  project: string;
-  agent: string;
-  fence: number;
-  /** Store time. */
-  since: Ms;
-  until: Ms;
-  /** Store time when the claim was taken or last renewed. */
-  renewedAt: Ms;
-  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by another user. */
-  expectedStatuses: Status[];
-}
 
 /** How far a procedure is, and what its steps know (`shared/procedure/procedure.ts`). */
 export interface ProcedureRecord<Input> {
@@ -109,6 +91,14 @@ interface TaskResult {
   count: number;
 }
 
+interface StoreDeps {
+  store: Pick<Store, "read">;
+}
+
+interface ResultDeps {
+  store: Pick<Store, "read" | "scan">;
+}
+
 /** Limit of the summary in a message, in characters: 600, a few lines on a phone. */
 const TEXT_LIMIT = 600;
 
@@ -125,7 +115,7 @@ export function formatSessionName({ tickets }: Pick<Settings, "tickets">, key: s
 
 /** Finds the session that works on the task with this key; undefined without one. */
 export async function findSessionName(
-  { store, settings }: Pick<Deps, "store"> & { settings: Pick<Settings, "tickets"> },
+  { store, settings }: StoreDeps & { settings: Pick<Settings, "tickets"> },
   key: string,
 ): Promise<string | undefined> {
   const [ticket] = await store.read<{ state: string }>([workKeys.ticket(key)]);
@@ -133,25 +123,7 @@ export async function findSessionName(
   return isActive ? formatSessionName(settings, key) : undefined;
 }
 
-/** Finds the claim of a task. It may have expired. */
-export async function findClaim(deps: Pick<TaskDeps, "store">, item: string): Promise<ClaimRecord | undefined> {
-  const [stored] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);
-  return stored?.value;
-}
-
-/** Reads the claims of these tasks, in order; undefined for a task without a claim and for an expired claim. */
-export async function readLiveClaims(
-  deps: Pick<TaskDeps, "store">,
-  items: readonly string[],
-): Promise<(ClaimRecord | undefined)[]> {
-  const [stored, now] = await Promise.all([deps.store.read<ClaimRecord>(items.map(workKeys.claim)), deps.store.now()]);
-  return stored.map((record) => (record && record.value.until > now ? record.value : undefined));
-}
-
-export async function findStatusAttempt(
-  deps: Pick<TaskDeps, "store">,
-  item: string,
-): Promise<StatusChangeRecord | undefined> {
+export async function findStatusAttempt(deps: StoreDeps, item: string): Promise<StatusChangeRecord | undefined> {
   const [stored] = await deps.store.read<StatusChangeRecord>([workKeys.procedure(STATUS_PROCEDURE.name, item)]);
   return stored?.value;
 }
@@ -160,10 +132,7 @@ export async function findStatusAttempt(
  * Reads the deliverables of an item that were uploaded through Groundcrew, without a request to Plane. People's own
  * attachments, and those from before the store was lost, are only in Plane's list.
  */
-export async function readDeliverables(
-  deps: Pick<TaskDeps, "store">,
-  item: string,
-): Promise<{ name: string; size: number }[]> {
+export async function readDeliverables(deps: StoreDeps, item: string): Promise<{ name: string; size: number }[]> {
   const [record] = await deps.store.read<DeliverablesRecord>([workKeys.delivered(item)]);
   return record?.value.files.map(({ name, size }) => ({ name, size })) ?? [];
 }
@@ -174,7 +143,7 @@ export async function readDeliverables(
  * task that people complete later has none of its own.
  */
 export async function readTaskResult(
-  deps: Pick<Deps, "store" | "settings">,
+  deps: ResultDeps & { settings: Settings },
   { snapshot: { id, project } }: ItemRecord,
 ): Promise<TaskResult | undefined> {
   const [delivered] = await deps.store.read<DeliverablesRecord>([workKeys.delivered(id)]);
@@ -193,22 +162,22 @@ export async function readTaskResult(
 }
 
 /** The summary in Markdown: the text of the closing call, else the note that counted as the summary. */
-async function readSummary({ store }: Pick<Deps, "store">, item: string): Promise<string | undefined> {
+async function readSummary({ store }: ResultDeps, item: string): Promise<string | undefined> {
   const [[attempt], [claim]] = await Promise.all([
     store.read<StatusChangeRecord>([workKeys.procedure(STATUS_PROCEDURE.name, item)]),
-    store.read<ClaimRecord>([workKeys.claim(item)]),
+    readClaims({ store }, [item]),
   ]);
   if (attempt?.value.input.status !== "done") return undefined;
   const { step, input } = attempt.value;
   const { agent, text } = input;
-  if (step === undefined && !(await isBeingReviewed(store, item))) return undefined;
+  if (step === undefined && !(await isBeingReviewed({ store }, item))) return undefined;
   if (text?.trim()) return text;
   const [note] = await store.read<NoteRecord>([workKeys.note(agent, item)]);
   return note && isSummaryNote(note.value, claim?.value, agent) ? note.value.text : undefined;
 }
 
 /** Whether a person reviews the item, or has, and the verdict is being applied. */
-async function isBeingReviewed(store: Pick<Deps["store"], "read" | "scan">, item: string): Promise<boolean> {
+async function isBeingReviewed({ store }: ResultDeps, item: string): Promise<boolean> {
   const { rows } = await store.scan<RequestRecord>(workSets.requestsOf(item));
   const reviews = rows.map(({ value }) => value).filter(({ kind }) => kind === "review");
   if (reviews.some(isRequestOpen)) return true;
@@ -218,7 +187,7 @@ async function isBeingReviewed(store: Pick<Deps["store"], "read" | "scan">, item
 }
 
 /** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */
-export async function hasSummary(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<boolean> {
+export async function hasSummary(deps: StoreDeps, item: string, agent: string): Promise<boolean> {
   const [note] = await deps.store.read<NoteRecord>([workKeys.note(agent, item)]);
   return note !== undefined && isSummaryNote(note.value, await findClaim(deps, item), agent);
 }

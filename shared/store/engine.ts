@@ -22,8 +22,6 @@ import type {
 export interface CheckedCommit {
   expect: [StoreKey, Revision][];
   fence: [StoreKey, number] | undefined;
-  leaseMs: Ms | undefined;
-  release: [StoreKey, number] | undefined;
   puts: CheckedPut[];
   jobs: CheckedJob[];
 }
@@ -111,8 +109,6 @@ export function checkCommit(commit: Commit): CheckedCommit {
   return {
     expect: (commit.expect ?? []).map(([key, rev]) => [checkKey(key), rev]),
     fence: commit.fence && [checkKey(commit.fence[0]), commit.fence[1]],
-    leaseMs: commit.leaseMs === undefined ? undefined : checkMs("leaseMs", commit.leaseMs),
-    release: commit.release && [checkKey(commit.release[0]), commit.release[1]],
     puts: (commit.put ?? []).map((put) => ({
       key: checkKey(put.key),
       text: put.value === undefined ? undefined : toJsonText(`the value of ${put.key}`, put.value),

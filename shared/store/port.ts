@@ -57,10 +57,6 @@ export interface Commit {
   expect?: [StoreKey, Revision][];
   /** The lease of this key must still have this fencing token and must not have expired. */
   fence?: [StoreKey, number];
-  /** With `fence`: the lease lasts this many milliseconds from the commit on. */
-  leaseMs?: Ms;
-  /** The lease of this key is released, if it still has this fencing token. */
-  release?: [StoreKey, number];
   put?: Put[];
   /** Added unless a job with the same id exists or is remembered. */
   jobs?: Job[];

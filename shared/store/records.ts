@@ -3,7 +3,6 @@
  * succeeds, sets are read page by page, and keys that contain a time sort the newest first.
  */
 
-import { omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
 import type { Commit, Put, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
 
@@ -12,16 +11,13 @@ interface UpdateDeps {
 }
 
 /** The commit to write if the value has not changed since it was read. Without `put` nothing is written. */
-export interface ValueUpdate extends Pick<Commit, "expect" | "put" | "jobs" | "release"> {
+export interface ValueUpdate extends Pick<Commit, "expect" | "put" | "jobs"> {
   /** Runs after the commit has succeeded: logs, metrics and kicks, which a stale attempt must not cause. */
   afterCommit?: () => void | Promise<void>;
 }
 
 /** An update with a result for the caller, which is returned even when nothing is written. */
-type ValueUpdateWithResult<Result> = ValueUpdate & { result: Result } & Fence<Result>;
-
-/** A commit under a lease also needs a result for the case that the lease is lost, because a retry cannot regain it. */
-type Fence<Result> = { fence?: never } | { fence: [StoreKey, number]; resultIfFenced: Result };
+type ValueUpdateWithResult<Result> = ValueUpdate & { result: Result };
 
 type Compute<Value, Update> = (value: Value | undefined, rev: Revision) => Update | Promise<Update>;
 
@@ -49,30 +45,23 @@ export async function updateValue<Value, Result>(
 export async function updateValue<Value, Result>(
   { store }: UpdateDeps,
   key: StoreKey,
-  compute: Compute<
-    Value,
-    (ValueUpdate & Pick<Commit, "fence"> & { result?: Result; resultIfFenced?: Result }) | undefined
-  >,
+  compute: Compute<Value, (ValueUpdate & { result?: Result }) | undefined>,
 ): Promise<Result | undefined> {
   for (;;) {
     const [current] = await store.read<Value>([key]);
     const rev = current?.rev ?? 0;
     const update = await compute(current?.value, rev);
     if (!update?.put) return update?.result;
-    const { expect = [], put, jobs, fence, release } = update;
-    const optional = omitUndefined({ jobs, fence, release });
-    const outcome = await store.commit({ expect: [[key, rev], ...expect], put, ...optional });
-    if (outcome === "stale") continue;
-    if (outcome === "fenced") return update.resultIfFenced;
+    const { expect = [], put, jobs = [] } = update;
+    if ((await store.commit({ expect: [[key, rev], ...expect], put, jobs })) !== "committed") continue;
     await update.afterCommit?.();
     return update.result;
   }
 }
 
-/** Merges updates into one commit, of which at most one releases a lease; what they do after it is done in their order. */
+/** Merges updates into one commit; what they do after it is done in their order. */
 export function mergeUpdates(updates: readonly ValueUpdate[]): ValueUpdate & { put: Put[] } {
   return {
-    ...omitUndefined({ release: updates.find(({ release }) => release)?.release }),
     expect: updates.flatMap(({ expect = [] }) => expect),
     put: updates.flatMap(({ put = [] }) => put),
     jobs: updates.flatMap(({ jobs = [] }) => jobs),

@@ -34,8 +34,8 @@ export interface CallContext {
    */
   systemPlane: PlaneClient;
   /**
-   * Plane with Groundcrew's own key and, for a request for which that has no quota, the agent's at its pace, or for a
-   * read that of an agent whose turn is free: for requests that either key may make.
+   * Plane with the key that has quota, for requests that any key may make: Groundcrew's, for a read that of an agent
+   * whose turn is free, else the caller's at its pace.
    */
   eitherPlane: PlaneClient;
   /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
@@ -110,33 +110,49 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
 
   const waitIfPaced = async (operation: string) => (isPaced ? waitForTurn(operation) : undefined);
   const ownPlane = wrapClient(plane, waitIfPaced);
-  /** Reads something in a project with any agent's key whose turn is free; undefined when there is none. */
-  async function readWithFreeTurn<T>(
+  // The caller's own key comes last, because its turn is for what only that key may write.
+  const owners = [...deps.settings.agents.map(({ name }) => name).filter((name) => name !== caller.name), caller.name];
+
+  /**
+   * Makes a request with the first key that has quota: Groundcrew's, and for a read that of any agent whose turn is
+   * free. Waits for one as long as for a turn of the caller, which it takes in the end.
+   */
+  async function callWithAnyKey<T>(
     { method, operation }: Endpoint<unknown>,
     project: string | undefined,
-    read: (client: PlaneClient) => Promise<T>,
-  ): Promise<T | undefined> {
-    if (method !== "GET" || project === undefined) return undefined;
-    const outcome = await readWithAgentKeys(deps, { project, owners: [caller.name] }, operation, (client) =>
-      read(wrapClient(client, undefined, AGENT_PACE_MS)),
-    );
-    return "answer" in outcome ? outcome.answer : undefined;
+    request: (client: PlaneClient) => Promise<T>,
+  ): Promise<T> {
+    const target = method === "GET" && project !== undefined ? { project, owners } : undefined;
+    for (let left = AGENT_PACE_MS; ; ) {
+      let delay: Ms;
+      try {
+        return await request(wrapClient(deps.plane, undefined, target ? 0 : AGENT_PACE_MS));
+      } catch (thrown) {
+        if (!(thrown instanceof PlaneRateLimitedError)) throw thrown;
+        delay = thrown.retryAfter;
+      }
+      if (!target) return request(ownPlane);
+      const outcome = await readWithAgentKeys(deps, target, operation, (client) =>
+        request(wrapClient(client, undefined, AGENT_PACE_MS)),
+      );
+      if ("answer" in outcome) return outcome.answer;
+      delay = Math.max(1, Math.min(delay, outcome.limit?.retryAfter ?? delay));
+      if (delay > left) return request(ownPlane);
+      left -= delay;
+      await deps.wait(delay);
+    }
   }
-  const freePlane: PlaneClient = {
-    async call(endpoint, options) {
-      const project = options?.params?.["project"];
-      const answer = await readWithFreeTurn(endpoint, project, (client) => client.call(endpoint, options));
-      return answer ?? ownPlane.call(endpoint, options);
-    },
+  const anyKeyPlane: PlaneClient = {
+    call: (endpoint, options) =>
+      callWithAnyKey(endpoint, options?.params?.["project"], (client) => client.call(endpoint, options)),
     async *pages(endpoint, options) {
-      const pages = await readWithFreeTurn(endpoint, options?.params?.["project"], async (client) => {
-        const read = [];
-        for await (const page of client.pages(endpoint, options)) read.push(page);
-        return read;
+      yield* await callWithAnyKey(endpoint, options?.params?.["project"], async (client) => {
+        const pages = [];
+        for await (const page of client.pages(endpoint, options)) pages.push(page);
+        return pages;
       });
-      yield* pages ?? ownPlane.pages(endpoint, options);
     },
-    capabilities: () => ownPlane.capabilities(),
+    capabilities: () => deps.plane.capabilities(),
   };
   const systemPlane = wrapClient(deps.plane);
   return {
@@ -144,41 +160,10 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
     caller,
     plane: ownPlane,
     systemPlane,
-    eitherPlane:
-      isPaced && usesOwnKey ? withFallback(wrapClient(deps.plane, undefined, AGENT_PACE_MS), freePlane) : systemPlane,
+    eitherPlane: isPaced && usesOwnKey ? anyKeyPlane : systemPlane,
     usesOwnKey,
     correlation,
     waitForTurn: waitIfPaced,
-  };
-}
-
-/**
- * The first client, and the other one for requests for which the first has no quota: they were not made. A list goes on
- * with the client that has begun it.
- */
-function withFallback(first: PlaneClient, other: PlaneClient): PlaneClient {
-  return {
-    async call(endpoint, options) {
-      try {
-        return await first.call(endpoint, options);
-      } catch (thrown) {
-        if (!(thrown instanceof PlaneRateLimitedError)) throw thrown;
-        return other.call(endpoint, options);
-      }
-    },
-    async *pages(endpoint, options) {
-      let hasBegun = false;
-      try {
-        for await (const page of first.pages(endpoint, options)) {
-          hasBegun = true;
-          yield page;
-        }
-      } catch (thrown) {
-        if (hasBegun || !(thrown instanceof PlaneRateLimitedError)) throw thrown;
-        yield* other.pages(endpoint, options);
-      }
-    },
-    capabilities: () => first.capabilities(),
   };
 }
 
@@ -214,7 +199,7 @@ export async function chooseClient(
  */
 export async function withLock<T>(
   context: CallContext,
-  operation: "project" | "task" | "plan" | "ticket" | "comment",
+  operation: "project" | "task" | "plan" | "ticket",
   subject: string,
   action: (renew: () => Promise<void>) => Promise<T>,
 ): Promise<T> {

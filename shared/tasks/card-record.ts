@@ -8,9 +8,9 @@ import type { TaskDeps } from "../app/deps.ts";
 import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { type ClaimRecord, readClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
-import type { ClaimRecord } from "../records/task-records.ts";
 import type { Commit, Put, Revision } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { Ms } from "../time.ts";
@@ -96,7 +96,7 @@ export async function readCard(deps: Pick<TaskDeps, "store">, item: string): Pro
 export async function updateCard(context: CallContext, task: Task, update: CardUpdate): Promise<CardRecord> {
   const { deps, caller, correlation } = context;
   return updateValue<CardRecord, CardRecord>(deps, workKeys.card(task.id), async (before = {}, rev) => {
-    const [claim] = await deps.store.read<ClaimRecord>([workKeys.claim(task.id)]);
+    const [claim] = await readClaims(deps, [task.id]);
     const { cost, ...rest } = update;
     const updated = omitUndefined({ ...applyHolder(before, claim?.value), ...rest });
     const next = cost === undefined ? updated : addCost(updated, caller.name, cost);

@@ -1,6 +1,6 @@
 /**
- * A claim is one record with a lease: how long it lasts, and how it is taken, renewed, continued after a downtime, verified
- * before every write to Plane, and ended together with the timer. A refusal says who holds the task, or why it was lost.
+ * A claim is one record, which is its own lease: how long it lasts, and how it is renewed, verified before every write
+ * to Plane, and ended together with the timer. A refusal says who holds the task, or why the claim was lost.
  */
 
 import { prepareTimerEnd } from "../accounting/timer.ts";
@@ -10,24 +10,25 @@ import { GroundcrewError } from "../errors.ts";
 import { createClaimEndedJob, HANDOVER_MS } from "../jobs/wake-jobs.ts";
 import { createPostJob, createWorkJob } from "../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { type ClaimEnd, type ClaimLoss, type ClaimRecord, findClaim } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import { type ClaimRecord, findClaim } from "../records/task-records.ts";
 import type { Put, Store } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/records.ts";
 import type { ClaimLossReason } from "../task/events.ts";
 import type { Status } from "../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../time.ts";
-import { type CallContext, SYSTEM_CALLER } from "./call-context.ts";
+import type { CallContext } from "./call-context.ts";
 
 type LeaseDeps = Pick<TaskDeps, "store" | "settings">;
 
 type ClaimEndDeps = Pick<TaskDeps, "store" | "notify" | "settings" | "metrics">;
 
-/** The person who stopped the work, and what they wrote. */
-interface StopWords {
+/** The person who stopped the work, and what they wrote; whether they and the agent have been told of it. */
+interface Stop {
   by?: string | undefined;
   words?: string | undefined;
+  isPublished?: true;
 }
 
 /** The record of the last run of the claims tick. */
@@ -38,27 +39,11 @@ export interface LastClaimScan {
   restored: string[];
 }
 
-/** Why a claim ended that its agent did not release itself. */
-export interface ClaimLossRecord {
-  reason: ClaimLossReason;
-  /** Store time. */
-  at: Ms;
-  since: Ms;
-  /** Of an expired claim: for how many minutes no call had renewed it. */
-  minutes?: number;
-  /** The person who stopped the work, and what they wrote. */
-  by?: string;
-  words?: string;
-}
-
 /** Timeout for the claims tick: 2 min, because it runs every minute. A longer gap means that Groundcrew was down. */
 const DOWN_AFTER_MS: Ms = 2 * MINUTE;
 
-/** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
-const LOSS_MS: Ms = 7 * DAY;
-
-/** Retention of the record that the end of a claim has been handled: 7 days, longer than a job is retried. */
-const CLAIM_END_MS: Ms = 7 * DAY;
+/** Retention of a claim that has ended: 7 days, within which the agent's next call about the task reports a loss. */
+const ENDED_MS: Ms = 7 * DAY;
 
 /** What an agent must do about a task that a person stopped. */
 export const STOP_ADVICE =
@@ -67,91 +52,69 @@ export const STOP_ADVICE =
 /** Minimum time left of a claim before a write to Plane: Plane's request timeout of 30 s plus 5 s. */
 export const MIN_WRITE_MS: Ms = 35_000;
 
-/**
- * Takes the lease of a claim for the time that the settings give it, or renews it. The returned `renewedAt` is the store
- * time of the lease.
- */
-export async function leaseClaim({ store, settings }: LeaseDeps, { item, agent }: Pick<ClaimRecord, "item" | "agent">) {
-  const ttl = getClaimDuration(settings);
-  const lease = await store.lease(workKeys.claim(item), agent, ttl);
-  return "fence" in lease ? { ...lease, renewedAt: lease.until - ttl } : lease;
-}
-
 function getRenewedDuration({ renewedAt, until }: Pick<ClaimRecord, "renewedAt" | "until">): Ms {
   return until - renewedAt;
 }
 
-/** Creates the record of a claim that begins with this lease. */
+/** Creates the claim that follows on the last one of the task, and begins at this store time. */
 export function createClaim(
+  settings: LeaseDeps["settings"],
   { id, project, item }: Task,
   agent: string,
-  lease: Pick<ClaimRecord, "fence" | "until" | "renewedAt">,
+  last: ClaimRecord | undefined,
+  now: Ms,
 ): ClaimRecord {
-  const expectedStatuses = [item.snapshot.status];
-  return { item: id, project: project.id, agent, ...lease, since: lease.renewedAt, expectedStatuses };
+  const losses = (last?.losses ?? []).filter((loss) => loss.agent !== agent);
+  return {
+    item: id,
+    project: project.id,
+    agent,
+    fence: Math.max((last?.fence ?? 0) + 1, now),
+    since: now,
+    renewedAt: now,
+    until: now + getClaimDuration(settings),
+    expectedStatuses: [item.snapshot.status],
+    ...omitUndefined({ losses: losses.length > 0 ? losses : undefined }),
+  };
 }
 
 /**
- * Renews a claim for its full time, lease and record in one commit; undefined when it is no longer valid. It never ends
- * earlier than it would, so that a shorter setting does not take away time an agent was promised.
+ * Renews a claim for its full time; undefined when it has ended or expired. It never ends earlier than it would, so that
+ * a shorter setting does not take away time an agent was promised. `isExpired`: continues it also when it has expired,
+ * as long as nobody has ended it.
  */
 export async function renewClaim(
   deps: LeaseDeps,
   claim: ClaimRecord,
-  expectedStatuses?: Status[],
+  { expectedStatuses, isExpired = false }: { expectedStatuses?: Status[] | undefined; isExpired?: boolean } = {},
 ): Promise<ClaimRecord | undefined> {
-  const key = workKeys.claim(claim.item);
-  for (;;) {
-    const [stored] = await deps.store.read<ClaimRecord>([key]);
-    if (stored?.value.fence !== claim.fence) return undefined;
+  return updateValue<ClaimRecord, ClaimRecord | undefined>(deps, workKeys.claim(claim.item), async (stored) => {
     const renewedAt = await deps.store.now();
+    const isHeld = stored?.fence === claim.fence && !stored.end && (isExpired || stored.until > renewedAt);
+    if (!isHeld) return { result: undefined };
     // The stored end may be later than the last renewal allowed, when the store's clock was set back since.
-    const left = Math.min(stored.value.until - renewedAt, getRenewedDuration(stored.value));
-    const leaseMs = Math.max(getClaimDuration(deps.settings), left);
-    const renewal = { renewedAt, until: renewedAt + leaseMs, ...omitUndefined({ expectedStatuses }) };
-    const renewed: ClaimRecord = { ...stored.value, ...renewal };
-    const put = [toClaimPut(renewed)];
-    const outcome = await deps.store.commit({ expect: [[key, stored.rev]], fence: [key, claim.fence], leaseMs, put });
-    if (outcome === "committed") return renewed;
-    if (outcome === "fenced") return undefined;
-  }
-}
-
-/** Continues an expired claim under a new fencing number; false when another agent has taken the task. */
-export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<boolean> {
-  const key = workKeys.claim(claim.item);
-  const lease = await leaseClaim(deps, claim);
-  if (!("fence" in lease)) return false;
-  for (;;) {
-    const [stored] = await deps.store.read<ClaimRecord>([key]);
-    if (stored?.value.fence !== claim.fence) break;
-    const put = [toClaimPut({ ...stored.value, ...lease })];
-    const outcome = await deps.store.commit({ expect: [[key, stored.rev]], fence: [key, lease.fence], put });
-    if (outcome === "committed") return true;
-    if (outcome === "fenced") return false;
-  }
-  // The claim has ended meanwhile. Another call of this agent may have begun a new one under the same lease.
-  const [current] = await deps.store.read<ClaimRecord>([key]);
-  if (current?.value.fence !== lease.fence) await deps.store.release(key, lease.fence);
-  return false;
+    const left = Math.min(stored.until - renewedAt, getRenewedDuration(stored));
+    const until = renewedAt + Math.max(getClaimDuration(deps.settings), left);
+    const renewed: ClaimRecord = { ...stored, renewedAt, until, ...omitUndefined({ expectedStatuses }) };
+    return { put: [toClaimPut(renewed)], result: renewed };
+  });
 }
 
 /**
  * Ends a claim, and its timer with it. What follows (an expired task returns to todo, the human is notified, the agent
- * is woken for its other tasks) are jobs in the same commit. `stop`: the person who stopped the work, and what they
- * wrote. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
- * current one or, for `expired`, was renewed in time.
+ * is woken for its other tasks) are jobs in the same commit. `reason` is undefined when the agent itself is finished with
+ * the task. False when the claim is no longer the current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
   deps: ClaimEndDeps,
   claim: ClaimRecord,
   reason: ClaimLossReason | undefined,
   correlation: string,
-  stop: StopWords = {},
+  stop: Stop = {},
 ): Promise<boolean> {
   return updateValue<ClaimRecord, boolean>(deps, workKeys.claim(claim.item), async (current) => {
-    if (!current || current.fence !== claim.fence) return { result: false };
-    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
+    if (current?.fence !== claim.fence || current.end) return { result: false };
+    if (reason === "expired" && current.until > (await deps.store.now())) return { result: false };
     return { ...(await prepareClaimEnd(deps, current, reason, correlation, stop)), result: true };
   });
 }
@@ -162,41 +125,25 @@ export async function prepareClaimEnd(
   claim: ClaimRecord,
   reason: ClaimLossReason | undefined,
   correlation: string,
-  stop: StopWords = {},
+  { isPublished, ...stop }: Stop = {},
 ): Promise<ValueUpdate & { put: Put[] }> {
   const { item, agent, fence, since } = claim;
-  const key = workKeys.claim(item);
   const now = await deps.store.now();
-  const at = Math.min(now, claim.until);
-  const period = {
-    since,
-    at,
-    ...omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(claim) : undefined, ...stop }),
-  };
-  const time = await prepareTimerEnd(deps, claim, at);
-  const loss: ClaimLossRecord | undefined = reason && { reason, ...period };
-  const body = {
-    type: "claim_ended",
-    item,
-    agent,
-    fence,
-    correlation,
-    ...omitUndefined({ reason }),
-    ...period,
-  } as const;
+  const minutes = reason === "expired" ? getIdleMinutes(claim) : undefined;
+  const end: ClaimEnd = { at: Math.min(now, claim.until), ...omitUndefined({ reason, minutes, ...stop }) };
+  const time = await prepareTimerEnd(deps, claim, end.at);
+  const losses: ClaimLoss[] = [...(claim.losses ?? []), ...(reason ? [{ ...end, reason, agent, since }] : [])];
+  const body = { type: "claim_ended", item, agent, fence, correlation, since, ...end } as const;
   const createJob = reason === "stopped" ? createPostJob : createWorkJob;
   return {
     expect: time.expect,
-    put: keepDefined([
-      ...time.put,
-      { key, value: undefined },
-      loss ? { key: workKeys.claimLoss(agent, item), value: loss, expires: LOSS_MS } : undefined,
-    ]),
+    put: [...time.put, toClaimPut({ ...claim, end, losses })],
     jobs: keepDefined([
-      createJob(`claim_ended:${item}:${fence}`, `work:${item}`, body),
-      canBeWoken(deps.settings, agent) ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS) : undefined,
+      createJob(`claim_ended:${item}:${fence}`, `work:${item}`, { ...body, ...omitUndefined({ isPublished }) }),
+      canBeWoken(deps.settings, agent)
+        ? createClaimEndedJob({ item, since, at: end.at }, claim, now + HANDOVER_MS)
+        : undefined,
     ]),
-    release: [key, fence],
     afterCommit: () => {
       deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
       deps.notify();
@@ -204,21 +151,11 @@ export async function prepareClaimEnd(
   };
 }
 
-/** The mark that the end of a claim was published, which happens once. */
-export function toClaimEndPut({ item, fence }: Pick<ClaimRecord, "item" | "fence">, at: Ms): Put {
-  return { key: workKeys.claimEnd(item, fence), value: { at }, expires: CLAIM_END_MS };
-}
-
-export function toClaimPut(claim: ClaimRecord) {
-  return { key: workKeys.claim(claim.item), value: claim, sets: [workSets.claims, workSets.claimsOf(claim.agent)] };
-}
-
-/** Whether the lease still has the fencing number of this claim. */
-export async function isClaimHeld(
-  { store }: Pick<TaskDeps, "store">,
-  { item, fence }: Pick<ClaimRecord, "item" | "fence">,
-): Promise<boolean> {
-  return (await store.commit({ fence: [workKeys.claim(item), fence] })) === "committed";
+/** A claim that has ended is in no set any more, and is forgotten after 7 days. */
+export function toClaimPut(claim: ClaimRecord): Put {
+  const key = workKeys.claim(claim.item);
+  if (claim.end) return { key, value: claim, expires: ENDED_MS };
+  return { key, value: claim, sets: [workSets.claims, workSets.claimsOf(claim.agent)] };
 }
 
 /** Timeout for a claim that no call of its agent renews: `claim_minutes` of the settings file. */
@@ -245,18 +182,10 @@ export async function hasBeenDown(deps: { store: Pick<Store, "read"> }, now: Ms)
   return lastScan !== undefined && now - lastScan.value.at > DOWN_AFTER_MS;
 }
 
-/** The refusal for a task that another agent holds until a store time; `since` where it is known. Times are in `timeZone`. */
-export function createClaimHeldError(
-  { key }: Task,
-  holder: string,
-  { until, since }: { until: Ms; since: Ms | undefined },
-  timeZone: string,
-): GroundcrewError {
-  if (holder === SYSTEM_CALLER.name)
-    return new GroundcrewError("conflict", `${key} is being returned to todo. Try again in 30 seconds.`);
-  const from = since === undefined ? "" : ` since ${formatIsoTime(since, timeZone)}`;
-  const period = `${from}, until ${formatIsoTime(until, timeZone)} unless renewed`;
-  return new GroundcrewError("conflict", `${key} is held by ${holder}${period}. Take another task; do not retry.`);
+/** The refusal for a task that another agent holds. Times are in `timeZone`. */
+export function createClaimHeldError({ key }: Task, { agent, since, until }: ClaimRecord, timeZone: string) {
+  const period = `since ${formatIsoTime(since, timeZone)}, until ${formatIsoTime(until, timeZone)} unless renewed`;
+  return new GroundcrewError("conflict", `${key} is held by ${agent} ${period}. Take another task; do not retry.`);
 }
 
 /** Renews the caller's claim if it holds one, as every call about a task does. */
@@ -277,7 +206,7 @@ export async function verifyClaim(
 ): Promise<void> {
   const { deps } = context;
   for (;;) {
-    const renewed = await renewClaim(deps, claim, statuses);
+    const renewed = await renewClaim(deps, claim, { expectedStatuses: statuses });
     if (!renewed) throw await createLossError(context, task, claim);
     // The process may have been suspended since the renewal.
     if (renewed.until - (await deps.store.now()) >= MIN_WRITE_MS) return;
@@ -290,14 +219,14 @@ async function createLossError(context: CallContext, task: Task, claim: ClaimRec
   await throwIfClaimLost(context, task);
   const current = await findClaim(deps, task.id);
   const { timezone } = deps.settings;
-  if (current && current.agent !== caller.name) return createClaimHeldError(task, current.agent, current, timezone);
+  if (current && current.agent !== caller.name) return createClaimHeldError(task, current, timezone);
   const { until: at, since } = claim;
   return createClaimLostError(task, { reason: "expired", at, since, minutes: getIdleMinutes(claim) }, timezone);
 }
 
 function createClaimLostError(
   { key }: Task,
-  { reason, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person", words }: ClaimLossRecord,
+  { reason, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person", words }: Omit<ClaimLoss, "agent">,
   timeZone: string,
 ): GroundcrewError {
   const [from, to] = [formatIsoTime(since, timeZone), formatIsoTime(at, timeZone)];
@@ -328,16 +257,21 @@ export function formatStop(
 
 /** Throws once when a person has stopped the caller's work on the task, whatever the call does with the task. */
 export async function throwIfStopped(context: CallContext, task: Task): Promise<void> {
-  if (!task.item.stopped) return;
-  const [loss] = await context.deps.store.read<ClaimLossRecord>([workKeys.claimLoss(context.caller.name, task.id)]);
-  if (loss?.value.reason === "stopped") await throwIfClaimLost(context, task);
+  if (task.item.stopped) await throwIfClaimLost(context, task, ["stopped"]);
 }
 
-/** Throws once when the caller has lost its claim on the task and no call has reported that yet. */
-export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task): Promise<void> {
-  const key = workKeys.claimLoss(caller.name, task.id);
-  const [loss] = await deps.store.read<ClaimLossRecord>([key]);
-  if (!loss) return;
-  await deps.store.commit({ expect: [[key, loss.rev]], put: [{ key, value: undefined }] });
-  throw createClaimLostError(task, loss.value, deps.settings.timezone);
+/** Throws once when the caller has lost its claim on the task (for one of `reasons`) and no call has reported that yet. */
+export async function throwIfClaimLost(
+  { deps, caller }: CallContext,
+  task: Task,
+  reasons?: readonly ClaimLossReason[],
+): Promise<void> {
+  const key = workKeys.claim(task.id);
+  const loss = await updateValue<ClaimRecord, ClaimLoss | undefined>(deps, key, (claim) => {
+    const result = claim?.losses?.findLast(({ agent }) => agent === caller.name);
+    if (!claim || !result || reasons?.includes(result.reason) === false) return { result: undefined };
+    const losses = claim.losses?.filter(({ agent }) => agent !== caller.name);
+    return { put: [toClaimPut({ ...claim, ...omitUndefined({ losses }) })], result };
+  });
+  if (loss) throw createClaimLostError(task, loss, deps.settings.timezone);
 }

@@ -5,9 +5,9 @@
 import { isInWork, prepareTimerStart } from "../accounting/timer.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
+import { type ClaimRecord, findClaim, readLiveClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
-import { type ClaimRecord, findClaim, readLiveClaims } from "../records/task-records.ts";
 import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
 import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";
 import { type Ms, SECOND } from "../time.ts";
@@ -19,9 +19,7 @@ import {
   endClaim,
   formatStop,
   hasBeenDown,
-  leaseClaim,
   renewClaim,
-  reviveClaim,
   STOP_ADVICE,
   throwIfClaimLost,
   toClaimPut,
@@ -96,49 +94,38 @@ async function requireVisible({ deps }: CallContext, { key, item }: Task): Promi
 async function takeClaim({ deps, caller, correlation }: CallContext, task: Task): Promise<ClaimRecord> {
   const key = workKeys.claim(task.id);
   for (;;) {
-    const [current] = await deps.store.read<ClaimRecord>([key]);
-    if (current?.value.agent === caller.name) {
-      const renewed = await renewClaim(deps, current.value);
+    // The item is expected unchanged, because an observation that starts the work looks for the claim.
+    const [[last], [item]] = await Promise.all([
+      deps.store.read<ClaimRecord>([key]),
+      deps.store.read<ItemRecord>([observedKeys.item(task.id)]),
+    ]);
+    // After the read, so that the claim does not begin before the end of the last one.
+    const now = await deps.store.now();
+    if (last && !last.value.end) {
+      const renewed = last.value.agent === caller.name ? await renewClaim(deps, last.value) : undefined;
       if (renewed) return renewed;
-    }
-    const lease = await leaseClaim(deps, { item: task.id, agent: caller.name });
-    if (!("fence" in lease)) {
-      const since = current?.value.agent === lease.heldBy ? current.value.since : undefined;
-      throw createClaimHeldError(task, lease.heldBy, { until: lease.until, since }, deps.settings.timezone);
-    }
-    if (current) {
-      if (current.value.fence !== lease.fence) await endClaim(deps, current.value, "expired", correlation);
+      if (last.value.agent !== caller.name && last.value.until > now)
+        throw createClaimHeldError(task, last.value, deps.settings.timezone);
+      await endClaim(deps, last.value, "expired", correlation);
       continue;
     }
-    const claim = createClaim(task, caller.name, lease);
-    // The item is expected unchanged, because an observation that starts the work looks for the claim.
-    const [item] = await deps.store.read<ItemRecord>([observedKeys.item(task.id)]);
+    if ((last?.value.guardedUntil ?? 0) > now)
+      throw new GroundcrewError("conflict", `${task.key} is being returned to todo. Try again in 30 seconds.`);
+    const claim = createClaim(deps.settings, task, caller.name, last?.value, now);
     const time = item && isInWork(item.value) ? await prepareTimerStart(deps, task, claim) : { expect: [], put: [] };
+    const { fence } = claim;
+    const mirror = { type: "mirror", item: task.id, correlation } as const;
+    const card = { type: "card", item: task.id, correlation } as const;
     const outcome = await deps.store.commit({
-      expect: [[key, 0], [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
-      fence: [key, lease.fence],
-      put: [
-        ...time.put,
-        toClaimPut(claim),
-        toManagedPut(task.id),
-        { key: workKeys.claimLoss(caller.name, task.id), value: undefined },
-      ],
+      expect: [[key, last?.rev ?? 0], [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
+      put: [...time.put, toClaimPut(claim), toManagedPut(task.id)],
       jobs: [
-        createWorkJob(
-          `mirror:${task.id}:${lease.fence}`,
-          toLabelsLane(task.id),
-          { type: "mirror", item: task.id, correlation },
-          (await deps.store.now()) + MIRROR_DELAY_MS,
-        ),
-        createWorkJob(`card:${task.id}:claim:${lease.fence}`, `card:${task.id}`, {
-          type: "card",
-          item: task.id,
-          correlation,
-        }),
+        createWorkJob(`mirror:${task.id}:${fence}`, toLabelsLane(task.id), mirror, now + MIRROR_DELAY_MS),
+        createWorkJob(`card:${task.id}:claim:${fence}`, `card:${task.id}`, card),
       ],
     });
     if (outcome !== "committed") continue;
-    deps.log.info("task claimed", { correlation, item: task.key, agent: caller.name, fence: lease.fence });
+    deps.log.info("task claimed", { correlation, item: task.key, agent: caller.name, fence });
     deps.notify();
     deps.notify({ queue: "work", after: MIRROR_DELAY_MS });
     return claim;
@@ -168,7 +155,7 @@ export async function ensureClaim(
     if (!allowWaiting && task.item.blockers.length > 0) await requireStartable(context, task);
   } else if (current.until <= now) {
     // While Groundcrew was down no call could renew the claim, so the agent keeps it.
-    if (!(await hasBeenDown(deps, now)) || !(await reviveClaim(deps, current))) {
+    if (!(await hasBeenDown(deps, now)) || !(await renewClaim(deps, current, { isExpired: true }))) {
       await endClaim(deps, current, "expired", correlation);
       await throwIfClaimLost(context, task);
     }

@@ -13,7 +13,7 @@ import {
   type TaskSize,
 } from "../accounting/history.ts";
 import { readMonthlySpending, roundAmount, type SpendingSource } from "../accounting/spending.ts";
-import { readTaskTimes, type TimeEntriesRecord, type TimerClaim, toTaskTimes } from "../accounting/time-entries.ts";
+import { readTaskTimes, type TimeEntriesRecord, toTaskTimes } from "../accounting/time-entries.ts";
 import type { Deps } from "../app/deps.ts";
 import {
   formatTemplate,
@@ -26,6 +26,7 @@ import {
 import { getTexts, type TelegramTexts } from "../i18n/texts.ts";
 import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { readClaims } from "../records/claim-record.ts";
 import { listReadableProjects, type Task } from "../records/plane-records.ts";
 import { observedSets, workKeys, workSets } from "../records/store-keys.ts";
 import type { Store } from "../store/port.ts";
@@ -124,7 +125,7 @@ export function createForecaster(deps: Pick<Deps, "store">) {
     const [cards, times, claims, now] = await Promise.all([
       deps.store.read<CardRecord>(ids.map(workKeys.card)),
       deps.store.read<TimeEntriesRecord>(ids.map(workKeys.time)),
-      deps.store.read<TimerClaim>(ids.map(workKeys.claim)),
+      readClaims(deps, ids),
       deps.store.now(),
     ]);
     return Promise.all(

@@ -24,7 +24,7 @@ import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
 import { cleanLine } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { markManaged } from "./access.ts";
-import { type CallContext, createCallContext, isAgent, withLock } from "./call-context.ts";
+import { type CallContext, createCallContext, isAgent } from "./call-context.ts";
 
 /** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
 const REPEAT_MS: Ms = 10 * MINUTE;
@@ -96,32 +96,39 @@ export async function toCommentHtml(markdown: string): Promise<string> {
 /**
  * Writes the comment on the last change of a task's status as its agent, when the queue has not done so yet. What comes
  * next about the task (a comment, another change, whose record replaces this one) does not wait for the queue's turn.
- * Never do both at once, in no process, because Plane's check of external ids is not atomic.
+ * Plane's check of external ids is not atomic, so two never write it side by side: in this process the second one waits
+ * for the first, and another process looks again right before its turn at Plane, a second later.
  */
 export async function postStatusComment({ deps, correlation }: CallContext, task: Task): Promise<void> {
-  const key = workKeys.procedure(STATUS_PROCEDURE.name, task.id);
-  const findQueued = async () => {
-    const [stored] = await deps.store.read<StatusChangeRecord>([key]);
-    return stored?.value.queuedStep === undefined ? undefined : stored;
-  };
-  const queued = await findQueued();
-  if (!queued) return;
-  const context = createAuthorContext(deps, queued.value.input.agent, correlation);
-  const write = async (renew: () => Promise<void>) => {
-    const stored = await findQueued();
-    if (!stored) return;
-    const { id, input } = stored.value;
-    const html = await renderStatusComment(deps, input);
-    const kind = input.review === undefined ? input.status : "review";
-    if (html !== undefined) await writeComment(context, task, `${kind}:${task.id}:${id}`, html, renew);
-    const put = [toCompletePut(STATUS_PROCEDURE, stored.value, await deps.store.now())];
-    await deps.store.commit({ expect: [[key, stored.rev]], put });
-  };
   const own = writing.get(deps.store) ?? new Map<string, Promise<void>>();
   writing.set(deps.store, own);
-  const running = own.get(task.id) ?? withLock(context, "comment", task.id, write).finally(() => own.delete(task.id));
+  const running = own.get(task.id) ?? writeStatusComment(deps, task, correlation).finally(() => own.delete(task.id));
   own.set(task.id, running);
   await running;
+}
+
+async function writeStatusComment(deps: TaskDeps, task: Task, correlation: string): Promise<void> {
+  const key = workKeys.procedure(STATUS_PROCEDURE.name, task.id);
+  const [stored] = await deps.store.read<StatusChangeRecord>([key]);
+  if (stored?.value.queuedStep === undefined) return;
+  const { id, input } = stored.value;
+  const html = await renderStatusComment(deps, input);
+  if (html !== undefined) {
+    const kind = input.review === undefined ? input.status : "review";
+    const context = createAuthorContext(deps, input.agent, correlation);
+    let isWritten = false;
+    const requireUnwritten = async () => {
+      const [current] = await deps.store.read([key]);
+      isWritten = current?.rev !== stored.rev;
+      if (isWritten) throw new GroundcrewError("conflict", `The comment on ${task.key} has been written.`);
+    };
+    await writeComment(context, task, `${kind}:${task.id}:${id}`, html, requireUnwritten).catch((thrown: unknown) => {
+      if (!isWritten) throw thrown;
+    });
+    if (isWritten) return;
+  }
+  const put = [toCompletePut(STATUS_PROCEDURE, stored.value, await deps.store.now())];
+  await deps.store.commit({ expect: [[key, stored.rev]], put });
 }
 
 /** The context in which the queue completes a change of status: that of its agent, or of a person. */

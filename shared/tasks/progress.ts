@@ -4,9 +4,9 @@ import { isRunning, readTaskTimes, type TimeEntriesRecord } from "../accounting/
 import { createTimes, endEntries, findPause, prepareTimes, startEntry } from "../accounting/timer.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { findClaim, readClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
-import { findClaim } from "../records/task-records.ts";
 import { updateValue } from "../store/records.ts";
 import { isOpen } from "../task/snapshot.ts";
 import { cleanLine } from "../text.ts";
@@ -14,7 +14,7 @@ import type { Ms } from "../time.ts";
 import { requireOwner } from "./access.ts";
 import type { CallContext } from "./call-context.ts";
 import { type CardRecord, type CardUpdate, queueCardWrite, updateCard } from "./card-record.ts";
-import { hasBeenDown, renewOwnClaim, reviveClaim } from "./claim-lease.ts";
+import { hasBeenDown, renewClaim, renewOwnClaim } from "./claim-lease.ts";
 import { ensureClaim } from "./claims.ts";
 
 export type ProgressReport = Pick<
@@ -71,15 +71,18 @@ export async function startTimer(context: CallContext, task: Task): Promise<Star
   if (!isOpen(status))
     throw new GroundcrewError("conflict", `${task.key} is ${status}. Timers run only on open tasks.`);
   for (;;) {
-    const claim = await ensureClaim(context, task);
-    const [[record], now] = await Promise.all([deps.store.read<TimeEntriesRecord>([key]), deps.store.now()]);
+    const { fence } = await ensureClaim(context, task);
+    const [[claim], [record], now] = await Promise.all([
+      readClaims(deps, [task.id]),
+      deps.store.read<TimeEntriesRecord>([key]),
+      deps.store.now(),
+    ]);
+    if (claim?.value.fence !== fence) continue;
     const before = record?.value ?? createTimes(task);
-    const runningEntry = before.entries.find((entry) => isRunning(entry, claim));
+    const runningEntry = before.entries.find((entry) => isRunning(entry, claim.value));
     if (!runningEntry || before.paused) {
-      const outcome = await deps.store.commit({
-        ...(await prepareTimes(deps, task, record, startEntry(before, claim, now))),
-        fence: [workKeys.claim(task.id), claim.fence],
-      });
+      const { expect, put } = await prepareTimes(deps, task, record, startEntry(before, claim.value, now));
+      const outcome = await deps.store.commit({ expect: [...expect, [workKeys.claim(task.id), claim.rev]], put });
       if (outcome !== "committed") continue;
     }
     await queueCardWrite(deps, task.id, correlation);
@@ -110,21 +113,21 @@ export async function stopTimer(
   await reviveAfterDowntime(context, task);
   const key = workKeys.time(task.id);
   const { stopped, ...entry } = await updateValue<TimeEntriesRecord, TimerStop>(deps, key, async (times, rev) => {
-    const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
+    const [[claim], now] = await Promise.all([readClaims(deps, [task.id]), deps.store.now()]);
     const ownEntries = (times?.entries ?? []).filter(({ agent }) => agent === caller.name);
-    const ownClaim = claim?.agent === caller.name && claim.until > now ? claim : undefined;
+    const ownClaim = claim?.value.agent === caller.name && claim.value.until > now ? claim.value : undefined;
     const runningEntry = ownClaim && ownEntries.find((candidate) => isRunning(candidate, ownClaim));
     const lastEntry = runningEntry ?? ownEntries.at(-1);
     const unchanged = { stopped: false, ...omitUndefined({ from: lastEntry?.from, to: lastEntry?.to }) };
-    if (!times || !ownClaim || (!runningEntry && findPause(times, ownClaim)?.reason !== "asked"))
+    if (!times || !claim || !ownClaim || (!runningEntry && findPause(times, ownClaim)?.reason !== "asked"))
       return { result: unchanged };
     const paused = { agent: caller.name, since: ownClaim.since, reason: "stopped", at: now } as const;
     const next = { ...endEntries(times, (candidate) => candidate === runningEntry, now), paused };
+    const { expect, put } = await prepareTimes(deps, task, { value: times, rev }, next);
     return {
-      ...(await prepareTimes(deps, task, { value: times, rev }, next)),
-      fence: [workKeys.claim(task.id), ownClaim.fence],
+      expect: [...expect, [workKeys.claim(task.id), claim.rev]],
+      put,
       result: runningEntry ? { stopped: true, from: runningEntry.from, to: now } : unchanged,
-      resultIfFenced: unchanged,
     };
   });
   await queueCardWrite(deps, task.id, correlation);
@@ -135,5 +138,5 @@ export async function stopTimer(
 async function reviveAfterDowntime({ deps, caller }: CallContext, task: Task): Promise<void> {
   const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
   if (claim?.agent === caller.name && claim.until <= now && (await hasBeenDown(deps, now)))
-    await reviveClaim(deps, claim);
+    await renewClaim(deps, claim, { isExpired: true });
 }

@@ -4,9 +4,9 @@ import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
 import { createWakeCheckJob } from "../jobs/wake-jobs.ts";
 import { PlaneError } from "../plane/errors.ts";
+import { readClaims } from "../records/claim-record.ts";
 import type { DependencyBlock, ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
-import type { ClaimRecord } from "../records/task-records.ts";
 import type { Commit, Revision, StoredValue } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import { findNamedState } from "../sync/names.ts";
@@ -38,7 +38,10 @@ export async function findStartableTasks(deps: WakeTaskDeps, agent: string): Pro
   const found: StoredValue<ItemRecord>[] = [];
   for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(agent))) {
     const ready = rows.filter(({ value }) => isStartable(value, agent) && !isHidden(value));
-    const claims = await deps.store.read<ClaimRecord>(ready.map(({ value }) => workKeys.claim(value.snapshot.id)));
+    const claims = await readClaims(
+      deps,
+      ready.map(({ value }) => value.snapshot.id),
+    );
     for (const [i, row] of ready.entries())
       if (claims[i] === undefined && !(await isHeldInBacklog(deps, row.value))) found.push(row);
     if (found.length >= MAX_TASKS) break;
@@ -91,7 +94,7 @@ async function isActionable(
   const { store } = deps;
   const [[row], [claim], [block], [wish], [run]] = await Promise.all([
     store.read<ItemRecord>([observedKeys.item(id)]),
-    store.read<ClaimRecord>([workKeys.claim(id)]),
+    readClaims(deps, [id]),
     store.read<DependencyBlock>([observedKeys.dependencyBlock(id)]),
     store.read<Wish>([workKeys.wish(id)]),
     store.read<PlanRun>([workKeys.planRun(id)]),
@@ -165,8 +168,8 @@ export async function wakeForStartableTasks(
   return tasks.length;
 }
 
-async function filterUnclaimed({ store }: Pick<Deps, "store">, ids: readonly string[]): Promise<string[]> {
-  const claims = await store.read<ClaimRecord>(ids.map(workKeys.claim));
+async function filterUnclaimed(deps: Pick<Deps, "store">, ids: readonly string[]): Promise<string[]> {
+  const claims = await readClaims(deps, ids);
   return ids.filter((_, i) => claims[i] === undefined);
 }
 

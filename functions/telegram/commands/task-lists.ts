@@ -2,6 +2,7 @@
 
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { type ClaimRecord, readLiveClaims } from "../../../shared/records/claim-record.ts";
 import {
   listReadableProjects,
   type ProjectRecord,
@@ -9,7 +10,6 @@ import {
   type Task,
 } from "../../../shared/records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../../../shared/records/store-keys.ts";
-import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-records.ts";
 import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import { comparePriorities, type ItemRecord, isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
 import type { CardRecord } from "../../../shared/tasks/card-record.ts";

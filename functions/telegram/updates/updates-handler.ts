@@ -264,5 +264,5 @@ async function recordUpdate(
     toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
   ]);
   const expect: [StoreKey, number][] = [[updateKey(id), 0], ...(result.expect ?? [])];
-  return deps.store.commit({ expect, put, jobs, ...omitUndefined({ release: result.release }) });
+  return deps.store.commit({ expect, put, jobs });
 }

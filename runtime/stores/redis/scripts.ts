@@ -235,14 +235,14 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
 /** Converts commits to the arguments that the script `commit` describes. */
 function toCommitArguments(commits: readonly CheckedCommit[]): string[] {
   const texts: string[] = [];
-  const heads = commits.map(({ expect, fence, leaseMs, release, puts, jobs }) => {
+  const heads = commits.map(({ expect, fence, puts, jobs }) => {
     for (const { text } of puts) if (text !== undefined) texts.push(text);
     for (const { text } of jobs) texts.push(text);
     const p = puts.map(({ key, text, sets, expires }) => {
       return { k: key, v: text === undefined ? undefined : true, x: expires, s: sets.length > 0 ? sets : undefined };
     });
     const j = jobs.map(({ id, queue, lane, at }) => ({ i: id, q: queue, l: lane, a: at }));
-    return { e: expect, f: fence, m: leaseMs, r: release, p, j };
+    return { e: expect, f: fence, p, j };
   });
   return [JSON.stringify(heads), ...texts];
 }

@@ -89,11 +89,9 @@ export function createSqlStore(
     nextSweepAt = clock() + (deleted.some((count) => count > 0) ? BUSY_SWEEP_INTERVAL : SWEEP_INTERVAL);
   }
 
-  function commit({ expect, fence, leaseMs, release, puts, jobs: added }: CheckedCommit) {
+  function commit({ expect, fence, puts, jobs: added }: CheckedCommit) {
     if (fence && !leases.holds(...fence)) return "fenced";
     if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
-    if (fence && leaseMs !== undefined) leases.renew(fence[0], leaseMs);
-    if (release) leases.release(...release);
     values.put(puts);
     jobs.add(added);
     return "committed";
@@ -243,14 +241,8 @@ function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | 
   const isHeld = (key: StoreKey, fence: number) =>
     driver.exec("SELECT 1 FROM lease WHERE key = ? AND fence = ? AND until > ?", key, fence, clock()).length > 0;
 
-  function renew(key: StoreKey, ttl: Ms): void {
-    const until = clock() + ttl;
-    driver.exec("UPDATE lease SET until = ?, forget = ? WHERE key = ?", until, until + remember, key);
-  }
-
   return {
     holds: isHeld,
-    renew,
 
     lease(key: StoreKey, owner: string, ttl: Ms) {
       const now = clock();

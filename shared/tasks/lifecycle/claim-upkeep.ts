@@ -11,13 +11,15 @@ import { formatTemplate, localizeMoment } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
+import { changeFields, omitUndefined } from "../../omit-undefined.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
+import { type ClaimRecord, findClaim } from "../../records/claim-record.ts";
 import { listReadableProjects, type ProjectRecord, type Task } from "../../records/plane-records.ts";
 import { observedSets, workKeys, workSets } from "../../records/store-keys.ts";
-import { type ClaimRecord, findClaim, findStatusAttempt } from "../../records/task-records.ts";
+import { findStatusAttempt } from "../../records/task-records.ts";
 import type { Job } from "../../store/port.ts";
 import { scanRows, updateValue } from "../../store/records.ts";
+import type { ClaimLossReason } from "../../task/events.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
@@ -25,23 +27,18 @@ import { findCard, restoreCard } from "../card-comment.ts";
 import { queueCardWrite, readCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
 import {
-  type ClaimLossRecord,
   createClaim,
   endClaim,
   hasBeenDown,
-  isClaimHeld,
   isRenewedInFuture,
   type LastClaimScan,
-  leaseClaim,
   renewClaim,
-  reviveClaim,
-  toClaimEndPut,
   toClaimPut,
 } from "../claim-lease.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readTaskQuestions, syncTimer } from "../people/questions.ts";
 import { postComment } from "../post-comment.ts";
-import { publishWorkEvent } from "../work-events.ts";
+import { prepareWorkEvent } from "../work-events.ts";
 import { isPermanentError } from "./status-change.ts";
 
 interface ClaimCheck {
@@ -50,7 +47,7 @@ interface ClaimCheck {
   correlation: string;
 }
 
-type ClaimEnd = Extract<WorkJobBody, { type: "claim_ended" }>;
+type ClaimEndBody = Extract<WorkJobBody, { type: "claim_ended" }>;
 
 /** Claims of waiting agents are renewed 2 min before they expire: longer than the tick's interval of 1 min. */
 const RENEW_BEFORE_MS: Ms = 2 * MINUTE;
@@ -58,9 +55,7 @@ const RENEW_BEFORE_MS: Ms = 2 * MINUTE;
 /** Timeout for a human's answer: 1 day. Then the claim is no longer renewed, and the question stays open. */
 const ANSWER_WAIT_MS: Ms = DAY;
 
-/**
- * Timeout for the lease that keeps agents from claiming a task while it is returned: 2 min, the lease of a work job.
- */
+/** Timeout for the guard that keeps agents from claiming a task while it is returned: 2 min, the lease of a work job. */
 const GUARD_MS: Ms = 2 * MINUTE;
 
 /**
@@ -87,14 +82,14 @@ async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck):
   if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
   const { by, words } = task?.item.stopped ?? {};
   if (reason) return endClaim(deps, claim, reason, correlation, { by, words });
-  const keepClaim = async () => Boolean((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim)));
+  const keepClaim = async () => (await renewClaim(deps, claim, { isExpired: true })) !== undefined;
   // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
   if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now()))
     return (await keepClaim()) ? false : endClaim(deps, claim, "expired", correlation);
   const isDue = claim.until <= now + RENEW_BEFORE_MS;
   if (isDue && (await isWaitingForAnswer(deps, claim, now)) && (await keepClaim())) return false;
   if (claim.until <= now) {
-    if (wasDown && (await reviveClaim(deps, claim))) return false;
+    if (wasDown && (await keepClaim())) return false;
     return endClaim(deps, claim, "expired", correlation);
   }
   if (task?.item.snapshot.status === "in_progress" && !claim.expectedStatuses.includes("in_progress"))
@@ -106,7 +101,7 @@ async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck):
 function findLossReason(
   claim: ClaimRecord,
   { removedAt, owners, stopped, snapshot: { status } }: ItemRecord,
-): ClaimLossRecord["reason"] | undefined {
+): ClaimLossReason | undefined {
   if (removedAt !== undefined) return "moved";
   if (stopped) return "stopped";
   if (owners && !owners.includes(claim.agent)) return "reassigned";
@@ -130,7 +125,7 @@ async function isWaitingForAnswer(deps: TaskDeps, { item, agent }: ClaimRecord, 
 /** Records that people started a claimed task in Plane: if it returns to todo later, the claim is lost. */
 async function recordStart(deps: TaskDeps, claim: ClaimRecord): Promise<void> {
   await updateValue<ClaimRecord>(deps, workKeys.claim(claim.item), (stored) =>
-    stored?.fence === claim.fence && !stored.expectedStatuses.includes("in_progress")
+    stored?.fence === claim.fence && !stored.end && !stored.expectedStatuses.includes("in_progress")
       ? { put: [toClaimPut({ ...stored, expectedStatuses: ["in_progress"] })] }
       : undefined,
   );
@@ -175,17 +170,23 @@ export async function checkClaim(deps: TaskDeps, { item, correlation }: { item: 
  * to todo with a comment, and publishes who lost the claim and why. Each step happens once, also when the job is
  * repeated.
  */
-export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEnd): Promise<void> {
-  const { item, agent, fence, at, since, reason, minutes, by, correlation } = claimEnd;
+export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEndBody): Promise<void> {
+  const { item, agent, fence, since, reason, minutes, by, correlation } = claimEnd;
   const task = await findStoredTask(deps, item);
   // A deleted project has no card to update.
   if (reason !== "deleted") await queueCardWrite(deps, item, correlation);
   if (!task || !reason || (reason === "expired" && !needsAgent(task.item))) return;
   const current = reason === "expired" || reason === "stopped" ? await returnToTodo(deps, task, claimEnd) : task;
-  const record = workKeys.claimEnd(item, fence);
-  const put = [toClaimEndPut(claimEnd, at)];
-  const lost = { agent, why: reason, since: formatIsoTime(since, "UTC"), ...omitUndefined({ minutes, by }) };
-  await publishWorkEvent(deps, current, { kind: "claim_lost", ...lost }, correlation, { record, rev: 0, put });
+  if (claimEnd.isPublished) return;
+  const lost = { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since, "UTC") } as const;
+  const event = { ...lost, ...omitUndefined({ minutes, by }) };
+  // Its fencing number identifies the claim, so that an event which is published again causes no second job.
+  const update = await prepareWorkEvent(deps, current, event, correlation, {
+    record: workKeys.claim(item),
+    rev: fence,
+  });
+  await deps.store.commit({ put: update.put, jobs: update.jobs });
+  update.afterCommit();
 }
 
 /**
@@ -195,13 +196,11 @@ function needsAgent({ removedAt, review, snapshot: { status } }: ItemRecord): bo
   return removedAt === undefined && !review && (status === "todo" || status === "in_progress");
 }
 
-/** Returns the task to todo under a lease that prevents claims; does nothing when an agent has claimed it already. */
-async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEnd): Promise<Task> {
-  const key = workKeys.claim(task.id);
-  const lease = await deps.store.lease(key, SYSTEM_CALLER.name, GUARD_MS);
-  if (!("fence" in lease)) return task;
+/** Returns the task to todo under a guard that prevents claims; does nothing when an agent has claimed it already. */
+async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEndBody): Promise<Task> {
+  if (!(await setGuard(deps, claimEnd, (await deps.store.now()) + GUARD_MS))) return task;
   try {
-    const context = guardCalls(createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation), task, lease);
+    const context = guardCalls(createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation), task, claimEnd);
     await refreshTask(context, task);
     const current = (await findStoredTask(deps, task.id)) ?? task;
     const isStop = claimEnd.reason === "stopped";
@@ -220,15 +219,32 @@ async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEnd): Pro
     deps.log.warn("task not returned to todo", logFields);
     return (await findStoredTask(deps, task.id)) ?? task;
   } finally {
-    await deps.store.release(key, lease.fence);
+    await setGuard(deps, claimEnd, undefined);
   }
 }
 
-/** Returns a context whose requests fail once the lease has ended. */
+/** Sets or removes the guard of a claim that has ended; false when another claim has followed. */
+async function setGuard(
+  deps: TaskDeps,
+  { item, fence }: Pick<ClaimRecord, "item" | "fence">,
+  guardedUntil: Ms | undefined,
+): Promise<boolean> {
+  return updateValue<ClaimRecord, boolean>(deps, workKeys.claim(item), (claim) =>
+    claim?.fence === fence && claim.end
+      ? { put: [toClaimPut(changeFields(claim, { guardedUntil }))], result: true }
+      : { result: false },
+  );
+}
+
+/** Returns a context whose requests fail once the guard has ended. */
 function guardCalls(context: CallContext, task: Task, { fence }: { fence: number }): CallContext {
   const { deps, plane } = context;
   async function requireGuard() {
-    if (!(await isClaimHeld(deps, { item: task.id, fence })))
+    const [[claim], now] = await Promise.all([
+      deps.store.read<ClaimRecord>([workKeys.claim(task.id)]),
+      deps.store.now(),
+    ]);
+    if (claim?.value.fence !== fence || (claim.value.guardedUntil ?? 0) <= now)
       throw new GroundcrewError("conflict", `${task.key} was not returned to todo in time. The job is retried.`);
   }
   return {
@@ -250,7 +266,7 @@ function guardCalls(context: CallContext, task: Task, { fence }: { fence: number
 /** The comment on a claim that expired, or whose work a person stopped. */
 function renderClaimEndComment(
   { settings }: TaskDeps,
-  { reason, agent, since, at, minutes = DEFAULT_CLAIM_MINUTES, by = "?" }: ClaimEnd,
+  { reason, agent, since, at, minutes = DEFAULT_CLAIM_MINUTES, by = "?" }: ClaimEndBody,
 ): string {
   const { comments } = getTexts(settings.locale);
   const values = {
@@ -281,15 +297,14 @@ export async function restoreClaim(
   }
   const { agent, since } = (await readCard(deps, item)) ?? {};
   if (agent === undefined || !task.item.owners?.includes(agent)) return;
-  const key = workKeys.claim(item);
-  if (await findClaim(deps, item)) return;
-  const lease = await leaseClaim(deps, { item, agent });
-  if (!("fence" in lease)) return;
-  const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
+  const [last] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);
+  if (last && !last.value.end) return;
+  const taken = createClaim(deps.settings, task, agent, last?.value, await deps.store.now());
+  const claim = { ...taken, ...omitUndefined({ since }) };
   // What was spent before is on the card.
-  const time = await prepareTimerStart(deps, task, { ...claim, since: lease.renewedAt });
+  const time = await prepareTimerStart(deps, task, taken);
   const put = [toClaimPut(claim), ...time.put];
-  const outcome = await deps.store.commit({ expect: [[key, 0], ...time.expect], fence: [key, lease.fence], put });
+  const outcome = await deps.store.commit({ expect: [[workKeys.claim(item), last?.rev ?? 0], ...time.expect], put });
   if (outcome === "committed")
     deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
 }

@@ -16,9 +16,9 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
+import { type ClaimRecord, findClaim, readClaims } from "../../records/claim-record.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
 import {
   createRequest,
   findRequest,
@@ -218,22 +218,18 @@ export async function syncTimer(
   task: Pick<Task, "id" | "key" | "project" | "item">,
 ): Promise<boolean> {
   return updateValue<TimeEntriesRecord, boolean>(deps, workKeys.time(task.id), async (stored, rev) => {
-    const [claim, questions, now] = await Promise.all([
-      findClaim(deps, task.id),
+    const [[claim], questions, now] = await Promise.all([
+      readClaims(deps, [task.id]),
       readTaskQuestions(deps, task.id),
       deps.store.now(),
     ]);
-    if (!claim || claim.until <= now) return { result: false };
+    if (!claim || claim.value.until <= now) return { result: false };
     const times = stored ?? createTimes(task);
-    const own = questions.filter(({ from }) => from === claim.agent);
-    const next = alignTimes(times, task.item, claim, own, now);
+    const own = questions.filter(({ from }) => from === claim.value.agent);
+    const next = alignTimes(times, task.item, claim.value, own, now);
     if (!next) return { result: false };
-    return {
-      ...(await prepareTimes(deps, task, stored && { value: stored, rev }, next)),
-      fence: [workKeys.claim(task.id), claim.fence],
-      result: true,
-      resultIfFenced: false,
-    };
+    const { expect, put } = await prepareTimes(deps, task, stored && { value: stored, rev }, next);
+    return { expect: [...expect, [workKeys.claim(task.id), claim.rev]], put, result: true };
   });
 }
 

@@ -13,9 +13,10 @@ import { createPostJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { escapeHtml, htmlToLines } from "../../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
+import { type ClaimRecord, findClaim, readClaims } from "../../records/claim-record.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-import { type ClaimRecord, findClaim, findSessionName } from "../../records/task-records.ts";
+import { findSessionName } from "../../records/task-records.ts";
 import type { Job, Revision, StoreKey } from "../../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { findAgentByEmail, findLatestActivityActor } from "../../sync/event-facts.ts";
@@ -30,7 +31,7 @@ import { formatIsoTime, type Ms, SECOND } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { createCallContext } from "../call-context.ts";
 import { prepareReceipt } from "../card-record.ts";
-import { prepareClaimEnd, toClaimEndPut } from "../claim-lease.ts";
+import { prepareClaimEnd } from "../claim-lease.ts";
 import { findStoredTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
 import { postComment } from "../post-comment.ts";
@@ -105,7 +106,7 @@ export async function prepareRemarks(
   const [task, [row], [claim], times] = await Promise.all([
     findStoredTask(deps, item),
     deps.store.read<RemarksRecord>([workKeys.remarks(item)]),
-    deps.store.read<ClaimRecord>([workKeys.claim(item)]),
+    readClaims(deps, [item]),
     readTaskTimes(deps, item),
   ]);
   if (!task || task.item.removedAt !== undefined) return {};
@@ -160,17 +161,12 @@ async function prepareStop(
   { by, words }: { by: string; words?: string },
   correlation: string,
 ): Promise<ValueUpdate> {
-  const record = workKeys.claimEnd(task.id, claim.fence);
-  const end = await prepareClaimEnd(deps, claim, "stopped", correlation, { by, words });
+  const record = workKeys.claim(task.id);
+  const end = await prepareClaimEnd(deps, claim, "stopped", correlation, { by, words, isPublished: true });
   const since = formatIsoTime(claim.since, "UTC");
   const lost: WorkEvent = { kind: "claim_lost", agent: claim.agent, why: "stopped", since, by };
-  const put = [toClaimEndPut(claim, await deps.store.now())];
-  const event = await prepareWorkEvents(deps, task, [lost], correlation, { record, rev: 0, put });
-  const expect: [StoreKey, Revision][] = [
-    [workKeys.claim(task.id), rev],
-    [record, 0],
-  ];
-  return mergeUpdates([end, { ...event, expect }]);
+  const event = await prepareWorkEvents(deps, task, [lost], correlation, { record, rev: claim.fence });
+  return mergeUpdates([end, { ...event, expect: [[record, rev]] }]);
 }
 
 /** The agents of the settings whose accounts are mentioned. */

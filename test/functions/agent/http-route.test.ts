@@ -111,7 +111,7 @@ test("POST /agent/<tool> hides the text of an unexpected error and logs it", asy
   app.addTask("Write the menu", "Imhotep");
   await app.runFirstPoll();
   const { store } = app;
-  store.lease = () => Promise.reject(new Error("disk /secret/path is full"));
+  store.commit = () => Promise.reject(new Error("disk /secret/path is full"));
   const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-1" });
   expect([status, JSON.stringify(json)]).toEqual([500, expect.not.stringContaining("/secret/path")]);
   expect(app.logged.find(({ message }) => message === "agent call failed unexpectedly")).toMatchObject({

@@ -3,7 +3,7 @@ import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { readAllSpending } from "../../../shared/accounting/spending.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import { findClaim } from "../../../shared/records/task-records.ts";
+import { findClaim } from "../../../shared/records/claim-record.ts";
 import { endClaim } from "../../../shared/tasks/claim-lease.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { MINUTE } from "../../../shared/time.ts";

@@ -10,8 +10,9 @@ import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sq
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
 import { AGENT_PACE_MS } from "../../../shared/plane/quota.ts";
+import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
-import { findClaim, findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
+import { findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
@@ -191,7 +192,8 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
   for (const spy of spies) spy.mockRestore();
   const isKilled = outcome === "over";
   if (isKilled) {
-    if (kill?.queueFirst) {
+    // What was complete is a new call after so long a time.
+    if (kill?.queueFirst && (await app.store.count(workSets.procedures)) > 0) {
       app.advance(kind.resumeAfterMs + 1_000);
       await app.poll();
     }

@@ -86,26 +86,6 @@ test("no change commits nothing, with or without a result, also at the second at
   expect(afterCommit).not.toHaveBeenCalled();
 });
 
-test("a lost lease is not retried: nothing is stored and the caller gets resultIfFenced", async () => {
-  const { kept: stored, store, commits, others } = createObservedStore();
-  const lease = await stored.lease("lease", "me", 60_000);
-  if (!("fence" in lease)) throw new Error("nobody else holds the lease");
-  const afterCommit = vi.fn();
-  const update = () =>
-    updateValue<number, string>({ store }, KEY, (value = 0) => ({
-      put: [{ key: KEY, value: value + 1 }],
-      fence: ["lease", lease.fence],
-      result: "committed",
-      resultIfFenced: "lost",
-      afterCommit,
-    }));
-  expect(await update()).toBe("committed");
-  others.push(() => stored.release("lease", lease.fence));
-  expect(await update()).toBe("lost");
-  expect({ commits: commits.length, value: await readValue(stored) }).toEqual({ commits: 2, value: 1 });
-  expect(afterCommit).toHaveBeenCalledTimes(1);
-});
-
 test("an error of the computation or of the store reaches the caller and is not retried", async () => {
   const { store, commits, others } = createObservedStore();
   const refused = new Error("refused");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
-import { findClaim } from "../../../shared/records/task-records.ts";
+import { findClaim } from "../../../shared/records/claim-record.ts";
 import { writeCard } from "../../../shared/tasks/card-comment.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { parseCard } from "../../../shared/tasks/card-text.ts";

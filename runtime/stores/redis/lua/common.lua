@@ -76,12 +76,6 @@ local function holds(key, fence)
   return tonumber(lease[1]) == fence and tonumber(lease[2]) > now
 end
 
-local function release(key, fence)
-  if not holds(key, fence) then return 0 end
-  call('HSET', P .. 'l:' .. key, 'u', 0)
-  return 1
-end
-
 local function append(queue, id, lane, at, body, place)
   call('HSET', P .. 'j:' .. queue .. ':' .. id, 'l', lane, 'a', at, 'b', body, 't', 0)
   call('ZADD', P .. 'w:' .. queue .. ':' .. lane, place, id)

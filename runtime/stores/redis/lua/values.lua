@@ -34,7 +34,7 @@ return rows
 return call('ZCARD', P .. 's:' .. ARGV[3]) - call('ZCOUNT', P .. 'e:' .. ARGV[3], '-inf', now)
 
 -- script: commit
--- [{e: [[key, rev]], f?: [key, fence], m?: ttl, r?: [key, fence], p: [{k, v?: true, x?, s?}], j: [{q, i, l, a?}]}] → the outcome of each commit,
+-- [{e: [[key, rev]], f?: [key, fence], p: [{k, v?: true, x?, s?}], j: [{q, i, l, a?}]}] → the outcome of each commit,
 -- each based on the state after the previous one. The further arguments are, commit by commit, the text of each put
 -- that has one and of each job: values never pass through cjson, because it would change numbers and empty arrays.
 local commits = cjson.decode(ARGV[3])
@@ -69,13 +69,6 @@ end
 
 local function store(commit)
   begin()
-  if commit.f and commit.m then
-    local lease = P .. 'l:' .. commit.f[1]
-    -- Its fence is remembered for the same time after its end.
-    call('ZINCRBY', P .. 'lx', now + commit.m - tonumber(call('HGET', lease, 'u')), commit.f[1])
-    call('HSET', lease, 'u', now + commit.m)
-  end
-  if commit.r then release(commit.r[1], commit.r[2]) end
   for _, put in ipairs(commit.p) do
     forget(put.k)
     if put.v then
@@ -145,4 +138,7 @@ return { 1, fence, now + ttl }
 
 -- script: release
 -- key, fence → 1 when the lease was held with this fence
-return release(ARGV[3], tonumber(ARGV[4]))
+local key, fence = ARGV[3], tonumber(ARGV[4])
+if not holds(key, fence) then return 0 end
+call('HSET', P .. 'l:' .. key, 'u', 0)
+return 1

@@ -104,26 +104,6 @@ export function defineCommitContract(open: OpenStore) {
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
     });
 
-    test("under a fence renews or releases the lease with what it writes, or neither", async () => {
-      const { store, time } = await open();
-      const lease = await store.lease("claim:a", "ann", 1000);
-      if (!("fence" in lease)) throw new Error("not leased");
-      const fence: [string, number] = ["claim:a", lease.fence];
-      time.now += 500;
-      expect(await store.commit({ fence, leaseMs: 1000, expect: [["a", 9]] })).toBe("stale");
-      expect(await store.lease("claim:a", "bob", 1000)).toEqual({ heldBy: "ann", until: lease.until });
-      expect(await store.commit({ fence, leaseMs: 1000, put: [{ key: "a", value: 1 }] })).toBe("committed");
-      expect(await store.lease("claim:a", "bob", 1000)).toEqual({ heldBy: "ann", until: lease.until + 500 });
-      time.now += 999;
-      expect(await store.commit({ release: ["claim:a", lease.fence - 1] })).toBe("committed");
-      expect(await store.commit({ fence })).toBe("committed");
-      expect(await store.commit({ release: fence, put: [{ key: "a", value: 2 }] })).toBe("committed");
-      expect(await store.commit({ fence, leaseMs: 1000, put: [{ key: "a", value: 3 }] })).toBe("fenced");
-      expect((await store.read(["a"]))[0]?.value).toBe(2);
-      const next = await store.lease("claim:a", "ann", 1000);
-      expect("fence" in next && next.fence).toBeGreaterThan(lease.fence);
-    });
-
     test("that is both fenced and stale reports fenced, because reading again would not help", async () => {
       const { store } = await open();
       expect(await store.commit({ fence: ["claim:a", 1], expect: [["a", 9]] })).toBe("fenced");

@@ -12,14 +12,11 @@ const agent = fc.constantFrom(...AGENTS);
 const task = fc.constantFrom(...TASKS);
 const ttl = fc.integer({ min: 1, max: 40 });
 
-/**
- * Taking and renewing are one call; a write is a commit under the fencing token the agent remembers, which may also let
- * the lease last for `ttl` from then on.
- */
+/** Taking and renewing are one call; a write is a commit under the fencing token the agent remembers. */
 const call = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("claim" as const), agent, task, ttl }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), agent, task }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("write" as const), agent, task, ttl: fc.option(ttl) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("write" as const), agent, task }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), agent, task }) },
 );
 
@@ -86,12 +83,8 @@ export async function playClaims(opened: OpenedStore, run: string, history: Hist
         const answer = store.commit({
           fence: [toClaimKey(one.task), fence],
           put: [{ key: `${run}:${one.task}`, value }],
-          ...(one.ttl === null ? {} : { leaseMs: one.ttl }),
         });
-        if (isCurrentFence) {
-          written.set(one.task, value);
-          if (one.ttl !== null) claims.set(one.task, { ...activeClaim, until: now + one.ttl });
-        }
+        if (isCurrentFence) written.set(one.task, value);
         return async () => expect(await answer).toBe(isCurrentFence ? "committed" : "fenced");
       }
     }

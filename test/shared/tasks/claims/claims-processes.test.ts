@@ -2,13 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../../runtime/stores/open-store.ts";
-import { workKeys } from "../../../../shared/records/store-keys.ts";
-import { findClaim } from "../../../../shared/records/task-records.ts";
+import { findClaim } from "../../../../shared/records/claim-record.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { createCallContext } from "../../../../shared/tasks/call-context.ts";
+import { toClaimPut } from "../../../../shared/tasks/claim-lease.ts";
 import { claimTask } from "../../../../shared/tasks/claims.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../../support/redis-server.ts";
@@ -91,7 +90,7 @@ test.skipIf(!hasRedisServer())(
 
     bridge.freeze();
     bridge.tell("write");
-    await expireLease(redis.url, workKeys.claim("frozen"));
+    await expireClaim("frozen");
     const deps = await createClaimDeps(store);
     const task = await findStoredTask(deps, "frozen");
     if (!task) throw new Error("the task is kept");
@@ -108,11 +107,9 @@ test.skipIf(!hasRedisServer())(
   60_000,
 );
 
-/** Expires the lease: the server's clock cannot be moved, so the end of the lease is moved. */
-async function expireLease(url: string, key: string): Promise<void> {
-  const client = new Redis(url);
-  const lease = `claims:l:${key}`;
-  expect(await client.hexists(lease, "u")).toBe(1);
-  await client.hset(lease, "u", Date.now() - 1);
-  await client.quit();
+/** Expires the claim: the server's clock cannot be moved, so the end of the claim is moved. */
+async function expireClaim(item: string): Promise<void> {
+  const claim = await findClaim({ store }, item);
+  if (!claim) throw new Error("Nobody holds the task.");
+  await store.commit({ put: [toClaimPut({ ...claim, until: Date.now() - 1 })] });
 }

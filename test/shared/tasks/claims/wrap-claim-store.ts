@@ -8,8 +8,6 @@ export function wrapClaimStore(store: Store, wrapCall: WrapCall): Store {
     ...store,
     now: wrapCall(store.now),
     commit: wrapCall(store.commit),
-    lease: wrapCall(store.lease),
-    release: wrapCall(store.release),
     read: <T>(keys: string[]) => wrapCall(() => store.read<T>(keys))(),
   };
 }
