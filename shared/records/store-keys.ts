@@ -1,7 +1,6 @@
 /** Every key and every set of the store that holds records about projects, tasks, plans and people's requests. */
 
-import type { SetName, StoreKey } from "../store/port.ts";
-import { WORKSPACE_KEY } from "../store/store-format.ts";
+import { type SetName, type StoreKey, WORKSPACE_KEY } from "../store/port.ts";
 import { DAY } from "../time.ts";
 
 /** Store keys of all observed records. Ids are Plane's UUIDs. */

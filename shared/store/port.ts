@@ -17,6 +17,9 @@ import type { StoreCapacity } from "./capacity.ts";
 /** The key of a stored value, for example `item:525a36c6-…`. Printable, without white space. */
 export type StoreKey = string;
 
+/** The key of the record that each baseline writes first; stores before the format was recorded have it, too. */
+export const WORKSPACE_KEY: StoreKey = "workspace";
+
 /**
  * Assigned to a value by its commit, from one increasing sequence for the whole store: a value that was stored later
  * has a greater revision, whatever its key, and no revision is used again, not even after a delete. 0: nothing is

@@ -4,7 +4,7 @@
  */
 
 import { VERSION } from "../version.ts";
-import type { Put, Store, StoreKey } from "./port.ts";
+import { type Put, type Store, type StoreKey, WORKSPACE_KEY } from "./port.ts";
 import { updateValue } from "./records.ts";
 
 interface StoredFormat {
@@ -21,9 +21,6 @@ export const STORE_FORMAT = 5;
 
 /** The key of the format's record, the same in every version. */
 export const STORE_FORMAT_KEY = "meta:format";
-
-/** The key of the record that each baseline writes first; stores before the format was recorded have it, too. */
-export const WORKSPACE_KEY: StoreKey = "workspace";
 
 /** The store has another format than this version uses. Nothing was changed. */
 export class StoreFormatError extends Error {
