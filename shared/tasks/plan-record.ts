@@ -345,3 +345,8 @@ export async function readPlannedItems(
   const names = await Promise.all(plan.tasks.map(hashPlannedTask));
   return new Map(names.flatMap((name) => (progress[name]?.item ? [[name, progress[name].item]] : [])));
 }
+
+/** The id of the request for the present proposal of a run. */
+export function toPlanRequestId({ id, hash, at }: Pick<PlanRun, "id" | "hash" | "at">): string {
+  return `${id}-${hash.slice(0, 8)}${Math.floor(at).toString(36)}`;
+}

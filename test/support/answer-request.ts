@@ -1,7 +1,6 @@
 import type { TaskDeps } from "../../shared/app/deps.ts";
 import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
-import type { PlanRun } from "../../shared/tasks/plan-record.ts";
-import { toPlanRequestId } from "../../shared/tasks/planning/decide-plan.ts";
+import { type PlanRun, toPlanRequestId } from "../../shared/tasks/plan-record.ts";
 
 /** Answers a request as a person does over HTTP, as it is now; returns the outcome. */
 export async function answerRequest(deps: TaskDeps, id: string, answer: string, by: string, comment?: string) {

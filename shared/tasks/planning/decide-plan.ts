@@ -17,7 +17,15 @@ import type { PlanEvent } from "../../task/events.ts";
 import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../../task/request.ts";
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
-import { type PlanCost, type PlannedTask, type PlanRun, rejectRun, startRun, toPlanRunPut } from "../plan-record.ts";
+import {
+  type PlanCost,
+  type PlannedTask,
+  type PlanRun,
+  rejectRun,
+  startRun,
+  toPlanRequestId,
+  toPlanRunPut,
+} from "../plan-record.ts";
 import { CLOSED_WISH_MS, getWishText, toWishPut, type Wish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 
@@ -50,11 +58,6 @@ export const PLAN: RequestKind = {
     return mergeUpdates([{ expect: [[key, rev]], put: [toPlanRunPut(next)] }, update, published]);
   },
 };
-
-/** The id of the request for the present proposal of a run. */
-export function toPlanRequestId({ id, hash, at }: Pick<PlanRun, "id" | "hash" | "at">): string {
-  return `${id}-${hash.slice(0, 8)}${Math.floor(at).toString(36)}`;
-}
 
 /** Creates the request for a proposal: the warnings and the cost come before its tasks, which are shown in full. */
 export async function createPlanRequest(run: PlanRun, wish: Wish | undefined): Promise<RequestRecord> {

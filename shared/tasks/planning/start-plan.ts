@@ -25,6 +25,7 @@ import {
   type PlanRun,
   readPlanProgress,
   startRun,
+  toPlanRequestId,
   toPlanRunPut,
 } from "../plan-record.ts";
 import { chooseWish, createClosedWishError, toWishPut, type Wish } from "../wishes.ts";
@@ -35,7 +36,7 @@ import {
   findProjectNameProblem,
   isProjectIncomplete,
 } from "./create-project.ts";
-import { createPlanRequest, toPlanRequestId } from "./decide-plan.ts";
+import { createPlanRequest } from "./decide-plan.ts";
 
 /** Limit of `retry_after`: 60 s, after which the same call shows the progress. */
 const MAX_RETRY_AFTER_S = 60;

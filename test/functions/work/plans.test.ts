@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
-import { toPlanRequestId } from "../../../shared/tasks/planning/decide-plan.ts";
+import { findPlanRun, type Plan, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { answerRequest, approvePlan } from "../../support/answer-request.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { approveOnly, createPlanSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
