@@ -55,9 +55,10 @@ function app(deps: Deps): Hono {
 const JSON_TYPE = { "content-type": "application/json" };
 
 /** People share ADMIN_TOKEN and the page, so these name the way an answer came. */
-function getPerson(c: Context): { by: string; where: "page" | "api" } {
-  const where = c.req.header("authorization") === undefined ? "page" : "api";
-  return { by: where === "page" ? "Admin (page)" : "Admin (API)", where };
+function getPerson(c: Context): { by: string; where: "page" | "api" | "cli" } {
+  if (c.req.header("authorization") === undefined) return { by: "Admin (page)", where: "page" };
+  const isCli = c.req.header("user-agent")?.startsWith("groundcrew-cli/");
+  return isCli ? { by: "Admin (CLI)", where: "cli" } : { by: "Admin (API)", where: "api" };
 }
 
 /** A request as the API shows it: with the verdict or why it is closed, when it waits no more. */

@@ -86,6 +86,9 @@ const INSTRUCTIONS: Record<WakeReason, string> = {
     "A person asks for something: call list_projects and list_agents, then plan_project; if it is unclear, ask with message_human. A question or a remark needs no plan: answer it with message_human and its wish.",
   plan_rejected:
     "A person did not approve your plan: read why in the text, change the plan, and propose it again with plan_project; if it is unclear, ask with message_human.",
+  plan_approved:
+    "A person approved your plan: read in the text who, and what they say. It is carried out without you; there is nothing to do for it now.",
+  plan_cancelled: "A person cancelled your plan: read who in the text, and do not plan it again.",
   plan_failed:
     "Your plan could not be carried out: read why in the text, change the plan, and call plan_project again.",
   plan_completed:

@@ -34,6 +34,7 @@ import {
   mergeWakeTasks,
   type SentTask,
   updateWake,
+  type WakeReason,
   type WakeRecord,
   type WakeTask,
   type WakeUpdate,
@@ -125,8 +126,11 @@ async function hasActiveClaim(deps: Pick<WakeTaskDeps, "store">, agent: string):
   return false;
 }
 
+/** Tasks that are startable, and news about which there is nothing to do: one wake is enough. */
+const SETTLED_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblocked", "plan_approved", "plan_cancelled"]);
+
 /**
- * Filters the tasks of earlier wakes on which the agent still has to act, without startable ones: a call of the agent
+ * Filters the tasks of earlier wakes on which the agent still has to act, without startable ones and news: a call of the agent
  * settles them, except a wish, which a plan or a message to the person settles.
  */
 async function filterUnsettledTasks(
@@ -136,7 +140,7 @@ async function filterUnsettledTasks(
   lastCall: LastCallRecord | undefined,
 ): Promise<SentTask[]> {
   const unsettled = tasks.filter(({ reason, at }) => {
-    if (reason === "assigned" || reason === "unblocked") return false;
+    if (SETTLED_REASONS.has(reason)) return false;
     const settledAt = reason === "asked_for" ? lastCall?.answered : lastCall?.at;
     return settledAt === undefined || settledAt < at;
   });

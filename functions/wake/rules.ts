@@ -88,10 +88,12 @@ export function toEventWake(event: AnyEvent): EventWake | undefined {
       return { reason: event.kind, agents: "concierges", text: event.path.join(" → ") };
     case "project_completed":
       return event.planned ? undefined : { reason: event.kind, agents: "concierges" };
+    case "plan_approved":
     case "plan_rejected": {
-      if (event.cancelled) return undefined;
-      const text = event.reason === null ? event.by : `${event.by}: ${event.reason}`;
-      return { reason: event.kind, agents: { name: event.agent }, isPlanner: true, text };
+      const { by, reason, agent } = event;
+      const isCancelled = event.kind === "plan_rejected" && event.cancelled;
+      const text = reason ? `${by}: ${reason}` : by;
+      return { reason: isCancelled ? "plan_cancelled" : event.kind, agents: { name: agent }, isPlanner: true, text };
     }
     case "plan_failed":
       return { reason: event.kind, agents: { name: event.agent }, isPlanner: true, text: event.text };

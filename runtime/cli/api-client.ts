@@ -12,6 +12,7 @@ import { type Findings, readConnectionFile } from "../../shared/config/secrets.t
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
+import { VERSION } from "../../shared/version.ts";
 import { nodeFiles } from "../node/files.ts";
 import { parseToolSpecs, type ToolSpec } from "./options.ts";
 import { CommandError, EXIT } from "./output.ts";
@@ -32,6 +33,9 @@ const TRANSFER_TIMEOUT_MS: Ms = 11 * MINUTE;
 
 const connectionSchema = environmentSchema.pick({ PLANE_URL: true, PUBLIC_URL: true, HOST: true, PORT: true });
 
+/** How this program names itself, so that an answer to a request names the way it came. */
+const CLI_AGENT = `groundcrew-cli/${VERSION}`;
+
 /**
  * Option names under which people pass secrets to commands, which shell histories and every process of the machine can
  * see. An argument with spaces before a `=` is text and not an option: `--password-reset works`.
@@ -49,7 +53,8 @@ export function createApiClient(address: string | undefined, token: string) {
     limit: Ms,
     read: (response: Response) => T | Promise<T>,
   ): Promise<T> {
-    const headers = { authorization: `Bearer ${token}`, accept: "application/json", ...init.headers };
+    const authorization = `Bearer ${token}`;
+    const headers = { authorization, accept: "application/json", "user-agent": CLI_AGENT, ...init.headers };
     const signal = AbortSignal.timeout(limit);
     try {
       // Redirects are not followed, because they would receive the token.

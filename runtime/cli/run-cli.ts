@@ -51,10 +51,11 @@ interface Command {
   run: (options: CliOptions, host: CommandHost) => Promise<string | { output: string; exit: number }>;
 }
 
-/** The commands that are no tools. All but `tickets` are loaded when they are called, because every tool would wait for them. */
+/** The commands that are no tools. All but those for people are loaded when they are called, because every tool would wait for them. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => (await import("./start-command.ts")).startCommand,
-  tickets: async () => ({ run: runTicketCommand }),
+  tickets: async () => ({ run: (options, host) => runPersonCommand("tickets", options, host) }),
+  requests: async () => ({ run: (options, host) => runPersonCommand("requests", options, host) }),
   runner: async () => (await import("./runner-command.ts")).runnerCommand,
   openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
   backup: async () => (await import("./backup-commands.ts")).backupCommand,
@@ -77,7 +78,7 @@ this tool for an agent: lists, claims, does and reports tasks.
 
 groundcrew start starts Groundcrew (groundcrew start --help).
 groundcrew provision sets Plane up, and groundcrew doctor checks everything.
-groundcrew tickets is for people who judge tickets (groundcrew tickets --help).
+groundcrew requests lists and answers what waits for a person, and groundcrew tickets is for people who judge tickets.
 groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
 groundcrew backup and groundcrew restore save and restore an installation (groundcrew backup --help).
@@ -89,16 +90,42 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage
 ${EXIT.token} no valid token.
 `;
 
-/** The commands of `groundcrew tickets` with their routes, in which `:ticket` is the ticket's key. */
-const TICKET_COMMANDS = [
+type PersonCommand = ToolSpec & { route: string };
+
+/** The commands of `groundcrew requests` with their routes. */
+const REQUEST_COMMANDS: PersonCommand[] = [
+  { name: "list", route: "GET /api/requests", description: "Lists what waits for a person.", fields: [] },
+  {
+    ...{ name: "show", route: "GET /api/requests/:id", description: "Shows a request with all that is judged." },
+    fields: [defineField("id", "the request's id", { required: true })],
+    unnamed: ["id"],
+  },
+  {
+    ...{
+      name: "answer",
+      route: "POST /api/requests/:id",
+      description: "Answers a request: answer ID approve --hash ….",
+    },
+    fields: [
+      defineField("id", "the request's id", { required: true }),
+      defineField("answer", "one of its answers, such as approve, or answer with a comment", { required: true }),
+      defineField("hash", "its hash, as it was read", { required: true }),
+      defineField("comment", "the answer to a question, or why; - reads standard input"),
+    ],
+    unnamed: ["id", "answer"],
+  },
+];
+
+/** The commands of `groundcrew tickets` with their routes, in which `:task` is the ticket's key. */
+const TICKET_COMMANDS: PersonCommand[] = [
   defineTicketCommand("list", "GET /api/pending-tickets", "Lists the tickets that wait for approval."),
   defineTicketCommand("sessions", "GET /api/sessions", "Lists sessions, their questions, and the connected runners."),
   defineTicketCommand("completed", "GET /api/completed-tickets", "Lists the results that wait for their update."),
-  defineTicketCommand("approve", "POST /api/approve/:ticket", "Approves a ticket: its session starts.", [
+  defineTicketCommand("approve", "POST /api/approve/:task", "Approves a ticket: its session starts.", [
     defineField("hash", "hash of the version that was read"),
   ]),
-  defineTicketCommand("reject", "POST /api/reject/:ticket", "Rejects a ticket.", [defineField("reason", "why")]),
-  defineTicketCommand("answer", "POST /api/sessions/:ticket/answer", "Answers a question of a session.", [
+  defineTicketCommand("reject", "POST /api/reject/:task", "Rejects a ticket.", [defineField("reason", "why")]),
+  defineTicketCommand("answer", "POST /api/sessions/:task/answer", "Answers a question of a session.", [
     defineField("question", "id of the question", { required: true }),
     defineField("answer", "allow, allow_always, allow_in_repo, deny, resume, or a text", { required: true }),
     defineField("hash", "hash of the input that was read"),
@@ -107,23 +134,20 @@ const TICKET_COMMANDS = [
   defineTicketCommand("revoke", "POST /api/permission-rules/remove", "Takes a rule back.", [
     defineField("id", "id of the rule", { required: true }),
   ]),
-  defineTicketCommand(
-    "complete",
-    "POST /api/sessions/:ticket/complete",
-    "Completes a ticket; its session is stopped.",
-    [defineField("summary", "what was done", { required: true })],
-  ),
-  defineTicketCommand("cancel", "POST /api/sessions/:ticket/cancel", "Cancels a ticket; its session is stopped."),
-  defineTicketCommand("extend", "POST /api/sessions/:ticket/extend", "Gives a session more time.", [
+  defineTicketCommand("complete", "POST /api/sessions/:task/complete", "Completes a ticket; its session is stopped.", [
+    defineField("summary", "what was done", { required: true }),
+  ]),
+  defineTicketCommand("cancel", "POST /api/sessions/:task/cancel", "Cancels a ticket; its session is stopped."),
+  defineTicketCommand("extend", "POST /api/sessions/:task/extend", "Gives a session more time.", [
     defineField("minutes", "minutes", { kind: "number" }),
   ]),
   defineTicketCommand(
     "update",
-    "POST /api/update-plane/:ticket",
+    "POST /api/update-plane/:task",
     "Approves the update of Plane with a ticket's result, and writes it.",
     [defineField("summary", "replaces the summary of the completion")],
   ),
-  defineTicketCommand("remove", "POST /api/sessions/:ticket/remove", "Removes the worktree of a ticket.", [
+  defineTicketCommand("remove", "POST /api/sessions/:task/remove", "Removes the worktree of a ticket.", [
     defineField("force", "also with changes that are not merged", { kind: "boolean" }),
   ]),
   defineTicketCommand("add", "POST /api/test/add-ticket", "Adds a ticket for a test; needs ALLOW_TEST_TICKETS=1.", [
@@ -155,10 +179,16 @@ function defineTicketCommand(
   route: string,
   description: string,
   ownFields: ToolField[] = [],
-): ToolSpec & { route: string } {
+): PersonCommand {
   const ticket = defineField("task", "the ticket's key, such as ONB-12", { required: true });
-  return { name, route, description, fields: [...(route.includes("/:ticket") ? [ticket] : []), ...ownFields] };
+  return { name, route, description, fields: [...(route.includes("/:task") ? [ticket] : []), ...ownFields] };
 }
+
+/** The groups of commands for people, who have ADMIN_TOKEN. */
+const PERSON_COMMANDS = {
+  tickets: { commands: TICKET_COMMANDS, usage: "groundcrew tickets <command> [ticket] [options]" },
+  requests: { commands: REQUEST_COMMANDS, usage: "groundcrew requests <command> [id] [options]" },
+};
 
 /** Runs `groundcrew` with these arguments and returns its exit code. */
 export async function runCli(args: readonly string[], host: CliEnvironment): Promise<number> {
@@ -243,29 +273,38 @@ function renderNames(specs: readonly ToolSpec[]): string {
   return specs.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`).join("\n");
 }
 
-/** Runs `groundcrew tickets <command>`: what people do with tickets, with ADMIN_TOKEN. */
-async function runTicketCommand({ rest, json, help }: CliOptions, { env, stdin }: CommandHost): Promise<string> {
+/** Runs `groundcrew tickets <command>` or `groundcrew requests <command>`: what people do, with ADMIN_TOKEN. */
+async function runPersonCommand(
+  group: keyof typeof PERSON_COMMANDS,
+  { rest, json, help }: CliOptions,
+  { env, stdin }: CommandHost,
+): Promise<string> {
+  const { commands } = PERSON_COMMANDS[group];
   const [command, ...args] = rest;
-  if (command === undefined && help) return formatForTerminal(renderTicketsHelp());
+  if (command === undefined && help) return formatForTerminal(renderGroupHelp(group));
   if (command === undefined)
     throw createUsageError(
-      `The command is missing: groundcrew tickets <${TICKET_COMMANDS.map(({ name }) => name).join("|")}>`,
+      `The command is missing: groundcrew ${group} <${commands.map(({ name }) => name).join("|")}>`,
     );
-  const { route, ...spec } = getToolSpec(TICKET_COMMANDS, command, "command");
-  if (help) return formatForTerminal(renderToolHelp({ ...spec, name: `tickets ${spec.name}` }));
-  const named = { ...spec, name: `groundcrew tickets ${spec.name}` };
-  const { task, ...body } = await parseCliInput(named, args, createStdinReader(stdin));
+  const { route, ...spec } = getToolSpec(commands, command, "command");
+  if (help) return formatForTerminal(renderToolHelp({ ...spec, name: `${group} ${spec.name}` }));
+  const named = { ...spec, name: `groundcrew ${group} ${spec.name}` };
+  const input = await parseCliInput(named, args, createStdinReader(stdin));
   const client = createApiClient(env["GROUNDCREW_URL"], await readAdminToken(env));
-  const [method, path = ""] = route.replace(":ticket", encodeURIComponent(String(task))).split(" ");
+  const [method, pattern = ""] = route.split(" ");
+  const subject = /:(\w+)/.exec(pattern)?.[1] ?? "";
+  const path = pattern.replace(`:${subject}`, encodeURIComponent(String(input[subject])));
+  const { [subject]: _, ...body } = input;
   const answer = await (method === "POST" ? client.post(path, body) : client.get(path));
   return json ? formatJsonLine(answer) : formatAnswer(answer);
 }
 
-function renderTicketsHelp(): string {
+function renderGroupHelp(group: keyof typeof PERSON_COMMANDS): string {
+  const { usage, commands } = PERSON_COMMANDS[group];
   return [
-    "groundcrew tickets <command> [ticket] [options]",
+    usage,
     "",
-    renderNames(TICKET_COMMANDS),
+    renderNames(commands),
     "",
     "Requires GROUNDCREW_URL, and ADMIN_TOKEN or the file that ADMIN_TOKEN_FILE names (readable by you only).",
   ].join("\n");

@@ -51,8 +51,13 @@ export const planEventSchema = z.discriminatedUnion("kind", [
     hash: z.string(),
     tasks: z.number(),
   }),
-  z.object({ kind: z.literal("plan_approved"), ...planFields, by: z.string() }),
-  /** `cancelled`: the plan is given up, so the Concierge is not woken to change it. */
+  z.object({
+    kind: z.literal("plan_approved"),
+    ...planFields,
+    by: z.string(),
+    reason: z.string().nullable().exactOptional(),
+  }),
+  /** `cancelled`: the plan is given up, so the Concierge does not change it. */
   z.object({
     kind: z.literal("plan_rejected"),
     ...planFields,

@@ -104,7 +104,10 @@ async function isActionable(
   switch (reason) {
     case "asked_for":
       return wish === undefined || isWishOpen(wish.value);
+    case "plan_approved":
+      return true;
     case "plan_rejected":
+    case "plan_cancelled":
       return run?.value.state === "rejected";
     case "plan_failed":
       return run?.value.state === "failed";

@@ -22,7 +22,9 @@ export type WakeReason =
   | "circle"
   | "project_completed"
   | "asked_for"
+  | "plan_approved"
   | "plan_rejected"
+  | "plan_cancelled"
   | "plan_failed"
   | "plan_completed";
 

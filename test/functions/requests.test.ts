@@ -1,59 +1,325 @@
-import { expect, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
+import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { runCliHere } from "../runtime/cli/cli-process.ts";
+import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
+import { toPlainText } from "./telegram/commands/commands-app.ts";
+import { createMessagesApp } from "./telegram/messages-app.ts";
 
-const listSchema = z.object({ requests: z.array(z.looseObject({ id: z.string(), hash: z.string() })) });
+type App = Awaited<ReturnType<typeof createRequestsApp>>;
 
-async function createRequestsApp() {
-  const app = await createHttpTestApp();
-  app.addTask("Write it down", "Thot");
-  await app.runFirstPoll();
-  const ask = { task: "ONB-1", text: "Which **colour**?", choices: ["Red", "Blue"] };
-  const { json } = await app.callTool("Thot", "ask_human", ask);
-  async function call(path: string, body?: object) {
-    const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
-    const response = await app.request(`/api/requests${path}`, HTTP_ADMIN_TOKEN, init);
-    return { status: response.status, json: await response.json() };
-  }
-  const list = async () => listSchema.parse((await call("")).json);
-  return { app, id: String(Reflect.get(Object(json), "question")), call, list };
+const requestSchema = z.looseObject({
+  id: z.string(),
+  kind: z.string(),
+  hash: z.string(),
+  answers: z.array(z.string()),
+  state: z.enum(["open", "answered", "closed"]),
+});
+
+const listSchema = z.object({ requests: z.array(requestSchema) });
+
+/** A kind of request: how it is asked, how people answer it, and what their answer does. */
+interface KindCase {
+  ask(app: App): Promise<void>;
+  /** Part of its message in Telegram. */
+  message: string;
+  decision: { answer: string; comment?: string };
+  button: string;
+  reply: string;
+  /** Part of what the message shows once it is answered. */
+  outcome: string;
+  /** What people do in Plane instead, and what comes of the request. */
+  inPlane?: { act(app: App): void; state: "answered" | "closed" };
+  command?: string;
+  /** What the answer has done, once. */
+  readEffect(app: App): Promise<unknown>;
+  effect: unknown;
+  /** A lost store finds it again in Plane. */
+  isFoundAgain?: true;
 }
 
-test("what waits for a person is listed with its hash and its answers, and answered once over HTTP", async () => {
-  const { id, call, list } = await createRequestsApp();
-  const { requests } = await list();
-  expect(requests).toEqual([
-    {
-      id,
-      kind: "question",
-      subject: { key: "ONB-1", title: "Write it down" },
-      from: "Thot",
-      created_at: expect.stringMatching(/^2026-11-21T08:/),
-      text: "Which **colour**?",
-      hash: expect.stringMatching(/^[0-9a-f]{32}$/),
-      answers: ["answer"],
-      options: [{ label: "Red" }, { label: "Blue" }],
-      state: "open",
+const KINDS: Record<string, KindCase> = {
+  question: {
+    async ask(app) {
+      const key = await app.startTask("Imhotep", "Paint the door");
+      await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
     },
-  ]);
-  const hash = requests[0]?.hash;
-  expect(await call(`/${id}`, { answer: "approve", hash })).toMatchObject({
-    status: 400,
-    json: { error: { message: "answer must be one of: answer." } },
+    message: "Which colour?",
+    decision: { answer: "answer", comment: "Red" },
+    button: "Red",
+    reply: "Red",
+    outcome: "Answered by",
+    inPlane: { act: (app) => app.plane.addComment(getItem(app), "<p>Red</p>"), state: "answered" },
+    async readEffect(app) {
+      const comments = app.readComments(getItem(app)).filter((html) => /<p>Red/.test(html));
+      const { questions } = await app.actAs("Imhotep").details("ONB-1");
+      return [comments.length, questions.latest[0]?.answer];
+    },
+    effect: [1, "Red"],
+  },
+  review: {
+    async ask(app) {
+      const key = await app.startTask("Imhotep", "Write the terms");
+      await app.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.55, text: "Two clauses are guesses." });
+    },
+    message: "Review requested",
+    decision: { answer: "approve" },
+    button: "✅ Approve",
+    reply: "ok",
+    outcome: "Approved by",
+    inPlane: {
+      act(app) {
+        const done = app.plane.states(app.onb.id).find(({ name }) => name === "Done");
+        app.plane.editItem(getItem(app), { state: done?.id ?? "" });
+      },
+      state: "closed",
+    },
+    command: "/plane approve ONB-1",
+    readEffect: async (app) => app.readPlaneItem(getItem(app)),
+    effect: expect.objectContaining({ state: "Done", labels: ["agent:Imhotep"] }),
+    isFoundAgain: true,
+  },
+  plan: {
+    async ask(app) {
+      await app.sendMessage("/plane new add dark mode to the website");
+      await app.callAsConcierge("plan_project", { project: "Dark mode", tasks: [{ id: "a", title: "Draw it" }] });
+    },
+    message: "Plan to approve",
+    decision: { answer: "approve" },
+    button: "✅ Approve",
+    reply: "ok",
+    outcome: "Approved by",
+    readEffect: (app) => app.findItemNames("Dark mode"),
+    effect: ["Draw it"],
+  },
+};
+
+const getItem = (app: App) => {
+  const [item] = app.plane.items(app.onb);
+  if (!item) throw new Error("no item");
+  return item;
+};
+
+async function createRequestsApp(openStore?: (clock: () => number) => Store) {
+  const app = await createMessagesApp({
+    env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN },
+    ...(openStore ? { store: openStore } : {}),
   });
-  expect((await call(`/${id}`, { answer: "answer", hash })).status).toBe(400);
-  expect(await call(`/${id}`, { answer: "answer", hash: "other", comment: "Red" })).toMatchObject({
-    status: 409,
-    json: { error: { code: "conflict" }, request: { id, hash, state: "open" } },
+  async function call(path = "", body?: object, headers: Record<string, string> = {}) {
+    const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
+    const token = headers["cookie"] === undefined ? { authorization: `Bearer ${HTTP_ADMIN_TOKEN}` } : {};
+    const type = { "content-type": "application/json" };
+    const response = await fetch(`${app.url}/api/requests${path}`, {
+      ...init,
+      headers: { ...token, ...type, ...headers },
+    });
+    const json: unknown = await response.json();
+    return { status: response.status, json };
+  }
+  return Object.assign(app, {
+    call,
+    list: async () => listSchema.parse((await call()).json).requests,
+    readRequest: async (id: string) => requestSchema.parse((await call(`/${id}`)).json),
+    /** Signs in to the page; returns its cookie. */
+    async signIn() {
+      const init = { method: "POST", body: JSON.stringify({ token: HTTP_ADMIN_TOKEN }) };
+      const response = await app.request("/api/session", HTTP_ADMIN_TOKEN, init);
+      return { cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "", origin: app.url };
+    },
   });
-  expect(await call(`/${id}`, { answer: "answer", hash, comment: "Red" })).toMatchObject({
-    status: 200,
-    json: { state: "answered", verdict: { answer: "answer", comment: "Red", by: "Admin (API)", where: "api" } },
+}
+
+/** Asks a request of a kind; returns what is listed of it. */
+async function ask(app: App, { ask: askFor }: KindCase) {
+  await askFor(app);
+  await app.advanceAndDrain(8_000);
+  const [request, ...others] = await app.list();
+  if (!request || others.length > 0) throw new Error(`listed: ${others.length + 1}`);
+  return request;
+}
+
+/** Where people answer, with the name under which they do. */
+const PLACES: Record<
+  string,
+  { by: string; answer(app: App, kind: KindCase, request: { id: string; hash: string }): Promise<unknown> }
+> = {
+  "a button": {
+    by: "Ada (Telegram)",
+    answer: (app, kind) => app.tapButton(app.findMessage(kind.message), kind.button),
+  },
+  "a reply": { by: "Ada (Telegram)", answer: (app, kind) => app.replyTo(app.findMessage(kind.message), kind.reply) },
+  "the page": {
+    by: "Admin (page)",
+    async answer(app, { decision }, { id, hash }) {
+      expect(await app.call(`/${id}`, { ...decision, hash }, await app.signIn())).toMatchObject({ status: 200 });
+    },
+  },
+  "the API": {
+    by: "Admin (API)",
+    answer: (app, { decision }, { id, hash }) => app.call(`/${id}`, { ...decision, hash }),
+  },
+  "the command line": {
+    by: "Admin (CLI)",
+    async answer(app, { decision: { answer, comment } }, { id, hash }) {
+      const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
+      const words = comment === undefined ? [] : ["--comment", comment];
+      const { exit, err } = await runCliHere(["requests", "answer", id, answer, "--hash", hash, ...words], { env });
+      expect([exit, err]).toEqual([0, ""]);
+    },
+  },
+};
+
+type OpenStore = (clock: () => number) => Store;
+
+let redis: TestRedis | undefined;
+
+afterAll(() => redis?.stop());
+
+/** Opens as many empty stores of each kind as a test needs. */
+const ENGINES: Record<string, (count: number) => Promise<OpenStore[]>> = {
+  async file(count) {
+    return Array.from(
+      { length: count },
+      (): OpenStore => (clock) => {
+        const folder = mkdtempSync(join(tmpdir(), "groundcrew-requests-"));
+        const store = createSqliteStore({ folder, clock });
+        onTestFinished(async () => {
+          await store.close();
+          rmSync(folder, { recursive: true });
+        });
+        return store;
+      },
+    );
+  },
+  async redis(count) {
+    redis ??= await startRedis();
+    const { url } = redis;
+    const open = async (): Promise<OpenStore> => {
+      let clock = Date.now;
+      const store = await connectRedisStore({ url, prefix: randomUUID(), clock: () => clock() });
+      onTestFinished(() => store.close());
+      return (appClock) => {
+        clock = appClock;
+        return store;
+      };
+    };
+    return Promise.all(Array.from({ length: count }, open));
+  },
+};
+
+const failToOpen: OpenStore = () => {
+  throw new Error("no further store");
+};
+
+describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) => {
+  async function expectAnswered(app: App, id: string, verdict: object) {
+    await app.advanceAndDrain(30_000);
+    expect(await app.readRequest(id)).toMatchObject({ kind: name, state: "answered", verdict });
+    expect(await app.list()).toEqual([]);
+    const message = app.findMessage(kind.message);
+    expect(toPlainText(message)).toContain(kind.outcome);
+    expect(app.getButtonLabels(message)).toEqual([]);
+    expect(await kind.readEffect(app)).toEqual(kind.effect);
+  }
+
+  test.each(Object.entries(PLACES))(
+    "is answered by %s once, and its message shows it without buttons",
+    async (_, place) => {
+      const app = await createRequestsApp();
+      const request = await ask(app, kind);
+      await place.answer(app, kind, request);
+      await expectAnswered(app, request.id, { ...kind.decision, by: place.by });
+      expect(
+        (await app.call(`/${request.id}`, { ...kind.decision, hash: request.hash }, { "user-agent": "other" })).status,
+      ).toBe(place.by === "Admin (API)" ? 200 : 409);
+    },
+  );
+
+  test.skipIf(!kind.command)("is answered by a command in Telegram", async () => {
+    const app = await createRequestsApp();
+    const { id } = await ask(app, kind);
+    await app.sendMessage(kind.command ?? "");
+    await expectAnswered(app, id, { ...kind.decision, by: "Ada (Telegram)" });
   });
-  expect(await call(`/${id}`, { answer: "answer", hash, comment: "Blue" })).toMatchObject({
-    status: 409,
-    json: { request: { verdict: { comment: "Red" } } },
+
+  test.skipIf(!kind.inPlane)("is answered in Plane, and its message shows it", async () => {
+    const app = await createRequestsApp();
+    const { id } = await ask(app, kind);
+    kind.inPlane?.act(app);
+    await app.poll();
+    await app.advanceAndDrain(30_000);
+    expect((await app.readRequest(id)).state).toBe(kind.inPlane?.state);
+    expect(app.getButtonLabels(app.findMessage(kind.message))).toEqual([]);
+    expect(await kind.readEffect(app)).toEqual(kind.effect);
   });
-  expect(await list()).toEqual({ requests: [] });
-  expect((await call("/none")).status).toBe(404);
+
+  test("answered in two places at the same moment has one verdict with one name, which both show (reliability 44)", async () => {
+    const app = await createRequestsApp();
+    const { id, hash } = await ask(app, kind);
+    const [, api] = await Promise.all([
+      app.tapButton(app.findMessage(kind.message), kind.button),
+      app.call(`/${id}`, { ...kind.decision, hash }),
+    ]);
+    const { verdict } = z.looseObject({ verdict: z.looseObject({ by: z.string() }) }).parse(await app.readRequest(id));
+    expect(api).toMatchObject({ status: verdict.by === "Admin (API)" ? 200 : 409 });
+    await expectAnswered(app, id, { by: verdict.by });
+    expect(toPlainText(app.findMessage(kind.message))).toContain(verdict.by);
+  });
+
+  test("is refused with another hash or an unknown answer, and stays open (reliability 27)", async () => {
+    const app = await createRequestsApp();
+    const { id, hash, answers } = await ask(app, kind);
+    expect(await app.call(`/${id}`, { ...kind.decision, hash: "another" })).toMatchObject({
+      status: 409,
+      json: { error: { code: "conflict" }, request: { id, hash, state: "open" } },
+    });
+    expect(await app.call(`/${id}`, { answer: "perhaps", hash })).toMatchObject({
+      status: 400,
+      json: { error: { message: `answer must be one of: ${answers.join(", ")}.` } },
+    });
+    expect(await app.list()).toMatchObject([{ id, hash }]);
+  });
+
+  const engines = Object.entries(ENGINES).filter(([engine]) => engine !== "redis" || hasRedisServer());
+  test.each(engines)("waits over a restart on the store %s", async (_, openStores) => {
+    const [first] = await openStores(1);
+    const app = await createRequestsApp(first);
+    const { id, hash } = await ask(app, kind);
+    await app.restart();
+    await app.listenAgain();
+    expect(await app.list()).toMatchObject([{ id, hash }]);
+    await app.tapButton(app.findMessage(kind.message), kind.button);
+    await expectAnswered(app, id, kind.decision);
+  });
+
+  const lossTests = kind.isFoundAgain ? engines : [];
+  test.each(lossTests)("is found again after the store %s was lost, and can be answered", async (_, openStores) => {
+    const stores = await openStores(2);
+    const app = await createRequestsApp((clock) => (stores.shift() ?? failToOpen)(clock));
+    await ask(app, kind);
+    await app.restart({ store: "lost" });
+    await app.listenAgain();
+    await app.runFirstPoll();
+    await app.poll();
+    await app.advanceAndDrain();
+    const [again] = await app.list();
+    expect(again).toMatchObject({ kind: name, subject: { key: "ONB-1" } });
+    expect((await app.call(`/${again?.id}`, { ...kind.decision, hash: again?.hash })).status).toBe(200);
+    await app.advanceAndDrain(30_000);
+    expect(await kind.readEffect(app)).toEqual(kind.effect);
+  });
+});
+
+test("requests need ADMIN_TOKEN or the page's session, and an unknown one is not found", async () => {
+  const app = await createRequestsApp();
+  expect((await fetch(`${app.url}/api/requests`)).status).toBe(401);
+  expect((await app.call("/none")).status).toBe(404);
+  expect((await app.call("/none", { answer: "approve", hash: "x" })).status).toBe(404);
 });

@@ -75,6 +75,17 @@ export const QUESTION: RequestKind = {
   getReminders: ({ urgency }) => REMINDERS[urgency],
   announce: announceQuestion,
   decide: prepareAnswer,
+  async close(deps, { value: { id, from: agent, closed }, rev }, correlation) {
+    if (closed?.why !== "expired") return {};
+    const event = {
+      kind: "answered",
+      question: id,
+      agent,
+      text: "Nobody answered in time.",
+      by: "Groundcrew",
+    } as const;
+    return prepareWorkEvent(deps, undefined, event, correlation, { record: workKeys.request(id), rev });
+  },
 };
 
 /**

@@ -38,7 +38,7 @@ const TASK_LABEL = "Task ";
 /**
  * A proposed plan is a request of its own for each proposal, so that only what a person was shown can be approved. An
  * approved plan is carried out from then on. A plan that is sent back opens its wish again, and the Concierge is woken
- * with the reason; one that is rejected is not planned again, and nobody is woken.
+ * with the reason; one that is rejected is not planned again. The Concierge learns each verdict.
  */
 export const PLAN: RequestKind = {
   async announce(deps, { value: request, rev }, correlation) {
@@ -117,20 +117,20 @@ async function prepareVerdict(
   correlation: string,
 ): Promise<{ next: PlanRun; event: PlanEvent; update: ValueUpdate }> {
   const fields = toPlanEventFields(run);
+  const reason = cleanLine(comment, MAX_REASON_LENGTH) || null;
   if (answer === "approve") {
     const next = startRun(run, by);
     return {
       next,
-      event: { kind: "plan_approved", ...fields, by },
+      event: { kind: "plan_approved", ...fields, by, reason },
       update: { jobs: [createPlanJob(next, correlation)] },
     };
   }
-  const reason = cleanLine(comment, MAX_REASON_LENGTH) || undefined;
   const isCancelled = answer === "reject";
   const cancelled = isCancelled ? { cancelled: true as const } : {};
   return {
-    next: rejectRun(run, reason, await deps.store.now()),
-    event: { kind: "plan_rejected", ...fields, by, reason: reason ?? null, ...cancelled },
+    next: rejectRun(run, reason ?? undefined, await deps.store.now()),
+    event: { kind: "plan_rejected", ...fields, by, reason, ...cancelled },
     update: isCancelled ? {} : await preparePlannedWish(deps, run, toReopenedWishPut),
   };
 }

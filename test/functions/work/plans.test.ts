@@ -205,7 +205,11 @@ describe("reliability 35: a plan for a wish", () => {
     expect(await approveOnly(setup)).toBe("decided");
     await setup.settle();
     expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
-    expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
+    expect(setup.takeWakes()).toEqual([
+      "Concierge: new A person approved your plan",
+      "Imhotep: WEBS-1 It is yours to do",
+      "Thot: WEBS-3 It is yours to do",
+    ]);
   });
 
   test("needs no approval when the setting says so, and a plan without a wish never does", async () => {
@@ -379,7 +383,8 @@ async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boole
   }
   const label = `${point.when} effect ${point.nth}`;
   expect(await setup.readPlane(), label).toEqual(EXPECTED_PLANE);
-  expect(setup.takeWakes(), label).toEqual(EXPECTED_WAKES);
+  const approval = wish ? ["Concierge: new A person approved your plan"] : [];
+  expect(setup.takeWakes(), label).toEqual([...approval, ...EXPECTED_WAKES]);
   expect(await setup.listPlans(), label).toEqual(["Website: done 11/11"]);
   if (wish) expect(await setup.readWish(wish), label).toMatchObject({ state: "planned" });
   // The same call later is the same plan, and nothing is created or sent again.

@@ -26,16 +26,6 @@ test("a question is a separate message with a button for each choice, in the thr
   expect(message()?.replyTo).toBe(app.getBotMessages()[0]?.id);
 });
 
-test("a question answered by a button shows the answer and its author and loses its buttons", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  expect(await app.tapButton(message(), "Red")).toBe("Your answer: Red");
-  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red", by: "Ada (Telegram)" });
-  expect(toPlainText(message())).toContain("💡 Answered by Ada (Telegram): \nRed");
-  expect(app.getButtonLabels(message())).toEqual([]);
-  expect(app.readComments({ id: question.subject.item ?? "" }).join()).toContain("Red");
-});
-
 test("a question can be answered by a reply in the human's own words", async () => {
   const app = await createLiveMessagesApp();
   const { question, message } = await askColour(app);
@@ -164,15 +154,6 @@ test("a question is not lost by a restart between the question and its message",
   await app.restart();
   await app.advanceAndDrain();
   expect(app.getButtonLabels(app.findMessage("Which colour?"))).toEqual(["Blue", "Red"]);
-});
-
-test("a question that waits for an answer is not lost by a restart", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  await app.restart();
-  await app.tapButton(message(), "Red");
-  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red" });
-  expect(toPlainText(message())).toContain("Answered by");
 });
 
 test("a question is not lost by a restart between the answer and the edit that shows it", async () => {

@@ -131,18 +131,6 @@ test("the answer to a question becomes a comment that names its author, is publi
   ]);
 });
 
-test("only the first answer to a question is recorded, and a second one finds it closed", async () => {
-  const { app, item, ask, last } = await createQuestionApp();
-  const { id } = await ask();
-  const outcomes = await Promise.all(
-    ["Ada", "Bob"].map((by) => answerQuestion(app.deps, id, { text: `By ${by}`, by })),
-  );
-  expect(outcomes.sort()).toEqual(["closed", "decided"]);
-  await app.runUntilIdle();
-  expect(app.readComments(item).filter((html) => html.includes("Answer"))).toHaveLength(1);
-  expect((await last())?.verdict?.comment).toMatch(/^By (Ada|Bob)$/);
-});
-
 test("the answer to a question is not recorded for an unknown question or a closed task", async () => {
   const { app, ask, last, advanceAndCount, countAskedEvents } = await createQuestionApp();
   await expect(answerQuestion(app.deps, "none", { text: "Red", by: "Ada" })).rejects.toMatchObject({
