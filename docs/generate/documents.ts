@@ -3,7 +3,7 @@ import { renderAlerts } from "./alerts-section.ts";
 import { renderCaddyVariables } from "./caddy-section.ts";
 import { renderHelp, renderSetUpHelp, renderSetupHelp } from "./help-sections.ts";
 import { renderLogQueries } from "./logs-section.ts";
-import { renderNotifications, renderTexts } from "./messages-sections.ts";
+import { renderNotifications, renderRequests, renderTexts } from "./messages-sections.ts";
 import { renderMetrics } from "./metrics-section.ts";
 import { renderOldOpenclawConfig, renderOpenclawAgents, renderOpenclawConfig } from "./openclaw-sections.ts";
 import { renderProcedures } from "./procedures-section.ts";
@@ -40,7 +40,7 @@ const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> =
     "log-queries": renderLogQueries,
     commands: async () => `${renderSetUpHelp()}\n\n${await renderHelp("backup", "restore", "openclaw")}`,
   },
-  "docs/messages.md": { notifications: renderNotifications, texts: renderTexts },
+  "docs/messages.md": { requests: renderRequests, notifications: renderNotifications, texts: renderTexts },
   "docs/tickets.md": { runner: () => renderHelp("runner"), commands: () => renderHelp("tickets") },
   "docs/telegram.md": { commands: renderCommands },
   "docs/reliability.md": { tests: () => renderTests(/\b(?:REL-|reliability )(\d+)/g) },

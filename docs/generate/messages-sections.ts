@@ -9,6 +9,7 @@ import { EVENT_KINDS, type EventKind } from "../../shared/task/event-kinds.ts";
 import type { AnyEvent } from "../../shared/task/events.ts";
 import type { ActionBody, EventFacts } from "../../shared/task/rule-set.ts";
 import { renderTable } from "./markdown.ts";
+import { renderRequestMessages } from "./request-messages.ts";
 
 type TextTable = { [name: string]: string | TextTable };
 
@@ -28,7 +29,7 @@ export const RECEIVED_TEXTS: Readonly<Record<string, string>> = {
   "telegram.refusals": "Refusals",
   telegram: "Parts of messages",
   wakes: "Agents that do not react",
-  outage: "A Plane that does not answer",
+  notices: "Faults of the system",
   canary: "Webhooks",
   comments: "Comments in Plane",
   card: "The agent card in Plane",
@@ -144,7 +145,34 @@ const VALUES: Readonly<Record<string, string>> = {
   ...{ commit: "3f1c2b7e", branch: "claude/ONB-4", files: "3", insertions: "120", deletions: "8", cost: "$0.42" },
   ...{ command: "npm test", problem: "exit code 1", tests: "12 passed", setting: "ADMIN_TOKEN", system: "Plane" },
   ...{ detail: "name", nonce: "4f1c", words: "Ada: Friendly, please.", sum: "$0.60", parts: "Thot $0.42" },
-  ...{ confidence: "0.6", estimate: "1 hr", file: "mail.md", size: "1.5 KB" },
+  ...{ confidence: "0.6", estimate: "1 hr", file: "mail.md", size: "1.5 KB", subject: "Thot", version: "1.4.0" },
+  ...{
+    tested: "1.2.2 and 1.3.1",
+    newest: "1.4.0",
+    difference: "2 hr",
+    remedy: "Start it.",
+    rule: "Bash(npm test:*)",
+    answers: "answers",
+  },
+};
+
+/** Those of them that French writes in its own way. */
+const FRENCH_VALUES: Readonly<Record<string, string>> = {
+  ...{ date: "30 nov. 2026", start: "21 nov. 2026", duration: "1 h 30 min", month: "novembre", priority: "haute" },
+  ...{ status: "terminée", fields: "titre", reason: "aucune réponse", why: "nouvelle tâche", problem: "code 1" },
+  ...{ percent: "60 %", threshold: "80 %", spent: "160,00 $US", open: "12,00 $US", budget: "200,00 $US" },
+  ...{ cost: "0,42 $US", sum: "0,60 $US", parts: "Thot 0,42 $US", confidence: "0,6", size: "1,5 Ko" },
+  ...{ estimate: "1 h", difference: "2 h", remedy: "Démarrez-le.", detail: "nom" },
+};
+
+/** Placeholders that mean something else in one text than in the others. */
+const OWN_VALUES: Readonly<Record<string, Partial<Record<Locale, Record<string, string>>>>> = {
+  "telegram.answers.usualTime": { en: { time: "2 hr" }, fr: { time: "2 h" } },
+  "telegram.digest.estimate": { en: { what: "2 hr" }, fr: { what: "2 h" } },
+  "telegram.digest.sinceBefore": { en: { when: "Nov 1, 2026" }, fr: { when: "1 nov. 2026" } },
+  "telegram.live.reviewClosed": { en: { word: "done" }, fr: { word: "terminée" } },
+  "comments.review": { en: { threshold: "0.8" }, fr: { threshold: "0,8" } },
+  "comments.ticket.time": { en: { time: "2 hr" }, fr: { time: "2 h" } },
 };
 
 /** Renders one message about each event, as it is sent alone, and one of several events. */
@@ -182,6 +210,16 @@ function renderMessage(heading: string, notifications: readonly ActionBody[]): s
   return `### ${heading}\n\n${renderMessages([cells])}`;
 }
 
+/** Renders the messages that wait for an answer, and what they show after it. */
+export async function renderRequests(): Promise<string> {
+  const messages = await renderRequestMessages();
+  const sections = messages.map(({ heading, cells }) => [
+    `### ${heading}`,
+    renderMessages([cells.map((text) => text.replaceAll("\u2060", ""))]),
+  ]);
+  return sections.flat().join("\n\n");
+}
+
 /** Renders all other texts, by their place in a conversation, with sample values. */
 export function renderTexts(): string {
   const seen = new Set<string>();
@@ -198,7 +236,7 @@ export function listTexts(path: string): { name: string; texts: Record<Locale, s
   const [english, french] = LOCALES.map((locale) => listLeaves(path, findTable(getTexts(locale), path)));
   return (english ?? []).flatMap(([name, text], i) => {
     if (name.endsWith(".locale") || text.trim() === "" || text.trim() === ":") return [];
-    return { name, texts: { en: fillIn(name, text), fr: fillIn(name, french?.[i]?.[1] ?? "") } };
+    return { name, texts: { en: fillIn("en", name, text), fr: fillIn("fr", name, french?.[i]?.[1] ?? "") } };
   });
 }
 
@@ -213,12 +251,18 @@ function listLeaves(path: string, table: TextTable): [name: string, text: string
   });
 }
 
-/** Texts of comments are HTML; all others are plain. */
-function fillIn(name: string, text: string): string {
-  const filled = formatTemplate(text, { ...VALUES, ...(name.endsWith(".one") ? { n: "1" } : {}) });
+/** Some texts of comments are HTML; all others are plain. */
+function fillIn(locale: Locale, name: string, text: string): string {
+  const filled = formatTemplate(text, {
+    ...VALUES,
+    ...(locale === "fr" ? FRENCH_VALUES : {}),
+    ...OWN_VALUES[name]?.[locale],
+    ...(name.endsWith(".one") ? { n: "1" } : {}),
+  });
   const missing = /\{(\w+)\}/.exec(filled)?.[0];
   if (missing) throw new Error(`${name} has no sample value for ${missing}: add one to VALUES.`);
-  return /<\/?[a-z]/.test(filled) && name.startsWith("comments.") ? htmlToLines(filled, 1_000).join("\n") : filled;
+  const isHtml = /^(?:comments|canary)\./.test(name) && /<\/?[a-z]/.test(filled);
+  return isHtml ? htmlToLines(filled, 1_000).join("\n") : filled;
 }
 
 /** A table with a column for each language, in which nothing is markup. */

@@ -131,11 +131,11 @@ export const en = {
     fromAgent: "from",
     /** Why an agent's claim of a task ended. `{minutes}` is 2 or more. */
     losses: {
-      expired: "no activity for {minutes} minutes; the task was released",
-      reassigned: "the task was reassigned",
-      moved: "the task was changed or removed in Plane",
-      stopped: "stopped by {by}",
-      deleted: "the project was deleted",
+      expired: "No activity for {minutes} minutes: the task was released.",
+      reassigned: "The task was reassigned.",
+      moved: "The task was changed or removed in Plane.",
+      stopped: "Stopped by {by}.",
+      deleted: "The project was deleted.",
     },
     /** After the key of a blocker: its status, which is why the task is blocked by a dependency. */
     stuck: { cancelled: "(cancelled)", blocked: "(blocked)" },
@@ -229,7 +229,7 @@ export const en = {
       roles: { concierge: "Concierge (plans and assigns tasks)", worker: "Worker" },
       usualTime: "median {time} per task",
       /** What a person wrote about a task and its agent has not read yet. */
-      unread: "{agent} has not read yet: {by}: “{text}”",
+      unread: "{agent} has not read yet what {by} wrote: “{text}”",
       /** How the confidence has changed; `{percent}` includes its sign. */
       confidenceOver: {
         week: "{percent} in the last 7 days",
@@ -272,7 +272,7 @@ export const en = {
       remarks: {
         passedOn: "Passed on to {agents}: {task}",
         stopped:
-          "Work stopped: {task}. {agents} learns it with the next call. The task can be started again after a comment, a change of its state or a new assignment.",
+          "Work stopped: {task}. {agents} will be told at the next call. The task can be started again after a comment, a change of its state or a new assignment.",
         closed: "This task is closed, so no agent is woken; your comment was added in Plane: {task}",
         noAgent: "No agent is assigned; your comment was added in Plane: {task}",
         which: "That message is about several tasks. Begin your reply with one of their keys: {keys}",
@@ -346,7 +346,7 @@ export const en = {
       smallTalk: {
         greeting: "👋 Hello. Write what you need and {agent} plans it with you. Commands: /plane help",
         thanks: "🙂 You are welcome.",
-        noted: "👍 Noted. Nothing waits for an answer from you here.",
+        noted: "👍 Noted. To answer a request, reply to its message.",
       },
       /** The text was sent as the answer to `{question}`. */
       answered: "Sent to {agent} as the answer to “{question}”.",
@@ -377,7 +377,7 @@ export const en = {
     live: {
       /** How to answer a question or review: the last line of its message. */
       hint: {
-        press: "Choose a button, or reply to this message with your own answer.",
+        press: "Press a button, or reply to this message with your own answer.",
         reply: "Reply to this message to answer.",
         review: "Approve the task, or reply to this message with what is missing.",
         reason: "Reply to this message with the reason, or press the button again to send it back without one.",
@@ -416,7 +416,7 @@ export const en = {
       /** Texts of proposed plans. */
       plan: {
         /** Before the text of the wish that the plan is for. `{by}` is a person. */
-        wishOf: "Request of {by}",
+        wishOf: "Requested by {by}",
         /** The tasks that a task depends on. `{keys}` are numbers in the list, or keys. */
         after: "after {keys}",
         total: "Total",
@@ -573,7 +573,7 @@ export const en = {
       unattended: "no agent active",
       /** The summary of progress, while more than ten agents are at work. */
       agentsAtWork: { one: "{n} agent at work", other: "{n} agents at work" },
-      summaryEnded: "Each task has a progress message of its own again.",
+      summaryEnded: "Each task has its own progress message again.",
       /** The list of what waits for a person. */
       waiting: { one: "{n} waits for you", other: "{n} wait for you" },
       nothingWaits: "Nothing waits for you.",
@@ -698,6 +698,8 @@ export const en = {
     "event.ticket.pending": "A ticket for a Claude Code session waits for approval.",
     "event.ticket.allowed_by_rule": "The ticket’s session ran a tool without asking, allowed by rule {text}",
     "event.ticket.approved": "The ticket was approved{by}.",
+    "event.ticket.answered_permission": "The session’s request for permission was answered{by}: {text}",
+    "event.ticket.answered_input": "The session’s question was answered{by}: “{text}”",
     "event.ticket.starting": "The ticket’s session is starting.",
     "event.ticket.running": "The ticket’s session is running.",
     "event.ticket.waiting": "The ticket’s session waits for a person. {text}",

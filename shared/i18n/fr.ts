@@ -113,11 +113,11 @@ export const fr: Texts = {
     since: "depuis {when}",
     fromAgent: "–",
     losses: {
-      expired: "aucune activité pendant {minutes} minutes ; la tâche a été libérée",
-      reassigned: "la tâche a été réattribuée",
-      moved: "la tâche a été modifiée ou supprimée dans Plane",
-      stopped: "arrêtée par {by}",
-      deleted: "le projet a été supprimé",
+      expired: "Aucune activité pendant {minutes} minutes : la tâche a été libérée.",
+      reassigned: "La tâche a été réattribuée.",
+      moved: "La tâche a été modifiée ou supprimée dans Plane.",
+      stopped: "Travail arrêté par {by}.",
+      deleted: "Le projet a été supprimé.",
     },
     stuck: { cancelled: "(annulée)", blocked: "(bloquée)" },
     reminder: "(rappel)",
@@ -206,7 +206,7 @@ export const fr: Texts = {
       },
       roles: { concierge: "Concierge (planifie et attribue les tâches)", worker: "Exécutant" },
       usualTime: "durée médiane de {time} par tâche",
-      unread: "{agent} n’a pas encore lu : {by} : « {text} »",
+      unread: "{agent} n’a pas encore lu ce que {by} a écrit : « {text} »",
       confidenceOver: {
         week: "{percent} ces 7 derniers jours",
         month: "{percent} ces 30 derniers jours",
@@ -248,7 +248,7 @@ export const fr: Texts = {
       remarks: {
         passedOn: "Transmis à {agents} : {task}",
         stopped:
-          "Travail arrêté : {task}. {agents} en sera informé à son prochain appel. La tâche pourra reprendre après un commentaire, un changement d’état ou une nouvelle attribution.",
+          "Travail arrêté : {task}. L’arrêt est transmis au prochain appel ({agents}). La tâche pourra reprendre après un commentaire, un changement d’état ou une nouvelle attribution.",
         closed:
           "Cette tâche est close, aucun agent n’est donc réveillé ; votre commentaire a été ajouté dans Plane : {task}",
         noAgent: "Aucun agent n’est affecté ; votre commentaire a été ajouté dans Plane : {task}",
@@ -305,7 +305,7 @@ export const fr: Texts = {
       smallTalk: {
         greeting: "👋 Bonjour. Écrivez ce qu’il vous faut : {agent} le planifie avec vous. Commandes : /plane help",
         thanks: "🙂 Je vous en prie.",
-        noted: "👍 C’est noté. Rien n’attend de réponse de votre part ici.",
+        noted: "👍 C’est noté. Pour répondre à une demande, répondez à son message.",
       },
       answered: "Transmis à {agent} comme réponse à « {question} ».",
       planSentBack: "Transmis à {agent} comme modification du plan « {plan} ».",
@@ -326,7 +326,7 @@ export const fr: Texts = {
     },
     live: {
       hint: {
-        press: "Choisissez un bouton ou répondez à ce message avec votre propre réponse.",
+        press: "Appuyez sur un bouton ou répondez à ce message avec votre propre réponse.",
         reply: "Répondez à ce message.",
         review: "Approuvez la tâche ou répondez à ce message en indiquant ce qui manque.",
         reason: "Répondez à ce message en indiquant le motif, ou appuyez de nouveau pour renvoyer la tâche sans motif.",
@@ -625,6 +625,8 @@ export const fr: Texts = {
     "event.ticket.allowed_by_rule":
       "La session du ticket a exécuté un outil sans demander, autorisé par la règle {text}",
     "event.ticket.approved": "Le ticket a été approuvé{by}.",
+    "event.ticket.answered_permission": "La session a reçu une réponse à sa demande d’autorisation{by} : {text}",
+    "event.ticket.answered_input": "La session a reçu une réponse à sa question{by} : « {text} »",
     "event.ticket.starting": "La session du ticket démarre.",
     "event.ticket.running": "La session du ticket est en cours.",
     "event.ticket.waiting": "La session du ticket attend quelqu’un. {text}",

@@ -93,5 +93,5 @@ test("NOTIF-07: with more than ten agents at work one edited summary shows their
   await setAll(tasks.slice(4), { status: "done", text: "That is that.", confidence: 1 });
   await time.advance(300_000);
   const [summary] = readProgress();
-  expect(summary?.text).toBe("🔵 4 agents at work\nEach task has a progress message of its own again.");
+  expect(summary?.text).toBe("🔵 4 agents at work\nEach task has its own progress message again.");
 }, 120_000);

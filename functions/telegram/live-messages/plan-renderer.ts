@@ -1,8 +1,5 @@
 /** A proposed plan as it looks in Telegram: its tasks, its totals and its warnings. */
 
-import { roundAmount } from "../../../shared/accounting/spending.ts";
-import { localizeMoney } from "../../../shared/i18n/localize.ts";
-import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { RequestRecord } from "../../../shared/task/request.ts";
 import { findPlanRun, type PlannedTask, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
@@ -97,7 +94,7 @@ function renderPlanLines(
   let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
   const lines: RichText[] = [];
   for (const task of tasks) {
-    const line = renderTaskLine(task, numbers, run, presentation);
+    const line = renderTaskLine(task, numbers, presentation);
     left -= countUnits([line]);
     if (left < 0) break;
     lines.push(line);
@@ -117,7 +114,7 @@ function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[]
     open = 0,
     budget,
   }: Partial<NonNullable<PlanRun["checked"]>["cost"]> = run.checked?.cost ?? {};
-  const money = (amount: number) => formatCost(run, amount, texts);
+  const { money } = format;
   const minutes = tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
   const totals = keepDefined([
     format.count(planTexts.tasks, tasks.length),
@@ -128,11 +125,6 @@ function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[]
   const total = joinRichText(["Σ ", toBold(planTexts.total), texts.colon, totals.join(", ")]);
   if (budget === undefined) return [total];
   return [total, fillTemplate(planTexts.budget, { spent: money(spent), open: money(open), budget: money(budget) })];
-}
-
-/** Formats a cost in the currency of the budget with which the plan was checked. */
-function formatCost({ checked }: PlanRun, amount: number, { locale }: TelegramTexts): string {
-  return localizeMoney(locale, roundAmount(amount), checked?.cost.currency);
 }
 
 function renderWarnings({ checked }: PlanRun, { texts, format }: Presentation): RichText[] {
@@ -148,7 +140,6 @@ function renderWarnings({ checked }: PlanRun, { texts, format }: Presentation): 
 function renderTaskLine(
   { id, title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
   numbers: ReadonlyMap<string, number>,
-  run: PlanRun,
   { texts, format }: Presentation,
 ): RichText {
   const names = blockers.slice(0, BLOCKER_LIMIT).map((name) => String(numbers.get(name) ?? name));
@@ -157,7 +148,7 @@ function renderTaskLine(
   const notes = keepDefined([
     blockers.length > 0 ? fillTemplate(texts.live.plan.after, { keys }) : undefined,
     minutes === undefined ? undefined : format.duration(minutes * MINUTE),
-    cost === undefined ? undefined : formatCost(run, cost, texts),
+    cost === undefined ? undefined : format.money(cost),
   ]);
   const arrow = assignee === undefined ? [] : [" → ", toSafeText(assignee, NAME_LENGTH)];
   const rest = notes.length === 0 ? [] : [" (", joinRichText(notes, ", "), ")"];

@@ -81,7 +81,7 @@ const REVIEW_RENDERER: RequestRenderer = {
       lines: [
         renderHeadline(presentation, title, renderSubject(presentation, request)),
         fillTemplate(live.confidence, { agent: toSafeText(request.from, 80), percent }),
-        ...toSafeLines(request.text, 1_500),
+        ...toSafeLines(stripMarkdown(request.text), 1_500),
       ],
       progress: renderChangedParts(request, texts),
       hint: live.hint[asking ? "reason" : "review"],

@@ -75,7 +75,7 @@ test.each([
   await advanceMinutes(1);
   expect(app.readPlaneItem(item).state).toBe("Todo");
   expect(app.readComments(item)).toContainEqual(expect.stringContaining(`then showed no activity for ${n} minutes.`));
-  expect(renderNotices()).toEqual([expect.stringContaining(`no activity for ${n} minutes; the task was released`)]);
+  expect(renderNotices()).toEqual([expect.stringContaining(`No activity for ${n} minutes: the task was released.`)]);
   expect((await call("Thot", "report", { text: "Half of it" })).text).toContain(
     `because no call renewed it for ${n} minutes`,
   );

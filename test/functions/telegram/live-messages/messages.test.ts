@@ -92,7 +92,7 @@ test("a question about no task has its choices as buttons; a press answers it an
   const message = () => app.findMessage("Dark mode");
   expect(toPlainText(message())).toBe(
     "❓ Question from Concierge:\nDark mode for the blog, too?\n" +
-      "Choose a button, or reply to this message with your own answer.",
+      "Press a button, or reply to this message with your own answer.",
   );
   expect(app.getButtonLabels(message())).toEqual(["Yes", "No"]);
   expect(await app.tapButton(message(), "No")).toBe("Your answer: No");

@@ -37,7 +37,7 @@ test("a plan for a person's wish is shown with its tasks, assignees, dependencie
   expect(toPlainText(message())).toBe(
     [
       "🗺️ Plan to approve from Concierge: Dark mode",
-      "💭 Request of Ada (Telegram): add dark mode to the website",
+      "💭 Requested by Ada (Telegram): add dark mode to the website",
       "1. Choose the colours → Imhotep (40 min, €1.20)",
       "2. Build the toggle → Thot (after 1, 1 hr 30 min)",
       "3. Write the help (after 1, 2)",

@@ -20,7 +20,7 @@ test("a question is a separate message with a button for each choice, in the thr
   const { key, message } = await askColour(app);
   expect(toPlainText(message())).toBe(
     `❓ Question from Imhotep: ${key} Paint the door\nWhich colour?\nThe logo has both.\n` +
-      "Choose a button, or reply to this message with your own answer.",
+      "Press a button, or reply to this message with your own answer.",
   );
   expect(app.getButtonLabels(message())).toEqual(["Blue", "Red"]);
   expect(message()?.replyTo).toBe(app.getBotMessages()[0]?.id);

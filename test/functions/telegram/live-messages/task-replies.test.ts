@@ -128,7 +128,7 @@ test("PEOPLE-02 /plane stop ends the work with its reason, in French too, and /p
     const key = await app.startTask("Imhotep");
     await app.replyTo(app.findMessage("Status: in progress"), "Use blue");
     await app.sendMessage(`/plane task ${key}`);
-    expect(app.lastReply()).toMatch(/Imhotep has not read yet: Ada \(Telegram\): “Use blue”/);
+    expect(app.lastReply()).toMatch(/Imhotep has not read yet what Ada \(Telegram\) wrote: “Use blue”/);
     await app.sendMessage(`${command} ${key} wrong customer`);
     expect(app.lastReply()).toContain(`Work stopped: ${key}`);
     await expect(app.actAs("Imhotep").details(key), command).rejects.toMatchObject({

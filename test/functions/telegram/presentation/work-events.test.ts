@@ -71,7 +71,7 @@ test.each<[WorkEvent, string[]]>([
     { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T08:00:00Z" },
     [
       "💤 Claim lost (Thot): ONB-12 Write the mail",
-      "no activity for 15 minutes; the task was released",
+      "No activity for 15 minutes: the task was released.",
       "Held since: Nov 21, 2026 08:00",
     ],
   ],

@@ -128,9 +128,9 @@ test.each([
   ["Bonjour !", /^👋 Hello/],
   ["Merci beaucoup 🙏", "🙂 You are welcome."],
   ["d’accord, merci", "🙂 You are welcome."],
-  ["ok", "👍 Noted. Nothing waits for an answer from you here."],
-  ["Entendu !", "👍 Noted. Nothing waits for an answer from you here."],
-  ["👍", "👍 Noted. Nothing waits for an answer from you here."],
+  ["ok", "👍 Noted. To answer a request, reply to its message."],
+  ["Entendu !", "👍 Noted. To answer a request, reply to its message."],
+  ["👍", "👍 Noted. To answer a request, reply to its message."],
   ["ok, add a dark mode", "📨 Sent to Concierge."],
 ])("the text “%s” is answered without waking the Concierge, unless it asks for something", async (text, reply) => {
   const app = await createPrivateChatApp();
