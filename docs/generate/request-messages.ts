@@ -9,8 +9,7 @@ import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { LOCALES, type Locale } from "../../shared/i18n/localize.ts";
 import { toRequestPut } from "../../shared/requests/requests.ts";
 import { getSubjectId, type RequestRecord, type RequestVerdict } from "../../shared/task/request.ts";
-import { type PlanRun, toPlanRunPut } from "../../shared/tasks/plan-record.ts";
-import { toPlanRequestId } from "../../shared/tasks/planning/decide-plan.ts";
+import { type PlanRun, toPlanRequestId, toPlanRunPut } from "../../shared/tasks/plan-record.ts";
 
 const PLANE = "https://plane.example.com";
 const CHAT = 1;

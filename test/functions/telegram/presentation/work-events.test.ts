@@ -120,7 +120,7 @@ test("NOTIF-04: notifications of questions and reports of agents are available i
   ]);
   const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
   expect(renderLines(lost, fr).slice(1, 3)).toEqual([
-    "la tâche a été réattribuée",
+    "La tâche a été réattribuée.",
     "Réservée depuis : 21 nov. 2026 08:00",
   ]);
 });
@@ -161,6 +161,7 @@ describe("reliability 18: texts of agents", () => {
           agent,
           text,
           question: "q",
+          request: "r",
           choices: [choice, choice],
           urgency: "normal",
           reminder: 1,
