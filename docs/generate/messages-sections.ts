@@ -152,7 +152,6 @@ const VALUES: Readonly<Record<string, string>> = {
     difference: "2 hr",
     remedy: "Start it.",
     rule: "Bash(npm test:*)",
-    answers: "answers",
   },
 };
 

@@ -269,11 +269,6 @@ export function finishRun(run: PlanRun, items: string[], now: Ms): PlanRun {
   };
 }
 
-/** The id of the request for the present proposal of a run. */
-export function toPlanRequestId({ id, hash, at }: Pick<PlanRun, "id" | "hash" | "at">): string {
-  return `${id}-${hash.slice(0, 8)}${Math.floor(at).toString(36)}`;
-}
-
 /** Converts a run to its stored record with its sets. */
 export function toPlanRunPut(run: PlanRun): Put {
   const key = workKeys.planRun(run.id);
