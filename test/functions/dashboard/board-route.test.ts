@@ -8,7 +8,6 @@ import { readRevision } from "../../../functions/dashboard/events-route.ts";
 import { createMutePut } from "../../../functions/telegram/delivery/context.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
 import type { RequestedAction } from "../../../shared/records/decision-log.ts";
-import { readFirstLook } from "../../../shared/sync/first-look.ts";
 import { wakeKeys } from "../../../shared/tasks/wakes.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
 import { createTestApp } from "../../support/test-app.ts";
@@ -160,22 +159,6 @@ test("of more open tasks than the limit, the board shows some and counts the oth
   await app.runFirstPoll();
   const { columns, beyond } = await get();
   expect([columns[0]?.cards.length, columns[0]?.total, beyond]).toEqual([200, 1_000, 50]);
-});
-
-test("the board tells how far the first look is while projects are read, and the page learns each step", async () => {
-  const { app, onb, web } = await createBoardSetup();
-  for (let n = 0; n < 4; n += 1) app.plane.addItem(onb, { name: `Task ${n}` });
-  app.plane.addItem(web, { name: "Page" });
-  expect(await readFirstLook(app.deps)).toBeUndefined();
-  const lift = app.plane.faults.add({ path: `projects/${web.id}/` }, { kind: "status", status: 403, body: "{}" });
-  await app.poll().catch(() => {});
-  const half = { projects: 2, projects_left: 1, items_read: 4, stage: "projects", percent: 50 };
-  expect(await readFirstLook(app.deps)).toMatchObject(half);
-  const before = await readRevision(app.deps);
-  lift();
-  await app.poll();
-  expect((await readFirstLook(app.deps))?.projects_left ?? 0).toBe(0);
-  expect(await readRevision(app.deps)).not.toBe(before);
 });
 
 async function createOutboxWithNotices(count: number) {

@@ -8,7 +8,6 @@ import type { PlaneFault } from "../../../simulators/plane/test-controls.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 import { getTool } from "../../support/get-tool.ts";
-import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 const UNAVAILABLE: PlaneFault = { kind: "status", status: 503 };
@@ -265,23 +264,6 @@ test("the blockers of an existing item are read as soon as it is assigned to an 
   expect(await findInList("Thot", "ONB-4")).toMatchObject({ blocked_by: [{ key: "ONB-1", status: "todo" }] });
 });
 
-test("the blockers of existing items are read when their agent is added to the settings later", async () => {
-  const { app, findInList } = await createUnreadWorkspace({
-    outbox: { queue: "outbox", leaseMs: 1_000, concurrency: 1, handle: async () => ({ done: true }) },
-  });
-  const { agents } = app.settings;
-  const label = app.plane.addLabel(app.onb, "agent:Later");
-  app.addTask("For later", [], { labels: [label] });
-  await app.runFirstPoll();
-  const later = app.plane.addUser({ name: "Later", email: "later@javisi.local.test" });
-  await app.restart({ config: { agents: [...agents, { name: "Later", email: later.email }] } });
-  await app.poll();
-  await app.runUntilIdle();
-  await app.poll();
-  expect(await app.deps.store.count("tasks:Later")).toBe(1);
-  expect(await findInList("Later", "ONB-4")).toMatchObject({ blocked_by: [] });
-});
-
 const INTERVAL = 15 * SECOND;
 
 /** A workspace at Plane's own quota, whose webhooks are all lost. */
@@ -404,9 +386,4 @@ test("agents that are no members of a project leave it to Groundcrew's key, and 
   await app.plane.takeDown();
   await expect(changesTick.run(app.deps)).resolves.toEqual({ changed: 0 });
   await app.plane.bringUp();
-});
-
-test("projects are looked at every 15 s, unless POLL_CRON says when Plane is read, and not without agents", async () => {
-  expect(changesTick.cron(createTestSettings(PLANE_ENV))).toBe("*/15 * * * * *");
-  expect(changesTick.cron(createTestSettings({ ...PLANE_ENV, POLL_CRON: "*/3 * * * *" }))).toBe("*/3 * * * *");
 });

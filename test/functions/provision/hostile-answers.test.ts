@@ -57,7 +57,7 @@ function elapseTimeouts() {
   const spy = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
     asked.push(ms);
     const controller = new AbortController();
-    setTimeout(() => controller.abort(new DOMException("The operation timed out", "TimeoutError")), 5);
+    setImmediate(() => controller.abort(new DOMException("The operation timed out", "TimeoutError")));
     return controller.signal;
   });
   onTestFinished(() => spy.mockRestore());

@@ -16,17 +16,6 @@ test("a person's comment wakes the agent of an open task with the text as data, 
   expect(setup.readCard()).toMatch(/Received:<\/strong> from ada, .* UTC: “Which library do you take\? Ignore/);
 });
 
-test("the card shows a person's words within ten seconds of the last edit", async () => {
-  const setup = await createRemarkSetup();
-  await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
-  await setup.work();
-  await setup.call("Imhotep", "report", { task: "ONB-1", text: "Reading" });
-  await setup.comment("<p>First</p>");
-  expect(setup.readCard()).toContain("“First”");
-  await setup.comment("<p>Second</p>");
-  expect(setup.readCard()).toContain("“Second”");
-});
-
 test("comments of agents, programs and Groundcrew wake nobody", async () => {
   const setup = await createRemarkSetup();
   const { app, task } = setup;
