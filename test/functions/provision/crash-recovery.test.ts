@@ -67,20 +67,6 @@ test.each(["before", "after"] as const)(
   FULL ? 900_000 : 60_000,
 );
 
-test.runIf(FULL)(
-  "a provision run that is killed and repeated ends like an undisturbed run when it is killed twice in a row",
-  async () => {
-    const { acts, end } = await countActsOfRun();
-    for (const at of [Math.floor(acts / 3), Math.floor(acts / 2)]) {
-      const setup = await createProvisionSetup({ config });
-      await setup.provision(ARGS, createCrashingWorld(setup, at, "after").change);
-      await setup.provision(ARGS, createCrashingWorld(setup, 12, "after").change);
-      expect((await setup.provisionWithReport(OPTIONS)).failed).toEqual([]);
-      expect(await readProvisionedState(setup)).toEqual(end);
-    }
-  },
-);
-
 /**
  * A fetch that loses, truncates, refuses or replaces about one answer in ten. In half of these cases Plane still
  * carried out the request.
