@@ -8,13 +8,14 @@ import { createJsonReader } from "../shared/http/limits.ts";
 import { answerCleanJson } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
-import { isRequestOpen, type RequestRecord } from "../shared/task/request.ts";
+import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
 import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";
 import { QUESTION } from "../shared/tasks/people/questions.ts";
 import { PLAN } from "../shared/tasks/planning/decide-plan.ts";
+import { TICKET_REQUEST_KINDS } from "../shared/tickets/request-kinds.ts";
 
 /** All kinds of requests, each in the module of its subject. */
-export const REQUEST_KINDS: RequestKinds = { question: QUESTION, review: REVIEW, plan: PLAN };
+export const REQUEST_KINDS: RequestKinds = { question: QUESTION, review: REVIEW, plan: PLAN, ...TICKET_REQUEST_KINDS };
 
 const decisionSchema = z.strictObject({
   answer: z.string().max(100),
@@ -74,7 +75,7 @@ function toRequestAnswer(request: RequestRecord) {
     created_at: toIso(createdAt),
     deadline: deadline === undefined ? undefined : toIso(deadline),
     text,
-    input: input.length > 0 ? input : undefined,
+    input: input.length > 0 ? input.map(toPartAnswer) : undefined,
     hash,
     answers,
     options: options.length > 0 ? options : undefined,
@@ -82,4 +83,9 @@ function toRequestAnswer(request: RequestRecord) {
     verdict: verdict && omitUndefined({ ...verdict, posted: undefined, at: toIso(verdict.at) }),
     closed: closed && { why: closed.why, at: toIso(closed.at) },
   });
+}
+
+/** A part of what is judged; one that is not known whole says how much it lacks. */
+function toPartAnswer({ label, value, leftOut, end = "" }: RequestPart) {
+  return { label, value: leftOut === undefined ? value : `${value}\n[… ${leftOut} …]\n${end}` };
 }

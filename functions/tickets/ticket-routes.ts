@@ -9,6 +9,8 @@ import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
+import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
+import type { RequestPlace } from "../../shared/task/request.ts";
 import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
 import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
 import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
@@ -18,6 +20,7 @@ import { readRunners } from "../../shared/tickets/runners.ts";
 import {
   COMPLETED_STATES,
   changeTicket,
+  getTicket,
   readActiveTickets,
   readSession,
   readTickets,
@@ -40,8 +43,9 @@ interface ActionRequest {
   deps: Deps;
   /** The ticket's. */
   key: string;
-  /** Who asks. */
+  /** Who asks, and where. */
   by: string;
+  where: RequestPlace;
   correlation: string;
 }
 
@@ -121,16 +125,18 @@ function createCompletedApp(deps: Deps): Hono {
   });
 }
 
-const createApproval = defineAction(approvalSchema, ({ deps, key, by, correlation }, { hash }) =>
-  reportPlaneErrors(approveTicket(deps, key, { by, ...omitUndefined({ hash }) }, correlation)),
+const createApproval = defineAction(approvalSchema, ({ deps, key, by, where, correlation }, { hash }) =>
+  reportPlaneErrors(approveTicket(deps, key, { by, where, ...omitUndefined({ hash }) }, correlation)),
 );
 
-const createRejection = defineEvent(rejectionSchema, ({ by }, { reason: text }) => ({ kind: "rejected", by, text }));
+const createRejection = defineEvent(rejectionSchema, ({ by, where }, { reason: text }) => {
+  return { kind: "rejected", by, where, text };
+});
 
 function createUpdateApp(deps: Deps): Hono {
   const running = new Map<string, Promise<UpdateResult>>();
-  const createUpdate = defineAction(updateSchema, ({ key, by, correlation }, { summary }) => {
-    const update = { by, ...omitUndefined({ summary }) };
+  const createUpdate = defineAction(updateSchema, ({ key, by, where, correlation }, { summary }) => {
+    const update = { by, where, ...omitUndefined({ summary }) };
     // A request for a ticket whose update is being written waits for it.
     const current =
       running.get(key) ??
@@ -163,21 +169,41 @@ function createTestApp(deps: Deps): Hono {
 
 /** What people do with a session, by the last part of the path. */
 const SESSION_ACTIONS = {
-  answer: defineEvent(answerSchema, ({ by }, { question, answer: text, hash }) => {
-    return { kind: "answered", by, question, text, ...omitUndefined({ hash }) };
-  }),
+  answer: defineAction(answerSchema, answerQuestion),
   input: defineEvent(inputSchema, ({ deps }, { id = deps.newId(), ...typed }) => {
     return { kind: "typed", input: { id, ...typed } };
   }),
   complete: defineAction(completionSchema, async ({ deps, key, by, correlation }, { summary }) =>
     toStateAnswer(await completeTicket(deps, key, { summary, source: "person", by }, correlation)),
   ),
-  cancel: defineEvent(undefined, ({ by }) => ({ kind: "cancelled", by })),
-  extend: defineEvent(extensionSchema, ({ deps, by }, { minutes = deps.settings.tickets?.minutes ?? 30 }) => {
-    return { kind: "extended", by, minutes };
+  cancel: defineEvent(undefined, ({ by, where }) => ({ kind: "cancelled", by, where })),
+  extend: defineEvent(extensionSchema, ({ deps, by, where }, { minutes = deps.settings.tickets?.minutes ?? 30 }) => {
+    return { kind: "extended", by, where, minutes };
   }),
   remove: defineEvent(removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force })),
 };
+
+/** Answers what a session asks; without a hash what it asks now. */
+async function answerQuestion(
+  { deps, key, by, where, correlation }: ActionRequest,
+  { question: id, answer: text, hash }: z.infer<typeof answerSchema>,
+) {
+  const request = (await findRequest(deps, id))?.value;
+  if (!request || request.subject.key !== key) throw createClosedError();
+  const answer = request.session?.waits === "input" ? { answer: "answer", comment: text } : { answer: text };
+  const decision = { ...answer, hash: hash ?? request.hash, by, where };
+  const { outcome } = await decideRequest(deps, id, decision, correlation);
+  if (outcome !== "decided") throw createClosedError(outcome);
+  return toStateAnswer(await getTicket(deps, key));
+}
+
+function createClosedError(outcome: "closed" | "changed" = "closed"): GroundcrewError {
+  const text = {
+    closed: "This question is closed: it was answered, or the session does not wait.",
+    changed: "The session asks for something else now. Read it again.",
+  };
+  return new GroundcrewError("conflict", text[outcome], { refusal: { name: "ticketNotPossible" } });
+}
 
 function createSessionsApp(deps: Deps): Hono {
   const app = new Hono().get("/", async (c) => answerCleanJson(c, await readSessions(deps)));
@@ -195,8 +221,9 @@ function defineAction<Input>(
     return async (c: Context) => {
       const input = schema ? await readJson(c, schema) : (undefined as Input);
       // People share ADMIN_TOKEN and the page, so these name the way it came.
-      const by = c.req.header("authorization") === undefined ? "page" : "API";
-      const request = { deps, key: readTicketKey(c), by, correlation: c.get("correlation") };
+      const isPage = c.req.header("authorization") === undefined;
+      const person = { by: isPage ? "page" : "API", where: isPage ? ("page" as const) : ("api" as const) };
+      const request = { deps, key: readTicketKey(c), ...person, correlation: c.get("correlation") };
       return answerCleanJson(c, await act(request, input));
     };
   };

@@ -12,8 +12,9 @@ import type { AnyEvent } from "../../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 import { getTicketProjects } from "../../shared/tickets/approval.ts";
 import { approveUpdateByRule } from "../../shared/tickets/completion.ts";
+import { createSessionRequest } from "../../shared/tickets/questions.ts";
 import { changeTicket, readActiveTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
-import type { NewTicketEvent, Ticket } from "../../shared/tickets/ticket.ts";
+import { isRequestOver, type NewTicketEvent, type Ticket } from "../../shared/tickets/ticket.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
 type TicketJobBody = Extract<WorkJobBody, { type: "ticket" | "ticket_closed" }>;
@@ -106,13 +107,15 @@ function findRequest(
   return { trigger: "status", cause: `${event.kind}:${itemRev ?? at}`, ...by };
 }
 
-function findTimeEvent({ wanted, deadline, questions, run }: Ticket, at: Ms, time: Ms): NewTicketEvent | undefined {
+function findTimeEvent(ticket: Ticket, at: Ms, time: Ms): NewTicketEvent | undefined {
+  const { key, run, wanted, deadline, questions } = ticket;
   if (!wanted || deadline === undefined) return undefined;
   if (at >= deadline) return { kind: "time_over" };
-  const isWarned = questions.some(({ kind }) => kind === "time");
+  const isWarned = questions.some((question) => question.session.waits === "time" && !isRequestOver(question));
   if (isWarned || deadline - at > Math.min(WARNING_MS, time / 5)) return undefined;
-  const text = new Date(deadline).toISOString();
-  return { kind: "asked", question: { id: `time:${run}:${deadline}`, kind: "time", text, at } };
+  const id = `${key}.${run}.t${deadline.toString(36)}`;
+  const question = createSessionRequest(ticket, at, { waits: "time" }, { id, text: new Date(deadline).toISOString() });
+  return { kind: "asked", question };
 }
 
 /** A completion whose approval by rule was interrupted. Another process may have done it meanwhile. */

@@ -23,6 +23,7 @@ import { workKeys } from "../../shared/records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../../shared/records/task-records.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { ClaimLossReason } from "../../shared/task/events.ts";
+import { isRequestOpen } from "../../shared/task/request.ts";
 import { type ConfidenceRecord, readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readTaskTotals } from "../../shared/tasks/task-counts.ts";
 import type { UpdateResult } from "../../shared/tickets/completion.ts";
@@ -309,7 +310,7 @@ const BACKUP_METRICS: readonly ScrapedMetric<Backups>[] = [
 
 /** Since when a ticket waits, and for what. */
 function listWaits({ state, requestedAt, approval, completion, questions }: Ticket) {
-  const question = questions.find(({ answer }) => answer === undefined)?.at;
+  const question = questions.find(isRequestOpen)?.createdAt;
   return {
     approval: state === "pending" ? requestedAt : undefined,
     question,

@@ -163,7 +163,7 @@ export interface RequestKind {
   close?(deps: TaskDeps, closed: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
 }
 
-export type RequestKinds = Readonly<Partial<Record<RequestKindName, RequestKind>>>;
+export type RequestKinds = Readonly<Partial<Record<RequestKindName | "session", RequestKind>>>;
 
 /** A scheduled task. Two runs of one tick never overlap, also across processes. */
 export interface Tick {

@@ -477,10 +477,9 @@ export const en = {
         part: "Question {number} of {count}",
         fields: TOOL_FIELDS,
         /** What a shortened input lacks. */
-        leftOut: { characters: "… {n} characters left out …", fields: "… {n} more fields left out" },
+        leftOut: "… {n} characters left out …",
         /**
-         * Where to allow what a message does not show whole, at most 200 characters for the answer to a press;
-         * `typing`: why a text is not typed meanwhile.
+         * Where to allow what a message does not show whole, at most 200 characters for the answer to a press.
          */
         allowElsewhere: {
           linked:
@@ -489,8 +488,6 @@ export const en = {
           terminal:
             "It is too long to be shown, so it can only be denied here. Read all of it and allow it in the terminal.",
           unknown: "Its input was not reported, so it can only be denied here. Read it and allow it in the terminal.",
-          typing:
-            "The terminal asks for a permission that Telegram does not show whole, so nothing is typed. Answer it first.",
         },
         /** What can be done: the last line of a message. */
         hints: {
@@ -508,6 +505,8 @@ export const en = {
         buttons: {
           reject: "✖️ Reject",
           allow: "✅ Allow",
+          always: "✅ Always for this ticket: {rule}",
+          inRepository: "✅ Always for this repository: {rule}",
           deny: "⛔ Deny",
           extend: "⏱️ {minutes} more minutes",
           stop: "⏹️ Stop and cancel",
@@ -524,10 +523,12 @@ export const en = {
           cancelled: "Cancelled by {by}",
           closed: "The task was closed in Plane: the ticket is cancelled.",
           allowed: "Allowed by {by}",
+          allowedByRule: "Always allowed by {by}: {rule}",
           denied: "Denied by {by}",
-          extended: "Extended by {minutes} minutes by {by}",
+          extended: "Extended by {by}",
           resumed: "Resumed by {by}",
           completed: "The ticket is completed.",
+          completedBy: "Completed by {by}",
           notNeeded: "No answer is needed any more.",
           changed: "{key} has changed. Read it again before you approve it.",
           typed: "Typed into the session of {key}.",
@@ -548,12 +549,6 @@ export const en = {
           pending: { one: "{n} waits for approval", other: "{n} wait for approval" },
           active: { one: "{n} session", other: "{n} sessions" },
           results: { one: "{n} result to approve", other: "{n} results to approve" },
-        },
-        waits: {
-          approval: "ticket to approve",
-          answer: "session waits for you",
-          result: "result to approve",
-          update: "update not complete",
         },
         /** `/plane approve` and `/plane reject`. */
         which: "Several things wait here. Which one?",
@@ -611,6 +606,8 @@ export const en = {
       noState: "{project} has no state in Plane that means “{status}”. Add one in the project’s settings.",
       notInReview: "{task} is not in review; it is {status}.",
       ticketGone: "The ticket does not exist any more.",
+      ruleGone: "This rule was taken back already.",
+      terminalBusy: "The terminal asks for something else, so nothing is typed. Answer that first.",
       ticketClosed: "{task} was closed, removed or reassigned in Plane: its ticket is cancelled.",
       ticketNotPossible: "The ticket’s state does not allow this any more. Look at it again.",
       /** `{reason}` lists the following texts. */

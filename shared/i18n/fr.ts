@@ -404,7 +404,7 @@ export const fr: Texts = {
         silentSince: "Aucune sortie depuis {time}.",
         part: "Question {number} sur {count}",
         fields: TOOL_FIELDS,
-        leftOut: { characters: "… {n} caractères omis …", fields: "… {n} autres champs omis" },
+        leftOut: "… {n} caractères omis …",
         allowElsewhere: {
           linked:
             "Ce message n’en montre qu’une partie : ici, vous pouvez seulement interdire. Pour tout lire et autoriser : {page}.",
@@ -413,8 +413,6 @@ export const fr: Texts = {
             "Le texte est trop long : ici, vous pouvez seulement interdire. Lisez tout et autorisez dans le terminal.",
           unknown:
             "Le contenu n’a pas été transmis : ici, vous pouvez seulement interdire. Lisez-le et autorisez dans le terminal.",
-          typing:
-            "Le terminal demande une autorisation que Telegram ne montre pas en entier : rien n’est saisi. Décidez-en d’abord.",
         },
         hints: {
           approval: "Rien ne s’exécute avant votre approbation. La session reçoit exactement ce texte.",
@@ -433,6 +431,8 @@ export const fr: Texts = {
         buttons: {
           reject: "✖️ Refuser",
           allow: "✅ Autoriser",
+          always: "✅ Toujours pour ce ticket : {rule}",
+          inRepository: "✅ Toujours pour ce dépôt : {rule}",
           deny: "⛔ Interdire",
           extend: "⏱️ {minutes} minutes de plus",
           stop: "⏹️ Arrêter et annuler",
@@ -448,10 +448,12 @@ export const fr: Texts = {
           cancelled: "Annulé par {by}",
           closed: "La tâche a été fermée dans Plane : le ticket est annulé.",
           allowed: "Autorisé par {by}",
+          allowedByRule: "Toujours autorisé par {by} : {rule}",
           denied: "Interdit par {by}",
-          extended: "Prolongée de {minutes} minutes par {by}",
+          extended: "Prolongée par {by}",
           resumed: "Reprise par {by}",
           completed: "Le ticket est terminé.",
+          completedBy: "Terminé par {by}",
           notNeeded: "Aucune réponse n’est plus nécessaire.",
           changed: "{key} a changé. Relisez-le avant de l’approuver.",
           typed: "Saisi dans la session de {key}.",
@@ -470,12 +472,6 @@ export const fr: Texts = {
           pending: { one: "{n} attend une approbation", other: "{n} attendent une approbation" },
           active: { one: "{n} session", other: "{n} sessions" },
           results: { one: "{n} résultat à approuver", other: "{n} résultats à approuver" },
-        },
-        waits: {
-          approval: "ticket à approuver",
-          answer: "la session attend votre réponse",
-          result: "résultat à approuver",
-          update: "mise à jour incomplète",
         },
         which: "Plusieurs demandes attendent ici. Laquelle ?",
         options: {
@@ -534,6 +530,8 @@ export const fr: Texts = {
         "{project} n’a aucun état dans Plane qui corresponde à « {status} ». Ajoutez-en un dans les paramètres du projet.",
       notInReview: "La tâche {task} n’est pas en relecture ; elle est {status}.",
       ticketGone: "Le ticket n’existe plus.",
+      ruleGone: "Cette règle a déjà été retirée.",
+      terminalBusy: "Le terminal demande autre chose : rien n’est saisi. Répondez d’abord à cela.",
       ticketClosed: "{task} a été fermée, supprimée ou réattribuée dans Plane : son ticket est annulé.",
       ticketNotPossible: "L’état du ticket ne le permet plus. Vérifiez-le de nouveau.",
       ticketNotDone: "{task} n’est pas encore terminé : {reason}",

@@ -50,8 +50,11 @@ type StoreDeps = { store: Pick<Store, "read" | "scan"> };
 /** Retention of a closed request: 30 days, so that every message, late press and reply gets an explanation. */
 const CLOSED_MS: Ms = 30 * DAY;
 
+/** Answers to a question that say nothing without a person's own words. */
+const ANSWERS_WITH_WORDS = ["answer", "complete"];
+
 /** Limit of the words of a person with an answer, in UTF-16 units. */
-const COMMENT_LIMIT = 4_000;
+const COMMENT_LIMIT = 20_000;
 
 const NAME_LIMIT = 80;
 
@@ -70,7 +73,7 @@ export async function replaceInput(request: RequestRecord, input: RequestPart[])
 }
 
 /** The hash of all that is judged: 32 characters of a SHA-256. */
-async function hashRequest({
+export async function hashRequest({
   kind,
   from,
   text,
@@ -195,7 +198,7 @@ function throwUnlessOffered({ kind, answers }: RequestRecord, { answer, comment 
     throw new GroundcrewError("bad_request", `answer must be one of: ${list}.`, {
       refusal: { name: "answerNotOffered", values: { answers: list } },
     });
-  if (kind === "question" && (comment ?? "").trim() === "")
+  if (kind === "question" && ANSWERS_WITH_WORDS.includes(answer) && (comment ?? "").trim() === "")
     throw new GroundcrewError("bad_request", "comment is empty. Give the answer to the question as comment.", {
       refusal: { name: "emptyText" },
     });
@@ -205,7 +208,9 @@ function throwUnlessOffered({ kind, answers }: RequestRecord, { answer, comment 
 async function storeReread(deps: TaskDeps, before: RequestRecord, request: RequestRecord, correlation: string) {
   if (request.hash === before.hash) return;
   await updateValue<RequestRecord>(deps, workKeys.request(before.id), (stored, rev) =>
-    stored?.hash === before.hash && isRequestOpen(stored) ? prepareChange(deps, request, rev, correlation) : undefined,
+    stored?.hash === before.hash && isRequestOpen(stored)
+      ? prepareRequestChange(deps, request, rev, correlation)
+      : undefined,
   );
 }
 
@@ -222,7 +227,7 @@ export async function prepareDecision(
   const request = { ...value, verdict: toVerdict(decision, await deps.store.now()) };
   const effect = await getKind(deps, value).decide(deps, { value: request, rev }, correlation);
   if (!effect) return undefined;
-  return { request, update: mergeUpdates([prepareChange(deps, request, rev, correlation), effect]) };
+  return { request, update: mergeUpdates([prepareRequestChange(deps, request, rev, correlation), effect]) };
 }
 
 /** Cleans a decision of what hides or reorders text, and adds its time. */
@@ -274,11 +279,11 @@ export async function prepareClosure(
 ): Promise<ValueUpdate> {
   const request: RequestRecord = { ...value, closed: { at: await deps.store.now(), why } };
   const effect = await getKind(deps, value).close?.(deps, { value: request, rev }, correlation);
-  return mergeUpdates([prepareChange(deps, request, rev, correlation), effect ?? {}]);
+  return mergeUpdates([prepareRequestChange(deps, request, rev, correlation), effect ?? {}]);
 }
 
 /** Prepares a changed request, with the jobs that show the change in its messages. */
-function prepareChange(
+export function prepareRequestChange(
   { settings, notify }: TaskDeps,
   request: RequestRecord,
   rev: Revision,
@@ -299,8 +304,8 @@ export function toRequestPut(request: RequestRecord): Put {
   return { key: workKeys.request(id), value: request, sets, ...omitUndefined({ expires }) };
 }
 
-function getKind({ requestKinds }: Pick<TaskDeps, "requestKinds">, { kind }: RequestRecord): RequestKind {
-  const found = requestKinds[kind];
+function getKind({ requestKinds }: Pick<TaskDeps, "requestKinds">, { kind, session }: RequestRecord): RequestKind {
+  const found = requestKinds[session ? "session" : kind];
   if (!found) throw new Error(`No request of the kind "${kind}" can be handled here.`);
   return found;
 }

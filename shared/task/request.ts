@@ -30,7 +30,11 @@ export interface RequestSubject {
 /** A part of what is judged. The label is English, and the name of its text in other languages. */
 export interface RequestPart {
   label: string;
+  /** The text; its beginning where some of it is left out. */
   value: string;
+  /** Number of UTF-16 units that are left out between `value` and `end`. */
+  leftOut?: number;
+  end?: string;
 }
 
 /** An answer that the request offers. */
@@ -52,6 +56,35 @@ export interface RequestDecision {
   where: RequestPlace;
   /** Plane's id of the comment, when the answer came as one. */
   posted?: string;
+}
+
+/** A question of a session's question tool, as people see it. */
+export interface OfferedQuestion {
+  text: string;
+  options: RequestOption[];
+  /** Several options may be chosen. */
+  isMultiple?: true;
+}
+
+/** What the session of a ticket does with the answer to its request, besides what people read. */
+export interface SessionWait {
+  /** The ticket's run. */
+  run: number;
+  /**
+   * `permission`: may a tool run; `input`: the session waits for text; `time`: its time ends soon; `ended`: it ended
+   * without a completion.
+   */
+  waits: "permission" | "input" | "time" | "ended";
+  /** A call of the session by this id takes the answer. Otherwise it is typed into its terminal. */
+  call?: string;
+  /** Several options may be chosen; the answer is what `joinChoices` makes of them. */
+  isMultiple?: true;
+  /** The questions that the session asks with one call, of several, and the answers to those before this one. */
+  series?: { questions: OfferedQuestion[]; answers: string[] };
+  /** Known only from a notification, which does not name the tool. */
+  isNotice?: true;
+  /** The rule that an answer may add: `Bash(npm test:*)`. */
+  rule?: string;
 }
 
 /** The answer that counts. */
@@ -87,6 +120,8 @@ export interface RequestRecord {
   /** What may be answered, by name. */
   answers: readonly string[];
   options: RequestOption[];
+  /** Of a request of a ticket's session. */
+  session?: SessionWait;
   /** E-mail addresses of the people whom it concerns; absent: everybody. */
   concerns?: string[];
   verdict?: RequestVerdict;

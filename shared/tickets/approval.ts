@@ -15,6 +15,7 @@ import { commentsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
 import { findLabelName, findPlanePerson } from "../sync/names.ts";
+import type { RequestPlace } from "../task/request.ts";
 import { type ItemRecord, isOpenItem } from "../task/snapshot.ts";
 import { type Caller, createCallContext } from "../tasks/call-context.ts";
 import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
@@ -214,21 +215,21 @@ export function renderTicketFile({ key, shown, item }: Pick<Ticket, "key" | "sho
 export async function approveTicket(
   deps: TaskDeps,
   key: string,
-  { by, hash }: { by: string; hash?: string },
+  { by, where = "api", hash }: { by: string; where?: RequestPlace; hash?: string },
   correlation: string,
 ): Promise<ReturnType<typeof toApprovedRun>> {
   const ticket = await getTicket(deps, key);
   const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
   const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
-  const event = { kind: "approved", by, hash: shown, sessionId, token } as const;
+  const event = { kind: "approved", by, where, hash: shown, sessionId, token } as const;
   const approved = await changeTicket(deps, key, event, correlation);
   deps.notify();
   return toApprovedRun(deps, approved);
 }
 
 /** Reads the work item again, and who has it. The text of a test ticket is its own: its item is only checked for being closed. */
-async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlation: string): Promise<void> {
+export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlation: string): Promise<void> {
   const task = await findStoredTask(deps, ticket.item.id);
   const isTest = ticket.shown.cause.trigger === "test";
   if (!task && isTest) return;

@@ -18,6 +18,7 @@ import type { ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
 import type { JobResult, LeasedJob } from "../store/port.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
+import type { RequestPlace } from "../task/request.ts";
 import { isOpenItem } from "../task/snapshot.ts";
 import { type CallContext, createCallContext, withLock } from "../tasks/call-context.ts";
 import { moveToStatus } from "../tasks/change-task.ts";
@@ -42,8 +43,7 @@ const MAX_LINE_LENGTH = 200;
 /**
  * Completes the run of a ticket with a summary; the first one counts. Where a rule approves updates, Plane is updated.
  * Where the runner has to run the tests first, the ticket has a `check`, and is completed when they have passed. Throws
- * `conflict` when a criterion of the work item is not met, when no session runs, and when somebody has decided the
- * question meanwhile that it answers.
+ * `conflict` when a criterion of the work item is not met, and when no session runs.
  */
 export async function completeTicket(
   deps: TaskDeps,
@@ -51,13 +51,24 @@ export async function completeTicket(
   completion: Omit<NewTicketEvent<"completed">, "kind">,
   correlation: string,
 ): Promise<Ticket> {
-  const event = { ...completion, summary: cleanText(completion.summary, MAX_SUMMARY_LENGTH) };
   const ticket = await getTicket(deps, key);
   if (isChecking(ticket)) return ticket;
+  const event = await planCompletion(deps, ticket, completion);
+  return event.kind === "completed"
+    ? recordCompletion(deps, key, event, correlation)
+    : changeTicket(deps, key, event, correlation);
+}
+
+/** The event of a completion: it counts at once, or when the tests have passed that the runner has to run first. */
+export async function planCompletion(
+  deps: TaskDeps,
+  ticket: Ticket,
+  completion: Omit<NewTicketEvent<"completed">, "kind">,
+): Promise<NewTicketEvent<"completed"> | NewTicketEvent<"check_requested">> {
+  const event = { ...completion, summary: cleanText(completion.summary, MAX_SUMMARY_LENGTH) };
   const isPossible = isActive(ticket) && event.summary !== "";
-  if (isPossible && (await requireTicketCriteria(deps, ticket, event)).needsTestRun)
-    return changeTicket(deps, key, { ...event, kind: "check_requested", id: deps.newId() }, correlation);
-  return recordCompletion(deps, key, event, correlation);
+  const needsTestRun = isPossible && (await requireTicketCriteria(deps, ticket, event)).needsTestRun;
+  return needsTestRun ? { ...event, kind: "check_requested", id: deps.newId() } : { ...event, kind: "completed" };
 }
 
 async function recordCompletion(
@@ -98,11 +109,11 @@ export async function finishCheck(
 export async function updatePlane(
   deps: TaskDeps,
   key: string,
-  { by, summary }: { by: string; summary?: string },
+  { by, where = "api", summary }: { by: string; where?: RequestPlace; summary?: string },
   correlation: string,
 ): Promise<UpdateResult> {
   const text = summary === undefined ? {} : { summary: cleanText(summary, MAX_SUMMARY_LENGTH) };
-  await changeTicket(deps, key, { kind: "update_requested", by, ...text }, correlation);
+  await changeTicket(deps, key, { kind: "update_requested", by, where, ...text }, correlation);
   return finishUpdate(deps, key, correlation);
 }
 

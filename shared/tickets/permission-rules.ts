@@ -123,9 +123,13 @@ export async function readRules(deps: Pick<TaskDeps, "store">): Promise<Permissi
 /** Takes a rule back; throws `not_found` for one that is not there. */
 export async function removeRule(deps: Pick<TaskDeps, "store">, id: string): Promise<void> {
   await updateValue<PermissionRule>(deps, ruleKey(id), (rule) => {
-    if (!rule) throw new GroundcrewError("not_found", "There is no such rule. GET /api/permission-rules lists them.");
+    if (!rule) throw createGoneError("not_found", "There is no such rule. GET /api/permission-rules lists them.");
     return { put: [{ key: ruleKey(id), value: undefined }] };
   });
+}
+
+function createGoneError(code: "not_found" | "conflict", message: string): GroundcrewError {
+  return new GroundcrewError(code, message, { refusal: { name: "ruleGone" } });
 }
 
 /** Finds a rule that covers a call of a ticket's session. */
@@ -149,16 +153,16 @@ export async function prepareRuleChange(
 ): Promise<Pick<ValueUpdate, "expect" | "put">> {
   if (event.kind === "allowed_by_rule") {
     const [present] = await deps.store.read<PermissionRule>([ruleKey(event.rule)]);
-    if (!present) throw new GroundcrewError("conflict", "The rule was taken back.");
+    if (!present) throw createGoneError("conflict", "The rule was taken back.");
     const { value, rev } = present;
     return { expect: [[ruleKey(value.id), rev]], put: [toPut({ ...value, uses: value.uses + 1 })] };
   }
   const question = event.kind === "answered" && ticket?.questions.find(({ id }) => id === event.question);
-  if (!question || !ticket || question.rule === undefined || !isAlways(event.text)) return {};
+  if (!question || !ticket || question.session.rule === undefined || !isAlways(event.text)) return {};
   const { key, item } = ticket;
   const subject = event.text === ALLOW_IN_REPO ? item.identifier : key;
-  const id = (await sha256Hex(JSON.stringify([subject, question.rule]))).slice(0, 16);
-  return { put: [toPut({ id, rule: question.rule, subject, by: event.by, at: event.at, uses: 0 })] };
+  const id = (await sha256Hex(JSON.stringify([subject, question.session.rule]))).slice(0, 16);
+  return { put: [toPut({ id, rule: question.session.rule, subject, by: event.by, at: event.at, uses: 0 })] };
 }
 
 function toPut(value: PermissionRule): Put {

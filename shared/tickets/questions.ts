@@ -4,14 +4,44 @@
  */
 
 import { omitUndefined } from "../omit-undefined.ts";
+import type { NewRequest, OfferedQuestion, SessionWait } from "../task/request.ts";
 import type { Ms } from "../time.ts";
-import { isAllowing, type OfferedQuestion, type SessionInput, type Ticket, type TicketQuestion } from "./ticket.ts";
+import { isAllowing, isRequestOver, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
+
+/** What a person may answer, by what the session waits for; of a permission see `listPermissionAnswers`. */
+const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, readonly string[]>> = {
+  input: ["answer", "complete"],
+  time: ["extend", "cancel"],
+  ended: ["resume", "complete", "cancel"],
+};
+
+/** Name under which a session asks. */
+export const SESSION_NAME = "Claude Code";
+
+/**
+ * Creates a request of a ticket's session. Its hash is computed when it is stored, unless it has one.
+ */
+export function createSessionRequest(
+  { key, item, shown, run }: Pick<Ticket, "key" | "item" | "shown" | "run">,
+  at: Ms,
+  { waits, ...session }: Omit<SessionWait, "run">,
+  request: Pick<SessionRequest, "id" | "text"> & Partial<SessionRequest>,
+): SessionRequest {
+  return {
+    kind: waits === "permission" ? "permission" : "question",
+    subject: { item: item.id, key, title: shown.content.title, url: item.url },
+    ...{ from: SESSION_NAME, urgency: "normal", createdAt: at, reminders: 0, input: [], options: [], hash: "" },
+    answers: waits === "permission" ? [] : ANSWERS[waits],
+    ...request,
+    session: { run, waits, ...session },
+  };
+}
 
 /** What a question with options shows; `series` where the session asks several questions with one call. */
 export function toQuestionFields(
   questions: readonly OfferedQuestion[],
   answers: readonly string[] = [],
-): (OfferedQuestion & Pick<TicketQuestion, "series">) | undefined {
+): (Pick<NewRequest, "text" | "options"> & Pick<SessionWait, "isMultiple" | "series">) | undefined {
   const present = questions[answers.length];
   if (!present) return undefined;
   return {
@@ -22,56 +52,64 @@ export function toQuestionFields(
 
 /**
  * Returns the question that follows an answer in the same call of the session; undefined after the last one. It has an
- * id of its own, so that a late answer to an earlier question never answers it.
+ * id of its own, so that a late answer to an earlier question never answers it. Its hash is computed when it is stored.
  */
-export function findNextQuestion(question: TicketQuestion, answer: string, at: Ms): TicketQuestion | undefined {
-  const { id, held, request = id, series } = question;
-  const fields = series && toQuestionFields(series.questions, [...series.answers, answer]);
+export function findNextQuestion(question: SessionRequest, answer: string, at: Ms): SessionRequest | undefined {
+  const { session, verdict: _verdict, ...rest } = question;
+  const fields = session.series && toQuestionFields(session.series.questions, listAnswers(question, answer));
   if (!fields?.series) return undefined;
-  const part = fields.series.answers.length + 1;
-  return { id: `${request}:${part}:${at}`, kind: "input", at, ...fields, ...omitUndefined({ held }), request };
+  const { text, options, series, isMultiple } = fields;
+  const [first = ""] = question.id.split(".");
+  return {
+    ...rest,
+    ...{ id: `${first}.${series.answers.length + 1}`, text, options, createdAt: at, hash: "" },
+    session: { ...omitUndefined({ ...session, isMultiple }), series },
+  };
 }
 
 /** Finds the question whose answer a request of the session waits for now. */
-export function findHeldQuestion(
-  { questions }: Pick<Ticket, "questions">,
-  request: string,
-): TicketQuestion | undefined {
-  return questions.find(({ id, held, request: waiting = id }) => held && waiting === request);
+export function findHeldQuestion({ questions }: Pick<Ticket, "questions">, call: string): SessionRequest | undefined {
+  return questions.find((question) => !isRequestOver(question) && question.session.call === call);
 }
 
 /** Lists the answers of a call of the session, the last one of which is `answer`. */
-export function listAnswers({ series }: TicketQuestion, answer: string): string[] {
-  return [...(series?.answers ?? []), answer];
+export function listAnswers({ session }: SessionRequest, answer: string): string[] {
+  return [...(session.series?.answers ?? []), answer];
+}
+
+/** What a person has answered, as one text: the answer's name, or the person's own words. */
+export function getAnswer({ verdict }: Pick<SessionRequest, "verdict">): string | undefined {
+  return verdict?.answer === "answer" ? (verdict.comment ?? "") : verdict?.answer;
 }
 
 /** Whether a question belongs to a call of the session with these questions. */
-export function hasSameQuestions(question: TicketQuestion, offered: readonly OfferedQuestion[]): boolean {
+export function hasSameQuestions(question: SessionRequest, offered: readonly OfferedQuestion[]): boolean {
   return JSON.stringify(listQuestions(question)) === JSON.stringify(offered);
 }
 
 /** Lists the questions of the call that a question belongs to; undefined for one without options. */
-export function listQuestions(question: TicketQuestion): OfferedQuestion[] | undefined {
-  const { text, options, descriptions, isMultiple, series } = question;
+export function listQuestions({ text, options, session }: SessionRequest): OfferedQuestion[] | undefined {
+  const { series, isMultiple } = session;
   if (series) return series.questions;
-  return options && [{ text, options, ...omitUndefined({ descriptions, isMultiple }) }];
+  return options.length > 0 ? [{ text, options, ...omitUndefined({ isMultiple }) }] : undefined;
 }
 
 /**
  * What the runner types for an answer. A dialog reads one key at a time, so each key is an input of its own. One with a
  * text of one's own is closed, and the session reads the answers as text.
  */
-export function toInputs(question: TicketQuestion, text: string): SessionInput[] {
-  const { id, kind, options = [], series, isMultiple } = question;
+export function toInputs(question: SessionRequest, text: string): SessionInput[] {
+  const { id, session, options } = question;
   // The first entry of a permission allows once, Escape denies.
-  if (kind === "permission") return [{ id, kind: "keys", text: isAllowing(text) ? "1" : "Escape" }];
+  if (session.waits === "permission") return [{ id, kind: "keys", text: isAllowing(text) ? "1" : "Escape" }];
   if (options.length === 0) return [{ id, kind: "text", text }];
   const offered = listQuestions(question) ?? [];
   const answers = listAnswers(question, text);
-  const isDialog = series !== undefined || isMultiple === true;
-  const keys = isDialog ? toDialogKeys(offered, answers) : options.includes(text) && [`${options.indexOf(text) + 1}`];
+  const isDialog = session.series !== undefined || session.isMultiple === true;
+  const option = options.findIndex(({ label }) => label === text);
+  const keys = isDialog ? toDialogKeys(offered, answers) : option >= 0 && [`${option + 1}`];
   if (keys) return keys.map((key, i) => ({ id: isDialog ? `${id}:key${i}` : id, kind: "keys", text: key }));
-  const written = series ? offered.map((one, i) => `${one.text} ${answers[i] ?? ""}`).join("; ") : text;
+  const written = session.series ? offered.map((one, i) => `${one.text} ${answers[i] ?? ""}`).join("; ") : text;
   return [
     { id: `${id}:close`, kind: "keys", text: "Escape" },
     { id, kind: "text", text: written },
@@ -86,7 +124,8 @@ export function toInputs(question: TicketQuestion, text: string): SessionInput[]
 function toDialogKeys(questions: readonly OfferedQuestion[], answers: readonly string[]): string[] | undefined {
   const keys: string[] = [];
   for (const [i, answer] of answers.entries()) {
-    const { options = [], isMultiple } = questions[i] ?? {};
+    const { options: offered = [], isMultiple } = questions[i] ?? {};
+    const options = offered.map(({ label }) => label);
     const { chosen, rest } = splitChoices(options, answer);
     const isChoice = isMultiple ? chosen.length > 0 && rest === "" : options.includes(answer);
     if (!isChoice) return undefined;

@@ -19,13 +19,23 @@ import {
   findTicket,
   getTicket,
   ignoreConflict,
+  loadTickets,
   type ObservedSession,
   prepareTicketEvent,
   readActiveTickets,
   readSession,
   toSessionNewsPut,
 } from "./stored-tickets.ts";
-import { formatSilence, isChecking, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
+import {
+  formatSilence,
+  isChecking,
+  isRequestOver,
+  type Ticket,
+  type TicketRecord,
+  ticketKeys,
+  ticketSets,
+  toUtcDay,
+} from "./ticket.ts";
 import { findNotDone } from "./ticket-criteria.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
 
@@ -85,7 +95,7 @@ async function observeSession(
   const observed = { kind: "observed", runner, session, minutes } as const;
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
-  const isAnswerable = questions.some(({ kind }) => kind !== "time");
+  const isAnswerable = questions.some((question) => !isRequestOver(question) && question.session.waits !== "time");
   const silence = isAnswerable ? undefined : describeSilence(session, await deps.store.now());
   const attention = session.attention ?? missing ?? silence;
   await changeTicket(deps, ticket.key, { kind: "noticed", attention }, correlation);
@@ -180,11 +190,11 @@ function placeNextTicket(
     const next = findNextTicket(settings, active, request, at);
     if (!next) return { result: false };
     const key = ticketKeys.ticket(next.key);
-    const [stored] = await deps.store.read<Ticket>([key]);
+    const [stored] = await deps.store.read<TicketRecord>([key]);
     if (!stored) return { result: true };
     const event = { kind: "placed", runner: request.runner } as const;
     const update = await prepareTicketEvent(deps, stored.value, stored.rev, event, correlation);
-    return { ...update, expect: [[key, stored.rev]], result: true };
+    return { ...update, expect: [...(update.expect ?? []), [key, stored.rev]], result: true };
   });
 }
 
@@ -270,10 +280,11 @@ async function readCandidates(
   const days = [toUtcDay(now), toUtcDay(now - REMOVAL_MS)].map(ticketSets.removedOn);
   const [active, seen, ...removed] = await Promise.all([
     readActiveTickets(deps),
-    deps.store.read<Ticket>(observed.map(({ ticket }) => ticketKeys.ticket(ticket))),
-    ...days.map((day) => readAllRows<Ticket>(deps, day)),
+    deps.store.read<TicketRecord>(observed.map(({ ticket }) => ticketKeys.ticket(ticket))),
+    ...days.map((day) => readAllRows<TicketRecord>(deps, day)),
   ]);
-  const found = [...removed.flat(), ...seen.flatMap((row) => row ?? [])].map(({ value }) => value);
+  const records = [...removed.flat(), ...seen.flatMap((row) => row ?? [])].map(({ value }) => value);
+  const found = await loadTickets(deps, records);
   return [...new Map([...found, ...active].map((ticket) => [ticket.key, ticket])).values()];
 }
 

@@ -7,11 +7,14 @@ import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { completeTicket } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
 import {
+  createSessionRequest,
   findHeldQuestion,
+  getAnswer,
   hasSameQuestions,
   joinChoices,
   listAnswers,
@@ -20,23 +23,16 @@ import {
 } from "./questions.ts";
 import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
-import { isAllowing, isChecking, type OfferedQuestion, type Ticket, type TicketQuestion } from "./ticket.ts";
+import { ALLOW_IN_REPO, isAllowing, isChecking, isRequestOver, type SessionRequest, type Ticket } from "./ticket.ts";
 import { findNotDone } from "./ticket-criteria.ts";
-import {
-  hashToolCall,
-  hasSameInput,
-  isWholeInput,
-  readToolInput,
-  renderToolInput,
-  type ToolCall,
-} from "./tool-input.ts";
+import { hashToolCall, isWholeInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
 
 /** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
 type HookAnswer = { json: object } | { wait: string } | undefined;
 
 /** What people have answered to a request of a session: one answer, or one for each question of its question tool. */
 interface RequestAnswers {
-  kind: TicketQuestion["kind"];
+  waits: SessionWait["waits"];
   answers: string[];
 }
 
@@ -111,53 +107,56 @@ export async function applySessionHook(
   correlation: string,
 ): Promise<HookAnswer> {
   const { key } = ticket;
-  const ask = async (fields: Omit<TicketQuestion, "at">) => {
-    const question = { ...fields, at: await deps.store.now() };
+  const ask = async (session: Omit<SessionWait, "run">, request: Partial<RequestRecord> & { text: string }) => {
+    const id = session.call ?? createId(deps);
+    const question = createSessionRequest(ticket, await deps.store.now(), session, { id, ...request });
     await changeTicket(deps, key, { kind: "asked", question }, correlation);
   };
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
-      const rule = await allowByRule(deps, ticket, hook, correlation);
-      if (rule) return { json: toDecision({ behavior: "allow" }) };
-      const id = deps.newId();
+      if (await allowByRule(deps, ticket, hook, correlation)) return { json: toDecision({ behavior: "allow" }) };
+      const call = createId(deps);
       const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
-      const input = readToolInput(hook);
-      const suggestion = omitUndefined({ rule: isWholeInput(input) ? suggestRule(hook) : undefined });
-      const shown = { text: cleanQuestion(renderToolInput(input)), input, hash: await hashToolCall(hook) };
-      const permission = { kind: "permission", ...shown, ...suggestion } as const;
       try {
-        await ask({ id, held: true, ...(offered ? { kind: "input", ...offered } : permission) });
+        if (offered) {
+          const { text, options, ...session } = offered;
+          await ask({ waits: "input", call, ...session }, { text, options });
+        } else {
+          const { rule, ...request } = await describePermission(hook);
+          await ask({ waits: "permission", call, ...omitUndefined({ rule }) }, request);
+        }
       } catch (thrown) {
         if (!(thrown instanceof GroundcrewError) || thrown.code !== "rate_limited") throw thrown;
         return { json: TOO_MANY_REQUESTS };
       }
-      return { wait: id };
+      return { wait: call };
     }
     case "UserPromptExpansion":
       return hook.command_name === "complete" ? complete(deps, key, hook.command_args ?? "", correlation) : undefined;
     case "Notification": {
-      const kind = NOTIFICATIONS.get(hook.notification_type ?? "");
-      if (!kind) return undefined;
+      const waits = NOTIFICATIONS.get(hook.notification_type ?? "");
+      if (!waits) return undefined;
       // A session that waits for text shows no dialog any more: somebody has denied what it asked.
-      if (kind === "input") await settleQuestions(deps, key, isFree("permission"), correlation);
+      if (waits === "input") await settleQuestions(deps, key, isFree("permission"), correlation);
       const { questions } = await getTicket(deps, key);
-      if (questions.some((question) => question.kind === kind)) return undefined;
-      return void (await ask({ id: deps.newId(), kind, text: cleanQuestion(hook.message ?? ""), isNotice: true }));
+      if (questions.some((question) => !isRequestOver(question) && question.session.waits === waits)) return undefined;
+      const answers = waits === "permission" ? { answers: ["deny"] } : {};
+      return void (await ask({ waits, isNotice: true }, { text: cleanQuestion(hook.message ?? ""), ...answers }));
     }
     case "Stop":
     case "StopFailure": {
       await settleQuestions(deps, key, isFree("permission", "input"), correlation);
       const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");
-      return void (await ask({ id: deps.newId(), kind: "input", text: cleanQuestion(text) }));
+      return void (await ask({ waits: "input" }, { text: cleanQuestion(text) }));
     }
     case "PostToolUse":
     case "PostToolUseFailure": {
       // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
-      const input = readToolInput(hook);
+      const hash = await hashToolCall(hook);
       const offered = findOfferedQuestions(hook);
-      const isDecided = (question: TicketQuestion) =>
-        question.kind === "permission"
-          ? question.isNotice || hasSameInput(question.input, input)
+      const isDecided = (question: SessionRequest) =>
+        question.session.waits === "permission"
+          ? question.session.isNotice || question.hash === hash
           : offered !== undefined && hasSameQuestions(question, offered);
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
@@ -166,6 +165,21 @@ export async function applySessionHook(
     default:
       return undefined;
   }
+}
+
+/** An id for a request of a session, short enough for the id of a later question of the same call. */
+function createId({ newId }: Pick<TaskDeps, "newId">): string {
+  return newId().replaceAll("-", "");
+}
+
+/** What people read of a tool that asks for permission, what they may answer, and the rule that an answer may add. */
+async function describePermission(call: ToolCall) {
+  const { tool: text, fields: input } = readToolInput(call);
+  const isWhole = isWholeInput(input);
+  const rule = isWhole ? suggestRule(call) : undefined;
+  const always = rule === undefined ? [] : ["allow_always", ALLOW_IN_REPO];
+  const answers = isWhole ? ["allow", ...always, "deny"] : ["deny"];
+  return { text, input, answers, hash: await hashToolCall(call), rule };
 }
 
 /** Allows what a rule covers, at once; the ticket's log names the rule. */
@@ -190,8 +204,9 @@ function findOfferedQuestions(call: ToolCall): OfferedQuestion[] | undefined {
     const descriptions = offered.map(({ description = "" }) => cleanLine(description, MAX_DESCRIPTION_LENGTH));
     return {
       text: cleanQuestion(question),
-      options: offered.map(toOption),
-      ...(descriptions.some(Boolean) ? { descriptions } : {}),
+      options: offered.map((option, i) => {
+        return { label: toOption(option), ...(descriptions[i] ? { description: descriptions[i] } : {}) };
+      }),
       ...(multiSelect ? { isMultiple: true } : {}),
     };
   });
@@ -234,18 +249,18 @@ async function complete(deps: TaskDeps, key: string, args: string, correlation: 
 async function settleQuestions(
   deps: TaskDeps,
   key: string,
-  isSettled: (question: TicketQuestion) => boolean | undefined,
+  isSettled: (question: SessionRequest) => boolean | undefined,
   correlation: string,
 ): Promise<void> {
   const { questions } = await getTicket(deps, key);
-  const ids = questions.filter(isSettled).map(({ id }) => id);
+  const ids = questions.filter((question) => !isRequestOver(question) && isSettled(question)).map(({ id }) => id);
   if (ids.length === 0) return;
   await changeTicket(deps, key, { kind: "settled", questions: ids }, correlation);
 }
 
 /** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
-function isFree(...kinds: TicketQuestion["kind"][]) {
-  return ({ kind, held }: TicketQuestion) => kinds.includes(kind) && !held;
+function isFree(...kinds: SessionWait["waits"][]) {
+  return ({ session: { waits, call } }: SessionRequest) => kinds.includes(waits) && call === undefined;
 }
 
 /**
@@ -260,16 +275,19 @@ export async function takeAnswers(
   correlation: string,
 ): Promise<RequestAnswers | "open" | "closed"> {
   const found = findHeldQuestion(await getTicket(deps, key), question);
-  if (!found || (found.hash !== undefined && found.hash !== (await hashToolCall(hook)))) return "closed";
-  if (!found.answer) return "open";
+  if (!found) return "closed";
+  const { waits } = found.session;
+  if (waits === "permission" && found.hash !== (await hashToolCall(hook))) return "closed";
+  const answer = getAnswer(found);
+  if (answer === undefined) return "open";
   const taken = await changeTicket(deps, key, { kind: "fetched", question }, correlation).catch(ignoreConflict);
-  return taken ? { kind: found.kind, answers: listAnswers(found, found.answer.text) } : "closed";
+  return taken ? { waits, answers: listAnswers(found, answer) } : "closed";
 }
 
 /** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
-export function toPermissionDecision(hook: SessionHook, { kind, answers }: RequestAnswers): object {
-  const updatedInput = kind === "input" ? answerOfferedQuestions(hook, answers) : undefined;
-  const isAllowed = updatedInput !== undefined || (kind === "permission" && isAllowing(answers[0] ?? ""));
+export function toPermissionDecision(hook: SessionHook, { waits, answers }: RequestAnswers): object {
+  const updatedInput = waits === "input" ? answerOfferedQuestions(hook, answers) : undefined;
+  const isAllowed = updatedInput !== undefined || (waits === "permission" && isAllowing(answers[0] ?? ""));
   const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
   return toDecision(isAllowed ? allowance : { behavior: "deny", message: "A person denied it." });
 }

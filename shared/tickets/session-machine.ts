@@ -4,28 +4,34 @@
  */
 
 import { type Changes, changeFields } from "../omit-undefined.ts";
-import { cleanText } from "../text.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
-import { findHeldQuestion, findNextQuestion, hasSameQuestions, listQuestions, toInputs } from "./questions.ts";
+import {
+  createSessionRequest,
+  findHeldQuestion,
+  findNextQuestion,
+  getAnswer,
+  hasSameQuestions,
+  listQuestions,
+  toInputs,
+} from "./questions.ts";
 import {
   type AppliedOutcome,
+  closeRequests,
   endRun,
   isActive,
   isAllowing,
-  isAlways,
+  isRequestOver,
   refuse,
-  refuseClosedQuestion,
   refuseState,
   reportStep,
   type SessionFacts,
   type SessionInput,
+  type SessionRequest,
   type Ticket,
   type TicketEvent,
   type TicketOutcome,
-  type TicketQuestion,
   type Transitions,
 } from "./ticket.ts";
-import { isWholeInput } from "./tool-input.ts";
 
 type SessionEventKind =
   | ("placed" | "observed" | "time_over" | "extended" | "noticed" | "typed")
@@ -61,12 +67,6 @@ const INTERRUPTED_TEXT = "Interrupted · What should Claude do instead?";
 /** Limit of open questions of a session: 20; a session asks one at a time. */
 const MAX_QUESTIONS = 20;
 
-/** Limit of a remembered answer in UTF-16 units: 1,000, what a message shows of it. */
-const MAX_ANSWER_LENGTH = 1_000;
-
-/** Number of answers that are remembered: 20, as many questions as can be open. */
-const MAX_ANSWERS = 20;
-
 /** What each event of a session does to its ticket. */
 export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   placed: place,
@@ -74,7 +74,7 @@ export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   asked: ask,
   answered: answer,
   allowed_by_rule: (ticket, { text, by }) => reportStep(ticket, { reason: "allowed_by_rule", detail: text }, by),
-  settled: (ticket, { questions }) => closeQuestions(ticket, questions),
+  settled: (ticket, { at, questions }) => ({ ticket: closeQuestions(ticket, at, ({ id }) => questions.includes(id)) }),
   fetched: fetchAnswer,
   released: release,
   noticed: notice,
@@ -99,25 +99,62 @@ function applyObservation(ticket: Ticket, event: TicketEvent<"observed">): Ticke
   return interrupt(run(current, event), session.interruption, at);
 }
 
-/** Types the answers that no request of the session has fetched, as after a restart of Groundcrew. */
+/**
+ * Types the answers that no request of the session has fetched, as after a restart of Groundcrew, and those that waited
+ * for an earlier dialog.
+ */
 function typeLateAnswers(ticket: Ticket, at: Ms): Ticket {
-  return ticket.questions.reduce(
-    (typed, question) =>
-      question.answer && at - question.answer.at >= FETCH_ANSWER_MS
-        ? typeAnswer(typed, question, question.answer.text)
-        : typed,
-    ticket,
+  return ticket.questions.reduce((typed, question) => {
+    const { verdict } = question;
+    const isLate = !isRequestOver(question) && verdict !== undefined && at - verdict.at >= FETCH_ANSWER_MS;
+    return isLate && canType(typed, question) ? typeAnswer(typed, question, getAnswer(question) ?? "") : typed;
+  }, ticket);
+}
+
+/**
+ * Whether what is typed now reaches the dialog of this question. Claude Code shows one dialog at a time, the one that was
+ * asked first, and would read what is meant for another one as its answer.
+ */
+function canType({ questions }: Ticket, question: SessionRequest): boolean {
+  const isDialog = hasDialog(question);
+  return !questions.some(
+    (other) =>
+      other.id !== question.id &&
+      !isRequestOver(other) &&
+      hasDialog(other) &&
+      (!isDialog ||
+        other.createdAt < question.createdAt ||
+        (other.createdAt === question.createdAt && other.id < question.id)),
   );
 }
 
-/** Closes a question whose answer no request of the session fetches, and types the answer. */
-function typeAnswer(ticket: Ticket, question: TicketQuestion, text: string): Ticket {
-  return toInputs(question, text).reduce(addInput, closeQuestions(ticket, [question.id]).ticket);
+/** Whether Claude Code shows a dialog for a question: of a permission, and of its question tool. */
+function hasDialog({ session, options }: SessionRequest): boolean {
+  return (
+    session.waits === "permission" || (session.waits === "input" && (session.call !== undefined || options.length > 0))
+  );
 }
 
-function changeQuestion(ticket: Ticket, question: TicketQuestion, changes: Changes<TicketQuestion>): Ticket {
-  const changed = changeFields(question, changes);
-  return { ...ticket, questions: ticket.questions.map((one) => (one.id === question.id ? changed : one)) };
+/** Ends a question whose answer no request of the session fetches, and types the answer. */
+function typeAnswer(ticket: Ticket, question: SessionRequest, text: string): Ticket {
+  return toInputs(question, text).reduce(addInput, deliver(ticket, question));
+}
+
+/** The answer of a question has reached the session, or is typed: it runs if it waits for no other one. */
+function deliver(ticket: Ticket, question: SessionRequest): Ticket {
+  return continueSession(
+    changeQuestion(ticket, question, { session: changeFields(question.session, { call: undefined }) }),
+  );
+}
+
+function changeQuestion(ticket: Ticket, { id }: SessionRequest, changes: Changes<SessionRequest>): Ticket {
+  return { ...ticket, questions: ticket.questions.map((one) => (one.id === id ? changeFields(one, changes) : one)) };
+}
+
+/** A session that waits for nobody any more runs. */
+function continueSession(ticket: Ticket): Ticket {
+  const continues = ticket.state === "waiting" && ticket.wanted && ticket.questions.every(isRequestOver);
+  return continues ? { ...ticket, state: "running" } : ticket;
 }
 
 /** Adds an input for the runner to type. */
@@ -125,12 +162,11 @@ function addInput(ticket: Ticket, input: SessionInput): Ticket {
   return { ...ticket, inputs: [...ticket.inputs, input] };
 }
 
-/** Removes questions; a session that waits for none of them any more runs. */
-function closeQuestions(ticket: Ticket, ids: readonly string[]): { ticket: Ticket } {
-  const questions = ticket.questions.filter(({ id }) => !ids.includes(id));
-  if (questions.length === ticket.questions.length) return { ticket };
-  const continues = ticket.state === "waiting" && ticket.wanted && questions.length === 0;
-  return { ticket: { ...ticket, questions, state: continues ? "running" : ticket.state } };
+/** Closes questions that nobody has to answer any more. */
+function closeQuestions(ticket: Ticket, at: Ms, isMeant: (question: SessionRequest) => boolean): Ticket {
+  const questions = closeRequests(ticket.questions, at, isMeant);
+  const isSame = questions.every((question, i) => question === ticket.questions[i]);
+  return isSame ? ticket : continueSession({ ...ticket, questions });
 }
 
 function removeApplied(ticket: Ticket, applied: readonly string[]): Ticket {
@@ -149,14 +185,26 @@ function end(ticket: Ticket, { started_at, exit }: SessionFacts, at: Ms): Ticket
   const retryAt = at + Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
   // Keys were meant for what this session showed; a text may be read by the next one.
   const inputs = ticket.inputs.filter(({ kind }) => kind === "text");
-  return reportStep(ended, { state: "approved", failures, retryAt, reason, detail, questions: [], inputs });
+  return reportStep(ended, {
+    ...{ state: "approved", failures, retryAt, reason, detail, inputs },
+    questions: closeRequests(ticket.questions, at),
+  });
 }
 
 /** A session ended without a completion: a person completes, resumes or cancels the ticket. */
-function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: string): TicketOutcome {
-  const question: TicketQuestion = { id: `ended:${ticket.run}:${at}`, kind: "ended", text: detail, at };
-  const over = { wanted: false, questions: [question], inputs: [], attention: undefined };
-  return reportStep(ticket, { ...over, state: "waiting", reason, detail });
+export function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: string): AppliedOutcome {
+  const id = `${ticket.key}.${ticket.run}.e${at.toString(36)}`;
+  const question = createSessionRequest(ticket, at, { waits: "ended" }, { id, text: detail });
+  const questions = [...closeRequests(ticket.questions, at), question];
+  return reportStep(ticket, {
+    wanted: false,
+    questions,
+    inputs: [],
+    attention: undefined,
+    state: "waiting",
+    reason,
+    detail,
+  });
 }
 
 function run(ticket: Ticket, { at, session, minutes }: TicketEvent<"observed">): AppliedOutcome {
@@ -175,107 +223,90 @@ function run(ticket: Ticket, { at, session, minutes }: TicketEvent<"observed">):
 function interrupt(outcome: AppliedOutcome, interruption: string | undefined, at: Ms): TicketOutcome {
   const { ticket } = outcome;
   if (interruption === undefined || ticket.interruption === interruption) return outcome;
-  const isOver = (question: TicketQuestion) => question.kind === "permission" || isRequestForInput(question);
-  const ids = ticket.questions.filter(isOver).map(({ id }) => id);
-  const handled = { ...closeQuestions(ticket, ids).ticket, interruption };
-  if (handled.questions.some(({ kind }) => kind === "input")) return { ...outcome, ticket: handled };
-  return askQuestion(handled, { id: `interrupted:${interruption}`, kind: "input", text: INTERRUPTED_TEXT, at });
-}
-
-/** Whether a question is that of the question tool, also when its request has ended: its dialog is still open. */
-function isRequestForInput({ kind, held, options }: TicketQuestion): boolean {
-  return kind === "input" && (held === true || options !== undefined);
+  const handled = { ...closeQuestions(ticket, at, hasDialog), interruption };
+  if (handled.questions.some((one) => !isRequestOver(one) && one.session.waits === "input"))
+    return { ...outcome, ticket: handled };
+  const id = interruption.replaceAll("-", "");
+  return askQuestion(handled, createSessionRequest(handled, at, { waits: "input" }, { id, text: INTERRUPTED_TEXT }));
 }
 
 /** Adds a question, for whose answer the session waits. */
-function askQuestion(ticket: Ticket, question: TicketQuestion): AppliedOutcome {
-  const questions = [...ticket.questions, question].slice(-MAX_QUESTIONS);
-  return reportStep(ticket, { state: "waiting", reason: `asked_${question.kind}`, detail: question.text, questions });
+function askQuestion(ticket: Ticket, question: SessionRequest): AppliedOutcome {
+  const { session, text } = question;
+  const questions = [...ticket.questions, question];
+  return reportStep(ticket, { state: "waiting", reason: `asked_${session.waits}`, detail: text, questions });
 }
 
 function ask(ticket: Ticket, { question }: TicketEvent<"asked">): TicketOutcome {
   if (!isActive(ticket) || ticket.questions.some(({ id }) => id === question.id)) return { ticket };
   const offered = listQuestions(question);
-  const open = offered && ticket.questions.find((one) => hasSameQuestions(one, offered));
+  const open = offered && ticket.questions.find((one) => !isRequestOver(one) && hasSameQuestions(one, offered));
   // The session has repeated its request: the newest one waits, with the answers that were given already.
-  if (open) return { ticket: changeQuestion(ticket, open, { held: true, request: question.id }) };
-  if (question.held && hasMaximumRequests(ticket))
+  if (open) return { ticket: changeQuestion(ticket, open, { session: { ...open.session, call: question.id } }) };
+  const waiting = ticket.questions.filter((one) => !isRequestOver(one));
+  if (question.session.call !== undefined && waiting.filter(isRequest).length >= MAX_OPEN_REQUESTS)
     return refuse("rate_limited", "Too many requests of this session wait for a person already.");
-  return askQuestion(ticket, question);
+  return waiting.length < MAX_QUESTIONS ? askQuestion(ticket, question) : { ticket };
 }
 
-/** Also counts those whose request has ended without an answer: their dialogs are still open. */
-function hasMaximumRequests({ questions }: Ticket): boolean {
-  const isRequest = (question: TicketQuestion) =>
-    (question.kind === "permission" && !question.isNotice) || isRequestForInput(question);
-  return questions.filter(isRequest).length >= MAX_OPEN_REQUESTS;
+/** Whether a question is one of the session's requests, also when that has ended without an answer: its dialog is still open. */
+function isRequest(question: SessionRequest): boolean {
+  return hasDialog(question) && question.session.isNotice === undefined;
 }
 
-function answer(ticket: Ticket, { at, by, text, question: id, hash }: TicketEvent<"answered">): TicketOutcome {
+function answer(ticket: Ticket, event: TicketEvent<"answered">): TicketOutcome {
+  const { at, by, text, question: id, hash, where = "api" } = event;
   const question = ticket.questions.find((one) => one.id === id);
-  if (!question && hasAnswer(ticket, id, text)) return { ticket };
-  if (!question) return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
-  if (question.answer?.text === text) return { ticket };
-  if (question.answer) return refuse("conflict", "It is answered already.");
+  if (!question || question.closed)
+    return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
+  const { waits } = question.session;
+  const verdict = waits === "input" ? { answer: "answer", comment: text } : { answer: text };
+  if (question.verdict && getAnswer(question) !== text) return refuse("conflict", "It is answered already.");
   if (hash !== undefined && hash !== question.hash)
     return refuse("conflict", "The session asks for something else now. Read it again.");
   const mistake = findMistake(question, text);
   if (mistake !== undefined) return refuse("bad_request", mistake);
-  const answered = recordAnswer(ticket, [id], text, by);
-  const step = { reason: `answered_${question.kind}`, detail: text };
-  if (question.kind === "ended") {
-    const resumed = {
-      state: "approved",
-      wanted: true,
-      failures: 0,
-      deadline: undefined,
-      startedAt: undefined,
-    } as const;
-    return reportStep(closeQuestions(answered, [id]).ticket, { ...step, ...resumed }, by);
+  const answered = changeQuestion(ticket, question, { verdict: { ...verdict, by, where, at } });
+  const step = { reason: `answered_${waits}`, detail: text };
+  if (waits === "ended") {
+    const cleared = { failures: 0, deadline: undefined, startedAt: undefined };
+    return reportStep(answered, { ...step, ...cleared, state: "approved", wanted: true }, by);
   }
   const next = findNextQuestion(question, text, at);
-  if (next) return { ...askQuestion(closeQuestions(answered, [id]).ticket, next), step: { by } };
-  const taken = question.held
-    ? changeQuestion(answered, question, { answer: { text, by, at } })
-    : typeAnswer(answered, question, text);
-  return reportStep(taken, step, by);
+  if (next) return { ...askQuestion(deliver(answered, question), next), step: { by } };
+  if (question.session.call !== undefined) return reportStep(answered, step, by);
+  if (canType(ticket, question)) return reportStep(typeAnswer(answered, question, text), step, by);
+  if (!hasDialog(question))
+    return refuse("conflict", "The terminal asks for something else. Answer that first.", "terminalBusy");
+  // It is typed once the earlier dialogs have their answers.
+  return reportStep(changeQuestion(answered, question, { session: { ...question.session, call: id } }), step, by);
 }
 
 /** Says why a text cannot answer a question; undefined when it can. */
-function findMistake(question: TicketQuestion, text: string): string | undefined {
-  const { kind, input, rule } = question;
-  if (kind === "permission" && text !== "deny" && !isAllowing(text)) return "Answer allow or deny.";
-  if (kind === "permission" && isAlways(text) && rule === undefined) return "No rule covers it. Answer allow or deny.";
-  if (kind === "permission" && isAllowing(text) && input && !isWholeInput(input))
-    return "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.";
-  if (kind === "time") return "Extend the session, complete or cancel the ticket, or let its time end.";
-  return kind !== "ended" || text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
-}
-
-/** Whether somebody has given this answer to a question that is closed now. */
-function hasAnswer({ answers = [] }: Ticket, question: string, text: string): boolean {
-  const shown = cleanText(text, MAX_ANSWER_LENGTH);
-  return answers.some((one) => one.question === question && one.text === shown);
-}
-
-/** Remembers who answered questions, and what. */
-function recordAnswer(ticket: Ticket, questions: readonly string[], text: string, by: string): Ticket {
-  const added = questions.map((question) => ({ question, text: cleanText(text, MAX_ANSWER_LENGTH), by }));
-  return { ...ticket, answers: [...(ticket.answers ?? []), ...added].slice(-MAX_ANSWERS) };
+function findMistake({ answers, session }: SessionRequest, text: string): string | undefined {
+  if (session.waits === "input") return undefined;
+  if (session.waits === "permission") {
+    if (answers.includes(text)) return undefined;
+    if (!isAllowing(text)) return "Answer allow or deny.";
+    return answers.includes("allow")
+      ? "No rule covers it. Answer allow or deny."
+      : "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.";
+  }
+  if (session.waits === "time") return "Extend the session, complete or cancel the ticket, or let its time end.";
+  return text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
 }
 
 function fetchAnswer(ticket: Ticket, event: TicketEvent<"fetched">): TicketOutcome {
   const question = findHeldQuestion(ticket, event.question);
-  if (!question?.answer) return refuse("conflict", "This question has no answer to fetch.");
-  return closeQuestions(ticket, [question.id]);
+  if (!question?.verdict) return refuse("conflict", "This question has no answer to fetch.");
+  return { ticket: deliver(ticket, question) };
 }
 
 function release(ticket: Ticket, event: TicketEvent<"released">): TicketOutcome {
   const question = findHeldQuestion(ticket, event.question);
-  if (!question) return { ticket };
-  const { answer } = question;
-  if (answer) return { ticket: typeAnswer(ticket, question, answer.text) };
-  return { ticket: changeQuestion(ticket, question, { held: undefined }) };
+  // An answer that was given just now is typed with the next observation.
+  if (!question || question.verdict) return { ticket };
+  return { ticket: changeQuestion(ticket, question, { session: changeFields(question.session, { call: undefined }) }) };
 }
 
 function notice(ticket: Ticket, { attention }: TicketEvent<"noticed">): TicketOutcome {
@@ -298,14 +329,14 @@ function endTime(ticket: Ticket, { at }: TicketEvent<"time_over">): TicketOutcom
   return waitAfterEnd(ticket, at, "time_over", "");
 }
 
-function extend(ticket: Ticket, event: TicketEvent<"extended">): TicketOutcome {
-  const { at, minutes, by } = event;
+function extend(ticket: Ticket, { at, minutes, by, where = "api" }: TicketEvent<"extended">): TicketOutcome {
   if (!ticket.wanted || ticket.deadline === undefined) return refuseState(ticket, "no session can be extended.");
-  const refused = refuseClosedQuestion(ticket, event);
-  if (refused) return refused;
   const detail = String(minutes);
   const deadline = Math.max(ticket.deadline, at) + minutes * MINUTE;
-  const warnings = ticket.questions.filter(({ kind }) => kind === "time").map(({ id }) => id);
-  const answered = closeQuestions(recordAnswer(ticket, warnings, detail, by), warnings).ticket;
-  return reportStep(answered, { deadline, reason: "extended", detail }, by);
+  const verdict = { answer: "extend", comment: detail, by, where, at };
+  const answered = ticket.questions.map(
+    (one): SessionRequest => (one.session.waits === "time" && !isRequestOver(one) ? { ...one, verdict } : one),
+  );
+  const extended = continueSession({ ...ticket, questions: answered });
+  return reportStep(extended, { deadline, reason: "extended", detail }, by);
 }

@@ -14,6 +14,7 @@ import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import type { Job, Put, Revision, Store } from "../store/port.ts";
 import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
+import type { RequestRecord } from "../task/request.ts";
 import { comparePriorities } from "../task/snapshot.ts";
 import { findStoredTask } from "../tasks/find-task.ts";
 import { prepareWorkEvent } from "../tasks/work-events.ts";
@@ -24,20 +25,22 @@ import { prepareRuleChange } from "./permission-rules.ts";
 import {
   type AppliedOutcome,
   FINISHED_TICKET_MS,
-  findNewWait,
   isFinal,
   type NewTicketEvent,
   type Ticket,
   type TicketOutcome,
+  type TicketRecord,
   type TicketState,
+  type TicketWait,
   ticketKeys,
   ticketSets,
   toUtcDay,
 } from "./ticket.ts";
 import { applyTicketEvent } from "./ticket-machine.ts";
+import { prepareTicketRequests, readSessionRequests, toTicket, toTicketRecord } from "./ticket-requests.ts";
 
 interface ReadDeps {
-  store: Pick<Store, "scan">;
+  store: Pick<Store, "scan" | "read">;
 }
 
 /** A change of a ticket, or of what its session shows, as the event streams report it. */
@@ -74,37 +77,47 @@ export async function changeTicket(
   event: NewTicketEvent,
   correlation: string,
 ): Promise<Ticket> {
-  return updateValue<Ticket, Ticket>(deps, ticketKeys.ticket(key), (ticket, rev) =>
+  return updateValue<TicketRecord, Ticket>(deps, ticketKeys.ticket(key), (ticket, rev) =>
     prepareTicketEvent(deps, ticket, rev, event, correlation),
   );
 }
 
-/** Prepares the commit of an event, which expects the record to be at `rev`; without `put` it changes nothing. */
+/**
+ * Prepares the commit of an event, which expects the record to be at `rev`; without `put` it changes nothing.
+ * @param decided the request whose verdict the event is; it is stored with the verdict by the caller
+ */
 export async function prepareTicketEvent(
   deps: TaskDeps,
-  before: Ticket | undefined,
+  stored: TicketRecord | undefined,
   rev: Revision,
   event: NewTicketEvent,
   correlation: string,
+  decided?: RequestRecord,
 ): Promise<ValueUpdate & { result: Ticket }> {
   const at = await deps.store.now();
+  const loaded = stored ? await readSessionRequests(deps, [stored]) : [];
+  const present = loaded.map(({ value }) => (value.id === decided?.id ? { ...value, ...decided } : value));
+  const before = stored && toTicket(stored, present);
   const rules = await prepareRuleChange(deps, before, { ...event, at });
   const { ticket, step, startUpdate } = requireApplied(applyTicketEvent(before, { ...event, at }));
   if (ticket === before) return { result: ticket };
+  const change = { before, loaded, after: ticket, event: { ...event, at }, decided };
+  const { update: requests, wait: asked } = await prepareTicketRequests(deps, change, correlation);
   const record = ticketKeys.ticket(ticket.key);
   const own = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
-  const put = [...own, ...(rules.put ?? [])];
+  const put = [...own, ...(rules.put ?? []), ...(requests.put ?? [])];
   // Before its first request a ticket has no messages.
-  const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
+  const messages = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
+  const jobs = [...messages, ...(requests.jobs ?? [])];
   if (startUpdate) {
     const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
     const body = { ticket: ticket.key, correlation, ...retry };
     jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, at + delay));
   }
-  const expect = rules.expect ?? [];
+  const expect = [...(rules.expect ?? []), ...(requests.expect ?? [])];
   if (!step) return { expect, put, jobs, afterCommit: () => deps.notify(), result: ticket };
   const { key, run, state, reason, detail: text } = ticket;
-  const wait = omitUndefined({ wait: findNewWait(before, ticket) });
+  const wait = omitUndefined({ wait: asked ?? findNotice(before, ticket) });
   const by = step.by ?? null;
   const workEvent = {
     kind: "ticket",
@@ -130,9 +143,16 @@ export async function prepareTicketEvent(
   };
 }
 
+/** What people must know after a change of a ticket that asks nothing; undefined for one that only informs. */
+function findNotice(before: Ticket | undefined, { state, run, attention }: Ticket): TicketWait | undefined {
+  if (before?.state !== state && state === "failed") return { kind: "failed", id: String(run) };
+  const isNew = attention !== undefined && attention !== before?.attention;
+  return isNew ? { kind: "attention", id: String(run) } : undefined;
+}
+
 function requireApplied(outcome: TicketOutcome): AppliedOutcome {
   if ("ticket" in outcome) return outcome;
-  const name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible";
+  const { name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible" } = outcome;
   throw new GroundcrewError(outcome.refused, outcome.message, { refusal: { name } });
 }
 
@@ -144,7 +164,7 @@ export function ignoreConflict(thrown: unknown): undefined {
 function toTicketPut(ticket: Ticket): Put {
   return {
     key: ticketKeys.ticket(ticket.key),
-    value: ticket,
+    value: toTicketRecord(ticket),
     sets: keepDefined([
       ticketSets.in(ticket.state),
       ticket.removal && ticketSets.removedOn(toUtcDay(ticket.removal.at)),
@@ -163,7 +183,8 @@ function recordStep({ metrics }: Pick<TaskDeps, "metrics">, before: Ticket | und
 
 /** Reads a ticket; undefined when there is none with this key. */
 export async function findTicket(deps: { store: Pick<Store, "read"> }, key: string): Promise<Ticket | undefined> {
-  return (await deps.store.read<Ticket>([ticketKeys.ticket(key)]))[0]?.value;
+  const [record] = await deps.store.read<TicketRecord>([ticketKeys.ticket(key)]);
+  return record && (await loadTickets(deps, [record.value]))[0];
 }
 
 /** Reads a ticket. Throws `not_found` when there is none with this key. */
@@ -179,12 +200,21 @@ export async function getTicket(deps: Pick<TaskDeps, "store">, key: string): Pro
 
 /** Reads the tickets in these states, the most urgent first, then the oldest. */
 export async function readTickets({ store }: ReadDeps, states: readonly TicketState[]): Promise<Ticket[]> {
-  const rows = await Promise.all(states.map((state) => readAllRows<Ticket>({ store }, ticketSets.in(state))));
+  const rows = await Promise.all(states.map((state) => readAllRows<TicketRecord>({ store }, ticketSets.in(state))));
   const compareKeys = (a: Ticket, b: Ticket) => a.key.localeCompare(b.key, "en", { numeric: true });
-  return rows
-    .flat()
-    .map(({ value }) => value)
-    .sort((a, b) => comparePriorities(a.item, b.item) || a.requestedAt - b.requestedAt || compareKeys(a, b));
+  const records = rows.flat().map(({ value }) => value);
+  return (await loadTickets({ store }, records)).sort(
+    (a, b) => comparePriorities(a.item, b.item) || a.requestedAt - b.requestedAt || compareKeys(a, b),
+  );
+}
+
+/** Reads the requests of the sessions of tickets. */
+export async function loadTickets(
+  deps: { store: Pick<Store, "read"> },
+  records: readonly TicketRecord[],
+): Promise<Ticket[]> {
+  const requests = (await readSessionRequests(deps, records)).map(({ value }) => value);
+  return records.map((record) => toTicket(record, requests));
 }
 
 /** Reads the tickets with a run that is not over, the most urgent first. */

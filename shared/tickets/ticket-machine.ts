@@ -5,15 +5,17 @@
 
 import { changeFields, omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
-import { SESSION_TRANSITIONS } from "./session-machine.ts";
+import { createSessionRequest } from "./questions.ts";
+import { SESSION_TRANSITIONS, waitAfterEnd } from "./session-machine.ts";
 import {
+  closeRequests,
   endRun,
   hasFailedStep,
   isActive,
   isChecking,
   isFinal,
+  isRequestOver,
   refuse,
-  refuseClosedQuestion,
   refuseState,
   reportStep,
   type Ticket,
@@ -96,8 +98,8 @@ function approve(ticket: Ticket, { at, by, hash, sessionId, token }: TicketEvent
 function clearRun(ticket: Ticket): Ticket {
   return changeFields(ticket, {
     ...{ started: false, startedAt: undefined, deadline: undefined, failures: 0, retryAt: undefined },
-    ...{ endedStart: undefined, attention: undefined, interruption: undefined, questions: [], inputs: [] },
-    ...{ answers: undefined, completion: undefined, update: undefined, removal: undefined, endedAt: undefined },
+    ...{ endedStart: undefined, attention: undefined, interruption: undefined, inputs: [] },
+    ...{ completion: undefined, update: undefined, removal: undefined, endedAt: undefined },
     ...{ closedBy: undefined, check: undefined },
   });
 }
@@ -124,14 +126,13 @@ function close(ticket: Ticket, at: Ms, text: string): TicketOutcome {
   return endRun(rest, at, { state: "cancelled", reason: "closed_in_plane", detail: text });
 }
 
-function cancel(ticket: Ticket, event: TicketEvent<"cancelled">): TicketOutcome {
-  const { at, by } = event;
+function cancel(ticket: Ticket, { at, by }: TicketEvent<"cancelled">): TicketOutcome {
   if (ticket.state === "cancelled") return { ticket };
   // A result that cannot be written, such as that of a removed work item, can be given up.
   if (isFinal(ticket.state) || (ticket.state === "updating" && !hasFailedStep(ticket)))
     return refuse("conflict", `${ticket.key} is ${ticket.state} and can no longer be cancelled.`);
   const changes = { state: "cancelled", reason: "cancelled", detail: "", closedBy: by } as const;
-  return refuseClosedQuestion(ticket, event) ?? endRun(ticket, at, changes, by);
+  return endRun(ticket, at, changes, by);
 }
 
 function requestRemoval(ticket: Ticket, { at, by, force }: TicketEvent<"removal_requested">): TicketOutcome {
@@ -145,7 +146,8 @@ function complete(ticket: Ticket, event: TicketEvent<"completed">): TicketOutcom
   const { at, summary, source, by } = event;
   if (ticket.completion) return { ticket };
   const result = { state: "completed", reason: `completed_${source}`, detail: "", check: undefined } as const;
-  const over = { wanted: false, questions: [], inputs: [], attention: undefined, retryAt: undefined };
+  const questions = closeRequests(ticket.questions, at);
+  const over = { wanted: false, questions, inputs: [], attention: undefined, retryAt: undefined };
   return (
     refuseCompletion(ticket, event) ??
     reportStep(ticket, { ...result, ...over, completion: { summary, source, at } }, by)
@@ -154,7 +156,7 @@ function complete(ticket: Ticket, event: TicketEvent<"completed">): TicketOutcom
 
 function refuseCompletion(ticket: Ticket, event: TicketEvent<"completed" | "check_requested">) {
   if (!isActive(ticket)) return refuseState(ticket, "no session runs.");
-  return event.summary.trim() === "" ? EMPTY_SUMMARY : refuseClosedQuestion(ticket, event);
+  return event.summary.trim() === "" ? EMPTY_SUMMARY : undefined;
 }
 
 /** A completion that waits for its test run; the first one counts, as it does without tests. */
@@ -168,15 +170,16 @@ function requestCheck(ticket: Ticket, event: TicketEvent<"check_requested">): Ti
 }
 
 /** The ticket is as it was before, and a person learns what is missing. */
-function failCheck(ticket: Ticket, { id, text }: TicketEvent<"check_failed">): TicketOutcome {
+function failCheck(ticket: Ticket, { at, id, text }: TicketEvent<"check_failed">): TicketOutcome {
   const { check } = ticket;
   if (check?.id !== id || !isChecking(ticket)) return { ticket };
-  return reportStep(ticket, {
-    check: { ...check, problem: text },
-    attention: text,
-    reason: "check_failed",
-    detail: text,
-  });
+  const failed = { ...ticket, check: { ...check, problem: text } };
+  if (!ticket.wanted && ticket.questions.every(isRequestOver)) return waitAfterEnd(failed, at, "check_failed", text);
+  const failure = { attention: text, reason: "check_failed", detail: text };
+  if (check.source !== "person" || !ticket.questions.every(isRequestOver)) return reportStep(failed, failure);
+  const asked = { id: `${ticket.key}.${ticket.run}.f${at.toString(36)}`, text };
+  const question = createSessionRequest(ticket, at, { waits: "input" }, asked);
+  return reportStep(failed, { ...failure, state: "waiting", questions: [...ticket.questions, question] });
 }
 
 /** Approves the update, with the summary that the comment will contain. A repeat tries only failed steps again. */
@@ -187,7 +190,8 @@ function requestUpdate(ticket: Ticket, event: TicketEvent<"update_requested">): 
   if (update?.comment === "done" && update.state === "done") return { ticket };
   if (state === "updating" && update) {
     if (!hasFailedStep(ticket)) return { ticket };
-    const retried = { ...update, comment: reopenStep(update.comment), state: reopenStep(update.state) };
+    const reopened = { ...update, comment: reopenStep(update.comment), state: reopenStep(update.state) };
+    const retried = isRetry ? reopened : changeFields(reopened, { problem: undefined, retries: update.retries + 1 });
     // The job of a retry exists already: another one for each retry would multiply them.
     return { ticket: { ...ticket, update: retried }, ...(isRetry ? {} : { startUpdate }) };
   }
@@ -196,7 +200,7 @@ function requestUpdate(ticket: Ticket, event: TicketEvent<"update_requested">): 
   const { summary = completion.summary } = event;
   if (summary.trim() === "") return EMPTY_SUMMARY;
   const approved = { state: "updating", reason: "update_approved", detail: "" } as const;
-  const open = { update: { by, at, comment: "open", state: "open" } } as const;
+  const open = { update: { by, at, comment: "open", state: "open", retries: 0 } } as const;
   return { ...reportStep(ticket, { ...approved, ...open, completion: { ...completion, summary } }, by), startUpdate };
 }
 

@@ -7,12 +7,14 @@ import type { Settings } from "../config/settings.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { formatSessionName } from "../records/task-records.ts";
 import type { Commit } from "../store/port.ts";
+import type { RequestPart } from "../task/request.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
 import type { PermissionRule } from "./permission-rules.ts";
-import type { Ticket } from "./ticket.ts";
-import { isWholeInput, type ToolInput } from "./tool-input.ts";
+import { getAnswer } from "./questions.ts";
+import { isRequestOver, type SessionRequest, type Ticket } from "./ticket.ts";
+import { isWholeInput, renderToolInput } from "./tool-input.ts";
 
 /** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
 export interface TicketCost {
@@ -100,23 +102,7 @@ export function toSessionView(
   return {
     ...toTicketHead(ticket),
     waits_for_end: !ticket.wanted,
-    questions: questions.map(({ id, kind, text, at, answer, series, input, isMultiple, ...question }) => ({
-      id,
-      kind,
-      text,
-      asked_at: toTime(at),
-      ...omitUndefined({
-        answer: answer?.text,
-        options: question.options,
-        descriptions: question.descriptions,
-        hash: question.hash,
-        rule: question.rule,
-        multiple: isMultiple,
-        number: series && series.answers.length + 1,
-        count: series?.questions.length,
-        ...(input && toInputView(input)),
-      }),
-    })),
+    questions: questions.filter((question) => !isRequestOver(question)).map(toQuestionView),
     ...omitUndefined({
       position,
       ...toSessionIds(settings, ticket),
@@ -159,17 +145,35 @@ function toTicketHead({ key, item, shown, state, reason, detail, run }: Ticket) 
 }
 
 /** What a tool would do, its fields in the order in which people read them. */
-function toInputView(input: ToolInput) {
+/** What a session waits for, as the page and the commands show it. */
+function toQuestionView(question: SessionRequest) {
+  const { id, text, createdAt, options, hash, session, input } = question;
+  const { waits, isNotice, isMultiple, series, rule } = session;
+  const tool = waits === "permission" && !isNotice ? text : undefined;
+  const descriptions = options.map(({ description = "" }) => description);
   return {
-    tool: input.tool,
-    input: input.fields.map(({ label, value, leftOut, end }) => ({
-      label,
-      value,
-      ...omitUndefined({ left_out: leftOut, end }),
-    })),
-    fields_left_out: input.fieldsLeftOut,
-    complete: isWholeInput(input),
+    id,
+    kind: waits,
+    text: tool === undefined ? text : renderToolInput({ tool, fields: input }),
+    asked_at: toTime(createdAt),
+    hash,
+    ...omitUndefined({
+      answer: getAnswer(question),
+      options: options.length > 0 ? options.map(({ label }) => label) : undefined,
+      descriptions: descriptions.some(Boolean) ? descriptions : undefined,
+      rule,
+      multiple: isMultiple,
+      number: series && series.answers.length + 1,
+      count: series?.questions.length,
+      tool,
+      input: tool === undefined ? undefined : input.map(toPartView),
+      complete: tool === undefined ? undefined : isWholeInput(input),
+    }),
   };
+}
+
+function toPartView({ label, value, leftOut, end }: RequestPart) {
+  return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
 }
 
 function pickSession(session: SessionReport | undefined) {

@@ -5,16 +5,16 @@
 
 import type { TICKET_TRIGGERS } from "../config/tickets-schema.ts";
 import type { ErrorCode } from "../errors.ts";
-import { sha256Hex } from "../hashing.ts";
+import type { RefusalName } from "../i18n/en.ts";
 import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
 import { workKeys } from "../records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import type { SetName, StoreKey } from "../store/port.ts";
 import type { WorkEvent } from "../task/events.ts";
+import type { RequestPlace, RequestRecord, SessionWait } from "../task/request.ts";
 import type { Priority } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { ExchangeAnswer, SessionReport } from "./exchange.ts";
-import type { ToolInput } from "./tool-input.ts";
 
 type TicketTrigger = (typeof TICKET_TRIGGERS)[number];
 
@@ -56,47 +56,8 @@ export interface TicketItem {
   url: string;
 }
 
-/** A question of a session's question tool, as people see it. */
-export interface OfferedQuestion {
-  text: string;
-  options: string[];
-  /** What each option means, in their order; empty for one without. Absent where none has any. */
-  descriptions?: string[];
-  /** Several options may be chosen. */
-  isMultiple?: true;
-}
-
-/** Something that a session waits for a person to answer. */
-export interface TicketQuestion {
-  id: string;
-  /**
-   * `permission`: may a tool run; `input`: the session waits for text; `time`: its time ends soon; `ended`: it ended
-   * without a completion.
-   */
-  kind: "permission" | "input" | "time" | "ended";
-  text: string;
-  at: Ms;
-  /** Answers that the session offers, and what each means; a person may write another one. */
-  options?: string[];
-  descriptions?: string[];
-  /** Several options may be chosen; the answer is what `joinChoices` makes of them. */
-  isMultiple?: true;
-  /** The questions that the session asks with one call, of several, and the answers to those before this one. */
-  series?: { questions: OfferedQuestion[]; answers: string[] };
-  /** A request of the session waits for the answer. Otherwise the answer is typed into its terminal. */
-  held?: true;
-  /** The id by which that request knows its question, if not that of this one: of the first one of a series, or of a repeat. */
-  request?: string;
-  /** Known only from a notification, which does not name the tool. */
-  isNotice?: true;
-  /** What the tool would do; of a permission that the session's request describes. */
-  input?: ToolInput;
-  /** Hash of the whole input, for which alone an answer is valid. */
-  hash?: string;
-  /** The rule that an answer may add: `Bash(npm test:*)`. */
-  rule?: string;
-  answer?: { text: string; by: string; at: Ms };
-}
+/** A request of a session, or about its end, that a person answers. */
+export type SessionRequest = RequestRecord & { session: SessionWait };
 
 /** Text or keys that the runner types into a session. */
 export type SessionInput = ExchangeAnswer["sessions"][number]["inputs"][number];
@@ -113,6 +74,8 @@ export interface TicketUpdate {
   commentId?: string;
   /** Why the last step failed. */
   problem?: string;
+  /** Number of times that a person had it tried again. */
+  retries: number;
 }
 
 /** The stored record of a ticket: one for each work item. */
@@ -150,15 +113,14 @@ export interface Ticket {
   attention?: string;
   /** The interruption of the session that was handled last. */
   interruption?: string;
-  questions: TicketQuestion[];
+  /** The requests that the session waits for; they are stored as records of their own, and here by their ids. */
+  questions: SessionRequest[];
   inputs: SessionInput[];
-  /** The last answers of this run, for those who still see the question. */
-  answers?: { question: string; text: string; by: string }[];
   /** Who rejected or cancelled the ticket. */
   closedBy?: string;
   completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person" | "tool"; at: Ms };
   /** A completion that counts once the test command, which the runner runs by this id, has passed; `problem`: it did not. */
-  check?: { id: string; problem?: string } & Omit<EventFields["completed"], "question">;
+  check?: { id: string; problem?: string } & EventFields["completed"];
   update?: TicketUpdate;
   /** The worktree may be removed. */
   removal?: { force: boolean; at: Ms };
@@ -173,23 +135,24 @@ export type SessionFacts = Pick<
   "run" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
 >;
 
-/** A decision that answers a question: it is refused when the question is not open any more. */
-interface WhileOpen {
-  question?: string;
+/** Who decided, and where; without a place it was not in Telegram or on the page. */
+interface ByPerson {
+  by: string;
+  where?: RequestPlace;
 }
 
 /** What happens to a ticket, by its kind. `by` is a name for people. */
 interface EventFields {
   requested: { key: string; item: TicketItem; version: TicketVersion };
-  approved: { by: string; hash: string; sessionId: string; token: string };
-  rejected: { by: string; text: string };
+  approved: { hash: string; sessionId: string; token: string } & ByPerson;
+  rejected: { text: string } & ByPerson;
   /** The ticket was read again at its approval. */
   reread: { version: TicketVersion; isClosed: boolean };
   placed: { runner: string };
   observed: { runner: string; session: SessionFacts; minutes: number };
-  asked: { question: TicketQuestion };
+  asked: { question: SessionRequest };
   /** `hash`: of the input that was shown; the answer is refused for another one. */
-  answered: { question: string; text: string; by: string; hash?: string };
+  answered: { question: string; text: string; hash?: string } & ByPerson;
   /** A rule has allowed a tool. `rule`: its id, `text`: what it says. */
   allowed_by_rule: { rule: string; text: string; by: string };
   /** The session does not wait for these any more. */
@@ -200,17 +163,17 @@ interface EventFields {
   released: { question: string };
   noticed: { attention: string | undefined };
   typed: { input: SessionInput };
-  completed: { summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string } & WhileOpen;
+  completed: { summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string };
   /** The ticket is completed when the tests pass, which the runner runs. */
   check_requested: { id: string } & EventFields["completed"];
   check_failed: { id: string; text: string };
   /** `inQueue`: the queue writes the update; `isRetry`: its job does so again. */
-  update_requested: { by: string; summary?: string; inQueue?: true; isRetry?: true };
+  update_requested: { summary?: string; inQueue?: true; isRetry?: true } & ByPerson;
   update_step: { step: UpdateStep; done: boolean; comment?: string; problem?: string };
   closed_in_plane: { text: string };
-  cancelled: { by: string } & WhileOpen;
+  cancelled: ByPerson;
   time_over: object;
-  extended: { minutes: number; by: string } & WhileOpen;
+  extended: { minutes: number } & ByPerson;
   removal_requested: { by: string; force: boolean };
 }
 
@@ -233,7 +196,7 @@ export type Transitions<Kind extends TicketEventKind> = {
  * The next record, or why the event is refused. Without `step` nothing is reported, and the same record is no change.
  * `startUpdate`: Plane is updated by the caller, or by the queue.
  */
-export type TicketOutcome = AppliedOutcome | { refused: ErrorCode; message: string };
+export type TicketOutcome = AppliedOutcome | { refused: ErrorCode; message: string; name?: RefusalName };
 
 export interface AppliedOutcome {
   ticket: Ticket;
@@ -242,19 +205,12 @@ export interface AppliedOutcome {
 }
 
 /**
- * Something about a ticket that reaches people once. `id` tells it from others of its kind: it is of the request, the
- * question or the run.
+ * Something about a ticket that reaches people once. `id`: of the request, or the run for what only informs.
  */
 export type TicketWait = NonNullable<Extract<WorkEvent, { kind: "ticket" }>["wait"]>;
 
-/** A decision that a ticket waits for now. */
-export interface OpenDecision {
-  wait: TicketWait;
-  /** The question; of `question` only. */
-  question?: TicketQuestion;
-  /** The text that an approval is bound to; of `approval` only. */
-  hash?: string;
-}
+/** The stored form of a ticket: its session's requests by their ids. */
+export type TicketRecord = Omit<Ticket, "questions"> & { questions: string[] };
 
 /** Only a new request leaves these. */
 const FINAL_STATES = ["done", "rejected", "failed", "cancelled"] as const;
@@ -330,8 +286,9 @@ export function isChecking({ check }: Pick<Ticket, "check">): boolean {
   return check !== undefined && check.problem === undefined;
 }
 
-export function refuse(refused: ErrorCode, message: string): TicketOutcome {
-  return { refused, message };
+/** `name`: of the text that people read, where it is not the usual one. */
+export function refuse(refused: ErrorCode, message: string, name?: RefusalName): TicketOutcome {
+  return { refused, message, ...omitUndefined({ name }) };
 }
 
 /** Refuses an event that is not possible in the ticket's state. */
@@ -344,12 +301,6 @@ export function reportStep(ticket: Ticket, changes: Changes<Ticket>, by?: string
   return { ticket: changeFields(ticket, changes), step: omitUndefined({ by }) };
 }
 
-/** Refuses a decision whose question is not open any more; undefined when it is, or when the decision names none. */
-export function refuseClosedQuestion({ questions }: Ticket, { question }: WhileOpen): TicketOutcome | undefined {
-  const isOpen = question === undefined || questions.some(({ id, answer }) => id === question && !answer);
-  return isOpen ? undefined : refuse("conflict", "This question is closed: somebody has decided already.");
-}
-
 /**
  * Ends the run: nothing is wanted any more, and a cause that arrived meanwhile becomes pending. The result stays until
  * the next approval.
@@ -357,49 +308,31 @@ export function refuseClosedQuestion({ questions }: Ticket, { question }: WhileO
 export function endRun(ticket: Ticket, at: Ms, changes: Changes<Ticket>, by?: string): TicketOutcome {
   const { next } = ticket;
   const cleared = { retryAt: undefined, attention: undefined, next: undefined, check: undefined, endedAt: at };
-  const ended = { ...changes, ...cleared, wanted: false, questions: [], inputs: [] };
+  const ended = { ...changes, ...cleared, wanted: false, questions: closeRequests(ticket.questions, at), inputs: [] };
   return reportStep(ticket, next ? { ...ended, state: "pending", shown: next, requestedAt: at } : ended, by);
 }
 
-/** Finds what a person must know after a change of a ticket; undefined for a change that only informs. */
-export function findNewWait(before: Ticket | undefined, after: Ticket): TicketWait | undefined {
-  const run = String(after.run);
-  const isNewState = before?.state !== after.state;
-  const asked = after.questions.find(({ id }) => !before?.questions.some((earlier) => earlier.id === id));
-  if (asked) return { kind: "question", id: asked.id };
-  if (after.state === "pending" && (isNewState || before?.shown.hash !== after.shown.hash))
-    return { kind: "approval", id: toRequestId(after) };
-  if (isNewState && (after.state === "completed" || after.state === "failed"))
-    return { kind: after.state === "failed" ? "failed" : "result", id: run };
-  if (after.attention !== undefined && after.attention !== before?.attention) return { kind: "attention", id: run };
-  if (hasFailedStep(after) && !hasFailedStep(before)) return { kind: "update", id: run };
-  return undefined;
+/** Whether a session's request is over: nobody answers it any more, and its answer has reached the session. */
+export function isRequestOver({ verdict, closed, session }: SessionRequest): boolean {
+  return closed !== undefined || (verdict !== undefined && session.call === undefined);
 }
 
-/** Identifies the request of a ticket that is pending: later texts belong to the same one until somebody decides. */
-export function toRequestId({ run, requestedAt }: Pick<Ticket, "run" | "requestedAt">): string {
-  return `${run}:${requestedAt}`;
+/** Closes those requests of a session that nobody has answered. */
+export function closeRequests(
+  requests: readonly SessionRequest[],
+  at: Ms,
+  isMeant: (request: SessionRequest) => boolean = () => true,
+): SessionRequest[] {
+  return requests.map((request): SessionRequest => {
+    if (isRequestOver(request) || !isMeant(request)) return request;
+    const { call: _call, ...session } = request.session;
+    return { ...request, session, ...(request.verdict ? {} : { closed: { at, why: "withdrawn" } }) };
+  });
 }
 
 /** Whether a step of the update of Plane has failed. */
 export function hasFailedStep(ticket: Pick<Ticket, "update"> | undefined): boolean {
   return ticket?.update?.comment === "failed" || ticket?.update?.state === "failed";
-}
-
-/** Lists the decisions that a ticket waits for now. */
-export function listOpenDecisions(ticket: Ticket): OpenDecision[] {
-  const { state, questions, run, shown } = ticket;
-  const decisions: OpenDecision[] = questions
-    .filter(({ answer }) => answer === undefined)
-    .map((question) => ({ wait: { kind: "question", id: question.id }, question }));
-  if (state === "pending") decisions.push({ wait: { kind: "approval", id: toRequestId(ticket) }, hash: shown.hash });
-  if (state === "completed" || state === "updating") decisions.push({ wait: { kind: "result", id: String(run) } });
-  return decisions;
-}
-
-/** Twelve characters that bind the press of a button to one decision, and an approval to the text that was shown. */
-export async function hashDecision({ wait, hash = "" }: Pick<OpenDecision, "wait" | "hash">): Promise<string> {
-  return (await sha256Hex(JSON.stringify([wait.kind, wait.id, hash]))).slice(0, 12);
 }
 
 /** Describes a silence, as the attention of a ticket. */

@@ -5,6 +5,7 @@
  */
 
 import { sha256Hex } from "../hashing.ts";
+import type { RequestPart } from "../task/request.ts";
 
 export interface ToolCall {
   tool_name?: string;
@@ -14,18 +15,7 @@ export interface ToolCall {
 /** What a tool that asks for permission would do, as people read it. All its texts come from the model: they are data. */
 export interface ToolInput {
   tool: string;
-  fields: InputField[];
-  /** Number of further fields that are not kept. */
-  fieldsLeftOut?: number;
-}
-
-interface InputField {
-  label: string;
-  /** The text; its beginning where some of it is left out. */
-  value: string;
-  /** Number of UTF-16 units that are left out between `value` and `end`. */
-  leftOut?: number;
-  end?: string;
+  fields: RequestPart[];
 }
 
 /** Limits of what is shown: UTF-16 units, lines and fields. */
@@ -218,7 +208,7 @@ function countPadding(blank: string): string {
   return `${edge}[${shown.join(", ")}]${edge}`;
 }
 
-function toField(name: string, value: unknown): InputField {
+function toField(name: string, value: unknown): RequestPart {
   const hidden = Math.max(0, name.length - MAX_LABEL_LENGTH);
   const label = hidden > 0 ? `${name.slice(0, MAX_LABEL_LENGTH).toWellFormed()}…` : name;
   const lines = hidden > 0 ? undefined : renderValue(value, 0);
@@ -265,21 +255,16 @@ function renderValue(value: unknown, depth: number): string[] | undefined {
 
 /** Renders an input as plain text, shortened in the middle where it is long: the number is that of UTF-16 units left out. */
 export function renderToolInput(input: ToolInput): string {
-  const { tool, fields, fieldsLeftOut = 0 } = shortenInput(input, TEXT_LIMITS);
+  const { tool, fields } = shortenInput(input, TEXT_LIMITS);
   const lines = fields.flatMap(({ label, value, leftOut, end = "" }) =>
     leftOut === undefined ? `${label}: ${value}` : [`${label}: ${value}`, `[… ${leftOut} …]`, end],
   );
-  return [tool, ...lines, ...(fieldsLeftOut > 0 ? [`[… + ${fieldsLeftOut} …]`] : [])].join("\n");
-}
-
-/** Whether two inputs look the same. */
-export function hasSameInput(one: ToolInput | undefined, other: ToolInput): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+  return [tool, ...lines].join("\n");
 }
 
 /** Whether nothing of an input is left out. */
-export function isWholeInput({ fields, fieldsLeftOut }: ToolInput): boolean {
-  return fieldsLeftOut === undefined && fields.every(({ leftOut }) => leftOut === undefined);
+export function isWholeInput(fields: readonly RequestPart[]): boolean {
+  return fields.every(({ leftOut }) => leftOut === undefined);
 }
 
 /**
@@ -287,26 +272,23 @@ export function isWholeInput({ fields, fieldsLeftOut }: ToolInput): boolean {
  * them. Returns the input itself when it fits.
  */
 export function shortenInput(input: ToolInput, limits: InputLimits): ToolInput {
-  const { fields, fieldsLeftOut = 0 } = input;
+  const { fields } = input;
   const units = fields.map(countUnits);
   const lines = fields.map(countLines);
   if (sum(units) <= limits.units && sum(lines) <= limits.lines && fields.length <= limits.fields) return input;
-  const stored = fields.slice(0, limits.fields);
-  const left = fieldsLeftOut + fields.length - stored.length;
+  const kept = fields.slice(0, limits.fields);
   const unitShares = shareOut(units.slice(0, limits.fields), limits.units);
   const lineShares = shareOut(lines.slice(0, limits.fields), limits.lines);
-  return {
-    ...input,
-    fields: stored.map((field, i) => shortenField(field, unitShares[i] ?? 0, lineShares[i] ?? 0)),
-    ...(left > 0 ? { fieldsLeftOut: left } : {}),
-  };
+  const shortened = kept.map((field, i) => shortenField(field, unitShares[i] ?? 0, lineShares[i] ?? 0));
+  const leftOut = sum(units.slice(limits.fields));
+  return { ...input, fields: leftOut > 0 ? [...shortened, { label: "…", value: "", leftOut, end: "" }] : shortened };
 }
 
-function countUnits({ label, value, leftOut, end = "" }: InputField): number {
+function countUnits({ label, value, leftOut, end = "" }: RequestPart): number {
   return label.length + 2 + value.length + end.length + (leftOut === undefined ? 0 : GAP_UNITS);
 }
 
-function countLines({ value, end }: InputField): number {
+function countLines({ value, end }: RequestPart): number {
   return value.split("\n").length + (end === undefined ? 0 : 1 + end.split("\n").length);
 }
 
@@ -327,7 +309,7 @@ function shareOut(needs: readonly number[], limit: number): number[] {
   return shares;
 }
 
-function shortenField(field: InputField, units: number, lines: number): InputField {
+function shortenField(field: RequestPart, units: number, lines: number): RequestPart {
   if (countUnits(field) <= units && countLines(field) <= lines) return field;
   const { label, value, leftOut, end = "" } = field;
   const room = Math.max(units - label.length - GAP_UNITS, 2);

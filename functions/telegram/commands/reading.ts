@@ -42,7 +42,6 @@ import {
   renderTaskLines,
   renderTaskLink,
   renderTicketCounts,
-  renderTicketLines,
 } from "./task-lists.ts";
 
 /** Shows the projects' progress, who works on what, blocked tasks, and what waits for people and the Concierge (NOTIF-06). */
@@ -65,6 +64,8 @@ export const statusCommand: TelegramCommand = {
     const { emptyLists, headings } = answers;
     const atWork = await renderTaskLines(context, open.filter(isAtWork));
     const blocked = open.filter(({ item }) => isBlocked(item) && !isInReview(item));
+    // Plans and reviews have lines of their own.
+    const waiting = (await readOpenRequests(context.deps)).filter(({ kind }) => kind !== "plan" && kind !== "review");
     const inReview = open.filter(({ item }) => isInReview(item));
     return paginateReply(context, [
       renderHeading("📊", headings.status),
@@ -75,8 +76,7 @@ export const statusCommand: TelegramCommand = {
       ...renderSection("⛔", headings.blocked, await renderTaskLines(context, blocked)),
       ...renderSection("🙋", headings.waiting, [
         ...(await renderPlanLines(context)),
-        ...(await renderTicketLines(context)),
-        ...(await renderRequestLines(context, await readOpenRequests(context.deps, "question"))),
+        ...(await renderRequestLines(context, waiting)),
         ...(await renderTaskLines(context, inReview)),
       ]),
       ...renderSection("💭", headings.wishes, await renderWishLines(context)),

@@ -15,8 +15,7 @@ import { comparePriorities, type ItemRecord, isBlocked, isInReview } from "../..
 import type { CardRecord } from "../../../shared/tasks/card-record.ts";
 import { readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { countTickets, readTickets } from "../../../shared/tickets/stored-tickets.ts";
-import { hasFailedStep, type Ticket } from "../../../shared/tickets/ticket.ts";
+import { countTickets } from "../../../shared/tickets/stored-tickets.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { EVENT_EMOJI, fillTemplate, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
@@ -228,33 +227,4 @@ export async function renderTicketCounts({ deps, presentation }: CommandContext)
     format.count(counts.results, completed),
   ];
   return [toPlainText(`${EVENT_EMOJI.ticket} ${heading}${texts.colon}${parts.join(", ")}`)];
-}
-
-/** `🎫 ONB-12 Write the welcome mail (ticket to approve, since 08:00)`, the most urgent first. */
-export async function renderTicketLines(context: CommandContext): Promise<RichText[]> {
-  const { deps, presentation } = context;
-  if (!deps.settings.tickets) return [];
-  const [tickets, now] = await Promise.all([
-    readTickets(deps, ["pending", "waiting", "completed", "updating"]),
-    deps.store.now(),
-  ]);
-  return tickets.flatMap((ticket) => {
-    const { key, shown, item } = ticket;
-    const wait = findWait(ticket);
-    if (!wait) return [];
-    const title = renderTaskTitle(presentation, { key, title: shown.content.title, url: item.url }, 200);
-    const what = presentation.texts.live.ticket.waits[wait.kind];
-    const notes = joinRichText([what, renderSince(context, wait.since, now)], ", ");
-    return joinRichText([`${EVENT_EMOJI.ticket} `, title, " (", notes, ")"]);
-  });
-}
-
-/** What a ticket waits for, and since when. */
-function findWait(ticket: Ticket): { kind: "approval" | "answer" | "result" | "update"; since: number } | undefined {
-  const { state, requestedAt, questions, completion, update } = ticket;
-  const [question] = questions.filter(({ answer }) => !answer);
-  if (state === "pending") return { kind: "approval", since: requestedAt };
-  if (question) return { kind: "answer", since: question.at };
-  if (state === "completed" && completion) return { kind: "result", since: completion.at };
-  return update && hasFailedStep(ticket) ? { kind: "update", since: update.at } : undefined;
 }

@@ -3,7 +3,7 @@
 import { sha256Hex } from "../../../shared/hashing.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
-import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
+import type { RequestDecision, RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   joinRichText,
@@ -17,7 +17,6 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanText } from "../../../shared/text.ts";
 import type { TicketWait } from "../../../shared/tickets/ticket.ts";
-import type { ToolInput } from "../../../shared/tickets/tool-input.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
@@ -60,18 +59,12 @@ export type LiveMessage = {
       hash: string;
       /** Somebody pressed the button that asks for their own words. */
       asking?: true;
+      /** The options that are marked; of a question that takes several. */
+      marked?: number[];
     }
   | {
       event: TicketWaitEvent;
       subject: TaskSubject;
-      /** What the message shows of a tool's input; of a permission. */
-      input?: ToolInput;
-      /** Hash of the text that the message showed first; of an approval. */
-      fingerprint?: string;
-      /** Somebody pressed Complete: the message now asks for the summary. */
-      asking?: true;
-      /** The options that are marked; of a question that takes several. */
-      marked?: number[];
     }
 );
 
@@ -145,11 +138,25 @@ export interface RequestRenderer {
   ): Promise<Pick<LiveContent, "lines" | "progress" | "hint"> & { rows: readonly LiveButton[][] }>;
   /** What came of it. */
   renderOutcome(context: DeliveryContext, request: RequestRecord): Promise<RichText[]>;
+  /** How far it is after its verdict; undefined once nothing more comes of it. */
+  renderProgress?(context: DeliveryContext, request: RequestRecord): Promise<RichText[] | undefined>;
   /** The notice after a press or a reply: the verdict counts, or another one did, or the request was closed. */
   getOutcomeToast(context: CommandContext, request: RequestRecord, isOwn: boolean): string;
   /** The notices that what was shown has changed, and that words are asked for. */
   getChangedToast(context: CommandContext, request: RequestRecord): string;
   getWordsToast(context: CommandContext): string;
+  /** Why an answer cannot be given in the chat, at most 200 characters: nobody allows what the message does not show. */
+  explainRefusal?(context: CommandContext, request: RequestRecord, answer: string): string | undefined;
+  /**
+   * What the words of a reply say. `hint`: they are no answer, and this is said; undefined: they are a comment on the
+   * task. `asking`: a button has asked for them.
+   */
+  readWords?(
+    context: CommandContext,
+    text: string,
+    request: RequestRecord,
+    asking: true | undefined,
+  ): Pick<RequestDecision, "answer" | "comment"> | { hint: string } | undefined;
 }
 
 /** The action of a button that asks for a person's own words. */
@@ -301,7 +308,8 @@ export function findPageLink(
 }
 
 /** The id of the request that an event is about. */
-export function getRequestId(event: RequestEvent): string {
+export function getRequestId(event: RequestEvent | TicketWaitEvent): string {
+  if (event.kind === "ticket") return event.wait.id;
   return event.kind === "asked" ? event.question : event.request;
 }
 

@@ -39,8 +39,7 @@ import {
 } from "./live-message.ts";
 import { queueProgress } from "./progress.ts";
 import { requestKind } from "./requests.ts";
-import { ticketKind } from "./ticket-decisions.ts";
-import { findSendDelay, isSameWait } from "./ticket-waits.ts";
+import { findSendDelay, isNotice, ticketKind } from "./ticket-notices.ts";
 import { queueWaiting, remindByList } from "./waiting.ts";
 
 const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind<LiveMessage, LiveEvent>>> = {
@@ -60,7 +59,9 @@ export async function sendLiveMessage(
   if (isDelivered) return JOB_DONE;
   const { item } = facts;
   const task = item && { id: item.id, key: item.key, title: item.title, url: item.url };
-  const liveMessage = await LIVE_KINDS[event.kind].createMessage(context, event, task);
+  const kind: LiveKind<LiveMessage, LiveEvent> =
+    event.kind === "ticket" && !isNotice(event) ? requestKind : LIVE_KINDS[event.kind];
+  const liveMessage = await kind.createMessage(context, event, task);
   if (!liveMessage) return JOB_DONE;
   const view = await renderLiveMessage(context, liveMessage);
   if (!attempt) {
@@ -70,7 +71,7 @@ export async function sendLiveMessage(
       const delay = await findSendDelay(deps, event);
       if (delay > 0) return retryAfter(context, delay);
       // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
-      if (view.isClosed || (await hasOpenMessage(context, event, liveMessage.subject))) return JOB_DONE;
+      if (view.isClosed || (await hasOpenMessage(context, event, liveMessage))) return JOB_DONE;
     }
   }
   const reminded = event.kind === "asked" && event.reminder > 0 ? await remindByList(context, correlation) : undefined;
@@ -108,11 +109,17 @@ export async function renderLiveMessage(context: DeliveryContext, message: LiveM
 /** Whether a message in the chat shows already what a ticket waits for; a refresh brings it up to date. */
 async function hasOpenMessage(
   { deps, chat }: DeliveryContext,
-  event: Extract<LiveEvent, { kind: "ticket" }>,
-  subject: MessageSubject,
+  { ticket, wait }: Extract<LiveEvent, { kind: "ticket" }>,
+  { subject }: LiveMessage,
 ): Promise<boolean> {
   const rows = await readLiveMessages(deps.store, chat, subject.id);
-  return rows.some(({ value }) => value.event.kind === "ticket" && isSameWait(value.event, event));
+  return rows.some(({ value }) => {
+    if ("request" in value) return value.request === wait.id;
+    const { event } = value;
+    return (
+      event.kind === "ticket" && event.ticket === ticket && event.wait.kind === wait.kind && event.wait.id === wait.id
+    );
+  });
 }
 
 /**

@@ -17,6 +17,7 @@ import {
 } from "../presentation/presentation.ts";
 import { ASK_FOR_WORDS, type RequestRenderer, renderHeadline, renderVerdict, toSafeLines } from "./live-message.ts";
 import { PLAN_RENDERER } from "./plan-renderer.ts";
+import { getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER } from "./ticket-renderers.ts";
 
 /** Maximum number of buttons of a question; any other choice can be named in a reply. */
 const BUTTON_LIMIT = 8;
@@ -110,11 +111,13 @@ const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = {
   question: QUESTION_RENDERER,
   review: REVIEW_RENDERER,
   plan: PLAN_RENDERER,
+  ticket: TICKET_RENDERER,
+  result: RESULT_RENDERER,
 };
 
 /** Returns the renderer of a request's kind. */
-export function getRenderer({ kind }: Pick<RequestRecord, "kind">): RequestRenderer {
-  return RENDERERS[kind] ?? QUESTION_RENDERER;
+export function getRenderer(request: RequestRecord): RequestRenderer {
+  return getSessionRenderer(request) ?? RENDERERS[request.kind] ?? QUESTION_RENDERER;
 }
 
 /** The task that a request is about, as a link; undefined without one. */

@@ -3,6 +3,9 @@
  * particular about the look and the words of a kind is its entry in `RENDERERS` (request-renderers.ts).
  */
 
+import { GroundcrewError } from "../../../shared/errors.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import { decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
 import {
   getSubjectId,
@@ -13,6 +16,7 @@ import {
 } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { joinChoices } from "../../../shared/tickets/questions.ts";
 import { normalizeName } from "../commands/arguments.ts";
 import type { CommandContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
@@ -26,6 +30,8 @@ import {
   type LiveResult,
   NEW_MESSAGE,
   type RequestEvent,
+  type RequestRenderer,
+  type TicketWaitEvent,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
 import { getRenderer } from "./request-renderers.ts";
@@ -40,6 +46,9 @@ const MESSAGE_EVENTS: Partial<Record<RequestKindName, RequestEvent["kind"]>> = {
   plan: "plan_proposed",
 };
 
+/** The action of a button that answers with the options that are marked. */
+const CHOOSE = "choose";
+
 /** Units of the hash that a button's data has space for. */
 const BUTTON_HASH_LENGTH = 12;
 
@@ -47,7 +56,7 @@ const BUTTON_HASH_LENGTH = 12;
  * A press answers the request that the button names, even under another message, and only if it still is what the
  * button's message showed.
  */
-export const requestKind: LiveKind<LiveRequestMessage, RequestEvent> = {
+export const requestKind: LiveKind<LiveRequestMessage, RequestEvent | TicketWaitEvent> = {
   // Short, because the data of a button has 64 bytes: `r:` and 36 of an id, 12 of an action and 12 of a hash.
   verb: "r",
   async createMessage({ deps }, event) {
@@ -71,6 +80,8 @@ async function renderRequest(context: DeliveryContext, message: LiveRequestMessa
   if (!request) return { lines: [], outcome: [toPlainText(context.presentation.texts.live.toast.over)] };
   const renderer = getRenderer(request);
   const content = await renderer.render(context, request, message);
+  const progress = isRequestOpen(request) ? undefined : await renderer.renderProgress?.(context, request);
+  if (progress) return { lines: content.lines, progress };
   if (!isRequestOpen(request)) return { lines: content.lines, outcome: await renderer.renderOutcome(context, request) };
   const { rows, ...open } = content;
   return { ...open, buttons: { id: request.id, hash: request.hash.slice(0, BUTTON_HASH_LENGTH), rows } };
@@ -91,18 +102,42 @@ async function pressRequest(
     if (!isShownHash) return { message: shown, toast: renderer.getChangedToast(context, request) };
     return { message: { ...shown, asking: true }, toast: renderer.getWordsToast(context) };
   }
-  const answer = readAction(request, action);
+  const marked = toggleOption(request, shown.marked, action);
+  if (marked && isShownHash && isRequestOpen(request))
+    return { message: { ...shown, marked }, toast: joinMarked(request, marked) };
+  const answer = readAction(request, action, shown.marked);
   if (!answer) return { toast: texts.answers.expiredButton };
+  const refusal = isRequestOpen(request) && renderer.explainRefusal?.(context, request, answer.answer);
+  if (refusal) return { toast: refusal };
   const decision = { ...answer, hash: isShownHash ? request.hash : hash };
-  const { asking: _, ...rest } = shown;
+  const { asking: _asking, marked: _marked, ...rest } = shown;
   return { ...(await submitDecision(context, request, decision)), message: rest };
 }
 
 /** What the press of a button says: the number of an option chooses it; undefined for an unknown one. */
-function readAction({ kind, answers, options }: RequestRecord, action: string): Answer | undefined {
-  if (kind !== "question") return answers.includes(action) ? { answer: action } : undefined;
+function readAction(request: RequestRecord, action: string, marked: readonly number[] = []): Answer | undefined {
+  const { answers, options } = request;
   const option = options[Number(action)];
-  return option && { answer: "answer", comment: option.label };
+  if (option) return { answer: "answer", comment: option.label };
+  const chosen = action === CHOOSE ? joinMarked(request, marked) : "";
+  if (chosen !== "") return { answer: "answer", comment: chosen };
+  return action !== "answer" && answers.includes(action) ? { answer: action } : undefined;
+}
+
+/** Returns the marked options after a press, where several may be chosen; undefined for other buttons. */
+function toggleOption(
+  { session, options }: RequestRecord,
+  marked: readonly number[] = [],
+  action: string,
+): number[] | undefined {
+  const index = Number(action);
+  if (!session?.isMultiple || options[index] === undefined) return undefined;
+  return marked.includes(index) ? marked.filter((one) => one !== index) : [...marked, index].sort((a, b) => a - b);
+}
+
+/** The marked options as one answer; empty without any. */
+function joinMarked({ options }: RequestRecord, marked: readonly number[]): string {
+  return joinChoices(keepDefined(marked.map((index) => options[index]?.label)));
 }
 
 /** What a message shows whose send got no answer, so that its buttons are removed like those of the others. */
@@ -115,10 +150,18 @@ export async function submitDecision(
   context: CommandContext,
   { id }: Pick<RequestRecord, "id">,
   given: Answer & { hash: string },
-): Promise<{ toast: string; request: RequestRecord; isDecided: boolean }> {
-  const { deps, from, correlation, message } = context;
+): Promise<{ toast: string; request?: RequestRecord; isDecided: boolean }> {
+  const { deps, from, correlation, message, presentation } = context;
   const decision = { ...given, by: from.name, where: message ? "telegram" : "page" } as const;
-  const { outcome, request } = await decideRequest(deps, id, decision, correlation);
+  const result = await decideRequest(deps, id, decision, correlation).catch((thrown: unknown) => {
+    if (thrown instanceof GroundcrewError && thrown.code === "conflict") return thrown;
+    throw thrown;
+  });
+  if (result instanceof GroundcrewError) {
+    const toast = renderRefusal(presentation.texts, getRefusal(result) ?? { name: "ticketNotPossible" });
+    return { toast: toast ?? result.message, isDecided: false };
+  }
+  const { outcome, request } = result;
   const isDecided = outcome === "decided";
   const renderer = getRenderer(request);
   const toast =
@@ -142,11 +185,19 @@ async function replyToRequest(
   const { deps, from, presentation } = context;
   const request = (await findRequest(deps, id))?.value;
   if (!request) return { reply: { rich: toPlainText(presentation.texts.live.toast.over) } };
-  const decision = { ...readWords(request, text, asking), hash };
+  const renderer = getRenderer(request);
+  const words = (renderer.readWords ?? readOwnWords)(context, text.trim(), request, asking);
+  // Other words about a ticket or a result are a comment on its task like any others.
+  if (!words) return undefined;
+  if ("hint" in words) return { reply: { rich: toPlainText(words.hint) } };
+  const refusal = isRequestOpen(request) && renderer.explainRefusal?.(context, request, words.answer);
+  if (refusal) return { reply: { rich: toPlainText(refusal) } };
+  const decision = { ...words, hash };
   const isRepeated = hasVerdict(request, { ...decision, by: from.name, where: "telegram" });
   const isAboutTask = request.subject.item !== undefined;
   if (!isRequestOpen(request) && !isRepeated) {
-    const toast = getRenderer(request).getOutcomeToast(context, request, false);
+    const toast = renderer.getOutcomeToast(context, request, false);
+    if (renderer.readWords) return { reply: { rich: toPlainText(toast) } };
     if (isAboutTask) return passOn(request.verdict && toast);
     return decision.answer === "approve" ? { reply: { rich: toPlainText(toast) } } : undefined;
   }
@@ -156,6 +207,9 @@ async function replyToRequest(
   // A decision that counts needs no reply: the message itself shows it.
   return isDecided ? {} : { reply: { rich: toPlainText(toast) } };
 }
+
+const readOwnWords: NonNullable<RequestRenderer["readWords"]> = (_, text, request, asking) =>
+  readWords(request, text, asking);
 
 /** What a person's words say: the answer to a question; else a word of approval approves, and a reason sends back. */
 export function readWords({ kind }: RequestRecord, text: string, isReason: boolean | undefined): Answer {

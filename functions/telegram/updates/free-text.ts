@@ -126,7 +126,7 @@ async function answerWithText(context: CommandContext, { id, hash }: Exclude<Ans
   const found = (await findRequest(context.deps, id))?.value;
   if (!found) return { toast: context.presentation.texts.answers.expiredButton };
   const { toast, isDecided, request } = await submitDecision(context, found, { ...readWords(found, text, true), hash });
-  if (!isDecided) return { reply: { rich: toPlainText(toast) } };
+  if (!isDecided || !request) return { reply: { rich: toPlainText(toast) } };
   const { from, text: asked, subject } = request;
   const values = {
     agent: toSafeText(from, 80),

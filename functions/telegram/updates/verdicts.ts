@@ -6,13 +6,13 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { readTaskRequests } from "../../../shared/requests/requests.ts";
-import type { RequestRecord } from "../../../shared/task/request.ts";
+import { isRequestOpen, type RequestKindName, type RequestRecord } from "../../../shared/task/request.ts";
 import { isInReview } from "../../../shared/task/snapshot.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { findPendingVerdict, judgeReview } from "../../../shared/tasks/lifecycle/reviews.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
-import { hasFailedStep, hashDecision, listOpenDecisions, type Ticket } from "../../../shared/tickets/ticket.ts";
+import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { createTaskCommand } from "../commands/arguments.ts";
 import { replyConfirmation, replyRefusal } from "../commands/changing.ts";
 import { type CommandOption, offerChoices } from "../commands/choices.ts";
@@ -25,8 +25,6 @@ import {
 } from "../commands/command.ts";
 import { renderTaskLink } from "../commands/task-lists.ts";
 import { submitDecision } from "../live-messages/requests.ts";
-import { decideTicket } from "../live-messages/ticket-decisions.ts";
-import { findDecision } from "../live-messages/ticket-waits.ts";
 
 /** A verdict of a person: what is approved or rejected of a task, and why. */
 interface Verdict {
@@ -50,7 +48,7 @@ export const verdictCommand: ChoiceCommand = {
     if (!task) return { toast: context.presentation.texts.answers.expiredButton };
     const verdict = { isApproved: verb === "ok", reason };
     if (what === "ticket" || what === "result") return applyVerdict(context, task, { what, hash }, verdict);
-    const [request] = await readReviews(context, task);
+    const [request] = await readRequests(context, task, "review");
     if (!request) return replyRefusal(context, task, "notInReview");
     const decision = { answer: verdict.isApproved ? "approve" : "send_back", comment: reason, hash };
     const { toast, isDecided } = await submitDecision(context, request, decision);
@@ -75,7 +73,7 @@ export const rejectCommand = createTaskCommand("reject", ["rejeter", "renvoyer"]
 async function judgeTask(context: CommandContext, task: Task, verdict: Verdict): Promise<CommandResult> {
   const { answers, live } = context.presentation.texts;
   const ticket = await findTicket(context.deps, task.key);
-  const waiting = await listJudged(context, task, ticket, verdict);
+  const waiting = await listJudged(context, task, verdict);
   const [first, ...others] = waiting;
   if (!first) return replyNothingWaits(context, task, ticket, verdict);
   if (others.length === 0 && first.what !== "result") return applyVerdict(context, task, first, verdict);
@@ -87,29 +85,22 @@ async function judgeTask(context: CommandContext, task: Task, verdict: Verdict):
   );
 }
 
-async function listJudged(
-  context: CommandContext,
-  task: Task,
-  ticket: Ticket | undefined,
-  { isApproved }: Verdict,
-): Promise<Judged[]> {
+async function listJudged(context: CommandContext, task: Task, { isApproved }: Verdict): Promise<Judged[]> {
   const judged: Judged[] = [];
-  const isWritable = isApproved && (ticket?.state === "completed" || hasFailedStep(ticket));
-  for (const decision of ticket ? listOpenDecisions(ticket) : []) {
-    const { kind } = decision.wait;
-    const what = kind === "approval" ? "ticket" : kind === "result" && isWritable ? "result" : undefined;
-    if (what) judged.push({ what, hash: await hashDecision(decision) });
+  for (const what of ["ticket", "result"] as const) {
+    const [request] = (await readRequests(context, task, what)).filter(isRequestOpen);
+    if (request && (what === "ticket" || isApproved)) judged.push({ what, hash: request.hash });
   }
-  const [review] = await readReviews(context, task);
+  const [review] = await readRequests(context, task, "review");
   const pending = await findPendingVerdict(context.deps, task.id);
   if (isInReview(task.item) || pending?.verdict?.answer === (isApproved ? "approve" : "send_back"))
     judged.push({ what: "review", hash: review?.hash ?? "" });
   return judged;
 }
 
-/** Reads the reviews of a task, the latest first. */
-async function readReviews({ deps }: CommandContext, { id }: Task): Promise<RequestRecord[]> {
-  return (await readTaskRequests(deps, id, "review")).map(({ value }) => value).reverse();
+/** Reads the requests of a kind about a task, the latest first. */
+async function readRequests({ deps }: CommandContext, { id }: Task, kind: RequestKindName): Promise<RequestRecord[]> {
+  return (await readTaskRequests(deps, id, kind)).map(({ value }) => value).reverse();
 }
 
 /** An earlier try of this command may have been interrupted after its effect. */
@@ -151,14 +142,13 @@ async function applyVerdict(
     const judged = await judgeReview(createCommandCallContext(context), task, answer, reason);
     return confirmReviewVerdict(context, judged, isApproved);
   }
-  const { deps, chat, id, correlation, presentation } = context;
-  const ticket = await findTicket(deps, task.key);
-  const decision = ticket && (await findDecision(listOpenDecisions(ticket), hash));
-  const action = what === "result" ? "write" : isApproved ? "ok" : "no";
-  const isDecided = decision && (await decideTicket(context, ticket, decision, action, reason));
+  const { chat, id, correlation, presentation } = context;
+  const [request] = await readRequests(context, task, what);
+  const decision = { answer: isApproved ? "approve" : "reject", comment: reason, hash };
+  const { isDecided } = request ? await submitDecision(context, request, decision) : { isDecided: false };
   if (!isDecided) return replyChanged(task, presentation.texts.live.ticket.outcomes.changed);
   const verdict = what === "result" ? "updating" : isApproved ? "approved" : "rejected";
-  const jobs = [createLiveRefreshJob(chat, ticket.item.id, `heard.${id}`, correlation)];
+  const jobs = [createLiveRefreshJob(chat, task.id, `heard.${id}`, correlation)];
   return { ...confirmTicketVerdict(context, task, verdict), jobs };
 }
 

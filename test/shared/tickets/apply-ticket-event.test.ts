@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   isActive,
   isFinal,
+  isRequestOver,
   type Ticket,
   type TicketEvent,
   type TicketVersion,
@@ -32,10 +33,11 @@ const session = fc.record({
 });
 const question = fc.record({
   id,
-  kind: fc.constantFrom("permission", "input"),
   text: fc.constant("?"),
-  at: fc.constant(0),
-  held: fc.constant(true),
+  options: fc.constant([]),
+  answers: fc.constant(["allow", "deny"]),
+  createdAt: fc.constant(0),
+  session: fc.record({ run: fc.constant(1), waits: fc.constantFrom("permission", "input"), call: id }),
 });
 
 /** Any event, as often as not one that does not fit. */
@@ -192,7 +194,7 @@ test("One cause requests a ticket once", () => {
 
 test("A ticket in no run asks nothing and has no input for a session", () => {
   expect(
-    findViolation(({ after }) => !after || isActive(after) || after.questions.length + after.inputs.length === 0),
+    findViolation(({ after }) => !after || isActive(after) || after.questions.every(isRequestOver)),
   ).toBeUndefined();
 });
 
@@ -200,7 +202,7 @@ test("An answer reaches its session once: it is fetched by the request that wait
   expect(
     findViolation(({ event, before, after }) => {
       if (event.kind !== "fetched" || after === before) return true;
-      const wasAnswered = before?.questions.some(({ id, held, answer }) => id === event.question && held && answer);
+      const wasAnswered = before?.questions.some(({ session, verdict }) => session.call === event.question && verdict);
       return wasAnswered === true && after?.inputs.length === before?.inputs.length;
     }),
   ).toBeUndefined();

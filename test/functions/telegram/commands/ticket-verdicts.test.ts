@@ -125,8 +125,8 @@ test("/plane status counts tickets, and lists those that wait for you", async ()
   expect(lines).toContain("🎫 Tickets: 1 waits for approval, 1 session, 0 results to approve");
   expect(lines).toEqual(
     expect.arrayContaining([
-      expect.stringMatching(/🎫 ONB-1 One \(session waits for you/),
-      expect.stringMatching(/🎫 ONB-2 Two \(ticket to approve/),
+      expect.stringMatching(/❓ ONB-1 One \(Claude Code, .*Which colour/),
+      expect.stringMatching(/🎫 ONB-2 Two \(ada, /),
     ]),
   );
 });

@@ -31,7 +31,7 @@ test.each([
       expect(toPlainText(message).split("\n")).toEqual([
         "🎫 Claude Code asks for permission: ONB-1 Write it down",
         "Bash",
-        "Command: rm <b>x</b> @all \\u202e /start",
+        "Command: rm <b>x</b> @all ⟨U+202E⟩ /start",
         "The session waits until you allow or deny it.",
       ]);
       expect(await app.tapButton(message, label)).toBe(line.slice(2).trim());
@@ -139,7 +139,7 @@ test("a ticket is completed from its question: the button asks for the summary, 
   expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
     { summary: "All is done", state: "completed" },
   ]);
-  expect(app.readLines("waits for you").at(-1)).toBe("🏁 The ticket is completed.");
+  expect(app.readLines("waits for you").at(-1)).toBe(`🏁 Completed by ${ADA}`);
   expect(app.readLines("Result to approve")).toContain("All is done");
 });
 
@@ -156,15 +156,16 @@ test("OPENCLAW-18 a reply that completes a ticket too early is answered with wha
   );
   await app.exchangeAndSend({ commits });
   await app.replyTo(app.findMessage("waits for you"), "All is done");
-  expect(toPlainText(app.getBotMessages().at(-1))).toBe(
-    "The test command runs now. The ticket is completed when it passes.",
+  expect(app.readLines("waits for you").at(-1)).toBe(
+    "⏳ The test command runs now. The ticket is completed when it passes.",
   );
   const id = (await app.exchange([createSession({ commits })])).test[0]?.id ?? "";
   await app.exchangeAndSend({ commits, tests: { id, problem: "Test command: exit code 1" } });
-  expect(app.readLines("needs a look").join()).toContain("npm test did not pass");
+  expect(app.readLines("waits for you").join()).toContain("npm test did not pass");
+  await app.tapButton(app.findMessage("waits for you"), "🏁 Complete");
   await app.replyTo(app.findMessage("waits for you"), "All is done");
   const next = (await app.exchange([createSession({ commits })])).test[0]?.id ?? "";
   await app.exchangeAndSend({ commits, tests: { id: next } });
   expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ source: "person" }]);
-  expect(app.readLines("waits for you").at(-1)).toBe("🏁 The ticket is completed.");
+  expect(app.readLines("waits for you").at(-1)).toBe(`🏁 Completed by ${ADA}`);
 });

@@ -188,6 +188,6 @@ test("a button of an earlier request with the same text does not approve a later
   }
   expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1 });
   expect(app.findMessage(TITLE)?.id).not.toBe(first?.id);
-  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("This request is closed.");
+  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe(`Rejected by ${ADA}`);
   expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1 });
 });

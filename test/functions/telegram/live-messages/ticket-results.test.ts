@@ -54,9 +54,9 @@ test("the update that a button approves is written to Plane once, however often 
   const message = app.findMessage(TITLE);
   const data = message?.buttons[0]?.[0]?.callback_data ?? "";
   const first = await app.tapButtonData(message?.id ?? 0, data);
-  expect(first).toBe(`⏳ Being written to Plane, approved by ${ADA}`);
+  expect(first).toBe(`Being written to Plane, approved by ${ADA}`);
   const again = await app.tapButtonData(message?.id ?? 0, data);
-  expect(again).toBe(`Written to Plane, approved by ${ADA}`);
+  expect(again).toBe(`Being written to Plane, approved by ${ADA}`);
   await app.advanceAndDrain();
   expect(countComments()).toBe(1);
   expect(app.readPlaneItem(item).state).toBe("Done");
@@ -116,7 +116,7 @@ test("a button of an earlier result does not write a later one", async () => {
   await app.call("/api/sessions/ONB-1/complete", { summary: "The second result" });
   await app.advanceAndDrain();
   expect(app.findMessage("The second result")?.id).not.toBe(first?.id);
-  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("This request is closed.");
+  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("Cancelled by API");
   await app.advanceAndDrain();
   expect(countComments()).toBe(0);
   expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ state: "completed", run: 2 }]);

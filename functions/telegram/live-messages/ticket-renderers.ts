@@ -1,0 +1,392 @@
+/**
+ * How requests of tickets look in Telegram: the approval of a ticket and of its result, what its session waits for, and
+ * what came of each. All texts of sessions come from programs: they are data.
+ */
+
+import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
+import { observedKeys } from "../../../shared/records/store-keys.ts";
+import { findPart, type RequestPart, type RequestRecord } from "../../../shared/task/request.ts";
+import {
+  joinRichText,
+  type RichText,
+  toBold,
+  toCode,
+  toPlainText,
+  toSafeText,
+} from "../../../shared/telegram/rich-text.ts";
+import { cleanLine } from "../../../shared/text.ts";
+import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
+import { isAllowing, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
+import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { EVENT_EMOJI, fillTemplate, type Presentation, renderTaskTitle } from "../presentation/presentation.ts";
+import {
+  ASK_FOR_WORDS,
+  findPageLink,
+  isApproval,
+  type LiveButton,
+  type RequestRenderer,
+  renderHeadline,
+  renderLongText,
+  renderVerdict,
+} from "./live-message.ts";
+
+/** Limits of the shown description and comment in UTF-16 units; together with the rest they fit into one message. */
+const DESCRIPTION_LIMIT = 2_000;
+
+const COMMENT_LIMIT = 1_000;
+
+/** Limit of the shown text of a question and a summary in UTF-16 units; the page has all of them. */
+const TEXT_LIMIT = 2_000;
+
+/** Maximum number of options that have a button; any other one can be written in a reply. */
+const MAX_OPTIONS = 8;
+
+/** Limit of a button's label in UTF-16 units. */
+const LABEL_LIMIT = 40;
+
+/**
+ * Limits of the input that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold the title
+ * and the hint as well, and 40 lines, about what two screens of a phone show.
+ */
+const CHAT_LIMITS = { units: 3_000, lines: 40, fields: 20 };
+
+/** Limits of an input that does not fit: less, because it is read elsewhere before it is allowed. */
+const SHORTENED_LIMITS = { units: 1_200, lines: 24, fields: 8 };
+
+const ALLOW_PATTERN = /^(?:y|yes|allow|oui|autoriser)[.!]*$/i;
+
+const DENY_PATTERN = /^(?:n|no|deny|non|interdire|refuser)[.!]*$/i;
+
+type Outcome = readonly [emoji: string, line: RichText, detail?: string | undefined];
+
+/** A ticket that waits for approval: where it comes from, and the text that its session would get. */
+export const TICKET_RENDERER: RequestRenderer = {
+  async render(context, request) {
+    const { presentation } = context;
+    const { fields, live, colon } = presentation.texts;
+    const { noDescription, changed, buttons, hints } = live.ticket;
+    const comment = findPart(request, "comment");
+    const { text: description } = request;
+    const lines = [
+      renderTicketHeadline(presentation, request, "approval"),
+      ...(await renderOrigin(context, request)),
+      ...(description === "" ? [toPlainText(noDescription)] : renderLongText(context, description, DESCRIPTION_LIMIT)),
+      ...(comment === undefined
+        ? []
+        : [joinRichText(["💬 ", fields.comment, colon]), ...renderLongText(context, comment, COMMENT_LIMIT)]),
+      ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
+    ];
+    const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];
+    return { lines, hint: hints.approval, rows: [row] };
+  },
+  ...defineOutcome(({ live }, { verdict }) => {
+    const { approved, rejected } = live.ticket.outcomes;
+    if (verdict?.answer === "approve") return ["✅", fillBy(approved, verdict.by)];
+    return verdict && ["✖️", fillBy(rejected, verdict.by), verdict.comment];
+  }),
+  getChangedToast: ({ presentation }, { subject }) =>
+    fillTemplate(presentation.texts.live.ticket.outcomes.changed, { key: toSafeText(subject.key ?? "") }).text,
+  // A reply with other words is a comment on the task like any others.
+  readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
+};
+
+/** A tool for which a session asks permission: what it would do, and what can be answered here. */
+const PERMISSION_RENDERER: RequestRenderer = {
+  async render(context, request) {
+    const { presentation } = context;
+    const { buttons, hints } = presentation.texts.live.ticket;
+    const { answers, input, text, session } = request;
+    const rule = cleanLine(session?.rule ?? "", LABEL_LIMIT * 2);
+    const isShown = isShownWhole(request);
+    const toButton = (answer: string): LiveButton => {
+      if (answer === "allow_always") return [fillTemplate(buttons.always, { rule }).text, answer];
+      if (answer === "allow_in_repo") return [fillTemplate(buttons.inRepository, { rule }).text, answer];
+      return [answer === "allow" ? buttons.allow : buttons.deny, answer];
+    };
+    const offered = answers.filter((answer) => !isAllowing(answer) || isShown);
+    const rules = offered.filter((answer) => isAllowing(answer) && answer !== "allow");
+    const once = offered.filter((answer) => !rules.includes(answer));
+    const lines = session?.isNotice
+      ? renderLongText(context, text, TEXT_LIMIT)
+      : renderToolInput(presentation, text, input);
+    const head = renderTicketHeadline(presentation, request, "permission");
+    return {
+      lines: keepDefined([head, ...lines, renderTerminalLink(context, request)]),
+      hint: isShown ? hints.permission : renderElsewhere(context, request),
+      rows: [once.map(toButton), ...rules.map((answer) => [toButton(answer)])],
+    };
+  },
+  ...defineOutcome(({ live }, { verdict, session }) => {
+    const { allowed, allowedByRule, denied } = live.ticket.outcomes;
+    if (!verdict) return undefined;
+    if (!isAllowing(verdict.answer)) return ["⛔", fillBy(denied, verdict.by)];
+    if (verdict.answer === "allow") return ["✅", fillBy(allowed, verdict.by)];
+    const rule = toSafeText(session?.rule ?? "");
+    return ["✅", fillTemplate(allowedByRule, { by: toSafeText(verdict.by, 80), rule })];
+  }),
+  explainRefusal({ presentation }, request, answer) {
+    const { allowElsewhere } = presentation.texts.live.ticket;
+    return isAllowing(answer) && !isShownWhole(request) ? allowElsewhere[findPlace(request)] : undefined;
+  },
+  readWords({ presentation }, text, request) {
+    if (DENY_PATTERN.test(text)) return { answer: "deny" };
+    if (isApproval(text) || ALLOW_PATTERN.test(text)) return { answer: "allow" };
+    const { allowElsewhere, hints } = presentation.texts.live.ticket;
+    return { hint: isShownWhole(request) ? hints.permission : allowElsewhere[findPlace(request)] };
+  },
+};
+
+/** What else a session waits for: an answer, more time, or what follows its end. */
+const SESSION_RENDERER: RequestRenderer = {
+  async render(context, request, { asking, marked = [] }) {
+    const { presentation, deps } = context;
+    const { hints, endsAt, part } = presentation.texts.live.ticket;
+    const { text, session, options } = request;
+    const { waits = "input", series, isMultiple } = session ?? {};
+    const ticket = waits === "ended" ? await findTicket(deps, request.subject.key ?? "") : undefined;
+    const name = waits === "ended" ? (ticket?.reason === "time_over" ? "time_over" : "exited") : waits;
+    const moment = waits === "time" && presentation.format.momentInSentence(Date.parse(text), await deps.store.now());
+    const place = series && { number: String(series.answers.length + 1), count: String(series.questions.length) };
+    const lines = keepDefined([
+      renderTicketHeadline(presentation, request, name),
+      place && fillTemplate(part, place),
+      ...(moment ? [fillTemplate(endsAt, { time: moment })] : renderLongText(context, text, TEXT_LIMIT)),
+      ...options.flatMap(({ label, description }) =>
+        description
+          ? joinRichText(["• ", toBold(toSafeText(label, 200)), presentation.texts.colon, toSafeText(description, 300)])
+          : [],
+      ),
+      renderTerminalLink(context, request),
+    ]);
+    const hint = asking ? hints.summary : isMultiple ? hints.choices : hints[waits];
+    return { lines, hint, rows: createSessionRows(context, request, marked) };
+  },
+  ...defineOutcome(({ live }, { verdict, session }) => {
+    const { extended, resumed, cancelled, completedBy } = live.ticket.outcomes;
+    if (!verdict) return undefined;
+    const { answer, by, comment } = verdict;
+    if (answer === "resume") return ["▶️", fillBy(resumed, by)];
+    if (answer === "cancel") return ["✖️", fillBy(cancelled, by)];
+    if (answer === "complete") return ["🏁", fillBy(completedBy, by)];
+    if (session?.waits === "time") return ["⏱️", fillTemplate(extended, { by: toSafeText(by, 80) })];
+    return ["💡", fillBy(live.answered, by), comment];
+  }),
+  async renderProgress({ deps, presentation }, { subject, verdict }) {
+    const ticket = verdict?.answer === "complete" ? await findTicket(deps, subject.key ?? "") : undefined;
+    return ticket && isChecking(ticket)
+      ? [toPlainText(`⏳ ${presentation.texts.live.ticket.outcomes.tests}`)]
+      : undefined;
+  },
+  getWordsToast: ({ presentation }) => presentation.texts.live.ticket.outcomes.summary,
+  readWords({ presentation }, text, { session }, asking) {
+    if (asking) return { answer: "complete", comment: text };
+    const { waits = "input" } = session ?? {};
+    if (waits === "input") return { answer: "answer", comment: text };
+    return { hint: presentation.texts.live.ticket.hints[waits] };
+  },
+};
+
+/** A result, or an update of Plane that is not complete. */
+export const RESULT_RENDERER: RequestRenderer = {
+  async render(context, request) {
+    const { presentation, deps } = context;
+    const { live } = presentation.texts;
+    const { buttons, hints } = live.ticket;
+    const ticket = await findTicket(deps, request.subject.key ?? "");
+    const problem = findPart(request, "problem");
+    const isFailed = problem !== undefined;
+    const head = renderTicketHeadline(presentation, request, isFailed ? "update" : "result");
+    const lines = isFailed
+      ? [renderFailure(presentation, ticket, problem)]
+      : [...renderLongText(context, request.text, TEXT_LIMIT), ...(ticket ? await renderFacts(context, ticket) : [])];
+    const approve = [isFailed ? buttons.retry : buttons.approveUpdate, "approve"] as const;
+    return { lines: [head, ...lines], hint: hints.result, rows: [[approve]] };
+  },
+  ...defineOutcome(({ live }, { verdict }, ticket) => {
+    const { update, outcomes } = live.ticket;
+    if (!verdict) return undefined;
+    if (verdict.answer !== "approve") return ["✖️", fillBy(outcomes.cancelled, verdict.by)];
+    return ticket ? ["✅", fillBy(update.done, verdict.by)] : ["⏳", fillBy(update.writing, verdict.by)];
+  }),
+  async renderProgress({ deps, presentation }, { subject, verdict, id }) {
+    const ticket = await findTicket(deps, subject.key ?? "");
+    if (verdict?.answer !== "approve" || ticket?.state !== "updating" || !id.startsWith(`${ticket.key}.${ticket.run}.`))
+      return undefined;
+    const { problem } = ticket.update ?? {};
+    if (problem !== undefined) return [renderFailure(presentation, ticket, problem)];
+    return [joinRichText(["⏳ ", fillBy(presentation.texts.live.ticket.update.writing, verdict.by)])];
+  },
+  readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
+};
+
+/** What of an update is not written yet, and why. */
+function renderFailure({ texts }: Presentation, ticket: Ticket | undefined, problem: string): RichText {
+  const { noStatus, noComment } = texts.live.ticket.update;
+  const template = ticket?.update?.comment === "done" ? noStatus : noComment;
+  return joinRichText(["⚠️ ", toBold(fillTemplate(template, { problem: toSafeText(problem, 400) }))]);
+}
+
+/** The renderer of a request of a session. */
+export function getSessionRenderer({ session }: RequestRecord): RequestRenderer | undefined {
+  if (!session) return undefined;
+  return session.waits === "permission" ? PERMISSION_RENDERER : SESSION_RENDERER;
+}
+
+/** Defines what a message says about the answer to its request, also in the notice after a press. */
+function defineOutcome(
+  find: (texts: TelegramTexts, request: RequestRecord, ticket: Ticket | undefined) => Outcome | undefined,
+): Pick<RequestRenderer, "renderOutcome" | "getOutcomeToast" | "getChangedToast" | "getWordsToast"> {
+  return {
+    async renderOutcome({ deps, presentation }, request) {
+      const ticket = await findTicket(deps, request.subject.key ?? "");
+      const outcome = find(presentation.texts, request, ticket) ?? findClosure(presentation.texts, request, ticket);
+      const [emoji, line, detail] = outcome;
+      return renderVerdict(presentation, emoji, line, detail || null, 500);
+    },
+    getOutcomeToast({ presentation: { texts } }, request) {
+      const [, line, detail] = find(texts, request, undefined) ?? findClosure(texts, request, undefined);
+      return detail ? `${line.text}${texts.colon}${detail}` : line.text;
+    },
+    getChangedToast: ({ presentation }) => presentation.texts.live.toast.over,
+    getWordsToast: ({ presentation }) => presentation.texts.live.toast.reason,
+  };
+}
+
+/** Why nobody has to answer any more. */
+function findClosure({ live }: TelegramTexts, { closed }: RequestRecord, ticket: Ticket | undefined): Outcome {
+  const { cancelled, closed: closedInPlane, completed, notNeeded } = live.ticket.outcomes;
+  if (closed?.why === "task_closed") return ["✖️", toPlainText(closedInPlane)];
+  if (ticket?.state === "cancelled" && ticket.closedBy !== undefined) return ["✖️", fillBy(cancelled, ticket.closedBy)];
+  if (ticket?.state === "cancelled") return ["✖️", toPlainText(closedInPlane)];
+  return ticket?.completion ? ["🏁", toPlainText(completed)] : ["ℹ️", toPlainText(notNeeded)];
+}
+
+function fillBy(template: string, by: string): RichText {
+  return fillTemplate(template, { by: toSafeText(by, 80) });
+}
+
+function renderTicketHeadline(
+  presentation: Presentation,
+  { subject }: RequestRecord,
+  name: keyof TelegramTexts["live"]["ticket"]["headlines"],
+): RichText {
+  const { key = "", title, url = "" } = subject;
+  const task = renderTaskTitle(presentation, { key, title, url });
+  return renderHeadline(presentation, [EVENT_EMOJI.ticket, presentation.texts.live.ticket.headlines[name]], task);
+}
+
+/** Where a ticket comes from: its project, its priority, and what requested it. */
+async function renderOrigin({ deps, presentation }: DeliveryContext, { subject }: RequestRecord): Promise<RichText[]> {
+  const ticket = await findTicket(deps, subject.key ?? "");
+  if (!ticket) return [];
+  const { fields, priorities, colon } = presentation.texts;
+  const { item, shown } = ticket;
+  const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
+  const renderField = (label: string, value: string) => joinRichText([label, colon, toSafeText(value)]);
+  return keepDefined([
+    renderField(fields.project, project?.value.name ?? item.identifier),
+    item.priority === "none" ? undefined : renderField(fields.priority, priorities[item.priority]),
+    renderCause(shown.cause, presentation),
+  ]);
+}
+
+function renderCause({ trigger, by }: TicketCause, { texts }: Presentation): RichText {
+  const { ticket } = texts.live;
+  const why = ticket.triggers[trigger];
+  return by === undefined
+    ? fillTemplate(ticket.requested, { why })
+    : fillTemplate(ticket.requestedBy, { by: toSafeText(by, 80), why });
+}
+
+export function renderTerminalLink(
+  { deps, presentation }: DeliveryContext,
+  { subject }: { subject: { key?: string } },
+): RichText | undefined {
+  const path = `/terminal/${encodeURIComponent(subject.key ?? "")}`;
+  return findPageLink(deps.settings.publicUrl, path, presentation.texts.live.ticket.terminal, presentation.origins);
+}
+
+/** Whether a message shows all that a permission is about: nobody allows in the chat what it does not show. */
+function isShownWhole({ text, input, session }: RequestRecord): boolean {
+  const whole = { tool: text, fields: input };
+  return session?.isNotice === undefined && isWholeInput(input) && shortenInput(whole, CHAT_LIMITS) === whole;
+}
+
+/** Where a permission can be read whole. */
+function findPlace({ input, session }: RequestRecord): "page" | "terminal" | "unknown" {
+  if (session?.isNotice) return "unknown";
+  return isWholeInput(input) ? "page" : "terminal";
+}
+
+/** Says where to read and allow what the message does not show whole. */
+function renderElsewhere({ deps, presentation }: DeliveryContext, request: RequestRecord): RichText {
+  const { allowElsewhere, page } = presentation.texts.live.ticket;
+  const place = findPlace(request);
+  const link = place === "page" && findPageLink(deps.settings.publicUrl, "/", page, presentation.origins);
+  return link ? fillTemplate(allowElsewhere.linked, { page: link }) : toPlainText(allowElsewhere[place]);
+}
+
+/** Renders a tool and its input. Values are code, in which Telegram detects no links and keeps all white space. */
+function renderToolInput(presentation: Presentation, tool: string, input: RequestPart[]): RichText[] {
+  const { texts, format } = presentation;
+  const { ticket } = texts.live;
+  const whole = { tool, fields: input };
+  const { fields } = shortenInput(whole, CHAT_LIMITS) === whole ? whole : shortenInput(whole, SHORTENED_LIMITS);
+  const lines = fields.flatMap(({ label, value, leftOut, end = "" }) => {
+    const isBlock = leftOut !== undefined || value.includes("\n");
+    const name = joinRichText([findLabel(ticket.fields, label), texts.colon.trimEnd(), isBlock ? "\n" : " "]);
+    const first = joinRichText([name, toCode(value === "" && leftOut === undefined ? '""' : value)]);
+    if (leftOut === undefined) return [first];
+    const gap = fillTemplate(ticket.leftOut, { n: format.number(leftOut) });
+    return end === "" ? [first, gap] : [first, gap, toCode(end)];
+  });
+  return [toSafeText(tool), ...lines];
+}
+
+function findLabel(labels: Readonly<Record<string, string>>, name: string): RichText {
+  const key = `field.${name}`;
+  return Object.hasOwn(labels, key) ? toPlainText(labels[key] ?? "") : toSafeText(name);
+}
+
+function createSessionRows(
+  { deps, presentation }: DeliveryContext,
+  { options, session }: RequestRecord,
+  marked: readonly number[],
+): readonly LiveButton[][] {
+  const { live } = presentation.texts;
+  const { buttons } = live.ticket;
+  const complete = [buttons.complete, ASK_FOR_WORDS] as const;
+  if (session?.waits === "time") {
+    const minutes = String(deps.settings.tickets?.minutes ?? 30);
+    return [[[fillTemplate(buttons.extend, { minutes }).text, "extend"]], [[buttons.stop, "cancel"]]];
+  }
+  if (session?.waits === "ended") return [[[buttons.resume, "resume"], complete], [[live.cancel, "cancel"]]];
+  const toMark = (i: number) => (session?.isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");
+  const toLabel = (label: string, i: number) => toMark(i) + (cleanLine(label, LABEL_LIMIT) || String(i + 1));
+  const choices = options.slice(0, MAX_OPTIONS).map(({ label }, i) => [[toLabel(label, i), String(i)] as const]);
+  const choose = session?.isMultiple && marked.length > 0 ? [[[buttons.choose, "choose"] as const]] : [];
+  return [...choices, ...choose, [complete]];
+}
+
+/** Renders the facts of a result: the branch, the size of the change, time and cost. */
+async function renderFacts({ deps, presentation }: DeliveryContext, ticket: Ticket): Promise<RichText[]> {
+  const { texts, format } = presentation;
+  const { completion, approval } = ticket;
+  const session: ObservedSession["session"] | undefined = await readSession(deps, ticket);
+  const labels = getTexts(texts.locale).comments.ticket;
+  const { number } = format;
+  const { branch, diff, commits = [], cost_usd: cost } = session ?? {};
+  const { files = 0, insertions = 0, deletions = 0 } = diff ?? {};
+  const sizes = { files: number(files), insertions: number(insertions), deletions: number(deletions) };
+  const took = completion && approval && completion.at - approval.at;
+  return keepDefined([
+    branch ? fillTemplate(labels.branch, { branch: toSafeText(branch) }) : undefined,
+    diff && fillTemplate(labels.diff, sizes),
+    commits.length > 0 ? toPlainText(format.count(texts.live.ticket.commits, commits.length)) : undefined,
+    took === undefined ? undefined : fillTemplate(labels.time, { time: format.duration(took) }),
+    cost === undefined ? undefined : fillTemplate(labels.cost, { cost: format.money(cost) }),
+  ]);
+}

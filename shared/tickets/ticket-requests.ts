@@ -1,0 +1,171 @@
+/**
+ * What tickets ask people, as requests: the approval of a ticket and of its result, and what its session waits for. A
+ * request follows the ticket: it is opened, changed and closed in the commit of the event that makes it so.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { workKeys } from "../records/store-keys.ts";
+import {
+  findRequest,
+  hashRequest,
+  prepareClosure,
+  preparePublication,
+  prepareRequestChange,
+} from "../requests/requests.ts";
+import type { Store, StoredValue } from "../store/port.ts";
+import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
+import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request.ts";
+import { isRequestOpen } from "../task/request.ts";
+import type { Ms } from "../time.ts";
+import { SESSION_NAME } from "./questions.ts";
+import {
+  isRequestOver,
+  type SessionRequest,
+  type Ticket,
+  type TicketEvent,
+  type TicketRecord,
+  type TicketWait,
+} from "./ticket.ts";
+
+type TicketHead = Pick<Ticket, "key" | "run" | "state" | "requestedAt" | "update">;
+
+/** A ticket before an event, with its session's requests as they are stored, and after it. */
+interface TicketChange {
+  before: Ticket | undefined;
+  loaded: readonly StoredValue<SessionRequest>[];
+  after: Ticket;
+  event: TicketEvent;
+  /** The request whose verdict is the event: its record is stored with the verdict already. */
+  decided: RequestRecord | undefined;
+}
+
+/** Reads the requests of tickets' sessions that are not over, by the ids in the tickets' records. */
+export async function readSessionRequests(
+  { store }: { store: Pick<Store, "read"> },
+  records: readonly TicketRecord[],
+): Promise<StoredValue<SessionRequest>[]> {
+  const ids = records.flatMap(({ questions }) => questions);
+  return ids.length === 0 ? [] : keepDefined(await store.read<SessionRequest>(ids.map(workKeys.request)));
+}
+
+/** A ticket with the requests of its session. */
+export function toTicket(record: TicketRecord, requests: readonly SessionRequest[]): Ticket {
+  const questions = keepDefined(record.questions.map((id) => requests.find((request) => request.id === id)));
+  return { ...record, questions };
+}
+
+/** The stored form of a ticket: requests that are over stay as records of their own. */
+export function toTicketRecord(ticket: Ticket): TicketRecord {
+  const questions = ticket.questions.filter((question) => !isRequestOver(question)).map(({ id }) => id);
+  return { ...ticket, questions };
+}
+
+/**
+ * The id of the request for what a ticket itself waits for: its approval, that of its result, or of another try of its
+ * update. Later texts belong to the same request until somebody decides. Undefined when it waits for nothing.
+ */
+export function findTicketRequestId({ key, run, state, requestedAt, update }: TicketHead): string | undefined {
+  if (state === "pending") return `${key}.${run}.${requestedAt.toString(36)}`;
+  if (state === "completed") return `${key}.${run}.result`;
+  return state === "updating" && update?.problem !== undefined ? `${key}.${run}.u${update.retries}` : undefined;
+}
+
+/** Prepares what a change of a ticket does to its requests; `wait`: what is asked now and was not before. */
+export async function prepareTicketRequests(
+  deps: TaskDeps,
+  change: TicketChange,
+  correlation: string,
+): Promise<{ update: ValueUpdate; wait: TicketWait | undefined }> {
+  const { before, loaded, after, decided } = change;
+  const updates: ValueUpdate[] = [];
+  let wait: TicketWait | undefined;
+  for (const question of after.questions) {
+    const stored = loaded.find(({ value }) => value.id === question.id);
+    if (!stored) {
+      const value = question.hash === "" ? { ...question, hash: await hashRequest(question) } : question;
+      updates.push(await preparePublication(deps, { value, rev: 0 }, correlation));
+      wait = { kind: "question", id: question.id };
+    } else if (stored.value !== question && question !== decided) {
+      const { put = [], jobs = [] } = prepareRequestChange(deps, question, stored.rev, correlation);
+      updates.push({
+        put,
+        jobs,
+        ...(question.id === decided?.id ? {} : { expect: [[workKeys.request(question.id), stored.rev]] }),
+      });
+    }
+  }
+  const [was, is] = [before && findTicketRequestId(before), findTicketRequestId(after)];
+  if (was !== undefined && was !== is && was !== decided?.id)
+    updates.push(await prepareTicketRequestEnd(deps, was, change, correlation));
+  if (is !== undefined && is !== was) {
+    updates.push(
+      await preparePublication(deps, { value: await createTicketRequest(after, change.event.at), rev: 0 }, correlation),
+    );
+    wait = { kind: after.state === "pending" ? "approval" : after.state === "completed" ? "result" : "update", id: is };
+  } else if (is !== undefined && before?.shown.hash !== after.shown.hash) {
+    const stored = await findRequest(deps, is);
+    const request = { ...(await createTicketRequest(after, change.event.at)), changed: ["text"] };
+    if (stored)
+      updates.push(
+        prepareRequestChange(deps, { ...request, createdAt: stored.value.createdAt }, stored.rev, correlation),
+      );
+  }
+  return { update: mergeUpdates(updates), wait };
+}
+
+/** The request for what a ticket waits for now, with all that is judged. Its hash is the ticket's, where it has one. */
+async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecord> {
+  const { key, item, shown, completion, update, state } = ticket;
+  const { title, description, comment } = shown.content;
+  const isPending = state === "pending";
+  const parts = isPending ? omitUndefined({ comment }) : omitUndefined({ problem: update?.problem });
+  const input: RequestPart[] = Object.entries(parts).map(([label, value]) => ({ label, value }));
+  const request: RequestRecord = {
+    ...{ id: findTicketRequestId(ticket) ?? "", kind: isPending ? "ticket" : "result" },
+    ...{
+      subject: { item: item.id, key, title, url: item.url },
+      from: isPending ? (shown.cause.by ?? "Plane") : SESSION_NAME,
+    },
+    ...{ urgency: "normal", createdAt: at, reminders: 0, options: [], hash: shown.hash },
+    ...{ text: isPending ? description : (completion?.summary ?? ""), input, answers: ["approve", "reject"] },
+  };
+  return isPending ? request : { ...request, hash: await hashRequest(request) };
+}
+
+/** Ends a request about a ticket that is over: by the verdict of a person or a rule, or because nobody has to answer it. */
+async function prepareTicketRequestEnd(
+  deps: TaskDeps,
+  id: string,
+  { event }: TicketChange,
+  correlation: string,
+): Promise<ValueUpdate> {
+  const stored = await findRequest(deps, id);
+  if (!stored || !isRequestOpen(stored.value)) return {};
+  const verdict = toVerdict(event);
+  if (!verdict)
+    return prepareClosure(
+      deps,
+      stored,
+      ["closed_in_plane", "reread"].includes(event.kind) ? "task_closed" : "withdrawn",
+      correlation,
+    );
+  return prepareRequestChange(deps, { ...stored.value, verdict }, stored.rev, correlation);
+}
+
+/** The verdict on a ticket's request that an event says; undefined for one by nobody. */
+function toVerdict(event: TicketEvent): RequestVerdict | undefined {
+  const { at } = event;
+  switch (event.kind) {
+    case "approved":
+    case "update_requested":
+      return { answer: "approve", by: event.by, where: event.where ?? "api", at };
+    case "rejected":
+    case "cancelled": {
+      const comment = "text" in event && event.text !== "" ? event.text : undefined;
+      return { answer: "reject", by: event.by, where: event.where ?? "api", at, ...omitUndefined({ comment }) };
+    }
+    default:
+      return undefined;
+  }
+}
