@@ -29,7 +29,7 @@ import {
 
 /**
  * Stands in for the module `zod` in the Worker's bundle (`alias` in wrangler.jsonc). Its object `z` would bring the
- * messages of 49 languages, a fifth of the bundle, although they are never used. `test/runtime/workers/zod.test.ts`
+ * messages of 49 languages, a fifth of the bundle, although they are never used. `test/runtime/workers/workers.test.ts`
  * checks that nothing is missing.
  */
 export const z = {
