@@ -28,8 +28,7 @@ interface RoutingDecision {
 /** Events that may change the text of a live message. */
 const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
   ...(["started", "blocked", "unblocked", "completed", "cancelled", "reopened", "removed", "restored"] as const),
-  ...(["renamed", "answered", "sent_back", "claim_lost"] as const),
-  ...(["plan_proposed", "plan_approved", "plan_rejected", "plan_failed"] as const),
+  ...(["renamed", "sent_back", "claim_lost"] as const),
 ];
 
 /**
@@ -145,8 +144,8 @@ function awaitsHuman(event: AnyEvent, { item }: EventFacts): boolean {
 }
 
 /**
- * Creates the rules that refresh live messages (questions, reviews, progress) when something happens to what they are
- * about, in every chat that may have one. Of tasks, only those of agents have live messages.
+ * Creates the rules that refresh live messages when something happens to the task that they are about, in every chat that
+ * may have one; a request that changes refreshes its own. Of tasks, only those of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
   const chats = listLiveChats(entries, chat);
@@ -156,18 +155,10 @@ export function createLiveMessageRules(entries: readonly NotificationRule[], cha
     needsActor: () => false,
     decide(event, { item }, correlation) {
       if (!REFRESH_EVENTS.includes(event.kind)) return [];
-      if (item?.agent === undefined && !("agent" in event)) return [];
-      const subjectId = item?.id ?? getSubjectId(event);
-      if (subjectId === undefined) return [];
+      if (!item || (item.agent === undefined && !("agent" in event))) return [];
       return chats.map(
-        (liveChat): RuleAction => ({ ...createLiveRefreshAction(liveChat, subjectId, correlation), rule: "work.look" }),
+        (liveChat): RuleAction => ({ ...createLiveRefreshAction(liveChat, item.id, correlation), rule: "work.look" }),
       );
     },
   };
-}
-
-/** What the live messages of an event without a task are about. */
-function getSubjectId(event: AnyEvent): string | undefined {
-  if (event.kind === "answered") return event.question;
-  return "plan" in event ? event.plan : undefined;
 }

@@ -389,6 +389,7 @@ export const en = {
       urgent: "urgent",
       answered: "Answered by {by}",
       notNeeded: "The task is closed: no answer is needed.",
+      expired: "Nobody answered in time: no answer is needed.",
       /** Reviews. */
       confidence: "Confidence of {agent}: {percent}",
       approve: "✅ Approve",

@@ -336,6 +336,7 @@ export const fr: Texts = {
       urgent: "urgente",
       answered: "Répondu par {by}",
       notNeeded: "La tâche est fermée : aucune réponse n’est nécessaire.",
+      expired: "Personne n’a répondu à temps : aucune réponse n’est nécessaire.",
       confidence: "Confiance ({agent}) : {percent}",
       approve: "✅ Approuver",
       cancel: "✖️ Annuler",

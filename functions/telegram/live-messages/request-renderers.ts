@@ -45,9 +45,9 @@ const QUESTION_RENDERER: RequestRenderer = {
         .map(({ label }, i) => [[cleanLine(label, BUTTON_LABEL_LIMIT) || String(i + 1), String(i)]]),
     };
   },
-  async renderOutcome({ presentation }, { verdict }) {
+  async renderOutcome({ presentation }, { verdict, closed }) {
     const { live } = presentation.texts;
-    if (!verdict) return [toPlainText(live.notNeeded)];
+    if (!verdict) return [toPlainText(closed?.why === "expired" ? live.expired : live.notNeeded)];
     const by = fillTemplate(live.answered, { by: toSafeText(verdict.by, 80) });
     return renderVerdict(presentation, "💡", by, verdict.comment);
   },

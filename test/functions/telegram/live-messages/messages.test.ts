@@ -145,6 +145,24 @@ test("a question about no task is asked again after one and six hours, as a repl
   for (const message of app.getBotMessages()) expect(toPlainText(message)).toContain("Answered by Ada (Telegram)");
 });
 
+test("a question about no task that nobody answers in 30 days is closed, and wakes the Concierge once", async () => {
+  const app = await createMessagesApp();
+  await app.messageHuman(QUESTION);
+  for (const time of [HOUR, 5 * HOUR, 30 * DAY]) {
+    app.advance(time);
+    await app.advanceAndDrain();
+  }
+  const wakes = () => app.getWakes().filter((wake) => wake.includes("Nobody answered in time."));
+  expect(wakes()).toHaveLength(1);
+  const message = app.findMessage("Dark mode");
+  expect([toPlainText(message), app.getButtonLabels(message)]).toEqual([
+    expect.stringContaining("Nobody answered in time: no answer is needed."),
+    [],
+  ]);
+  await app.advanceAndDrain(60_000);
+  expect(wakes()).toHaveLength(1);
+});
+
 test("a question about no task is in /plane status and in the digest until it is answered", async () => {
   const app = await createMessagesApp();
   await app.messageHuman(QUESTION);
