@@ -36,10 +36,10 @@ export function createScriptedHuman(options: HumanOptions) {
     const all = buttons.flat();
     const answer = all.find((button) => choices.has(button.text));
     if (answer) return { button: answer, delay: answerDelay };
-    // The data of the button that approves a plan or a result; of results only those of a wish, which begin so.
-    const subject = /(?:^|\s)(Design|Build|Test): /.test(text) ? /^(plan|review):[^:]+:ok\./ : /^plan:[^:]+:ok\./;
-    const approval = all.find(({ callback_data }) => subject.test(callback_data));
-    return approval && { button: approval, delay: approvalDelay };
+    // What the message of a plan or of a result begins with; of results only those of a wish, which are named so.
+    const subject = /(?:^|\s)(Design|Build|Test): /.test(text) ? /^(?:🗺️|🔍)/u : /^🗺️/u;
+    const approval = subject.test(text) && all.find(({ callback_data }) => /^r:[^:]+:approve\./.test(callback_data));
+    return approval ? { button: approval, delay: approvalDelay } : undefined;
   }
 
   return {
