@@ -9,7 +9,7 @@ import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
 import { replaceMessage, sendPreparedMessage } from "./delivery/messages.ts";
 import { showNotice } from "./delivery/notices.ts";
 import { deliverNotification, refreshBurst } from "./delivery/notifications.ts";
-import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
+import { isGroupChat, TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
 import { refreshLiveMessages, sendLiveMessage } from "./live-messages/live-messages.ts";
 import { PROGRESS_SOURCE, SUMMARY_SOURCE, SUMMARY_SUBJECT } from "./live-messages/progress.ts";
 import { type StatusSource, updateStatusMessage } from "./live-messages/status-messages.ts";
@@ -36,6 +36,8 @@ const STATUS_SOURCES: Readonly<Record<string, StatusSource>> = {
 
 /** Lease for one job: 60 s, longer than a call (30 s) with the commits around it. */
 const LEASE_TTL: Ms = MINUTE;
+/** Time an edit in a group waits: 5 s, so that a stream of notifications takes at most its 12 of the 20 calls a minute. */
+const GROUP_EDIT_DELAY: Ms = 5_000;
 /** Interval for retries while Telegram is not configured: 1 minute. */
 const NOT_CONFIGURED_RETRY: Ms = MINUTE;
 
@@ -65,7 +67,7 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
         presentation: createPresentation(deps.settings),
         limits,
         burstWindow,
-        editDelay,
+        editDelay: isGroupChat(body.chat) ? Math.max(editDelay, GROUP_EDIT_DELAY) : editDelay,
         isLeaseValid,
       };
       switch (body.type) {

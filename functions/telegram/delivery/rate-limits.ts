@@ -36,6 +36,9 @@ const RESERVED_FOR_HIGHER: Record<SendPriority, { perMinuteInGroup: number; perS
 const SECOND_WINDOW: Ms = 1_050;
 const MINUTE_WINDOW: Ms = 61_000;
 
+/** Groups and channels have negative ids, public ones also a name. */
+export const isGroupChat = (chat: ChatId): boolean => typeof chat === "string" || chat < 0;
+
 const chatBucket = (chat: ChatId) => `telegram:chat:${chat}`;
 
 /** While this bucket is paused, a call of this priority waits in the chat, and lower ones let it go first. */
@@ -55,7 +58,6 @@ export async function reserveSend(
   const reserved = RESERVED_FOR_HIGHER[priority];
   const perSecond = limits.perSecond - reserved.perSecond;
   const perMinuteInGroup = limits.perMinuteInGroup - reserved.perMinuteInGroup;
-  const isGroup = typeof chat === "string" || chat < 0;
   const inChat: Consumption = {
     bucket: chatBucket(chat),
     n: 1,
@@ -63,7 +65,7 @@ export async function reserveSend(
     window: SECOND_WINDOW,
   };
   const consumptions = [inChat, { bucket: "telegram:all", n: 1, limit: Math.max(1, perSecond), window: SECOND_WINDOW }];
-  if (isGroup)
+  if (isGroupChat(chat))
     consumptions.push({
       bucket: `telegram:group:${chat}`,
       n: 1,

@@ -58,7 +58,7 @@ test("the daily digest (NOTIF-08) shows completed tasks with time and cost, bloc
       • ONB-3 Read the answer – Imhotep, 1 hr, €1.25
 
       ⛔ Blocked (1)
-      • ONB-7 Paint the door – since Nov 21, 2026 11:01
+      • ONB-7 Paint the door – since Nov 21, 2026 11:00
 
       📅 Due today (1)
       • ONB-6 Call the printer
@@ -67,7 +67,7 @@ test("the daily digest (NOTIF-08) shows completed tasks with time and cost, bloc
       • ONB-5 Pay the bill – Nov 20, 2026, Thot
 
       🔍 Waiting for your review (1)
-      • ONB-8 Write the terms – Imhotep, confidence 55%, since Nov 21, 2026 11:11
+      • ONB-8 Write the terms – Imhotep, confidence 55%, since Nov 21, 2026 11:10
 
       ❓ Questions waiting for your answer (1)
       • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
@@ -93,7 +93,7 @@ test("the daily digest (NOTIF-08) is available in French", async () => {
       • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
 
       ⛔ Bloquées (1)
-      • ONB-7 Paint the door – depuis le 21 nov. 2026 à 11:01
+      • ONB-7 Paint the door – depuis le 21 nov. 2026 à 11:00
 
       📅 Échéance aujourd’hui (1)
       • ONB-6 Call the printer
@@ -102,7 +102,7 @@ test("the daily digest (NOTIF-08) is available in French", async () => {
       • ONB-5 Pay the bill – 20 nov. 2026, Thot
 
       🔍 En attente de votre relecture (1)
-      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis le 21 nov. 2026 à 11:11
+      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis le 21 nov. 2026 à 11:10
 
       ❓ Questions en attente de votre réponse (1)
       • ONB-5 Pay the bill – Thot, depuis le 21 nov. 2026 à 11:00 : From which account?
