@@ -35,9 +35,13 @@ test("a completed task comes without a sound, a critical blocker with one", asyn
   ]);
 });
 
-test("a blocked task of normal priority comes without a sound", async () => {
+test.each([
+  ["a blocked task of normal priority", { priority: "medium" as const }],
+  ["an urgent task that waits for another one as planned", { blockers: [{ key: "ONB-9", title: "First" }] }],
+])("%s comes without a sound", async (_, change) => {
   const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, [createNotice(1, { priority: "medium", word: "blocked" }, BLOCKED)]);
+  const notice = createNotice(1, { priority: "urgent", word: "blocked", ...change }, BLOCKED);
+  await enqueueNotices(setup.store, [notice]);
   await setup.runUntilEmpty();
   expect(getSounds(setup.telegram)).toEqual([["ONB-1", "silent"]]);
 });
