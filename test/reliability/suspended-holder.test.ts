@@ -39,12 +39,12 @@ async function startTwoRuntimes() {
   const client = new Redis(redis.url);
   onTestFinished(() => void client.disconnect());
 
-  /** Expires the lease of the task: Redis' clock cannot be moved, so the end of the lease is moved. */
-  async function expireLease() {
-    const [lease, ...others] = await client.keys(`*:l:claim:${item.id}`);
+  /** Expires the claim on the task: Redis' clock cannot be moved, so the end of the claim is moved. */
+  async function expireClaim() {
+    const [key = "", ...others] = await client.keys(`*:k:claim:${item.id}`);
     expect(others).toEqual([]);
-    expect(await client.hexists(lease ?? "", "u")).toBe(1);
-    await client.hset(lease ?? "", "u", Date.now() - 1);
+    const claim = JSON.parse((await client.hget(key, "v")) ?? "{}");
+    await client.hset(key, "v", JSON.stringify({ ...claim, until: Date.now() - 1 }));
   }
 
   return {
@@ -64,7 +64,7 @@ async function startTwoRuntimes() {
         if (request.method !== method || !path.test(request.path)) return;
         plane.faults.beforeRequest(undefined);
         process.kill(first.pid ?? 0, "SIGSTOP");
-        await expireLease();
+        await expireClaim();
         expect(await thot.call("claim_task", { task: KEY })).toHaveProperty("answer");
         received = plane.ledger.requests.length;
         process.kill(first.pid ?? 0, "SIGCONT");
