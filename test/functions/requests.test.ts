@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
 import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
@@ -12,6 +13,7 @@ import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
+import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
 
 type App = Awaited<ReturnType<typeof createRequestsApp>>;
 
@@ -27,12 +29,17 @@ const listSchema = z.object({ requests: z.array(requestSchema) });
 
 /** A kind of request: how it is asked, how people answer it, and what their answer does. */
 interface KindCase {
+  /** The request's kind, where it is not the name of the case. */
+  kind?: string;
+  /** Tickets are requested and run. */
+  hasTickets?: true;
   ask(app: App): Promise<void>;
   /** Part of its message in Telegram. */
   message: string;
   decision: { answer: string; comment?: string };
   button: string;
-  reply: string;
+  /** Absent where a reply says no answer. */
+  reply?: string;
   /** Part of what the message shows once it is answered. */
   outcome: string;
   /** What people do in Plane instead, and what comes of the request. */
@@ -99,7 +106,105 @@ const KINDS: Record<string, KindCase> = {
     readEffect: (app) => app.findItemNames("Dark mode"),
     effect: ["Draw it"],
   },
+  ticket: {
+    hasTickets: true,
+    ask: requestTicket,
+    message: "Ticket to approve",
+    decision: { answer: "approve" },
+    button: "✅ Approve",
+    reply: "ok",
+    outcome: "Approved by",
+    command: "/plane approve ONB-1",
+    readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, run }) => [ticket, run]),
+    effect: [["ONB-1", 1]],
+  },
+  permission: {
+    hasTickets: true,
+    ask: (app) => askBySession(app, { tool_name: "Bash", tool_input: { command: "rm -rf build; ls" } }),
+    message: "asks for permission",
+    decision: { answer: "allow" },
+    button: "✅ Allow",
+    reply: "yes",
+    outcome: "Allowed by",
+    readEffect: readInputs,
+    effect: [["keys", "1"]],
+  },
+  "question of a session": {
+    kind: "question",
+    hasTickets: true,
+    ask: (app) => askBySession(app, { tool_name: "AskUserQuestion", tool_input: { questions: [COLOUR] } }),
+    message: "waits for you",
+    decision: { answer: "answer", comment: "Blue" },
+    button: "Blue",
+    reply: "Blue",
+    outcome: "Answered by",
+    readEffect: readInputs,
+    effect: [["keys", "2"]],
+  },
+  "end of a session": {
+    kind: "question",
+    hasTickets: true,
+    async ask(app) {
+      await startSession(app);
+      await app.exchange([createSession({ state: "ended", exit: { reason: "exited", status: 0 } })]);
+    },
+    message: "ended without a result",
+    decision: { answer: "resume" },
+    button: "▶️ Resume",
+    outcome: "Resumed by",
+    readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, resume }) => [ticket, resume]),
+    effect: [["ONB-1", true]],
+  },
+  result: {
+    hasTickets: true,
+    async ask(app) {
+      await startSession(app);
+      await app.post("/api/sessions/ONB-1/complete", { summary: "All is done" });
+    },
+    message: "Result to approve",
+    decision: { answer: "approve" },
+    button: "✅ Approve update",
+    reply: "ok",
+    outcome: "Written to Plane, approved by",
+    readEffect: async (app) => app.readComments(getItem(app)).filter((html) => html.includes("All is done")).length,
+    effect: 1,
+  },
 };
+
+const COLOUR = {
+  ...{ question: "Which colour?", header: "Colour", multiSelect: false },
+  options: ["Red", "Blue"].map((label) => ({ label, description: `It is ${label}.` })),
+};
+
+async function requestTicket(app: App) {
+  app.addTask("Write it down", []);
+  await app.deliverWebhooks();
+  await app.advanceAndDrain();
+}
+
+async function startSession(app: App): Promise<string> {
+  await requestTicket(app);
+  await app.post("/api/approve/ONB-1", {});
+  const [desired] = (await app.exchange()).sessions;
+  await app.exchange([createSession()]);
+  return desired?.token ?? "";
+}
+
+/** Asks by a request of the session whose process ends before the answer, which is typed then. */
+async function askBySession(app: App, call: object) {
+  const token = await startSession(app);
+  const { wait } = app.deps;
+  app.deps.wait = async () => {
+    app.deps.wait = wait;
+    throw new Error("the process has ended");
+  };
+  await app.hook(token, { hook_event_name: "PermissionRequest", ...call });
+}
+
+async function readInputs(app: App) {
+  const [session] = (await app.exchange([createSession()])).sessions;
+  return session?.inputs.map(({ kind, text }) => [kind, text]);
+}
 
 const getItem = (app: App) => {
   const [item] = app.plane.items(app.onb);
@@ -107,11 +212,17 @@ const getItem = (app: App) => {
   return item;
 };
 
-async function createRequestsApp(openStore?: (clock: () => number) => Store) {
-  const app = await createMessagesApp({
-    env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN },
+async function createRequestsApp({ hasTickets }: Pick<KindCase, "hasTickets"> = {}, openStore?: OpenStore) {
+  const tickets = { repositories: { ONB: "/srv/onb" } };
+  const messages = await createMessagesApp({
+    env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
+    ...(hasTickets
+      ? { config: { tickets }, parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } }
+      : {}),
     ...(openStore ? { store: openStore } : {}),
   });
+  const app = addTicketCalls(messages);
+  const post = app.call;
   async function call(path = "", body?: object, headers: Record<string, string> = {}) {
     const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
     const token = headers["cookie"] === undefined ? { authorization: `Bearer ${HTTP_ADMIN_TOKEN}` } : {};
@@ -124,6 +235,7 @@ async function createRequestsApp(openStore?: (clock: () => number) => Store) {
     return { status: response.status, json };
   }
   return Object.assign(app, {
+    post,
     call,
     list: async () => listSchema.parse((await call()).json).requests,
     readRequest: async (id: string) => requestSchema.parse((await call(`/${id}`)).json),
@@ -154,7 +266,10 @@ const PLACES: Record<
     by: "Ada (Telegram)",
     answer: (app, kind) => app.tapButton(app.findMessage(kind.message), kind.button),
   },
-  "a reply": { by: "Ada (Telegram)", answer: (app, kind) => app.replyTo(app.findMessage(kind.message), kind.reply) },
+  "a reply": {
+    by: "Ada (Telegram)",
+    answer: (app, kind) => app.replyTo(app.findMessage(kind.message), kind.reply ?? ""),
+  },
   "the page": {
     by: "Admin (page)",
     async answer(app, { decision }, { id, hash }) {
@@ -221,7 +336,7 @@ const failToOpen: OpenStore = () => {
 describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) => {
   async function expectAnswered(app: App, id: string, verdict: object) {
     await app.advanceAndDrain(30_000);
-    expect(await app.readRequest(id)).toMatchObject({ kind: name, state: "answered", verdict });
+    expect(await app.readRequest(id)).toMatchObject({ kind: kind.kind ?? name, state: "answered", verdict });
     expect(await app.list()).toEqual([]);
     const message = app.findMessage(kind.message);
     expect(toPlainText(message)).toContain(kind.outcome);
@@ -229,10 +344,10 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
     expect(await kind.readEffect(app)).toEqual(kind.effect);
   }
 
-  test.each(Object.entries(PLACES))(
+  test.each(Object.entries(PLACES).filter(([place]) => place !== "a reply" || kind.reply !== undefined))(
     "is answered by %s once, and its message shows it without buttons",
     async (_, place) => {
-      const app = await createRequestsApp();
+      const app = await createRequestsApp(kind);
       const request = await ask(app, kind);
       await place.answer(app, kind, request);
       await expectAnswered(app, request.id, { ...kind.decision, by: place.by });
@@ -243,14 +358,14 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   );
 
   test.skipIf(!kind.command)("is answered by a command in Telegram", async () => {
-    const app = await createRequestsApp();
+    const app = await createRequestsApp(kind);
     const { id } = await ask(app, kind);
     await app.sendMessage(kind.command ?? "");
     await expectAnswered(app, id, { ...kind.decision, by: "Ada (Telegram)" });
   });
 
   test.skipIf(!kind.inPlane)("is answered in Plane, and its message shows it", async () => {
-    const app = await createRequestsApp();
+    const app = await createRequestsApp(kind);
     const { id } = await ask(app, kind);
     kind.inPlane?.act(app);
     await app.poll();
@@ -261,7 +376,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   });
 
   test("answered in two places at the same moment has one verdict with one name, which both show (reliability 44)", async () => {
-    const app = await createRequestsApp();
+    const app = await createRequestsApp(kind);
     const { id, hash } = await ask(app, kind);
     const [, api] = await Promise.all([
       app.tapButton(app.findMessage(kind.message), kind.button),
@@ -274,7 +389,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   });
 
   test("is refused with another hash or an unknown answer, and stays open (reliability 27)", async () => {
-    const app = await createRequestsApp();
+    const app = await createRequestsApp(kind);
     const { id, hash, answers } = await ask(app, kind);
     expect(await app.call(`/${id}`, { ...kind.decision, hash: "another" })).toMatchObject({
       status: 409,
@@ -290,7 +405,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   const engines = Object.entries(ENGINES).filter(([engine]) => engine !== "redis" || hasRedisServer());
   test.each(engines)("waits over a restart on the store %s", async (_, openStores) => {
     const [first] = await openStores(1);
-    const app = await createRequestsApp(first);
+    const app = await createRequestsApp(kind, first);
     const { id, hash } = await ask(app, kind);
     await app.restart();
     await app.listenAgain();
@@ -302,7 +417,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   const lossTests = kind.isFoundAgain ? engines : [];
   test.each(lossTests)("is found again after the store %s was lost, and can be answered", async (_, openStores) => {
     const stores = await openStores(2);
-    const app = await createRequestsApp((clock) => (stores.shift() ?? failToOpen)(clock));
+    const app = await createRequestsApp(kind, (clock) => (stores.shift() ?? failToOpen)(clock));
     await ask(app, kind);
     await app.restart({ store: "lost" });
     await app.listenAgain();

@@ -14,7 +14,10 @@ export async function createMessagesApp(options: Options = {}) {
   const liveMessagesApp = await createLiveMessagesApp({
     ...options,
     agents: { Concierge: { role: "concierge", wake: { kind: "openclaw", url: gateway.url } }, ...options.agents },
-    parts: { jobHandlers: [wakeHandler], ruleSets: (settings) => [createWakeRules(settings.agents)] },
+    parts: {
+      jobHandlers: [wakeHandler],
+      ruleSets: (settings) => [createWakeRules(settings.agents), ...(options.parts?.ruleSets?.(settings) ?? [])],
+    },
     env: {
       OPENCLAW_URL: gateway.url,
       OPENCLAW_HOOK_TOKEN: gateway.token,
