@@ -8,8 +8,11 @@ import type { Deps, Notices, Tick } from "../shared/app/deps.ts";
 import { STORE_NOTICES } from "../shared/app/health.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { decisionSet } from "../shared/records/decision-log.ts";
+import type { ProjectsReadRecord } from "../shared/records/plane-records.ts";
+import { observedKeys } from "../shared/records/store-keys.ts";
 import { findCapacityWarnings, type StoreCapacity } from "../shared/store/capacity.ts";
 import type { SetName, StoreKey } from "../shared/store/port.ts";
+import { claimStoreFormat } from "../shared/store/store-format.ts";
 import { notifyBudget, refreshBudget, refreshConfidence } from "../shared/tasks/forecast.ts";
 import { refreshTaskTotals } from "../shared/tasks/task-counts.ts";
 import { chatMessageSet } from "../shared/telegram/message-log.ts";
@@ -28,7 +31,7 @@ export const storeTick: Tick = {
   name: "store",
   cron: () => "*/15 * * * * *",
   sideBySide: true,
-  async run({ store, storeHealth, notices, clock, log }) {
+  async run({ store, storeHealth, notices, clock, log, requestPoll }) {
     try {
       storeHealth.recordCapacity(await store.readCapacity());
     } catch (thrown) {
@@ -43,8 +46,13 @@ export const storeTick: Tick = {
     const failure = storeHealth.getFailure();
     for (const kind of STORE_NOTICES)
       await notices.report(kind, failure?.kind === kind ? { values: { reason: failure.reason } } : undefined);
-    if (failure === undefined) notices.recordAlive();
-    if (failure === undefined) await reportLittleSpace(notices, storeHealth.getCapacity());
+    if (failure === undefined) {
+      // What was in the store is read from Plane again.
+      const [poll] = await store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
+      const isEmptied = await notices.recordAlive(await claimStoreFormat(store), poll?.value.at);
+      if (isEmptied) requestPoll("the store was emptied");
+      await reportLittleSpace(notices, storeHealth.getCapacity());
+    }
     return { failed: isWritten === false ? 1 : 0 };
   },
 };

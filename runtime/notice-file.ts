@@ -1,6 +1,6 @@
 /**
  * What outlives the store: the notices about the store itself, and when it worked last, in a small file; and what is
- * said when the product starts without its store, or on an empty one where there was one.
+ * said when the product starts without its store.
  */
 
 import { dirname, join } from "node:path";
@@ -12,7 +12,6 @@ import { createNotices, type LocalNotices } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createTelegramBot } from "../shared/telegram/bot.ts";
 import { createRedactor } from "../shared/text.ts";
-import { formatIsoTime, type Ms } from "../shared/time.ts";
 import { openPaddedFile } from "./node/files.ts";
 import { parseStoreFolder } from "./stores/open-store.ts";
 import { createMemoryStore } from "./stores/sqlite-store.ts";
@@ -45,17 +44,4 @@ export async function reportFailedStart(
     await store.close();
   }
   throw thrown;
-}
-
-/** Says that the store is empty although it was used before, and the span for which nothing may have been reported. */
-export async function reportEmptiedStore(
-  { notices, settings, clock, log }: Pick<Deps, "notices" | "settings" | "clock" | "log">,
-  aliveAt: Ms | undefined,
-): Promise<void> {
-  if (aliveAt === undefined) return;
-  const format = (at: Ms) => formatIsoTime(at, settings.timezone);
-  const values = { from: format(aliveAt), until: format(clock()) };
-  await notices.report("store_emptied", { values }).catch((thrown: unknown) => {
-    log.error("the store was emptied", { ...values, error: String(thrown) });
-  });
 }

@@ -27,7 +27,7 @@ import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
 import { nodeHashing } from "./node/crypto.ts";
 import { createAssetReader } from "./node/files.ts";
 import { getRemoteAddress, serveHttp } from "./node/serve-http.ts";
-import { openNoticeFile, reportEmptiedStore, reportFailedStart } from "./notice-file.ts";
+import { openNoticeFile, reportFailedStart } from "./notice-file.ts";
 import { openNameStore, openStore } from "./stores/open-store.ts";
 
 export interface Runtime {
@@ -119,7 +119,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       reportFailedStart(settings, { log, clock, fetch: overrides.fetch ?? fetch }, localNotices, thrown),
     ));
   const storeHealth = createStoreHealth(createRedactor(settings.secrets), outages);
-  const isNew = await checkStoreFormat(recordStoreHealth(openedStore, storeHealth), log);
+  await checkStoreFormat(recordStoreHealth(openedStore, storeHealth), log);
   const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
   let planeSettings = settings.plane;
   const { backupFolder } = settings;
@@ -159,7 +159,6 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       settings.metricsPort === undefined
         ? undefined
         : await listen("fetchMetricsPort", settings.metricsPort, connections.metrics);
-    if (isNew) await reportEmptiedStore(current.deps, localNotices.aliveAt);
     current.start();
     current.deps.log.info("listening", { url, metrics: metricsUrl });
 
@@ -235,17 +234,14 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   }
 }
 
-/**
- * Closes the store and rejects when it has another format. A store that cannot be written is checked as well. True: the
- * store is empty.
- */
-async function checkStoreFormat(store: Store, log: Log): Promise<boolean> {
+/** Closes the store and rejects when it has another format. A store that cannot be written is checked as well. */
+async function checkStoreFormat(store: Store, log: Log): Promise<void> {
   try {
-    return await claimStoreFormat(store);
+    await claimStoreFormat(store);
   } catch (thrown) {
     if (!(thrown instanceof StoreFormatError)) {
       log.warn("the store's format was not recorded", { error: getErrorMessage(thrown) });
-      return false;
+      return;
     }
     await store.close();
     throw thrown;
@@ -331,7 +327,7 @@ function scheduleTicks(deps: Deps, manifest: Manifest): Cron[] {
 function runStartupChecks(deps: Deps) {
   deps.notify();
   void deps.telegram?.getMe();
-  for (const name of ["damage", "instance"])
+  for (const name of ["damage", "store", "instance"])
     if (deps.ticks.names.includes(name)) void deps.ticks.runIfDue(name).catch(() => {});
   void logUnseenWebhooks(deps).catch(() => {});
   if (!deps.ticks.names.includes("poll")) return;

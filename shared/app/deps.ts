@@ -313,8 +313,11 @@ export interface Notices {
     problem: { values?: Readonly<Record<string, string>>; since?: Ms } | undefined,
     subject?: string,
   ): Promise<void>;
-  /** Records that the store works, so that after a restart on an empty one it is known since when it did not. */
-  recordAlive(): void;
+  /**
+   * Records that the store works and that Plane was read at `polledAt`, and reports that the store was emptied when it
+   * has another id than before, also before a restart. Returns whether it was.
+   */
+  recordAlive(storeId: string, polledAt: Ms | undefined): Promise<boolean>;
   /** The current notices, oldest first; also while the store does not answer. */
   readCurrent(): Promise<Notice[]>;
 }

@@ -81,6 +81,13 @@ const SECRETS: Record<string, SecretKind> = {
     meaning: "Store: an embedded file, Redis, or memory (lost at every restart). Default: file:./data.",
     many: false,
   },
+  PLANE_REDIS_URL: {
+    form: /^rediss?:\/\/.+$/,
+    wanted: "redis://… or rediss://…",
+    meaning:
+      "Plane's own Redis (its REDIS_URL). Groundcrew refuses a STORE_URL with the same database, which Plane empties at each start; it never connects to it.",
+    many: false,
+  },
   BACKUP_DATABASE_URL: {
     form: /^postgres(ql)?:\/\/[^/]+\/[^/?]+$/,
     wanted: "postgresql://<user>:<password>@<host>:<port>/<database>",

@@ -54,7 +54,7 @@ export interface AgentTokens {
 }
 
 /** Secrets that are URLs: only the passwords in them are secret. */
-const URL_SECRETS = ["STORE_URL", "BACKUP_DATABASE_URL"];
+const URL_SECRETS = ["STORE_URL", "PLANE_REDIS_URL", "BACKUP_DATABASE_URL"];
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -176,7 +176,7 @@ export function readSettingsParts(
   const file = readSettingsFile(configFile, files, findings);
   if (configFile !== undefined && file?.agents.length === 0)
     findings.warnings.push(...findForgottenAgents(configFile, secretsFile, files));
-  findings.problems.push(...findSharedTokens(secrets));
+  findings.problems.push(...findSharedTokens(secrets), ...findSharedRedis(secrets));
   return {
     env,
     ...omitUndefined({ plain: parsedEnvironment.data, file }),
@@ -288,6 +288,22 @@ function findSharedTokens(secrets: Secrets): SettingProblem[] {
       return [{ name, given: `the same token as ${owner}`, wanted: "a different token" }];
     }),
   );
+}
+
+/** Refuses Plane's database in Redis as the store: Plane's API empties it at each start, with all keys in it. */
+function findSharedRedis(secrets: Secrets): SettingProblem[] {
+  const [store, plane] = ["STORE_URL", "PLANE_REDIS_URL"].map((name) => toRedisDatabase(secrets.get(name)?.[0]));
+  if (store === undefined || store !== plane) return [];
+  const given = `the database of Plane's Redis (${store}), which Plane's API empties at each start`;
+  return [{ name: "STORE_URL", given, wanted: "another database, as in redis://host:6379/2" }];
+}
+
+/** Returns the host, port and number of a database in Redis, without user and password. */
+function toRedisDatabase(url: string | undefined): string | undefined {
+  if (url === undefined || !/^rediss?:/.test(url) || !URL.canParse(url)) return undefined;
+  const { hostname, port, pathname, searchParams } = new URL(url);
+  const host = LOOPBACK_HOSTS.includes(hostname) ? "localhost" : hostname.toLowerCase();
+  return `${host}:${port || "6379"}/${pathname.slice(1) || searchParams.get("db") || "0"}`;
 }
 
 function normalizeToken(token: string): string {

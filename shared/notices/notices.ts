@@ -16,7 +16,7 @@ import type { Store, StoreKey } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { type RichText, toPlainText } from "../telegram/rich-text.ts";
 import { cleanLine } from "../text.ts";
-import { MINUTE, type Ms } from "../time.ts";
+import { formatIsoTime, MINUTE, type Ms } from "../time.ts";
 import {
   advanceNotice,
   CURRENT_RETENTION,
@@ -44,8 +44,8 @@ interface LocalNotice {
 /** Local notices of one process, which outlive its settings, and the file in which they outlive the process. */
 export interface LocalNotices {
   rows: Map<StoreKey, LocalNotice>;
-  /** When the store worked last, also in an earlier process. */
-  aliveAt?: Ms;
+  /** The store that worked last, also in an earlier process, and until when it had what happened in Plane. */
+  alive?: { at: Ms; until: Ms; storeId: string };
   save?: (text: string) => void;
 }
 
@@ -54,7 +54,7 @@ const ALIVE_INTERVAL: Ms = MINUTE;
 
 /** The text of the file, which only this account can write. */
 interface SavedNotices {
-  aliveAt?: Ms;
+  alive?: { at: Ms; until: Ms; storeId: string };
   rows?: [StoreKey, LocalNotice][];
 }
 
@@ -70,8 +70,8 @@ export function createLocalNotices(file?: {
   try {
     saved = JSON.parse(file?.read() ?? "{}");
   } catch {}
-  const { aliveAt, rows = [] } = saved;
-  return { rows: new Map(rows), ...omitUndefined({ aliveAt, save: file?.write }) };
+  const { alive, rows = [] } = saved;
+  return { rows: new Map(rows), ...omitUndefined({ alive, save: file?.write }) };
 }
 
 /** The current notices, oldest first. Those in the store are left out while it does not answer. */
@@ -100,11 +100,18 @@ export async function readPlaneHealth({ store, health }: Pick<Deps, "store" | "h
 export function createNotices(deps: NoticeDeps, local: LocalNotices): Notices {
   return {
     report: (kind, problem, subject) => report(deps, local, kind, problem, subject),
-    recordAlive() {
-      const now = deps.clock();
-      if (local.aliveAt !== undefined && Math.abs(now - local.aliveAt) < ALIVE_INTERVAL) return;
-      local.aliveAt = now;
+    async recordAlive(storeId, polledAt) {
+      const [before, now] = [local.alive, deps.clock()];
+      const isEmptied = before !== undefined && before.storeId !== storeId;
+      if (isEmptied) {
+        const formatTime = (at: Ms) => formatIsoTime(at, deps.settings.timezone);
+        const values = { from: formatTime(before.until), until: formatTime(now) };
+        await report(deps, local, "store_emptied", { values });
+      }
+      if (before && !isEmptied && Math.abs(now - before.at) < ALIVE_INTERVAL) return false;
+      local.alive = { at: now, until: polledAt ?? now, storeId };
       saveLocalNotices(deps, local);
+      return isEmptied;
     },
     async readCurrent() {
       const records = await readCurrentNotices(deps.store, local);
@@ -222,7 +229,7 @@ async function showDirectly({ telegram, settings, clock, log }: NoticeDeps, row:
 
 function saveLocalNotices({ log }: Pick<NoticeDeps, "log">, local: LocalNotices): void {
   try {
-    const saved: SavedNotices = { ...omitUndefined({ aliveAt: local.aliveAt }), rows: [...local.rows] };
+    const saved: SavedNotices = { ...omitUndefined({ alive: local.alive }), rows: [...local.rows] };
     local.save?.(JSON.stringify(saved));
   } catch (thrown) {
     log.debug("notices not saved", { error: getErrorMessage(thrown) });

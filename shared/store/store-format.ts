@@ -11,6 +11,8 @@ interface StoredFormat {
   format: number;
   /** The version of Groundcrew that first used this format on the store. */
   version: string;
+  /** Identifies this store: another one at the same place means that it was emptied and is filled again. */
+  id: string;
 }
 
 /**
@@ -90,23 +92,28 @@ const RESTORED_KEYS: readonly StoreKey[] = [STORE_FORMAT_KEY, "telegram-offset"]
 /**
  * Records this version's format in the store, before anything else is written. Throws a StoreFormatError, and writes
  * nothing, when the store has another format. A store without a format is older when it has the record of the
- * workspace, with which the format is written again after the store was emptied under a running Groundcrew. True: the
- * store had no format, so it is empty.
+ * workspace, with which the format is written again after the store was emptied under a running Groundcrew. Returns the
+ * store's id, which is new when the store was empty.
  */
-export async function claimStoreFormat(store: Pick<Store, "read" | "commit">): Promise<boolean> {
-  return updateValue<StoredFormat, boolean>({ store }, STORE_FORMAT_KEY, async (stored) => {
+export async function claimStoreFormat(store: Pick<Store, "read" | "commit">): Promise<string> {
+  return updateValue<StoredFormat, string>({ store }, STORE_FORMAT_KEY, async (stored) => {
     if (stored && stored.format > STORE_FORMAT) throw createLaterFormatError(stored);
     if (stored && stored.format < STORE_FORMAT) throw createOlderFormatError(stored.format);
-    if (stored) return { result: false };
+    if (stored) return { result: stored.id };
     const [workspace] = await store.read([WORKSPACE_KEY]);
     if (workspace) throw createOlderFormatError();
-    return { put: [createFormatPut()], result: true };
+    const value = createFormat();
+    return { put: [{ key: STORE_FORMAT_KEY, value }], result: value.id };
   });
 }
 
 /** The record of the format, for every commit that begins to fill a store. */
 export function createFormatPut(): Put {
-  return { key: STORE_FORMAT_KEY, value: { format: STORE_FORMAT, version: VERSION } satisfies StoredFormat };
+  return { key: STORE_FORMAT_KEY, value: createFormat() };
+}
+
+function createFormat(): StoredFormat {
+  return { format: STORE_FORMAT, version: VERSION, id: crypto.randomUUID() };
 }
 
 /** Whether a record of an old store is kept when the store is restored. */

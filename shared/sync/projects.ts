@@ -19,7 +19,7 @@ import {
 } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import { readAllRows, scanPages, updateValue, type ValueUpdate } from "../store/records.ts";
-import { createFormatPut } from "../store/store-format.ts";
+import { createFormatPut, STORE_FORMAT_KEY } from "../store/store-format.ts";
 import type { ProjectEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
@@ -79,7 +79,10 @@ async function observeWorkspace(
 ): Promise<{ isFirst: boolean; isOther: boolean; began: string }> {
   const { workspace, url } = deps.settings.plane ?? { workspace: "", url: "" };
   const address = `${workspace}@${url}`;
-  const [stored] = await deps.store.read<WorkspaceRecord>([observedKeys.workspace]);
+  const [[stored], [format]] = await Promise.all([
+    deps.store.read<WorkspaceRecord>([observedKeys.workspace]),
+    deps.store.read([STORE_FORMAT_KEY]),
+  ]);
   const isSame = stored !== undefined && (id === "" || stored.value.id === "" || stored.value.id === id);
   const isOther = stored?.value.address === address && !isSame && (await deps.store.count(observedSets.projects)) > 0;
   if (isOther) return { isFirst: false, isOther, began: stored.value.began };
@@ -90,8 +93,12 @@ async function observeWorkspace(
   };
   if (!isSame || value.id !== stored.value.id || stored.value.address !== address)
     await deps.store.commit({
-      expect: [[observedKeys.workspace, stored?.rev ?? 0]],
-      put: [{ key: observedKeys.workspace, value }, createFormatPut()],
+      expect: [
+        [observedKeys.workspace, stored?.rev ?? 0],
+        [STORE_FORMAT_KEY, format?.rev ?? 0],
+      ],
+      // A store that was emptied has no format, and another id from now on.
+      put: [{ key: observedKeys.workspace, value }, ...(format ? [] : [createFormatPut()])],
     });
   return { isFirst: !isSame, isOther, began: value.began };
 }

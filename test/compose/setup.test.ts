@@ -441,4 +441,15 @@ describe("The passwords that compose/setup is given", () => {
     runSetup(folder, [...SHARED, "REDIS_DATABASE=3"], ADMIN);
     expect(readDotEnv(folder)["PLANE_REDIS_URL"]).toBe("redis://redis:6379/3");
   });
+
+  test("a STORE_URL with the database of Plane's Redis is refused, because Plane's API empties it", () => {
+    const folder = copyComposeFolder();
+    const answers = ["--yes", ...SHARED, "REDIS_DATABASE=3"];
+    const { status, stderr } = trySetup(folder, answers, { env: { ...ADMIN, STORE_URL: "redis://:secret@redis/3" } });
+    expect(status).toBe(64);
+    expect(stderr).toMatch(/^STORE_URL is the database of Plane's Redis/m);
+    expect(stderr).not.toContain("secret");
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+    runSetup(folder, answers.slice(1), { ...ADMIN, STORE_URL: "redis://redis/4" });
+  });
 });

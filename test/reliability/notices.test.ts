@@ -19,6 +19,7 @@ import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import type { NoticeKind } from "../../shared/notice-kinds.ts";
 import { usersApi } from "../../shared/plane/projects.ts";
+import { observedSets } from "../../shared/records/store-keys.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { createRandomSource } from "./random-source.ts";
@@ -42,7 +43,8 @@ async function createNoticeApp({ redis, opensItself = false }: { redis?: TestRed
   const time = { now: Date.now() };
   const clock = () => time.now;
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS, clock });
-  simulators.addItems(simulators.addProject(), 3);
+  const project = simulators.addProject();
+  const items = simulators.addItems(project, 3);
   const lines: Record<string, unknown>[] = [];
   const config = JSON.stringify({ agents: [{ name: "Thot", email: "thot@javisi.local" }] });
   const thot = simulators.plane.addUser({ name: "Thot", email: "thot@javisi.local" });
@@ -81,6 +83,8 @@ async function createNoticeApp({ redis, opensItself = false }: { redis?: TestRed
   const app = {
     folder,
     redis,
+    project,
+    items,
     simulators,
     lines,
     thotKey,
@@ -271,6 +275,16 @@ const REDIS_ROWS: Row[] = [
     /^⚠️ The store has not answered since/,
     /^✅ The store answers again/,
   ],
+  [
+    "store_emptied",
+    async (app) => {
+      await connect(app).flushdb();
+      return () => {};
+    },
+    30,
+    /^⚠️ The store was emptied: what happened between .+Z and .+Z may not/,
+    /^✅ The store was emptied and has been filled again\. What happened between .+Z and .+Z may not/,
+  ],
 ];
 
 function connect({ redis }: NoticeApp): Redis {
@@ -297,12 +311,39 @@ describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
   test.each(REDIS_ROWS)(
     "%s is said although the store does not keep it, and is over once it is mended",
     async (...row) => {
-      const redis = await startRedis({ "maxmemory-policy": "noeviction" });
+      const redis = await startRedis({ "maxmemory-policy": "noeviction", appendonly: "yes", appendfsync: "always" });
       onTestFinished(() => redis.stop());
       const app = await createNoticeApp({ redis });
       await expectLife(app, row);
       expect((await app.request("/health")).status).toBe(200);
       expect((await app.request("/ready")).status).toBe(200);
+    },
+    LIMIT_MS,
+  );
+
+  test.each(["while it runs", "between two starts"])(
+    "FLUSHDB %s loses nothing silently: the span is said, every item is found again, and a change in the span causes no message",
+    async (when) => {
+      const redis = await startRedis();
+      onTestFinished(() => redis.stop());
+      const app = await createNoticeApp({ redis });
+      const { plane } = app.simulators;
+      if (when === "between two starts") await app.stop();
+      plane.editItem(app.items[0] ?? "", { state: "Done" });
+      app.simulators.takeWebhookBodies();
+      await connect(app).flushdb();
+      app.advance(30 * SECOND_MS);
+      if (when === "between two starts") await app.start();
+      await app.pass(30);
+      expect(app.readMessages()).toEqual([expect.stringMatching(/^⚠️ The store was emptied/)]);
+      await app.pass(420);
+      expect(app.readMessages()).toEqual([
+        expect.stringMatching(/^✅ The store was emptied and has been filled again/),
+      ]);
+      expect(await app.deps.store.count(observedSets.items(app.project.id))).toBe(app.items.length);
+      expect(await app.deps.store.count(observedSets.open(app.project.id))).toBe(app.items.length - 1);
+      const changes = app.lines.filter(({ message }) => String(message).startsWith("notice "));
+      expect(changes.map(({ message }) => message)).toEqual(["notice began", "notice ended"]);
     },
     LIMIT_MS,
   );

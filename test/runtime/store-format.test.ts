@@ -44,7 +44,7 @@ async function useLaterVersion(url: string) {
 
 async function expectRefusal(url: string) {
   await (await start(url)).stop();
-  expect(await readFormat(url)).toEqual({ format: STORE_FORMAT, version: VERSION });
+  expect(await readFormat(url)).toMatchObject({ format: STORE_FORMAT, version: VERSION });
   await (await start(url)).stop();
   await useLaterVersion(url);
   await expect(start(url)).rejects.toThrow(/last used by Groundcrew 9\.8\.7.*Start 9\.8\.7 or a later version/);
@@ -97,7 +97,10 @@ test("a store that was emptied under a running Groundcrew has the format again o
   await app.store.commit({ put: [{ key: STORE_FORMAT_KEY, value: undefined }] });
   await app.poll();
   await claimStoreFormat(app.store);
-  expect((await app.store.read([STORE_FORMAT_KEY]))[0]?.value).toEqual({ format: STORE_FORMAT, version: VERSION });
+  expect((await app.store.read([STORE_FORMAT_KEY]))[0]?.value).toMatchObject({
+    format: STORE_FORMAT,
+    version: VERSION,
+  });
 });
 
 test("with a store of a later version the command line exits with 78, because a restart does not help, and says what to do", async () => {
@@ -129,5 +132,5 @@ test("a store that cannot be written at startup makes /health report it before t
   onTestFinished(() => runtime.stop());
   const response = await fetch(`${runtime.url}/health`);
   expect(response.status).toBe(503);
-  expect(await response.text()).toContain("The store cannot be written");
+  expect(await response.text()).toContain("The store cannot keep data");
 });

@@ -24,7 +24,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
     {
       store,
       storeHealth: createStoreHealth((text) => text),
-      notices: { report: async () => {}, recordAlive: () => {}, readCurrent: async () => [] },
+      notices: { report: async () => {}, recordAlive: async () => false, readCurrent: async () => [] },
       clock: () => time.now,
       stopping: stop.signal,
       wait: (_, signal) =>

@@ -196,6 +196,21 @@ test("Problems are reported all at once, each with name, given value and wanted 
   expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
 });
 
+test.each([
+  ["redis://:marked@Redis.internal/1", 1],
+  ["redis://Redis.internal:6379?db=1", 1],
+  ["redis://redis.internal/2", 0],
+  ["redis://redis.internal:6380/1", 0],
+  ["file:./data", 0],
+])(
+  "Problems include the database of Plane's Redis, which Plane empties at each start, as STORE_URL=%s: %i",
+  (STORE_URL, count) => {
+    const problems = getSettingsProblems({ STORE_URL, PLANE_REDIS_URL: "redis://u:marked@redis.internal:6379/1" });
+    expect(problems.map(({ name }) => name)).toEqual(Array.from({ length: count }, () => "STORE_URL"));
+    expect(JSON.stringify(problems)).not.toContain("marked");
+  },
+);
+
 test("Problems: suggest the right name of a mistyped setting", () => {
   expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
     name: "PLANE_ULR",
