@@ -205,7 +205,11 @@ test.each([
 ])(
   "Problems include the database of Plane's Redis, which Plane empties at each start, as STORE_URL=%s: %i",
   (STORE_URL, count) => {
-    const problems = getSettingsProblems({ STORE_URL, PLANE_REDIS_URL: "redis://u:marked@redis.internal:6379/1" });
+    const problems = getSettingsProblems({
+      ...PLANE_ENV,
+      STORE_URL,
+      PLANE_REDIS_URL: "redis://u:marked@redis.internal:6379/1",
+    });
     expect(problems.map(({ name }) => name)).toEqual(Array.from({ length: count }, () => "STORE_URL"));
     expect(JSON.stringify(problems)).not.toContain("marked");
   },
