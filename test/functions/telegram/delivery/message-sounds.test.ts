@@ -37,7 +37,7 @@ test("a completed task comes without a sound, a critical blocker with one", asyn
 
 test.each([
   ["a blocked task of normal priority", { priority: "medium" as const }],
-  ["an urgent task that waits for another one as planned", { blockers: [{ key: "ONB-9", title: "First" }] }],
+  ["an urgent task that waits for another one as planned", { blockers: [{ key: "WEB-9", title: "First" }] }],
 ])("%s comes without a sound", async (_, change) => {
   const setup = await createOutboxSetup();
   const notice = createNotice(1, { priority: "urgent", word: "blocked", ...change }, BLOCKED);
