@@ -188,10 +188,14 @@ export function createClaimHeldError({ key }: Task, { agent, since, until }: Cla
   return new GroundcrewError("conflict", `${key} is held by ${agent} ${period}. Take another task; do not retry.`);
 }
 
-/** Renews the caller's claim if it holds one, as every call about a task does. */
-export async function renewOwnClaim({ deps, caller }: CallContext, task: Task): Promise<void> {
+/**
+ * Renews the caller's claim if it holds one, as every call about a task does; also one that expired while Groundcrew was
+ * down, because no call could renew it then. Returns it.
+ */
+export async function renewOwnClaim({ deps, caller }: CallContext, task: Task): Promise<ClaimRecord | undefined> {
   const claim = await findClaim(deps, task.id);
-  if (claim?.agent === caller.name) await renewClaim(deps, claim);
+  if (claim?.agent !== caller.name) return undefined;
+  return renewClaim(deps, claim, { isExpired: await hasBeenDown(deps, await deps.store.now()) });
 }
 
 /**

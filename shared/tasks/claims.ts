@@ -18,8 +18,8 @@ import {
   createClaimHeldError,
   endClaim,
   formatStop,
-  hasBeenDown,
   renewClaim,
+  renewOwnClaim,
   STOP_ADVICE,
   throwIfClaimLost,
   toClaimPut,
@@ -149,16 +149,14 @@ export async function ensureClaim(
   requireNotStopped(context, task);
   requireNotInReview(task);
   const current = await findClaim(deps, task.id);
-  const now = await deps.store.now();
   if (current?.agent !== caller.name) {
     await requireVisible(context, task);
     if (!allowWaiting && task.item.blockers.length > 0) await requireStartable(context, task);
-  } else if (current.until <= now) {
-    // While Groundcrew was down no call could renew the claim, so the agent keeps it.
-    if (!(await hasBeenDown(deps, now)) || !(await renewClaim(deps, current, { isExpired: true }))) {
-      await endClaim(deps, current, "expired", correlation);
-      await throwIfClaimLost(context, task);
-    }
+  } else {
+    const renewed = await renewOwnClaim(context, task);
+    if (renewed) return renewed;
+    await endClaim(deps, current, "expired", correlation);
+    await throwIfClaimLost(context, task);
   }
   return takeClaim(context, task);
 }

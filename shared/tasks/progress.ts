@@ -14,7 +14,7 @@ import type { Ms } from "../time.ts";
 import { requireOwner } from "./access.ts";
 import type { CallContext } from "./call-context.ts";
 import { type CardRecord, type CardUpdate, queueCardWrite, updateCard } from "./card-record.ts";
-import { hasBeenDown, renewClaim, renewOwnClaim } from "./claim-lease.ts";
+import { renewOwnClaim } from "./claim-lease.ts";
 import { ensureClaim } from "./claims.ts";
 
 export type ProgressReport = Pick<
@@ -110,7 +110,6 @@ export async function stopTimer(
   const { deps, caller, correlation } = context;
   await requireOwner(context, task);
   await renewOwnClaim(context, task);
-  await reviveAfterDowntime(context, task);
   const key = workKeys.time(task.id);
   const { stopped, ...entry } = await updateValue<TimeEntriesRecord, TimerStop>(deps, key, async (times, rev) => {
     const [[claim], now] = await Promise.all([readClaims(deps, [task.id]), deps.store.now()]);
@@ -132,11 +131,4 @@ export async function stopTimer(
   });
   await queueCardWrite(deps, task.id, correlation);
   return { key: task.key, stopped, spent: await readOwnTime(context, task), ...entry };
-}
-
-/** Continues a claim that expired while Groundcrew was down, and its timer with it. */
-async function reviveAfterDowntime({ deps, caller }: CallContext, task: Task): Promise<void> {
-  const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
-  if (claim?.agent === caller.name && claim.until <= now && (await hasBeenDown(deps, now)))
-    await renewClaim(deps, claim, { isExpired: true });
 }
