@@ -185,7 +185,8 @@ const KINDS: Record<Queue, readonly { [field: string]: string }[]> = {
 /** Handles the due jobs once with the product's handlers, which get nothing that a readable job would need. */
 async function handleDueJobs(store: Store): Promise<void> {
   const log = createLog({ level: "error", write: () => {}, clock });
-  const deps: Partial<Deps> = { store, log, metrics: noMetrics, clock, notify: () => {} };
+  const health = { recordDelivery() {} } as Deps["health"];
+  const deps: Partial<Deps> = { store, log, metrics: noMetrics, clock, health, notify: () => {} };
   await createPump(deps as Deps, createManifest().jobHandlers).drain();
 }
 
