@@ -5,6 +5,7 @@ import { renderHelp, renderSetUpHelp, renderSetupHelp } from "./help-sections.ts
 import { renderLogQueries } from "./logs-section.ts";
 import { renderNotifications, renderRequests, renderTexts } from "./messages-sections.ts";
 import { renderMetrics } from "./metrics-section.ts";
+import { renderNotices } from "./notices-section.ts";
 import { renderOldOpenclawConfig, renderOpenclawAgents, renderOpenclawConfig } from "./openclaw-sections.ts";
 import { renderProcedures } from "./procedures-section.ts";
 import { renderRoutes } from "./routes-section.ts";
@@ -35,6 +36,7 @@ const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> =
     setup: renderSetupHelp,
     "upgrade-steps": renderUpgradeSteps,
     "upgrade-settings": renderUpgradeSettings,
+    notices: renderNotices,
     metrics: renderMetrics,
     alerts: renderAlerts,
     "log-queries": renderLogQueries,

@@ -389,6 +389,10 @@ function createEventMetrics(registry: Registry): Metrics {
   // From the beginning, because an increase is seen only between two values.
   for (const reason of CLAIM_END_REASONS) counters.get("groundcrew_claims_ended_total")?.inc({ reason }, 0);
   for (const status of UPDATE_STATUSES) counters.get("plane_updates_total")?.inc({ status }, 0);
+  for (const source of ["plane", "telegram"])
+    for (const outcome of ["kept", "unauthorized"])
+      counters.get("groundcrew_webhooks_total")?.inc({ source, outcome }, 0);
+  for (const outcome of ["ok", "error"]) counters.get("groundcrew_ticks_total")?.inc({ tick: "poll", outcome }, 0);
   return {
     count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
     observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),

@@ -71,6 +71,8 @@ export interface AlertRule {
   expr: string;
   for: string;
   runbook: string;
+  /** Groundcrew notices it by itself, so Alertmanager does not send it again. */
+  isSaidByGroundcrew: boolean;
   /** What it means and what to do, as one line. */
   description: string;
 }
@@ -83,6 +85,7 @@ export function readAlertRules(): AlertRule[] {
       alert: /^\w+/.exec(rule)?.[0] ?? "",
       expr: (/^ {8}expr: (?:\|\n((?: {10}.*\n)+)|(.*)\n)/m.exec(rule) ?? []).slice(1).join("").trim(),
       for: /^ {8}for: (\w+)$/m.exec(rule)?.[1] ?? "0m",
+      isSaidByGroundcrew: /^ {8}labels: .*said_by: groundcrew/m.test(rule),
       runbook: /^ {10}runbook_url: (\S+)$/m.exec(rule)?.[1] ?? "",
       description: (/^ {10}description: >-\n((?: {12}.*\n)+)/m.exec(rule)?.[1] ?? "").trim().replaceAll(/\n +/g, " "),
     }));
