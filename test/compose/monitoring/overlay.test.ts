@@ -41,7 +41,14 @@ describe.each(MONITORED)("MONITOR-03 the overlay monitoring in $overlays, $answe
   test("gives Prometheus the targets that exist, on networks that it shares with them", () => {
     const { project } = prepareChoice(choice);
     const targets = listTargets(project);
-    const expected = ["groundcrew:9464", "alertmanager:9093", "cadvisor:8080", "node-exporter:9100", "loki:3100", "grafana:3000"];
+    const expected = [
+      "groundcrew:9464",
+      "alertmanager:9093",
+      "cadvisor:8080",
+      "node-exporter:9100",
+      "loki:3100",
+      "grafana:3000",
+    ];
     if (choice.overlays.includes("caddy")) expected.push("caddy:9180");
     if (choice.overlays.includes("plane"))
       expected.push("postgres-exporter:9187", "redis-exporter:9121", "rabbitmq:15692");
