@@ -52,29 +52,6 @@ test("the first start on an existing workspace announces nothing old, also after
   expect(telegram.calls).toHaveLength(before);
 }, 180_000);
 
-test("reliability 3: with every webhook lost, one POST /ticks/poll to a spawned runtime finds 100 changes and deletions", async () => {
-  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
-  const { plane, telegram } = simulators;
-  const project = simulators.addProject();
-  const items = simulators.addItems(project, 160);
-  simulators.takeWebhookBodies();
-  const config = { notifications: [{ events: ["completed", "removed"] }] };
-  const runtime = await spawnRuntime({ env: simulators.env, config, childOptions: { burst: 0 } });
-  expect((await runtime.poll()).status).toBe(200);
-  const wanted: string[] = [];
-  for (const [n, item] of items.slice(0, 100).entries()) {
-    if (n % 5 === 0) plane.deleteItem(item);
-    else plane.editItem(item, { state: "Done" });
-    wanted.push(`${n % 5 === 0 ? "🗑️ Removed" : "✅ Completed"}: ${toItemKey(project, item)}`);
-  }
-  simulators.takeWebhookBodies();
-  expect((await runtime.poll()).status).toBe(200);
-  await runtime.waitUntilIdle();
-  const headlines = telegram.chat(SIMULATED_CHAT).messages.map(({ text }) => /^\S+ [^:]+: [A-Z]+-\d+/.exec(text)?.[0]);
-  expect(headlines.toSorted()).toEqual(wanted.toSorted());
-  expect(plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
-}, 60_000);
-
 test("a bulk edit of 200 items becomes one summary with a count, within Telegram's limits", async () => {
   const app = await createVirtualTimeApp({ outbox: { limits: TELEGRAM_LIMITS } });
   const { plane, telegram } = app;

@@ -27,10 +27,10 @@ async function runTeam(nth: number, when: "before" | "after") {
   let hasRestarted = false;
 
   /** Runs something in the process; when the process ends meanwhile, starts the next one. */
-  async function tryInProcess<T>(act: () => Promise<T>): Promise<T | "crashed"> {
+  async function tryInProcess<T>(act: () => Promise<T>): Promise<T | "over"> {
     if (hasRestarted) return act();
     const result = await Promise.race([act(), crash.crashed]);
-    if (result !== "crashed") return result;
+    if (result !== "over") return result;
     hasRestarted = true;
     await app.restart();
     await app.listenAgain();
@@ -39,7 +39,7 @@ async function runTeam(nth: number, when: "before" | "after") {
   /** The agent repeats a call that got no answer. */
   async function callTool(tool: string, input: object = {}): Promise<unknown> {
     const answer = await tryInProcess(() => app.callTool("Imhotep", tool, input));
-    return answer === "crashed" ? callTool(tool, input) : answer.json;
+    return answer === "over" ? callTool(tool, input) : answer.json;
   }
 
   app.addTask("One", "Imhotep");

@@ -1,55 +1,40 @@
 import type { Store } from "../../shared/store/port.ts";
+import { type CrashPoint, createCrashingProcess } from "./crashing-process.ts";
 
-/** Where a process ends: before or after the `nth` of its effects (1 is the first). */
-export interface CrashPoint {
-  nth: number;
-  when: "before" | "after";
-}
+export type { CrashPoint } from "./crashing-process.ts";
+
+const NEVER: CrashPoint = { nth: Number.POSITIVE_INFINITY, when: "after" };
 
 /**
  * Wraps a store and fetch so that the process seems to end at one of its effects, which are its commits and requests.
- * From then on promises never settle. `reset` begins the next process on the same store.
+ * `reset` begins the next process on the same store; what the one before had under way stays unanswered.
  */
 export function createCrashSimulator() {
-  let crashPoint: CrashPoint | undefined;
-  let effectCount = 0;
-  let isCrashed = false;
-  let crash = Promise.withResolvers<"died">();
-  const never = <T>() => new Promise<T>(() => {});
-
-  async function runEffect<T>(act: () => Promise<T>): Promise<T> {
-    if (isCrashed) return never();
-    effectCount += 1;
-    const isCrashPoint = effectCount === crashPoint?.nth;
-    if (isCrashPoint && crashPoint?.when === "before") return crashNow();
-    const result = await act();
-    return isCrashPoint || isCrashed ? crashNow() : result;
+  let wrappedStore: Store | undefined;
+  let process = createProcess(NEVER);
+  function createProcess(point: CrashPoint) {
+    wrappedStore = undefined;
+    return createCrashingProcess(point, (name) => name === "commit" || name === "fetch");
   }
-  function crashNow<T>(): Promise<T> {
-    isCrashed = true;
-    crash.resolve("died");
-    return never();
-  }
-  const runUnlessCrashed = <T>(act: () => Promise<T>): Promise<T> => (isCrashed ? never() : act());
-
   return {
-    store: (store: Store): Store => ({
-      ...store,
-      commit: (commit) => runEffect(() => store.commit(commit)),
-      lease: (...args) => runUnlessCrashed(() => store.lease(...args)),
-      read: (keys) => runUnlessCrashed(() => store.read(keys)),
-    }),
-    fetch: ((...args) => runEffect(() => fetch(...args))) as typeof fetch,
+    store(store: Store): Store {
+      const delegate =
+        (name: string) =>
+        (...args: unknown[]) => {
+          wrappedStore ??= process.wrap(store);
+          return Reflect.apply(Reflect.get(wrappedStore, name), wrappedStore, args);
+        };
+      return Object.assign({}, store, Object.fromEntries(Object.keys(store).map((name) => [name, delegate(name)])));
+    },
+    fetch: ((...args) => process.wrapFetch(fetch)(...args)) as typeof fetch,
     /** Runs `act` until it ends or the process does; effects are counted from now on. */
     async runUntilCrash<T>(point: CrashPoint, act: () => Promise<T>): Promise<T | "died"> {
-      crashPoint = point;
-      effectCount = 0;
-      return Promise.race([act(), crash.promise]);
+      process = createProcess(point);
+      return Promise.race([act(), process.crashed.then(() => "died" as const)]);
     },
     reset() {
-      crashPoint = undefined;
-      isCrashed = false;
-      crash = Promise.withResolvers<"died">();
+      void process.end();
+      process = createProcess(NEVER);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
-import { DAY, HOUR, MINUTE } from "../../../shared/time.ts";
+import { DAY, MINUTE } from "../../../shared/time.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
 const ZERO = { tasks: 0, ms: 0, cost: 0 };
@@ -63,16 +63,6 @@ test("The time of an agent by day is split at midnight in the settings' time zon
   await app.actAs("Thot").stopTimer("ONB-1");
   app.advance(5 * MINUTE);
   expect(await readAgentDays(app.deps, "Thot", 2)).toEqual(split);
-});
-
-test("The time of an agent by day counts an expired claim until its end, once", async () => {
-  const app = await createAppWithTasks("UTC");
-  await app.actAs("Thot").startTimer("ONB-1");
-  app.advance(3 * HOUR);
-  for (let i = 0; i < 2; i++) expect((await readAgentDays(app.deps, "Thot", 1))[0]?.ms).toBe(15 * MINUTE);
-  await expect(app.actAs("Thot").report("ONB-1", {})).rejects.toThrow("expired");
-  await app.runUntilIdle();
-  expect((await readAgentDays(app.deps, "Thot", 1))[0]?.ms).toBe(15 * MINUTE);
 });
 
 test("The cost of an agent by day is the difference that was reported that day, also after a correction", async () => {

@@ -10,7 +10,7 @@ import { workKeys } from "../../../shared/records/store-keys.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import { createClaimDeps } from "../tasks/claims/claim-deps.ts";
 
-const RUNS = process.env["FULL"] === undefined ? 200 : 5_000;
+const RUNS = process.env["FULL"] === undefined ? 100 : 5_000;
 const AGENTS = ["Imhotep", "Thot"];
 const CLAIM_MS = 15 * MINUTE;
 

@@ -7,7 +7,7 @@ const FULL = process.env["FULL"] !== undefined;
 const LIMIT = FULL ? 900_000 : 60_000;
 
 describe("REL-11 the model of the memory store", () =>
-  defineModelTests(openMemoryStore, { runs: FULL ? 10_000 : 300, voids: false, limit: LIMIT }));
+  defineModelTests(openMemoryStore, { runs: FULL ? 10_000 : 150, voids: false, limit: LIMIT }));
 
 describe("REL-11 the model of the embedded store", () =>
   defineModelTests(openSqliteStore, { runs: FULL ? 10_000 : 80, voids: true, limit: LIMIT }));

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { figuresTick } from "../../../functions/maintenance-ticks.ts";
-import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { workKeys } from "../../../shared/records/store-keys.ts";
-import { type Budget, notifyBudget } from "../../../shared/tasks/forecast.ts";
+import type { Budget } from "../../../shared/tasks/forecast.ts";
 import { DAY } from "../../../shared/time.ts";
 import { toPlainText } from "../../functions/telegram/commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../../functions/telegram/live-messages-app.ts";
@@ -81,24 +80,6 @@ test("A higher budget is notified again when it is reached, a lower one is not, 
     expect.stringContaining("of €50.00 (84%)"),
     expect.stringContaining("of €100.00 (85%)"),
   ]);
-});
-
-test("Several processes that find a threshold reached at the same time send one notice", async () => {
-  const app = await createBudgetApp();
-  const store = createMemoryStore({ clock: () => app.time.now });
-  const budget: Budget = {
-    month: "2026-11",
-    spent: 45,
-    sources: { agents: 45 },
-    open: 0,
-    unknown: 0,
-    amount: 50,
-    currency: "EUR",
-    share: 0.9,
-  };
-  const sent = await Promise.all(Array.from({ length: 5 }, () => notifyBudget({ ...app.deps, store }, budget)));
-  expect(sent.filter(Boolean)).toHaveLength(1);
-  expect((await store.stats()).queues.outbox.pending).toBe(1);
 });
 
 test("Open estimates count toward the thresholds, and a source of spending without costs is not shown", async () => {

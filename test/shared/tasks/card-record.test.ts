@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
-import { createTaskOperations } from "../../../functions/agent/tool.ts";
-import { findClaim } from "../../../shared/records/claim-record.ts";
-import { writeCard } from "../../../shared/tasks/card-comment.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { parseCard } from "../../../shared/tasks/card-text.ts";
-import { endClaim } from "../../../shared/tasks/claim-lease.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
@@ -101,22 +97,6 @@ test("The agent card (OPENCLAW-11, 12, 13) is edited in place at most once in 30
   for (const [i, at] of times.entries()) if (i > 0) expect(at - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(30_000);
 });
 
-test("The agent card (OPENCLAW-11, 12, 13) keeps the interval between edits when another agent takes the task at once", async () => {
-  const { app, item } = await createAppWithTask();
-  await app.actAs("Thot").claim("ONB-1");
-  await app.runUntilIdle();
-  app.plane.editItem(item, { assignees: [app.getUser("Imhotep")] });
-  await app.poll();
-  const deps = { ...app.deps, kick() {} };
-  const claim = await findClaim(deps, item.id);
-  if (claim) await endClaim(deps, claim, undefined, "test");
-  await createTaskOperations(deps, app.getCaller("Imhotep")).claim("ONB-1");
-  const before = getCommentWrites(app).length;
-  await writeCard(deps, { type: "card", item: item.id, correlation: "test" });
-  expect(getCommentWrites(app)).toHaveLength(before);
-  expect(await getCardHtml(app, item)).toContain("<strong>Agent:</strong> Imhotep</li>");
-});
-
 test("The agent card (OPENCLAW-11, 12, 13) makes no request to Plane when its text is unchanged", async () => {
   const { app } = await createAppWithTask();
   await app.actAs("Thot").report("ONB-1", { percent: 40 });
@@ -138,16 +118,6 @@ test("The agent card (OPENCLAW-11, 12, 13) is created again when people delete i
   app.advance(60_000);
   await app.actAs("Thot").report("ONB-1", { percent: 50 });
   expect(await getCardHtml(app, item)).toContain("50 %");
-});
-
-test("The agent card (OPENCLAW-11, 12, 13) is separate for each item of a project", async () => {
-  const { app, item } = await createAppWithTask();
-  const other = app.addTask("Read it", "Thot");
-  await app.poll();
-  await app.actAs("Thot").report("ONB-1", { percent: 10 });
-  await app.actAs("Thot").report("ONB-2", { percent: 20 });
-  expect(await getCardHtml(app, item)).toContain("10 %");
-  expect(await getCardHtml(app, other)).toContain("20 %");
 });
 
 test("The agent card (OPENCLAW-11, 12, 13) causes no notification and no further edits when it is edited (rule 8)", async () => {

@@ -84,14 +84,6 @@ test("a label agent:<name> that people have deleted since it was listed is creat
   expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
 });
 
-test("a label agent:<name> that people have deleted since it was listed is created again for a planned task", async () => {
-  const { app } = await createDefaultAssigneeApp();
-  await app.deps.cache.setItem(`labels-of:${app.onb.id}`, { "agent:thot": GONE });
-  const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
-  await carryOutPlan(app, tasks);
-  expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
-});
-
 test("an assignee whom Plane does not accept is named in the refusal", async () => {
   const { app, plane } = await createDefaultAssigneeApp();
   const guest = plane.addUser({ name: "Gus", role: 5 });

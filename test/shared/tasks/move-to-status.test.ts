@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createStatusFields, moveToStatus } from "../../../shared/tasks/change-task.ts";
+import { createStatusFields } from "../../../shared/tasks/change-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
@@ -73,10 +73,4 @@ test("a label that was created concurrently is used, not created twice", async (
   const { labels } = await createStatusFields(app.deps, await task(), "blocked");
   expect(labels).toEqual([app.plane.labels(app.onb).find(({ name }) => name === "blocked")?.id]);
   expect(app.plane.labels(app.onb).filter(({ name }) => name === "blocked")).toHaveLength(1);
-});
-
-test("a task in a state that the setting names is still blocked by its label", async () => {
-  const { app, item, task } = await createStatesApp({ config: { states: { todo: ["Backlog"] } } });
-  await moveToStatus(app.createContext("Ada"), await task(), "blocked");
-  expect((await app.readItem(item))?.snapshot.status).toBe("blocked");
 });

@@ -16,12 +16,6 @@ test("the 30 recorded webhook bodies are reproduced byte for byte, and their sig
   }
 });
 
-test("characters outside ASCII are escaped as in Python's JSON", () => {
-  expect(toPythonJson({ a: 'é\u2019😀\u007f\n\u0001"\\' })).toBe(
-    '{"a": "\\u00e9\\u2019\\ud83d\\ude00\\u007f\\n\\u0001\\"\\\\"}',
-  );
-});
-
 /** Returns where two values differ in keys, their order, or types. A value that is null or empty on one side is skipped. */
 function findShapeDifferences(recorded: Json, live: Json | undefined, path: string): string[] {
   if (recorded === null || live === null) return [];
@@ -102,23 +96,6 @@ test("an edit sends one webhook for each field that changes, and none for a fiel
   expect(plane.deliveries.pending.every((each) => each.action === "updated")).toBe(true);
 });
 
-test("webhooks of an edit through the API name state, assignees and labels; those of the browser state_id, assignee_ids and label_ids", async () => {
-  const { plane, project, imhotep } = await createPlaneFixture();
-  plane.addWebhook("http://127.0.0.1:9/hook");
-  const label = plane.addLabel(project, "review");
-  const fields: (string | null)[] = [];
-  for (const via of ["api", "browser"] as const) {
-    const item = plane.addItem(project, { name: via });
-    plane.runWorker();
-    plane.deliveries.dropAll();
-    plane.editItem(item, { state: "Done", assignees: [imhotep], labels: [label] }, { via });
-    plane.runWorker();
-    fields.push(...plane.deliveries.pending.map((each) => each.field));
-  }
-  expect(fields.slice(0, 3).sort()).toEqual(["assignees", "labels", "state"]);
-  expect(fields.slice(3).sort()).toEqual(["assignee_ids", "label_ids", "state_id"]);
-});
-
 test("a webhook contains the data at the time of the worker: a second edit shows in the first webhook, and a deleted item sends none", async () => {
   const { plane, project } = await createPlaneFixture();
   plane.addWebhook("http://127.0.0.1:9/hook");
@@ -166,19 +143,6 @@ test("Plane sends no webhook for deleted items and comments, archiving, relation
   expect(plane.deliveries.pending.map((each) => [each.event, each.action])).toEqual([["project", "deleted"]]);
 });
 
-test("an edited comment sends the webhook issue_comment updated with the field comment_html", async () => {
-  const { plane, project } = await createPlaneFixture();
-  plane.addWebhook("http://127.0.0.1:9/hook");
-  const comment = plane.addComment(plane.addItem(project, { name: "x" }), "<p>one</p>");
-  plane.runWorker();
-  plane.deliveries.dropAll();
-  plane.editComment(comment, "<p>two</p>");
-  plane.runWorker();
-  const [only] = plane.deliveries.pending;
-  expect(plane.deliveries.pending).toHaveLength(1);
-  expect(only).toMatchObject({ event: "issue_comment", action: "updated", field: "comment_html", about: comment.id });
-});
-
 test("Plane v1.2.2 sends no webhook for an item edited through the API, but sends those for browser edits, new items and comments", async () => {
   const { plane, project, api, root } = await createPlaneFixture({ version: "1.2.2" });
   plane.addWebhook("http://127.0.0.1:9/hook");
@@ -190,15 +154,4 @@ test("Plane v1.2.2 sends no webhook for an item edited through the API, but send
   const kinds = plane.deliveries.pending.map((each) => `${each.event}.${each.action}.${each.field}`);
   expect(kinds.sort()).toEqual(["issue.created.null", "issue.updated.priority", "issue_comment.created.null"]);
   expect(plane.items(project)).toHaveLength(1);
-});
-
-test("times in webhooks are in UTC, whatever the users' time zones", async () => {
-  const { plane, project, ada } = await createPlaneFixture();
-  plane.setTimeZone(ada, "Europe/Paris");
-  plane.addWebhook("http://127.0.0.1:9/hook");
-  plane.addItem(project, { name: "x" }, { by: ada });
-  plane.runWorker();
-  expect(JSON.parse(plane.deliveries.pending[0]?.body ?? "{}").data.created_at).toMatch(
-    /^2026-11-21T04:33:08\.\d{6}Z$/,
-  );
 });

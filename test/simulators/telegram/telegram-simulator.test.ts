@@ -117,16 +117,6 @@ test("a message with a thread id is accepted for a topic of a forum, not for rep
   expect(await sendIntoTopic(9)).toMatchObject({ ok: true });
 });
 
-test("the simulated Telegram accepts 4,096 UTF-16 units and nested entities", async () => {
-  const { send } = await startTelegram();
-  expect(await send("😀".repeat(2_048))).toMatchObject({ ok: true });
-  const nested = [
-    { type: "bold", offset: 0, length: 3 },
-    { type: "code", offset: 1, length: 1 },
-  ];
-  expect(await send("abc", nested)).toMatchObject({ ok: true });
-});
-
 test("the simulated Telegram limits the bot to one message per second in a chat", async () => {
   const { send, time } = await startTelegram();
   expect(await send("a")).toMatchObject({ ok: true });
@@ -156,25 +146,6 @@ test("the simulated Telegram detects links, mentions, hashtags and commands in p
   await send("see evil.com @durov #x /go", [{ type: "text_link", offset: 0, length: 12, url: "https://a.example/" }]);
   const [message] = telegram.chat(CHAT).messages;
   expect(message?.entities.map(({ type }) => type)).toEqual(["text_link", "mention", "hashtag", "bot_command"]);
-});
-
-test("the ledger of the simulated Telegram records every call with its time and outcome", async () => {
-  const { send, telegram } = await startTelegram();
-  telegram.injectFaults({ kind: "lost" });
-  await expect(send("a")).rejects.toThrow();
-  await send("");
-  expect(telegram.calls).toMatchObject([
-    { at: 1_001_000, method: "sendMessage", chat: "42", text: "a", outcome: "lost", done: true },
-    { at: 1_002_000, method: "sendMessage", chat: "42", text: "", outcome: "400", done: false },
-  ]);
-});
-
-test("the simulated Telegram listens on the same port again after a stop", async () => {
-  const { send, telegram } = await startTelegram();
-  await telegram.stop();
-  await expect(send("a")).rejects.toThrow();
-  await telegram.start();
-  expect(await send("a")).toMatchObject({ ok: true });
 });
 
 async function startPolling() {
@@ -234,14 +205,4 @@ test("the data of a button must have 1 to 64 bytes, not characters", async () =>
   time.now += 2_000;
   expect(await sendWithData("é".repeat(33))).toMatchObject({ status: 400 });
   expect(await sendWithData("")).toMatchObject({ status: 400 });
-});
-
-test("the simulated Telegram keeps a command menu for each language", async () => {
-  const { call, telegram } = await startTelegram();
-  await call("setMyCommands", { language_code: "fr", commands: [{ command: "plane", description: "tout" }] });
-  expect(telegram.findMenu("fr")).toEqual([{ command: "plane", description: "tout" }]);
-  expect(await call("getMyCommands", { language_code: "en" })).toMatchObject({ result: [] });
-  expect(await call("setMyCommands", { commands: [{ command: "/Plane", description: "x" }] })).toMatchObject({
-    status: 400,
-  });
 });

@@ -16,7 +16,7 @@ import { wrapClaimStore } from "./wrap-claim-store.ts";
 /** The default of `claim_minutes`. */
 const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 
-const RUNS = process.env["FULL"] === undefined ? 300 : 10_000;
+const RUNS = process.env["FULL"] === undefined ? 150 : 10_000;
 const AGENTS = ["Imhotep", "Thot"];
 
 /** One process: the calls it makes for one agent, one after the other. */

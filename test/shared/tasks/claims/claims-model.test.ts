@@ -16,7 +16,7 @@ import { wrapClaimStore } from "./wrap-claim-store.ts";
 /** The default of `claim_minutes`. */
 const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 
-const RUNS = process.env["FULL"] === undefined ? 400 : 10_000;
+const RUNS = process.env["FULL"] === undefined ? 200 : 10_000;
 const AGENTS = ["Imhotep", "Thot", "Shuri"];
 
 /** One call of one agent; `dies`: its process is killed right before its n-th request to the store. */
