@@ -6,8 +6,12 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../../runtime/stores/open-store.ts";
 import { findClaim } from "../../../../shared/records/claim-record.ts";
 import type { Store } from "../../../../shared/store/port.ts";
+import { createCallContext } from "../../../../shared/tasks/call-context.ts";
+import { toClaimPut } from "../../../../shared/tasks/claim-lease.ts";
+import { claimTask } from "../../../../shared/tasks/claims.ts";
+import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../../support/redis-server.ts";
-import { storeTask } from "./claim-deps.ts";
+import { createClaimDeps, storeTask } from "./claim-deps.ts";
 
 const rounds = process.env["FULL"] === undefined ? 5 : 100;
 const CHILD = fileURLToPath(new URL("./claims-child.ts", import.meta.url));
@@ -39,6 +43,8 @@ async function startClaimsProcess(name: string) {
   return {
     tell: (line: string) => void child.stdin.write(`${line}\n`),
     next,
+    freeze: () => child.kill("SIGSTOP"),
+    thaw: () => child.kill("SIGCONT"),
   };
 }
 
@@ -53,7 +59,7 @@ test.skipIf(!hasRedisServer())(
       await storeTask(store, item, owners);
       const won: string[] = [];
       let refused = 0;
-      for (const bridge of bridges) bridge.tell(item);
+      for (const bridge of bridges) bridge.tell(`race ${item}`);
       await Promise.all(
         bridges.map(async ({ next }) => {
           for (let line = await next(); ; line = await next()) {
@@ -71,3 +77,39 @@ test.skipIf(!hasRedisServer())(
   },
   300_000,
 );
+
+test.skipIf(!hasRedisServer())(
+  "REL-8 a process suspended past its lease and resumed starts no write under the old claim",
+  async () => {
+    await storeTask(store, "frozen", ["slow-0", "other"]);
+    const bridge = await startClaimsProcess("slow");
+    bridge.tell("claim frozen");
+    expect(await bridge.next()).toBe("claimed");
+    bridge.tell("write");
+    expect(await bridge.next()).toBe("written");
+
+    bridge.freeze();
+    bridge.tell("write");
+    await expireClaim("frozen");
+    const deps = await createClaimDeps(store);
+    const task = await findStoredTask(deps, "frozen");
+    if (!task) throw new Error("the task is kept");
+    const other = await claimTask(createCallContext(deps, { name: "other", role: "worker" }), task);
+    bridge.thaw();
+
+    expect(await bridge.next()).toMatch(/^refused You lost ONB-1, which you held .* the claim expired/);
+    for (let i = 0; i < 3; i++) {
+      bridge.tell("write");
+      expect(await bridge.next()).toMatch(/^refused ONB-1 is held by other/);
+    }
+    expect(await findClaim({ store }, "frozen")).toMatchObject({ agent: "other", fence: other.fence });
+  },
+  60_000,
+);
+
+/** Expires the claim: the server's clock cannot be moved, so the end of the claim is moved. */
+async function expireClaim(item: string): Promise<void> {
+  const claim = await findClaim({ store }, item);
+  if (!claim) throw new Error("Nobody holds the task.");
+  await store.commit({ put: [toClaimPut({ ...claim, until: Date.now() - 1 })] });
+}
