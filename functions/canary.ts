@@ -6,13 +6,7 @@
 import type { Deps, Tick } from "../shared/app/deps.ts";
 import { formatTemplate } from "../shared/i18n/localize.ts";
 import { getTexts } from "../shared/i18n/texts.ts";
-import {
-  type CanaryRecord,
-  canaryKey,
-  createCanaryNoticeJobs,
-  describeAddress,
-  readCanary,
-} from "../shared/monitoring/canary.ts";
+import { type CanaryRecord, canaryKey, describeAddress, readCanary } from "../shared/monitoring/canary.ts";
 import { readPlaneProblem } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { readList } from "../shared/plane/endpoint.ts";
@@ -244,15 +238,14 @@ async function findReturnedCanary({ store }: Pick<Deps, "store">, nonce: string)
   return stored?.value.lastArrival?.nonce === nonce ? stored.value.lastArrival : undefined;
 }
 
-/** Notifies once that webhooks do not arrive. That state lasts until a webhook of the canary arrives, however late. */
+/** Reports that webhooks do not arrive. That state lasts until a webhook of the canary arrives, however late. */
 async function reportSilence(deps: Deps, nonce: string, correlation: string): Promise<void> {
-  await updateValue<CanaryRecord>(deps, canaryKey, (stored) => {
+  const since = await updateValue<CanaryRecord, Ms | undefined>(deps, canaryKey, (stored) => {
     const sent = stored?.lastEdit;
-    if (!stored || sent?.nonce !== nonce || stored.lastArrival?.nonce === nonce) return undefined;
+    if (!stored || sent?.nonce !== nonce || stored.lastArrival?.nonce === nonce) return { result: undefined };
     deps.log.error("no webhook from Plane within a minute of an edit", { correlation });
-    if (stored.silentSince !== undefined) return undefined;
-    const value: CanaryRecord = { ...stored, silentSince: sent.at };
-    const jobs = createCanaryNoticeJobs(deps.settings, { what: "silent", since: sent.at }, correlation);
-    return { put: [{ key: canaryKey, value }], jobs, afterCommit: () => deps.notify() };
+    const { silentSince = sent.at } = stored;
+    return { put: [{ key: canaryKey, value: { ...stored, silentSince } }], result: silentSince };
   });
+  if (since !== undefined) await deps.notices.report("webhook_off", { since });
 }

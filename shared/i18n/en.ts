@@ -993,10 +993,6 @@ export const en = {
   },
   /** Texts of the webhook check: its alerts in Telegram, and the work item and comment it edits in Plane. */
   canary: {
-    silent:
-      "⚠️ No webhooks from Plane: a test edit produced no webhook within one minute. Groundcrew still detects changes by polling. Run npm run doctor to find the cause.",
-    /** `{n}` is the number of seconds the webhook took. */
-    back: "✅ Webhooks from Plane work again ({n} s).",
     itemName: "Groundcrew webhook check (please do not delete)",
     /** HTML. */
     itemDescription:

@@ -5,11 +5,8 @@
 
 import type { Deps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
-import { formatTemplate, type Locale, localizeNumber } from "../i18n/localize.ts";
-import { getTexts } from "../i18n/texts.ts";
-import { createNoticeJobs } from "../jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Store, StoreKey } from "../store/port.ts";
+import type { Store, StoreKey } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 
@@ -29,7 +26,7 @@ export interface CanaryRecord {
   silentSince?: Ms;
 }
 
-type CanaryWebhookDeps = Pick<Deps, "store" | "settings" | "log" | "notify">;
+type CanaryWebhookDeps = Pick<Deps, "store" | "settings" | "log" | "notices">;
 
 export const canaryKey: StoreKey = "canary";
 
@@ -73,29 +70,11 @@ export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string,
       lastEdit: sent,
       lastArrival: { ...sent, at: now, durationMs: took },
     } satisfies Partial<CanaryRecord>;
-    const jobs =
-      silentSince === undefined
-        ? []
-        : createCanaryNoticeJobs(deps.settings, { what: "back", since: silentSince, took }, correlation);
     const afterCommit = () => {
       deps.log.info("canary webhook received", { correlation, ms: took });
       if (silentSince !== undefined) deps.log.warn("webhooks from Plane arrive again", { correlation, ms: took });
-      if (jobs.length > 0) deps.notify();
     };
-    return { put: [{ key: canaryKey, value }], jobs, afterCommit };
+    return { put: [{ key: canaryKey, value }], afterCommit };
   });
-}
-
-/**
- * Creates the job for the message that webhooks stopped or resumed arriving. `since`: store time since which no webhook
- * arrived; `took`: the duration until one arrived.
- */
-export function createCanaryNoticeJobs(
-  settings: Pick<Settings, "telegram" | "locale">,
-  { what, since, took = 0 }: { what: "silent" | "back"; since: Ms; took?: Ms },
-  correlation: string,
-): Job[] {
-  const renderText = (language: Locale) =>
-    formatTemplate(getTexts(language).canary[what], { n: localizeNumber(language, Math.round(took / 1000)) });
-  return createNoticeJobs(settings, `webhooks_${what}`, `canary:${what}:${since}`, renderText, correlation);
+  await deps.notices.report("webhook_off", undefined);
 }

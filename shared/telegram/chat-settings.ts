@@ -19,9 +19,7 @@ type AnnouncementKind =
   | "information"
   | "agent_unresponsive"
   | "plane_away"
-  | "plane_back"
-  | "webhooks_silent"
-  | "webhooks_back";
+  | "plane_back";
 
 /** `critical`: with a sound for a task of urgent or high priority only, unless it waits for others as planned. */
 type SoundRule = "sound" | "silent" | "critical";
@@ -42,7 +40,6 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   budget: "sound",
   agent_unresponsive: "sound",
   plane_away: "sound",
-  webhooks_silent: "sound",
 
   blocked: "critical",
   stuck: "critical",
@@ -79,7 +76,6 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   digest: "silent",
   information: "silent",
   plane_back: "silent",
-  webhooks_back: "silent",
 };
 
 /** Whether a message of this kind is sent without a sound. @param item the task it is about */

@@ -1,12 +1,9 @@
 import { canaryTick } from "../../../functions/canary.ts";
-import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import type { Store } from "../../../shared/store/port.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 /** Creates a test app with a configured project for the canary and a chat. */
 export async function createCanaryTestApp(options: TestAppOptions & { project?: string | false } = {}) {
   const { project = "ONB", ...rest } = options;
-  const alerts: { lane: string; text: string }[] = [];
   const app = await createTestApp({
     config: project === false ? { canary: false } : { canary: { project } },
     ...rest,
@@ -16,16 +13,6 @@ export async function createCanaryTestApp(options: TestAppOptions & { project?: 
       TELEGRAM_CHAT_ID: "42",
       TELEGRAM_API_ROOT: "http://127.0.0.1:1",
     }),
-    store: (clock) => {
-      const store = createMemoryStore({ clock });
-      const commit: Store["commit"] = async (change) => {
-        const outcome = await store.commit(change);
-        const messages = (change.jobs ?? []).filter(({ id }) => outcome === "committed" && id.startsWith("canary:"));
-        alerts.push(...messages.map(({ lane, body }) => ({ lane, text: JSON.stringify(body) })));
-        return outcome;
-      };
-      return { ...store, commit };
-    },
   });
   const onb = app.addProject();
   app.plane.addItem(onb, { name: "Real work" });
@@ -34,7 +21,11 @@ export async function createCanaryTestApp(options: TestAppOptions & { project?: 
   return {
     app,
     onb,
-    alerts,
+    /** The beginnings and ends of notices, with their texts. */
+    listNotices: () =>
+      app.logged
+        .filter(({ message }) => String(message).startsWith("notice "))
+        .map(({ message, text }) => `${message}: ${text}`),
     /** Runs the tick; its webhook arrives while it waits. */
     async tickWithWebhook() {
       const running = canaryTick.run(app.deps);

@@ -5,7 +5,7 @@ import { MINUTE } from "../../../shared/time.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
 test("reliability 39: a webhook that was switched off is noticed within 5 minutes after a poll finds a change, and its return as well", async () => {
-  const { app, onb, alerts, tickWithWebhook } = await createCanaryTestApp();
+  const { app, onb, listNotices, tickWithWebhook } = await createCanaryTestApp();
   await tickWithWebhook();
   const item = app.plane.addItem(onb, { name: "Watched" });
   await app.deliverWebhooks();
@@ -23,7 +23,7 @@ test("reliability 39: a webhook that was switched off is noticed within 5 minute
   const before = edits();
   await pass(60, () => app.deliverWebhooks());
   expect(edits()).toBe(before);
-  expect(alerts).toEqual([]);
+  expect(listNotices()).toEqual([]);
 
   app.plane.editItem(item, { name: "Renamed" });
   app.dropWebhooks();
@@ -34,11 +34,14 @@ test("reliability 39: a webhook that was switched off is noticed within 5 minute
   expect(app.time.now - foundAt).toBeGreaterThan(4 * MINUTE);
   expect((await readCanary(app.store))?.silentSince).toBeLessThan(foundAt + 5 * MINUTE);
   await pass(60, () => app.dropWebhooks());
-  expect(alerts).toHaveLength(1);
+  expect(await app.deps.notices.readCurrent()).toMatchObject([
+    { kind: "webhook_off", remedy: expect.stringContaining("npm run provision") },
+  ]);
+  expect(listNotices()).toHaveLength(1);
   // The tick itself waits a minute for each webhook.
   expect(edits() - before).toBeLessThanOrEqual(17);
 
   await pass(6, () => app.deliverWebhooks());
   expect((await readCanary(app.store))?.silentSince).toBeUndefined();
-  expect(alerts).toHaveLength(2);
+  expect(listNotices()).toHaveLength(2);
 });
