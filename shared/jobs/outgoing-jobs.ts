@@ -6,7 +6,6 @@
 
 import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
-import { type Locale, resolveLocale } from "../i18n/localize.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Revision } from "../store/port.ts";
 import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/event-kinds.ts";
@@ -14,8 +13,7 @@ import { type AnyEvent, planEventSchema, workEventSchema } from "../task/events.
 import { type ActionBody, factsSchema, type RuleAction } from "../task/rule-set.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 import type { ChatId } from "../telegram/bot.ts";
-import { toSoundExtras } from "../telegram/chat-settings.ts";
-import { type RichText, toPlainText } from "../telegram/rich-text.ts";
+import type { RichText } from "../telegram/rich-text.ts";
 import type { Ms } from "../time.ts";
 
 export type BurstRefreshBody = Extract<OutboxBody, { type: "burst_refresh" }>;
@@ -170,23 +168,6 @@ export function createAnnouncementJob(
   correlation: string,
 ): Job {
   return createOutboxJob(id, notificationLane(chat), { type: "announcement", chat, answer, correlation });
-}
-
-/**
- * Creates the job of a message by which Groundcrew reports about itself; no job without Telegram.
- * @param id identifies what is reported, so that the message is sent only once
- */
-export function createNoticeJobs(
-  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
-  kind: Parameters<typeof toSoundExtras>[0],
-  id: string,
-  renderText: (language: Locale) => string,
-  correlation: string,
-): Job[] {
-  if (!telegram) return [];
-  const language = resolveLocale(locale);
-  const answer = { rich: toPlainText(renderText(language)), language, ...toSoundExtras(kind) };
-  return [createAnnouncementJob(id, telegram.chat, answer, correlation)];
 }
 
 /**

@@ -11,15 +11,7 @@ import type { EventFacts } from "../task/rule-set.ts";
 import type { ChatId, MessageExtras } from "./bot.ts";
 
 /** Messages of Groundcrew that are no notifications of an event. `ticket_waits`: a step of a ticket that needs a person. */
-type AnnouncementKind =
-  | "ticket_waits"
-  | "progress"
-  | "digest"
-  | "budget"
-  | "information"
-  | "agent_unresponsive"
-  | "plane_away"
-  | "plane_back";
+type AnnouncementKind = "ticket_waits" | "progress" | "digest" | "budget" | "information" | "agent_unresponsive";
 
 /** `critical`: with a sound for a task of urgent or high priority only, unless it waits for others as planned. */
 type SoundRule = "sound" | "silent" | "critical";
@@ -39,7 +31,6 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   ticket_waits: "sound",
   budget: "sound",
   agent_unresponsive: "sound",
-  plane_away: "sound",
 
   blocked: "critical",
   stuck: "critical",
@@ -75,7 +66,6 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   progress: "silent",
   digest: "silent",
   information: "silent",
-  plane_back: "silent",
 };
 
 /** Whether a message of this kind is sent without a sound. @param item the task it is about */
