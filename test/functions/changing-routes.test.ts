@@ -47,6 +47,8 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
   "POST /api/agents/:name/retire": forPage("/api/agents/Nobody/retire", 404),
   "DELETE /api/holds/:system": forPage("/api/holds/none", 404),
   "POST /api/store-copy": { path: "/api/store-copy", admits: { admin: 404 } },
+  "POST /api/requests/:id": forPage("/api/requests/none", 404, { answer: "approve", hash: "none" }),
+  "POST /api/permission-rules/remove": forPage("/api/permission-rules/remove", 404, { id: "none" }),
   "POST /api/approve/:ticket": forPage("/api/approve/ONB-99", 404, {}),
   "POST /api/reject/:ticket": forPage("/api/reject/ONB-99", 404, {}),
   "POST /api/update-plane/:ticket": forPage("/api/update-plane/ONB-99", 404, {}),

@@ -56,6 +56,7 @@ const NOT_FOR_PEOPLE = [
   "A change had already been sent",
   "but is not stored",
   "waits for a human's review",
+  "has been written.",
   // An agent's access to a task, its changes of status, questions and wishes.
   "This session is for",
   "only its own agent may do this",
