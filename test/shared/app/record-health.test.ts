@@ -13,7 +13,7 @@ import {
 } from "../../../shared/plane/errors.ts";
 import type { BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 
-const operation = { operation: "projects_list" };
+const operation = { operation: "work_items_list" };
 const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/api/v1/x/", answer: z.unknown() };
 const list: Endpoint<PlanePage<unknown>> = { ...endpoint, answer: z.any() };
 
@@ -46,6 +46,11 @@ test.each([
     false,
   ],
   ["an object that does not exist", new PlaneNotFoundError({ ...operation, noRoute: false }, "404"), true],
+  [
+    "a list of projects that does not exist",
+    new PlaneNotFoundError({ operation: "projects_list", noRoute: false }, "404"),
+    false,
+  ],
   ["a thing that is there already", new PlaneConflictError({ ...operation, id: undefined }, "409"), true],
   ["a refused field", new PlaneInvalidError({ ...operation, fields: {} }, "400"), true],
   ["a used-up quota", new PlaneRateLimitedError({ ...operation, retryAfter: 1 }, "429"), null],
