@@ -173,7 +173,7 @@ async function markWakePosted(
     const isUncertain = uncertain === undefined ? undefined : (true as const);
     const sent = {
       at: posting.at,
-      tasks: addSentTasks(wake.sent?.tasks ?? [], posting),
+      tasks: addSentTasks(wake.sent?.tasks ?? [], posting, isUncertain),
       ...omitUndefined({ isUncertain }),
     };
     const round = Math.max(wake.round ?? 0, 1);
@@ -187,13 +187,17 @@ async function markWakePosted(
 }
 
 /** Startable tasks are found by their state, so only the others are remembered, with the time of their first wake. */
-function addSentTasks(earlier: readonly SentTask[], { at, tasks }: { at: Ms; tasks: readonly WakeTask[] }): SentTask[] {
+function addSentTasks(
+  earlier: readonly SentTask[],
+  { at, tasks }: { at: Ms; tasks: readonly WakeTask[] },
+  isUncertain: true | undefined,
+): SentTask[] {
   const added = tasks.filter(({ reason }) => reason !== "assigned" && reason !== "unblocked");
   const getFirst = ({ id, reason }: WakeTask) =>
     earlier.find((task) => task.id === id && task.reason === reason)?.at ?? at;
   return mergeWakeTasks(
     earlier,
-    added.map((task) => ({ ...task, at: getFirst(task) })),
+    added.map((task) => ({ ...task, at: getFirst(task), ...omitUndefined({ isUncertain }) })),
   );
 }
 

@@ -126,8 +126,11 @@ async function hasActiveClaim(deps: Pick<WakeTaskDeps, "store">, agent: string):
   return false;
 }
 
-/** Tasks that are startable, and news about which there is nothing to do: one wake is enough. */
-const SETTLED_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblocked", "plan_approved", "plan_cancelled"]);
+/** Tasks that are startable are found by their state. */
+const STARTABLE_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblocked"]);
+
+/** News about which there is nothing to do: one wake is enough, if it certainly arrived. */
+const NEWS_REASONS: ReadonlySet<WakeReason> = new Set(["plan_approved", "plan_cancelled"]);
 
 /**
  * Filters the tasks of earlier wakes on which the agent still has to act, without startable ones and news: a call of the agent
@@ -139,8 +142,8 @@ async function filterUnsettledTasks(
   tasks: readonly SentTask[],
   lastCall: LastCallRecord | undefined,
 ): Promise<SentTask[]> {
-  const unsettled = tasks.filter(({ reason, at }) => {
-    if (SETTLED_REASONS.has(reason)) return false;
+  const unsettled = tasks.filter(({ reason, at, isUncertain }) => {
+    if (STARTABLE_REASONS.has(reason) || (NEWS_REASONS.has(reason) && !isUncertain)) return false;
     const settledAt = reason === "asked_for" ? lastCall?.answered : lastCall?.at;
     return settledAt === undefined || settledAt < at;
   });

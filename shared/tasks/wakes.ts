@@ -47,6 +47,8 @@ export interface WakeTask {
 /** A task of a wake that was posted, with the store time of the first wake that named it. */
 export interface SentTask extends WakeTask {
   at: Ms;
+  /** The call got no response, so the agent may not have been told. */
+  isUncertain?: true;
 }
 
 /** The stored state of an agent's wakes. */
