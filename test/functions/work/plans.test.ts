@@ -450,8 +450,9 @@ describe.each([
       for (let nth = 1; outcomes.at(-1) !== "complete"; nth += stride)
         outcomes.push(await runWithCrash({ nth, when }, withWish));
       expect(outcomes.length * stride).toBeGreaterThan(60);
-      // Only the point right before the call itself leaves it open whether the wake arrived.
-      expect(outcomes.filter((one) => one === "untold").length).toBeLessThanOrEqual(when === "before" ? 1 : 0);
+      // Only between the record of the call and the call itself, with at most one effect of another job, is it open
+      // whether the wake arrived.
+      expect(outcomes.filter((one) => one === "untold").length).toBeLessThanOrEqual(2);
     },
     600_000,
   );
