@@ -327,6 +327,8 @@ function scheduleTicks(deps: Deps, manifest: Manifest): Cron[] {
 function runStartupChecks(deps: Deps) {
   deps.notify();
   void deps.telegram?.getMe();
+  // It could not have started with the settings that an earlier process refused.
+  void deps.notices.report("settings_refused", undefined).catch(() => {});
   for (const name of ["damage", "store", "instance"])
     if (deps.ticks.names.includes(name)) void deps.ticks.runIfDue(name).catch(() => {});
   void logUnseenWebhooks(deps).catch(() => {});

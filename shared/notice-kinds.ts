@@ -59,10 +59,10 @@ export const NOTICE_KINDS = {
   backup_not_copied: { observed: "`BACKUP_AFTER` has copied no backup for 26 hours", after: 0 },
   runner_away: { observed: "a ticket waits and no runner has called for 2 minutes", after: 2 * MINUTE },
   gateway_away: { observed: "OpenClaw takes no wake of an agent for 2 minutes", after: 2 * MINUTE },
-  clock_wrong: { observed: "the clock differs from Plane's by more than 2 minutes", after: 2 * MINUTE },
+  clock_wrong: { observed: "the clock differs from Plane's by more than 2 minutes, every 10 minutes", after: 0 },
   settings_refused: { observed: "the changed secrets or settings are invalid", after: 0 },
   names_deleted: {
-    observed: "a state or label that has a meaning was deleted in Plane",
+    observed: "a state or label that has a meaning was deleted in Plane, every hour",
     after: MINUTE,
     isSilent: true,
   },

@@ -1,10 +1,13 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   closeSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -12,68 +15,122 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { Redis } from "ioredis";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { manifest } from "../../functions/index.ts";
-import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
+import { runCli } from "../../runtime/cli/run-cli.ts";
+import { getFileFingerprint, nodeFiles } from "../../runtime/node/files.ts";
+import { type Runtime, startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
+import { parseSettings } from "../../shared/config/settings.ts";
 import type { NoticeKind } from "../../shared/notice-kinds.ts";
 import { usersApi } from "../../shared/plane/projects.ts";
 import { observedSets } from "../../shared/records/store-keys.ts";
+import { startGateway } from "../support/openclaw-gateway.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
-import { createTestSettings } from "../support/settings.ts";
 import { createRandomSource } from "./random-source.ts";
 import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
 const SECOND_MS = 1_000;
-const DAY_MS = 86_400_000;
-const LIMIT_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const LIMIT_MS = 120_000;
+const RUNNER_TOKEN = "runner-token-of-the-reliability-tests";
 /** The ticks that observe something, with the interval at which the product runs them, in seconds. */
-const OBSERVERS = { store: 15, plane: 15, notices: 60, instance: 600, poll: 300 } as const;
+const OBSERVERS = { store: 15, plane: 15, notices: 60, instance: 600, poll: 300, cycles: 3_600 } as const;
 
 type NoticeApp = Awaited<ReturnType<typeof createNoticeApp>>;
 
 /** What breaks something; returns what mends it. */
 type Fault = (app: NoticeApp) => unknown;
 
+interface AppOptions {
+  redis?: TestRedis;
+  /** The folder of the store's file. */
+  disk?: string;
+  opensItself?: boolean;
+}
+
 /** The product with all its parts, whose ticks run only as time passes in the test. */
-async function createNoticeApp({ redis, opensItself = false }: { redis?: TestRedis; opensItself?: boolean } = {}) {
+async function createNoticeApp({ redis, disk, opensItself = false }: AppOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-notices-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const time = { now: Date.now() };
+  const time = { now: Date.now(), planeAhead: 0 };
   const clock = () => time.now;
-  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS, clock });
+  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS, clock: () => time.now + time.planeAhead });
+  const gateway = await startGateway({ version: "2026.9.6" });
+  const thot = simulators.plane.addUser({ name: "Thot", email: "thot@javisi.local" });
+  const thotKey = simulators.plane.createApiKey(thot);
   const project = simulators.addProject();
   const items = simulators.addItems(project, 3);
   const lines: Record<string, unknown>[] = [];
-  const config = JSON.stringify({ agents: [{ name: "Thot", email: "thot@javisi.local" }] });
-  const thot = simulators.plane.addUser({ name: "Thot", email: "thot@javisi.local" });
-  const thotKey = simulators.plane.createApiKey(thot);
-  const settings = createTestSettings(
-    {
-      ...simulators.env,
-      PORT: "0",
-      STORE_URL: redis?.url ?? `file:${folder}/data`,
-      SECRETS_FILE: `${folder}/secrets.json`,
-      PLANE_API_KEY_THOT: thotKey,
-      GROUNDCREW_CONFIG: "crew.json",
-      TIMEZONE: "UTC",
-    },
-    { "crew.json": config },
-  );
+  const [secretsFile, configFile] = [join(folder, "secrets.json"), join(folder, "crew.json")];
+  const writeSecrets = (text: string) => writeFileSync(secretsFile, text, { mode: 0o600 });
+  const config = {
+    agents: [{ name: "Thot", email: "thot@javisi.local", wake: "openclaw" }],
+    tickets: { repositories: { ONB: "/srv/onb" }, labels: ["code"], approve: [{}] },
+  };
+  writeFileSync(configFile, JSON.stringify(config));
+  writeSecrets(JSON.stringify({ PLANE_API_KEY_THOT: thotKey }));
+  mkdirSync(join(folder, "backups"), { mode: 0o700 });
+  const data = disk ?? join(folder, "data");
+  const env = {
+    ...simulators.env,
+    PORT: "0",
+    STORE_URL: redis?.url ?? `file:${data}`,
+    SECRETS_FILE: secretsFile,
+    GROUNDCREW_CONFIG: configFile,
+    BACKUP_FOLDER: join(folder, "backups"),
+    RUNNER_TOKEN,
+    OPENCLAW_URL: gateway.url,
+    OPENCLAW_HOOK_TOKEN: gateway.token,
+    TIMEZONE: "UTC",
+  };
   const quiet = {
     ...manifest,
     services: [],
     ticks: manifest.ticks.map((tick) => ({ ...tick, cron: () => "0 0 1 1 *" })),
   };
   let runtime: Runtime | undefined;
-  onTestFinished(() => runtime?.stop());
+  onTestFinished(() => stop());
+  let [look, looked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let watching = new AbortController();
 
   async function start() {
     const write = (line: string) => lines.push(JSON.parse(line));
+    const readSettings = () => parseSettings(env, nodeFiles);
+    const parsed = readSettings();
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    const { settings } = parsed;
     const store = opensItself ? {} : { store: await openStore(settings.store.url, { prefix: "t", clock }) };
-    runtime = await startRuntime(settings, { manifest: quiet, write, overrides: { clock, ...store } });
-    await runtime.deps.ticks.waitUntilIdle();
+    const running = await startRuntime(settings, { manifest: quiet, write, overrides: { clock, ...store } });
+    runtime = running;
+    watching = new AbortController();
+    const wait = () => {
+      looked.resolve();
+      return look.promise;
+    };
+    const getFingerprint = () => getFileFingerprint(secretsFile);
+    void watchSecrets({ running, readSettings, getFingerprint, wait, signal: watching.signal });
+    await running.deps.ticks.waitUntilIdle();
+  }
+
+  /** Lets the product look at its secrets file once. */
+  async function lookAtSecrets() {
+    const due = look;
+    [look, looked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    due.resolve();
+    await looked.promise;
+  }
+
+  async function stop() {
+    watching.abort();
+    look.resolve();
+    look = Promise.withResolvers<void>();
+    await runtime?.stop();
+    runtime = undefined;
   }
 
   const getDeps = () => {
@@ -86,21 +143,24 @@ async function createNoticeApp({ redis, opensItself = false }: { redis?: TestRed
     project,
     items,
     simulators,
+    gateway,
     lines,
+    thot,
     thotKey,
-    storeFile: join(folder, "data", "groundcrew.db"),
+    data,
+    time,
+    writeSecrets,
+    storeFile: join(data, "groundcrew.db"),
     get deps() {
       return getDeps();
     },
     start,
-    async stop() {
-      await runtime?.stop();
-      runtime = undefined;
-    },
+    stop,
     /** Runs the ticks whose time has come, for this many seconds. */
     async pass(seconds: number) {
       for (let passed = 0; passed < seconds; passed += 15) {
         time.now += 15 * SECOND_MS;
+        await lookAtSecrets();
         const second = Math.floor(time.now / SECOND_MS / 15) * 15;
         for (const [name, interval] of Object.entries(OBSERVERS))
           if (second % interval === 0)
@@ -113,11 +173,37 @@ async function createNoticeApp({ redis, opensItself = false }: { redis?: TestRed
     advance: (ms: number) => {
       time.now += ms;
     },
-    /** The messages in the chat: those of notices only. */
-    readMessages: () => simulators.telegram.chat(SIMULATED_CHAT).messages.map(({ text }) => text),
-    async request(path: string): Promise<Response> {
-      const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
-      return fetch((runtime?.url ?? "") + path, { headers });
+    /** The messages in the chat that are about notices. */
+    readMessages: () => readNoticeMessages(simulators),
+    async request(path: string, init: RequestInit = {}): Promise<Response> {
+      const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, ...init.headers };
+      return fetch((runtime?.url ?? "") + path, { ...init, headers });
+    },
+    /** Delivers what Plane's webhooks say. */
+    async deliverWebhooks() {
+      for (const body of simulators.takeWebhookBodies()) {
+        const headers = simulators.createDeliveryHeaders(body);
+        expect((await app.request("/webhooks/plane", { method: "POST", headers, body })).status).toBe(200);
+      }
+    },
+    /** Exchanges as a ticket runner does. */
+    async callAsRunner() {
+      const instance = "11111111-2222-4333-8444-000000000002";
+      const call = { runner: "vps", instance, version: "0.2.0", repositories: ["ONB"], seen: "", wait_ms: 0 };
+      const headers = { authorization: `Bearer ${RUNNER_TOKEN}`, "content-type": "application/json" };
+      const body = JSON.stringify({ ...call, sessions: [] });
+      expect((await app.request("/api/runner/exchange", { method: "POST", headers, body })).status).toBe(200);
+    },
+    /** Runs `groundcrew backup` at the time of the test; returns its exit code. */
+    async backUp(more: Record<string, string> = {}): Promise<number> {
+      let err = "";
+      vi.setSystemTime(time.now);
+      const machine = { ...env, PATH: process.env["PATH"], GROUNDCREW_URL: runtime?.url, ...more };
+      const host = { env: machine, cwd: folder, stdin: Readable.from([]), out: () => {} };
+      const exit = await runCli(["backup"], { ...host, err: (text) => (err += text) });
+      vi.useRealTimers();
+      if (exit !== 0) expect(err).toContain("BACKUP_AFTER failed");
+      return exit;
     },
     async readNotices(): Promise<{ kind: string; text: string; remedy: string }[]> {
       return ((await (await app.request("/api/notices")).json()) as { notices: [] }).notices;
@@ -133,6 +219,11 @@ async function createNoticeApp({ redis, opensItself = false }: { redis?: TestRed
   await start();
   await app.pass(30);
   return app;
+}
+
+function readNoticeMessages({ telegram }: Pick<NoticeApp["simulators"], "telegram">): string[] {
+  const texts = telegram.chat(SIMULATED_CHAT).messages.map(({ text }) => text);
+  return texts.filter((text) => /^[⚠✅]/u.test(text));
 }
 
 /** Waits until a fault is said; returns the seconds that passed. */
@@ -163,9 +254,10 @@ async function expectLife(app: NoticeApp, [kind, fault, seconds, said, over]: Ro
   expect(app.readMessages()).toHaveLength(1);
   await mend();
   await app.pass(60);
-  for (let more = 0; more < 600 && (await app.readNotices()).length > 0; more += 60) await app.pass(60);
+  for (let more = 0; more < 3_600 && (await app.readNotices()).length > 0; more += 60) await app.pass(60);
   expect(app.readMessages()).toEqual([expect.stringMatching(over)]);
   expect(await app.readNotices()).toEqual([]);
+  expect(await app.readMetric(`groundcrew_notice{kind="${kind}"}`)).toBe("0");
   const began = app.lines.filter((line) => line["message"] === "notice began");
   expect(began).toEqual([expect.objectContaining({ kind })]);
   expect(app.lines.filter((line) => line["message"] === "notice ended")).toHaveLength(1);
@@ -230,18 +322,191 @@ const FILE_ROWS: Row[] = [
   ],
   [
     "backup_old",
-    ({ deps }) => {
-      const backup = { newest: { name: "2026-11-23T03-00-00Z", began: 0, bytes: 1, missing: [] }, since: 0 };
-      deps.readBackups = () => backup;
-      return () => {
-        backup.since = deps.clock();
+    async (app) => {
+      await app.backUp();
+      app.advance(27 * HOUR_MS);
+      return app.backUp;
+    },
+    75,
+    /^⚠️ The newest backup in BACKUP_FOLDER is old: 20\d\d-.+Z\.\n👉 Run npm run backup/,
+    /^✅ There is a new backup/,
+  ],
+  [
+    "backup_incomplete",
+    async (app) => {
+      await app.backUp();
+      app.advance(DAY_MS);
+      await app.backUp({ STORE_URL: "memory:" });
+      return app.backUp;
+    },
+    75,
+    /^⚠️ The newest backup lacks a part: store\./,
+    /^✅ The newest backup is complete/,
+  ],
+  [
+    "backup_not_copied",
+    async (app) => {
+      const elsewhere = join(app.folder, "elsewhere");
+      const backUp = () => app.backUp({ BACKUP_AFTER: `cp -R {backup} ${elsewhere}/.` });
+      mkdirSync(elsewhere);
+      expect(await backUp()).toBe(0);
+      app.advance(27 * HOUR_MS);
+      renameSync(elsewhere, `${elsewhere}.away`);
+      expect(await backUp()).toBe(1);
+      return async () => {
+        renameSync(`${elsewhere}.away`, elsewhere);
+        expect(await backUp()).toBe(0);
       };
     },
     75,
-    /^⚠️ The newest backup in BACKUP_FOLDER is old: 2026-11-23T03-00-00Z/,
-    /^✅ There is a new backup/,
+    /^⚠️ Backups are not copied elsewhere: the last copy is 20\d\d-.+Z\./,
+    /^✅ Backups are copied elsewhere again/,
+  ],
+  [
+    "runner_away",
+    async (app) => {
+      const { plane } = app.simulators;
+      await app.callAsRunner();
+      app.advance(61 * SECOND_MS);
+      const code = plane.addLabel(app.project, "code");
+      plane.addItem(app.project, { name: "Write it down", labels: [code] });
+      await app.deliverWebhooks();
+      return app.callAsRunner;
+    },
+    255,
+    /^⚠️ Tickets have waited for a ticket runner since .+: none is connected\.\n👉 Start the runner/,
+    /^✅ A ticket runner is connected/,
+  ],
+  [
+    "gateway_away",
+    async (app) => {
+      await app.gateway.stop();
+      app.simulators.plane.addItem(app.project, { name: "Write it down", state: "Todo", assignees: [app.thot] });
+      await app.deliverWebhooks();
+      return app.gateway.start;
+    },
+    255,
+    /^⚠️ OpenClaw has not taken the wakes of 127\.0\.0\.1:\d+ since .+: .+\n👉 Start OpenClaw's gateway/,
+    /^✅ OpenClaw takes the wakes of 127\.0\.0\.1:\d+ again/,
+  ],
+  [
+    "agent_key_refused",
+    async (app) => {
+      const call = () => app.deps.getAgentPlane("Thot").plane.call(usersApi.me);
+      app.simulators.plane.revokeKey(app.thotKey);
+      await expect(call()).rejects.toThrow();
+      expect((await app.request("/ready")).status).toBe(200);
+      return async () => {
+        app.writeSecrets(JSON.stringify({ PLANE_API_KEY_THOT: app.simulators.plane.createApiKey(app.thot) }));
+        await app.pass(15);
+        await call();
+      };
+    },
+    15,
+    /^⚠️ Plane has refused the API key of the agent Thot since/,
+    /^✅ Plane accepts the API key of the agent Thot again/,
+  ],
+  [
+    "clock_wrong",
+    ({ time }) => {
+      time.planeAhead = 5 * 60 * SECOND_MS;
+      return () => {
+        time.planeAhead = 0;
+      };
+    },
+    615,
+    /^⚠️ This machine's clock differs from Plane's by 5 min\.\n👉 Turn on time synchronization/,
+    /^✅ This machine's clock is right again/,
+  ],
+  [
+    "names_deleted",
+    async ({ simulators: { plane }, project, pass }) => {
+      const blocked = { name: "Blocked", group: "started" } as const;
+      const state = plane.addState(project, blocked);
+      // The states are known once they were read.
+      await pass(3_600);
+      plane.deleteStateOrLabel(state);
+      return () => plane.addState(project, blocked);
+    },
+    3_735,
+    /^⚠️ A state or label that Groundcrew uses was deleted in Plane: blocked \(ONB\)\.\n👉 Run npm run provision/,
+    /^✅ All states and labels that Groundcrew uses exist again/,
+  ],
+  [
+    "settings_refused",
+    (app) => refuseSecrets(app, () => {}),
+    15,
+    /^⚠️ The changed settings are invalid/,
+    /^✅ The changed/,
+  ],
+  [
+    "settings_refused",
+    (app) => refuseSecrets(app, app.stop, app.start),
+    15,
+    /^⚠️ The changed settings are invalid.+secrets\.json.+\n👉 Fix the file/,
+    /^✅ The changed settings are in use/,
   ],
 ];
+
+/** Breaks the secrets file. It is repaired while the product runs, or while it is stopped. */
+function refuseSecrets({ thotKey, writeSecrets }: NoticeApp, stop: () => unknown, start: () => unknown = () => {}) {
+  writeSecrets("{");
+  return async () => {
+    await stop();
+    writeSecrets(JSON.stringify({ PLANE_API_KEY_THOT: thotKey }));
+    await start();
+  };
+}
+
+/** On a small disk of its own. */
+const DISK_ROWS: Row[] = [
+  [
+    "store_full",
+    (app) => fillDisk(app, 0),
+    45,
+    /^⚠️ The store has taken no writes since .+, because its space is used up: .*full/,
+    /^✅ The store takes writes again/,
+  ],
+  [
+    "space_low",
+    (app) => fillDisk(app, DISK_BYTES / 20),
+    90,
+    /^⚠️ Little space is left: the disk of the store\.\n👉 Free space/,
+    /^✅ There is enough space for the store again/,
+  ],
+];
+
+/** Size in bytes of the small disk: 64 MiB. */
+const DISK_BYTES = 64 * 1024 ** 2;
+
+/** Fills the disk of the store until so many bytes are free; returns what frees it. */
+function fillDisk({ data }: NoticeApp, free: number) {
+  const path = join(data, "filler");
+  const file = openSync(path, "w");
+  try {
+    for (let { bavail, bsize } = statfsSync(data); bavail * bsize > free; { bavail, bsize } = statfsSync(data))
+      writeSync(file, Buffer.alloc(bavail * bsize - free > 1024 ** 2 ? 1024 ** 2 : bsize));
+  } finally {
+    closeSync(file);
+  }
+  return () => rmSync(path);
+}
+
+/** Mounts a small disk until the test ends. */
+function mountDisk(): string {
+  const path = mkdtempSync(join(tmpdir(), "groundcrew-disk-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES},mode=0700`, "tmpfs", path], { stdio: "pipe" });
+  onTestFinished(() => {
+    execFileSync("umount", ["--lazy", path]);
+    rmSync(path, { recursive: true });
+  });
+  return path;
+}
+
+/** Whether disks may be mounted: by an administrator. Elsewhere full-store.test.ts limits a process's files instead. */
+function canMountDisk(): boolean {
+  return spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { stdio: "ignore" }).status === 0;
+}
 
 const REDIS_ROWS: Row[] = [
   [
@@ -264,6 +529,19 @@ const REDIS_ROWS: Row[] = [
     45,
     /^⚠️ The store has refused writes since .+READONLY/,
     /^✅ The store takes writes again/,
+  ],
+  [
+    "space_low",
+    async (app) => {
+      const admin = connect(app);
+      await admin.set("filler", "x".repeat(20 * 1024 ** 2));
+      const used = Number(/^used_memory:(\d+)/m.exec(await admin.info("memory"))?.[1]);
+      await admin.config("SET", "maxmemory", Math.round(used / 0.95));
+      return () => admin.del("filler");
+    },
+    90,
+    /^⚠️ Little space is left: Redis' memory \(maxmemory\)\./,
+    /^✅ There is enough space for the store again/,
   ],
   [
     "store_unreachable",
@@ -306,6 +584,16 @@ test.each(FILE_ROWS)(
   },
   LIMIT_MS,
 );
+
+describe.skipIf(!canMountDisk())("reliability 31: on a real small disk", () => {
+  test.each(DISK_ROWS)(
+    "%s is said once, and is over once there is space",
+    async (...row) => {
+      await expectLife(await createNoticeApp({ disk: mountDisk() }), row);
+    },
+    LIMIT_MS,
+  );
+});
 
 describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
   test.each(REDIS_ROWS)(
@@ -371,19 +659,7 @@ describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
   );
 });
 
-test("a key of an agent that Plane refuses is a notice that names the agent, also while Groundcrew's own key works", async () => {
-  const app = await createNoticeApp();
-  const { plane } = app.deps.getAgentPlane("Thot");
-  app.simulators.plane.revokeKey(app.thotKey);
-  await expect(plane.call(usersApi.me)).rejects.toThrow();
-  await app.deps.drain();
-  expect(app.readMessages()).toEqual([
-    expect.stringMatching(/^⚠️ Plane has refused the API key of the agent Thot since/),
-  ]);
-  expect((await app.request("/ready")).status).toBe(200);
-});
-
-test("a notice and its message outlive kill -9: one message, which the next process edits", async () => {
+test("a notice and its message outlive the process: one message, which the next one edits", async () => {
   const app = await createNoticeApp();
   await app.simulators.plane.takeDown();
   await app.pass(150);
@@ -397,6 +673,47 @@ test("a notice and its message outlive kill -9: one message, which the next proc
   await app.pass(30);
   expect(app.readMessages()).toEqual([expect.stringMatching(/^✅ Plane is back/)]);
 });
+
+/** What breaks something in a real process, and what makes it look. */
+type ProcessRow = [kind: NoticeKind, tick: string, fault: (runtime: SpawnedRuntime) => () => void];
+
+test(
+  "kill -9 between the beginning and the end: one message, which the next process ends",
+  async () => {
+    const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+    simulators.addItems(simulators.addProject(), 1);
+    const runtime = await spawnRuntime({ env: simulators.env });
+    const store = join(runtime.folder, "data", "groundcrew.db");
+    const rows: ProcessRow[] = [
+      ["polls_failing", "poll", () => simulators.plane.faults.add({ path: PROJECTS }, { kind: "status", status: 404 })],
+      [
+        "store_lost",
+        "store",
+        () => {
+          renameSync(store, `${store}.away`);
+          return () => renameSync(`${store}.away`, store);
+        },
+      ],
+    ];
+    const marks = () => readNoticeMessages(simulators).map((text) => text[0]);
+    for (const [i, [kind, tick, fault]] of rows.entries()) {
+      const ended = Array.from({ length: i }, () => "✅");
+      const mend = fault(runtime);
+      await runtime.request(`/ticks/${tick}`, { method: "POST" });
+      await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "⚠"]);
+      await runtime.kill();
+      mend();
+      await runtime.start();
+      for (let look = 0; look < 2; look += 1) await runtime.request(`/ticks/${tick}`, { method: "POST" });
+      await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "✅"]);
+      expect(runtime.output.filter((line) => line.includes('"notice began"'))).toHaveLength(i + 1);
+      const endings = runtime.output.filter((line) => line.includes('"notice ended"'));
+      expect(endings.at(-1)).toContain(`"kind":"${kind}"`);
+      expect(endings).toHaveLength(i + 1);
+    }
+  },
+  LIMIT_MS,
+);
 
 test.each(Array.from({ length: 20 }, (_, seed) => seed + 1))(
   "reliability 46: random damage of the store's file is said within a minute and ends with a sound file (seed %i)",
