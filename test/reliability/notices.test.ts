@@ -30,7 +30,13 @@ import { observedSets } from "../../shared/records/store-keys.ts";
 import { startGateway } from "../support/openclaw-gateway.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
 import { createRandomSource } from "./random-source.ts";
-import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import {
+  NO_TELEGRAM_LIMITS,
+  RELIABILITY_ADMIN_TOKEN,
+  SIMULATED_CHAT,
+  type Simulators,
+  startSimulators,
+} from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
 const SECOND_MS = 1_000;
@@ -221,7 +227,7 @@ async function createNoticeApp({ redis, disk, opensItself = false }: AppOptions 
   return app;
 }
 
-function readNoticeMessages({ telegram }: Pick<NoticeApp["simulators"], "telegram">): string[] {
+function readNoticeMessages({ telegram }: Simulators): string[] {
   const texts = telegram.chat(SIMULATED_CHAT).messages.map(({ text }) => text);
   return texts.filter((text) => /^[⚠✅]/u.test(text));
 }
