@@ -113,7 +113,7 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
   );
 
   test("INFRA-04 serves Plane and Groundcrew to the VPN and to Docker's network, and answers 403 to everyone else", async () => {
-    const { caddy } = await startSites();
+    const { caddy, groundcrew } = await startSites();
     for (const from of [VPN_CLIENT, DOCKER_CLIENT]) {
       expect(await caddy.send({ host: CREW, path: "/", from })).toMatchObject({ status: 200, body: "groundcrew" });
       expect(await caddy.send({ host: CREW, path: "/mcp", method: "POST", from })).toMatchObject({
@@ -121,13 +121,16 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
       });
       expect(await caddy.send({ host: WORK, path: "/", from })).toMatchObject({ status: 200, body: "web" });
     }
-    for (const path of ["/", "/mcp", "/agent/tools", "/api/health", "/webhooks", "/uploads/a.png"]) {
+    const routes = ["/mcp", "/agent/tools", "/api/health", "/api/notices", "/api/alerts", "//api//alerts"];
+    for (const path of ["/", ...routes, "/webhooks", "/uploads/a.png"]) {
       for (const host of [CREW, WORK]) {
         const forged = { "x-forwarded-for": VPN_CLIENT, forwarded: `for=${VPN_CLIENT}`, "x-real-ip": VPN_CLIENT };
         for (const headers of [{}, forged])
-          expect(await caddy.send({ host, path, headers }), `${host}${path}`).toMatchObject({ status: 403 });
+          for (const method of ["GET", "POST"])
+            expect(await caddy.send({ host, path, method, headers }), `${host}${path}`).toMatchObject({ status: 403 });
       }
     }
+    expect(groundcrew.requests.map(({ url }) => url)).toEqual(["/", "/mcp", "/", "/mcp"]);
   });
 
   test("sends security headers, redirects HTTP to HTTPS, and shows its metrics to Docker's network alone", async () => {

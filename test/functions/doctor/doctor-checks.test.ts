@@ -82,6 +82,12 @@ const CASES: Case[] = [
     "plane key",
     /^failed: .*not valid/,
   ],
+  [
+    "a store in the database of Plane's Redis",
+    setEnv({ STORE_URL: "redis://:marked-secret-x@redis:6379/0", PLANE_REDIS_URL: "redis://redis/0" }),
+    "settings",
+    /^failed: .*STORE_URL.+redis:6379\/0.+which Plane's API empties at each start/,
+  ],
   ["an unknown workspace", setEnv({ PLANE_WORKSPACE: "nope" }), "plane workspace", /^failed: nope: /],
   [
     "an unknown project of PLANE_PROJECTS",
