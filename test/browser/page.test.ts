@@ -194,6 +194,21 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     expect(page.problems).toEqual([]);
   });
 
+  test("shows on every view what is broken, with what to do, until it is over", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    expect(await page.isVisible("#notices p")).toBe(false);
+    const repair = app.plane.faults.add({ path: /\/projects\/$/ }, { kind: "status", status: 404 });
+    await page.waitForSelector("#notices p:has-text('Polls of Plane have failed'):has-text('npm run doctor')", WAIT);
+    for (const view of ["team", "plan", "tickets"]) {
+      await page.click(`header [data-view="${view}"]`);
+      expect(await page.isVisible("#notices p"), view).toBe(true);
+    }
+    repair();
+    await page.waitForSelector("#notices:not(:has(p))", { ...WAIT, state: "attached" });
+    expect(page.problems).toEqual([]);
+  });
+
   test("reports what it cannot load, and loads it on request", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);
