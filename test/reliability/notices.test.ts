@@ -540,7 +540,7 @@ const REDIS_ROWS: Row[] = [
     "space_low",
     async (app) => {
       const admin = connect(app);
-      await admin.set("filler", "x".repeat(20 * 1024 ** 2));
+      await admin.set("filler", "x".repeat(64 * 1024 ** 2));
       const used = Number(/^used_memory:(\d+)/m.exec(await admin.info("memory"))?.[1]);
       await admin.config("SET", "maxmemory", Math.round(used / 0.95));
       return () => admin.del("filler");
