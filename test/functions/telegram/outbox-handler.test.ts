@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   createNotice,
   createNotices,
@@ -7,6 +7,7 @@ import {
   getChatTexts,
   OUTBOX_CHAT,
   parseTaskKeys,
+  TELEGRAM_TIMEOUT_MS,
 } from "./outbox-setup.ts";
 
 const MARK = "(may be a repeat)";
@@ -110,10 +111,15 @@ test.each([
   { fault: { kind: "lost" }, name: "the connection breaks before the answer" },
   { fault: { kind: "gateway", status: 504, done: true }, name: "a gateway gives up on a message that arrived" },
 ] as const)("a failed send: when $name, the message is repeated once, marked (reliability 14)", async ({ fault }) => {
-  const setup = await createOutboxSetup({ burst: 0, timeout: 150 });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const setup = await createOutboxSetup({ burst: 0 });
   setup.telegram.injectFaults(fault);
   await enqueueNotices(setup.store, createNotices(1, 2));
-  await setup.runUntilEmpty();
+  const running = setup.runUntilEmpty();
+  await vi.waitUntil(() => setup.telegram.calls.length > 0);
+  if (fault.kind === "silent") vi.advanceTimersByTime(TELEGRAM_TIMEOUT_MS);
+  await running;
   expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-1"], ["ONB-2"]]);
   expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, false]);
 });

@@ -14,29 +14,24 @@ import { createTelegramSimulator, type TelegramSimulator } from "../../../simula
 export const BOT_TOKEN = "1000:secret-token-of-the-tests";
 export const PLANE_BASE_URL = "https://plane.example.com";
 export const OUTBOX_CHAT = 42;
+/** How long a call to Telegram may take. */
+export const TELEGRAM_TIMEOUT_MS = 2_000;
 
 interface OutboxSetupOptions {
   burst?: number;
   locale?: "en" | "fr" | "auto";
   chats?: number[];
-  /** Timeout for a call to Telegram, in real milliseconds. */
-  timeout?: number;
 }
 
 /** Creates an outbox with a simulated Telegram server over HTTP. Time passes only when a test advances it. */
-export async function createOutboxSetup({
-  burst,
-  locale = "en",
-  chats = [OUTBOX_CHAT],
-  timeout = 2_000,
-}: OutboxSetupOptions = {}) {
+export async function createOutboxSetup({ burst, locale = "en", chats = [OUTBOX_CHAT] }: OutboxSetupOptions = {}) {
   const time = { now: Date.parse("2026-11-21T08:00:00Z") };
   const clock = () => time.now;
   const telegram = createTelegramSimulator({ clock, token: BOT_TOKEN, chats, limits: { tolerance: 0 } });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
   const store = createMemoryStore({ clock });
-  const bot = createTelegramBot({ token: BOT_TOKEN, apiRoot, fetch, metrics: noMetrics, timeout });
+  const bot = createTelegramBot({ token: BOT_TOKEN, apiRoot, fetch, metrics: noMetrics, timeout: TELEGRAM_TIMEOUT_MS });
   const lines: string[] = [];
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock });
   const jobHandler = createOutboxHandler(burst === undefined ? {} : { burstWindow: burst });
