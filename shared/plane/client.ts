@@ -62,7 +62,7 @@ export interface PlaneClientOptions {
   answerLimit?: number;
 }
 
-interface RetryOptions {
+interface RetryOptions extends Pick<PlaneClientOptions, "wait" | "log"> {
   operation: string;
   /** Whether the request may be repeated when it is unknown whether Plane carried it out. */
   repeatable: boolean;
@@ -70,8 +70,6 @@ interface RetryOptions {
   delays: readonly Ms[];
   /** Limit of a `Retry-After`: a longer one ends the call. */
   maxWait: Ms;
-  wait: (ms: Ms) => Promise<void>;
-  log: Log;
 }
 
 /**
@@ -107,23 +105,12 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
     const { priority = "background", query, json, waitBudget, retries, beforeSend } = callOptions;
     const usesApiKey = requiresApiKey(endpoint);
     const waitForTurn = quota.createTurnWaiter(operation, priority, waitBudget);
-    const retryOptions = {
-      ...options,
-      operation,
-      repeatable: isRepeatable(method, json),
-      delays: retries === false ? [] : retryDelays,
-      maxWait: waitBudget?.left ?? maxWait[priority],
-    };
-    const httpRequest = {
-      operation,
-      method,
-      route: path,
-      url: base + fillRoute(path, { ...callOptions.params, workspace }),
-      headers: usesApiKey ? { "x-api-key": apiKey } : {},
-      query,
-      body: json,
-    };
-    return withRetries(retryOptions, async (attempt) => {
+    const delays = retries === false ? [] : retryDelays;
+    const repeats = { delays, repeatable: isRepeatable(method, json), maxWait: waitBudget?.left ?? maxWait[priority] };
+    const url = base + fillRoute(path, { ...callOptions.params, workspace });
+    const headers: Record<string, string> = usesApiKey ? { "x-api-key": apiKey } : {};
+    const httpRequest = { operation, method, route: path, url, headers, query, body: json };
+    return withRetries({ ...options, operation, ...repeats }, async (attempt) => {
       const isProbe = usesApiKey && (await waitForTurn());
       await beforeSend?.();
       if (attempt > 0) metrics.count("plane_api_retry_total", { operation });
@@ -155,11 +142,8 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
  * answers the second one with 409 and the id of the first.
  */
 function isRepeatable(method: Endpoint<unknown>["method"], json: PlaneCallOptions["json"]): boolean {
-  return (
-    method === "GET" ||
-    method === "PATCH" ||
-    (method === "POST" && Boolean(json?.["external_source"] && json["external_id"]))
-  );
+  if (method === "POST") return Boolean(json?.["external_source"] && json["external_id"]);
+  return method === "GET" || method === "PATCH";
 }
 
 /**
@@ -191,15 +175,16 @@ export async function* fetchPages<R>(
     usedCursors.add(cursor);
     if (usedCursors.size >= MAX_LIST_PAGES) problem ??= `does not end after ${usedCursors.size} pages`;
     if (problem) {
-      const { operation } = endpoint;
-      const advice = "If this persists, check Plane and the proxies in front of it.";
-      throw new PlaneUnexpectedError(
-        { operation },
-        `Plane's list ${operation} ${problem}; the read was ended. ${advice}`,
-      );
+      const advice = "the read was ended. If this persists, check Plane and the proxies in front of it.";
+      throw createListError(endpoint, `${problem}; ${advice}`);
     }
     query = { ...query, cursor };
   }
+}
+
+/** The error of a list that cannot be right; `problem` is the rest of the sentence. */
+export function createListError({ operation }: { operation: string }, problem: string): PlaneUnexpectedError {
+  return new PlaneUnexpectedError({ operation }, `Plane's list ${operation} ${problem}`);
 }
 
 /** Calls `attempt(0)` and, after a failure that a retry may fix, `attempt(1)` and so on, once for each delay. */
@@ -212,14 +197,9 @@ export async function withRetries<T>(options: RetryOptions, attempt: (attemptInd
       if (delay === undefined || !mayRepeat(thrown, options)) throw thrown;
       // After a 429 the quota delays the next attempt, like all other requests with this key.
       const pause = thrown instanceof PlaneUnavailableError ? Math.max(delay, thrown.retryAfter ?? 0) : 0;
-      const { operation, log } = options;
-      log.warn("request to Plane repeated", {
-        operation,
-        reason: thrown.code,
-        status: thrown.status,
-        after: attemptIndex + 1,
-        pause,
-      });
+      const { code: reason, status } = thrown;
+      const details = { operation: options.operation, reason, status, after: attemptIndex + 1, pause };
+      options.log.warn("request to Plane repeated", details);
       if (pause > 0) await options.wait(pause);
     }
   }
@@ -241,20 +221,18 @@ export function createCapabilityCache(readVersion: () => Promise<string>, clock:
   let cached: { version: Promise<string>; until: number } | undefined;
   let noRelationsUntil = 0;
 
-  function version(): Promise<string> {
-    if (cached && clock() < cached.until) return cached.version;
-    const entry = { version: readVersion().catch(toUnknownVersion), until: clock() + DAY };
-    cached = entry;
-    entry.version.catch(() => {
-      if (cached === entry) cached = undefined;
-    });
-    return entry.version;
-  }
-
   return {
     async get(): Promise<PlaneCapabilities> {
-      const current = await version();
-      return { version: current, relations: hasRelations(current) && clock() >= noRelationsUntil };
+      const entry =
+        cached && clock() < cached.until
+          ? cached
+          : { version: readVersion().catch(toUnknownVersion), until: clock() + DAY };
+      cached = entry;
+      entry.version.catch(() => {
+        if (cached === entry) cached = undefined;
+      });
+      const version = await entry.version;
+      return { version, relations: hasRelations(version) && clock() >= noRelationsUntil };
     },
     noRelations() {
       noRelationsUntil = clock() + DAY;

@@ -21,22 +21,6 @@ export interface QuotaOptions {
   maxWait: Record<CallPriority, Ms>;
 }
 
-interface Quota {
-  /**
-   * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
-   * PlaneRateLimitedError when that would take longer than the call may still wait. It resolves with true when the
-   * request is the probe after a long pause: all others wait for `endProbe`.
-   */
-  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<boolean>;
-  /**
-   * After a 429: stops all requests with this key for `ms` (15 minutes at most), in every process that shares the
-   * store.
-   */
-  pause(ms: Ms): Promise<void>;
-  /** Reports that Plane accepted the probe: all requests may be sent again. */
-  endProbe(): Promise<void>;
-}
-
 /** Window of the quota: 61 s. Plane's own is 60 s, but a request reaches Plane later than it is counted here. */
 const WINDOW_MS = 61_000;
 
@@ -68,47 +52,44 @@ const SPARE_GIVE_WAY_MS = 500;
 export const AGENT_PACE_MS: Ms = 1_020;
 
 /** A sliding-window quota for one API key, shared by every process on the store. */
-export function createQuota(options: QuotaOptions): Quota {
+export function createQuota(options: QuotaOptions) {
   const { store, limit, wait, maxWait } = options;
   const bucket = toBucketName(options.keyName);
-  const toShare = (part: number): Consumption => {
-    const reserved = Math.max(1, Math.ceil(limit * part));
-    return { bucket, n: 1, limit: Math.max(1, limit - reserved), window: WINDOW_MS };
-  };
-  const interactive = { bucket: `${bucket}:interactive`, window: INTERACTIVE_MS };
-  const people = { bucket: `${bucket}:people`, window: INTERACTIVE_MS };
+  const all = { bucket, n: 1, limit, window: WINDOW_MS };
+  const toShare = (part: number) => ({ ...all, limit: Math.max(1, limit - Math.max(1, Math.ceil(limit * part))) });
+  const [interactive, people] = [`${bucket}:interactive`, `${bucket}:people`];
   const spareBucket = `${bucket}:spare`;
-  const pace: Consumption = {
-    bucket: spareBucket,
-    n: 1,
-    limit: Math.max(1, Math.floor(limit * SPARE_PACE.part)),
-    window: SPARE_PACE.window,
-  };
+  const paceLimit = Math.max(1, Math.floor(limit * SPARE_PACE.part));
+  const pace = { bucket: spareBucket, n: 1, limit: paceLimit, window: SPARE_PACE.window };
 
   /** Spends one request: 0, or the milliseconds until the next attempt can succeed. */
   async function consume(priority: CallPriority): Promise<Ms> {
-    const all: Consumption = { bucket, n: 1, limit, window: WINDOW_MS };
-    const counted = { ...interactive, n: 1, limit: Number.MAX_SAFE_INTEGER };
-    if (priority === "people") return store.consumeAll([all, counted, { ...people, n: 1, limit: counted.limit }]);
-    if (priority === "interactive") {
-      const delay = await store.consumeAll([all, counted, { ...people, n: 0, limit: 0 }]);
-      const share = { ...all, limit: limit - Math.floor(limit * PEOPLE_PART) };
-      return delay === 0 ? 0 : Math.min(delay, await store.consumeAll([share, counted]));
-    }
+    if (priority === "people") return store.consumeAll([all, countRecent(interactive), countRecent(people)]);
     const paces = priority === "spare" ? [pace] : [];
-    // Spending nothing of a limit of 0 succeeds only when no interactive call was counted.
-    const noInteractiveCall: Consumption = { ...interactive, n: 0, limit: 0 };
-    const idleDelay = await store.consumeAll([toShare(RESERVED_PARTS.idle), noInteractiveCall, ...paces]);
-    if (idleDelay === 0) return 0;
-    return Math.min(idleDelay, await store.consumeAll([toShare(RESERVED_PARTS.interactive), ...paces]));
+    const [idle, busy] =
+      priority === "interactive"
+        ? [
+            [all, countRecent(interactive), expectNoRecent(people)],
+            [{ ...all, limit: limit - Math.floor(limit * PEOPLE_PART) }, countRecent(interactive)],
+          ]
+        : [
+            [toShare(RESERVED_PARTS.idle), expectNoRecent(interactive), ...paces],
+            [toShare(RESERVED_PARTS.interactive), ...paces],
+          ];
+    const idleDelay = await store.consumeAll(idle);
+    return idleDelay === 0 ? 0 : Math.min(idleDelay, await store.consumeAll(busy));
   }
 
   return {
-    createTurnWaiter(operation, priority, waitBudget = { left: maxWait[priority] }) {
+    /**
+     * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
+     * PlaneRateLimitedError when that would take longer than the call may still wait. It resolves with true when the
+     * request is the probe after a long pause: all others wait for `endProbe`.
+     */
+    createTurnWaiter(operation: string, priority: CallPriority, waitBudget = { left: maxWait[priority] }) {
       return async () => {
         for (;;) {
-          const turn = { bucket, n: 1, limit, window: WINDOW_MS };
-          const { wait: delay, isProbe } = await reserveTurn(store, "plane", turn, () => consume(priority));
+          const { wait: delay, isProbe } = await reserveTurn(store, "plane", all, () => consume(priority));
           if (delay === 0) return isProbe;
           if (delay > waitBudget.left) throw createQuotaError(operation, delay, "The quota of this API key is used up");
           waitBudget.left -= delay;
@@ -118,10 +99,18 @@ export function createQuota(options: QuotaOptions): Quota {
         }
       };
     },
-    pause: (ms) => pauseBucket(store, "plane", bucket, ms),
+    /** After a 429: stops all requests with this key for 15 minutes at most, in every process that shares the store. */
+    pause: (ms: Ms) => pauseBucket(store, "plane", bucket, ms),
+    /** Reports that Plane accepted the probe: all requests may be sent again. */
     endProbe: () => store.endProbe(bucket),
   };
 }
+
+/** Counts a call among those of the last two minutes. */
+const countRecent = (bucket: string) => ({ bucket, n: 1, limit: Number.MAX_SAFE_INTEGER, window: INTERACTIVE_MS });
+
+/** Spending nothing of a limit of 0 succeeds only when no call was counted in the last two minutes. */
+const expectNoRecent = (bucket: string) => ({ bucket, n: 0, limit: 0, window: INTERACTIVE_MS });
 
 const toBucketName = (keyName: string) => `plane:${keyName}`;
 
@@ -154,21 +143,17 @@ export async function readQuotaLeft(
 /** The bucket of the reads that Groundcrew makes with an agent's key. A pause leaves the agent's turns to its own calls. */
 export const toAgentReadsBucket = (agent: string): string => `agent_reads:${encodeURIComponent(agent)}`;
 
-/** What counts an agent's own requests to Plane of the last two minutes. */
-const toOwnRequests = (agent: string) => ({
-  bucket: `agent_requests:${encodeURIComponent(agent)}`,
-  window: INTERACTIVE_MS,
-});
+/** Counts an agent's own requests to Plane. */
+const toOwnRequestsBucket = (agent: string) => `agent_requests:${encodeURIComponent(agent)}`;
 
 /** The turns that one request of the agent itself takes: reads with its key then leave it a part of its quota. */
-export function toOwnTurn(agent: string): Consumption[] {
-  return [toAgentTurn(agent), { ...toOwnRequests(agent), n: 1, limit: Number.MAX_SAFE_INTEGER }];
-}
+export const toOwnTurn = (agent: string): Consumption[] => [
+  toAgentTurn(agent),
+  countRecent(toOwnRequestsBucket(agent)),
+];
 
 /** Consumes nothing; succeeds only when the agent has sent no request of its own for two minutes. */
-export function toIdleCondition(agent: string): Consumption {
-  return { ...toOwnRequests(agent), n: 0, limit: 0 };
-}
+export const toIdleCondition = (agent: string): Consumption => expectNoRecent(toOwnRequestsBucket(agent));
 
 /** The consumption that an agent's next request to Plane needs, whatever it is for. */
 export function toAgentTurn(agent: string): Consumption {

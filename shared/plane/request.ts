@@ -55,13 +55,6 @@ export interface PlaneRequestOptions {
   answerLimit?: number;
 }
 
-interface ErrorBody {
-  /** For people, on one line, at most 300 characters. */
-  text: string;
-  fields: Record<string, string[]>;
-  id: string | undefined;
-}
-
 /** Wait after a 429 without a `Retry-After`: one minute, the window of Plane's rate limit. */
 const DEFAULT_RETRY_MS = MINUTE;
 
@@ -160,10 +153,12 @@ function parseBody(operation: string, reply: PlaneReply): unknown {
   if (reply.body === "") return undefined;
   const body = tryParseJson(reply.body);
   if (body !== undefined) return body;
+  const { status } = reply;
   const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or truncated";
+  const advice = "if this persists, check that its address is correct.";
   throw new PlaneUnavailableError(
-    { operation, status: reply.status },
-    `Plane answered ${operation} with ${problem} (${reply.status}); if this persists, check that its address is correct.`,
+    { operation, status },
+    `Plane answered ${operation} with ${problem} (${status}); ${advice}`,
   );
 }
 
@@ -172,20 +167,16 @@ function isRedirect(reply: PlaneReply): boolean {
 }
 
 function createMismatchError(operation: string, reply: PlaneReply, error: z.ZodError): PlaneError {
-  const context = { operation, status: reply.status };
+  const { status } = reply;
+  const context = { operation, status };
   if (isRedirect(reply)) {
-    const target = formatOrigin(reply.headers.get("location"));
-    return new PlaneUnexpectedError(
-      context,
-      `Plane redirects ${operation} to ${target} (${reply.status}); set its address to the final one.`,
-    );
+    const problem = `Plane redirects ${operation} to ${formatOrigin(reply.headers.get("location"))} (${status})`;
+    return new PlaneUnexpectedError(context, `${problem}; set its address to the final one.`);
   }
-  if (reply.body === "" && reply.status !== 204)
-    return new PlaneUnavailableError(context, `Plane answered ${operation} with an empty body (${reply.status}).`);
-  return new PlaneUnexpectedError(
-    context,
-    `Plane's answer to ${operation} has an unknown form (${formatSchemaIssues(error, "the answer")}); this version of Plane may not be supported.`,
-  );
+  if (reply.body === "" && status !== 204)
+    return new PlaneUnavailableError(context, `Plane answered ${operation} with an empty body (${status}).`);
+  const problem = `Plane's answer to ${operation} has an unknown form (${formatSchemaIssues(error, "the answer")})`;
+  return new PlaneUnexpectedError(context, `${problem}; this version of Plane may not be supported.`);
 }
 
 /** Omits the path and the query, which may contain a signature. */
@@ -197,59 +188,59 @@ function formatOrigin(location: string | null): string {
 export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
   const { status } = reply;
   const errorBody = parseErrorBody(reply.body);
-  const context = { operation, status, detail: errorBody?.text || undefined };
-  const summary = errorBody?.text ? `${status}: ${errorBody.text}` : `${status}`;
+  const detail = errorBody?.text || undefined;
+  const context = { operation, status, detail };
+  const summary = detail === undefined ? `${status}` : `${status}: ${detail}`;
+  const call = `${operation} (${summary})`;
   const retryAfter = parseRetryAfter(reply.headers.get("retry-after"), reply.date);
 
   if (status === 429) {
     const wait = retryAfter ?? DEFAULT_RETRY_MS;
-    return new PlaneRateLimitedError(
-      { ...context, retryAfter: wait },
-      `Plane's rate limit is reached (${operation}, ${summary}); it asks to wait ${Math.ceil(wait / 1000)} s.`,
-    );
+    const problem = `Plane's rate limit is reached (${operation}, ${summary}); it asks to wait`;
+    return new PlaneRateLimitedError({ ...context, retryAfter: wait }, `${problem} ${Math.ceil(wait / 1000)} s.`);
   }
   if (status >= 500 || status === 408 || status === 425)
-    return new PlaneUnavailableError({ ...context, retryAfter }, `Plane could not answer ${operation} (${summary}).`);
-  if (status === 401 || (status === 403 && /api token is not valid/i.test(summary)))
-    return new PlaneAuthError(
-      { ...context, reason: "key" },
-      `Plane refused the authentication of ${operation} (${summary}): the API key or the session is not valid.`,
-    );
-  if (status === 403)
-    return new PlaneAuthError(
-      { ...context, reason: "permission" },
-      `Plane does not allow ${operation} (${summary}): check the workspace's name and the role of the account.`,
-    );
-  // A proxy answers 404 in another format when Plane is down. That does not mean that the object is deleted.
-  if (status === 404 && !errorBody)
-    return new PlaneUnavailableError(
-      context,
-      `A proxy in front of Plane answered ${operation} (404, not in Plane's format); check that Plane is running and its address is correct.`,
-    );
-  if (status === 404 || status === 410) {
-    const noRoute = errorBody?.text === "Page not found.";
-    return new PlaneNotFoundError(
-      { ...context, noRoute },
-      noRoute
-        ? `This version of Plane has no route for ${operation} (${summary}).`
-        : `Plane did not find the object of ${operation} (${summary}).`,
-    );
+    return new PlaneUnavailableError({ ...context, retryAfter }, `Plane could not answer ${call}.`);
+  if (status === 401 || status === 403) {
+    const reason = status === 401 || /api token is not valid/i.test(summary) ? "key" : "permission";
+    const problem = {
+      key: `Plane refused the authentication of ${call}: the API key or the session is not valid.`,
+      permission: `Plane does not allow ${call}: check the workspace's name and the role of the account.`,
+    };
+    return new PlaneAuthError({ ...context, reason }, problem[reason]);
   }
-  if (!errorBody)
+  // A proxy answers 404 in another format when Plane is down. That does not mean that the object is deleted.
+  if (status === 404 && !errorBody) {
+    const problem = `A proxy in front of Plane answered ${operation} (404, not in Plane's format)`;
+    const advice = "check that Plane is running and its address is correct.";
+    return new PlaneUnavailableError(context, `${problem}; ${advice}`);
+  }
+  if (status === 404 || status === 410) {
+    const noRoute = detail === "Page not found.";
+    const problem = noRoute ? "This version of Plane has no route for" : "Plane did not find the object of";
+    return new PlaneNotFoundError({ ...context, noRoute }, `${problem} ${call}.`);
+  }
+  if (!errorBody) {
+    const advice = "check its address and any proxy in front of it.";
     return new PlaneUnexpectedError(
       context,
-      `Plane refused ${operation} (${status}) without a reason in JSON; check its address and any proxy in front of it.`,
+      `Plane refused ${operation} (${status}) without a reason in JSON; ${advice}`,
     );
+  }
+  const { id, fields } = errorBody;
   if (status === 409)
     return new PlaneConflictError(
-      { ...context, id: errorBody.id },
+      { ...context, id },
       `Plane already has the object that ${operation} would create (${summary}).`,
     );
-  return new PlaneInvalidError({ ...context, fields: errorBody.fields }, `Plane refused ${operation} (${summary}).`);
+  return new PlaneInvalidError({ ...context, fields }, `Plane refused ${call}.`);
 }
 
-/** Parses the body of an error. Undefined when it is not a JSON object and therefore not from Plane. */
-function parseErrorBody(body: string): ErrorBody | undefined {
+/**
+ * Parses the body of an error; `text` is for people, on one line, at most 300 characters. Undefined when it is not a
+ * JSON object and therefore not from Plane.
+ */
+function parseErrorBody(body: string) {
   const value = tryParseJson(body);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const general: string[] = [];

@@ -7,8 +7,8 @@
 import type { SyncDeps } from "../app/deps.ts";
 import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { createListError } from "../plane/client.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
-import { PlaneUnexpectedError } from "../plane/errors.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import {
   getNewSince,
@@ -149,7 +149,7 @@ async function observeListedItems(
     if (!hasMore) refuseShortList(itemRowsEndpoint, rows, total);
     const snapshots = await Promise.all(results.map((row) => normalizeItem(deps, row)));
     const foreign = snapshots.find((snapshot) => snapshot.project !== project.id);
-    if (foreign) throw createListError(itemRowsEndpoint, `has work items of another project (${foreign.project})`);
+    if (foreign) throw createListError(itemRowsEndpoint, `has work items of another project (${foreign.project}).`);
     // Plane lists the newest first; events are created in chronological order.
     const recent = snapshots.filter((snapshot) => snapshot.updatedAt >= depth).reverse();
     const readTimes = { since: mark, began, ended: await deps.store.now() };
@@ -384,9 +384,5 @@ async function readStoredIds(deps: SyncDeps, project: string, since: number): Pr
  * and reads at different times.
  */
 function refuseShortList(endpoint: { operation: string }, rows: number, total: number): void {
-  if (rows * 2 < total) throw createListError(endpoint, `ended after ${rows} of ${total} rows`);
-}
-
-function createListError({ operation }: { operation: string }, problem: string): PlaneUnexpectedError {
-  return new PlaneUnexpectedError({ operation }, `Plane's list ${operation} ${problem}.`);
+  if (rows * 2 < total) throw createListError(endpoint, `ended after ${rows} of ${total} rows.`);
 }
