@@ -5,7 +5,6 @@
 
 import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
 import {
-  BLACK,
   blendColors,
   type CssColor,
   hasHiddenContrast,
@@ -13,7 +12,6 @@ import {
   parseCssColor,
   parseDeclarations,
   readHidingSelectors,
-  WHITE,
 } from "./hiding-style.ts";
 import { countElements, isTooLargeForTree, MAX_MARKUP_LENGTH } from "./limits.ts";
 import {
@@ -48,7 +46,7 @@ const FALLBACK_TAGS = new Set(["video", "audio", "canvas"]);
 const HIDING_CLASSES = new Set(["hidden", "invisible", "sr-only", "opacity-0", "text-transparent"]);
 
 /** The colours of Plane's page around a text. */
-const PAGE_COLORS: Colors = { text: BLACK, background: WHITE };
+const PAGE_COLORS: Colors = { text: { mode: "rgb", r: 0, g: 0, b: 0 }, background: { mode: "rgb", r: 1, g: 1, b: 1 } };
 
 const NO_DECLARATIONS = parseDeclarations("");
 
@@ -63,25 +61,8 @@ const VOID_TAGS = new Set(["br", "hr", "img", "input", "col"]);
 const KNOWN_TAGS = new Set([
   ...BLOCK_TAGS,
   ...VOID_TAGS,
-  ...[
-    "a",
-    "b",
-    "big",
-    "code",
-    "colgroup",
-    "del",
-    "em",
-    "font",
-    "i",
-    "ins",
-    "kbd",
-    "label",
-    "mark",
-    "s",
-    "samp",
-    "small",
-  ],
-  ...["span", "strike", "strong", "sub", "sup", "tt", "u", "var", "mention-component", "image-component"],
+  ...["a", "b", "big", "code", "colgroup", "del", "em", "font", "i", "ins", "kbd", "label", "mark", "s", "samp"],
+  ...["small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "mention-component", "image-component"],
   ...["attachment-component", "issue-embed-component", "page-embed-component"],
 ]);
 
