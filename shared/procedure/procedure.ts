@@ -28,8 +28,6 @@ export interface ProcedureKind<Input extends object, Run> {
   keptMs: Ms;
   /** Creates what the steps need when the queue continues; undefined ends the procedure, because nothing is left to do. */
   createRun(deps: TaskDeps, procedure: ProcedureRecord<Input>, correlation: string): Promise<Run | undefined>;
-  /** Cleans up after a procedure that has ended as it is. */
-  cleanUp?(deps: TaskDeps, procedure: ProcedureRecord<Input>, correlation: string): Promise<void>;
 }
 
 interface ProcedureStep<Input extends object, Run> {
@@ -199,11 +197,9 @@ export async function resumeProcedure(
   const [stored] = await deps.store.read<ProcedureRecord<object>>([key]);
   if (stored?.value.id !== procedure.id || stored.value.at !== procedure.at) return { retryAt: now };
   deps.log.warn("procedure given up", { correlation, kind: name, subject, step });
-  // The record goes first, so that a new call starts over instead of continuing with what is removed.
   const put = [toPut(kind, procedure, undefined, now)];
-  if ((await deps.store.commit({ expect: [[key, stored.rev]], put })) !== "committed") return { retryAt: now };
-  await kind.cleanUp?.(deps, procedure, correlation);
-  return { done: true };
+  const outcome = await deps.store.commit({ expect: [[key, stored.rev]], put });
+  return outcome === "committed" ? { done: true } : { retryAt: now };
 }
 
 function toGone(thrown: unknown): "gone" {

@@ -12,7 +12,6 @@ import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { attachmentsApi, type UploadSource, type UploadTicket } from "../../plane/attachments.ts";
-import type { PlaneClient } from "../../plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -67,8 +66,6 @@ interface UploadInput {
   ticket?: UploadTicket["upload_data"];
   until?: Ms;
   sha256?: string;
-  /** The comment that links the attachment has been written. */
-  isLinked?: true;
 }
 
 /** One call that uploads a file, or the queue: what it was given, and what it has learned and sent so far. */
@@ -85,9 +82,7 @@ interface UploadRun {
   sentHash?: string;
   /** This call has read the stream of the file, which cannot be read again. */
   isConsumed?: boolean;
-  /** An attachment that Plane has shown to this call, which then does not ask again. */
-  shownAttachment?: string;
-  /** Ends the call once its attachment is discarded. */
+  /** Ends the call once its attachment is removed. */
   refusal?: unknown;
   /** SHA-256 of the file, once it was checked. */
   sha256?: string;
@@ -113,11 +108,10 @@ const PARTIAL_UPLOAD_MS: Ms = 30 * MINUTE;
 export const UPLOAD: ProcedureKind<UploadInput, UploadRun> = {
   name: "upload",
   steps: [
-    { name: "discard", run: discardAttachment, does: "removes what an earlier try left unfinished; it is gone" },
     {
       name: "create",
       run: createAttachment,
-      does: "gets a ticket; Plane names what has its external id, to be discarded",
+      does: "removes what an earlier try left, gets a ticket; Plane names what has its external id",
     },
     { name: "send", run: sendAndConfirm, does: "sends the bytes and confirms; the ticket takes them again" },
     { name: "check", run: checkAttachment, does: "reads whether Plane shows the same file; it only reads" },
@@ -128,10 +122,6 @@ export const UPLOAD: ProcedureKind<UploadInput, UploadRun> = {
   // Nobody else has the bytes, so what was not sent by then is removed.
   getGiveUpMs: () => PARTIAL_UPLOAD_MS,
   createRun: createQueueRun,
-  async cleanUp(deps, { step, input }) {
-    if (input.attachment !== undefined && (step === "discard" || step === "send"))
-      await removeAttachment(deps, deps.plane, { ...input, attachment: input.attachment });
-  },
 };
 
 /**
@@ -192,52 +182,21 @@ async function findOrBeginUpload(
   }
 }
 
-async function discardAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
-  const { attachment, external } = input;
-  if (attachment === undefined) return undefined;
-  await run.requireClaim();
-  const params = { ...input, attachment };
-  const isRemoved = await removeAttachment(run.context.deps, await chooseClient(run.context), params);
-  if (!isRemoved) run.leftBehind.push(attachment);
-  const forgotten = { attachment: undefined, ticket: undefined, until: undefined };
-  // What Plane keeps keeps its external id as well.
-  return { input: isRemoved ? forgotten : { ...forgotten, external: `${external}-again` } };
-}
-
-/**
- * Removes an attachment that was never confirmed; true when it no longer exists. Plane does not show such attachments,
- * and its own worker removes them after 7 days; a failed removal is logged and reported to the caller.
- */
-async function removeAttachment(
-  deps: Pick<TaskDeps, "log">,
-  plane: PlaneClient,
-  { project, item, attachment }: Pick<UploadInput, "project" | "item"> & { attachment: string },
-): Promise<boolean> {
-  try {
-    await plane.call(attachmentsApi.remove, { params: { project, item, attachment }, priority: "interactive" });
-    deps.log.info("partial upload removed", { item, attachment });
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof PlaneNotFoundError) return true;
-    if (!(thrown instanceof PlaneError)) throw thrown;
-    const reason = thrown.message;
-    deps.log.warn("partial upload not removed; Plane removes it after 7 days", { item, attachment, reason });
-    return false;
-  }
-}
-
 async function createAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
   const { context, source, requireClaim: beforeSend } = run;
+  // What Plane keeps keeps its external id as well.
+  const isKept = input.attachment !== undefined && !(await removeAttachment(run, input, input.attachment));
+  const external = isKept ? `${input.external}-again` : input.external;
   if (run.refusal !== undefined) throw run.refusal;
   if (!source) return "stuck";
   if (run.isConsumed) throw createRestartError();
   run.tries += 1;
+  const { name, size, project, item } = input;
   if (run.tries > MAX_TRIES)
     throw new PlaneUnavailableError(
       { operation: "attachments_create" },
-      `${input.name} was not uploaded: Plane repeatedly refused its own upload tickets. Try again in a minute.`,
+      `${name} was not uploaded: Plane repeatedly refused its own upload tickets. Try again in a minute.`,
     );
-  const { name, size, external, project, item } = input;
   const json = { name, type: source.type, size, external_source: GROUNDCREW_SOURCE, external_id: external };
   const until = (await context.deps.store.now()) + TICKET_MS;
   try {
@@ -245,74 +204,88 @@ async function createAttachment(run: UploadRun, { input }: Upload): UploadStepRe
     const client = await chooseClient(context);
     const { data } = await client.call(attachmentsApi.create, { params: { project, item }, json, beforeSend });
     const { name: storedName, size: allowed } = data.attachment.attributes;
-    const created = { attachment: data.asset_id, ticket: data.upload_data, until, name: storedName };
+    const created = { external, attachment: data.asset_id, ticket: data.upload_data, until, name: storedName };
     if (allowed >= size) return { input: created };
     await forgetFileSizeLimit(context.deps);
     run.refusal = createTooLargeError(size, { bytes: allowed, plane: allowed });
-    return { input: created, next: "discard" };
+    return { input: created, next: "create" };
   } catch (thrown) {
     // An interrupted call, or one before the store was lost, has created it.
-    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) {
-      const attachment = thrown.id;
-      return { input: { attachment }, next: (await isAttachmentShown(run, input, attachment)) ? "check" : "discard" };
-    }
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined)
+      return { input: { external, attachment: thrown.id }, next: "check" };
     if (!(thrown instanceof PlaneInvalidError) || !/invalid file type/i.test(thrown.message)) throw thrown;
     throw createUnsupportedTypeError(`Plane did not accept ${name} as ${source.type}.`);
   }
 }
 
-/** Whether Plane shows an attachment: it has been confirmed and not been deleted since. */
-async function isAttachmentShown(
-  run: UploadRun,
+/**
+ * Removes an attachment that was never confirmed; true when it no longer exists. Plane does not show such attachments,
+ * and its own worker removes them after 7 days; a failed removal is logged and reported to the caller.
+ */
+async function removeAttachment(
+  { context, leftBehind }: UploadRun,
   { project, item }: UploadInput,
-  attachment: string | undefined,
+  attachment: string,
 ): Promise<boolean> {
-  if (attachment === run.shownAttachment) return attachment !== undefined;
-  const client = await chooseClient(run.context);
-  const { data } = await client.call(attachmentsApi.list, { params: { project, item } });
-  if (attachment === undefined || !data.some(({ id, is_uploaded }) => id === attachment && is_uploaded)) return false;
-  run.shownAttachment = attachment;
+  const { log } = context.deps;
+  try {
+    const client = await chooseClient(context);
+    await client.call(attachmentsApi.remove, { params: { project, item, attachment } });
+    log.info("partial upload removed", { item, attachment });
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return true;
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    const reason = thrown.message;
+    log.warn("partial upload not removed; Plane removes it after 7 days", { item, attachment, reason });
+    leftBehind.push(attachment);
+    return false;
+  }
   return true;
 }
 
 async function sendAndConfirm(run: UploadRun, { input }: Upload): UploadStepResult {
   const { context, source, task, requireClaim: beforeSend } = run;
   const { ticket, until = 0, attachment = "", name, size, project, item } = input;
-  if (!source) return "stuck";
-  if (!ticket || (await context.deps.store.now()) >= until) return { next: "discard" };
+  if (!source) {
+    await removeAttachment(run, input, attachment);
+    return "stuck";
+  }
+  if (!ticket || (await context.deps.store.now()) >= until) return { next: "create" };
   run.isConsumed = !(source.bytes instanceof Blob);
   const upload = { task: task.key, name, agent: context.caller.name, size };
   const sent = await sendFile(context, ticket, source.bytes, { beforeSend, upload });
   if ("refused" in sent) {
     if (sent.refused === "size") run.refusal = await createStorageLimitError(context.deps, size);
-    return { next: "discard" };
+    return { next: "create" };
   }
   const { sha256 } = sent;
   run.sentHash = sha256;
   if (source.sha256 !== undefined && sha256 !== source.sha256) {
     run.refusal = createHashMismatchError(sha256, source.sha256);
-    return { next: "discard" };
+    return { next: "create" };
   }
-  const forgotten = { ticket: undefined, until: undefined };
   try {
     const params = { project, item, attachment };
     await context.plane.call(attachmentsApi.confirm, { params, json: { is_uploaded: true }, beforeSend });
   } catch (thrown) {
-    if (thrown instanceof PlaneNotFoundError) return { input: { ...forgotten, attachment: undefined }, next: "create" };
-    if (!(thrown instanceof PlaneAuthError)) throw thrown;
     // Plane would refuse the caller again, and only Groundcrew's key created the attachment.
-    run.refusal = thrown;
-    return { next: "discard" };
+    if (thrown instanceof PlaneAuthError) run.refusal = thrown;
+    else if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    return { next: "create" };
   }
-  run.shownAttachment = attachment;
-  return { input: { ...forgotten, sha256 } };
+  return { input: { ticket: undefined, until: undefined, sha256 } };
 }
 
 async function checkAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
   const { source, context, sentHash } = run;
-  // It has been deleted in Plane since.
-  if (!(await isAttachmentShown(run, input, input.attachment)))
-    return { input: { attachment: undefined, sha256: undefined, isLinked: undefined }, next: "create" };
+  const { project, item, attachment } = input;
+  // What this call has sent and confirmed is there. Another one may be unfinished, or deleted in Plane since.
+  if (sentHash === undefined) {
+    const client = await chooseClient(context);
+    const { data } = await client.call(attachmentsApi.list, { params: { project, item } });
+    if (!data.some(({ id, is_uploaded }) => id === attachment && is_uploaded))
+      return { input: { sha256: undefined }, next: "create" };
+  }
   if (!source) return undefined;
   const sha256 = sentHash ?? (await hashStream(context.deps, source.bytes.stream()));
   run.sha256 = sha256;
@@ -325,19 +298,19 @@ async function checkAttachment(run: UploadRun, { input }: Upload): UploadStepRes
   );
 }
 
-async function linkAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
+async function linkAttachment(run: UploadRun, { input, step }: Upload): UploadStepResult {
+  // The upload was complete, and the repeated call has only checked it.
+  if (step === undefined) return undefined;
   const { context, task, source, requireClaim } = run;
-  const { name, size, attachment = "", isLinked, sha256 = run.sha256 } = input;
-  if (isLinked) return undefined;
+  const { name, size, attachment = "", sha256 = run.sha256 } = input;
   await requireClaim();
   await postComment(context, task, `deliverable-${attachment}`, await renderLink(context, task, input, source?.text));
   const key = workKeys.delivered(task.id);
   await updateValue<DeliverablesRecord>(context.deps, key, (current) => {
     const files = current?.files.filter((file) => file.attachment !== attachment) ?? [];
-    const value: DeliverablesRecord = { files: [...files, { name, size, attachment }] };
-    return { put: [{ key, value }] };
+    return { put: [{ key, value: { files: [...files, { name, size, attachment }] } satisfies DeliverablesRecord }] };
   });
-  return { input: { isLinked: true, sha256 } };
+  return { input: { sha256 } };
 }
 
 /** Links to the file. A link to the work item would only lead to the page on which the comment is. */
