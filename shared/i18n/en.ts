@@ -1000,14 +1000,10 @@ export const en = {
     /** HTML. The webhook of the edit is recognized by `{nonce}`. */
     comment: "<p>Groundcrew edits this comment every hour to check that webhooks arrive. <code>{nonce}</code></p>",
   },
-  /**
-   * Texts of the agent card. `parseCard` reads cards in every language back by these texts, so a text that changes
-   * makes the cards in Plane unreadable: add a new one instead.
-   */
+  /** Texts of the agent card. */
   card: {
     /** For `Intl`. */
     locale: "en" as Locale,
-    /** The first words of every card, by which it is recognized; different in each language. */
     title: "Agent card",
     /** Follows the title. */
     origin: ", kept up to date by Groundcrew",

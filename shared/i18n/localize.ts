@@ -68,26 +68,6 @@ export function formatTemplate(template: string, values: Readonly<Record<string,
     .join("");
 }
 
-/**
- * Reads the values of a text that `formatTemplate` made from this template; undefined when the text is another one.
- * All kinds of spaces are the same, because editors replace no-break spaces.
- */
-export function parseTemplate(template: string, text: string): Record<string, string> | undefined {
-  const names: string[] = [];
-  const pattern = splitTemplate(replaceNoBreakSpaces(template)).map((part) => {
-    if ("literal" in part) return part.literal.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-    names.push(part.placeholder);
-    return "(.+)";
-  });
-  const match = new RegExp(`^${pattern.join("")}$`, "u").exec(replaceNoBreakSpaces(text));
-  return match ? Object.fromEntries(names.map((name, i) => [name, match[i + 1] ?? ""])) : undefined;
-}
-
-/** Replaces no-break spaces, the narrow one too, by plain ones. */
-export function replaceNoBreakSpaces(text: string): string {
-  return text.replace(/[\u00a0\u202f]/g, " ");
-}
-
 /** Fills in the number, in the plural form that the language uses for it. */
 export function localizeCount({ locale }: { locale: Locale }, forms: PluralForms, n: number): string {
   const form = new Intl.PluralRules(locale).select(n) === "one" ? forms.one : forms.other;

@@ -26,11 +26,10 @@ import {
   dropAgentReport,
   getEarliestEdit,
   queueCardWrite,
-  readCard,
   toCardPut,
   updateCardRecord,
 } from "./card-record.ts";
-import { type ParsedCard, parseCard, renderCard } from "./card-text.ts";
+import { type CardState, parseCard, renderCard } from "./card-text.ts";
 import { findStoredTask } from "./find-task.ts";
 
 /** A card as it was found in Plane. */
@@ -39,7 +38,7 @@ interface FoundCard {
   /** SHA-256 of its HTML. */
   hash: string;
   /** Undefined when the text is not a card's. */
-  parsed: ParsedCard | undefined;
+  parsed: CardState | undefined;
   /** Plane's time of the last edit. */
   edited: Ms;
 }
@@ -75,7 +74,7 @@ export async function writeCard(
     const [claim, now] = await Promise.all([findClaim(deps, item), deps.store.now()]);
     const card = await updateCardRecord(deps, item, (current) => {
       const { nextEditAt: queued, ...rest } = applyHolder(current, claim);
-      return queued !== undefined && now < queued ? undefined : rest;
+      return queued !== undefined && now < queued ? undefined : { id: deps.newId(), ...rest };
     });
     const isShown = card.agent !== undefined || card.comment !== undefined || card.received !== undefined;
     const hasCard = isShown || card.planned === true;
@@ -125,7 +124,7 @@ async function editCard(deps: TaskDeps, { task, html, hash, waitBudget }: CardWr
     const isGone = thrown instanceof PlaneNotFoundError;
     const isRefused = thrown instanceof PlaneAuthError && thrown.reason === "permission";
     if (!isGone && !isRefused) throw thrown;
-    await updateCardRecord(deps, task.id, ({ comment: _, publishedHash: __, attemptedHash: ___, ...rest }) =>
+    await updateCardRecord(deps, task.id, ({ comment: _, publishedHash: __, ...rest }) =>
       // Groundcrew's key belongs to another user now, who may not edit comments of the previous one.
       isRefused ? { ...rest, hasOtherExternalId: true } : rest,
     );
@@ -136,7 +135,7 @@ async function editCard(deps: TaskDeps, { task, html, hash, waitBudget }: CardWr
 
 async function recordWritten(deps: TaskDeps, task: Task, comment: string, hash: string): Promise<"done"> {
   const now = await deps.store.now();
-  await updateCardRecord(deps, task.id, ({ attemptedHash: _, urgent, ...current }) => ({
+  await updateCardRecord(deps, task.id, ({ urgent, ...current }) => ({
     ...current,
     // What was received during the write is shown by the next edit.
     ...omitUndefined({ urgent: current.nextEditAt !== undefined ? urgent : undefined }),
@@ -147,15 +146,13 @@ async function recordWritten(deps: TaskDeps, task: Task, comment: string, hash: 
   return "done";
 }
 
-/** Creates the comment, or adopts the one that an interrupted attempt has created. */
-async function createCard(deps: TaskDeps, write: CardWrite): Promise<"done" | "again"> {
-  const { task, card, html, hash, waitBudget } = write;
-  if (card.attemptedHash !== undefined && (await takeOverCard(deps, write))) return "again";
-  const external_id = card.hasOtherExternalId
-    ? toOtherExternalId(task.id, await readSystemUserId(deps, deps.plane))
-    : toExternalId(task.id);
-  // Stored before it is sent, to distinguish a comment of a killed process from one of a lost store.
-  await updateCardRecord(deps, task.id, (current) => ({ ...current, attemptedHash: hash }));
+/** Creates the comment, or adopts the one that an interrupted attempt, or a lost store, has created. */
+async function createCard(
+  deps: TaskDeps,
+  { task, card, html, hash, waitBudget }: CardWrite,
+): Promise<"done" | "again"> {
+  // Plane compares external ids within the whole project, so it contains the item's.
+  const external_id = card.hasOtherExternalId ? `${toExternalId(task.id)}:${card.id}` : toExternalId(task.id);
   try {
     const { data } = await deps.plane.call(commentsApi.create, {
       params: { project: task.project.id, item: task.id },
@@ -166,32 +163,22 @@ async function createCard(deps: TaskDeps, write: CardWrite): Promise<"done" | "a
   } catch (thrown) {
     if (thrown instanceof PlaneNotFoundError) return "done";
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
-    if (await takeOverCard(deps, write)) return "again";
-    if (card.hasOtherExternalId) throw thrown;
-    deps.log.warn("external id of the agent card is taken by another comment", { item: task.key, comment: thrown.id });
-    await updateCardRecord(deps, task.id, ({ attemptedHash: _, ...current }) => ({
-      ...current,
-      hasOtherExternalId: true,
-    }));
+    const found = await findCard(deps, task, { waitBudget });
+    if (found && found.parsed?.id === card.id) await recordWritten(deps, task, found.comment, found.hash);
+    else if (found) await restoreCard(deps, task, found);
+    else if (card.hasOtherExternalId) throw thrown;
+    else {
+      deps.log.warn("external id of the agent card is taken by another comment", {
+        item: task.key,
+        comment: thrown.id,
+      });
+      await updateCardRecord(deps, task.id, (current) => ({ ...current, hasOtherExternalId: true }));
+    }
     return "again";
   }
 }
 
-/** Adopts an existing card: the result of our own interrupted attempt, or one that a lost store had written. */
-async function takeOverCard(deps: TaskDeps, { task, waitBudget }: CardWrite): Promise<boolean> {
-  const found = await findCard(deps, task, { waitBudget });
-  if (!found) return false;
-  const current = await readCard(deps, task.id);
-  if (found.hash === current?.attemptedHash) await recordWritten(deps, task, found.comment, found.hash);
-  else await restoreCard(deps, task, found);
-  return true;
-}
-
-/** The external id of an item's card. Plane compares external ids within the whole project, so it contains the item's. */
 const toExternalId = (item: string) => `card:${item}`;
-
-/** An alternative id, for when another user's comment has the usual one. */
-const toOtherExternalId = (item: string, systemUser: string) => `card:${item}:${systemUser}`;
 
 /**
  * Searches the comments of an item for its card. The author must be Groundcrew's own user: Plane sets `actor`, while
@@ -203,12 +190,11 @@ export async function findCard(
   options: Pick<PlaneCallOptions, "waitBudget"> = {},
 ): Promise<FoundCard | undefined> {
   const systemUser = await readSystemUserId(deps, deps.plane, options);
-  const ids = [toExternalId(task.id), toOtherExternalId(task.id, systemUser)];
   const params = { project: task.project.id, item: task.id };
   for await (const { data } of deps.plane.pages(commentsApi.list, { ...options, params })) {
     const found = data.results.find(
       ({ actor, external_source, external_id }) =>
-        actor === systemUser && external_source === GROUNDCREW_SOURCE && ids.includes(external_id ?? ""),
+        actor === systemUser && external_source === GROUNDCREW_SOURCE && external_id?.startsWith(toExternalId(task.id)),
     );
     if (!found) continue;
     const { id: comment, comment_html: html, updated_at } = found;
@@ -259,7 +245,7 @@ function sumCardTime({ parsed, edited }: FoundCard): Record<string, Ms> {
   return spent;
 }
 
-function mergeCards(found: CardRecord, { attemptedHash: _, ...stored }: CardRecord): CardRecord {
+function mergeCards(found: CardRecord, stored: CardRecord): CardRecord {
   const isSameAgent = stored.agent === undefined || stored.agent === found.agent;
   const costs = { ...found.costs, ...stored.costs };
   const cost = Object.values(costs).reduce((sum, agentCost) => sum + agentCost, 0);

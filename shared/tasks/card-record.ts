@@ -3,6 +3,7 @@
  * Plane within 30 seconds.
  */
 
+import { z } from "zod";
 import { prepareSpending, roundAmount } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
@@ -17,36 +18,38 @@ import type { Ms } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
 import { type Remark, type RemarksRecord, toRemarksPut } from "./remark-record.ts";
 
-/** What is known about the work on an item that Plane has no fields for, and the state of the agent card in Plane. */
-export interface CardRecord {
+/** What a card says of the work on an item. It is written with the card's text, from which a lost store gets it back. */
+export const cardReportSchema = z.object({
   /** The agent that holds the task, or held it last, and since when (store time). */
-  agent?: string;
-  since?: Ms;
+  agent: z.string().exactOptional(),
+  since: z.number().exactOptional(),
   /** The session that the agent reported. */
-  session?: string;
+  session: z.string().exactOptional(),
   /** The run of OpenClaw that was started by the agent's last wake for the task; its id is that of the gateway. */
-  run?: { agent: string; id: string };
-  /** 0 to 100. */
-  percent?: number;
+  run: z.object({ agent: z.string(), id: z.string() }).exactOptional(),
+  percent: z.number().min(0).max(100).exactOptional(),
   /** The agent's latest progress text. */
-  text?: string;
-  /** 0 to 1. */
-  confidence?: number;
+  text: z.string().exactOptional(),
+  confidence: z.number().min(0).max(1).exactOptional(),
   /** Total of all agents so far, in the budget's currency. */
-  cost?: number;
-  costs?: Record<string, number>;
+  cost: z.number().exactOptional(),
+  costs: z.record(z.string(), z.number().min(0)).exactOptional(),
+  /** The estimate from the plan. */
+  estimate: z.object({ cost: z.number().exactOptional(), ms: z.number().exactOptional() }).exactOptional(),
+  commit: z.string().exactOptional(),
+  tests: z.string().exactOptional(),
+  /** Whether the agent has written a summary of what was done. */
+  summary: z.boolean().exactOptional(),
+  /** Set when a human was asked for a review (store time). */
+  review: z.object({ at: z.number(), confidence: z.number() }).exactOptional(),
+});
+
+/** What is known about the work on an item that Plane has no fields for, and the state of the agent card in Plane. */
+export interface CardRecord extends z.infer<typeof cardReportSchema> {
   /** The highest total each agent has reported. Only what exceeds it is counted, so a corrected report counts once. */
   reportedTotals?: Record<string, number>;
   /** The task was created for an agent, so it has a card before an agent claims it. */
   planned?: true;
-  /** The estimate from the plan. */
-  estimate?: { cost?: number; ms?: Ms };
-  commit?: string;
-  tests?: string;
-  /** Whether the agent has written a summary of what was done. */
-  summary?: boolean;
-  /** Set when a human was asked for a review (store time). */
-  review?: { at: Ms; confidence: number };
 
   /**
    * What a person wrote to the agents last, who of them has read it, and `later`, the store time at which they are woken
@@ -56,11 +59,11 @@ export interface CardRecord {
   /** The next edit shows that something was received, so it comes within seconds. */
   urgent?: true;
 
-  /** Plane's id of the comment, once it has been created. */
+  /** Distinguishes cards that this store has written from those of a lost one. */
+  id?: string;
+  /** Plane's id of the comment, once it has been created, and SHA-256 of its text. */
   comment?: string;
-  /** SHA-256 of the text in Plane (`shown`), and of the text whose first write was started (`attempt`). */
   publishedHash?: string;
-  attemptedHash?: string;
   /** Whether another user's comment has this card's usual external id, so that ours uses another one. */
   hasOtherExternalId?: boolean;
   /** Store times of the last edit and of the next scheduled one. */

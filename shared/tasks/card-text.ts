@@ -1,25 +1,18 @@
 /**
- * The text of the agent card: rendered as safe HTML, one line per value, and parsed again in any language after the
+ * The text of the agent card: safe HTML, one line per value, and the same values as data, which are read back after the
  * store was lost.
  */
 
 import { z } from "zod";
 import type { TaskEstimate } from "../accounting/history.ts";
 import { roundAmount } from "../accounting/spending.ts";
-import {
-  formatTemplate,
-  LOCALES,
-  localizeCount,
-  localizeExactNumber,
-  parseTemplate,
-  replaceNoBreakSpaces,
-} from "../i18n/localize.ts";
-import { type CardLine, type CardTexts, getTexts } from "../i18n/texts.ts";
-import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
-import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { formatTemplate, localizeCount, localizeExactNumber } from "../i18n/localize.ts";
+import type { CardLine, CardTexts } from "../i18n/texts.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
+import { keepDefined } from "../omit-undefined.ts";
 import { cleanLine } from "../text.ts";
 import { type Ms, toZonedTime } from "../time.ts";
-import { type CardRecord, getSession, RUN_PREFIX } from "./card-record.ts";
+import { type CardRecord, cardReportSchema, getSession } from "./card-record.ts";
 
 /** The values of an agent card. None of them changes with time alone, so an unchanged card renders the same text. */
 export interface CardView {
@@ -38,10 +31,16 @@ export interface CardView {
   timezone: string;
 }
 
+const cardStateSchema = z.object({
+  /** Of the record that it shows. */
+  id: z.string(),
+  card: cardReportSchema,
+  spent: z.record(z.string(), z.number().min(0)),
+  running: z.array(z.object({ agent: z.string(), since: z.number() })),
+});
+
 /** The values on a card that was written before. */
-export interface ParsedCard extends Pick<CardView, "spent" | "running"> {
-  card: CardRecord;
-}
+export type CardState = z.infer<typeof cardStateSchema>;
 
 /** The confidence assumed for an agent that reports none (OPENCLAW-12). */
 const ASSUMED_CONFIDENCE = 0.8;
@@ -51,47 +50,16 @@ const MAX_WORDS = 120;
 
 const MAX_NAME = 60;
 
-const AGENT = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u);
-
-const NUMBER = z
-  .string()
-  .regex(/^\d{1,12}([.,]\d{1,6})?$/)
-  .transform((text) => Number(text.replace(",", ".")));
-
-const MONEY = z
-  .string()
-  .regex(/^[^ ]+( [A-Z]{3})?$/)
-  .transform((text) => text.split(" ")[0])
-  .pipe(NUMBER);
-
-const CLOCK = z
-  .string()
-  .regex(/^\d{1,6}:[0-5]\d:[0-5]\d$/)
-  .transform((text) => text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) * 1000);
-
-const MOMENT = z
-  .string()
-  .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:UTC|[+-]\d\d:\d\d)$/)
-  .transform((text) => Date.parse(text.replace(" UTC", "Z").replace(" ", "T").replace(" ", "")))
-  .pipe(z.number());
-
-const FRACTION = NUMBER.pipe(z.number().max(1));
-
-const TEXT = z.string().min(1).max(400);
-
-const PROGRESS = z.object({ n: NUMBER.pipe(z.number().max(100)) });
-
-const REVIEW = z.object({ at: MOMENT, confidence: FRACTION });
-
-const TIMER = z.object({ agent: AGENT, at: MOMENT });
-
 /** Renders the agent card as safe HTML, one line per value. */
 export function renderCard(view: CardView, texts: CardTexts): string {
   const { labels, colon, title, origin } = texts;
+  const { card, spent, running } = view;
+  const state: CardState = { id: card.id ?? "", card: cardReportSchema.parse(card), spent, running };
   const lines = listCardLines(view, texts).map(
     ([line, value]) => `<li><strong>${labels[line]}${colon}</strong> ${escapeHtml(value)}</li>`,
   );
-  return `<p><strong>${title}</strong>${origin}</p><ul>${lines.join("")}</ul>`;
+  const data = encodeURIComponent(JSON.stringify(state));
+  return `<p><strong>${title}</strong>${origin}</p><ul data-groundcrew="${data}">${lines.join("")}</ul>`;
 }
 
 function listCardLines(view: CardView, texts: CardTexts): [line: CardLine, value: string][] {
@@ -144,7 +112,7 @@ function listCardLines(view: CardView, texts: CardTexts): [line: CardLine, value
   );
 }
 
-/** `2026-11-21 09:00:00 +01:00`: with the offset, so that `parseCard` reads it back whatever TIMEZONE is then. */
+/** `2026-11-21 09:00:00 +01:00` */
 function formatMoment(at: Ms, timeZone: string): string {
   const { date, time, offset } = toZonedTime(at, timeZone);
   return `${date} ${time} ${offset === "+00:00" ? "UTC" : offset}`;
@@ -176,82 +144,12 @@ function formatEstimate(estimate: TaskEstimate, formatPlan: (what: TaskEstimate)
   return formatTemplate(texts.estimate, { estimate: formatPlan(estimate), tasks });
 }
 
-/**
- * Parses the HTML of a card in any of the languages, because LOCALE may have changed since it was written, also after
- * Plane's editor has reformatted it. Strict: a line that does not match the format of `renderCard` is ignored.
- * Undefined when the text is not a card's.
- */
-export function parseCard(html: string): ParsedCard | undefined {
-  const lines = html
-    .slice(0, 20_000)
-    .split(/<\/?(?:p|ul|ol|li|div|br|h\d)\b[^<>]*>/i)
-    .map((part) => htmlToText(part, 600))
-    .filter((line) => line !== "");
-  const texts = LOCALES.map((locale) => getTexts(locale).card).find(({ title }) => lines[0]?.startsWith(title));
-  if (!texts) return undefined;
-  const values = readValues(lines, texts);
-  const get = (line: CardLine) => replaceNoBreakSpaces(values.get(line) ?? "");
-  const read = <T>(line: CardLine, schema: z.ZodType<T, string>) => schema.safeParse(get(line)).data;
-  const readText = (line: CardLine) => TEXT.safeParse(values.get(line)).data;
-  const readParts = (line: CardLine) => get(line).split(", ");
-  const readAmounts = <T>(line: CardLine, schema: z.ZodType<T, string>) =>
-    parseAmounts(parseTemplate(texts.sum, get(line))?.["parts"] ?? "", schema);
-  const planned = omitUndefined({
-    cost: findValue(readParts("planned"), MONEY),
-    ms: findValue(readParts("planned"), CLOCK),
-  });
-  const costs = readAmounts("cost", NUMBER);
-  const agent = read("agent", AGENT) ?? read("lastAgent", AGENT);
-  const session = readText("session");
-  const run = session?.startsWith(RUN_PREFIX) ? session.slice(RUN_PREFIX.length) : undefined;
-  const hasCosts = Object.keys(costs).length > 0;
-  return {
-    card: omitUndefined({
-      agent,
-      since: read("since", MOMENT),
-      session: run === undefined ? session : undefined,
-      run: agent === undefined || run === undefined ? undefined : { agent, id: run },
-      percent: PROGRESS.safeParse(parseTemplate(texts.percent, get("progress"))).data?.n,
-      text: readText("last"),
-      confidence: read("confidence", FRACTION),
-      commit: readText("commit"),
-      tests: readText("tests"),
-      summary: get("summary") === texts.written || undefined,
-      review: REVIEW.safeParse(parseTemplate(texts.review, get("review"))).data,
-      estimate: Object.keys(planned).length > 0 ? planned : undefined,
-      costs: hasCosts ? costs : undefined,
-      cost: hasCosts ? roundAmount(Object.values(costs).reduce((sum, cost) => sum + cost, 0)) : undefined,
-    }),
-    spent: readAmounts("time", CLOCK),
-    running: readParts("timer").flatMap((part) => {
-      const { data } = TIMER.safeParse(parseTemplate(texts.timer, part));
-      return data ? [{ agent: data.agent, since: data.at }] : [];
-    }),
-  };
-}
-
-/** Returns the text after each label. The first line with a label counts. */
-function readValues(lines: string[], { labels, colon }: CardTexts): Map<CardLine, string> {
-  const values = new Map<CardLine, string>();
-  for (const [name, label] of Object.entries(labels) as [CardLine, string][]) {
-    const start = replaceNoBreakSpaces(`${label}${colon} `);
-    const line = lines.find((candidate) => replaceNoBreakSpaces(candidate).startsWith(start));
-    if (line !== undefined) values.set(name, line.slice(start.length));
+/** Reads the values back from the HTML of a card; undefined when the text is not a card's, or people have edited it. */
+export function parseCard(html: string): CardState | undefined {
+  const [, data = ""] = /<ul data-groundcrew="([^"]*)"/.exec(html) ?? [];
+  try {
+    return cardStateSchema.safeParse(JSON.parse(decodeURIComponent(data))).data;
+  } catch {
+    return undefined;
   }
-  return values;
-}
-
-/** The first part that the schema accepts. */
-function findValue<T>(parts: readonly string[], schema: z.ZodType<T, string>): T | undefined {
-  return parts.flatMap((part) => schema.safeParse(part).data ?? [])[0];
-}
-
-function parseAmounts<T>(text: string, schema: z.ZodType<T, string>): Record<string, T> {
-  return Object.fromEntries(
-    text.split(", ").flatMap((part) => {
-      const [, agent, amount] = /^(.+) ([^ ]+)$/.exec(part) ?? [];
-      const [named, read] = [AGENT.safeParse(agent), schema.safeParse(amount)];
-      return named.success && read.success ? [[named.data, read.data]] : [];
-    }),
-  );
 }

@@ -10,6 +10,7 @@ const AT = Date.UTC(2026, 10, 21, 8, 0, 5);
 
 const VIEW: CardView = {
   card: {
+    id: "1",
     agent: "Thot",
     since: AT,
     session: "s-1",
@@ -31,39 +32,11 @@ const VIEW: CardView = {
   timezone: "Europe/Paris",
 };
 
-test.each(LOCALES)("a card in %s is parsed to the values that it shows, also with plain spaces", (locale) => {
+test.each(LOCALES)("a card in %s is read back with the values that it shows", (locale) => {
   const html = renderCard(VIEW, getTexts(locale).card);
-  for (const text of [html, html.replace(/[\u00a0\u202f]/g, " "), html.replace(/[\u00a0\u202f]/g, "&nbsp;")]) {
-    const { spent, running, card } = parseCard(text) ?? {};
-    expect(card).toEqual(VIEW.card);
-    expect(spent).toEqual(VIEW.spent);
-    expect(running).toEqual(VIEW.running);
-  }
-});
-
-test("a card in English is parsed", () => {
-  const html =
-    "<p><strong>Agent card</strong>, kept up to date by Groundcrew</p><ul>" +
-    "<li><strong>Last agent:</strong> Thot</li><li><strong>Since:</strong> 2026-11-21 08:00:05 UTC</li>" +
-    "<li><strong>Progress:</strong> 40 %</li><li><strong>Last:</strong> half</li>" +
-    "<li><strong>Time:</strong> 1:05:30 (Thot 1:05:30)</li><li><strong>Cost:</strong> 1.25 EUR (Thot 1.25)</li>" +
-    "<li><strong>Planned:</strong> 2 EUR, 1:00:00</li><li><strong>Summary:</strong> written</li>" +
-    "<li><strong>Review:</strong> asked 2026-11-21 08:00:05 UTC, confidence 0.6</li></ul>";
-  expect(parseCard(html)).toEqual({
-    card: {
-      agent: "Thot",
-      since: AT,
-      percent: 40,
-      text: "half",
-      cost: 1.25,
-      costs: { Thot: 1.25 },
-      estimate: { cost: 2, ms: 3_600_000 },
-      summary: true,
-      review: { at: AT, confidence: 0.6 },
-    },
-    spent: { Thot: 3_930_000 },
-    running: [],
-  });
+  const { spent, running, card } = VIEW;
+  expect(parseCard(html)).toEqual({ id: "1", card: { ...card, id: undefined }, spent, running });
+  expect(parseCard(html.replace(/data-groundcrew="[^"]*"/, ""))).toBeUndefined();
 });
 
 test.each([
