@@ -8,7 +8,7 @@ import type { ComponentHealth } from "../../shared/app/deps.ts";
 import type { DecisionRecord, RequestedAction } from "../../shared/records/decision-log.ts";
 import type { CapacityWarning } from "../../shared/store/capacity.ts";
 import type { Queue, StoreKey } from "../../shared/store/port.ts";
-import type { FirstLook } from "../../shared/sync/first-look.ts";
+import type { FirstLook } from "../../shared/sync/details.ts";
 import type { SkipReason } from "../../shared/task/rule-set.ts";
 import { comparePriorities, type ItemRecord, type Priority, type Status } from "../../shared/task/snapshot.ts";
 import type { UploadProgress } from "../../shared/tasks/deliverables/send-file.ts";

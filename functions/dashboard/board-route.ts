@@ -9,7 +9,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { listReadableProjects } from "../../shared/records/plane-records.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { readFirstLook } from "../../shared/sync/first-look.ts";
+import { readFirstLook } from "../../shared/sync/details.ts";
 import { readUploads } from "../../shared/tasks/deliverables/send-file.ts";
 import { readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readPlanRuns } from "../../shared/tasks/views/overview.ts";

@@ -21,7 +21,7 @@ import { observedSets, workKeys, workSets } from "../../shared/records/store-key
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { Revision, SetName, Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";
-import { type FirstLook, readFirstLook } from "../../shared/sync/first-look.ts";
+import { type FirstLook, readFirstLook } from "../../shared/sync/details.ts";
 import type { PlanRun } from "../../shared/tasks/plan-record.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
 import { readTicketNews, type TicketNews } from "../../shared/tickets/stored-tickets.ts";

@@ -5,7 +5,7 @@
 
 import type { Deps, Tick } from "../../shared/app/deps.ts";
 import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
-import type { PlaneClient } from "../../shared/plane/endpoint.ts";
+import { withCallOptions } from "../../shared/plane/endpoint.ts";
 import { isTransientPlaneError, PlaneNotFoundError, PlaneRateLimitedError } from "../../shared/plane/errors.ts";
 import { workItemsApi } from "../../shared/plane/work-items.ts";
 import {
@@ -16,6 +16,7 @@ import {
   type RelationsRecord,
 } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
+import type { StoreKey } from "../../shared/store/port.ts";
 import { scanRows } from "../../shared/store/records.ts";
 import { readRelations } from "../../shared/sync/blockers.ts";
 import { readWithIdleKeys } from "../../shared/sync/spare-reads.ts";
@@ -66,7 +67,10 @@ async function lookAtProjects(deps: Deps, end: Ms, correlation: string): Promise
   for (const project of await listProjectsToLookAt(deps)) {
     const progress = await readWhileQuota(deps, end, () =>
       readWithIdleKeys(deps, { project: project.id }, workItemsApi.list.operation, async (plane) => {
-        changed += await lookAtProject(deps, project, toSpareClient(plane), correlation);
+        // The calls take only what other calls leave of the quota.
+        const spare = { priority: "spare", waitBudget: { left: LOOK_WAIT_MS } } as const;
+        const sparePlane = withCallOptions(plane, (options) => ({ ...options, ...spare }));
+        changed += await lookAtProject(deps, project, sparePlane, correlation);
       }),
     );
     if (progress === "ended") break;
@@ -80,23 +84,23 @@ async function listProjectsToLookAt(deps: Deps): Promise<ProjectRecord[]> {
   );
   const counts = await Promise.all(known.map(({ id }) => deps.store.count(observedSets.open(id))));
   const projects = known.filter((_, i) => counts[i] !== 0);
-  const marks = await deps.store.read<PassMark>(projects.map(({ id }) => observedKeys.mark(id)));
-  const readBefore = (await deps.store.now()) - LOOK_AGAIN_MS;
-  return projects
-    .map((project, i) => ({ project, at: marks[i]?.value.at ?? 0 }))
-    .filter(({ at }) => at <= readBefore)
-    .sort((a, b) => a.at - b.at)
-    .map(({ project }) => project);
+  return listDue<ProjectRecord, PassMark>(deps, projects, ({ id }) => observedKeys.mark(id), LOOK_AGAIN_MS);
 }
 
-/** The client, with calls that take only what other calls leave of the quota. */
-function toSpareClient(plane: PlaneClient): PlaneClient {
-  const spare = { priority: "spare", waitBudget: { left: LOOK_WAIT_MS } } as const;
-  return {
-    call: (endpoint, options) => plane.call(endpoint, { ...options, ...spare }),
-    pages: (endpoint, options) => plane.pages(endpoint, { ...options, ...spare }),
-    capabilities: () => plane.capabilities(),
-  };
+/** Returns those that were last read `interval` ago or earlier, the longest ago first; `toKey`: of the record of the read. */
+async function listDue<T, Read extends { at: Ms }>(
+  { store }: Pick<Deps, "store">,
+  all: readonly T[],
+  toKey: (one: T) => StoreKey,
+  interval: Ms,
+) {
+  const reads = await store.read<Read>(all.map(toKey));
+  const readBefore = (await store.now()) - interval;
+  return all
+    .map((one, i) => ({ one, at: reads[i]?.value.at ?? 0 }))
+    .filter(({ at }) => at <= readBefore)
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
 }
 
 /** Reads the relations of blocked tasks that an agent could start without their blockers, in turn. */
@@ -113,15 +117,8 @@ async function listBlockedTasks(deps: Pick<Deps, "store">): Promise<ItemRecord[]
   const tasks: ItemRecord[] = [];
   for await (const { value } of scanRows<ItemRecord>(deps, observedSets.waiting))
     if (isAgentTask(value) && !value.stopped && !value.review && !value.unread?.parts.relations) tasks.push(value);
-  const reads = await deps.store.read<RelationsRecord>(
-    tasks.map(({ snapshot }) => observedKeys.relations(snapshot.id)),
-  );
-  const readBefore = (await deps.store.now()) - READ_AGAIN_MS;
-  return tasks
-    .map((item, i) => ({ item, at: reads[i]?.value.at ?? 0 }))
-    .filter(({ at }) => at <= readBefore)
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item);
+  const toKey = ({ snapshot }: ItemRecord) => observedKeys.relations(snapshot.id);
+  return listDue<ItemRecord, RelationsRecord>(deps, tasks, toKey, READ_AGAIN_MS);
 }
 
 /** Reads as soon as a key has quota; ends the run when that is after its end, or when Plane does not answer. */

@@ -74,6 +74,18 @@ export interface PlaneClient {
   capabilities(): Promise<PlaneCapabilities>;
 }
 
+/** The client, with the options of each call changed. */
+export function withCallOptions(
+  plane: PlaneClient,
+  change: (options: PlaneCallOptions, operation: string) => PlaneCallOptions,
+): PlaneClient {
+  return {
+    call: (endpoint, options = {}) => plane.call(endpoint, change(options, endpoint.operation)),
+    pages: (endpoint, options = {}) => plane.pages(endpoint, change(options, endpoint.operation)),
+    capabilities: () => plane.capabilities(),
+  };
+}
+
 /** All rows of a list. `date`: Plane's time of the first answer, `YYYY-MM-DDTHH:MM:SS.000000Z`. */
 export interface PlaneList<R> {
   rows: R[];

@@ -96,7 +96,7 @@ export const relationsApi = {
   create: post("relations_create", RELATIONS_PATH, z.array(createdSchema)),
 };
 
-const commentSchema = z.object({
+export const planeCommentSchema = z.object({
   id: planeIdSchema,
   /** The HTML as it was sent: Plane does not sanitize it, so it may contain `<script>`. */
   comment_html: z.string(),
@@ -109,15 +109,15 @@ const commentSchema = z.object({
   updated_at: planeTimeSchema,
 });
 
-export type PlaneComment = z.infer<typeof commentSchema>;
+export type PlaneComment = z.infer<typeof planeCommentSchema>;
 
 const commentsPath = `${workItemPath}comments/`;
 
 export const commentsApi = {
-  list: get("comments_list", commentsPath, createPageSchema(commentSchema)),
+  list: get("comments_list", commentsPath, createPageSchema(planeCommentSchema)),
   /** Answers 409 with the id of the existing comment for the same `external_source` and `external_id`. */
-  create: post("comments_create", commentsPath, commentSchema),
-  update: patch("comments_update", `${commentsPath}:comment/`, commentSchema),
+  create: post("comments_create", commentsPath, planeCommentSchema),
+  update: patch("comments_update", `${commentsPath}:comment/`, planeCommentSchema),
 };
 
 const activitySchema = z.object({

@@ -7,16 +7,16 @@ import { z } from "zod";
 import type { Deps } from "../app/deps.ts";
 import { formatSchemaIssues, getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { createPageSchema, type Endpoint, type PlanePage, planeIdSchema, planeTimeSchema } from "../plane/endpoint.ts";
-import { workItemSchema, workItemsApi } from "../plane/work-items.ts";
+import { createPageSchema, type Endpoint, type PlanePage, planeIdSchema } from "../plane/endpoint.ts";
+import { planeCommentSchema, workItemSchema, workItemsApi } from "../plane/work-items.ts";
 import { type NamedState, type Snapshot, toStatus } from "../task/snapshot.ts";
-import { resolveName } from "./managed-names.ts";
 import {
   cacheLabelName,
   cachePerson,
   cacheState,
   findManagedLabelName,
   findNamedState,
+  resolveName,
   toPlanePerson,
 } from "./names.ts";
 
@@ -25,30 +25,13 @@ type NormalizeDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "stor
 /**
  * The fields of a work item that a snapshot needs; list rows, single reads, PATCH responses and webhooks all have them.
  */
-export const observedItemSchema = workItemSchema
-  .pick({
-    id: true,
-    project: true,
-    sequence_id: true,
-    name: true,
-    labels: true,
-    assignees: true,
-    priority: true,
-    parent: true,
-    start_date: true,
-    target_date: true,
-    completed_at: true,
-    created_at: true,
-    updated_at: true,
-    created_by: true,
-  })
-  .extend({
-    /** Null when the item's state was deleted. */
-    state: workItemSchema.shape.state.nullable(),
-    description_html: workItemSchema.shape.description_html.nullable(),
-    external_source: workItemSchema.shape.external_source.optional(),
-    external_id: workItemSchema.shape.external_id.optional(),
-  });
+export const observedItemSchema = workItemSchema.omit({ archived_at: true, is_draft: true, updated_by: true }).extend({
+  /** Null when the item's state was deleted. */
+  state: workItemSchema.shape.state.nullable(),
+  description_html: workItemSchema.shape.description_html.nullable(),
+  external_source: workItemSchema.shape.external_source.optional(),
+  external_id: workItemSchema.shape.external_id.optional(),
+});
 
 export type ObservedItem = z.infer<typeof observedItemSchema>;
 
@@ -76,17 +59,9 @@ const activitySchema = z
 
 const commonFields = { action: z.string(), workspace_id: planeIdSchema, activity: activitySchema };
 
-const commentSchema = z.object({
-  id: planeIdSchema,
-  issue: planeIdSchema,
-  project: planeIdSchema,
-  comment_html: z.string(),
-  actor: planeIdSchema.nullable(),
-  external_source: z.string().nullable(),
-  external_id: z.string().nullish(),
-  created_at: planeTimeSchema,
-  updated_at: planeTimeSchema,
-});
+const commentSchema = planeCommentSchema
+  .omit({ created_by: true })
+  .extend({ issue: planeIdSchema, project: planeIdSchema, external_id: z.string().nullish() });
 
 const knownDeliverySchema = z.discriminatedUnion("event", [
   z.object({ ...commonFields, event: z.literal("project"), data: z.object({ id: planeIdSchema }) }),

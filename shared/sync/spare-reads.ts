@@ -7,13 +7,13 @@ import type { SyncDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import {
   type Endpoint,
-  type PlaneCallOptions,
   type PlaneClient,
   type PlaneList,
   type PlanePage,
   readList,
   shiftPlaneTime,
   toPlaneTime,
+  withCallOptions,
 } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
 import { AGENT_PACE_MS, createQuotaError, toAgentReadsBucket, toAgentTurn, toIdleCondition } from "../plane/quota.ts";
@@ -130,12 +130,8 @@ async function readWithAgentKey<T>(
     if (thrown instanceof PlaneRateLimitedError) return { limit: thrown };
     const isRefused = thrown instanceof PlaneAuthError || (thrown instanceof PlaneNotFoundError && !thrown.noRoute);
     if (!isRefused) throw thrown;
-    deps.log.info("Plane refused an agent's key; another key reads instead", {
-      agent,
-      project,
-      operation,
-      ...omitUndefined({ status: thrown.status }),
-    });
+    const details = { agent, project, operation, ...omitUndefined({ status: thrown.status }) };
+    deps.log.info("Plane refused an agent's key; another key reads instead", details);
     await deps.store.pause(refusals, REFUSED_MS);
     return {};
   }
@@ -167,18 +163,13 @@ function withTurns(deps: TaskReadDeps, plane: PlaneClient, agent: string): Plane
     }
     hasTurn = false;
   }
-  const withTurn = (options: PlaneCallOptions = {}): PlaneCallOptions => ({
+  return withCallOptions(plane, (options) => ({
     ...options,
     async beforeSend() {
       await waitForTurn();
       await options.beforeSend?.();
     },
-  });
-  return {
-    call: (endpoint, options) => plane.call(endpoint, withTurn(options)),
-    pages: (endpoint, options) => plane.pages(endpoint, withTurn(options)),
-    capabilities: () => plane.capabilities(),
-  };
+  }));
 }
 
 /**
@@ -191,10 +182,9 @@ export async function readSpareList<Row>(
   params: { project: string; item: string },
   waitBudget = { left: 0 },
 ): Promise<PlaneList<Row>> {
-  const raiseBudget = () => {
+  return readList(plane, endpoint, { params, priority: "spare", waitBudget }, () => {
     waitBudget.left = CONTINUED_READ_WAIT_MS;
-  };
-  return readList(plane, endpoint, { params, priority: "spare", waitBudget }, raiseBudget);
+  });
 }
 
 /**

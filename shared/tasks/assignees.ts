@@ -10,13 +10,13 @@ import type { PlaneCallOptions, PlaneClient } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneInvalidError } from "../plane/errors.ts";
 import { labelsApi as labelCalls, membersApi, projectMembersApi, usersApi } from "../plane/projects.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
-import { resolveName } from "../sync/managed-names.ts";
 import {
   cacheLabelName,
   cachePerson,
   findManagedLabelName,
   findPersonIdByEmail,
   readLabels,
+  resolveName,
   toPlanePerson,
 } from "../sync/names.ts";
 import type { CallContext } from "./call-context.ts";

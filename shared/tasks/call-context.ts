@@ -4,7 +4,7 @@
  */
 
 import type { TaskDeps } from "../app/deps.ts";
-import type { Endpoint, PlaneCallOptions, PlaneClient } from "../plane/endpoint.ts";
+import { type Endpoint, type PlaneClient, withCallOptions } from "../plane/endpoint.ts";
 import { PlaneRateLimitedError } from "../plane/errors.ts";
 import { AGENT_PACE_MS, toAgentReadsBucket, toOwnTurn } from "../plane/quota.ts";
 import { workKeys } from "../records/store-keys.ts";
@@ -92,20 +92,15 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
     beforeSend?: (operation: string) => Promise<void>,
     maxWait?: Ms,
   ): PlaneClient {
-    const wrap = (endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
+    return withCallOptions(client, (callOptions, operation) => ({
       ...callOptions,
       priority: isHuman(caller) ? "people" : "interactive",
       waitBudget: maxWait === undefined ? waitBudget : { left: maxWait },
       async beforeSend() {
-        await beforeSend?.(endpoint.operation);
-        await callOptions?.beforeSend?.();
+        await beforeSend?.(operation);
+        await callOptions.beforeSend?.();
       },
-    });
-    return {
-      call: (endpoint, callOptions) => client.call(endpoint, wrap(endpoint, callOptions)),
-      pages: (endpoint, callOptions) => client.pages(endpoint, wrap(endpoint, callOptions)),
-      capabilities: () => client.capabilities(),
-    };
+    }));
   }
 
   const waitIfPaced = async (operation: string) => (isPaced ? waitForTurn(operation) : undefined);

@@ -20,8 +20,7 @@ import {
 } from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-import { resolveName } from "../../sync/managed-names.ts";
-import { findPersonIdByEmail, readStates } from "../../sync/names.ts";
+import { findPersonIdByEmail, readStates, resolveName } from "../../sync/names.ts";
 import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
 import { readProjects } from "../../sync/projects.ts";
 import { toStatus } from "../../task/snapshot.ts";

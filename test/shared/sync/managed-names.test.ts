@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkRuntime } from "../../../functions/doctor/runtime.ts";
 import { listReadableProjects } from "../../../shared/records/plane-records.ts";
-import { listDeletedNames } from "../../../shared/sync/managed-names.ts";
+import { listDeletedNames } from "../../../shared/sync/names.ts";
 import { assignTask, moveToStatus } from "../../../shared/tasks/change-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { VERSION } from "../../../shared/version.ts";
