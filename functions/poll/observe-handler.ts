@@ -58,10 +58,7 @@ async function readMostNeededDetails(deps: Deps): Promise<JobResult> {
 }
 
 /** Reads something about an item, for which its project must be readable: else the job is tried again later. */
-async function readForItem(
-  deps: Deps,
-  body: Extract<ObserveBody, { item: string; project: string }>,
-): Promise<JobResult | undefined> {
+async function readForItem(deps: Deps, body: Extract<ObserveBody, { item: string; project: string }>) {
   const { item, correlation } = body;
   const project = await findProject(deps, body.project);
   if (!project || project.removed) return undefined;

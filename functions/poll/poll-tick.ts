@@ -174,11 +174,7 @@ export async function pollProjects(
   return counts;
 }
 
-async function pollUnlessRefused(
-  deps: PollDeps,
-  project: ProjectRecord,
-  correlation: string,
-): Promise<ProjectPollResult | undefined> {
+async function pollUnlessRefused(deps: PollDeps, project: ProjectRecord, correlation: string) {
   try {
     return await pollProjectWithLock(deps, project, correlation, deps.plane);
   } catch (thrown) {
@@ -206,12 +202,7 @@ export async function lookAtProject(
   return pass.changed + pass.removed;
 }
 
-async function pollProjectWithLock(
-  deps: PollDeps,
-  project: ProjectRecord,
-  correlation: string,
-  plane: PlaneClient,
-): Promise<ProjectPollResult> {
+async function pollProjectWithLock(deps: PollDeps, project: ProjectRecord, correlation: string, plane: PlaneClient) {
   const lease = `pass:${project.id}`;
   const fence = await acquirePassLease(deps, lease);
   try {
@@ -230,11 +221,7 @@ async function pollProjectWithLock(
 }
 
 /** Reads items with a loss again, which counts from the second read on. */
-async function confirmLosses(
-  deps: SyncDeps,
-  unconfirmed: ProjectPollResult["unconfirmed"],
-  correlation: string,
-): Promise<void> {
+async function confirmLosses(deps: SyncDeps, unconfirmed: ProjectPollResult["unconfirmed"], correlation: string) {
   if (unconfirmed.length === 0) return;
   const requestedAt = await deps.store.now();
   // A read counts as later than its request only from the next millisecond on.
@@ -269,10 +256,7 @@ export function getPollCron({ pollCron, tickets }: Pick<Settings, "pollCron" | "
  * lost store are repaired (observation rule 10). Sends no request to Plane, so an idle workspace costs nothing. Only
  * the ids are kept in memory, because the items of a large workspace do not fit into the heap.
  */
-async function updateAgentTasks(
-  deps: TaskDeps,
-  correlation: string,
-): Promise<{ assigned: number; new: number; woken: number }> {
+async function updateAgentTasks(deps: TaskDeps, correlation: string) {
   if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
   const accounts = await readAgentAccounts(deps);
   const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));

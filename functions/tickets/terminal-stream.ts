@@ -114,10 +114,7 @@ function flush(stream: EventStream<Viewer>) {
 }
 
 /** Reads the state of a ticket, and the last picture of its present run, in colours or at least as text. */
-async function readTerminalState(
-  deps: Pick<Deps, "store" | "terminals">,
-  key: string,
-): Promise<{ state: TerminalState; frame: ReceivedFrame | undefined } | undefined> {
+async function readTerminalState(deps: Pick<Deps, "store" | "terminals">, key: string) {
   const ticket = await findTicket(deps, key);
   if (!ticket) return undefined;
   const { state, run, placed } = ticket;

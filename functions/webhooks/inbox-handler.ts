@@ -106,12 +106,7 @@ function getProjectId(delivery: Exclude<WebhookDelivery, { event: "other" | "pro
  * list the project, it is not followed: this webhook and those of the next ten minutes are dropped, so that a busy
  * project which is not followed does not cost a read for each webhook.
  */
-async function holdWebhook(
-  deps: Deps,
-  job: LeasedJob,
-  { correlation }: InboxBody,
-  projectId: string,
-): Promise<JobResult> {
+async function holdWebhook(deps: Deps, job: LeasedJob, { correlation }: InboxBody, projectId: string) {
   const { store } = deps;
   const key = `waiting-webhook:${job.id}`;
   const now = await store.now();

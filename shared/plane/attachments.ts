@@ -203,11 +203,7 @@ function createPieceReader(file: UploadSource, restartTimer: () => void): PieceR
 }
 
 /** Streams the form piece by piece; reads each piece only after the previous one was sent. */
-function createFormStream(
-  before: Uint8Array,
-  next: PieceReader["next"],
-  after: Uint8Array,
-): ReadableStream<Uint8Array> {
+function createFormStream(before: Uint8Array, next: PieceReader["next"], after: Uint8Array) {
   return new ReadableStream({
     start: (controller) => controller.enqueue(before),
     async pull(controller) {

@@ -141,11 +141,7 @@ function parseRelatedItems(
 }
 
 /** Returns the project of each related item: of the stored item, else by its key, else the item's own project. */
-async function findItemProjects(
-  deps: Pick<SyncDeps, "store">,
-  ownProject: string,
-  related: readonly RelatedItem[],
-): Promise<Map<string, string>> {
+async function findItemProjects(deps: Pick<SyncDeps, "store">, ownProject: string, related: readonly RelatedItem[]) {
   const projectsByItem = new Map<string, string>();
   if (related.length === 0) return projectsByItem;
   const items = await deps.store.read<ItemRecord>(related.map(({ id }) => observedKeys.item(id)));

@@ -138,11 +138,7 @@ function collectEdges({ snapshot: { id, project } }: ItemRecord, { relations }: 
  * Removes the dependencies that do not count from those of a read. `endedRelations`: the writes that forget ignored
  * dependencies of the item whose relations Plane no longer has.
  */
-async function dropIgnoredDependencies(
-  deps: Pick<SyncDeps, "store">,
-  id: string,
-  found: readonly EdgeRecord[],
-): Promise<{ edges: EdgeRecord[]; endedRelations: Put[] }> {
+async function dropIgnoredDependencies(deps: Pick<SyncDeps, "store">, id: string, found: readonly EdgeRecord[]) {
   const keys = found.map(({ blocked, blocker }) => observedKeys.ignoredDependency(blocked, blocker));
   const [marks, ignored] = await Promise.all([
     deps.store.read(keys),
@@ -259,11 +255,7 @@ export async function evaluateBlockers(deps: SyncDeps, id: string, correlation: 
  * Reads unknown blockers of projects that have a baseline, for example archived items, which no list contains. True
  * when it read any.
  */
-async function readUnknownBlockers(
-  deps: SyncDeps,
-  unknown: StoredRow<EdgeRecord>[],
-  correlation: string,
-): Promise<boolean> {
+async function readUnknownBlockers(deps: SyncDeps, unknown: StoredRow<EdgeRecord>[], correlation: string) {
   const projects = await deps.store.read<ProjectRecord>(
     unknown.map((row) => observedKeys.project(row.value.blockerProject)),
   );

@@ -171,10 +171,7 @@ async function hashContent(comment: ObservedComment): Promise<string> {
 }
 
 /** Only people write comments without an `external_source`: programs that use Plane's API name themselves there. */
-async function toCommentFacts(
-  id: string,
-  comment: ObservedComment | undefined,
-): Promise<NonNullable<EventFacts["comment"]>> {
+async function toCommentFacts(id: string, comment: ObservedComment | undefined) {
   if (!comment) return { id, text: "" };
   const visible = await removeHiddenText(comment.comment_html);
   const text = htmlToText(visible);

@@ -125,12 +125,7 @@ async function observeCycle(
 }
 
 /** A deleted cycle causes no events. If it appears again, its creation time shows that it is not new. */
-async function forgetUnlistedCycles(
-  deps: SyncDeps,
-  project: string,
-  listed: Set<string>,
-  mark: Revision,
-): Promise<void> {
+async function forgetUnlistedCycles(deps: SyncDeps, project: string, listed: Set<string>, mark: Revision) {
   for (const { key, value, rev } of await readAllRows<CycleRecord>(deps, observedSets.cycles(project))) {
     if (!listed.has(value.id) && rev <= mark)
       await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });

@@ -13,7 +13,6 @@ import type { Job, Put, StoredRow } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import type { DetailsPart, ItemRecord } from "../task/snapshot.ts";
 import {
-  BACKFILL_RANK,
   DETAILS_RANKS,
   isolateDetails,
   isWaitingForDetails,
@@ -23,7 +22,7 @@ import {
 } from "../task/unread-details.ts";
 import { readRelations } from "./blockers.ts";
 import { readComments } from "./comments.ts";
-import { toUnobservedPut } from "./item-record.ts";
+import { countUnreadBlockers, toUnobservedPut } from "./item-record.ts";
 import { readItem } from "./observe-item.ts";
 
 /** For each rank the key of the item whose details were read last. */
@@ -124,13 +123,7 @@ async function changeRequest(
 }
 
 /** Reads a part and marks it as read. Returns whether the item waits in the common order for no further part. */
-async function readPart(
-  deps: SyncDeps,
-  item: ItemRecord,
-  part: DetailsPart,
-  project: ProjectRecord,
-  position?: Put,
-): Promise<boolean> {
+async function readPart(deps: SyncDeps, item: ItemRecord, part: DetailsPart, project: ProjectRecord, position?: Put) {
   const correlation = item.unread?.correlation ?? "";
   const source = { project, correlation, cause: correlation };
   let readAt: string;
@@ -189,15 +182,4 @@ export async function readFirstLook(deps: Pick<SyncDeps, "store">): Promise<Firs
 function getBaselineShare({ baseline, listed }: ProjectRecord, itemCount: number): number {
   if (baseline) return 1;
   return listed ? Math.min(1, itemCount / listed) : 0;
-}
-
-/** Counts the items whose blockers the first look has not read yet: tasks of agents, and other items. */
-export async function countUnreadBlockers({
-  store,
-}: Pick<SyncDeps, "store">): Promise<{ tasks: number; items: number }> {
-  const [tasks, items] = await Promise.all([
-    store.count(observedSets.unknownTasks),
-    store.count(observedSets.unreadDetails(BACKFILL_RANK)),
-  ]);
-  return { tasks, items };
 }

@@ -240,10 +240,7 @@ export async function computeOwnership(
 }
 
 /** Reads the names of an item's assignees, in order, of its labels, and those by which its labels count. */
-async function readNames(
-  deps: FactsDeps,
-  { project, assignees, labels }: Snapshot,
-): Promise<{ people: (PlanePerson | undefined)[]; labels: string[]; managedLabels: string[] }> {
+async function readNames(deps: FactsDeps, { project, assignees, labels }: Snapshot) {
   const [people, names, managedNames] = await Promise.all([
     Promise.all(assignees.map((id) => findPlanePerson(deps, id))),
     Promise.all(labels.map((id) => findLabelName(deps, project, id))),

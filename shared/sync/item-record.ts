@@ -12,7 +12,7 @@ import type { Job, Put } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { EventKind } from "../task/event-kinds.ts";
 import { type DetailsPart, type ItemRecord, isOpen } from "../task/snapshot.ts";
-import { isWaitingForDetails, listUnreadParts, requestDetails } from "../task/unread-details.ts";
+import { BACKFILL_RANK, isWaitingForDetails, listUnreadParts, requestDetails } from "../task/unread-details.ts";
 import { type Ms, SECOND } from "../time.ts";
 
 type RequestDeps = Pick<SyncDeps, "store" | "ruleSets">;
@@ -88,11 +88,7 @@ export async function prepareDetailsRequest(
 }
 
 /** Whether the item's last change was observed before, or a webhook has reported it as a comment. */
-async function findExplanation(
-  { store }: RequestDeps,
-  before: ItemRecord | undefined,
-  { snapshot }: ItemRecord,
-): Promise<"yes" | "probably" | "no"> {
+async function findExplanation({ store }: RequestDeps, before: ItemRecord | undefined, { snapshot }: ItemRecord) {
   if (!before) return "no";
   const [comments] = await store.read<CommentsRecord>([observedKeys.comments(snapshot.id)]);
   const explained = [before.snapshot.updatedAt, comments?.value.announcedAt ?? ""].sort().at(-1) ?? "";
@@ -116,4 +112,15 @@ export async function requestItemDetails(
 /** Converts an item whose change since revision `rev` is not an observation, for example progress of reading details. */
 export function toUnobservedPut(item: ItemRecord, rev: number): Put {
   return toItemPut({ ...item, observedRev: item.observedRev ?? rev });
+}
+
+/** Counts the items whose blockers the first look has not read yet: tasks of agents, and other items. */
+export async function countUnreadBlockers({
+  store,
+}: Pick<SyncDeps, "store">): Promise<{ tasks: number; items: number }> {
+  const [tasks, items] = await Promise.all([
+    store.count(observedSets.unknownTasks),
+    store.count(observedSets.unreadDetails(BACKFILL_RANK)),
+  ]);
+  return { tasks, items };
 }

@@ -91,11 +91,7 @@ export async function reportInitialChanges(deps: SyncDeps, item: ItemRecord, sou
  * Returns the item as it was before these activities. The earliest activity of a field contains the value before all of
  * them, so it does not matter which of them the snapshot already shows.
  */
-async function undoActivities(
-  deps: SyncDeps,
-  snapshot: Snapshot,
-  activities: readonly PlaneActivity[],
-): Promise<Snapshot> {
+async function undoActivities(deps: SyncDeps, snapshot: Snapshot, activities: readonly PlaneActivity[]) {
   const before = { ...snapshot };
   const newestFirst = [...activities].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
   for (const activity of newestFirst) undoActivity(before, activity);
@@ -157,12 +153,7 @@ export async function checkCompletedAgain(
 }
 
 /** Whether the state was changed to one that is not done, and then changed again. */
-async function hasReopenedSince(
-  deps: SyncDeps,
-  project: string,
-  activities: readonly PlaneActivity[],
-  since: string,
-): Promise<boolean> {
+async function hasReopenedSince(deps: SyncDeps, project: string, activities: readonly PlaneActivity[], since: string) {
   const changes = activities.filter(({ field, created_at }) => toChangedField(field) === "state" && created_at > since);
   for (const { new_identifier } of changes.slice(0, -1)) {
     const state = new_identifier === null ? undefined : await findNamedState(deps, project, new_identifier);

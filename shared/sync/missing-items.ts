@@ -90,12 +90,7 @@ export async function confirmMissingItems(
 }
 
 /** Observes that the list lacks these items, where that is the first of two reads: a list is never the second one. */
-async function observeAbsences(
-  deps: SyncDeps,
-  ids: readonly string[],
-  list: ReadTimes,
-  source: CheckSource,
-): Promise<void> {
+async function observeAbsences(deps: SyncDeps, ids: readonly string[], list: ReadTimes, source: CheckSource) {
   const stored = await deps.store.read<ItemRecord>(ids.map(observedKeys.item));
   const unread = ids.filter((_, i) => stored[i]?.value.pendingLosses?.removal === undefined);
   for (const id of unread) await observeAskedItem(deps, { id, snapshot: undefined, ...list }, source, NO_REREADS);
@@ -152,10 +147,7 @@ export async function recordDoubt(
 }
 
 /** Asks for items one after another until the quota ends. */
-async function askForItems<T>(
-  ids: readonly string[],
-  ask: (id: string) => Promise<T>,
-): Promise<{ asked: T[]; isLimited: boolean }> {
+async function askForItems<T>(ids: readonly string[], ask: (id: string) => Promise<T>) {
   const asked: T[] = [];
   try {
     for (const id of ids) asked.push(await ask(id));

@@ -86,12 +86,7 @@ export async function findPlanePerson(deps: NameCacheDeps, id: string): Promise<
   return findCached(deps, `person:${id}`, "members", personSchema);
 }
 
-async function findCached<T extends z.ZodType>(
-  deps: NameCacheDeps,
-  key: string,
-  list: NameList,
-  schema: T,
-): Promise<z.infer<T> | undefined> {
+async function findCached<T extends z.ZodType>(deps: NameCacheDeps, key: string, list: NameList, schema: T) {
   const cached = await deps.cache.getItem<z.infer<T>>(key);
   if (cached) return cached;
   const stored = await readStoredName(deps, key, schema);
@@ -105,11 +100,7 @@ async function findCached<T extends z.ZodType>(
 }
 
 /** Content that is not a name of this kind, and a failing cache, count as unknown. */
-async function readStoredName<T extends z.ZodType>(
-  { cache }: Pick<Deps, "cache">,
-  key: string,
-  schema: T,
-): Promise<z.infer<T> | undefined> {
+async function readStoredName<T extends z.ZodType>({ cache }: Pick<Deps, "cache">, key: string, schema: T) {
   const stored = await cache.getItem(`${STORED_NAMES}:${key}`).catch(() => undefined);
   return schema.safeParse(stored).data;
 }
@@ -217,11 +208,7 @@ export async function cachePerson(deps: Pick<Deps, "cache">, id: string, person:
   if (person.email) await deps.cache.setItem(`email:${person.email.toLowerCase()}`, { id });
 }
 
-async function cacheName<T extends Record<string, string>>(
-  { cache }: Pick<Deps, "cache">,
-  key: string,
-  value: T,
-): Promise<void> {
+async function cacheName<T extends Record<string, string>>({ cache }: Pick<Deps, "cache">, key: string, value: T) {
   const known = await cache.getItem<T>(key);
   if (known && Object.keys({ ...known, ...value }).every((field) => known[field] === value[field])) return;
   await cache.setItem(key, value);
@@ -314,11 +301,7 @@ export async function resolveList<Row extends NamedRow>(
   return resolvedRows;
 }
 
-async function readManagedNames(
-  deps: Pick<Deps, "store" | "cache" | "clock">,
-  project: string,
-  kind: ManagedNameKind,
-): Promise<ManagedNamesRecord> {
+async function readManagedNames(deps: Pick<Deps, "store" | "cache" | "clock">, project: string, kind: ManagedNameKind) {
   const key = observedKeys.managedNames(project, kind);
   const cached = await deps.cache.getItem<{ at: Ms; record: ManagedNamesRecord }>(key);
   if (cached && isRecent(cached.at, CACHE_MS, deps.clock())) return cached.record;

@@ -9,7 +9,7 @@ import { formatSchemaIssues, getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { createPageSchema, type Endpoint, type PlanePage, planeIdSchema } from "../plane/endpoint.ts";
 import { planeCommentSchema, workItemSchema, workItemsApi } from "../plane/work-items.ts";
-import { type NamedState, type Snapshot, toStatus } from "../task/snapshot.ts";
+import { type Snapshot, toStatus } from "../task/snapshot.ts";
 import {
   cacheLabelName,
   cachePerson,
@@ -133,11 +133,7 @@ export async function normalizeItem(deps: NormalizeDeps, item: ObservedItem): Pr
   };
 }
 
-async function normalizeState(
-  deps: NormalizeDeps,
-  project: string,
-  state: ObservedItem["state"],
-): Promise<NamedState & { id: string }> {
+async function normalizeState(deps: NormalizeDeps, project: string, state: ObservedItem["state"]) {
   if (state === null) return { id: "", name: "", group: "unstarted" };
   if (typeof state === "string") {
     const named = await findNamedState(deps, project, state);

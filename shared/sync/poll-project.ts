@@ -25,9 +25,14 @@ import { isSameSnapshot, type ReadTimes } from "../task/merge-observation.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
-import { countUnreadBlockers } from "./details.ts";
 import { resolveOwnership } from "./event-facts.ts";
-import { prepareDetailsRequest, requestItemDetails, toItemPut, toUnobservedPut } from "./item-record.ts";
+import {
+  countUnreadBlockers,
+  prepareDetailsRequest,
+  requestItemDetails,
+  toItemPut,
+  toUnobservedPut,
+} from "./item-record.ts";
 import { confirmMissingItems, type LossCheck, NOTHING_MISSING } from "./missing-items.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { observeItem, readItem } from "./observe-item.ts";
@@ -178,12 +183,7 @@ function choosePageSize({ window }: ProjectRecord): number {
  * Stores the time since which a project's items are new, before its first item is stored, so that a restart keeps it,
  * and how many items there are to read.
  */
-async function recordProjectStart(
-  deps: SyncDeps,
-  project: ProjectRecord,
-  date: string,
-  listed: number,
-): Promise<ProjectRecord> {
+async function recordProjectStart(deps: SyncDeps, project: ProjectRecord, date: string, listed: number) {
   const key = observedKeys.project(project.id);
   return updateValue<ProjectRecord, ProjectRecord>(deps, key, (stored) => {
     const next = { ...(stored ?? project), began: stored?.began || date, listed };

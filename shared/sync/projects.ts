@@ -72,11 +72,7 @@ function toIds(projects: readonly PlaneProject[]): ReadonlySet<string> {
  * Returns whether this is the first read of the workspace `id` ("" when Plane lists no project), and when observation
  * began. Another workspace under the same address (`isOther`) is believed only when Plane denies every known project.
  */
-async function observeWorkspace(
-  deps: SyncDeps,
-  id: string,
-  date: string,
-): Promise<{ isFirst: boolean; isOther: boolean; began: string }> {
+async function observeWorkspace(deps: SyncDeps, id: string, date: string) {
   const { workspace, url } = deps.settings.plane ?? { workspace: "", url: "" };
   const address = `${workspace}@${url}`;
   const [[stored], [format]] = await Promise.all([

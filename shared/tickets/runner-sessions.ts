@@ -79,12 +79,7 @@ async function reportVanished(deps: TaskDeps, ticket: Ticket, runner: string, co
   await changeTicket(deps, ticket.key, { kind: "observed", runner, session, minutes: 1 }, correlation);
 }
 
-async function observeSession(
-  deps: TaskDeps,
-  session: SessionReport,
-  runner: string,
-  correlation: string,
-): Promise<void> {
+async function observeSession(deps: TaskDeps, session: SessionReport, runner: string, correlation: string) {
   const ticket = await findTicket(deps, session.ticket);
   if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
   await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
@@ -119,12 +114,7 @@ async function completeFromFile(
 }
 
 /** Saves an observation when it differs from the last one; its cost counts once, in the commit of the observation. */
-async function saveSession(
-  deps: TaskDeps,
-  ticket: Ticket,
-  observed: ObservedSession,
-  correlation: string,
-): Promise<void> {
+async function saveSession(deps: TaskDeps, ticket: Ticket, observed: ObservedSession, correlation: string) {
   const key = ticketKeys.session(ticket.key);
   await updateValue<ObservedSession>(deps, key, async (last, rev) => {
     const { session } = observed;
@@ -179,12 +169,7 @@ export async function placeTickets(deps: TaskDeps, request: ExchangeRequest, cor
  * Places one ticket; false when none can be placed. The commit expects the revision of all tickets, so that two
  * processes together do not exceed a limit.
  */
-function placeNextTicket(
-  deps: TaskDeps,
-  settings: TicketSettings,
-  request: ExchangeRequest,
-  correlation: string,
-): Promise<boolean> {
+function placeNextTicket(deps: TaskDeps, settings: TicketSettings, request: ExchangeRequest, correlation: string) {
   return updateValue<true, boolean>(deps, ticketKeys.revision, async () => {
     const [active, at] = await Promise.all([readActiveTickets(deps), deps.store.now()]);
     const next = findNextTicket(settings, active, request, at);
@@ -272,11 +257,7 @@ export async function readDesiredState(
 }
 
 /** Reads the tickets that may concern a runner: active ones, those it has a session of, and worktrees to remove. */
-async function readCandidates(
-  deps: Pick<TaskDeps, "store">,
-  observed: readonly SessionReport[],
-  now: Ms,
-): Promise<Ticket[]> {
+async function readCandidates(deps: Pick<TaskDeps, "store">, observed: readonly SessionReport[], now: Ms) {
   const days = [toUtcDay(now), toUtcDay(now - REMOVAL_MS)].map(ticketSets.removedOn);
   const [active, seen, ...removed] = await Promise.all([
     readActiveTickets(deps),
@@ -288,10 +269,7 @@ async function readCandidates(
   return [...new Map([...found, ...active].map((ticket) => [ticket.key, ticket])).values()];
 }
 
-function toDesiredSession(
-  { settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">,
-  ticket: Ticket,
-): ExchangeAnswer["sessions"][number] {
+function toDesiredSession({ settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">, ticket: Ticket) {
   const { key, run, approval, started, item, inputs } = ticket;
   return {
     ticket: key,

@@ -209,10 +209,7 @@ function reopenStep(step: TicketUpdate["comment"]): TicketUpdate["comment"] {
 }
 
 /** A step that is done stays done. When both are, so is the ticket, and its clean worktree may be removed. */
-function recordUpdateStep(
-  ticket: Ticket,
-  { at, step, done, comment: commentId, problem }: TicketEvent<"update_step">,
-): TicketOutcome {
+function recordUpdateStep(ticket: Ticket, { at, step, done, comment: commentId, problem }: TicketEvent<"update_step">) {
   const { update } = ticket;
   if (ticket.state !== "updating" || !update || update[step] === "done") return { ticket };
   const next: TicketUpdate = {
