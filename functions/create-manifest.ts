@@ -11,7 +11,7 @@ import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
 import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
-import { remarksRoute } from "./dashboard/remarks-route.ts";
+import { idleTasksRoute, taskRoute } from "./dashboard/task-routes.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
@@ -64,7 +64,8 @@ export function createManifest(machine?: MachineParts): Manifest {
       decisionLogRoute,
       chatRoute,
       chatWriteRoute,
-      remarksRoute,
+      taskRoute,
+      idleTasksRoute,
       requestsRoute,
       agentsRoute,
       holdsRoute,

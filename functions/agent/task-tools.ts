@@ -39,6 +39,8 @@ export const TASK_TOOLS: readonly Tool[] = [
     input: z.object({ task: z.string() }),
     output: taskAnswerSchema.extend({
       text,
+      /** Why nothing happens with the task, or what does. */
+      why: text,
       claim: z.object({ agent: text, since: text, until: text }).optional(),
       agent: z.object({
         name: text.optional(),

@@ -14,6 +14,7 @@ import { comparePriorities, type ItemRecord, type Priority, type Status } from "
 import type { UploadProgress } from "../../shared/tasks/deliverables/send-file.ts";
 import type { Budget } from "../../shared/tasks/forecast.ts";
 import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import type { ChatMessage } from "../../shared/telegram/message-log.ts";
 import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
 import type { Ms } from "../../shared/time.ts";
@@ -101,6 +102,16 @@ export type ActionOutcome =
   | { is: "woken" }
   /** The job is internal work, whose results appear as separate events. */
   | { is: "passed_on" };
+
+/** The response of `GET /api/tasks/:key/why`: why nothing happens with a task, or what does. */
+export type WhyAnswer = { key: string } & RenderedWhy;
+
+/** The response of `GET /api/idle-tasks`: open tasks with which nothing happens, those with a remedy first. */
+export interface IdleTasksAnswer {
+  tasks: ({ key: string; title: string; project: string } & RenderedWhy)[];
+  /** Number of all idle tasks; at most 200 are listed. */
+  total: number;
+}
 
 /** The response of `GET /api/chat`, newest first. `write`: whether the page may write to the chat. */
 export interface ChatAnswer {

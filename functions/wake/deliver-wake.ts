@@ -11,6 +11,7 @@ import type { JobResult, LeasedJob } from "../../shared/store/port.ts";
 import { updateCardRecord } from "../../shared/tasks/card-record.ts";
 import { filterActionableTasks, type WakeTaskDeps } from "../../shared/tasks/startable-tasks.ts";
 import {
+  findGatewayUrl,
   mergeWakeTasks,
   readWake,
   type SentTask,
@@ -209,12 +210,6 @@ function forgetDropped(wokenTasks: WakeRecord["wokenTasks"], pending: readonly W
 
 function hasSameTasks(ids: readonly string[], tasks: readonly WakeTask[]): boolean {
   return ids.length === tasks.length && tasks.every(({ id }) => ids.includes(id));
-}
-
-/** The address of the OpenClaw gateway of an agent; undefined for an agent that is woken otherwise, or without one. */
-function findGatewayUrl({ settings }: Pick<Deps, "settings">, { wake }: AgentSettings): string | undefined {
-  if (wake.kind !== "openclaw") return undefined;
-  return ("url" in wake ? wake.url : undefined) ?? settings.openclaw?.url;
 }
 
 /** Posts one wake. `id` lets a receiver recognise repeats. Undefined when the agent has no URL or token to post with. */

@@ -56,6 +56,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => (await import("./start-command.ts")).startCommand,
   tickets: async () => ({ run: (options, host) => runPersonCommand("tickets", options, host) }),
   requests: async () => ({ run: (options, host) => runPersonCommand("requests", options, host) }),
+  why: async () => ({ run: (options, host) => callPersonRoute(WHY_COMMAND, options, host) }),
   runner: async () => (await import("./runner-command.ts")).runnerCommand,
   openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
   backup: async () => (await import("./backup-commands.ts")).backupCommand,
@@ -78,6 +79,7 @@ this tool for an agent: lists, claims, does and reports tasks.
 
 groundcrew start starts Groundcrew (groundcrew start --help).
 groundcrew provision sets Plane up, and groundcrew doctor checks everything.
+groundcrew why <task> says why nothing happens with a task.
 groundcrew requests lists and answers what waits for a person, and groundcrew tickets is for people who judge tickets.
 groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
@@ -91,6 +93,14 @@ ${EXIT.token} no valid token.
 `;
 
 type PersonCommand = ToolSpec & { route: string };
+
+/** `groundcrew why KEY` */
+const WHY_COMMAND: PersonCommand = {
+  name: "why",
+  route: "GET /api/tasks/:task/why",
+  description: "Says why nothing happens with a task, or what does.",
+  fields: [defineField("task", "the task's key, such as ONB-12", { required: true })],
+};
 
 /** The commands of `groundcrew requests` with their routes. */
 const REQUEST_COMMANDS: PersonCommand[] = [
@@ -277,7 +287,7 @@ function renderNames(specs: readonly ToolSpec[]): string {
 async function runPersonCommand(
   group: keyof typeof PERSON_COMMANDS,
   { rest, json, help }: CliOptions,
-  { env, stdin }: CommandHost,
+  host: CommandHost,
 ): Promise<string> {
   const { commands } = PERSON_COMMANDS[group];
   const [command, ...args] = rest;
@@ -286,10 +296,18 @@ async function runPersonCommand(
     throw createUsageError(
       `The command is missing: groundcrew ${group} <${commands.map(({ name }) => name).join("|")}>`,
     );
-  const { route, ...spec } = getToolSpec(commands, command, "command");
-  if (help) return formatForTerminal(renderToolHelp({ ...spec, name: `${group} ${spec.name}` }));
-  const named = { ...spec, name: `groundcrew ${group} ${spec.name}` };
-  const input = await parseCliInput(named, args, createStdinReader(stdin));
+  const found = getToolSpec(commands, command, "command");
+  return callPersonRoute({ ...found, name: `${group} ${found.name}` }, { rest: args, json, help }, host);
+}
+
+/** Calls the route of a command for people, whose first field in the path is its subject. */
+async function callPersonRoute(
+  { route, ...spec }: PersonCommand,
+  { rest, json, help }: Pick<CliOptions, "rest" | "json" | "help">,
+  { env, stdin }: CommandHost,
+): Promise<string> {
+  if (help) return formatForTerminal(renderToolHelp(spec));
+  const input = await parseCliInput({ ...spec, name: `groundcrew ${spec.name}` }, rest, createStdinReader(stdin));
   const client = createApiClient(env["GROUNDCREW_URL"], await readAdminToken(env));
   const [method, pattern = ""] = route.split(" ");
   const subject = /:(\w+)/.exec(pattern)?.[1] ?? "";

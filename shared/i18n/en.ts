@@ -1180,6 +1180,69 @@ export const en = {
     } satisfies Record<NoticeKind, NoticeText>,
   },
   /**
+   * Why nothing happens with a task, or what does (shared/tasks/why.ts): a sentence for each kind, and the labels of
+   * its remedies. `{since}` is the time that the sentence names, `{progress}` begins with a comma or is empty.
+   */
+  why: {
+    reasons: {
+      done: "{key} is done.",
+      cancelled: "{key} is cancelled.",
+      request: "{key} has waited for you since {since}: {request}.",
+      working: "{agent} has worked on {key} since {since}{progress}.",
+      session: "A Claude Code session works on {key}.",
+      session_waiting: "{key} is approved and waits for a ticket runner.",
+      in_review: "{key} has the label review: agents leave it until a person has reviewed it.",
+      hidden: "{key} belongs to a plan that is still being carried out.",
+      unread: "The dependencies of {key} are still being read from Plane.",
+      cycle: "{key} waits for itself: {path}. Remove one of these dependencies.",
+      blocked: "{key} waits for {blockers}.",
+      plane_refused: "{key} waits, because Plane has refused Groundcrew's API key since {since}: {reason}.",
+      plane_unreachable: "{key} waits, because Plane has not answered since {since}: {reason}.",
+      plane_paused: "{key} waits, because Plane asked for no requests until {since}.",
+      owner_unknown: "Groundcrew is still finding out which agent {key} belongs to.",
+      no_agents: "Nobody works on {key}: there are no agents in the settings.",
+      unassigned: "No agent is assigned to {key}.",
+      stopped: "{by} stopped the work on {key} ({since}).",
+      marked_blocked: "{key} is marked as blocked in Plane.",
+      backlog: "{key} is in {state}; agents start at {ready}.",
+      key_refused: "Plane has refused the API key of {agent} since {since}, so that it cannot start {key}.",
+      gateway_away: "{agent} cannot be woken for {key}: its gateway has been away since {since}.",
+      being_woken: "{agent} is being woken for {key}.",
+      woken: "{agent} was woken for {key} ({since}) and has not called yet.",
+      unanswered: "{agent} was woken {times} times for {key}, last at {since}, and did not call.",
+      called: "{agent} has called since it was woken for {key} (last at {since}), but has not started it.",
+      busy: "{agent} works on {others} first.",
+      polls: "{agent} fetches {key} by itself; its last call was at {since}.",
+      never_called: "{agent} has never called, so that it does not know of {key}.",
+      webhook_off:
+        "{agent} has not been woken for {key}: no webhooks have arrived since {since}, and polls find changes later.",
+      not_woken: "{agent} has not been woken for {key} yet.",
+    },
+    requests: {
+      question: "a question from {from}",
+      review: "the review of {from}'s work",
+      plan: "a plan of {from}",
+      ticket: "the approval of its ticket",
+      permission: "a permission for {from}",
+      result: "the result of {from}",
+      budget: "a decision about the budget",
+      agent: "a decision about {from}",
+    },
+    remedies: {
+      answer: "Answer",
+      open: "Open",
+      open_other: "Open {subject}",
+      setup: "Check the setup",
+      try_now: "Try now",
+      assign: "Assign to {agent}",
+      resume: "Let it continue",
+      unblock: "Unblock",
+      move: "Move to {ready}",
+      wake: "Wake {agent}",
+      wake_again: "Wake again",
+    },
+  },
+  /**
    * Comments that Groundcrew posts to Plane. The texts are HTML: callers escape the values of placeholders.
    */
   comments: {

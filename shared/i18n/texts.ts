@@ -7,6 +7,7 @@ type Texts = typeof TEXTS.en;
 export type TelegramTexts = Texts["telegram"];
 export type CommentTexts = Texts["comments"];
 export type CardTexts = Texts["card"];
+export type WhyTexts = Texts["why"];
 /** The lines of an agent card. */
 export type CardLine = keyof CardTexts["labels"];
 export type PageTexts = Texts["page"];

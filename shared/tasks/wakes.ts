@@ -4,6 +4,7 @@
  */
 
 import type { Deps } from "../app/deps.ts";
+import type { AgentSettings } from "../config/settings-file.ts";
 import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Commit, Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
@@ -168,6 +169,20 @@ export async function addWakeTasks(
     const added = mergeIntoWake(wake, agent, tasks, await deps.store.now(), source);
     return { ...added, expect, put, afterCommit: () => deps.notify() };
   });
+}
+
+/** Wakes an agent for a task at once, also when it was woken for it before or was given up. */
+export async function wakeAgain(deps: Pick<Deps, "store" | "notify">, agent: string, task: WakeTask): Promise<void> {
+  await updateWake(deps, agent, async ({ round: _, roundAt: __, notified: ___, ...wake }) => ({
+    ...mergeIntoWake(wake, agent, [task], await deps.store.now(), {}),
+    afterCommit: () => deps.notify(),
+  }));
+}
+
+/** The address of the OpenClaw gateway of an agent; undefined for an agent that is woken otherwise, or without one. */
+export function findGatewayUrl({ settings }: Pick<Deps, "settings">, { wake }: AgentSettings): string | undefined {
+  if (wake.kind !== "openclaw") return undefined;
+  return ("url" in wake ? wake.url : undefined) ?? settings.openclaw?.url;
 }
 
 /** Prepares the writes that add tasks to the agent's next wake and schedule it, for a commit with further writes. */

@@ -189,7 +189,18 @@ test("A shell block that a test runs has no mark, and a mark says what is needed
 
 test("Commands in the text of README and docs/ name scripts of package.json, commands and tools", () => {
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
-  const commands = ["start", "tickets", "requests", "runner", "openclaw", "backup", "restore", "provision", "doctor"];
+  const commands = [
+    "start",
+    "tickets",
+    "requests",
+    "why",
+    "runner",
+    "openclaw",
+    "backup",
+    "restore",
+    "provision",
+    "doctor",
+  ];
   const known = new Set([...Object.keys(scripts), ...commands, ...TOOLS.map(({ name }) => name), "--help", "…"]);
   const inline = PAGES.flatMap((page) => readInlineCommands(page, /^(?:npm run|npx groundcrew|groundcrew) /));
   expect(inline.length).toBeGreaterThan(50);

@@ -15,6 +15,7 @@ import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-tas
 import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
 import { listUnread, readRemarks } from "../../../shared/tasks/remark-record.ts";
 import { countTasks } from "../../../shared/tasks/task-counts.ts";
+import { readWhy } from "../../../shared/tasks/views/task-facts.ts";
 import { getWishText, readOpenWishes } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
@@ -158,8 +159,9 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   const { texts, format } = presentation;
   const { fields, answers } = texts;
   const { snapshot, owners = [] } = task.item;
-  const [card, [claim], blockers, times, dependants, now] = await Promise.all([
+  const [card, why, [claim], blockers, times, dependants, now] = await Promise.all([
     readCard(deps, task.id),
+    readWhy(deps, task, texts.locale),
     readLiveClaims(deps, [task.id]),
     readOpenBlockers(deps, [task.item]),
     readTaskTimes(deps, task.id),
@@ -174,6 +176,7 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   if (owners.length > 0) add(fields.agent, toSafeText(owners.join(", "), 80));
   const since = getWorkStart(claim, task);
   const claimant = claim ? [toSafeText(claim.agent, 80), " "] : [];
+  if (isOpen(snapshot.status)) lines.push(joinRichText(["💡 ", toSafeText(why.text, TEXT_LIMIT)]));
   if (since !== undefined) add(answers.headings.atWork, ...claimant, renderSince(context, since, now));
   if (snapshot.priority !== "none") add(fields.priority, texts.priorities[snapshot.priority]);
   if (snapshot.due !== null) add(fields.due, format.date(snapshot.due));

@@ -25,6 +25,7 @@ import { renewOwnClaim } from "../claim-lease.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readDoneCriteria } from "../lifecycle/done-criteria.ts";
 import { readTaskQuestions } from "../people/questions.ts";
+import { readWhy } from "./task-facts.ts";
 import { readTaskAnswer } from "./task-list.ts";
 
 /** The latest read of a task's comments, activities and attachments. */
@@ -61,8 +62,9 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
   const task = (await findStoredTask(deps, storedTask.id)) ?? storedTask;
   const { name, description } = task.item.snapshot;
   const planeDetails = await readPlaneDetails(context, task);
-  const [answer, [claim], card, times, criteria, questions, inputs] = await Promise.all([
+  const [answer, why, [claim], card, times, criteria, questions, inputs] = await Promise.all([
     readTaskAnswer(context, task),
+    readWhy(deps, task, "en"),
     readLiveClaims(deps, [task.id]),
     readCard(deps, task.id),
     readTaskTimes(deps, task.id),
@@ -75,6 +77,7 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
     ...answer,
     title: cleanLine(name, MAX_DETAIL_LINE),
     text: await toShortMarkdown(deps, description, MAX_TEXT),
+    why: why.text,
     claim: claim && { agent: claim.agent, since: formatTime(claim.since), until: formatTime(claim.until) },
     agent: describeCard(card),
     done_when: criteria,

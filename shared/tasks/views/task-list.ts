@@ -19,6 +19,7 @@ import { formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
 import { type Blocker, readAgentTasks, readOpenBlockers } from "../find-task.ts";
 import { countUnread } from "../remark-record.ts";
+import { readWhy } from "./task-facts.ts";
 
 /** The progress of a fresh read that was interrupted because it had to wait too long. */
 interface FreshReadRecord {
@@ -164,8 +165,7 @@ async function rankTask({ deps, caller }: CallContext, state: TaskState): Promis
   const { task, claim, blockers } = state;
   const { name, description, status, priority, due } = task.item.snapshot;
   const isHolder = claim?.agent === caller.name;
-  const timeZone = deps.settings.timezone;
-  const obstacle = isHolder ? undefined : findStartObstacle(state, timeZone);
+  const obstacle = isHolder || canStart(state) ? undefined : (await readWhy(deps, task, "en")).text;
   const answer: TaskAnswer = omitUndefined({
     id: task.id,
     key: task.key,
@@ -177,20 +177,16 @@ async function rankTask({ deps, caller }: CallContext, state: TaskState): Promis
     project: task.project.identifier,
     blocked_by: blockers?.map((blocker) => ({ key: blocker.key, status: blocker.status })) ?? null,
     url: task.url,
-    held_until: isHolder ? formatIsoTime(claim.until, timeZone) : undefined,
+    held_until: isHolder ? formatIsoTime(claim.until, deps.settings.timezone) : undefined,
     startable: obstacle === undefined ? undefined : (false as const),
     why_not: obstacle,
   });
   return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
 }
 
-function findStartObstacle({ task: { item }, claim, blockers }: TaskState, timeZone: string): string | undefined {
-  if (item.review) return "in review by a human";
-  if (item.stopped) return `stopped by ${item.stopped.by} at ${formatIsoTime(item.stopped.at, timeZone)}`;
-  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until, timeZone)}`;
-  if (!blockers) return "its blockers are still being read from Plane";
-  if (blockers.length > 0) return `waits for ${blockers.map(({ key }) => key).join(", ")}`;
-  return isBlocked(item) ? "marked as blocked" : undefined;
+/** Whether an agent of the task could claim it now. */
+function canStart({ task: { item }, claim, blockers }: TaskState): boolean {
+  return !claim && blockers?.length === 0 && !isBlocked(item) && !item.review && !item.stopped;
 }
 
 /** Returns the first line of Plane's HTML that is not empty. */

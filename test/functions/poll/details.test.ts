@@ -178,14 +178,14 @@ test("OPENCLAW-02 blocked_by is null, and the task not startable, until the firs
     expect(await findInList("Thot", key)).toMatchObject({
       blocked_by: null,
       startable: false,
-      why_not: "its blockers are still being read from Plane",
+      why_not: `The dependencies of ${key} are still being read from Plane.`,
     });
   lift();
   await app.runUntilIdle();
   expect(await findInList("Thot", "ONB-2")).toMatchObject({
     blocked_by: [{ key: "ONB-1", status: "todo" }],
     startable: false,
-    why_not: "waits for ONB-1",
+    why_not: "ONB-2 waits for ONB-1 (Imhotep).",
   });
   const free = await findInList("Thot", "ONB-3");
   expect(free).toMatchObject({ blocked_by: [] });

@@ -65,7 +65,7 @@ test("stop also ends work that has not begun: the task is not startable, and its
   await setup.advanceSeconds(3_600);
   expect(setup.takeWakes()).toEqual([]);
   const { tasks } = (await setup.call("Imhotep", "list_my_tasks")) as { tasks: { why_not?: string }[] };
-  expect(tasks[0]?.why_not).toMatch(/^stopped by ada at /);
+  expect(tasks[0]?.why_not).toMatch(/^ada stopped the work on ONB-1 /);
 });
 
 test("a text that only contains the word stop is a comment like any other", async () => {

@@ -69,12 +69,12 @@ test("OPENCLAW-02 list_my_tasks lists held tasks first, then by priority, due da
     status: "todo",
     blocked_by: [{ key: "ONB-1", status: "todo" }],
     startable: false,
-    why_not: "waits for ONB-1",
+    why_not: "ONB-2 waits for ONB-1 (Imhotep).",
   });
-  expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "marked as blocked" });
+  expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "ONB-9 is marked as blocked in Plane." });
   expect(byKey(app.toTaskKey(shared))).toMatchObject({
     startable: false,
-    why_not: expect.stringMatching(/^held by Imhotep until/),
+    why_not: expect.stringMatching(/^Imhotep has worked on ONB-10 since/),
   });
   expect(byKey(app.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
 });

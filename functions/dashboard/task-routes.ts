@@ -1,0 +1,168 @@
+/**
+ * One task on the page: its details, why nothing happens with it and the actions that change that, and what a person
+ * writes to its agents; and the list of the tasks with which nothing happens.
+ */
+
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { Deps, Route, TaskDeps } from "../../shared/app/deps.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { createJsonReader } from "../../shared/http/limits.ts";
+import { answerCleanJson } from "../../shared/http/request.ts";
+import { resolveLocale } from "../../shared/i18n/localize.ts";
+import { listReadableProjects, type Task } from "../../shared/records/plane-records.ts";
+import { observedSets } from "../../shared/records/store-keys.ts";
+import { scanPages } from "../../shared/store/records.ts";
+import { compareUrgency, type ItemRecord, isOpenItem } from "../../shared/task/snapshot.ts";
+import { type CallContext, createCallContext } from "../../shared/tasks/call-context.ts";
+import { assignTask, changeTask, findReadyState } from "../../shared/tasks/change-task.ts";
+import { findTask, toTask } from "../../shared/tasks/find-task.ts";
+import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
+import { prepareMessage } from "../../shared/tasks/people/remarks.ts";
+import { createExplainer, readWhy } from "../../shared/tasks/views/task-facts.ts";
+import { wakeAgain } from "../../shared/tasks/wakes.ts";
+import { ACTIVE_KINDS, renderWhy } from "../../shared/tasks/why.ts";
+import type { IdleTasksAnswer, WhyAnswer } from "./answers.ts";
+
+type TaskRouteDeps = TaskDeps & Pick<Deps, "newId">;
+
+/** A task's explanation, its remedies, and what people write to its agents. */
+export const taskRoute: Route = { path: "/api/tasks", access: "page", app: createTaskApp };
+
+/** The open tasks with which nothing happens, each with the reason. */
+export const idleTasksRoute: Route = { path: "/api/idle-tasks", access: "page", app: createIdleTasksApp };
+
+const remarkSchema = z.strictObject({ text: z.string().trim().min(1).max(4_096) });
+
+const actionSchema = z.discriminatedUnion("action", [
+  /** Moves the task to a state in which agents start it. */
+  z.strictObject({ action: z.literal("start") }),
+  z.strictObject({ action: z.literal("assign"), agent: z.string() }),
+  z.strictObject({ action: z.literal("wake"), agent: z.string() }),
+]);
+
+const ACTION_EXAMPLE = 'Send {"action": "start"}, or "assign" or "wake" with the name of an agent.';
+
+/** The name of a user of the page, who has authenticated with ADMIN_TOKEN. */
+const PAGE_USER_NAME = "Admin (page)";
+
+/** Limit of the idle tasks in one answer: 200, more than people read. */
+const MAX_IDLE = 200;
+
+/** Limit of the open tasks that are explained for it. */
+const MAX_EXPLAINED = 2_000;
+
+function createTaskApp(deps: TaskRouteDeps): Hono {
+  const readJson = createJsonReader(32_768);
+  const findSubject = async (c: Context) => {
+    const caller = { name: PAGE_USER_NAME, role: "human" } as const;
+    const context = createCallContext(deps, caller, c.get("correlation"));
+    return { context, task: await findTask(context, c.req.param("key") ?? "") };
+  };
+  return new Hono()
+    .get("/:key/why", async (c) => answerCleanJson(c, await describeWhy(deps, (await findSubject(c)).task)))
+    .post("/:key/actions", async (c) => {
+      const action = await readJson(c, actionSchema, { example: ACTION_EXAMPLE });
+      const { context, task } = await findSubject(c);
+      await carryOut(context, task, action);
+      return answerCleanJson(c, await describeWhy(deps, await findTask(context, task.id)));
+    })
+    .post("/:key/remarks", async (c) => {
+      const { text } = await readJson(c, remarkSchema, { example: 'Send {"text": "stop"}.' });
+      const id = `page:${deps.newId()}`;
+      for (;;) {
+        const { context, task } = await findSubject(c);
+        const message = { id, by: PAGE_USER_NAME, text };
+        const { update, workers, isStop } = await prepareMessage(deps, task, message, context.correlation);
+        const { afterCommit, ...commit } = update;
+        if ((await deps.store.commit(commit)) !== "committed") continue;
+        await afterCommit?.();
+        deps.notify();
+        return c.json({ key: task.key, agents: workers, stopped: isStop });
+      }
+    });
+}
+
+async function describeWhy(deps: TaskDeps, task: Task): Promise<WhyAnswer> {
+  return { key: task.key, ...(await readWhy(deps, task, resolveLocale(deps.settings.locale))) };
+}
+
+async function carryOut(context: CallContext, task: Task, action: z.output<typeof actionSchema>): Promise<void> {
+  const { deps } = context;
+  if (!isOpenItem(task.item)) throw new GroundcrewError("conflict", `${task.key} is closed. Reopen it in Plane.`);
+  switch (action.action) {
+    case "start":
+      return startTask(context, task);
+    case "assign":
+      await assignTask(context, task, action.agent);
+      return;
+    case "wake": {
+      const agent = deps.settings.agents.find(({ name }) => name === action.agent);
+      if (!agent || agent.wake.kind === "none")
+        throw new GroundcrewError("bad_request", `There is no agent "${action.agent.slice(0, 60)}" that can be woken.`);
+      const { id, key, item } = task;
+      await wakeAgain(deps, agent.name, { id, key, reason: "assigned", title: item.snapshot.name });
+    }
+  }
+}
+
+/** Moves a task out of Blocked, or out of the group Backlog. */
+async function startTask(context: CallContext, task: Task): Promise<void> {
+  if (task.item.snapshot.status === "blocked") await setStatus(context, task, { status: "todo" });
+  const state = await findReadyState(context.deps, task.project.id);
+  if (state === undefined)
+    throw new GroundcrewError(
+      "conflict",
+      `No state of ${task.project.name} in Plane means todo. A person must add one.`,
+      {
+        refusal: { name: "noState", values: { project: task.project.name, status: "todo" } },
+      },
+    );
+  const current = await findTask(context, task.id);
+  if (current.item.snapshot.state !== state) await changeTask(context, current, { state });
+}
+
+function createIdleTasksApp(deps: TaskRouteDeps): Hono {
+  return new Hono().get("/", async (c) => answerCleanJson(c, await listIdleTasks(deps, c.req.query("project"))));
+}
+
+async function listIdleTasks(deps: TaskDeps, project?: string): Promise<IdleTasksAnswer> {
+  const { settings, store } = deps;
+  const tasks = await readOpenTasks(deps, project?.toUpperCase());
+  const [explain, now] = await Promise.all([createExplainer(deps, tasks), store.now()]);
+  const locale = resolveLocale(settings.locale);
+  const explained = await Promise.all(tasks.map(async (task) => ({ task, explanation: await explain(task) })));
+  const rows = explained.filter(({ explanation }) => !ACTIVE_KINDS.has(explanation.kind));
+  // What one can change with a press comes first.
+  const rank = ({ explanation: { remedy } }: (typeof rows)[number]) =>
+    remedy && remedy.action.method !== "GET" ? 0 : 1;
+  rows.sort((a, b) => rank(a) - rank(b) || compareUrgency(a.task.item.snapshot, b.task.item.snapshot));
+  return {
+    total: rows.length,
+    tasks: rows.slice(0, MAX_IDLE).map(
+      ({
+        task: {
+          key,
+          item,
+          project: { identifier },
+        },
+        explanation,
+      }) => ({
+        ...{ key, title: item.snapshot.name, project: identifier },
+        ...renderWhy(explanation, { ...settings, locale }, now),
+      }),
+    ),
+  };
+}
+
+async function readOpenTasks(deps: TaskDeps, project: string | undefined): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for (const one of await listReadableProjects(deps)) {
+    if (project !== undefined && one.identifier.toUpperCase() !== project) continue;
+    for await (const rows of scanPages<ItemRecord>(deps, observedSets.open(one.id))) {
+      tasks.push(...rows.flatMap(({ value, rev }) => (value.snapshot.quiet ? [] : [toTask(deps, value, rev, one)])));
+      if (tasks.length >= MAX_EXPLAINED) return tasks;
+    }
+  }
+  return tasks;
+}

@@ -1,0 +1,260 @@
+/**
+ * Why nothing happens with an open task, or what does: one sentence for every combination of facts, with its remedy
+ * where somebody can change it. Pure; `views/task-facts.ts` reads the facts.
+ */
+
+import { formatTemplate, type Locale, localizeMomentInSentence } from "../i18n/localize.ts";
+import { getTexts, type WhyTexts } from "../i18n/texts.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Status } from "../task/snapshot.ts";
+import type { Ms } from "../time.ts";
+
+/** What is known about a task in a readable project. Names are as people read them; times are store times. */
+export interface TaskFacts {
+  key: string;
+  status: Status;
+  /** Its state belongs to Plane's group Backlog, in which agents start nothing; `ready` is one in which they do. */
+  backlog?: { state: string; ready: string };
+  /** Groundcrew has not read its dependencies yet. */
+  isUnread: boolean;
+  /** A plan that is being carried out, or has just failed, hides it from agents. */
+  isHidden: boolean;
+  isInReview: boolean;
+  stopped?: { by: string; at: Ms };
+  blockers: { key: string; agent?: string; percent?: number }[];
+  /** Keys of a dependency cycle, the first one repeated at the end. */
+  cycle?: string[];
+  /** The most urgent open request about it. */
+  request?: { id: string; kind: string; from: string; at: Ms };
+  claim?: { agent: string; since: Ms; percent?: number };
+  /** A session of Claude Code works on its ticket; `isWaiting`: no runner has taken it. */
+  session?: { isWaiting: boolean };
+  /** Those of its agents that the settings have; undefined: it is not known yet whose it is. */
+  agents: AgentFacts[] | undefined;
+  /** The agent of the team with the fewest tasks, whom it may be assigned to. */
+  candidate?: string;
+  plane: { refused?: Trouble; unreachable?: Trouble; pausedUntil?: Ms; webhookOff?: Trouble };
+}
+
+/** What is known about an agent that a task belongs to. */
+export interface AgentFacts {
+  name: string;
+  /** It is never woken: it fetches its tasks by itself. */
+  polls: boolean;
+  keyRefused?: Trouble;
+  gatewayAway?: Trouble;
+  /** Keys of other tasks that it works on. */
+  busyWith: string[];
+  /** A wake with the task is being delivered. */
+  isBeingWoken: boolean;
+  /** The last wake with the task, and how many there were in a row. */
+  woken?: { at: Ms; times: number };
+  lastCallAt?: Ms;
+}
+
+/** What is wrong, as a notice says it. */
+interface Trouble {
+  since: Ms;
+  reason: string;
+}
+
+export type WhyKind = keyof WhyTexts["reasons"];
+
+/** Of a request to the API, or with `GET` the address of the page that shows what to do. */
+export interface RemedyAction {
+  method: "GET" | "POST" | "DELETE";
+  path: string;
+  body?: Record<string, string>;
+}
+
+export interface Explanation {
+  kind: WhyKind;
+  /** Values of the sentence and of the remedy's label. */
+  values: Record<string, string>;
+  /** The time that the sentence names. */
+  since?: Ms;
+  remedy?: { label: keyof WhyTexts["remedies"]; action: RemedyAction };
+}
+
+/** A sentence as people and agents read it. */
+export interface RenderedWhy {
+  kind: WhyKind;
+  text: string;
+  remedy?: { label: string; action: RemedyAction };
+}
+
+/** Kinds of tasks with which something happens, or that are listed among what waits for a person. */
+export const ACTIVE_KINDS: ReadonlySet<WhyKind> = new Set(["working", "session", "request", "being_woken"]);
+
+/**
+ * Explains an open task: what keeps it, from what nobody can skip (a person's decision, dependencies) over what people
+ * must do in Plane to what its agents do.
+ */
+export function explainTask(facts: TaskFacts): Explanation {
+  return (
+    explainWork(facts) ??
+    explainDependencies(facts) ??
+    explainPlane(facts) ??
+    explainAssignment(facts) ??
+    explainAgents(facts)
+  );
+}
+
+/** What people and agents do with the task now, or have done. */
+function explainWork(facts: TaskFacts): Explanation | undefined {
+  const { key, status, request, claim, session, isInReview, isHidden } = facts;
+  if (status === "done" || status === "cancelled") return { kind: status, values: { key } };
+  if (request)
+    return {
+      ...{ kind: "request", values: { key, request: request.kind, from: request.from }, since: request.at },
+      remedy: { label: "answer", action: openPage(`/inbox?request=${encodeURIComponent(request.id)}`) },
+    };
+  if (claim) return { kind: "working", values: { key, ...nameAgent(claim) }, since: claim.since };
+  if (session)
+    return {
+      ...{ kind: session.isWaiting ? "session_waiting" : "session", values: { key } },
+      remedy: { label: "open", action: openPage(`/tickets/${key}`) },
+    };
+  if (isInReview)
+    return { kind: "in_review", values: { key }, remedy: { label: "open", action: openPage(`/task/${key}`) } };
+  return isHidden ? { kind: "hidden", values: { key } } : undefined;
+}
+
+function explainDependencies({ key, isUnread, cycle, blockers }: TaskFacts): Explanation | undefined {
+  if (isUnread) return { kind: "unread", values: { key } };
+  const [blocker] = blockers;
+  if (cycle) {
+    const next = cycle[1] ?? key;
+    return { kind: "cycle", values: { key, path: cycle.join(" → "), subject: next }, ...openTask(next) };
+  }
+  if (!blocker) return undefined;
+  const names = blockers.map((one) => {
+    const { agent, progress } = nameAgent(one);
+    return agent === "" ? `${one.key}${progress}` : `${one.key} (${agent}${progress})`;
+  });
+  return {
+    ...{ kind: "blocked", values: { key, blockers: names.join(", "), subject: blocker.key } },
+    ...openTask(blocker.key),
+  };
+}
+
+/** What keeps everything from going on. Remedies of a single task need Plane, so this precedes them. */
+function explainPlane({ key, plane }: TaskFacts): Explanation | undefined {
+  const { refused, unreachable, pausedUntil } = plane;
+  const setup = { label: "setup", action: openPage("/inbox") } as const;
+  if (refused) return { kind: "plane_refused", ...describeTrouble(key, refused), remedy: setup };
+  if (unreachable) return { kind: "plane_unreachable", ...describeTrouble(key, unreachable), remedy: setup };
+  if (pausedUntil === undefined) return undefined;
+  const action = { method: "DELETE", path: "/api/holds/plane" } as const;
+  return { kind: "plane_paused", values: { key }, since: pausedUntil, remedy: { label: "try_now", action } };
+}
+
+/** What a person has to change about the task: its agent, the end of a stop, its state. */
+function explainAssignment(facts: TaskFacts): Explanation | undefined {
+  const { key, status, agents, candidate, stopped, backlog } = facts;
+  const act = (body: Record<string, string>) => postAction(key, body);
+  if (agents === undefined) return { kind: "owner_unknown", values: { key } };
+  if (agents.length === 0 && candidate === undefined)
+    return { kind: "no_agents", values: { key }, remedy: { label: "setup", action: openPage("/inbox") } };
+  if (agents.length === 0 && candidate !== undefined)
+    return {
+      ...{ kind: "unassigned", values: { key, agent: candidate } },
+      remedy: { label: "assign", action: act({ action: "assign", agent: candidate }) },
+    };
+  if (stopped)
+    return {
+      ...{ kind: "stopped", values: { key, by: stopped.by }, since: stopped.at },
+      // Any remark lets the agents continue.
+      remedy: {
+        label: "resume",
+        action: { method: "POST", path: `/api/tasks/${key}/remarks`, body: { text: "Continue." } },
+      },
+    };
+  if (status === "blocked")
+    return {
+      ...{ kind: "marked_blocked", values: { key } },
+      remedy: { label: "unblock", action: act({ action: "start" }) },
+    };
+  if (!backlog) return undefined;
+  return {
+    ...{ kind: "backlog", values: { key, ...backlog } },
+    remedy: { label: "move", action: act({ action: "start" }) },
+  };
+}
+
+/** What the agents of the task do instead of starting it, by the one that is nearest to it. */
+function explainAgents({ key, agents = [], plane }: TaskFacts): Explanation {
+  const order = AGENT_REASONS;
+  const found = agents.map((agent) => explainAgent(key, agent, plane));
+  const [nearest] = found.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  return nearest ?? { kind: "no_agents", values: { key } };
+}
+
+/** The kinds of `explainAgent`; of several agents the one with the earliest is named. */
+const AGENT_REASONS: WhyKind[] = [
+  ...(["being_woken", "woken", "busy", "called", "polls", "unanswered", "webhook_off", "not_woken"] as const),
+  ...(["gateway_away", "key_refused", "never_called"] as const),
+];
+
+function explainAgent(key: string, agent: AgentFacts, { webhookOff }: TaskFacts["plane"]): Explanation {
+  const { name, polls, keyRefused, gatewayAway, busyWith, isBeingWoken, woken, lastCallAt } = agent;
+  const values = { key, agent: name };
+  const setup = { label: "setup", action: openPage("/inbox") } as const;
+  const wake = (label: "wake" | "wake_again") => ({ label, action: postAction(key, { action: "wake", agent: name }) });
+  const [other] = busyWith;
+  if (keyRefused) return { kind: "key_refused", values, since: keyRefused.since, remedy: setup };
+  if (other !== undefined)
+    return { kind: "busy", values: { ...values, others: busyWith.join(", "), subject: other }, ...openTask(other) };
+  if (polls && lastCallAt === undefined) return { kind: "never_called", values, remedy: setup };
+  if (polls) return { kind: "polls", values, ...omitUndefined({ since: lastCallAt }) };
+  if (gatewayAway) return { kind: "gateway_away", values, since: gatewayAway.since, remedy: setup };
+  if (isBeingWoken) return { kind: "being_woken", values };
+  if (!woken && webhookOff) return { kind: "webhook_off", values, since: webhookOff.since, remedy: wake("wake") };
+  if (!woken) return { kind: "not_woken", values, remedy: wake("wake") };
+  if (lastCallAt !== undefined && lastCallAt >= woken.at)
+    return { kind: "called", values, since: lastCallAt, remedy: wake("wake_again") };
+  const kind = woken.times > 1 ? "unanswered" : "woken";
+  const times = { ...values, times: String(woken.times) };
+  return { kind, values: times, since: woken.at, remedy: wake("wake_again") };
+}
+
+/** `progress` is "" or begins with a comma or a blank: `Imhotep, 60 %`. */
+function nameAgent({ agent = "", percent }: { agent?: string; percent?: number }) {
+  const share = percent === undefined ? "" : `${Math.round(percent)} %`;
+  return { agent, progress: share === "" ? "" : agent === "" ? ` (${share})` : `, ${share}` };
+}
+
+function describeTrouble(key: string, { since, reason }: Trouble) {
+  return { values: { key, reason }, since };
+}
+
+function openPage(path: string): RemedyAction {
+  return { method: "GET", path };
+}
+
+function openTask(key: string) {
+  return { remedy: { label: "open_other", action: openPage(`/task/${key}`) } } as const;
+}
+
+function postAction(key: string, body: Record<string, string>): RemedyAction {
+  return { method: "POST", path: `/api/tasks/${key}/actions`, body };
+}
+
+/** Renders an explanation in this language. @param now for times of the same day */
+export function renderWhy(
+  { kind, values, since, remedy }: Explanation,
+  { locale, timezone }: { locale: Locale; timezone: string },
+  now: Ms,
+): RenderedWhy {
+  const { reasons, remedies, requests } = getTexts(locale).why;
+  const request = requests[values["request"] as keyof WhyTexts["requests"]] ?? "";
+  const moment = since === undefined ? "" : localizeMomentInSentence(locale, timezone, since, now);
+  const all = { ...values, request: formatTemplate(request, values), since: moment };
+  return {
+    kind,
+    text: formatTemplate(reasons[kind], all),
+    ...omitUndefined({
+      remedy: remedy && { label: formatTemplate(remedies[remedy.label], all), action: remedy.action },
+    }),
+  };
+}

@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
+import { createWakeSetup } from "../wake/wake-setup.ts";
+
+const whySchema = z.object({
+  key: z.string(),
+  kind: z.string(),
+  text: z.string(),
+  remedy: z
+    .object({
+      label: z.string(),
+      action: z.object({ method: z.string(), path: z.string(), body: z.record(z.string(), z.string()).optional() }),
+    })
+    .optional(),
+});
+
+const idleSchema = z.object({ total: z.number(), tasks: z.array(whySchema.extend({ title: z.string() })) });
+
+async function createWhySetup() {
+  const setup = await createWakeSetup();
+  const { app } = setup;
+  const request = async (method: string, path: string, body?: object) => {
+    const init = { method, ...(body && { body: JSON.stringify(body) }) };
+    const response = await app.request(path, HTTP_ADMIN_TOKEN, init);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  };
+  const ask = async (key: string) => whySchema.parse(await request("GET", `/api/tasks/${key}/why`));
+  return {
+    ...setup,
+    request,
+    ask,
+    /** Does what the remedy of a task says and returns the label, and the explanation afterwards. */
+    async follow(key: string) {
+      const { remedy } = await ask(key);
+      if (!remedy) throw new Error(`${key} has no remedy`);
+      const { method, path, body } = remedy.action;
+      await request(method, path, body);
+      await app.drain();
+      return [remedy.label, (await ask(key)).text];
+    },
+  };
+}
+
+test("an idle task says what keeps it, and each remedy leads to the next sentence until its agent is woken", async () => {
+  const { app, ask, follow, advanceSeconds, takeRuns } = await createWhySetup();
+  app.addTask("Draw it", [], { state: "Backlog" });
+  await app.poll();
+  expect(await ask("ONB-1")).toEqual({
+    ...{ key: "ONB-1", kind: "unassigned", text: "No agent is assigned to ONB-1." },
+    remedy: {
+      label: "Assign to Imhotep",
+      action: { method: "POST", path: "/api/tasks/ONB-1/actions", body: { action: "assign", agent: "Imhotep" } },
+    },
+  });
+  expect(await follow("ONB-1")).toEqual(["Assign to Imhotep", "ONB-1 is in Backlog; agents start at Todo."]);
+  expect(await follow("ONB-1")).toEqual(["Move to Todo", "Imhotep is being woken for ONB-1."]);
+  await advanceSeconds(3);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+  expect((await ask("ONB-1")).text).toMatch(/^Imhotep was woken for ONB-1 \(.+\) and has not called yet\.$/);
+});
+
+test("an agent that was woken in vain can be woken again, and the sentence says what it does instead", async () => {
+  const { app, ask, follow, advanceSeconds, takeRuns, call } = await createWhySetup();
+  app.addTask("Draw it", "Imhotep");
+  await app.poll();
+  await advanceSeconds(310);
+  expect((await ask("ONB-1")).text).toMatch(/^Imhotep was woken 2 times for ONB-1, last at .+, and did not call\.$/);
+  takeRuns();
+  expect(await follow("ONB-1")).toEqual(["Wake again", "Imhotep is being woken for ONB-1."]);
+  await advanceSeconds(3);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+  await call("Imhotep", "list_my_tasks");
+  await app.drain();
+  expect((await ask("ONB-1")).text).toMatch(
+    /^Imhotep has called since it was woken for ONB-1 \(last at .+\), but has not/,
+  );
+  app.addTask("Paint it", "Imhotep");
+  await app.poll();
+  await call("Imhotep", "claim_task", { task: "ONB-2" });
+  await call("Imhotep", "report", { task: "ONB-2", percent: 60 });
+  expect(await ask("ONB-1")).toMatchObject({ kind: "busy", text: "Imhotep works on ONB-2 first." });
+  expect((await ask("ONB-2")).text).toMatch(/^Imhotep has worked on ONB-2 since .+, 60 %\.$/);
+});
+
+test("dependencies, stops, marks and requests each have their sentence and remedy", async () => {
+  const { app, ask, follow, request, call, advanceSeconds } = await createWhySetup();
+  const [first, second] = [app.addTask("Draw it", "Imhotep"), app.addTask("Paint it", "Imhotep")];
+  app.addTask("Hang it", "Imhotep", { state: "Todo" });
+  app.plane.relate(second, first);
+  await app.poll();
+  await app.drain();
+  await call("Imhotep", "claim_task", { task: "ONB-1" });
+  await call("Imhotep", "report", { task: "ONB-1", percent: 40 });
+  expect(await ask("ONB-2")).toMatchObject({
+    ...{ kind: "blocked", text: "ONB-2 waits for ONB-1 (Imhotep, 40 %)." },
+    remedy: { label: "Open ONB-1", action: { method: "GET", path: "/task/ONB-1" } },
+  });
+  await call("Imhotep", "ask_human", { task: "ONB-1", text: "Which colour?" });
+  expect(await ask("ONB-1")).toMatchObject({ kind: "request", remedy: { label: "Answer" } });
+  await request("POST", "/api/tasks/ONB-3/remarks", { text: "stop" });
+  await app.drain();
+  expect((await ask("ONB-3")).text).toMatch(/^Admin \(page\) stopped the work on ONB-3/);
+  expect(await follow("ONB-3")).toEqual(["Let it continue", expect.not.stringContaining("stopped")]);
+  await call("Imhotep", "claim_task", { task: "ONB-3" });
+  await call("Imhotep", "update_task_status", { task: "ONB-3", status: "blocked", text: "No nails." });
+  expect(await follow("ONB-3")).toEqual(["Unblock", expect.not.stringContaining("blocked")]);
+  await advanceSeconds(3);
+  const { total, tasks } = idleSchema.parse(await request("GET", "/api/idle-tasks?project=onb"));
+  expect([total, tasks.map(({ key, kind, title }) => [key, kind, title])]).toEqual([
+    ...[
+      2,
+      [
+        ["ONB-3", expect.any(String), "Hang it"],
+        ["ONB-2", "blocked", "Paint it"],
+      ],
+    ],
+  ]);
+});
