@@ -23,6 +23,14 @@ const STATUS_EVENTS: readonly EventKind[] = ["started", "blocked", "unblocked", 
 
 const CLOSING_EVENTS: readonly EventKind[] = ["completed", "cancelled", "removed", "unassigned"];
 
+const WATCHED_EVENTS = new Set<EventKind>([
+  "created",
+  "assigned",
+  "comment_added",
+  ...STATUS_EVENTS,
+  ...CLOSING_EVENTS,
+]);
+
 /** Time before the end of a session at which a person is asked: 5 min, or a fifth of a shorter session. */
 const WARNING_MS: Ms = 5 * MINUTE;
 
@@ -61,20 +69,13 @@ export function createTicketRules(settings: TicketSettings | undefined): RuleSet
     name: "tickets",
     isInternal: true,
     needsActor: (event) => settings?.triggers.comment === true && event.kind === "comment_added",
-    canMatch: (kind, { project }) =>
-      projects.includes(project) &&
-      (kind === "created" ||
-        kind === "assigned" ||
-        kind === "comment_added" ||
-        STATUS_EVENTS.includes(kind) ||
-        CLOSING_EVENTS.includes(kind)),
+    canMatch: (kind, { project }) => projects.includes(project) && WATCHED_EVENTS.has(kind),
     decide(event, facts, correlation, itemRev) {
       const { item, project } = facts;
       if (!settings || !item || !project || !projects.includes(project.identifier)) return [];
       const lane = `ticket:${item.key}`;
       if (CLOSING_EVENTS.includes(event.kind)) {
-        const body: TicketJobBody = { type: "ticket_closed", item: item.id, correlation };
-        return [toAction(lane, body)];
+        return [toAction(lane, { type: "ticket_closed", item: item.id, correlation })];
       }
       const request = findRequest(settings, event, facts, itemRev);
       return request ? [toAction(lane, { type: "ticket", item: item.id, correlation, ...request })] : [];

@@ -1,12 +1,14 @@
 /**
  * The end of a ticket: the session's summary is approved, and the item in Plane gets its comment and status, step by
- * step and repeatable.
+ * step and repeatable. Where its work item requires a commit or tests, what counts are the commits that the runner sees
+ * on the branch, and the end of the repository's test command; results of tests in the summary only without one.
  */
 
 import { getCurrency } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
-import { GroundcrewError, getErrorMessage } from "../errors.ts";
+import { GroundcrewError, getErrorMessage, type Refusal } from "../errors.ts";
+import type { RefusalName } from "../i18n/en.ts";
 import { formatTemplate, localizeDuration, localizeMoney, localizeNumber } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
@@ -14,22 +16,26 @@ import { toHtml } from "../markdown/to-html.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { PlaneConflictError, PlaneError } from "../plane/errors.ts";
 import { commentsApi } from "../plane/work-items.ts";
-import type { ProjectRecord } from "../records/plane-records.ts";
+import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
+import { formatSessionName } from "../records/task-records.ts";
 import type { JobResult, LeasedJob } from "../store/port.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
 import type { RequestPlace } from "../task/request.ts";
 import { isOpenItem } from "../task/snapshot.ts";
 import { type CallContext, createCallContext, withLock } from "../tasks/call-context.ts";
+import { markRemarksRead } from "../tasks/card-record.ts";
 import { moveToStatus } from "../tasks/change-task.ts";
 import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
+import { findMissingProof } from "../tasks/lifecycle/commit-and-tests.ts";
+import { readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
+import { listUnread, readRemarks } from "../tasks/remark-record.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
 import { hasFailedStep, isActive, isChecking, type NewTicketEvent, type Ticket, type UpdateStep } from "./ticket.ts";
-import { findNotDone, requireTicketCriteria } from "./ticket-criteria.ts";
 
 /** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
 const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
@@ -39,6 +45,25 @@ const MAX_SHOWN_COMMITS = 20;
 
 /** Limit of a branch's name and a commit's subject in UTF-16 units. */
 const MAX_LINE_LENGTH = 200;
+
+/** Limit of remarks in one refusal: 5; the next one has the others. */
+const MAX_REMARKS = 5;
+
+type TestRun = NonNullable<SessionReport["tests"]>;
+
+/** A criterion that is not met: what it lacks, for programs and for people. */
+interface MissingCriterion {
+  text: string;
+  refusal: Refusal & { name: RefusalName };
+}
+
+/** A line of a summary that reports tests; update_task_status adds one, and the last one counts. */
+const TESTS_LINE = /^\W{0,4}(?:tests?|résultats? des tests)\s*:\W{0,4}\s*(.+)$/gimu;
+
+const NO_COMMIT: MissingCriterion = {
+  text: "the runner sees no commit on the branch: commit, then try again",
+  refusal: { name: "noBranchCommit" },
+};
 
 /**
  * Completes the run of a ticket with a summary; the first one counts. Where a rule approves updates, Plane is updated.
@@ -265,4 +290,85 @@ export async function runUpdateJob(
   const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];
   if (status === "updated" || delay === undefined) return { done: true };
   return { retryAt: (await deps.store.now()) + delay, failed: true };
+}
+
+/**
+ * Checks the criteria of a ticket's work item. Returns whether the runner has to run the test command first; throws
+ * `conflict` that names each criterion and what it lacks.
+ * @param finished the test run that was asked for, once it has ended
+ */
+async function requireTicketCriteria(
+  deps: TaskDeps,
+  ticket: Ticket,
+  { summary, source }: Pick<NonNullable<Ticket["completion"]>, "summary" | "source">,
+  finished?: TestRun,
+): Promise<{ needsTestRun: boolean }> {
+  const task = await findStoredTask(deps, ticket.item.id);
+  if (!task) return { needsTestRun: false };
+  const required = await readDoneCriteria(deps, task);
+  const session = await readSession(deps, ticket);
+  const [head] = session?.commits ?? [];
+  const command = findTestCommand(deps.settings, ticket);
+  const last = session?.tests;
+  // A session repeats what it has said; it changes a result by a commit. A person may want another run.
+  const known = source !== "person" && last?.problem !== undefined && last.commit === head?.id ? last : undefined;
+  const run = finished ?? known;
+  const missing = [
+    ...(source === "person" ? [] : await takeUnreadRemarks(deps, task)),
+    ...(required.commit && !head ? [NO_COMMIT] : []),
+    ...(required.tests && command === undefined ? findMissingTests(summary) : []),
+    ...(required.tests && command !== undefined && run?.problem !== undefined ? [describeTestRun(run, command)] : []),
+  ];
+  if (missing.length > 0) throw createNotDoneError(ticket.key, missing);
+  return { needsTestRun: required.tests && command !== undefined && run === undefined };
+}
+
+/** What people wrote to the session and it has not read: it reads it with the refusal, so that the next try passes. */
+async function takeUnreadRemarks(deps: TaskDeps, { id, key }: Task): Promise<MissingCriterion[]> {
+  const unread = listUnread(await readRemarks(deps, id), formatSessionName(deps.settings, key)).slice(0, MAX_REMARKS);
+  if (unread.length > 0) await markRemarksRead(deps, id, unread, `ticket:${key}`);
+  return unread.map(({ by: author, text: words }) => {
+    const [by, text] = [cleanLine(author, 80), cleanLine(words, 300)];
+    return {
+      text: `${by} wrote to you: ${JSON.stringify(text)}`,
+      refusal: { name: "unreadRemark", values: { by, text } },
+    };
+  });
+}
+
+/** The command of the settings that runs the tests of a ticket's repository. */
+function findTestCommand({ tickets }: Pick<Settings, "tickets">, { item }: Ticket): string | undefined {
+  const repository = tickets?.repositories[item.identifier];
+  return typeof repository === "object" ? repository.test_command : undefined;
+}
+
+function findMissingTests(summary: string): MissingCriterion[] {
+  const tests = [...summary.matchAll(TESTS_LINE)].at(-1)?.[1];
+  const [problem] = findMissingProof({ commit: false, tests: true }, { tests });
+  if (problem === undefined) return [];
+  if (tests !== undefined)
+    return [{ text: problem, refusal: { name: "testsNotPassed", values: { tests: cleanLine(tests, 60) } } }];
+  const text = 'no tests reported: give the results as tests, or as a line "Tests: 12 passed" of the summary';
+  return [{ text, refusal: { name: "noTestsLine" } }];
+}
+
+function describeTestRun({ problem = "", commit }: TestRun, command: string): MissingCriterion {
+  const values = { command: cleanLine(command, 60), commit: commit?.slice(0, 8) ?? "-", problem };
+  return {
+    text: `the test command ${values.command} did not pass on ${commit?.slice(0, 8) ?? "the worktree"}: ${problem}`,
+    refusal: { name: "testCommandFailed", values },
+  };
+}
+
+function createNotDoneError(key: string, missing: readonly MissingCriterion[]): GroundcrewError {
+  const message = `${key} is not done yet: ${missing.map(({ text }) => text).join("; ")}.`;
+  const reasons = missing.map(({ refusal }) => refusal);
+  return new GroundcrewError("conflict", message, {
+    refusal: { name: "ticketNotDone", values: { task: key }, reasons },
+  });
+}
+
+/** What is missing, where an error says so of a ticket that was to be completed; undefined for another error. */
+export function findNotDone(thrown: unknown): string | undefined {
+  return thrown instanceof GroundcrewError && thrown.refusal?.name === "ticketNotDone" ? thrown.message : undefined;
 }

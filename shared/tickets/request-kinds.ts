@@ -6,61 +6,53 @@ import { findRequest } from "../requests/requests.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { rereadTicket } from "./approval.ts";
 import { planCompletion } from "./completion.ts";
-import { createRunToken, getTicket, ignoreConflict, prepareTicketEvent } from "./stored-tickets.ts";
-import { type NewTicketEvent, type TicketRecord, ticketKeys } from "./ticket.ts";
+import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
+import type { NewTicketEvent } from "./ticket.ts";
 
 type Decided = Parameters<RequestKind["decide"]>[1]["value"];
 
-/** The approval of a ticket. */
-const TICKET: RequestKind = {
-  announce: async () => ({}),
-  /** The work item is read again: a changed text is what is judged from then on. */
-  async reread(deps, request, correlation) {
-    const ticket = await getTicket(deps, getKey(request));
-    if (ticket.state === "pending") await rereadTicket(deps, ticket, "Groundcrew", correlation).catch(ignoreConflict);
-    return (await findRequest(deps, request.id))?.value ?? request;
-  },
-  decide(deps, { value: request }, correlation) {
-    const { answer, by, where, comment: text = "" } = request.verdict;
-    const [sessionId, token] = [deps.newId(), createRunToken(getKey(request), deps.newId)];
-    const approved = { kind: "approved", by, where, hash: request.hash, sessionId, token } as const;
-    const event = answer === "approve" ? approved : ({ kind: "rejected", by, where, text } as const);
-    return prepareOwnEvent(deps, request, event, correlation);
-  },
-};
-
-/** The approval of a result, and another try of its update; the queue writes it. A rejected one is given up. */
-const RESULT: RequestKind = {
-  announce: async () => ({}),
-  decide(deps, { value: request }, correlation) {
-    const { answer, by, where } = request.verdict;
-    const approved = { kind: "update_requested", by, where, inQueue: true } as const;
-    const event = answer === "approve" ? approved : ({ kind: "cancelled", by, where } as const);
-    return prepareOwnEvent(deps, request, event, correlation);
-  },
-};
-
-/** What a session waits for, and its end. */
-const SESSION: RequestKind = {
-  announce: async () => ({}),
-  async decide(deps, { value: request }, correlation) {
-    const event = await toSessionEvent(deps, request);
-    return prepareOwnEvent(deps, request, event, correlation);
-  },
-};
-
 export const TICKET_REQUEST_KINDS: RequestKinds = {
-  ticket: TICKET,
-  permission: SESSION,
-  session: SESSION,
-  result: RESULT,
+  /** The approval of a ticket. */
+  ticket: {
+    ...createTicketKind((deps, { hash, verdict }, key) => {
+      const { answer, by, where, comment: text = "" } = verdict;
+      if (answer !== "approve") return { kind: "rejected", by, where, text };
+      return { kind: "approved", by, where, hash, sessionId: deps.newId(), token: createRunToken(key, deps.newId) };
+    }),
+    /** The work item is read again: a changed text is what is judged from then on. */
+    async reread(deps, request, correlation) {
+      const ticket = await getTicket(deps, getKey(request));
+      if (ticket.state === "pending") await rereadTicket(deps, ticket, "Groundcrew", correlation).catch(ignoreConflict);
+      return (await findRequest(deps, request.id))?.value ?? request;
+    },
+  },
+  permission: createTicketKind(toSessionEvent),
+  session: createTicketKind(toSessionEvent),
+  /** The approval of a result, and another try of its update; the queue writes it. A rejected one is given up. */
+  result: createTicketKind((_deps, { verdict: { answer, by, where } }) =>
+    answer === "approve" ? { kind: "update_requested", by, where, inQueue: true } : { kind: "cancelled", by, where },
+  ),
 };
 
-async function toSessionEvent(deps: TaskDeps, request: Decided): Promise<NewTicketEvent> {
+/** Creates a kind of requests whose verdict is an event of their ticket. */
+function createTicketKind(
+  toEvent: (deps: TaskDeps, request: Decided, key: string) => NewTicketEvent | Promise<NewTicketEvent>,
+): RequestKind {
+  return {
+    announce: async () => ({}),
+    async decide(deps, { value: request }, correlation) {
+      const key = getKey(request);
+      return prepareStoredTicketEvent(deps, key, await toEvent(deps, request, key), correlation, request);
+    },
+  };
+}
+
+/** The event of an answer to what a session waits for, or of its end. */
+async function toSessionEvent(deps: TaskDeps, request: Decided, key: string): Promise<NewTicketEvent> {
   const { answer, by, where, comment = "" } = request.verdict;
   switch (answer) {
     case "complete":
-      return planCompletion(deps, await getTicket(deps, getKey(request)), { summary: comment, source: "person", by });
+      return planCompletion(deps, await getTicket(deps, key), { summary: comment, source: "person", by });
     case "cancel":
       return { kind: "cancelled", by, where };
     case "extend":
@@ -73,20 +65,4 @@ async function toSessionEvent(deps: TaskDeps, request: Decided): Promise<NewTick
 function getKey({ subject }: RequestRecord): string {
   if (subject.key === undefined) throw new GroundcrewError("not_found", "The request is about no ticket.");
   return subject.key;
-}
-
-/** Prepares the event of a verdict, for the commit that stores it. */
-async function prepareOwnEvent(deps: TaskDeps, request: Decided, event: NewTicketEvent, correlation: string) {
-  const key = ticketKeys.ticket(getKey(request));
-  const [stored] = await deps.store.read<TicketRecord>([key]);
-  if (!stored) return undefined;
-  const { expect = [], ...update } = await prepareTicketEvent(
-    deps,
-    stored.value,
-    stored.rev,
-    event,
-    correlation,
-    request,
-  );
-  return { ...update, expect: [...expect, [key, stored.rev] as [string, number]] };
 }

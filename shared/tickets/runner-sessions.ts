@@ -11,7 +11,7 @@ import { readAllRows, updateValue } from "../store/records.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
 import { renderTicketFile } from "./approval.ts";
-import { completeTicket, finishCheck } from "./completion.ts";
+import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import {
   changeTicket,
@@ -21,10 +21,10 @@ import {
   ignoreConflict,
   loadTickets,
   type ObservedSession,
-  prepareTicketEvent,
+  prepareStoredTicketEvent,
   readActiveTickets,
   readSession,
-  toSessionNewsPut,
+  toNewsPut,
 } from "./stored-tickets.ts";
 import {
   formatSilence,
@@ -36,7 +36,6 @@ import {
   ticketSets,
   toUtcDay,
 } from "./ticket.ts";
-import { findNotDone } from "./ticket-criteria.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
 
 interface DesiredDeps extends TaskDeps {
@@ -123,18 +122,12 @@ async function saveSession(deps: TaskDeps, ticket: Ticket, observed: ObservedSes
     const cost = Math.max(0, (session.cost_usd ?? counted) - counted);
     const spending = await prepareTicketCost(deps, ticket, cost, correlation);
     // The message with the result shows the cost and the commits, of which the last arrive after it.
-    const messages = ticket.completion
-      ? createTicketMessageJobs(deps.settings, ticket, `session.${rev}`, correlation)
-      : [];
+    const cause = `session.${rev}`;
+    const messages = ticket.completion ? createTicketMessageJobs(deps.settings, ticket, cause, correlation) : [];
     const jobs = [...spending.jobs, ...messages];
-    return {
-      ...spending,
-      put: [{ key, value: observed, expires: SESSION_MS }, toSessionNewsPut(session), ...spending.put],
-      jobs,
-      afterCommit: () => {
-        if (jobs.length > 0) deps.notify();
-      },
-    };
+    const news = toNewsPut({ event: "session", data: { id: session.ticket, run: session.run } });
+    const put = [{ key, value: observed, expires: SESSION_MS }, news, ...spending.put];
+    return { ...spending, put, jobs, afterCommit: () => (jobs.length > 0 ? deps.notify() : undefined) };
   });
 }
 
@@ -174,12 +167,8 @@ function placeNextTicket(deps: TaskDeps, settings: TicketSettings, request: Exch
     const [active, at] = await Promise.all([readActiveTickets(deps), deps.store.now()]);
     const next = findNextTicket(settings, active, request, at);
     if (!next) return { result: false };
-    const key = ticketKeys.ticket(next.key);
-    const [stored] = await deps.store.read<TicketRecord>([key]);
-    if (!stored) return { result: true };
     const event = { kind: "placed", runner: request.runner } as const;
-    const update = await prepareTicketEvent(deps, stored.value, stored.rev, event, correlation);
-    return { ...update, expect: [...(update.expect ?? []), [key, stored.rev]], result: true };
+    return { ...(await prepareStoredTicketEvent(deps, next.key, event, correlation)), result: true };
   });
 }
 
@@ -189,16 +178,10 @@ function findNextTicket(
   { runner, repositories, sessions }: ExchangeRequest,
   at: Ms,
 ): Ticket | undefined {
-  const hasSession = ({ state, wanted }: Ticket) => wanted && state !== "approved";
-  const running = active.filter(hasSession).map(({ key, item }) => ({ key, identifier: item.identifier }));
+  const running = active.filter(({ state, wanted }) => wanted && state !== "approved").map(({ key }) => key);
   // A session that is being ended still takes its share of the host.
-  const ending = sessions.filter(
-    ({ ticket, state }) => state !== "ended" && !running.some(({ key }) => key === ticket),
-  );
-  const present = [
-    ...running.map(({ identifier }) => identifier),
-    ...ending.map(({ ticket }) => getIdentifier(ticket)),
-  ];
+  const live = sessions.filter(({ state }) => state !== "ended").map(({ ticket }) => ticket);
+  const present = [...new Set([...running, ...live])].map((key) => key.slice(0, key.lastIndexOf("-")));
   if (present.length >= settings.max_sessions) return undefined;
   return active.find((ticket) => {
     const { identifier } = ticket.item;
@@ -209,11 +192,6 @@ function findNextTicket(
     const inRepository = present.filter((one) => one === identifier).length;
     return inRepository < getRepositoryLimit(settings, identifier);
   });
-}
-
-/** The project's identifier of a ticket's key. */
-function getIdentifier(key: string): string {
-  return key.slice(0, key.lastIndexOf("-"));
 }
 
 function getRepositoryLimit({ repositories, max_sessions }: TicketSettings, identifier: string): number {

@@ -9,7 +9,7 @@ import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
-import { completeTicket } from "./completion.ts";
+import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
 import {
   createSessionRequest,
@@ -24,7 +24,6 @@ import {
 import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
 import { ALLOW_IN_REPO, isAllowing, isChecking, isRequestOver, type SessionRequest, type Ticket } from "./ticket.ts";
-import { findNotDone } from "./ticket-criteria.ts";
 import { hashToolCall, isWholeInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
 
 /** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
@@ -228,15 +227,9 @@ function cleanQuestion(text: string): string {
 async function complete(deps: TaskDeps, key: string, args: string, correlation: string): Promise<HookAnswer> {
   if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
   try {
-    const ticket = await completeTicket(
-      deps,
-      key,
-      { summary: args, source: "command", by: "Claude Code" },
-      correlation,
-    );
-    const reason = isChecking(ticket)
-      ? "Recorded once the test command has passed; the runner runs it now"
-      : "Recorded";
+    const completion = { summary: args, source: "command", by: "Claude Code" } as const;
+    const checks = isChecking(await completeTicket(deps, key, completion, correlation));
+    const reason = checks ? "Recorded once the test command has passed; the runner runs it now" : "Recorded";
     return { json: { decision: "block", reason } };
   } catch (thrown) {
     const reason = findNotDone(thrown);

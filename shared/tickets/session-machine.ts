@@ -196,15 +196,8 @@ export function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: str
   const id = `${ticket.key}.${ticket.run}.e${at.toString(36)}`;
   const question = createSessionRequest(ticket, at, { waits: "ended" }, { id, text: detail });
   const questions = [...closeRequests(ticket.questions, at), question];
-  return reportStep(ticket, {
-    wanted: false,
-    questions,
-    inputs: [],
-    attention: undefined,
-    state: "waiting",
-    reason,
-    detail,
-  });
+  const over = { wanted: false, questions, inputs: [], attention: undefined };
+  return reportStep(ticket, { ...over, state: "waiting", reason, detail });
 }
 
 function run(ticket: Ticket, { at, session, minutes }: TicketEvent<"observed">): AppliedOutcome {

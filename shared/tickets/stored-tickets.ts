@@ -12,7 +12,7 @@ import { createTicketUpdateJob } from "../jobs/work-jobs.ts";
 import { parseTaskKey, type TaskKey } from "../names.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
-import type { Job, Put, Revision, Store } from "../store/port.ts";
+import type { Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
 import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { comparePriorities } from "../task/snapshot.ts";
@@ -82,11 +82,26 @@ export async function changeTicket(
   );
 }
 
+/** Prepares the same for another commit, which expects the ticket's record as it is now; undefined without a ticket. */
+export async function prepareStoredTicketEvent(
+  deps: TaskDeps,
+  ticket: string,
+  event: NewTicketEvent,
+  correlation: string,
+  decided?: RequestRecord,
+) {
+  const key = ticketKeys.ticket(ticket);
+  const [stored] = await deps.store.read<TicketRecord>([key]);
+  if (!stored) return undefined;
+  const update = await prepareTicketEvent(deps, stored.value, stored.rev, event, correlation, decided);
+  return { ...update, expect: [...(update.expect ?? []), [key, stored.rev] as [StoreKey, Revision]] };
+}
+
 /**
  * Prepares the commit of an event, which expects the record to be at `rev`; without `put` it changes nothing.
  * @param decided the request whose verdict the event is; it is stored with the verdict by the caller
  */
-export async function prepareTicketEvent(
+async function prepareTicketEvent(
   deps: TaskDeps,
   stored: TicketRecord | undefined,
   rev: Revision,
@@ -101,35 +116,26 @@ export async function prepareTicketEvent(
   const rules = await prepareRuleChange(deps, before, { ...event, at });
   const { ticket, step, startUpdate } = requireApplied(applyTicketEvent(before, { ...event, at }));
   if (ticket === before) return { result: ticket };
-  const change = { before, loaded, after: ticket, event: { ...event, at }, decided };
-  const { update: requests, wait: asked } = await prepareTicketRequests(deps, change, correlation);
+  const requested = { before, loaded, after: ticket, event: { ...event, at }, decided };
+  const { update: requests, wait: asked } = await prepareTicketRequests(deps, requested, correlation);
   const record = ticketKeys.ticket(ticket.key);
-  const own = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
+  const { key, run, state, reason, detail: text } = ticket;
+  const news = toNewsPut({ event: "ticket", data: { id: key, state, reason, run } });
+  const own = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, news];
   const put = [...own, ...(rules.put ?? []), ...(requests.put ?? [])];
   // Before its first request a ticket has no messages.
   const messages = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
   const jobs = [...messages, ...(requests.jobs ?? [])];
   if (startUpdate) {
     const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
-    const body = { ticket: ticket.key, correlation, ...retry };
+    const body = { ticket: key, correlation, ...retry };
     jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, at + delay));
   }
   const expect = [...(rules.expect ?? []), ...(requests.expect ?? [])];
   if (!step) return { expect, put, jobs, afterCommit: () => deps.notify(), result: ticket };
-  const { key, run, state, reason, detail: text } = ticket;
   const wait = omitUndefined({ wait: asked ?? findNotice(before, ticket) });
-  const by = step.by ?? null;
-  const workEvent = {
-    kind: "ticket",
-    ticket: key,
-    run,
-    from: before?.state ?? null,
-    state,
-    reason,
-    text,
-    by,
-    ...wait,
-  } as const;
+  const change = { from: before?.state ?? null, state, reason, text, by: step.by ?? null, ...wait };
+  const workEvent = { kind: "ticket", ticket: key, run, ...change } as const;
   const task = await findStoredTask(deps, ticket.item.id);
   const publish = await prepareWorkEvent(deps, task, workEvent, correlation, { record, rev, put, jobs });
   return {
@@ -228,23 +234,14 @@ export async function countTickets(store: Pick<Store, "count">) {
     const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));
     return counts.reduce((sum, n) => sum + n, 0);
   };
-  const groups = [["pending"], ACTIVE_TICKET_STATES, COMPLETED_STATES] as const;
-  const [pending = 0, active = 0, completed = 0] = await Promise.all(groups.map(count));
-  return { pending, active, completed };
+  const [pending, active, completed] = [count(["pending"]), count(ACTIVE_TICKET_STATES), count(COMPLETED_STATES)];
+  return { pending: await pending, active: await active, completed: await completed };
 }
 
-/** The news of a changed ticket, for the commit of the change. */
-export function toTicketNewsPut({ key, state, reason, run }: Pick<Ticket, "key" | "state" | "reason" | "run">): Put {
-  return toPut(ticketKeys.news("ticket", key), { event: "ticket", data: { id: key, state, reason, run } });
-}
-
-function toPut(key: string, value: TicketNews): Put {
-  return { key, value, sets: [ticketSets.news], expires: NEWS_MS };
-}
-
-/** The news of a changed observation, for its commit: screen, commits, cost and the like. */
-export function toSessionNewsPut({ ticket, run }: { ticket: string; run: number }): Put {
-  return toPut(ticketKeys.news("session", ticket), { event: "session", data: { id: ticket, run } });
+/** The news of a changed ticket, or of a changed observation (screen, commits, cost and the like), for its commit. */
+export function toNewsPut(news: TicketNews): Put {
+  const { event, data } = news;
+  return { key: ticketKeys.news(event, data.id), value: news, sets: [ticketSets.news], expires: NEWS_MS };
 }
 
 /**

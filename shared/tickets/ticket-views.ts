@@ -131,20 +131,10 @@ export type RuleView = ReturnType<typeof toRuleView>;
 
 /** What every view of a ticket with a run begins with. */
 function toTicketHead({ key, item, shown, state, reason, detail, run }: Ticket) {
-  return {
-    id: key,
-    uuid: item.id,
-    project: item.identifier,
-    title: shown.content.title,
-    url: item.url,
-    state,
-    reason,
-    detail,
-    run,
-  };
+  const { id: uuid, identifier: project, url } = item;
+  return { id: key, uuid, project, title: shown.content.title, url, state, reason, detail, run };
 }
 
-/** What a tool would do, its fields in the order in which people read them. */
 /** What a session waits for, as the page and the commands show it. */
 function toQuestionView(question: SessionRequest) {
   const { id, text, createdAt, options, hash, session, input } = question;
@@ -176,17 +166,9 @@ function toPartView({ label, value, leftOut, end }: RequestPart) {
   return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
 }
 
-function pickSession(session: SessionReport | undefined) {
-  return {
-    name: session?.name,
-    branch: session?.branch,
-    commits: session?.commits,
-    diff: session?.diff,
-    conflicts: session?.conflicts,
-    dirty: session?.dirty,
-    cost_usd: session?.cost_usd,
-    tokens: session?.tokens,
-  };
+function pickSession(session: Partial<SessionReport> = {}) {
+  const { name, branch, commits, diff, conflicts, dirty, cost_usd, tokens } = session;
+  return { name, branch, commits, diff, conflicts, dirty, cost_usd, tokens };
 }
 
 /** A ticket with a result, and how far its update is. */
@@ -231,11 +213,7 @@ export async function prepareTicketCost(
     prepareSpending(deps, { project }, TICKET_SPENDER, { counted: cost, cost, source: "tickets" }),
     prepareCardCost(deps, item.id, TICKET_SPENDER, cost, correlation),
   ]);
-  return {
-    expect: [...spending.expect, ...card.expect],
-    put: [...spending.put, ...card.put],
-    jobs: card.jobs,
-  };
+  return { expect: [...spending.expect, ...card.expect], put: [...spending.put, ...card.put], jobs: card.jobs };
 }
 
 /** Reads the cost of tickets of this month and of the last `days` days, in the settings' time zone. */

@@ -4,7 +4,7 @@ import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createStoreHealth } from "../../../shared/app/health.ts";
 import type { EventStreamOptions } from "../../../shared/http/event-streams.ts";
 import { decisionSet } from "../../../shared/records/decision-log.ts";
-import { toSessionNewsPut, toTicketNewsPut } from "../../../shared/tickets/stored-tickets.ts";
+import { toNewsPut } from "../../../shared/tickets/stored-tickets.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
@@ -80,7 +80,7 @@ test("an event stream signals each change once, without its content", async () =
 test("an event stream names the tickets that changed, each with its state, and sessions with news, once", async () => {
   const it = createStreamsSetup();
   const changeTicket = (key: string, state: "approved" | "running") =>
-    it.store.commit({ put: [toTicketNewsPut({ key, state, reason: "why", run: 1 })] });
+    it.store.commit({ put: [toNewsPut({ event: "ticket", data: { id: key, state, reason: "why", run: 1 } })] });
   await changeTicket("ONB-1", "approved");
   const { next } = openStream(it);
   await next();
@@ -89,7 +89,7 @@ test("an event stream names the tickets that changed, each with its state, and s
   expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
   await changeTicket("ONB-1", "running");
   for (let i = 2; i <= 30; i += 1) await changeTicket(`ONB-${i}`, "approved");
-  await it.store.commit({ put: [toSessionNewsPut({ ticket: "ONB-1", run: 1 })] });
+  await it.store.commit({ put: [toNewsPut({ event: "session", data: { id: "ONB-1", run: 1 } })] });
   await it.step();
   const events = (await next()).split("\n\n").filter((event) => event !== "");
   expect(events).toHaveLength(31);
