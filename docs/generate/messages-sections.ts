@@ -137,7 +137,15 @@ const VALUES: Readonly<Record<string, string>> = {
   ...{ task: "ONB-4 Write the welcome mail", key: "ONB-4", keys: "ONB-4, ONB-5", tasks: "ONB-4, ONB-5" },
   ...{ blocker: "ONB-3", blockers: "ONB-3", path: "ONB-4 → ONB-5 → ONB-4", title: "Write the welcome mail" },
   ...{ project: "Onboarding", projects: "Onboarding, Web", what: "Onboarding", plan: "Dark mode", page: "page" },
-  ...{ request: "…", progress: ", 60 %", others: "ONB-5", times: "2", ready: "Todo" },
+  ...{
+    request: "a question from Thot",
+    progress: ", 60 %",
+    others: "ONB-5",
+    times: "2",
+    state: "Backlog",
+    ready: "Todo",
+    subject: "ONB-3",
+  },
   ...{ agent: "Thot", agents: "Thot, Imhotep", by: "Ada", who: "Ada", name: "Thot", names: "Thot, Imhotep" },
   ...{ text: "Friendly, please.", question: QUESTION, reason: "no answer", why: "new task", word: "staus" },
   ...{ when: "08:00", at: "08:00", time: "08:00", since: "08:00", until: "09:30", start: "Nov 21, 2026" },
@@ -159,6 +167,7 @@ const VALUES: Readonly<Record<string, string>> = {
 
 /** Those of them that French writes in its own way. */
 const FRENCH_VALUES: Readonly<Record<string, string>> = {
+  request: "une question de Thot",
   ...{ date: "30 nov. 2026", start: "21 nov. 2026", duration: "1 h 30 min", month: "novembre", priority: "haute" },
   ...{ status: "terminée", fields: "titre", reason: "aucune réponse", why: "nouvelle tâche", problem: "code 1" },
   ...{ percent: "60 %", threshold: "80 %", spent: "160,00 $US", open: "12,00 $US", budget: "200,00 $US" },

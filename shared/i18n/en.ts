@@ -1187,7 +1187,7 @@ export const en = {
     reasons: {
       done: "{key} is done.",
       cancelled: "{key} is cancelled.",
-      request: "{key} has waited for you since {since}: {request}.",
+      request: "{key} has waited for a person since {since}: {request}.",
       working: "{agent} has worked on {key} since {since}{progress}.",
       session: "A Claude Code session works on {key}.",
       session_waiting: "{key} is approved and waits for a ticket runner.",

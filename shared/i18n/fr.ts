@@ -974,7 +974,7 @@ export const fr: Texts = {
     reasons: {
       done: "{key} est terminée.",
       cancelled: "{key} est annulée.",
-      request: "{key} vous attend depuis {since} : {request}.",
+      request: "{key} attend une personne depuis {since} : {request}.",
       working: "{agent} travaille sur {key} depuis {since}{progress}.",
       session: "Une session de Claude Code travaille sur {key}.",
       session_waiting: "{key} est approuvée et attend un exécuteur de tickets.",
