@@ -8,6 +8,7 @@
 import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundlePrograms, ROOT } from "./bundle.js";
+import { bundlePage } from "./bundle-page.js";
 
 /** The programs of dist/, by name. */
 const PROGRAMS = {
@@ -24,10 +25,6 @@ const EXECUTABLES = ["cli.js", "doctor.js", "provision.js"];
 
 /** The files that the programs read or start, by their path in the repository; in dist/files/ they have the same path. */
 const FILES = [
-  "functions/dashboard/page/script",
-  "functions/dashboard/page/style",
-  "demo/console/console.css",
-  "demo/console/script",
   "runtime/stores/redis/lua",
   "runtime/backup/redis-backup.lua",
   "runtime/backup/dump-database",
@@ -40,9 +37,6 @@ const FILES = [
   "node_modules/@xterm/xterm/css/xterm.css",
 ];
 
-/** Files of these folders that only the type checker reads. */
-const TYPES_ONLY = /\.ts$|tsconfig\.json$/;
-
 /** The names under which a package keeps its licence. */
 const LICENCE_NAMES = ["LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "license", "license.md", "License.md"];
 
@@ -52,7 +46,9 @@ async function build() {
   rmSync(folder, { recursive: true, force: true });
   try {
     const modules = await bundlePrograms(PROGRAMS, folder);
-    const packages = new Set(modules.flatMap((id) => findPackageFolder(id) ?? []));
+    mkdirSync(join(folder, "files"), { recursive: true });
+    const pageModules = await bundlePage(join(folder, "files/page"));
+    const packages = new Set([...modules, ...pageModules].flatMap((id) => findPackageFolder(id) ?? []));
     for (const path of FILES) copyFile(path, join(folder, "files", toBuiltPath(path)));
     for (const name of EXECUTABLES) chmodSync(join(folder, name), 0o755);
     writeFileSync(join(folder, "LICENSES.txt"), [...packages].sort().map(renderLicence).join("\n"));
@@ -82,7 +78,7 @@ function toBuiltPath(path) {
 
 function copyFile(path, target) {
   mkdirSync(dirname(target), { recursive: true });
-  cpSync(join(ROOT, path), target, { recursive: true, filter: (source) => !TYPES_ONLY.test(source) });
+  cpSync(join(ROOT, path), target, { recursive: true });
 }
 
 function readIfPresent(path) {

@@ -84,10 +84,11 @@ export function readEnvironment(
 
 /**
  * The address of a file that belongs to the product, by its path in the repository. A build has its files in
- * dist/files/; those of packages are in `packages` there, because npm packs no folder named `node_modules`.
+ * dist/files/; those of packages are in `packages` there, because npm packs no folder named `node_modules`. What the
+ * build makes of the page is in `page` there, also for the sources.
  */
 export function getProductFile(path: string): URL {
-  if (!IS_BUILD) return new URL(`../../${path}`, import.meta.url);
+  if (!IS_BUILD) return new URL(`../../${path.replace(/^page\//, "dist/files/page/")}`, import.meta.url);
   return new URL(`../files/${path.replace(/^node_modules\//, "packages/")}`, import.meta.url);
 }
 

@@ -10,11 +10,7 @@ export type CardTexts = Texts["card"];
 export type WhyTexts = Texts["why"];
 /** The lines of an agent card. */
 export type CardLine = keyof CardTexts["labels"];
-export type PageTexts = Texts["page"];
-export type PageTextName = keyof PageTexts;
-export type PageViewTexts = Texts["pageViews"];
 type TicketPageTexts = typeof TICKET_PAGE_TEXTS.en;
-export type PageTicketTexts = TicketPageTexts["pageTickets"];
 export type TerminalTexts = TicketPageTexts["terminal"];
 export type TerminalTextName = keyof TerminalTexts;
 export type CommandName = (typeof COMMAND_NAMES)[number];

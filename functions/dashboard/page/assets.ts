@@ -5,15 +5,15 @@
 
 import type { Context } from "hono";
 import { html } from "hono/html";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import type { Locale } from "../../../shared/i18n/localize.ts";
-import type { AssetReader } from "./bundle.ts";
 
 /** A file that a document loads. Its name ends in `.js`, `.css` or `.svg`. */
 export interface PageAsset {
   name: string;
-  /** A function is called when the file is asked for. */
-  text: string | (() => string);
+  /** Called when the file is first asked for. */
+  read: () => string;
   /** The frame of a terminal's picture has no origin, so its module scripts come from another one. They are no secret. */
   isForFrame?: true;
 }
@@ -89,19 +89,9 @@ function renderLink(path: string) {
   return html`<link rel="icon" href="${path}" type="image/svg+xml">`;
 }
 
-/**
- * Creates a function that joins files of the page once for each reader: one reader always returns the same texts, and
- * settings that are reloaded create the apps anew.
- */
-export function joinOnce(
-  createAssets: (readAsset: AssetReader) => PageAsset[],
-): (readAsset: AssetReader) => readonly PageAsset[] {
-  const assetsByReader = new WeakMap<AssetReader, readonly PageAsset[]>();
-  return (readAsset) => {
-    const assets = assetsByReader.get(readAsset) ?? createAssets(readAsset);
-    assetsByReader.set(readAsset, assets);
-    return assets;
-  };
+/** The files of these names that the build has made (runtime/build/bundle-page.js). */
+export function listBuiltAssets(readAsset: Deps["readAsset"], names: readonly string[]): PageAsset[] {
+  return names.map((name) => ({ name, read: () => readAsset(`page/${name}`) }));
 }
 
 /** Creates the handlers that serve these files, by name. */
@@ -113,12 +103,12 @@ export function createAssetHandlers(assets: readonly PageAsset[], headers: Recor
  * Creates the handler that serves a file. Its bytes and strong ETag are made for the first request, and all answers
  * share the bytes: an answer that waits for a slow reader occupies no copy of the file.
  */
-function createAssetHandler({ name, text, isForFrame }: PageAsset, headers: Record<string, string>) {
+function createAssetHandler({ name, read, isForFrame }: PageAsset, headers: Record<string, string>) {
   const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "";
   const fileHeaders = { ...headers, ...(isForFrame ? FRAME_HEADERS : {}), "Content-Type": type };
   let file: Promise<{ bytes: Uint8Array<ArrayBuffer>; tag: string }> | undefined;
   return async (c: Context): Promise<Response> => {
-    file ??= prepareFile(typeof text === "string" ? text : text());
+    file ??= prepareFile(read());
     const { bytes, tag } = await file;
     // Browsers revalidate the file each time, and it is sent only when it has changed, so a new version shows at once.
     const cacheHeaders = { "Cache-Control": "no-cache", ETag: tag };

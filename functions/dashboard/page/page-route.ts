@@ -4,8 +4,7 @@ import { Hono } from "hono";
 import { html, raw } from "hono/html";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
-import { createAssetHandlers, createDocumentHeaders, joinOnce, type PageAsset, renderHead } from "./assets.ts";
-import { type AssetReader, joinScripts, joinStyles, PAGE_SCRIPTS, PAGE_STYLES, TEXTS_SCRIPT } from "./bundle.ts";
+import { createAssetHandlers, createDocumentHeaders, listBuiltAssets, type PageAsset, renderHead } from "./assets.ts";
 
 interface PageOptions {
   demo: boolean;
@@ -15,13 +14,6 @@ interface PageOptions {
 }
 
 const PAGE_ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6f5c"/><path d="M7 21h18M10 16h12M13 11h6" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;
-
-/** Returns the page's script, style sheet and icon. */
-const getPageAssets = joinOnce((readAsset) => [
-  { name: "page.js", text: createPageScript(readAsset) },
-  { name: "page.css", text: joinStyles(readAsset, PAGE_STYLES) },
-  { name: "icon.svg", text: PAGE_ICON },
-]);
 
 /** Headers of the page and of its files: only files of this server, and no framing. */
 const PAGE_HEADERS = createDocumentHeaders("none", [
@@ -42,18 +34,15 @@ export function createPageRoute({ tickets }: { tickets: boolean }): Route {
 
 function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">, tickets: boolean): Hono {
   const { demo, locale } = settings;
+  const names = ["page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
+  const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, names)];
   return new Hono()
     .get("/", (c) => {
       const language = resolveLocale(locale, c.req.header("accept-language"));
       const headers = { ...PAGE_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
       return c.html(renderPage({ demo, language, tickets }), 200, headers);
     })
-    .route("/assets", servePageAssets(getPageAssets(readAsset)));
-}
-
-/** Creates the page's complete script with its texts, as the browser receives it. */
-export function createPageScript(readAsset: AssetReader): string {
-  return joinScripts(readAsset, PAGE_SCRIPTS, { "page-texts.js": TEXTS_SCRIPT }, "page.js");
+    .route("/assets", servePageAssets(assets));
 }
 
 /** Creates an app that serves files of the page by their names. */
@@ -68,8 +57,8 @@ export function servePageAssets(assets: readonly PageAsset[]): Hono {
  * the script shows the page unless the user has chosen another one there.
  */
 export function renderPage({ demo, language, tickets }: PageOptions) {
-  const consoleFiles = demo ? ["/demo/console.js", "/demo/console.css"] : [];
-  const files = ["/assets/icon.svg", "/assets/page.css", "/assets/page.js", ...consoleFiles];
+  const consoleStyle = demo ? ["/assets/console.css"] : [];
+  const files = ["/assets/icon.svg", "/assets/page.css", ...consoleStyle, "/assets/page.js"];
   const head = {
     language,
     title: "Groundcrew",
@@ -78,7 +67,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
     files,
   } as const;
   return html`${renderHead(head)}
-<body data-view="board">
+<body data-view="board"${demo ? raw(' data-demo="yes"') : ""}>
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>

@@ -10,21 +10,15 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import type { TerminalTextName } from "../../../shared/i18n/texts.ts";
 import { parseTaskKey } from "../../../shared/names.ts";
-import { createAssetHandlers, createDocumentHeaders, joinOnce, renderHead } from "./assets.ts";
-import { joinStyles, TICKET_STYLES } from "./bundle.ts";
+import { createAssetHandlers, createDocumentHeaders, listBuiltAssets, type PageAsset, renderHead } from "./assets.ts";
 import { servePageAssets } from "./page-route.ts";
-import { createTerminalAssets, createTicketScript } from "./ticket-bundle.ts";
-
-const getTicketAssets = joinOnce((readAsset) => [
-  { name: "tickets.js", text: createTicketScript(readAsset) },
-  { name: "tickets.css", text: joinStyles(readAsset, TICKET_STYLES) },
-]);
 
 /** The files of the view Tickets, which the page loads when the view is opened first. */
 export const ticketAssetsRoute: Route = {
   path: "/assets",
   access: "public",
-  app: ({ readAsset }: Pick<Deps, "readAsset">) => servePageAssets(getTicketAssets(readAsset)),
+  app: ({ readAsset }: Pick<Deps, "readAsset">) =>
+    servePageAssets(listBuiltAssets(readAsset, ["tickets.js", "tickets.css"])),
 };
 
 /** Headers of the terminal's document and files: only files of this server, and its frames inside and around it. */
@@ -91,7 +85,15 @@ function renderTouchKey({ name, text, sign }: (typeof TOUCH_KEYS)[number]) {
 }
 
 function createTerminalApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hono {
-  const handlers = createAssetHandlers(createTerminalAssets(readAsset), TERMINAL_HEADERS);
+  const packaged = { "xterm.js": "lib/xterm.mjs", "xterm.css": "css/xterm.css" };
+  const assets = [
+    ...listBuiltAssets(readAsset, ["terminal.js", "terminal.css"]),
+    ...listBuiltAssets(readAsset, ["terminal-screen.js", "terminal-screen.css"]).map(allowFrame),
+    ...Object.entries(packaged).map(([name, path]) =>
+      allowFrame({ name, read: () => readAsset(`node_modules/@xterm/xterm/${path}`) }),
+    ),
+  ];
+  const handlers = createAssetHandlers(assets, TERMINAL_HEADERS);
   return new Hono()
     .get("/assets/:name", (c) => {
       const handle = handlers.get(c.req.param("name"));
@@ -109,6 +111,10 @@ function createTerminalApp({ settings, readAsset }: Pick<Deps, "settings" | "rea
       const headers = { ...TERMINAL_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
       return c.html(renderTerminal({ key, language }), 200, headers);
     });
+}
+
+function allowFrame(asset: PageAsset): PageAsset {
+  return { ...asset, isForFrame: true };
 }
 
 /** The document of the picture. @param nonce allows the style sheets that the terminal emulator creates */

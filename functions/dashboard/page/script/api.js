@@ -2,7 +2,7 @@
 
 import { getElement } from "./dom.js";
 import { getLanguage, translate } from "./language.js";
-import { TEXTS } from "./page-texts.js";
+import { TEXTS } from "./page-texts.ts";
 
 /** @import { TextName } from "./page-types.ts" */
 

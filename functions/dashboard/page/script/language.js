@@ -1,6 +1,6 @@
 /** The language of the page: its texts, times and figures in it, and the preferences that the browser keeps. */
 
-import { TEXTS } from "./page-texts.js";
+import { TEXTS } from "./page-texts.ts";
 
 /** @import { PageLanguage, TextName, TextPart, TextValues } from "./page-types.ts" */
 
@@ -47,7 +47,7 @@ export function onLanguageChange(listener) {
 
 /** @param {TextName} name @param {TextValues} [values] */
 export function translate(name, values) {
-  return fillText(TEXTS[language][name] ?? name, values);
+  return fillText(/** @type {Partial<Record<TextName, string>>} */ (TEXTS[language])[name] ?? name, values);
 }
 
 /** Finds the text with this name: records of other versions may name what this page does not know. @param {string} name */

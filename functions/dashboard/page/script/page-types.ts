@@ -1,9 +1,9 @@
 import type { TerminalFrame } from "../../../../shared/app/terminals.ts";
-import type { PageTextTable } from "../bundle.ts";
-import type { TerminalTextTable } from "../ticket-bundle.ts";
+import type { TerminalTexts } from "../../../../shared/i18n/texts.ts";
+import type { TEXTS } from "./page-texts.ts";
 
-export type PageLanguage = keyof PageTextTable;
-export type TextName = keyof PageTextTable["en"] | keyof TerminalTextTable["en"];
+export type PageLanguage = keyof typeof TEXTS;
+export type TextName = keyof typeof TEXTS.en | keyof TerminalTexts;
 
 /** Values for the placeholders of a text. */
 export type TextValues = Readonly<Record<string, string | number | undefined>>;

@@ -169,15 +169,14 @@ function explainSignInRefusal(thrown) {
  */
 async function loadTickets(which) {
   if (getView() !== "tickets") return;
-  const address = `/assets/tickets.js${failures > 0 ? `?${failures}` : ""}`;
-  const [{ showTickets }] = await Promise.all([importView(address), loadStyle()]);
+  const [{ showTickets }] = await Promise.all([importTicketView(), loadStyle()]);
   await showTickets(which);
 }
 
-/** @param {string} address @returns {Promise<typeof import("./ticket-view.js")>} */
-async function importView(address) {
+/** @returns {Promise<typeof import("./ticket-view.js")>} */
+async function importTicketView() {
   try {
-    return await import(address);
+    return await (failures > 0 ? import(`/assets/tickets.js?${failures}`) : import("./ticket-view.js"));
   } catch {
     failures += 1;
     throw new Error(translate("unreachable"));
@@ -309,3 +308,5 @@ setParts([
 ]);
 
 startUpdates();
+
+if (document.body.dataset["demo"]) import("groundcrew:console");

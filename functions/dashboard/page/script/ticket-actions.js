@@ -12,7 +12,7 @@ import {
   runOnce,
 } from "./dom.js";
 import { fillText, getLanguage } from "./language.js";
-import { TICKET_TEXTS } from "./ticket-texts.js";
+import { TICKET_TEXTS } from "./ticket-texts.ts";
 
 /** @import { ElementChild, TextValues } from "./page-types.ts" */
 

@@ -1,0 +1,98 @@
+/** Bundles the page's scripts and style sheets, each into one file. JavaScript, as build.js is. */
+
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { rolldown } from "rolldown";
+import { ROOT } from "./bundle.js";
+
+const SCRIPTS = "functions/dashboard/page/script";
+
+/** The page, and the terminal of a session with its frame, which are documents of their own. */
+const ENTRIES = ["page.js", "terminal.js", "terminal-screen.js"];
+
+/** Modules whose exports are texts: the page gets their values, and nothing of what computes them. */
+const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;
+
+/** The style sheets in the order of the cascade, by the file that has them. */
+const STYLES = {
+  "page.css": ["base", "frame", "board", "views", "plan", "decision-log", "chat"].map(toStylePath),
+  "tickets.css": ["tickets"].map(toStylePath),
+  "terminal.css": ["base", "terminal"].map(toStylePath),
+  "terminal-screen.css": ["terminal-screen"].map(toStylePath),
+  "console.css": ["demo/console/console.css"],
+};
+
+/** Strings are matched first, so that their content is never changed. */
+const NEEDLESS_SPACE = /("[^"]*")|\/\*[\s\S]*?\*\/\n?|\s*([{};,])\s*|(:)\s+/g;
+
+/**
+ * Bundles the page into a folder, which it replaces as a whole. What the page loads later (the view Tickets, the
+ * demo's console) imports its one script and shares its state. Returns the paths of all modules.
+ * @param {string} folder
+ */
+export async function bundlePage(folder) {
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  try {
+    const modules = [];
+    for (const entry of ENTRIES) modules.push(...(await bundleScript(entry, draft)));
+    for (const [name, paths] of Object.entries(STYLES)) {
+      const style = paths.map((path) => readFileSync(join(ROOT, path), "utf8")).join("");
+      writeFileSync(join(draft, name), style.replaceAll(NEEDLESS_SPACE, "$1$2$3"));
+    }
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(draft, folder);
+    return modules;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function toStylePath(name) {
+  return `functions/dashboard/page/style/${name}.css`;
+}
+
+async function bundleScript(entry, folder) {
+  const bundle = await rolldown({
+    cwd: ROOT,
+    platform: "browser",
+    input: join(ROOT, SCRIPTS, entry),
+    external: /^\/terminal\//,
+    plugins: [createPagePlugin(entry)],
+    logLevel: "warn",
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    format: "esm",
+    minify: true,
+    entryFileNames: "[name].js",
+    chunkFileNames: ({ name }) => `${name.replace("ticket-view", "tickets")}.js`,
+  });
+  await bundle.close();
+  return output.flatMap((chunk) => (chunk.type === "chunk" ? chunk.moduleIds : []));
+}
+
+/** Evaluates the modules of texts, and finds the demo's console, which the product does not import by its path. */
+function createPagePlugin(textsOf) {
+  return {
+    name: "page",
+    resolveId(id) {
+      if (id === "groundcrew:console") return join(ROOT, "demo/console/script/console.js");
+      if (id === "./page-texts.ts" && textsOf === "terminal.js") return join(ROOT, SCRIPTS, "terminal-texts.ts");
+      return undefined;
+    },
+    async load(id) {
+      if (!TEXT_MODULE.test(id)) return undefined;
+      const exported = Object.entries(await evaluate(id));
+      return exported.map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`).join("");
+    },
+  };
+}
+
+/** Evaluates a TypeScript module, which this Node may not be able to load; returns its exports. */
+async function evaluate(path) {
+  const bundle = await rolldown({ cwd: ROOT, platform: "node", input: path, logLevel: "warn" });
+  const { output } = await bundle.generate({ format: "esm" });
+  await bundle.close();
+  return import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
+}
