@@ -141,13 +141,22 @@ export interface EdgeRecord {
   isBlockerMissing?: boolean;
 }
 
-/** The part of a dependency block on which the facts of events depend; `shared/work/dependencies` adds the rest. */
-export interface DependencyBlock {
+/** Blockers, by Plane's id, that cannot be completed for now, and why. */
+export type BlockCauses = Record<string, "cancelled" | "blocked">;
+
+/** A task that Groundcrew has blocked because of its blockers (OPENCLAW-14). */
+export interface DependencyBlockRecord {
+  item: string;
   /**
    * Being blocked, blocked, being released; `overridden`: people moved the task out of Blocked by hand, so it is not
    * blocked because of these blockers again.
    */
   phase: "blocking" | "blocked" | "releasing" | "overridden";
+  causes: BlockCauses;
+  /** The cause that the next report names, because it has come since the last one. */
+  newCause?: string;
+  /** Part of the external ids of this episode's comments, so that each comment is written once. */
+  episode: string;
 }
 
 /** A stored work item with its key, project and URL. */
@@ -167,6 +176,12 @@ export interface Task {
  */
 export function isReadableProject(project: ProjectRecord): boolean {
   return project.member && !project.archived && !project.removed;
+}
+
+/** Whether Groundcrew has blocked the task, or is blocking it, because of its blockers. */
+export async function isBlockedByDependency({ store }: Pick<SyncDeps, "store">, item: string): Promise<boolean> {
+  const [block] = await store.read<DependencyBlockRecord>([observedKeys.dependencyBlock(item)]);
+  return block?.value.phase === "blocking" || block?.value.phase === "blocked";
 }
 
 /** Whether the project was created since the observation of the workspace began, so that everything in it is new. */

@@ -8,7 +8,7 @@ import type { Deps, FactsDeps } from "../app/deps.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
 import type { PlaneActivity } from "../plane/work-items.ts";
-import type { CycleRecord, DependencyBlock, ProjectRecord } from "../records/plane-records.ts";
+import { type CycleRecord, isBlockedByDependency, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import { readTaskResult } from "../records/task-records.ts";
 import { WORK_EVENT_KINDS } from "../task/event-kinds.ts";
@@ -168,12 +168,6 @@ async function readLastActor(deps: FactsDeps, snapshot: Snapshot, event: TaskEve
     if (thrown instanceof PlaneNotFoundError) return undefined;
     throw thrown;
   }
-}
-
-/** Whether Groundcrew has blocked the item, or is blocking it, because of its blockers. */
-async function isBlockedByDependency({ store }: FactsDeps, id: string): Promise<boolean> {
-  const [block] = await store.read<DependencyBlock>([observedKeys.dependencyBlock(id)]);
-  return block?.value.phase === "blocking" || block?.value.phase === "blocked";
 }
 
 export function toProjectFacts(deps: Pick<Deps, "settings">, project: ProjectRecord, at: string): EventFacts {

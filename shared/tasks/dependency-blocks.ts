@@ -10,7 +10,7 @@ import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
-import type { DependencyBlock, EdgeRecord, Task } from "../records/plane-records.ts";
+import type { BlockCauses, DependencyBlockRecord, EdgeRecord, Task } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workSets } from "../records/store-keys.ts";
 import type { Put, Revision } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
@@ -28,16 +28,6 @@ interface ItemJob {
   correlation: string;
 }
 
-/** A task that Groundcrew has blocked because of its blockers (OPENCLAW-14). */
-export interface DependencyBlockRecord extends DependencyBlock {
-  item: string;
-  causes: BlockCauses;
-  /** The cause that the next report names, because it has come since the last one. */
-  newCause?: string;
-  /** Part of the external ids of this episode's comments, so that each comment is written once. */
-  episode: string;
-}
-
 type BlockStep = "nothing" | "block" | "release" | "override" | "forget";
 
 /** A task with its stored record, and the step that follows from both. */
@@ -50,9 +40,6 @@ interface BlockState {
   causes: BlockCauses;
 }
 
-/** Blockers, by Plane's id, that cannot be completed for now, and why. */
-type BlockCauses = Record<string, "cancelled" | "blocked">;
-
 /** After the status of an item has changed: queues a check of its dependants and of the item itself. */
 export async function resolveDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
   await queueResolveBlocked(deps, [item, ...(await readDependantIds(deps, item))], correlation);
@@ -62,13 +49,9 @@ export async function resolveDependants(deps: TaskDeps, { item, correlation }: I
 export async function queueResolveBlocked(deps: TaskDeps, ids: Iterable<string>, correlation: string): Promise<void> {
   if (deps.settings.agents.length === 0) return;
   for (const id of ids) {
-    const { step } = await readBlockState(deps, id);
-    if (step === "nothing") continue;
-    const job = createWorkJob(`resolve_blocked:${id}:${correlation}`, toLabelsLane(id), {
-      type: "resolve_blocked",
-      item: id,
-      correlation,
-    });
+    if ((await readBlockState(deps, id)).step === "nothing") continue;
+    const body = { type: "resolve_blocked", item: id, correlation } as const;
+    const job = createWorkJob(`resolve_blocked:${id}:${correlation}`, toLabelsLane(id), body);
     await deps.store.commit({ jobs: [job] });
     deps.notify();
   }
@@ -173,35 +156,47 @@ export async function queueResolveAllBlocked(deps: TaskDeps, correlation: string
 export async function resolveBlocked(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
   const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   try {
-    while ((await takeStep(context, await readBlockState(deps, item))) === "again");
+    // New causes may appear meanwhile, so the state is read after each step.
+    while (await takeStep(context, await readBlockState(deps, item)));
   } catch (thrown) {
     // The item was deleted in Plane; the next poll of the project observes that.
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
   }
 }
 
-/** Takes one step; "over" when nothing is left to do for now. Each phase is stored before its effects begin. */
-async function takeStep(context: CallContext, state: BlockState): Promise<"over" | "again"> {
-  const { deps } = context;
-  const { step, id, block, task, causes } = state;
-  if (step === "block" && task) {
-    if (block?.phase === "blocking" && hasSameCauses(block.causes, causes))
-      return blockTask(context, state, block, task);
-    const isOngoing = block?.phase === "blocking" || block?.phase === "blocked";
-    const episode = isOngoing ? block.episode : deps.newId();
+/** Takes one step; false when nothing is left to do. Each phase is stored before its effects begin. */
+async function takeStep(context: CallContext, state: BlockState): Promise<boolean> {
+  const { deps, correlation } = context;
+  const { step, id, task, block, rev, causes } = state;
+  if (step === "nothing") return false;
+  const record = observedKeys.dependencyBlock(id);
+  if (step === "block" && task && block?.phase === "blocking" && hasSameCauses(block.causes, causes)) {
+    const { newCause = Object.keys(causes)[0] ?? "", ...rest } = block;
+    const blocked = await blockTask(context, block, task);
+    const blocker = (await findStoredTask(deps, newCause))?.key ?? "?";
+    const event = { kind: "stuck", blocker, why: causes[newCause] ?? "blocked" } as const;
+    const put = [toBlockPut(id, { ...rest, phase: "blocked" })];
+    await publishWorkEvent(deps, blocked, event, correlation, { record, rev, put });
+    return true;
+  }
+  if (task && block?.phase === "releasing") await releaseTask(context, block, task);
+  const put = [toBlockPut(id, toNextPhase(deps, state))];
+  await deps.store.commit({ expect: [[record, rev]], put });
+  return true;
+}
+
+/** The record that a step stores; undefined deletes it. */
+function toNextPhase(
+  { newId }: Pick<TaskDeps, "newId">,
+  { step, id, block, causes }: BlockState,
+): DependencyBlockRecord | undefined {
+  if (step === "block") {
     const newCause = Object.keys(causes).find((blocker) => !block?.causes[blocker]);
-    await saveBlock(deps, state, { item: id, phase: "blocking", causes, episode, ...omitUndefined({ newCause }) });
-    return "again";
+    const episode = block && (block.phase === "blocking" || block.phase === "blocked") ? block.episode : newId();
+    return { item: id, phase: "blocking", causes, episode, ...omitUndefined({ newCause }) };
   }
-  if (step === "release" && block && task) {
-    if (block.phase === "releasing") await releaseTask(context, block, task);
-    // New causes may have appeared meanwhile, so the state is read once more.
-    await saveBlock(deps, state, block.phase === "releasing" ? undefined : { ...block, phase: "releasing" });
-    return "again";
-  }
-  if (!block || step === "nothing") return "over";
-  const next = step === "override" ? { ...block, phase: "overridden" as const, causes } : undefined;
-  return (await saveBlock(deps, state, next)) ? "over" : "again";
+  if (!block || step === "forget" || block.phase === "releasing") return undefined;
+  return step === "release" ? { ...block, phase: "releasing" } : { ...block, phase: "overridden", causes };
 }
 
 function hasSameCauses(a: BlockCauses, b: BlockCauses): boolean {
@@ -209,45 +204,20 @@ function hasSameCauses(a: BlockCauses, b: BlockCauses): boolean {
   return [...blockers].every((blocker) => a[blocker] === b[blocker]);
 }
 
-/** Saves or deletes the record; false after a concurrent change. */
-async function saveBlock(
-  { store }: Pick<TaskDeps, "store">,
-  { id, rev }: Pick<BlockState, "id" | "rev">,
-  next: DependencyBlockRecord | undefined,
-): Promise<boolean> {
-  const put = next ? toBlockPut(next) : { key: observedKeys.dependencyBlock(id), value: undefined };
-  return (await store.commit({ expect: [[observedKeys.dependencyBlock(id), rev]], put: [put] })) === "committed";
+function toBlockPut(item: string, block: DependencyBlockRecord | undefined): Put {
+  const key = observedKeys.dependencyBlock(item);
+  return block ? { key, value: block, sets: [workSets.blockedByDependency] } : { key, value: undefined };
 }
 
-function toBlockPut(block: DependencyBlockRecord): Put {
-  return { key: observedKeys.dependencyBlock(block.item), value: block, sets: [workSets.blockedByDependency] };
-}
-
-async function blockTask(
-  context: CallContext,
-  { rev }: BlockState,
-  { newCause, ...block }: DependencyBlockRecord,
-  task: Task,
-): Promise<"over" | "again"> {
-  const { deps, correlation } = context;
-  const { causes, episode } = block;
+async function blockTask(context: CallContext, { causes, episode }: DependencyBlockRecord, task: Task): Promise<Task> {
   const blocked = await moveToStatus(context, task, "blocked");
-  for (const [blocker, why] of Object.entries(causes)) {
-    const comment = renderBlockedComment(deps, await findStoredTask(deps, blocker), why);
-    await postComment(context, blocked, `stuck:${episode}:${blocker}`, comment);
+  for (const [id, cause] of Object.entries(causes)) {
+    const { comments } = getTexts(context.deps.settings.locale);
+    const blocker = renderTaskName(comments, await findStoredTask(context.deps, id));
+    const html = `<p>${formatTemplate(comments.blockedByTask[cause], { blocker })}</p>`;
+    await postComment(context, blocked, `stuck:${episode}:${id}`, html);
   }
-  const first = newCause ?? Object.keys(causes)[0] ?? "";
-  const why = causes[first] ?? "blocked";
-  const event = { kind: "stuck", blocker: (await findStoredTask(deps, first))?.key ?? "?", why } as const;
-  const record = observedKeys.dependencyBlock(task.id);
-  const put = [toBlockPut({ ...block, phase: "blocked" })];
-  const outcome = await publishWorkEvent(deps, blocked, event, correlation, { record, rev, put });
-  return outcome === "committed" ? "over" : "again";
-}
-
-function renderBlockedComment({ settings }: TaskDeps, blocker: Task | undefined, cause: BlockCauses[string]): string {
-  const { comments } = getTexts(settings.locale);
-  return `<p>${formatTemplate(comments.blockedByTask[cause], { blocker: renderTaskName(comments, blocker) })}</p>`;
+  return blocked;
 }
 
 function renderTaskName({ deletedTask }: Pick<CommentTexts, "deletedTask">, task: Task | undefined): string {
@@ -255,17 +225,18 @@ function renderTaskName({ deletedTask }: Pick<CommentTexts, "deletedTask">, task
   return `<strong>${escapeHtml(task.key)}</strong> ${escapeHtml(task.item.snapshot.name)}`;
 }
 
-async function releaseTask(context: CallContext, block: DependencyBlockRecord, task: Task): Promise<void> {
+async function releaseTask(
+  context: CallContext,
+  { causes, episode }: DependencyBlockRecord,
+  task: Task,
+): Promise<void> {
   const released = task.item.snapshot.status === "blocked" ? await moveToStatus(context, task, "todo") : task;
-  await postComment(context, released, `released:${block.episode}`, await renderReleasedComment(context.deps, block));
-}
-
-async function renderReleasedComment(deps: TaskDeps, block: DependencyBlockRecord): Promise<string> {
-  const { comments } = getTexts(deps.settings.locale);
-  const blockers = await Promise.all(Object.keys(block.causes).map((id) => findStoredTask(deps, id)));
+  const { comments } = getTexts(context.deps.settings.locale);
+  const blockers = await Promise.all(Object.keys(causes).map((id) => findStoredTask(context.deps, id)));
   const names = blockers.map((blocker) => {
     const name = renderTaskName(comments, blocker);
     return blocker?.item.snapshot.status === "done" ? formatTemplate(comments.doneTask, { task: name }) : name;
   });
-  return `<p>${formatTemplate(comments.unblocked, { blockers: names.join(", ") })}</p>`;
+  const html = `<p>${formatTemplate(comments.unblocked, { blockers: names.join(", ") })}</p>`;
+  await postComment(context, released, `released:${episode}`, html);
 }

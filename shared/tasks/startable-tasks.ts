@@ -5,7 +5,7 @@ import type { AgentSettings } from "../config/settings-file.ts";
 import { createWakeCheckJob } from "../jobs/wake-jobs.ts";
 import { PlaneError } from "../plane/errors.ts";
 import { readClaims } from "../records/claim-record.ts";
-import type { DependencyBlock, ProjectRecord } from "../records/plane-records.ts";
+import { isBlockedByDependency, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
 import type { Commit, Revision, StoredValue } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
@@ -92,10 +92,9 @@ async function isActionable(
   isHidden: (item: ItemRecord) => boolean,
 ): Promise<boolean> {
   const { store } = deps;
-  const [[row], [claim], [block], [wish], [run]] = await Promise.all([
+  const [[row], [claim], [wish], [run]] = await Promise.all([
     store.read<ItemRecord>([observedKeys.item(id)]),
     readClaims(deps, [id]),
-    store.read<DependencyBlock>([observedKeys.dependencyBlock(id)]),
     store.read<Wish>([workKeys.wish(id)]),
     store.read<PlanRun>([workKeys.planRun(id)]),
   ]);
@@ -119,7 +118,7 @@ async function isActionable(
       if (claim?.value.agent === agent) return false;
       return !item || !isStartable(item, agent) || isInDeletedProject(deps, item);
     case "stuck":
-      return item !== undefined && isOpenItem(item) && ["blocking", "blocked"].includes(block?.value.phase ?? "");
+      return item !== undefined && isOpenItem(item) && (await isBlockedByDependency(deps, id));
     case "circle":
       return item !== undefined && isOpenItem(item) && item.blockers.length > 0;
     case "answered":

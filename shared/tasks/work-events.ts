@@ -36,32 +36,21 @@ export async function publishWorkEvent(
   correlation: string,
   eventRecord: EventRecord,
 ): Promise<"committed" | "stale" | "fenced"> {
-  const { afterCommit, ...update } = await prepareWorkEvents(deps, task, [event], correlation, eventRecord);
+  const { afterCommit, ...update } = await prepareWorkEvent(deps, task, event, correlation, eventRecord);
   const outcome = await deps.store.commit({ expect: [[eventRecord.record, eventRecord.rev]], ...update });
   if (outcome === "committed") afterCommit();
   return outcome;
 }
 
-/** Prepares the puts and jobs that publish an event, for a commit that expects its record to be at this revision. */
+/** Prepares the puts and jobs that publish events, for a commit that expects their record to be at this revision. */
 export async function prepareWorkEvent(
   deps: TaskDeps,
   task: Task | undefined,
-  event: WorkEvent,
+  events: WorkEvent | readonly WorkEvent[],
   correlation: string,
   eventRecord: EventRecord,
 ): Promise<EventUpdate> {
-  return prepareWorkEvents(deps, task, [event], correlation, eventRecord);
-}
-
-/** Does the same for several events that follow from one record. */
-export async function prepareWorkEvents(
-  deps: TaskDeps,
-  task: Task | undefined,
-  events: readonly WorkEvent[],
-  correlation: string,
-  eventRecord: EventRecord,
-): Promise<EventUpdate> {
-  return prepareEvents(deps, events, correlation, eventRecord, async (event) =>
+  return prepareEvents(deps, [events].flat(), correlation, eventRecord, async (event) =>
     task ? readItemFacts(deps, task.project, task.item, event) : { at: new Date(await deps.store.now()).toISOString() },
   );
 }

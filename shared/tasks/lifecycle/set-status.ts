@@ -8,7 +8,7 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { runProcedure } from "../../procedure/procedure.ts";
 import { findClaim, readLiveClaims } from "../../records/claim-record.ts";
-import type { CommentsRecord, Task } from "../../records/plane-records.ts";
+import { type CommentsRecord, isBlockedByDependency, type Task } from "../../records/plane-records.ts";
 import { observedKeys } from "../../records/store-keys.ts";
 import { findStatusAttempt, type StatusChangeRecord } from "../../records/task-records.ts";
 import { evaluateBlockers, readRelations } from "../../sync/blockers.ts";
@@ -20,7 +20,6 @@ import { type CallContext, isAgent, isHuman } from "../call-context.ts";
 import { readCard } from "../card-record.ts";
 import { endClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
 import { ensureClaim, requireNotInReview } from "../claims.ts";
-import type { DependencyBlockRecord } from "../dependency-blocks.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
 import { getIdempotencyKey, postComment, postStatusComment, toCommentHtml } from "../post-comment.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
@@ -199,8 +198,7 @@ async function requireTransition(context: CallContext, task: Task, call: StatusC
 async function requireUnblockable(context: CallContext, task: Task, { lastAttempt }: StatusCall): Promise<void> {
   const { deps, caller } = context;
   const createRefusal = (why: string) => new GroundcrewError("conflict", `${task.key} is blocked: ${why}`);
-  const [block] = await deps.store.read<DependencyBlockRecord>([observedKeys.dependencyBlock(task.id)]);
-  if (block && (block.value.phase === "blocking" || block.value.phase === "blocked"))
+  if (await isBlockedByDependency(deps, task.id))
     throw createRefusal("a blocker was cancelled or blocked, and the Concierge decides. Take another task.");
   const last = lastAttempt?.input;
   const isUnblocking = last?.unblocks === true && lastAttempt?.step !== undefined;

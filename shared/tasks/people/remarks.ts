@@ -44,7 +44,7 @@ import {
   type RemarksRecord,
   toRemarksPut,
 } from "../remark-record.ts";
-import { prepareWorkEvents } from "../work-events.ts";
+import { prepareWorkEvent } from "../work-events.ts";
 import { prepareAnswerFromComment, readTaskQuestions } from "./questions.ts";
 
 type MentionJob = Extract<WorkJobBody, { type: "mention" }>;
@@ -165,7 +165,7 @@ async function prepareStop(
   const end = await prepareClaimEnd(deps, claim, "stopped", correlation, { by, words, isPublished: true });
   const since = formatIsoTime(claim.since, "UTC");
   const lost: WorkEvent = { kind: "claim_lost", agent: claim.agent, why: "stopped", since, by };
-  const event = await prepareWorkEvents(deps, task, [lost], correlation, { record, rev: claim.fence });
+  const event = await prepareWorkEvent(deps, task, [lost], correlation, { record, rev: claim.fence });
   return mergeUpdates([end, { ...event, expect: [[record, rev]] }]);
 }
 
@@ -249,7 +249,7 @@ async function prepareDraft(
   // People's own tasks from before are only read until an agent works on them.
   const hasCard = receipt !== undefined && (await isManaged(deps, task));
   const card = hasCard ? await prepareReceipt(deps, task.id, receipt, correlation) : undefined;
-  const update = await prepareWorkEvents(deps, task, events, correlation, {
+  const update = await prepareWorkEvent(deps, task, events, correlation, {
     record: workKeys.remarks(task.id),
     rev,
     put: [toRemarksPut(task.id, record), ...(card?.put ?? [])],

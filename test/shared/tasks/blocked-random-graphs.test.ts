@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { DependencyBlockRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
-import type { DependencyBlockRecord } from "../../../shared/tasks/dependency-blocks.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
 const SEEDS = Array.from({ length: process.env["FULL"] ? 40 : 4 }, (_, i) => i + 1);
