@@ -135,39 +135,47 @@ function isSameCard(a: CardRecord, b: CardRecord): boolean {
   return sorted(a) === sorted(b);
 }
 
-/** Schedules the next edit of a changed card, unless one is scheduled already: the card's put, the job, and its delay. */
+/** Schedules the next edit of a changed card, unless one is scheduled early enough: the put, the job, and its delay. */
 function prepareEdit(item: string, card: CardRecord, rev: Revision, now: Ms, correlation: string) {
-  const at = card.nextEditAt ?? Math.max(now, getEarliestEdit(card));
-  const jobs = card.nextEditAt === undefined ? [createCardJob(item, rev, correlation, at)] : [];
-  return { put: [toCardPut(item, { ...card, nextEditAt: at })], jobs, delay: at - now };
+  const { nextEditAt: scheduledAt, urgent } = card;
+  const earliest = Math.max(now, getEarliestEdit(card));
+  const at = Math.min(scheduledAt ?? earliest, earliest);
+  // A lane of its own for what is urgent: that of other edits may wait for one that is due later.
+  const lane = `card:${item}${urgent ? ":receipt" : ""}`;
+  const job = createWorkJob(`card:${item}:${rev}`, lane, { type: "card", item, correlation }, at);
+  return {
+    put: [toCardPut(item, { ...card, nextEditAt: at })],
+    jobs: at === scheduledAt ? [] : [job],
+    delay: at - now,
+  };
 }
 
-function createCardJob(item: string, rev: number, correlation: string, at: Ms, lane = `card:${item}`) {
-  return createWorkJob(`card:${item}:${rev}`, lane, { type: "card", item, correlation }, at);
+/**
+ * Prepares the writes that change a card and schedule its edit, for a commit with further writes; nothing when `change`
+ * returns undefined.
+ */
+async function prepareCardChange(
+  { store }: Pick<TaskDeps, "store">,
+  item: string,
+  correlation: string,
+  change: (card: CardRecord | undefined) => CardRecord | undefined,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const [stored] = await store.read<CardRecord>([workKeys.card(item)]);
+  const card = change(stored?.value);
+  if (!card) return { expect: [], put: [], jobs: [] };
+  const rev = stored?.rev ?? 0;
+  const { put, jobs } = prepareEdit(item, card, rev, await store.now(), correlation);
+  return { expect: [[workKeys.card(item), rev]], put, jobs };
 }
 
 /** Prepares the writes that show on the card, within seconds, what a person wrote, for a commit with further writes. */
 export async function prepareReceipt(
-  { store }: Pick<TaskDeps, "store">,
+  deps: Pick<TaskDeps, "store">,
   item: string,
   received: NonNullable<CardRecord["received"]>,
   correlation: string,
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
-  const key = workKeys.card(item);
-  const [stored] = await store.read<CardRecord>([key]);
-  const rev = stored?.rev ?? 0;
-  const card: CardRecord = { ...stored?.value, received, urgent: true };
-  const at = Math.max(await store.now(), getEarliestEdit(card));
-  const queued = Math.min(card.nextEditAt ?? at, at);
-  return {
-    expect: [[key, rev]],
-    put: [toCardPut(item, { ...card, nextEditAt: queued })],
-    // A lane of its own: the lane of other edits may wait for one that is due later.
-    jobs:
-      queued === stored?.value.nextEditAt
-        ? []
-        : [createCardJob(item, rev, correlation, queued, `card:${item}:receipt`)],
-  };
+) {
+  return prepareCardChange(deps, item, correlation, (card) => ({ ...card, received, urgent: true }));
 }
 
 /**
@@ -190,26 +198,15 @@ export async function markRemarksRead(
     if (!stored.open.some(isRead)) return undefined;
     const open = stored.open.map((remark) => (isRead(remark) ? { ...remark, readAt } : remark));
     const ids = new Set(read.map(({ id }) => id));
-    const card = await prepareReader(deps, item, ids, { agent, at: readAt }, correlation);
+    // The card shows who has read what was received, if it is among these remarks.
+    const card = await prepareCardChange(deps, item, correlation, (before) => {
+      const received = before?.received;
+      if (!received || !ids.has(received.id)) return undefined;
+      const others = (received.readers ?? []).filter((reader) => reader.agent !== agent);
+      return { ...before, received: { ...received, readers: [...others, { agent, at: readAt }] } };
+    });
     return { ...card, put: [toRemarksPut(item, { ...stored, open }), ...card.put], afterCommit: () => deps.notify() };
   });
-}
-
-/** Prepares the writes that show on the card who has read what was received, if it is among these remarks. */
-async function prepareReader(
-  { store }: Pick<TaskDeps, "store">,
-  item: string,
-  ids: ReadonlySet<string>,
-  reader: { agent: string; at: Ms },
-  correlation: string,
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
-  const [stored] = await store.read<CardRecord>([workKeys.card(item)]);
-  const received = stored?.value.received;
-  if (!stored || !received || !ids.has(received.id)) return { expect: [], put: [], jobs: [] };
-  const readers = [...(received.readers ?? []).filter(({ agent }) => agent !== reader.agent), reader];
-  const card = { ...stored.value, received: { ...received, readers } };
-  const { put, jobs } = prepareEdit(item, card, stored.rev, await store.now(), correlation);
-  return { expect: [[workKeys.card(item), stored.rev]], put, jobs };
 }
 
 /**
@@ -217,20 +214,16 @@ async function prepareReader(
  * Nothing where the item has no card, because only agents' work makes one.
  */
 export async function prepareCardCost(
-  { store }: Pick<TaskDeps, "store">,
+  deps: Pick<TaskDeps, "store">,
   item: string,
   agent: string,
   cost: number,
   correlation: string,
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
-  const key = workKeys.card(item);
-  const [stored] = await store.read<CardRecord>([key]);
-  const hasCard =
-    stored && (stored.value.agent !== undefined || stored.value.comment !== undefined || stored.value.planned);
-  if (!hasCard) return { expect: [], put: [], jobs: [] };
-  const next = addCost(stored.value, agent, roundAmount((stored.value.costs?.[agent] ?? 0) + cost));
-  const { put, jobs } = prepareEdit(item, next, stored.rev, await store.now(), correlation);
-  return { expect: [[key, stored.rev]], put, jobs };
+) {
+  return prepareCardChange(deps, item, correlation, (card) => {
+    const hasCard = card && (card.agent !== undefined || card.comment !== undefined || card.planned);
+    return hasCard ? addCost(card, agent, roundAmount((card.costs?.[agent] ?? 0) + cost)) : undefined;
+  });
 }
 
 /** Schedules an edit of the card of an item, unless one is scheduled already. */
