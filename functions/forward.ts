@@ -14,7 +14,7 @@ import {
 import { parseJobBody } from "../shared/jobs/job-body.ts";
 import { createForwardAction, forwardBodySchema } from "../shared/jobs/outgoing-jobs.ts";
 import type { JobResult, LeasedJob } from "../shared/store/port.ts";
-import { type EventKind, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../shared/task/event-kinds.ts";
+import { type EventKind, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../shared/task/events.ts";
 import { DECISION_LOG_MS, type EventFacts, type RuleSet } from "../shared/task/rule-set.ts";
 import { MINUTE } from "../shared/time.ts";
 

@@ -5,8 +5,7 @@ import { createPresentation } from "../../functions/telegram/presentation/presen
 import { formatTemplate, LOCALES, type Locale } from "../../shared/i18n/localize.ts";
 import { getTexts } from "../../shared/i18n/texts.ts";
 import { htmlToLines } from "../../shared/markdown/plain-text.ts";
-import { EVENT_KINDS, type EventKind } from "../../shared/task/event-kinds.ts";
-import type { AnyEvent } from "../../shared/task/events.ts";
+import { type AnyEvent, EVENT_KINDS, type EventKind } from "../../shared/task/events.ts";
 import type { ActionBody, EventFacts } from "../../shared/task/rule-set.ts";
 import { renderTable } from "./markdown.ts";
 import { renderRequestMessages } from "./request-messages.ts";
@@ -70,7 +69,7 @@ const QUESTION = "Formal or friendly?";
 const PLAN = { plan: "plan", agent: "Concierge", title: "Dark mode" };
 
 /** A sample of each event; those without an entry have no fields. */
-const EVENTS: { [Kind in EventKind]?: Omit<Extract<AnyEvent, { kind: Kind }>, "kind"> } = {
+const EVENTS: { [Event in AnyEvent as Event["kind"]]?: Omit<Event, "kind"> } = {
   assigned: { who: "Thot" },
   unassigned: { who: "Thot" },
   renamed: { from: "Write a mail" },

@@ -1,7 +1,7 @@
 import { TELEGRAM_COMMANDS } from "../../functions/telegram/updates/interpret-message.ts";
-import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/notification-rules.ts";
+import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/settings-file.ts";
 import { en } from "../../shared/i18n/en.ts";
-import { EVENT_KINDS } from "../../shared/task/event-kinds.ts";
+import { EVENT_KINDS } from "../../shared/task/events.ts";
 import { MESSAGE_SOUNDS } from "../../shared/telegram/chat-settings.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";
 

@@ -5,8 +5,8 @@
 
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
-import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/notification-rules.ts";
 import type { Settings } from "../../shared/config/settings.ts";
+import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/settings-file.ts";
 import {
   type DiscardedJob,
   discardedJobKey,

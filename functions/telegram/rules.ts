@@ -3,7 +3,7 @@
  * date.
  */
 
-import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/notification-rules.ts";
+import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/settings-file.ts";
 import { createLiveRefreshAction, createNotificationAction } from "../../shared/jobs/outgoing-jobs.ts";
 import type { AnyEvent } from "../../shared/task/events.ts";
 import {

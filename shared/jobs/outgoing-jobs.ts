@@ -8,10 +8,8 @@ import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Revision } from "../store/port.ts";
-import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/event-kinds.ts";
-import { type AnyEvent, planEventSchema, workEventSchema } from "../task/events.ts";
+import { type AnyEvent, EVENT_KINDS, eventSchema } from "../task/events.ts";
 import { type ActionBody, factsSchema, type RuleAction } from "../task/rule-set.ts";
-import { PRIORITIES } from "../task/snapshot.ts";
 import type { ChatId } from "../telegram/bot.ts";
 import type { RichText } from "../telegram/rich-text.ts";
 import type { Ms } from "../time.ts";
@@ -58,37 +56,6 @@ const newMessageSchema = messageSchema.extend({
 const editedMessageSchema = messageSchema.extend({ messageId: z.number() });
 
 const commonFields = { chat: z.union([z.number(), z.string()]), correlation: z.string() };
-
-/** Events without fields besides `kind`. The type check fails when a kind with more fields is not excluded here. */
-const bareKindSchema = z
-  .enum(EVENT_KINDS)
-  .exclude([
-    "assigned",
-    "unassigned",
-    "renamed",
-    "due",
-    "priority",
-    "comment_added",
-    "comment_edited",
-    ...WORK_EVENT_KINDS,
-    ...PLAN_EVENT_KINDS,
-  ]);
-
-/** An event as stored in a job body. */
-const eventSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: bareKindSchema }),
-  z.object({ kind: z.enum(["assigned", "unassigned"]), who: z.string() }),
-  z.object({ kind: z.literal("renamed"), from: z.string() }),
-  z.object({ kind: z.literal("due"), from: z.string().nullable(), to: z.string().nullable() }),
-  z.object({ kind: z.literal("priority"), from: z.enum(PRIORITIES), to: z.enum(PRIORITIES) }),
-  z.object({
-    kind: z.enum(["comment_added", "comment_edited"]),
-    comment: z.string(),
-    author: z.string().nullable(),
-  }),
-  ...workEventSchema.options,
-  ...planEventSchema.options,
-]) satisfies z.ZodType<AnyEvent>;
 
 /**
  * Bodies of the queue `outbox`: messages to a chat. A body that matches no schema becomes a dead letter instead of a

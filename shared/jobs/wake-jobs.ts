@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Revision } from "../store/port.ts";
-import { EVENT_KINDS } from "../task/event-kinds.ts";
+import { EVENT_KINDS } from "../task/events.ts";
 import type { ActionBody, RuleAction } from "../task/rule-set.ts";
 import { type Ms, SECOND } from "../time.ts";
 

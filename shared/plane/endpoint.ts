@@ -16,6 +16,12 @@ export interface Endpoint<A> {
   answer: ZodType<A>;
 }
 
+/**
+ * The `external_source` of everything that Groundcrew writes to Plane; such comments cause no events (observation rule
+ * 8).
+ */
+export const GROUNDCREW_SOURCE = "groundcrew";
+
 /** Creates the function that declares an endpoint of one method: `get("users_me", "/api/v1/users/me/", userSchema)`. */
 const createMethod =
   (method: Endpoint<unknown>["method"]) =>

@@ -3,9 +3,8 @@
  * and what a project's record says about reading it. A `Task` is a stored item with its project.
  */
 
-import type { SyncDeps } from "../app/deps.ts";
 import { shiftPlaneTime } from "../plane/endpoint.ts";
-import type { Put, Revision } from "../store/port.ts";
+import type { Put, Revision, Store } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import type { Ms } from "../time.ts";
@@ -171,6 +170,10 @@ export interface Task {
   url: string;
 }
 
+interface StoreDeps {
+  store: Store;
+}
+
 /**
  * Whether Plane lists this project's items. For an archived project it returns 200 and no items (observation rule 5).
  */
@@ -179,7 +182,7 @@ export function isReadableProject(project: ProjectRecord): boolean {
 }
 
 /** Whether Groundcrew has blocked the task, or is blocking it, because of its blockers. */
-export async function isBlockedByDependency({ store }: Pick<SyncDeps, "store">, item: string): Promise<boolean> {
+export async function isBlockedByDependency({ store }: StoreDeps, item: string): Promise<boolean> {
   const [block] = await store.read<DependencyBlockRecord>([observedKeys.dependencyBlock(item)]);
   return block?.value.phase === "blocking" || block?.value.phase === "blocked";
 }
@@ -198,14 +201,14 @@ export function getNewSince(project: ProjectRecord): string {
 }
 
 /** Returns the stored projects whose items Plane lists. */
-export async function listReadableProjects(deps: Pick<SyncDeps, "store">): Promise<ProjectRecord[]> {
+export async function listReadableProjects(deps: StoreDeps): Promise<ProjectRecord[]> {
   return (await readAllRows<ProjectRecord>(deps, observedSets.projects))
     .map(({ value }) => value)
     .filter(isReadableProject);
 }
 
 /** Whether the project has items, and all of them are done or cancelled. */
-export async function hasOnlyClosedItems({ store }: Pick<SyncDeps, "store">, project: string): Promise<boolean> {
+export async function hasOnlyClosedItems({ store }: StoreDeps, project: string): Promise<boolean> {
   const [open, total] = await Promise.all([
     store.count(observedSets.open(project)),
     store.count(observedSets.items(project)),
@@ -223,7 +226,7 @@ export function toProjectPut(project: ProjectRecord): Put {
 }
 
 /** Returns a new revision. Values with a greater revision were stored after this call, so after the pass began. */
-export async function takeRevisionMark(deps: Pick<SyncDeps, "store" | "newId">, project: string): Promise<number> {
+export async function takeRevisionMark(deps: StoreDeps & { newId: () => string }, project: string): Promise<number> {
   const key = observedKeys.mark(project);
   const value: PassMark = { id: deps.newId(), at: await deps.store.now() };
   await deps.store.commit({ put: [{ key, value }] });

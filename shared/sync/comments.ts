@@ -8,6 +8,7 @@ import { sha256Hex } from "../hashing.ts";
 import { removeHiddenText } from "../markdown/hidden-text.ts";
 import { htmlToLines, htmlToText } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
 import { PlaneError } from "../plane/errors.ts";
 import { commentsApi, type PlaneComment } from "../plane/work-items.ts";
 import { type CommentsRecord, getNewSince } from "../records/plane-records.ts";
@@ -19,7 +20,6 @@ import type { ItemRecord } from "../task/snapshot.ts";
 import { cleanText } from "../text.ts";
 import { prepareChange } from "./decisions.ts";
 import { type ObservationSource, readItemFacts } from "./event-facts.ts";
-import { GROUNDCREW_SOURCE } from "./normalize.ts";
 import { findMentionedUsers } from "./observe-item.ts";
 import { readSpareList, toReadTime } from "./spare-reads.ts";
 

@@ -10,7 +10,7 @@ import type { CommentsRecord, ProjectRecord } from "../records/plane-records.ts"
 import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "../records/store-keys.ts";
 import type { Job, Put } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
-import type { EventKind } from "../task/event-kinds.ts";
+import type { EventKind } from "../task/events.ts";
 import { type DetailsPart, type ItemRecord, isOpen } from "../task/snapshot.ts";
 import { BACKFILL_RANK, isWaitingForDetails, listUnreadParts, requestDetails } from "../task/unread-details.ts";
 import { type Ms, SECOND } from "../time.ts";

@@ -7,7 +7,14 @@ import { z } from "zod";
 import type { Deps } from "../app/deps.ts";
 import { formatSchemaIssues, getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { createPageSchema, type Endpoint, type PlanePage, planeIdSchema } from "../plane/endpoint.ts";
+
+import {
+  createPageSchema,
+  type Endpoint,
+  GROUNDCREW_SOURCE,
+  type PlanePage,
+  planeIdSchema,
+} from "../plane/endpoint.ts";
 import { planeCommentSchema, workItemSchema, workItemsApi } from "../plane/work-items.ts";
 import { type Snapshot, toStatus } from "../task/snapshot.ts";
 import {
@@ -85,12 +92,6 @@ export type WebhookDelivery = z.infer<typeof knownDeliverySchema> | { event: "ot
 const anyDeliverySchema = z.object({ event: z.string(), action: z.string().optional(), workspace_id: planeIdSchema });
 
 const KNOWN_EVENTS = new Set(["project", "issue", "issue_comment", "cycle"]);
-
-/**
- * The `external_source` of everything that Groundcrew writes to Plane; such comments cause no events (observation rule
- * 8).
- */
-export const GROUNDCREW_SOURCE = "groundcrew";
 
 /**
  * External source and id of the canary in Plane: a work item with a comment that is edited only to check that Plane's

@@ -4,34 +4,39 @@
  */
 
 import { z } from "zod";
-import { type ItemRecord, isBlocked, isOpen, type Priority, type Snapshot } from "./snapshot.ts";
+import { type ItemRecord, isBlocked, isOpen, PRIORITIES, type Snapshot } from "./snapshot.ts";
 
 /** Events found by comparing two snapshots of a work item. */
-export type TaskEvent =
-  | { kind: "created" }
-  | { kind: "assigned"; who: string }
-  | { kind: "unassigned"; who: string }
-  | { kind: "started" }
-  | { kind: "blocked" }
-  | { kind: "unblocked" }
-  | { kind: "completed" }
-  | { kind: "cancelled" }
-  | { kind: "reopened" }
-  | { kind: "removed" }
-  | { kind: "restored" }
-  | { kind: "renamed"; from: string }
-  | { kind: "due"; from: string | null; to: string | null }
-  | { kind: "priority"; from: Priority; to: Priority }
-  | { kind: "comment_added"; comment: string; author: string | null }
-  | { kind: "comment_edited"; comment: string; author: string | null };
+const taskEventSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("created") }),
+  z.object({ kind: z.literal(["assigned", "unassigned"]), who: z.string() }),
+  z.object({
+    kind: z.literal(["started", "blocked", "unblocked", "completed", "cancelled", "reopened", "removed", "restored"]),
+  }),
+  z.object({ kind: z.literal("renamed"), from: z.string() }),
+  z.object({ kind: z.literal("due"), from: z.string().nullable(), to: z.string().nullable() }),
+  z.object({ kind: z.literal("priority"), from: z.enum(PRIORITIES), to: z.enum(PRIORITIES) }),
+  z.object({
+    kind: z.literal(["comment_added", "comment_edited"]),
+    comment: z.string(),
+    author: z.string().nullable(),
+  }),
+]);
 
-export type ProjectEvent =
-  | { kind: "project_created" }
-  | { kind: "project_deleted" }
+export type TaskEvent = z.infer<typeof taskEventSchema>;
+
+const projectEventSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("project_created") }),
   /** `planned`: `plan_completed` reports the same to the Concierge. */
-  | { kind: "project_completed"; planned?: true };
+  z.object({ kind: z.literal("project_completed"), planned: z.literal(true).exactOptional() }),
+  z.object({ kind: z.literal("project_deleted") }),
+]);
 
-export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
+export type ProjectEvent = z.infer<typeof projectEventSchema>;
+
+const cycleEventSchema = z.object({ kind: z.literal(["cycle_started", "cycle_completed"]) });
+
+export type CycleEvent = z.infer<typeof cycleEventSchema>;
 
 const refusalFields = { name: z.string(), values: z.record(z.string(), z.string()).exactOptional() };
 
@@ -42,7 +47,7 @@ const refusalSchema = z.object({ ...refusalFields, reason: z.object(refusalField
 const planFields = { plan: z.string(), agent: z.string(), title: z.string() };
 
 /** Events of a plan, which has no work item and, until it has been created, no project. */
-export const planEventSchema = z.discriminatedUnion("kind", [
+const planEventSchema = z.discriminatedUnion("kind", [
   /** A plan for a person's wish waits for approval: the request with this id, whose hash an approval must name. */
   z.object({
     kind: z.literal("plan_proposed"),
@@ -89,7 +94,7 @@ export type ClaimLossReason = z.infer<typeof claimLossReasonSchema>;
  * Events that no snapshot can show, because they happen in Groundcrew: questions, answers, claims, reviews, failures.
  * `agent` is the name of the agent concerned, as in the settings.
  */
-export const workEventSchema = z.discriminatedUnion("kind", [
+const workEventSchema = z.discriminatedUnion("kind", [
   /** An agent's question to the human. `reminder` is 0 for the question itself, 1 and 2 for its reminders. */
   z.object({
     kind: z.literal("asked"),
@@ -163,7 +168,33 @@ export const workEventSchema = z.discriminatedUnion("kind", [
 
 export type WorkEvent = z.infer<typeof workEventSchema>;
 
-export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent | PlanEvent;
+/** Any event, as stored in a job body. */
+export const eventSchema = z.discriminatedUnion("kind", [
+  ...taskEventSchema.options,
+  ...projectEventSchema.options,
+  cycleEventSchema,
+  ...workEventSchema.options,
+  ...planEventSchema.options,
+]);
+
+export type AnyEvent = z.infer<typeof eventSchema>;
+
+export type EventKind = AnyEvent["kind"];
+
+/** The names of all events, as settings, stored jobs and messages write them. */
+export const EVENT_KINDS = listKinds(eventSchema);
+
+export const WORK_EVENT_KINDS = listKinds(workEventSchema);
+
+export const PLAN_EVENT_KINDS = listKinds(planEventSchema);
+
+function listKinds<Kind extends string>({
+  options,
+}: {
+  options: readonly { shape: { kind: { values: ReadonlySet<Kind> } } }[];
+}): Kind[] {
+  return options.flatMap(({ shape }) => [...shape.kind.values]);
+}
 
 /**
  * Computes the events between two stored states of a work item. Pure; equal states give no events.

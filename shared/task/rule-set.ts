@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { DAY, type Ms } from "../time.ts";
-import type { EventKind } from "./event-kinds.ts";
-import type { AnyEvent } from "./events.ts";
+import type { AnyEvent, EventKind } from "./events.ts";
 import { PRIORITIES, type Priority, STATUSES } from "./snapshot.ts";
 
 const dateSchema = z.string().nullable();

@@ -5,10 +5,11 @@
 
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
 import { PlaneConflictError } from "../plane/errors.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
-import { GROUNDCREW_SOURCE, normalizeItem, observedItemSchema } from "../sync/normalize.ts";
+import { normalizeItem, observedItemSchema } from "../sync/normalize.ts";
 import { observeItem } from "../sync/observe-item.ts";
 import { MINUTE } from "../time.ts";
 import { type Assignee, createAssignFields, getAssignee, retryWithFreshLabels } from "./assignees.ts";

@@ -3,10 +3,10 @@
  * messages, and the secret by which the webhook is known.
  */
 
-import type { NotificationRule } from "../config/notification-rules.ts";
 import type { TelegramSettings } from "../config/settings.ts";
+import type { NotificationRule } from "../config/settings-file.ts";
 import { sha256Hex } from "../hashing.ts";
-import type { EventKind } from "../task/event-kinds.ts";
+import type { EventKind } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ChatId, MessageExtras } from "./bot.ts";
 

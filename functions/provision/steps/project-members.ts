@@ -3,9 +3,9 @@
 import { z } from "zod";
 import { projectMembershipsApi } from "../../../shared/plane/app/endpoints.ts";
 import type { Endpoint, PlaneCallOptions } from "../../../shared/plane/endpoint.ts";
+import { GROUNDCREW_SOURCE } from "../../../shared/plane/endpoint.ts";
 import { PlaneAuthError } from "../../../shared/plane/errors.ts";
 import { projectMembersApi } from "../../../shared/plane/projects.ts";
-import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import {
   describeMissingMembership,
   listProjectEmails,

@@ -1,11 +1,11 @@
 /** Steps that create the first project with its states, labels and members. */
 
 import { z } from "zod";
-import { type Endpoint, type PlaneClient, readList } from "../../../shared/plane/endpoint.ts";
+import { type Endpoint, GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../../shared/plane/endpoint.ts";
 import { PlaneConflictError } from "../../../shared/plane/errors.ts";
 import { labelsApi, type ProjectFeatures, projectFeaturesApi, statesApi } from "../../../shared/plane/projects.ts";
+
 import { listManagedLabels, type ManagedNameKind, resolveRows } from "../../../shared/sync/names.ts";
-import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import { getLabelColor } from "../../../shared/tasks/assignees.ts";
 import {
   findMissingStates,

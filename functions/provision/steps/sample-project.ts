@@ -8,11 +8,16 @@ import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import { escapeHtml } from "../../../shared/markdown/plain-text.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { createPageSchema, type PlaneClient, planeIdSchema, readList } from "../../../shared/plane/endpoint.ts";
+import {
+  createPageSchema,
+  GROUNDCREW_SOURCE,
+  type PlaneClient,
+  planeIdSchema,
+  readList,
+} from "../../../shared/plane/endpoint.ts";
 import { createOnce, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
 import { membersApi, projectsApi, statesApi } from "../../../shared/plane/projects.ts";
 import { commentsApi, relationsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
-import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";

@@ -1,7 +1,7 @@
 /** The notifications in one message: single lines up to a limit, then counts by kind and project; and their text. */
 
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import type { EventKind } from "../../../shared/task/event-kinds.ts";
+import type { EventKind } from "../../../shared/task/events.ts";
 import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
 import {
   fitsEntityLimits,

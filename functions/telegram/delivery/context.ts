@@ -6,7 +6,7 @@
 import type { Deps } from "../../../shared/app/deps.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Commit, JobResult, LeasedJob, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
-import type { EventKind } from "../../../shared/task/event-kinds.ts";
+import type { EventKind } from "../../../shared/task/events.ts";
 import { type ActionBody, DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { type TelegramDelivery, telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";

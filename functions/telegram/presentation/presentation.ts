@@ -18,7 +18,7 @@ import {
 } from "../../../shared/i18n/localize.ts";
 import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import type { EventKind } from "../../../shared/task/event-kinds.ts";
+import type { EventKind } from "../../../shared/task/events.ts";
 import type { Status } from "../../../shared/task/snapshot.ts";
 import {
   joinRichText,

@@ -12,6 +12,7 @@ import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { attachmentsApi, type UploadSource, type UploadTicket } from "../../plane/attachments.ts";
+import { GROUNDCREW_SOURCE } from "../../plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -31,7 +32,6 @@ import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
 import { type DeliverablesRecord, formatAttachmentUrl, type ProcedureRecord } from "../../records/task-records.ts";
 import { updateValue } from "../../store/records.ts";
-import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
 import { isOpen } from "../../task/snapshot.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, chooseClient, createCallContext, isAgent } from "../call-context.ts";

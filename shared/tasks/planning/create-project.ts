@@ -10,7 +10,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
-import { type PlaneClient, readList } from "../../plane/endpoint.ts";
+import { GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneError, REFUSAL_CODES } from "../../plane/errors.ts";
 import {
   type ProjectFeatures,
@@ -20,8 +20,8 @@ import {
 } from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
+
 import { findPersonIdByEmail, readStates, resolveName } from "../../sync/names.ts";
-import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
 import { readProjects } from "../../sync/projects.ts";
 import { toStatus } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createForwardRules, toCommonName } from "../../../functions/forward.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../../../shared/task/event-kinds.ts";
+import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
 import { facts, SECRET } from "./forward-facts.ts";
 
 const url = "https://n8n.example.com/webhook";

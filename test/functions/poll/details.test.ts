@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { changesTick } from "../../../functions/poll/changes-tick.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { createWorkRules } from "../../../functions/work.ts";
-import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
+import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import type { PlaneFault } from "../../../simulators/plane/test-controls.ts";
 import type { Item } from "../../../simulators/plane/types.ts";

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
-import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
-import { EVENT_KINDS, type EventKind } from "../../../shared/task/event-kinds.ts";
-import type { AnyEvent } from "../../../shared/task/events.ts";
+import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
+import { type AnyEvent, EVENT_KINDS, type EventKind } from "../../../shared/task/events.ts";
 import type { EventFacts } from "../../../shared/task/rule-set.ts";
 import { createNotice, OUTBOX_CHAT, PROJECT } from "./outbox-setup.ts";
 

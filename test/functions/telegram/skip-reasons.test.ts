@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createForwardRules } from "../../../functions/forward.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
-import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
+import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 import { createNotice } from "./outbox-setup.ts";
 
 const { facts } = createNotice(1);

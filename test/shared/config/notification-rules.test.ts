@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DEFAULT_NOTIFICATION_RULES, notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
+import { DEFAULT_NOTIFICATION_RULES, notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 
 const getProblemPaths = (entry: unknown) =>
   notificationRulesSchema.safeParse([entry]).error?.issues.map(({ path }) => path[1]);

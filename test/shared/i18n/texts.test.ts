@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { formatTemplate, setFrenchSpaces } from "../../../shared/i18n/localize.ts";
 import { COMMAND_NAMES, getTexts, TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts.ts";
 
-import { EVENT_KINDS } from "../../../shared/task/event-kinds.ts";
+import { EVENT_KINDS } from "../../../shared/task/events.ts";
 
 /** Lists the texts of a language with their paths, such as `telegram.events.created`. */
 function flattenTexts(value: object, path = ""): [string, string][] {

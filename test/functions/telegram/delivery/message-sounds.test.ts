@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { EVENT_KINDS } from "../../../../shared/task/event-kinds.ts";
-import type { AnyEvent } from "../../../../shared/task/events.ts";
+import { type AnyEvent, EVENT_KINDS } from "../../../../shared/task/events.ts";
 import { isSilentMessage, MESSAGE_SOUNDS } from "../../../../shared/telegram/chat-settings.ts";
 import type { TelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { GROUP_CHAT } from "../commands/commands-app.ts";

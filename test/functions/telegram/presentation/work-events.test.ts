@@ -4,8 +4,7 @@ import { addNotification, EMPTY_BURST, renderBurst } from "../../../../functions
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import { createNotificationRules } from "../../../../functions/telegram/rules.ts";
 import { createNotificationAction, outboxBodySchema } from "../../../../shared/jobs/outgoing-jobs.ts";
-import { WORK_EVENT_KINDS } from "../../../../shared/task/event-kinds.ts";
-import type { WorkEvent } from "../../../../shared/task/events.ts";
+import { WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
 import type { ActionBody } from "../../../../shared/task/rule-set.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
