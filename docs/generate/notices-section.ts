@@ -8,7 +8,12 @@ export function renderNotices(): string {
   const { kinds } = getTexts("en").notices;
   const rows = (Object.keys(NOTICE_KINDS) as NoticeKind[]).map((kind) => {
     const { observed, after } = getNoticeRules(kind);
-    return [renderCode(kind), escapeProse(observed), formatDelay(after), escapeProse(kinds[kind].remedy)];
+    return [
+      renderCode(kind),
+      escapeProse(observed),
+      formatDelay(after),
+      escapeProse(kinds[kind].remedy.replace("{remedy}", "As the alert says.")),
+    ];
   });
   return renderTable(["Notice", "Begins when", "Said after", "Remedy"], rows);
 }

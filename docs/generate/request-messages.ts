@@ -1,14 +1,13 @@
 /** The messages of requests, and the list of what waits, as their renderers make them from samples. */
 
 import type { DeliveryContext } from "../../functions/telegram/delivery/context.ts";
-import { NEW_MESSAGE, renderView } from "../../functions/telegram/live-messages/live-message.ts";
-import { requestKind } from "../../functions/telegram/live-messages/requests.ts";
+import { renderRequest as renderMessage, toRequestMessage } from "../../functions/telegram/live-messages/requests.ts";
 import { WAITING_SOURCE, WAITING_SUBJECT } from "../../functions/telegram/live-messages/waiting.ts";
 import { createPresentation } from "../../functions/telegram/presentation/presentation.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { LOCALES, type Locale } from "../../shared/i18n/localize.ts";
 import { toRequestPut } from "../../shared/requests/requests.ts";
-import { getSubjectId, type RequestRecord, type RequestVerdict } from "../../shared/task/request.ts";
+import type { RequestRecord, RequestVerdict } from "../../shared/task/request.ts";
 import { type PlanRun, toPlanRequestId, toPlanRunPut } from "../../shared/tasks/plan-record.ts";
 
 const PLANE = "https://plane.example.com";
@@ -111,10 +110,7 @@ export async function renderRequestMessages(): Promise<{ heading: string; cells:
 
 async function renderRequest(locale: Locale, request: RequestRecord): Promise<string> {
   const context = await createContext(locale, [request]);
-  const { id, kind, hash } = request;
-  const event = { kind: "asked", reminder: 0 } as const;
-  const message = { ...NEW_MESSAGE, subject: { id: getSubjectId(request) }, request: id, hash, kind, event };
-  const view = renderView(context, requestKind.verb, await requestKind.render(context, message));
+  const view = await renderMessage(context, toRequestMessage(request));
   const rows = (view.buttons ?? []).map((row) => row.map(({ text }) => `[${text}]`).join(" "));
   return [view.rich.text, ...rows].join("\n");
 }

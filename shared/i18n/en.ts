@@ -405,14 +405,9 @@ export const en = {
       text: "description",
       /** The toast after a press, or the reply to a reply. */
       toast: {
-        answered: "Your answer: {text}",
-        already: "Already answered by {by}: {text}",
         over: "This request is closed.",
-        approved: "{key} was approved.",
-        sent_back: "{key} was sent back.",
-        rejected: "{key} was rejected and cancelled.",
         reason: "Reply with the reason, or press again.",
-        changed: "{key} has changed. Review it again.",
+        changed: "{key} has changed. Read it again before you approve it.",
       },
       /** Texts of proposed plans. */
       plan: {
@@ -479,9 +474,7 @@ export const en = {
         fields: TOOL_FIELDS,
         /** What a shortened input lacks. */
         leftOut: "… {n} characters left out …",
-        /**
-         * Where to allow what a message does not show whole, at most 200 characters for the answer to a press.
-         */
+        /** Where to approve what a message does not show whole, at most 200 characters for the answer to a press. */
         allowElsewhere: {
           linked:
             "This message does not show all of it, so it can only be denied here. Read all of it and allow it on the {page}.",
@@ -531,7 +524,6 @@ export const en = {
           completed: "The ticket is completed.",
           completedBy: "Completed by {by}",
           notNeeded: "No answer is needed any more.",
-          changed: "{key} has changed. Read it again before you approve it.",
           typed: "Typed into the session of {key}.",
           summary: "Reply with the summary.",
           tests: "The test command runs now. The ticket is completed when it passes.",

@@ -350,14 +350,9 @@ export const fr: Texts = {
       title: "titre",
       text: "description",
       toast: {
-        answered: "Votre réponse : {text}",
-        already: "{by} a déjà répondu : {text}",
         over: "Cette demande est close.",
-        approved: "{key} a été approuvée.",
-        sent_back: "{key} a été renvoyée.",
-        rejected: "{key} a été refusée et annulée.",
         reason: "Répondez en indiquant le motif, ou appuyez de nouveau.",
-        changed: "{key} a été modifiée. Relisez-la.",
+        changed: "{key} a changé. Relisez-le avant de l’approuver.",
       },
       plan: {
         wishOf: "Demandé par {by}",
@@ -456,7 +451,6 @@ export const fr: Texts = {
           completed: "Le ticket est terminé.",
           completedBy: "Terminé par {by}",
           notNeeded: "Aucune réponse n’est plus nécessaire.",
-          changed: "{key} a changé. Relisez-le avant de l’approuver.",
           typed: "Saisi dans la session de {key}.",
           summary: "Répondez avec le résumé.",
           tests: "La commande de test est lancée. Le ticket sera terminé si elle réussit.",

@@ -122,8 +122,6 @@ export interface RequestRecord {
   options: RequestOption[];
   /** Of a request of a ticket's session. */
   session?: SessionWait;
-  /** E-mail addresses of the people whom it concerns; absent: everybody. */
-  concerns?: string[];
   verdict?: RequestVerdict;
   /** It was closed without an answer. */
   closed?: { at: Ms; why: RequestClosure };

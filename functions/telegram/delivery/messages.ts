@@ -3,6 +3,7 @@
  * and replaced when Telegram cannot edit it. What Telegram answers decides whether the job is done, waits or fails.
  */
 
+import { sha256Hex } from "../../../shared/hashing.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import type { PreparedMessageBody, ReplaceMessageBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
@@ -68,7 +69,7 @@ interface SeparateMessage extends Pick<SendRequest, "attempt" | "priority" | "fi
   /** The thread that it may start. */
   thread?: MessageThread;
   /** What is committed with the record of the message. */
-  createRecord?: (sentMessage: SentMessage) => Promise<Pick<Commit, "expect" | "put" | "jobs">>;
+  createRecord?: (shown: ShownMessage) => Promise<Pick<Commit, "expect" | "put" | "jobs">>;
 }
 
 interface ThreadRecord {
@@ -201,7 +202,9 @@ export async function sendSeparateMessage(
       const { messageId, repeat } = sentMessage;
       const record = chatMessageKey(chat, messageId, at);
       const message = { ...sentMessage.rich, chat: String(chat), messageId, at, repeat };
-      const { expect = [], put = [], jobs = [] } = (await createRecord?.(sentMessage)) ?? {};
+      const viewHash = await hashView({ rich: sentMessage.rich, buttons: extras.buttons });
+      const created = await createRecord?.({ messageId, viewHash, repeat });
+      const { expect = [], put = [], jobs = [] } = created ?? {};
       await commitWithRetry(context, {
         expect: [[jobDeliveryKey(job), 0], ...expect],
         put: [
@@ -295,6 +298,57 @@ export async function editMessage(context: DeliveryContext, request: EditRequest
   return retryAfter(context, isPermanent ? 0 : getRetryDelay(earlier.failures));
 }
 
+/** What the record of a message that is kept up to date says about it. */
+export interface ShownMessage {
+  messageId: number;
+  /** Hash of what the message shows, so that it is only edited when this changes. */
+  viewHash: string;
+  /** An earlier send may have arrived too; the message says so. */
+  repeat: boolean;
+}
+
+/** An update of a message that is kept up to date. */
+interface MessageUpdate extends Pick<EditRequest, "rich" | "buttons" | "priority" | "fields" | "successLog"> {
+  shown: ShownMessage;
+  /** What is committed after the edit, or when the message can never be edited because somebody has deleted it. */
+  createRecord: (update: { viewHash: string; isGone: boolean }) => Promise<Pick<Commit, "expect" | "put">>;
+}
+
+/** Hashes what a message shows: texts and buttons that are equal have the same hash. */
+export async function hashView({ rich, buttons = [] }: Pick<EditRequest, "rich" | "buttons">): Promise<string> {
+  return (await sha256Hex(JSON.stringify([rich, buttons]))).slice(0, 16);
+}
+
+/** Renders what a message that is kept up to date shows: with the repeat mark if it may be in the chat twice. */
+export function markRepeat({ presentation }: Pick<DeliveryContext, "presentation">, rich: RichText, repeat: boolean) {
+  return repeat ? appendRepeatMark(rich, presentation.texts.repeat) : rich;
+}
+
+/** Edits a message if it does not show its view yet, and records it. Undefined when it is up to date. */
+export async function updateMessage(
+  context: DeliveryContext,
+  { shown: { messageId, viewHash: shownHash, repeat }, createRecord, ...request }: MessageUpdate,
+): Promise<JobResult | undefined> {
+  const view = { rich: markRepeat(context, request.rich, repeat), buttons: request.buttons };
+  const viewHash = await hashView(view);
+  if (viewHash === shownHash) return undefined;
+  const record = async (isGone: boolean): Promise<JobResult> => {
+    const edited = isGone ? [] : (await recordEdit(context, messageId, view)).put;
+    const { expect, put = [] } = await createRecord({ viewHash, isGone });
+    const attempt = { key: sendAttemptKey(context.job), value: undefined };
+    await commitWithRetry(context, { ...omitUndefined({ expect }), put: [...put, ...edited, attempt] });
+    return JOB_DONE;
+  };
+  return editMessage(context, {
+    ...request,
+    ...view,
+    attempt: "unread",
+    messageId,
+    onEdited: () => record(false),
+    onPermanentFailure: () => record(true),
+  });
+}
+
 /** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
 export async function replaceMessage(
   context: DeliveryContext,
@@ -328,10 +382,10 @@ export async function replaceMessage(
 }
 
 /** Updates an edited message in the log of messages, for the dashboard; no put if its record has expired. */
-export async function recordEdit(
+async function recordEdit(
   { deps, chat }: DeliveryContext,
   messageId: number,
-  { rich, buttons }: Pick<ReplaceMessageBody["show"], "rich" | "buttons">,
+  { rich, buttons }: Pick<EditRequest, "rich" | "buttons">,
 ): Promise<{ record: StoreKey; put: Put[] }> {
   const key = sentMessageKey(chat, messageId);
   const [ref] = await deps.store.read<SentMessageRef>([key]);

@@ -1,9 +1,9 @@
 /** A message that stays up to date: its record and kinds, and the lines that all kinds share. */
 
-import { sha256Hex } from "../../../shared/hashing.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
-import type { RequestDecision, RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
+import type { RequestDecision, RequestRecord } from "../../../shared/task/request.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   joinRichText,
@@ -16,10 +16,10 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanText } from "../../../shared/text.ts";
-import type { TicketWait } from "../../../shared/tickets/ticket.ts";
+import { isAllowing, type TicketWait } from "../../../shared/tickets/ticket.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
-import type { CommandContext, CommandResult } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
+import type { ShownMessage } from "../delivery/messages.ts";
 import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 
 /** The events of requests. */
@@ -31,49 +31,40 @@ export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: T
 /** The events that are sent as live messages. */
 export type LiveEvent = RequestEvent | TicketWaitEvent;
 
-/** The task of a message, in the state in which the message was sent. */
-export interface TaskSubject {
-  /** Plane's id of the work item. */
-  id: string;
-  key: string;
-  title: string;
-  url: string;
+/** The message of a request. */
+export interface RequestMessage {
+  /** The id of the task, the plan or the request itself: all messages about it are refreshed together. */
+  subject: { id: string };
+  /** Id of the request, and the hash of what the message shows. */
+  request: string;
+  hash: string;
+  /** Its number among the reminders of the request; 0 for the first message. */
+  reminder: number;
+  /** Somebody pressed the button that asks for their own words. */
+  asking?: true;
+  /** The options that are marked; of a question that takes several. */
+  marked?: number[];
 }
 
-/** What a message is about. Without a task it has an id only: that of its question or plan. */
-export type MessageSubject = TaskSubject | { id: string };
+/** The message of a step of a ticket that is no request, with the task as it was then. */
+export interface TicketMessage {
+  subject: { id: string; key: string; title: string; url: string };
+  event: TicketWaitEvent;
+}
 
-/** A question, review, plan or ticket that waits for a human. It is kept up to date until it is closed. */
-export type LiveMessage = {
-  /** Hash of the view that the message shows now. */
-  viewHash: string;
-  /** An earlier send may have arrived too. */
-  repeat: boolean;
-} & (
-  | {
-      event: { kind: RequestEvent["kind"]; reminder: number };
-      subject: { id: string };
-      /** Id of the request, its kind, and the hash of what the message shows. */
-      request: string;
-      kind: RequestKindName;
-      hash: string;
-      /** Somebody pressed the button that asks for their own words. */
-      asking?: true;
-      /** The options that are marked; of a question that takes several. */
-      marked?: number[];
-    }
-  | {
-      event: TicketWaitEvent;
-      subject: TaskSubject;
-    }
-);
-
-export type LiveRequestMessage = Extract<LiveMessage, { request: string }>;
-
-export type LiveTicketMessage = Extract<LiveMessage, { event: TicketWaitEvent }>;
+/** A message that is kept up to date until what it shows is closed. */
+export type LiveMessage = Pick<ShownMessage, "viewHash" | "repeat"> & (RequestMessage | TicketMessage);
 
 /** The label of a button, and what its press does: part of its data. */
 export type LiveButton = readonly [label: string, action: string];
+
+/** What the renderers use of a delivery or a command. */
+export interface RenderContext extends Pick<DeliveryContext, "chat" | "presentation"> {
+  deps: Pick<DeliveryContext["deps"], "store" | "settings">;
+}
+
+/** Where what a message does not show whole can be read. */
+export type WholePlace = "page" | "terminal" | "unknown";
 
 /** What a live message shows, before its length and its buttons are settled. */
 export interface LiveContent {
@@ -86,7 +77,11 @@ export interface LiveContent {
   /** What can be done: the last line, only where people can do it. */
   hint?: RichText | string;
   /** Rows of buttons; `id` and `hash` name in their data what was shown. */
-  buttons?: { id: string; hash?: string; rows: readonly LiveButton[][] };
+  buttons?: { id: string; hash: string; rows: readonly LiveButton[][] };
+  /** The texts without which nobody approves or allows. */
+  judged?: readonly string[];
+  /** The place where to allow what the message does not show whole. */
+  elsewhere?: WholePlace;
 }
 
 /** What a message should show. */
@@ -95,64 +90,35 @@ export interface MessageView {
   buttons?: InlineButton[][];
   /** Nothing can change the message any more, or no agent is working on the task. */
   isClosed: boolean;
+  /** The message does not show all that is judged: nobody approves or allows here what they cannot see. */
+  elsewhere?: WholePlace;
 }
 
-/** A press on a button of a live message, whose record is absent when its send got no answer. */
-export interface LivePress<M extends LiveMessage> {
-  id: string;
-  action: string;
-  hash: string;
-  message: M | undefined;
-}
-
-/** The effects of a press or a reply. `message`: what the message shows from now on; its record is made if it has none. */
-export type LiveResult = CommandResult & { message?: LiveMessage };
-
-/** How one kind of request reaches people, and what they can do about it. */
-export interface LiveKind<M extends LiveMessage = LiveMessage, Event = M["event"]> {
-  /** The data of its buttons is `verb:id:action.hash`. */
-  verb: string;
-  /** Creates the message about an event; undefined for one that nobody could decide. */
-  createMessage(context: DeliveryContext, event: Event, subject: TaskSubject | undefined): Promise<M | undefined>;
-  render(context: DeliveryContext, message: M): Promise<LiveContent>;
-  press(context: CommandContext, press: LivePress<M>): Promise<LiveResult>;
-  /**
-   * Handles a reply; undefined for one that is no answer, but free text like any other. `passOn` passes it on to the
-   * agents of the message's task, or stops their work; `note` is said first.
-   */
-  reply(
-    context: CommandContext,
-    message: M,
-    text: string,
-    passOn: (note?: string) => Promise<LiveResult>,
-  ): Promise<LiveResult | undefined>;
-}
+/** What came of a request: a line, and a person's words. */
+export type Outcome = readonly [emoji: string, line: RichText, words?: string | undefined];
 
 /** How one kind of request looks in Telegram, and what people read about the answer to it. */
 export interface RequestRenderer {
   /** What is asked, with the buttons of an open request: an answer, the number of an option, or `ASK_FOR_WORDS`. */
   render(
-    context: DeliveryContext,
+    context: RenderContext,
     request: RequestRecord,
-    message: LiveRequestMessage,
-  ): Promise<Pick<LiveContent, "lines" | "progress" | "hint"> & { rows: readonly LiveButton[][] }>;
-  /** What came of it. */
-  renderOutcome(context: DeliveryContext, request: RequestRecord): Promise<RichText[]>;
+    message: RequestMessage,
+  ): Promise<Omit<LiveContent, "outcome" | "buttons"> & { rows: readonly LiveButton[][] }>;
+  /** What came of it, also as the notice after a press or a reply. */
+  findOutcome(context: RenderContext, request: RequestRecord): Promise<Outcome>;
   /** How far it is after its verdict; undefined once nothing more comes of it. */
-  renderProgress?(context: DeliveryContext, request: RequestRecord): Promise<RichText[] | undefined>;
-  /** The notice after a press or a reply: the verdict counts, or another one did, or the request was closed. */
-  getOutcomeToast(context: CommandContext, request: RequestRecord, isOwn: boolean): string;
-  /** The notices that what was shown has changed, and that words are asked for. */
-  getChangedToast(context: CommandContext, request: RequestRecord): string;
-  getWordsToast(context: CommandContext): string;
-  /** Why an answer cannot be given in the chat, at most 200 characters: nobody allows what the message does not show. */
-  explainRefusal?(context: CommandContext, request: RequestRecord, answer: string): string | undefined;
+  renderProgress?(context: RenderContext, request: RequestRecord): Promise<RichText[] | undefined>;
+  /** The notice that what was shown has changed, with `{key}`; else the request is closed. */
+  getChangedText?(texts: TelegramTexts): string;
+  /** The notice that words are asked for; else it asks for a reason. */
+  getWordsText?(texts: TelegramTexts): string;
   /**
    * What the words of a reply say. `hint`: they are no answer, and this is said; undefined: they are a comment on the
    * task. `asking`: a button has asked for them.
    */
   readWords?(
-    context: CommandContext,
+    context: RenderContext,
     text: string,
     request: RequestRecord,
     asking: true | undefined,
@@ -171,6 +137,11 @@ const OPEN_RETENTION: Ms = 180 * DAY;
 /** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
 const BUTTON_DATA_LIMIT = 64;
 
+/** Lines of what a person or an agent says, and of what is judged: about one and two screens of a phone. */
+export const SHORT_LINES = 20;
+
+const LONG_LINES = 40;
+
 /** Leaves space for the repeat mark in any language. */
 const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
@@ -182,7 +153,8 @@ export const NEW_MESSAGE = { viewHash: "", repeat: false };
 
 export const UNCONFIRMED_MESSAGE = { viewHash: "", repeat: true };
 
-export const toButtonExtras = ({ buttons }: MessageView) => (buttons ? { buttons } : {});
+/** The data of a button is `r:id:action.hash`. Short, because it has 64 bytes. */
+export const BUTTON_VERB = "r";
 
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
 
@@ -213,33 +185,44 @@ export function parseMessageId(key: StoreKey): number {
   return Number(key.split(":").at(-1));
 }
 
-/** Two views with the same hash look the same, so that a message is only edited when its view changes. */
-export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" | "buttons">): Promise<string> {
-  return (await sha256Hex(JSON.stringify([rich, buttons]))).slice(0, 16);
-}
-
 /** Renders what a message shows: long texts are shortened, never the last lines, which say who decided or what to do. */
-export function renderView(
-  context: DeliveryContext,
-  verb: string,
-  { lines, outcome, progress = [], hint, buttons }: LiveContent,
-): MessageView {
+export function renderView(context: RenderContext, content: LiveContent): MessageView {
+  const { lines, outcome, progress = [], buttons, judged = [] } = content;
   const isClosed = outcome !== undefined;
   const isAnswerable = !isClosed && acceptsInputInChat(context);
-  const hints = isAnswerable && hint !== undefined ? [joinRichText([hint])] : [];
-  const tail = joinRichText([...(outcome ?? progress), ...hints], "\n");
-  const limit = VIEW_TEXT_LIMIT - tail.text.length - 1;
-  const head = joinRichText(typeof lines === "function" ? lines(limit) : lines, "\n");
-  const rich = joinRichText([truncateRichText(head, limit), ...(tail.text === "" ? [] : [tail])], "\n");
-  return { rich, isClosed, ...(isAnswerable && buttons ? toInlineButtons(verb, buttons) : {}) };
+  const render = (hint: LiveContent["hint"]) => {
+    const hints = isAnswerable && hint !== undefined ? [joinRichText([hint])] : [];
+    const tail = joinRichText([...(outcome ?? progress), ...hints], "\n");
+    const limit = VIEW_TEXT_LIMIT - tail.text.length - 1;
+    const head = joinRichText(typeof lines === "function" ? lines(limit) : lines, "\n");
+    return joinRichText([truncateRichText(head, limit), ...(tail.text === "" ? [] : [tail])], "\n");
+  };
+  const rich = render(content.hint);
+  const isShown = judged.every((text) => rich.text.includes(joinRichText(toSafeLines(text), "\n").text));
+  const elsewhere = content.elsewhere ?? (isShown ? undefined : "page");
+  if (!isAnswerable || !buttons) return { rich, isClosed };
+  if (!elsewhere) return { rich, isClosed, ...toInlineButtons(buttons) };
+  const rows = buttons.rows.map((row) => row.filter(([, action]) => !isApproving(action)));
+  const offered = toInlineButtons({ ...buttons, rows: rows.filter((row) => row.length > 0) });
+  return { rich: render(renderElsewhere(context, elsewhere)), isClosed, elsewhere, ...offered };
 }
 
-function toInlineButtons(
-  verb: string,
-  { id, hash, rows }: NonNullable<LiveContent["buttons"]>,
-): Pick<MessageView, "buttons"> {
-  const suffix = hash === undefined ? "" : `.${hash}`;
-  const buttons = rows.map((row) => row.map(([text, action]) => ({ text, data: `${verb}:${id}:${action}${suffix}` })));
+/** Whether an answer lets something happen that the person must have read. */
+export function isApproving(answer: string): boolean {
+  return answer === "approve" || isAllowing(answer);
+}
+
+/** Says where to read and approve what the message does not show whole. */
+function renderElsewhere({ deps, presentation }: RenderContext, place: WholePlace): RichText {
+  const { allowElsewhere, page } = presentation.texts.live.ticket;
+  const link = place === "page" && findPageLink(deps.settings.publicUrl, "/", page, presentation.origins);
+  return link ? fillTemplate(allowElsewhere.linked, { page: link }) : toPlainText(allowElsewhere[place]);
+}
+
+function toInlineButtons({ id, hash, rows }: NonNullable<LiveContent["buttons"]>): Pick<MessageView, "buttons"> {
+  const buttons = rows.map((row) =>
+    row.map(([text, action]) => ({ text, data: `${BUTTON_VERB}:${id}:${action}.${hash}` })),
+  );
   const fits = buttons.flat().every(({ data }) => new TextEncoder().encode(data).length <= BUTTON_DATA_LIMIT);
   return fits && buttons.length > 0 ? { buttons } : {};
 }
@@ -256,29 +239,28 @@ export function renderHeadline(
   return joinRichText([`${title[0]} `, toBold(title[1]), ...from, ...colon]);
 }
 
-/** Renders who decided, and what they wrote. */
-export function renderVerdict(
-  { texts }: Presentation,
-  emoji: string,
-  line: RichText,
-  detail: string | null = null,
-  limit = 1_000,
-): RichText[] {
+/** Renders what came of a request, with what the person wrote. */
+export function renderOutcome({ texts }: Presentation, [emoji, line, words = ""]: Outcome): RichText[] {
   const head = joinRichText([`${emoji} `, toBold(line)]);
-  return detail === null ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(detail, limit)];
+  return words === "" ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(words, 1_000, SHORT_LINES)];
 }
 
-/** Makes a text of others safe, line by line: at most `limit` UTF-16 units and twenty lines of it. */
-export function toSafeLines(text: string, limit: number): RichText[] {
+/** Fills in the name of the person who decided. */
+export function fillName(template: string, by: string): RichText {
+  return fillTemplate(template, { by: toSafeText(by, 80) });
+}
+
+/** Makes a text of others safe, line by line: at most `limit` UTF-16 units and `count` lines of it. */
+export function toSafeLines(text: string, limit = text.length, count = Number.POSITIVE_INFINITY): RichText[] {
   const lines = cleanText(text, limit)
     .split("\n")
     .map((line) => toSafeText(line, limit))
     .filter((line) => line.text !== "");
-  return lines.length > 20 ? [...lines.slice(0, 20), toPlainText("…")] : lines;
+  return lines.length > count ? [...lines.slice(0, count), toPlainText("…")] : lines;
 }
 
 /** Buttons and replies are handled in the configured chat only. */
-export function acceptsInputInChat({ deps, chat }: DeliveryContext): boolean {
+export function acceptsInputInChat({ deps, chat }: Pick<RenderContext, "deps" | "chat">): boolean {
   const configuredChat = deps.settings.telegram?.chat;
   return configuredChat !== undefined && String(configuredChat).toLowerCase() === String(chat).toLowerCase();
 }
@@ -287,8 +269,8 @@ export function acceptsInputInChat({ deps, chat }: DeliveryContext): boolean {
  * Renders a text of others as plain lines, of which at most `limit` UTF-16 units are shown. A person decides about the
  * whole text, so a shortened one says so and links to the page.
  */
-export function renderLongText({ deps, presentation }: DeliveryContext, text: string, limit: number): RichText[] {
-  const lines = toSafeLines(text, limit);
+export function renderLongText({ deps, presentation }: RenderContext, text: string, limit: number): RichText[] {
+  const lines = toSafeLines(text, limit, LONG_LINES);
   const isShortened = cleanText(text, text.length).length > limit || lines.at(-1)?.text === "…";
   if (!isShortened) return lines;
   const { ticket: texts } = presentation.texts.live;
@@ -305,12 +287,6 @@ export function findPageLink(
 ): RichText | undefined {
   const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
   return link && link.entities.length > 0 ? joinRichText([link]) : undefined;
-}
-
-/** The id of the request that an event is about. */
-export function getRequestId(event: RequestEvent | TicketWaitEvent): string {
-  if (event.kind === "ticket") return event.wait.id;
-  return event.kind === "asked" ? event.question : event.request;
 }
 
 /** Whether a reply to a review or a plan approves it. */

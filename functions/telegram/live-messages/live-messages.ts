@@ -1,55 +1,36 @@
 /**
- * Live messages: the kinds of requests that wait for a person, and what all of them do. They are sent, edited when what
- * they show has changed, and take presses and replies.
+ * Live messages: requests and steps of tickets that wait for a person. They are sent, edited when what they show has
+ * changed, and take presses and replies.
  */
 
 import { createLiveRefreshJob, type LiveRefreshBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { findRequest } from "../../../shared/requests/requests.ts";
-import type { JobResult, StoredRow, StoredValue } from "../../../shared/store/port.ts";
+import type { JobResult, StoredValue } from "../../../shared/store/port.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import type { WishMessage } from "../../../shared/tasks/wishes.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
-import {
-  commitWithRetry,
-  type DeliveryContext,
-  JOB_DONE,
-  readDeliveryState,
-  retryAfter,
-  sendAttemptKey,
-} from "../delivery/context.ts";
-import { editMessage, type MessageThread, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
-import { appendRepeatMark } from "../presentation/presentation.ts";
+import { commitWithRetry, type DeliveryContext, JOB_DONE, readDeliveryState, retryAfter } from "../delivery/context.ts";
+import { type MessageThread, readThread, sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
 import {
   createLiveMessagePut,
-  getRequestId,
-  hashView,
   type LiveEvent,
-  type LiveKind,
   type LiveMessage,
-  type LiveResult,
   liveMessageKey,
-  type MessageSubject,
   type MessageView,
+  NEW_MESSAGE,
   parseMessageId,
   readLiveMessages,
   renderView,
-  toButtonExtras,
 } from "./live-message.ts";
 import { queueProgress } from "./progress.ts";
-import { requestKind } from "./requests.ts";
-import { findSendDelay, isNotice, ticketKind } from "./ticket-notices.ts";
+import { type LiveResult, pressRequest, renderRequest, replyToRequest, toRequestMessage } from "./requests.ts";
+import { createTicketMessage, findSendDelay, isNotice, renderTicketNotice, replyToNotice } from "./ticket-notices.ts";
 import { queueWaiting, remindByList } from "./waiting.ts";
 
-const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind<LiveMessage, LiveEvent>>> = {
-  asked: requestKind,
-  review: requestKind,
-  plan_proposed: requestKind,
-  ticket: ticketKind,
-};
-
-/** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
+/** Sends a request or a step of a ticket as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: LiveEvent },
@@ -57,69 +38,64 @@ export async function sendLiveMessage(
   const { deps, chat } = context;
   const { isDelivered, attempt } = await readDeliveryState(context);
   if (isDelivered) return JOB_DONE;
-  const { item } = facts;
-  const task = item && { id: item.id, key: item.key, title: item.title, url: item.url };
-  const kind: LiveKind<LiveMessage, LiveEvent> =
-    event.kind === "ticket" && !isNotice(event) ? requestKind : LIVE_KINDS[event.kind];
-  const liveMessage = await kind.createMessage(context, event, task);
+  const request = (await findRequest(deps, getRequestId(event)))?.value;
+  const message = event.kind === "ticket" && isNotice(event) ? await createTicketMessage(deps, event) : undefined;
+  const liveMessage = message ?? (request && { ...NEW_MESSAGE, ...toRequestMessage(request) });
   if (!liveMessage) return JOB_DONE;
   const view = await renderLiveMessage(context, liveMessage);
+  const isReminder = event.kind === "asked" && event.reminder > 0;
   if (!attempt) {
     // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
-    if (event.kind === "asked" && event.reminder > 0 && view.isClosed) return JOB_DONE;
+    if (isReminder && view.isClosed) return JOB_DONE;
     if (event.kind === "ticket") {
-      const delay = await findSendDelay(deps, event);
+      const delay = findSendDelay(request, await deps.store.now());
       if (delay > 0) return retryAfter(context, delay);
       // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
-      if (view.isClosed || (await hasOpenMessage(context, event, liveMessage))) return JOB_DONE;
+      if (view.isClosed || (await hasOpenMessage(context, liveMessage))) return JOB_DONE;
     }
   }
-  const reminded = event.kind === "asked" && event.reminder > 0 ? await remindByList(context, correlation) : undefined;
+  const reminded = isReminder ? await remindByList(context, correlation) : undefined;
   if (reminded) return reminded;
   const { subject } = liveMessage;
-  const thread = await readReplyThread(context, event, task, subject);
-  const sound = toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, item);
+  const thread = await readReplyThread(context, event, facts.item?.id, request);
   return sendSeparateMessage(context, {
     attempt,
     priority: "request",
     fields: { correlation, asks: event.kind },
     rich: view.rich,
-    extras: { ...thread.extras, ...toButtonExtras(view), ...sound },
-    tasks: task ? [task.id] : [],
-    thread,
-    async createRecord({ messageId, rich, repeat }) {
-      const viewHash = await hashView({ rich, ...toButtonExtras(view) });
-      return {
-        put: [createLiveMessagePut(chat, messageId, { ...liveMessage, viewHash, repeat }, view.isClosed)],
-        // The task may have changed while the message was being sent: a refresh shows it.
-        jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, subject.id, `sent.${messageId}`, correlation)],
-      };
+    extras: {
+      ...thread.extras,
+      ...omitUndefined({ buttons: view.buttons }),
+      ...toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, facts.item),
     },
+    tasks: facts.item ? [facts.item.id] : [],
+    thread,
+    createRecord: async ({ messageId, ...shown }) => ({
+      put: [createLiveMessagePut(chat, messageId, { ...liveMessage, ...shown }, view.isClosed)],
+      // The task may have changed while the message was being sent: a refresh shows it.
+      jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, subject.id, `sent.${messageId}`, correlation)],
+    }),
   });
 }
 
-/** Renders what a message should show now, with the repeat mark if it may be in the chat twice. */
-export async function renderLiveMessage(context: DeliveryContext, message: LiveMessage): Promise<MessageView> {
-  const kind = LIVE_KINDS[message.event.kind];
-  const view = renderView(context, kind.verb, await kind.render(context, message));
-  const { repeat } = context.presentation.texts;
-  return message.repeat ? { ...view, rich: appendRepeatMark(view.rich, repeat) } : view;
+/** The id of the request that an event is about. */
+function getRequestId(event: LiveEvent): string {
+  if (event.kind === "ticket") return event.wait.id;
+  return event.kind === "asked" ? event.question : event.request;
 }
 
-/** Whether a message in the chat shows already what a ticket waits for; a refresh brings it up to date. */
-async function hasOpenMessage(
-  { deps, chat }: DeliveryContext,
-  { ticket, wait }: Extract<LiveEvent, { kind: "ticket" }>,
-  { subject }: LiveMessage,
-): Promise<boolean> {
-  const rows = await readLiveMessages(deps.store, chat, subject.id);
-  return rows.some(({ value }) => {
-    if ("request" in value) return value.request === wait.id;
-    const { event } = value;
-    return (
-      event.kind === "ticket" && event.ticket === ticket && event.wait.kind === wait.kind && event.wait.id === wait.id
-    );
-  });
+/** Renders what a message should show now. */
+async function renderLiveMessage(context: DeliveryContext, message: LiveMessage): Promise<MessageView> {
+  return "request" in message
+    ? renderRequest(context, message)
+    : renderView(context, await renderTicketNotice(context, message));
+}
+
+/** Whether a message in the chat shows the same already; a refresh brings it up to date. */
+async function hasOpenMessage({ deps, chat }: DeliveryContext, message: LiveMessage): Promise<boolean> {
+  const toKey = (one: LiveMessage) => JSON.stringify("request" in one ? one.request : one.event.wait);
+  const rows = await readLiveMessages(deps.store, chat, message.subject.id);
+  return rows.some(({ value }) => toKey(value) === toKey(message));
 }
 
 /**
@@ -129,26 +105,23 @@ async function hasOpenMessage(
 async function readReplyThread(
   context: DeliveryContext,
   event: LiveEvent,
-  task: { id: string } | undefined,
-  subject: Pick<MessageSubject, "id">,
+  task: string | undefined,
+  request: RequestRecord | undefined,
 ): Promise<MessageThread> {
-  const thread = await readThread(context, task?.id);
+  const { deps, chat } = context;
+  const thread = await readThread(context, task);
   if (event.kind !== "asked" || event.reminder === 0) {
-    const message = await findPersonMessage(context, event);
+    // The message of the wish that the request is about is in the chat where people write to the Concierge.
+    const message: WishMessage | undefined =
+      chat === deps.settings.telegram?.chat && event.kind !== "ticket" ? request?.subject.message : undefined;
     return message
       ? { ...thread, extras: { replyTo: message.id, ...omitUndefined({ topic: message.topic }) } }
       : thread;
   }
-  const rows = await readLiveMessages(context.deps.store, context.chat, subject.id);
+  const rows = await readLiveMessages(deps.store, chat, task ?? event.question);
   const matching = rows.filter(({ value }) => "request" in value && value.request === event.question);
   const [first] = matching.map((row) => parseMessageId(row.key)).sort((a, b) => a - b);
   return first === undefined ? thread : { ...thread, extras: { replyTo: first } };
-}
-
-/** Finds the message of the wish that a plan or a question is about, in the chat where people write to the Concierge. */
-async function findPersonMessage({ deps, chat }: DeliveryContext, event: LiveEvent): Promise<WishMessage | undefined> {
-  if (chat !== deps.settings.telegram?.chat) return undefined;
-  return event.kind === "ticket" ? undefined : (await findRequest(deps, getRequestId(event)))?.value.subject.message;
 }
 
 /**
@@ -161,74 +134,37 @@ export async function refreshLiveMessages(
 ): Promise<JobResult> {
   const { deps, chat } = context;
   for (const row of await readLiveMessages(deps.store, chat, item)) {
-    const view = await renderLiveMessage(context, row.value);
-    const viewHash = await hashView(view);
-    if (viewHash !== row.value.viewHash) return editLiveMessage(context, row, { view, viewHash, correlation });
-    if (view.isClosed) await recordLiveMessage(context, row, row.value, true);
+    const { value: message } = row;
+    const messageId = parseMessageId(row.key);
+    const { rich, buttons, isClosed } = await renderLiveMessage(context, message);
+    // Where somebody deleted the message there is nothing to show any more, and a question can be answered elsewhere.
+    const createRecord = (viewHash: string, isOver: boolean) => ({
+      expect: [[row.key, row.rev] as [string, number]],
+      put: [createLiveMessagePut(chat, messageId, { ...message, viewHash }, isOver)],
+    });
+    const result = await updateMessage(context, {
+      shown: { messageId, ...message },
+      ...{ rich, buttons, priority: "reply", fields: { correlation } },
+      createRecord: async ({ viewHash, isGone }) =>
+        isGone ? createRecord(message.viewHash, true) : createRecord(viewHash, isClosed),
+    });
+    if (result) return result === JOB_DONE ? retryAfter(context, 0) : result;
+    if (isClosed) await commitWithRetry(context, createRecord(message.viewHash, true));
   }
   await queueProgress(context, item, correlation);
   await queueWaiting(context, correlation);
   return JOB_DONE;
 }
 
-async function editLiveMessage(
-  context: DeliveryContext,
-  row: StoredRow<LiveMessage>,
-  { view, viewHash, correlation }: { view: MessageView; viewHash: string; correlation: string },
-): Promise<JobResult> {
-  return editMessage(context, {
-    attempt: "unread",
-    messageId: parseMessageId(row.key),
-    rich: view.rich,
-    buttons: view.buttons,
-    priority: "reply",
-    fields: { correlation },
-    onEdited: async () => {
-      await recordLiveMessage(context, row, { ...row.value, viewHash }, view.isClosed, view);
-      return retryAfter(context, 0);
-    },
-    // Somebody deleted the message: there is nothing to show any more, and a question can be answered elsewhere.
-    onPermanentFailure: async () => {
-      await recordLiveMessage(context, row, row.value, true);
-      return retryAfter(context, 0);
-    },
-  });
-}
-
-/** Stores the message, unless its record has changed meanwhile: then the next refresh updates it. */
-async function recordLiveMessage(
-  context: DeliveryContext,
-  { key, rev }: StoredRow<LiveMessage>,
-  liveMessage: LiveMessage,
-  isClosed: boolean,
-  view?: MessageView,
-): Promise<void> {
-  const messageId = parseMessageId(key);
-  const edit = view ? await recordEdit(context, messageId, view) : undefined;
-  await commitWithRetry(context, {
-    expect: [[key, rev]],
-    put: [
-      createLiveMessagePut(context.chat, messageId, liveMessage, isClosed),
-      ...(edit?.put ?? []),
-      { key: sendAttemptKey(context.job), value: undefined },
-    ],
-  });
-}
-
-/** Handlers of the buttons of live messages, by the verb that a button's data begins with. */
-export const LIVE_BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = Object.fromEntries(
-  Object.values(LIVE_KINDS).map((kind) => [kind.verb, createButtonHandler(kind)]),
-);
-
-function createButtonHandler(kind: LiveKind<LiveMessage, LiveEvent>): ButtonHandler {
-  return async (context, { messageId, id, arg }) => {
-    const [action = "", hash = ""] = arg.split(".", 2);
-    const row = await readLiveMessage(context, messageId);
-    if (row && LIVE_KINDS[row.value.event.kind] !== kind)
-      return { toast: context.presentation.texts.answers.expiredButton };
-    return recordResult(context, messageId, row, await kind.press(context, { id, action, hash, message: row?.value }));
-  };
-}
+/** Handles the press of a button of a request. */
+export const pressLiveButton: ButtonHandler = async (context, { messageId, id, arg }) => {
+  const [action = "", hash = ""] = arg.split(".", 2);
+  const row = await readLiveMessage(context, messageId);
+  if (row && !("request" in row.value)) return { toast: context.presentation.texts.answers.expiredButton };
+  const message = row?.value;
+  const press = { id, action, hash, message: message && "request" in message ? message : undefined };
+  return recordResult(context, messageId, row, await pressRequest(context, press));
+};
 
 /**
  * Creates the handler of replies to live messages. A word of approval or an answer is worth as much as the press of a
@@ -241,9 +177,12 @@ export function createLiveReplyHandler(
   return async (context, { to: messageId, text }) => {
     const row = await readLiveMessage(context, messageId);
     if (!row) return undefined;
-    const { event, subject } = row.value;
-    const passOnReply = (note?: string) => passOn(context, subject.id, text, note);
-    const result = await LIVE_KINDS[event.kind].reply(context, row.value, text, passOnReply);
+    const { value: message } = row;
+    const passOnReply = (note?: string) => passOn(context, message.subject.id, text, note);
+    const result =
+      "request" in message
+        ? await replyToRequest(context, message, text, passOnReply)
+        : await replyToNotice(context, message, text);
     return result && recordResult(context, messageId, row, result);
   };
 }

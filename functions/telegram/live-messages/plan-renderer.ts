@@ -6,9 +6,15 @@ import { findPlanRun, type PlannedTask, type PlanRun, toPlanRequestId } from "..
 import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, fillTemplate, type Presentation, STATUS_EMOJI } from "../presentation/presentation.ts";
-import { ASK_FOR_WORDS, type RequestRenderer, renderHeadline, renderVerdict } from "./live-message.ts";
+import {
+  ASK_FOR_WORDS,
+  fillName,
+  type RenderContext,
+  type RequestRenderer,
+  renderHeadline,
+  toSafeLines,
+} from "./live-message.ts";
 
 /** Maximum number of warnings in a message, and their length in UTF-16 units. */
 const WARNING_LIMIT = 5;
@@ -21,13 +27,6 @@ const NAME_LENGTH = 60;
 
 /** Blockers of a task that its line names. */
 const BLOCKER_LIMIT = 5;
-
-/** How the verdicts on a plan are shown. */
-const VERDICTS = {
-  approve: [STATUS_EMOJI.done, "approved"],
-  send_back: ["✏️", "sent_back"],
-  reject: [STATUS_EMOJI.cancelled, "cancelled"],
-} as const;
 
 export const PLAN_RENDERER: RequestRenderer = {
   async render(context, request, { asking }) {
@@ -43,42 +42,46 @@ export const PLAN_RENDERER: RequestRenderer = {
       lines: run ? (limit: number) => renderPlanLines(presentation, run, head, limit) : head,
       hint: plan.hint[asking ? "reason" : "decide"],
       rows: [[[approve, "approve"], ...change], [[cancel, "reject"]]],
+      judged: run ? listJudgedTexts(run) : [],
     };
   },
-  async renderOutcome({ presentation }, { verdict, closed }) {
+  async findOutcome({ presentation }, { verdict, closed }) {
     const { plan } = presentation.texts.live;
-    if (!verdict) return [toPlainText(closed?.why === "replaced" ? `✏️ ${plan.replaced}` : plan.closed)];
-    const [emoji, name] = getVerdict(verdict.answer);
-    const line = fillTemplate(plan.verdicts[name], { by: toSafeText(verdict.by, 80) });
-    return renderVerdict(presentation, emoji, line, verdict.comment);
+    const { approved, cancelled, sent_back } = plan.verdicts;
+    if (!verdict && closed?.why === "replaced") return ["✏️", toPlainText(plan.replaced)];
+    if (!verdict) return ["ℹ️", toPlainText(plan.closed)];
+    const { answer, by, comment } = verdict;
+    if (answer === "approve") return [STATUS_EMOJI.done, fillName(approved, by), comment];
+    if (answer === "reject") return [STATUS_EMOJI.cancelled, fillName(cancelled, by), comment];
+    return ["✏️", fillName(sent_back, by), comment];
   },
-  getOutcomeToast({ presentation }, { verdict, closed }) {
-    const { plan, toast } = presentation.texts.live;
-    if (!verdict) return closed?.why === "replaced" ? plan.replaced : toast.over;
-    return fillTemplate(plan.verdicts[getVerdict(verdict.answer)[1]], { by: toSafeText(verdict.by, 60) }).text;
-  },
-  getChangedToast: ({ presentation }) => presentation.texts.live.plan.replaced,
-  getWordsToast: ({ presentation }) => presentation.texts.live.plan.reasonToast,
+  getChangedText: ({ live }) => live.plan.replaced,
+  getWordsText: ({ live }) => live.plan.reasonToast,
 };
 
-function getVerdict(answer: string) {
-  return answer === "approve" || answer === "reject" ? VERDICTS[answer] : VERDICTS.send_back;
+/** The texts of a plan without which nobody approves it: what it is for, and what each task is. */
+function listJudgedTexts({ plan: { description = "", tasks, cycles = [] } }: PlanRun): string[] {
+  const texts = tasks.flatMap((task) => [task.title, task.description ?? "", task.assignee ?? "", task.module ?? ""]);
+  return [description, ...texts, ...cycles.map(({ name }) => name)];
 }
 
 /** Finds the run that a request proposed; undefined when another proposal has replaced it. */
-async function findShownRun({ deps }: DeliveryContext, { id, subject }: RequestRecord): Promise<PlanRun | undefined> {
+async function findShownRun({ deps }: RenderContext, { id, subject }: RequestRecord): Promise<PlanRun | undefined> {
   const run = await findPlanRun(deps, subject.plan ?? "");
   return run && toPlanRequestId(run) === id ? run : undefined;
 }
 
-async function renderWishLines({ deps, presentation }: DeliveryContext, { wish: id }: PlanRun): Promise<RichText[]> {
+async function renderWishLines({ deps, presentation }: RenderContext, { wish: id }: PlanRun): Promise<RichText[]> {
   const wish = id === undefined ? undefined : await findWish(deps, id);
   if (!wish) return [];
   const by = fillTemplate(presentation.texts.live.plan.wishOf, { by: toSafeText(wish.by, 80) });
   return [joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(getWishText(wish), 300)])];
 }
 
-/** A plan's lines: as many tasks as fit between the headline and what must be seen below them. */
+/**
+ * A plan's lines with all its texts where they fit between the headline and what must be seen below them; else as many
+ * of its tasks as fit.
+ */
 function renderPlanLines(
   presentation: Presentation,
   run: PlanRun,
@@ -86,21 +89,26 @@ function renderPlanLines(
   limit: number,
 ): RichText[] {
   const { texts, format } = presentation;
-  const { tasks } = run.plan;
+  const { tasks, description = "", cycles = [] } = run.plan;
   const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
   const below = [...renderTotals(run, presentation), ...renderWarnings(run, presentation)];
-  const renderRest = (n: number) => toPlainText(format.count(texts.more, n));
   const countUnits = (lines: readonly RichText[]) => lines.reduce((sum, { text }) => sum + text.length + 1, 0);
+  const notes = cycles.map(({ name, start_date = "", end_date = "" }) =>
+    joinRichText(["🏃 ", toSafeText(name), start_date === "" ? "" : `: ${start_date} – ${end_date}`]),
+  );
+  const lines = tasks.map((task) => renderTaskLine(task, numbers, presentation));
+  const whole = lines.flatMap((line, i) => [line, ...toSafeLines(tasks[i]?.description ?? "")]);
+  const all = [...head, ...toSafeLines(description), ...whole, ...notes, ...below];
+  if (countUnits(all) <= limit) return all;
+  const renderRest = (n: number) => toPlainText(format.count(texts.more, n));
   let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
-  const lines: RichText[] = [];
-  for (const task of tasks) {
-    const line = renderTaskLine(task, numbers, presentation);
+  const count = lines.findIndex((line) => {
     left -= countUnits([line]);
-    if (left < 0) break;
-    lines.push(line);
-  }
-  const omitted = tasks.length - lines.length;
-  return [...head, ...lines, ...(omitted > 0 ? [renderRest(omitted)] : []), ...below];
+    return left < 0;
+  });
+  return count < 0
+    ? [...head, ...lines, ...below]
+    : [...head, ...lines.slice(0, count), renderRest(tasks.length - count), ...below];
 }
 
 /** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */

@@ -7,7 +7,6 @@ import { findPart, type RequestKindName, type RequestRecord } from "../../../sha
 import type { ItemRecord } from "../../../shared/task/snapshot.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
-import type { CommandContext } from "../commands/command.ts";
 import {
   EVENT_EMOJI,
   fillTemplate,
@@ -15,7 +14,14 @@ import {
   renderTaskTitle,
   STATUS_EMOJI,
 } from "../presentation/presentation.ts";
-import { ASK_FOR_WORDS, type RequestRenderer, renderHeadline, renderVerdict, toSafeLines } from "./live-message.ts";
+import {
+  ASK_FOR_WORDS,
+  fillName,
+  type RequestRenderer,
+  renderHeadline,
+  SHORT_LINES,
+  toSafeLines,
+} from "./live-message.ts";
 import { PLAN_RENDERER } from "./plan-renderer.ts";
 import { getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER } from "./ticket-renderers.ts";
 
@@ -26,17 +32,17 @@ const BUTTON_LIMIT = 8;
 const BUTTON_LABEL_LIMIT = 40;
 
 const QUESTION_RENDERER: RequestRenderer = {
-  async render({ presentation }, request, { event }) {
+  async render({ presentation }, request, { reminder }) {
     const { live, events } = presentation.texts;
     const { options, urgency, text } = request;
-    const title = event.reminder > 0 ? live.askedAgain : events.asked.title;
+    const title = reminder > 0 ? live.askedAgain : events.asked.title;
     const urgent = urgency === "high" ? [` – ${live.urgent}`] : [];
     const subject = renderSubject(presentation, request);
     const headline = renderHeadline(presentation, [EVENT_EMOJI.asked, title], subject, request.from);
     return {
       lines: [
         joinRichText([headline, ...urgent]),
-        ...toSafeLines(stripMarkdown(text), 2_000),
+        ...toSafeLines(stripMarkdown(text), 2_000, SHORT_LINES),
         ...renderChoices(request),
       ],
       hint: options.length > 0 ? live.hint.press : live.hint.reply,
@@ -45,20 +51,11 @@ const QUESTION_RENDERER: RequestRenderer = {
         .map(({ label }, i) => [[cleanLine(label, BUTTON_LABEL_LIMIT) || String(i + 1), String(i)]]),
     };
   },
-  async renderOutcome({ presentation }, { verdict, closed }) {
+  async findOutcome({ presentation }, { verdict, closed }) {
     const { live } = presentation.texts;
-    if (!verdict) return [toPlainText(closed?.why === "expired" ? live.expired : live.notNeeded)];
-    const by = fillTemplate(live.answered, { by: toSafeText(verdict.by, 80) });
-    return renderVerdict(presentation, "💡", by, verdict.comment);
+    if (!verdict) return ["ℹ️", toPlainText(closed?.why === "expired" ? live.expired : live.notNeeded)];
+    return ["💡", fillName(live.answered, verdict.by), verdict.comment];
   },
-  getOutcomeToast({ presentation }, { verdict }, isOwn) {
-    const { answered, already, over } = presentation.texts.live.toast;
-    if (!verdict) return over;
-    const values = { by: toSafeText(verdict.by, 60), text: toSafeText(verdict.comment ?? "", 100) };
-    return fillTemplate(isOwn ? answered : already, values).text;
-  },
-  getChangedToast: ({ presentation }) => presentation.texts.live.toast.over,
-  getWordsToast: ({ presentation }) => presentation.texts.live.toast.reason,
 };
 
 /** Names of parts of a review in the reader's language; other parts keep theirs. */
@@ -82,29 +79,25 @@ const REVIEW_RENDERER: RequestRenderer = {
       lines: [
         renderHeadline(presentation, title, renderSubject(presentation, request)),
         fillTemplate(live.confidence, { agent: toSafeText(request.from, 80), percent }),
-        ...toSafeLines(stripMarkdown(request.text), 1_500),
+        ...toSafeLines(stripMarkdown(request.text), 1_500, SHORT_LINES),
       ],
       progress: renderChangedParts(request, texts),
       hint: live.hint[asking ? "reason" : "review"],
       rows: asking ? [[[live.withoutReason, "send_back"]], [approve]] : [[approve, [live.sendBack, ASK_FOR_WORDS]]],
     };
   },
-  async renderOutcome({ deps, presentation }, { verdict, subject }) {
+  async findOutcome({ deps, presentation }, { verdict, subject }) {
     const { live, statuses } = presentation.texts;
     if (!verdict) {
       const [item] = await deps.store.read<ItemRecord>([observedKeys.item(subject.item ?? "")]);
-      return [fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
+      return ["ℹ️", fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
     }
-    const { emoji, line } = getReviewVerdict(verdict.answer);
-    const by = fillTemplate(live[line], { by: toSafeText(verdict.by, 80) });
-    return renderVerdict(presentation, emoji, by, verdict.comment);
+    const { answer, by, comment } = verdict;
+    if (answer === "approve") return [STATUS_EMOJI.done, fillName(live.approved, by), comment];
+    if (answer === "reject") return [STATUS_EMOJI.cancelled, fillName(live.rejected, by), comment];
+    return [EVENT_EMOJI.sent_back, fillName(live.sentBack, by), comment];
   },
-  getOutcomeToast: (context, request) =>
-    request.verdict
-      ? renderKeyToast(context, request, getReviewVerdict(request.verdict.answer).toast)
-      : context.presentation.texts.live.toast.over,
-  getChangedToast: (context, request) => renderKeyToast(context, request, "changed"),
-  getWordsToast: ({ presentation }) => presentation.texts.live.toast.reason,
+  getChangedText: ({ live }) => live.toast.changed,
 };
 
 const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = {
@@ -131,21 +124,6 @@ function renderChoices({ options, verdict, closed }: RequestRecord): RichText[] 
   const areShort = options.every(({ label }) => cleanLine(label, 1_000).length <= BUTTON_LABEL_LIMIT);
   if (verdict || closed || (options.length <= BUTTON_LIMIT && areShort)) return [];
   return options.map(({ label }, i) => joinRichText([`${i + 1}. `, toSafeText(label, 200)]));
-}
-
-/** How a verdict on a review is shown. */
-function getReviewVerdict(answer: string | undefined) {
-  if (answer === "approve") return { emoji: STATUS_EMOJI.done, line: "approved", toast: "approved" } as const;
-  if (answer === "reject") return { emoji: STATUS_EMOJI.cancelled, line: "rejected", toast: "rejected" } as const;
-  return { emoji: EVENT_EMOJI.sent_back, line: "sentBack", toast: "sent_back" } as const;
-}
-
-function renderKeyToast(
-  { presentation }: CommandContext,
-  { subject }: RequestRecord,
-  name: "approved" | "rejected" | "sent_back" | "changed",
-): string {
-  return fillTemplate(presentation.texts.live.toast[name], { key: toSafeText(subject.key ?? "", 60) }).text;
 }
 
 /** Names what has changed since people were first asked. */

@@ -7,31 +7,23 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import { decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
-import {
-  getSubjectId,
-  isRequestOpen,
-  type RequestDecision,
-  type RequestKindName,
-  type RequestRecord,
-} from "../../../shared/task/request.ts";
+import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
-import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { joinChoices } from "../../../shared/tickets/questions.ts";
 import { normalizeName } from "../commands/arguments.ts";
-import type { CommandContext } from "../commands/command.ts";
-import type { DeliveryContext } from "../delivery/context.ts";
+import { type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
+import { fillTemplate } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
-  getRequestId,
   isApproval,
-  type LiveContent,
-  type LiveKind,
-  type LiveRequestMessage,
-  type LiveResult,
-  NEW_MESSAGE,
-  type RequestEvent,
-  type RequestRenderer,
-  type TicketWaitEvent,
+  isApproving,
+  type LiveMessage,
+  type MessageView,
+  type RenderContext,
+  type RequestMessage,
+  renderOutcome,
+  renderView,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
 import { getRenderer } from "./request-renderers.ts";
@@ -39,12 +31,11 @@ import { getRenderer } from "./request-renderers.ts";
 /** What a decision in Telegram says: an answer with the person's own words. */
 type Answer = Pick<RequestDecision, "answer" | "comment">;
 
-/** The events that are sent as messages of each kind of request. */
-const MESSAGE_EVENTS: Partial<Record<RequestKindName, RequestEvent["kind"]>> = {
-  question: "asked",
-  review: "review",
-  plan: "plan_proposed",
-};
+/** The message of a request as it is stored. */
+type ShownRequest = Extract<LiveMessage, RequestMessage>;
+
+/** The effects of a press or a reply. `message`: what the message shows from now on; its record is made if it has none. */
+export type LiveResult = CommandResult & { message?: LiveMessage };
 
 /** The action of a button that answers with the options that are marked. */
 const CHOOSE = "choose";
@@ -52,66 +43,72 @@ const CHOOSE = "choose";
 /** Units of the hash that a button's data has space for. */
 const BUTTON_HASH_LENGTH = 12;
 
-/**
- * A press answers the request that the button names, even under another message, and only if it still is what the
- * button's message showed.
- */
-export const requestKind: LiveKind<LiveRequestMessage, RequestEvent | TicketWaitEvent> = {
-  // Short, because the data of a button has 64 bytes: `r:` and 36 of an id, 12 of an action and 12 of a hash.
-  verb: "r",
-  async createMessage({ deps }, event) {
-    const request = (await findRequest(deps, getRequestId(event)))?.value;
-    return request && { ...NEW_MESSAGE, ...toMessageFields(request) };
-  },
-  render: renderRequest,
-  press: pressRequest,
-  reply: replyToRequest,
-};
-
-function toMessageFields(request: RequestRecord) {
-  const { id, hash, kind, reminders: reminder } = request;
-  const event = { kind: MESSAGE_EVENTS[kind] ?? "asked", reminder } as const;
-  return { subject: { id: getSubjectId(request) }, request: id, hash, kind, event };
+/** What the message of a request is about, as it is stored. */
+export function toRequestMessage(request: RequestRecord): RequestMessage {
+  const { id, hash, reminders: reminder } = request;
+  return { subject: { id: getSubjectId(request) }, request: id, hash, reminder };
 }
 
 /** Renders a request in its current state: open with its buttons, or with what came of it. */
-async function renderRequest(context: DeliveryContext, message: LiveRequestMessage): Promise<LiveContent> {
-  const request = (await findRequest(context.deps, message.request))?.value;
-  if (!request) return { lines: [], outcome: [toPlainText(context.presentation.texts.live.toast.over)] };
+export async function renderRequest(context: RenderContext, message: RequestMessage): Promise<MessageView> {
+  const { presentation, deps } = context;
+  const request = (await findRequest(deps, message.request))?.value;
+  if (!request) return renderView(context, { lines: [], outcome: [toPlainText(presentation.texts.live.toast.over)] });
   const renderer = getRenderer(request);
-  const content = await renderer.render(context, request, message);
-  const progress = isRequestOpen(request) ? undefined : await renderer.renderProgress?.(context, request);
-  if (progress) return { lines: content.lines, progress };
-  if (!isRequestOpen(request)) return { lines: content.lines, outcome: await renderer.renderOutcome(context, request) };
-  const { rows, ...open } = content;
-  return { ...open, buttons: { id: request.id, hash: request.hash.slice(0, BUTTON_HASH_LENGTH), rows } };
+  const { rows, ...content } = await renderer.render(context, request, message);
+  if (isRequestOpen(request)) {
+    const hash = request.hash.slice(0, BUTTON_HASH_LENGTH);
+    return renderView(context, { ...content, buttons: { id: request.id, hash, rows } });
+  }
+  const progress = await renderer.renderProgress?.(context, request);
+  const { lines } = content;
+  if (progress) return renderView(context, { lines, progress });
+  const outcome = renderOutcome(presentation, await renderer.findOutcome(context, request));
+  return renderView(context, { lines, outcome });
 }
 
-async function pressRequest(
+/** What came of a request, as the notice after a press or a reply. */
+async function renderOutcomeToast(context: CommandContext, request: RequestRecord): Promise<string> {
+  const [, line, words = ""] = await getRenderer(request).findOutcome(context, request);
+  return words === "" ? line.text : `${line.text}${context.presentation.texts.colon}${toSafeText(words, 100).text}`;
+}
+
+/** The notice that what is judged is not what the person was shown. */
+function renderChangedToast({ presentation: { texts } }: CommandContext, request: RequestRecord): string {
+  const text = getRenderer(request).getChangedText?.(texts) ?? texts.live.toast.over;
+  return fillTemplate(text, { key: toSafeText(request.subject.key ?? "", 60) }).text;
+}
+
+/**
+ * Handles the press of a button. It answers the request that the button names, even under another message, and only if
+ * it still is what the button's message showed. `message` is absent when its send got no answer.
+ */
+export async function pressRequest(
   context: CommandContext,
-  { id, action, hash, message }: Parameters<LiveKind<LiveRequestMessage>["press"]>[1],
+  press: { id: string; action: string; hash: string; message: ShownRequest | undefined },
 ): Promise<LiveResult> {
   const { texts } = context.presentation;
+  const { id, action, hash } = press;
   const request = (await findRequest(context.deps, id))?.value;
   if (!request) return { toast: texts.answers.expiredButton };
-  const shown = message ?? createUnconfirmedMessage(request);
+  const message = press.message ?? { ...UNCONFIRMED_MESSAGE, ...toRequestMessage(request) };
   const isShownHash = request.hash.startsWith(hash) && hash.length === BUTTON_HASH_LENGTH;
-  const renderer = getRenderer(request);
   if (action === ASK_FOR_WORDS) {
-    if (!isRequestOpen(request)) return { message: shown, toast: renderer.getOutcomeToast(context, request, false) };
-    if (!isShownHash) return { message: shown, toast: renderer.getChangedToast(context, request) };
-    return { message: { ...shown, asking: true }, toast: renderer.getWordsToast(context) };
+    if (!isRequestOpen(request)) return { message, toast: await renderOutcomeToast(context, request) };
+    if (!isShownHash) return { message, toast: renderChangedToast(context, request) };
+    const toast = getRenderer(request).getWordsText?.(texts) ?? texts.live.toast.reason;
+    return { message: { ...message, asking: true }, toast };
   }
-  const marked = toggleOption(request, shown.marked, action);
+  const marked = toggleOption(request, message.marked, action);
   if (marked && isShownHash && isRequestOpen(request))
-    return { message: { ...shown, marked }, toast: joinMarked(request, marked) };
-  const answer = readAction(request, action, shown.marked);
+    return { message: { ...message, marked }, toast: joinMarked(request, marked) };
+  const answer = readAction(request, action, message.marked);
   if (!answer) return { toast: texts.answers.expiredButton };
-  const refusal = isRequestOpen(request) && renderer.explainRefusal?.(context, request, answer.answer);
-  if (refusal) return { toast: refusal };
   const decision = { ...answer, hash: isShownHash ? request.hash : hash };
-  const { asking: _asking, marked: _marked, ...rest } = shown;
-  return { ...(await submitDecision(context, request, decision)), message: rest };
+  const { toast, isRefused } = await submitDecision(context, request, decision);
+  if (isRefused) return { toast };
+  const { asking: _asking, marked: _marked, ...rest } = message;
+  return { toast, message: rest };
 }
 
 /** What the press of a button says: the number of an option chooses it; undefined for an unknown one. */
@@ -140,20 +137,23 @@ function joinMarked({ options }: RequestRecord, marked: readonly number[]): stri
   return joinChoices(keepDefined(marked.map((index) => options[index]?.label)));
 }
 
-/** What a message shows whose send got no answer, so that its buttons are removed like those of the others. */
-function createUnconfirmedMessage(request: RequestRecord): LiveRequestMessage {
-  return { ...UNCONFIRMED_MESSAGE, ...toMessageFields(request) };
-}
-
-/** Submits a decision once; the toast says what came of it. */
+/**
+ * Submits a decision once; the toast says what came of it. `isRefused`: it lets something happen that the message does
+ * not show whole, so nobody has read it here.
+ */
 export async function submitDecision(
   context: CommandContext,
-  { id }: Pick<RequestRecord, "id">,
+  request: RequestRecord,
   given: Answer & { hash: string },
-): Promise<{ toast: string; request?: RequestRecord; isDecided: boolean }> {
+): Promise<{ toast: string; request?: RequestRecord; isDecided: boolean; isRefused?: true }> {
   const { deps, from, correlation, message, presentation } = context;
+  if (isRequestOpen(request) && isApproving(given.answer)) {
+    const { elsewhere } = await renderRequest(context, toRequestMessage(request));
+    const { allowElsewhere } = presentation.texts.live.ticket;
+    if (elsewhere) return { toast: allowElsewhere[elsewhere], isDecided: false, isRefused: true };
+  }
   const decision = { ...given, by: from.name, where: message ? "telegram" : "page" } as const;
-  const result = await decideRequest(deps, id, decision, correlation).catch((thrown: unknown) => {
+  const result = await decideRequest(deps, request.id, decision, correlation).catch((thrown: unknown) => {
     if (thrown instanceof GroundcrewError && thrown.code === "conflict") return thrown;
     throw thrown;
   });
@@ -161,14 +161,11 @@ export async function submitDecision(
     const toast = renderRefusal(presentation.texts, getRefusal(result) ?? { name: "ticketNotPossible" });
     return { toast: toast ?? result.message, isDecided: false };
   }
-  const { outcome, request } = result;
-  const isDecided = outcome === "decided";
-  const renderer = getRenderer(request);
-  const toast =
-    outcome === "changed"
-      ? renderer.getChangedToast(context, request)
-      : renderer.getOutcomeToast(context, request, isDecided);
-  return { toast, request, isDecided };
+  const isChanged = result.outcome === "changed";
+  const toast = isChanged
+    ? renderChangedToast(context, result.request)
+    : await renderOutcomeToast(context, result.request);
+  return { toast, request: result.request, isDecided: result.outcome === "decided" };
 }
 
 /**
@@ -176,40 +173,38 @@ export async function submitDecision(
  * word, and one to a request that is over are passed on to the task's agents. Without a task such a text is for the
  * Concierge like any other: undefined.
  */
-async function replyToRequest(
+export async function replyToRequest(
   context: CommandContext,
-  { request: id, hash, asking }: LiveRequestMessage,
+  { request: id, hash, asking }: RequestMessage,
   text: string,
   passOn: (note?: string) => Promise<LiveResult>,
 ): Promise<LiveResult | undefined> {
   const { deps, from, presentation } = context;
   const request = (await findRequest(deps, id))?.value;
-  if (!request) return { reply: { rich: toPlainText(presentation.texts.live.toast.over) } };
-  const renderer = getRenderer(request);
-  const words = (renderer.readWords ?? readOwnWords)(context, text.trim(), request, asking);
+  if (!request) return replyText(presentation.texts.live.toast.over);
+  const toReply = (toast: string) => ({ reply: { rich: toPlainText(toast) } });
+  const { readWords: readOwnWords } = getRenderer(request);
+  const words = readOwnWords
+    ? readOwnWords(context, text.trim(), request, asking)
+    : readWords(request, text.trim(), asking);
   // Other words about a ticket or a result are a comment on its task like any others.
   if (!words) return undefined;
-  if ("hint" in words) return { reply: { rich: toPlainText(words.hint) } };
-  const refusal = isRequestOpen(request) && renderer.explainRefusal?.(context, request, words.answer);
-  if (refusal) return { reply: { rich: toPlainText(refusal) } };
+  if ("hint" in words) return toReply(words.hint);
   const decision = { ...words, hash };
   const isRepeated = hasVerdict(request, { ...decision, by: from.name, where: "telegram" });
   const isAboutTask = request.subject.item !== undefined;
   if (!isRequestOpen(request) && !isRepeated) {
-    const toast = renderer.getOutcomeToast(context, request, false);
-    if (renderer.readWords) return { reply: { rich: toPlainText(toast) } };
+    const toast = await renderOutcomeToast(context, request);
+    if (readOwnWords) return toReply(toast);
     if (isAboutTask) return passOn(request.verdict && toast);
-    return decision.answer === "approve" ? { reply: { rich: toPlainText(toast) } } : undefined;
+    return decision.answer === "approve" ? toReply(toast) : undefined;
   }
   const isOption = request.options.some(({ label }) => normalizeName(label) === normalizeName(text));
   if (isAboutTask && !isRepeated && isStopWord(text) && !isOption) return passOn();
   const { toast, isDecided } = await submitDecision(context, request, decision);
   // A decision that counts needs no reply: the message itself shows it.
-  return isDecided ? {} : { reply: { rich: toPlainText(toast) } };
+  return isDecided ? {} : toReply(toast);
 }
-
-const readOwnWords: NonNullable<RequestRenderer["readWords"]> = (_, text, request, asking) =>
-  readWords(request, text, asking);
 
 /** What a person's words say: the answer to a question; else a word of approval approves, and a reason sends back. */
 export function readWords({ kind }: RequestRecord, text: string, isReason: boolean | undefined): Answer {

@@ -12,27 +12,27 @@ import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import { MESSAGE_LIMIT, type RichText } from "../../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../../shared/time.ts";
 import {
-  commitWithRetry,
   DELIVERY_RETENTION,
   type DeliveryContext,
   JOB_DONE,
   muteKey,
   readDeliveryState,
   retryAfter,
-  sendAttemptKey,
 } from "../delivery/context.ts";
-import { editMessage, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
+import {
+  hashView,
+  markRepeat,
+  readThread,
+  type ShownMessage,
+  sendSeparateMessage,
+  updateMessage,
+} from "../delivery/messages.ts";
 import type { SendPriority } from "../delivery/rate-limits.ts";
-import { appendRepeatMark } from "../presentation/presentation.ts";
-import { hashView } from "./live-message.ts";
 
 /** The record of a status message, of which there is one for each chat and subject. */
-export interface StatusMessageRecord {
+export interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
   /** Absent before the first send, and after the message has ended: the next one is a new message. */
   messageId?: number;
-  /** Hash of the view that the message shows. */
-  viewHash: string;
-  repeat: boolean;
   /** Store time of the last send or edit. */
   at: Ms;
   /** Id of the job that has begun to bring the message up to date. */
@@ -134,15 +134,13 @@ export async function updateStatusMessage(
   const { value: shown, rev } = await readStatusMessage(context, subject);
   const view = await source.render(context, subject);
   if (shown.isDeleted && view?.isClosed && source.endsWhenClosed)
-    await deps.store.commit({
-      expect: [[statusKey(chat, subject), rev]],
-      put: [createStatusPut(chat, subject, NO_MESSAGE)],
-    });
+    await deps.store.commit(createUpdate(context, subject, rev, NO_MESSAGE));
   if (shown.isDeleted || !view) return JOB_DONE;
   const mutes = await deps.store.read((view.mutable ?? []).map(muteKey));
   if (mutes.some((mute) => mute !== undefined)) return JOB_DONE;
   const update = { source, subject, view, shown, rev, correlation };
-  if (shown.former !== undefined && source.renderFormer) return editFormerMessage(context, update, shown.former);
+  if (shown.former !== undefined && source.renderFormer)
+    return editFormerMessage(context, update, shown.former, source.renderFormer(context));
   if (shown.messageId !== undefined) return editStatusMessage(context, update, shown.messageId);
   return view.isClosed || !view.canStart ? JOB_DONE : sendStatusMessage(context, update, toSoundExtras("progress"));
 }
@@ -177,12 +175,11 @@ export async function sendStatusMessage(
     extras: { ...thread.extras, ...sound },
     tasks,
     thread,
-    async createRecord({ messageId, rich, repeat }) {
+    async createRecord(sent) {
       const at = await deps.store.now();
-      const value = { ...rest, messageId, viewHash: await hashView({ rich }), repeat, at };
-      const put = [createStatusPut(chat, subject, { ...value, ...omitUndefined({ former }) })];
-      const next = createStatusJob(chat, subject, `sent.${messageId}`, at + EDIT_INTERVAL, correlation);
-      return { expect: [[statusKey(chat, subject), rev]], put, jobs: former === undefined ? [] : [next] };
+      const value = { ...rest, ...sent, at, ...omitUndefined({ former }) };
+      const next = createStatusJob(chat, subject, `sent.${sent.messageId}`, at + EDIT_INTERVAL, correlation);
+      return { ...createUpdate(context, subject, rev, value), jobs: former === undefined ? [] : [next] };
     },
   });
 }
@@ -192,27 +189,26 @@ async function editStatusMessage(
   { source, subject, view, shown, rev, correlation }: StatusUpdate,
   messageId: number,
 ): Promise<JobResult> {
-  const { deps, presentation } = context;
-  const rich = shown.repeat ? appendRepeatMark(view.rich, presentation.texts.repeat) : view.rich;
-  const viewHash = await hashView({ rich });
-  if (viewHash === shown.viewHash) return JOB_DONE;
+  const { deps } = context;
+  const { rich } = view;
+  const viewHash = await hashView({ rich: markRepeat(context, rich, shown.repeat) });
   const untilNextEdit = shown.at + EDIT_INTERVAL - (await deps.store.now());
-  if (untilNextEdit > 0) return retryAfter(context, untilNextEdit);
+  if (viewHash !== shown.viewHash && untilNextEdit > 0) return retryAfter(context, untilNextEdit);
   const isEnded = source.endsWhenClosed && view.isClosed;
-  return editMessage(context, {
-    attempt: "unread",
-    messageId,
+  const result = await updateMessage(context, {
+    shown: { ...shown, messageId },
     rich,
     priority: source.priority,
     fields: { correlation },
     successLog: { level: "debug", message: "telegram status edited" },
-    onEdited: async () => {
+    async createRecord({ isGone }) {
       const { messageId: _, ...ended } = { ...shown, viewHash, at: await deps.store.now() };
-      const { put } = await recordEdit(context, messageId, { rich });
-      return recordUpdate(context, subject, rev, isEnded ? ended : { ...ended, messageId }, put);
+      const edited = isEnded ? ended : { ...ended, messageId };
+      const gone = isEnded ? NO_MESSAGE : { ...shown, isDeleted: true as const };
+      return createUpdate(context, subject, rev, isGone ? gone : edited);
     },
-    onPermanentFailure: () => recordUpdate(context, subject, rev, isEnded ? NO_MESSAGE : { ...shown, isDeleted: true }),
   });
+  return result ?? JOB_DONE;
 }
 
 /** Says in a message that another one has replaced it, then continues with that one. */
@@ -220,36 +216,20 @@ async function editFormerMessage(
   context: DeliveryContext,
   { source, subject, shown, rev, correlation }: StatusUpdate,
   messageId: number,
+  rich: RichText,
 ): Promise<JobResult> {
-  const rich = source.renderFormer?.(context);
   const { former: _, ...current } = shown;
-  const record = async (put: Put[]) => {
-    await recordUpdate(context, subject, rev, current, put);
-    return retryAfter(context, 0);
-  };
-  if (!rich) return record([]);
-  return editMessage(context, {
-    attempt: "unread",
-    messageId,
+  const result = await updateMessage(context, {
+    shown: { messageId, viewHash: "", repeat: false },
     rich,
     priority: source.priority,
     fields: { correlation },
-    onEdited: async () => record((await recordEdit(context, messageId, { rich })).put),
-    onPermanentFailure: () => record([]),
+    createRecord: async () => createUpdate(context, subject, rev, current),
   });
+  return result === JOB_DONE ? retryAfter(context, 0) : (result ?? JOB_DONE);
 }
 
-async function recordUpdate(
-  context: DeliveryContext,
-  subject: string,
-  rev: Revision,
-  value: StatusMessageRecord,
-  messagePuts: Put[] = [],
-): Promise<JobResult> {
-  const { job, chat } = context;
-  await commitWithRetry(context, {
-    expect: [[statusKey(chat, subject), rev]],
-    put: [createStatusPut(chat, subject, value), ...messagePuts, { key: sendAttemptKey(job), value: undefined }],
-  });
-  return JOB_DONE;
+function createUpdate({ chat }: DeliveryContext, subject: string, rev: Revision, value: StatusMessageRecord) {
+  const expect: [StoreKey, Revision][] = [[statusKey(chat, subject), rev]];
+  return { expect, put: [createStatusPut(chat, subject, value)] };
 }

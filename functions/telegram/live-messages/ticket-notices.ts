@@ -5,22 +5,22 @@
 
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import { findRequest } from "../../../shared/requests/requests.ts";
-import { isRequestOpen } from "../../../shared/task/request.ts";
+import { isRequestOpen, type RequestRecord } from "../../../shared/task/request.ts";
 import { type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { findSilence, type Ticket } from "../../../shared/tickets/ticket.ts";
 import { type Ms, SECOND } from "../../../shared/time.ts";
-import type { DeliveryContext } from "../delivery/context.ts";
+import { type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
 import { EVENT_EMOJI, fillTemplate, renderTaskTitle } from "../presentation/presentation.ts";
 import {
   type LiveContent,
-  type LiveKind,
-  type LiveTicketMessage,
   NEW_MESSAGE,
+  type RenderContext,
   renderHeadline,
   renderLongText,
-  renderVerdict,
+  renderOutcome,
+  SHORT_LINES,
+  type TicketMessage,
   type TicketWaitEvent,
   toSafeLines,
 } from "./live-message.ts";
@@ -35,36 +35,34 @@ const END_OF_TURN_DELAY_MS: Ms = 3 * SECOND;
 /** Limit of the text of a screen. */
 const SCREEN_LIMIT = 1_000;
 
-export const ticketKind: LiveKind<LiveTicketMessage> = {
-  verb: "ticket",
-  async createMessage({ deps }, event) {
-    const ticket = await findTicket(deps, event.ticket);
-    if (!ticket) return undefined;
-    const { key, item, shown } = ticket;
-    return { ...NEW_MESSAGE, event, subject: { id: item.id, key, title: shown.content.title, url: item.url } };
-  },
-  render: renderNotice,
-  async press({ presentation }) {
-    return { toast: presentation.texts.answers.expiredButton };
-  },
-  reply: (...call) => replyToNotice(...call),
-};
+/** Creates the message of a step of a ticket; undefined when there is no such ticket. */
+export async function createTicketMessage(
+  deps: RenderContext["deps"],
+  event: TicketWaitEvent,
+): Promise<(typeof NEW_MESSAGE & TicketMessage) | undefined> {
+  const ticket = await findTicket(deps, event.ticket);
+  if (!ticket) return undefined;
+  const { key, item, shown } = ticket;
+  return { ...NEW_MESSAGE, event, subject: { id: item.id, key, title: shown.content.title, url: item.url } };
+}
 
 /** Whether a step of a ticket only informs people; else it is a request. */
 export function isNotice({ wait }: TicketWaitEvent): boolean {
   return wait.kind === "attention" || wait.kind === "failed";
 }
 
-/** Returns how long the send of a ticket's message still has to wait. */
-export async function findSendDelay(deps: DeliveryContext["deps"], { wait }: TicketWaitEvent): Promise<Ms> {
-  const request = wait.kind === "question" ? (await findRequest(deps, wait.id))?.value : undefined;
+/** Returns how long the send of the message of a ticket's request still has to wait. */
+export function findSendDelay(request: RequestRecord | undefined, now: Ms): Ms {
+  const { waits, call } = request?.session ?? {};
   // Claude Code waits for the answer to a question that it offers options for.
-  if (request?.session?.waits !== "input" || request.session.call !== undefined) return 0;
-  return request.createdAt + END_OF_TURN_DELAY_MS - (await deps.store.now());
+  return request && waits === "input" && call === undefined ? request.createdAt + END_OF_TURN_DELAY_MS - now : 0;
 }
 
 /** Renders what a person should look at: a silence has its time, anything else is the text of a screen. */
-async function renderNotice(context: DeliveryContext, { event, subject }: LiveTicketMessage): Promise<LiveContent> {
+export async function renderTicketNotice(
+  context: RenderContext,
+  { event, subject }: TicketMessage,
+): Promise<LiveContent> {
   const { deps, presentation } = context;
   const { headlines, hints, outcomes } = presentation.texts.live.ticket;
   const name = event.wait.kind === "failed" ? "failed" : "attention";
@@ -73,17 +71,17 @@ async function renderNotice(context: DeliveryContext, { event, subject }: LiveTi
     [EVENT_EMOJI.ticket, headlines[name]],
     renderTaskTitle(presentation, subject),
   );
-  if (name === "failed") return { lines: [head, ...toSafeLines(event.text, 1_000)], hint: hints.failed };
+  if (name === "failed") return { lines: [head, ...toSafeLines(event.text, 1_000, SHORT_LINES)], hint: hints.failed };
   const ticket = await findTicket(deps, event.ticket);
   const text = ticket?.attention ?? event.text;
   const link = renderTerminalLink(context, { subject: { key: event.ticket } });
   const lines = [head, ...(await renderAttention(context, text)), ...keepDefined([link])];
   const isOver = ticket?.attention === undefined || event.run !== ticket.run;
-  if (isOver) return { lines, outcome: renderVerdict(presentation, "ℹ️", toPlainText(outcomes.notNeeded)) };
+  if (isOver) return { lines, outcome: renderOutcome(presentation, ["ℹ️", toPlainText(outcomes.notNeeded)]) };
   return { lines, hint: hints.attention };
 }
 
-async function renderAttention(context: DeliveryContext, text: string): Promise<RichText[]> {
+async function renderAttention(context: RenderContext, text: string): Promise<RichText[]> {
   const { deps, presentation } = context;
   const since = findSilence(text);
   if (since === undefined) return renderLongText(context, text, SCREEN_LIMIT);
@@ -92,11 +90,13 @@ async function renderAttention(context: DeliveryContext, text: string): Promise<
 }
 
 /** Types a reply into a session that needs a look. The update's id is that of the input, so it is typed once. */
-const replyToNotice: LiveKind<LiveTicketMessage>["reply"] = async (context, { event }, text) => {
+export async function replyToNotice(
+  { deps, id, presentation, correlation }: CommandContext,
+  { event }: TicketMessage,
+  text: string,
+): Promise<CommandResult | undefined> {
   if (event.wait.kind !== "attention") return undefined;
-  const { deps, id, presentation, correlation } = context;
   const { outcomes } = presentation.texts.live.ticket;
-  const replyText = (reply: string) => ({ reply: { rich: toPlainText(reply) } });
   const ticket = await findTicket(deps, event.ticket);
   if (!ticket || ticket.run !== event.run) return replyText(outcomes.notNeeded);
   // Its dialog may be what the terminal shows, and would read the text as its answer.
@@ -104,12 +104,12 @@ const replyToNotice: LiveKind<LiveTicketMessage>["reply"] = async (context, { ev
   const typed = { kind: "typed", input: { id, kind: "text", text: text.trim() } } as const;
   try {
     await changeTicket(deps, ticket.key, typed, correlation);
-    return replyText(fillTemplate(outcomes.typed, { key: ticket.key }).text);
+    return replyText(outcomes.typed, { key: ticket.key });
   } catch (thrown) {
     if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
     return replyText(outcomes.notNeeded);
   }
-};
+}
 
 function hasOpenPermission({ questions }: Ticket): boolean {
   return questions.some((question) => isRequestOpen(question) && question.session.waits === "permission");

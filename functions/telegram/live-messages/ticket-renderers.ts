@@ -4,7 +4,7 @@
  */
 
 import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { findPart, type RequestPart, type RequestRecord } from "../../../shared/task/request.ts";
@@ -18,19 +18,21 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
-import { isAllowing, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
+import { isAllowing, isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
 import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
-import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, fillTemplate, type Presentation, renderTaskTitle } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
+  fillName,
   findPageLink,
   isApproval,
   type LiveButton,
+  type Outcome,
+  type RenderContext,
   type RequestRenderer,
   renderHeadline,
   renderLongText,
-  renderVerdict,
+  type WholePlace,
 } from "./live-message.ts";
 
 /** Limits of the shown description and comment in UTF-16 units; together with the rest they fit into one message. */
@@ -60,8 +62,6 @@ const ALLOW_PATTERN = /^(?:y|yes|allow|oui|autoriser)[.!]*$/i;
 
 const DENY_PATTERN = /^(?:n|no|deny|non|interdire|refuser)[.!]*$/i;
 
-type Outcome = readonly [emoji: string, line: RichText, detail?: string | undefined];
-
 /** A ticket that waits for approval: where it comes from, and the text that its session would get. */
 export const TICKET_RENDERER: RequestRenderer = {
   async render(context, request) {
@@ -80,15 +80,14 @@ export const TICKET_RENDERER: RequestRenderer = {
       ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];
-    return { lines, hint: hints.approval, rows: [row] };
+    return { lines, hint: hints.approval, rows: [row], judged: [description, comment ?? ""] };
   },
   ...defineOutcome(({ live }, { verdict }) => {
     const { approved, rejected } = live.ticket.outcomes;
-    if (verdict?.answer === "approve") return ["✅", fillBy(approved, verdict.by)];
-    return verdict && ["✖️", fillBy(rejected, verdict.by), verdict.comment];
+    if (verdict?.answer === "approve") return ["✅", fillName(approved, verdict.by)];
+    return verdict && ["✖️", fillName(rejected, verdict.by), verdict.comment];
   }),
-  getChangedToast: ({ presentation }, { subject }) =>
-    fillTemplate(presentation.texts.live.ticket.outcomes.changed, { key: toSafeText(subject.key ?? "") }).text,
+  getChangedText: ({ live }) => live.toast.changed,
   // A reply with other words is a comment on the task like any others.
   readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
 };
@@ -100,42 +99,38 @@ const PERMISSION_RENDERER: RequestRenderer = {
     const { buttons, hints } = presentation.texts.live.ticket;
     const { answers, input, text, session } = request;
     const rule = cleanLine(session?.rule ?? "", LABEL_LIMIT * 2);
-    const isShown = isShownWhole(request);
     const toButton = (answer: string): LiveButton => {
       if (answer === "allow_always") return [fillTemplate(buttons.always, { rule }).text, answer];
       if (answer === "allow_in_repo") return [fillTemplate(buttons.inRepository, { rule }).text, answer];
       return [answer === "allow" ? buttons.allow : buttons.deny, answer];
     };
-    const offered = answers.filter((answer) => !isAllowing(answer) || isShown);
-    const rules = offered.filter((answer) => isAllowing(answer) && answer !== "allow");
-    const once = offered.filter((answer) => !rules.includes(answer));
+    const rules = answers.filter(isAlways);
+    const once = answers.filter((answer) => !isAlways(answer));
     const lines = session?.isNotice
       ? renderLongText(context, text, TEXT_LIMIT)
       : renderToolInput(presentation, text, input);
     const head = renderTicketHeadline(presentation, request, "permission");
     return {
       lines: keepDefined([head, ...lines, renderTerminalLink(context, request)]),
-      hint: isShown ? hints.permission : renderElsewhere(context, request),
+      hint: hints.permission,
       rows: [once.map(toButton), ...rules.map((answer) => [toButton(answer)])],
+      ...omitUndefined({ elsewhere: findPlace(request) }),
     };
   },
   ...defineOutcome(({ live }, { verdict, session }) => {
     const { allowed, allowedByRule, denied } = live.ticket.outcomes;
     if (!verdict) return undefined;
-    if (!isAllowing(verdict.answer)) return ["⛔", fillBy(denied, verdict.by)];
-    if (verdict.answer === "allow") return ["✅", fillBy(allowed, verdict.by)];
+    if (!isAllowing(verdict.answer)) return ["⛔", fillName(denied, verdict.by)];
+    if (verdict.answer === "allow") return ["✅", fillName(allowed, verdict.by)];
     const rule = toSafeText(session?.rule ?? "");
     return ["✅", fillTemplate(allowedByRule, { by: toSafeText(verdict.by, 80), rule })];
   }),
-  explainRefusal({ presentation }, request, answer) {
-    const { allowElsewhere } = presentation.texts.live.ticket;
-    return isAllowing(answer) && !isShownWhole(request) ? allowElsewhere[findPlace(request)] : undefined;
-  },
   readWords({ presentation }, text, request) {
     if (DENY_PATTERN.test(text)) return { answer: "deny" };
     if (isApproval(text) || ALLOW_PATTERN.test(text)) return { answer: "allow" };
     const { allowElsewhere, hints } = presentation.texts.live.ticket;
-    return { hint: isShownWhole(request) ? hints.permission : allowElsewhere[findPlace(request)] };
+    const place = findPlace(request);
+    return { hint: place ? allowElsewhere[place] : hints.permission };
   },
 };
 
@@ -168,11 +163,11 @@ const SESSION_RENDERER: RequestRenderer = {
     const { extended, resumed, cancelled, completedBy } = live.ticket.outcomes;
     if (!verdict) return undefined;
     const { answer, by, comment } = verdict;
-    if (answer === "resume") return ["▶️", fillBy(resumed, by)];
-    if (answer === "cancel") return ["✖️", fillBy(cancelled, by)];
-    if (answer === "complete") return ["🏁", fillBy(completedBy, by)];
+    if (answer === "resume") return ["▶️", fillName(resumed, by)];
+    if (answer === "cancel") return ["✖️", fillName(cancelled, by)];
+    if (answer === "complete") return ["🏁", fillName(completedBy, by)];
     if (session?.waits === "time") return ["⏱️", fillTemplate(extended, { by: toSafeText(by, 80) })];
-    return ["💡", fillBy(live.answered, by), comment];
+    return ["💡", fillName(live.answered, by), comment];
   }),
   async renderProgress({ deps, presentation }, { subject, verdict }) {
     const ticket = verdict?.answer === "complete" ? await findTicket(deps, subject.key ?? "") : undefined;
@@ -180,7 +175,7 @@ const SESSION_RENDERER: RequestRenderer = {
       ? [toPlainText(`⏳ ${presentation.texts.live.ticket.outcomes.tests}`)]
       : undefined;
   },
-  getWordsToast: ({ presentation }) => presentation.texts.live.ticket.outcomes.summary,
+  getWordsText: ({ live }) => live.ticket.outcomes.summary,
   readWords({ presentation }, text, { session }, asking) {
     if (asking) return { answer: "complete", comment: text };
     const { waits = "input" } = session ?? {};
@@ -208,8 +203,10 @@ export const RESULT_RENDERER: RequestRenderer = {
   ...defineOutcome(({ live }, { verdict }, ticket) => {
     const { update, outcomes } = live.ticket;
     if (!verdict) return undefined;
-    if (verdict.answer !== "approve") return ["✖️", fillBy(outcomes.cancelled, verdict.by)];
-    return ticket ? ["✅", fillBy(update.done, verdict.by)] : ["⏳", fillBy(update.writing, verdict.by)];
+    if (verdict.answer !== "approve") return ["✖️", fillName(outcomes.cancelled, verdict.by)];
+    return ticket?.state === "updating"
+      ? ["⏳", fillName(update.writing, verdict.by)]
+      : ["✅", fillName(update.done, verdict.by)];
   }),
   async renderProgress({ deps, presentation }, { subject, verdict, id }) {
     const ticket = await findTicket(deps, subject.key ?? "");
@@ -217,7 +214,7 @@ export const RESULT_RENDERER: RequestRenderer = {
       return undefined;
     const { problem } = ticket.update ?? {};
     if (problem !== undefined) return [renderFailure(presentation, ticket, problem)];
-    return [joinRichText(["⏳ ", fillBy(presentation.texts.live.ticket.update.writing, verdict.by)])];
+    return [joinRichText(["⏳ ", fillName(presentation.texts.live.ticket.update.writing, verdict.by)])];
   },
   readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
 };
@@ -235,23 +232,15 @@ export function getSessionRenderer({ session }: RequestRecord): RequestRenderer 
   return session.waits === "permission" ? PERMISSION_RENDERER : SESSION_RENDERER;
 }
 
-/** Defines what a message says about the answer to its request, also in the notice after a press. */
+/** Defines what came of a request about a ticket. */
 function defineOutcome(
   find: (texts: TelegramTexts, request: RequestRecord, ticket: Ticket | undefined) => Outcome | undefined,
-): Pick<RequestRenderer, "renderOutcome" | "getOutcomeToast" | "getChangedToast" | "getWordsToast"> {
+): Pick<RequestRenderer, "findOutcome"> {
   return {
-    async renderOutcome({ deps, presentation }, request) {
+    async findOutcome({ deps, presentation: { texts } }, request) {
       const ticket = await findTicket(deps, request.subject.key ?? "");
-      const outcome = find(presentation.texts, request, ticket) ?? findClosure(presentation.texts, request, ticket);
-      const [emoji, line, detail] = outcome;
-      return renderVerdict(presentation, emoji, line, detail || null, 500);
+      return find(texts, request, ticket) ?? findClosure(texts, request, ticket);
     },
-    getOutcomeToast({ presentation: { texts } }, request) {
-      const [, line, detail] = find(texts, request, undefined) ?? findClosure(texts, request, undefined);
-      return detail ? `${line.text}${texts.colon}${detail}` : line.text;
-    },
-    getChangedToast: ({ presentation }) => presentation.texts.live.toast.over,
-    getWordsToast: ({ presentation }) => presentation.texts.live.toast.reason,
   };
 }
 
@@ -259,13 +248,10 @@ function defineOutcome(
 function findClosure({ live }: TelegramTexts, { closed }: RequestRecord, ticket: Ticket | undefined): Outcome {
   const { cancelled, closed: closedInPlane, completed, notNeeded } = live.ticket.outcomes;
   if (closed?.why === "task_closed") return ["✖️", toPlainText(closedInPlane)];
-  if (ticket?.state === "cancelled" && ticket.closedBy !== undefined) return ["✖️", fillBy(cancelled, ticket.closedBy)];
+  if (ticket?.state === "cancelled" && ticket.closedBy !== undefined)
+    return ["✖️", fillName(cancelled, ticket.closedBy)];
   if (ticket?.state === "cancelled") return ["✖️", toPlainText(closedInPlane)];
   return ticket?.completion ? ["🏁", toPlainText(completed)] : ["ℹ️", toPlainText(notNeeded)];
-}
-
-function fillBy(template: string, by: string): RichText {
-  return fillTemplate(template, { by: toSafeText(by, 80) });
 }
 
 function renderTicketHeadline(
@@ -279,7 +265,7 @@ function renderTicketHeadline(
 }
 
 /** Where a ticket comes from: its project, its priority, and what requested it. */
-async function renderOrigin({ deps, presentation }: DeliveryContext, { subject }: RequestRecord): Promise<RichText[]> {
+async function renderOrigin({ deps, presentation }: RenderContext, { subject }: RequestRecord): Promise<RichText[]> {
   const ticket = await findTicket(deps, subject.key ?? "");
   if (!ticket) return [];
   const { fields, priorities, colon } = presentation.texts;
@@ -302,31 +288,19 @@ function renderCause({ trigger, by }: TicketCause, { texts }: Presentation): Ric
 }
 
 export function renderTerminalLink(
-  { deps, presentation }: DeliveryContext,
+  { deps, presentation }: RenderContext,
   { subject }: { subject: { key?: string } },
 ): RichText | undefined {
   const path = `/terminal/${encodeURIComponent(subject.key ?? "")}`;
   return findPageLink(deps.settings.publicUrl, path, presentation.texts.live.ticket.terminal, presentation.origins);
 }
 
-/** Whether a message shows all that a permission is about: nobody allows in the chat what it does not show. */
-function isShownWhole({ text, input, session }: RequestRecord): boolean {
-  const whole = { tool: text, fields: input };
-  return session?.isNotice === undefined && isWholeInput(input) && shortenInput(whole, CHAT_LIMITS) === whole;
-}
-
-/** Where a permission can be read whole. */
-function findPlace({ input, session }: RequestRecord): "page" | "terminal" | "unknown" {
+/** Where to allow a permission of which the message does not show all; undefined when it does. */
+function findPlace({ text, input, session }: RequestRecord): WholePlace | undefined {
   if (session?.isNotice) return "unknown";
-  return isWholeInput(input) ? "page" : "terminal";
-}
-
-/** Says where to read and allow what the message does not show whole. */
-function renderElsewhere({ deps, presentation }: DeliveryContext, request: RequestRecord): RichText {
-  const { allowElsewhere, page } = presentation.texts.live.ticket;
-  const place = findPlace(request);
-  const link = place === "page" && findPageLink(deps.settings.publicUrl, "/", page, presentation.origins);
-  return link ? fillTemplate(allowElsewhere.linked, { page: link }) : toPlainText(allowElsewhere[place]);
+  if (!isWholeInput(input)) return "terminal";
+  const whole = { tool: text, fields: input };
+  return shortenInput(whole, CHAT_LIMITS) === whole ? undefined : "page";
 }
 
 /** Renders a tool and its input. Values are code, in which Telegram detects no links and keeps all white space. */
@@ -352,7 +326,7 @@ function findLabel(labels: Readonly<Record<string, string>>, name: string): Rich
 }
 
 function createSessionRows(
-  { deps, presentation }: DeliveryContext,
+  { deps, presentation }: RenderContext,
   { options, session }: RequestRecord,
   marked: readonly number[],
 ): readonly LiveButton[][] {
@@ -372,7 +346,7 @@ function createSessionRows(
 }
 
 /** Renders the facts of a result: the branch, the size of the change, time and cost. */
-async function renderFacts({ deps, presentation }: DeliveryContext, ticket: Ticket): Promise<RichText[]> {
+async function renderFacts({ deps, presentation }: RenderContext, ticket: Ticket): Promise<RichText[]> {
   const { texts, format } = presentation;
   const { completion, approval } = ticket;
   const session: ObservedSession["session"] | undefined = await readSession(deps, ticket);

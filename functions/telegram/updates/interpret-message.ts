@@ -50,7 +50,8 @@ import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
 import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../commands/remarks.ts";
-import { createLiveReplyHandler, LIVE_BUTTON_HANDLERS } from "../live-messages/live-messages.ts";
+import { BUTTON_VERB } from "../live-messages/live-message.ts";
+import { createLiveReplyHandler, pressLiveButton } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
 import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
@@ -76,7 +77,7 @@ const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand
 export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   page: pageButtonHandler,
   pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
-  ...LIVE_BUTTON_HANDLERS,
+  [BUTTON_VERB]: pressLiveButton,
 };
 
 const liveReplyHandler = createLiveReplyHandler(passOnReply);

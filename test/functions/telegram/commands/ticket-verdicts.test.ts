@@ -98,7 +98,7 @@ test.each([
   await app.pressButton(reply, /review/);
   await app.advanceAndDrain();
   expect(toPlainText(app.getBotMessages().find(({ id }) => id === reply?.id))).toContain(
-    "ONB-1 has changed. Review it again.",
+    "ONB-1 has changed. Read it again before you approve it.",
   );
   expect(app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state)).toEqual(["In Progress"]);
 });

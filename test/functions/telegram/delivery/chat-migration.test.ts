@@ -30,7 +30,7 @@ test("a group that becomes a supergroup has its buttons, replies and commands ha
     return pressed.answers;
   };
   expect(await press(STRANGER_USER)).toEqual([]);
-  expect(await press(ADA_USER)).toEqual(["Your answer: Red"]);
+  expect(await press(ADA_USER)).toEqual(["Answered by Ada (Telegram): Red"]);
   expect(toPlainText(app.getBotMessages(SUPERGROUP_CHAT)[0])).toContain("Answered by Ada (Telegram)");
   await app.telegram.postAsUser(SUPERGROUP_CHAT, ADA_USER, `/plane task ${key}`);
   await app.pollUpdates();

@@ -95,7 +95,7 @@ test("a question about no task has its choices as buttons; a press answers it an
       "Press a button, or reply to this message with your own answer.",
   );
   expect(app.getButtonLabels(message())).toEqual(["Yes", "No"]);
-  expect(await app.tapButton(message(), "No")).toBe("Your answer: No");
+  expect(await app.tapButton(message(), "No")).toBe("Answered by Ada (Telegram): No");
   expect(toPlainText(message())).toContain("💡 Answered by Ada (Telegram): \nNo");
   expect(app.getButtonLabels(message())).toEqual([]);
   expect(app.getWakes()).toEqual([expect.stringContaining("Ada (Telegram): No")]);

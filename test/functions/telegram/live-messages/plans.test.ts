@@ -51,6 +51,33 @@ test("a plan for a person's wish is shown with its tasks, assignees, dependencie
   expect(await findProject(app)).toBeUndefined();
 });
 
+test("a plan shows its description and those of its tasks, and is approved in the chat only where it shows all of them", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app, {
+    ...PLAN,
+    description: "For the evening.",
+    tasks: [{ ...TASKS[0], description: "Only **two** colours." }],
+  });
+  expect(toPlainText(message()).split("\n").slice(2, 5)).toEqual([
+    "For the evening.",
+    "1. Choose the colours → Imhotep (40 min, $1.20)",
+    "Only **two** colours.",
+  ]);
+  const approve = message()?.buttons[0]?.[0]?.callback_data ?? "";
+  await app.callAsConcierge("plan_project", { ...PLAN, description: "Dark. ".repeat(700) });
+  const later = message();
+  expect(app.getButtonLabels(later)).toEqual(["✏️ Change", "✖️ Cancel"]);
+  expect(toPlainText(later)).toContain("does not show all of it");
+  const change = later?.buttons[0]?.[0]?.callback_data ?? "";
+  expect(await app.tapButtonData(later?.id ?? 0, change.replace(":words.", ":approve."))).toContain(
+    "does not show all",
+  );
+  await app.replyTo(later, "ok");
+  expect(await app.tapButtonData(later?.id ?? 0, approve)).toContain("The plan has changed since");
+  await app.advanceAndDrain(30_000);
+  expect(await findProject(app)).toBeUndefined();
+});
+
 test("a plan that is to be changed asks for the reason; the reply wakes the Concierge with it", async () => {
   const app = await createMessagesApp();
   const { message } = await proposePlan(app);
@@ -128,7 +155,8 @@ test("a plan with many tasks is shown in one message: as many tasks as fit, how 
   const count = lines.filter((line) => /^\d+\. Task/.test(line)).length;
   expect(lines).toContain(`… and ${150 - count} more`);
   expect(lines.find((line) => line.startsWith("Σ"))).toBe("Σ Total: 150 tasks, 1 day 1 hr");
-  expect(lines.at(-1)).toContain("Nothing is created before you approve.");
+  expect(lines.at(-1)).toContain("does not show all of it");
+  expect(app.getButtonLabels(shown)).toEqual(["✏️ Change", "✖️ Cancel"]);
   expect(shown?.entities.every(({ type }) => type === "bold")).toBe(true);
 });
 

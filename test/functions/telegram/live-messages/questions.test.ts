@@ -61,10 +61,10 @@ test("a question answered elsewhere shows the answer, and a late press or reply 
   await answerQuestion(app.deps, question.id, { text: "Red", by: "Bob" });
   await app.advanceAndDrain();
   expect(toPlainText(message())).toContain("Answered by Bob");
-  expect(await app.tapButtonData(message()?.id ?? 0, button)).toBe("Already answered by Bob: Red");
+  expect(await app.tapButtonData(message()?.id ?? 0, button)).toBe("Answered by Bob: Red");
   await app.replyTo(message(), "Blue!");
   expect(toPlainText(app.getBotMessages().at(-1))).toBe(
-    "Already answered by Bob: Red\n💬 Passed on to Imhotep: ONB-1 Paint the door",
+    "Answered by Bob: Red\n💬 Passed on to Imhotep: ONB-1 Paint the door",
   );
   expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red", by: "Bob" });
 });
@@ -77,7 +77,7 @@ test("a question of a closed task needs no answer: its buttons are removed, and 
   await app.advanceAndDrain();
   expect(toPlainText(message())).toContain("The task is closed: no answer is needed.");
   expect(app.getButtonLabels(message())).toEqual([]);
-  expect(await app.tapButtonData(message()?.id ?? 0, button)).toBe("This request is closed.");
+  expect(await app.tapButtonData(message()?.id ?? 0, button)).toBe("The task is closed: no answer is needed.");
 });
 
 test("a question pressed fifty times, and one press delivered fifty times, has one answer and one edit (reliability 15)", async () => {
@@ -123,7 +123,7 @@ test("a question shows choices in full in its text if they are many, long or hos
   expect(toPlainText(message)).toContain(`1. ${"x".repeat(90)}\n2. \`rm -rf\`\n`);
   expect(toPlainText(message)).toContain("10. Choice 7");
   expect(message?.entities.map(({ type }) => type)).not.toContain("mention");
-  expect(await app.tapButton(message, `${"x".repeat(39)}…`)).toContain("Your answer: xxx");
+  expect(await app.tapButton(message, `${"x".repeat(39)}…`)).toContain("Answered by Ada (Telegram): xxx");
   expect(await readAnswer(app, question.id)).toMatchObject({ comment: choices[0] });
 });
 
@@ -177,7 +177,7 @@ test("a question is not lost by a restart when its send got no answer: both mess
   const both = () => app.getBotMessages().filter((message) => toPlainText(message).includes("Which colour?"));
   expect(both()).toHaveLength(2);
   expect(toPlainText(both()[1])).toContain("(may be a repeat)");
-  expect(await app.tapButton(both()[0], "Red")).toBe("Your answer: Red");
+  expect(await app.tapButton(both()[0], "Red")).toBe("Answered by Ada (Telegram): Red");
   for (const copy of both()) {
     expect(toPlainText(copy)).toContain("Answered by Ada");
     expect(app.getButtonLabels(copy)).toEqual([]);

@@ -52,7 +52,7 @@ test("a review (OPENCLAW-12) is not approved by a reply if the message has chang
   app.plane.editItem(item, { name: "Sign the terms" });
   for (let n = 0; n < 2; n += 1) {
     await app.replyTo(message(), "ok");
-    expect(toPlainText(app.getBotMessages().at(-1))).toBe(`${key} has changed. Review it again.`);
+    expect(toPlainText(app.getBotMessages().at(-1))).toBe(`${key} has changed. Read it again before you approve it.`);
     expect(app.readPlaneItem(item).labels).toContain("review");
   }
   await app.tapButton(message(), "✅ Approve");
@@ -73,9 +73,9 @@ test("a review (OPENCLAW-12) asks for a reason after Send back, and a reply give
 
 test("a review (OPENCLAW-12) is sent back without a reason when Send back is pressed again", async () => {
   const app = await createLiveMessagesApp();
-  const { key, item, message } = await createReview(app);
+  const { item, message } = await createReview(app);
   await app.tapButton(message(), "↩️ Send back");
-  expect(await app.tapButton(message(), "↩️ Send back without a reason")).toBe(`${key} was sent back.`);
+  expect(await app.tapButton(message(), "↩️ Send back without a reason")).toBe("Sent back by Ada (Telegram)");
   expect(app.readPlaneItem(item).state).toBe("Todo");
   expect(toPlainText(message())).toContain("Sent back by Ada (Telegram)");
 });
@@ -84,7 +84,7 @@ test("a review (OPENCLAW-12) applies to the shown state: a task that has changed
   const app = await createLiveMessagesApp();
   const { key, item, message } = await createReview(app);
   app.plane.editItem(item, { description_html: "<p>Something else entirely</p>", name: "Sign the terms" });
-  expect(await app.tapButton(message(), "✅ Approve")).toBe(`${key} has changed. Review it again.`);
+  expect(await app.tapButton(message(), "✅ Approve")).toBe(`${key} has changed. Read it again before you approve it.`);
   expect(app.readPlaneItem(item).labels).toContain("review");
   expect(toPlainText(message())).toContain(
     "Changed since this message was sent: title, description. Review the task again before you approve it.",
@@ -113,7 +113,7 @@ test("a review (OPENCLAW-12) is not approved by the button of an earlier review"
   await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
   await app.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.6, text: "Still a guess." });
   await app.advanceAndDrain(8_000);
-  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe(`${key} was sent back.`);
+  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("Sent back by Ada (Telegram): Again, please");
   expect(app.readPlaneItem(item).labels).toContain("review");
   expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
 });
@@ -128,7 +128,7 @@ test("a review (OPENCLAW-12) approved in Plane shows so, and an old button says 
   await app.advanceAndDrain(8_000);
   expect(toPlainText(message())).toContain("No review is needed: the task is done.");
   expect(app.getButtonLabels(message())).toEqual([]);
-  expect(await app.tapButtonData(id, old)).toBe("This request is closed.");
+  expect(await app.tapButtonData(id, old)).toBe("No review is needed: the task is done.");
 });
 
 test("a review (OPENCLAW-12) ignores presses and replies of unauthorized users (reliability 17)", async () => {

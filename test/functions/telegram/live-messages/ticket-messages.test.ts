@@ -29,6 +29,21 @@ test("a ticket is shown in French where the product is", async () => {
   expect(await app.tapButton(message, "✅ Approuver")).toBe(`Approuvé par ${ADA}`);
 });
 
+test("a ticket whose text the chat does not show whole is approved neither by a reply, a crafted press nor a command", async () => {
+  const app = await createTicketMessagesApp();
+  await app.requestTicketMessage("Paint", { description_html: `<p>${"Paint the door. ".repeat(300)}</p>` });
+  const message = app.findMessage(TITLE);
+  const reject = message?.buttons[0]?.[0]?.callback_data ?? "";
+  const toast = await app.tapButtonData(message?.id ?? 0, reject.replace(":reject.", ":approve."));
+  expect(toast).toContain("does not show all of it");
+  for (const act of [() => app.replyTo(message, "ok"), () => app.sendMessage("/plane approve ONB-1")]) {
+    await act();
+    expect(toPlainText(app.getBotMessages().at(-1))).toContain("does not show all of it");
+  }
+  expect((await app.read("/api/requests")).requests).toEqual([expect.objectContaining({ kind: "ticket" })]);
+  expect(await app.tapButtonData(message?.id ?? 0, reject)).toContain("Rejected");
+});
+
 test("hostile titles and descriptions are shown as text, and long ones are shortened with what decides in full", async () => {
   const app = await createTicketMessagesApp();
   const name = "<b>x</b> @all /start\u202e txt.exe [a](https://evil.example)";
@@ -44,8 +59,8 @@ test("hostile titles and descriptions are shown as text, and long ones are short
   ]);
   const lines = toPlainText(message).split("\n");
   expect(lines).toContain("… shortened; all of it is on the page.");
-  expect(lines.at(-1)).toBe("Nothing runs before you approve. The session gets exactly this text.");
-  expect(app.getButtonLabels(message)).toHaveLength(2);
+  expect(lines.at(-1)).toContain("does not show all of it");
+  expect(app.getButtonLabels(message)).toEqual(["✖️ Reject"]);
 });
 
 test("a mute entry suppresses tickets, and a rule with another chat sends them there, too", async () => {

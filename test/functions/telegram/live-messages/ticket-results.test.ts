@@ -56,7 +56,7 @@ test("the update that a button approves is written to Plane once, however often 
   const first = await app.tapButtonData(message?.id ?? 0, data);
   expect(first).toBe(`Being written to Plane, approved by ${ADA}`);
   const again = await app.tapButtonData(message?.id ?? 0, data);
-  expect(again).toBe(`Being written to Plane, approved by ${ADA}`);
+  expect(again).toBe(`Written to Plane, approved by ${ADA}`);
   await app.advanceAndDrain();
   expect(countComments()).toBe(1);
   expect(app.readPlaneItem(item).state).toBe("Done");
