@@ -15,7 +15,7 @@ import { escapeHtml } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
-import { PlaneConflictError, PlaneError } from "../plane/errors.ts";
+import { createOnce, PlaneError } from "../plane/errors.ts";
 import { commentsApi } from "../plane/work-items.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
@@ -35,7 +35,14 @@ import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
-import { hasFailedStep, isActive, isChecking, type NewTicketEvent, type Ticket, type UpdateStep } from "./ticket.ts";
+import {
+  isActive,
+  isChecking,
+  type NewTicketEvent,
+  readUpdateProgress,
+  type Ticket,
+  type UpdateStep,
+} from "./ticket.ts";
 
 /** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
 const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
@@ -146,7 +153,6 @@ export async function updatePlane(
 async function finishUpdate(deps: TaskDeps, key: string, correlation: string): Promise<UpdateResult> {
   const { update } = await getTicket(deps, key);
   const context = createCallContext(deps, { name: update?.by ?? "Groundcrew", role: "human" }, correlation);
-  const wasDone = update?.comment === "done" && update.state === "done";
   await withLock(context, "ticket", key, async (renew) => {
     await runStep(context, key, "comment", postSummary);
     await renew();
@@ -154,34 +160,34 @@ async function finishUpdate(deps: TaskDeps, key: string, correlation: string): P
   });
   const result = toUpdateResult(await getTicket(deps, key));
   const { status } = result;
-  if (!wasDone) deps.metrics.count("plane_updates_total", { status: status === "updated" ? "success" : status });
+  if (update?.step !== undefined)
+    deps.metrics.count("plane_updates_total", { status: status === "updated" ? "success" : status });
   return result;
 }
 
-/** Runs a step that is open and records its result. A refusal of Plane is a result; other errors end the call. */
+/** Runs a step that comes next and records its result. A refusal of Plane is a result; other errors end the call. */
 async function runStep(
   context: CallContext,
   key: string,
   step: UpdateStep,
-  act: (context: CallContext, ticket: Ticket) => Promise<{ comment?: string }>,
+  act: (context: CallContext, ticket: Ticket) => Promise<unknown>,
 ): Promise<void> {
   const { deps, correlation } = context;
   const ticket = await getTicket(deps, key);
-  if (ticket.state !== "updating" || ticket.update?.[step] !== "open") return;
-  // Without the comment the state is not changed: a closed task whose result nobody sees would be worse than an open one.
-  if (step === "state" && ticket.update.comment !== "done") return;
-  const result = await act(context, ticket).catch((thrown: unknown) => {
+  if (ticket.state !== "updating" || ticket.update?.step !== step) return;
+  let problem: string | undefined;
+  try {
+    await act(context, ticket);
+  } catch (thrown) {
     if (!(thrown instanceof PlaneError) && !(thrown instanceof GroundcrewError)) throw thrown;
-    const problem = getErrorMessage(thrown);
+    problem = getErrorMessage(thrown);
     deps.log.warn("ticket update failed", { correlation, ticket: key, step, error: problem });
-    return { problem };
-  });
-  const event = { kind: "update_step", step, done: !("problem" in result), ...result } as const;
-  await changeTicket(deps, key, event, correlation);
+  }
+  await changeTicket(deps, key, { kind: "update_step", step, ...omitUndefined({ problem }) }, correlation);
 }
 
 /** Posts the one comment with the result. Plane recognizes a repeated one by its external id. */
-async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promise<{ comment: string }> {
+async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promise<void> {
   const { id: item, project } = ticket.item;
   const task = await findStoredTask(deps, item);
   if (task?.item.removedAt !== undefined)
@@ -193,13 +199,7 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
   const comment_html = await renderUpdate(deps.settings, ticket, session);
   const external_id = `ticket:${ticket.key}:${ticket.run}`;
   const json = { comment_html, external_source: GROUNDCREW_SOURCE, external_id };
-  try {
-    const { data } = await plane.call(commentsApi.create, { params: { project, item }, json });
-    return { comment: data.id };
-  } catch (thrown) {
-    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return { comment: thrown.id };
-    throw thrown;
-  }
+  await createOnce(() => plane.call(commentsApi.create, { params: { project, item }, json }));
 }
 
 /** Renders the comment with a ticket's result: summary, branch, commits, size of the change, time and cost. */
@@ -239,7 +239,7 @@ async function renderUpdate(
 }
 
 /** Sets the status of the settings, unless the work item is closed. The item of a test ticket may not have been observed yet. */
-async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<object> {
+async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<void> {
   const { deps } = context;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
   if (!project) throw new GroundcrewError("conflict", `Groundcrew does not follow the project of ${key}.`);
@@ -248,15 +248,14 @@ async function setTicketStatus(context: CallContext, { key, item }: Ticket): Pro
   if (!task) throw new GroundcrewError("conflict", `Groundcrew does not see the work item of ${key}.`);
   // What people decided about a closed work item stays, as it does for other changes of its status.
   if (isOpenItem(task.item)) await moveToStatus(context, task, deps.settings.tickets?.status ?? "done");
-  return {};
 }
 
 /** The result of an update; `problem`: why a step failed. */
-function toUpdateResult({ key, update }: Ticket) {
-  const comment_posted = update?.comment === "done";
-  const state_updated = update?.state === "done";
+function toUpdateResult(ticket: Ticket) {
+  const progress = readUpdateProgress(ticket);
+  const { comment_posted, state_updated } = progress;
   const status = !comment_posted ? "failed_comment" : !state_updated ? "failed_state" : "updated";
-  return { status, ticket_id: key, comment_posted, state_updated, ...omitUndefined({ problem: update?.problem }) };
+  return { status, ticket_id: ticket.key, ...progress, ...omitUndefined({ problem: ticket.update?.problem }) };
 }
 
 export type UpdateResult = ReturnType<typeof toUpdateResult>;
@@ -282,10 +281,6 @@ export async function runUpdateJob(
 ): Promise<JobResult> {
   const ticket = await findTicket(deps, key);
   if (ticket?.state !== "updating") return { done: true };
-  if (ticket.update && hasFailedStep(ticket)) {
-    const { by } = ticket.update;
-    await changeTicket(deps, key, { kind: "update_requested", by, isRetry: true }, correlation);
-  }
   const { status } = await finishUpdate(deps, key, correlation);
   const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];
   if (status === "updated" || delay === undefined) return { done: true };

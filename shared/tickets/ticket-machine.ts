@@ -10,7 +10,6 @@ import { SESSION_TRANSITIONS, waitAfterEnd } from "./session-machine.ts";
 import {
   closeRequests,
   endRun,
-  hasFailedStep,
   isActive,
   isChecking,
   isFinal,
@@ -22,7 +21,6 @@ import {
   type TicketEvent,
   type TicketEventKind,
   type TicketOutcome,
-  type TicketUpdate,
   type Transitions,
 } from "./ticket.ts";
 
@@ -129,7 +127,7 @@ function close(ticket: Ticket, at: Ms, text: string): TicketOutcome {
 function cancel(ticket: Ticket, { at, by }: TicketEvent<"cancelled">): TicketOutcome {
   if (ticket.state === "cancelled") return { ticket };
   // A result that cannot be written, such as that of a removed work item, can be given up.
-  if (isFinal(ticket.state) || (ticket.state === "updating" && !hasFailedStep(ticket)))
+  if (isFinal(ticket.state) || (ticket.state === "updating" && ticket.update?.problem === undefined))
     return refuse("conflict", `${ticket.key} is ${ticket.state} and can no longer be cancelled.`);
   const changes = { state: "cancelled", reason: "cancelled", detail: "", closedBy: by } as const;
   return endRun(ticket, at, changes, by);
@@ -184,40 +182,32 @@ function failCheck(ticket: Ticket, { at, id, text }: TicketEvent<"check_failed">
 
 /** Approves the update, with the summary that the comment will contain. A repeat tries only failed steps again. */
 function requestUpdate(ticket: Ticket, event: TicketEvent<"update_requested">): TicketOutcome {
-  const { at, by, inQueue, isRetry } = event;
+  const { at, by, inQueue } = event;
   const { state, completion, update } = ticket;
   const startUpdate = inQueue ? "by_queue" : "by_caller";
-  if (update?.comment === "done" && update.state === "done") return { ticket };
+  if (update && update.step === undefined) return { ticket };
   if (state === "updating" && update) {
-    if (!hasFailedStep(ticket)) return { ticket };
-    const reopened = { ...update, comment: reopenStep(update.comment), state: reopenStep(update.state) };
-    const retried = isRetry ? reopened : changeFields(reopened, { problem: undefined, retries: update.retries + 1 });
-    // The job of a retry exists already: another one for each retry would multiply them.
-    return { ticket: { ...ticket, update: retried }, ...(isRetry ? {} : { startUpdate }) };
+    if (update.problem === undefined) return { ticket };
+    const retried = changeFields(update, { problem: undefined, retries: update.retries + 1 });
+    return { ticket: { ...ticket, update: retried }, startUpdate };
   }
   if (state !== "completed" || !completion)
     return refuseState(ticket, "only a completed ticket can be written to Plane.");
   const { summary = completion.summary } = event;
   if (summary.trim() === "") return EMPTY_SUMMARY;
   const approved = { state: "updating", reason: "update_approved", detail: "" } as const;
-  const open = { update: { by, at, comment: "open", state: "open", retries: 0 } } as const;
+  const open = { update: { by, at, step: "comment", retries: 0 } } as const;
   return { ...reportStep(ticket, { ...approved, ...open, completion: { ...completion, summary } }, by), startUpdate };
 }
 
-function reopenStep(step: TicketUpdate["comment"]): TicketUpdate["comment"] {
-  return step === "failed" ? "open" : step;
-}
-
-/** A step that is done stays done. When both are, so is the ticket, and its clean worktree may be removed. */
-function recordUpdateStep(ticket: Ticket, { at, step, done, comment: commentId, problem }: TicketEvent<"update_step">) {
-  const { update } = ticket;
-  if (ticket.state !== "updating" || !update || update[step] === "done") return { ticket };
-  const next: TicketUpdate = {
-    ...changeFields(update, { [step]: done ? "done" : "failed", problem }),
-    ...omitUndefined({ commentId }),
-  };
-  if (!done) return reportStep(ticket, { update: next, reason: `failed_${step}`, detail: problem ?? "" });
-  if (next.comment !== "done" || next.state !== "done") return { ticket: { ...ticket, update: next } };
-  const finished = { state: "done", reason: "updated", detail: "", update: next } as const;
+/** Without the comment the state is not changed: a closed task whose result nobody sees is worse than an open one. */
+function recordUpdateStep(ticket: Ticket, { at, step, problem }: TicketEvent<"update_step">): TicketOutcome {
+  if (ticket.state !== "updating" || ticket.update?.step !== step) return { ticket };
+  const next = step === "comment" ? "state" : undefined;
+  const update = changeFields(ticket.update, problem === undefined ? { step: next, problem } : { problem });
+  if (problem !== undefined) return reportStep(ticket, { update, reason: `failed_${step}`, detail: problem });
+  if (next) return { ticket: { ...ticket, update } };
+  // All is written, and the clean worktree may be removed.
+  const finished = { state: "done", reason: "updated", detail: "", update } as const;
   return endRun(ticket, at, { ...finished, removal: { force: false, at }, closedByUpdate: true });
 }

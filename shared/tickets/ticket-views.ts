@@ -13,7 +13,7 @@ import type { Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
 import type { PermissionRule } from "./permission-rules.ts";
 import { getAnswer } from "./questions.ts";
-import { isRequestOver, type SessionRequest, type Ticket } from "./ticket.ts";
+import { isRequestOver, readUpdateProgress, type SessionRequest, type Ticket } from "./ticket.ts";
 import { isWholeInput, renderToolInput } from "./tool-input.ts";
 
 /** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
@@ -183,8 +183,7 @@ export function toCompletedView(
     ...toTicketHead(ticket),
     summary: completion?.summary ?? "",
     source: completion?.source ?? "person",
-    comment_posted: update?.comment === "done",
-    state_updated: update?.state === "done",
+    ...readUpdateProgress(ticket),
     ...omitUndefined({
       ...toSessionIds(settings, ticket),
       problem: update?.problem,

@@ -64,15 +64,13 @@ export type SessionInput = ExchangeAnswer["sessions"][number]["inputs"][number];
 
 export type UpdateStep = "comment" | "state";
 
-/** The update of Plane with a ticket's result. Each step is written once. */
+/** The update of Plane with a ticket's result. */
 export interface TicketUpdate {
   by: string;
   at: Ms;
-  comment: "open" | "done" | "failed";
-  state: "open" | "done" | "failed";
-  /** Plane's id of the comment. */
-  commentId?: string;
-  /** Why the last step failed. */
+  /** The step that comes next; absent: Plane has all. Both may be repeated: Plane refuses a second comment. */
+  step?: UpdateStep;
+  /** Why that step failed the last time. */
   problem?: string;
   /** Number of times that a person had it tried again. */
   retries: number;
@@ -167,9 +165,10 @@ interface EventFields {
   /** The ticket is completed when the tests pass, which the runner runs. */
   check_requested: { id: string } & EventFields["completed"];
   check_failed: { id: string; text: string };
-  /** `inQueue`: the queue writes the update; `isRetry`: its job does so again. */
-  update_requested: { summary?: string; inQueue?: true; isRetry?: true } & ByPerson;
-  update_step: { step: UpdateStep; done: boolean; comment?: string; problem?: string };
+  /** `inQueue`: the queue writes the update. */
+  update_requested: { summary?: string; inQueue?: true } & ByPerson;
+  /** A step was written, or failed with `problem`. */
+  update_step: { step: UpdateStep; problem?: string };
   closed_in_plane: { text: string };
   cancelled: ByPerson;
   time_over: object;
@@ -330,9 +329,12 @@ export function closeRequests(
   });
 }
 
-/** Whether a step of the update of Plane has failed. */
-export function hasFailedStep(ticket: Pick<Ticket, "update"> | undefined): boolean {
-  return ticket?.update?.comment === "failed" || ticket?.update?.state === "failed";
+/** What of its result Plane has. */
+export function readUpdateProgress({ update }: Pick<Ticket, "update">) {
+  return {
+    comment_posted: update !== undefined && update.step !== "comment",
+    state_updated: update !== undefined && update.step === undefined,
+  };
 }
 
 /** Describes a silence, as the attention of a ticket. */

@@ -222,7 +222,7 @@ export const RESULT_RENDERER: RequestRenderer = {
 /** What of an update is not written yet, and why. */
 function renderFailure({ texts }: Presentation, ticket: Ticket | undefined, problem: string): RichText {
   const { noStatus, noComment } = texts.live.ticket.update;
-  const template = ticket?.update?.comment === "done" ? noStatus : noComment;
+  const template = ticket?.update?.step === "state" ? noStatus : noComment;
   return joinRichText(["⚠️ ", toBold(fillTemplate(template, { problem: toSafeText(problem, 400) }))]);
 }
 
