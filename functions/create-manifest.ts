@@ -24,6 +24,7 @@ import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
 import { REQUEST_KINDS, requestsRoute } from "./requests.ts";
+import { setupRoute } from "./setup.ts";
 import { digestTick } from "./telegram/digest/digest.ts";
 import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
@@ -66,6 +67,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       chatWriteRoute,
       taskRoute,
       idleTasksRoute,
+      setupRoute,
       requestsRoute,
       agentsRoute,
       holdsRoute,

@@ -9,7 +9,7 @@ import { addLongPause, type LongPauses, readLongPauses } from "../shared/app/hea
 import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 import { createSourceLimiter } from "../shared/http/limits.ts";
 import { toRateLimitSource } from "../shared/ip-address.ts";
-import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
+import { readCurrentCanary } from "../shared/monitoring/canary.ts";
 import { readPlaneHealth } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { listReadableProjects } from "../shared/records/plane-records.ts";
@@ -193,9 +193,9 @@ async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth & { war
 async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { seconds: number | null }) | undefined> {
   const { store } = deps;
   try {
-    const [canary, now] = await withTimeout(deps, () => Promise.all([readCanary(store), store.now()]));
+    const [canary, now] = await withTimeout(deps, () => Promise.all([readCurrentCanary(deps), store.now()]));
     if (!canary) return undefined;
-    const { lastArrival, silentSince } = keepCurrentResults(canary, deps.settings);
+    const { lastArrival, silentSince } = canary;
     const age_s = lastArrival ? Math.max(0, Math.round((now - lastArrival.at) / 1000)) : null;
     const seconds = lastArrival ? lastArrival.durationMs / 1000 : null;
     if (silentSince === undefined) return { ok: lastArrival ? true : null, age_s, seconds };

@@ -30,6 +30,7 @@ export const RECEIVED_TEXTS: Readonly<Record<string, string>> = {
   wakes: "Agents that do not react",
   notices: "Faults of the system",
   why: "Why nothing happens with a task",
+  setup: "The set-up list",
   canary: "Webhooks",
   comments: "Comments in Plane",
   card: "The agent card in Plane",
@@ -132,6 +133,7 @@ const CYCLE = { id: "cycle", name: "Sprint 7", start: "2026-11-16", end: "2026-1
 /** Values of the placeholders of all texts. A new placeholder needs one here. */
 const VALUES: Readonly<Record<string, string>> = {
   answers: "approve, send_back, reject",
+  ...{ runner: "build-1", seconds: "1.2" },
   ...{ n: "3", number: "1", count: "2", done: "4", total: "10", closed: "4", limit: "255", minutes: "15" },
   ...{ task: "ONB-4 Write the welcome mail", key: "ONB-4", keys: "ONB-4, ONB-5", tasks: "ONB-4, ONB-5" },
   ...{ blocker: "ONB-3", blockers: "ONB-3", path: "ONB-4 → ONB-5 → ONB-4", title: "Write the welcome mail" },

@@ -3,18 +3,13 @@
 import { z } from "zod";
 import type { Settings } from "../../shared/config/settings.ts";
 import { findErrorCode } from "../../shared/errors.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { collectFindings, createReport, type Finding, type QueryDeps } from "./findings.ts";
 
 /** Timeout for one request to the runtime: 5 s, because it answers from memory. */
 const TIMEOUT_MS: Ms = 5_000;
-
-/**
- * Limit of the last canary's age: two hours. One is sent every hour and awaited for a minute, so an older one had no
- * successor.
- */
-const STALE_CANARY_S = 2 * 3_600;
 
 const healthSchema = z.object({
   status: z.string(),
@@ -42,7 +37,6 @@ const readySchema = z.object({
   store: partSchema.optional(),
   plane: partSchema.optional(),
   telegram: partSchema.optional(),
-  webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
   first_look: firstLookSchema.optional(),
   deleted_names: z
     .array(
@@ -57,10 +51,22 @@ const readySchema = z.object({
   untrusted_proxy: z.string().optional(),
 });
 
+const stepSchema = z.object({
+  name: z.string(),
+  state: z.enum(["ok", "open", "failed", "unset"]),
+  text: z.string(),
+  fix: z
+    .object({ command: z.string().optional(), file: z.string().optional(), lines: z.array(z.string()).optional() })
+    .optional(),
+});
+
+const setupSchema = z.object({ steps: z.array(stepSchema) });
+
 type RuntimeHealth = z.infer<typeof healthSchema>;
 
 interface ReadyProbe {
   ready?: z.infer<typeof readySchema>;
+  setup?: z.infer<typeof stepSchema>[];
   readyRefused?: string;
 }
 
@@ -95,13 +101,12 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       parts.failed`/ready: ${probe.readyRefused ?? "no answer"}
         → Restart it: it may have been started with another ADMIN_TOKEN.`,
     ];
-  const { store, plane: planePart, telegram, webhooks, first_look, deleted_names = [], untrusted_proxy } = probe.ready;
-  // A store that does not work has a finding of its own.
-  const used = { store: "storeFailure" in probe ? undefined : store, plane: planePart, telegram };
+  const { plane: planePart, telegram, first_look, deleted_names = [], untrusted_proxy } = probe.ready;
   return collectFindings(
     ...checks,
-    ...Object.entries(used).map(([part, state]) => state && checkPart(part, state)),
-    plane && plane.webhookSecrets.length > 0 && checkCanary(webhooks),
+    planePart && reportHold("plane", planePart),
+    telegram && reportHold("telegram", telegram),
+    ...(probe.setup ?? []).map(reportStep),
     ...deleted_names.map(reportDeletedName),
     first_look && reportFirstLook(first_look, plane?.rateLimit),
     untrusted_proxy !== undefined &&
@@ -126,33 +131,24 @@ function checkHealth(url: string, { version, queues }: RuntimeHealth): Finding[]
   );
 }
 
-/** The finding about a part whose last use failed. */
-function checkPart(
-  part: string,
-  { ok, error = "not used yet", hold_s }: z.infer<typeof partSchema>,
-): Finding | undefined {
-  if (ok === true) return undefined;
-  if (hold_s === undefined)
-    return createReport("runtime parts").warning`the runtime's last use of ${part} failed: ${error}
-      → See the findings about ${part} in this report.`;
+/** The finding about a system that is held by a rate limit. */
+function reportHold(part: string, { error = "", hold_s }: z.infer<typeof partSchema>): Finding | undefined {
+  if (hold_s === undefined) return undefined;
   return createReport("rate limit").failed`${error}
     → It ends by itself with one probe. To send the probe now: DELETE /api/holds/${part} with ADMIN_TOKEN, or "Try now"
     at the top of the page. If it recurs, check the proxy in front of the system and its rate limit.`;
 }
 
-function checkCanary(webhooks: z.infer<typeof readySchema>["webhooks"]): Finding {
-  const { ok, warning, failed } = createReport("webhooks");
-  const age = webhooks?.age_s === null || webhooks?.age_s === undefined ? "" : `, ${formatAge(webhooks.age_s)} ago`;
-  if (!webhooks || webhooks.ok === null)
-    return warning`no canary has been sent yet for the present HOST, PORT and PUBLIC_URL
-      → Wait up to an hour, or send one now: POST /ticks/canary with TICK_TOKEN.`;
-  if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_CANARY_S)
-    return warning`the last canary arrived${age}; none has been sent since
-      → Check the log of Groundcrew ("canary not sent") and that its ticks run.`;
-  if (webhooks.ok) return ok`the last canary arrived in ${webhooks.seconds ?? "?"} s${age}`;
-  return failed`${webhooks.error ?? "the last canary did not arrive"}
-    → Check that PUBLIC_URL is reachable from Plane and that the webhook is enabled (Plane: Workspace settings,
-    Webhooks). Until then changes are detected by polling.`;
+/** The finding about a step of the set-up list, as the page shows it. */
+function reportStep({ name, state, text, fix: { command, file, lines } = {} }: z.infer<typeof stepSchema>): Finding {
+  const todo = [lines && `Set ${lines.join(" and ")}`, command && `Run \`${command}\``, file && `see ${file}`];
+  const parts = keepDefined(todo);
+  return {
+    name: `setup ${name}`,
+    status: state === "ok" || state === "failed" ? state : "warning",
+    detail: text,
+    ...(parts.length > 0 && { todo: `${parts.join("; ")}.` }),
+  };
 }
 
 /** The finding about a state or label that was deleted in Plane. */
@@ -169,11 +165,6 @@ function reportDeletedName({
     return ok`${project}: the state "${name}" was deleted in Plane; the label "${name}" is used instead`;
   return warning`${project}: the state "${name}", which ${setting} in GROUNDCREW_CONFIG names, was deleted in Plane
     → Create a state of this name in ${project}, or remove the name from ${setting}.`;
-}
-
-function formatAge(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }
 
 /** An agent does not start a task whose blockers are unknown, so people should know why agents wait. */
@@ -236,7 +227,10 @@ async function probeReady(deps: QueryDeps, url: string, adminToken: string | und
   const reply = await fetchJson(deps, `${url}/ready`, adminToken);
   if ("why" in reply) return { readyRefused: reply.why };
   const state = readySchema.safeParse(reply.json);
-  return state.success ? { ready: state.data } : { readyRefused: `answers ${reply.status}` };
+  if (!state.success) return { readyRefused: `answers ${reply.status}` };
+  const setup = await fetchJson(deps, `${url}/api/setup?language=en`, adminToken);
+  const steps = "json" in setup ? setupSchema.safeParse(setup.json).data?.steps : undefined;
+  return { ready: state.data, ...omitUndefined({ setup: steps }) };
 }
 
 /** The reason why the running Groundcrew cannot use its store; undefined when it can, or is not running. */
@@ -244,8 +238,8 @@ export function getStoreFailure(probe: RuntimeProbe | undefined): string | undef
   return probe && "storeFailure" in probe ? probe.storeFailure : undefined;
 }
 
-/** Whether the runtime reports that its canary's webhook arrived within the last two hours. */
+/** Whether the runtime reports that webhooks arrive: those of its canary do. */
 export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
-  const webhooks = probe && "ready" in probe ? probe.ready?.webhooks : undefined;
-  return webhooks?.ok === true && (webhooks.age_s ?? 0) <= STALE_CANARY_S;
+  const steps = (probe && "setup" in probe && probe.setup) || [];
+  return steps.some(({ name, state }) => name === "webhook" && state === "ok");
 }

@@ -1234,6 +1234,39 @@ export const en = {
       wake_again: "Wake again",
     },
   },
+  /** The set-up list: a sentence for each step in each state. `{reason}` is in the other system's own words. */
+  setup: {
+    plane: {
+      ok: "Plane answers.",
+      open: "Plane has not been asked yet.",
+      failed: "Plane does not answer: {reason}",
+      unset: "Plane is not set up.",
+    },
+    key: {
+      ok: "Plane accepts Groundcrew's API key.",
+      open: "Groundcrew's API key has not been used yet.",
+      failed: "Plane refuses Groundcrew's API key: {reason}",
+    },
+    webhook: {
+      ok: "Webhooks arrive from Plane, the last one in {seconds} s.",
+      open: "No test edit was made in Plane in the last two hours; one follows within the hour.",
+      failed: "No webhooks have arrived from Plane for {minutes} minutes, and changes are found by polls.",
+      unset: "No webhook is set up in Plane, and changes are found by polls.",
+    },
+    telegram: {
+      ok: "Telegram is connected.",
+      open: "Telegram has not been used yet.",
+      failed: "Telegram cannot be used: {reason}",
+      unset: "Telegram is not set up.",
+    },
+    agent: {
+      ok: "Agents are connected: {agent} has called.",
+      open: "No agent has called yet.",
+      unset: "There are no agents in the settings.",
+    },
+    task: { ok: "A first task is done.", open: "No task is done yet." },
+    runner: { ok: "The ticket runner {runner} is connected.", failed: "No ticket runner is connected." },
+  },
   /**
    * Comments that Groundcrew posts to Plane. The texts are HTML: callers escape the values of placeholders.
    */

@@ -1023,6 +1023,41 @@ export const fr: Texts = {
       wake_again: "Réveiller à nouveau",
     },
   },
+  setup: {
+    plane: {
+      ok: "Plane répond.",
+      open: "Plane n’a pas encore été interrogé.",
+      failed: "Plane ne répond pas : {reason}",
+      unset: "Plane n’est pas configuré.",
+    },
+    key: {
+      ok: "Plane accepte la clé d’API de Groundcrew.",
+      open: "La clé d’API de Groundcrew n’a pas encore servi.",
+      failed: "Plane refuse la clé d’API de Groundcrew : {reason}",
+    },
+    webhook: {
+      ok: "Les webhooks de Plane arrivent, le dernier en {seconds} s.",
+      open: "Aucune modification d’essai n’a été faite dans Plane depuis deux heures ; une suivra dans l’heure.",
+      failed: "Aucun webhook de Plane depuis {minutes} minutes, les changements sont trouvés par sondage.",
+      unset: "Aucun webhook n’est configuré dans Plane, les changements sont trouvés par sondage.",
+    },
+    telegram: {
+      ok: "Telegram est connecté.",
+      open: "Telegram n’a pas encore servi.",
+      failed: "Telegram ne peut pas être utilisé : {reason}",
+      unset: "Telegram n’est pas configuré.",
+    },
+    agent: {
+      ok: "Des agents sont connectés : {agent} a appelé.",
+      open: "Aucun agent n’a encore appelé.",
+      unset: "La configuration ne contient aucun agent.",
+    },
+    task: { ok: "Une première tâche est terminée.", open: "Aucune tâche n’est encore terminée." },
+    runner: {
+      ok: "L’exécuteur de tickets {runner} est connecté.",
+      failed: "Aucun exécuteur de tickets n’est connecté.",
+    },
+  },
   notices: {
     lasted: "Cela a duré {duration}, de {since} à {until}.",
     again: "Fois {n} depuis {since}.",

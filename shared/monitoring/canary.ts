@@ -41,11 +41,13 @@ export function describeAddress({ host, port, publicUrl }: Pick<Settings, "host"
   return [host, port, publicUrl ?? ""].join(" ");
 }
 
-/** The canary without results that were obtained with another address. */
-export function keepCurrentResults(
-  canary: CanaryRecord,
-  settings: Parameters<typeof describeAddress>[0],
-): CanaryRecord {
+/** Reads the canary without results that were obtained with another address; undefined when none was sent yet. */
+export async function readCurrentCanary({
+  store,
+  settings,
+}: Pick<Deps, "store" | "settings">): Promise<CanaryRecord | undefined> {
+  const canary = await readCanary(store);
+  if (!canary) return undefined;
   const { lastArrival, silentSince, ...rest } = canary;
   const address = describeAddress(settings);
   const isCurrent = (result: { address: string } | undefined) => result?.address === address;

@@ -42,6 +42,7 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
   "DELETE /api/session": { path: "/api/session", admits: answerAll(200), cookie: 200 },
   "POST /api/chat": forPage("/api/chat", 400, {}),
   "POST /api/chat/press": forPage("/api/chat/press", 400, {}),
+  "POST /api/setup": forPage("/api/setup", 200),
   "POST /api/tasks/:key/actions": forPage("/api/tasks/ONB-99/actions", 404, { action: "start" }),
   "POST /api/tasks/:key/remarks": forPage("/api/tasks/ONB-99/remarks", 404, { text: "stop" }),
   "POST /api/agents/:name/token": forPage("/api/agents/Nobody/token", 404),

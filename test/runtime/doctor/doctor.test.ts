@@ -210,11 +210,11 @@ test("npm run doctor queries a running Groundcrew, and does not open its embedde
   onTestFinished(() => runtime.stop());
   expect(await getFinding(env, "runtime")).toMatch(/^ok: .* runs at http:\/\/127/);
   expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* opened by the running Groundcrew/);
-  expect(await getFinding(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
+  expect(await getFinding(env, "setup plane")).toBe("warning: Plane has not been asked yet.");
   expect(await getFinding(env, "rate limit")).not.toContain("asked to wait");
   await runtime.deps.store.pause("plane:key", 900_000, true);
   expect(await getFinding(env, "rate limit")).toMatch(/^failed: Plane asked to wait .* another 15 min/);
-  expect(await getFinding(env, "webhooks")).toMatch(/^warning: no canary/);
+  expect(await getFinding(env, "setup webhook")).toMatch(/^warning: No test edit was made in Plane/);
   expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
     /^failed: \/ready: answers 401/,
   );
@@ -285,8 +285,8 @@ test.each(["1.3.1", "1.2.2"] as const)(
     expect(await answer.json()).toMatchObject({ name: "canary", sent: 1 });
     const probe = await probeRuntime({ fetch, clock: Date.now }, runtime.url, RUNTIME_ADMIN_TOKEN);
     expect(hasRecentCanary(probe)).toBe(true);
-    const check = checkRuntime(runtime.url, probe, settings).find(({ name }) => name === "webhooks");
-    expect(check).toMatchObject({ status: "ok", detail: expect.stringMatching(/arrived in [\d.]+ s, \d s ago/) });
+    const check = checkRuntime(runtime.url, probe, settings).find(({ name }) => name === "setup webhook");
+    expect(check).toMatchObject({ status: "ok", detail: expect.stringMatching(/the last one in [\d.]+ s/) });
   },
 );
 
