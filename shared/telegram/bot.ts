@@ -36,8 +36,6 @@ export type SendOutcome = { kind: "sent"; messageId: number } | BotFailure;
 /** `gone`: the message does not exist any more or cannot be edited; its text must be sent as a new message. */
 export type EditOutcome = { kind: "edited" } | { kind: "gone"; reason: string } | BotFailure;
 
-type BotIdentityOutcome = { kind: "me"; id: number; username: string } | BotFailure;
-
 /** A button under a message. `data` is returned when it is pressed and has at most 64 bytes. */
 export interface InlineButton {
   text: string;
@@ -56,62 +54,17 @@ export interface MessageExtras {
   silent?: true;
 }
 
-/** An update of which only the id has been validated. */
-interface RawUpdate {
-  update_id: number;
-}
-
-type UpdatesOutcome =
-  | { kind: "updates"; updates: RawUpdate[] }
-  /** This bot's updates are read by another program or sent to a webhook (409). */
-  | { kind: "conflict"; reason: string }
-  | BotFailure;
-
-type WebhookOutcome = { kind: "webhook"; url: string; allowed: string[]; lastError?: string } | BotFailure;
-
-/** `title` was chosen by people; it is "" for a private chat. */
-type ChatOutcome = { kind: "chat"; id: number; type: string; title: string } | BotFailure;
-
-export interface BotCommand {
-  command: string;
-  description: string;
-}
+/** Telegram's language codes for which a menu is set; "" is for all other languages. */
+export type MenuLanguage = "" | "en" | "fr";
 
 /** The chats that a command menu is for: private ones, or all that have no menu of their own. */
 export type CommandScope = "default" | "all_private_chats";
 
-type CommandsOutcome = { kind: "commands"; commands: BotCommand[] } | BotFailure;
-
-type BotCallOutcome = { kind: "done" } | BotFailure;
-
 /** The Bot API calls of the product. They never throw and never repeat a call, and no reason contains the token. */
-export interface TelegramBot {
-  getMe(): Promise<BotIdentityOutcome>;
-  sendMessage(chat: ChatId, text: RichText, extras?: MessageExtras): Promise<SendOutcome>;
-  /** A message that already has this text counts as edited. */
-  editMessage(
-    chat: ChatId,
-    messageId: number,
-    text: RichText,
-    extras?: Pick<MessageExtras, "buttons">,
-  ): Promise<EditOutcome>;
-  /** Confirms the press of a button, so that Telegram stops its spinner; `text` is shown to the user for a moment. */
-  answerCallback(callback: string, text?: string): Promise<BotCallOutcome>;
-  /** Gets updates from `offset` on; waits up to `seconds` for the first one. */
-  getUpdates(offset: number, seconds: number): Promise<UpdatesOutcome>;
-  getWebhook(): Promise<WebhookOutcome>;
-  /** `url` "" removes the webhook. Pending updates are kept. */
-  setWebhook(url: string, secret: string): Promise<BotCallOutcome>;
-  getCommands(language: string, scope?: CommandScope): Promise<CommandsOutcome>;
-  /** `language` "" sets the commands for all languages without a list of their own. */
-  setCommands(language: string, commands: readonly BotCommand[], scope?: CommandScope): Promise<BotCallOutcome>;
-}
+export type TelegramBot = Omit<ReturnType<typeof createTelegramBot>, keyof TelegramBotChecks>;
 
 /** Calls for checking a configuration; the running product does not make them. */
-export interface TelegramBotChecks {
-  /** Succeeds if the bot can see the chat, even if it may not write there. */
-  getChat(chat: ChatId): Promise<ChatOutcome>;
-}
+export type TelegramBotChecks = Pick<ReturnType<typeof createTelegramBot>, "getChat">;
 
 interface TelegramBotOptions {
   token: string;
@@ -138,11 +91,11 @@ const updatesSchema = z.array(z.looseObject({ update_id: z.number().int() }));
 
 const webhookSchema = z.object({
   url: z.string(),
-  allowed_updates: z.array(z.string()).optional(),
+  allowed_updates: z.array(z.string()).default([]),
   last_error_message: z.string().optional(),
 });
 
-const chatSchema = z.object({ id: z.number().int(), type: z.string(), title: z.string().optional() });
+const chatSchema = z.object({ id: z.number().int(), type: z.string(), title: z.string().default("") });
 
 const commandsSchema = z.array(z.object({ command: z.string(), description: z.string() }));
 
@@ -210,11 +163,10 @@ const CERTIFICATE_ERRORS = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_T
 /**
  * Calls the Bot API with grammY's plain client. Without plug-ins, every repetition is the outbox's decision.
  */
-export function createTelegramBot(options: TelegramBotOptions): TelegramBot & TelegramBotChecks {
-  const { token, metrics, timeout = 30_000 } = options;
+export function createTelegramBot({ token, apiRoot, fetch, metrics, timeout = 30_000 }: TelegramBotOptions) {
   const api = new Api(token, {
-    apiRoot: options.apiRoot.replace(/\/+$/, ""),
-    fetch: createCheckedFetch(options.fetch),
+    apiRoot: apiRoot.replace(/\/+$/, ""),
+    fetch: createCheckedFetch(fetch),
     timeoutSeconds: timeout / 1000,
   });
   const redactToken = (reason: string) => reason.replaceAll(token, "[token]");
@@ -237,25 +189,35 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
     return outcome;
   }
 
+  const runDone = (method: string, call: () => Promise<unknown>) =>
+    runCall(method, async () => {
+      await call();
+      return { kind: "done" as const };
+    });
+
   return {
     getMe: () =>
-      runCall("getMe", async () => {
-        const me = meSchema.safeParse(await api.getMe());
-        if (!me.success) return { kind: "unknown", reason: "the answer does not name the bot" };
-        return { kind: "me", ...me.data };
-      }),
-    sendMessage: (chat, { text, entities }, extras = {}) =>
+      runCall("getMe", async () => ({
+        kind: "me" as const,
+        ...readAnswer(meSchema, await api.getMe(), "does not name the bot"),
+      })),
+    sendMessage: (chat: ChatId, { text, entities }: RichText, extras: MessageExtras = {}) =>
       runCall<SendOutcome>(
         "sendMessage",
         async () => {
-          const message = messageSchema.safeParse(await api.sendMessage(chat, text, toMessageParams(entities, extras)));
-          if (!message.success) return { kind: "unknown", reason: "the answer has no message id" };
-          return { kind: "sent", messageId: message.data.message_id };
+          const sent = await api.sendMessage(chat, text, toMessageParams(entities, extras));
+          return { kind: "sent", messageId: readAnswer(messageSchema, sent, "has no message id").message_id };
         },
-        (failed) => failed,
+        undefined,
         extras.topic !== undefined,
       ),
-    editMessage: (chat, messageId, { text, entities }, extras = {}) =>
+    /** A message that already has this text counts as edited. */
+    editMessage: (
+      chat: ChatId,
+      messageId: number,
+      { text, entities }: RichText,
+      extras: Pick<MessageExtras, "buttons"> = {},
+    ) =>
       runCall<EditOutcome>(
         "editMessageText",
         async () => {
@@ -268,65 +230,71 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
           return MESSAGE_GONE.test(failed.reason) ? { kind: "gone", reason: failed.reason } : failed;
         },
       ),
-    answerCallback: (callback, text) =>
-      runCall("answerCallbackQuery", async () => {
-        await api.answerCallbackQuery(
-          callback,
-          text === undefined ? {} : { text: truncateRichText(toPlainText(text), TOAST_LIMIT).text },
-        );
-        return { kind: "done" };
+    /** Confirms the press of a button, so that Telegram stops its spinner; `text` is shown to the user for a moment. */
+    answerCallback: (callback: string, text?: string) =>
+      runDone("answerCallbackQuery", () => {
+        const toast = text === undefined ? {} : { text: truncateRichText(toPlainText(text), TOAST_LIMIT).text };
+        return api.answerCallbackQuery(callback, toast);
       }),
-    getUpdates: (offset, seconds) =>
-      runCall<UpdatesOutcome>(
+    /**
+     * Gets updates from `offset` on, of which only the id is validated; waits up to `seconds` for the first one.
+     * `conflict`: this bot's updates are read by another program or sent to a webhook (409).
+     */
+    getUpdates: (offset: number, seconds: number) =>
+      runCall<{ kind: "updates"; updates: { update_id: number }[] } | { kind: "conflict"; reason: string }>(
         "getUpdates",
         async () => {
           const request = { offset, timeout: seconds, allowed_updates: [...ALLOWED_UPDATES] };
-          const found = updatesSchema.safeParse(await api.getUpdates(request));
-          if (!found.success) return { kind: "unknown", reason: "the answer is not a list of updates" };
-          return { kind: "updates", updates: found.data };
+          const updates = readAnswer(updatesSchema, await api.getUpdates(request), "is not a list of updates");
+          return { kind: "updates", updates };
         },
         (failed) =>
           failed.kind === "refused" && failed.reason.startsWith("409 ")
             ? { kind: "conflict", reason: failed.reason }
             : failed,
       ),
-    getChat: (chat) =>
-      runCall("getChat", async () => {
-        const found = chatSchema.safeParse(await api.getChat(chat));
-        if (!found.success) return { kind: "unknown", reason: "the answer does not describe a chat" };
-        const { id, type, title = "" } = found.data;
-        return { kind: "chat", id, type, title };
-      }),
+    /** Succeeds if the bot can see the chat, even if it may not write there. People chose its title; "" is a private chat. */
+    getChat: (chat: ChatId) =>
+      runCall("getChat", async () => ({
+        kind: "chat" as const,
+        ...readAnswer(chatSchema, await api.getChat(chat), "does not describe a chat"),
+      })),
     getWebhook: () =>
       runCall("getWebhookInfo", async () => {
-        const info = webhookSchema.safeParse(await api.getWebhookInfo());
-        if (!info.success) return { kind: "unknown", reason: "the answer does not describe a webhook" };
-        const { url, allowed_updates: allowed = [], last_error_message: lastError } = info.data;
+        const info = readAnswer(webhookSchema, await api.getWebhookInfo(), "does not describe a webhook");
+        const { url, allowed_updates: allowed, last_error_message: lastError } = info;
         return {
-          kind: "webhook",
+          kind: "webhook" as const,
           url,
           allowed,
-          ...omitUndefined({ lastError: lastError !== undefined ? redactToken(lastError) : undefined }),
+          ...omitUndefined({ lastError: lastError && redactToken(lastError) }),
         };
       }),
-    setWebhook: (url, secret) =>
-      runCall(url === "" ? "deleteWebhook" : "setWebhook", async () => {
-        if (url === "") await api.deleteWebhook();
-        else await api.setWebhook(url, { secret_token: secret, allowed_updates: [...ALLOWED_UPDATES] });
-        return { kind: "done" };
+    /** `url` "" removes the webhook. Pending updates are kept. */
+    setWebhook: (url: string, secret: string) =>
+      runDone(url === "" ? "deleteWebhook" : "setWebhook", () => {
+        if (url === "") return api.deleteWebhook();
+        return api.setWebhook(url, { secret_token: secret, allowed_updates: [...ALLOWED_UPDATES] });
       }),
-    getCommands: (language, scope = "default") =>
+    getCommands: (language: MenuLanguage, scope: CommandScope = "default") =>
       runCall("getMyCommands", async () => {
-        const commands = commandsSchema.safeParse(await api.getMyCommands(toMenuParams(language, scope)));
-        if (!commands.success) return { kind: "unknown", reason: "the answer is not a list of commands" };
-        return { kind: "commands", commands: commands.data };
+        const found = await api.getMyCommands(toMenuParams(language, scope));
+        return { kind: "commands" as const, commands: readAnswer(commandsSchema, found, "is not a list of commands") };
       }),
-    setCommands: (language, commands, scope = "default") =>
-      runCall("setMyCommands", async () => {
-        await api.setMyCommands(commands, toMenuParams(language, scope));
-        return { kind: "done" };
-      }),
+    /** `language` "" sets the commands for all languages without a list of their own. */
+    setCommands: (
+      language: MenuLanguage,
+      commands: readonly z.infer<typeof commandsSchema.element>[],
+      scope: CommandScope = "default",
+    ) => runDone("setMyCommands", () => api.setMyCommands(commands, toMenuParams(language, scope))),
   };
+}
+
+/** Reads an answer of Telegram. One of another form says nothing: the call may have taken effect. */
+function readAnswer<T>(schema: z.ZodType<T>, answer: unknown, problem: string): T {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw new NoBotApiAnswer("unknown", `the answer ${problem}`);
 }
 
 /**
@@ -417,13 +385,10 @@ function toMessageParams(entities: RichText["entities"], { buttons, replyTo, top
   };
 }
 
-/** Converts the chats and the two-letter language code of a menu; "" stands for all other languages and is omitted. */
-function toMenuParams(
-  language: string,
-  scope: CommandScope,
-): { language_code?: "en" | "fr"; scope?: { type: "all_private_chats" } } {
+/** Converts the chats and the language of a menu; "" stands for all other languages and is omitted. */
+function toMenuParams(language: MenuLanguage, scope: CommandScope) {
   return {
-    ...(language === "en" || language === "fr" ? { language_code: language } : {}),
+    ...(language === "" ? {} : { language_code: language }),
     ...(scope === "default" ? {} : { scope: { type: scope } }),
   };
 }

@@ -11,7 +11,7 @@ import { COMMAND_NAMES, getTexts } from "../../../shared/i18n/texts.ts";
 import { createUnreadUpdateJob, createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
 import type { Consumption, Job } from "../../../shared/store/port.ts";
 import { pauseBucket, reserveTurn } from "../../../shared/store/rate-limits.ts";
-import type { BotCommand, BotFailure, ChatId, CommandScope, TelegramBot } from "../../../shared/telegram/bot.ts";
+import type { BotFailure, ChatId, CommandScope, MenuLanguage, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/chat-settings.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
@@ -29,8 +29,7 @@ export const REGISTERED_WEBHOOK_KEY = "telegram-registered";
 /** The scopes for which a menu is set. */
 const COMMAND_SCOPES = ["default", "all_private_chats"] as const satisfies readonly CommandScope[];
 
-/** Telegram's language codes for which a menu is set; "" is for all other languages. */
-const MENU_LANGUAGES = ["", "en", "fr"] as const;
+const MENU_LANGUAGES = ["", "en", "fr"] as const satisfies readonly MenuLanguage[];
 
 /** Makes the bot's webhook and command menu match the settings. Retries until it succeeds. */
 export const botSetupService: Service = {
@@ -100,7 +99,7 @@ function isPrivateChat(chat: ChatId | undefined): boolean {
 }
 
 /** The bot's command menu of a scope. In a private chat each command is listed, because it needs no `/plane`. */
-function createCommandMenu(scope: CommandScope, locale: Locale): BotCommand[] {
+function createCommandMenu(scope: CommandScope, locale: Locale) {
   const { commandMenu, answers } = getTexts(locale).telegram;
   if (scope === "default") return [{ command: "plane", description: commandMenu }];
   return COMMAND_NAMES.map((command) => ({ command, description: answers.commands[command].what }));
@@ -109,7 +108,7 @@ function createCommandMenu(scope: CommandScope, locale: Locale): BotCommand[] {
 async function updateMenu(
   bot: TelegramBot,
   scope: CommandScope,
-  language: (typeof MENU_LANGUAGES)[number],
+  language: MenuLanguage,
   locale: Locale,
 ): Promise<string | undefined> {
   const wanted = createCommandMenu(scope, locale);
