@@ -1,5 +1,9 @@
 import { launch } from "./launch.js";
 
-await launch(() => import("./main.ts"), {
+// With arguments this is `groundcrew start`, which checks them and then runs this program again without any.
+const hasArguments = process.argv.length > 2;
+if (hasArguments) process.argv.splice(2, 0, "start");
+
+await launch(() => (hasArguments ? import("./cli/main.ts") : import("./main.ts")), {
   hint: "On Linux `npm ci` installs Node 24: start with `npm start`.",
 });

@@ -13,34 +13,12 @@ export type CardLine = keyof CardTexts["labels"];
 type TicketPageTexts = typeof TICKET_PAGE_TEXTS.en;
 export type TerminalTexts = TicketPageTexts["terminal"];
 export type TerminalTextName = keyof TerminalTexts;
-export type CommandName = (typeof COMMAND_NAMES)[number];
+export type CommandName = keyof TelegramTexts["answers"]["commands"];
 /** What a command can be about. */
 export type CommandSubject = keyof TelegramTexts["answers"]["notFound"];
 
 /** The commands after `/plane`, in the order of the help. */
-export const COMMAND_NAMES = [
-  "status",
-  "project",
-  "agent",
-  "task",
-  "cycle",
-  "new",
-  "assign",
-  "done",
-  "comment",
-  "stop",
-  "due",
-  "priority",
-  "block",
-  "unblock",
-  "cancel",
-  "approve",
-  "reject",
-  "mute",
-  "unmute",
-  "digest",
-  "help",
-] as const satisfies readonly (keyof TelegramTexts["answers"]["commands"])[];
+export const COMMAND_NAMES = Object.keys(en.telegram.answers.commands) as CommandName[];
 
 const TEXTS = { en, fr: mapTexts(fr, setFrenchSpaces) } satisfies Record<Locale, object>;
 

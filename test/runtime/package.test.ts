@@ -92,7 +92,10 @@ test("groundcrew start has the flags of npm start", () => {
   expect(scripts.start).toBe(`exec node ${START_FLAGS.join(" ")} dist/start.js`);
 });
 
-test("a used port ends the start with one plain sentence", async () => {
+test.each([
+  ["groundcrew start --port", "cli", ["start", "--port"]],
+  ["npm start -- --port", "start", ["--port"]],
+] as const)("a used port ends `%s` with one plain sentence", async (_, program, args) => {
   const { createServer } = await import("node:net");
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -101,7 +104,7 @@ test("a used port ends the start with one plain sentence", async () => {
   const port = typeof address === "object" ? address?.port : undefined;
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-port-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const child = spawn(process.execPath, [getBuiltProgram("cli"), "start", "--port", String(port)], {
+  const child = spawn(process.execPath, [getBuiltProgram(program), ...args, String(port)], {
     cwd: folder,
     env: {
       ...env,

@@ -11,8 +11,8 @@ import type { ProjectRecord, Task } from "../../../shared/records/plane-records.
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import type { ItemRecord } from "../../../shared/task/snapshot.ts";
 import { findTask, toTask } from "../../../shared/tasks/find-task.ts";
-import { joinRichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { fillTemplate } from "../presentation/presentation.ts";
+import { joinRichText, type RichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 import { type CommandOption, offerChoices } from "./choices.ts";
 import {
   addReplyTask,
@@ -125,6 +125,15 @@ export function splitFirstArgument(args: string): { first: string; rest: string;
   return { first, rest: rest.trim(), quoted: false };
 }
 
+/** Whether arguments are the key of a task and nothing else. */
+export function isTaskKey(args: string): boolean {
+  const { first, rest } = splitFirstArgument(args);
+  return rest === "" && parseTaskKey(first) !== undefined;
+}
+
+/** Whether a command has no arguments. */
+export const isAlone = (_: CommandContext, args: string): boolean => args === "";
+
 /** Removes quotation marks around the whole text. */
 export function stripQuotes(text: string): string {
   return text.replace(/^["“«]\s*|\s*["”»]$/g, "");
@@ -170,13 +179,15 @@ function toMatch<T>(matches: readonly T[], isExact: boolean): NameMatch<T> {
 
 /** Replies with the syntax of a command. */
 export function replyUsage({ presentation }: CommandContext, command: CommandName): CommandResult {
-  const { answers } = presentation.texts;
-  const { usage: syntax } = answers.commands[command];
   return {
-    reply: {
-      rich: joinRichText([answers.usage, " ", toCode(`/plane ${command}${syntax === undefined ? "" : ` ${syntax}`}`)]),
-    },
+    reply: { rich: joinRichText([presentation.texts.answers.usage, " ", renderSyntax(presentation, command)]) },
   };
+}
+
+/** `/plane assign <key> <agent>` */
+export function renderSyntax({ texts }: Presentation, command: CommandName): RichText {
+  const { usage } = texts.answers.commands[command];
+  return toCode(`/plane ${command}${usage === undefined ? "" : ` ${usage}`}`);
 }
 
 /** Finds what a name means among the things of one kind. */
@@ -263,6 +274,7 @@ export function createTaskCommand(
   return {
     name,
     aliases,
+    isMeant: (_, args) => parseTaskKey(splitFirstArgument(args).first) !== undefined,
     async run(context, args) {
       const { first, rest: others, quoted } = splitFirstArgument(args);
       if (first === "") return replyUsage(context, name);
@@ -293,6 +305,11 @@ export function createReadCommand<T>(
   return {
     name,
     aliases,
+    isMeant: async (context, args) => {
+      if (type.name === "task") return isTaskKey(args);
+      const match = await matchSubject(context, type, args);
+      return match.kind === "one" && match.isExact;
+    },
     async run(context, args) {
       if (args === "") return replyUsage(context, name);
       return withSubject(context, type, name, stripQuotes(args), (found) => show(context, found));

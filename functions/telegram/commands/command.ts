@@ -61,13 +61,16 @@ export interface TelegramCommand {
   name: CommandName;
   /** Other words for the same command. */
   aliases: readonly string[];
+  /**
+   * Whether a text without a slash can only be meant as this command with these arguments; absent where its word also
+   * begins sentences.
+   */
+  isMeant?(context: CommandContext, args: string): boolean | Promise<boolean>;
   run(context: CommandContext, args: string): Promise<CommandResult>;
 }
 
 /** A command that only a button runs: nobody can type it. */
-export interface ChoiceCommand extends Pick<TelegramCommand, "run"> {
-  name: "answer" | "verdict";
-}
+export type ChoiceCommand = Pick<TelegramCommand, "run"> & { name: "answer" | "verdict" };
 
 /** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of the shown choices. */
 export type ButtonHandler = (

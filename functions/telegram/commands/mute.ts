@@ -8,7 +8,15 @@ import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
 import { createMutePut, muteKey } from "../delivery/context.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
-import { matchSubject, PROJECTS, replyAmbiguous, replyUsage, splitFirstArgument, TASKS } from "./arguments.ts";
+import {
+  isTaskKey,
+  matchSubject,
+  PROJECTS,
+  replyAmbiguous,
+  replyUsage,
+  splitFirstArgument,
+  TASKS,
+} from "./arguments.ts";
 import { type CommandContext, type CommandResult, replyText, type TelegramCommand } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
@@ -31,6 +39,7 @@ const MUTE_LIMIT: Ms = 366 * DAY;
 export const muteCommand: TelegramCommand = {
   name: "mute",
   aliases: ["muet", "silence"],
+  isMeant: (_, args) => parseTaskKey(splitFirstArgument(args).first) !== undefined,
   run: (context, args) =>
     withMuteSubject(context, "mute", args, async ({ id, label }, rest) => {
       const { deps, presentation, from } = context;
@@ -52,6 +61,7 @@ export const muteCommand: TelegramCommand = {
 export const unmuteCommand: TelegramCommand = {
   name: "unmute",
   aliases: ["annoncer"],
+  isMeant: (_, args) => isTaskKey(args),
   run: (context, args) =>
     withMuteSubject(context, "unmute", args, async ({ id, label: what }) => {
       const { confirmations, refusals } = context.presentation.texts.answers;

@@ -15,7 +15,7 @@ import {
   renderForecastLine,
 } from "../presentation/figures.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
-import { createReadCommand, PROJECTS, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
+import { createReadCommand, isAlone, PROJECTS, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
 import { offerChoices, paginateReply } from "./choices.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
 import {
@@ -39,6 +39,7 @@ const PHASE_ORDER = ["current", "upcoming", "draft", "completed"];
 export const cycleCommand: TelegramCommand = {
   name: "cycle",
   aliases: ["cycles", "sprint", "sprints"],
+  isMeant: isAlone,
   async run(context, args) {
     const cycles = await CYCLES.readAll(context);
     if (args === "") return replyCurrentCycles(context, cycles);

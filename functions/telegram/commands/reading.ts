@@ -9,22 +9,24 @@ import { readLiveClaims } from "../../../shared/records/claim-record.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
 import { isBlocked, isInReview, isOpen } from "../../../shared/task/snapshot.ts";
 import { getSession, readCard } from "../../../shared/tasks/card-record.ts";
 import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
 import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
+import { countPlannedTasks } from "../../../shared/tasks/planning/decide-plan.ts";
 import { listUnread, readRemarks } from "../../../shared/tasks/remark-record.ts";
 import { countTasks } from "../../../shared/tasks/task-counts.ts";
 import { readWhy } from "../../../shared/tasks/views/task-facts.ts";
 import { getWishText, readOpenWishes } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
+import { countTickets } from "../../../shared/tickets/stored-tickets.ts";
 import { renderDigest } from "../digest/digest.ts";
-import { readPendingPlans } from "../digest/digest-facts.ts";
 import { formatConfidence, renderBudgetLine, renderForecastLine } from "../presentation/figures.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { EVENT_EMOJI, fillTemplate } from "../presentation/presentation.ts";
-import { AGENTS, type Agent, createReadCommand, TASKS } from "./arguments.ts";
+import { AGENTS, type Agent, createReadCommand, isAlone, renderSyntax, TASKS } from "./arguments.ts";
 import { paginateReply } from "./choices.ts";
 import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";
 import {
@@ -42,13 +44,13 @@ import {
   renderSince,
   renderTaskLines,
   renderTaskLink,
-  renderTicketCounts,
 } from "./task-lists.ts";
 
 /** Shows the projects' progress, who works on what, blocked tasks, and what waits for people and the Concierge (NOTIF-06). */
 export const statusCommand: TelegramCommand = {
   name: "status",
   aliases: ["statut", "etat", "état"],
+  isMeant: isAlone,
   async run(context) {
     const { answers } = context.presentation.texts;
     const projects = await readFollowedProjects(context);
@@ -66,7 +68,9 @@ export const statusCommand: TelegramCommand = {
     const atWork = await renderTaskLines(context, open.filter(isAtWork));
     const blocked = open.filter(({ item }) => isBlocked(item) && !isInReview(item));
     // Plans and reviews have lines of their own.
-    const waiting = (await readOpenRequests(context.deps)).filter(({ kind }) => kind !== "plan" && kind !== "review");
+    const requests = await readOpenRequests(context.deps);
+    const plans = requests.filter(({ kind }) => kind === "plan");
+    const waiting = requests.filter(({ kind }) => kind !== "plan" && kind !== "review");
     const inReview = open.filter(({ item }) => isInReview(item));
     return paginateReply(context, [
       renderHeading("📊", headings.status),
@@ -76,7 +80,7 @@ export const statusCommand: TelegramCommand = {
       ...renderSection("🔵", headings.atWork, atWork.length > 0 ? atWork : [toPlainText(emptyLists.work)]),
       ...renderSection("⛔", headings.blocked, await renderTaskLines(context, blocked)),
       ...renderSection("🙋", headings.waiting, [
-        ...(await renderPlanLines(context)),
+        ...(await renderPlanLines(context, plans)),
         ...(await renderRequestLines(context, waiting)),
         ...(await renderTaskLines(context, inReview)),
       ]),
@@ -102,6 +106,7 @@ export const agentCommand = createReadCommand("agent", ["agents"], AGENTS, reply
 export const digestCommand: TelegramCommand = {
   name: "digest",
   aliases: ["resume"],
+  isMeant: isAlone,
   async run(context) {
     const now = await context.deps.store.now();
     return paginateReply(context, await renderDigest(context.deps, context.presentation.texts.locale, now));
@@ -112,13 +117,13 @@ export const digestCommand: TelegramCommand = {
 export const helpCommand: TelegramCommand = {
   name: "help",
   aliases: ["aide", "?"],
+  isMeant: isAlone,
   async run({ presentation }) {
     const { texts } = presentation;
     const { answers } = texts;
-    const lines = COMMAND_NAMES.map((name) => {
-      const { usage, what } = answers.commands[name];
-      return joinRichText([toCode(`/plane ${name}${usage === undefined ? "" : ` ${usage}`}`), `${texts.colon}${what}`]);
-    });
+    const lines = COMMAND_NAMES.map((name) =>
+      joinRichText([renderSyntax(presentation, name), `${texts.colon}${answers.commands[name].what}`]),
+    );
     return { reply: { rich: joinRichText([renderHeading("🧭", answers.help), ...lines, toPlainText("")], "\n") } };
   },
 };
@@ -130,14 +135,29 @@ async function renderFigures({ deps, presentation }: CommandContext, open: reado
   return keepDefined([renderForecastLine(presentation, forecast), budget && renderBudgetLine(presentation, budget)]);
 }
 
+/** `🎫 Tickets: 2 wait for approval, 1 session, 0 results to approve`; empty where there are no tickets. */
+async function renderTicketCounts({ deps, presentation }: CommandContext): Promise<RichText[]> {
+  if (!deps.settings.tickets) return [];
+  const { texts, format } = presentation;
+  const { heading, counts } = texts.live.ticket;
+  const { pending, active, completed } = await countTickets(deps.store);
+  const parts = [
+    format.count(counts.pending, pending),
+    format.count(counts.active, active),
+    format.count(counts.results, completed),
+  ];
+  return [toPlainText(`${EVENT_EMOJI.ticket} ${heading}${texts.colon}${parts.join(", ")}`)];
+}
+
 /** `🗺️ Dark mode: 4 tasks (Concierge, since 08:00)` */
-async function renderPlanLines(context: CommandContext): Promise<RichText[]> {
+async function renderPlanLines(context: CommandContext, plans: readonly RequestRecord[]): Promise<RichText[]> {
   const { texts, format } = context.presentation;
   const now = await context.deps.store.now();
-  return (await readPendingPlans(context.deps)).map(({ agent, at, title, tasks }) => {
-    const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
-    const count = format.count(texts.live.plan.tasks, tasks);
-    const head = [`${EVENT_EMOJI.plan_proposed} `, toSafeText(title)];
+  const byAge = plans.toSorted((a, b) => a.createdAt - b.createdAt);
+  return byAge.map((plan) => {
+    const agentAndTime = joinRichText([toSafeText(plan.from, 80), renderSince(context, plan.createdAt, now)], ", ");
+    const count = format.count(texts.live.plan.tasks, countPlannedTasks(plan));
+    const head = [`${EVENT_EMOJI.plan_proposed} `, toSafeText(plan.subject.title)];
     return joinRichText([...head, texts.colon, count, " (", agentAndTime, ")"]);
   });
 }

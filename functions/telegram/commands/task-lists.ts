@@ -15,7 +15,6 @@ import { comparePriorities, type ItemRecord, isBlocked, isInReview } from "../..
 import type { CardRecord } from "../../../shared/tasks/card-record.ts";
 import { readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { countTickets } from "../../../shared/tickets/stored-tickets.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { EVENT_EMOJI, fillTemplate, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
@@ -213,18 +212,4 @@ export function formatTaskPercent({ presentation: { format } }: TaskLinesContext
 /** Renders a heading with its lines and a blank line before it; nothing if there are no lines. */
 export function renderSection(emoji: string, head: string, lines: readonly RichText[]): RichText[] {
   return lines.length === 0 ? [] : [toPlainText(""), renderHeading(emoji, head), ...lines];
-}
-
-/** `🎫 Tickets: 2 wait for approval, 1 session, 0 results to approve`; empty where there are no tickets. */
-export async function renderTicketCounts({ deps, presentation }: CommandContext): Promise<RichText[]> {
-  if (!deps.settings.tickets) return [];
-  const { texts, format } = presentation;
-  const { heading, counts } = texts.live.ticket;
-  const { pending, active, completed } = await countTickets(deps.store);
-  const parts = [
-    format.count(counts.pending, pending),
-    format.count(counts.active, active),
-    format.count(counts.results, completed),
-  ];
-  return [toPlainText(`${EVENT_EMOJI.ticket} ${heading}${texts.colon}${parts.join(", ")}`)];
 }

@@ -1,15 +1,37 @@
-/** The daily digest: its tick, its text and the messages it is split into. */
+/**
+ * The daily digest: its tick, its text and the messages it is split into, and what it counts: completed and open tasks,
+ * the forecast of each agent, and what waits for a person.
+ */
 
 import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
+import { readTaskFigures } from "../../../shared/accounting/time-entries.ts";
 import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import { formatTemplate, type LocaleSetting, localizeMonth } from "../../../shared/i18n/localize.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import { createAnnouncementJob } from "../../../shared/jobs/outgoing-jobs.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
-import { listReadableProjects, type Task } from "../../../shared/records/plane-records.ts";
+import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../../shared/records/decision-log.ts";
+import { listReadableProjects, type ProjectRecord, type Task } from "../../../shared/records/plane-records.ts";
+import { observedSets } from "../../../shared/records/store-keys.ts";
+import { findStatusAttempt } from "../../../shared/records/task-records.ts";
+import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
+import { scanPages, scanRows } from "../../../shared/store/records.ts";
 import type { CycleProgress } from "../../../shared/sync/cycles.ts";
-import { formatBudget, readBudget } from "../../../shared/tasks/forecast.ts";
+import { readProjectTotals } from "../../../shared/sync/projects.ts";
+import { findPart, type RequestKindName } from "../../../shared/task/request.ts";
+import { DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
+import { type ItemRecord, isBlocked } from "../../../shared/task/snapshot.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { findOpenTask, findStoredTask, readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
+import {
+  createForecaster,
+  formatBudget,
+  readBudget,
+  sumForecasts,
+  type TaskForecast,
+} from "../../../shared/tasks/forecast.ts";
+import { countPlannedTasks } from "../../../shared/tasks/planning/decide-plan.ts";
 import { listCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import {
@@ -32,17 +54,6 @@ import {
   type Presentation,
   renderTaskTitle,
 } from "../presentation/presentation.ts";
-import {
-  type AgentForecast,
-  type DayCompletions,
-  type DigestDeps,
-  forecastAgents,
-  readCompletions,
-  readOpenToday,
-  readPendingPlans,
-  readPendingQuestions,
-  readPendingReviews,
-} from "./digest-facts.ts";
 
 /** The digest is sent in this hour of the configured time zone. */
 const DIGEST_HOUR = 8;
@@ -56,6 +67,17 @@ const digestKey = (date: string): StoreKey => `digest:${date}`;
 const LIST_LIMIT = 25;
 
 const NAME_LIMIT = 80;
+
+/**
+ * Period of the decision log that is read: 3 days. Yesterday began at most two days and one hour (summer time) ago, and
+ * some events are observed late.
+ */
+const DECISION_PERIOD: Ms = 3 * DAY;
+
+/** Start of a state; `before` if it is older than the decision log. */
+type SinceTime = { at: Ms } | { before: Ms };
+
+type DigestDeps = Pick<Deps, "store" | "settings">;
 
 /**
  * Sends the daily digest (NOTIF-08) at 08:00 of the configured time zone. A record of the calendar day is committed
@@ -79,9 +101,9 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const today = toZonedDate(deps.settings.timezone, now);
   const completions = await readCompletions(deps, getPreviousDate(today), now);
   const { blocked, due, overdue } = await readOpenToday(deps, today, now);
-  const reviews = await readPendingReviews(deps);
-  const questions = await readPendingQuestions(deps);
-  const plans = await readPendingPlans(deps);
+  const reviews = await readPending(deps, "review");
+  const questions = await readPending(deps, "question");
+  const plans = await readPending(deps, "plan");
   const cycles = await readCurrentCycles(deps);
   const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderAgent);
   const blockedLines = blocked.map(({ task, since, blockers }) => {
@@ -95,19 +117,21 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
     const date = task.item.snapshot.due;
     return renderTask(task, [...(date === null ? [] : [format.date(date)]), ...renderOwners(task)]);
   });
-  const reviewLines = reviews.map(({ task, agent, at, confidence }) => {
+  const reviewLines = reviews.map(({ task, request }) => {
+    const confidence = Number(findPart(request, "Confidence")) || undefined;
     const percent = confidence === undefined ? undefined : format.percent(confidence);
     const notes = percent === undefined ? [] : [fillTemplate(digest.confidence, { percent })];
-    return renderTask(task, [renderAgent(agent), ...notes, renderSince(at)]);
+    return task && renderTask(task, [renderAgent(request.from), ...notes, renderSince(request.createdAt)]);
   });
-  const planLines = plans.map(({ agent, at, title, tasks }) => {
-    const notes = [format.count(texts.live.plan.tasks, tasks), renderAgent(agent), renderSince(at)];
-    return joinRichText([toSafeText(title, 120), " – ", joinRichText(notes, ", ")]);
+  const planLines = plans.map(({ request }) => {
+    const count = format.count(texts.live.plan.tasks, countPlannedTasks(request));
+    const notes = [count, renderAgent(request.from), renderSince(request.createdAt)];
+    return joinRichText([toSafeText(request.subject.title, 120), " – ", joinRichText(notes, ", ")]);
   });
-  const questionLines = questions.map(({ task, agent, text, at }) => {
-    const agentAndTime = [renderAgent(agent), renderSince(at)];
+  const questionLines = questions.map(({ task, request }) => {
+    const agentAndTime = [renderAgent(request.from), renderSince(request.createdAt)];
     const subject = task ? renderTask(task, agentAndTime) : joinRichText(agentAndTime, ", ");
-    return joinRichText([subject, texts.colon, toSafeText(text, 160)]);
+    return joinRichText([subject, texts.colon, toSafeText(request.text, 160)]);
   });
   return [
     joinRichText(["📋 ", toBold(digest.title), " – ", format.date(today)]),
@@ -119,7 +143,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
       due.map((task) => renderTask(task, renderOwners(task))),
     ),
     ...renderSection("⏰", digest.overdue, overdueLines),
-    ...renderSection("🔍", digest.reviews, reviewLines),
+    ...renderSection("🔍", digest.reviews, keepDefined(reviewLines)),
     ...renderSection("🗺️", digest.plans, planLines),
     ...renderSection("❓", digest.questions, questionLines),
     ...renderSection(
@@ -178,7 +202,7 @@ async function readCurrentCycles(deps: DigestDeps): Promise<CycleProgress[]> {
 
 function renderCompletedLines(
   { presentation, renderHead, renderList, renderSection, renderTask, renderAgent }: DigestWriter,
-  { tasks, projects }: DayCompletions,
+  { tasks, projects }: Awaited<ReturnType<typeof readCompletions>>,
 ): RichText[] {
   const { digest, colon } = presentation.texts;
   const formatKnown = (ms: Ms | undefined, cost: number | undefined) =>
@@ -203,7 +227,15 @@ function renderCompletedLines(
 /** `Imhotep: 4 open tasks, about 6 hr, €4.10 (from 12 finished tasks)` */
 function renderAgentForecast(
   { presentation, renderAgent }: DigestWriter,
-  { agent, openCount, ms, cost, finishedCount, plannedCount, unknownCount }: AgentForecast,
+  {
+    agent,
+    openCount,
+    ms,
+    cost,
+    finishedCount,
+    plannedCount,
+    unknownCount,
+  }: Awaited<ReturnType<typeof forecastAgents>>[number],
 ): RichText {
   const { texts, format } = presentation;
   const { digest } = texts;
@@ -281,4 +313,124 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   if (outcome !== "committed") return 0;
   deps.notify();
   return pages.length;
+}
+
+/**
+ * Reads from the decision log which tasks and projects were completed on a calendar day of the configured time zone.
+ */
+async function readCompletions(deps: DigestDeps, date: string, now: Ms) {
+  const ids = new Set<string>();
+  const projects = new Set<StoreKey>();
+  const isOnDay = (at: Ms) => toZonedDate(deps.settings.timezone, at) === date;
+  for await (const { event, item, record, at } of readDecisionsSince(deps, now - DECISION_PERIOD)) {
+    if (event.kind === "completed" && item) ids.add(item.id);
+    if (event.kind === "project_completed" && isOnDay(at)) projects.add(record);
+  }
+  const tasks: Awaited<ReturnType<typeof measureTask>>[] = [];
+  for (const id of ids) {
+    const task = await findStoredTask(deps, id);
+    const completedAt = task?.item.snapshot.completedAt;
+    if (task?.item.removedAt !== undefined || task?.item.snapshot.status !== "done" || !completedAt) continue;
+    if (isOnDay(Date.parse(completedAt))) tasks.push(await measureTask(deps, task));
+  }
+  const stored = await deps.store.read<ProjectRecord>([...projects]);
+  const completedProjects: ProjectRecord[] = [];
+  for (const project of stored)
+    if (project?.value.completed && (await readProjectTotals(deps, project.value.id)).done > 0)
+      completedProjects.push(project.value);
+  const completedAt = ({ task }: (typeof tasks)[number]) => Date.parse(task.item.snapshot.completedAt ?? "");
+  return { tasks: tasks.sort((a, b) => completedAt(a) - completedAt(b)), projects: completedProjects.reverse() };
+}
+
+async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<DecisionRecord> {
+  for await (const { value } of scanRows<DecisionRecord>(deps, decisionSet)) {
+    if (value.at < from) return;
+    yield value;
+  }
+}
+
+async function measureTask(deps: DigestDeps, task: Task) {
+  const [card, { timeSpentMs, cost }] = await Promise.all([readCard(deps, task.id), readTaskFigures(deps, task.id)]);
+  return { task, ...omitUndefined({ agent: card?.agent ?? task.item.owners?.[0], ms: timeSpentMs, cost }) };
+}
+
+/**
+ * Reads the open tasks of all projects that are blocked (since when, and by the keys of which open blockers), due on
+ * this calendar day, or overdue.
+ */
+async function readOpenToday(deps: DigestDeps, date: string, now: Ms) {
+  const blockedTasks: Task[] = [];
+  const dueTasks: Task[] = [];
+  for (const project of await listReadableProjects(deps)) {
+    for await (const { value, rev } of scanRows<ItemRecord>(deps, observedSets.open(project.id))) {
+      const { due } = value.snapshot;
+      if (isBlocked(value)) blockedTasks.push(toTask(deps, value, rev, project));
+      if (due !== null && due <= date) dueTasks.push(toTask(deps, value, rev, project));
+    }
+  }
+  const names = await readOpenBlockers(
+    deps,
+    blockedTasks.map(({ item }) => item),
+  );
+  const blocked: { task: Task; blockers: string[]; since: SinceTime }[] = [];
+  for (const task of blockedTasks) {
+    const blockers = task.item.blockers.map((id) => names.get(id)?.key ?? "?");
+    blocked.push({ task, blockers, since: await findBlockedSince(deps, task, now) });
+  }
+  const isToday = ({ item }: Task) => item.snapshot.due === date;
+  const compareByDue = (a: Task, b: Task) => ((a.item.snapshot.due ?? "") < (b.item.snapshot.due ?? "") ? -1 : 1);
+  return {
+    blocked: blocked.sort((a, b) => toSinceMs(a.since) - toSinceMs(b.since)),
+    due: dueTasks.filter(isToday),
+    overdue: dueTasks.filter((task) => !isToday(task)).sort(compareByDue),
+  };
+}
+
+async function findBlockedSince(deps: DigestDeps, { id, project }: Task, now: Ms): Promise<SinceTime> {
+  const { rows } = await deps.store.scan<DecisionRecord>(itemDecisionSetKey(id));
+  const last = rows.find(({ value }) => value.event.kind === "blocked" || value.event.kind === "unblocked");
+  if (last?.value.event.kind === "blocked") return { at: last.value.at };
+  const attempt = await findStatusAttempt(deps, id);
+  if (attempt?.input.status === "blocked") return { at: attempt.at };
+  return { before: Math.max(now - DECISION_LOG_MS, Date.parse(project.began)) };
+}
+
+const toSinceMs = (since: SinceTime): Ms => ("at" in since ? since.at : since.before);
+
+/** Creates a forecast for each agent that has open tasks. */
+async function forecastAgents(deps: DigestDeps) {
+  const forecastItems = createForecaster(deps);
+  const forecasts = [];
+  for (const { name } of deps.settings.agents) {
+    const tasks: TaskForecast[] = [];
+    for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(name)))
+      tasks.push(
+        ...(await forecastItems(
+          rows.map(({ value }) => value).filter(({ review }) => !review),
+          name,
+        )),
+      );
+    if (tasks.length === 0) continue;
+    const { ms, cost, planned, unknown } = sumForecasts(tasks);
+    const finishedBySize = new Map(tasks.map(({ size, finished }) => [size, finished]));
+    forecasts.push({
+      agent: name,
+      openCount: tasks.length,
+      ...{ ms, cost },
+      finishedCount: [...finishedBySize.values()].reduce((sum, finished) => sum + finished, 0),
+      plannedCount: planned,
+      unknownCount: unknown,
+    });
+  }
+  return forecasts;
+}
+
+/** Reads the open requests of a kind about open tasks and about no task, with their tasks, oldest first. */
+async function readPending(deps: DigestDeps, kind: RequestKindName) {
+  const pending = (await readOpenRequests(deps, kind)).map(async (request) => {
+    const { item } = request.subject;
+    const task = item === undefined ? undefined : await findOpenTask(deps, item);
+    return item === undefined || task ? { request, task } : undefined;
+  });
+  return keepDefined(await Promise.all(pending)).sort((a, b) => a.request.createdAt - b.request.createdAt);
 }

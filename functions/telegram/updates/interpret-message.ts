@@ -3,9 +3,7 @@
  * begins with the list of all commands, buttons and replies.
  */
 
-import type { CommandName } from "../../../shared/i18n/texts.ts";
-import { findNearestName, parseTaskKey } from "../../../shared/names.ts";
-import type { Put } from "../../../shared/store/port.ts";
+import { findNearestName } from "../../../shared/names.ts";
 import { type ChatMessage, type SentMessageRef, sentMessageKey } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import {
@@ -16,17 +14,7 @@ import {
 } from "../../../shared/telegram/updates.ts";
 import { cleanText } from "../../../shared/text.ts";
 import { DAY } from "../../../shared/time.ts";
-import {
-  AGENTS,
-  matchSubject,
-  normalizeName,
-  type ParsedCommand,
-  PROJECTS,
-  parseBareText,
-  parseCommand,
-  type SubjectType,
-  splitFirstArgument,
-} from "../commands/arguments.ts";
+import { normalizeName, type ParsedCommand, parseBareText, parseCommand } from "../commands/arguments.ts";
 import {
   assignCommand,
   blockCommand,
@@ -56,12 +44,6 @@ import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
 import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 
-/** The bot's id and name at Telegram. */
-interface BotIdentity {
-  id: number;
-  username: string;
-}
-
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
   ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
@@ -81,22 +63,6 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
 };
 
 const liveReplyHandler = createLiveReplyHandler(passOnReply);
-
-/**
- * Commands by what they need after their word, so that a text without a slash can only be meant as this command:
- * nothing, a task's key, a key with more text, or the whole name of a project or an agent. `new` is not among them: its
- * word also begins sentences.
- */
-const BARE_FORMS = {
-  alone: ["status", "digest", "help", "cycle"],
-  key: ["task", "approve", "unmute"],
-  keyAndText: [
-    ...(["mute", "assign", "block", "unblock", "cancel", "reject"] as const),
-    ...(["done", "comment", "stop", "due", "priority"] as const),
-  ],
-  project: ["project"],
-  agent: ["agent"],
-} as const satisfies Record<string, readonly CommandName[]>;
 
 /**
  * Handles a person's message: a reply to something that waits, a command, or free text. `isPrivate`: every message is
@@ -142,10 +108,7 @@ async function replyNotice(context: CommandContext, message: TelegramMessage, no
   return { reply: { rich: joinRichText([`ℹ️ ${notice}`]) }, put: album.put };
 }
 
-async function readAlbum(
-  { deps, chat }: CommandContext,
-  { media_group_id: group }: TelegramMessage,
-): Promise<{ isKnown: boolean; put: Put[] }> {
+async function readAlbum({ deps, chat }: CommandContext, { media_group_id: group }: TelegramMessage) {
   if (group === undefined || group === null) return { isKnown: false, put: [] };
   const key = `album:${chat}:${encodeURIComponent(group)}`;
   const [known] = await deps.store.read([key]);
@@ -160,17 +123,14 @@ async function readMention({ deps }: CommandContext, text: string): Promise<stri
 }
 
 /** Returns who the bot is, from the cache after the first call; undefined while Telegram does not answer. */
-async function readBotIdentity({
-  telegram,
-  cache,
-}: Pick<CommandDeps, "telegram" | "cache">): Promise<BotIdentity | undefined> {
-  const cached = await cache.getItem<BotIdentity>("telegram-me");
+async function readBotIdentity({ telegram, cache }: Pick<CommandDeps, "telegram" | "cache">) {
+  const cached = await cache.getItem<{ id: number; username: string }>("telegram-me");
   if (cached) return cached;
   const me = await telegram?.getMe();
   if (me?.kind !== "me") return undefined;
-  const identity = { id: me.id, username: me.username };
-  await cache.setItem("telegram-me", { ...identity });
-  return identity;
+  const { id, username } = me;
+  await cache.setItem("telegram-me", { id, username });
+  return { id, username };
 }
 
 /** Removes the mentions of a bot from a text; undefined when there is none. */
@@ -254,24 +214,9 @@ async function findBotMessage(
 async function interpretBareText(context: CommandContext, text: string): Promise<CommandResult | undefined> {
   const parsed = parseBareText(text);
   const command = findCommand(parsed.word);
-  if (command)
-    return (await hasBareForm(context, command.name, parsed)) ? command.run(context, parsed.args) : undefined;
-  const similar = findSimilarCommand(parsed.word);
-  const isMeant = similar !== undefined && (await hasBareForm(context, similar.name, parsed));
-  return isMeant ? suggestCommand(context, parsed, text) : undefined;
-}
-
-async function hasBareForm(context: CommandContext, name: CommandName, { args }: ParsedCommand): Promise<boolean> {
-  const { first, rest } = splitFirstArgument(args);
-  const hasForm = (form: keyof typeof BARE_FORMS) => BARE_FORMS[form].some((command) => command === name);
-  const isName = async <T>(type: SubjectType<T>) => {
-    const match = await matchSubject(context, type, args);
-    return match.kind === "one" && match.isExact;
-  };
-  if (hasForm("alone")) return args === "";
-  if (hasForm("project")) return isName(PROJECTS);
-  if (hasForm("agent")) return isName(AGENTS);
-  return parseTaskKey(first) !== undefined && (hasForm("keyAndText") || (hasForm("key") && rest === ""));
+  const meant = command ?? findSimilarCommand(parsed.word);
+  if (!(await meant?.isMeant?.(context, parsed.args))) return undefined;
+  return command ? command.run(context, parsed.args) : suggestCommand(context, parsed, text);
 }
 
 /** Adds the notice that an attachment is not read, once for those that were sent together. */

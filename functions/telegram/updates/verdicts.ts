@@ -9,10 +9,16 @@ import { readTaskRequests } from "../../../shared/requests/requests.ts";
 import { isRequestOpen, type RequestRecord } from "../../../shared/task/request.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { createTaskCommand } from "../commands/arguments.ts";
+import { createTaskCommand, isTaskKey } from "../commands/arguments.ts";
 import { replyConfirmation, replyRefusal } from "../commands/changing.ts";
 import { type CommandOption, offerChoices } from "../commands/choices.ts";
-import { type ChoiceCommand, type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
+import {
+  type ChoiceCommand,
+  type CommandContext,
+  type CommandResult,
+  replyText,
+  type TelegramCommand,
+} from "../commands/command.ts";
 import { renderTaskLink } from "../commands/task-lists.ts";
 import { submitDecision } from "../live-messages/requests.ts";
 
@@ -49,9 +55,12 @@ export const verdictCommand: ChoiceCommand = {
 };
 
 /** Approves a ticket, or a task in review, which completes the task. */
-export const approveCommand = createTaskCommand("approve", ["approuver", "ok"], (context, task) =>
-  judgeTask(context, task, { isApproved: true, reason: "" }),
-);
+export const approveCommand: TelegramCommand = {
+  ...createTaskCommand("approve", ["approuver", "ok"], (context, task) =>
+    judgeTask(context, task, { isApproved: true, reason: "" }),
+  ),
+  isMeant: (_, args) => isTaskKey(args),
+};
 
 /** Rejects a ticket, or sends a task in review back to its agent. */
 export const rejectCommand = createTaskCommand("reject", ["rejeter", "renvoyer"], (context, task, reason) =>

@@ -135,7 +135,7 @@ test("a French text gets the spaces of French typography, however it is written"
 test.each(["en", "fr"] as const)("each event and each command has texts in %s", (locale) => {
   const { events, answers } = getTexts(locale).telegram;
   expect(Object.keys(events)).toEqual([...EVENT_KINDS]);
-  expect(Object.keys(answers.commands)).toEqual([...COMMAND_NAMES]);
+  expect(Object.keys(answers.commands)).toEqual(COMMAND_NAMES);
 });
 
 test.each(["en", "fr"] as const)("the headline of each event begins with a capital letter in %s", (locale) => {
