@@ -10,12 +10,13 @@ import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
 import { toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/work-jobs.ts";
 import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
 import { closeTaskRequests, handleDueRequest } from "../shared/requests/requests.ts";
+import { readDependantIds } from "../shared/sync/dependency-edges.ts";
 import type { AnyEvent } from "../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts";
 import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
 import { writeCard } from "../shared/tasks/card-comment.ts";
 import { UPLOAD } from "../shared/tasks/deliverables/deliver-file.ts";
-import { resolveBlocked, resolveDependants } from "../shared/tasks/dependency-blocks.ts";
+import { queueResolveBlocked, resolveBlocked } from "../shared/tasks/dependency-blocks.ts";
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
 import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
 import { STATUS_CHANGE } from "../shared/tasks/lifecycle/status-change.ts";
@@ -60,7 +61,9 @@ const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]
     await checkClaim(deps, body);
   },
   restore_claim: restoreClaim,
-  resolve_dependants: resolveDependants,
+  async resolve_dependants(deps, { item, correlation }) {
+    await queueResolveBlocked(deps, [item, ...(await readDependantIds(deps, item))], correlation);
+  },
   resolve_blocked: resolveBlocked,
   reviewed: (deps, { item, correlation }) => reconcileReview(deps, item, correlation),
   ticket: requestTicket,

@@ -11,7 +11,7 @@ import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Task } from "../../shared/records/plane-records.ts";
 import { type CallContext, type Caller, createCallContext, isAgent } from "../../shared/tasks/call-context.ts";
-import { throwIfStopped } from "../../shared/tasks/claim-lease.ts";
+import { throwIfClaimLost } from "../../shared/tasks/claim-lease.ts";
 import { claimTask } from "../../shared/tasks/claims.ts";
 import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
 import { createTask } from "../../shared/tasks/create-task.ts";
@@ -127,7 +127,7 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
   /** Finds the task that the call is about. An agent whose work on it was stopped learns that first. */
   const openTask = async (reference: string) => {
     subject = await findTask(context, reference);
-    if (isAgent(caller)) await throwIfStopped(context, subject);
+    if (isAgent(caller) && subject.item.stopped) await throwIfClaimLost(context, subject, ["stopped"]);
     return subject;
   };
   const bindToTask =

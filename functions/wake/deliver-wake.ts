@@ -125,7 +125,9 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
   if (pending.length === 0 || (dueAt !== undefined && dueAt > now)) return DONE;
   const tasks = await filterActionableTasks(deps, agent.name, pending);
   // A receiver recognizes a repeated wake by its id, so the id stays only while the wake is the same.
-  const id = wake.retry && hasSameTasks(wake.retry.tasks, tasks) ? wake.retry.id : deps.newId();
+  const { retry } = wake;
+  const isSame = retry?.tasks.length === tasks.length && tasks.every((task) => retry.tasks.includes(task.id));
+  const id = retry && isSame ? retry.id : deps.newId();
   const value: WakeRecord = {
     ...rest,
     wokenTasks: forgetDropped(wake.wokenTasks, pending, tasks),
@@ -206,10 +208,6 @@ function addSentTasks(
 function forgetDropped(wokenTasks: WakeRecord["wokenTasks"], pending: readonly WakeTask[], tasks: readonly WakeTask[]) {
   const [pendingIds, ids] = [pending, tasks].map((list) => new Set(list.map(({ id }) => id)));
   return Object.fromEntries(Object.entries(wokenTasks).filter(([id]) => !pendingIds?.has(id) || ids?.has(id)));
-}
-
-function hasSameTasks(ids: readonly string[], tasks: readonly WakeTask[]): boolean {
-  return ids.length === tasks.length && tasks.every(({ id }) => ids.includes(id));
 }
 
 /** Posts one wake. `id` lets a receiver recognise repeats. Undefined when the agent has no URL or token to post with. */
@@ -350,7 +348,9 @@ async function settleWake(
     return DONE;
   }
   const wait = getRetryDelay(agent, failures);
-  const isPermanent = wait === undefined || isPermanentFailure(agent, outcome.status);
+  // OpenClaw answers 400 for an agent that it does not know or may not wake, which a person can fix while it is retried.
+  const finalStatuses = agent.wake.kind === "openclaw" ? [410, 413] : [400, 410, 413];
+  const isPermanent = wait === undefined || finalStatuses.includes(outcome.status ?? 0);
   const delay = isPermanent ? undefined : Math.max(wait, Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER_MS));
   await markWakeFailed(deps, agent, id, failures + 1, delay);
   return isPermanent ? { dead: `${agent.name} could not be woken: ${outcome.outcome}` } : DONE;
@@ -381,11 +381,6 @@ function getRetryDelay({ wake }: AgentSettings, failures: number): Ms | undefine
   return wake.kind === "openclaw"
     ? OPENCLAW_RETRY_DELAYS_MS[Math.min(failures, OPENCLAW_RETRY_DELAYS_MS.length - 1)]
     : RETRY_DELAYS_MS[failures];
-}
-
-/** OpenClaw answers 400 for an agent that it does not know or may not wake, which a person can fix while it is retried. */
-function isPermanentFailure({ wake }: AgentSettings, status: number | undefined): boolean {
-  return status === 410 || status === 413 || (status === 400 && wake.kind !== "openclaw");
 }
 
 /** Renders a wake without anything that others wrote: our instructions and task keys only. */

@@ -155,32 +155,27 @@ function decideNextWake(wake: WakeRecord, facts: WakeFacts): WakeDecision {
   const { now, isWorking, startable, unsettled, ended, lastCallAt } = facts;
   const tasks = [...unsettled, ...(isWorking ? [] : startable)];
   const isFinished = ended !== undefined && !startable.some(({ id }) => id === ended.item);
-  const isReset = isFinished || isBackAfterNotice(wake, facts);
+  const { notified, sent } = wake;
+  // A person was notified that it does not call, and it has called since.
+  const isBack = notified !== undefined && !notified.answered && lastCallAt > notified.at;
+  const isReset = isFinished || isBack;
   const round = isReset ? 0 : (wake.round ?? 0);
   if (tasks.length === 0) return isWorking ? { kind: "busy", round, isReset } : { kind: "idle", round: 0, isReset };
   if (wake.posting || wake.dueAt !== undefined) return { kind: "busy", round, isReset };
-  if (wake.notified && !isReset) return { kind: "given_up", round, isReset };
+  if (notified && !isReset) return { kind: "given_up", round, isReset };
   const others = tasks.filter(({ id }) => id !== ended?.item);
-  const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isRunStarting(wake, ended, now);
-  const roundAt = wake.roundAt ?? wake.sent?.at ?? 0;
+  // The run of a wake that was posted during the claim is only just beginning and takes the other tasks.
+  const isRunStarting = ended && sent && sent.at > ended.since && now - sent.at < RUN_START_MS;
+  const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isRunStarting;
+  const roundAt = wake.roundAt ?? sent?.at ?? 0;
   const hasCalled = lastCallAt >= roundAt;
   // Wakes for new tasks do not delay the check, but the run that has just begun takes the others along.
   const until = isHandover
     ? Math.max(lastCallAt, ended.at) + HANDOVER_MS
-    : Math.max(Math.max(roundAt, lastCallAt) + getBackOff(wake, round, hasCalled), (wake.sent?.at ?? 0) + RUN_START_MS);
+    : Math.max(Math.max(roundAt, lastCallAt) + getBackOff(wake, round, hasCalled), (sent?.at ?? 0) + RUN_START_MS);
   if (now < until) return { kind: "wait", round, isReset, until, isHandover };
   if (round >= MAX_WAKES) return { kind: "notify", round, isReset, tasks, hasCalled };
   return { kind: "wake", round: round + 1, isReset, tasks: isHandover ? others : tasks };
-}
-
-/** Whether an agent of which a person was notified that it does not call has called since. */
-function isBackAfterNotice({ notified }: WakeRecord, { lastCallAt }: WakeFacts): boolean {
-  return notified !== undefined && !notified.answered && lastCallAt > notified.at;
-}
-
-/** Whether a wake was posted during the claim, whose own run is only just beginning and takes the other tasks. */
-function isRunStarting({ sent }: WakeRecord, ended: EndedClaim, now: Ms): boolean {
-  return sent !== undefined && sent.at > ended.since && now - sent.at < RUN_START_MS;
 }
 
 function applyDecision(

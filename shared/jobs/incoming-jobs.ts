@@ -133,17 +133,15 @@ export function createPageUpdateJob(
   const from = { id: user, ...omitUndefined({ language_code: language }) };
   const chatFields = typeof chat === "string" ? { id: 0, username: chat.replace(/^@/, "") } : { id: chat };
   const message = { message_id: "text" in input ? 0 : input.messageId, chat: chatFields };
+  const replyTo = "text" in input ? input.replyTo : undefined;
+  const reply = replyTo === undefined ? {} : { reply_to_message: { message_id: replyTo } };
   const content =
     "text" in input
-      ? { message: { ...message, from, text: input.text, ...toReplyTarget(input.replyTo) } }
+      ? { message: { ...message, from, text: input.text, ...reply } }
       : { callback_query: { id, from, message, data: input.data } };
   const update = { update_id: 0, ...content };
   const body: UpdateBody = { type: "page_input", update, correlation, atPage: true };
   return toUpdateJob(`page:${id}`, chatFields.id, body);
-}
-
-function toReplyTarget(messageId: number | undefined) {
-  return messageId === undefined ? {} : { reply_to_message: { message_id: messageId } };
 }
 
 export function keepReceivedBody(bytes: Uint8Array): ReceivedBody {

@@ -31,7 +31,7 @@ export interface Assignee {
   agent?: string;
 }
 
-type LabelDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
+export type LabelDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
 
 /** Names of labels to add to a task and to remove from it. */
 export interface LabelChange {

@@ -4,7 +4,6 @@
  */
 
 import { z } from "zod";
-import type { Deps } from "../app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../errors.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { type Endpoint, planeIdSchema as planeId } from "../plane/endpoint.ts";
@@ -27,6 +26,7 @@ import {
   forgetLabels,
   getAssignee,
   type LabelChange,
+  type LabelDeps,
   retryWithFreshLabels,
 } from "./assignees.ts";
 import type { CallContext } from "./call-context.ts";
@@ -40,8 +40,6 @@ interface WriteChecks {
   /** Throws to refuse the write. */
   beforeSend?: (() => Promise<void>) | undefined;
 }
-
-type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
 
 /** The fields of a project's state that are needed to choose one. */
 type ProjectState = Pick<z.infer<typeof stateCalls.create.answer>, "id" | "name" | "group" | "default" | "sequence">;
@@ -215,7 +213,7 @@ async function isUnassigned({ systemPlane }: CallContext, { item, project }: Tas
  * `conflict` when no state of the project means the status.
  */
 export async function createStatusFields(
-  deps: StateDeps,
+  deps: LabelDeps,
   task: Task,
   status: Status,
   labels: LabelChange = {},
@@ -254,7 +252,7 @@ export async function createStatusFields(
   return omitUndefined({ state: state.id !== snapshot.state ? state.id : undefined, labels: newLabels });
 }
 
-async function readProjectStates(deps: StateDeps, project: string): Promise<ProjectState[]> {
+async function readProjectStates(deps: LabelDeps, project: string): Promise<ProjectState[]> {
   const cached = await deps.cache.getItem<{ at: Ms; states: ProjectState[] }>(statesKey(project));
   if (cached && isRecent(cached.at, STATES_CACHE_MS, deps.clock())) return cached.states;
   const states: ProjectState[] = (await readStates(deps, project, { priority: "interactive" })).map(
@@ -272,23 +270,19 @@ function pickState(states: readonly ProjectState[], preferred: readonly string[]
     const at = preferred.findIndex((other) => other.trim().toLowerCase() === name.trim().toLowerCase());
     return at < 0 ? preferred.length : at;
   };
-  const rank = (state: ProjectState) =>
-    [getPreference(state), rankGroup(state.group), state.default ? 0 : 1, state.sequence] as const;
-  return [...states].sort((a, b) => compareRanks(rank(a), rank(b)))[0];
-}
-
-/** Ranks triage last, because tasks are not put there, and the backlog before it, because its tasks are not due yet. */
-function rankGroup(group: string): number {
-  return group === "triage" ? 2 : group === "backlog" ? 1 : 0;
-}
-
-function compareRanks(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((part, i) => part !== b[i]);
-  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+  // Triage comes last, because tasks are not put there, and before it the backlog, because its tasks are not due yet.
+  const rankGroup = ({ group }: ProjectState) => ["backlog", "triage"].indexOf(group);
+  return [...states].sort(
+    (a, b) =>
+      getPreference(a) - getPreference(b) ||
+      rankGroup(a) - rankGroup(b) ||
+      Number(b.default) - Number(a.default) ||
+      a.sequence - b.sequence,
+  )[0];
 }
 
 /** Finds the id of the state for tasks that an agent may start: one that means todo and is not in the group Backlog. */
-export async function findReadyState(deps: StateDeps, project: string): Promise<string | undefined> {
+export async function findReadyState(deps: LabelDeps, project: string): Promise<string | undefined> {
   const overrides = deps.settings.states;
   const states = await readProjectStates(deps, project);
   const ready = states.filter((state) => state.group !== "backlog" && toStatus(state, [], overrides) === "todo");

@@ -259,11 +259,6 @@ export function formatStop(
   return `${key} was stopped by ${by} at ${formatIsoTime(at, zone)}${reason}.`;
 }
 
-/** Throws once when a person has stopped the caller's work on the task, whatever the call does with the task. */
-export async function throwIfStopped(context: CallContext, task: Task): Promise<void> {
-  if (task.item.stopped) await throwIfClaimLost(context, task, ["stopped"]);
-}
-
 /** Throws once when the caller has lost its claim on the task (for one of `reasons`) and no call has reported that yet. */
 export async function throwIfClaimLost(
   { deps, caller }: CallContext,

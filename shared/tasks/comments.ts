@@ -75,7 +75,10 @@ export async function addComment(context: CallContext, task: Task, newComment: N
   const idempotencyKey = await getIdempotencyKey(context, "comment", task.id, kind, String(percent ?? ""), text);
   const { id: comment } = await postComment(context, task, `comment:${idempotencyKey}`, html);
   await closeRemarks(deps, task.id, answered);
-  if (kind === "note") await recordNote(context, task, text);
+  if (kind === "note") {
+    const value: NoteRecord = { at: await deps.store.now(), text: cleanText(text, MAX_NOTE_LENGTH) };
+    await deps.store.commit({ put: [{ key: workKeys.note(caller.name, task.id), value, expires: NOTE_MS }] });
+  }
   const holder = (await findClaim(deps, task.id))?.agent ?? caller.name;
   const isOwn =
     holder === caller.name && (task.item.owners ?? []).includes(caller.name) && isOpen(task.item.snapshot.status);
@@ -137,9 +140,4 @@ async function closeRemarks(deps: Pick<TaskDeps, "store">, item: string, answere
       answered.some((remark) => remark.id === id && remark.agent === agent && remark.at === at);
     return { put: [toRemarksPut(item, { ...stored, open: stored.open.filter((remark) => !isAnswered(remark)) })] };
   });
-}
-
-async function recordNote({ deps, caller }: CallContext, task: Task, text: string): Promise<void> {
-  const value: NoteRecord = { at: await deps.store.now(), text: cleanText(text, MAX_NOTE_LENGTH) };
-  await deps.store.commit({ put: [{ key: workKeys.note(caller.name, task.id), value, expires: NOTE_MS }] });
 }

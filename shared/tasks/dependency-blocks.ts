@@ -14,7 +14,6 @@ import type { BlockCauses, DependencyBlockRecord, EdgeRecord, Task } from "../re
 import { observedKeys, observedSets, workSets } from "../records/store-keys.ts";
 import type { Put, Revision } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
-import { readDependantIds } from "../sync/dependency-edges.ts";
 import { type ItemRecord, isOpenItem, type Status } from "../task/snapshot.ts";
 import { isManaged } from "./access.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER } from "./call-context.ts";
@@ -38,11 +37,6 @@ interface BlockState {
   block?: DependencyBlockRecord;
   rev: Revision;
   causes: BlockCauses;
-}
-
-/** After the status of an item has changed: queues a check of its dependants and of the item itself. */
-export async function resolveDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
-  await queueResolveBlocked(deps, [item, ...(await readDependantIds(deps, item))], correlation);
 }
 
 /** Queues a job for each of the items that must be blocked or released. Makes no request to Plane. */

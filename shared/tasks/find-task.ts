@@ -76,22 +76,15 @@ async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Prom
 }
 
 function requirePresent(task: Task): Task {
-  if (task.project.deleted)
-    throw new GroundcrewError(
-      "not_found",
-      `${task.key} cannot be read: the project was deleted in Plane. Take another task.`,
-      { refusal: { name: "deletedProject", values: { task: task.key } } },
-    );
-  if (!isReadableProject(task.project))
-    throw new GroundcrewError(
-      "not_found",
-      `The project of ${task.key} was archived, deleted or hidden from Groundcrew in Plane. Take another task.`,
-      { refusal: { name: "removedProject", values: { task: task.key } } },
-    );
-  if (task.item.removedAt === undefined) return task;
-  throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane. Take another task.`, {
-    refusal: { name: "removedTask", values: { task: task.key } },
-  });
+  const { key, project, item } = task;
+  if (isReadableProject(project) && item.removedAt === undefined) return task;
+  const [name, reason] = project.deleted
+    ? (["deletedProject", `${key} cannot be read: the project was deleted in Plane`] as const)
+    : isReadableProject(project)
+      ? (["removedTask", `${key} was deleted or archived in Plane`] as const)
+      : (["removedProject", `The project of ${key} was archived, deleted or hidden from Groundcrew in Plane`] as const);
+  const refusal = { name, values: { task: key } };
+  throw new GroundcrewError("not_found", `${reason}. Take another task.`, { refusal });
 }
 
 /** Reads an item by its key from Plane and observes it; returns its id when its project is readable. */

@@ -22,7 +22,7 @@ import { scanRows, updateValue } from "../../store/records.ts";
 import type { ClaimLossReason } from "../../task/events.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
-import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
+import { createCallContext, SYSTEM_CALLER } from "../call-context.ts";
 import { findCard, restoreCard } from "../card-comment.ts";
 import { queueCardWrite, readCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
@@ -200,13 +200,14 @@ function needsAgent({ removedAt, review, snapshot: { status } }: ItemRecord): bo
 async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEndBody): Promise<Task> {
   if (!(await setGuard(deps, claimEnd, (await deps.store.now()) + GUARD_MS))) return task;
   try {
-    const context = guardCalls(createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation), task, claimEnd);
+    const context = createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation);
+    const beforeSend = () => requireGuard(deps, task, claimEnd);
     await refreshTask(context, task);
     const current = (await findStoredTask(deps, task.id)) ?? task;
     const isStop = claimEnd.reason === "stopped";
     const isUnfinished = current.item.snapshot.status === "in_progress" && needsAgent(current.item);
     if (!isUnfinished && !isStop) return current;
-    const returned = isUnfinished ? await moveToStatus(context, current, "todo") : current;
+    const returned = isUnfinished ? await moveToStatus(context, current, "todo", { beforeSend }) : current;
     const comment = renderClaimEndComment(deps, claimEnd);
     await postComment(context, returned, `${claimEnd.reason}:${task.id}:${claimEnd.fence}`, comment);
     return returned;
@@ -236,31 +237,11 @@ async function setGuard(
   );
 }
 
-/** Returns a context whose requests fail once the guard has ended. */
-function guardCalls(context: CallContext, task: Task, { fence }: { fence: number }): CallContext {
-  const { deps, plane } = context;
-  async function requireGuard() {
-    const [[claim], now] = await Promise.all([
-      deps.store.read<ClaimRecord>([workKeys.claim(task.id)]),
-      deps.store.now(),
-    ]);
-    if (claim?.value.fence !== fence || (claim.value.guardedUntil ?? 0) <= now)
-      throw new GroundcrewError("conflict", `${task.key} was not returned to todo in time. The job is retried.`);
-  }
-  return {
-    ...context,
-    plane: {
-      ...plane,
-      call: (endpoint, callOptions) =>
-        plane.call(endpoint, {
-          ...callOptions,
-          async beforeSend() {
-            await requireGuard();
-            await callOptions?.beforeSend?.();
-          },
-        }),
-    },
-  };
+/** Throws `conflict` once the guard has ended: an agent may have claimed the task. */
+async function requireGuard({ store }: TaskDeps, { id, key }: Task, { fence }: ClaimEndBody): Promise<void> {
+  const [[claim], now] = await Promise.all([store.read<ClaimRecord>([workKeys.claim(id)]), store.now()]);
+  if (claim?.value.fence === fence && (claim.value.guardedUntil ?? 0) > now) return;
+  throw new GroundcrewError("conflict", `${key} was not returned to todo in time. The job is retried.`);
 }
 
 /** The comment on a claim that expired, or whose work a person stopped. */
