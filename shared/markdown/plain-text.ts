@@ -28,6 +28,11 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
+/** Wraps HTML in a link to a path of the page; without the page's address it stays as it is. */
+export function linkToPage(publicUrl: string | undefined, path: string, html: string): string {
+  return publicUrl === undefined ? html : `<a href="${escapeHtml(new URL(path, publicUrl).href)}">${html}</a>`;
+}
+
 /**
  * Converts HTML from Plane to one line of plain text for a message, of at most `limit` characters. Removes tags,
  * scripts and styles, decodes entities and collapses whitespace. Reads at most 100,000 characters of the HTML. The

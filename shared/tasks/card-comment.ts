@@ -99,7 +99,7 @@ export async function writeCard(
 async function readCardView(deps: TaskDeps, task: Task, card: CardRecord, isHeld: boolean) {
   const { stopped, running } = await readTaskTimes(deps, task.id);
   const estimate = card.agent && (await estimateTask(deps, card.agent, getTaskSize(task.item.snapshot)));
-  const { budget, timezone } = deps.settings;
+  const { budget, timezone, publicUrl } = deps.settings;
   return {
     card,
     held: isHeld,
@@ -110,6 +110,7 @@ async function readCardView(deps: TaskDeps, task: Task, card: CardRecord, isHeld
       estimate: estimate || undefined,
       currency: budget?.currency,
       stopped: task.item.stopped,
+      page: publicUrl === undefined ? undefined : { publicUrl, path: `/task/${task.key}` },
     }),
   };
 }

@@ -8,7 +8,7 @@ import type { TaskEstimate } from "../accounting/history.ts";
 import { roundAmount } from "../accounting/spending.ts";
 import { formatTemplate, localizeCount, localizeExactNumber } from "../i18n/localize.ts";
 import type { CardLine, CardTexts } from "../i18n/texts.ts";
-import { escapeHtml } from "../markdown/plain-text.ts";
+import { escapeHtml, linkToPage } from "../markdown/plain-text.ts";
 import { keepDefined } from "../omit-undefined.ts";
 import { cleanLine } from "../text.ts";
 import { type Ms, toZonedTime } from "../time.ts";
@@ -29,6 +29,8 @@ export interface CardView {
   stopped?: { by: string; at: Ms };
   /** IANA name of the zone in which times are written. */
   timezone: string;
+  /** The task's page is at this path of this address. */
+  page?: { publicUrl: string; path: string };
 }
 
 const cardStateSchema = z.object({
@@ -59,7 +61,8 @@ export function renderCard(view: CardView, texts: CardTexts): string {
     ([line, value]) => `<li><strong>${labels[line]}${colon}</strong> ${escapeHtml(value)}</li>`,
   );
   const data = encodeURIComponent(JSON.stringify(state));
-  return `<p><strong>${title}</strong>${origin}</p><ul data-groundcrew="${data}">${lines.join("")}</ul>`;
+  const heading = linkToPage(view.page?.publicUrl, view.page?.path ?? "", title);
+  return `<p><strong>${heading}</strong>${origin}</p><ul data-groundcrew="${data}">${lines.join("")}</ul>`;
 }
 
 function listCardLines(view: CardView, texts: CardTexts): [line: CardLine, value: string][] {

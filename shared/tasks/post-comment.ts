@@ -8,7 +8,7 @@ import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import { formatTemplate, localizeNumber } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
-import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
+import { escapeHtml, htmlToText, linkToPage } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, type PlaneCallOptions } from "../plane/endpoint.ts";
@@ -147,10 +147,14 @@ async function renderStatusComment({ settings }: TaskDeps, input: StatusChangeIn
   const title =
     review === undefined
       ? `<strong>${comments.statuses[status]}</strong>`
-      : formatTemplate(comments.review, {
-          confidence: localizeNumber(comments.locale, review),
-          threshold: localizeNumber(comments.locale, settings.done.review_below),
-        });
+      : linkToPage(
+          settings.publicUrl,
+          "/inbox",
+          formatTemplate(comments.review, {
+            confidence: localizeNumber(comments.locale, review),
+            threshold: localizeNumber(comments.locale, settings.done.review_below),
+          }),
+        );
   return [
     `<p>${title}</p>`,
     text.trim() === "" ? "" : await toHtml(text),

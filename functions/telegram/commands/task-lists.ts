@@ -17,7 +17,13 @@ import { readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
-import { EVENT_EMOJI, fillTemplate, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
+import {
+  EVENT_EMOJI,
+  fillTemplate,
+  renderTaskTitle,
+  STATUS_EMOJI,
+  toRequestPath,
+} from "../presentation/presentation.ts";
 import type { CommandContext } from "./command.ts";
 
 /** What lines of tasks need, in replies and in messages of the outbox. */
@@ -93,7 +99,7 @@ export function renderTaskLink(
   { presentation }: Pick<CommandContext, "presentation">,
   { key, item, url }: Task,
 ): RichText {
-  return renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, TITLE_LIMIT);
+  return renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, { limit: TITLE_LIMIT });
 }
 
 export function renderHeading(emoji: string, text: string): RichText {
@@ -175,11 +181,12 @@ export async function renderRequestLines(
 ): Promise<RichText[]> {
   const { presentation, deps } = context;
   const now = await deps.store.now();
-  return requests.map(({ kind, subject, from, createdAt, text }) => {
+  return requests.map(({ id, kind, subject, from, createdAt, text }) => {
     const { key = "", title, url = "" } = subject;
     const notes = joinRichText([toSafeText(from, 80), renderSince(context, createdAt, now)], ", ");
+    const options = { limit: TITLE_LIMIT, path: toRequestPath(id) };
     const about =
-      title === "" ? [notes] : [renderTaskTitle(presentation, { key, title, url }, TITLE_LIMIT), " (", notes, ")"];
+      title === "" ? [notes] : [renderTaskTitle(presentation, { key, title, url }, options), " (", notes, ")"];
     const asked = toSafeText(stripMarkdown(text), REQUEST_TEXT_LIMIT);
     return joinRichText([
       `${REQUEST_EMOJI[kind]} `,

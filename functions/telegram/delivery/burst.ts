@@ -1,5 +1,6 @@
 /** The notifications in one message: single lines up to a limit, then counts by kind and project; and their text. */
 
+import { parseTaskKey } from "../../../shared/names.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { EventKind } from "../../../shared/task/events.ts";
 import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
@@ -161,7 +162,7 @@ function renderSubject(
   limit: number,
 ): RichText {
   const { item, cycle } = facts;
-  if (item) return renderTaskTitle(presentation, item, limit);
+  if (item) return renderTaskTitle(presentation, item, { limit });
   if (cycle) return toSafeText(cycle.name, limit);
   const project = getEventProject(event, facts);
   return toLink(renderProjectName(project), project.url, presentation.origins);
@@ -211,13 +212,21 @@ function renderSummary(groups: readonly NotificationGroup[], presentation: Prese
   return joinRichText(lines, "\n");
 }
 
+/** A task is named by its key; projects and cycles have no page of their own. */
+function renderName(presentation: Presentation, kind: EventKind, name: string, url: string): RichText | string {
+  const isTask = !kind.startsWith("project_") && !kind.startsWith("cycle_") && parseTaskKey(name) !== undefined;
+  if (isTask) return renderTaskTitle(presentation, { key: name, title: "", url });
+  return toLink(toSafeText(name, 60), url, presentation.origins);
+}
+
 /** `✅ 200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, … and 198 more` */
 function renderGroupLine(
   { kind, project, count, named, isClosed }: NotificationGroup,
-  { texts, format, origins }: Presentation,
+  presentation: Presentation,
 ): RichText {
+  const { texts, format } = presentation;
   const isProjectKind = kind.startsWith("project_");
-  const names: (RichText | string)[] = named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins));
+  const names = named.map(({ name, url }) => renderName(presentation, kind, name, url));
   const rest = count - named.length;
   if (rest > 0) names.push(format.count(texts.more, rest));
   return joinRichText([

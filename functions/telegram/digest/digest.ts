@@ -183,7 +183,7 @@ function createDigestWriter(presentation: Presentation, now: Ms) {
       renderList(renderHead(emoji, title, lines.length), lines),
     /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
     renderTask: ({ key, url, item }: Task, notes: readonly (RichText | string)[]) => {
-      const name = renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, 120);
+      const name = renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, { limit: 120 });
       return notes.length > 0 ? joinRichText([name, " – ", joinRichText(notes, ", ")]) : name;
     },
     renderAgent: (name: string) => toSafeText(name, NAME_LIMIT),

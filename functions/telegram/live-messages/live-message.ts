@@ -10,7 +10,6 @@ import {
   MESSAGE_LIMIT,
   type RichText,
   toBold,
-  toLink,
   toPlainText,
   toSafeText,
   truncateRichText,
@@ -20,7 +19,7 @@ import { isAllowing, type TicketWait } from "../../../shared/tickets/ticket.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import type { ShownMessage } from "../delivery/messages.ts";
-import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
+import { fillTemplate, findPageLink, type Presentation } from "../presentation/presentation.ts";
 
 /** The events of requests. */
 export type RequestEvent = Extract<WorkEvent | PlanEvent, { kind: "asked" | "review" | "plan_proposed" }>;
@@ -213,9 +212,9 @@ export function isApproving(answer: string): boolean {
 }
 
 /** Says where to read and approve what the message does not show whole. */
-function renderElsewhere({ deps, presentation }: RenderContext, place: WholePlace): RichText {
+function renderElsewhere({ presentation }: RenderContext, place: WholePlace): RichText {
   const { allowElsewhere, page } = presentation.texts.live.ticket;
-  const link = place === "page" && findPageLink(deps.settings.publicUrl, "/", page, presentation.origins);
+  const link = place === "page" && findPageLink(presentation, "/inbox", page);
   return link ? fillTemplate(allowElsewhere.linked, { page: link }) : toPlainText(allowElsewhere[place]);
 }
 
@@ -269,24 +268,13 @@ export function acceptsInputInChat({ deps, chat }: Pick<RenderContext, "deps" | 
  * Renders a text of others as plain lines, of which at most `limit` UTF-16 units are shown. A person decides about the
  * whole text, so a shortened one says so and links to the page.
  */
-export function renderLongText({ deps, presentation }: RenderContext, text: string, limit: number): RichText[] {
+export function renderLongText({ presentation }: RenderContext, text: string, limit: number): RichText[] {
   const lines = toSafeLines(text, limit, LONG_LINES);
   const isShortened = cleanText(text, text.length).length > limit || lines.at(-1)?.text === "…";
   if (!isShortened) return lines;
   const { ticket: texts } = presentation.texts.live;
-  const page = findPageLink(deps.settings.publicUrl, "/", texts.page, presentation.origins);
+  const page = findPageLink(presentation, "/inbox", texts.page);
   return [...lines, page ? fillTemplate(texts.shortened.onPage, { page }) : toPlainText(texts.shortened.inPlane)];
-}
-
-/** Renders a link to a path of the page; undefined where its address is not known, or is none that Telegram accepts. */
-export function findPageLink(
-  publicUrl: string | undefined,
-  path: string,
-  label: string,
-  origins: readonly string[],
-): RichText | undefined {
-  const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
-  return link && link.entities.length > 0 ? joinRichText([link]) : undefined;
 }
 
 /** Whether a reply to a review or a plan approves it. */

@@ -6,7 +6,14 @@ import { findPlanRun, type PlannedTask, type PlanRun, toPlanRequestId } from "..
 import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import { EVENT_EMOJI, fillTemplate, type Presentation, STATUS_EMOJI } from "../presentation/presentation.ts";
+import {
+  EVENT_EMOJI,
+  fillTemplate,
+  findPageLink,
+  type Presentation,
+  STATUS_EMOJI,
+  toRequestPath,
+} from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
   fillName,
@@ -35,7 +42,9 @@ export const PLAN_RENDERER: RequestRenderer = {
     const { plan, approve, cancel } = texts.live;
     const run = await findShownRun(context, request);
     const title = [EVENT_EMOJI.plan_proposed, texts.events.plan_proposed.title] as const;
-    const headline = renderHeadline(presentation, title, toSafeText(request.subject.title, TITLE_LENGTH), request.from);
+    const subject = toSafeText(request.subject.title, TITLE_LENGTH);
+    const link = findPageLink(presentation, toRequestPath(request.id), subject) ?? subject;
+    const headline = renderHeadline(presentation, title, link, request.from);
     const head = [headline, ...(run ? await renderWishLines(context, run) : [])];
     const change = asking ? [] : [[plan.change, ASK_FOR_WORDS] as const];
     return {

@@ -11,7 +11,7 @@ import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets
 import { findSilence, type Ticket } from "../../../shared/tickets/ticket.ts";
 import { type Ms, SECOND } from "../../../shared/time.ts";
 import { type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
-import { EVENT_EMOJI, fillTemplate, renderTaskTitle } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate, renderTaskTitle, toTicketPath } from "../presentation/presentation.ts";
 import {
   type LiveContent,
   NEW_MESSAGE,
@@ -69,7 +69,7 @@ export async function renderTicketNotice(
   const head = renderHeadline(
     presentation,
     [EVENT_EMOJI.ticket, headlines[name]],
-    renderTaskTitle(presentation, subject),
+    renderTaskTitle(presentation, subject, { path: toTicketPath(subject.key) }),
   );
   if (name === "failed") return { lines: [head, ...toSafeLines(event.text, 1_000, SHORT_LINES)], hint: hints.failed };
   const ticket = await findTicket(deps, event.ticket);

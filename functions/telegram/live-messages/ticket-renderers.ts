@@ -20,11 +20,17 @@ import { cleanLine } from "../../../shared/text.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
 import { isAllowing, isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
 import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
-import { EVENT_EMOJI, fillTemplate, type Presentation, renderTaskTitle } from "../presentation/presentation.ts";
+import {
+  EVENT_EMOJI,
+  fillTemplate,
+  findPageLink,
+  type Presentation,
+  renderTaskTitle,
+  toTicketPath,
+} from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
   fillName,
-  findPageLink,
   isApproval,
   type LiveButton,
   type Outcome,
@@ -260,7 +266,7 @@ function renderTicketHeadline(
   name: keyof TelegramTexts["live"]["ticket"]["headlines"],
 ): RichText {
   const { key = "", title, url = "" } = subject;
-  const task = renderTaskTitle(presentation, { key, title, url });
+  const task = renderTaskTitle(presentation, { key, title, url }, { path: toTicketPath(key) });
   return renderHeadline(presentation, [EVENT_EMOJI.ticket, presentation.texts.live.ticket.headlines[name]], task);
 }
 
@@ -288,11 +294,11 @@ function renderCause({ trigger, by }: TicketCause, { texts }: Presentation): Ric
 }
 
 export function renderTerminalLink(
-  { deps, presentation }: RenderContext,
+  { presentation }: RenderContext,
   { subject }: { subject: { key?: string } },
 ): RichText | undefined {
   const path = `/terminal/${encodeURIComponent(subject.key ?? "")}`;
-  return findPageLink(deps.settings.publicUrl, path, presentation.texts.live.ticket.terminal, presentation.origins);
+  return findPageLink(presentation, path, presentation.texts.live.ticket.terminal);
 }
 
 /** Where to allow a permission of which the message does not show all; undefined when it does. */

@@ -44,6 +44,8 @@ export interface Presentation {
   texts: TelegramTexts;
   format: ReturnType<typeof createFormats>;
   origins: readonly string[];
+  /** The page's address (PUBLIC_URL). */
+  publicUrl: string | undefined;
   timezone: string;
 }
 
@@ -101,7 +103,13 @@ export function createPresentation(settings: PresentationSettings): Presentation
   const { locale, plane, publicUrl, timezone = "UTC", budget } = settings;
   const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
   const texts = getTexts(locale).telegram;
-  return { texts, format: createFormats(texts.locale, timezone, getCurrency({ budget })), origins, timezone };
+  return {
+    texts,
+    format: createFormats(texts.locale, timezone, getCurrency({ budget })),
+    origins,
+    publicUrl,
+    timezone,
+  };
 }
 
 /** How values are written. @param currency ISO 4217 code: that of all amounts */
@@ -128,14 +136,35 @@ export function fillTemplate(template: string, values: Record<string, RichText |
   );
 }
 
-/** Renders a task as a link to Plane: `ONB-12 Write the welcome mail`. */
+/** Renders a task as a link to the page, or to Plane: `ONB-12 Write the welcome mail`. @param path default: the task's */
 export function renderTaskTitle(
-  { origins }: Presentation,
+  presentation: Presentation,
   { key, title, url }: { key: string; title: string; url: string },
-  limit = 256,
+  { limit = 256, path = `/task/${encodeURIComponent(key)}` }: { limit?: number; path?: string } = {},
 ): RichText {
   const parts = [toSafeText(key), toSafeText(title, limit)].filter(({ text }) => text !== "");
-  return toLink(joinRichText(parts, " "), url, origins);
+  const label = joinRichText(parts, " ");
+  return findPageLink(presentation, path, label) ?? toLink(label, url, presentation.origins);
+}
+
+/** The path of a request on the page. */
+export function toRequestPath(id: string): string {
+  return `/inbox?request=${encodeURIComponent(id)}`;
+}
+
+/** The path of a ticket's page. */
+export function toTicketPath(key: string): string {
+  return `/tickets/${encodeURIComponent(key)}`;
+}
+
+/** Renders a link to a path of the page; undefined where its address is not known, or is none that Telegram accepts. */
+export function findPageLink(
+  { publicUrl, origins }: Pick<Presentation, "publicUrl" | "origins">,
+  path: string,
+  label: RichText | string,
+): RichText | undefined {
+  const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
+  return link?.entities.some(({ type }) => type === "text_link") ? joinRichText([link]) : undefined;
 }
 
 /** `2 hr 5 min` and `€4.10`, each only when known. */

@@ -11,7 +11,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { createPostJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
-import { escapeHtml } from "../../markdown/plain-text.ts";
+import { escapeHtml, linkToPage } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
@@ -107,7 +107,8 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const choices = options.map(({ label }) => label);
   const id = await getIdempotencyKey(context, "ask", task.id, text, ...choices);
   const list = choices.length === 0 ? "" : `<ul>${choices.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`;
-  const title = `<p>${getTexts(deps.settings.locale).comments.question}</p>`;
+  const { publicUrl, locale } = deps.settings;
+  const title = `<p>${linkToPage(publicUrl, `/inbox?request=${id}`, getTexts(locale).comments.question)}</p>`;
   const { postedAt } = await postComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + list);
   const subject = { title: task.item.snapshot.name, item: task.id, key: task.key, url: task.url };
   const question = { id, subject, ...content, ...omitUndefined({ postedAt }) };

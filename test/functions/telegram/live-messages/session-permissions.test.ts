@@ -105,7 +105,7 @@ test("the hint links to the page where its address is known", async () => {
   const { app, token } = await createRunningApp({ PUBLIC_URL: "https://crew.example.com" });
   await holdPermission(app, token, toHook({ command: "x".repeat(4_500) }), (message) => {
     const links = message.entities.map((entity) => "url" in entity && entity.url);
-    expect(links).toContain("https://crew.example.com/");
+    expect(links).toContain("https://crew.example.com/inbox");
   });
 });
 
