@@ -14,6 +14,9 @@ export const DAY: Ms = 24 * HOUR;
 /** Longer than any calendar day, also one on which summer time ends. */
 const MORE_THAN_A_DAY: Ms = 26 * HOUR;
 
+/** By time zone, because creating one takes far longer than using it. */
+const OFFSET_FORMATS = new Map<string, Intl.DateTimeFormat>();
+
 /**
  * Formats a time in a time zone for agents: ISO 8601 without fractions of a second, with the zone's offset at that
  * time, such as `2026-11-21T09:00:00+01:00`; in UTC with `Z`.
@@ -46,7 +49,9 @@ export function toZonedTime(at: Ms, timeZone: string): { date: string; time: str
 /** Offsets of a zone to UTC change at most every quarter of an hour; `GMT` and `GMT+05:30` are Intl's forms. */
 function getZoneOffset(at: Ms, timeZone: string): Ms {
   if (timeZone === "UTC") return 0;
-  const format = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
+  const format =
+    OFFSET_FORMATS.get(timeZone) ?? new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
+  OFFSET_FORMATS.set(timeZone, format);
   const name = format.formatToParts(at).find(({ type }) => type === "timeZoneName")?.value ?? "";
   const [, sign, hours = "0", minutes = "0"] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
   return (sign === "-" ? -1 : 1) * (Number(hours) * HOUR + Number(minutes) * MINUTE);
@@ -62,26 +67,12 @@ export function isRecent(at: Ms, duration: Ms, now: Ms): boolean {
 
 /** Returns the calendar day (`2026-11-21`) in a time zone. */
 export function toZonedDate(timeZone: string, at: Ms): string {
-  return createZonedDate(timeZone)(at);
-}
-
-/** Creates a function that returns calendar days (`2026-11-21`) in a time zone, for many times. */
-export function createZonedDate(timeZone: string): (at: Ms) => string {
-  const format = new Intl.DateTimeFormat("en", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
-  return (at) => {
-    const { year, month, day } = toRecord(format.formatToParts(at));
-    return `${year}-${month}-${day}`;
-  };
-}
-
-function toRecord(parts: Intl.DateTimeFormatPart[]): Record<string, string> {
-  return Object.fromEntries(parts.map(({ type, value }) => [type, value]));
+  return toZonedTime(at, timeZone).date;
 }
 
 /** Returns the hour (0 to 23) in a time zone. */
 export function getZonedHour(timeZone: string, at: Ms): number {
-  const format = new Intl.DateTimeFormat("en", { timeZone, hour: "2-digit", hourCycle: "h23" });
-  return Number(toRecord(format.formatToParts(at))["hour"]);
+  return Number(toZonedTime(at, timeZone).time.slice(0, 2));
 }
 
 /** Returns the day before a calendar day. It calculates in UTC, so changes to and from summer time do not matter. */
@@ -91,7 +82,7 @@ export function getPreviousDate(date: string): string {
 
 /** Splits a period into its calendar days of a time zone, oldest first; `ms` are whole seconds and add up. */
 export function splitByDay(timeZone: string, { from, to }: { from: Ms; to: Ms }): { day: string; ms: Ms }[] {
-  const toDay = createZonedDate(timeZone);
+  const toDay = (at: Ms) => toZonedDate(timeZone, at);
   const parts: { day: string; ms: Ms }[] = [];
   for (let start = from; start < to; ) {
     const end = Math.min(to, findNextDay(toDay, start));

@@ -164,11 +164,8 @@ export async function pollProjects(
     const pass = await pollUnlessRefused(deps, project, correlation);
     if (!pass) continue;
     counts.projects += 1;
-    counts.pages += pass.pages;
-    counts.changed += pass.changed;
+    for (const count of ["pages", "changed", "removed", "unasked"] as const) counts[count] += pass[count];
     unconfirmed.push(...pass.unconfirmed);
-    counts.removed += pass.removed;
-    counts.unasked += pass.unasked;
   }
   await confirmLosses(deps, unconfirmed, correlation);
   return counts;
@@ -305,9 +302,7 @@ async function commitAgentTasks(deps: TaskDeps, agent: string, ids: readonly str
   return updateValue<AgentTasksRecord, number>(deps, key, async (stored) => {
     const before = stored?.tasks ?? {};
     const now = await deps.store.now();
-    const next: AgentTasksRecord = {
-      tasks: Object.fromEntries(ids.toSorted().map((id) => [id, before[id] ?? now])),
-    };
+    const next = { tasks: Object.fromEntries(ids.toSorted().map((id) => [id, before[id] ?? now])) };
     if (stored && JSON.stringify(stored) === JSON.stringify(next)) return { result: 0 };
     const added = ids.filter((id) => before[id] === undefined);
     const afterCommit = () => {

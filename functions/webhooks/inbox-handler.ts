@@ -118,9 +118,8 @@ async function holdWebhook(deps: Deps, job: LeasedJob, { correlation }: InboxBod
   const since = held?.value.since ?? now;
   if (!project && lastRead && lastRead.value.at >= since) {
     deps.log.info("webhook ignored: project not followed", { correlation, project: projectId });
-    await store.commit({
-      put: [{ key: observedKeys.unfollowed(projectId), value: true, expires: UNFOLLOWED_RETENTION_MS }],
-    });
+    const note = { key: observedKeys.unfollowed(projectId), value: true, expires: UNFOLLOWED_RETENTION_MS };
+    await store.commit({ put: [note] });
     return DONE;
   }
   await store.commit({

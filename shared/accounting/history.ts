@@ -8,7 +8,7 @@ import { htmlToText } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { readAllRows } from "../store/records.ts";
-import { createZonedDate, DAY, getPreviousDate, type Ms, splitByDay } from "../time.ts";
+import { DAY, getPreviousDate, type Ms, splitByDay, toZonedDate } from "../time.ts";
 import { type AgentDayRecord, roundAmount } from "./spending.ts";
 import { readTaskTimes, type TimerClaim } from "./time-entries.ts";
 
@@ -115,7 +115,7 @@ export async function readAgentDays(
   days: number,
 ): Promise<AgentDay[]> {
   const { store, settings } = deps;
-  const toDay = createZonedDate(settings.timezone);
+  const toDay = (at: Ms) => toZonedDate(settings.timezone, at);
   const dates = [toDay(await store.now())];
   while (dates.length < days) dates.unshift(getPreviousDate(dates[0] ?? ""));
   const [stored, running, finishedTasks] = await Promise.all([

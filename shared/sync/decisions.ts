@@ -54,19 +54,8 @@ export async function prepareChange<E extends AnyEvent>(
       if (!isInternal) requested.push({ rule, target, queue, job });
     }
     const skipped = deps.ruleSets.flatMap((ruleSet) => ruleSet.explainSkips?.(event, facts) ?? []);
-    entries.push(
-      createDecisionPut({
-        at: deps.clock(),
-        record,
-        rev,
-        event,
-        ...toDecisionSubject(event, facts),
-        via,
-        correlation,
-        actions: requested,
-        skipped,
-      }),
-    );
+    const subject = { record, rev, event, ...toDecisionSubject(event, facts), via, correlation };
+    entries.push(createDecisionPut({ at: deps.clock(), ...subject, actions: requested, skipped }));
     const label =
       facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier ?? getEventProject(event, facts).name;
     decided.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });

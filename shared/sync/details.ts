@@ -167,15 +167,8 @@ export async function readFirstLook(deps: Pick<SyncDeps, "store">): Promise<Firs
   const stage = projects_left > 0 ? "projects" : "blockers";
   const share =
     stage === "projects" ? shares.reduce((sum, part) => sum + part, 0) / shares.length : 1 - unread / allUnread;
-  return {
-    projects_left,
-    tasks_left,
-    items_left,
-    projects: projects.length,
-    items_read,
-    stage,
-    percent: Math.floor(share * 100),
-  };
+  const percent = Math.floor(share * 100);
+  return { projects_left, tasks_left, items_left, projects: projects.length, items_read, stage, percent };
 }
 
 /** How much of a project's items was read, from 0 to 1. Items that are created meanwhile count as well. */

@@ -42,6 +42,8 @@ export interface ObservationSource {
   newSince?: string;
 }
 
+type PlaneAddress = Pick<NonNullable<Deps["settings"]["plane"]>, "url" | "workspace">;
+
 /** The label of a task that an agent has finished and a human must review. */
 export const REVIEW_LABEL = "review";
 
@@ -171,11 +173,7 @@ async function readLastActor(deps: FactsDeps, snapshot: Snapshot, event: TaskEve
 
 export function toProjectFacts(deps: Pick<Deps, "settings">, project: ProjectRecord, at: string): EventFacts {
   const { id, identifier, name } = project;
-  return { project: { id, identifier, name, url: formatProjectUrl(deps.settings.plane, id) }, at };
-}
-
-function formatProjectUrl(plane: { url: string; workspace: string } | undefined, id: string): string {
-  return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/projects/${id}/issues/` : "";
+  return { project: { id, identifier, name, url: formatPlaneUrl(deps.settings.plane, `projects/${id}/issues`) }, at };
 }
 
 export function toCycleFacts(
@@ -251,12 +249,12 @@ export function getPersonName(deps: Pick<Deps, "settings">, person: PlanePerson)
 }
 
 /** Formats the address of a work item in Plane's web interface; "" when Plane is not configured. */
-export function formatItemUrl(
-  plane: { url: string; workspace: string } | undefined,
-  identifier: string,
-  sequence: number,
-): string {
-  return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/browse/${identifier}-${sequence}/` : "";
+export function formatItemUrl(plane: PlaneAddress | undefined, identifier: string, sequence: number): string {
+  return formatPlaneUrl(plane, `browse/${identifier}-${sequence}`);
+}
+
+function formatPlaneUrl(plane: PlaneAddress | undefined, path: string): string {
+  return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/${path}/` : "";
 }
 
 /** Finds the configured agent with a person's e-mail address. */

@@ -105,25 +105,13 @@ async function undoActivities(deps: SyncDeps, snapshot: Snapshot, activities: re
 function undoActivity(before: Snapshot, activity: PlaneActivity): void {
   const { old_value, old_identifier, new_identifier } = activity;
   const field = toChangedField(activity.field);
-  switch (field) {
-    case "assignees":
-    case "labels": {
-      const others = before[field].filter((id) => id !== new_identifier && id !== old_identifier);
-      before[field] = old_identifier ? [...others, old_identifier] : others;
-      return;
-    }
-    case "state":
-      before.state = old_identifier ?? "";
-      return;
-    case "name":
-      before.name = old_value ?? "";
-      return;
-    case "priority":
-      before.priority = PRIORITIES.find((priority) => priority === old_value) ?? "none";
-      return;
-    case "due":
-      before.due = old_value || null;
-  }
+  if (field === "assignees" || field === "labels") {
+    const others = before[field].filter((id) => id !== new_identifier && id !== old_identifier);
+    before[field] = old_identifier ? [...others, old_identifier] : others;
+  } else if (field === "state") before.state = old_identifier ?? "";
+  else if (field === "name") before.name = old_value ?? "";
+  else if (field === "priority") before.priority = PRIORITIES.find((one) => one === old_value) ?? "none";
+  else if (field === "due") before.due = old_value || null;
 }
 
 /**

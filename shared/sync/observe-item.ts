@@ -103,15 +103,8 @@ export async function observeItem(
       current && observation.via === "read"
         ? await prepareDetailsRequest(deps, current, { before: stored, rev }, source)
         : undefined;
-    const jobs = [
-      ...(requested?.jobs ?? []),
-      ...(await createReadJobs(
-        deps,
-        id,
-        { before: stored, current, rereadIn: rereads ? merged.rereadIn : undefined },
-        source,
-      )),
-    ];
+    const reads = { before: stored, current, rereadIn: rereads ? merged.rereadIn : undefined };
+    const jobs = [...(requested?.jobs ?? []), ...(await createReadJobs(deps, id, reads, source))];
     const result: ObservedOutcome = { events, ...omitUndefined({ rereadIn: merged.rereadIn }) };
     if (next) {
       const change = { before: stored, rev, next: requested?.item ?? next, events, source, via: observation.via, jobs };
@@ -149,11 +142,7 @@ async function toNextRecord(
 async function createReadJobs(
   { store }: Pick<SyncDeps, "store">,
   item: string,
-  {
-    before,
-    current,
-    rereadIn,
-  }: { before?: ItemRecord | undefined; current?: ItemRecord | undefined; rereadIn?: Ms | undefined },
+  { before, current, rereadIn }: Record<"before" | "current", ItemRecord | undefined> & { rereadIn: Ms | undefined },
   { project: { id: project }, correlation, cause }: ObservationSource,
 ): Promise<Job[]> {
   const jobs: Job[] = [];

@@ -25,7 +25,7 @@ import { isSameSnapshot, type ReadTimes } from "../task/merge-observation.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
-import { resolveOwnership } from "./event-facts.ts";
+import { computeOwnership } from "./event-facts.ts";
 import {
   countUnreadBlockers,
   prepareDetailsRequest,
@@ -88,6 +88,9 @@ const SINGLE_READ_LIMIT = 5;
 /** Limit of attempts to read the list: 3. A list that changes between its pages is incomplete and is read again. */
 const LIST_ATTEMPTS = 3;
 
+/** What is known of an item that existed before its project was read. */
+const EXISTING: Pick<ItemRecord, "blockers" | "blockersUnknown"> = { blockers: [], blockersUnknown: true };
+
 /**
  * Reads a project's work items, newest first, down to the cursor (observation rule 3) and observes each. The first
  * complete pass is the baseline: its items existed before, except those created since it began (observation rule 9). A
@@ -99,21 +102,12 @@ export async function pollProject(
   correlation: string,
 ): Promise<ProjectPollResult> {
   const pass = await observeListedItems(deps, project, correlation);
-  const { changed, isUnreported, unconfirmed, pages } = pass;
   const isConsistent = pass.totals.size === 1;
   const hasMismatch = !isConsistent || !pass.totals.has(await countStoredItems(deps, project.id));
   // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
   const isChecked = !project.baseline && hasMismatch;
   const check = isChecked ? await reconcileIds(deps, pass.project, correlation) : NOTHING_MISSING;
-  const result = {
-    project: pass.project,
-    changed,
-    isUnreported,
-    unconfirmed,
-    pages,
-    ...check,
-    hasCountMismatch: hasMismatch && !isChecked,
-  };
+  const result = { ...pass, ...check, hasCountMismatch: hasMismatch && !isChecked };
   if (check.isDoubtful) return result;
   const jobs = project.baseline ? [] : await prepareBaselineJobs(deps, project, correlation);
   const newest = !isConsistent && project.baseline ? project.cursor : pass.newest;
@@ -130,19 +124,12 @@ async function observeListedItems(
 ): Promise<ListPass> {
   const mark = await takeRevisionMark(deps, project.id);
   const depth = isFullRead ? "" : getReadDepth(project);
-  const query = { ...itemRowsQuery, per_page: isFullRead ? LARGEST_PAGE : choosePageSize(project) };
+  // Twice what the last pass had to read, so that a pass seldom needs a second page.
+  const pageSize = Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, project.window * 2));
+  const query = { ...itemRowsQuery, per_page: isFullRead ? LARGEST_PAGE : pageSize };
   let rows = 0;
-  const pass: ListPass = {
-    project,
-    changed: 0,
-    isUnreported: false,
-    unconfirmed: [],
-    pages: 0,
-    date: "",
-    newest: project.cursor,
-    window: 0,
-    totals: new Set(),
-  };
+  const found = { project, changed: 0, isUnreported: false, unconfirmed: [], newest: project.cursor };
+  const pass: ListPass = { ...found, pages: 0, date: "", window: 0, totals: new Set() };
   let began = await deps.store.now();
   for await (const answer of deps.plane.pages(itemRowsEndpoint, { params: { project: project.id }, query })) {
     const { results, total_count: total, next_page_results: hasMore } = answer.data;
@@ -172,11 +159,6 @@ async function observeListedItems(
 /** Returns Plane's time down to which the next pass after the baseline reads. */
 function getReadDepth(project: ProjectRecord): string {
   return project.overlapReadCursor === project.cursor ? project.cursor : shiftPlaneTime(project.cursor, -LOOK_BACK_MS);
-}
-
-/** Returns twice what the last pass had to read, so that a pass seldom needs a second page. */
-function choosePageSize({ window }: ProjectRecord): number {
-  return Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, window * 2));
 }
 
 /**
@@ -237,14 +219,7 @@ async function commitExistingItems(
   correlation: string,
 ): Promise<void> {
   const items = await Promise.all(
-    snapshots.map((snapshot) =>
-      resolveOwnership(deps, undefined, {
-        snapshot,
-        blockers: [],
-        blockersUnknown: true,
-        detailsAt: snapshot.updatedAt,
-      }),
-    ),
+    snapshots.map((snapshot) => computeOwnership(deps, { snapshot, ...EXISTING, detailsAt: snapshot.updatedAt })),
   );
   const result = await deps.store.commit({
     expect: snapshots.map((snapshot) => [observedKeys.item(snapshot.id), 0]),
@@ -297,9 +272,9 @@ async function prepareBaselineJobs(
     );
     if (jobs.length > 0) await deps.store.commit({ jobs });
   }
-  const checkJob = createObserveJob({ type: "check_project", project: project.id }, "baseline");
-  const cyclesJob = createObserveJob({ type: "cycles", project: project.id, correlation }, "baseline");
-  return project.cycles ? [checkJob, cyclesJob] : [checkJob];
+  const check = createObserveJob({ type: "check_project", project: project.id }, "baseline");
+  if (!project.cycles) return [check];
+  return [check, createObserveJob({ type: "cycles", project: project.id, correlation }, "baseline")];
 }
 
 /** Stores how far a project was read, which ends its baseline, with the jobs that follow from the pass. */

@@ -57,15 +57,12 @@ export async function readProjects(
     const since = isNew ? project.created_at : isFirst ? date : "";
     projects.push(await observeProject(deps, project, { isNew, since }, correlation));
   }
+  const toIds = (projectRows: readonly PlaneProject[]) => new Set(projectRows.map(({ id }) => id));
   await markMissingProjects(deps, { followed: toIds(followed), listed: toIds(listed), isFirst }, correlation);
   await deps.store.commit({
     put: [{ key: observedKeys.projectsRead, value: { at: startedAt, date } satisfies ProjectsReadRecord }],
   });
   return { date, projects };
-}
-
-function toIds(projects: readonly PlaneProject[]): ReadonlySet<string> {
-  return new Set(projects.map(({ id }) => id));
 }
 
 /**
@@ -82,11 +79,8 @@ async function observeWorkspace(deps: SyncDeps, id: string, date: string) {
   const isSame = stored !== undefined && (id === "" || stored.value.id === "" || stored.value.id === id);
   const isOther = stored?.value.address === address && !isSame && (await deps.store.count(observedSets.projects)) > 0;
   if (isOther) return { isFirst: false, isOther, began: stored.value.began };
-  const value: WorkspaceRecord = {
-    id: id || (stored?.value.id ?? ""),
-    began: isSame ? stored.value.began : date,
-    address,
-  };
+  const began = isSame ? stored.value.began : date;
+  const value: WorkspaceRecord = { id: id || (stored?.value.id ?? ""), began, address };
   if (!isSame || value.id !== stored.value.id || stored.value.address !== address)
     await deps.store.commit({
       expect: [
@@ -117,22 +111,11 @@ async function observeProject(
   const key = observedKeys.project(project.id);
   return updateValue<ProjectRecord, ProjectRecord>(deps, key, async (stored, rev) => {
     const unknown = { completed: false, began: since, baseline: false, cursor: "", window: 0 };
-    const {
-      removed: _removed,
-      deleted: _deleted,
-      doubt,
-      ...rest
-    }: Partial<ProjectRecord> & typeof unknown = stored ?? unknown;
-    const next: ProjectRecord = {
-      ...rest,
-      id: project.id,
-      identifier: project.identifier,
-      name: project.name,
-      createdAt: project.created_at,
-      archived: project.archived_at !== null,
-      member: project.is_member,
-      cycles: project.cycle_view,
-    };
+    const known: Partial<ProjectRecord> & typeof unknown = stored ?? unknown;
+    const { removed: _removed, deleted: _deleted, doubt, ...rest } = known;
+    const { id, identifier, name, created_at: createdAt, is_member: member, cycle_view: cycles } = project;
+    const listed = { id, identifier, name, createdAt, archived: project.archived_at !== null, member, cycles };
+    const next: ProjectRecord = { ...rest, ...listed };
     if (doubt && doubt.reason !== "missing" && isReadableProject(next)) next.doubt = doubt;
     if (!next.baseline && !isReadableProject(next)) next.began = "";
     if (stored && JSON.stringify(stored) === JSON.stringify(next)) return { result: next };
