@@ -24,12 +24,6 @@ const MAX_CLOCK_DIFFERENCE: Ms = 2 * MINUTE;
 /** What one request shows: `limited` by Groundcrew's own quota shows nothing. */
 type Probe = { kind: "answers" } | { kind: "limited" } | { kind: "refused" | "unreachable" | "fails"; reason: string };
 
-/** What is wrong with Plane; both undefined when it works. */
-interface PlaneState {
-  refused?: string;
-  unreachable?: string;
-}
-
 /**
  * Notices a Plane that gives no usable answer or refuses the key. When no call succeeded lately, it reads Plane's public
  * information, which needs no key and costs no quota. With the key it sends one more request each time while Plane seems
@@ -87,7 +81,10 @@ function readKnownVersions(readAsset: Deps["readAsset"]): string[] | undefined {
 }
 
 /** Finds out what is wrong with Plane; undefined when that is unknown. @param isSuspected something was wrong before */
-async function checkPlane(deps: Deps, isSuspected: boolean): Promise<PlaneState | undefined> {
+async function checkPlane(
+  deps: Deps,
+  isSuspected: boolean,
+): Promise<{ refused?: string; unreachable?: string } | undefined> {
   const { ok, age_s } = deps.health.get("plane");
   if (ok && age_s !== null && age_s <= RECENT_SUCCESS_S) return {};
   const open = await probePlane(deps, instanceApi.info);

@@ -37,9 +37,6 @@ const READ_AGAIN_MS: Ms = MINUTE;
 /** Limit of the time that one look waits for the quota of its key: 2 s, about two turns of an agent. */
 const LOOK_WAIT_MS: Ms = 2 * SECOND;
 
-/** Whether the run goes on, or no key has quota, or Plane does not answer. */
-type Progress = "read" | "ended";
-
 /**
  * Looks for changes every 15 s. A relation changes the item on whose page it was added or removed, without a webhook;
  * a project's list shows that for one request. Where POLL_CRON is set, people have chosen when Plane is read.
@@ -122,7 +119,7 @@ async function listBlockedTasks(deps: Pick<Deps, "store">): Promise<ItemRecord[]
 }
 
 /** Reads as soon as a key has quota; ends the run when that is after its end, or when Plane does not answer. */
-async function readWhileQuota(deps: Deps, end: Ms, read: () => Promise<unknown>): Promise<Progress> {
+async function readWhileQuota(deps: Deps, end: Ms, read: () => Promise<unknown>): Promise<"read" | "ended"> {
   while (deps.clock() < end && !deps.stopping.aborted) {
     try {
       await read();

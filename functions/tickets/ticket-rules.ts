@@ -3,7 +3,7 @@
  * sessions and resumes what a crash interrupted.
  */
 
-import type { Deps, Tick } from "../../shared/app/deps.ts";
+import type { Tick } from "../../shared/app/deps.ts";
 import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
@@ -53,7 +53,11 @@ export const ticketsTick: Tick = {
       await changeTicket(deps, ticket.key, event, correlation);
       counts[event.kind === "asked" ? "warned" : "ended"] += 1;
     }
-    for (const ticket of await readTickets(deps, ["completed"])) await approveUpdate(deps, ticket, correlation);
+    // Completions whose approval by rule was interrupted; another process may have approved one meanwhile.
+    for (const ticket of await readTickets(deps, ["completed"]))
+      await approveUpdateByRule(deps, ticket, correlation).catch((thrown: unknown) => {
+        if (!(thrown instanceof GroundcrewError)) throw thrown;
+      });
     return counts;
   },
 };
@@ -116,11 +120,4 @@ function findTimeEvent(ticket: Ticket, at: Ms, time: Ms): NewTicketEvent | undef
   const id = `${key}.${run}.t${deadline.toString(36)}`;
   const question = createSessionRequest(ticket, at, { waits: "time" }, { id, text: new Date(deadline).toISOString() });
   return { kind: "asked", question };
-}
-
-/** A completion whose approval by rule was interrupted. Another process may have done it meanwhile. */
-async function approveUpdate(deps: Deps, ticket: Ticket, correlation: string): Promise<void> {
-  await approveUpdateByRule(deps, ticket, correlation).catch((thrown: unknown) => {
-    if (!(thrown instanceof GroundcrewError)) throw thrown;
-  });
 }

@@ -67,7 +67,8 @@ export const inboxHandler: JobHandler = {
       await deps.store.commit({ jobs: [createObserveJob(read, job.id)] });
       return DONE;
     }
-    const id = getProjectId(delivery);
+    const { project: named } = delivery.data;
+    const id = typeof named === "string" ? named : named.id;
     const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(id)]);
     if (!project) {
       const [unfollowed] = await deps.store.read([observedKeys.unfollowed(id)]);
@@ -94,11 +95,6 @@ async function isAheadOfItem(
   if (tries > MAX_ITEM_WAITS || settings.agents.length === 0) return false;
   const [item] = await store.read<ItemRecord>([observedKeys.item(issue)]);
   return !item || (!item.value.owners?.length && item.value.snapshot.updatedAt < created_at);
-}
-
-function getProjectId(delivery: Exclude<WebhookDelivery, { event: "other" | "project" }>): string {
-  const { project } = delivery.data;
-  return typeof project === "string" ? project : project.id;
 }
 
 /**
@@ -142,7 +138,9 @@ async function observeDelivery(
     }
     case "issue": {
       const { data } = delivery;
-      if (data.archived_at || data.is_draft || isInTriage(data.state)) {
+      const isInTriage = typeof data.state === "object" && data.state?.group === "triage";
+      // Plane does not list these (observation rule 4).
+      if (data.archived_at || data.is_draft || isInTriage) {
         const { project, correlation, cause } = source;
         const queued = await deps.store.now();
         const read = { type: "read", project: project.id, item: data.id, queued, correlation } as const;
@@ -165,11 +163,6 @@ async function observeDelivery(
       if (read) await requestItemDetails(deps, delivery.data.issue, source, "comments");
     }
   }
-}
-
-/** Plane does not list items in triage, nor archived items and drafts (observation rule 4). */
-function isInTriage(state: Extract<WebhookDelivery, { event: "issue" }>["data"]["state"]): boolean {
-  return typeof state === "object" && state?.group === "triage";
 }
 
 /** Returns the stored item; reads it from Plane first when a comment's webhook arrives before that of its item. */

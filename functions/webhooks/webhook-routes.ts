@@ -22,10 +22,6 @@ import type { Job } from "../../shared/store/port.ts";
 import { getWebhookSecrets } from "../../shared/telegram/chat-settings.ts";
 import { tryParseJson } from "../../shared/text.ts";
 
-type PollRequestDeps = Pick<Deps, "clock" | "wait" | "stopping" | "requestPoll">;
-
-type WebhookDeps = Pick<Deps, "settings" | "store" | "log" | "metrics" | "hashing" | "notify"> & PollRequestDeps;
-
 /** A delivery with a valid signature, not yet parsed completely. Its body may be unreadable. */
 interface ReceivedDelivery {
   /** The signed body, unchanged. */
@@ -37,8 +33,6 @@ interface ReceivedDelivery {
   event: string | undefined;
   action: string | undefined;
 }
-
-type TelegramWebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "notify">;
 
 /** Serialized once, because it is the same for every webhook. */
 const OK_BODY = JSON.stringify({ ok: true });
@@ -60,6 +54,8 @@ const UNVERIFIED_LIMIT = 100;
  */
 const DELIVERY_HEAD =
   /^\{"event": "(?!issue_comment")([a-z_]{1,64})", "action": "([a-z_]{1,64})", "webhook_id": "[\w-]{1,64}", "workspace_id": "[\w-]{1,64}", "data": \{"id": "([\w-]{1,64})"/;
+
+const PLANE_HEADERS = ["x-plane-delivery", "x-plane-event", "x-plane-signature"];
 
 const shortTextSchema = z.string().max(64).optional().catch(undefined);
 
@@ -101,7 +97,7 @@ export const telegramWebhookRoute: Route = {
   app: createTelegramWebhookApp,
 };
 
-function createPlaneWebhookApp(deps: WebhookDeps): Hono {
+function createPlaneWebhookApp(deps: Deps): Hono {
   const receiveDelivery = createDeliveryReceiver(deps);
   const requestUnverifiedPoll = createUnverifiedPollRequester(deps);
 
@@ -117,7 +113,8 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
     const error = toRequestError(thrown, isReceived);
     const outcome = error instanceof GroundcrewError ? error.code : "broken";
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome });
-    if (!hasPlaneHeaders(c)) return error;
+    // Without Plane's headers no real change is lost with the request.
+    if (!PLANE_HEADERS.every((name) => c.req.header(name) !== undefined)) return error;
     deps.log.warn("webhook not stored", { correlation: c.get("correlation"), outcome, error: getErrorMessage(error) });
     const reason = "a webhook was not stored";
     if (isReceived) deps.requestPoll(reason);
@@ -221,7 +218,7 @@ function createUnverifiedPollRequester({
   wait,
   stopping,
   requestPoll,
-}: PollRequestDeps): (reason: string) => Promise<void> {
+}: Deps): (reason: string) => Promise<void> {
   let quietUntil = 0;
   let isWaiting = false;
   return async (reason) => {
@@ -244,12 +241,7 @@ function toRequestError(thrown: unknown, isReceived: boolean): GroundcrewError |
   return new BreakConnection(`${message}: ${getErrorMessage(thrown)}`, { cause: thrown });
 }
 
-/** Whether the request has Plane's headers, so that a real change may be lost with it. */
-function hasPlaneHeaders(c: Context): boolean {
-  return ["x-plane-delivery", "x-plane-event", "x-plane-signature"].every((name) => c.req.header(name) !== undefined);
-}
-
-function createTelegramWebhookApp(deps: TelegramWebhookDeps): Hono {
+function createTelegramWebhookApp(deps: Deps): Hono {
   const { telegram } = deps.settings;
   const pendingCheck = telegram && getWebhookSecrets(telegram).then(createTokenCheck);
   const readBody = createBodyReader(MAX_UPDATE_BYTES);

@@ -105,7 +105,7 @@ export function limitNesting(lines: readonly string[]): string {
     lazyLines = marks > 0 || rest === "" ? 0 : lazyLines + 1;
     const separator = lazyLines > 0 && lazyLines % MAX_LAZY_LINES === 0 ? "\n" : "";
     if (marks > MAX_CONTAINER_MARKS) return `${separator}${indent} \\${rest}`;
-    if (countColumns(indent) <= MAX_INDENT_COLUMNS) return `${separator}${line}`;
+    if (indent.length + 3 * (indent.split("\t").length - 1) <= MAX_INDENT_COLUMNS) return `${separator}${line}`;
     return `${separator}${indent.trimEnd().slice(0, MAX_INDENT_COLUMNS)}${" ".repeat(MAX_INDENT_COLUMNS / 2)}${rest}`;
   });
   return limitedLines.join("\n");
@@ -127,10 +127,6 @@ function splitMarks(line: string): { marks: number; indent: string; rest: string
     at = SPACES.lastIndex;
     return { marks, indent: line.slice(0, at), rest: line.slice(at) };
   }
-}
-
-function countColumns(indent: string): number {
-  return indent.length + 3 * (indent.split("\t").length - 1);
 }
 
 /** Limit of the marks for emphasis, links and strikethrough in one paragraph: 1,000. Further marks are text. */

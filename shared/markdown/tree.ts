@@ -73,7 +73,10 @@ export function transformTree(
     const childAncestors = [...ancestors, node.tagName];
     const newChildren = node.children.flatMap((child) => transformNode(child, childAncestors));
     return change({ ...node, children: newChildren }, ancestors).filter(
-      (child) => child.type !== "element" || isVisible(child),
+      (child) =>
+        child.type !== "element" ||
+        VISIBLE_EMPTY_TAGS.has(child.tagName) ||
+        child.children.some((inner) => inner.type !== "text" || inner.value !== ""),
     );
   }
 }
@@ -87,10 +90,6 @@ function collectTexts(start: HtmlElement): HtmlChild[] {
     if (node.type === "element" && !HIDDEN_TAGS.has(node.tagName)) pending.push(...node.children.toReversed());
   }
   return found;
-}
-
-function isVisible({ tagName, children }: HtmlElement): boolean {
-  return VISIBLE_EMPTY_TAGS.has(tagName) || children.some((child) => child.type !== "text" || child.value !== "");
 }
 
 export function hasBlock(children: readonly HtmlChild[]): boolean {

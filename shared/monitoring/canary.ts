@@ -26,8 +26,6 @@ export interface CanaryRecord {
   silentSince?: Ms;
 }
 
-type CanaryWebhookDeps = Pick<Deps, "store" | "settings" | "log" | "notices">;
-
 export const canaryKey: StoreKey = "canary";
 
 /** Reads the canary's state; undefined when none was sent yet. */
@@ -61,7 +59,11 @@ export async function readCurrentCanary({
 }
 
 /** Handles a webhook of the canary's comment. Webhooks of earlier edits are ignored, because they may be very late. */
-export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string, correlation: string): Promise<void> {
+export async function handleCanaryWebhook(
+  deps: Pick<Deps, "store" | "log" | "notices">,
+  html: string,
+  correlation: string,
+): Promise<void> {
   await updateValue<CanaryRecord>(deps, canaryKey, async (stored) => {
     const { lastEdit: sent, lastArrival, silentSince, ...location } = stored ?? {};
     if (!sent || !html.includes(sent.nonce) || lastArrival?.nonce === sent.nonce) return undefined;

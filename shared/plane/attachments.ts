@@ -25,20 +25,6 @@ export interface UploadSource {
   stream(): ReadableStream<Uint8Array>;
 }
 
-interface UploadOptions extends PlaneRequestOptions {
-  stall?: Ms;
-  total?: Ms;
-}
-
-interface PieceReader {
-  /** The next piece of the file, undefined after the last. */
-  next: () => Promise<Uint8Array | undefined>;
-  /** Whether the next piece of the file is pending. */
-  isWaiting: boolean;
-  /** The error of reading the file, which explains more than the storage's error that follows. */
-  failed?: { why: unknown };
-}
-
 const attachmentSchema = z.object({
   id: planeIdSchema,
   /** As declared at creation; Plane lowers the size to the server's limit. Older versions of Plane store no type. */
@@ -104,7 +90,7 @@ const DOWNLOAD_TOTAL_MS: Ms = 10 * MINUTE;
  * does not answer or the transfer stalls, and the error of reading the file.
  */
 export async function uploadFile(
-  options: UploadOptions,
+  options: PlaneRequestOptions & { stall?: Ms; total?: Ms },
   ticket: Pick<UploadTicket, "upload_data">,
   file: UploadSource,
 ): Promise<void> {
@@ -117,7 +103,7 @@ export async function uploadFile(
     clearTimeout(timer);
     timer = setTimeout(() => stallAbort.abort(), stall);
   };
-  const pieces = createPieceReader(file, restartTimer);
+  const { body, reading } = createFormStream(form, file, restartTimer);
   restartTimer();
   try {
     const { status, body: replyBody } = await createRequestSender(options)({
@@ -126,7 +112,7 @@ export async function uploadFile(
       route: "storage",
       url: ticket.upload_data.url,
       headers: { "content-type": form.contentType, "content-length": String(form.length) },
-      body: createFormStream(form.before, pieces.next, form.after),
+      body,
       signal,
     });
     if (status >= 200 && status < 300) return;
@@ -136,8 +122,8 @@ export async function uploadFile(
       throw new PlaneUnavailableError(context, `The storage could not store the file (${status}: ${code}).`);
     throw new PlaneInvalidError({ ...context, fields: {} }, `The storage refused the file (${status}: ${code}).`);
   } catch (thrown) {
-    if (pieces.failed) throw pieces.failed.why;
-    if (!signal.aborted || !pieces.isWaiting) throw thrown;
+    if (reading.failed) throw reading.failed.why;
+    if (!signal.aborted || !reading.isWaiting) throw thrown;
     const message = `The file's transfer stalled: no data for ${stall / 1000} s. Send the file again.`;
     throw new PlaneUnavailableError({ operation: UPLOAD_OPERATION }, message);
   } finally {
@@ -156,12 +142,8 @@ function createMultipart(fields: Record<string, string>, size: number, boundary:
   );
   const before = encoder.encode(`${parts.join("")}${formatPartHead(boundary, 'name="file"; filename="file"')}`);
   const after = encoder.encode(`\r\n--${boundary}--\r\n`);
-  return {
-    contentType: `multipart/form-data; boundary=${boundary}`,
-    length: before.length + size + after.length,
-    before,
-    after,
-  };
+  const contentType = `multipart/form-data; boundary=${boundary}`;
+  return { contentType, length: before.length + size + after.length, before, after };
 }
 
 function formatPartHead(boundary: string, disposition: string): string {
@@ -172,46 +154,44 @@ function escapeFieldName(name: string): string {
   return name.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll('"', "%22");
 }
 
-/** Reads the file piece by piece and checks that it has the declared size. */
-function createPieceReader(file: UploadSource, restartTimer: () => void): PieceReader {
+/**
+ * Streams the form; reads each piece of the file only after the previous one was sent, and checks that it has the
+ * declared size. `reading`: whether the next piece is pending, and the error of reading the file, which explains more
+ * than the storage's error that follows.
+ */
+function createFormStream(
+  { before, after }: { before: Uint8Array; after: Uint8Array },
+  file: UploadSource,
+  restartTimer: () => void,
+) {
   const reader = file.stream().getReader();
+  const reading: { isWaiting: boolean; failed?: { why: unknown } } = { isWaiting: false };
   let sent = 0;
-  const pieces: PieceReader = { next, isWaiting: false };
-
-  async function next() {
-    restartTimer();
-    pieces.isWaiting = true;
-    try {
-      const { done, value } = await reader.read();
-      sent += value?.length ?? 0;
-      if (sent > file.size || (done && sent < file.size)) {
-        const received = done ? `only ${sent} arrived` : "more arrived";
-        const message = `The file has ${file.size} bytes, but ${received}.`;
-        throw new PlaneInvalidError({ operation: UPLOAD_OPERATION, fields: {} }, message);
-      }
-      return value;
-    } catch (thrown) {
-      pieces.failed = { why: thrown };
-      throw thrown;
-    } finally {
-      pieces.isWaiting = false;
-      restartTimer();
-    }
-  }
-
-  return pieces;
-}
-
-/** Streams the form piece by piece; reads each piece only after the previous one was sent. */
-function createFormStream(before: Uint8Array, next: PieceReader["next"], after: Uint8Array) {
-  return new ReadableStream({
+  const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(before),
     async pull(controller) {
-      const piece = await next();
-      controller.enqueue(piece ?? after);
-      if (!piece) controller.close();
+      restartTimer();
+      reading.isWaiting = true;
+      try {
+        const { done, value } = await reader.read();
+        sent += value?.length ?? 0;
+        if (sent > file.size || (done && sent < file.size)) {
+          const received = done ? `only ${sent} arrived` : "more arrived";
+          const message = `The file has ${file.size} bytes, but ${received}.`;
+          throw new PlaneInvalidError({ operation: UPLOAD_OPERATION, fields: {} }, message);
+        }
+        controller.enqueue(value ?? after);
+        if (!value) controller.close();
+      } catch (thrown) {
+        reading.failed = { why: thrown };
+        throw thrown;
+      } finally {
+        reading.isWaiting = false;
+        restartTimer();
+      }
     },
   });
+  return { body, reading };
 }
 
 /**

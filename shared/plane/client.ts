@@ -46,7 +46,7 @@ export interface PlaneClientOptions {
   log: Log;
   clock: () => Ms;
   /** Shared by the clients of one server, so that each of its abilities is found out once. Default: its own. */
-  capabilities?: CapabilityCache;
+  capabilities?: ReturnType<typeof createCapabilityCache>;
   wait: (ms: Ms) => Promise<void>;
   fetch: typeof fetch;
   /** Timeout for one request, including the body of its answer. Default 30 s. */
@@ -220,13 +220,15 @@ function mayRepeat(thrown: unknown, { repeatable, maxWait }: RetryOptions): thro
 export function createCapabilityCache(readVersion: () => Promise<string>, clock: () => number) {
   let cached: { version: Promise<string>; until: number } | undefined;
   let noRelationsUntil = 0;
+  const readKnownVersion = () =>
+    readVersion().catch((thrown: unknown) => {
+      if (thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code)) return UNKNOWN_VERSION;
+      throw thrown;
+    });
 
   return {
     async get(): Promise<PlaneCapabilities> {
-      const entry =
-        cached && clock() < cached.until
-          ? cached
-          : { version: readVersion().catch(toUnknownVersion), until: clock() + DAY };
+      const entry = cached && clock() < cached.until ? cached : { version: readKnownVersion(), until: clock() + DAY };
       cached = entry;
       entry.version.catch(() => {
         if (cached === entry) cached = undefined;
@@ -238,13 +240,6 @@ export function createCapabilityCache(readVersion: () => Promise<string>, clock:
       noRelationsUntil = clock() + DAY;
     },
   };
-}
-
-type CapabilityCache = ReturnType<typeof createCapabilityCache>;
-
-function toUnknownVersion(thrown: unknown): string {
-  if (thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code)) return UNKNOWN_VERSION;
-  throw thrown;
 }
 
 /** Relations exist since v1.3.0. An unknown version counts as supporting them until a 404 shows otherwise. */

@@ -91,7 +91,9 @@ export function createRequestSender(options: PlaneRequestOptions): (request: Pla
         const problem = `is larger than ${answerLimit} bytes; request smaller pages.`;
         throw new PlaneUnexpectedError(context, `Plane's answer to ${request.operation} ${problem}`);
       }
-      return { status: response.status, headers: response.headers, body, date: readReplyDate(response.headers, clock) };
+      const { status, headers } = response;
+      const date = Date.parse(headers.get("date") ?? "");
+      return { status, headers, body, date: new Date(Number.isNaN(date) ? clock() : date).toISOString() };
     } catch (thrown) {
       if (thrown instanceof PlaneUnexpectedError) throw thrown;
       const timeoutReason = request.signal
@@ -131,11 +133,6 @@ async function readText(body: ReadableStream<Uint8Array> | null, limit: number):
   return text + decoder.decode();
 }
 
-function readReplyDate(headers: Headers, clock: () => number): string {
-  const date = Date.parse(headers.get("date") ?? "");
-  return new Date(Number.isNaN(date) ? clock() : date).toISOString();
-}
-
 /**
  * Parses a reply with the endpoint's schema. The schema receives the JSON of the body, undefined for an empty body, and
  * `{ location }` for a redirect. Throws a PlaneError for an error status and for an answer that the schema refuses.
@@ -170,18 +167,15 @@ function createMismatchError(operation: string, reply: PlaneReply, error: z.ZodE
   const { status } = reply;
   const context = { operation, status };
   if (isRedirect(reply)) {
-    const problem = `Plane redirects ${operation} to ${formatOrigin(reply.headers.get("location"))} (${status})`;
+    // The path and the query may contain a signature.
+    const origin = URL.parse(reply.headers.get("location") ?? "")?.origin ?? "another path";
+    const problem = `Plane redirects ${operation} to ${origin} (${status})`;
     return new PlaneUnexpectedError(context, `${problem}; set its address to the final one.`);
   }
   if (reply.body === "" && status !== 204)
     return new PlaneUnavailableError(context, `Plane answered ${operation} with an empty body (${status}).`);
   const problem = `Plane's answer to ${operation} has an unknown form (${formatSchemaIssues(error, "the answer")})`;
   return new PlaneUnexpectedError(context, `${problem}; this version of Plane may not be supported.`);
-}
-
-/** Omits the path and the query, which may contain a signature. */
-function formatOrigin(location: string | null): string {
-  return location && URL.canParse(location) ? new URL(location).origin : "another path";
 }
 
 /** Converts an answer with a status of 400 or more to an error. */

@@ -164,8 +164,6 @@ const countedCycleSchema = cycleSchema.extend({
   cancelled_issues: z.int(),
 });
 
-export type PlaneCycle = z.infer<typeof countedCycleSchema>;
-
 const moduleSchema = z.object({ id: planeIdSchema, name: z.string(), archived_at: planeTimeSchema.nullable() });
 
 const cyclesPath = "/api/v1/workspaces/:workspace/projects/:project/cycles/";

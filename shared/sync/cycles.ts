@@ -3,7 +3,7 @@
 import type { SyncDeps } from "../app/deps.ts";
 import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { readList } from "../plane/endpoint.ts";
-import { cyclesApi, type PlaneCycle } from "../plane/work-items.ts";
+import { cyclesApi } from "../plane/work-items.ts";
 import {
   type CyclePhase,
   type CycleRecord,
@@ -20,16 +20,6 @@ import type { CycleEvent } from "../task/events.ts";
 import { DAY, type Ms } from "../time.ts";
 import { prepareChange } from "./decisions.ts";
 import { toCycleFacts } from "./event-facts.ts";
-
-interface CycleObservation {
-  cycle: CycleRecord;
-  /** Plane's time of the observation. */
-  date: string;
-  /** A revision from before the observation began. */
-  mark: Revision;
-  /** A cycle that is not stored yet was created after the observation of its project began. */
-  isNew: boolean;
-}
 
 /** The items of a cycle at its last read. Plane sends no webhook when an item is added or removed. */
 export interface CycleItemsRecord {
@@ -82,7 +72,11 @@ export async function readCycles(deps: SyncDeps, project: ProjectRecord, correla
   const since = project.cyclesRead ? project.began : getNewSince(project);
   let isOvertaken = false;
   for (const cycle of listed) {
-    const observation = { cycle: toCycleRecord(cycle, date), date, mark, isNew: cycle.created_at >= since };
+    const { id, project: projectId, name, start_date: start, end_date: end } = cycle;
+    const counts = { done: cycle.completed_issues, total: cycle.total_issues, cancelled: cycle.cancelled_issues };
+    const phase = getCyclePhase({ start, end }, date);
+    const record = { id, project: projectId, name, start, end, phase, ...counts };
+    const observation = { cycle: record, date, mark, isNew: cycle.created_at >= since };
     if (!(await observeCycle(deps, project, observation, correlation))) isOvertaken = true;
   }
   await forgetUnlistedCycles(deps, project.id, new Set(listed.map((cycle) => cycle.id)), mark);
@@ -98,17 +92,15 @@ export async function readCycles(deps: SyncDeps, project: ProjectRecord, correla
     if (getCyclePhase({ start, end }, date) === "current") await readCycleItems(deps, { id, project: project.id });
 }
 
-function toCycleRecord(cycle: PlaneCycle, date: string): CycleRecord {
-  const { id, project, name, start_date: start, end_date: end } = cycle;
-  const counts = { done: cycle.completed_issues, total: cycle.total_issues, cancelled: cycle.cancelled_issues };
-  return { id, project, name, start, end, phase: getCyclePhase({ start, end }, date), ...counts };
-}
-
-/** Stores a cycle with the events of its phase. Returns false when it was stored since the observation began. */
+/**
+ * Stores a cycle, observed at Plane's time `date`, with the events of its phase. Returns false when it was stored since
+ * the revision `mark` from before the observation. `isNew`: one that is not stored yet was created after the observation
+ * of its project began.
+ */
 async function observeCycle(
   deps: SyncDeps,
   project: ProjectRecord,
-  observation: CycleObservation,
+  observation: { cycle: CycleRecord; date: string; mark: Revision; isNew: boolean },
   correlation: string,
 ): Promise<boolean> {
   const { cycle, date } = observation;

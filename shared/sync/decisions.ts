@@ -9,7 +9,7 @@ import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../r
 import { observedKeys } from "../records/store-keys.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, toEventId } from "../task/events.ts";
-import { type EventFacts, getEventProject, type RuleAction } from "../task/rule-set.ts";
+import { type EventFacts, getEventProject } from "../task/rule-set.ts";
 
 interface RecordChange<E extends AnyEvent> {
   /** The record that changed and the revision that the change replaces; together they identify the change. */
@@ -49,7 +49,8 @@ export async function prepareChange<E extends AnyEvent>(
     const requested: RequestedAction[] = [];
     for (const { target, queue, lane, body, rule, isInternal } of actions) {
       const job = `${record}:${rev}:${toEventId(event)}:${target}`;
-      jobs.push({ id: job, queue, lane, body: toJson(body) });
+      // Bodies contain JSON values only, but TypeScript cannot check that for types declared as interfaces.
+      jobs.push({ id: job, queue, lane, body: body as unknown as Json });
       // The decision log shows decisions that concern people and agents; internal jobs only synchronize state.
       if (!isInternal) requested.push({ rule, target, queue, job });
     }
@@ -68,9 +69,4 @@ export async function prepareChange<E extends AnyEvent>(
     for (const job of jobs) deps.metrics.count("groundcrew_actions_total", { target: job.queue });
   };
   return { put: [...(change.put ?? []), ...entries], jobs: [...jobs, ...(change.jobs ?? [])], afterCommit };
-}
-
-/** Bodies contain JSON values only, but TypeScript cannot check that for types declared as interfaces. */
-function toJson(body: RuleAction["body"]): Json {
-  return body as unknown as Json;
 }

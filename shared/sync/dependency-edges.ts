@@ -8,7 +8,6 @@ import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { limitHtml } from "../markdown/limits.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { TASK_KEY_SOURCE } from "../names.ts";
-import { omitUndefined } from "../omit-undefined.ts";
 import {
   type EdgeRecord,
   type EdgeSource,
@@ -121,7 +120,11 @@ export async function observeBlockedByText(deps: SyncDeps, id: string, correlati
     const stored = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
     const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.snapshot.description));
     blockerProjects.delete(id);
-    const mark = omitUndefined({ isInitial: (await isUntouchedSinceStart(deps, item)) || undefined });
+    const { project: projectId, createdAt, updatedAt } = item.snapshot;
+    const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(projectId)]);
+    const since = project?.value.began ? getNewSince(project.value) : "";
+    // What has not changed since the observation of its project began is stored silently.
+    const mark = createdAt < since && updatedAt < since ? { isInitial: true as const } : {};
     const found = [...blockerProjects].map(
       ([blocker, blockerProject]): EdgeRecord => ({ blocked: id, blocker, blockerProject, sources: [], ...mark }),
     );
@@ -146,16 +149,6 @@ async function findItemsByKey(deps: SyncDeps, keys: string[]): Promise<Map<strin
     for (const { value } of rows) projectsByItem.set(value.snapshot.id, project);
   }
   return projectsByItem;
-}
-
-/**
- * Whether the item has not changed since the observation of its project began: its dependencies are then stored
- * silently.
- */
-async function isUntouchedSinceStart(deps: SyncDeps, { snapshot }: ItemRecord): Promise<boolean> {
-  const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(snapshot.project)]);
-  const since = project?.value.began ? getNewSince(project.value) : "";
-  return snapshot.createdAt < since && snapshot.updatedAt < since;
 }
 
 /**

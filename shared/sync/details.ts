@@ -25,9 +25,6 @@ import { readComments } from "./comments.ts";
 import { countUnreadBlockers, toUnobservedPut } from "./item-record.ts";
 import { readItem } from "./observe-item.ts";
 
-/** For each rank the key of the item whose details were read last. */
-type DetailsPositions = Partial<Record<number, string>>;
-
 interface NextDetails {
   row: StoredRow<ItemRecord>;
   part: DetailsPart;
@@ -80,7 +77,8 @@ export async function readNextDetails(deps: SyncDeps): Promise<"none" | "partial
  * and again gets no second turn before the others had theirs.
  */
 async function findNextDetails({ store }: Pick<SyncDeps, "store">): Promise<NextDetails | undefined> {
-  const [stored] = await store.read<DetailsPositions>([observedKeys.detailsPositions]);
+  // For each rank the key of the item whose details were read last.
+  const [stored] = await store.read<Partial<Record<number, string>>>([observedKeys.detailsPositions]);
   const positions = stored?.value ?? {};
   const scanRank = (rank: number, after?: string) =>
     store.scan<ItemRecord>(observedSets.unreadDetails(rank), after, 1).then(({ rows }) => rows[0]);
@@ -161,7 +159,10 @@ export async function readFirstLook(deps: Pick<SyncDeps, "store">): Promise<Firs
   if (projects_left + tasks_left + items_left === 0) return undefined;
   const itemCounts = await Promise.all(projects.map(({ id }) => deps.store.count(observedSets.items(id))));
   const items_read = itemCounts.reduce((sum, count) => sum + count, 0);
-  const shares = projects.map((project, i) => getBaselineShare(project, itemCounts[i] ?? 0));
+  // Items that are created meanwhile count as well.
+  const shares = projects.map(({ baseline, listed }, i) =>
+    baseline ? 1 : listed ? Math.min(1, (itemCounts[i] ?? 0) / listed) : 0,
+  );
   const unread = tasks_left + items_left;
   const allUnread = Math.max(unread, ...projects.map(({ unreadBlockers = 0 }) => unreadBlockers));
   const stage = projects_left > 0 ? "projects" : "blockers";
@@ -169,10 +170,4 @@ export async function readFirstLook(deps: Pick<SyncDeps, "store">): Promise<Firs
     stage === "projects" ? shares.reduce((sum, part) => sum + part, 0) / shares.length : 1 - unread / allUnread;
   const percent = Math.floor(share * 100);
   return { projects_left, tasks_left, items_left, projects: projects.length, items_read, stage, percent };
-}
-
-/** How much of a project's items was read, from 0 to 1. Items that are created meanwhile count as well. */
-function getBaselineShare({ baseline, listed }: ProjectRecord, itemCount: number): number {
-  if (baseline) return 1;
-  return listed ? Math.min(1, itemCount / listed) : 0;
 }

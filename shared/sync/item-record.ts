@@ -24,12 +24,6 @@ interface RequestSource {
   correlation: string;
 }
 
-/** The item with a request for its details, and the job that must be written in the same commit. */
-interface RequestedItem {
-  item: ItemRecord;
-  jobs: Job[];
-}
-
 /** What a read of a part can find. */
 const PART_EVENTS: Record<DetailsPart, readonly EventKind[]> = {
   relations: ["blocked", "unblocked"],
@@ -63,7 +57,7 @@ export function toItemPut(item: ItemRecord): Put {
 
 /**
  * Requests a read of an item's details; undefined when no read is needed. `rev` is the revision of the stored record
- * `before`, which the item replaces. Each waiting item has one job: a further request only changes the item.
+ * `before`, which the item replaces; the jobs must be written in the same commit. Each waiting item has one job: a further request only changes the item.
  */
 export async function prepareDetailsRequest(
   deps: RequestDeps,
@@ -71,7 +65,7 @@ export async function prepareDetailsRequest(
   { before, rev }: { before: ItemRecord | undefined; rev: number },
   { project, correlation }: RequestSource,
   kind: RequestKind = "changes",
-): Promise<RequestedItem | undefined> {
+): Promise<{ item: ItemRecord; jobs: Job[] } | undefined> {
   const { priority, id } = item.snapshot;
   const canRuleMatch = (part: DetailsPart) =>
     deps.ruleSets.some(

@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob, type ObserveBody } from "../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { PlaneActivity } from "../plane/work-items.ts";
 import { getNewSince, type ProjectRecord } from "../records/plane-records.ts";
@@ -20,15 +20,6 @@ import { toUnobservedPut } from "./item-record.ts";
 import { findManagedLabelName, findNamedState } from "./names.ts";
 import { prepareItemUpdate } from "./observe-item.ts";
 import { prepareUnreportedCompletion } from "./projects.ts";
-
-interface Completion {
-  item: string;
-  /** Plane's time of the last observation before. */
-  since: string;
-  /** The item's new `completed_at`. */
-  completed: string;
-  correlation: string;
-}
 
 /**
  * Duration for which each observation of such an item reads its activities again: 10 minutes. The worker changes
@@ -116,12 +107,13 @@ function undoActivity(before: Snapshot, activity: PlaneActivity): void {
 
 /**
  * Creates the `completed` event of an item that was done at two observations, if its activities show that it was
- * reopened and completed again between them. It is created once for each `completed_at`.
+ * reopened and completed again between them. It is created once for each `completed_at`. `since`: Plane's time of the
+ * last observation before.
  */
 export async function checkCompletedAgain(
   deps: SyncDeps,
   project: ProjectRecord,
-  completion: Completion,
+  completion: Pick<Extract<ObserveBody, { type: "completed_again" }>, "item" | "since" | "completed" | "correlation">,
 ): Promise<void> {
   const { item: id, correlation } = completion;
   const { rows } = await readActivities(deps, { id, project: project.id });

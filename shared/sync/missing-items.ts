@@ -15,15 +15,6 @@ import { MINUTE, type Ms } from "../time.ts";
 import type { ObservationSource } from "./event-facts.ts";
 import { type AskedItem, askForItem, askForProject, observeAskedItem } from "./observe-item.ts";
 
-/** Items that a list lacks. */
-interface MissingItems {
-  ids: readonly string[];
-  /** Number of stored items of the project. */
-  known: number;
-  /** When the list was read. */
-  list: ReadTimes;
-}
-
 export interface LossCheck {
   /** Number of items that Plane denied, which are removed now. */
   removed: number;
@@ -51,11 +42,11 @@ const QUOTA_WAIT_MS: Ms = MINUTE;
 
 /**
  * Asks Plane for items that its list lacks, at least 2 s after the list, and removes those that it denies (observation
- * rule 4). When most of a project is missing and Plane shows one of a sample, the list is wrong and none is removed.
+ * rule 4). `known`: the number of stored items of the project. When most of a project is missing and Plane shows one of a sample, the list is wrong and none is removed.
  */
 export async function confirmMissingItems(
   deps: SyncDeps,
-  { ids, known, list }: MissingItems,
+  { ids, known, list }: { ids: readonly string[]; known: number; list: ReadTimes },
   source: CheckSource,
 ): Promise<LossCheck> {
   await deps.wait(CONFIRM_LOSS_AFTER_MS);
@@ -66,7 +57,10 @@ export async function confirmMissingItems(
   const refuted: LossCheck = { removed: 0, unasked: 0, isDoubtful: isLargeLoss };
   const check: LossCheck = { removed: 0, unasked: ids.length, isDoubtful: isLargeLoss };
   for (const batch of [sample, rest]) {
-    await observeAbsences(deps, batch, list, source);
+    // That the list lacks an item is the first of two reads at most.
+    const stored = await deps.store.read<ItemRecord>(batch.map(observedKeys.item));
+    const unread = batch.filter((_, i) => stored[i]?.value.pendingLosses?.removal === undefined);
+    for (const id of unread) await observeAskedItem(deps, { id, snapshot: undefined, ...list }, source, NO_REREADS);
     const { asked, isLimited } = await askForItems(batch, (id) =>
       askForItem(deps, source.project.id, id, { waitBudget }),
     );
@@ -87,13 +81,6 @@ export async function confirmMissingItems(
     if (isLimited) return check;
   }
   return { ...check, isDoubtful: isLargeLoss && check.unasked > 0 };
-}
-
-/** Observes that the list lacks these items, where that is the first of two reads: a list is never the second one. */
-async function observeAbsences(deps: SyncDeps, ids: readonly string[], list: ReadTimes, source: CheckSource) {
-  const stored = await deps.store.read<ItemRecord>(ids.map(observedKeys.item));
-  const unread = ids.filter((_, i) => stored[i]?.value.pendingLosses?.removal === undefined);
-  for (const id of unread) await observeAskedItem(deps, { id, snapshot: undefined, ...list }, source, NO_REREADS);
 }
 
 /**

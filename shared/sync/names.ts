@@ -89,7 +89,9 @@ export async function findPlanePerson(deps: NameCacheDeps, id: string): Promise<
 async function findCached<T extends z.ZodType>(deps: NameCacheDeps, key: string, list: NameList, schema: T) {
   const cached = await deps.cache.getItem<z.infer<T>>(key);
   if (cached) return cached;
-  const stored = await readStoredName(deps, key, schema);
+  // Content that is not a name of this kind, and a failing cache, count as unknown.
+  const content = await deps.cache.getItem(`${STORED_NAMES}:${key}`).catch(() => undefined);
+  const stored = schema.safeParse(content).data;
   if (stored !== undefined) {
     await deps.cache.setItem(key, stored as object);
     await deps.cache.setItem(`${STALE_LISTS}:${list}`, { list });
@@ -97,12 +99,6 @@ async function findCached<T extends z.ZodType>(deps: NameCacheDeps, key: string,
   }
   if (deps.usesKnownNames || !(await fetchUnlessRecent(deps, list))) return undefined;
   return (await deps.cache.getItem<z.infer<T>>(key)) ?? undefined;
-}
-
-/** Content that is not a name of this kind, and a failing cache, count as unknown. */
-async function readStoredName<T extends z.ZodType>({ cache }: Pick<Deps, "cache">, key: string, schema: T) {
-  const stored = await cache.getItem(`${STORED_NAMES}:${key}`).catch(() => undefined);
-  return schema.safeParse(stored).data;
 }
 
 /** Reads a list of names, unless it was read in the last 10 minutes. Returns whether it was read. */

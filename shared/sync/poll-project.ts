@@ -64,10 +64,6 @@ interface ListPass extends Pick<ProjectPollResult, "project" | "changed" | "isUn
   totals: Set<number>;
 }
 
-interface ListedIds extends ReadTimes {
-  ids: Set<string>;
-}
-
 const SMALLEST_PAGE = 100;
 
 /** Plane's maximum page size. */
@@ -103,7 +99,10 @@ export async function pollProject(
 ): Promise<ProjectPollResult> {
   const pass = await observeListedItems(deps, project, correlation);
   const isConsistent = pass.totals.size === 1;
-  const hasMismatch = !isConsistent || !pass.totals.has(await countStoredItems(deps, project.id));
+  const { store } = deps;
+  const count =
+    (await store.count(observedSets.items(project.id))) + (await store.count(observedSets.quiet(project.id)));
+  const hasMismatch = !isConsistent || !pass.totals.has(count);
   // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
   const isChecked = !project.baseline && hasMismatch;
   const check = isChecked ? await reconcileIds(deps, pass.project, correlation) : NOTHING_MISSING;
@@ -198,16 +197,13 @@ async function observePage(
       const { rereadIn } = await observeItem(deps, snapshot.id, { via: "read", snapshot, ...readTimes }, source);
       if (rereadIn !== undefined) pass.unconfirmed.push({ project, item: snapshot.id });
       pass.changed += 1;
-      pass.isUnreported ||= !snapshot.quiet && hasReportedChange(before?.value.snapshot, snapshot);
+      // Plane sends no webhook of the item for comments, links and relations, which only move `updated_at`.
+      const touched = before && { ...before.value.snapshot, updatedAt: snapshot.updatedAt };
+      pass.isUnreported ||= !snapshot.quiet && !(touched && isSameSnapshot(touched, snapshot));
     }
   }
   for (let i = 0; i < existing.length; i += COMMIT_SIZE)
     await commitExistingItems(deps, project, existing.slice(i, i + COMMIT_SIZE), readTimes, correlation);
-}
-
-/** Whether Plane sends a webhook of the item for what differs: comments, links and relations only move `updated_at`. */
-function hasReportedChange(before: Snapshot | undefined, after: Snapshot): boolean {
-  return !before || !isSameSnapshot({ ...before, updatedAt: after.updatedAt }, after);
 }
 
 /** Stores many existing items in one commit; when one of them was stored meanwhile, observes each item instead. */
@@ -229,10 +225,6 @@ async function commitExistingItems(
   const source = { project, correlation, cause: correlation, newSince: getNewSince(project) };
   for (const snapshot of snapshots)
     await observeItem(deps, snapshot.id, { via: "read", snapshot, ...readTimes }, source);
-}
-
-async function countStoredItems({ store }: SyncDeps, project: string): Promise<number> {
-  return (await store.count(observedSets.items(project))) + (await store.count(observedSets.quiet(project)));
 }
 
 /**
@@ -317,7 +309,11 @@ export async function reconcileIds(deps: SyncDeps, project: ProjectRecord, corre
   const list = await listIds(deps, project);
   if (!list) return NOTHING_MISSING;
   const { ids, ...readTimes } = list;
-  const stored = await readStoredIds(deps, project.id, readTimes.since);
+  // Whether each stored item was stored before the list was read.
+  const stored = new Map<string, boolean>();
+  for (const set of [observedSets.items(project.id), observedSets.quiet(project.id)])
+    for await (const { value, rev } of scanRows<ItemRecord>(deps, set))
+      stored.set(value.snapshot.id, rev < readTimes.since);
   const unknown = [...ids].filter((id) => !stored.has(id));
   const source = { project, correlation, newSince: project.baseline ? project.began : getNewSince(project) };
   if (unknown.length > SINGLE_READ_LIMIT) await observeListedItems(deps, project, correlation, true);
@@ -328,7 +324,7 @@ export async function reconcileIds(deps: SyncDeps, project: ProjectRecord, corre
 }
 
 /** Reads all ids, oldest first so that new items come last; undefined when the list changed during every attempt. */
-async function listIds(deps: SyncDeps, project: ProjectRecord): Promise<ListedIds | undefined> {
+async function listIds(deps: SyncDeps, project: ProjectRecord) {
   for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt += 1) {
     const since = await takeRevisionMark(deps, project.id);
     const began = await deps.store.now();
@@ -344,14 +340,6 @@ async function listIds(deps: SyncDeps, project: ProjectRecord): Promise<ListedId
   }
   deps.log.warn("id comparison skipped: the list kept changing", { project: project.identifier });
   return undefined;
-}
-
-/** Returns the ids of all stored items, and whether each was stored before the revision `since`. */
-async function readStoredIds(deps: SyncDeps, project: string, since: number): Promise<Map<string, boolean>> {
-  const stored = new Map<string, boolean>();
-  for (const set of [observedSets.items(project), observedSets.quiet(project)])
-    for await (const { value, rev } of scanRows<ItemRecord>(deps, set)) stored.set(value.snapshot.id, rev < since);
-  return stored;
 }
 
 /**

@@ -303,7 +303,8 @@ async function requireTicketCriteria(
   const required = await readDoneCriteria(deps, task);
   const session = await readSession(deps, ticket);
   const [head] = session?.commits ?? [];
-  const command = findTestCommand(deps.settings, ticket);
+  const repository = deps.settings.tickets?.repositories[ticket.item.identifier];
+  const command = typeof repository === "object" ? repository.test_command : undefined;
   const last = session?.tests;
   // A session repeats what it has said; it changes a result by a commit. A person may want another run.
   const known = source !== "person" && last?.problem !== undefined && last.commit === head?.id ? last : undefined;
@@ -329,12 +330,6 @@ async function takeUnreadRemarks(deps: TaskDeps, { id, key }: Task): Promise<Mis
       refusal: { name: "unreadRemark", values: { by, text } },
     };
   });
-}
-
-/** The command of the settings that runs the tests of a ticket's repository. */
-function findTestCommand({ tickets }: Pick<Settings, "tickets">, { item }: Ticket): string | undefined {
-  const repository = tickets?.repositories[item.identifier];
-  return typeof repository === "object" ? repository.test_command : undefined;
 }
 
 function findMissingTests(summary: string): MissingCriterion[] {

@@ -65,17 +65,13 @@ export async function observeSessions(
     if (ticket.placed !== runner || !ticket.wanted) continue;
     const session = seen.get(ticket.key);
     if (session?.run === ticket.run) continue;
-    const vanished = ticket.started && ticket.state !== "approved" && ticket.state !== "starting";
-    if (vanished) await reportVanished(deps, ticket, runner, correlation);
+    if (!ticket.started || ticket.state === "approved" || ticket.state === "starting") continue;
+    const last = await readSession(deps, ticket);
+    if (!last) continue;
+    const vanished: SessionReport = { ...last, state: "ended", exit: { reason: "vanished" }, applied: [] };
+    await changeTicket(deps, ticket.key, { kind: "observed", runner, session: vanished, minutes: 1 }, correlation);
   }
   for (const session of sessions) await observeSession(deps, cleanSession(session), runner, correlation);
-}
-
-async function reportVanished(deps: TaskDeps, ticket: Ticket, runner: string, correlation: string): Promise<void> {
-  const last = await readSession(deps, ticket);
-  if (!last) return;
-  const session: SessionReport = { ...last, state: "ended", exit: { reason: "vanished" }, applied: [] };
-  await changeTicket(deps, ticket.key, { kind: "observed", runner, session, minutes: 1 }, correlation);
 }
 
 async function observeSession(deps: TaskDeps, session: SessionReport, runner: string, correlation: string) {
@@ -90,7 +86,10 @@ async function observeSession(deps: TaskDeps, session: SessionReport, runner: st
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
   const isAnswerable = questions.some((question) => !isRequestOver(question) && question.session.waits !== "time");
-  const silence = isAnswerable ? undefined : describeSilence(session, await deps.store.now());
+  // A session that runs and has no output for long, while it waits for nobody.
+  const lastOutput = Date.parse(session.last_output_at ?? "");
+  const isSilent = !isAnswerable && session.state === "running" && (await deps.store.now()) - lastOutput > SILENT_MS;
+  const silence = isSilent ? formatSilence(lastOutput) : undefined;
   const attention = session.attention ?? missing ?? silence;
   await changeTicket(deps, ticket.key, { kind: "noticed", attention }, correlation);
 }
@@ -129,12 +128,6 @@ async function saveSession(deps: TaskDeps, ticket: Ticket, observed: ObservedSes
     const put = [{ key, value: observed, expires: SESSION_MS }, news, ...spending.put];
     return { ...spending, put, jobs, afterCommit: () => (jobs.length > 0 ? deps.notify() : undefined) };
   });
-}
-
-/** A session that runs and has no output for long, while it waits for nobody. */
-function describeSilence({ state, last_output_at }: SessionReport, at: Ms): string | undefined {
-  const last = Date.parse(last_output_at ?? "");
-  return state === "running" && at - last > SILENT_MS ? formatSilence(last) : undefined;
 }
 
 /** Texts of programs and files are shown to people and typed into no terminal: without control characters. */
@@ -190,14 +183,11 @@ function findNextTicket(
     // The dead session of an earlier start is removed first: its name is taken.
     if (sessions.some((session) => session.ticket === ticket.key)) return false;
     const inRepository = present.filter((one) => one === identifier).length;
-    return inRepository < getRepositoryLimit(settings, identifier);
+    const repository = settings.repositories[identifier];
+    if (repository === undefined) return false;
+    const limit = typeof repository === "string" ? undefined : repository.max_sessions;
+    return inRepository < (limit ?? settings.max_sessions);
   });
-}
-
-function getRepositoryLimit({ repositories, max_sessions }: TicketSettings, identifier: string): number {
-  const repository = repositories[identifier];
-  if (repository === undefined) return 0;
-  return typeof repository === "string" ? max_sessions : (repository.max_sessions ?? max_sessions);
 }
 
 /** Reads what a runner should have, given what it has: sessions, ends of sessions, and worktrees to remove. */

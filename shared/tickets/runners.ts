@@ -14,12 +14,6 @@ interface RunnerRecord extends Pick<ExchangeRequest, "instance" | "version" | "r
   at: Ms;
 }
 
-/** The folder of the runner that has a name. */
-interface RunnerFolder {
-  folder: string;
-  at: Ms;
-}
-
 /** Retention of a runner's record: 1 min, three times as long as an exchange is held; then it counts as away. */
 const RUNNER_MS: Ms = MINUTE;
 
@@ -63,7 +57,7 @@ export async function requireOwnName(
   if (folder === undefined) return;
   const key = ticketKeys.runnerFolder(runner);
   const at = await deps.store.now();
-  await updateValue<RunnerFolder>(deps, key, async (owner) => {
+  await updateValue<{ folder: string; at: Ms }>(deps, key, async (owner) => {
     if (owner && owner.folder !== folder) await requireFreeName(deps, runner);
     else if (owner && at - owner.at < FOLDER_RENEWAL_MS) return undefined;
     return { put: [{ key, value: { folder, at }, expires: FOLDER_MS }] };

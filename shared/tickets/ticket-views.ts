@@ -7,7 +7,6 @@ import type { Settings } from "../config/settings.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { formatSessionName } from "../records/task-records.ts";
 import type { Commit } from "../store/port.ts";
-import type { RequestPart } from "../task/request.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
@@ -156,14 +155,15 @@ function toQuestionView(question: SessionRequest) {
       number: series && series.answers.length + 1,
       count: series?.questions.length,
       tool,
-      input: tool === undefined ? undefined : input.map(toPartView),
+      input:
+        tool === undefined
+          ? undefined
+          : input.map(({ label, value, leftOut, end }) => {
+              return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
+            }),
       complete: tool === undefined ? undefined : isWholeInput(input),
     }),
   };
-}
-
-function toPartView({ label, value, leftOut, end }: RequestPart) {
-  return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
 }
 
 function pickSession(session: Partial<SessionReport> = {}) {

@@ -16,11 +16,9 @@ import type { Priority } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { ExchangeAnswer, SessionReport } from "./exchange.ts";
 
-type TicketTrigger = (typeof TICKET_TRIGGERS)[number];
-
 /** Why a ticket was requested. `id` identifies the cause, so that one cause requests a ticket once. */
 export interface TicketCause {
-  trigger: TicketTrigger;
+  trigger: (typeof TICKET_TRIGGERS)[number];
   id: string;
   at: Ms;
   /** When the work item was created; of a test ticket only. */

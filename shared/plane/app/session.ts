@@ -21,11 +21,6 @@ interface SessionCallOptions extends Omit<PlaneCallOptions, "priority"> {
   form?: Record<string, string>;
 }
 
-interface PlaneSessionOptions extends PlaneRequestOptions {
-  /** Plane's address; it may have a path and a trailing slash. */
-  url: string;
-}
-
 /** A browser session with Plane: the API of Plane's own pages, with the cookies of the signed-in account. */
 export interface PlaneSession {
   call<A>(endpoint: Endpoint<A>, options?: SessionCallOptions): Promise<PlaneAnswer<A>>;
@@ -63,7 +58,7 @@ export const instanceAdminApi = {
  * not signed in at first. Each call is one request with the timeout and the errors of the client, but without its quota
  * and its retries, because provision reads the state again and repeats its steps.
  */
-export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
+export function createPlaneSession(options: PlaneRequestOptions & { url: string }): PlaneSession {
   const base = normalizeBaseUrl(options.url);
   const request = createRequestSender(options);
   const cookies = createCookieJar(options.clock);
