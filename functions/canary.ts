@@ -1,6 +1,6 @@
 /**
- * The check of webhooks, every hour and more often while they seem not to arrive: a comment is edited, and the webhook about it must arrive within a minute. The
- * comment, its item and its project are found or created first.
+ * The check of webhooks, every hour and more often while they seem not to arrive: a comment is edited, and the webhook
+ * about it must arrive within a minute. The comment, its item and its project are found or created first.
  */
 
 import type { Deps, Tick } from "../shared/app/deps.ts";
@@ -42,7 +42,7 @@ const WEBHOOK_TIMEOUT: Ms = MINUTE;
 /** Interval between checks of whether the webhook arrived: 250 ms. */
 const CHECK_INTERVAL: Ms = 250;
 
-/** Interval between canaries while webhooks seem not to arrive: just under 5 minutes, because the tick runs each minute. */
+/** Interval between canaries while webhooks seem not to arrive: just under 5 minutes, as the tick runs each minute. */
 const SUSPICION_INTERVAL: Ms = 5 * MINUTE - 10 * SECOND;
 
 /** Time in which the webhook of a change that a poll has found may still arrive: 20 s. */
@@ -227,7 +227,7 @@ async function createCanaryItem(deps: CanaryLocationDeps, project: string, exter
   return createOnce(() => deps.plane.call(workItemsApi.create, { params: { project }, json }));
 }
 
-/** Finds a cancelled or else completed state: an item in it appears on no board of open work and in no cycle's count. */
+/** Finds a cancelled or else completed state: an item in it is on no board of open work and in no cycle's count. */
 async function findClosedState({ plane }: CanaryLocationDeps, project: string): Promise<string | undefined> {
   const { rows } = await readList(plane, statesApi.list, { params: { project } });
   return (rows.find(({ group }) => group === "cancelled") ?? rows.find(({ group }) => group === "completed"))?.id;

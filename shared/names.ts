@@ -14,7 +14,7 @@ export interface TaskKey {
   number: number;
 }
 
-/** A project's identifier, for patterns with the flag `u`. It is not only ASCII: Plane's page accepts `ÖKO`, its API also `A_B`. */
+/** A project's identifier, for patterns with the flag `u`. Plane's page accepts also `ÖKO`, its API also `A_B`. */
 const IDENTIFIER = String.raw`[\p{L}\p{N}_]{1,12}`;
 
 /** A task's key, for patterns with the flag `u`. */

@@ -129,7 +129,7 @@ export function wait(ms: Ms, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Creates a function that runs tasks one after the other, in the order of its calls. A task that fails stops no other. */
+/** Creates a function that runs tasks one after the other, in the order of its calls. A failing task stops no other. */
 export function createOrderedRunner(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

@@ -84,7 +84,7 @@ async function listProjectsToLookAt(deps: Deps): Promise<ProjectRecord[]> {
   return listDue<ProjectRecord, PassMark>(deps, projects, ({ id }) => observedKeys.mark(id), LOOK_AGAIN_MS);
 }
 
-/** Returns those that were last read `interval` ago or earlier, the longest ago first; `toKey`: of the record of the read. */
+/** Returns those last read `interval` ago or earlier, the longest ago first; `toKey`: of the record of the read. */
 async function listDue<T, Read extends { at: Ms }>(
   { store }: Pick<Deps, "store">,
   all: readonly T[],

@@ -19,7 +19,7 @@ import { completePlans } from "../../shared/tasks/planning/decide-plan.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { pollProjects } from "./poll-tick.ts";
 
-/** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
+/** Interval between tries of a job for an unreadable project: 5 minutes, as an archived project may be restored. */
 const UNREADABLE_RETRY_MS = 5 * MINUTE;
 
 /** Interval between checks whether a project's baseline has ended: 5 seconds. */

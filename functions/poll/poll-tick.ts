@@ -94,7 +94,7 @@ export const pollTick: Tick = {
   },
 };
 
-/** Reports a poll that Plane answers but refuses; a Plane that gives no answer, or refuses the key, is another notice. */
+/** Reports a poll that Plane refuses; a Plane that gives no answer, or refuses the key, is another notice. */
 async function reportFailedPoll(deps: Pick<Deps, "notices">, thrown: unknown): Promise<never> {
   if (thrown instanceof PlaneError && !isTransientPlaneError(thrown))
     await deps.notices.report("polls_failing", { values: { reason: thrown.message } });

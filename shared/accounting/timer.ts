@@ -122,7 +122,7 @@ export function startEntry({ paused: _, ...times }: TimeEntriesRecord, claim: Ti
   return trimTimeEntries({ ...times, entries: [...times.entries, { agent, fence, from: at }] });
 }
 
-/** Ends the entries without an end that match. An entry never ends before it started, also after a clock was set back. */
+/** Ends the matching entries without an end. None ends before it started, also after a clock was set back. */
 export function endEntries(
   times: TimeEntriesRecord,
   matches: (entry: TimeEntry) => boolean,

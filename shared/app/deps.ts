@@ -103,7 +103,7 @@ export interface WrittenRemark {
   isByProgram?: true;
 }
 
-/** Counts refused requests per source. It never refuses by itself, so a source over its limit is still authenticated. */
+/** Counts refused requests per source. It refuses none itself: a source over its limit is still authenticated. */
 export interface RefusalLimiter {
   /** Counts a refusal; returns it as the error of the response, or `rate_limited` when the source is over its limit. */
   countRefusal(c: Context, refusal: GroundcrewError): GroundcrewError;
@@ -157,7 +157,7 @@ export interface RequestKind {
     decided: StoredValue<RequestRecord & Required<Pick<RequestRecord, "verdict">>>,
     correlation: string,
   ): Promise<ValueUpdate | undefined>;
-  /** Continues what a verdict began, outside of the store; also when the same decision is repeated after an interruption. */
+  /** Continues what a verdict began, outside of the store; also when a decision is repeated after an interruption. */
   apply?(deps: TaskDeps, decided: RequestRecord, correlation: string): Promise<void>;
   /** Prepares what follows when it is closed without an answer: who asked is told. */
   close?(deps: TaskDeps, closed: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
@@ -198,7 +198,7 @@ export interface Service {
   run(deps: Deps): Promise<void>;
 }
 
-/** All parts of the product that a runtime starts; `functions/index.ts` is the manifest of a machine, `createManifest()` that of Workers. */
+/** All that a runtime starts; `functions/index.ts` is the manifest of a machine, `createManifest()` of Workers. */
 export interface Manifest {
   routes: readonly Route[];
   ticks: readonly Tick[];
@@ -289,7 +289,7 @@ export interface BackupState {
   newest?: { name: string; began: Ms; bytes: number; missing: readonly string[] };
   /** Since when the newest backup is that old, or there could have been one; undefined: the folder cannot be read. */
   since?: Ms;
-  /** Where BACKUP_AFTER copies backups elsewhere: the last one that it copied, and since when there is no newer copy. */
+  /** Where BACKUP_AFTER copies backups elsewhere: the last copied one, and since when there is no newer copy. */
   copies?: { last?: { name: string; began: Ms; copied: Ms }; since: Ms };
 }
 

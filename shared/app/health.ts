@@ -195,7 +195,7 @@ export function recordTelegramHealth(bot: TelegramBot, health: Health): Telegram
   };
 }
 
-/** The notices about a store that cannot keep what it is given, with what its engines say. The last one is any other. */
+/** Notices about a store that cannot keep what it is given, with what its engines say. The last is any other. */
 const STORE_FAILURES = [
   ["store_damaged", /is damaged|malformed|not a database/i],
   ["store_full", /database or disk is full|no space left|OOM command not allowed/i],

@@ -1,4 +1,4 @@
-/** Scheduled tasks: two runs of one tick never overlap, neither in this process nor in another one with the same store. */
+/** Scheduled tasks: two runs of one tick never overlap, also in another process with the same store. */
 
 import { getErrorMessage } from "../errors.ts";
 import type { StoreKey } from "../store/port.ts";

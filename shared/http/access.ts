@@ -49,7 +49,7 @@ const TOKEN_PURPOSE = {
 const TOKEN_NAME =
   /^((access|admin|tick|agent|bridge|auth|bearer)[_-]?)?token$|^(api[_-]?)?key$|^auth(orization)?$|^secret$|^password$/i;
 
-/** Limit of query parameters: 50, five times as many as any route has. Checking thousands would delay other requests. */
+/** Limit of query parameters: 50, five times what any route has. Checking thousands would delay other requests. */
 const MAX_QUERY_PARAMETERS = 50;
 
 /** Values shorter than any token (16 characters) need not be hashed to compare them with tokens. */
@@ -232,7 +232,7 @@ function isAllowedHost(host: string, allowed: readonly string[]): boolean {
   return allowed.includes(host) || allowed.includes(name);
 }
 
-/** Whether an origin is the page's own: PUBLIC_URL or the requested host. With an https PUBLIC_URL its http form is foreign. */
+/** Whether an origin is the page's own: PUBLIC_URL, whose http form is foreign to an https one, or the requested host. */
 function isOwnOrigin(origin: string, host: string, publicUrl: string | undefined): boolean {
   if (origin === publicUrl || origin === `https://${host}`) return true;
   const isPublicHost = publicUrl !== undefined && new URL(publicUrl).host === host;

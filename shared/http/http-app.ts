@@ -30,7 +30,7 @@ interface HttpAppOptions {
   skipAccessCheck?: boolean;
 }
 
-/** Headers of every response except webhooks'. The runtime sets them, because adding them to each Response is expensive. */
+/** Headers of every response except webhooks'. The runtime sets them: adding them to each Response is expensive. */
 export const RESPONSE_HEADERS = [
   ["X-Content-Type-Options", "nosniff"],
   ["Cache-Control", "no-store"],
@@ -132,7 +132,7 @@ function createErrorResponse(
   return c.json({ error: { code, ...redacted } }, status);
 }
 
-/** Lets scripts of other dashboards read answers. They send ADMIN_TOKEN; the page's cookie never leaves its own origin. */
+/** Lets scripts of other dashboards read answers. They send ADMIN_TOKEN; the page's cookie stays in its origin. */
 function createCors({ allowedOrigins }: Pick<Settings, "allowedOrigins">): MiddlewareHandler {
   return cors({
     origin: (origin, c) => (isApiPath(c.req.path) && allowedOrigins.includes(origin) ? origin : null),

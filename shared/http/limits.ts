@@ -83,16 +83,16 @@ interface SourceLimiterOptions {
 /** Limit of a small body in bytes: any number of these is read at once. Plane's bodies have 2 to 20 KB. */
 const SMALL_BODY_BYTES = 256 * 1024;
 
-/** Limit of larger bodies that are read at once for one source: 4, so that no source keeps others from sending theirs. */
+/** Limit of larger bodies that are read at once for one source: 4, so that no source keeps others from it. */
 const MAX_LARGE_BODIES_PER_SOURCE = 4;
 
-/** Limit of larger bodies that are read at once: 16, which bounds the memory that unauthenticated senders can occupy. */
+/** Limit of larger bodies that are read at once: 16, which bounds the memory of unauthenticated senders. */
 const MAX_LARGE_BODIES = 16;
 
 /** Limit of remembered sources: 10,000, about 1 MB. */
 const MAX_SOURCES = 10_000;
 
-/** Limit of requests with an unknown token: 20 per minute and source, which forgives typing errors of several people. */
+/** Limit of requests with an unknown token: 20 per minute and source: typing errors of several people. */
 const UNKNOWN_TOKEN_LIMIT = 20;
 
 /**

@@ -52,7 +52,7 @@ const NOT_SENT_CODES = new Set([
   ...["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "ERR_TLS_CERT_ALTNAME_INVALID"],
 ]);
 
-/** Delays between attempts, as the Standard Webhooks specification suggests; after the last one the job is a dead letter. */
+/** Delays between attempts, as Standard Webhooks suggests; after the last one the job is a dead letter. */
 export const RETRY_DELAYS_MS: readonly Ms[] = [
   5 * SECOND,
   5 * MINUTE,
@@ -114,7 +114,7 @@ export async function postJson(
   }
 }
 
-/** Reads a body of at most `limit` UTF-16 units. Undefined for a longer one and one that breaks off: the status counts. */
+/** Reads a body of at most `limit` UTF-16 units; undefined for a longer or broken one: the status counts. */
 async function readBody({ body }: Response, limit: number): Promise<string | undefined> {
   if (limit === 0) await body?.cancel();
   if (limit === 0 || !body) return undefined;

@@ -18,7 +18,7 @@ interface StoredPageSession {
 /** Duration of a session of the page: 12 hours. */
 const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
-/** Sessions of people who signed in to the page with ADMIN_TOKEN: 32 random bytes in a cookie, their SHA-256 in the store. */
+/** Sessions of the page, signed in with ADMIN_TOKEN: 32 random bytes in a cookie, their SHA-256 in the store. */
 export function createPageSessions(
   store: Pick<Store, "read" | "commit">,
   { adminTokens }: Pick<Settings, "adminTokens">,

@@ -120,7 +120,7 @@ export function validateQuery<Schema extends z.ZodType<object>>(schema: Schema, 
   });
 }
 
-/** Answers with JSON whose texts contain no control, direction or other invisible characters, because people read them. */
+/** Answers with JSON whose texts contain no control, direction or other invisible characters: people read them. */
 export function answerCleanJson(c: Context, answer: object): Response {
   return c.body(JSON.stringify(sanitizeOutput(answer)), 200, { "content-type": "application/json" });
 }

@@ -3,7 +3,7 @@
 import { limitHtml, MAX_MARKUP_LENGTH } from "./limits.ts";
 import { BLOCK_TAGS, type HtmlChild } from "./tree.ts";
 
-/** One line of plain text; a list item's keeps its dash, because criteria and dependencies are written as list items. */
+/** One line of plain text; a list item keeps its dash: criteria and dependencies are written as list items. */
 interface PlainLine {
   text: string;
   isItem: boolean;
@@ -79,7 +79,7 @@ export function stripMarkdown(text: string): string {
     .trim();
 }
 
-/** Converts HTML as `htmlToText` does, line by line, each of at most `limit` characters: paragraphs and other blocks are lines, without empty ones. */
+/** Converts HTML as `htmlToText` does, each block to a line of at most `limit` characters; without empty ones. */
 export function htmlToLines(html: string, limit: number): string[] {
   const blocks = html.replace(INLINE, "").split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
   return blocks.map((block) => htmlToText(block, limit)).filter((line) => line !== "");

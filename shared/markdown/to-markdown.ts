@@ -1,4 +1,4 @@
-/** HTML of Plane as Markdown for agents: its own elements, such as mentions, embeds and tasks, become plain ones first. */
+/** HTML of Plane as Markdown for agents: its own elements (mentions, embeds, tasks) become plain ones first. */
 
 import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
 import { mayHideText, removeHiddenNodes, removeHiddenTags } from "./hidden-text.ts";
@@ -149,7 +149,7 @@ function joinParts(parts: readonly string[], isPlain: boolean): string {
   return isPlain && text !== "" ? `${FORMATTING_LEFT_OUT}\n\n${text}` : text;
 }
 
-/** Writes a simplified tree in parts, with pauses between them. A block that is too large for one part loses its format. */
+/** Writes a simplified tree in parts, with pauses between them. A block too large for a part loses its format. */
 async function writeBlocks({ toMdast, write }: Processors, tree: HtmlRoot, pause: Pause): Promise<string> {
   const parts: string[] = [];
   let isPlain = false;

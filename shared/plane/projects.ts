@@ -1,4 +1,4 @@
-/** The endpoints around work items: the instance, users and members, projects with their features, states and labels. */
+/** The endpoints around work items: instance, users and members, projects with their features, states and labels. */
 
 import { z } from "zod";
 import { createdSchema, createPageSchema, get, patch, planeIdSchema, planeTimeSchema, post } from "./endpoint.ts";

@@ -140,7 +140,7 @@ export async function readQuotaLeft(
   return isHeld ? 0 : Math.max(0, limit - consumed);
 }
 
-/** The bucket of the reads that Groundcrew makes with an agent's key. A pause leaves the agent's turns to its own calls. */
+/** The bucket of Groundcrew's reads with an agent's key. A pause leaves the agent's turns to its own calls. */
 export const toAgentReadsBucket = (agent: string): string => `agent_reads:${encodeURIComponent(agent)}`;
 
 /** Counts an agent's own requests to Plane. */

@@ -67,7 +67,7 @@ export interface ProjectRecord {
   cycles: boolean;
   /** The cycles have been read once. */
   cyclesRead?: boolean;
-  /** Plane denies the project: it was deleted, or our key lost access. Or it is not followed. Its items cause no events. */
+  /** Plane denies the project (deleted, or our key lost access), or it is not followed. Its items cause no events. */
   removed?: boolean;
   /**
    * It was removed because Plane lists it no more, not because it is no longer followed: people deleted it, or hid it

@@ -56,7 +56,7 @@ export interface StatusChangeInput {
  */
 export type StatusChangeRecord = ProcedureRecord<StatusChangeInput>;
 
-/** The kind of procedure that changes a status. Its record outlives it, because it shows who blocked a task: 90 days. */
+/** The kind of procedure that changes a status. Its record stays for 90 days, as it shows who blocked a task. */
 export const STATUS_PROCEDURE = { name: "status", keptMs: 90 * DAY };
 
 /** The kind of procedure that applies a verdict. */

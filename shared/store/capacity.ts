@@ -8,7 +8,7 @@ export interface StoreCapacity {
   disk?: { free: number; size: number };
 }
 
-/** A store that is nearly full: the used share of Redis' memory limit, or the free space of the file system in bytes. */
+/** A store that is nearly full: the used share of Redis' memory limit, or the file system's free bytes. */
 export type CapacityWarning = { kind: "memory"; percent: number } | { kind: "disk"; free: number };
 
 /** Limit of the used share of Redis' memory: 90 %; when it is full, Redis rejects every write. */

@@ -60,7 +60,7 @@ export const RETENTION: Ms = 2 * DAY;
 /** Default limit of `scan` and `listDeadJobs`: 200. */
 const DEFAULT_PAGE_SIZE = 200;
 
-/** Creates the store on an engine: it refuses the same arguments whatever the engine, and every call once it is closed. */
+/** Creates the store on an engine: it refuses the same arguments on every engine, and every call once closed. */
 export function createStore(engine: Engine): Store {
   let isClosed = false;
   const open = (): Engine => {

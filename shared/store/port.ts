@@ -223,7 +223,7 @@ interface BucketOperations {
    * success; a pause in between, the answer to the probe, blocks the bucket again.
    */
   pause(bucket: string, wait: Ms, needsProbe?: boolean): Promise<void>;
-  /** Ends a pause that ends later than in `max` milliseconds at that time, and makes it need a probe. False: there is none. */
+  /** Ends a pause longer than `max` milliseconds at that time, and makes it need a probe. False: there is none. */
   limitPause(bucket: string, max: Ms): Promise<boolean>;
   /**
    * Grants the probe of a pause that has ended, and consumes it whatever the limit; other requests then wait until

@@ -57,7 +57,8 @@ export function toItemPut(item: ItemRecord): Put {
 
 /**
  * Requests a read of an item's details; undefined when no read is needed. `rev` is the revision of the stored record
- * `before`, which the item replaces; the jobs must be written in the same commit. Each waiting item has one job: a further request only changes the item.
+ * `before`, which the item replaces; the jobs must be written in the same commit. Each waiting item has one job: a
+ * further request only changes the item.
  */
 export async function prepareDetailsRequest(
   deps: RequestDeps,
@@ -103,7 +104,7 @@ export async function requestItemDetails(
   });
 }
 
-/** Converts an item whose change since revision `rev` is not an observation, for example progress of reading details. */
+/** Converts an item whose change since revision `rev` is no observation, for example progress of reading details. */
 export function toUnobservedPut(item: ItemRecord, rev: number): Put {
   return toItemPut({ ...item, observedRev: item.observedRev ?? rev });
 }

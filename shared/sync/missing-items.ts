@@ -42,7 +42,8 @@ const QUOTA_WAIT_MS: Ms = MINUTE;
 
 /**
  * Asks Plane for items that its list lacks, at least 2 s after the list, and removes those that it denies (observation
- * rule 4). `known`: the number of stored items of the project. When most of a project is missing and Plane shows one of a sample, the list is wrong and none is removed.
+ * rule 4). When most of the `known` stored items of a project are missing and Plane shows one of a sample, the list is
+ * wrong and none is removed.
  */
 export async function confirmMissingItems(
   deps: SyncDeps,

@@ -64,25 +64,29 @@ const activitySchema = z
   .nullish()
   .catch(undefined);
 
-const commonFields = { action: z.string(), workspace_id: planeIdSchema, activity: activitySchema };
-
 const commentSchema = planeCommentSchema
   .omit({ created_by: true })
   .extend({ issue: planeIdSchema, project: planeIdSchema, external_id: z.string().nullish() });
 
+const createDeliverySchema = <Event extends string, Data extends z.ZodType>(event: Event, data: Data) =>
+  z.object({
+    event: z.literal(event),
+    action: z.string(),
+    workspace_id: planeIdSchema,
+    activity: activitySchema,
+    data,
+  });
+
+const itemDataSchema = observedItemSchema.extend({
+  archived_at: z.string().nullish(),
+  is_draft: z.boolean().nullish(),
+});
+
 const knownDeliverySchema = z.discriminatedUnion("event", [
-  z.object({ ...commonFields, event: z.literal("project"), data: z.object({ id: planeIdSchema }) }),
-  z.object({
-    ...commonFields,
-    event: z.literal("issue"),
-    data: observedItemSchema.extend({ archived_at: z.string().nullish(), is_draft: z.boolean().nullish() }),
-  }),
-  z.object({ ...commonFields, event: z.literal("issue_comment"), data: commentSchema }),
-  z.object({
-    ...commonFields,
-    event: z.literal("cycle"),
-    data: z.object({ id: planeIdSchema, project: planeIdSchema }),
-  }),
+  createDeliverySchema("project", z.object({ id: planeIdSchema })),
+  createDeliverySchema("issue", itemDataSchema),
+  createDeliverySchema("issue_comment", commentSchema),
+  createDeliverySchema("cycle", z.object({ id: planeIdSchema, project: planeIdSchema })),
 ]);
 
 /** A parsed webhook body. Events that Groundcrew does not use are `other`. */

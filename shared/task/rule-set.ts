@@ -30,7 +30,7 @@ export const factsSchema = z.object({
       blockers: z.array(z.object({ key: z.string(), title: z.string() })),
       /** Of a task that is done: the time that its agents spent on it, in milliseconds; absent when there is none. */
       timeSpentMs: z.number().exactOptional(),
-      /** Of a task that is done: the cost that its agents reported, in the budget's currency; absent when there is none. */
+      /** Of a done task: the cost that its agents reported, in the budget's currency; absent when there is none. */
       cost: z.number().exactOptional(),
       /** What the agent delivered: its summary as plain text, and its first files of `count`. Of `completed` only. */
       result: z

@@ -62,14 +62,14 @@ export interface ItemRecord {
   completedAgainAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
   pendingLosses?: { assignees?: number; labels?: number; removal?: number };
-  /** Set while changes between the beginning of the baseline and the item's first read may still have to be reported. */
+  /** Set while changes between the baseline's beginning and the item's first read may have to be reported. */
   initial?: InitialState;
   /**
    * A person stopped the work: no agent may start the task until a person comments on it, changes its state or assigns
    * it. `by` is the person, `words` what they wrote, `at` store time. `returned`: Groundcrew need not, or no longer, return it to todo.
    */
   stopped?: { by: string; at: number; words?: string; returned?: true };
-  /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
+  /** Tombstone: store time since which Plane does not list the item. Only a read restores it, no late webhook. */
   removedAt?: number;
 }
 

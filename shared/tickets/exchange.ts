@@ -25,7 +25,7 @@ const timeSchema = z.iso.datetime({ offset: true });
 
 const countSchema = z.int().min(0);
 
-/** How a session ended. `reason` is `exited` (by itself), `killed`, `vanished` (tmux has it no more) or `start_failed`. */
+/** How a session ended. `reason`: `exited` (by itself), `killed`, `vanished` (tmux has it no more), `start_failed`. */
 const exitSchema = z.object({
   status: z.int().exactOptional(),
   signal: z.string().max(40).exactOptional(),
@@ -88,7 +88,7 @@ export const exchangeRequestSchema = z.object({
   /** Id of the runner's process. */
   instance: z.uuid(),
   version: z.string().max(40),
-  /** Id of the runner's folder, which holds its sessions. One of the same name with another folder is another runner. */
+  /** Id of the runner's folder, which holds its sessions. The same name with another folder is another runner. */
   folder: z.uuid().exactOptional(),
   /** Identifiers of the projects whose repositories it has. */
   repositories: z.array(z.string().min(1).max(12)).max(200),

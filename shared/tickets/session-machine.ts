@@ -242,7 +242,7 @@ function ask(ticket: Ticket, { question }: TicketEvent<"asked">): TicketOutcome 
   return waiting.length < MAX_QUESTIONS ? askQuestion(ticket, question) : { ticket };
 }
 
-/** Whether a question is one of the session's requests, also when that has ended without an answer: its dialog is still open. */
+/** Whether a question is a request of the session, also one that ended without an answer: its dialog is open. */
 function isRequest(question: SessionRequest): boolean {
   return hasDialog(question) && question.session.isNotice === undefined;
 }

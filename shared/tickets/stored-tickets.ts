@@ -228,7 +228,7 @@ export function readActiveTickets(deps: ReadDeps): Promise<Ticket[]> {
   return readTickets(deps, ACTIVE_TICKET_STATES);
 }
 
-/** Counts the tickets that wait for approval, have a session, and wait for their update: from the store's sets, without reading them. */
+/** Counts the tickets that wait for approval, have a session, and wait for their update, without reading them. */
 export async function countTickets(store: Pick<Store, "count">) {
   const count = async (states: readonly TicketState[]) => {
     const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));

@@ -115,13 +115,13 @@ export interface Ticket {
   /** Who rejected or cancelled the ticket. */
   closedBy?: string;
   completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person" | "tool"; at: Ms };
-  /** A completion that counts once the test command, which the runner runs by this id, has passed; `problem`: it did not. */
+  /** A completion that counts once the test command, run by the runner by this id, has passed; `problem`: it did not. */
   check?: { id: string; problem?: string } & EventFields["completed"];
   update?: TicketUpdate;
   /** The worktree may be removed. */
   removal?: { force: boolean; at: Ms };
   endedAt?: Ms;
-  /** The update of an earlier run closed the work item, which does not end the ticket of a cause that came meanwhile. */
+  /** The update of an earlier run closed the work item; that does not end the ticket of a cause that came meanwhile. */
   closedByUpdate?: true;
 }
 
@@ -153,7 +153,7 @@ interface EventFields {
   allowed_by_rule: { rule: string; text: string; by: string };
   /** The session does not wait for these any more. */
   settled: { questions: readonly string[] };
-  /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. `question`: of the request. */
+  /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. */
   fetched: { question: string };
   /** The request that waited for an answer has ended without one. */
   released: { question: string };

@@ -267,7 +267,7 @@ function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | 
       return true;
     },
 
-    /** Deletes at most `limit` leases whose fencing token need not be remembered any longer, and returns their number. */
+    /** Deletes at most `limit` leases whose fencing token need not be remembered, and returns their number. */
     sweep(limit: number): number {
       const sql = "DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT +?) RETURNING 1";
       return driver.exec(sql, clock(), limit).length;

@@ -60,11 +60,3 @@ test("whatever a Retry-After contains, the wait is a number from 0 to 15 minutes
     { numRuns: 300 },
   );
 });
-
-test("whole seconds up to the limit are returned unchanged", () => {
-  fc.assert(
-    fc.property(fc.nat({ max: 900 }), (seconds) => {
-      expect(parseRetryAfter(String(seconds), DATE)).toBe(seconds * 1000);
-    }),
-  );
-});

@@ -15,6 +15,11 @@ import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-h
 
 const DOWN: ScriptedStep = { status: 502, headers: { "content-type": "text/html" }, body: "<html>Bad Gateway</html>" };
 const BREAK_CONNECTION: ScriptedStep = (_request, response) => response.destroy();
+const createTooMany = (seconds: string): ScriptedStep => ({
+  status: 429,
+  headers: { "retry-after": seconds },
+  body: { error_message: "RATE_LIMIT_EXCEEDED" },
+});
 const PROJECT = "d8d562c1-052e-4994-bbe2-1e0d1be72c34";
 const params = { project: PROJECT, item: PLANE_USER.id, comment: PLANE_USER.id };
 const externalIds = { external_source: "bridge", external_id: "c-1" };
@@ -86,11 +91,7 @@ test("a request that Plane refuses is not repeated", async () => {
 });
 
 test("a request is repeated exactly when a 429 allows it, even one that is not safe to repeat otherwise", async () => {
-  const refused: ScriptedStep = {
-    status: 429,
-    headers: { "retry-after": "37" },
-    body: { error_message: "RATE_LIMIT_EXCEEDED" },
-  };
+  const refused = createTooMany("37");
   const { client, waits, server } = await createScriptedClient([refused, { status: 409, body: { error: "exists" } }]);
   expect(await captureError(client.call(commentsApi.create, { params, json: { comment_html: "x" } }))).toBeInstanceOf(
     PlaneConflictError,
@@ -100,11 +101,7 @@ test("a request is repeated exactly when a 429 allows it, even one that is not s
 });
 
 test("an interactive call fails at a 429 of a minute, with the time to wait", async () => {
-  const refused: ScriptedStep = {
-    status: 429,
-    headers: { "retry-after": "60" },
-    body: { error_message: "RATE_LIMIT_EXCEEDED" },
-  };
+  const refused = createTooMany("60");
   const { client, waits, server } = await createScriptedClient([refused]);
   const error = await captureError(client.call(usersApi.me, { priority: "interactive" }));
   expect(error).toBeInstanceOf(PlaneRateLimitedError);
@@ -114,11 +111,7 @@ test("an interactive call fails at a 429 of a minute, with the time to wait", as
 });
 
 test("a server that always answers 429 receives four requests", async () => {
-  const refused: ScriptedStep = {
-    status: 429,
-    headers: { "retry-after": "2" },
-    body: { error_message: "RATE_LIMIT_EXCEEDED" },
-  };
+  const refused = createTooMany("2");
   const { client, waits, server } = await createScriptedClient([refused]);
   expect(await captureError(client.call(usersApi.me))).toMatchObject({
     code: "rate_limited",
