@@ -130,6 +130,13 @@ export async function preparePublication(
   return mergeUpdates([own, await getKind(deps, request).announce(deps, stored, correlation)]);
 }
 
+/** Stores a request again that people were asked before the store was lost; what follows is its next reminder. */
+export async function restoreRequest(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<void> {
+  const jobs = createDueJobs(getKind(deps, request), request, correlation);
+  await deps.store.commit({ expect: [[workKeys.request(request.id), 0]], put: [toRequestPut(request)], jobs });
+  deps.notify();
+}
+
 /** The job for what happens next to a request that nobody answers; none when nothing does. */
 function createDueJobs(kind: RequestKind, request: RequestRecord, correlation: string): Job[] {
   const { id, reminders, createdAt, deadline } = request;

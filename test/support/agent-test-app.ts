@@ -92,7 +92,8 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
     /** The comments on an item as `author: html`. */
     readComments(item: { id: string }): string[] {
       const nameOf = (id: string) => names.find((name) => getUser(name).id === id) ?? "Ada";
-      return app.plane.comments(item).map(({ actor, comment_html }) => `${nameOf(actor)}: ${comment_html}`);
+      const toShown = (html: string) => html.replace(/ data-groundcrew="[^"]*"/, "");
+      return app.plane.comments(item).map(({ actor, comment_html }) => `${nameOf(actor)}: ${toShown(comment_html)}`);
     },
   });
 }

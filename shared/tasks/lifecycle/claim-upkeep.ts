@@ -36,7 +36,7 @@ import {
   toClaimPut,
 } from "../claim-lease.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
-import { readTaskQuestions, syncTimer } from "../people/questions.ts";
+import { readTaskQuestions, restoreQuestions, syncTimer } from "../people/questions.ts";
 import { postComment } from "../post-comment.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { isPermanentError } from "./status-change.ts";
@@ -278,6 +278,7 @@ export async function restoreClaim(
   }
   const { agent, since } = (await readCard(deps, item)) ?? {};
   if (agent === undefined || !task.item.owners?.includes(agent)) return;
+  await restoreQuestions(deps, task, agent, correlation);
   const [last] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);
   if (last && !last.value.end) return;
   const taken = createClaim(deps.settings, task, agent, last?.value, await deps.store.now());

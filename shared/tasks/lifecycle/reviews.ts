@@ -25,7 +25,7 @@ import {
   findRequest,
   readOpenRequests,
   readTaskRequests,
-  toRequestPut,
+  restoreRequest,
 } from "../../requests/requests.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
 import { isRequestOpen, type RequestRecord } from "../../task/request.ts";
@@ -271,7 +271,7 @@ async function restoreReview(deps: TaskDeps, task: Task): Promise<RequestRecord>
   const confidence = (await readCard(deps, task.id))?.review?.confidence ?? 0;
   const agent = task.item.owners?.[0] ?? "";
   const request = await createReview(deps, task, deps.newId(), { agent, text: "", confidence });
-  await deps.store.commit({ put: [toRequestPut(request)] });
+  await restoreRequest(deps, request, request.id);
   return request;
 }
 

@@ -15,7 +15,8 @@ import { escapeHtml, linkToPage } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
+import { GROUNDCREW_SOURCE, shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
+import { commentsApi, type PlaneComment } from "../../plane/work-items.ts";
 import { type ClaimRecord, findClaim, readClaims } from "../../records/claim-record.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
@@ -26,6 +27,7 @@ import {
   publishRequest,
   readOpenRequests,
   readTaskRequests,
+  restoreRequest,
 } from "../../requests/requests.ts";
 import type { Job, Revision, StoredValue, StoreKey } from "../../store/port.ts";
 import { updateValue, type ValueUpdate } from "../../store/records.ts";
@@ -108,7 +110,9 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const id = await getIdempotencyKey(context, "ask", task.id, text, ...choices);
   const list = choices.length === 0 ? "" : `<ul>${choices.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`;
   const { publicUrl, locale } = deps.settings;
-  const title = `<p>${linkToPage(publicUrl, `/inbox?request=${id}`, getTexts(locale).comments.question)}</p>`;
+  const data = encodeURIComponent(JSON.stringify({ text, choices, urgency: content.urgency } satisfies NewQuestion));
+  const link = linkToPage(publicUrl, `/inbox?request=${id}`, getTexts(locale).comments.question);
+  const title = `<p data-groundcrew="${data}">${link}</p>`;
   const { postedAt } = await postComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + list);
   const subject = { title: task.item.snapshot.name, item: task.id, key: task.key, url: task.url };
   const question = { id, subject, ...content, ...omitUndefined({ postedAt }) };
@@ -144,6 +148,39 @@ export async function askWithoutTask(
     deadline: now + DEADLINE_MS,
   };
   return storeQuestion(deps, await createRequest(question, now), correlation);
+}
+
+/**
+ * Stores the questions about a task again that wait for an answer by their comments in Plane, after the store was lost.
+ * People have been asked: the buttons of those messages have an effect again, and the reminders follow.
+ */
+export async function restoreQuestions(deps: TaskDeps, task: Task, agent: string, correlation: string): Promise<void> {
+  const comments: PlaneComment[] = [];
+  const params = { project: task.project.id, item: task.id };
+  for await (const { data } of deps.plane.pages(commentsApi.list, { params })) comments.push(...data.results);
+  const subject = { title: task.item.snapshot.name, item: task.id, key: task.key, url: task.url };
+  for (const { external_source: source, external_id, comment_html, created_at: postedAt } of comments) {
+    const [, id] = /^ask:([\w-]{1,36})$/.exec((source === GROUNDCREW_SOURCE && external_id) || "") ?? [];
+    const given = id === undefined ? undefined : parseQuestionComment(comment_html);
+    // What people write after a question answers it.
+    const isAnswered = comments.some(
+      (other) => other.created_at > postedAt && other.external_source !== GROUNDCREW_SOURCE,
+    );
+    const isPosted = comments.some((other) => other.external_id === `answer:${id}`);
+    if (id === undefined || !given || isAnswered || isPosted) continue;
+    const question = { id, subject, ...toQuestionContent(agent, given), postedAt };
+    await restoreRequest(deps, await createRequest(question, Date.parse(postedAt)), correlation);
+  }
+}
+
+/** Reads a question back from its comment; undefined when people have edited it. */
+function parseQuestionComment(html: string): NewQuestion | undefined {
+  const [, data = ""] = /<p data-groundcrew="([^"]*)">/.exec(html) ?? [];
+  try {
+    return newQuestionSchema.safeParse(JSON.parse(decodeURIComponent(data))).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Stores and publishes a question; returns the earlier one with this id where there is one. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createWorkRules } from "../../../../functions/work.ts";
+import { claimsTick, createWorkRules } from "../../../../functions/work.ts";
 import { type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
@@ -39,6 +39,27 @@ test("ask_human writes the question as a comment by the agent and sends a messag
     "Thot: <p><strong>Question</strong></p><p>Which <strong>colour</strong>?</p><ul><li>Red &#60;b&#62;</li><li>Blue</li></ul>",
   ]);
   expect(countAskedEvents()).toBe(1);
+});
+
+test("a question that waits is found again by its comment after the store was lost, and an answered one is not", async () => {
+  const { app, item, ask, last, writeComment } = await createQuestionApp();
+  await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
+  await ask({ text: "Which?" });
+  await writeComment("<p>Red</p>");
+  await ask({ text: "How **large**?", choices: ["A4", "A5"], urgency: "high" });
+  const before = await last();
+  app.advance(MINUTE);
+  await app.actAs("Thot").report("ONB-1", { percent: 40 });
+  await app.runUntilIdle();
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await claimsTick.run(app.deps);
+  await app.runUntilIdle();
+  const questions = await readTaskQuestions(app.deps, item.id);
+  expect(questions).toEqual([{ ...before, createdAt: expect.any(Number), reminders: expect.any(Number) }]);
+  const outcome = await answerQuestion(app.deps, before?.id ?? "", { text: "A5", by: "Ada" });
+  await app.drain();
+  expect([outcome, app.readComments(item).join()]).toEqual(["decided", expect.stringContaining("<p>A5</p>")]);
 });
 
 test("ask_human returns the same question for a call repeated within ten minutes, with its answer", async () => {
