@@ -55,14 +55,6 @@ export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" 
 
 type ParsedProvisionSettings = { ok: true; settings: ProvisionSettings } | { ok: false; problems: SettingProblem[] };
 
-interface ProvisionCheckInput {
-  workspace: string;
-  email: string;
-  human: string;
-  agents: readonly AgentSettings[];
-  secretsFile: string;
-}
-
 /** Files that provision writes in the folder of SECRETS_FILE; SECRETS_FILE must not have one of these names. */
 const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json", CONNECTION_FILE];
 
@@ -88,13 +80,10 @@ export function parseProvisionSettings(
     file.agents.length > 0
       ? file.agents
       : createDefaultAgents(domain, rest.language, parsedEnvironment.OPENCLAW_URL !== undefined);
-  const conflicts = findProvisionProblems({
-    workspace,
-    email,
-    human: human.email ?? email,
-    agents,
-    secretsFile: parsedEnvironment.SECRETS_FILE,
-  });
+  const conflicts = findProvisionProblems(workspace, parsedEnvironment.SECRETS_FILE, agents, [
+    [human.email ?? email, "the human's address"],
+    [email, "the address of PLANE_ADMIN_EMAIL, an admin"],
+  ]);
   if (conflicts.length > 0) return { ok: false, problems: conflicts };
   const path = env["GROUNDCREW_CONFIG"] ?? toPathBesideSecrets(parsedEnvironment.SECRETS_FILE, "groundcrew.json");
   const webhookTarget =
@@ -177,42 +166,33 @@ function createDefaultAgents(domain: string, language: string, usesOpenClaw: boo
   return parseSettingsFile(JSON.stringify({ agents })).settings?.agents ?? [];
 }
 
-/** Finds values that are valid alone, but that Plane refuses or that conflict with another setting. */
-function findProvisionProblems({
-  workspace,
-  email,
-  human,
-  agents,
-  secretsFile,
-}: ProvisionCheckInput): SettingProblem[] {
+/**
+ * Finds values that are valid alone, but that Plane refuses or that conflict with another setting. `people`: addresses
+ * that no agent may have, and what they are; the last one is the administrator's, which the Concierge may share.
+ */
+function findProvisionProblems(
+  workspace: string,
+  secretsFile: string,
+  agents: readonly AgentSettings[],
+  people: readonly (readonly [string, string])[],
+): SettingProblem[] {
   const problems: SettingProblem[] = [];
+  const add = (name: string, given: string, wanted: string) => problems.push({ name, given, wanted });
   if (workspace.length > 48)
-    problems.push({
-      name: "PLANE_WORKSPACE",
-      given: `${workspace.length} characters`,
-      wanted: "at most 48, which is Plane's limit",
-    });
+    add("PLANE_WORKSPACE", `${workspace.length} characters`, "at most 48, which is Plane's limit");
   // Plane treats every path with this word in it as one of its administration pages and requires that cookie there.
   if (workspace.includes("instances"))
-    problems.push({
-      name: "PLANE_WORKSPACE",
-      given: formatSettingValue(workspace),
-      wanted: 'a name that does not contain "instances", which Plane\'s pages cannot serve',
-    });
-  const file = secretsFile.slice(secretsFile.lastIndexOf("/") + 1);
-  if (PROVISION_FILES.includes(file))
-    problems.push({
-      name: "SECRETS_FILE",
-      given: formatSettingValue(secretsFile),
-      wanted: `a name other than ${PROVISION_FILES.join(", ")}`,
-    });
-  for (const agent of agents) {
-    const name = "GROUNDCREW_CONFIG agents";
-    const wanted = "an account of its own for each agent";
-    if (agent.email.toLowerCase() === human)
-      problems.push({ name, given: `${agent.name} with the human's address`, wanted });
-    else if (agent.email.toLowerCase() === email && agent.role !== "concierge")
-      problems.push({ name, given: `${agent.name} with the address of PLANE_ADMIN_EMAIL, an admin`, wanted });
+    add(
+      "PLANE_WORKSPACE",
+      formatSettingValue(workspace),
+      'a name that does not contain "instances", which Plane\'s pages cannot serve',
+    );
+  if (PROVISION_FILES.includes(secretsFile.slice(secretsFile.lastIndexOf("/") + 1)))
+    add("SECRETS_FILE", formatSettingValue(secretsFile), `a name other than ${PROVISION_FILES.join(", ")}`);
+  for (const { name, email, role } of agents) {
+    const owner = people.find(([address]) => address === email.toLowerCase());
+    if (owner && !(owner === people.at(-1) && role === "concierge"))
+      add("GROUNDCREW_CONFIG agents", `${name} with ${owner[1]}`, "an account of its own for each agent");
   }
   return problems;
 }

@@ -252,27 +252,34 @@ function readOwnFile(
 
 const isOpenToOthers = ({ mode }: ReadFile) => (mode & 0o177) !== 0;
 
+/** The values in the environment or in the file that it names; undefined where it names none. */
 function readFromEnvironment(
   name: string,
   env: Record<string, string>,
   files: SettingsFiles,
   { problems, warnings }: Findings,
-) {
+): string[] | undefined {
   const inlineValue = env[name];
-  const path = env[`${name}_FILE`];
-  if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
-  if (inlineValue !== undefined) {
-    problems.push({ name, given: `both ${name} and ${name}_FILE`, wanted: "one of the two" });
+  const fileSetting = `${name}_FILE`;
+  const path = env[fileSetting];
+  const refuse = (setting: string, given: string, wanted: string) => {
+    problems.push({ name: setting, given, wanted });
     return undefined;
+  };
+  if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
+  if (inlineValue !== undefined) return refuse(name, `both ${name} and ${fileSetting}`, "one of the two");
+  let file: ReadFile | undefined;
+  try {
+    file = files.read(path);
+  } catch {
+    return refuse(fileSetting, `${path}, which cannot be read`, "a readable file");
   }
-  const file = readSecretFile(path, `${name}_FILE`, files, problems);
-  if (!file) return undefined;
+  if (!file) return refuse(fileSetting, `${path}, which does not exist`, "a file that contains the secret");
   const values = splitValues(name, file.text);
-  if (values.length === 0)
-    problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: getSecretKind(name).wanted });
+  if (values.length === 0) refuse(fileSetting, "an empty file", getSecretKind(name).wanted);
   // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode is.
   if (file.mode & 0o077 && !path.startsWith("/run/"))
-    warnings.push(`${path} (${name}_FILE) can be read by others on this machine: chmod 600 ${path}`);
+    warnings.push(`${path} (${fileSetting}) can be read by others on this machine: chmod 600 ${path}`);
   return values;
 }
 
@@ -284,18 +291,6 @@ function splitValues(name: string, text: string): string[] {
 /** The kind of a secret; its name must be known or that of an agent's own secret. */
 function getSecretKind(name: string): SecretKind {
   return SECRETS[name] ?? AGENT_SECRETS[name.startsWith("AGENT_TOKEN_") ? "AGENT_TOKEN" : "PLANE_API_KEY"];
-}
-
-function readSecretFile(path: string, name: string, files: SettingsFiles, problems: SettingProblem[]) {
-  try {
-    const file = files.read(path);
-    if (!file)
-      problems.push({ name, given: `${path}, which does not exist`, wanted: "a file that contains the secret" });
-    return file;
-  } catch {
-    problems.push({ name, given: `${path}, which cannot be read`, wanted: "a readable file" });
-    return undefined;
-  }
 }
 
 /** The secrets in the environment and in the files it names. They override those in SECRETS_FILE. */
@@ -353,27 +348,19 @@ export function readConnectionFile(secretsFile: string, files: SettingsFiles, fi
   const addProblem = (given: string, wanted: string) => void findings.problems.push({ name: path, given, wanted });
   const danger = "change where API keys are sent";
   const file = readOwnFile(path, danger, "a readable file, or none", files, findings, addProblem);
-  const { env, ignored } = parseConnectionFile(file?.text ?? "");
-  if (ignored.length > 0)
-    findings.warnings.push(
-      `${path} may only set ${CONNECTION_NAMES.join(", ")}. Ignored: ${ignored.slice(0, MAX_IGNORED).join(", ")}` +
-        (ignored.length > MAX_IGNORED ? ` and ${ignored.length - MAX_IGNORED} more` : ""),
-    );
-  return env;
-}
-
-/**
- * Reads the known settings of the file; every value is only text. Whatever else is in it, for example in a file of a
- * restored backup, sets nothing: `ignored` has its names, and the numbers of lines without a name.
- */
-function parseConnectionFile(text: string): { env: Record<string, string>; ignored: string[] } {
   const env: Record<string, string> = {};
+  // Whatever else is in it, for example in a file of a restored backup, sets nothing; every value is only text.
   const ignored = new Set<string>();
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
+  for (const [index, line] of (file?.text ?? "").split(/\r?\n/).entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
     const [, name, value = ""] = /^(\w{1,60})=(.*)$/.exec(line.trim()) ?? [];
     if (name !== undefined && CONNECTION_NAMES.some((known) => known === name)) env[name] = value.trim();
     else ignored.add(name ?? `the text in line ${index + 1}`);
   }
-  return { env, ignored: [...ignored] };
+  if (ignored.size > 0)
+    findings.warnings.push(
+      `${path} may only set ${CONNECTION_NAMES.join(", ")}. Ignored: ${[...ignored].slice(0, MAX_IGNORED).join(", ")}` +
+        (ignored.size > MAX_IGNORED ? ` and ${ignored.size - MAX_IGNORED} more` : ""),
+    );
+  return env;
 }

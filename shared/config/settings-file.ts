@@ -15,7 +15,7 @@ import {
   parseJsonText,
   type SettingProblem,
 } from "./setting-problem.ts";
-import { ticketsSchema } from "./tickets-schema.ts";
+import { ticketsSchema, toggle } from "./tickets-schema.ts";
 
 export type AgentSettings = FileSettings["agents"][number];
 
@@ -95,18 +95,20 @@ const FORWARD_EVENTS = [
   "cycle.completed",
 ] as const;
 
+const httpUrl = z.url({ protocol: /^https?$/ });
+
+/** A secret as Standard Webhooks writes it. */
+const webhookSecret = (meaning: string) =>
+  z
+    .string()
+    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+    .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
+    .meta({ meaning });
+
 /** What every finished task must have, in addition to its own "Done when:" list (OPENCLAW-18). */
 const doneSchema = z.strictObject({
-  summary: z
-    .boolean()
-    .default(true)
-    .describe("true or false: a closing summary is needed")
-    .meta({ meaning: "A finished task needs a closing summary." }),
-  deliverable: z
-    .boolean()
-    .default(false)
-    .describe("true or false: at least one deliverable is needed")
-    .meta({ meaning: "A finished task needs at least one deliverable." }),
+  summary: toggle(true, "a closing summary is needed", "A finished task needs a closing summary."),
+  deliverable: toggle(false, "at least one deliverable is needed", "A finished task needs at least one deliverable."),
   commit_and_tests: z
     .enum(["code", "always", "never"])
     .default("code")
@@ -119,11 +121,11 @@ const doneSchema = z.strictObject({
     .default(0.7)
     .describe("a confidence from 0 to 1 below which a human reviews")
     .meta({ meaning: "A task finished with less confidence goes to a human for review." }),
-  dependants_wait: z
-    .boolean()
-    .default(true)
-    .describe("true or false: dependants wait for a task that is still in review")
-    .meta({ meaning: "Dependent tasks stay blocked while a task is in review." }),
+  dependants_wait: toggle(
+    true,
+    "dependants wait for a task that is still in review",
+    "Dependent tasks stay blocked while a task is in review.",
+  ),
 });
 
 const budgetSchema = z.strictObject({
@@ -142,16 +144,11 @@ const budgetSchema = z.strictObject({
 const namesSchema = z.array(z.string().min(1)).exactOptional();
 
 const forwardSchema = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/ })
+  url: httpUrl
     .refine((url) => !URL.canParse(url) || (!new URL(url).username && !new URL(url).password))
     .describe("an http(s) address without credentials")
     .meta({ meaning: "Address that events are posted to." }),
-  secret: z
-    .string()
-    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
-    .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
-    .meta({ meaning: "Secret that the posts are signed with." }),
+  secret: webhookSecret("Secret that the posts are signed with."),
   events: z
     .array(z.enum([...FORWARD_EVENTS, ...EVENT_KINDS]))
     .min(1)
@@ -177,8 +174,7 @@ const MAX_AGENTS = 500;
 const wakeSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("openclaw"),
-    url: z
-      .url({ protocol: /^https?$/ })
+    url: httpUrl
       .optional()
       .describe("the OpenClaw gateway's http(s) address")
       .meta({ meaning: "Gateway of this agent. Default: OPENCLAW_URL." }),
@@ -192,15 +188,10 @@ const wakeSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("webhook"),
-    url: z
-      .url({ protocol: /^https?$/ })
+    url: httpUrl
       .describe("an http(s) address")
       .meta({ meaning: "Address that is called when there is work, signed according to Standard Webhooks." }),
-    secret: z
-      .string()
-      .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
-      .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
-      .meta({ meaning: "Secret that the calls are signed with." }),
+    secret: webhookSecret("Secret that the calls are signed with."),
   }),
   z.strictObject({ kind: z.literal("none") }),
 ]);
@@ -310,19 +301,19 @@ export const settingsFileSchema = z.strictObject({
       meaning:
         "An agent's claim ends after so many minutes without a call about the task. Existing claims keep their end; a renewal can extend it, never shorten it.",
     }),
-  wake_backlog: z
-    .boolean()
-    .default(false)
-    .describe("true or false: agents are also woken for tasks in the group Backlog")
-    .meta({ meaning: "Agents are also woken for tasks in states of Plane's group Backlog." }),
+  wake_backlog: toggle(
+    false,
+    "agents are also woken for tasks in the group Backlog",
+    "Agents are also woken for tasks in states of Plane's group Backlog.",
+  ),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
   plan: z
     .strictObject({
-      approve: z
-        .boolean()
-        .default(true)
-        .describe("true or false: a person approves the plan for their wish before it is carried out")
-        .meta({ meaning: "A plan for a person's wish waits for their approval. Other plans need none." }),
+      approve: toggle(
+        true,
+        "a person approves the plan for their wish before it is carried out",
+        "A plan for a person's wish waits for their approval. Other plans need none.",
+      ),
     })
     .prefault({})
     .meta({ meaning: "How plans are carried out." }),
@@ -346,11 +337,11 @@ export const settingsFileSchema = z.strictObject({
         "Whether the labels agent:<name> are also synchronized on items that existed before Groundcrew's first start. false: only once an agent works on such an item, or a person changes it through Groundcrew; agents: labels follow the assignments; true: labels and assignees follow each other, as on later items.",
     }),
   notifications: notificationRulesSchema.default([]).meta({ meaning: "Which events are sent to Telegram." }),
-  progress: z
-    .boolean()
-    .default(true)
-    .describe("true or false: running tasks have a progress message in TELEGRAM_CHAT_ID")
-    .meta({ meaning: "Each running task has a live progress message in TELEGRAM_CHAT_ID." }),
+  progress: toggle(
+    true,
+    "running tasks have a progress message in TELEGRAM_CHAT_ID",
+    "Each running task has a live progress message in TELEGRAM_CHAT_ID.",
+  ),
   forward: z.array(forwardSchema).default([]).meta({ meaning: "Other systems that events are forwarded to." }),
   provision: provisionSchema.exactOptional().meta({ meaning: "What `npm run provision` sets up in Plane." }),
   tickets: ticketsSchema
@@ -386,89 +377,66 @@ const MAX_PROBLEMS = 50;
 /** Parses the settings file; every problem names its path, line and column in the file. */
 export function parseSettingsFile(text: string): ParsedSettingsFile {
   const json = parseJsonText(text);
+  const name = "GROUNDCREW_CONFIG";
   if (!json.ok)
-    return createFailure([
-      { name: "GROUNDCREW_CONFIG", given: formatJsonError(json.position), wanted: "a JSON object" },
-    ]);
+    return {
+      settings: undefined,
+      problems: [{ name, given: formatJsonError(json.position), wanted: "a JSON object" }],
+    };
   const parsed = settingsFileSchema.safeParse(json.value);
   const found = parsed.success
     ? [...findDuplicateAgents(parsed.data.agents), ...findPeopleProblems(parsed.data)]
     : parsed.error.issues.slice(0, MAX_PROBLEMS + 1).flatMap((issue) => toSettingProblems(issue, json.value));
   if (parsed.success && found.length === 0) return { settings: parsed.data, problems: [] };
   const locate = createJsonLocator(text);
-  const problems = found.slice(0, MAX_PROBLEMS).map(({ path, ...problem }) => ({ ...problem, position: locate(path) }));
-  if (found.length > MAX_PROBLEMS)
-    problems.push({
-      name: "GROUNDCREW_CONFIG",
-      given: `more than ${MAX_PROBLEMS} problems`,
-      wanted: "the problems above fixed first",
-      position: locate([]),
-    });
-  return createFailure(problems);
-}
-
-function createFailure(problems: SettingProblem[]): ParsedSettingsFile {
+  const problems: SettingProblem[] = found
+    .slice(0, MAX_PROBLEMS)
+    .map(({ path, ...problem }) => ({ ...problem, position: locate(path) }));
+  const [given, wanted] = [`more than ${MAX_PROBLEMS} problems`, "the problems above fixed first"];
+  if (found.length > MAX_PROBLEMS) problems.push({ name, given, wanted, position: locate([]) });
   return { settings: undefined, problems };
 }
 
-function findDuplicateAgents(agents: readonly AgentSettings[]): LocatedProblem[] {
+/** Creates a function that says whether one of these keys was there before; they are taken from now on. */
+function createClaims() {
   const used = new Set<string>();
-  /** Whether another agent has one of these keys; they are taken from now on. */
-  const claimKeys = (keys: readonly string[]) => {
-    const isTaken = keys.some((key) => used.has(key));
-    for (const key of keys) used.add(key);
-    return isTaken;
-  };
-  return agents.flatMap((agent, i) => {
-    const setting = toSettingName(agent.name);
-    const found: LocatedProblem[] = [];
-    if (setting === "FILE" || setting.endsWith("_FILE"))
-      found.push(
-        createAgentProblem(
-          [i, "name"],
-          agent.name,
-          "a name that does not end in 'file', because settings that end in _FILE name files",
-        ),
-      );
-    // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token file.
-    if (claimKeys([`setting ${setting}`, `name ${agent.name.normalize("NFKC").toLowerCase()}`]))
-      found.push(
-        createAgentProblem(
-          [i, "name"],
-          agent.name,
-          "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>",
-        ),
-      );
-    if (claimKeys([`email ${agent.email.toLowerCase()}`]))
-      found.push(createAgentProblem([i, "email"], agent.email, "an e-mail address that no other agent has"));
-    return found;
-  });
+  return (...keys: string[]) => keys.filter((key) => used.has(key) || !used.add(key)).length > 0;
 }
 
-function createAgentProblem(path: readonly PropertyKey[], given: string, wanted: string): LocatedProblem {
-  return createPlaceProblem(["agents", ...path], given, wanted);
+function findDuplicateAgents(agents: readonly AgentSettings[]): LocatedProblem[] {
+  const isTaken = createClaims();
+  return agents.flatMap(({ name, email }, i) => {
+    const setting = toSettingName(name);
+    const found: LocatedProblem[] = [];
+    const add = (field: string, given: string, wanted: string) =>
+      found.push(createPlaceProblem(["agents", i, field], given, wanted));
+    if (setting === "FILE" || setting.endsWith("_FILE"))
+      add("name", name, "a name that does not end in 'file', because settings that end in _FILE name files");
+    // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token file.
+    if (isTaken(`setting ${setting}`, `name ${name.normalize("NFKC").toLowerCase()}`))
+      add("name", name, "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>");
+    if (isTaken(`email ${email.toLowerCase()}`)) add("email", email, "an e-mail address that no other agent has");
+    return found;
+  });
 }
 
 /** Finds people with the address or the Telegram user of another person, or the address of an agent. */
 function findPeopleProblems({ agents, people = [] }: FileSettings): LocatedProblem[] {
-  const emails = new Set(agents.map(({ email }) => email.toLowerCase()));
-  const users = new Set<number>();
+  const isTaken = createClaims();
+  for (const { email } of agents) isTaken(email.toLowerCase());
   return people.flatMap(({ email, telegram }, i) => {
     const found: LocatedProblem[] = [];
-    if (emails.has(email))
-      found.push(
-        createPlaceProblem(["people", i, "email"], email, "an e-mail address that no other person and no agent has"),
-      );
-    if (telegram !== undefined && users.has(telegram))
-      found.push(createPlaceProblem(["people", i, "telegram"], telegram, "a Telegram user that no other person has"));
-    emails.add(email);
-    if (telegram !== undefined) users.add(telegram);
+    const add = (field: string, given: unknown, wanted: string) =>
+      found.push(createPlaceProblem(["people", i, field], given, wanted));
+    if (isTaken(email)) add("email", email, "an e-mail address that no other person and no agent has");
+    if (telegram !== undefined && isTaken(String(telegram)))
+      add("telegram", telegram, "a Telegram user that no other person has");
     return found;
   });
 }
 
-function createPlaceProblem(fullPath: readonly PropertyKey[], given: unknown, wanted: string): LocatedProblem {
-  return { name: formatPlace(fullPath), given: formatSettingValue(given), wanted, path: fullPath };
+function createPlaceProblem(path: readonly PropertyKey[], given: unknown, wanted: string): LocatedProblem {
+  return { name: formatPlace(path), given: formatSettingValue(given), wanted, path };
 }
 
 function formatPlace(path: readonly PropertyKey[]): string {
@@ -477,39 +445,23 @@ function formatPlace(path: readonly PropertyKey[]): string {
 }
 
 function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): LocatedProblem[] {
-  const knownKeys = listKeysAt(issue.path);
+  const schema = findSchemaAt(issue.path);
   if (issue.code === "unrecognized_keys") {
+    const known = Object.keys(schema ? collectProperties(schema) : {});
     return issue.keys.map((key) => {
-      const nearest = findNearestName(key, knownKeys);
-      const others = knownKeys.join(", ");
-      return {
-        name: formatPlace([...issue.path, key]),
-        given: "an unknown name",
-        wanted: nearest ? `${nearest} (known names: ${others})` : `one of ${others}`,
-        path: [...issue.path, key],
-      };
+      const nearest = findNearestName(key, known);
+      const wanted = nearest ? `${nearest} (known names: ${known.join(", ")})` : `one of ${known.join(", ")}`;
+      const path = [...issue.path, key];
+      return { name: formatPlace(path), given: "an unknown name", wanted, path };
     });
   }
   const value = issue.path.reduce<unknown>(
     (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
     json,
   );
-  return [
-    {
-      name: formatPlace(issue.path),
-      given:
-        issue.path.at(-1) === "secret" && value !== undefined
-          ? "a secret in another format"
-          : formatSettingValue(value),
-      wanted: findSchemaAt(issue.path)?.description ?? issue.message,
-      path: issue.path,
-    },
-  ];
-}
-
-function listKeysAt(path: readonly PropertyKey[]): string[] {
-  const node = findSchemaAt(path);
-  return node ? Object.keys(collectProperties(node)) : [];
+  const problem = createPlaceProblem(issue.path, value, schema?.description ?? issue.message);
+  const isSecret = issue.path.at(-1) === "secret" && value !== undefined;
+  return [isSecret ? { ...problem, given: "a secret in another format" } : problem];
 }
 
 function findSchemaAt(path: readonly PropertyKey[]): JsonSchemaNode | undefined {

@@ -77,14 +77,20 @@ export function parseSettings(environment: Record<string, string | undefined>, f
     [...Object.keys(env), ...secrets.keys()].some((name) => name.startsWith(prefix));
   const enabled = { plane: hasPrefix("PLANE_") || hasPrefix("TELEGRAM_"), telegram: hasPrefix("TELEGRAM_") };
   const isPresent = (name: string) => name in env || `${name}_FILE` in env || secrets.has(name);
+  const requireSettings = (names: readonly string[], reason: string) => {
+    for (const name of names)
+      if (!isPresent(name) && !problems.some((problem) => problem.name === name))
+        problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
+  };
   if (enabled.plane)
     requireSettings(
       ["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"],
-      isPresent,
-      enabled.telegram && !hasPrefix("PLANE_"),
-      problems,
+      hasPrefix("PLANE_")
+        ? "other PLANE_* settings are set"
+        : "TELEGRAM_* is set, and Telegram has no use without Plane",
     );
-  if (enabled.telegram) requireSettings(["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"], isPresent, false, problems);
+  if (enabled.telegram)
+    requireSettings(["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"], "other TELEGRAM_* settings are set");
   if (env["TELEGRAM_MODE"] === "webhook" && !env["PUBLIC_URL"])
     problems.push({ name: "TELEGRAM_MODE", given: "webhook without PUBLIC_URL", wanted: "PUBLIC_URL, or polling" });
   if (env["METRICS_PORT"] && env["METRICS_PORT"] !== "0" && env["METRICS_PORT"] === (env["PORT"] ?? "8787"))
@@ -102,23 +108,6 @@ export function parseSettings(environment: Record<string, string | undefined>, f
     ...findSettingsWarnings(settings, secrets),
   ];
   return { ok: true, settings, warnings: allWarnings };
-}
-
-/** Adds a problem for each missing setting of a group, of which other settings are present. */
-function requireSettings(
-  names: string[],
-  isPresent: (name: string) => boolean,
-  forTelegram: boolean,
-  problems: SettingProblem[],
-) {
-  const group = names[0]?.split("_")[0];
-  const reason = forTelegram
-    ? "TELEGRAM_* is set, and Telegram has no use without Plane"
-    : `other ${group}_* settings are set`;
-  for (const name of names) {
-    if (!isPresent(name) && !problems.some((problem) => problem.name === name))
-      problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
-  }
 }
 
 /** Settings that are valid, but probably not what the operator intended. */
@@ -147,14 +136,13 @@ function isAgentSetting(setting: string, agents: FileSettings["agents"]): boolea
 }
 
 function findWakeWarnings({ agents, openclaw }: Settings): string[] {
-  const openclawAgents = agents.flatMap(({ name, wake }) => (wake.kind === "openclaw" ? [{ name, wake }] : []));
-  if (openclawAgents.length === 0) return [];
-  const formatNames = (listed: typeof openclawAgents) => listed.map(({ name }) => name).join(", ");
-  if (!openclaw?.token) return [`OPENCLAW_HOOK_TOKEN is not set: ${formatNames(openclawAgents)} cannot be woken`];
-  const agentsWithoutUrl = openclawAgents.filter(({ wake }) => !("url" in wake && wake.url) && !openclaw.url);
-  return agentsWithoutUrl.length > 0
-    ? [`OPENCLAW_URL is not set: ${formatNames(agentsWithoutUrl)} cannot be woken`]
-    : [];
+  const woken = agents.flatMap(({ name, wake }) => (wake.kind === "openclaw" ? [{ name, url: "url" in wake && wake.url }] : []));
+  const warn = (setting: string, concerned: typeof woken) => {
+    const names = concerned.map(({ name }) => name).join(", ");
+    return names === "" ? [] : [`${setting} is not set: ${names} cannot be woken`];
+  };
+  if (!openclaw?.token) return warn("OPENCLAW_HOOK_TOKEN", woken);
+  return warn("OPENCLAW_URL", openclaw.url ? [] : woken.filter(({ url }) => !url));
 }
 
 /**
@@ -213,19 +201,15 @@ function readSettingsFile(
   { problems, warnings }: Findings,
 ): FileSettings | undefined {
   if (path === undefined) return parseSettingsFile("{}").settings;
+  let given = formatSettingValue(path);
   let file: ReturnType<SettingsFiles["read"]>;
-  let tooLarge = "";
   try {
     file = files.read(path);
   } catch (thrown) {
-    if (thrown instanceof RangeError) tooLarge = thrown.message;
+    if (thrown instanceof RangeError) given = thrown.message;
   }
   if (!file) {
-    problems.push({
-      name: "GROUNDCREW_CONFIG",
-      given: tooLarge || formatSettingValue(path),
-      wanted: "the path of a readable file",
-    });
+    problems.push({ name: "GROUNDCREW_CONFIG", given, wanted: "the path of a readable file" });
     return undefined;
   }
   const parsed = parseSettingsFile(file.text);
@@ -251,16 +235,15 @@ function findForgottenAgents(path: string, secretsFile: string, files: SettingsF
     }
   };
   if (countAgents(path) !== undefined) return [];
-  const written = [`${path}.agents`, toPathBesideSecrets(secretsFile, "groundcrew.json")];
-  return written
-    .map((other) => ({ other, count: countAgents(other) ?? 0 }))
-    .filter(({ count }) => count > 0)
-    .slice(0, 1)
-    .map(
-      ({ other, count }) =>
+  for (const other of [`${path}.agents`, toPathBesideSecrets(secretsFile, "groundcrew.json")]) {
+    const count = countAgents(other) ?? 0;
+    if (count > 0)
+      return [
         `${path} (GROUNDCREW_CONFIG) has no "agents", so nobody works, but ${other}, which provision wrote, has ` +
-        `${count}: copy "agents" from there to ${path}, or write "agents": [] there for a team of nobody`,
-    );
+          `${count}: copy "agents" from there to ${path}, or write "agents": [] there for a team of nobody`,
+      ];
+  }
+  return [];
 }
 
 /** The settings file that provision writes in the folder of SECRETS_FILE; undefined when it does not exist. */

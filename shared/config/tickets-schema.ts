@@ -40,6 +40,12 @@ const repositorySchema = z.union([
   }),
 ]);
 
+/** A field that is true or false; `effect` completes the sentence "wanted: true or false: …". */
+export const toggle = (byDefault: boolean, effect: string, meaning: string) =>
+  z.boolean().default(byDefault).describe(`true or false: ${effect}`).meta({ meaning });
+
+const triggerSchema = (meaning: string) => toggle(true, "this requests a ticket", meaning);
+
 /** A rule that approves tickets without a person. Every field that is set must match. */
 const approvalRuleSchema = z.strictObject({
   projects: identifiersSchema.meta({ meaning: "Identifiers of projects. Default: all." }),
@@ -50,15 +56,12 @@ const approvalRuleSchema = z.strictObject({
     .min(1)
     .exactOptional()
     .meta({ meaning: "What requested the ticket. Default: everything." }),
-  update: z
-    .boolean()
-    .default(false)
-    .describe("true or false: the update of Plane is approved, too")
-    .meta({ meaning: "The result is written to Plane without a person's approval, too." }),
+  update: toggle(
+    false,
+    "the update of Plane is approved, too",
+    "The result is written to Plane without a person's approval, too.",
+  ),
 });
-
-const switchSchema = (meaning: string) =>
-  z.boolean().default(true).describe("true or false: this requests a ticket").meta({ meaning });
 
 const hookSchema = (meaning: string) =>
   z.string().min(1).exactOptional().describe("a shell command, run in the worktree").meta({ meaning });
@@ -75,9 +78,11 @@ export const ticketsSchema = z.strictObject({
     }),
   triggers: z
     .strictObject({
-      created: switchSchema("A new work item requests a ticket; with people, also one that is assigned to them later."),
-      status: switchSchema("A change of status to one of states requests a ticket."),
-      comment: switchSchema("A person's comment requests a ticket."),
+      created: triggerSchema(
+        "A new work item requests a ticket; with people, also one that is assigned to them later.",
+      ),
+      status: triggerSchema("A change of status to one of states requests a ticket."),
+      comment: triggerSchema("A person's comment requests a ticket."),
     })
     .prefault({})
     .meta({ meaning: "Which events request a ticket." }),
@@ -131,11 +136,11 @@ export const ticketsSchema = z.strictObject({
     .default("done")
     .describe(`one of ${STATUSES.join(", ")}`)
     .meta({ meaning: "Status of the work item after the update." }),
-  legacy_files: z
-    .boolean()
-    .default(false)
-    .describe("true or false: /tmp/completion-<KEY>.txt also completes a ticket")
-    .meta({ meaning: "The runner also reads /tmp/completion-<KEY>.txt." }),
+  legacy_files: toggle(
+    false,
+    "/tmp/completion-<KEY>.txt also completes a ticket",
+    "The runner also reads /tmp/completion-<KEY>.txt.",
+  ),
   hooks: z
     .strictObject({
       after_create: hookSchema("Runs after the worktree was created; a failure ends the start."),
