@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { z } from "zod";
 import { upgradeSettingsSchema } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
-import { UPGRADE_STEPS } from "../../runtime/openclaw-upgrade/upgrade-steps.ts";
+import { formatTitle, UPGRADE_STEPS } from "../../runtime/openclaw-upgrade/upgrade-steps.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { formatType, listAlternatives, listFields } from "./json-schema.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";
@@ -9,10 +9,10 @@ import { escapeProse, renderCode, renderTable } from "./markdown.ts";
 /** The steps of an upgrade as `--dry-run` shows them, and how long each may take. */
 export function renderUpgradeSteps(): string {
   const versions = { from: "the old version", to: "the new version" };
-  const rows = UPGRADE_STEPS.map(({ name, title, timeout }) => [
-    renderCode(name),
-    title(versions),
-    `${timeout / MINUTE} min`,
+  const rows = UPGRADE_STEPS.map((step) => [
+    renderCode(step.name),
+    formatTitle(step, versions),
+    `${step.timeout / MINUTE} min`,
   ]);
   return renderTable(["Step", "What it does", "At most"], rows);
 }

@@ -12,7 +12,6 @@ export const findingSchema = z.object({
   status: z.enum(["ok", "warning", "failed", "skipped"]),
   /** The finding, for people; never contains a secret. */
   detail: z.string(),
-  /** How to fix it. */
   todo: z.string().exactOptional(),
 });
 

@@ -20,7 +20,6 @@ import { isGroundcrewEntry } from "./openclaw-skill.ts";
 
 /** OpenClaw's settings on this machine. */
 export interface OpenclawConfigFiles {
-  /** The main file. */
   path: string;
   /** Whether OPENCLAW_CONFIG names it; otherwise it need not exist. */
   isConfigured: boolean;

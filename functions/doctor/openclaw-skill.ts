@@ -16,16 +16,13 @@ import { parseVersionOutput } from "./versions.ts";
 export interface SkillReader {
   /** Output of `openclaw skills info` (since 2026.9 for this agent); undefined without an `openclaw` command. */
   readInfo: (agent: string | undefined) => Promise<OpenclawOutput | undefined>;
-  /** Output of `openclaw mcp status`; undefined without an `openclaw` command. */
   readMcpStatus: () => Promise<OpenclawOutput | undefined>;
-  /** Output of `openclaw --version`; undefined without an `openclaw` command. */
   readVersion: () => Promise<OpenclawOutput | undefined>;
   /**
    * The skill's file at this path; by default where OpenClaw stores the skills of all agents. `hasHome`: OpenClaw's
    * state folder exists. Without a text the file is missing or cannot be read.
    */
   readFile: (path?: string) => { path: string; hasHome: boolean; text: string | undefined };
-  /** Text of the shipped skill. */
   shippedText: string;
 }
 
@@ -41,11 +38,9 @@ interface EndedProgram {
   problem?: string;
 }
 
-/** State of the skill in OpenClaw. */
 interface SkillVerdict {
   /** `no agent option`: this version of OpenClaw does not support `--agent`. */
   kind: keyof typeof HIDDEN | "loaded" | "not found" | "not shown" | "not eligible" | "no agent option" | "unknown";
-  /** The file from which it was loaded. */
   path?: string | undefined;
   /** Why the state is unknown, or the requirements that are missing, each with its kind: `curl (bins)`. */
   reason?: string;
@@ -166,7 +161,6 @@ function qualifyRemoteGateway(check: Finding, url: string | undefined): Finding 
     → Run on the machine or in the container of ${host}: ${COMMAND_HINT}.`;
 }
 
-/** Whether an address is this machine's own. */
 function isLocalUrl(url: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }

@@ -35,13 +35,11 @@ interface PlaneCheckDeps extends QueryDeps {
   /** Versions of Plane that Groundcrew is known to work with; undefined when that is unknown. */
   knownVersions: readonly string[] | undefined;
   account: PlaneLogin | undefined;
-  /** Address to which Plane should send webhooks; undefined when that is unknown. */
   target: string | undefined;
   /** The runtime has recently received its canary's webhook, which proves more than Plane's list does. */
   hasCanary: boolean;
 }
 
-/** Result of one request to Plane. */
 type PlaneQueryResult<A> =
   | { ok: true; data: A; remaining: number | undefined; ahead: Ms }
   | { ok: false; error: PlaneError };
@@ -66,7 +64,6 @@ const PLANE_DEFAULT_RATE_LIMIT = 60;
 /** Beginning of the description that Plane gives to its sample project. */
 const SAMPLE_PROJECT_DESCRIPTION = "Welcome to the Plane Demo Project!";
 
-/** The events that Groundcrew uses. */
 const EVENTS = ["issue", "issue_comment", "project", "cycle"] as const;
 
 /** Timeout for one request to Plane: 10 s. A healthy Plane answers much faster. */

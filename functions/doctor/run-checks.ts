@@ -148,7 +148,6 @@ export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings>
   return { checks: redacted, unset, ok: !hasFailure(redacted), settingsFailed: false };
 }
 
-/** The problems and warnings of the parsed settings, one check each. */
 function checkSettings(parsed: ParsedSettings): Finding[] {
   const { ok, warning, failed } = createReport("settings");
   if (!parsed.ok)

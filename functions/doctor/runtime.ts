@@ -151,7 +151,6 @@ function reportStep({ name, state, text, fix: { command, file, lines } = {} }: z
   };
 }
 
-/** The finding about a state or label that was deleted in Plane. */
 function reportDeletedName({
   project,
   kind,

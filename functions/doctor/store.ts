@@ -9,11 +9,9 @@ export type StoreProbe = { kind: "memory" } | FileStoreProbe | RedisProbe | { ki
 
 interface FileStoreProbe {
   kind: "file";
-  /** Absolute path of the folder. */
   folder: string;
   /** Permissions of the folder; undefined when it does not exist. */
   mode: number | undefined;
-  /** Whether the folder contains the store's file. */
   file: boolean;
   /** Whether this user can write to the folder; when it does not exist, whether this user can create it. */
   writable: boolean;

@@ -47,10 +47,8 @@ export interface ProvisionDeps {
   show?: (activity: string) => void;
   /** Timeout for Plane's startup. */
   startupTimeout: Ms;
-  /** Text of the shipped skill file. */
   skill: string;
   telegram?: SetUpTelegram;
-  /** Whether to remove the sample project that Plane adds to a new workspace. */
   removeSampleProject: boolean;
 }
 
@@ -120,7 +118,6 @@ export async function createProvisionContext(deps: ProvisionDeps) {
   const clients = new Map<string, PlaneClient>();
   const reads = new Map<string, Promise<unknown>>();
 
-  /** A client of Plane's public API with this key. */
   async function getClient(apiKey: string): Promise<PlaneClient> {
     const keyName = await createKeyName(apiKey);
     const cached = clients.get(keyName);
@@ -218,7 +215,6 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
     }
   }
 
-  /** The configured or stored password of this account. */
   function getPassword(email: string): string | undefined {
     const stored = vault.findAccount(email)?.password;
     return isAdmin(email) ? (settings.admin.password ?? stored) : stored;
@@ -252,7 +248,6 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
       await vault.storeAccount(email, { made: true, ...(isGiven ? {} : { password }) });
       return password;
     },
-    /** The error to throw when Plane refused a form for this account. */
     createFormRefusal,
     storeSession,
     /** Signs in with the known password, once per account. Throws when Plane refuses the sign-in. */

@@ -25,7 +25,6 @@ export interface Disk {
 
 interface OpenclawTeam {
   agents: readonly Pick<AgentSettings, "name" | "role" | "wake">[];
-  /** URL at which the agents reach Groundcrew. */
   address: string;
 }
 
@@ -93,7 +92,6 @@ export async function openSecretsFile(
     /** The valid values, the one to use first. */
     getValues: (name: string): readonly string[] => given.get(name) ?? stored.get(name) ?? [],
     getFirstValue: (name: string): string | undefined => secrets.getValues(name)[0],
-    /** All entries of SECRETS_FILE. */
     listEntries: (): [string, readonly string[]][] => [...stored],
     /**
      * Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too.
@@ -115,14 +113,12 @@ export async function openSecretsFile(
       if (text === undefined) return;
       await disk.write(path, replaceOpenclawVariable(text, getOpenclawTokenVariable(agent), token), 0o600);
     },
-    /** Path of the file with an agent's own bridge token. */
     getTokenPath: (agent: string) => getBridgeTokenPath(secretsFile, agent),
     async readBridgeToken(agent: string): Promise<string | undefined> {
       const token = (await disk.read(secrets.getTokenPath(agent), FORBIDDEN_TOKEN_MODE))?.trim() || undefined;
       if (token) registerSecret(token);
       return token;
     },
-    /** Hash of the token in the agent's own file. */
     async readBridgeTokenHash(agent: string): Promise<string | undefined> {
       const token = await secrets.readBridgeToken(agent);
       return token && hashBridgeToken(token);

@@ -42,21 +42,18 @@ export function readBackupSettings(environment: Record<string, string | undefine
   const { PLANE_URL: url, PLANE_WORKSPACE: workspace } = plain;
   return {
     secretsFile,
-    /** The folder of SECRETS_FILE. */
     secretsFolder,
     store: { url: secrets.get("STORE_URL")?.[0] ?? "file:./data", prefix: plain.STORE_PREFIX },
     /** Program and arguments of BACKUP_AFTER. */
     after: (plain.BACKUP_AFTER ?? "").split(/\s+/).filter((word) => word !== ""),
     /** Another program copies the backup elsewhere and reports it with `--copied`, as compose/backup does. */
     isCopiedLater: environment["BACKUP_COPIED_LATER"] === "1",
-    /** Address of the running Groundcrew. */
     address: env["GROUNDCREW_URL"] ?? toLocalUrl({ host: plain.HOST, port: plain.PORT }),
     /** Environment of programs that are started: paths, language and the like, without Groundcrew's own secrets. */
     env: pickVariables(environment, PASSED_NAMES),
     ...omitUndefined({
       /** The settings file, where no other part has it. */
       configFile: isSavedElsewhere ? undefined : configFile,
-      /** The folder of runner.json and runner.env. */
       runnerConfig,
       /** RUNNER_FOLDER, as the runner itself finds it. */
       runnerFolder: findPlace(env["RUNNER_FOLDER"], ".local/state/groundcrew-runner"),
@@ -66,7 +63,6 @@ export function readBackupSettings(environment: Record<string, string | undefine
       folder: plain.BACKUP_FOLDER && resolve(plain.BACKUP_FOLDER),
       uploads: plain.BACKUP_UPLOADS && resolve(plain.BACKUP_UPLOADS),
       databaseUrl: secrets.get("BACKUP_DATABASE_URL")?.[0],
-      /** The token for the administration of the running Groundcrew. */
       adminToken: secrets.get("ADMIN_TOKEN")?.[0],
       /** The content of the file with which Compose was configured, where a backup is made in a container. */
       composeEnvironment: environment["BACKUP_COMPOSE_ENV"] || undefined,

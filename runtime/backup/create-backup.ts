@@ -29,10 +29,8 @@ import { findExpiredBackups } from "./stored-backups.ts";
 
 /** A backup that was made. */
 export interface CreatedBackup {
-  /** Path of its folder. */
   path: string;
   manifest: BackupManifest;
-  /** Older backups that were removed. */
   removed: string[];
   /** Links and special files that were not copied. */
   skipped: string[];

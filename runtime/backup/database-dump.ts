@@ -12,11 +12,9 @@ import { createBackupError, createRefusal } from "./backup-error.ts";
 import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
 import type { BackupManifest } from "./manifest.ts";
 
-/** How a program of PostgreSQL is started. */
 interface DatabaseAccess {
   /** `postgresql://<user>:<password>@<host>:<port>/<database>` */
   url: string;
-  /** The rest of the program's environment. */
   env: Record<string, string>;
 }
 
@@ -62,7 +60,6 @@ function startProgram(file: string, args: readonly string[], { url, env }: Datab
     errors = (errors + text).slice(-MAX_ERROR_LENGTH);
   });
   child.stdin.on("error", () => {});
-  /** Resolves when it has ended: undefined after a success. */
   const failure = new Promise<string | undefined>((resolve) => {
     child.once("error", (thrown) => resolve(getErrorMessage(thrown)));
     child.once("close", (code, signal) => {

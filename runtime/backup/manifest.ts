@@ -46,7 +46,6 @@ export const backupManifestSchema = z.object({
   name: z.string(),
   began: z.iso.datetime(),
   ended: z.iso.datetime(),
-  /** Version of the Groundcrew that wrote the backup. */
   groundcrew: z.string(),
   /** The Plane and workspace it belongs to; absent where none was configured yet. */
   plane: z.object({ url: z.string(), workspace: z.string() }).optional(),
@@ -57,11 +56,8 @@ export const backupManifestSchema = z.object({
     .object({ engine: z.enum(["sqlite", "redis"]), format: z.int().nonnegative(), prefix: z.string().optional() })
     .optional(),
   parts: z.array(z.enum(["database", "uploads", "secrets", "settings", "runner", "store"])),
-  /** Number of files that have a checksum. */
   files: z.int().nonnegative(),
-  /** Size of all files that have a checksum. */
   bytes: z.int().nonnegative(),
-  /** SHA-256 of the file of checksums. */
   checksums: z.string().regex(/^[0-9a-f]{64}$/),
 });
 

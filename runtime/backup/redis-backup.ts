@@ -123,7 +123,6 @@ function isRestoredKey(name: string): boolean {
   return name === "n" || name === "d" || (name.startsWith("k:") && isRestoredRecord(name.slice("k:".length)));
 }
 
-/** Checks that the server of a store answers. Throws when it does not. */
 async function checkRedis(url: string): Promise<void> {
   await withRedis(url, (redis) => redis.ping());
 }

@@ -74,7 +74,6 @@ async function copyUnusedStore(folder: string): Promise<string | undefined> {
   }
 }
 
-/** Opens a file of SQLite for `use`, and closes it. */
 async function withDatabase<T>(
   path: string | URL,
   use: (database: DatabaseSync) => T | Promise<T>,

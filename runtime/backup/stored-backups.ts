@@ -22,7 +22,6 @@ const RECORD_FILE = ".last-copy.json";
 const NEXT_RECORD_FILE = `${RECORD_FILE}.next`;
 
 const recordSchema = z.object({
-  /** Name of the backup that was copied. */
   backup: z.string(),
   /** When the program that copied it had ended. */
   copied: z.iso.datetime(),

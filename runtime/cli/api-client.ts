@@ -110,7 +110,6 @@ export function createApiClient(address: string | undefined, token: string) {
   }
 
   return {
-    /** Fetches the tools that this agent may call. */
     async specs(): Promise<ToolSpec[]> {
       const json = await request("/agent/openapi.json");
       try {

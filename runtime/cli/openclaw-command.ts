@@ -33,7 +33,6 @@ import { openRecordFile, redactCredentials } from "../openclaw-upgrade/upgrade-r
 import { type CliOptions, parseCommandInput } from "./options.ts";
 import { CommandError, type CommandHost, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "./output.ts";
 
-/** Result of a command: what to print, and how to exit. */
 interface CommandResult {
   output: string;
   exit: number;
@@ -70,7 +69,6 @@ const optionsSchema = z.object({
 
 const commandSchema = z.enum(["upgrade", "rollback", "start", "stop"]);
 
-/** The options of each command. */
 const OPTIONS = {
   upgrade: optionsSchema,
   rollback: optionsSchema.pick({ "dry-run": true, config: true }),
@@ -205,7 +203,6 @@ function isSuccess({ state, findings }: UpgradeOutcome, { command }: OpenclawOpt
   return command === "rollback" ? state === "rolled_back" || state === "refused" : state === "completed";
 }
 
-/** The result for people. */
 function describeOpenclawOutcome({ state, record, findings, plan, report }: UpgradeOutcome): string {
   if (plan) return plan.length > 0 ? plan.map((title, i) => `${i + 1}. ${title}`).join("\n") : "Nothing to do.";
   if (findings) return findings.map(describeFinding).join("\n") || "Done.";
@@ -218,7 +215,6 @@ function describeFinding({ name, status, detail, todo }: NonNullable<UpgradeOutc
   return `${status.padEnd(7)}  ${name}: ${detail}${hint}`;
 }
 
-/** The result of `groundcrew openclaw … --json`. */
 function toOpenclawJson({ state, changed, record, findings, plan, report }: UpgradeOutcome, command: string) {
   const steps = record && [...record.steps, ...record.rollbackSteps];
   return omitUndefined({

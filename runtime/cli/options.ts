@@ -19,7 +19,6 @@ export interface ToolField {
   name: string;
   /** `either`: a text, or JSON when it begins with a brace. */
   kind: "text" | "number" | "boolean" | "list" | "json" | "either";
-  /** The allowed values, for an enumeration. */
   choices?: string[];
   nullable: boolean;
   required: boolean;

@@ -194,7 +194,6 @@ function defineTicketCommand(
   return { name, route, description, fields: [...(route.includes("/:task") ? [ticket] : []), ...ownFields] };
 }
 
-/** The groups of commands for people, who have ADMIN_TOKEN. */
 const PERSON_COMMANDS = {
   tickets: { commands: TICKET_COMMANDS, usage: "groundcrew tickets <command> [ticket] [options]" },
   requests: { commands: REQUEST_COMMANDS, usage: "groundcrew requests <command> [id] [options]" },

@@ -99,7 +99,6 @@ export function createComposeDriver(
   const folders = [state, workspace];
   /** Runs a program in a container of its own, with the same volumes. */
   const oneOff = (entrypoint: string) => ["run", "--rm", "--no-deps", "-T", "--entrypoint", entrypoint, service];
-  /** Runs a program in the running container. */
   const exec = (args: readonly string[], timeout: Ms) => docker.tryCompose(["exec", "-T", service, ...args], timeout);
   const readPinned = () => findPinnedVersion(envFile, settings.variable).version;
 
@@ -197,9 +196,7 @@ function createDockerClient(env: Record<string, string | undefined>, folder: str
   const tryCompose = (args: readonly string[], timeout: Ms) => tryProgram("docker", toCompose(args), timeout);
   return {
     tryProgram,
-    /** `docker …`, whatever its exit code. */
     tryDocker: (args: readonly string[], timeout: Ms) => tryProgram("docker", args, timeout),
-    /** `docker compose …`, whatever its exit code. */
     tryCompose,
     /** Standard output of `docker compose …`. Throws when it fails. */
     runCompose: async (args: readonly string[], timeout: Ms) =>
@@ -212,7 +209,6 @@ function createDockerClient(env: Record<string, string | undefined>, folder: str
 
 type DockerClient = ReturnType<typeof createDockerClient>;
 
-/** The standard output of a command of Docker. Throws when it has failed. */
 function requireSuccess(command: string, result: ProgramResult): string {
   if (result.status !== 0) throw new Error(describeDockerFailure(command, result));
   return result.stdout;

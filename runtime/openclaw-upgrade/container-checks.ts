@@ -39,7 +39,6 @@ const idsSchema = z
   .regex(/^\d+(?:\t\d+){3}$/)
   .transform((text) => text.split("\t").map(Number));
 
-/** A bit mask of capabilities. */
 const maskSchema = z
   .string()
   .regex(/^[0-9a-f]{16}$/)
@@ -67,7 +66,6 @@ const processSchema = z
 
 type ProcessStatus = z.output<typeof processSchema>;
 
-/** The only capabilities that the container may have. */
 const ALLOWED_CAPABILITIES = ["CHOWN", "SETGID", "SETUID"];
 
 /** Bits of CAP_CHOWN, CAP_SETGID and CAP_SETUID (`include/uapi/linux/capability.h`). */

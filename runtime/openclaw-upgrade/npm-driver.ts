@@ -174,7 +174,6 @@ export function createNpmDriver(
   };
 }
 
-/** The gateway as a unit of systemd. */
 function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
   const runSystemctl = (action: string, timeout: Ms, ...options: string[]) =>
     run("systemctl", [...(isUserUnit ? ["--user"] : []), action, ...options, unit], timeout);
@@ -233,7 +232,6 @@ function openOwnGateway(
   };
 }
 
-/** Connects from this machine. Returns why that failed. */
 function connectLocally(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: CONNECT_TIMEOUT });

@@ -21,7 +21,14 @@ import {
   type UpgradeVersions,
   type Vulnerability,
 } from "./upgrade-record.ts";
-import { endRecord, ROLLBACK_STEPS, runRollbackSteps, runUpgradeSteps, UPGRADE_STEPS } from "./upgrade-steps.ts";
+import {
+  endRecord,
+  formatTitle,
+  ROLLBACK_STEPS,
+  runRollbackSteps,
+  runUpgradeSteps,
+  UPGRADE_STEPS,
+} from "./upgrade-steps.ts";
 
 /** What a command did. `changed`: steps that changed the installation, 0 when there was nothing to do. */
 export interface UpgradeOutcome {
@@ -30,7 +37,6 @@ export interface UpgradeOutcome {
   record?: UpgradeRecord;
   findings?: Finding[];
   plan?: string[];
-  /** Path of the report. */
   report?: string;
 }
 
@@ -129,14 +135,14 @@ export function planUpgrade(context: UpgradeContext, versions: UpgradeVersions):
   return {
     state: "planned",
     changed: 0,
-    plan: UPGRADE_STEPS.filter(({ name }) => !done.has(name)).map(({ title }) => title(versions)),
+    plan: UPGRADE_STEPS.filter(({ name }) => !done.has(name)).map((step) => formatTitle(step, versions)),
   };
 }
 
 /** Lists what a rollback would do. */
 export function planRollback(context: UpgradeContext): UpgradeOutcome {
   const record = findRevertible(context);
-  const plan = record && hasChangedInstallation(record) ? ROLLBACK_STEPS.map(({ title }) => title(record)) : [];
+  const plan = record && hasChangedInstallation(record) ? ROLLBACK_STEPS.map((step) => formatTitle(step, record)) : [];
   return { state: "planned", changed: 0, plan };
 }
 

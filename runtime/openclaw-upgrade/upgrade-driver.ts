@@ -20,7 +20,6 @@ export interface UpgradeDriver {
   kind: "compose" | "npm";
   /** The version that starts next. Throws when none can be read. */
   readPinned: () => string;
-  /** Makes this version the one that starts next. */
   pin: (version: string) => void;
   /** Checks the programs that every other call needs. Changes nothing. */
   checkTools: (timeout: Ms) => Promise<Finding>;
@@ -43,11 +42,9 @@ export interface UpgradeDriver {
   runOpenclaw: (args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
   /** Reads a file that OpenClaw can read; undefined when it does not exist. */
   readFile: (path: string, timeout: Ms) => Promise<string | undefined>;
-  /** What the gateway has logged since this time. */
   readLog: (since: Ms, timeout: Ms) => Promise<string>;
   /** Checks users, capabilities and seccomp of the processes, and owner and mode of the workspaces. */
   inspectProcesses: (timeout: Ms) => Promise<Finding[]>;
-  /** Scans a version's image for known vulnerabilities. */
   scanImage: (version: string, timeout: Ms) => Promise<ImageScan>;
   /** Values that must not appear in a report, as the installation's own files have them. */
   listSecrets: () => string[];

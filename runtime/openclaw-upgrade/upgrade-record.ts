@@ -126,7 +126,6 @@ export function openRecordFile(folder: string) {
   const path = join(folder, "upgrade.json");
   return {
     path,
-    /** The last upgrade; undefined when there was none. Throws when the file is not a record. */
     read(): UpgradeRecord | undefined {
       const stats = statSync(path, { throwIfNoEntry: false });
       if (!stats) return undefined;

@@ -21,13 +21,15 @@ import { hasChangedInstallation, type StepRecord, type UpgradeRecord } from "./u
 
 /** What a step found, and what it adds to the record. A failed finding ends the upgrade. */
 interface StepResult extends Partial<Pick<UpgradeRecord, "backup" | "scans" | "spawn" | "logLines">> {
-  findings: Finding[];
+  findings?: Finding[];
 }
+
+type TitleFacts = Pick<UpgradeRecord, "from" | "to" | "backup">;
 
 interface Step {
   name: string;
-  /** What it does, for the plan of a dry run. */
-  title: (record: Pick<UpgradeRecord, "from" | "to" | "backup">) => string;
+  /** What it does, for the plan of a dry run, with `{from}` and `{to}`. */
+  title: string | ((record: TitleFacts) => string);
   timeout: Ms;
   run: (context: StepContext, record: UpgradeRecord) => Promise<StepResult>;
 }
@@ -53,84 +55,58 @@ export const ROLLBACK_TIMEOUTS = {
   verify: 10 * SECOND,
 } as const satisfies Record<string, Ms>;
 
+const step = (name: string, title: Step["title"], timeout: Ms, run: Step["run"]): Step => ({
+  name,
+  title,
+  timeout,
+  run,
+});
+
 /**
  * The steps of an upgrade, in order. Each can run again after it was interrupted: until `pin` the state belongs to the
  * old version, and what comes after reads or sets the same values again.
  */
 export const UPGRADE_STEPS: readonly Step[] = [
-  {
-    name: "check",
-    title: () => "check the installation",
-    timeout: 10 * MINUTE,
-    run: async (context, versions) => ({ findings: await checkUpgrade(context, versions) }),
-  },
-  {
-    name: "fetch",
-    title: ({ to }) => `fetch ${to} beside the running version`,
-    timeout: HOUR,
-    async run({ driver, remaining }, { to }) {
-      await driver.fetchVersion(to, remaining());
-      return { findings: [createReport("fetch").ok`${to} is on this machine`] };
-    },
-  },
-  {
-    name: "scan",
-    title: () => "scan both images, if trivy or grype is installed",
-    timeout: HOUR,
-    async run({ driver, remaining }, { from, to }) {
+  step("check", "check the installation", 10 * MINUTE, async (context, versions) => ({
+    findings: await checkUpgrade(context, versions),
+  })),
+  step("fetch", "fetch {to} beside the running version", HOUR, async ({ driver, remaining }, { to }) => {
+    await driver.fetchVersion(to, remaining());
+    return { findings: [createReport("fetch").ok`${to} is on this machine`] };
+  }),
+  step(
+    "scan",
+    "scan both images, if trivy or grype is installed",
+    HOUR,
+    async ({ driver, remaining }, { from, to }) => {
       const before = await driver.scanImage(from, remaining());
-      return { findings: [], scans: { from: before, to: await driver.scanImage(to, remaining()) } };
+      return { scans: { from: before, to: await driver.scanImage(to, remaining()) } };
     },
-  },
-  {
-    name: "baseline",
-    title: ({ from }) => `test ${from} as the new version will be tested`,
-    timeout: 20 * MINUTE,
-    async run(context, record) {
-      const { findings, spawn } = await runSmokeTest(context, record.from, context.clock());
-      return { findings, spawn: { ...record.spawn, from: spawn } };
-    },
-  },
-  {
-    name: "backup",
-    title: () => "stop OpenClaw and back up state and workspaces",
-    timeout: 15 * MINUTE,
-    run: backUpState,
-  },
-  {
-    name: "pin",
-    title: ({ to }) => `pin ${to}`,
-    timeout: MINUTE,
-    async run({ driver }, { to }) {
-      driver.pin(to);
-      return { findings: [createReport("pin").ok`${to} is pinned`] };
-    },
-  },
-  {
-    name: "deploy",
-    title: ({ to }) => `start ${to}`,
-    timeout: 10 * MINUTE,
-    async run(context) {
-      const { driver, clock, remaining } = context;
-      const since = clock();
-      await driver.start(remaining());
-      const gateway = await waitForGateway(context);
-      if (gateway.status !== "failed") return { findings: [gateway] };
-      const log = await driver.readLog(since, 20 * SECOND);
-      return { findings: [gateway], logLines: findLastLines(log, MAX_LOG_LINES) };
-    },
-  },
-  {
-    name: "limits",
-    title: () => "set the limits of spawned agents in OpenClaw's settings",
-    timeout: 15 * MINUTE,
-    run: setLimits,
-  },
-  {
-    name: "smoke",
-    title: ({ to }) => `test ${to}; roll back when something fails that worked before`,
-    timeout: 20 * MINUTE,
-    async run(context, record) {
+  ),
+  step("baseline", "test {from} as the new version will be tested", 20 * MINUTE, async (context, record) => {
+    const { findings, spawn } = await runSmokeTest(context, record.from, context.clock());
+    return { findings, spawn: { ...record.spawn, from: spawn } };
+  }),
+  step("backup", "stop OpenClaw and back up state and workspaces", 15 * MINUTE, backUpState),
+  step("pin", "pin {to}", MINUTE, async ({ driver }, { to }) => {
+    driver.pin(to);
+    return { findings: [createReport("pin").ok`${to} is pinned`] };
+  }),
+  step("deploy", "start {to}", 10 * MINUTE, async (context) => {
+    const { driver, clock, remaining } = context;
+    const since = clock();
+    await driver.start(remaining());
+    const gateway = await waitForGateway(context);
+    if (gateway.status !== "failed") return { findings: [gateway] };
+    const log = await driver.readLog(since, 20 * SECOND);
+    return { findings: [gateway], logLines: findLastLines(log, MAX_LOG_LINES) };
+  }),
+  step("limits", "set the limits of spawned agents in OpenClaw's settings", 15 * MINUTE, setLimits),
+  step(
+    "smoke",
+    "test {to}; roll back when something fails that worked before",
+    20 * MINUTE,
+    async (context, record) => {
       const find = (step: string) => record.steps.find(({ name }) => name === step);
       const deployedAt = find("deploy")?.startedAt ?? context.clock();
       const { findings, spawn, logLines } = await runSmokeTest(context, record.to, deployedAt);
@@ -140,7 +116,7 @@ export const UPGRADE_STEPS: readonly Step[] = [
         logLines: logLines.slice(0, MAX_LOG_LINES),
       };
     },
-  },
+  ),
 ];
 
 /** Limit of a whole rollback: less than 2 minutes. */
@@ -148,56 +124,44 @@ export const ROLLBACK_LIMIT: Ms = 120 * SECOND;
 
 /** The steps back, in order. Each can run again after it was interrupted. */
 export const ROLLBACK_STEPS: readonly Step[] = [
-  {
-    name: "stop",
-    title: () => "stop OpenClaw",
-    timeout: ROLLBACK_TIMEOUTS.stop,
-    async run({ driver, remaining }) {
-      await driver.stop(remaining());
-      return { findings: [] };
-    },
-  },
-  {
-    name: "unpin",
-    title: ({ from }) => `pin ${from} again`,
-    timeout: ROLLBACK_TIMEOUTS.unpin,
-    async run({ driver }, { from }) {
-      driver.pin(from);
-      return { findings: [] };
-    },
-  },
-  {
-    name: "restore",
-    title: ({ backup }) =>
-      backup ? "restore state and workspaces from the backup" : "keep the state, which is unchanged",
-    timeout: ROLLBACK_TIMEOUTS.restore,
-    run: async (context, record) => ({ findings: [await restoreBackup(context, record)] }),
-  },
-  {
-    name: "start",
-    title: ({ from }) => `start ${from}`,
-    timeout: ROLLBACK_TIMEOUTS.start,
-    async run(context) {
-      await context.driver.start(context.remaining());
-      return { findings: [await waitForGateway(context)] };
-    },
-  },
-  {
-    name: "verify",
-    title: ({ from }) => `check that the gateway answers and ${from} is pinned`,
-    timeout: ROLLBACK_TIMEOUTS.verify,
-    // Cheap, because it must be quick, and without a run of a model.
-    async run(context, { from }) {
+  step("stop", "stop OpenClaw", ROLLBACK_TIMEOUTS.stop, async ({ driver, remaining }) => {
+    await driver.stop(remaining());
+    return {};
+  }),
+  step("unpin", "pin {from} again", ROLLBACK_TIMEOUTS.unpin, async ({ driver }, { from }) => {
+    driver.pin(from);
+    return {};
+  }),
+  step(
+    "restore",
+    ({ backup }) => (backup ? "restore state and workspaces from the backup" : "keep the state, which is unchanged"),
+    ROLLBACK_TIMEOUTS.restore,
+    restoreBackup,
+  ),
+  step("start", "start {from}", ROLLBACK_TIMEOUTS.start, async (context) => {
+    await context.driver.start(context.remaining());
+    return { findings: [await waitForGateway(context)] };
+  }),
+  // Cheap, because it must be quick, and without a run of a model.
+  step(
+    "verify",
+    "check that the gateway answers and {from} is pinned",
+    ROLLBACK_TIMEOUTS.verify,
+    async (context, { from }) => {
       const { ok, failed } = createReport("version");
       const pinned = context.driver.readPinned();
-      const isPinned = pinned === from;
-      const version = isPinned
-        ? ok`${from} is pinned`
-        : failed`${pinned} is pinned instead of ${from} → Pin it by hand.`;
+      const version =
+        pinned === from ? ok`${from} is pinned` : failed`${pinned} is pinned instead of ${from} → Pin it by hand.`;
       return { findings: [version, await probeGateway(context)] };
     },
-  },
+  ),
 ];
+
+/** What a step does in this upgrade. */
+export function formatTitle({ title }: Step, record: TitleFacts): string {
+  const text = typeof title === "string" ? title : title(record);
+  return text.replace("{from}", record.from).replace("{to}", record.to);
+}
 
 /** Runs the steps that are not done yet, and rolls back when one fails after OpenClaw was stopped. */
 export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
@@ -227,7 +191,7 @@ async function runSteps(
   let record = start;
   for (const step of steps) {
     if (record[list].some(({ name, status }) => name === step.name && status === "done")) continue;
-    context.progress(step.title(record));
+    context.progress(formatTitle(step, record));
     record = await runStep(context, record, list, step);
     if (record[list].at(-1)?.status === "failed") return { record, isDone: false };
   }
@@ -247,21 +211,20 @@ async function runStep(
     records.write({ ...record, [list]: [...earlier, { name, startedAt, ...change }] });
   const begun = put(start, { status: "started", findings: [] });
   try {
-    const { findings, ...change } = await runWithDeadline(timeout, context, (stepContext) => run(stepContext, start));
+    const { findings = [], ...change } = await runWithDeadline(timeout, context, (stepContext) =>
+      run(stepContext, start),
+    );
     for (const finding of findings.filter(({ status }) => status === "failed" || status === "warning"))
       progress(cleanLine(`  ${finding.status}: ${finding.name}: ${finding.detail}`, 400));
-    const status = isFailure(name, findings) ? "failed" : "done";
+    // The old version's own failures are only the standard.
+    const grave = name === "baseline" ? findings.filter((finding) => finding.name === "gateway") : findings;
+    const status = hasFailure(grave) ? "failed" : "done";
     return put({ ...begun, ...change }, { status, endedAt: clock(), findings });
   } catch (thrown) {
     const problem = cleanLine(getErrorMessage(thrown), 600);
     progress(`  failed after ${Math.round((clock() - startedAt) / SECOND)} s: ${problem}`);
     return put(begun, { status: "failed", endedAt: clock(), problem, findings: [] });
   }
-}
-
-/** Whether findings end a run: the old version's own failures are only the standard. */
-function isFailure(step: string, findings: readonly Finding[]): boolean {
-  return hasFailure(step === "baseline" ? findings.filter(({ name }) => name === "gateway") : findings);
 }
 
 /** Ends an upgrade or a rollback. */
@@ -314,15 +277,15 @@ async function backUpState(context: StepContext, record: UpgradeRecord): Promise
   return { findings: [finding], backup };
 }
 
-async function restoreBackup({ driver, remaining }: StepContext, record: UpgradeRecord): Promise<Finding> {
+async function restoreBackup({ driver, remaining }: StepContext, record: UpgradeRecord): Promise<StepResult> {
   const { backup } = record;
   // The steps before the new version's first start leave the state alone.
   if (!backup || !record.steps.some(({ name }) => name === "deploy"))
-    return createReport("restore").skipped`the new version had not touched the state`;
+    return { findings: [createReport("restore").skipped`the new version had not touched the state`] };
   if (!existsSync(backup.archive)) throw new Error(`the backup ${backup.archive} is missing; the state was left alone`);
   const sha256 = await hashChunks(createReadStream(backup.archive));
   if (sha256 !== backup.sha256)
     throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
   await driver.restore(backup.archive, remaining());
-  return createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`;
+  return { findings: [createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`] };
 }

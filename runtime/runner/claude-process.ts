@@ -11,7 +11,6 @@ import { getProgramPath, makePrivateFolder, writePrivateFile } from "../node/fil
 import { pickVariables, quoteForShell, readProcessStart } from "../node/programs.ts";
 import { readSessionJson, type SessionPaths, type SessionRecord } from "./session-folder.ts";
 
-/** What launch-session.js reads. */
 interface Launch {
   program: string;
   args: string[];

@@ -21,7 +21,6 @@ interface ExchangeResult {
   retryIn?: Ms;
 }
 
-/** A terminal that somebody watches. */
 interface WatchedTerminal {
   ticket: string;
   run: number;
@@ -157,7 +156,6 @@ function getRetryAfter(response: Response): Ms {
   return Number.isFinite(seconds) ? Math.min(MINUTE, Math.max(0, seconds * SECOND)) : 0;
 }
 
-/** The delay after this number of failures in a row. */
 function getRetryDelay(failures: number, limit: Ms): Ms {
   return Math.min(limit, FIRST_RETRY_MS * 2 ** Math.min(10, failures - 1));
 }

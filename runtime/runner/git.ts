@@ -11,7 +11,6 @@ import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramResult, runProgram } from "../node/programs.ts";
 import { readSessionFile } from "./session-folder.ts";
 
-/** A worktree and the repository that it belongs to. */
 interface WorktreePlace {
   repository: string;
   worktree: string;
@@ -190,7 +189,6 @@ function replaceLink(path: string, target: string): void {
   symlinkSync(target, path);
 }
 
-/** Formats settings as git's file of settings. */
 function formatSettings(settings: ReadonlyMap<string, string>): string {
   const lines = [...settings].map(([name, value]) => {
     const [section, variable] = name.split(".");

@@ -16,17 +16,13 @@ export interface RunnerSettings {
   /** Without a slash at its end. */
   groundcrewUrl: string;
   token: string;
-  /** Name of this host. */
   runner: string;
   /** Folder of worktrees, session files and tmux's socket. */
   folder: string;
   /** Path of Claude Code, or its name on the PATH. */
   claudeBin: string;
-  /** Paths of repositories by project identifier. */
   repositories: ReadonlyMap<string, string>;
-  /** Test commands by project identifier. */
   testCommands: ReadonlyMap<string, string>;
-  /** Prefix of the names of tmux sessions. */
   prefix: string;
   hooks: TicketSettings["hooks"];
   /** `/tmp/completion-<KEY>.txt` also completes a ticket. */

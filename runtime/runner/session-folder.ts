@@ -22,19 +22,13 @@ export interface SessionFile {
 
 const FILE_NAMES = {
   record: "record.json",
-  /** The ticket as Markdown. */
   ticket: "ticket.md",
-  /** Claude's settings of this session. */
   settings: "settings.json",
-  /** Claude's MCP servers of this session. */
   mcp: "mcp.json",
   /** Program, arguments and environment; deleted by the launcher once it has read them. */
   launch: "launch.json",
-  /** Written by the SessionStart hook. */
   sessionStart: "session-start.json",
-  /** Written by the SessionEnd hook. */
   sessionEnd: "session-end.json",
-  /** Written by the statusLine command. */
   status: "status.json",
   /** GROUNDCREW_COMPLETION_FILE. */
   completion: "completion.txt",
@@ -79,7 +73,6 @@ const sessionRecordSchema = z.object({
   main: z.string(),
   phase: z.enum(["preparing", "launching", "launched", "ended"]),
   started_at: z.iso.datetime(),
-  /** Launches of this run. */
   attempts: z.int().min(0),
   /** Hooks of the settings that have succeeded in this run. */
   hooks: z.array(z.string()),

@@ -102,7 +102,6 @@ function readTime({ clock }: RunnerContext): string {
   return new Date(clock()).toISOString();
 }
 
-/** Removes what an earlier run of the ticket has written. */
 function removeRunFiles({ records }: RunnerContext, ticket: string) {
   const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
   for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });

@@ -62,7 +62,6 @@ GROUNDCREW_COMPLETION_FILE; do nothing else. If that variable is not set, say th
 Summary: $ARGUMENTS
 `;
 
-/** Length of an id in bytes. */
 const ID_BYTES = 36;
 
 /** Runs a ticket runner until the signal. Throws when it cannot work on this machine. */

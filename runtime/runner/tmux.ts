@@ -16,7 +16,6 @@ export interface Pane {
   ticket: string;
   isDead: boolean;
   status?: number;
-  /** For example `SIGKILL`. */
   signal?: string;
   lastOutputAt: Ms;
   /** Run and session id that the session was started for; absent where somebody else has started it. */
@@ -26,7 +25,6 @@ export interface Pane {
   applied: string[];
 }
 
-/** A session that is started; tmux says later which run it belongs to. */
 type NewSession = Pick<SessionRecord, "ticket" | "run" | "session_id" | "worktree">;
 
 /** The picture of a terminal as tmux has it. */

@@ -125,7 +125,6 @@ export function createWorktrees(root: string, git: Git) {
       if (status.stdout !== "") return "it has changes that are not committed";
       return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
     },
-    /** Removes a worktree with everything in it, and its branch when that is merged. */
     async remove(worktree: OldWorktree): Promise<void> {
       const path = getPath(worktree.ticket);
       return runInOrder(worktree.repository, () => remove(worktree, path));

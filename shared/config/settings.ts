@@ -136,7 +136,9 @@ function isAgentSetting(setting: string, agents: FileSettings["agents"]): boolea
 }
 
 function findWakeWarnings({ agents, openclaw }: Settings): string[] {
-  const woken = agents.flatMap(({ name, wake }) => (wake.kind === "openclaw" ? [{ name, url: "url" in wake && wake.url }] : []));
+  const woken = agents.flatMap(({ name, wake }) =>
+    wake.kind === "openclaw" ? [{ name, url: "url" in wake && wake.url }] : [],
+  );
   const warn = (setting: string, concerned: typeof woken) => {
     const names = concerned.map(({ name }) => name).join(", ");
     return names === "" ? [] : [`${setting} is not set: ${names} cannot be woken`];

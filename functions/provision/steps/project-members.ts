@@ -34,7 +34,6 @@ interface NamedProject extends FirstProject {
 interface MemberOptions {
   /** Whether this is a run, in which earlier steps have created all accounts, and not a plan. */
   apply: boolean;
-  /** The e-mail address of Groundcrew's own account. */
   ownEmail: string;
 }
 

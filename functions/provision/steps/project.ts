@@ -29,7 +29,6 @@ const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provis
 /** All that is read of the answer to a created state or label. */
 const createdAnswerSchema = z.object({ data: z.object({ id: z.string() }) });
 
-/** The states of a new project in Plane. */
 const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancelled"].map((group) => ({
   name: group,
   group,

@@ -224,7 +224,6 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
   });
 }
 
-/** Ids in Plane of the sample tasks that exist. */
 async function findSamples({ client, params }: FirstProject): Promise<Map<SampleName, string>> {
   const ids = new Map<SampleName, string>();
   for (const name of SAMPLES)

@@ -105,7 +105,6 @@ export function toRotatableBridgeToken(agent: string): RotatableSecret {
     setting,
     rotate: async ({ vault, newSecret, wait }) =>
       change(`a new token${PREVIOUS_STAYS}`, () => renewBridgeToken(vault, agent, newSecret, () => wait(RELOAD_MS))),
-    /** The hash of the token in the agent's own file. */
     async findNewest({ vault }) {
       const hash = await vault.readBridgeTokenHash(agent);
       return vault.getValues(setting).find((value) => value === hash);

@@ -16,7 +16,6 @@ const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 /** Timeout for Groundcrew's answer at the webhook's address: 10 s. */
 const PROBE_TIMEOUT: Ms = 10 * SECOND;
 
-/** The events that Groundcrew uses. */
 const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
 /**

@@ -21,7 +21,6 @@ import {
 /** Interval between attempts to reach Plane: 2 s. */
 const RETRY_MS: Ms = 2_000;
 
-/** Interval between progress lines: 10 s. */
 const PROGRESS_MS: Ms = 10_000;
 
 /**
