@@ -3,47 +3,41 @@
  * (runtime/stores/redis/lua/buckets.lua) calculate the same.
  */
 
-import { z } from "zod";
-import { DAY, type Ms, SECOND } from "../../time.ts";
+import { type Ms, SECOND } from "../../time.ts";
 import type { BucketPause, Consumption } from "../port.ts";
-import { getNumberColumn, getTextColumn, type SqlDriver } from "./database.ts";
+import { type SqlParts, UNUSED_PROBE_RETENTION } from "./database.ts";
 
 /**
  * A pause, and what follows its end. `none`: everything is granted again. `needed`: only one probe is granted. `sent`:
  * a probe was granted, and the pause lasts until its result is known or its lease has expired.
  */
-const pauseSchema = z.object({ until: z.number(), probe: z.enum(["none", "needed", "sent"]) });
-
-type Pause = z.infer<typeof pauseSchema>;
+interface Pause {
+  until: Ms;
+  probe: "none" | "needed" | "sent";
+}
 
 const NO_PAUSE: Pause = { until: 0, probe: "none" };
 
 /** Interval between checks while a probe is needed or its result is not known: 1 s, so that its success counts soon. */
 const PROBE_CHECK_MS: Ms = SECOND;
 
-/** Retention of a pause whose probe was never sent: 1 day, after which nothing is known about the bucket. */
-const UNUSED_PROBE_RETENTION_MS: Ms = DAY;
-
-export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
+export function createSqlBuckets({ exec, clock }: Pick<SqlParts, "exec" | "clock">) {
   function readPause(bucket: string): Pause {
-    const [row] = driver.exec("SELECT until, probe FROM pause WHERE bucket = ?", bucket);
-    const pause = row ? pauseSchema.parse(row) : NO_PAUSE;
+    const [pause = NO_PAUSE] = exec<Pause>("SELECT until, probe FROM pause WHERE bucket = ?", bucket);
     return isForgotten(pause, clock()) ? NO_PAUSE : pause;
   }
 
   function writePause(bucket: string, { until, probe }: Pause) {
-    driver.exec("INSERT OR REPLACE INTO pause (bucket, until, probe) VALUES (?, ?, ?)", bucket, until, probe);
+    exec("INSERT OR REPLACE INTO pause (bucket, until, probe) VALUES (?, ?, ?)", bucket, until, probe);
   }
 
   function addConsumed({ bucket, n, window }: Consumption, now: Ms) {
-    driver.exec("INSERT INTO consumed (bucket, at, n, expires) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
+    exec("INSERT INTO consumed (bucket, at, n, expires) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
   }
 
   /** Reads what was consumed in a window, oldest first. */
   function readConsumed(bucket: string, window: Ms): { at: Ms; n: number }[] {
-    return driver
-      .exec("SELECT at, n FROM consumed WHERE bucket = ? AND at > ? ORDER BY at", bucket, clock() - window)
-      .map((row) => ({ at: getNumberColumn(row, "at"), n: getNumberColumn(row, "n") }));
+    return exec("SELECT at, n FROM consumed WHERE bucket = ? AND at > ? ORDER BY at", bucket, clock() - window);
   }
 
   function computeWait(consumption: Consumption): Ms {
@@ -58,7 +52,7 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
   function moveFutureEntriesToNow(bucket: string) {
     const now = clock();
     const sql = "UPDATE consumed SET at = ?, expires = expires - at + ? WHERE bucket = ? AND at > ?";
-    driver.exec(sql, now, now, bucket, now);
+    exec(sql, now, now, bucket, now);
   }
 
   /** The milliseconds until `n` fit under the limit; a whole window when they exceed it. */
@@ -109,30 +103,15 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     },
 
     endProbe(bucket: string) {
-      driver.exec("DELETE FROM pause WHERE bucket = ? AND probe = 'sent'", bucket);
+      exec("DELETE FROM pause WHERE bucket = ? AND probe = 'sent'", bucket);
     },
 
     countConsumed: (bucket: string, window: Ms): number => sum(readConsumed(bucket, window)),
 
-    listPauses(): BucketPause[] {
-      return driver
-        .exec("SELECT bucket, until, probe FROM pause ORDER BY bucket")
-        .map((row) => ({ bucket: getTextColumn(row, "bucket"), pause: pauseSchema.parse(row) }))
-        .filter(({ pause }) => !isForgotten(pause, clock()))
-        .map(({ bucket, pause }) => ({ bucket, until: pause.until, needsProbe: pause.probe !== "none" }));
-    },
-
-    /** Deletes at most `limit` expired rows of each table and returns the number of what was consumed. */
-    sweep(limit: number): number {
-      const now = clock();
-      driver.exec(
-        `DELETE FROM pause WHERE bucket IN
-           (SELECT bucket FROM pause WHERE until <= ? AND (probe = 'none' OR until <= ?) LIMIT +?)`,
-        ...[now, now - UNUSED_PROBE_RETENTION_MS, limit],
-      );
-      const expired = "SELECT rowid FROM consumed WHERE expires <= ? LIMIT +?";
-      return driver.exec(`DELETE FROM consumed WHERE rowid IN (${expired}) RETURNING 1`, now, limit).length;
-    },
+    listPauses: (): BucketPause[] =>
+      exec<Pause & { bucket: string }>("SELECT bucket, until, probe FROM pause ORDER BY bucket")
+        .filter((pause) => !isForgotten(pause, clock()))
+        .map(({ bucket, until, probe }) => ({ bucket, until, needsProbe: probe !== "none" })),
   };
 }
 
@@ -149,5 +128,5 @@ function computePauseWait({ until, probe }: Pause, now: Ms): Ms {
 
 /** Whether the pause has no effect any longer, so that it counts as deleted. */
 function isForgotten({ until, probe }: Pause, now: Ms): boolean {
-  return until + (probe === "none" ? 0 : UNUSED_PROBE_RETENTION_MS) <= now;
+  return until + (probe === "none" ? 0 : UNUSED_PROBE_RETENTION) <= now;
 }

@@ -3,7 +3,7 @@
  * stored times after the clock was set back.
  */
 
-import { type Ms, SECOND } from "../../time.ts";
+import { DAY, type Ms, SECOND } from "../../time.ts";
 import type { StoreCapacity } from "../capacity.ts";
 import { createOlderFormatError } from "../store-format.ts";
 
@@ -38,6 +38,17 @@ export interface SqlDriver {
 type SqlValue = string | number | null;
 
 export type SqlRow = Record<string, unknown>;
+
+/** What the parts of the engine share. */
+export interface SqlParts {
+  /** Runs a statement on the engine's own tables, whose rows have this form. */
+  exec: <Row>(sql: string, ...params: SqlValue[]) => Row[];
+  clock: () => Ms;
+  /** Returns the next number of the store's sequence. */
+  next: () => number;
+  /** Retention of the ids of done jobs and of the last fencing token of a lease. */
+  remember: Ms;
+}
 
 interface QueuedWork {
   isLax: boolean;
@@ -101,6 +112,9 @@ const TABLES = [
 /** Limit of work items in one transaction: 500, so that one flush does not block the process for long. */
 const MAX_GROUP_SIZE = 500;
 
+/** Retention of a pause whose probe was never sent: 1 day, after which nothing is known about the bucket. */
+export const UNUSED_PROBE_RETENTION: Ms = DAY;
+
 /** Smaller differences remain: the clock advances in steps, and a second delays nothing noticeably. */
 const MIN_SHIFT: Ms = SECOND;
 
@@ -130,7 +144,7 @@ export function createSqlTables(driver: SqlDriver) {
  * group that contains only lax work need not survive a failure of the machine. Work must throw only when the database
  * fails, because an error rolls back the whole group.
  */
-export function createGroupCommit(driver: SqlDriver) {
+export function createGroupCommit(driver: Pick<SqlDriver, "transaction" | "soon">) {
   const waiting: QueuedWork[] = [];
 
   function flush() {
@@ -174,30 +188,39 @@ export function createGroupCommit(driver: SqlDriver) {
   };
 }
 
-export function getTextColumn(row: SqlRow, column: string): string {
-  const value = row[column];
-  if (typeof value !== "string") throw new TypeError(`Column ${column} of the store does not contain text.`);
-  return value;
-}
-
-export function getNumberColumn(row: SqlRow, column: string): number {
-  const value = row[column];
-  if (typeof value !== "number") throw new TypeError(`Column ${column} of the store does not contain a number.`);
-  return value;
-}
-
 /**
  * Moves the stored times back when the clock is behind the time of the last change, as when the machine's clock was set
  * back while the store was closed. Otherwise jobs would wait, and leases and expiring values last, until the clock has
- * caught up. Returns the number of milliseconds; 0 when the clock is not behind.
+ * caught up.
  */
-export function shiftTimesAfterClockSetBack(driver: SqlDriver, clock: () => Ms): Ms {
-  const [row = {}] = driver.exec("SELECT at FROM counter");
+export function shiftTimesAfterClockSetBack({ exec, clock }: Pick<SqlParts, "exec" | "clock">): void {
+  const [counter] = exec<{ at: Ms }>("SELECT at FROM counter");
   const now = clock();
-  const shift = getNumberColumn(row, "at") - now;
-  if (shift < MIN_SHIFT) return 0;
+  const shift = (counter?.at ?? 0) - now;
+  if (shift < MIN_SHIFT) return;
   for (const [table, column] of TIME_COLUMNS)
-    driver.exec(`UPDATE ${table} SET ${column} = ${column} - ? WHERE ${column} > 0`, shift);
-  driver.exec("UPDATE counter SET at = ?", now);
-  return shift;
+    exec(`UPDATE ${table} SET ${column} = ${column} - ? WHERE ${column} > 0`, shift);
+  exec("UPDATE counter SET at = ?", now);
+}
+
+/**
+ * Expired rows of tables that no other row refers to: the table's key, and what tells an expired row. A pause whose probe
+ * was never sent is kept for a day.
+ */
+const EXPIRED = [
+  ["lease", "key", "forget <= ?"],
+  ["done", "queue, id", "forget <= ?"],
+  ["consumed", "rowid", "expires <= ?"],
+  ["pause", "bucket", `until + (probe <> 'none') * ${UNUSED_PROBE_RETENTION} <= ?`],
+] as const;
+
+/** Deletes at most `limit` expired rows of each table and returns whether there were any. */
+export function sweepTables({ exec, clock }: Pick<SqlParts, "exec" | "clock">, limit: number): boolean {
+  const deleted = EXPIRED.map(([table, key, isExpired]) =>
+    exec(
+      `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${isExpired} LIMIT +?) RETURNING 1`,
+      ...[clock(), limit],
+    ),
+  );
+  return deleted.some((rows) => rows.length > 0);
 }

@@ -11,13 +11,12 @@ import { createSqlBuckets } from "./buckets.ts";
 import {
   createGroupCommit,
   createSqlTables,
-  getNumberColumn,
-  getTextColumn,
   type SqlDriver,
-  type SqlRow,
+  type SqlParts,
   shiftTimesAfterClockSetBack,
+  sweepTables,
 } from "./database.ts";
-import { createSqlDeadJobs, createSqlJobs } from "./jobs.ts";
+import { createSqlJobs } from "./jobs.ts";
 
 interface SqlStoreOptions {
   clock: () => Ms;
@@ -28,15 +27,6 @@ interface SqlStoreOptions {
    * are moved when the clock was set back. Leases stay, because agents that hold a claim may still be working.
    */
   alone?: boolean;
-}
-
-/** What the parts of the engine share. */
-interface SqlParts {
-  driver: SqlDriver;
-  clock: () => Ms;
-  /** Returns the next number of the store's sequence. */
-  next: () => number;
-  remember: Ms;
 }
 
 /** Interval until the next sweep: 10 s, or 100 ms after one that found something, as under load. */
@@ -54,19 +44,19 @@ export function createSqlStore(
   driver: SqlDriver,
   { clock, remember = RETENTION, alone = false }: SqlStoreOptions,
 ): Store {
-  const { next, save, forget } = createSqlSequence(driver, clock);
-  const values = createSqlValues({ driver, clock, next });
-  const leases = createSqlLeases({ driver, clock, remember });
-  const jobs = createSqlJobs({ driver, clock, next, remember });
-  const deadJobs = createSqlDeadJobs({ driver, clock, jobs });
-  const buckets = createSqlBuckets({ driver, clock });
-  const group = createGroupCommit({ ...driver, transaction });
+  const exec: SqlParts["exec"] = <Row>(...statement: Parameters<SqlDriver["exec"]>) =>
+    driver.exec(...statement) as Row[];
+  const { next, save, forget } = createSqlSequence({ exec, clock });
+  const parts = { exec, clock, next, remember };
+  const [values, leases, jobs] = [createSqlValues(parts), createSqlLeases(parts), createSqlJobs(parts)];
+  const buckets = createSqlBuckets(parts);
+  const group = createGroupCommit({ soon: driver.soon, transaction });
   let nextSweepAt = 0;
 
   driver.transaction(() => {
     createSqlTables(driver);
     if (!alone) return;
-    shiftTimesAfterClockSetBack(driver, clock);
+    shiftTimesAfterClockSetBack(parts);
     jobs.voidLeases();
   });
 
@@ -85,8 +75,8 @@ export function createSqlStore(
   }
 
   function sweep() {
-    const deleted = [values, leases, jobs, buckets].map((part) => part.sweep(SWEEP_BATCH));
-    nextSweepAt = clock() + (deleted.some((count) => count > 0) ? BUSY_SWEEP_INTERVAL : SWEEP_INTERVAL);
+    const hasDeleted = [values.sweep(SWEEP_BATCH) > 0, sweepTables(parts, SWEEP_BATCH)].includes(true);
+    nextSweepAt = clock() + (hasDeleted ? BUSY_SWEEP_INTERVAL : SWEEP_INTERVAL);
   }
 
   function commit({ expect, fence, puts, jobs: added }: CheckedCommit) {
@@ -97,20 +87,20 @@ export function createSqlStore(
     return "committed";
   }
 
-  const durable =
-    <Arguments extends unknown[], Result>(change: (...args: Arguments) => Result) =>
+  const change =
+    (isLax: boolean) =>
+    <Arguments extends unknown[], Result>(run: (...args: Arguments) => Result) =>
     (...args: Arguments): Promise<Result> =>
-      group.queue(() => change(...args));
+      group.queue(() => run(...args), isLax);
+
+  const durable = change(false);
 
   /**
    * A change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure just
    * before it: a job is not taken yet, a handled job is not acknowledged yet, or the consumption of a quota is
    * forgotten, whose window is over when the machine has restarted.
    */
-  const lax =
-    <Arguments extends unknown[], Result>(change: (...args: Arguments) => Result) =>
-    (...args: Arguments): Promise<Result> =>
-      group.queue(() => change(...args), true);
+  const lax = change(true);
 
   return createStore({
     now: async () => clock(),
@@ -123,9 +113,9 @@ export function createSqlStore(
     take: lax(jobs.take),
     acknowledge: lax(jobs.acknowledge),
     advanceRetries: durable(jobs.advanceRetries),
-    listDeadJobs: async (queue, limit) => deadJobs.list(queue, limit),
-    replay: durable(deadJobs.replay),
-    discard: durable(deadJobs.discard),
+    listDeadJobs: async (queue, limit) => jobs.listDead(queue, limit),
+    replay: durable(jobs.replay),
+    discard: durable(jobs.discard),
     consumeAll: lax(buckets.consume),
     pause: lax(buckets.pause),
     limitPause: durable(buckets.limitPause),
@@ -133,20 +123,14 @@ export function createSqlStore(
     endProbe: lax(buckets.endProbe),
     countConsumed: async (bucket, window) => buckets.countConsumed(bucket, window),
     listPauses: async () => buckets.listPauses(),
-    stats: async () => deadJobs.readStats(),
+    stats: async () => jobs.readStats(),
     // Trimming need not survive a failure of the machine, because the next run trims again.
     trim: lax(values.trim),
     // Requests are handled between two steps.
-    reclaimSpace: () =>
-      new Promise((resolve, reject) => {
-        driver.soon(() => {
-          try {
-            resolve(driver.reclaimSpace?.() ?? false);
-          } catch (error) {
-            reject(error);
-          }
-        });
-      }),
+    async reclaimSpace() {
+      await new Promise<void>((resolve) => driver.soon(resolve));
+      return driver.reclaimSpace?.() ?? false;
+    },
     readCapacity: async () => driver.readCapacity?.() ?? {},
     ...omitUndefined({ saveCopy: driver.saveCopy, findDamage: driver.findDamage }),
     async close() {
@@ -156,57 +140,52 @@ export function createSqlStore(
   });
 }
 
-function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clock" | "next">) {
+function createSqlValues({ exec, clock, next }: SqlParts) {
   function deleteKey(key: StoreKey) {
-    driver.exec("DELETE FROM member WHERE key = ?", key);
-    driver.exec("DELETE FROM record WHERE key = ?", key);
+    exec("DELETE FROM member WHERE key = ?", key);
+    exec("DELETE FROM record WHERE key = ?", key);
   }
 
   return {
     get<T>(key: StoreKey): StoredValue<T> | undefined {
-      const [row] = driver.exec(`SELECT value, rev FROM record WHERE key = ? AND ${NOT_EXPIRED}`, key, clock());
-      return row && toStoredValue(row);
+      const [row] = exec<ValueRow>(`SELECT value, rev FROM record WHERE key = ? AND ${NOT_EXPIRED}`, key, clock());
+      return row && { value: JSON.parse(row.value), rev: row.rev };
     },
 
     rev(key: StoreKey): Revision {
-      const [row] = driver.exec(`SELECT rev FROM record WHERE key = ? AND ${NOT_EXPIRED}`, key, clock());
-      return row ? getNumberColumn(row, "rev") : 0;
+      const sql = `SELECT rev FROM record WHERE key = ? AND ${NOT_EXPIRED}`;
+      return exec<{ rev: Revision }>(sql, key, clock())[0]?.rev ?? 0;
     },
 
     scan<T>(set: SetName, after: string | undefined, limit: number): ScanPage<T> {
-      const found = driver.exec(
+      const found = exec<ValueRow & { key: StoreKey }>(
         `SELECT record.key, record.value, record.rev FROM member JOIN record ON record.key = member.key
          WHERE member.name = ? AND member.key > ? AND (member.expires IS NULL OR member.expires > ?)
          ORDER BY member.key LIMIT +?`,
         ...[set, after ?? "", clock(), limit + 1],
       );
-      const rows = found
-        .slice(0, limit)
-        .map((row): StoredRow<T> => ({ key: getTextColumn(row, "key"), ...toStoredValue<T>(row) }));
+      const rows = found.slice(0, limit).map((row): StoredRow<T> => ({ ...row, value: JSON.parse(row.value) }));
       const last = rows.at(-1);
       return found.length > limit && last ? { rows, next: last.key } : { rows };
     },
 
-    count(set: SetName): number {
-      const sql = `SELECT count(*) AS n FROM member WHERE name = ? AND ${NOT_EXPIRED}`;
-      const [row = {}] = driver.exec(sql, set, clock());
-      return getNumberColumn(row, "n");
-    },
+    count: (set: SetName): number =>
+      exec<{ n: number }>(`SELECT count(*) AS n FROM member WHERE name = ? AND ${NOT_EXPIRED}`, set, clock())[0]?.n ??
+      0,
 
     trim(set: SetName, keep: number, max: number): number {
       // Counts no more keys than it deletes, so that a step takes the same time however large the set is.
-      const [row = {}] = driver.exec(
+      const [{ n: excess } = { n: 0 }] = exec<{ n: number }>(
         `SELECT count(*) AS n FROM
            (SELECT 1 FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key LIMIT +? OFFSET +?)`,
         ...[set, clock(), max, keep],
       );
-      const excess = getNumberColumn(row, "n");
       if (excess === 0) return 0;
-      const keys = driver.exec(
+      const keys = exec<{ key: StoreKey }>(
         `SELECT key FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key DESC LIMIT +?`,
         ...[set, clock(), excess],
       );
-      for (const key of keys) deleteKey(getTextColumn(key, "key"));
+      for (const { key } of keys) deleteKey(key);
       return excess;
     },
 
@@ -217,44 +196,44 @@ function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clo
         deleteKey(key);
         if (text === undefined) continue;
         const until = expires === undefined ? null : clock() + expires;
-        driver.exec("INSERT INTO record (key, value, rev, expires) VALUES (?, ?, ?, ?)", key, text, rev, until);
+        exec("INSERT INTO record (key, value, rev, expires) VALUES (?, ?, ?, ?)", key, text, rev, until);
         for (const name of sets) {
-          driver.exec("INSERT INTO member (name, key, expires) VALUES (?, ?, ?)", name, key, until);
+          exec("INSERT INTO member (name, key, expires) VALUES (?, ?, ?)", name, key, until);
         }
       }
     },
 
     /** Deletes at most `limit` expired keys and returns their number. */
     sweep(limit: number): number {
-      const rows = driver.exec("SELECT key FROM record WHERE expires <= ? LIMIT +?", clock(), limit);
-      for (const row of rows) deleteKey(getTextColumn(row, "key"));
+      const rows = exec<{ key: StoreKey }>("SELECT key FROM record WHERE expires <= ? LIMIT +?", clock(), limit);
+      for (const { key } of rows) deleteKey(key);
       return rows.length;
     },
   };
 }
 
-function toStoredValue<T>(row: SqlRow): StoredValue<T> {
-  return { value: JSON.parse(getTextColumn(row, "value")), rev: getNumberColumn(row, "rev") };
+interface ValueRow {
+  value: string;
+  rev: Revision;
 }
 
-function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | "clock" | "remember">) {
-  const isHeld = (key: StoreKey, fence: number) =>
-    driver.exec("SELECT 1 FROM lease WHERE key = ? AND fence = ? AND until > ?", key, fence, clock()).length > 0;
+function createSqlLeases({ exec, clock, remember }: SqlParts) {
+  const holds = (key: StoreKey, fence: number) =>
+    exec("SELECT 1 FROM lease WHERE key = ? AND fence = ? AND until > ?", key, fence, clock()).length > 0;
 
   return {
-    holds: isHeld,
+    holds,
 
     lease(key: StoreKey, owner: string, ttl: Ms) {
       const now = clock();
-      const [row] = driver.exec("SELECT owner, fence, until FROM lease WHERE key = ?", key);
-      const isActive = row !== undefined && getNumberColumn(row, "until") > now;
-      if (isActive && getTextColumn(row, "owner") !== owner) {
-        return { heldBy: getTextColumn(row, "owner"), until: getNumberColumn(row, "until") };
-      }
-      const last = row ? getNumberColumn(row, "fence") : 0;
+      type Lease = { owner: string; fence: number; until: Ms };
+      const [row] = exec<Lease>("SELECT owner, fence, until FROM lease WHERE key = ?", key);
+      const isActive = row !== undefined && row.until > now;
+      if (isActive && row.owner !== owner) return { heldBy: row.owner, until: row.until };
+      const last = row?.fence ?? 0;
       const fence = isActive ? last : nextSequenceNumber(last, now);
       const until = now + ttl;
-      driver.exec(
+      exec(
         "INSERT OR REPLACE INTO lease (key, owner, fence, until, forget) VALUES (?, ?, ?, ?, ?)",
         ...[key, owner, fence, until, until + remember],
       );
@@ -262,37 +241,28 @@ function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | 
     },
 
     release(key: StoreKey, fence: number): boolean {
-      if (!isHeld(key, fence)) return false;
-      driver.exec("UPDATE lease SET until = 0 WHERE key = ?", key);
+      if (!holds(key, fence)) return false;
+      exec("UPDATE lease SET until = 0 WHERE key = ?", key);
       return true;
-    },
-
-    /** Deletes at most `limit` leases whose fencing token need not be remembered, and returns their number. */
-    sweep(limit: number): number {
-      const sql = "DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT +?) RETURNING 1";
-      return driver.exec(sql, clock(), limit).length;
     },
   };
 }
 
 /** The store's sequence of numbers. A transaction reads and writes it once, however many numbers it uses. */
-export function createSqlSequence(driver: SqlDriver, clock: () => Ms) {
+export function createSqlSequence({ exec, clock }: Pick<SqlParts, "exec" | "clock">) {
   let last: number | undefined;
   let saved: number | undefined;
 
   return {
     next(): number {
-      if (last === undefined) {
-        const [row = {}] = driver.exec("SELECT last FROM counter");
-        last = saved = getNumberColumn(row, "last");
-      }
+      last ??= saved = exec<{ last: number }>("SELECT last FROM counter")[0]?.last ?? 0;
       last = nextSequenceNumber(last, clock());
       return last;
     },
 
     /** Writes the last used number and the time; called at the end of a transaction. */
     save() {
-      if (last !== saved && last !== undefined) driver.exec("UPDATE counter SET last = ?, at = ?", last, clock());
+      if (last !== saved && last !== undefined) exec("UPDATE counter SET last = ?, at = ?", last, clock());
       saved = last;
     },
 

@@ -1,30 +1,21 @@
 import { expect, test } from "vitest";
-import type { SqlDriver } from "../../../../shared/store/sql/database.ts";
+import type { SqlParts } from "../../../../shared/store/sql/database.ts";
 import { createSqlSequence } from "../../../../shared/store/sql/sql-store.ts";
 
 /** A database that holds one number. */
-function createNumberDriver(stored: number) {
+function createNumberDatabase(stored: number, now = 0) {
   const state = { kept: stored, reads: 0, writes: 0 };
-  const driver: SqlDriver = {
-    exec(sql, ...[value]) {
-      if (sql.startsWith("SELECT")) {
-        state.reads += 1;
-        return [{ last: state.kept }];
-      }
-      state.kept = Number(value);
-      state.writes += 1;
-      return [];
-    },
-    transaction: (run) => run(),
-    soon: (run) => run(),
-    close() {},
+  const exec = (sql: string, ...[value]: unknown[]) => {
+    const isRead = sql.startsWith("SELECT");
+    state[isRead ? "reads" : "writes"] += 1;
+    if (!isRead) state.kept = Number(value);
+    return isRead ? [{ last: state.kept }] : [];
   };
-  return { driver, state };
+  return { counter: createSqlSequence({ exec: exec as SqlParts["exec"], clock: () => now }), state };
 }
 
 test("the store's sequence is read and written once for all numbers of a transaction", () => {
-  const { driver, state } = createNumberDriver(7);
-  const counter = createSqlSequence(driver, () => 0);
+  const { counter, state } = createNumberDatabase(7);
   expect([counter.next(), counter.next(), counter.next()]).toEqual([8, 9, 10]);
   counter.save();
   counter.save();
@@ -32,8 +23,7 @@ test("the store's sequence is read and written once for all numbers of a transac
 });
 
 test("the store's sequence continues from the stored number after a rollback", () => {
-  const { driver, state } = createNumberDriver(7);
-  const counter = createSqlSequence(driver, () => 0);
+  const { counter, state } = createNumberDatabase(7);
   counter.next();
   counter.forget();
   expect(counter.next()).toBe(8);
@@ -42,6 +32,6 @@ test("the store's sequence continues from the stored number after a rollback", (
 });
 
 test("the store's sequence is at least the time", () => {
-  const counter = createSqlSequence(createNumberDriver(7).driver, () => 1_000);
+  const { counter } = createNumberDatabase(7, 1_000);
   expect([counter.next(), counter.next()]).toEqual([1_000, 1_001]);
 });
