@@ -103,7 +103,7 @@ function isRunnerLocal({ runnerTokens }: Settings): boolean {
 async function startRunnerOf({ url }: Runtime): Promise<{ stop(): Promise<void> }> {
   const { startLocalRunner } = await import("./runner/start-runner.ts");
   const localUrl = toLocalUrl({ host: settings.host, port: Number(new URL(url).port) });
-  return startLocalRunner({ settings, url: localUrl, token: localRunnerToken, env, log });
+  return startLocalRunner(settings, { url: localUrl, token: localRunnerToken, env, log });
 }
 
 /** Imports the demo; exits where it was left out, as in an installation for production. */

@@ -3,14 +3,6 @@
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
 
-/** The account that Plane refused, and the file in which provision stores passwords. */
-interface RefusedAccount {
-  email: string;
-  /** The instance's administrator, whose password is a setting. */
-  isAdmin: boolean;
-  notesFile: string;
-}
-
 const EMAIL_CODE_REASON = /MAGIC|LOGIN_DISABLED|EMAIL_PASSWORD_AUTHENTICATION_DISABLED|VERIFICATION|EMAIL_CODE/;
 const WRONG_PASSWORD_REASON =
   /^(AUTHENTICATION_FAILED(_SIGN_IN|_SIGN_UP)?|ADMIN_AUTHENTICATION_FAILED|USER_ALREADY_EXIST)$/;
@@ -20,8 +12,14 @@ export function createStepRefusal(message: string, cause?: unknown): GroundcrewE
   return new GroundcrewError("conflict", message, { cause });
 }
 
-/** The message for a form that Plane refused with this reason. */
-export function explainFormRefusal(reason: string, { email, isAdmin, notesFile }: RefusedAccount): string {
+/**
+ * The message for a form that Plane refused with this reason for an account. `isAdmin`: its password is a setting;
+ * `notesFile` has the others.
+ */
+export function explainFormRefusal(
+  reason: string,
+  { email, isAdmin, notesFile }: { email: string; isAdmin: boolean; notesFile: string },
+): string {
   const manualHint = `create the account by hand and set PLANE_API_KEY_<AGENT> to its API key, or add its password to ${notesFile}`;
   if (reason === "SIGNUP_DISABLED")
     return (
@@ -93,15 +91,11 @@ export function explainEmailCode(email: string, reason: string): string {
 const LOOPBACK_HOST = /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
 const OWN_HOST_MESSAGE = /domain or its subdomain/i;
 
-/** What a webhook is registered with; `version` is Plane's, whose checks of addresses differ. */
-interface WebhookAddresses {
-  target: string;
-  plane: string;
-  version: string;
-}
-
-/** The message for a webhook address that Plane refused with this text. */
-export function explainWebhookRefusal(planeMessage: string, { target, plane, version }: WebhookAddresses): string {
+/** The message for a webhook address that Plane refused with this text; `version` is Plane's. */
+export function explainWebhookRefusal(
+  planeMessage: string,
+  { target, plane, version }: { target: string; plane: string; version: string },
+): string {
   const { hostname } = new URL(target);
   const isAddress = /^[\d.]+$|:/.test(hostname);
   // Versions after v1.3.0 have variables that allow addresses.

@@ -36,7 +36,7 @@ async function runTicketRunner(args: readonly string[], env: CommandHost["env"])
   const parts = readSettingsParts(env, nodeFiles);
   if (parts.problems.length > 0) throw new CommandError(EXIT.config, formatSettingProblems(parts.problems));
   const token = parts.secrets.get("RUNNER_TOKEN")?.[0];
-  const settings = parseRunnerSettings({ env: { ...env, ...parts.env }, token, tickets: parts.file?.tickets });
+  const settings = parseRunnerSettings({ ...env, ...parts.env }, token, parts.file?.tickets);
   if ("problems" in settings) throw new CommandError(EXIT.config, settings.problems.join("\n"));
   const stopping = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopping.abort());

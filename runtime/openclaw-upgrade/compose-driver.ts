@@ -116,7 +116,11 @@ export function createComposeDriver(
   return {
     kind: "compose",
     readPinned,
-    pin: (version) => writePinnedVersion(envFile, settings.variable, version),
+    pin(version) {
+      // Everything else in the file, its mode included, stays.
+      const { before, version: current, after } = findPinnedVersion(envFile, settings.variable);
+      if (current !== version) replaceFile(envFile, `${before}${version}${after}`);
+    },
     checkTools: (timeout) => checkDocker(docker, timeout),
     async checkInstallation(to, timeout) {
       const service = await readService(timeout);
@@ -264,12 +268,6 @@ function findPinnedVersion(path: string, variable: string): { before: string; ve
     );
   const start = line.index + line[0].lastIndexOf(value) + parts.before.length;
   return { before: text.slice(0, start), version: parts.version, after: text.slice(start + parts.version.length) };
-}
-
-/** Replaces the version in the variable's value; everything else in the file, its mode included, stays. */
-function writePinnedVersion(path: string, variable: string, version: string): void {
-  const { before, version: current, after } = findPinnedVersion(path, variable);
-  if (current !== version) replaceFile(path, `${before}${version}${after}`);
 }
 
 /** The service's image with another version; undefined when it is not pinned by one. */

@@ -88,29 +88,23 @@ export function parseComposeService(text: string, service: string): ComposeServi
 /** Checks what the Compose file says about the container: image, user, capabilities, seccomp, networks and volumes. */
 export function checkComposeService(
   service: ComposeService,
-  { user, networks, state, workspace }: ComposeUpgradeSettings,
+  { user: wanted, networks, state, workspace }: ComposeUpgradeSettings,
   from: string,
 ): Finding[] {
+  const { image, user = "not set" } = service;
+  const images = createReport("image");
+  const users = createReport("user");
   return [
-    checkImage(service, from),
-    checkUser(service, user),
+    parsePinnedValue(image)?.version === from
+      ? images.ok`${image}`
+      : images.failed`the service's image is ${image}, but the environment file pins ${from}
+          → Write the image with the variable in the Compose file, and without a digest or \`latest\`.`,
+    user === wanted ? users.ok`${user}` : users.failed`user is ${user}, wanted ${wanted} → Set \`user: "${wanted}"\`.`,
     checkCapabilities(service),
     checkSeccomp(service),
     checkNetworks(service, networks),
     checkVolumes(service, [state, workspace]),
   ];
-}
-
-function checkImage({ image }: ComposeService, from: string): Finding {
-  const { ok, failed } = createReport("image");
-  if (parsePinnedValue(image)?.version === from) return ok`${image}`;
-  return failed`the service's image is ${image}, but the environment file pins ${from}
-    → Write the image with the variable in the Compose file, and without a digest or \`latest\`.`;
-}
-
-function checkUser({ user = "not set" }: ComposeService, wanted: string): Finding {
-  const { ok, failed } = createReport("user");
-  return user === wanted ? ok`${user}` : failed`user is ${user}, wanted ${wanted} → Set \`user: "${wanted}"\`.`;
 }
 
 function checkCapabilities({ cap_drop, cap_add, privileged }: ComposeService): Finding {

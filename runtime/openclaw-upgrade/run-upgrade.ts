@@ -181,6 +181,11 @@ function findLongestRun(text: string): number {
   return Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
 }
 
+/** A part of the report under its heading; nothing without lines. */
+function renderPart(heading: string, lines: readonly string[]): string[] {
+  return lines.length > 0 ? [heading, "", ...lines, ""] : [];
+}
+
 function renderBroken({ steps }: UpgradeRecord): string[] {
   const findFindings = (step: string) => steps.find(({ name }) => name === step)?.findings ?? [];
   const failures = [...findFindings("check"), ...findFindings("deploy")].filter(({ status }) => status === "failed");
@@ -189,7 +194,7 @@ function renderBroken({ steps }: UpgradeRecord): string[] {
     ...steps.flatMap(({ name, problem }) => (problem === undefined ? [] : [`- step ${name}: ${toCode(problem)}`])),
     ...broken.map(({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escapeMarkdown(todo)}` : ""}`),
   ];
-  return ["## What broke", "", ...(rows.length > 0 ? rows : ["Nothing."]), ""];
+  return renderPart("## What broke", rows.length > 0 ? rows : ["Nothing."]);
 }
 
 /** Our own short texts may contain names from settings, so what Markdown would interpret is escaped; code stays code. */
@@ -204,7 +209,7 @@ function renderSteps(title: string, steps: readonly StepRecord[]): string[] {
       (finding) => `| &nbsp;&nbsp;${escapeMarkdown(finding.name)} | ${finding.status} | | ${toCell(finding.detail)} |`,
     ),
   ]);
-  return [`## ${title}`, "", "| Step | Result | Time | Detail |", "|---|---|---|---|", ...rows, ""];
+  return renderPart(`## ${title}`, ["| Step | Result | Time | Detail |", "|---|---|---|---|", ...rows]);
 }
 
 /** A code span in a table, where a vertical bar would end the cell even in code. */
@@ -218,9 +223,7 @@ function renderSpawns({ spawn, from, to }: UpgradeRecord): string[] {
     const [before, after] = [spawn.from, spawn.to].map((metrics) => (metrics && read(metrics)) ?? "not known");
     return `| ${label} | ${before} | ${after} |`;
   };
-  return [
-    "## Spawned agents",
-    "",
+  return renderPart("## Spawned agents", [
     `| | ${from} | ${to} |`,
     "|---|---|---|",
     toRow("turn of an agent", ({ turnMs }) => formatSeconds(turnMs)),
@@ -229,8 +232,7 @@ function renderSpawns({ spawn, from, to }: UpgradeRecord): string[] {
     toRow("most of them at once", ({ spawned }) => spawned && String(spawned.mostAtOnce)),
     toRow("median wait in the queue", ({ spawned }) => formatSeconds(spawned?.medianWaitMs)),
     toRow("median run", ({ spawned }) => formatSeconds(spawned?.medianRunMs)),
-    "",
-  ];
+  ]);
 }
 
 const formatSeconds = (ms: Ms | undefined) => (ms === undefined ? undefined : `${(ms / SECOND).toFixed(1)} s`);
@@ -238,17 +240,17 @@ const formatSeconds = (ms: Ms | undefined) => (ms === undefined ? undefined : `$
 function renderScans({ scans }: UpgradeRecord): string[] {
   if (!scans) return [];
   const difference = compareScans(scans.from, scans.to);
-  const heading = ["## Image scan", ""];
-  if (!difference)
-    return [...heading, `Not compared: ${[...new Set([scans.from, scans.to].map(describeScan))].join("; ")}.`, ""];
+  if (!difference) {
+    const reasons = new Set([scans.from, scans.to].map(describeScan));
+    return renderPart("## Image scan", [`Not compared: ${[...reasons].join("; ")}.`]);
+  }
   const { added, removed, unchanged } = difference;
   const scanner = scans.to.kind === "scanned" ? scans.to.scanner : "";
+  const counts = `By ${scanner}: ${added.length} new, ${removed.length} gone, ${unchanged} in both.`;
   return [
-    ...heading,
-    `By ${scanner}: ${added.length} new, ${removed.length} gone, ${unchanged} in both.`,
-    "",
-    ...renderVulnerabilities("New", added),
-    ...renderVulnerabilities("Gone", removed),
+    ...renderPart("## Image scan", [counts]),
+    ...renderPart("### New", listVulnerabilities(added)),
+    ...renderPart("### Gone", listVulnerabilities(removed)),
   ];
 }
 
@@ -256,11 +258,9 @@ function describeScan(scan: ImageScan): string {
   return scan.kind === "scanned" ? `scanned by ${scan.scanner}` : escapeMarkdown(cleanLine(scan.why, 200));
 }
 
-function renderVulnerabilities(title: string, list: readonly Vulnerability[]): string[] {
-  if (list.length === 0) return [];
+function listVulnerabilities(list: readonly Vulnerability[]): string[] {
   const shown = list.slice(0, MAX_ROWS).map((one) => `- ${one.severity}: ${toCode(`${one.id} in ${one.package}`)}`);
-  const rest = list.length > MAX_ROWS ? [`- and ${list.length - MAX_ROWS} more`] : [];
-  return [`### ${title}`, "", ...shown, ...rest, ""];
+  return list.length > MAX_ROWS ? [...shown, `- and ${list.length - MAX_ROWS} more`] : shown;
 }
 
 function renderLog(lines: readonly string[]): string[] {

@@ -32,12 +32,6 @@ interface WatchedTerminal {
   failures: number;
 }
 
-interface WatchOptions {
-  client: Pick<ExchangeClient, "sendFrame">;
-  getPanes: () => readonly Pane[];
-  signal: AbortSignal;
-}
-
 /** Timeout for an answer besides the time that it is held: 15 s. */
 const ANSWER_TIMEOUT_MS: Ms = 15 * SECOND;
 
@@ -166,7 +160,9 @@ function getRetryDelay(failures: number, limit: Ms): Ms {
  */
 export function createTerminalWatch(
   { tmux, log }: Pick<RunnerContext, "tmux" | "log">,
-  { client, getPanes, signal }: WatchOptions,
+  client: Pick<ExchangeClient, "sendFrame">,
+  getPanes: () => readonly Pane[],
+  signal: AbortSignal,
 ) {
   const watched = new Map<string, WatchedTerminal>();
   let begun = Promise.withResolvers<void>();

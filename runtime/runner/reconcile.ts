@@ -74,7 +74,7 @@ export async function runRunner(
   const { settings, records, clock, log, tmux } = context;
   const tasks = createTicketTasks(log);
   const look = createLook(context, tasks);
-  const terminals = createTerminalWatch(context, { client, getPanes: look.getPanes, signal });
+  const terminals = createTerminalWatch(context, client, look.getPanes, signal);
   let seen = "";
   let acceptedAt = clock();
   let wanted: string[] = [];
@@ -161,16 +161,12 @@ export async function runRunner(
         tasks.run(`tests of ${ticket}`, () => runTests(context, ticket, action.id));
         continue;
       }
-      isDelayed ||= tasks.isBusy(ticket) || (action.kind === "send" && hasWaitingInput(context, action.desired));
-      if (action.kind === "acknowledge") acknowledgeEnd(ticket);
-      else tasks.run(ticket, () => perform(action));
+      const inputs = action.kind === "send" ? action.desired.inputs : [];
+      isDelayed ||= tasks.isBusy(ticket) || inputs.some((one) => !canSend(context, ticket, one));
+      const record = records.get(ticket);
+      if (action.kind !== "acknowledge") tasks.run(ticket, () => perform(action));
+      else if (record && !tasks.isBusy(ticket)) records.save({ ...record, is_acknowledged: true });
     }
-  }
-
-  /** Groundcrew needs no more reports of this end. */
-  function acknowledgeEnd(ticket: string) {
-    const record = records.get(ticket);
-    if (record && !tasks.isBusy(ticket)) records.save({ ...record, is_acknowledged: true });
   }
 
   async function perform(action: Exclude<RunnerAction, { kind: "acknowledge" | "test" }>): Promise<void> {
@@ -312,11 +308,7 @@ function formatNews(reports: readonly SessionReport[]): string {
   );
 }
 
-/** Whether a desired session has an input that waits for its start. */
-function hasWaitingInput(context: RunnerContext, { ticket, inputs }: DesiredSession): boolean {
-  return inputs.some((input) => !canSend(context, ticket, input));
-}
-
+/** Whether an input need not wait for the start of its session. */
 function canSend(context: RunnerContext, ticket: string, { kind }: Input): boolean {
   return kind !== "text" || hasBegun(context, ticket);
 }
@@ -337,15 +329,11 @@ async function sendInputs(context: RunnerContext, desired: DesiredSession, pane:
     if (!isFirst) await wait(ENTER_DELAY_MS);
     isFirst = false;
     applied.push(input.id);
-    await sendInput(context, ticket, input, applied.slice(-MAX_REPORTED));
+    const mark = tmux.markArguments(ticket, applied.slice(-MAX_REPORTED));
+    const text = input.text.slice(0, MAX_INPUT_LENGTH);
+    if (input.kind === "text") await tmux.typeLine(ticket, text, mark);
+    else await tmux.pressKeys(ticket, input.kind === "interrupt" ? ["Escape"] : toKeyArguments(text), mark);
   }
-}
-
-async function sendInput({ tmux }: RunnerContext, ticket: string, input: Input, applied: readonly string[]) {
-  const mark = tmux.markArguments(ticket, applied);
-  const text = input.text.slice(0, MAX_INPUT_LENGTH);
-  if (input.kind === "text") return tmux.typeLine(ticket, text, mark);
-  return tmux.pressKeys(ticket, input.kind === "interrupt" ? ["Escape"] : toKeyArguments(text), mark);
 }
 
 /** Names of keys, separated by spaces, stay as they are; anything else is what a terminal sends, byte by byte. */

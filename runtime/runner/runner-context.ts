@@ -12,28 +12,7 @@ import type { Tmux } from "./tmux.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
 
 /** The settings of a runner. */
-export interface RunnerSettings {
-  /** Without a slash at its end. */
-  groundcrewUrl: string;
-  token: string;
-  runner: string;
-  /** Folder of worktrees, session files and tmux's socket. */
-  folder: string;
-  /** Path of Claude Code, or its name on the PATH. */
-  claudeBin: string;
-  repositories: ReadonlyMap<string, string>;
-  testCommands: ReadonlyMap<string, string>;
-  prefix: string;
-  hooks: TicketSettings["hooks"];
-  /** `/tmp/completion-<KEY>.txt` also completes a ticket. */
-  legacyFiles: boolean;
-}
-
-interface RunnerSettingsInput {
-  env: Record<string, string | undefined>;
-  token: string | undefined;
-  tickets: TicketSettings | undefined;
-}
+export type RunnerSettings = Exclude<ReturnType<typeof parseRunnerSettings>, { problems: string[] }>;
 
 /** What every step of the runner uses. */
 export interface RunnerContext {
@@ -72,11 +51,11 @@ const environmentSchema = z.object({
 });
 
 /** Checks the runner's settings. `problems` contains no secret. */
-export function parseRunnerSettings({
-  env,
-  token,
-  tickets,
-}: RunnerSettingsInput): RunnerSettings | { problems: string[] } {
+export function parseRunnerSettings(
+  env: Record<string, string | undefined>,
+  token: string | undefined,
+  tickets: TicketSettings | undefined,
+) {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
   const parsed = environmentSchema.safeParse(given);
   const problems = (parsed.error?.issues ?? []).map(({ path: [name = ""] }) => {
@@ -88,16 +67,23 @@ export function parseRunnerSettings({
     problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
   if (!parsed.success || token === undefined || tickets === undefined) return { problems };
   const { GROUNDCREW_URL, CLAUDE_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
-  const getPath = (repository: (typeof tickets.repositories)[string]) =>
-    typeof repository === "string" ? repository : repository.path;
-  const entries = Object.entries(tickets.repositories);
-  const testCommands = entries.flatMap(([project, one]) =>
-    typeof one === "object" && one.test_command !== undefined ? [[project, one.test_command] as const] : [],
-  );
+  const repositories = new Map<string, string>();
+  const testCommands = new Map<string, string>();
+  for (const [project, given] of Object.entries(tickets.repositories)) {
+    const { path, test_command: testCommand } = typeof given === "string" ? { path: given } : given;
+    repositories.set(project, path);
+    if (testCommand !== undefined) testCommands.set(project, testCommand);
+  }
   return {
-    ...{ groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""), token, runner: RUNNER_NAME, folder: RUNNER_FOLDER },
-    ...{ claudeBin: CLAUDE_BIN, prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
-    repositories: new Map(entries.map(([project, one]) => [project, getPath(one)])),
-    testCommands: new Map(testCommands),
+    /** Without a slash at its end. */
+    groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""),
+    token,
+    runner: RUNNER_NAME,
+    /** Folder of worktrees, session files and tmux's socket. */
+    folder: RUNNER_FOLDER,
+    claudeBin: CLAUDE_BIN,
+    /** Paths of repositories, and test commands, by project identifier. */
+    ...{ repositories, testCommands },
+    ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
   };
 }

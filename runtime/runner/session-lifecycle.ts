@@ -65,7 +65,9 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
   const isFirst = !isSameRun(records.get(ticket), desired);
   let record = records.save(prepareRecord(context, desired));
   try {
-    if (isFirst) removeRunFiles(context, ticket);
+    // What an earlier run of the ticket has written.
+    const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
+    if (isFirst) for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
     record = await prepareWorktree(context, record);
     await launch(context, desired, record);
     log.info("session started", { ticket, run, attempt: record.attempts + 1 });
@@ -102,11 +104,6 @@ function readTime({ clock }: RunnerContext): string {
   return new Date(clock()).toISOString();
 }
 
-function removeRunFiles({ records }: RunnerContext, ticket: string) {
-  const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
-  for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
-}
-
 async function prepareWorktree(context: RunnerContext, record: SessionRecord): Promise<SessionRecord> {
   const repository = context.settings.repositories.get(record.project);
   if (repository === undefined)
@@ -132,12 +129,9 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
   writePrivateFile(paths.settings, JSON.stringify(buildClaudeSettings({ ticket, groundcrewUrl, paths })));
   writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
-  const launchPlan = buildLaunch({
-    ...{ record: prepared, paths, program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token },
-    ...{
-      conversation,
-      env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
-    },
+  const launchPlan = buildLaunch(prepared, paths, conversation, {
+    ...{ program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token },
+    env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
   });
   for (const path of [paths.sessionStart, paths.sessionEnd]) rmSync(path, { force: true });
   writePrivateFile(paths.launch, JSON.stringify(launchPlan));

@@ -25,22 +25,6 @@ import { createGitStateReader, createWorktrees } from "./worktrees.ts";
 
 type Env = Record<string, string | undefined>;
 
-interface StartOptions {
-  env: Env;
-  log: Log;
-  /** Stops the runner; sessions continue. */
-  signal: AbortSignal;
-}
-
-interface LocalRunnerOptions {
-  settings: Settings;
-  /** The address at which this machine reaches the running product. */
-  url: string;
-  token: string;
-  env: Env;
-  log: Log;
-}
-
 /** Options of Claude Code that sessions are started with. */
 const NEEDED_OPTIONS = [
   ...["--session-id", "--resume", "--permission-mode", "--strict-mcp-config", "--mcp-config"],
@@ -64,8 +48,11 @@ Summary: $ARGUMENTS
 
 const ID_BYTES = 36;
 
-/** Runs a ticket runner until the signal. Throws when it cannot work on this machine. */
-export async function startRunner(settings: RunnerSettings, { env, log, signal }: StartOptions): Promise<void> {
+/** Runs a ticket runner until the signal; sessions continue. Throws when it cannot work on this machine. */
+export async function startRunner(
+  settings: RunnerSettings,
+  { env, log, signal }: { env: Env; log: Log; signal: AbortSignal },
+): Promise<void> {
   await requirePrograms(env);
   const { runner, folder, prefix, groundcrewUrl: groundcrew } = settings;
   const records = createRecordStore(folder);
@@ -146,11 +133,15 @@ function getFolderId(folder: string): string {
 
 /**
  * Starts a ticket runner in the process of the product, for one machine without containers. Where that is not possible,
- * for example without tmux, the log says why and tickets wait for another runner.
+ * for example without tmux, the log says why and tickets wait for another runner. `url`: the address at which this
+ * machine reaches the product.
  */
-export function startLocalRunner({ settings, url, token, env, log }: LocalRunnerOptions): { stop(): Promise<void> } {
+export function startLocalRunner(
+  { tickets }: Settings,
+  { url, token, env, log }: { url: string; token: string; env: Env; log: Log },
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const parsed = parseRunnerSettings({ env: { ...env, GROUNDCREW_URL: url }, token, tickets: settings.tickets });
+  const parsed = parseRunnerSettings({ ...env, GROUNDCREW_URL: url }, token, tickets);
   const running =
     "problems" in parsed
       ? Promise.reject(new Error(parsed.problems.join(" ")))

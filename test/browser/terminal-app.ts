@@ -19,11 +19,7 @@ export async function startTerminalApp() {
   const app = await startPageTestApp({ RUNNER_TOKEN, POLL_CRON: "0 0 1 1 *" }, undefined, { tickets });
   const stop = new AbortController();
   const env = { ...host.env, GROUNDCREW_URL: app.url };
-  const settings = parseRunnerSettings({
-    env,
-    token: RUNNER_TOKEN,
-    tickets: app.deps().settings.tickets,
-  });
+  const settings = parseRunnerSettings(env, RUNNER_TOKEN, app.deps().settings.tickets);
   if ("problems" in settings) throw new Error(settings.problems.join(" "));
   const log = createLog({ level: "info", write: (line) => void app.logLines.push(line), clock: Date.now });
   const running = startRunner(settings, { env, log, signal: stop.signal });

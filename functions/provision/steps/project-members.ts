@@ -99,42 +99,26 @@ async function planMembers(
     const json = { member: id, role: spec.role };
     const { client, params } = project;
     if (!wasMember) return [create(detail, () => sendChange(client, projectMembersApi.add, { params, json }))];
-    return [change(detail, () => restoreMember(context, project, { member_id: id, role: spec.role }, ownEmail))];
+    const restored = { params, json: { members: [{ member_id: id, role: spec.role }] } };
+    const endpoint = { ...projectMembershipsApi.add, answer: z.unknown() };
+    return [change(detail, () => callAsMember(context, ownEmail, endpoint, restored))];
   });
 }
 
 /** The ids of those who have access; undefined when none of the accounts to sign in as is a member. */
-async function readActiveIds(
-  context: ProvisionContext,
-  { params }: FirstProject,
-  ownEmail: string,
-): Promise<Set<string> | undefined> {
-  try {
-    const { data } = await callAsMember(context, ownEmail, projectMembershipsApi.list, { params });
-    return new Set(data.map(({ member }) => member));
-  } catch (thrown) {
-    if (isPermissionError(thrown)) return undefined;
-    throw thrown;
-  }
+async function readActiveIds(context: ProvisionContext, { params }: FirstProject, ownEmail: string) {
+  const listed = await callAsMember(context, ownEmail, projectMembershipsApi.list, { params }).catch(ignoreRefusal);
+  return listed && new Set(listed.data.map(({ member }) => member));
 }
 
 /**
  * The ids of those who are or were members, as an API key lists them; undefined when Groundcrew's own account is no
  * member any more and `isOptional`.
  */
-async function readListedIds({ client, params }: FirstProject, isOptional: boolean): Promise<Set<string> | undefined> {
-  try {
-    const { data } = await client.call(projectMembersApi.list, { params });
-    return new Set(data.map(({ id }) => id));
-  } catch (thrown) {
-    if (isOptional && isPermissionError(thrown)) return undefined;
-    throw thrown;
-  }
-}
-
-function restoreMember(context: ProvisionContext, { params }: FirstProject, member: unknown, ownEmail: string) {
-  const endpoint = { ...projectMembershipsApi.add, answer: z.unknown() };
-  return callAsMember(context, ownEmail, endpoint, { params, json: { members: [member] } });
+async function readListedIds({ client, params }: FirstProject, isOptional: boolean) {
+  const listing = client.call(projectMembersApi.list, { params });
+  const listed = await (isOptional ? listing.catch(ignoreRefusal) : listing);
+  return listed && new Set(listed.data.map(({ id }) => id));
 }
 
 /** Calls as the administrator or, when Plane refuses that, as Groundcrew's own account, which created the project. */
@@ -156,4 +140,8 @@ async function callAsMember<A>(
 
 function isPermissionError(thrown: unknown): boolean {
   return thrown instanceof PlaneAuthError && thrown.reason === "permission";
+}
+
+function ignoreRefusal(thrown: unknown): undefined {
+  if (!isPermissionError(thrown)) throw thrown;
 }

@@ -7,24 +7,13 @@ import { Redis } from "ioredis";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
 
-interface RedisConnection {
-  redis: Redis;
-  /**
-   * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection.
-   */
-  runCommand<T>(command: () => Promise<T>): Promise<T>;
-  close(): Promise<void>;
-}
-
-/** Called when the connection is lost (with the last error) and when it is restored (with undefined), alternately. */
-type OnConnection = (lost: string | undefined) => void;
-
 export interface RedisConnectOptions {
   /** `redis://` or `rediss://`. */
   url: string;
   /** Timeout for opening; default 10 s. */
   patience?: Ms;
-  onConnection?: OnConnection;
+  /** Called when the connection is lost (with the last error) and when it is restored (with undefined), alternately. */
+  onConnection?: (lost: string | undefined) => void;
 }
 
 /** Timeout for a reply: 2 s. The connection is then closed, so commands that wait behind it fail as well. */
@@ -41,11 +30,7 @@ const OPEN_TIMEOUT: Ms = 10_000;
  * running when it was lost rejects too and may or may not have been executed. Rejects when the server cannot be reached
  * at first.
  */
-export async function connectRedis({
-  url,
-  patience = OPEN_TIMEOUT,
-  onConnection = () => {},
-}: RedisConnectOptions): Promise<RedisConnection> {
+export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection = () => {} }: RedisConnectOptions) {
   const redis = new Redis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -105,7 +90,10 @@ export async function connectRedis({
 
   return {
     redis,
-    async runCommand(command) {
+    /**
+     * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection.
+     */
+    async runCommand<T>(command: () => Promise<T>): Promise<T> {
       if (!isUp) throw new GroundcrewError("unavailable", `${address} is not connected: ${lastError}.`);
       try {
         return await command();
@@ -114,7 +102,7 @@ export async function connectRedis({
         throw new GroundcrewError("unavailable", `${address} failed: ${getErrorMessage(error)}`);
       }
     },
-    async close() {
+    async close(): Promise<void> {
       isClosing = true;
       if (redis.status === "ready") await redis.quit().catch(() => {});
       redis.disconnect();
