@@ -7,11 +7,11 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { StatusLine } from "../node/process.ts";
+import { waitForProgram } from "../node/programs.ts";
 import { BackupError, createBackupError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { describeFileError, type SavedPart, syncFolder, type WrittenFile, writeText } from "./files.ts";
@@ -145,14 +145,11 @@ export async function runAfterBackup(
     word.replaceAll(/\{(backup|folder|name)\}/g, (name) => values[name] ?? name),
   );
   if (program === undefined) return;
-  const failure = await new Promise<string | undefined>((resolve) => {
-    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
-    child.stdout.pipe(process.stderr, { end: false });
-    child.once("error", (thrown) => resolve(getErrorMessage(thrown)));
-    child.once("close", (code, signal) =>
-      resolve(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`),
-    );
-  });
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  child.stdout.pipe(process.stderr, { end: false });
+  const failure = await waitForProgram(child, (code, signal) =>
+    signal === null ? `exit code ${code}` : `ended by ${signal}`,
+  );
   if (failure !== undefined)
     throw createBackupError(`The backup ${backup} was made, but BACKUP_AFTER failed (${program}: ${failure}).`);
 }

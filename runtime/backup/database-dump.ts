@@ -6,8 +6,8 @@
 import { spawn } from "node:child_process";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { getErrorMessage } from "../../shared/errors.ts";
 import { getProductFile } from "../node/files.ts";
+import { waitForProgram } from "../node/programs.ts";
 import { createBackupError, createRefusal } from "./backup-error.ts";
 import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
 import type { BackupManifest } from "./manifest.ts";
@@ -60,12 +60,10 @@ function startProgram(file: string, args: readonly string[], { url, env }: Datab
     errors = (errors + text).slice(-MAX_ERROR_LENGTH);
   });
   child.stdin.on("error", () => {});
-  const failure = new Promise<string | undefined>((resolve) => {
-    child.once("error", (thrown) => resolve(getErrorMessage(thrown)));
-    child.once("close", (code, signal) => {
-      resolve(code === 0 ? undefined : errors.trim() || `it ended with ${signal ?? `exit code ${code}`}`);
-    });
-  });
+  const failure = waitForProgram(
+    child,
+    (code, signal) => errors.trim() || `it ended with ${signal ?? `exit code ${code}`}`,
+  );
   return { stdin: child.stdin, stdout: child.stdout, failure };
 }
 

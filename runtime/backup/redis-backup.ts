@@ -17,6 +17,7 @@ import { BackupError, createBackupError, createRefusal } from "./backup-error.ts
 import type { BackupSettings } from "./backup-settings.ts";
 import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
 import { BACKUP_PARTS, type VerifiedBackup } from "./manifest.ts";
+import { parseStoredFormat } from "./sqlite-backup.ts";
 
 /** Timeout for connecting: 10 s, because the server may be loading its data. */
 const CONNECT_TIMEOUT: Ms = 10 * SECOND;
@@ -26,8 +27,6 @@ const COMMAND_TIMEOUT: Ms = 5 * MINUTE;
 
 /** Keys that are restored with one write to the server. */
 const BATCH_SIZE = 500;
-
-const formatSchema = z.object({ format: z.int() });
 
 const dumpSchema = z.array(z.custom<Buffer>((value) => Buffer.isBuffer(value)));
 
@@ -65,10 +64,8 @@ async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Pro
   }
 }
 
-/** The format of the records under a prefix; 0 for those of a version without one. */
 async function readFormat(redis: Redis, prefix: string): Promise<number> {
-  const text = await redis.hget(`${prefix}k:${STORE_FORMAT_KEY}`, "v");
-  return text === null ? 0 : formatSchema.parse(JSON.parse(text)).format;
+  return parseStoredFormat(await redis.hget(`${prefix}k:${STORE_FORMAT_KEY}`, "v"));
 }
 
 const SCRIPTS = readScripts(getProductFile("runtime/backup/redis-backup.lua"));

@@ -21,8 +21,6 @@ import type { BackupSettings } from "./backup-settings.ts";
 import { copyFile, placeFile, type SavedPart } from "./files.ts";
 import { BACKUP_PARTS, type VerifiedBackup } from "./manifest.ts";
 
-const formatSchema = z.object({ format: z.int() });
-
 /** Timeout for the copy that a running Groundcrew makes: 30 minutes, for a file of many gigabytes on a slow disk. */
 const COPY_TIMEOUT: Ms = 30 * MINUTE;
 
@@ -125,6 +123,11 @@ export async function checkStoreCopy(path: string): Promise<number> {
   }
 }
 
+/** The format in a store's record about it; 0 for the store of a version without one. */
+export function parseStoredFormat(text: string | null | undefined): number {
+  return text ? z.object({ format: z.int() }).parse(JSON.parse(text)).format : 0;
+}
+
 function readStoreFormat(database: DatabaseSync): number {
   const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
   if (found !== "ok") throw new Error(String(found));
@@ -132,7 +135,7 @@ function readStoreFormat(database: DatabaseSync): number {
   if (database.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get())
     throw new Error("it contains triggers or views");
   const row = database.prepare("SELECT value FROM record WHERE key = ?").get(STORE_FORMAT_KEY);
-  return row === undefined ? 0 : formatSchema.parse(JSON.parse(String(row["value"]))).format;
+  return parseStoredFormat(row && String(row["value"]));
 }
 
 /** Throws when a store has another format than this version uses. */

@@ -3,7 +3,7 @@
  * they started, and a failure is described by what they said last.
  */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -99,6 +99,17 @@ function collectOutput(stream: NodeJS.ReadableStream | null): () => string {
   });
   stream?.on("error", () => {});
   return () => Buffer.concat(chunks).toString("utf8");
+}
+
+/** Resolves when a program has ended: with undefined after a success, otherwise with what `explain` says. */
+export function waitForProgram(
+  child: ChildProcess,
+  explain: (code: number | null, signal: string | null) => string,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    child.once("error", (thrown) => resolve(getErrorMessage(thrown)));
+    child.once("close", (code, signal) => resolve(code === 0 ? undefined : explain(code, signal)));
+  });
 }
 
 /** Runs a program of which only the end counts, such as one whose output is a file. Throws when it fails. */

@@ -29,6 +29,8 @@ const hasCode = (thrown: unknown, ...codes: string[]) => codes.includes(String(g
 
 const createFileError = (path: string, problem: string) => new GroundcrewError("bad_request", `${path} ${problem}.`);
 
+const formatMode = (mode: number) => (mode & 0o777).toString(8).padStart(4, "0");
+
 /** The same without memory between two calls: for the runtime, during which people may move the files. */
 export const provisionDisk: Disk = {
   read: (...args) => createProvisionDisk().read(...args),
@@ -132,9 +134,10 @@ function ignoreMissing(thrown: unknown): undefined {
   if (!hasCode(thrown, "ENOENT")) throw thrown;
 }
 
+const createConflict = (message: string) => new GroundcrewError("conflict", message);
+
 function createMovedError(path: string, what: string): GroundcrewError {
-  return new GroundcrewError(
-    "conflict",
+  return createConflict(
     `${path} was replaced by another process while provision was running: ${what}. Nothing was written there. Find out which process did so, restore the path, and run the same command again.`,
   );
 }
@@ -144,7 +147,7 @@ function describeUnsafeMode(folder: string, mode: number): GroundcrewError | und
   if (!(mode & 0o002) || mode & 0o1000) return undefined;
   return new GroundcrewError(
     "bad_request",
-    `Every user may replace files in ${folder} (mode ${(mode & 0o777).toString(8).padStart(4, "0")}): chmod o-w ${folder}`,
+    `Every user may replace files in ${folder} (mode ${formatMode(mode)}): chmod o-w ${folder}`,
   );
 }
 
@@ -161,7 +164,7 @@ async function readFrom({ base, name }: PinnedFolder, path: string, forbiddenMod
     const mode = stats.mode & 0o777;
     if (!stats.isFile()) throw createFileError(path, "is not a regular file: move it away");
     if (mode & forbiddenMode)
-      throw createFileError(path, `has mode ${mode.toString(8).padStart(4, "0")}, wanted 0600: chmod 600 ${path}`);
+      throw createFileError(path, `has mode ${formatMode(mode)}, wanted 0600: chmod 600 ${path}`);
     if (stats.size > MAX_FILE_BYTES)
       throw createFileError(path, `has ${stats.size} bytes, more than ${MAX_FILE_BYTES}: move it away`);
     return await file.readFile("utf8");
@@ -171,8 +174,7 @@ async function readFrom({ base, name }: PinnedFolder, path: string, forbiddenMod
 }
 
 function createReplacedError(path: string): GroundcrewError {
-  return new GroundcrewError(
-    "conflict",
+  return createConflict(
     `${path} was replaced by another process while provision used it. Find out which process did so, check the file, and run the same command again.`,
   );
 }

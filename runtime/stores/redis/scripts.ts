@@ -28,19 +28,17 @@ export interface RedisCall {
 /** The result of one call. */
 export type RedisReply = { value: unknown } | { error: unknown };
 
-/** Who waits for the reply: the functions that settle a promise. */
-interface Waiter {
-  resolve(value: unknown): void;
-  reject(reason: unknown): void;
+/** A call that is sent with the next write. */
+interface WaitingCall {
+  toCall: () => RedisCall;
+  settle: (reply: RedisReply) => void;
 }
 
-interface WaitingCall extends RedisCall, Waiter {}
-
-/** Commits of one call, each with its own waiter. */
-interface CommitGroup {
+/** A waiting call of several commits. */
+interface CommitGroup extends WaitingCall {
   commits: CheckedCommit[];
   length: number;
-  waiters: Waiter[];
+  settlers: ((reply: RedisReply) => void)[];
 }
 
 const SCRIPT_NAMES = [
@@ -161,7 +159,7 @@ function isUnknownScript(answer: RedisReply): boolean {
  * been stored.
  */
 export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<readonly RedisReply[]>) {
-  let waiting: (WaitingCall | CommitGroup)[] = [];
+  let waiting: WaitingCall[] = [];
   /** The last waiting call, if it is a group to which a commit can be added. */
   let openGroup: CommitGroup | undefined;
   let isBusy = false;
@@ -173,21 +171,21 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
     openGroup = undefined;
     const answers = await sendCalls(batch);
     for (const [i, call] of batch.entries())
-      settleCall(call, answers[i] ?? { error: new Error("Redis returned no reply for a call.") });
+      call.settle(answers[i] ?? { error: new Error("Redis returned no reply for a call.") });
     isBusy = waiting.length > 0;
     if (isBusy) void flush();
     else idle?.resolve();
   }
 
-  async function sendCalls(batch: typeof waiting): Promise<readonly RedisReply[]> {
+  async function sendCalls(batch: readonly WaitingCall[]): Promise<readonly RedisReply[]> {
     try {
-      return await send(batch.map(toCall));
+      return await send(batch.map(({ toCall }) => toCall()));
     } catch (error) {
       return batch.map(() => ({ error }));
     }
   }
 
-  function enqueue(call: WaitingCall | CommitGroup) {
+  function enqueue(call: WaitingCall) {
     waiting.push(call);
     if (isBusy) return;
     isBusy = true;
@@ -198,7 +196,14 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
   function findOrCreateGroup(length: number): CommitGroup {
     if (openGroup && openGroup.commits.length < MAX_GROUP_COMMITS && openGroup.length + length <= MAX_GROUP_CHARACTERS)
       return openGroup;
-    const group: CommitGroup = { commits: [], length: 0, waiters: [] };
+    const group: CommitGroup = {
+      ...{ commits: [], length: 0, settlers: [] },
+      toCall: () => ({ name: "commit", args: toCommitArguments(group.commits) }),
+      settle(reply) {
+        const outcomes: unknown[] = "value" in reply && Array.isArray(reply.value) ? reply.value : [];
+        for (const [i, settle] of group.settlers.entries()) settle("error" in reply ? reply : { value: outcomes[i] });
+      },
+    };
     enqueue(group);
     openGroup = group;
     return group;
@@ -206,21 +211,21 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
 
   return {
     call(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
-      return new Promise((resolve, reject) => {
-        enqueue({ name, args, resolve, reject });
-        openGroup = undefined;
-      });
+      const { promise, settle } = createReplyPromise();
+      enqueue({ toCall: () => ({ name, args }), settle });
+      openGroup = undefined;
+      return promise;
     },
 
     /** Resolves with the outcome of this commit. */
     commit(commit: CheckedCommit): Promise<unknown> {
-      return new Promise((resolve, reject) => {
-        const length = countCommitCharacters(commit);
-        const group = findOrCreateGroup(length);
-        group.commits.push(commit);
-        group.length += length;
-        group.waiters.push({ resolve, reject });
-      });
+      const { promise, settle } = createReplyPromise();
+      const length = countCommitCharacters(commit);
+      const group = findOrCreateGroup(length);
+      group.commits.push(commit);
+      group.length += length;
+      group.settlers.push(settle);
+      return promise;
     },
 
     /** Resolves when all calls are answered. */
@@ -247,18 +252,9 @@ function toCommitArguments(commits: readonly CheckedCommit[]): string[] {
   return [JSON.stringify(heads), ...texts];
 }
 
-function toCall(call: WaitingCall | CommitGroup): RedisCall {
-  return "commits" in call ? { name: "commit", args: toCommitArguments(call.commits) } : call;
-}
-
-/** Settles a call, or each commit of a group with its own result. */
-function settleCall(call: WaitingCall | CommitGroup, answer: RedisReply) {
-  const waiters = "waiters" in call ? call.waiters : [call];
-  for (const [index, { resolve, reject }] of waiters.entries()) {
-    if ("error" in answer) reject(answer.error);
-    else if ("waiters" in call) resolve(Array.isArray(answer.value) ? answer.value[index] : undefined);
-    else resolve(answer.value);
-  }
+function createReplyPromise() {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  return { promise, settle: (reply: RedisReply) => ("error" in reply ? reject(reply.error) : resolve(reply.value)) };
 }
 
 /** Returns the number of characters of a commit's values and job bodies. */
