@@ -7,7 +7,7 @@ import { readSettingsParts } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { nodeFiles } from "../node/files.ts";
 import { pickVariables } from "../node/programs.ts";
-import { createSettingError } from "./backup-error.ts";
+import { createSettingError } from "./manifest.ts";
 
 export type BackupSettings = ReturnType<typeof readBackupSettings>;
 

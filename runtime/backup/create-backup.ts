@@ -12,14 +12,15 @@ import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { StatusLine } from "../node/process.ts";
 import { waitForProgram } from "../node/programs.ts";
-import { BackupError, createBackupError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { describeFileError, type SavedPart, syncFolder, type WrittenFile, writeText } from "./files.ts";
 import {
   BACKUP_FORMAT,
+  BackupError,
   type BackupManifest,
   type BackupPart,
   CHECKSUMS_FILE,
+  createBackupError,
   formatBackupName,
   formatChecksums,
   MANIFEST_FILE,

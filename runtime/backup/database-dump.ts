@@ -8,9 +8,8 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { getProductFile } from "../node/files.ts";
 import { waitForProgram } from "../node/programs.ts";
-import { createBackupError, createRefusal } from "./backup-error.ts";
 import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
-import type { BackupManifest } from "./manifest.ts";
+import { type BackupManifest, createBackupError, createRefusal } from "./manifest.ts";
 
 interface DatabaseAccess {
   /** `postgresql://<user>:<password>@<host>:<port>/<database>` */

@@ -8,8 +8,7 @@ import { Readable } from "node:stream";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { hashChunks } from "../node/crypto.ts";
 import { getErrorCode } from "../node/files.ts";
-import { createBackupError } from "./backup-error.ts";
-import type { BackupManifest, Checksum } from "./manifest.ts";
+import { type BackupManifest, type Checksum, createBackupError } from "./manifest.ts";
 
 /** A file that was written, for the list of checksums. */
 export interface WrittenFile extends Checksum {

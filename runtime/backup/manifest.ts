@@ -1,4 +1,7 @@
-/** The form of a backup: its name, its manifest, the list of checksums. parts.ts says which files it may contain. */
+/**
+ * The form of a backup: its name, its manifest, the list of checksums, and why one is not made or refused. parts.ts says
+ * which files it may contain.
+ */
 
 import { z } from "zod";
 import type { Ms } from "../../shared/time.ts";
@@ -117,4 +120,32 @@ function unescapeName(name: string): string | undefined {
 /** Whether a path stays inside the folder that it is relative to, and has only one spelling. */
 export function isSafePath(path: string): boolean {
   return !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+}
+
+/** Why a backup or restore did not happen. */
+export class BackupError extends Error {
+  /**
+   * `failed`: something did not work; `refused`: the backup cannot be restored, and nothing was changed; `setting`: a
+   * person must change a setting first.
+   */
+  readonly kind: "failed" | "refused" | "setting";
+
+  constructor(kind: BackupError["kind"], message: string) {
+    super(message);
+    this.name = "BackupError";
+    this.kind = kind;
+  }
+}
+
+export function createBackupError(message: string): BackupError {
+  return new BackupError("failed", message);
+}
+
+export function createSettingError(message: string): BackupError {
+  return new BackupError("setting", message);
+}
+
+/** The backup is broken, incomplete or not one for this installation. */
+export function createRefusal(message: string): BackupError {
+  return new BackupError("refused", `${message} Nothing was changed.`);
 }

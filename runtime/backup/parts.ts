@@ -10,7 +10,6 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
 import { lockFolder } from "../node/files.ts";
-import { createBackupError, createRefusal, createSettingError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import {
   checkDatabase,
@@ -33,7 +32,14 @@ import {
   withRegularFile,
   writeText,
 } from "./files.ts";
-import { BACKUP_PARTS, type BackupPart, type VerifiedBackup } from "./manifest.ts";
+import {
+  BACKUP_PARTS,
+  type BackupPart,
+  createBackupError,
+  createRefusal,
+  createSettingError,
+  type VerifiedBackup,
+} from "./manifest.ts";
 import { checkStoreCopy, checkStoreFormatNumber, sqliteEngine } from "./sqlite-backup.ts";
 
 interface Part {

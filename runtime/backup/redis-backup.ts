@@ -13,10 +13,9 @@ import { isRestoredRecord, STORE_FORMAT_KEY } from "../../shared/store/store-for
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
 import { readScripts } from "../stores/redis/scripts.ts";
-import { BackupError, createBackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
-import { BACKUP_PARTS, type VerifiedBackup } from "./manifest.ts";
+import { BACKUP_PARTS, BackupError, createBackupError, createRefusal, type VerifiedBackup } from "./manifest.ts";
 import { parseStoredFormat } from "./sqlite-backup.ts";
 
 /** Timeout for connecting: 10 s, because the server may be loading its data. */

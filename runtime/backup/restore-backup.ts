@@ -10,17 +10,18 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { getErrorCode } from "../node/files.ts";
 import type { StatusLine } from "../node/process.ts";
-import { BackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { hashFile, readStart, walkFolder, withRegularFile } from "./files.ts";
 import {
   anyManifestSchema,
   BACKUP_FORMAT,
+  BackupError,
   type BackupManifest,
   type BackupPart,
   backupManifestSchema,
   CHECKSUMS_FILE,
   type Checksum,
+  createRefusal,
   MANIFEST_FILE,
   parseChecksums,
   type VerifiedBackup,

@@ -16,10 +16,9 @@ import { MINUTE, type Ms } from "../../shared/time.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
 import { isCopyName, saveSqliteCopy } from "../stores/sqlite-store.ts";
 import { isLockedError, lockFile, STORE_FILE_NAME } from "../stores/store-file.ts";
-import { createBackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { copyFile, placeFile, type SavedPart } from "./files.ts";
-import { BACKUP_PARTS, type VerifiedBackup } from "./manifest.ts";
+import { BACKUP_PARTS, createBackupError, createRefusal, type VerifiedBackup } from "./manifest.ts";
 
 /** Timeout for the copy that a running Groundcrew makes: 30 minutes, for a file of many gigabytes on a slow disk. */
 const COPY_TIMEOUT: Ms = 30 * MINUTE;

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { createBackupError, createRefusal, createSettingError } from "../backup/backup-error.ts";
 import { type BackupSettings, readBackupSettings } from "../backup/backup-settings.ts";
 import { type CreatedBackup, createBackup, runAfterBackup } from "../backup/create-backup.ts";
 import { describeFileError, withRegularFile } from "../backup/files.ts";
@@ -12,6 +11,9 @@ import {
   BACKUP_PARTS,
   type BackupPart,
   backupManifestSchema,
+  createBackupError,
+  createRefusal,
+  createSettingError,
   formatBackupName,
   parseBackupName,
   type VerifiedBackup,

@@ -8,7 +8,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
-import { BackupError } from "../backup/backup-error.ts";
+import { BackupError } from "../backup/manifest.ts";
 import {
   type ApiClient,
   createApiClient,

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createGatewayProcess } from "../../../runtime/openclaw-upgrade/gateway-process.ts";
+import { createGatewayProcess } from "../../../runtime/openclaw-upgrade/npm-driver.ts";
 import { wait } from "../../../shared/time.ts";
 import { createNpmRig, NPM_FROM, NPM_TO } from "./npm-rig.ts";
 
@@ -133,7 +133,7 @@ npm error A complete log of this run can be found in: /x
 function createGateway() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-gateway-"));
   const paths = { folder, pidPath: join(folder, "gateway.json"), logPath: join(folder, "gateway.log") };
-  const gateway = createGatewayProcess({ ...paths, clock: Date.now, wait });
+  const gateway = createGatewayProcess(folder, { clock: Date.now, wait });
   onTestFinished(async () => {
     await gateway.stop(5_000);
     rmSync(folder, { recursive: true, force: true });
@@ -142,10 +142,9 @@ function createGateway() {
 }
 
 test("UPG: a gateway is known although the command that started it was killed at once", async () => {
-  const { gateway, pidPath, ...paths } = createGateway();
-  const script = `import { createGatewayProcess } from ${JSON.stringify(resolve("runtime/openclaw-upgrade/gateway-process.ts"))};
-    const options = ${JSON.stringify({ ...paths, pidPath })};
-    void createGatewayProcess({ ...options, clock: Date.now, wait: async () => {} }).start("sleep", ["60"], { PATH: process.env.PATH });
+  const { gateway, folder, pidPath } = createGateway();
+  const script = `import { createGatewayProcess } from ${JSON.stringify(resolve("runtime/openclaw-upgrade/npm-driver.ts"))};
+    void createGatewayProcess(${JSON.stringify(folder)}, { clock: Date.now, wait: async () => {} }).start("sleep", ["60"], { PATH: process.env.PATH });
     process.kill(process.pid, "SIGKILL");`;
   const killed = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
   expect(await once(killed, "exit")).toEqual([null, "SIGKILL"]);
