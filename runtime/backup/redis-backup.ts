@@ -30,7 +30,11 @@ const BATCH_SIZE = 500;
 const dumpSchema = z.array(z.custom<Buffer>((value) => Buffer.isBuffer(value)));
 
 /** A store in Redis. */
-export const redisEngine = { save: dumpRedis, check: checkRedis, restore: restoreRedis };
+export const redisEngine = {
+  save: dumpRedis,
+  check: async (url: string) => void (await withRedis(url, (redis) => redis.ping())),
+  restore: restoreRedis,
+};
 
 /** Saves all keys of the store by Redis' own DUMP, in one step of the server, to a new file below `root`. */
 async function dumpRedis({ store: { url, prefix } }: BackupSettings, root: string): Promise<SavedPart> {
@@ -117,8 +121,4 @@ async function loadDump(redis: Redis, path: string, from: string, staging: strin
 /** Whether a key of Redis is restored: the sequence, the ids of done jobs, and the records that a restore keeps. */
 function isRestoredKey(name: string): boolean {
   return name === "n" || name === "d" || (name.startsWith("k:") && isRestoredRecord(name.slice("k:".length)));
-}
-
-async function checkRedis(url: string): Promise<void> {
-  await withRedis(url, (redis) => redis.ping());
 }

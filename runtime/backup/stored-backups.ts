@@ -53,13 +53,8 @@ export function readBackupState(folder: string): BackupState {
   }
 }
 
-/** Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read. */
-export function findNewestBackup(folder: string): { name: string; began: Ms; bytes: number } | undefined {
-  return listCompleteBackups(folder)[0];
-}
-
-/** The backups of this version that are complete, the newest first. */
-function listCompleteBackups(folder: string) {
+/** Lists the backups of this version that are complete, the newest first. Throws when the folder cannot be read. */
+export function listCompleteBackups(folder: string) {
   const names = readdirSync(folder).filter((name) => parseBackupName(name) !== undefined);
   return names
     .sort()

@@ -20,7 +20,7 @@ import {
 } from "../backup/manifest.ts";
 import { checkRestore, restoreBackup, verifyBackup } from "../backup/restore-backup.ts";
 import { lockBackupFolder } from "../backup/sqlite-backup.ts";
-import { findNewestBackup, recordCopy, setCopiesExpected } from "../backup/stored-backups.ts";
+import { listCompleteBackups, recordCopy, setCopiesExpected } from "../backup/stored-backups.ts";
 import { readEnvironment } from "../node/files.ts";
 import { createConfirmPrompt } from "../node/process.ts";
 import { type CliOptions, parseCommandInput } from "./options.ts";
@@ -174,7 +174,7 @@ function findBackup(given: string, { folder }: BackupSettings): string {
     return isName && folder !== undefined ? join(folder, given) : resolve(given);
   }
   if (folder === undefined) throw createSettingError("latest needs BACKUP_FOLDER.");
-  const newest = existsSync(folder) ? findNewestBackup(folder) : undefined;
+  const newest = existsSync(folder) ? listCompleteBackups(folder)[0] : undefined;
   if (!newest) throw createRefusal(`${folder} contains no complete backup.`);
   return join(folder, newest.name);
 }

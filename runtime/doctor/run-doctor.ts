@@ -20,7 +20,8 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
 import { cleanLine } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
-import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
+import { listCompleteBackups, readCopies } from "../backup/stored-backups.ts";
+import { EXIT } from "../cli/output.ts";
 import { nodeFiles } from "../node/files.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
 import { findFileProblem, readDiskSpace, STORE_FILE_NAME } from "../stores/store-file.ts";
@@ -31,9 +32,6 @@ interface DoctorEnvironment {
   out: (text: string) => void;
   err: (text: string) => void;
 }
-
-/** 78 is `EX_CONFIG` of sysexits.h. */
-const EXIT = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const OPTIONS = ["--json", "--checklist", "--help", "-h"];
 
@@ -199,7 +197,7 @@ export function inspectBackups(folder: string): BackupProbe {
 
 function findNewest(folder: string): BackupProbe {
   try {
-    return findNewestBackup(resolve(folder)) ?? { problem: `${resolve(folder)} contains no complete backup` };
+    return listCompleteBackups(resolve(folder))[0] ?? { problem: `${resolve(folder)} contains no complete backup` };
   } catch (thrown) {
     return { problem: `BACKUP_FOLDER cannot be read: ${getErrorMessage(thrown)}` };
   }

@@ -19,7 +19,7 @@ const SKIPPED = /^skipped because these steps failed: /;
 /**
  * The settings that decide what provision creates, by name: most have a default that nobody has seen before it is used.
  */
-export function listSettingsInUse(settings: ProvisionSettings): Record<string, string> {
+export function listSettingsInUse(settings: ProvisionSettings) {
   const { language, timezone, project, agents, locale, address } = settings;
   return {
     "provision.language": language,
@@ -54,13 +54,14 @@ const filterAttempted = (steps: readonly StepResult[]) => steps.filter(({ detail
 
 /** The same for people, who read them before they confirm. */
 function renderSettingsInUse(settings: ProvisionSettings): string[] {
-  const uses = listSettingsInUse(settings);
+  const { language, timezone, locale, address } = settings;
+  const { agents, "provision.project": project } = listSettingsInUse(settings);
   const lines = [
-    `language ${uses["provision.language"]} for accounts of people, sample tasks and default personas (provision.language)`,
-    `language ${uses["LOCALE"]} for messages and comments (LOCALE)`,
-    `time zone ${uses["provision.timezone"]} (provision.timezone), first project ${uses["provision.project"]} (provision.project)`,
-    `agents: ${uses["agents"]} (agents, provision.domain)`,
-    `address ${uses["HOST, PORT or PUBLIC_URL"]} (HOST, PORT or PUBLIC_URL)`,
+    `language ${language} for accounts of people, sample tasks and default personas (provision.language)`,
+    `language ${locale} for messages and comments (LOCALE)`,
+    `time zone ${timezone} (provision.timezone), first project ${project} (provision.project)`,
+    `agents: ${agents} (agents, provision.domain)`,
+    `address ${address} (HOST, PORT or PUBLIC_URL)`,
   ];
   return lines.map((line) => `  uses    ${line}`);
 }

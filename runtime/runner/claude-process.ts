@@ -226,25 +226,16 @@ export function extendSearchPath(folder: string, searchPath: string | undefined)
  */
 export function findSessionProcesses(sessionId: string): number[] {
   const entry = `${SESSION_VARIABLE}=${sessionId}`;
-  return listProcessIds().filter((pid) => {
-    const environment = readEnvironment(pid);
-    return environment?.split("\0").includes(entry) === true && readProcessStart(pid) !== "ended";
+  const names = existsSync("/proc") ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)) : [];
+  return names.map(Number).filter((pid) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
+      return environment.includes(entry) && readProcessStart(pid) !== "ended";
+    } catch {
+      // It belongs to another user, or has ended meanwhile.
+      return false;
+    }
   });
-}
-
-function listProcessIds(): number[] {
-  if (!existsSync("/proc")) return [];
-  const names = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return names.map(Number);
-}
-
-/** The environment of a process, if it is one of this user's that has not ended. */
-function readEnvironment(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "latin1");
-  } catch {
-    return undefined;
-  }
 }
 
 /** Ends all processes of a session: SIGTERM, then SIGKILL. Throws when one is still alive. */

@@ -124,12 +124,10 @@ export type ExchangeClient = ReturnType<typeof createExchangeClient>;
 function formatRequest(request: ExchangeRequest): string {
   const text = JSON.stringify(request);
   if (Buffer.byteLength(text) <= EXCHANGE_LIMIT_BYTES) return text;
-  const sessions = request.sessions.map(({ conflicts: _conflicts, completion, ...session }) => ({
+  const sessions = request.sessions.map(({ conflicts: _conflicts, ...session }) => ({
     ...session,
     screen: session.screen.slice(-SHORT_SCREEN_LENGTH).toWellFormed(),
     commits: session.commits.slice(0, FEW_COMMITS),
-    // A completion is never left out.
-    ...(completion === undefined ? {} : { completion }),
   }));
   return JSON.stringify({ ...request, sessions });
 }

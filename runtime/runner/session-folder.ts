@@ -155,12 +155,7 @@ export function readSessionFile(path: string, limit: number, from: "start" | "en
     if (!stats.isFile() || stats.uid !== process.getuid?.()) return undefined;
     const buffer = Buffer.alloc(Math.min(limit, stats.size));
     const offset = from === "end" ? stats.size - buffer.length : 0;
-    let size = 0;
-    while (size < buffer.length) {
-      const count = readSync(file, buffer, size, buffer.length - size, offset + size);
-      if (count === 0) break;
-      size += count;
-    }
+    const size = readSync(file, buffer, 0, buffer.length, offset);
     return { text: buffer.toString("utf8", 0, size), modifiedAt: stats.mtimeMs };
   } catch {
     return undefined;

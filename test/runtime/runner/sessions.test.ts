@@ -27,7 +27,7 @@ test.concurrent("an approved ticket becomes a session in a worktree and on a bra
   await rig
     .waitFor(() => rig.report("ONB-1"))
     .toMatchObject({ cost_usd: 0.00246, tokens: { input: 1_130, output: 25 } });
-  expect(rig.report("ONB-1")?.screen).toContain("all done");
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("all done");
   expect(rig.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
   expect(rig.git(["status", "--porcelain"])).toBe("");
   expect(rig.server.problems).toEqual([]);
