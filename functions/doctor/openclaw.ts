@@ -55,7 +55,11 @@ export async function checkGateway(
   token: string,
   agents: readonly OpenclawAgent[],
 ): Promise<Finding[]> {
-  const sendProbe = (body: object) => postProbe(deps, `${url.replace(/\/+$/, "")}/hooks/agent`, token, body);
+  const sendProbe = async (body: object): Promise<GatewayReply> => {
+    const reply = await postHook(deps.fetch, url, token, body);
+    if ("thrown" in reply) return { unreachable: findErrorCode(reply.thrown) ?? getErrorMessage(reply.thrown) };
+    return { status: reply.status, text: parseRefusal(reply.text) };
+  };
   // A request without a message cannot start a run.
   const reply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
   const checks = [toGatewayCheck(url, reply)];
@@ -81,19 +85,26 @@ export async function checkGateway(
   return checks;
 }
 
-async function postProbe({ fetch }: QueryDeps, url: string, token: string, body: object): Promise<GatewayReply> {
+/** Posts to the hook of a gateway. The text of its answer is cut at 2,000 UTF-16 units and does not contain the token. */
+export async function postHook(
+  fetch: QueryDeps["fetch"],
+  gateway: string,
+  token: string,
+  body: object,
+  { timeout = TIMEOUT_MS, headers = {} } = {},
+): Promise<{ status: number; text: string } | { thrown: unknown }> {
   try {
-    const response = await fetch(url, {
+    const response = await fetch(`${gateway.replace(/\/+$/, "")}/hooks/agent`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
       body: JSON.stringify(body),
       redirect: "manual",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout),
     });
     const text = (await response.text()).slice(0, 2_000).replaceAll(token, "[secret]");
-    return { status: response.status, text: parseRefusal(text) };
+    return { status: response.status, text };
   } catch (thrown) {
-    return { unreachable: findErrorCode(thrown) ?? getErrorMessage(thrown) };
+    return { thrown };
   }
 }
 

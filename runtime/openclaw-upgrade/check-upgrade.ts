@@ -6,10 +6,9 @@ import { parseEnv } from "node:util";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { loadOpenclawConfig } from "../../functions/doctor/openclaw-access.ts";
-import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { checkReach, probeGateway } from "./smoke-test.ts";
-import type { StepContext } from "./upgrade-driver.ts";
+import { inspect, type StepContext } from "./upgrade-driver.ts";
 import type { UpgradeVersions } from "./upgrade-record.ts";
 
 const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom: z.array(z.unknown()).optional() });
@@ -32,22 +31,14 @@ export async function checkUpgrade(context: StepContext, versions: UpgradeVersio
   findings.push(tools);
   // Without its programs every further check would only report the same cause in other words.
   if (tools.status === "failed") return findings;
-  try {
-    findings.push(...(await driver.checkInstallation(versions.to, remaining())));
-  } catch (thrown) {
-    const { failed } = createReport("installation");
-    findings.push(failed`${getErrorMessage(thrown)} → Fix it, then run the same command again.`);
-  }
+  const install = () => driver.checkInstallation(versions.to, remaining());
+  findings.push(...(await inspect("installation", "Fix it, then run the same command again.", install)));
   const reached = await checkReach(context);
   if (reached.length === 0) reached.push(createReport("reach").skipped`"reach" in the settings names nothing`);
   findings.push(...reached);
-  try {
-    findings.push(checkDirectMessages(await readOpenclawSettings(context)));
-  } catch (thrown) {
-    const { failed } = createReport("settings");
-    findings.push(failed`${getErrorMessage(thrown)} → Fix the file, or "state" in the settings of upgrades.`);
-  }
-  return findings;
+  const readPolicies = async () => [checkDirectMessages(await readOpenclawSettings(context))];
+  const todo = 'Fix the file, or "state" in the settings of upgrades.';
+  return [...findings, ...(await inspect("settings", todo, readPolicies))];
 }
 
 function checkPinned(pinned: string, { from, to }: UpgradeVersions): Finding {

@@ -7,7 +7,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
-import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { replaceFile } from "../node/files.ts";
@@ -30,7 +30,7 @@ import {
   parseProcessStatus,
   parseWorkspaceEntries,
 } from "./container-checks.ts";
-import type { ComposeUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
+import { type ComposeUpgradeSettings, inspect, type UpgradeDriver } from "./upgrade-driver.ts";
 import { type ImageScan, parseScan, SCANNERS } from "./upgrade-record.ts";
 
 /** What Docker's client prints when no command of it can work, why, and what to do. */
@@ -171,12 +171,13 @@ export function createComposeDriver(
         timeout,
       ),
     async inspectProcesses(timeout) {
+      const todo = "Look into the container by hand.";
       // A process may end while its file is read, so the exit code says nothing.
-      const processes = await inspect("process users", async () => {
+      const processes = await inspect("process users", todo, async () => {
         const { stdout } = await exec(["sh", "-c", "cat /proc/[0-9]*/status"], timeout);
         return checkProcesses(parseProcessStatus(stdout), user);
       });
-      const files = await inspect("workspace", async () => {
+      const files = await inspect("workspace", todo, async () => {
         const find = ["exec", "-T", service, "find", workspace, "-maxdepth", "2", "-printf", FIND_FORMAT];
         return [checkWorkspace(parseWorkspaceEntries(await docker.runCompose(find, timeout)), user)];
       });
@@ -216,14 +217,6 @@ type DockerClient = ReturnType<typeof createDockerClient>;
 function requireSuccess(command: string, result: ProgramResult): string {
   if (result.status !== 0) throw new Error(describeDockerFailure(command, result));
   return result.stdout;
-}
-
-async function inspect(name: string, read: () => Promise<Finding[]>): Promise<Finding[]> {
-  try {
-    return await read();
-  } catch (thrown) {
-    return [createReport(name).failed`${getErrorMessage(thrown)} → Look into the container by hand.`];
-  }
 }
 
 async function scanImage(docker: DockerClient, image: string, timeout: Ms): Promise<ImageScan> {

@@ -41,7 +41,7 @@ import {
   runProgram,
 } from "../node/programs.ts";
 import { checkWorkspace, type WorkspaceEntry } from "./container-checks.ts";
-import type { NpmUpgradeSettings, UpgradeContext, UpgradeDriver } from "./upgrade-driver.ts";
+import { inspect, type NpmUpgradeSettings, type UpgradeContext, type UpgradeDriver } from "./upgrade-driver.ts";
 import { redactCredentials } from "./upgrade-record.ts";
 
 /**
@@ -185,15 +185,16 @@ export function createNpmDriver(
     readFile: async (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined),
     readLog: gateway.readLog,
     async inspectProcesses() {
-      const { skipped, failed } = createReport("workspace");
       const containers = createReport("process capabilities").skipped`only the compose driver checks containers`;
-      if (workspaces.length === 0) return [containers, skipped`"workspaces" names none`];
-      try {
-        const entries = workspaces.flatMap((path) => walkWorkspace(path));
-        return [containers, checkWorkspace(entries, `${process.getuid?.()}:${process.getgid?.()}`)];
-      } catch (thrown) {
-        return [containers, failed`${getErrorMessage(thrown)} → Check the folder.`];
-      }
+      if (workspaces.length === 0) return [containers, createReport("workspace").skipped`"workspaces" names none`];
+      const owner = `${process.getuid?.()}:${process.getgid?.()}`;
+      const check = async () => [
+        checkWorkspace(
+          workspaces.flatMap((path) => walkWorkspace(path)),
+          owner,
+        ),
+      ];
+      return [containers, ...(await inspect("workspace", "Check the folder.", check))];
     },
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
     listSecrets: () => [],

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
-import { checkGateway } from "../../functions/doctor/openclaw.ts";
+import { checkGateway, postHook } from "../../functions/doctor/openclaw.ts";
 import { parseSkillVerdict, toOpenclawOutput } from "../../functions/doctor/openclaw-skill.ts";
 import { parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -131,35 +131,18 @@ async function listHookSessions(context: StepContext): Promise<HookSession[]> {
 }
 
 async function postWake({ fetch, settings, hookToken }: StepContext, timeout: Ms) {
-  try {
-    const response = await fetch(`${settings.gateway.replace(/\/+$/, "")}/hooks/agent`, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${hookToken}`,
-        "content-type": "application/json",
-        "idempotency-key": randomUUID(),
-      },
-      // "now" would cost 2026.2 a second run of the model; the agent runs at once with either.
-      body: JSON.stringify({
-        message: SMOKE_MESSAGE,
-        name: "groundcrew-upgrade",
-        agentId: settings.agent,
-        deliver: false,
-        wakeMode: "next-heartbeat",
-        waitForCompletion: true,
-        timeoutSeconds: Math.floor(timeout / SECOND),
-      }),
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeout),
-    });
-    const text = (await response.text()).slice(0, 2_000);
-    const parsed = wakeSchema.safeParse(tryParseJson(text));
-    if (parsed.success) return parsed.data;
-    const shown = cleanLine(text.replaceAll(hookToken, "[secret]"), 200);
-    return { problem: `the gateway answered ${response.status} ${shown}` };
-  } catch (thrown) {
-    return { problem: `the gateway did not answer the wake: ${getErrorMessage(thrown)}` };
-  }
+  const body = {
+    ...{ message: SMOKE_MESSAGE, name: "groundcrew-upgrade", agentId: settings.agent, deliver: false },
+    // "now" would cost 2026.2 a second run of the model; the agent runs at once with either.
+    wakeMode: "next-heartbeat",
+    ...{ waitForCompletion: true, timeoutSeconds: Math.floor(timeout / SECOND) },
+  };
+  const headers = { "idempotency-key": randomUUID() };
+  const reply = await postHook(fetch, settings.gateway, hookToken, body, { timeout, headers });
+  if ("thrown" in reply) return { problem: `the gateway did not answer the wake: ${getErrorMessage(reply.thrown)}` };
+  const parsed = wakeSchema.safeParse(tryParseJson(reply.text));
+  if (parsed.success) return parsed.data;
+  return { problem: `the gateway answered ${reply.status} ${cleanLine(reply.text, 200)}` };
 }
 
 async function checkSkill(context: StepContext): Promise<Finding> {

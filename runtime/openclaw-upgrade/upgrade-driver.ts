@@ -6,7 +6,8 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import type { Finding } from "../../functions/doctor/findings.ts";
+import { createReport, type Finding } from "../../functions/doctor/findings.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import type { ProgramResult } from "../node/programs.ts";
@@ -220,6 +221,15 @@ export async function runWithDeadline<T>(
     return await Promise.race([run({ ...context, deadline, remaining }), expire()]);
   } finally {
     done.abort();
+  }
+}
+
+/** What a check finds; where it fails, one finding that says why and what to do. */
+export async function inspect(name: string, todo: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await check();
+  } catch (thrown) {
+    return [createReport(name).failed`${getErrorMessage(thrown)} → ${todo}`];
   }
 }
 

@@ -8,18 +8,18 @@ import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
 import { isTimeZone } from "../time.ts";
 
+const text = (form: RegExp) => z.string().regex(form);
+
+/** A setting that names a folder. */
+const folder = (meaning: string) => z.string().optional().describe("the path of a folder").meta({ meaning });
+
 /** A port: 0 to 65535. */
-const portSchema = z
-  .string()
-  .regex(/^\d{1,5}$/)
+const portSchema = text(/^\d{1,5}$/)
   .transform(Number)
   .refine((number) => number <= 65_535);
 
 /** A whole number of at most nine digits. */
-const countSchema = z
-  .string()
-  .regex(/^\d{1,9}$/)
-  .transform(Number);
+const countSchema = text(/^\d{1,9}$/).transform(Number);
 
 /** Parts separated by commas. */
 const listSchema = z.string().transform((text) =>
@@ -49,9 +49,7 @@ const MAX_RATE_LIMIT = 100_000;
  * message; each `meaning` is printed in docs/configuration.md.
  */
 export const environmentSchema = z.object({
-  HOST: z
-    .string()
-    .regex(/^[\w.:-]+$/)
+  HOST: text(/^[\w.:-]+$/)
     .default("127.0.0.1")
     .describe("an address of this machine to listen on, for example 127.0.0.1")
     .meta({ meaning: "Address of this machine to listen on." }),
@@ -95,9 +93,7 @@ export const environmentSchema = z.object({
     .optional()
     .describe("Plane's address without /api/v1, for example https://plane.example.com")
     .meta({ meaning: "Address of Plane." }),
-  PLANE_WORKSPACE: z
-    .string()
-    .regex(/^[\w-]+$/)
+  PLANE_WORKSPACE: text(/^[\w-]+$/)
     .optional()
     .describe("the workspace's slug as in Plane's address, for example javisi")
     .meta({ meaning: "Workspace to work in." }),
@@ -126,15 +122,11 @@ export const environmentSchema = z.object({
     .default(60)
     .describe("requests per minute and key that Plane allows, at least 1")
     .meta({ meaning: "Requests per minute and API key that Plane allows (its API_KEY_RATE_LIMIT)." }),
-  STORE_PREFIX: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/)
+  STORE_PREFIX: text(/^[\w.-]{1,64}$/)
     .default("groundcrew")
     .describe("1 to 64 letters, digits, '_', '-' or '.'")
     .meta({ meaning: "Prefix of every key in Redis." }),
-  TELEGRAM_CHAT_ID: z
-    .string()
-    .regex(/^(-?[1-9]\d{0,15}|@\w{4,64})$/)
+  TELEGRAM_CHAT_ID: text(/^(-?[1-9]\d{0,15}|@\w{4,64})$/)
     .transform((text) => (text.startsWith("@") ? text : Number(text)))
     .refine((chat) => typeof chat === "string" || Number.isSafeInteger(chat))
     .optional()
@@ -163,9 +155,7 @@ export const environmentSchema = z.object({
     .optional()
     .describe("the OpenClaw gateway's address, for example http://openclaw:18789")
     .meta({ meaning: "OpenClaw gateway through which agents with wake openclaw are woken." }),
-  OPENCLAW_HOOK_PATH: z
-    .string()
-    .regex(/^\/[\w-]+(\/[\w-]+)*$/)
+  OPENCLAW_HOOK_PATH: text(/^\/[\w-]+(\/[\w-]+)*$/)
     .default("/hooks/agent")
     .describe("the path of a hook, for example /hooks/groundcrew")
     .meta({
@@ -216,21 +206,16 @@ export const environmentSchema = z.object({
     meaning:
       "The settings file: agents, notifications and other structured settings. Default: groundcrew.json beside SECRETS_FILE, if it exists.",
   }),
-  BACKUP_FOLDER: z.string().optional().describe("the path of a folder").meta({
-    meaning:
-      "Folder in which `groundcrew backup` stores backups, one folder each. Groundcrew reads the age and size of the newest one from it, and the age of the last one that BACKUP_AFTER has copied elsewhere.",
-  }),
-  BACKUP_UPLOADS: z.string().optional().describe("the path of a folder").meta({
-    meaning: "Folder with the files that were uploaded to Plane. Only backup and restore read it.",
-  }),
-  BACKUP_RUNNER: z.string().optional().describe("the path of a folder").meta({
-    meaning:
-      "Folder with `runner.json` and `runner.env` of a ticket runner, which backup and restore read. Default: ~/.config/groundcrew, if one of them is there.",
-  }),
-  BACKUP_CLAUDE: z.string().optional().describe("the path of a folder").meta({
-    meaning:
-      "Folder of Claude Code's own configuration, for example /home/ada/.claude, which a backup of a ticket host shall contain.",
-  }),
+  BACKUP_FOLDER: folder(
+    "Folder in which `groundcrew backup` stores backups, one folder each. Groundcrew reads the age and size of the newest one from it, and the age of the last one that BACKUP_AFTER has copied elsewhere.",
+  ),
+  BACKUP_UPLOADS: folder("Folder with the files that were uploaded to Plane. Only backup and restore read it."),
+  BACKUP_RUNNER: folder(
+    "Folder with `runner.json` and `runner.env` of a ticket runner, which backup and restore read. Default: ~/.config/groundcrew, if one of them is there.",
+  ),
+  BACKUP_CLAUDE: folder(
+    "Folder of Claude Code's own configuration, for example /home/ada/.claude, which a backup of a ticket host shall contain.",
+  ),
   BACKUP_AFTER: z
     .string()
     .optional()

@@ -6,6 +6,8 @@ import { isTimeZone } from "../time.ts";
 /** People read these texts in Plane, so control characters and characters that change the reading direction are refused. */
 const visibleTextSchema = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
 
+const text = (form: RegExp) => z.string().regex(form);
+
 /** Matches what Plane recognises as a URL and therefore refuses in a workspace's name. */
 const URL_LIKE = /https?:\/\/\S|www\.[a-z0-9]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,6}|(?:\d{1,3}\.){3}\d/i;
 
@@ -35,9 +37,7 @@ const projectSchema = z.strictObject({
     .default("Onboarding")
     .describe("1 to 80 letters, digits, spaces or '_' (Plane refuses others)")
     .meta({ meaning: "Name of the first project." }),
-  identifier: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9]{0,11}$/)
+  identifier: text(/^[A-Z][A-Z0-9]{0,11}$/)
     .default("ONB")
     .describe("1 to 12 capital letters or digits, for example ONB")
     .meta({ meaning: "Identifier of the first project." }),
@@ -45,9 +45,7 @@ const projectSchema = z.strictObject({
 
 /** What provision sets up in Plane: `provision` in the settings file. */
 export const provisionSchema = z.strictObject({
-  domain: z
-    .string()
-    .regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
+  domain: text(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
     .default("javisi.local")
     .describe("a domain name in lower case, for example javisi.local")
     .meta({ meaning: "Domain of the agents' e-mail addresses, when the file names no agents." }),
@@ -64,9 +62,7 @@ export const provisionSchema = z.strictObject({
     .default("UTC")
     .describe("an IANA time zone, for example Europe/Paris")
     .meta({ meaning: "Time zone of the workspace and of the administrator's account." }),
-  language: z
-    .string()
-    .regex(/^[a-z]{2}(?:-[A-Z]{2})?$/)
+  language: text(/^[a-z]{2}(?:-[A-Z]{2})?$/)
     .default("fr")
     .describe("a language as Plane writes it, for example fr, en or pt-BR")
     .meta({ meaning: "Language of the administrator's and the human's accounts." }),
