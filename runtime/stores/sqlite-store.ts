@@ -177,11 +177,6 @@ function countFreePages(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA freelist_count").get()?.["freelist_count"]);
 }
 
-/** Writes the log into the file, which only then becomes smaller, and empties the log. */
-function truncateLog(database: DatabaseSync) {
-  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-}
-
 /** Gives back one step of free pages; see `Store.reclaimSpace`. The last step shortens the file and its log. */
 function reclaimPages(database: DatabaseSync): boolean {
   const before = countFreePages(database);
@@ -189,7 +184,8 @@ function reclaimPages(database: DatabaseSync): boolean {
   database.exec(`PRAGMA incremental_vacuum(${Math.min(RECLAIM_STEP_PAGES, before - SPARE_PAGES)})`);
   const after = countFreePages(database);
   if (after < before && after > SPARE_PAGES) return true;
-  truncateLog(database);
+  // Writes the log into the file, which only then becomes smaller, and empties the log.
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   return false;
 }
 
@@ -198,7 +194,10 @@ function reclaimPages(database: DatabaseSync): boolean {
  * meanwhile is in the copy as well, so it is the state of the moment at which it ended. Throws when it cannot be written.
  */
 export async function saveSqliteCopy(database: DatabaseSync, folder: string): Promise<string> {
-  removeLeftovers(folder);
+  for (const left of readdirSync(folder).filter((file) => /^groundcrew-copy-/.test(file))) {
+    const stats = statSync(join(folder, left), { throwIfNoEntry: false });
+    if (stats && Date.now() - stats.mtimeMs > LEFTOVER_AGE) rmSync(join(folder, left), { force: true });
+  }
   const name = `groundcrew-copy-${randomBytes(6).toString("hex")}.db`;
   const path = join(folder, name);
   try {
@@ -213,13 +212,6 @@ export async function saveSqliteCopy(database: DatabaseSync, folder: string): Pr
     });
   }
   return name;
-}
-
-function removeLeftovers(folder: string) {
-  for (const name of readdirSync(folder).filter((file) => /^groundcrew-copy-/.test(file))) {
-    const stats = statSync(join(folder, name), { throwIfNoEntry: false });
-    if (stats && Date.now() - stats.mtimeMs > LEFTOVER_AGE) rmSync(join(folder, name), { force: true });
-  }
 }
 
 /**
