@@ -21,7 +21,6 @@ import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
 import { cleanLine } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { listCompleteBackups, readCopies } from "../backup/stored-backups.ts";
-import { EXIT } from "../cli/output.ts";
 import { nodeFiles } from "../node/files.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
 import { findFileProblem, readDiskSpace, STORE_FILE_NAME } from "../stores/store-file.ts";
@@ -32,6 +31,9 @@ interface DoctorEnvironment {
   out: (text: string) => void;
   err: (text: string) => void;
 }
+
+/** 78 is `EX_CONFIG` of sysexits.h. */
+const EXIT = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const OPTIONS = ["--json", "--checklist", "--help", "-h"];
 
