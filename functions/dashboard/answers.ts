@@ -13,7 +13,7 @@ import type { SkipReason } from "../../shared/task/rule-set.ts";
 import { comparePriorities, type ItemRecord, type Priority, type Status } from "../../shared/task/snapshot.ts";
 import type { UploadProgress } from "../../shared/tasks/deliverables/send-file.ts";
 import type { Budget } from "../../shared/tasks/forecast.ts";
-import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import type { PlanRunState } from "../../shared/tasks/plan-record.ts";
 import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import type { ChatMessage } from "../../shared/telegram/message-log.ts";
 import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
@@ -50,10 +50,20 @@ export interface BoardBudget extends Omit<Budget, "sources"> {
 }
 
 /**
- * A plan and how far it is: `project` is the identifier, once the project exists; `done` and `total` count steps;
- * `reason` says why it was rejected, or why it failed.
+ * A plan and how far it is: `project` is the identifier, once the project exists; `done` and `total` count its steps,
+ * or its tasks once all steps are done: then it is `working` until the tasks are closed. `reason` says why it was
+ * rejected, or why it failed.
  */
-export type BoardPlan = Omit<Awaited<ReturnType<typeof readPlanRuns>>[number], "agent" | "wish" | "at">;
+export interface BoardPlan {
+  id: string;
+  title: string;
+  project: string | undefined;
+  state: PlanRunState | "working";
+  done: number;
+  total: number;
+  unit: "steps" | "tasks";
+  reason: string | undefined;
+}
 
 /** `error`: the reason of the last failed write. */
 export interface StoreTrouble {

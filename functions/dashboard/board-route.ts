@@ -7,9 +7,11 @@ import { answerCleanJson } from "../../shared/http/request.ts";
 import { readPlaneHealth } from "../../shared/notices/notices.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { listReadableProjects } from "../../shared/records/plane-records.ts";
+import { observedKeys } from "../../shared/records/store-keys.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { readFirstLook } from "../../shared/sync/details.ts";
+import { type ItemRecord, isOpenItem } from "../../shared/task/snapshot.ts";
 import { readUploads } from "../../shared/tasks/deliverables/send-file.ts";
 import { readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
@@ -82,10 +84,25 @@ function app(deps: BoardDeps): Hono {
 /** Reads the plans that the page shows: those that are not complete, and those proposed or started within a day. */
 async function readBoardPlans({ store }: { store: Store }): Promise<BoardPlan[]> {
   const [runs, now] = await Promise.all([readPlanRuns({ store }), store.now()]);
-  return runs
-    .filter(({ state, at }) => (state !== "done" && state !== "rejected") || at > now - DAY)
+  const plans = await Promise.all(runs.map(async (run) => ({ plan: await toBoardPlan(store, run), at: run.at })));
+  return plans
+    .filter(({ plan: { state }, at }) => (state !== "done" && state !== "rejected") || at > now - DAY)
     .slice(0, MAX_PLANS)
-    .map(({ id, title, project, state, done, total, reason }) => ({ id, title, project, state, done, total, reason }));
+    .map(({ plan }) => plan);
+}
+
+/** A plan whose steps are done is complete once its tasks are closed. */
+async function toBoardPlan(
+  store: Pick<Store, "read">,
+  { id, title, project, state, done, total, reason, items }: Awaited<ReturnType<typeof readPlanRuns>>[number],
+): Promise<BoardPlan> {
+  const plan = { id, title, project, reason };
+  if (state !== "done") return { ...plan, state, done, total, unit: "steps" };
+  const open = (await store.read<ItemRecord>(items.map(observedKeys.item))).filter(
+    (row) => row && isOpenItem(row.value),
+  );
+  const closed = items.length - open.length;
+  return { ...plan, state: open.length > 0 ? "working" : "done", done: closed, total: items.length, unit: "tasks" };
 }
 
 function readStoreTrouble({ storeHealth }: BoardDeps): StoreTrouble | undefined {

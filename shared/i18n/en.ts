@@ -870,6 +870,8 @@ export const en = {
     plan: "Plan",
     plans: "Plans",
     "plan.steps": "{done} of {total} steps",
+    "plan.tasks": "{done} of {total} tasks",
+    "plan.working": "agents work on it",
     "plan.awaiting_approval": "awaiting approval",
     "plan.running": "in progress",
     "plan.done": "complete",

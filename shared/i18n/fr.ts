@@ -803,6 +803,8 @@ export const fr: Texts = {
     plan: "Plan",
     plans: "Plans",
     "plan.steps": "{done} étapes sur {total}",
+    "plan.tasks": "{done} tâches sur {total}",
+    "plan.working": "les agents y travaillent",
     "plan.awaiting_approval": "en attente d’approbation",
     "plan.running": "en cours",
     "plan.done": "terminé",

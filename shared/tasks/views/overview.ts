@@ -68,13 +68,14 @@ export async function readPlanRuns(deps: Pick<TaskDeps, "store">) {
 }
 
 async function summarizeRun(deps: Pick<TaskDeps, "store">, run: PlanRun) {
-  const { id, plan, agent, wish, state, reason, at } = run;
+  const { id, plan, agent, wish, state, reason, at, items = [] } = run;
   const [project] = await deps.store.read<ProjectRecord>(keepDefined([run.project]).map(observedKeys.project));
   const progress = run.project === undefined ? {} : await readPlanProgress(deps, run.project);
   const steps = await countSteps(plan.tasks, progress);
   const total = steps.total + 1;
   const done = state === "done" ? total : steps.done + (run.project === undefined ? 0 : 1);
-  return { id, title: plan.project, project: project?.value.identifier, agent, wish, state, done, total, reason, at };
+  const title = plan.project;
+  return { id, title, project: project?.value.identifier, agent, wish, state, done, total, reason, at, items };
 }
 
 /** Lists all agents with their strengths, their open tasks and their past pace. Makes no request to Plane. */

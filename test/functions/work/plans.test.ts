@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { boardRoute } from "../../../functions/dashboard/board-route.ts";
 import { findPlanRun, type Plan, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { answerRequest, approvePlan } from "../../support/answer-request.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
@@ -337,9 +338,11 @@ describe("reliability 35: the completion of a plan", () => {
     setup.takeWakes();
     await closeTasks(setup, ["WEBS-3", "WEBS-2"]);
     await setup.advanceSeconds(5);
+    expect(await readBoardPlans(setup)).toMatchObject([{ state: "working", done: 2, total: 3, unit: "tasks" }]);
     expect(setup.takeWakes()).not.toContainEqual(expect.stringContaining("Concierge"));
     await closeTasks(setup, ["WEBS-1"]);
     await setup.advanceSeconds(5);
+    expect(await readBoardPlans(setup)).toMatchObject([{ state: "done", done: 3, total: 3 }]);
     const summary = "Concierge: WEBS All tasks of your plan are closed";
     expect(setup.takeWakes().filter((wake) => wake.startsWith("Concierge"))).toEqual([summary]);
     const kinds = setup.app.actions.map(({ event }) => event.kind);
@@ -457,3 +460,9 @@ describe.each([
     600_000,
   );
 });
+
+/** The plans as the page shows them. */
+async function readBoardPlans({ app }: PlanSetup): Promise<unknown> {
+  const { plans } = (await (await boardRoute.app(app.deps).request("/")).json()) as { plans: unknown };
+  return plans;
+}

@@ -174,13 +174,13 @@ function createProgressBar(name) {
 
 /** Shows one line for each plan above the board, with a bar for its steps. @param {BoardPlan[]} plans */
 export function showPlans(plans) {
-  const rows = plans.map(({ done, total, ...plan }) => {
-    return { ...plan, percent: total > 0 ? (100 * done) / total : 0, far: translate("plan.steps", { done, total }) };
+  const rows = plans.map(({ done, total, unit, ...plan }) => {
+    return { ...plan, percent: total > 0 ? (100 * done) / total : 0, far: translate(`plan.${unit}`, { done, total }) };
   });
   showLines("plans", rows, drawPlan);
 }
 
-/** @param {Omit<BoardPlan, "done" | "total">} plan */
+/** @param {Omit<BoardPlan, "done" | "total" | "unit">} plan */
 function drawPlan({ title, project, state, reason }) {
   const name = project ? `${title} (${project})` : title;
   return createElement(
