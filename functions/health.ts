@@ -22,8 +22,6 @@ import { ticketSets } from "../shared/tickets/ticket.ts";
 import { isRecent, MINUTE, type Ms } from "../shared/time.ts";
 import { VERSION } from "../shared/version.ts";
 
-type HealthDeps = Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "settings">;
-
 type ReadyDeps = Pick<Deps, "settings" | "store" | "storeHealth" | "health" | "wait">;
 
 /** Interval between reads of the store for public routes: 1 s, because anyone can call them at any rate. */
@@ -51,19 +49,23 @@ export const readyRoute: Route = { path: "/ready", access: "admin", app: createR
  * MONITOR-01: whether `/ready` would succeed, and nothing else, for monitors outside the VPN. It is below `/webhooks/`,
  * the only path that is public there.
  */
-export const outsideHealthRoute: Route = {
-  path: "/webhooks/health",
-  access: "public",
-  app: createOutsideHealthApp,
-};
+export const outsideHealthRoute: Route = { path: "/webhooks/health", access: "public", app: createOutsideHealthApp };
 
 /** MONITOR-03: all metrics in the Prometheus text format. */
-export const metricsRoute: Route = { path: "/metrics", access: "admin", app: createMetricsApp };
+export const metricsRoute: Route = {
+  path: "/metrics",
+  access: "admin",
+  app: ({ scrape }) =>
+    new Hono().get("/", async (c) => {
+      if (!scrape) throw new GroundcrewError("not_found", "This host does not expose metrics.");
+      const { type, text } = await scrape();
+      return c.body(text, 200, { "Content-Type": type });
+    }),
+};
 
-function createHealthApp(deps: HealthDeps): Hono {
+function createHealthApp(deps: Deps): Hono {
   const { store, storeHealth, clock, settings } = deps;
   const startedAt = clock();
-  let lastCheck: { at: Ms; stats: ReturnType<typeof readStats> } | undefined;
 
   /** Counts of tickets, where there are any; names that other orchestrators' dashboards expect. */
   async function readTicketHealth() {
@@ -76,13 +78,12 @@ function createHealthApp(deps: HealthDeps): Hono {
     return { tmux_service: runners > 0, pending_count: pending, active_count: active, completed_count: completed };
   }
 
-  const readStats = () =>
-    withTimeout(deps, () => Promise.all([store.stats(), readTicketHealth()])).catch(() => undefined);
+  const readFreshStats = createFreshReader(clock, () =>
+    withTimeout(deps, () => Promise.all([store.stats(), readTicketHealth()])).catch(() => undefined),
+  );
 
   return new Hono().get("/", async (c) => {
-    if (!lastCheck || !isRecent(lastCheck.at, PUBLIC_FRESH_MS, clock()))
-      lastCheck = { at: clock(), stats: readStats() };
-    const check = await lastCheck.stats;
+    const check = await readFreshStats();
     if (!check) throw new GroundcrewError("unavailable", "The store does not respond.");
     const [stats, tickets] = check;
     if (storeHealth.getFailure() !== undefined)
@@ -122,20 +123,27 @@ function createReadyApp(deps: ReadyDeps): Hono {
 function createOutsideHealthApp(deps: ReadyDeps & Pick<Deps, "clock">): Hono {
   const { clock } = deps;
   const limiter = createSourceLimiter({ limit: OUTSIDE_LIMIT, window: MINUTE, sources: OUTSIDE_SOURCES, clock });
-  let lastCheck: { at: Ms; readiness: ReturnType<typeof readReadiness> } | undefined;
+  const readFreshReadiness = createFreshReader(clock, () => readReadiness(deps));
 
   return new Hono().get("/", async (c) => {
     if (limiter.count(toRateLimitSource(c.get("client")))) {
       c.header("Retry-After", String(MINUTE / 1000));
       throw new GroundcrewError("rate_limited", "Too many requests. Try again in a minute.");
     }
-    if (!lastCheck || !isRecent(lastCheck.at, PUBLIC_FRESH_MS, clock()))
-      lastCheck = { at: clock(), readiness: readReadiness(deps) };
-    const { isReady } = await lastCheck.readiness;
+    const { isReady } = await readFreshReadiness();
     c.set("isFrequent", true);
     c.header("Cache-Control", "no-store");
     return isReady ? c.text("ok") : c.text("not ok", 503);
   });
+}
+
+/** Creates a reader whose result counts for a second. */
+function createFreshReader<T>(clock: () => Ms, read: () => Promise<T>): () => Promise<T> {
+  let last: { at: Ms; result: Promise<T> } | undefined;
+  return () => {
+    if (!last || !isRecent(last.at, PUBLIC_FRESH_MS, clock())) last = { at: clock(), result: read() };
+    return last.result;
+  };
 }
 
 /** The states of the store, Plane and Telegram, and whether all of them work. */
@@ -205,12 +213,4 @@ async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { 
     // The failure is already reported by the store's own entry.
     return undefined;
   }
-}
-
-function createMetricsApp({ scrape }: Pick<Deps, "scrape">): Hono {
-  return new Hono().get("/", async (c) => {
-    if (!scrape) throw new GroundcrewError("not_found", "This host does not expose metrics.");
-    const { type, text } = await scrape();
-    return c.body(text, 200, { "Content-Type": type });
-  });
 }

@@ -19,7 +19,11 @@ import { HOUR, type Ms } from "../shared/time.ts";
 const MAX_BACKUP_AGE: Ms = 26 * HOUR;
 
 /** The current notices, oldest first; it answers also while the store does not. */
-export const noticesRoute: Route = { path: "/api/notices", access: "page", app: createNoticesApp };
+export const noticesRoute: Route = {
+  path: "/api/notices",
+  access: "page",
+  app: ({ notices }) => new Hono().get("/", async (c) => c.json({ notices: await notices.readCurrent() })),
+};
 
 /** The alerts of an Alertmanager, for the same chat and page (its webhook receiver). */
 export const alertsRoute: Route = { path: "/api/alerts", access: "alerts", app: createAlertsApp };
@@ -72,10 +76,6 @@ async function reportBackups(notices: Notices, { newest, since, copies }: Backup
   await notices.report("backup_incomplete", missing === "" ? undefined : { values: { missing } });
   const isUncopied = copies !== undefined && isOld(copies.since);
   await notices.report("backup_not_copied", isUncopied ? { values: { newest: copies.last?.name ?? "-" } } : undefined);
-}
-
-function createNoticesApp({ notices }: Pick<Deps, "notices">): Hono {
-  return new Hono().get("/", async (c) => c.json({ notices: await notices.readCurrent() }));
 }
 
 function createAlertsApp({ notices }: Pick<Deps, "notices">): Hono {

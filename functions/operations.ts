@@ -12,7 +12,7 @@ import { shortenPauses } from "../shared/app/health.ts";
 import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 import { createDiscardedJobPut } from "../shared/http/outgoing.ts";
 import { taskKeySchema } from "../shared/names.ts";
-import { type Json, omitUndefined } from "../shared/omit-undefined.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
 import { QUEUES } from "../shared/store/port.ts";
 import { cleanText } from "../shared/text.ts";
 import { type Ms, SECOND } from "../shared/time.ts";
@@ -20,6 +20,7 @@ import { type Ms, SECOND } from "../shared/time.ts";
 /** Runs a tick on demand, for hosts with their own cron; responds when the tick has finished. */
 export const ticksRoute: Route = { path: "/ticks", access: "tick", app: createTicksApp };
 
+/** The body of an event's job, as far as it names the task. */
 const taskBodySchema = z.object({
   facts: z.object({ item: z.object({ key: taskKeySchema }) }),
 });
@@ -39,7 +40,17 @@ export const holdsRoute: Route = { path: "/api/holds", access: "page", app: crea
  * Writes a copy of the embedded store beside it, for `groundcrew backup` on the same machine: only this process can
  * read a file that it has open. The answer is the copy's name; its content never leaves the machine here.
  */
-export const storeCopyRoute: Route = { path: "/api/store-copy", access: "admin", app: createStoreCopyApp };
+export const storeCopyRoute: Route = {
+  path: "/api/store-copy",
+  access: "admin",
+  app: ({ store, log }) =>
+    new Hono().post("/", async (c) => {
+      if (!store.saveCopy) throw new GroundcrewError("not_found", "This store has no file that can be copied.");
+      const file = await store.saveCopy();
+      log.info("store copied for a backup", { file });
+      return c.json({ file });
+    }),
+};
 
 const HEADER = ["agent", "project", "task", "from", "to", "seconds"];
 
@@ -56,11 +67,6 @@ function createTicksApp({ ticks }: Pick<Deps, "ticks">): Hono {
     });
     return c.json({ ...counts, name, ms });
   });
-}
-
-/** Finds the key of the task that a job of an event is about. */
-function findTaskKey(body: Json): string | undefined {
-  return taskBodySchema.safeParse(body).data?.facts.item.key;
 }
 
 function createNotFoundError() {
@@ -90,7 +96,7 @@ function createDeadLettersApp({ store, notify, log, clock }: Pick<Deps, "store" 
         id,
         reason: cleanText(reason, 4_000),
         at: new Date(at).toISOString(),
-        ...omitUndefined({ task: findTaskKey(body) }),
+        ...omitUndefined({ task: taskBodySchema.safeParse(body).data?.facts.item.key }),
       }));
       return c.json({ dead_letters });
     })
@@ -110,12 +116,7 @@ function createDeadLettersApp({ store, notify, log, clock }: Pick<Deps, "store" 
     });
 }
 
-function createHoldsApp({
-  store,
-  notify,
-  requestPoll,
-  log,
-}: Pick<Deps, "store" | "notify" | "requestPoll" | "log">): Hono {
+function createHoldsApp({ store, notify, requestPoll, log }: Deps): Hono {
   return new Hono().delete("/:system", async (c) => {
     const system = c.req.param("system");
     if (system !== "plane" && system !== "telegram")
@@ -130,15 +131,6 @@ function createHoldsApp({
     // A poll sends the probe at once, even when no job waits for Plane.
     if (system === "plane") requestPoll("a rate limit hold was ended");
     return c.json({ ended });
-  });
-}
-
-function createStoreCopyApp({ store, log }: Pick<Deps, "store" | "log">): Hono {
-  return new Hono().post("/", async (c) => {
-    if (!store.saveCopy) throw new GroundcrewError("not_found", "This store has no file that can be copied.");
-    const file = await store.saveCopy();
-    log.info("store copied for a backup", { file });
-    return c.json({ file });
   });
 }
 
@@ -182,17 +174,11 @@ function formatTimes({
   carried,
 }: TaskTimes & Pick<TimeEntriesRecord, "task" | "project">): string[] {
   const seconds = (ms: Ms) => String(Math.floor(ms / SECOND));
+  const toIso = (at: Ms) => new Date(at).toISOString();
   return [
     ...Object.entries(carried).map(([agent, ms]) => formatRow([agent, project, task, "", "", seconds(ms)])),
     ...entries.map(({ agent, from, to, ms }) =>
-      formatRow([
-        agent,
-        project,
-        task,
-        new Date(from).toISOString(),
-        to === undefined ? "" : new Date(to).toISOString(),
-        seconds(ms),
-      ]),
+      formatRow([agent, project, task, toIso(from), to === undefined ? "" : toIso(to), seconds(ms)]),
     ),
   ];
 }

@@ -5,9 +5,8 @@ import { constants } from "node:fs";
 import { chmod, chown, type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { getErrorMessage } from "../../shared/errors.ts";
+import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 import { hashChunks } from "../node/crypto.ts";
-import { getErrorCode } from "../node/files.ts";
 import { type BackupManifest, type Checksum, createBackupError } from "./manifest.ts";
 
 /** A file that was written, for the list of checksums. */
@@ -33,7 +32,7 @@ export interface SavedPart {
 export async function withRegularFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   // O_NONBLOCK, because opening a named pipe would otherwise wait for a writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((thrown) => {
-    if (getErrorCode(thrown) === "ELOOP")
+    if (findErrorCode(thrown) === "ELOOP")
       throw createBackupError(`${path} is a symbolic link, and links are not followed: use the file itself.`);
     throw thrown;
   });
@@ -125,7 +124,7 @@ export async function copyTree(
     try {
       copied.files.push(await copyFile(join(folder, name), root, `${path}/${name}`));
     } catch (thrown) {
-      if (getErrorCode(thrown) !== "ENOENT") throw thrown;
+      if (findErrorCode(thrown) !== "ENOENT") throw thrown;
     }
   }
   return copied;
@@ -175,8 +174,8 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** Describes why files could not be read or written. */
 export function describeFileError(thrown: unknown): string {
-  if (getErrorCode(thrown) === "ENOSPC") return "the disk is full (ENOSPC): free space and run the same command again";
-  if (getErrorCode(thrown) === "EDQUOT") return "the quota of the disk is used up (EDQUOT)";
+  if (findErrorCode(thrown) === "ENOSPC") return "the disk is full (ENOSPC): free space and run the same command again";
+  if (findErrorCode(thrown) === "EDQUOT") return "the quota of the disk is used up (EDQUOT)";
   return getErrorMessage(thrown);
 }
 

@@ -6,9 +6,8 @@
 import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { getErrorMessage } from "../../shared/errors.ts";
+import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 import { tryParseJson } from "../../shared/text.ts";
-import { getErrorCode } from "../node/files.ts";
 import type { StatusLine } from "../node/process.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { hashFile, readStart, walkFolder, withRegularFile } from "./files.ts";
@@ -105,7 +104,7 @@ export async function verifyBackup(path: string): Promise<VerifiedBackup> {
 /** Reads the manifest of a backup's folder. Throws a BackupError when it is none that this version can read. */
 async function readManifest(path: string): Promise<BackupManifest> {
   const bytes = await readStart(join(path, MANIFEST_FILE), MAX_MANIFEST_BYTES).catch((thrown: unknown) => {
-    if (getErrorCode(thrown) !== "ENOENT") throw thrown;
+    if (findErrorCode(thrown) !== "ENOENT") throw thrown;
     throw createRefusal(`${path} is not a complete backup of Groundcrew: it has no ${MANIFEST_FILE}.`);
   });
   const content = tryParseJson(Buffer.from(bytes).toString("utf8"));

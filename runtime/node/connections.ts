@@ -10,15 +10,6 @@ import { createSourceSlots } from "../../shared/http/limits.ts";
 import { type IpRange, isTrustedAddress, resolveClientAddress, toRateLimitSource } from "../../shared/ip-address.ts";
 import type { Ms } from "../../shared/time.ts";
 
-interface ConnectionTracker {
-  /** Must be called for each request of an open connection: on a closing server its connection ends with the response. */
-  trackRequest(incoming: IncomingMessage, outgoing: ServerResponse): void;
-  /** Whether a request of this connection has not been answered completely. */
-  isInUse(socket: Socket): boolean;
-  /** Closes the server; resolves when every connection is closed. */
-  close(limit: Ms): Promise<void>;
-}
-
 interface TrackConnectionsOptions {
   /** Limit of open connections. For a new one at the limit, another is closed, or the new one if all are in use. */
   maxConnections: number;
@@ -47,16 +38,6 @@ interface SourceLimitsOptions {
   getTrustedProxies: () => readonly IpRange[];
   /** Called with the address of a request over the limit. */
   onLimit: (address: string) => void;
-}
-
-interface SourceLimits {
-  /** Who opened a connection, as a key for limits; undefined for a trusted proxy, whose connections are not limited. */
-  findSource(socket: Socket): string | undefined;
-  /**
-   * Counts a request of a trusted proxy for the address that it forwards until its answer is sent; false when the
-   * address is at its limit. Requests of others are not counted, because their connections are limited.
-   */
-  admitRequest(incoming: IncomingMessage, outgoing: ServerResponse): boolean;
 }
 
 type HandleRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
@@ -110,7 +91,7 @@ const reportSchema = z.object({ userLimits: z.object({ open_files: z.object({ so
  * links the copies: once one of them is in the old generation, all that follow stay there with their responses until a
  * full garbage collection, which cost a tenth of the webhook intake.
  */
-export function trackConnections(server: Server, options: TrackConnectionsOptions): ConnectionTracker {
+export function trackConnections(server: Server, options: TrackConnectionsOptions) {
   const lastRequests = new Map<Socket, LastRequest>();
   let lastNumber = 0;
   const sources = createSourceIndex();
@@ -151,8 +132,10 @@ export function trackConnections(server: Server, options: TrackConnectionsOption
   }
 
   return {
-    isInUse: (socket) => lastRequests.get(socket)?.outgoing?.writableFinished === false,
-    trackRequest({ socket }, outgoing) {
+    /** Whether a request of this connection has not been answered completely. */
+    isInUse: (socket: Socket) => lastRequests.get(socket)?.outgoing?.writableFinished === false,
+    /** Must be called for each request of an open connection: on a closing server its connection ends with the response. */
+    trackRequest({ socket }: IncomingMessage, outgoing: ServerResponse) {
       const lastRequest = lastRequests.get(socket);
       if (!lastRequest) return;
       lastNumber += 1;
@@ -160,7 +143,8 @@ export function trackConnections(server: Server, options: TrackConnectionsOption
       lastRequest.outgoing = outgoing;
       if (isClosing) endConnectionAfter(socket, outgoing);
     },
-    async close(limit) {
+    /** Closes the server; resolves when every connection is closed. */
+    async close(limit: Ms) {
       isClosing = true;
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -243,20 +227,25 @@ export function getSourceLimit(connections: number): number {
 }
 
 /** Creates limits per source address, so that no address keeps others from the product. */
-export function createSourceLimits({ maxForwarded, getTrustedProxies, onLimit }: SourceLimitsOptions): SourceLimits {
+export function createSourceLimits({ maxForwarded, getTrustedProxies, onLimit }: SourceLimitsOptions) {
   const slots = createSourceSlots({ perSource: maxForwarded });
   /** The proxies that were trusted when the proxy connected. */
   const proxies = new WeakMap<Socket, readonly IpRange[]>();
 
   return {
-    findSource(socket) {
+    /** Who opened a connection, as a key for limits; undefined for a trusted proxy, whose connections are not limited. */
+    findSource(socket: Socket): string | undefined {
       const { remoteAddress = "" } = socket;
       const trusted = getTrustedProxies();
       if (!isTrustedAddress(remoteAddress, trusted)) return toRateLimitSource(remoteAddress);
       proxies.set(socket, trusted);
       return undefined;
     },
-    admitRequest({ socket, headers }, outgoing) {
+    /**
+     * Counts a request of a trusted proxy for the address that it forwards until its answer is sent; false when the
+     * address is at its limit. Requests of others are not counted, because their connections are limited.
+     */
+    admitRequest({ socket, headers }: IncomingMessage, outgoing: ServerResponse): boolean {
       const trusted = proxies.get(socket);
       if (!trusted) return true;
       const client = resolveClientAddress(

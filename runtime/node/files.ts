@@ -28,6 +28,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
+import { findErrorCode } from "../../shared/errors.ts";
 
 interface FolderUse {
   /** Part of the name that is locked. */
@@ -201,14 +202,9 @@ function openIfPresent(path: string): number | undefined {
   try {
     return openSync(path, "r");
   } catch (thrown) {
-    if (getErrorCode(thrown) === "ENOENT") return undefined;
+    if (findErrorCode(thrown) === "ENOENT") return undefined;
     throw thrown;
   }
-}
-
-/** The code of a system's error, such as `ENOENT`. */
-export function getErrorCode(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
 }
 
 /** Whether a file's owner is neither this process nor root. Windows has no such numbers. */

@@ -8,8 +8,7 @@ import { constants, existsSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Disk } from "../../functions/provision/files.ts";
-import { GroundcrewError } from "../../shared/errors.ts";
-import { getErrorCode } from "../node/files.ts";
+import { findErrorCode, GroundcrewError } from "../../shared/errors.ts";
 
 /** The opened folder of a file. `base` leads to the folder even when another process renames or replaces it. */
 interface PinnedFolder {
@@ -25,7 +24,7 @@ const MAX_FILE_BYTES = 16 * 2 ** 20;
 /** Linux addresses opened folders here; elsewhere the folder's path must do, right after the check. */
 const OPENED_FILES = "/proc/self/fd";
 
-const hasCode = (thrown: unknown, ...codes: string[]) => codes.includes(String(getErrorCode(thrown)));
+const hasCode = (thrown: unknown, ...codes: string[]) => codes.includes(String(findErrorCode(thrown)));
 
 const createFileError = (path: string, problem: string) => new GroundcrewError("bad_request", `${path} ${problem}.`);
 

@@ -10,23 +10,11 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { type ObjectStorage, readNextDue } from "./platform.ts";
 
-interface ObjectAlarmOptions {
-  storage: ObjectStorage;
-  clock: () => Ms;
-}
-
 interface ObjectTicksOptions {
   storage: Pick<ObjectStorage, "get" | "put">;
   clock: () => Ms;
   ticks: readonly Pick<Tick, "name" | "cron">[];
   settings: Settings;
-}
-
-/** A tick to run now. */
-interface DueTick {
-  name: string;
-  /** It was requested or begun before, and an eviction of the object cut it off. */
-  isResumed: boolean;
 }
 
 /** A job that is due now is worked at once; the alarm a second later works it if the object was evicted meanwhile. */
@@ -55,7 +43,7 @@ const recordSchema = z.object({ checkedAt: z.number(), unfinished: z.array(z.str
  * The object's only alarm: the earlier one of the next due job and the next tick. It is set in the turn of the change
  * that needs it, so that it is stored together with that change or not at all. Ticks run at full minutes.
  */
-export async function createObjectAlarm({ storage, clock }: ObjectAlarmOptions) {
+export async function createObjectAlarm({ storage, clock }: { storage: ObjectStorage; clock: () => Ms }) {
   let at = (await storage.getAlarm()) ?? undefined;
   let isRunning = false;
 
@@ -142,8 +130,11 @@ export async function createObjectTicks({ storage, clock, ticks, settings }: Obj
       cutOff.add(name);
       save();
     },
-    /** Returns the ticks that became due since the last call and those that were cut off, and stores that they have begun. */
-    takeDue(): DueTick[] {
+    /**
+     * Returns the ticks that became due since the last call and those that were cut off, and stores that they have begun.
+     * `isResumed`: it was requested or begun before, and an eviction of the object cut it off.
+     */
+    takeDue() {
       const now = clock();
       const since = Math.max(checkedAt ?? now - MINUTE, now - MAX_LATENESS);
       const due = ticks.filter((tick) => isDue(tick.cron(settings), settings.timezone, since, now));

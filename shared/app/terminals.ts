@@ -13,16 +13,7 @@ export interface ReceivedFrame extends TerminalFrame {
 }
 
 /** The last pictures of terminals and who watches them, in the memory of one process. */
-export interface Terminals {
-  /** Keeps a frame and hands it to the viewers. Returns whether anybody watches; without viewers nothing is kept. */
-  receive(ticket: string, frame: TerminalFrame): boolean;
-  /** The last frame of a run. */
-  find(ticket: string, run: number): ReceivedFrame | undefined;
-  /** Somebody watches this ticket, or did within the last seconds. */
-  isWatched(ticket: string): boolean;
-  /** Adds a viewer, which is called for each frame, and returns a function that removes it. */
-  addViewer(ticket: string, show: (frame: ReceivedFrame) => void): () => void;
-}
+export type Terminals = ReturnType<typeof createTerminals>;
 
 /** Limit of a frame's body in bytes: 1 MB, the longest screen in three-byte characters with room to spare. */
 export const FRAME_LIMIT_BYTES = 1024 * 1024;
@@ -92,7 +83,7 @@ const LINE_CHARACTERS = "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼
 export function createTerminals(
   { clock }: { clock: () => Ms },
   { maxFrames, maxTotalLength } = { maxFrames: MAX_FRAMES, maxTotalLength: MAX_TOTAL_LENGTH },
-): Terminals {
+) {
   /** The latest one is the last. */
   const frames = new Map<string, ReceivedFrame>();
   const viewers = new Map<string, Set<(frame: ReceivedFrame) => void>>();
@@ -114,6 +105,7 @@ export function createTerminals(
     }
   }
 
+  /** Somebody watches this ticket, or did within the last seconds. */
   function isWatched(ticket: string): boolean {
     if (viewers.has(ticket)) return true;
     const left = leftAt.get(ticket);
@@ -125,18 +117,21 @@ export function createTerminals(
 
   return {
     isWatched,
-    receive(ticket, frame) {
+    /** Keeps a frame and hands it to the viewers. Returns whether anybody watches; without viewers nothing is kept. */
+    receive(ticket: string, frame: TerminalFrame): boolean {
       if (!isWatched(ticket)) return false;
       const received = { ...frame, at: clock() };
       keep(ticket, received);
       for (const show of viewers.get(ticket) ?? []) show(received);
       return true;
     },
-    find(ticket, run) {
+    /** The last frame of a run. */
+    find(ticket: string, run: number) {
       const frame = frames.get(ticket);
       return frame?.run === run ? frame : undefined;
     },
-    addViewer(ticket, show) {
+    /** Adds a viewer, which is called for each frame, and returns a function that removes it. */
+    addViewer(ticket: string, show: (frame: ReceivedFrame) => void): () => void {
       const shown = viewers.get(ticket) ?? new Set();
       viewers.set(ticket, shown.add(show));
       leftAt.delete(ticket);

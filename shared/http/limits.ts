@@ -37,19 +37,6 @@ interface SourceSlotsOptions {
   total?: number;
 }
 
-interface SourceSlots {
-  /**
-   * Takes a slot and returns the function that frees it; undefined when the source holds all of its slots.
-   * @param onDisplaced called when another source takes the slot
-   */
-  take(source: string, onDisplaced?: () => void): (() => void) | undefined;
-}
-
-interface Slot {
-  source: string;
-  onDisplaced: (() => void) | undefined;
-}
-
 interface RefusalLimiterOptions {
   /** Limit of refusals per minute and source that are answered with their own reason. */
   limit: number;
@@ -61,15 +48,6 @@ interface RefusalLimiterOptions {
    * otherwise fill the disk with.
    */
   log?: Log;
-}
-
-interface SourceLimiter {
-  /** Counts a request of a source and returns whether the source is over its limit. */
-  count(source: string): boolean;
-  /** Whether the next request of a source would be over its limit; counts nothing. */
-  isExhausted(source: string): boolean;
-  /** Whether a request of a source was over its limit in the present window; counts nothing. */
-  isOver(source: string): boolean;
 }
 
 interface SourceLimiterOptions {
@@ -217,7 +195,8 @@ export function createRefusalLimiter({ limit, message, clock, log }: RefusalLimi
 }
 
 /** Creates slots for costly work that many sources request, so that none of them keeps the others from it. */
-export function createSourceSlots({ perSource, total = Number.POSITIVE_INFINITY }: SourceSlotsOptions): SourceSlots {
+export function createSourceSlots({ perSource, total = Number.POSITIVE_INFINITY }: SourceSlotsOptions) {
+  type Slot = { source: string; onDisplaced: (() => void) | undefined };
   /** In the order in which they were taken. */
   const slots = new Set<Slot>();
   const counts = new Map<string, number>();
@@ -230,7 +209,11 @@ export function createSourceSlots({ perSource, total = Number.POSITIVE_INFINITY 
   }
 
   return {
-    take(source, onDisplaced) {
+    /**
+     * Takes a slot and returns the function that frees it; undefined when the source holds all of its slots.
+     * @param onDisplaced called when another source takes the slot
+     */
+    take(source: string, onDisplaced?: () => void): (() => void) | undefined {
       if ((counts.get(source) ?? 0) >= perSource) return undefined;
       const [oldest] = slots;
       if (slots.size >= total && oldest) {
@@ -256,7 +239,7 @@ export function createTokenLimiter({ clock, log }: { clock: () => Ms; log: Log }
 }
 
 /** Creates a rate limiter with one window per source, which begins with its first request. Its memory is bounded. */
-export function createSourceLimiter({ limit, window, sources, clock }: SourceLimiterOptions): SourceLimiter {
+export function createSourceLimiter({ limit, window, sources, clock }: SourceLimiterOptions) {
   const counts = new Map<string, { since: Ms; count: number }>();
   function findCurrent(source: string) {
     const entry = counts.get(source);
@@ -264,7 +247,8 @@ export function createSourceLimiter({ limit, window, sources, clock }: SourceLim
   }
 
   return {
-    count(source) {
+    /** Counts a request of a source and returns whether the source is over its limit. */
+    count(source: string): boolean {
       const entry = findCurrent(source);
       if (entry) {
         entry.count = Math.min(entry.count + 1, limit + 1);
@@ -276,7 +260,9 @@ export function createSourceLimiter({ limit, window, sources, clock }: SourceLim
       counts.set(source, { since: clock(), count: 1 });
       return limit < 1;
     },
-    isExhausted: (source) => (findCurrent(source)?.count ?? 0) >= limit,
-    isOver: (source) => (findCurrent(source)?.count ?? 0) > limit,
+    /** Whether the next request of a source would be over its limit; counts nothing. */
+    isExhausted: (source: string) => (findCurrent(source)?.count ?? 0) >= limit,
+    /** Whether a request of a source was over its limit in the present window; counts nothing. */
+    isOver: (source: string) => (findCurrent(source)?.count ?? 0) > limit,
   };
 }

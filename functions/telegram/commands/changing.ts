@@ -23,9 +23,7 @@ import { type CommandOption, offerChoices } from "./choices.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, replyText } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
-type RefusalKey = "already" | "notBlocked" | "notInReview" | "over";
-
-type ConfirmationKey = "done" | "blocked" | "unblocked" | "cancelled" | "approved" | "sentBack";
+type Texts = CommandContext["presentation"]["texts"]["answers"];
 
 interface FieldChange {
   /** The task has this value already. */
@@ -42,7 +40,7 @@ const STATUS_CONFIRMATIONS = {
   cancelled: ["cancelled", "✖️"],
   blocked: ["blocked", "⛔"],
   todo: ["unblocked", "🟢"],
-} as const satisfies Partial<Record<Status, readonly [ConfirmationKey, string]>>;
+} as const satisfies Partial<Record<Status, readonly [keyof Texts["confirmations"], string]>>;
 
 /** Completes a task, also one in review, which is thereby approved. The summary becomes a comment. */
 export const doneCommand = createTaskCommand(
@@ -177,7 +175,7 @@ export const assignCommand = createTaskCommand(
 );
 
 /** Replies that nothing was done, and why. */
-export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {
+export function replyRefusal(context: CommandContext, task: Task, refusal: keyof Texts["refusals"]): CommandResult {
   const { refusals } = context.presentation.texts.answers;
   return replyText(`ℹ️ ${refusals[refusal]}`, { task: renderTaskLink(context, task) });
 }
@@ -185,7 +183,7 @@ export function replyRefusal(context: CommandContext, task: Task, refusal: Refus
 export function replyConfirmation(
   context: CommandContext,
   task: Task,
-  confirmation: ConfirmationKey,
+  confirmation: keyof Texts["confirmations"],
   emoji: string,
 ): CommandResult {
   const { confirmations } = context.presentation.texts.answers;

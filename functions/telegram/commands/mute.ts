@@ -20,11 +20,6 @@ import {
 import { type CommandContext, type CommandResult, replyText, type TelegramCommand } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
-interface MuteSubject {
-  id: string;
-  label: RichText;
-}
-
 const DURATION_UNITS: readonly [RegExp, Ms][] = [
   [/^(?:m|min|minutes?)$/i, MINUTE],
   [/^(?:h|hours?|heures?)$/i, HOUR],
@@ -84,7 +79,7 @@ async function withMuteSubject(
   context: CommandContext,
   command: CommandName,
   args: string,
-  run: (subject: MuteSubject, rest: string) => Promise<CommandResult>,
+  run: (subject: { id: string; label: RichText }, rest: string) => Promise<CommandResult>,
 ): Promise<CommandResult> {
   const { first, rest: restAfterFirst, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
