@@ -158,18 +158,10 @@ function inspectFileStore(folder: string, isRuntimeAlive: boolean): StoreProbe {
   const file = existsSync(path);
   return {
     ...{ kind: "file", folder, mode, file },
-    writable: isWritable(findExistingFolder(folder)),
+    writable: readIfPossible(() => accessSync(findExistingFolder(folder), constants.W_OK) ?? true) ?? false,
     ...(mode !== undefined && { disk: readDiskSpace(folder) }),
     ...omitUndefined({ problem: file && !isRuntimeAlive ? findFileProblem(path) : undefined }),
   };
-}
-
-function isWritable(path: string): boolean {
-  const check = () => {
-    accessSync(path, constants.W_OK);
-    return true;
-  };
-  return readIfPossible(check) ?? false;
 }
 
 /** Returns the nearest folder above a missing one, in which it would be created. */

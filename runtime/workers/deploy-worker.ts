@@ -3,6 +3,7 @@
  * that are gone.
  */
 
+import { z } from "zod";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { isAgentSecret, SECRET_NAMES, type SettingsFiles } from "../../shared/config/secrets.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
@@ -24,6 +25,9 @@ const MAX_SECRETS = 100;
 
 /** Cloudflare's limit of variables and secrets of one Worker in the paid plan (developers.cloudflare.com/workers/platform/limits). */
 const MAX_VARIABLES = 128;
+
+/** The secrets as Wrangler lists them; another answer names none. */
+const secretsSchema = z.array(z.object({ name: z.string().catch("") })).catch([]);
 
 /** `EX_CONFIG` of sysexits.h, as `npm start` exits with invalid settings. */
 const EX_CONFIG = 78;
@@ -79,16 +83,9 @@ async function findRemoved(
   runWrangler: DeployOptions["runWrangler"],
 ): Promise<Record<string, null>> {
   const { code, output } = await runWrangler(["secret", "list", "--format", "json"]);
-  const listed: unknown = code === 0 ? tryParseJson(output) : [];
-  if (!Array.isArray(listed)) return {};
-  const known = listed.flatMap((entry: unknown) =>
-    typeof entry === "object" && entry !== null && "name" in entry && typeof entry.name === "string"
-      ? [entry.name]
-      : [],
-  );
-  return Object.fromEntries(
-    known.filter((name) => isOwnSetting(name) && !names.includes(name)).map((name) => [name, null]),
-  );
+  const known = secretsSchema.parse(code === 0 ? tryParseJson(output) : []);
+  const removed = known.filter(({ name }) => isOwnSetting(name) && !names.includes(name));
+  return Object.fromEntries(removed.map(({ name }) => [name, null]));
 }
 
 function isOwnSetting(name: string): boolean {

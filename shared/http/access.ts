@@ -12,7 +12,6 @@ import { isLoopbackAddress } from "../ip-address.ts";
 import { formatSessionName } from "../records/task-records.ts";
 import type { Caller } from "../tasks/call-context.ts";
 import { findTicketOfToken, isRunToken } from "../tickets/stored-tickets.ts";
-import type { Ticket } from "../tickets/ticket.ts";
 import { createPageSessions, createSessionCookie } from "./page-sessions.ts";
 import { isApiPath, isWebhookPath, readBearerToken } from "./request.ts";
 
@@ -89,23 +88,19 @@ function createHolderLookup({ settings, store }: Pick<Deps, "settings" | "store"
   const findConfiguredHolder = createTokenLookup(settings);
   return async (token: string): Promise<TokenHolder | undefined> => {
     const holder = await findConfiguredHolder(token);
-    if (holder || !isRunToken(token)) return holder;
-    const ticket = await findTicketOfToken({ store }, token);
-    return ticket && { kind: "session", caller: toSessionCaller(settings, ticket) };
+    const ticket = !holder && isRunToken(token) ? await findTicketOfToken({ store }, token) : undefined;
+    if (!ticket) return holder;
+    const { key, item } = ticket;
+    const caller = { name: formatSessionName(settings, key), role: "session" as const, ticket: { key, item: item.id } };
+    return { kind: "session", caller };
   };
 }
 
-/** The session of a ticket as a caller. */
-function toSessionCaller(settings: Deps["settings"], { key, item }: Ticket): Caller {
-  return { name: formatSessionName(settings, key), role: "session", ticket: { key, item: item.id } };
-}
-
 /**
- * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `alerts` likewise, `admin` accepts ADMIN_TOKEN, `page`
- * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token or the token of a
- * ticket's present run, whose agent or session becomes the request's caller, `runner` accepts RUNNER_TOKEN. Throws
- * `unauthorized`, `rate_limited` or `forbidden` for every other request.
- * Requests with an unknown token are counted; a valid token passes whatever was counted.
+ * Creates the check of a route's access: it accepts the tokens of `ADMISSION`, and for `page` the session cookie of a
+ * page that signed in; the agent or the ticket's session becomes the request's caller. Throws `unauthorized`,
+ * `rate_limited` or `forbidden` for every other request. Requests with an unknown token are counted; a valid token
+ * passes whatever was counted.
  */
 function createAccessCheck(
   { settings, store, unknownTokens }: Pick<Deps, "settings" | "store" | "unknownTokens">,
@@ -202,7 +197,8 @@ export function createOriginCheck(settings: Settings): (c: Context) => Promise<v
   async function check(c: Context): Promise<void> {
     const url = new URL(c.req.url);
     const host = (c.req.header("host") ?? url.host).toLowerCase();
-    if (!isAllowedHost(host, settings.allowedHosts))
+    // An allowed name without a port matches every port.
+    if (![host, host.replace(/:\d+$/, "")].some((name) => settings.allowedHosts.includes(name)))
       throw new GroundcrewError("forbidden", `Host ${host.slice(0, 100)} is not in ALLOWED_HOSTS.`);
     const origin = c.req.header("origin");
     const isReadOnly = c.req.method === "GET" || c.req.method === "HEAD";
@@ -224,12 +220,6 @@ export function createOriginCheck(settings: Settings): (c: Context) => Promise<v
   }
 
   return (c) => (isWebhookPath(c.req.path) ? undefined : check(c));
-}
-
-/** An allowed name without a port matches every port. */
-function isAllowedHost(host: string, allowed: readonly string[]): boolean {
-  const name = host.replace(/:\d+$/, "");
-  return allowed.includes(host) || allowed.includes(name);
 }
 
 /** Whether an origin is the page's own: PUBLIC_URL, whose http form is foreign to an https one, or the requested host. */

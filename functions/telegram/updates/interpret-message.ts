@@ -119,7 +119,8 @@ async function readAlbum({ deps, chat }: CommandContext, { media_group_id: group
 async function readMention({ deps }: CommandContext, text: string): Promise<string | undefined> {
   if (!text.includes("@")) return undefined;
   const bot = await readBotIdentity(deps);
-  return bot && removeMention(text, bot.username);
+  const rest = bot && text.replace(new RegExp(`(^|[^\\w@/])@${bot.username}(?!\\w)`, "gi"), "$1");
+  return rest === text ? undefined : rest?.replace(/^[\s,:;–-]+/, "").trim();
 }
 
 /** Returns who the bot is, from the cache after the first call; undefined while Telegram does not answer. */
@@ -131,13 +132,6 @@ async function readBotIdentity({ telegram, cache }: Pick<CommandDeps, "telegram"
   const { id, username } = me;
   await cache.setItem("telegram-me", { id, username });
   return { id, username };
-}
-
-/** Removes the mentions of a bot from a text; undefined when there is none. */
-function removeMention(text: string, username: string): string | undefined {
-  const mention = new RegExp(`(^|[^\\w@/])@${username}(?!\\w)`, "gi");
-  const rest = text.replace(mention, "$1");
-  return rest === text ? undefined : rest.replace(/^[\s,:;–-]+/, "").trim();
 }
 
 /** Runs a command, unless it names another bot, as `/plane@some_bot`. While this bot's name is unknown, it is for it. */

@@ -29,17 +29,8 @@ import type { ButtonHandler, CommandContext, CommandResult } from "../commands/c
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
 
-type UpdateChat = TelegramMessage["chat"];
-
-type UpdateUser = TelegramCallback["from"];
-
-/** A user who is allowed to give commands. */
-interface AuthorizedUser {
-  id: number;
-  /** Ends in brackets, which distinguish it from every agent's name. */
-  name: string;
-  language: Locale;
-}
+/** A user who is allowed to give commands. The name ends in brackets, which distinguish it from every agent's. */
+type AuthorizedUser = CommandContext["from"] & { language: Locale };
 
 /** What updates can ask for. */
 interface UpdateHandlers {
@@ -167,7 +158,7 @@ async function interpretUpdate(
     const text = getMessageText(message);
     return {
       result: outcome,
-      ...omitUndefined({ replyTo: context.message?.id, messageText: text === "" ? undefined : text }),
+      ...omitUndefined({ replyTo: context.message?.id, messageText: text || undefined }),
       ...toTopic(message),
     };
   }
@@ -214,8 +205,8 @@ async function runSafely(
 /** Accepts users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. */
 function authorizeUser(
   { telegram, locale }: Pick<Settings, "telegram" | "locale">,
-  user: UpdateUser | undefined,
-  chat: UpdateChat | undefined,
+  user: TelegramCallback["from"] | undefined,
+  chat: TelegramMessage["chat"] | undefined,
   isFromPage: boolean,
 ): AuthorizedUser | { refused: string } {
   if (!telegram) return { refused: "Telegram is not configured" };
@@ -228,7 +219,7 @@ function authorizeUser(
 }
 
 /** Names of public chats are case-insensitive. */
-function isConfiguredChat(chat: ChatId, { id, username }: UpdateChat): boolean {
+function isConfiguredChat(chat: ChatId, { id, username }: TelegramMessage["chat"]): boolean {
   return typeof chat === "number" ? id === chat : `@${username ?? ""}`.toLowerCase() === chat.toLowerCase();
 }
 
