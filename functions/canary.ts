@@ -28,9 +28,6 @@ import { MINUTE, type Ms, SECOND } from "../shared/time.ts";
 /** The comment that the canary edits: Plane's ids of its project, work item and comment. */
 type CanaryLocation = Pick<CanaryRecord, "project" | "item" | "comment">;
 
-/** A location, or the reason why there is none, for the log. */
-type CanaryLocationResult = { location: CanaryLocation } | { problem: string };
-
 type CanaryLocationDeps = Pick<Deps, "store" | "plane" | "settings" | "cache" | "clock" | "log">;
 
 /** The external source and id under which Plane recognises the item and its comment. */
@@ -154,17 +151,8 @@ async function findCanaryProject(deps: CanaryLocationDeps): Promise<string | und
   })?.id;
 }
 
-async function tryEdit(deps: Deps, location: CanaryLocation, nonce: string): Promise<string | undefined> {
-  try {
-    await editCanaryComment(deps, location, nonce);
-    return undefined;
-  } catch (thrown) {
-    if (!isPlaneRefusal(thrown)) throw thrown;
-    return `Plane refused to edit it: ${thrown.message}`;
-  }
-}
-
-async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryLocation, nonce: string): Promise<void> {
+/** Edits the comment; returns why Plane refused. */
+async function tryEdit(deps: Deps, { project, item, comment }: CanaryLocation, nonce: string) {
   const json = { comment_html: formatTemplate(getTexts(deps.settings.locale).canary.comment, { nonce }) };
   // The nonce is stored before the request, because the webhook may arrive before the response.
   const beforeSend = () =>
@@ -172,7 +160,13 @@ async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryL
       const lastEdit = { nonce, at: await deps.store.now(), address: describeAddress(deps.settings) };
       return { put: [{ key: canaryKey, value: { ...stored, project, item, comment, lastEdit } }] };
     });
-  await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend });
+  try {
+    await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend });
+    return undefined;
+  } catch (thrown) {
+    if (!isPlaneRefusal(thrown)) throw thrown;
+    return `Plane refused to edit it: ${thrown.message}`;
+  }
 }
 
 /**
@@ -190,7 +184,7 @@ function isPlaneRefusal(thrown: unknown): thrown is PlaneError {
  * Finds or creates the item and the comment with this external id, even when the item is archived. There is no location
  * without a configured project or one that provision created: other projects are not touched.
  */
-async function ensureCanaryLocation(deps: CanaryLocationDeps, externalRef: ExternalRef): Promise<CanaryLocationResult> {
+async function ensureCanaryLocation(deps: CanaryLocationDeps, externalRef: ExternalRef) {
   const project = await findCanaryProject(deps);
   if (project === undefined) return { problem: await explainMissingProject(deps) };
   try {

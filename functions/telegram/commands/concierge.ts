@@ -3,10 +3,13 @@
 import type { Settings } from "../../../shared/config/settings.ts";
 import type { AgentSettings } from "../../../shared/config/settings-file.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
 import { createTask } from "../../../shared/tasks/create-task.ts";
 import { submitWish } from "../../../shared/tasks/wishes.ts";
 import { toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { fillTemplate } from "../presentation/presentation.ts";
 import { normalizeName, replyUsage, splitFirstArgument } from "./arguments.ts";
+import type { CommandOption } from "./choices.ts";
 import {
   type CommandContext,
   type CommandResult,
@@ -15,6 +18,9 @@ import {
   type TelegramCommand,
 } from "./command.ts";
 import { readFollowedProjects, renderTaskLink } from "./task-lists.ts";
+
+/** What a text is for: a request that waits, as it is now, or nothing that waits. */
+export type AnswerTarget = Pick<RequestRecord, "id" | "hash"> | "message";
 
 /** What `agents` in the settings file needs for a Concierge. */
 const CONCIERGE_ENTRY =
@@ -30,7 +36,7 @@ export const newCommand: TelegramCommand = {
   async run(context, args) {
     if (splitFirstArgument(args).first === "") return replyUsage(context, "new");
     const prefix = parseProjectPrefix(args, await readFollowedProjects(context));
-    if (!prefix) return requestPlan(context, args);
+    if (!prefix) return sendToConcierge(context, args, false);
     const { project, title } = prefix;
     return title === "" ? replyUsage(context, "new") : createTaskInProject(context, project, title);
   },
@@ -49,39 +55,39 @@ export function isConciergeReachable(settings: Pick<Settings, "agents">): boolea
 }
 
 /**
- * Sends free text to the Concierge, who answers it or plans it. A text that continues the one before gets no receipt of
- * its own. Without a Concierge, the reply says how to set one.
+ * Sends a text to the Concierge, who answers or plans it: free text, or what a person wrote after /new. Free text that
+ * continues the one before gets no receipt of its own. Without a Concierge, the reply says how to set one.
  */
-export async function sendFreeText(context: CommandContext, text: string): Promise<CommandResult> {
-  const { freeText } = context.presentation.texts;
-  const refusal = findRefusal(context, { none: freeText.noConcierge, deaf: freeText.deafConcierge });
-  if (refusal) return refusal;
-  const { agent, outcome } = await submit(context, text, true);
+export async function sendToConcierge(
+  context: CommandContext,
+  text: string,
+  isFreeText = true,
+): Promise<CommandResult> {
+  const { deps, id, from, message } = context;
+  const { answers, freeText } = context.presentation.texts;
+  const { noConcierge, deafConcierge } = isFreeText ? freeText : answers.refusals;
+  const concierge = findConcierge(deps.settings);
+  if (!concierge) return replyText(`⚠️ ${noConcierge}`, { entry: toCode(CONCIERGE_ENTRY) });
+  const agent = toSafeText(concierge.name, 80);
+  if (concierge.wake.kind === "none") return replyText(`⚠️ ${deafConcierge}`, { agent });
+  // The page writes as the first allowed user, whoever sits before it.
+  const user = message && from.id;
+  const wish = { update: id, text, by: from.name, user, message, isFreeText };
+  const outcome = await submitWish(deps, concierge.name, wish);
+  if (!isFreeText) return replyText(`📨 ${answers.confirmations.asked}`, { agent, text: toSafeText(text, 300) });
   return outcome === "joined" ? {} : replyText(`📨 ${freeText.sent}`, { agent });
 }
 
-function findRefusal(
-  { deps: { settings } }: CommandContext,
-  texts: { none: string; deaf: string },
-): CommandResult | undefined {
-  const concierge = findConcierge(settings);
-  if (!concierge) return replyText(`⚠️ ${texts.none}`, { entry: toCode(CONCIERGE_ENTRY) });
-  if (concierge.wake.kind !== "none") return undefined;
-  return replyText(`⚠️ ${texts.deaf}`, { agent: toSafeText(concierge.name, 80) });
+/** The button with which a text goes to the Concierge as a message of its own. @param label with `{agent}` */
+export function createConciergeOption({ deps }: CommandContext, text: string, label: string): CommandOption {
+  const agent = toSafeText(findConcierge(deps.settings)?.name ?? "Concierge", 40);
+  return { ...toAnswerArguments("message", text), label: fillTemplate(label, { agent }).text };
 }
 
-async function submit({ deps, id, from, message }: CommandContext, text: string, isFreeText: boolean) {
-  const { name = "" } = findConcierge(deps.settings) ?? {};
-  const outcome = await submitWish(deps, name, {
-    update: id,
-    text,
-    by: from.name,
-    // The page writes as the first allowed user, whoever sits before it.
-    user: message && from.id,
-    message,
-    isFreeText,
-  });
-  return { agent: toSafeText(name, 80), outcome };
+/** Creates the command with which a button says what a text is for. */
+export function toAnswerArguments(target: AnswerTarget, text: string): { command: "answer"; args: string } {
+  const { id, hash } = target === "message" ? { id: "", hash: "" } : target;
+  return { command: "answer", args: `${id}:${hash} ${text}` };
 }
 
 /** Finds the project whose identifier or full name the arguments begin with, with or without quotation marks. */
@@ -115,13 +121,4 @@ async function createTaskInProject(
   const task = await createTask(createCommandCallContext(context), input);
   const { confirmations } = context.presentation.texts.answers;
   return replyText(`🆕 ${confirmations.made}`, { task: renderTaskLink(context, task) });
-}
-
-/** Sends a request to the Concierge, who plans it. Without one, the reply asks for a project. */
-async function requestPlan(context: CommandContext, text: string): Promise<CommandResult> {
-  const { refusals, confirmations } = context.presentation.texts.answers;
-  const refusal = findRefusal(context, { none: refusals.noConcierge, deaf: refusals.deafConcierge });
-  if (refusal) return refusal;
-  const { agent } = await submit(context, text, false);
-  return replyText(`📨 ${confirmations.asked}`, { agent, text: toSafeText(text, 300) });
 }

@@ -9,15 +9,18 @@ import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { DAY, HOUR, isRecent, type Ms } from "../../../shared/time.ts";
 import { normalizeName } from "../commands/arguments.ts";
-import { type CommandOption, offerChoices } from "../commands/choices.ts";
+import { offerChoices } from "../commands/choices.ts";
 import { type ChoiceCommand, type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
-import { findConcierge, sendFreeText } from "../commands/concierge.ts";
+import {
+  type AnswerTarget,
+  createConciergeOption,
+  findConcierge,
+  sendToConcierge,
+  toAnswerArguments,
+} from "../commands/concierge.ts";
 import { isApproval } from "../live-messages/live-message.ts";
 import { readWords, submitDecision } from "../live-messages/requests.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
-
-/** What a text is for: a request that waits, as it is now, or nothing that waits. */
-type AnswerTarget = Pick<RequestRecord, "id" | "hash"> | "message";
 
 /** Time after a question in which the only text is taken as its answer: 1 h. Later, a button decides. */
 const ANSWER_MS: Ms = HOUR;
@@ -50,7 +53,7 @@ export const answerCommand: ChoiceCommand = {
   name: "answer",
   async run(context, args) {
     const [, id = "", hash = "", text = ""] = /^(\S*):(\S*) ([\s\S]*)$/.exec(args) ?? [];
-    return id === "" ? sendFreeText(context, text) : answerWithText(context, { id, hash }, text);
+    return id === "" ? sendToConcierge(context, text) : answerWithText(context, { id, hash }, text);
   },
 };
 
@@ -65,7 +68,7 @@ export async function interpretFreeText(context: CommandContext, text: string, r
   const answerTalk = (kind: SmallTalk) => replyText(freeText.smallTalk[kind], { agent: getConciergeName(context) });
   // A reply is about the message that it replies to, and "yes" may answer it.
   if (reply !== undefined)
-    return talk && talk !== "noted" ? answerTalk(talk) : sendFreeText(context, addQuote(text, reply));
+    return talk && talk !== "noted" ? answerTalk(talk) : sendToConcierge(context, addQuote(text, reply));
   const { questions, plans, reviews } = await readPending(context);
   const now = await context.deps.store.now();
   const [question] = questions;
@@ -81,8 +84,11 @@ export async function interpretFreeText(context: CommandContext, text: string, r
         : fillTemplate(freeText.isAnswer, { question: cleanLine(request.text, 80) });
     return { ...toAnswerArguments(request, text), label: label.text };
   });
-  if (options.length === 0) return sendFreeText(context, text);
-  return offerChoices(context, freeText.chooseMeaning, [...options, createConciergeOption(context, text)]);
+  if (options.length === 0) return sendToConcierge(context, text);
+  return offerChoices(context, freeText.chooseMeaning, [
+    ...options,
+    createConciergeOption(context, text, freeText.isNew),
+  ]);
 }
 
 /** Finds out whether a text only greets, thanks or agrees; undefined for one that may ask for something. */
@@ -138,17 +144,5 @@ async function answerWithText(context: CommandContext, { id, hash }: Exclude<Ans
     : replyText(`💡 ${freeText.answered}`, values);
 }
 
-/** The button with which a text goes to the Concierge as a message of its own. */
-function createConciergeOption(context: CommandContext, text: string): CommandOption {
-  const label = fillTemplate(context.presentation.texts.freeText.isNew, { agent: getConciergeName(context) }).text;
-  return { ...toAnswerArguments("message", text), label };
-}
-
 const getConciergeName = ({ deps }: CommandContext) =>
   toSafeText(findConcierge(deps.settings)?.name ?? "Concierge", 40);
-
-/** Creates the command with which a button says what a text is for. */
-export function toAnswerArguments(target: AnswerTarget, text: string): { command: "answer"; args: string } {
-  const { id, hash } = target === "message" ? { id: "", hash: "" } : target;
-  return { command: "answer", args: `${id}:${hash} ${text}` };
-}

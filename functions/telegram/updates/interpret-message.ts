@@ -33,7 +33,7 @@ import type {
   CommandResult,
   TelegramCommand,
 } from "../commands/command.ts";
-import { findConcierge, isConciergeReachable, newCommand } from "../commands/concierge.ts";
+import { createConciergeOption, isConciergeReachable, newCommand } from "../commands/concierge.ts";
 import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
@@ -41,7 +41,7 @@ import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../c
 import { BUTTON_VERB } from "../live-messages/live-message.ts";
 import { createLiveReplyHandler, pressLiveButton } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
-import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
+import { answerCommand, interpretFreeText } from "./free-text.ts";
 import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 
 /** All commands of `/plane`. */
@@ -168,7 +168,8 @@ function suggestCommand(
   const options: CommandOption[] = command
     ? [{ label: `/plane ${command.name} ${args}`.trim(), command: command.name, args }]
     : [];
-  if (args !== "" && isConciergeReachable(context.deps.settings)) options.push(createSendOption(context, text));
+  if (args !== "" && isConciergeReachable(context.deps.settings))
+    options.push(createConciergeOption(context, text.trim(), context.presentation.texts.freeText.sendAll));
   if (options.length === 0) return { reply: { rich: joinRichText([notFound, " ", toCode("/plane help")]) } };
   return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), options);
 }
@@ -178,12 +179,6 @@ function findSimilarCommand(word: string): TelegramCommand | undefined {
   const names = TELEGRAM_COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]);
   const nearest = findNearestName(normalizeName(word), names);
   return nearest === undefined ? undefined : findCommand(nearest);
-}
-
-function createSendOption({ deps, presentation }: CommandContext, text: string): CommandOption {
-  const agent = toSafeText(findConcierge(deps.settings)?.name ?? "", 40);
-  const label = fillTemplate(presentation.texts.freeText.sendAll, { agent }).text;
-  return { ...toAnswerArguments("message", text.trim()), label };
 }
 
 /**

@@ -98,20 +98,13 @@ function isPrivateChat(chat: ChatId | undefined): boolean {
   return typeof chat === "number" && chat > 0;
 }
 
-/** The bot's command menu of a scope. In a private chat each command is listed, because it needs no `/plane`. */
-function createCommandMenu(scope: CommandScope, locale: Locale) {
+/** Sets the bot's menu of a scope. In a private chat each command is listed, because it needs no `/plane`. */
+async function updateMenu(bot: TelegramBot, scope: CommandScope, language: MenuLanguage, locale: Locale) {
   const { commandMenu, answers } = getTexts(locale).telegram;
-  if (scope === "default") return [{ command: "plane", description: commandMenu }];
-  return COMMAND_NAMES.map((command) => ({ command, description: answers.commands[command].what }));
-}
-
-async function updateMenu(
-  bot: TelegramBot,
-  scope: CommandScope,
-  language: MenuLanguage,
-  locale: Locale,
-): Promise<string | undefined> {
-  const wanted = createCommandMenu(scope, locale);
+  const wanted =
+    scope === "default"
+      ? [{ command: "plane", description: commandMenu }]
+      : COMMAND_NAMES.map((command) => ({ command, description: answers.commands[command].what }));
   const current = await bot.getCommands(language, scope);
   if (current.kind !== "commands") return formatFailureReason(current);
   if (JSON.stringify(current.commands) === JSON.stringify(wanted)) return undefined;
