@@ -81,10 +81,7 @@ function readKnownVersions(readAsset: Deps["readAsset"]): string[] | undefined {
 }
 
 /** Finds out what is wrong with Plane; undefined when that is unknown. @param isSuspected something was wrong before */
-async function checkPlane(
-  deps: Deps,
-  isSuspected: boolean,
-): Promise<{ refused?: string; unreachable?: string } | undefined> {
+async function checkPlane(deps: Deps, isSuspected: boolean) {
   const { ok, age_s } = deps.health.get("plane");
   if (ok && age_s !== null && age_s <= RECENT_SUCCESS_S) return {};
   const open = await probePlane(deps, instanceApi.info);

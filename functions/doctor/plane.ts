@@ -6,8 +6,7 @@
 import type { PlaneSettings, Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { webhooksApi } from "../../shared/plane/app/endpoints.ts";
-import { authApi, createPlaneSession } from "../../shared/plane/app/session.ts";
+import { authApi, createPlaneSession, webhooksApi } from "../../shared/plane/app/session.ts";
 import { createCapabilityCache } from "../../shared/plane/client.ts";
 import { type Endpoint, fillRoute, GROUNDCREW_SOURCE, normalizeBaseUrl } from "../../shared/plane/endpoint.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";

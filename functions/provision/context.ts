@@ -4,8 +4,8 @@ import { z } from "zod";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { accountsApi } from "../../shared/plane/app/endpoints.ts";
 import {
+  accountsApi,
   authApi,
   createPlaneSession,
   type formOutcomeSchema,

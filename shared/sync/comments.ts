@@ -18,8 +18,7 @@ import type { TaskEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { cleanText } from "../text.ts";
-import { prepareChange } from "./decisions.ts";
-import { type ObservationSource, readItemFacts } from "./event-facts.ts";
+import { type ObservationSource, prepareChange, readItemFacts } from "./event-facts.ts";
 import { findMentionedUsers } from "./observe-item.ts";
 import { readSpareList, toReadTime } from "./spare-reads.ts";
 

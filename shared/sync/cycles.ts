@@ -18,8 +18,7 @@ import type { Revision } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import type { CycleEvent } from "../task/events.ts";
 import { DAY, type Ms } from "../time.ts";
-import { prepareChange } from "./decisions.ts";
-import { toCycleFacts } from "./event-facts.ts";
+import { prepareChange, toCycleFacts } from "./event-facts.ts";
 
 /** The items of a cycle at its last read. Plane sends no webhook when an item is added or removed. */
 export interface CycleItemsRecord {

@@ -1,18 +1,22 @@
 /**
- * The facts that rules and messages need about an event, with names instead of ids: the task, the agents that it
- * belongs to, and who caused the change, which Plane says in a webhook's hint or in the item's activities.
+ * What follows from the events of a change. Every rule set is asked about each event with its facts: names instead of
+ * ids, the agents of the task, and who caused the change, which Plane says in a webhook's hint or in the item's
+ * activities. The jobs and the entries of the decision log are written in the commit of the change, so that it is never
+ * decided twice and never lost.
  */
 
 import { readTaskFigures, type TimeEntriesRecord } from "../accounting/time-entries.ts";
 import type { Deps, FactsDeps } from "../app/deps.ts";
-import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { type Json, keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
 import type { PlaneActivity } from "../plane/work-items.ts";
+import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../records/decision-log.ts";
 import { type CycleRecord, isBlockedByDependency, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import { readTaskResult } from "../records/task-records.ts";
-import { type TaskEvent, WORK_EVENT_KINDS, type WorkEvent } from "../task/events.ts";
-import type { EventFacts } from "../task/rule-set.ts";
+import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import { type AnyEvent, type TaskEvent, toEventId, WORK_EVENT_KINDS, type WorkEvent } from "../task/events.ts";
+import { type EventFacts, getEventProject } from "../task/rule-set.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { FIELDS_BY_EVENT, readActivities, toChangedField } from "./activities.ts";
 import { findLabelName, findManagedLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
@@ -42,10 +46,70 @@ export interface ObservationSource {
   newSince?: string;
 }
 
+interface RecordChange<E extends AnyEvent> {
+  /** The record that changed and the revision that the change replaces; together they identify the change. */
+  key: StoreKey;
+  rev: Revision;
+  events: readonly E[];
+  correlation: string;
+  via: string;
+  facts: (event: E) => Promise<EventFacts>;
+  /** The writes of the change itself, and its other jobs. */
+  put?: readonly Put[];
+  jobs?: readonly Job[];
+}
+
 type PlaneAddress = Pick<NonNullable<Deps["settings"]["plane"]>, "url" | "workspace">;
 
 /** The label of a task that an agent has finished and a human must review. */
 export const REVIEW_LABEL = "review";
+
+/**
+ * Runs every rule set on the events of a change and returns the commit of that change: its own writes, the jobs of all
+ * actions, and the entries of the decision log, for each event the actions taken or skipped, with the reasons. A job's
+ * id is `key:rev:event:target`, so deciding the same change twice gives the same jobs. Log lines and metrics are
+ * written once the commit has succeeded.
+ */
+export async function prepareChange<E extends AnyEvent>(
+  deps: Pick<Deps, "ruleSets" | "log" | "metrics" | "clock">,
+  change: RecordChange<E>,
+): Promise<{ put: Put[]; jobs: Job[]; afterCommit: () => void }> {
+  const { key: record, rev, via, correlation } = change;
+  const jobs: Job[] = [];
+  const entries: Put[] = [];
+  const decided: { event: AnyEvent; label: string; actions: string[] }[] = [];
+  for (const event of change.events) {
+    const facts = await change.facts(event);
+    const itemRev = facts.item && record === observedKeys.item(facts.item.id) ? rev : undefined;
+    const actions = deps.ruleSets.flatMap((ruleSet) =>
+      ruleSet
+        .decide(event, facts, correlation, itemRev)
+        .map((action) => ({ ...action, isInternal: ruleSet.isInternal })),
+    );
+    const requested: RequestedAction[] = [];
+    for (const { target, queue, lane, body, rule, isInternal } of actions) {
+      const job = `${record}:${rev}:${toEventId(event)}:${target}`;
+      // Bodies contain JSON values only, but TypeScript cannot check that for types declared as interfaces.
+      jobs.push({ id: job, queue, lane, body: body as unknown as Json });
+      // The decision log shows decisions that concern people and agents; internal jobs only synchronize state.
+      if (!isInternal) requested.push({ rule, target, queue, job });
+    }
+    const skipped = deps.ruleSets.flatMap((ruleSet) => ruleSet.explainSkips?.(event, facts) ?? []);
+    const subject = { record, rev, event, ...toDecisionSubject(event, facts), via, correlation };
+    entries.push(createDecisionPut({ at: deps.clock(), ...subject, actions: requested, skipped }));
+    const label =
+      facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier ?? getEventProject(event, facts).name;
+    decided.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });
+  }
+  const afterCommit = () => {
+    for (const { event, label, actions } of decided) {
+      deps.log.info("event", { correlation, via, record, item: label, event: event.kind, actions });
+      deps.metrics.count("groundcrew_events_total", { event: event.kind });
+    }
+    for (const job of jobs) deps.metrics.count("groundcrew_actions_total", { target: job.queue });
+  };
+  return { put: [...(change.put ?? []), ...entries], jobs: [...jobs, ...(change.jobs ?? [])], afterCommit };
+}
 
 /** Reads the facts that rules may need about an event on a work item, with names instead of ids. */
 export async function readItemFacts(

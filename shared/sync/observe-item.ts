@@ -31,9 +31,8 @@ import {
 import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { ACTIVITY_DELAY_MS } from "./activities.ts";
-import { prepareChange } from "./decisions.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
-import { type ObservationSource, readItemFacts, resolveOwnership } from "./event-facts.ts";
+import { type ObservationSource, prepareChange, readItemFacts, resolveOwnership } from "./event-facts.ts";
 import { prepareDetailsRequest, toItemPut, toUnobservedPut } from "./item-record.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
 

@@ -24,8 +24,7 @@ import type { ProjectEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
-import { prepareChange } from "./decisions.ts";
-import { toProjectFacts } from "./event-facts.ts";
+import { prepareChange, toProjectFacts } from "./event-facts.ts";
 import { confirmMissingProject } from "./missing-items.ts";
 
 /**

@@ -1,8 +1,7 @@
 /** Endpoints of Plane that were recorded, or that tests need, and that the product does not call. */
 
 import { z } from "zod";
-import { workspacesApi } from "../../shared/plane/app/endpoints.ts";
-import { formOutcomeSchema } from "../../shared/plane/app/session.ts";
+import { formOutcomeSchema, workspacesApi } from "../../shared/plane/app/session.ts";
 import {
   createPageSchema,
   get,

@@ -4,11 +4,12 @@ import { z } from "zod";
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import {
   accountsApi,
+  authApi,
+  type PlaneSession,
   workspaceInvitationsApi,
   workspaceMembersApi,
   workspacesApi,
-} from "../../../shared/plane/app/endpoints.ts";
-import { authApi, type PlaneSession } from "../../../shared/plane/app/session.ts";
+} from "../../../shared/plane/app/session.ts";
 import { PlaneInvalidError } from "../../../shared/plane/errors.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";

@@ -1,8 +1,8 @@
 /** What steps read of Plane: the instance, the administrator's workspace with its people, and pages of lists. */
 
 import { z } from "zod";
-import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/endpoints.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
+import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/session.ts";
 import {
   type Endpoint,
   type PlaneCallOptions,

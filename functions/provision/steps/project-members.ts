@@ -1,7 +1,7 @@
 /** Steps that add the members of the first project, and bring agents back into every project that Groundcrew created. */
 
 import { z } from "zod";
-import { projectMembershipsApi } from "../../../shared/plane/app/endpoints.ts";
+import { projectMembershipsApi } from "../../../shared/plane/app/session.ts";
 import type { Endpoint, PlaneCallOptions } from "../../../shared/plane/endpoint.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/plane/endpoint.ts";
 import { PlaneAuthError } from "../../../shared/plane/errors.ts";

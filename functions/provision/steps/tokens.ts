@@ -3,8 +3,8 @@
 import { z } from "zod";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import { apiTokensApi } from "../../../shared/plane/app/endpoints.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
+import { apiTokensApi } from "../../../shared/plane/app/session.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
 import type { Ms } from "../../../shared/time.ts";

@@ -2,7 +2,7 @@
 
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import { webhooksApi } from "../../../shared/plane/app/endpoints.ts";
+import { webhooksApi } from "../../../shared/plane/app/session.ts";
 import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/errors.ts";
 import { type Ms, SECOND } from "../../../shared/time.ts";
 import type { ProvisionContext } from "../context.ts";

@@ -2,8 +2,7 @@
 
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import { workspacesApi } from "../../../shared/plane/app/endpoints.ts";
-import { instanceAdminApi, type PlaneSession } from "../../../shared/plane/app/session.ts";
+import { instanceAdminApi, type PlaneSession, workspacesApi } from "../../../shared/plane/app/session.ts";
 import { PlaneAuthError, PlaneError, PlaneInvalidError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { INSTANCE_READ, type InstanceInfo, type ProvisionContext } from "../context.ts";

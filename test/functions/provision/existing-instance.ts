@@ -1,7 +1,6 @@
 import { expect } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { workspacesApi } from "../../../shared/plane/app/endpoints.ts";
-import { authApi, createPlaneSession, instanceAdminApi } from "../../../shared/plane/app/session.ts";
+import { authApi, createPlaneSession, instanceAdminApi, workspacesApi } from "../../../shared/plane/app/session.ts";
 import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 export const ADMIN_PASSWORD = "a-Strong-one-123";

@@ -3,11 +3,12 @@ import { noMetrics } from "../../../shared/metrics.ts";
 import {
   accountsApi,
   apiTokensApi,
+  authApi,
+  createPlaneSession,
   webhooksApi,
   workspaceInvitationsApi,
   workspaceMembersApi,
-} from "../../../shared/plane/app/endpoints.ts";
-import { authApi, createPlaneSession } from "../../../shared/plane/app/session.ts";
+} from "../../../shared/plane/app/session.ts";
 import { ADMIN_EMAIL, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 
 const params = { workspace: "javisi" };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { webhooksApi } from "../../../shared/plane/app/endpoints.ts";
+import { webhooksApi } from "../../../shared/plane/app/session.ts";
 import { unusedApi } from "../../support/unused-plane-endpoints.ts";
 import { ADMIN_PASSWORD, alterResponse, createExistingInstance, rejectForm } from "./existing-instance.ts";
 import { ADMIN_EMAIL, createProvisionSetup, NOTES_PATH, type ProvisionSetup } from "./provision-setup.ts";

@@ -4,7 +4,7 @@ import { findSampleProject } from "../../../functions/provision/steps/sample-pro
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { apiTokensApi, webhooksApi, workspaceMembersApi } from "../../../shared/plane/app/endpoints.ts";
+import { apiTokensApi, webhooksApi, workspaceMembersApi } from "../../../shared/plane/app/session.ts";
 import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { noContentSchema } from "../../../shared/plane/endpoint.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";

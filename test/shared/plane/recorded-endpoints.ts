@@ -2,12 +2,13 @@ import { z } from "zod";
 import {
   accountsApi,
   apiTokensApi,
+  authApi,
+  instanceAdminApi,
   webhooksApi,
   workspaceInvitationsApi,
   workspaceMembersApi,
   workspacesApi,
-} from "../../../shared/plane/app/endpoints.ts";
-import { authApi, instanceAdminApi } from "../../../shared/plane/app/session.ts";
+} from "../../../shared/plane/app/session.ts";
 import { attachmentsApi } from "../../../shared/plane/attachments.ts";
 import { createPageSchema, type Endpoint } from "../../../shared/plane/endpoint.ts";
 import {

@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { noMetrics } from "../../../../shared/metrics.ts";
-import { accountsApi } from "../../../../shared/plane/app/endpoints.ts";
-import { authApi, createPlaneSession } from "../../../../shared/plane/app/session.ts";
+import { accountsApi, authApi, createPlaneSession } from "../../../../shared/plane/app/session.ts";
 import { type ScriptedStep, startScriptedServer } from "../../../support/scripted-server.ts";
 import { captureError } from "../plane-client-harness.ts";
 
