@@ -127,21 +127,14 @@ export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
   };
 }
 
-function listChecks(
-  event: AnyEvent,
-  { dependants, word: status }: NonNullable<EventFacts["item"]>,
-): readonly ItemCheck[] {
+function listChecks(event: AnyEvent, { dependants, word: status }: NonNullable<EventFacts["item"]>) {
   // A task with an open blocker continues by itself once that is done; a task marked as blocked does not.
   if (event.kind === "blocked" && status !== "blocked") return [];
   return (ITEM_CHECKS[event.kind] ?? []).filter((type) => type !== "resolve_dependants" || dependants > 0);
 }
 
 /** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */
-async function queueLiveUpdate(
-  deps: Deps,
-  { item, correlation }: BodyByType["card" | "claim_ended"],
-  jobId: string,
-): Promise<void> {
+async function queueLiveUpdate(deps: Deps, { item, correlation }: BodyByType["card" | "claim_ended"], jobId: string) {
   const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });

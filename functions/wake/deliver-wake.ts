@@ -163,12 +163,7 @@ async function recordRun(deps: DeliverDeps, agent: string, id: string, tasks: re
  * Records that the wake was posted and schedules the check of whether the agent reacts. `uncertain`: why it may not
  * have arrived.
  */
-async function markWakePosted(
-  deps: DeliverDeps,
-  { name }: AgentSettings,
-  id: string,
-  uncertain?: string,
-): Promise<void> {
+async function markWakePosted(deps: DeliverDeps, { name }: AgentSettings, id: string, uncertain?: string) {
   await updateWake(deps, name, async (wake) => {
     const { posting, retry: _, ...rest } = wake;
     if (posting?.id !== id) return undefined;
@@ -211,12 +206,7 @@ function forgetDropped(wokenTasks: WakeRecord["wokenTasks"], pending: readonly W
 }
 
 /** Posts one wake. `id` lets a receiver recognise repeats. Undefined when the agent has no URL or token to post with. */
-async function sendWake(
-  deps: DeliverDeps,
-  agent: AgentSettings,
-  id: string,
-  tasks: readonly WakeTask[],
-): Promise<PostResult | undefined> {
+async function sendWake(deps: DeliverDeps, agent: AgentSettings, id: string, tasks: readonly WakeTask[]) {
   const { wake } = agent;
   if (wake.kind === "none") return undefined;
   if (wake.kind === "webhook") {

@@ -240,11 +240,7 @@ function toWakeTask(task: SentTask | StartableTask): WakeTask {
 }
 
 /** A startable task that no event has announced yet is marked as found, so that its event adds nothing new. */
-function markWoken(
-  wake: WakeRecord,
-  startable: readonly StartableTask[],
-  now: Ms,
-): Pick<WakeRecord, "wokenTasks" | "found"> {
+function markWoken(wake: WakeRecord, startable: readonly StartableTask[], now: Ms) {
   const unwoken = startable.filter(({ id }) => wake.wokenTasks[id] === undefined);
   return {
     wokenTasks: { ...wake.wokenTasks, ...Object.fromEntries(unwoken.map(({ id }) => [id, now])) },

@@ -91,11 +91,7 @@ function getSubject(event: AnyEvent, { item, project }: EventFacts): Omit<WakeTa
  * Reads the open wishes of an agent that a task lets it continue with: the answer to a question about no task, or a
  * plan that was not carried out. They are part of the same wake, because the agent may have no memory of them.
  */
-async function readWishTasks(
-  deps: Pick<TaskDeps, "store">,
-  agent: string,
-  { question, reason }: WakeTask,
-): Promise<WakeTask[]> {
+async function readWishTasks(deps: Pick<TaskDeps, "store">, agent: string, { question, reason }: WakeTask) {
   if (question === undefined && reason !== "plan_rejected" && reason !== "plan_failed") return [];
   return (await readOpenWishes(deps, agent)).map(toWakeTask);
 }

@@ -98,11 +98,7 @@ async function readMirrorScope(
 }
 
 /** The assignment and label on this item of every agent that has an account in Plane. */
-async function readAssignments(
-  deps: TaskDeps,
-  { snapshot }: ItemRecord,
-  accounts: AgentAccounts,
-): Promise<AgentAssignment[]> {
+async function readAssignments(deps: TaskDeps, { snapshot }: ItemRecord, accounts: AgentAccounts) {
   const labels = await Promise.all(snapshot.labels.map((id) => findManagedLabelName(deps, snapshot.project, id)));
   const names = labels.map((label) => label?.trim().toLowerCase());
   return [...accounts].map(([agent, account]) => ({
@@ -136,12 +132,7 @@ function planSteps(
   };
 }
 
-async function saveMirror(
-  deps: TaskDeps,
-  item: string,
-  refused: readonly string[],
-  sides: readonly AgentAssignment[],
-): Promise<void> {
+async function saveMirror(deps: TaskDeps, item: string, refused: readonly string[], sides: readonly AgentAssignment[]) {
   const key = workKeys.mirror(item);
   const select = (matches: (side: AgentAssignment) => boolean) => sides.filter(matches).map(({ agent }) => agent);
   const labelOnly = select(({ assigned, labelled }) => labelled && !assigned);

@@ -147,10 +147,7 @@ async function recordWritten(deps: TaskDeps, task: Task, comment: string, hash: 
 }
 
 /** Creates the comment, or adopts the one that an interrupted attempt, or a lost store, has created. */
-async function createCard(
-  deps: TaskDeps,
-  { task, card, html, hash, waitBudget }: CardWrite,
-): Promise<"done" | "again"> {
+async function createCard(deps: TaskDeps, { task, card, html, hash, waitBudget }: CardWrite) {
   // Plane compares external ids within the whole project, so it contains the item's.
   const external_id = card.hasOtherExternalId ? `${toExternalId(task.id)}:${card.id}` : toExternalId(task.id);
   try {

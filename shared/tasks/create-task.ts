@@ -96,12 +96,7 @@ export async function createItem(
   return { task, isNew };
 }
 
-async function refreshExistingItem(
-  context: CallContext,
-  project: ProjectRecord,
-  id: string,
-  name: string,
-): Promise<string> {
+async function refreshExistingItem(context: CallContext, project: ProjectRecord, id: string, name: string) {
   try {
     await refreshTask(context, { id, project });
     return id;

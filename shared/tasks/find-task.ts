@@ -149,11 +149,7 @@ export async function refreshTask(
   for (let reads = 1; (await refreshOnce(context, task, reader)) === "overtaken" && reads < MAX_READS; reads += 1);
 }
 
-async function refreshOnce(
-  context: CallContext,
-  { id, project }: Pick<Task, "id" | "project">,
-  client: PlaneClient,
-): Promise<"read" | "overtaken"> {
+async function refreshOnce(context: CallContext, { id, project }: Pick<Task, "id" | "project">, client: PlaneClient) {
   const { deps, correlation } = context;
   const readStart = { since: 0, began: 0 };
   const source = () => ({ project, correlation, cause: `${readStart.since}.${readStart.began}` });

@@ -187,11 +187,7 @@ async function ensureCheck(deps: Pick<Deps, "store" | "notify">, agent: string, 
 }
 
 /** Reads those of these tasks that the agent can start, and the revisions of their records. */
-async function readNewWakeTasks(
-  deps: Pick<Deps, "store">,
-  agent: string,
-  ids: readonly string[],
-): Promise<{ tasks: WakeTask[]; found: Record<string, Revision> }> {
+async function readNewWakeTasks(deps: Pick<Deps, "store">, agent: string, ids: readonly string[]) {
   const rows = ids.length === 0 ? [] : await deps.store.read<ItemRecord>(ids.map(observedKeys.item));
   const startable = await toStartableTasks(
     deps,

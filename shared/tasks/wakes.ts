@@ -226,11 +226,7 @@ function isAlreadyFound({ found, pending }: WakeRecord, { id }: WakeTask, since:
  * Marks the tasks as woken for, so that no wake repeats that they can be started. A person's words do not say that, and
  * an agent whose work was ended is notified again once it may start the task again.
  */
-function markWoken(
-  wokenTasks: WakeRecord["wokenTasks"],
-  tasks: readonly WakeTask[],
-  now: Ms,
-): WakeRecord["wokenTasks"] {
+function markWoken(wokenTasks: WakeRecord["wokenTasks"], tasks: readonly WakeTask[], now: Ms) {
   const next = { ...wokenTasks };
   for (const { id, reason } of tasks) {
     if (reason === "stopped") delete next[id];

@@ -19,7 +19,6 @@ import { observedSets, workKeys, workSets } from "../../records/store-keys.ts";
 import { findStatusAttempt } from "../../records/task-records.ts";
 import type { Job } from "../../store/port.ts";
 import { scanRows, updateValue } from "../../store/records.ts";
-import type { ClaimLossReason } from "../../task/events.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { createCallContext, SYSTEM_CALLER } from "../call-context.ts";
@@ -98,10 +97,7 @@ async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck):
   return false;
 }
 
-function findLossReason(
-  claim: ClaimRecord,
-  { removedAt, owners, stopped, snapshot: { status } }: ItemRecord,
-): ClaimLossReason | undefined {
+function findLossReason(claim: ClaimRecord, { removedAt, owners, stopped, snapshot: { status } }: ItemRecord) {
   if (removedAt !== undefined) return "moved";
   if (stopped) return "stopped";
   if (owners && !owners.includes(claim.agent)) return "reassigned";

@@ -100,11 +100,7 @@ export async function findMissingCriteria(
 }
 
 /** Lists missing deliverables. Asks Plane for attachments only when the uploads through Groundcrew are not enough. */
-async function findMissingFiles(
-  context: CallContext,
-  task: Task,
-  { deliverable, files }: DoneCriteria,
-): Promise<string[]> {
+async function findMissingFiles(context: CallContext, task: Task, { deliverable, files }: DoneCriteria) {
   if (!deliverable && files.length === 0) return [];
   const listMissing = (names: readonly string[]) =>
     keepDefined([

@@ -113,10 +113,7 @@ export const REVIEW: RequestKind = {
   },
 };
 
-async function findReviewedTask(
-  deps: TaskDeps,
-  { subject }: Pick<RequestRecord, "subject">,
-): Promise<Task | undefined> {
+async function findReviewedTask(deps: TaskDeps, { subject }: Pick<RequestRecord, "subject">) {
   return subject.item === undefined ? undefined : findStoredTask(deps, subject.item);
 }
 

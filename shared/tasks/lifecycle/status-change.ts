@@ -232,11 +232,7 @@ export function hasReachedStatus(item: ItemRecord, { status, review }: StatusCha
 }
 
 /** The queue completes a change that has reached Plane. One that has not must be repeated by its agent. */
-async function createQueueRun(
-  deps: TaskDeps,
-  { subject, step, input }: StatusChangeRecord,
-  correlation: string,
-): Promise<StatusRun | undefined> {
+async function createQueueRun(deps: TaskDeps, { subject, step, input }: StatusChangeRecord, correlation: string) {
   const task = await findStoredTask(deps, subject);
   if (!task || task.item.removedAt !== undefined) return undefined;
   const isOver = !hasReachedStatus(task.item, input) && !isOpen(task.item.snapshot.status);
