@@ -138,6 +138,12 @@ export async function readTaskTotals(store: Pick<Store, "read">): Promise<TaskTo
   return (await store.read<TaskTotalsRecord>([workKeys.taskTotals]))[0]?.value;
 }
 
+/** Reads the progress of the current cycles of these projects, those that end first at the beginning. */
+export async function readCurrentCycles(deps: ProgressDeps, projects: readonly ProjectRecord[]) {
+  const current = (await listCycles(deps, projects)).filter(({ cycle }) => cycle.phase === "current");
+  return Promise.all(current.map((one) => readCycleProgress(deps, one)));
+}
+
 /** Reads the cycles of these projects from the store, those that end first at the beginning. */
 export async function listCycles(
   deps: Pick<Deps, "store">,

@@ -5,7 +5,7 @@ import { PlaneError } from "../../../shared/plane/errors.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { type CycleProgress, type ProjectCycle, readCycleItems, readCycles } from "../../../shared/sync/cycles.ts";
 import { forecastTasks } from "../../../shared/tasks/forecast.ts";
-import { countTasks, listCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
+import { countTasks, listCycles, readCurrentCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import {
   formatCycleCounts,
@@ -72,8 +72,7 @@ async function replyProject(context: CommandContext, project: ProjectRecord): Pr
   const { texts, format } = presentation;
   const { answers, colon } = texts;
   const open = await readOpenTasks(context, [project]);
-  const current = (await listCycles(deps, [project])).filter(({ cycle }) => cycle.phase === "current");
-  const progress = await Promise.all(current.map((one) => readCycleProgress(deps, one)));
+  const progress = await readCurrentCycles(deps, [project]);
   const items = open.map(({ item }) => item);
   const forecast = renderForecastLine(presentation, await forecastTasks(deps, items));
   const cycleLines = progress.map((one) =>

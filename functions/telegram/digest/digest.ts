@@ -17,7 +17,6 @@ import { findStatusAttempt } from "../../../shared/records/task-records.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
 import { scanPages, scanRows } from "../../../shared/store/records.ts";
-import type { CycleProgress } from "../../../shared/sync/cycles.ts";
 import { readProjectTotals } from "../../../shared/sync/projects.ts";
 import { findPart, type RequestKindName } from "../../../shared/task/request.ts";
 import { DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
@@ -32,7 +31,7 @@ import {
   type TaskForecast,
 } from "../../../shared/tasks/forecast.ts";
 import { countPlannedTasks } from "../../../shared/tasks/planning/decide-plan.ts";
-import { listCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
+import { readCurrentCycles } from "../../../shared/tasks/task-counts.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import {
   fitsEntityLimits,
@@ -104,7 +103,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const reviews = await readPending(deps, "review");
   const questions = await readPending(deps, "question");
   const plans = await readPending(deps, "plan");
-  const cycles = await readCurrentCycles(deps);
+  const cycles = await readCurrentCycles(deps, await listReadableProjects(deps));
   const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderAgent);
   const blockedLines = blocked.map(({ task, since, blockers }) => {
     const keys = toSafeText(blockers.join(", "), NAME_LIMIT);
@@ -192,13 +191,6 @@ function createDigestWriter(presentation: Presentation, now: Ms) {
 }
 
 type DigestWriter = ReturnType<typeof createDigestWriter>;
-
-/** Reads the current cycles of all projects, those that end first at the beginning. */
-async function readCurrentCycles(deps: DigestDeps): Promise<CycleProgress[]> {
-  const cycles = await listCycles(deps, await listReadableProjects(deps));
-  const current = cycles.filter(({ cycle }) => cycle.phase === "current");
-  return Promise.all(current.map((one) => readCycleProgress(deps, one)));
-}
 
 function renderCompletedLines(
   { presentation, renderHead, renderList, renderSection, renderTask, renderAgent }: DigestWriter,
