@@ -4,9 +4,7 @@ import { getTexts, TICKET_PAGE_TEXTS } from "../../../../shared/i18n/texts.ts";
 const SHARED = /^(?:unreachable$|problem\.)/;
 
 /** The texts of the terminal's document, by language code. The build evaluates this module. */
-const TERMINAL_TEXTS = { en: createTexts("en"), fr: createTexts("fr") };
-
-export { TERMINAL_TEXTS as TEXTS };
+export const TEXTS = { en: createTexts("en"), fr: createTexts("fr") };
 
 function createTexts(locale: "en" | "fr") {
   const shared = Object.entries(getTexts(locale).page).filter(([name]) => SHARED.test(name));
