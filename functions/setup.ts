@@ -3,10 +3,10 @@
  * knows itself. The page shows it, and the doctor reports it.
  */
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { ComponentHealth, Deps, Route } from "../shared/app/deps.ts";
 import { answerCleanJson } from "../shared/http/request.ts";
-import { formatTemplate, LOCALES, type Locale, resolveLocale } from "../shared/i18n/localize.ts";
+import { chooseLanguage, formatTemplate, type Locale } from "../shared/i18n/localize.ts";
 import { getTexts } from "../shared/i18n/texts.ts";
 import { type CanaryRecord, readCurrentCanary } from "../shared/monitoring/canary.ts";
 import type { NoticeRecord } from "../shared/notices/notice-record.ts";
@@ -72,13 +72,12 @@ const FIXES = {
 export const setupRoute: Route = { path: "/api/setup", access: "page", app };
 
 function app(deps: SetupDeps): Hono {
-  const findLanguage = (given: string | undefined) =>
-    LOCALES.find((locale) => locale === given) ?? resolveLocale(deps.settings.locale);
+  const findLanguage = (c: Context) => chooseLanguage(deps.settings.locale, c.req.query("language"));
   return new Hono()
-    .get("/", async (c) => answerCleanJson(c, await readSetup(deps, findLanguage(c.req.query("language")))))
+    .get("/", async (c) => answerCleanJson(c, await readSetup(deps, findLanguage(c))))
     .post("/", async (c) => {
       await deps.ticks.runNow("plane").catch(() => {});
-      return answerCleanJson(c, await readSetup(deps, findLanguage(c.req.query("language"))));
+      return answerCleanJson(c, await readSetup(deps, findLanguage(c)));
     });
 }
 

@@ -1,7 +1,7 @@
 /** Reads tasks as the board, the plan and the team show them. */
 
 import type { Deps } from "../../shared/app/deps.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { readLiveClaims } from "../../shared/records/claim-record.ts";
 import { type DecisionRecord, decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
@@ -10,6 +10,7 @@ import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";
 import { type ItemRecord, isInReview } from "../../shared/task/snapshot.ts";
+import { type Blocker, readOpenBlockers } from "../../shared/tasks/find-task.ts";
 import { countUnread } from "../../shared/tasks/remark-record.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type BoardCard, toBoardColumn } from "./answers.ts";
@@ -42,7 +43,7 @@ export async function readCards(
   const ids = items.map(({ snapshot }) => snapshot.id);
   const [names, blockers, claims, unread] = await Promise.all([
     readNames(deps, items),
-    readBlockers(deps, items),
+    readOpenBlockers(deps, items),
     readLiveClaims(deps, ids),
     countUnread(deps, ids),
   ]);
@@ -71,12 +72,7 @@ export async function readCards(
       }),
       assignees: assignees.map((person) => person.name),
       labels,
-      blockers: item.blockers.flatMap((blockerId) => {
-        const blocker = blockers.get(blockerId);
-        if (!blocker) return [];
-        const key = `${identifiers.get(blocker.snapshot.project) ?? "?"}-${blocker.snapshot.sequence}`;
-        return [{ id: blockerId, key, title: blocker.snapshot.name }];
-      }),
+      blockers: keepDefined(item.blockers.map((blocker) => blockers.get(blocker))).map(toBlockerAnswer),
       url: formatItemUrl(deps.settings.plane, identifier, sequence),
       at: snapshot.completedAt ?? snapshot.updatedAt,
     };
@@ -109,11 +105,7 @@ async function readNames(deps: CardDeps, items: readonly ItemRecord[]): Promise<
   return names;
 }
 
-async function readBlockers({ store }: CardDeps, items: readonly ItemRecord[]): Promise<Map<string, ItemRecord>> {
-  const ids = [...new Set(items.flatMap((item) => item.blockers))];
-  const stored = await store.read<ItemRecord>(ids.map(observedKeys.item));
-  return new Map(ids.flatMap((id, i) => (stored[i] ? [[id, stored[i].value] as const] : [])));
-}
+const toBlockerAnswer = ({ id, key, title }: Blocker) => ({ id, key, title });
 
 /** Reads the open items of these projects up to the limit, and the number of items beyond it. */
 export async function readOpenItems(

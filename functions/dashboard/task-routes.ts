@@ -9,7 +9,7 @@ import type { Deps, Route, TaskDeps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
-import { resolveLocale } from "../../shared/i18n/localize.ts";
+import { chooseLanguage, type Locale } from "../../shared/i18n/localize.ts";
 import { listReadableProjects, type Task } from "../../shared/records/plane-records.ts";
 import { observedSets } from "../../shared/records/store-keys.ts";
 import { scanPages } from "../../shared/store/records.ts";
@@ -60,12 +60,12 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
     return { context, task: await findTask(context, c.req.param("key") ?? "") };
   };
   return new Hono()
-    .get("/:key/why", async (c) => answerCleanJson(c, await describeWhy(deps, (await findSubject(c)).task)))
+    .get("/:key/why", async (c) => answerCleanJson(c, await describeWhy(deps, c, (await findSubject(c)).task)))
     .post("/:key/actions", async (c) => {
       const action = await readJson(c, actionSchema, { example: ACTION_EXAMPLE });
       const { context, task } = await findSubject(c);
       await carryOut(context, task, action);
-      return answerCleanJson(c, await describeWhy(deps, await findTask(context, task.id)));
+      return answerCleanJson(c, await describeWhy(deps, c, await findTask(context, task.id)));
     })
     .post("/:key/remarks", async (c) => {
       const { text } = await readJson(c, remarkSchema, { example: 'Send {"text": "stop"}.' });
@@ -83,8 +83,12 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
     });
 }
 
-async function describeWhy(deps: TaskDeps, task: Task): Promise<WhyAnswer> {
-  return { key: task.key, ...(await readWhy(deps, task, resolveLocale(deps.settings.locale))) };
+async function describeWhy(deps: TaskDeps, c: Context, task: Task): Promise<WhyAnswer> {
+  return { key: task.key, ...(await readWhy(deps, task, findLanguage(deps, c))) };
+}
+
+function findLanguage({ settings }: Pick<TaskDeps, "settings">, c: Context): Locale {
+  return chooseLanguage(settings.locale, c.req.query("language"));
 }
 
 async function carryOut(context: CallContext, task: Task, action: z.output<typeof actionSchema>): Promise<void> {
@@ -123,14 +127,14 @@ async function startTask(context: CallContext, task: Task): Promise<void> {
 }
 
 function createIdleTasksApp(deps: TaskRouteDeps): Hono {
-  return new Hono().get("/", async (c) => answerCleanJson(c, await listIdleTasks(deps, c.req.query("project"))));
+  return new Hono().get("/", async (c) => answerCleanJson(c, await listIdleTasks(deps, c)));
 }
 
-async function listIdleTasks(deps: TaskDeps, project?: string): Promise<IdleTasksAnswer> {
+async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswer> {
   const { settings, store } = deps;
-  const tasks = await readOpenTasks(deps, project?.toUpperCase());
+  const tasks = await readOpenTasks(deps, c.req.query("project")?.toUpperCase());
   const [explain, now] = await Promise.all([createExplainer(deps, tasks), store.now()]);
-  const locale = resolveLocale(settings.locale);
+  const locale = findLanguage(deps, c);
   const explained = await Promise.all(tasks.map(async (task) => ({ task, explanation: await explain(task) })));
   const rows = explained.filter(({ explanation }) => !ACTIVE_KINDS.has(explanation.kind));
   // What one can change with a press comes first.

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { getOpenclawId, type Settings } from "../../shared/config/settings.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
+import { findGatewayUrl } from "../../shared/tasks/wakes.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { createReport, type Finding, type QueryDeps } from "./findings.ts";
 
@@ -40,11 +41,11 @@ export interface OpenclawAgent {
   url: string | undefined;
 }
 
-export function listOpenclawAgents({ agents, openclaw }: Settings): OpenclawAgent[] {
-  return agents.flatMap(({ name, wake }) => {
+export function listOpenclawAgents(settings: Settings): OpenclawAgent[] {
+  return settings.agents.flatMap((agent) => {
+    const { name, wake } = agent;
     if (wake.kind !== "openclaw") return [];
-    const url = ("url" in wake ? wake.url : undefined) ?? openclaw?.url;
-    return [{ name, id: getOpenclawId({ name, wake }), url }];
+    return [{ name, id: getOpenclawId({ name, wake }), url: findGatewayUrl({ settings }, agent) }];
   });
 }
 

@@ -50,6 +50,11 @@ export function resolveLocale(setting: LocaleSetting, languageCode?: string | nu
   return /^fr\b/i.test(languageCode ?? "") ? "fr" : "en";
 }
 
+/** The language that a request asks for in its query; without one that there is, that of the settings. */
+export function chooseLanguage(setting: LocaleSetting, asked: string | undefined): Locale {
+  return LOCALES.find((locale) => locale === asked) ?? resolveLocale(setting);
+}
+
 /** Splits `Waits for {keys}` into its parts, for callers that fill in formatted text. */
 export function splitTemplate(template: string): TemplatePart[] {
   return template

@@ -44,7 +44,7 @@ async function createWhySetup() {
 }
 
 test("an idle task says what keeps it, and each remedy leads to the next sentence until its agent is woken", async () => {
-  const { app, ask, follow, advanceSeconds, takeRuns } = await createWhySetup();
+  const { app, ask, follow, request, advanceSeconds, takeRuns } = await createWhySetup();
   app.addTask("Draw it", [], { state: "Backlog" });
   await app.poll();
   expect(await ask("ONB-1")).toEqual({
@@ -54,6 +54,8 @@ test("an idle task says what keeps it, and each remedy leads to the next sentenc
       action: { method: "POST", path: "/api/tasks/ONB-1/actions", body: { action: "assign", agent: "Imhotep" } },
     },
   });
+  const french = await request("GET", "/api/tasks/ONB-1/why?language=fr");
+  expect(french).toMatchObject({ text: "ONB-1 n’est attribuée à aucun agent." });
   expect(await follow("ONB-1")).toEqual(["Assign to Imhotep", "ONB-1 is in Backlog; agents start at Todo."]);
   expect(await follow("ONB-1")).toEqual(["Move to Todo", "Imhotep is being woken for ONB-1."]);
   await advanceSeconds(3);
@@ -107,7 +109,7 @@ test("dependencies, stops, marks and requests each have their sentence and remed
   await call("Imhotep", "update_task_status", { task: "ONB-3", status: "blocked", text: "No nails." });
   expect(await follow("ONB-3")).toEqual(["Unblock", expect.not.stringContaining("blocked")]);
   await advanceSeconds(3);
-  const { total, tasks } = idleSchema.parse(await request("GET", "/api/idle-tasks?project=onb"));
+  const { total, tasks } = idleSchema.parse(await request("GET", "/api/idle-tasks?project=onb&language=en"));
   expect([total, tasks.map(({ key, kind, title }) => [key, kind, title])]).toEqual([
     ...[
       2,
