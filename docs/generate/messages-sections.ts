@@ -78,12 +78,10 @@ const EVENTS: { [Event in AnyEvent as Event["kind"]]?: Omit<Event, "kind"> } = {
   priority: { from: "medium", to: "high" },
   comment_added: { comment: "comment", author: "ada" },
   comment_edited: { comment: "comment", author: "ada" },
-  asked: { question: "question", agent: "Thot", text: QUESTION, choices: [], urgency: "normal", reminder: 0 },
   answered: { question: "question", agent: "Thot", text: "Friendly", by: "Ada (Telegram)" },
   critical: { comment: "comment", agent: "Thot", text: "The mail server refuses **all** messages." },
   claim_lost: { agent: "Thot", why: "expired", since: AT, minutes: 15 },
   addressed: { agent: "Thot", remark: "remark", by: "Ada", text: "Please mention the new office." },
-  review: { request: "request", agent: "Thot", confidence: 0.6, text: "The mail is written." },
   sent_back: { agent: "Thot", by: "Ada (Telegram)", reason: "The address is missing." },
   stuck: { blocker: "ONB-3", why: "cancelled" },
   circle: { path: ["ONB-4", "ONB-5", "ONB-4"] },
@@ -97,7 +95,6 @@ const EVENTS: { [Event in AnyEvent as Event["kind"]]?: Omit<Event, "kind"> } = {
     text: "The mail is written.",
     by: null,
   },
-  plan_proposed: { ...PLAN, request: "request", hash: "hash", tasks: 3 },
   plan_approved: { ...PLAN, by: "Ada (Telegram)" },
   plan_rejected: { ...PLAN, by: "Ada (Telegram)", reason: "No green, please." },
   plan_failed: { ...PLAN, text: "", refusal: { name: "planeUnavailable" } },
@@ -188,7 +185,8 @@ const OWN_VALUES: Readonly<Record<string, Partial<Record<Locale, Record<string, 
 
 /** Renders one message about each event, as it is sent alone, and one of several events. */
 export function renderNotifications(): string {
-  const sections = EVENT_KINDS.map((kind) => renderMessage(kind, [createSample(kind)]));
+  const kinds = EVENT_KINDS.filter((kind) => !["asked", "review", "plan_proposed"].includes(kind));
+  const sections = kinds.map((kind) => renderMessage(kind, [createSample(kind)]));
   const several = renderMessage(
     "Several within 20 s",
     (["started", "completed", "blocked"] as const).map((kind) => createSample(kind)),

@@ -118,7 +118,6 @@ export const en = {
       comment: "Comment",
       by: "By",
       dates: "Dates",
-      choices: "Choices",
       answer: "Answer",
       confidence: "Confidence",
       reason: "Reason",
@@ -139,8 +138,6 @@ export const en = {
     },
     /** After the key of a blocker: its status, which is why the task is blocked by a dependency. */
     stuck: { cancelled: "(cancelled)", blocked: "(blocked)" },
-    /** After the headline of a question that is asked again. */
-    reminder: "(reminder)",
     /** Replaces a missing date. */
     noDate: "none",
     statuses: { todo: "to do", in_progress: "in progress", blocked: "blocked", done: "done", cancelled: "cancelled" },

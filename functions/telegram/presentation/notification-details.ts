@@ -83,21 +83,13 @@ function renderField({ texts }: Presentation, label: string, ...value: (RichText
   return joinRichText([label, texts.colon, ...value]);
 }
 
-/** Renders what agents ask or report, and why work stopped. Texts of agents are shown as plain text only. */
+/** Renders what agents report, and why work stopped; requests have messages of their own. Texts of agents are shown as plain text only. */
 function renderEventDetails(event: ActionBody["event"], presentation: Presentation): RichText[] {
   const { texts, format } = presentation;
-  const { fields, losses, stuck, reminder } = texts;
+  const { fields, losses, stuck } = texts;
   const line = (label: string, ...value: (RichText | string)[]) => renderField(presentation, label, ...value);
   const by = (name: string) => line(fields.by, renderName(name));
   switch (event.kind) {
-    case "asked": {
-      const text = joinRichText([
-        toSafeText(stripMarkdown(event.text), 2_000),
-        event.reminder > 0 ? ` ${reminder}` : "",
-      ]);
-      const choices = event.choices.map((choice) => toSafeText(choice, 100));
-      return choices.length === 0 ? [text] : [text, line(fields.choices, joinRichText(choices, " · "))];
-    }
     case "answered":
       return [line(fields.answer, toSafeText(event.text, 1_000)), by(event.by)];
     case "plan_approved":
@@ -117,10 +109,6 @@ function renderEventDetails(event: ActionBody["event"], presentation: Presentati
     }
     case "addressed":
       return [toSafeText(event.text, 300), by(event.by)];
-    case "review": {
-      const confidence = line(fields.confidence, format.number(event.confidence));
-      return event.text === "" ? [confidence] : [toSafeText(stripMarkdown(event.text), 300), confidence];
-    }
     case "sent_back":
     case "plan_rejected":
       return keepDefined([

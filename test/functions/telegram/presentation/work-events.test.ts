@@ -53,11 +53,6 @@ test("why something failed is shown in the language of the message; an unknown r
 });
 
 test.each<[WorkEvent, string[]]>([
-  [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
-  [
-    { ...askedEvent, choices: [], reminder: 1 } as WorkEvent,
-    ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (reminder)"],
-  ],
   [
     { kind: "answered", question: "q1", agent: "Thot", text: "Red", by: "Ada" },
     ["💡 Question answered (Thot): ONB-12 Write the mail", "Answer: Red", "By: Ada"],
@@ -73,10 +68,6 @@ test.each<[WorkEvent, string[]]>([
       "No activity for 15 minutes: the task was released.",
       "Held since: Nov 21, 2026 08:00",
     ],
-  ],
-  [
-    { kind: "review", request: "r1", agent: "Thot", confidence: 0.55, text: "Done, I think" },
-    ["🔍 Review requested (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
   ],
   [
     { kind: "sent_back", agent: "Thot", by: "Ada", reason: "Too short" },
@@ -110,13 +101,6 @@ test("NOTIF-04: the time since which a lost task was held is in TIMEZONE", () =>
 });
 
 test("NOTIF-04: notifications of questions and reports of agents are available in French", () => {
-  expect(renderLines(askedEvent, fr)).toEqual([
-    "❓ Question – Thot : ONB-12 Write the mail",
-    "Which colour, or none?",
-    "Choix : Red · Blue",
-    "Projet : Onboarding (ONB)",
-    "Statut : 🔵 en cours",
-  ]);
   const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
   expect(renderLines(lost, fr).slice(1, 3)).toEqual([
     "La tâche a été réattribuée.",
@@ -125,10 +109,11 @@ test("NOTIF-04: notifications of questions and reports of agents are available i
 });
 
 test("NOTIF-04: in a message with other notifications, a question or report of an agent is one line that names the agent", () => {
-  const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
+  const event = { kind: "critical", comment: "c", agent: "Thot", text: "The disk is full" } as const;
+  const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, event);
   const burst = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
   expect(normalizeSpaces(renderBurst(burst, en).text).split("\n")[0]).toBe(
-    "❓ Question from Thot: ONB-12 Write the mail",
+    "🚨 Critical comment from Thot: ONB-12 Write the mail",
   );
 });
 
