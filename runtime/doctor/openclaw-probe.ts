@@ -57,7 +57,11 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
     readFile: (path = join(home ?? "~/.openclaw", "skills", SKILL_NAME, "SKILL.md")) => ({
       path,
       hasHome: home !== undefined && existsSync(home),
-      text: isSkillPath(path) ? readIfPossible(() => readOpenclawFile(path)) : undefined,
+      // The path may come from OpenClaw's answer, so it must be a file of this skill.
+      text:
+        isAbsolute(path) && path.endsWith(`/${SKILL_NAME}/SKILL.md`)
+          ? readIfPossible(() => readOpenclawFile(path))
+          : undefined,
     }),
     shippedText: readFileSync(getProductFile(`skills/${SKILL_NAME}/SKILL.md`), "utf8"),
   };
@@ -79,11 +83,6 @@ export function readIfPossible<T>(read: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The path may come from OpenClaw's answer, so it must be a file of this skill. */
-function isSkillPath(path: string): boolean {
-  return isAbsolute(path) && path.endsWith(`/${SKILL_NAME}/SKILL.md`);
 }
 
 /**

@@ -25,8 +25,6 @@ export interface Pane {
   applied: string[];
 }
 
-type NewSession = Pick<SessionRecord, "ticket" | "run" | "session_id" | "worktree">;
-
 /** The picture of a terminal as tmux has it. */
 type TerminalPicture = Omit<TerminalFrame, "run">;
 
@@ -123,7 +121,7 @@ export function createTmux({ folder, prefix, env }: TmuxOptions) {
       if (Number.isSafeInteger(server) && server > 1) process.kill(server, "SIGCHLD");
     },
     /** Starts a session. Throws when there is one of this name: tmux itself refuses a second one. */
-    async startSession({ ticket, run, session_id, worktree }: NewSession, command: readonly string[]) {
+    async startSession({ ticket, run, session_id, worktree }: SessionRecord, command: readonly string[]) {
       const size = ["-x", String(COLUMNS), "-y", String(ROWS)];
       await callSafely([
         ...["new-session", "-d", "-s", getName(ticket), ...size, "-c", worktree, "--", ...command],

@@ -64,7 +64,10 @@ export async function openNameStore(url: string, prefix: string): Promise<Driver
   if (url.startsWith("file:")) {
     const { default: createFileDriver } = await import("unstorage/drivers/fs-lite");
     const base = join(parseStoreFolder(url), "names");
-    makePrivateFolder(base);
+    // Names of people and their addresses are for this account only. Without the folder, names are read from Plane.
+    try {
+      mkdirSync(base, { recursive: true, mode: 0o700 });
+    } catch {}
     return createFileDriver({ base });
   }
   if (/^rediss?:\/\//.test(url)) {
@@ -82,16 +85,6 @@ export async function openNameStore(url: string, prefix: string): Promise<Driver
     return driver;
   }
   return undefined;
-}
-
-/**
- * Names of people and their e-mail addresses are for this account only, as the store is. A folder that cannot be made
- * does not stop the start: the names are then read from Plane.
- */
-function makePrivateFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch {}
 }
 
 /**
