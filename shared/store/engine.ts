@@ -19,28 +19,11 @@ import type {
 } from "./port.ts";
 
 /** A commit with checked names and serialized values, so that invalid input cannot make an engine fail half-way. */
-export interface CheckedCommit {
-  expect: [StoreKey, Revision][];
-  fence: [StoreKey, number] | undefined;
-  puts: CheckedPut[];
-  jobs: CheckedJob[];
-}
+export type CheckedCommit = ReturnType<typeof checkCommit>;
 
-export interface CheckedPut {
-  key: StoreKey;
-  /** The value as JSON text; absent: delete the key. */
-  text: string | undefined;
-  sets: SetName[];
-  expires: Ms | undefined;
-}
+export type CheckedPut = CheckedCommit["puts"][number];
 
-export interface CheckedJob {
-  id: string;
-  queue: Queue;
-  lane: string;
-  at: Ms | undefined;
-  text: string;
-}
+export type CheckedJob = CheckedCommit["jobs"][number];
 
 /** What an engine implements: a store whose arguments are checked and complete. */
 export interface Engine extends Omit<Store, "commit" | "scan" | "listDeadJobs" | "consume" | "pause"> {
@@ -105,12 +88,14 @@ export function createStore(engine: Engine): Store {
 }
 
 /** Checks a commit; throws a TypeError that names the invalid part. */
-export function checkCommit(commit: Commit): CheckedCommit {
+export function checkCommit(commit: Commit) {
+  const fence: Commit["fence"] = commit.fence && [checkKey(commit.fence[0]), commit.fence[1]];
   return {
-    expect: (commit.expect ?? []).map(([key, rev]) => [checkKey(key), rev]),
-    fence: commit.fence && [checkKey(commit.fence[0]), commit.fence[1]],
+    expect: (commit.expect ?? []).map(([key, rev]): [StoreKey, Revision] => [checkKey(key), rev]),
+    fence,
     puts: (commit.put ?? []).map((put) => ({
       key: checkKey(put.key),
+      /** The value as JSON text; absent: delete the key. */
       text: put.value === undefined ? undefined : toJsonText(`the value of ${put.key}`, put.value),
       sets: [...new Set((put.sets ?? []).map(checkKey))],
       expires: put.expires === undefined ? undefined : checkMs("expires", put.expires),
