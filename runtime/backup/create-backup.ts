@@ -28,14 +28,8 @@ import {
 import { PARTS } from "./parts.ts";
 import { findExpiredBackups } from "./stored-backups.ts";
 
-/** A backup that was made. */
-export interface CreatedBackup {
-  path: string;
-  manifest: BackupManifest;
-  removed: string[];
-  /** Links and special files that were not copied. */
-  skipped: string[];
-}
+/** A backup that was made: its folder, its manifest, older ones that were removed, and links that were not copied. */
+export type CreatedBackup = Awaited<ReturnType<typeof createBackup>>;
 
 interface CreateBackupOptions {
   /** Absolute path of the folder with all backups. The caller has locked it. */
@@ -53,7 +47,7 @@ const PARTIAL_PREFIX = ".partial-";
  * Makes a backup in a folder of its own, then removes those that are not kept any longer. Throws when any part fails;
  * nothing of the attempt stays.
  */
-export async function createBackup(settings: BackupSettings, options: CreateBackupOptions): Promise<CreatedBackup> {
+export async function createBackup(settings: BackupSettings, options: CreateBackupOptions) {
   const { folder, clock } = options;
   const name = formatBackupName(clock());
   const path = join(folder, name);
@@ -79,7 +73,7 @@ async function writeBackup(
   settings: BackupSettings,
   { clock, dump, status }: CreateBackupOptions,
   { root, name }: { root: string; name: string },
-): Promise<Pick<CreatedBackup, "manifest" | "skipped">> {
+) {
   const began = clock();
   const files: WrittenFile[] = [];
   const skipped: string[] = [];

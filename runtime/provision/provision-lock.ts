@@ -14,11 +14,7 @@ import { MINUTE } from "../../shared/time.ts";
 import { lockFile } from "../stores/store-file.ts";
 
 /** Excludes other provision runs until it is released. Also released when this process exits normally. */
-export interface ProvisionLock {
-  /** Whether the lock file is still ours: a person may have removed it and started another run. */
-  isHeld(): boolean;
-  release(): void;
-}
+export type ProvisionLock = Awaited<ReturnType<typeof acquireProvisionLock>>;
 
 type HolderFile = NonNullable<ReturnType<typeof readHolderFile>>;
 
@@ -35,7 +31,7 @@ const LEFTOVER_AGE_MS = MINUTE;
  * a process of this machine that has ended. Throws a GroundcrewError when another process holds it or the folder cannot
  * be written.
  */
-export async function acquireProvisionLock(path: string, { clock = Date.now } = {}): Promise<ProvisionLock> {
+export async function acquireProvisionLock(path: string, { clock = Date.now } = {}) {
   const folder = dirname(path);
   const text = JSON.stringify({ pid: process.pid, host: hostname(), started: new Date(clock()).toISOString() });
   makeFolder(folder);
@@ -54,6 +50,7 @@ export async function acquireProvisionLock(path: string, { clock = Date.now } = 
     throw thrown;
   }
   removeLeftovers(folder, clock());
+  /** Whether the lock file is still ours: a person may have removed it and started another run. */
   const isHeld = () => readHolderFile(path)?.text === text;
   const release = () => {
     process.off("exit", release);

@@ -67,7 +67,7 @@ export async function startRunner(
     const git = createGit(baseEnv, folder);
     const context: RunnerContext = {
       ...{ settings, env, log, records, clock: Date.now },
-      tmux: createTmux({ folder, prefix, env: baseEnv }),
+      tmux: createTmux(folder, prefix, baseEnv),
       worktrees: createWorktrees(folder, git),
       gitStates: createGitStateReader(git),
     };

@@ -73,18 +73,11 @@ const HEADER_FORMAT = "#{pane_width} #{pane_height} #{cursor_x} #{cursor_y} #{cu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
 const STYLES = /\u001b\[[\d;:]*m/g;
 
-interface TmuxOptions {
-  folder: string;
-  /** Prefix of the names of sessions, which a ticket's key follows. Sessions with other names are left alone. */
-  prefix: string;
-  env: Record<string, string>;
-}
-
 /**
  * A tmux server on a socket of its own. It is started with the first session and outlives the runner. A ticket has one
- * session, whose name follows from its key.
+ * session, whose name is `prefix` and its key; sessions with other names are left alone.
  */
-export function createTmux({ folder, prefix, env }: TmuxOptions) {
+export function createTmux(folder: string, prefix: string, env: Record<string, string>) {
   const configuration = join(folder, "tmux.conf");
   writePrivateFile(configuration, CONFIGURATION);
   const common = ["-u", "-S", join(folder, "tmux.sock"), "-f", configuration];

@@ -17,13 +17,6 @@ type Worktree = Pick<SessionRecord, "repository" | "worktree" | "branch" | "main
 /** What is to be removed. The place of the worktree follows from the ticket. */
 type OldWorktree = Omit<Worktree, "worktree"> & { ticket: string };
 
-interface WorktreeEntry {
-  path: string;
-  /** A person has locked it, or git has not finished it. */
-  isLocked: boolean;
-  isUnfinished: boolean;
-}
-
 /** Lists the files of a worktree that have changes which are not committed. */
 const STATUS = ["status", "--porcelain", "--ignore-submodules=all"];
 
@@ -58,7 +51,7 @@ export function createWorktrees(root: string, git: Git) {
     return path;
   }
 
-  async function findEntry(repository: string, path: string): Promise<WorktreeEntry | undefined> {
+  async function findEntry(repository: string, path: string): Promise<ReturnType<typeof parseEntry> | undefined> {
     const output = await git.read(repository, ["worktree", "list", "--porcelain", "-z"]);
     return output
       .split("\0\0")
@@ -139,7 +132,8 @@ export function createWorktrees(root: string, git: Git) {
 
 export type Worktrees = ReturnType<typeof createWorktrees>;
 
-function parseEntry(text: string): WorktreeEntry {
+/** A worktree that a person has locked, or that git has not finished, is left alone. */
+function parseEntry(text: string) {
   const lines = text.split("\0");
   const getValue = (name: string) => lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
   return {
