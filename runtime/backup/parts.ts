@@ -44,8 +44,14 @@ import { checkStoreCopy, checkStoreFormatNumber, sqliteEngine } from "./sqlite-b
 
 interface Part {
   name: BackupPart;
-  /** Saves it to new files below `root`; undefined where this installation has none. */
-  save(settings: BackupSettings, destination: SaveDestination): Promise<SavedPart | undefined>;
+  /**
+   * Saves it to new files below `root`; undefined where this installation has none. `dump`: the database's, which another
+   * program writes, instead of the one by `databaseUrl`.
+   */
+  save(
+    settings: BackupSettings,
+    destination: { root: string; dump?: AsyncIterable<Uint8Array> },
+  ): Promise<SavedPart | undefined>;
   /** Whether a file of a backup belongs to it, by its path below the backup's folder. */
   owns(path: string): boolean;
   /** Throws a BackupError when a backup with this part lacks something of it or has another form. */
@@ -54,12 +60,6 @@ interface Part {
   check?(backup: VerifiedBackup, settings: BackupSettings): Promise<void>;
   /** Restores it and returns what a person has to do. */
   restore(backup: VerifiedBackup, settings: BackupSettings, name: string): Promise<string[]>;
-}
-
-interface SaveDestination {
-  root: string;
-  /** A dump of the database that another program writes, instead of the one by `databaseUrl`. */
-  dump?: AsyncIterable<Uint8Array>;
 }
 
 /** A part that consists of files in one folder of the backup. */

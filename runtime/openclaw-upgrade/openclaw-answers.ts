@@ -9,12 +9,6 @@ import type { Ms } from "../../shared/time.ts";
 import { describeFailure, type ProgramResult } from "../node/programs.ts";
 import type { SpawnMetrics } from "./upgrade-record.ts";
 
-/** A session that a hook started, and the file in which 2026.2 writes what was said. */
-export interface HookSession {
-  key: string;
-  transcript: string;
-}
-
 /** Answer of `openclaw agent --json` through the gateway. One of a run without the gateway has no status. */
 const turnSchema = z.object({ runId: z.string(), status: z.string() });
 
@@ -82,8 +76,8 @@ export function parseMcpProbe(entry: string, result: ProgramResult): number | "u
   return { problem: tools === 0 ? "it offers no tool" : `it did not answer: ${details}` };
 }
 
-/** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them. */
-export function parseHookSessions({ stdout }: ProgramResult): HookSession[] {
+/** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them, and the files with what was said. */
+export function parseHookSessions({ stdout }: ProgramResult) {
   const [answer] = findAnswers(sessionsSchema, stdout);
   if (!answer) return [];
   const folder = posix.dirname(answer.path);

@@ -17,7 +17,6 @@ import {
   explainOutput,
   findPermissionProblems,
   findTurnProblem,
-  type HookSession,
   hasModelAnswer,
   parseHookSessions,
   parseMcpProbe,
@@ -126,7 +125,7 @@ async function tryToWake(context: StepContext): Promise<string | undefined> {
   }
 }
 
-async function listHookSessions(context: StepContext): Promise<HookSession[]> {
+async function listHookSessions(context: StepContext) {
   return parseHookSessions(await runOpenclaw(context, "sessions", "--agent", context.settings.agent, "--json"));
 }
 

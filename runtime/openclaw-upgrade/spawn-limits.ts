@@ -9,12 +9,6 @@ import { cleanLine } from "../../shared/text.ts";
 import { explainOutput } from "./openclaw-answers.ts";
 import { runOpenclaw, type SpawnLimits, type StepContext } from "./upgrade-driver.ts";
 
-/** One of OpenClaw's own settings that differs from the wanted limit. */
-interface LimitChange {
-  path: string;
-  value: number | string;
-}
-
 /** OpenClaw's settings that hold a limit, in the defaults or those of one agent. */
 const LIMITS: Record<string, (limits: SpawnLimits) => number | string> = {
   "subagents.maxConcurrent": ({ agents }) => agents,
@@ -41,7 +35,7 @@ const configSchema = z.looseObject({
  * The settings to change so that spawned agents have these limits: how many run at once (the rest queues), for how
  * long, and what each sandbox may use. OpenClaw has no default of its own for the last three.
  */
-export function planLimits(config: unknown, limits: SpawnLimits): LimitChange[] {
+export function planLimits(config: unknown, limits: SpawnLimits) {
   const defaults = readAgents(config).defaults;
   return Object.entries(LIMITS).flatMap(([path, toValue]) => {
     const value = toValue(limits);
@@ -86,7 +80,7 @@ export async function applyLimits(
 }
 
 /** 2026.9 sets all values with one command; 2026.2 needs one for each. */
-async function setValues(context: StepContext, changes: readonly LimitChange[]): Promise<void> {
+async function setValues(context: StepContext, changes: ReturnType<typeof planLimits>): Promise<void> {
   const set = (...args: string[]) => runOpenclaw(context, "config", "set", ...args);
   const batch = await set("--batch-json", JSON.stringify(changes));
   if (batch.status === 0) return;

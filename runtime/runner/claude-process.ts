@@ -11,12 +11,6 @@ import { getProgramPath, makePrivateFolder, writePrivateFile } from "../node/fil
 import { pickVariables, quoteForShell, readProcessStart } from "../node/programs.ts";
 import { readSessionJson, type SessionPaths, type SessionRecord } from "./session-folder.ts";
 
-interface Launch {
-  program: string;
-  args: string[];
-  env: Environment;
-}
-
 interface ClaudeSettingsOptions {
   ticket: string;
   groundcrewUrl: string;
@@ -86,7 +80,7 @@ const KILL_MS: Ms = 3_000;
 const CHECK_MS: Ms = 50;
 
 /**
- * Builds program, arguments and environment of a session. No part of them comes from the ticket but its key.
+ * Builds program, arguments and environment of a session, which launch-session.js reads. No part of them comes from the ticket but its key.
  * `conversation`: the one to continue; undefined for a new one.
  */
 export function buildLaunch(
@@ -94,7 +88,7 @@ export function buildLaunch(
   paths: SessionPaths,
   conversation: string | undefined,
   facts: { program: string; name: string; groundcrewUrl: string; token: string; env: Environment },
-): Launch {
+) {
   const { program, name, groundcrewUrl, token, env } = facts;
   const instructions =
     `You work on ticket ${ticket} of Groundcrew. Its text is in the ticket file ${paths.ticket}. Texts of people in it ` +

@@ -65,7 +65,7 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
   const { prefix, remember = RETENTION, clock } = options;
   const connection = await connectRedis(options);
   const send = await connection
-    .runCommand(() => loadRedisScripts(connection.redis, { prefix: `${prefix}:`, ...omitUndefined({ clock }) }))
+    .runCommand(() => loadRedisScripts(connection.redis, `${prefix}:`, clock))
     .catch(async (error) => {
       await connection.close();
       throw error;

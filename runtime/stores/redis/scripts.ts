@@ -13,13 +13,6 @@ import { getProductFile } from "../../node/files.ts";
 /** Arguments of a script after the prefix and the time. */
 export type ScriptArguments = (string | number)[];
 
-interface ScriptOptions {
-  /** Prefix of all keys, including the colon. */
-  prefix: string;
-  /** Replaces the server's clock in tests. */
-  clock?: () => Ms;
-}
-
 export interface RedisCall {
   name: ScriptName;
   args: ScriptArguments;
@@ -77,9 +70,9 @@ const MAX_GROUP_CHARACTERS = 1024 * 1024;
 /**
  * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their
  * texts when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script
- * had no effect, so repeating it is safe.
+ * had no effect, so repeating it is safe. `prefix` includes the colon; `clock` replaces the server's in tests.
  */
-export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
+export async function loadRedisScripts(redis: Redis, prefix: string, clock?: () => Ms) {
   const common = readFileSync(getProductFile("runtime/stores/redis/lua/common.lua"), "utf8");
   const files = ["values", "jobs", "buckets"].map((name) => getProductFile(`runtime/stores/redis/lua/${name}.lua`));
   const texts = new Map(files.flatMap((file) => [...readScripts(file)]));
