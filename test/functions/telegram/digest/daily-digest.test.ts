@@ -207,6 +207,8 @@ test("the digest is sent once a day: over restarts and a clock that is set back,
   await digestTick.run(app.deps);
   app.time.now = toTime("2026-11-22T08:30:00Z");
   await digestTick.run(app.deps);
+  // A process that ends during a send repeats it, which is another test.
+  await app.advanceAndDrain(10_000);
   await app.restart();
   for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
     app.time.now = toTime(time);
