@@ -33,7 +33,7 @@ function app(deps: Deps): Hono {
   return new Hono()
     .get("/", async (c) => {
       const requests = await readOpenRequests(deps);
-      return answerCleanJson(c, { requests: requests.map(toRequestAnswer) });
+      return answerCleanJson(c, { requests: requests.map(toRequestAnswer) } satisfies RequestsAnswer);
     })
     .get("/:id", async (c) => {
       const stored = await findRequest(deps, c.req.param("id"));
@@ -60,6 +60,13 @@ function getPerson(c: Context): { by: string; where: "page" | "api" | "cli" } {
   if (c.req.header("authorization") === undefined) return { by: "Admin (page)", where: "page" };
   const isCli = c.req.header("user-agent")?.startsWith("groundcrew-cli/");
   return isCli ? { by: "Admin (CLI)", where: "cli" } : { by: "Admin (API)", where: "api" };
+}
+
+export type RequestAnswer = ReturnType<typeof toRequestAnswer>;
+
+/** The response of `GET /api/requests`, most urgent first. */
+export interface RequestsAnswer {
+  requests: RequestAnswer[];
 }
 
 /** A request as the API shows it: with the verdict or why it is closed, when it waits no more. */

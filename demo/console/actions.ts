@@ -74,7 +74,9 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
       if (!targetProject) throw new Error(`There is no project ${project}.`);
       const assignees = assignee === "" ? [] : [assignee];
       narrate(`You add a task to ${targetProject.name}: ${title}`);
-      const item = plane.addItem(targetProject, { name: title, assignees }, by);
+      // Where agents start: Plane's own default is Backlog, in which they leave a task.
+      const state = getStateId(targetProject.id, COLUMN_STATES.todo);
+      const item = plane.addItem(targetProject, { name: title, assignees, state }, by);
       applyFate(item.id);
     },
     ticket() {

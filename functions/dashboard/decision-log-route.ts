@@ -15,6 +15,7 @@ import {
 } from "../../shared/http/outgoing.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { parseForwardTarget } from "../../shared/jobs/outgoing-jobs.ts";
+import { parseTaskKey } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import {
   type DecisionRecord,
@@ -28,6 +29,7 @@ import { getPersonName } from "../../shared/sync/event-facts.ts";
 import type { PlanePerson } from "../../shared/sync/names.ts";
 import { WAITS_FOR_PERSON } from "../../shared/task/rule-set.ts";
 import { getSession, readCard } from "../../shared/tasks/card-record.ts";
+import { findTaskId } from "../../shared/tasks/find-task.ts";
 import { wakeKeys } from "../../shared/tasks/wakes.ts";
 import {
   type ChatMessage,
@@ -126,7 +128,9 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
   return new Hono().get("/", async (c) => {
     const { item, limit, before, project } = c.req.query();
     const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
-    const set = item ? itemDecisionSetKey(item) : decisionSet;
+    const key = item && parseTaskKey(item);
+    const task = key ? ((await findTaskId(deps, key)) ?? item) : item;
+    const set = task ? itemDecisionSetKey(task) : decisionSet;
     const { rows, next } = await scanMatchingRows<DecisionRecord>(deps, set, {
       after: before || undefined,
       size,
@@ -136,7 +140,7 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     });
     const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.actions));
     const rendered = await Promise.all(rows.map((row) => renderRow(row, outcomes)));
-    const session = item ? getSession(await readCard(deps, item)) : undefined;
+    const session = task ? getSession(await readCard(deps, task)) : undefined;
     return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next, session }) } satisfies DecisionLogAnswer);
   });
 

@@ -15,7 +15,7 @@ const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;
 
 /** The style sheets in the order of the cascade, by the file that has them. */
 const STYLES = {
-  "page.css": ["base", "frame", "board", "views", "plan", "decision-log", "chat"].map(toStylePath),
+  "page.css": ["base", "frame", "inbox", "palette", "board", "views", "plan", "decision-log", "chat"].map(toStylePath),
   "tickets.css": ["tickets"].map(toStylePath),
   "terminal.css": ["base", "terminal"].map(toStylePath),
   "terminal-screen.css": ["terminal-screen"].map(toStylePath),

@@ -65,7 +65,8 @@ export async function findTasks(context: CallContext, keys: readonly string[]): 
   return [...tasks.values()];
 }
 
-async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Promise<string | undefined> {
+/** Finds the Plane id of the task with this key; undefined when Groundcrew does not know it. */
+export async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Promise<string | undefined> {
   const find = async (set: SetName) =>
     (await readAllRows<ProjectRecord>(deps, set)).find(({ value }) => value.identifier.toUpperCase() === identifier);
   // Another project may have the identifier of a deleted one.

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
-import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";
+import { openSignedInPage, PAGE_ADMIN_TOKEN, signIn, startPageTestApp } from "./page-test-app.ts";
 import { startTeamPlanApp } from "./team-plan-app.ts";
 
 afterAll(closeSharedBrowser);
@@ -11,10 +11,10 @@ const WAIT = { timeout: 45_000 };
 
 const ALL_FORMS = ["picture", "table"];
 const isFullRun = Boolean(process.env["FULL"]);
-const WIDE = { width: 1440, views: ["board", "team", "plan"], forms: isFullRun ? ALL_FORMS : ["picture"] };
+const WIDE = { width: 1440, views: ["inbox", "board", "team", "plan"], forms: isFullRun ? ALL_FORMS : ["picture"] };
 const PHONE = {
   width: 360,
-  views: ["board", "team", "plan", "why", "chat"],
+  views: ["inbox", "board", "team", "plan", "why", "chat"],
   forms: isFullRun ? ALL_FORMS : ["table"],
 };
 /** Each theme, each language and each form on one of the screens; all combinations in the full run. */
@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium())("axe-core finds no violation on the page", { tim
       }
       expect(page.problems).toEqual([]);
     }
-    // Board, team and plan, these two in each form; on a phone also activity and chat.
+    // Inbox, board, team and plan, these two in each form; on a phone also activity and chat.
     expect(checked).toHaveLength(
       SCREENS.reduce((sum, { views, forms }) => sum + views.length - 2 + 2 * forms.length, 0),
     );
@@ -88,10 +88,12 @@ async function askQuestion(app: PageTestApp, title: string, choices: string[]) {
 }
 
 describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeout: 120_000 }, () => {
-  test("moves the focus to the board after signing in, and keeps it when elements are redrawn", async () => {
+  test("moves the focus to the view after signing in, and keeps it when elements are redrawn", async () => {
     const app = await startPageTestApp();
-    const page = await openSignedInPage(app.url);
-    expect(await page.evaluate(`${FOCUSED}.id`)).toBe("board");
+    const page = await openPage(`${app.url}/board`);
+    await page.fill("#token", PAGE_ADMIN_TOKEN);
+    await page.press("#token", "Enter");
+    await expectInPage(page, `${FOCUSED}.id`).toBe("board");
     const item = app.plane.addItem(app.project, { name: "One" });
     await page.press('.card:has-text("One") > button', "Enter");
     await page.focus("#why-of .chip");

@@ -22,7 +22,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
       folder: relative(process.cwd(), join(folder, "demo")),
     });
     onTestFinished(() => demo.stop());
-    const page = await openPage(demo.url);
+    const page = await openPage(`${demo.url}/board`);
     const card = (column: string, title: string) => `[data-column="${column}"] .card:has-text("${title}")`;
     const fate = page.locator("#console-fate");
     const wait = { timeout: 60_000 };
@@ -51,6 +51,12 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     };
 
     await page.waitForSelector(".card", wait);
+    // One line at the bottom, which stays as the person left it.
+    expect(await page.isVisible("#console-fate")).toBe(false);
+    await page.click("#console summary");
+    await page.reload();
+    await page.waitForSelector(".card", wait);
+    await fate.waitFor(wait);
     // Each control says what it does and what to watch for, to screen readers as well.
     const killButton = page.getByRole("button", { name: "kill -9 Groundcrew" });
     const explanation = await killButton.getAttribute("aria-describedby");
@@ -108,7 +114,7 @@ describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
       folder: relative(process.cwd(), join(folder, "demo")),
     });
     onTestFinished(() => demo.stop());
-    const page = await openPage(demo.url);
+    const page = await openPage(`${demo.url}/board`);
     const message = (text: string) => `.message:not(.mine):has-text("${text}")`;
     await page.waitForSelector("#say:not([hidden])", { timeout: 30_000 });
     await page.fill("#say-text", "/plane new add dark mode to the website");

@@ -15,7 +15,7 @@ afterAll(closeSharedBrowser);
 describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120_000 }, () => {
   test("can be rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
     const app = await startAgentsPageApp();
-    const page = await openPage(app.url);
+    const page = await openPage(`${app.url}/board`);
     const asked: string[] = [];
     page.on("dialog", (dialog) => {
       asked.push(dialog.message());

@@ -95,10 +95,12 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
   };
 }
 
-/** Signs in with the keyboard. */
+/** Signs in with the keyboard, and goes to the board. */
 export async function signIn(page: TestPage): Promise<TestPage> {
   await page.fill("#token", PAGE_ADMIN_TOKEN);
   await page.press("#token", "Enter");
+  await page.waitForSelector("#inbox .requests");
+  await page.click('#views [data-view="board"]');
   await page.waitForSelector(".column");
   return page;
 }

@@ -387,7 +387,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     await first.evaluate(away);
     for (let i = 0; i < 6; i += 1) {
       const page = await first.context().newPage();
-      await page.goto(app.url);
+      await page.goto(`${app.url}/board`);
       await page.waitForSelector(".column");
       await page.waitForSelector('#live[data-is="on"]');
       await page.evaluate(away);

@@ -44,7 +44,7 @@ async function takeDemoPictures() {
   });
   try {
     const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 1020 } });
-    await page.goto(demo.url);
+    await page.goto(`${demo.url}/board`);
     // The picture shows a question that waits for its answer and a completed task.
     await page.waitForSelector("#messages .row button", { timeout: 60_000 });
     await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });

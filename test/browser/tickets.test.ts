@@ -21,7 +21,7 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     app.requestTicket("Write it down", { description_html: "<p>All of <b>it</b></p>", priority: "high" });
     const pending = ticketSelector("pending", "ONB-1");
     await page.waitForSelector(pending, WAIT);
-    await expectInPage(page, "document.title").toBe("(1) Groundcrew");
+    await expectInPage(page, "document.title").toBe("(1) Tickets · Groundcrew");
     expect(await page.innerText('#views [data-view="tickets"]')).toMatch(/Tickets\s+1/);
     expect(await page.innerText(pending)).toMatch(
       /ONB-1\s+Write it down[\s\S]*High\s+New task[\s\S]*All of \*\*it\*\*/,
@@ -36,7 +36,7 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     const phase = page.frameLocator(".terminal-panel iframe").locator("#terminal-phase");
     await expect.poll(() => phase.textContent(), WAIT).toBe("Waiting for the session");
     await page.waitForSelector("#ticket-told:has-text('ONB-1 is approved.')");
-    await expectInPage(page, "document.title").toBe("Groundcrew");
+    await expectInPage(page, "document.title").toBe("Tickets · Groundcrew");
     expect(await page.isVisible(pending)).toBe(false);
 
     const token = await app.startSessions();

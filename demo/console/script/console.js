@@ -1,7 +1,7 @@
 import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.js";
 import { onBoard } from "../../../functions/dashboard/page/script/board.js";
 import { createElement, findElements, getElement } from "../../../functions/dashboard/page/script/dom.js";
-import { onLanguageChange } from "../../../functions/dashboard/page/script/language.js";
+import { onLanguageChange, readPreference, savePreference } from "../../../functions/dashboard/page/script/language.js";
 import { enableDragging } from "./console-drag.js";
 import { createGroup, drawExplanations, WEBHOOK_FATES } from "./console-groups.js";
 import { translate } from "./console-language.js";
@@ -68,19 +68,20 @@ function createOutageButton(part) {
   return createElement("button", { type: "button", onclick: stop });
 }
 
-root.append(
+/** One line at the bottom, which opens a drawer and stays as the person left it. */
+const drawer = createElement(
+  "details",
+  { open: readPreference("console") === "open" },
+  createElement("summary", {}, title, hint, tally),
   createElement(
-    "details",
-    { open: innerWidth > 640 },
-    createElement("summary", {}, title, hint, tally),
-    createElement(
-      "div",
-      { class: "acts" },
-      groups.map(({ element }) => element),
-    ),
-    problem,
+    "div",
+    { class: "acts" },
+    groups.map(({ element }) => element),
   ),
+  problem,
 );
+drawer.addEventListener("toggle", () => savePreference("console", drawer.open ? "open" : "closed"));
+root.append(drawer);
 
 /** @param {string} text */
 function showProblem(text) {

@@ -4,7 +4,9 @@ import { Hono } from "hono";
 import { html, raw } from "hono/html";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
+import { PAGE_PATHS, VIEW_PATHS, type ViewName } from "./addresses.ts";
 import { createAssetHandlers, createDocumentHeaders, listBuiltAssets, type PageAsset, renderHead } from "./assets.ts";
+import type { TEXTS } from "./script/page-texts.ts";
 
 interface PageOptions {
   demo: boolean;
@@ -37,7 +39,7 @@ function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAss
   const names = ["page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
   const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, names)];
   return new Hono()
-    .get("/", (c) => {
+    .on("GET", [...PAGE_PATHS], (c) => {
       const language = resolveLocale(locale, c.req.header("accept-language"));
       const headers = { ...PAGE_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
       return c.html(renderPage({ demo, language, tickets }), 200, headers);
@@ -67,11 +69,11 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
     files,
   } as const;
   return html`${renderHead(head)}
-<body data-view="board"${demo ? raw(' data-demo="yes"') : ""}>
+<body data-view="inbox"${demo ? raw(' data-demo="yes"') : ""}>
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>
-<nav id="views" data-label="views"><button data-view="board" data-text="board">Board</button><button data-view="team" data-text="team">Team</button><button data-view="plan" data-text="graph">Plan</button><button data-view="tickets"${tickets ? "" : raw(" hidden")}><span data-text="tickets">Tickets</span> <b id="ticket-count"></b></button><button data-view="why" data-text="why">Activity</button><button data-view="chat" data-text="chat">Chat</button></nav>
+<nav id="views" data-label="views">${renderLink("inbox", "inbox", raw(' <b id="inbox-count"></b>'))}${renderLink("board", "board")}${renderLink("team", "team")}${renderLink("plan", "graph")}${tickets ? renderLink("tickets", "tickets", raw(' <b id="ticket-count"></b>')) : ""}${renderLink("why", "why")}${renderLink("chat", "chat")}</nav>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
 <p id="health"></p>
 <button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>
@@ -89,8 +91,8 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <p id="sign-in-problem" role="alert"></p>
 <button data-text="sign.go">Sign in</button>
 </form></div>
-<div id="console"></div>
 <main id="content" tabindex="-1">
+<section id="inbox" tabindex="-1" aria-labelledby="inbox-head"><div class="view-head"><h2 id="inbox-head" data-text="inbox">Inbox</h2></div><div class="trouble" role="alert"></div><div id="inbox-view" aria-busy="true"></div></section>
 <section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><p id="budget" class="muted" hidden></p><ul id="progress" data-label="progress" hidden></ul><ul id="plans" data-label="plans" hidden></ul><div id="columns" aria-busy="true"></div>
 <details id="agents" hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><p id="agent-where" class="muted"></p><ul id="agent-list"></ul>
 <div id="agent-token" hidden><label id="agent-token-of" for="agent-token-value"></label><input id="agent-token-value" readonly autocomplete="off" spellcheck="false" aria-describedby="agent-once"><button id="agent-copy" type="button" class="go" data-text="agents.copy">Copy</button><button id="agent-close" type="button" class="go" data-text="agents.close">Close</button><p id="agent-once" data-text="agents.once"></p></div>
@@ -104,10 +106,17 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
 <form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>
 </main>
+<div id="console"></div>
 <p id="news" class="sr" role="status"></p>
 </body>
 </html>
 `;
+}
+
+/** A link to a view, which names the view in the title of the document. @param text name of its text */
+function renderLink(view: ViewName, text: keyof typeof TEXTS.en, count: unknown = "") {
+  const link = html`<a href="${VIEW_PATHS[view]}" data-view="${view}" data-name="${text}">`;
+  return html`${link}<span data-text="${text}"></span>${count}</a>`;
 }
 
 /** The buttons that show a view as pictures or as tables. @param pictures name of the text of the first button */

@@ -4,7 +4,7 @@ import { fetchJson, getProblemText } from "./api.js";
 import { createButton, createElement, createUserText, findElement, getElement, updateList } from "./dom.js";
 import { formatTime, onLanguageChange, translate } from "./language.js";
 import { refreshPage } from "./updates.js";
-import { showView } from "./views.js";
+import { showView } from "./views.ts";
 
 /** @import { AgentsAnswer, DeadLettersAnswer, FailedJob } from "../../answers.ts" */
 /** @import { TextName } from "./page-types.ts" */

@@ -1,6 +1,7 @@
 /** The board: columns of cards, above them the progress of projects and the plans that are made. */
 
 import {
+  createButton,
   createElement,
   createUserText,
   findElement,
@@ -13,7 +14,7 @@ import {
 } from "./dom.js";
 import { formatBytes, formatPercent, getLanguage, translate, translateParts } from "./language.js";
 import { drawCard, focusTask, setTabStop } from "./tasks.js";
-import { getChosenTask } from "./views.js";
+import { getChosenTask } from "./views.ts";
 
 /** @import { BoardAnswer, BoardColumn, BoardPlan } from "../../answers.ts" */
 
@@ -22,6 +23,12 @@ const boardListeners = [];
 
 /** @type {BoardAnswer | undefined} */
 let lastBoard;
+
+/** Cards of a column that are drawn first, and that each press of its button adds: few enough for 1,250 tasks. */
+const WINDOW = 25;
+
+/** Number of cards that each column draws. @type {Partial<Record<BoardColumn, number>>} */
+const drawnCounts = {};
 
 /** Columns and cards by which an arrow key moves the focus. @type {Record<string, [columns: number, cards: number]>} */
 const ARROW_STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -44,11 +51,14 @@ function drawBoard({ projects, columns, budget, beyond }) {
   const root = getLoadedElement("columns");
   const focusedCard = findFocusedCard();
   if (projects.length === 0) return showEmpty(root, translate("empty.board"));
-  if (!root.querySelector(".column")) root.replaceChildren(...columns.map(({ name }) => createColumn(name)));
+  if (!root.querySelector(".column"))
+    root.replaceChildren(createColumnTabs(columns), ...columns.map(({ name }) => createColumn(name)));
   for (const column of columns) drawColumn(column);
   showBudget(budget);
   root.querySelector(".beyond")?.remove();
   if (beyond > 0) root.append(createElement("p.beyond", translate("beyond", { n: beyond })));
+  findElement(root, ".tabs").setAttribute("aria-label", translate("board.columns"));
+  showColumn(/** @type {BoardColumn} */ (root.dataset["shown"]));
   const cards = findElements(root, ".card");
   const tabStop = cards.find((card) => focusedCard && card.dataset["key"] === focusedCard) ?? cards[0];
   setTabStop(root, tabStop);
@@ -60,6 +70,29 @@ function drawBoard({ projects, columns, budget, beyond }) {
 function findFocusedCard() {
   const card = document.activeElement?.closest(".card");
   return card instanceof HTMLElement ? card.dataset["key"] : undefined;
+}
+
+/** The buttons that choose the column that a phone shows. @param {BoardAnswer["columns"]} columns */
+function createColumnTabs(columns) {
+  const buttons = columns.map(({ name }) =>
+    createElement(
+      "button",
+      { "data-tab": name, onclick: () => showColumn(name) },
+      createElement("span"),
+      createElement("b"),
+    ),
+  );
+  const tabs = createElement("div.tabs", { role: "group" }, buttons);
+  getElement("columns").dataset["shown"] = "todo";
+  return tabs;
+}
+
+/** @param {BoardColumn} name */
+function showColumn(name) {
+  const root = getElement("columns");
+  root.dataset["shown"] = name;
+  for (const tab of findElements(root, "[data-tab]"))
+    tab.setAttribute("aria-pressed", String(tab.dataset["tab"] === name));
 }
 
 /** @param {BoardColumn} name */
@@ -74,11 +107,27 @@ function drawColumn({ name, total, cards }) {
   const column = findElement(getElement("columns"), `[data-column="${name}"]`);
   findElement(column, "h3 span").textContent = translate(`column.${name}`);
   findElement(column, "h3 b").textContent = String(total);
+  const tab = findElement(getElement("columns"), `[data-tab="${name}"]`);
+  findElement(tab, "span").textContent = translate(`column.${name}`);
+  findElement(tab, "b").textContent = String(total);
   const list = findElement(column, "ul");
+  const drawn = drawnCounts[name] ?? WINDOW;
   // Plane also updates a task's time when nothing on its card changes. Such a card is not drawn again.
-  const shown = cards.map((card) => ({ ...card, at: "" }));
-  if (shown.length > 0) updateList(list, shown, "id", drawCard);
+  const shown = cards.slice(0, drawn).map((card) => ({ ...card, at: "" }));
+  const left = cards.length - shown.length;
+  const more = left > 0 ? [{ id: "more", left, name }] : [];
+  if (shown.length > 0)
+    updateList(list, [...shown, ...more], "id", (row) => ("left" in row ? drawMore(row) : drawCard(row)));
   else updateList(list, [{ id: "none" }], "id", () => createElement("li.none", translate("empty.column")));
+}
+
+/** The button that draws more cards of a column. @param {{ left: number, name: BoardColumn }} row */
+function drawMore({ left, name }) {
+  const show = () => {
+    drawnCounts[name] = (drawnCounts[name] ?? WINDOW) + 2 * WINDOW;
+    if (lastBoard) drawBoard(lastBoard);
+  };
+  return createElement("li.more", createButton("quiet", translate("board.more", { n: left }), show));
 }
 
 /** What is spent this month and what open tasks are expected to cost. @param {BoardAnswer["budget"]} budget */
@@ -98,7 +147,7 @@ function showBudget(budget) {
 
 export function markChosenCard() {
   for (const card of findElements(document, ".card")) {
-    const isChosen = card.dataset["key"] === getChosenTask()?.id;
+    const isChosen = card.dataset["task"] === getChosenTask();
     card.classList.toggle("chosen", isChosen);
     card.querySelector("button")?.setAttribute("aria-pressed", String(isChosen));
   }

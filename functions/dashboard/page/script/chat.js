@@ -19,7 +19,7 @@ import {
 } from "./dom.js";
 import { formatTime, getLanguage, translate } from "./language.js";
 import { refreshPage, showTrouble } from "./updates.js";
-import { getChatScroller, scrollToLatestMessage, showView } from "./views.js";
+import { getChatScroller, scrollToLatestMessage, showView } from "./views.ts";
 
 /** @import { ChatAnswer, ChatMessageAnswer } from "../../answers.ts" */
 

@@ -20,10 +20,10 @@ import {
 import { findTextName, formatDay, formatTime, getLanguage, translate, translateParts } from "./language.js";
 import { drawTaskKey } from "./tasks.js";
 import { showTrouble } from "./updates.js";
-import { chooseTask, getChosenTask, getProject } from "./views.js";
+import { chooseTask, getChosenTask, getProject } from "./views.ts";
 
 /** @import { DecidedAction, DecisionLogAnswer, DecisionRow, RuleBasis } from "../../answers.ts" */
-/** @import { ChosenTask, TextName, TextPart } from "./page-types.ts" */
+/** @import { TextName, TextPart } from "./page-types.ts" */
 
 /** Number of entries in one request; older entries are loaded on demand. */
 const PAGE_SIZE = 50;
@@ -67,7 +67,7 @@ export async function loadDecisions() {
 function getFilter() {
   const task = getChosenTask();
   const project = getProject();
-  return String(new URLSearchParams(task ? { item: task.id } : project ? { project } : {}));
+  return String(new URLSearchParams(task ? { item: task } : project ? { project } : {}));
 }
 
 /** @param {{ limit: number, before?: string | undefined }} page */
@@ -98,8 +98,9 @@ function drawDecisions(rows, next) {
   olderFrom = next;
   const root = getLoadedElement("trail");
   const task = getChosenTask();
-  const describeTask = (/** @type {ChosenTask} */ { key }) => translate("why.of", { item: key });
-  updateChip(getElement("why-of"), task, describeTask, translate("why.all"), () => chooseTask());
+  const chosen = task === undefined ? undefined : { id: task };
+  const describeTask = (/** @type {{ id: string }} */ { id }) => translate("why.of", { item: id });
+  updateChip(getElement("why-of"), chosen, describeTask, translate("why.all"), () => chooseTask());
   if (rows.length === 0) return showEmpty(root, translate(task ? "empty.item" : "empty.why"));
   if (!root.querySelector("table"))
     root.replaceChildren(

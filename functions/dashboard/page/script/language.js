@@ -92,6 +92,13 @@ export function formatTime(at) {
   return date.toLocaleString(language, { ...CLOCK, ...(isToday ? { second: "2-digit" } : DAY) });
 }
 
+/** Formats how long ago a time was, such as "5 minutes ago". @param {number} at */
+export function formatAgo(at) {
+  const ms = Math.max(0, Date.now() - at);
+  const [unit, length] = DURATION_UNITS.find(([, one]) => ms >= one) ?? ["minute", 60_000];
+  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.floor(ms / length), unit);
+}
+
 /** Formats a file size with at most one decimal. @param {number} bytes */
 export function formatBytes(bytes) {
   const [value, unit] = bytes < 1_000_000 ? [bytes / 1_000, "kilobyte"] : [bytes / 1_000_000, "megabyte"];
@@ -151,7 +158,7 @@ export function formatCount(n) {
 
 /**
  * Reads a choice from the browser's local storage. Browsers may forbid the storage; then nothing is remembered.
- * @param {"language" | "project" | "show"} name
+ * @param {"console" | "language" | "project" | "show"} name
  */
 export function readPreference(name) {
   try {
@@ -161,7 +168,7 @@ export function readPreference(name) {
   }
 }
 
-/** @param {"language" | "project" | "show"} name @param {string} value */
+/** @param {"console" | "language" | "project" | "show"} name @param {string} value */
 export function savePreference(name, value) {
   try {
     localStorage.setItem(name, value);

@@ -11,12 +11,6 @@ export type TextValues = Readonly<Record<string, string | number | undefined>>;
 /** A piece of a text: plain text or an element. */
 export type TextPart = Node | string;
 
-/** The task to which the decision log is limited. */
-export interface ChosenTask {
-  id: string;
-  key: string;
-}
-
 /** The picture of a terminal, as the stream sends it: `at` is when Groundcrew received it, ISO 8601. */
 export interface ReceivedPicture extends TerminalFrame {
   at: string;

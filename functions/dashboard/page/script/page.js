@@ -16,31 +16,26 @@ import { loadDecisions, resetDecisions, resetNews } from "./decision-log.js";
 import {
   createButton,
   createElement,
+  findElement,
   findElements,
   findTarget,
   focusFirstVisible,
   getElement,
   updateList,
 } from "./dom.js";
+import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
-import { closeDetail, loadPlan, onProjectChoice } from "./plan.js";
+import { startKeys } from "./palette.tsx";
+import { closeDetail, loadPlan } from "./plan.js";
 import { loadTeam } from "./team.js";
 import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
-import {
-  chooseTask,
-  getChosenTask,
-  getProject,
-  getView,
-  onTaskChoice,
-  onViewChange,
-  setProject,
-  showView,
-} from "./views.js";
+import { chooseTask, getChosenTask, getProject, getView, onMove, openPlace, startViews } from "./views.ts";
 
 /** @import { CapacityWarning } from "../../../../shared/store/capacity.ts" */
 /** @import { Notice } from "../../../../shared/app/deps.ts" */
 /** @import { BoardAnswer } from "../../answers.ts" */
-/** @import { ChosenTask } from "./page-types.ts" */
+/** @import { TextName } from "./page-types.ts" */
+/** @import { Place } from "./views.ts" */
 
 /** @type {number | undefined} */
 let signedInAt;
@@ -197,11 +192,18 @@ async function loadStyle() {
   });
 }
 
-/** Shows how many tickets wait for an approval, at the view's name and in the title. @param {BoardAnswer} board */
+/** Shows how many tickets wait for an approval, at the view's name. @param {BoardAnswer} board */
 function showTicketCount({ tickets }) {
   const count = tickets?.pending ?? 0;
   getElement("ticket-count").textContent = count > 0 ? String(count) : "";
-  document.title = count > 0 ? `(${count}) Groundcrew` : "Groundcrew";
+}
+
+/** The title: how much waits for a person, and where one is. */
+function showTitle() {
+  const count = getWaitingCount();
+  const view = findElement(getElement("views"), `[data-view="${getView()}"]`).dataset["name"];
+  const name = getChosenTask() ?? translate(/** @type {TextName} */ (view));
+  document.title = `${count > 0 ? `(${count}) ` : ""}${name} · Groundcrew`;
 }
 
 /** Shows what is broken, with what to do; also while the store does not answer, when no other part can be loaded. */
@@ -224,7 +226,7 @@ async function loadBoard() {
   const { projects } = board;
   // The browser may remember a project that was deleted since or belongs to another workspace.
   if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
-    showProject("");
+    return openPlace({ project: "" });
   showHeader(board);
   showTicketCount(board);
   showProgress(board);
@@ -232,25 +234,23 @@ async function loadBoard() {
   showBoard(board);
 }
 
-/** @param {string} identifier */
-function showProject(identifier) {
-  setProject(identifier);
-  resetDecisions();
-  resetNews();
-  closeDetail();
-  refreshPage();
-}
-
-/** Shows the decisions about the chosen task, or about all tasks. @param {ChosenTask | undefined} previous */
-function showChoice(previous) {
+/** Shows another place: what belongs to the one before is forgotten. @param {Place} previous */
+function showPlace(previous) {
   const task = getChosenTask();
+  const isOtherProject = previous.project !== getProject();
+  const taskBefore = previous.view === "why" ? previous.key : undefined;
+  if (isOtherProject) {
+    resetNews();
+    closeDetail();
+  }
+  if (isOtherProject || task !== taskBefore) resetDecisions();
   markChosenCard();
-  resetDecisions();
-  if (task) showView("why");
+  showTitle();
   refreshPage();
-  if (task && !document.activeElement?.checkVisibility()) focusFirstVisible(getElement("why"));
-  if (!task && previous) {
-    const card = document.querySelector(`.card[data-key="${CSS.escape(previous.id)}"] button`);
+  if (task !== undefined && task !== taskBefore && !document.activeElement?.checkVisibility())
+    focusFirstVisible(getElement("why"));
+  if (task === undefined && taskBefore !== undefined) {
+    const card = document.querySelector(`.card[data-task="${CSS.escape(taskBefore)}"] button`);
     focusFirstVisible(card instanceof HTMLElement ? card : undefined, getElement("why"));
   }
 }
@@ -258,29 +258,22 @@ function showChoice(previous) {
 function changeLanguage() {
   setLanguage(getElement("language").value);
   showConnected();
+  drawInbox();
+  showTitle();
   refreshPage();
 }
 
 onSignInNeeded(showSignIn);
 
-onTaskChoice(showChoice);
-
-onProjectChoice(showProject);
-
-onViewChange(refreshPage);
+onMove(showPlace);
 
 getElement("sign-in").addEventListener("submit", signIn);
 
 getElement("sign-out").addEventListener("click", signOut);
 
-getElement("projects").addEventListener("change", () => showProject(getElement("projects").value));
+getElement("projects").addEventListener("change", () => openPlace({ project: getElement("projects").value }));
 
 getElement("language").addEventListener("change", changeLanguage);
-
-getElement("views").addEventListener("click", (event) => {
-  const view = findTarget(event, "button")?.dataset["view"];
-  if (view) showView(view);
-});
 
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select")) chooseTask();
@@ -290,12 +283,11 @@ translatePage();
 
 getElement("language").value = getLanguage();
 
-for (const id of ["columns", "team-list", "plan-view", "tickets-view", "trail", "messages"])
+for (const id of ["inbox-view", "columns", "team-list", "plan-view", "tickets-view", "trail", "messages"])
   getElement(id).append(createElement("p.empty", translate("loading")));
 
-showView("board");
-
 setParts([
+  { id: "inbox", load: () => loadInbox().then(showTitle) },
   { id: "board", load: loadBoard },
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
@@ -306,6 +298,10 @@ setParts([
   { id: "agents", load: loadAgents },
   { id: "failed-jobs", load: loadFailedJobs },
 ]);
+
+startViews();
+
+startKeys();
 
 startUpdates();
 

@@ -12,7 +12,7 @@ import {
 } from "./dom.js";
 import { formatDuration, translate } from "./language.js";
 import { describeStatus, drawStateMark, focusTask, setTabStop } from "./tasks.js";
-import { isNarrow } from "./views.js";
+import { isNarrow } from "./views.ts";
 
 /** @import { PlanGraphAnswer, PlanLine, PlanTask } from "../../answers.ts" */
 

@@ -17,7 +17,7 @@ import {
 import { formatCount, formatDuration, formatMoney, getLanguage, translate } from "./language.js";
 import { createGraph, createNodeList, formatWorkLeft, linkTasks, updateGraph, updateNodeList } from "./plan-graph.js";
 import { describeStatus, drawCard, drawStateMark } from "./tasks.js";
-import { getProject, getView } from "./views.js";
+import { getProject, getView, openPlace } from "./views.ts";
 
 /** @import { PlanGraphAnswer } from "../../answers.ts" */
 /** @import { LinkedTask } from "./plan-graph.js" */
@@ -26,14 +26,6 @@ import { getProject, getView } from "./views.js";
 let openId;
 
 const TASK_HEADS = /** @type {const} */ (["step", "task", "status", "agent", "after", "left"]);
-
-/** @param {(identifier: string) => void} show called when a project is chosen in this view */
-export function onProjectChoice(show) {
-  chooseProject = show;
-}
-
-/** @type {(identifier: string) => void} */
-let chooseProject = () => {};
 
 /** Loads the plan of the chosen project while its view is shown. */
 export async function loadPlan() {
@@ -90,7 +82,7 @@ function showNothing({ project, projects }) {
     const counts = createElement("span.muted", translate("graph.closed", { ...choice }));
     return createElement(
       "li",
-      createButton("go", [name, counts], () => chooseProject(choice.identifier)),
+      createButton("go", [name, counts], () => openPlace({ project: choice.identifier })),
     );
   });
   root.replaceChildren(createElement("p.empty", text), createElement("ul.choices", buttons));

@@ -3,22 +3,21 @@
 import { getProblemText, sendJson } from "./api.js";
 import { createElement, createExternalLink, createUserText, findElement, findElements, runOnce } from "./dom.js";
 import { formatClock, formatDay, formatTime, getToday, translate } from "./language.js";
-import { chooseTask } from "./views.js";
+import { chooseTask } from "./views.ts";
 
 /** @import { BoardCard } from "../../answers.ts" */
-/** @import { ChosenTask } from "./page-types.ts" */
 
 const PRIORITY_MARKS = { urgent: "!!", high: "!", medium: "", low: "", none: "" };
 
 /** @param {BoardCard} card */
 export function drawCard(card) {
-  const { id, key, column, title } = card;
+  const { key, column, title } = card;
   const isDone = column === "done";
   const owner = card.agent ?? card.assignees.join(", ");
   const blockers = card.blockers.map((blocker) => blocker.key).join(", ");
   const button = createElement(
     "button",
-    { onclick: () => chooseTask({ id, key }), title: translate("card.trail", { key }) },
+    { onclick: () => chooseTask(key), title: translate("card.trail", { key }) },
     createElement(
       "span.line",
       createElement("span.key", key),
@@ -39,7 +38,13 @@ export function drawCard(card) {
         blockers && createElement("span.waits", translate("card.blockers", { keys: blockers })),
       ),
   );
-  return createElement("li.card", { "data-state": column }, button, drawPlaneLink(card.url, key), drawStop(card));
+  return createElement(
+    "li.card",
+    { "data-state": column, "data-task": key },
+    button,
+    drawPlaneLink(card.url, key),
+    drawStop(card),
+  );
 }
 
 /** The button that stops the work of the agent that holds the task. @param {BoardCard} card */
@@ -59,9 +64,9 @@ export function drawPlaneLink(url, key) {
   return createExternalLink(url, { class: "out", "aria-label": label, title: label }, "↗");
 }
 
-/** The key of a task as a button that shows its activity. @param {ChosenTask} task @param {string} [title] */
-export function drawTaskKey({ id, key }, title) {
-  return createElement("button.key", { title, onclick: () => chooseTask({ id, key }) }, key);
+/** The key of a task as a button that shows its activity. @param {{ key: string }} task @param {string} [title] */
+export function drawTaskKey({ key }, title) {
+  return createElement("button.key", { title, onclick: () => chooseTask(key) }, key);
 }
 
 /** @param {BoardCard} card */

@@ -12,7 +12,7 @@ import {
   translate,
 } from "./language.js";
 import { drawTaskRow } from "./tasks.js";
-import { getView } from "./views.js";
+import { getView } from "./views.ts";
 
 /** @import { BoardCard, TeamAgent, TeamAnswer } from "../../answers.ts" */
 
@@ -42,6 +42,12 @@ const HEIGHT = 40;
 /** Height of the smallest bar that is not zero, so that it can be seen. */
 const MIN_BAR = 2;
 
+/** More agents than these are shown as a list of lines that open: 8 fill a screen. */
+const MAX_OPEN = 8;
+
+/** The agents whose line is open. @type {Set<string>} */
+const openAgents = new Set();
+
 /** Loads the team while its view is shown. */
 export async function loadTeam() {
   if (getView() !== "team") return;
@@ -56,17 +62,61 @@ export async function loadTeam() {
     confidence: 1,
   };
   if (agents.length === 0 && !tickets) return root.replaceChildren(createElement("li.empty", translate("team.empty")));
-  const rows = agents.map((agent) => ({ agent, scale, currency, name: agent.name }));
+  const isLong = agents.length > MAX_OPEN;
+  const rows = agents
+    .map((agent) => ({ agent, scale, currency, name: agent.name, isLong, isOpen: openAgents.has(agent.name) }))
+    .sort((a, b) => rankAttention(b.agent) - rankAttention(a.agent));
   const sessions = tickets ? [{ tickets, name: TICKETS }] : [];
   updateList(root, [...rows, ...sessions], "name", (row) =>
     "agent" in row ? drawAgentPanel(row) : drawTicketPanel(row.tickets),
   );
 }
 
+/** How much an agent needs a person: results to review, then tasks that it could start and does not. @param {TeamAgent} agent */
+function rankAttention({ review, startable, holds }) {
+  if (review.total > 0) return 2;
+  return startable.total > 0 && holds.total === 0 ? 1 : 0;
+}
+
+/** @param {{ agent: TeamAgent, scale: Scale, currency: string | undefined, isLong: boolean, isOpen: boolean }} row */
+function drawAgentPanel(row) {
+  const head = drawAgentHead(row.agent);
+  if (!row.isLong) return createElement("li.agent", head, drawAgentBody(row));
+  const counts = LISTS.filter((name) => row.agent[name].total > 0).map((name) =>
+    createElement("span.count", `${translate(`team.list.${name}`)} ${formatCount(row.agent[name].total)}`),
+  );
+  const summary = createElement("summary", head, createElement("span.line", counts));
+  const details = createElement("details", { open: row.isOpen }, summary, row.isOpen && drawAgentBody(row));
+  details.addEventListener("toggle", () => {
+    if (details.open === openAgents.has(row.agent.name)) return;
+    if (details.open) openAgents.add(row.agent.name);
+    else openAgents.delete(row.agent.name);
+    details.replaceChildren(
+      summary,
+      ...(details.open ? drawAgentBody(row).filter((part) => part instanceof Node) : []),
+    );
+  });
+  return createElement("li.agent.folded", details);
+}
+
+/** @param {TeamAgent} agent */
+function drawAgentHead({ name, role, holds }) {
+  const isWorking = holds.total > 0;
+  return createElement(
+    "div.line",
+    createElement("h3.who", { "data-agent": "yes" }, name),
+    role === "concierge" && createElement("span.muted", translate("team.concierge")),
+    createElement(
+      "span.dot",
+      { "data-is": isWorking ? "good" : "unknown" },
+      translate(isWorking ? "team.working" : "team.idle"),
+    ),
+  );
+}
+
 /** @param {{ agent: TeamAgent, scale: Scale, currency: string | undefined }} row */
-function drawAgentPanel({ agent, scale, currency }) {
-  const { name, role, about, days } = agent;
-  const isWorking = agent.holds.total > 0;
+function drawAgentBody({ agent, scale, currency }) {
+  const { name, about, days } = agent;
   const figures = FIGURES.map((figure) => ({
     name: translate(`chart.${figure}`),
     values: days.map((day) => day[figure]),
@@ -75,26 +125,15 @@ function drawAgentPanel({ agent, scale, currency }) {
     // Confidences do not add up, so the latest one stands for them.
     isMean: figure === "confidence",
   }));
-  return createElement(
-    "li.agent",
-    createElement(
-      "div.line",
-      createElement("h3.who", { "data-agent": "yes" }, name),
-      role === "concierge" && createElement("span.muted", translate("team.concierge")),
-      createElement(
-        "span.dot",
-        { "data-is": isWorking ? "good" : "unknown" },
-        translate(isWorking ? "team.working" : "team.idle"),
-      ),
-    ),
-    about && createUserText("span", about, 160),
+  return [
+    about ? createUserText("span", about, 160) : "",
     drawQueues(agent),
-    drawFigures(
+    ...drawFigures(
       name,
       days.map(({ day }) => day),
       figures,
     ),
-  );
+  ];
 }
 
 /** @param {TeamAgent} agent */

@@ -21,12 +21,12 @@ const firstHashes = new Map();
 
 /**
  * Draws the first line of a ticket: its key, which shows its activity, its title, its state, and the link to Plane.
- * @param {{ id: string, uuid: string, title: string, url: string }} ticket @param {ElementChild[]} marks
+ * @param {{ id: string, title: string, url: string }} ticket @param {ElementChild[]} marks
  */
-export function drawTicketHead({ id, uuid, title, url }, ...marks) {
+export function drawTicketHead({ id, title, url }, ...marks) {
   return createElement(
     "div.line",
-    drawTaskKey({ id: uuid, key: id }, translate("card.trail", { key: id })),
+    drawTaskKey({ key: id }, translate("card.trail", { key: id })),
     createElement("h4", createUserText("span", title, 500)),
     ...marks,
     drawPlaneLink(url, id),

@@ -1,0 +1,412 @@
+/** The view Inbox: what waits for a person, each request whole, with its answers; below it, why nothing else happens. */
+
+import { type ComponentChildren, render } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
+import type { IdleTasksAnswer } from "../../answers.ts";
+import { fetchJson, getProblemText, sendJson } from "./api.js";
+import { focusFirstVisible, getElement, getLoadedElement } from "./dom.js";
+import { findTextName, formatAgo, formatCount, formatTime, translate } from "./language.js";
+import { getProject, getView } from "./views.ts";
+
+/** A verdict can be taken back for 5 s. Until then it is not sent. */
+const UNDO_MS = 5_000;
+
+/** A part is folded above 2,000 characters or 30 lines, to its beginning and its end. */
+const FOLD_UNITS = 2_000;
+const FOLD_LINES = 30;
+const SHOWN_UNITS = 600;
+const SHOWN_LINES = 8;
+
+/** Answers that mean yes: they need everything to be unfolded. */
+const ALLOWING = ["allow", "allow_always", "allow_in_repo", "approve"];
+
+/** Answers that take a reason, and those that consist of a person's own words. */
+const WITH_REASON = ["reject", "send_back", "deny"];
+const OWN_WORDS = ["answer", "complete"];
+
+type Decision = { answer: string; hash: string; comment?: string };
+
+/** Sends the verdicts whose time to undo has not passed when the page is left. */
+const unsent = new Map<string, Decision>();
+
+let requests: RequestAnswer[] = [];
+
+/** What is known about idle tasks; undefined until it was loaded. */
+let idle: IdleTasksAnswer | undefined;
+
+/** The text that stands for what is loading is gone. */
+let isDrawn = false;
+
+/** Number of requests that wait for a person. */
+export function getWaitingCount(): number {
+  return requests.length;
+}
+
+/** Loads what waits for a person, and shows it while its view is shown. */
+export async function loadInbox(): Promise<void> {
+  const answer: RequestsAnswer = await fetchJson("/api/requests");
+  requests = answer.requests;
+  getElement("inbox-count").textContent = requests.length > 0 ? String(requests.length) : "";
+  if (getView() !== "inbox") return;
+  const project = getProject();
+  idle = await fetchJson(`/api/idle-tasks${project && `?project=${encodeURIComponent(project)}`}`);
+  drawInbox();
+}
+
+/** Draws the inbox again, also after a change of language. */
+export function drawInbox(): void {
+  if (getView() !== "inbox" || !idle) return;
+  const root = getLoadedElement("inbox-view");
+  if (!isDrawn) root.replaceChildren();
+  isDrawn = true;
+  render(<Inbox requests={requests} idle={idle} />, root);
+}
+
+function Inbox({ requests: waiting, idle: { tasks, total } }: RequestsAnswer & { idle: IdleTasksAnswer }) {
+  return (
+    <>
+      <ul class="requests" aria-label={translate("inbox.waiting")}>
+        {waiting.length === 0 && <li class="empty">{translate("inbox.empty")}</li>}
+        {waiting.map((request) => (
+          <RequestCard key={request.id} request={request} />
+        ))}
+      </ul>
+      {total > 0 && (
+        <section class="idle" aria-labelledby="idle-head">
+          <h3 id="idle-head">
+            {translate("inbox.idle")} <b>{formatCount(total)}</b>
+          </h3>
+          <ul>
+            {tasks.map((task) => (
+              <IdleRow key={task.key} task={task} />
+            ))}
+          </ul>
+          {total > tasks.length && <p class="muted">{translate("beyond", { n: total - tasks.length })}</p>}
+        </section>
+      )}
+    </>
+  );
+}
+
+/** Why nothing happens with a task, and what changes that. */
+function IdleRow({ task: { key, title, text, remedy } }: { task: IdleTasksAnswer["tasks"][number] }) {
+  const [isBusy, setIsBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  async function follow(action: NonNullable<typeof remedy>["action"]) {
+    if (isBusy) return;
+    setIsBusy(true);
+    setProblem("");
+    try {
+      if (action.method === "POST") await sendJson(action.path, action.body ?? {});
+      else await fetchJson(action.path, { method: action.method });
+      await loadInbox();
+    } catch (thrown) {
+      setProblem(getProblemText(thrown));
+    }
+    setIsBusy(false);
+  }
+  return (
+    <li data-task={key}>
+      <span class="written" dir="auto">
+        {title.slice(0, 200)}
+      </span>
+      <span class="why">{text}</span>
+      {remedy?.action.method === "GET" && (
+        <a class="go" href={remedy.action.path}>
+          {remedy.label}
+          <span class="sr"> {key}</span>
+        </a>
+      )}
+      {remedy && remedy.action.method !== "GET" && (
+        <button type="button" class="go" aria-disabled={isBusy} onClick={() => follow(remedy.action)}>
+          {remedy.label}
+          <span class="sr"> {key}</span>
+        </button>
+      )}
+      <span class="problem" role="alert">
+        {problem}
+      </span>
+    </li>
+  );
+}
+
+function RequestCard({ request }: { request: RequestAnswer }) {
+  const { id, kind, subject, from, created_at, deadline, text, input = [], hash } = request;
+  const parts = [{ label: "", value: text }, ...input];
+  const [unfolded, setUnfolded] = useState<string>();
+  const [decision, setDecision] = useState<Decision>();
+  const [problem, setProblem] = useState("");
+  const isFolded = unfolded !== hash && parts.some(({ value }) => isLong(value));
+  const length = parts.reduce((sum, { value }) => sum + value.length, 0);
+  const title = subject.title || from;
+
+  async function send(sent: Decision) {
+    unsent.delete(id);
+    try {
+      await sendJson(`/api/requests/${encodeURIComponent(id)}`, sent);
+    } catch (thrown) {
+      setProblem(getProblemText(thrown));
+    }
+    await loadInbox().catch((thrown) => setProblem(getProblemText(thrown)));
+    setDecision(undefined);
+  }
+
+  return (
+    <li class="request" data-kind={kind} data-request={id} tabIndex={-1} aria-labelledby={`request-${id}`}>
+      <p class="line">
+        <span class="kind">{translateName("inbox.kind", kind)}</span>
+        {subject.key && (
+          <a class="key" href={`/task/${encodeURIComponent(subject.key)}`}>
+            {subject.key}
+          </a>
+        )}
+        <span class="muted">
+          {translate("inbox.from", { from })} · <Moment at={created_at} />
+          {deadline && ` · ${translate("inbox.deadline", { at: formatTime(Date.parse(deadline)) })}`}
+        </span>
+      </p>
+      <h3 id={`request-${id}`} class="written" dir="auto">
+        {title.slice(0, 300)}
+      </h3>
+      {parts.map(({ label, value }) => (
+        <Part key={label} label={label} value={isFolded ? fold(value) : value} />
+      ))}
+      {isFolded && (
+        <button type="button" class="go" onClick={() => setUnfolded(hash)}>
+          {translate("inbox.unfold", { n: formatCount(length) })}
+        </button>
+      )}
+      {decision ? (
+        <Undo decision={decision} onSend={send} onUndo={() => setDecision(undefined)} id={id} />
+      ) : (
+        <Answers request={request} isFolded={isFolded} onDecide={setDecision} />
+      )}
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+    </li>
+  );
+}
+
+/** A text of the model is drawn from left to right, whatever its characters. */
+function Part({ label, value }: { label: string; value: string }) {
+  if (label === "") return <p class="asked written">{value}</p>;
+  return (
+    <div class="part">
+      <b>{translateName("inbox.part", label)}</b>
+      <pre dir="ltr">{value}</pre>
+    </div>
+  );
+}
+
+interface AnswersProps {
+  request: RequestAnswer;
+  isFolded: boolean;
+  onDecide: (decision: Decision) => void;
+}
+
+/** The buttons of the answers; one that takes words opens a field for them. */
+function Answers({ request: { kind, answers, options = [], hash, subject, from }, isFolded, onDecide }: AnswersProps) {
+  const [asked, setAsked] = useState<string | undefined>();
+  const [words, setWords] = useState("");
+  const subjectName = subject.key ?? from;
+  if (asked !== undefined)
+    return (
+      <form
+        class="words"
+        onSubmit={(event) => {
+          event.preventDefault();
+          onDecide({ answer: asked, hash, ...(words.trim() === "" ? {} : { comment: words.trim() }) });
+        }}
+      >
+        <Words label={translateName("inbox.words", asked)} value={words} onInput={setWords} isRequired={isOwn(asked)} />
+        <span class="actions">
+          <button type="submit" class="go primary">
+            {translateName("inbox.answer", asked)}
+          </button>
+          <button type="button" class="quiet" onClick={() => setAsked(undefined)}>
+            {translate("inbox.back")}
+          </button>
+        </span>
+      </form>
+    );
+  return (
+    <div class="actions">
+      {kind === "question" &&
+        options.map(({ label }) => (
+          <AnswerButton
+            key={label}
+            subject={subjectName}
+            onPress={() => onDecide({ answer: "answer", hash, comment: label })}
+          >
+            <span dir="auto">{label}</span>
+          </AnswerButton>
+        ))}
+      {answers.map((answer, i) => (
+        <AnswerButton
+          key={answer}
+          subject={subjectName}
+          name={answer}
+          isPrimary={i === 0 && options.length === 0}
+          isDisabled={isFolded && ALLOWING.includes(answer)}
+          onPress={() =>
+            isOwn(answer) || WITH_REASON.includes(answer) ? setAsked(answer) : onDecide({ answer, hash })
+          }
+        >
+          {translateName(options.length > 0 && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
+        </AnswerButton>
+      ))}
+    </div>
+  );
+}
+
+interface AnswerButtonProps {
+  subject: string;
+  name?: string;
+  isPrimary?: boolean;
+  isDisabled?: boolean;
+  onPress: () => void;
+  children: ComponentChildren;
+}
+
+function AnswerButton({ subject, name, isPrimary, isDisabled, onPress, children }: AnswerButtonProps) {
+  return (
+    <button
+      type="button"
+      class={isPrimary ? "go primary" : "go"}
+      data-answer={name}
+      disabled={isDisabled ?? false}
+      onClick={onPress}
+    >
+      {children}
+      <span class="sr"> {subject}</span>
+    </button>
+  );
+}
+
+interface WordsProps {
+  label: string;
+  value: string;
+  isRequired: boolean;
+  onInput: (value: string) => void;
+}
+
+function Words({ label, value, isRequired, onInput }: WordsProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  return (
+    <label>
+      {label}
+      <textarea
+        ref={field}
+        rows={3}
+        maxLength={10_000}
+        required={isRequired}
+        value={value}
+        onInput={({ currentTarget }) => onInput(currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+interface UndoProps {
+  id: string;
+  decision: Decision;
+  onSend: (decision: Decision) => void;
+  onUndo: () => void;
+}
+
+/** Says what was decided, and sends it when the time to undo has passed. */
+function Undo({ id, decision, onSend, onUndo }: UndoProps) {
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    button.current?.focus();
+    unsent.set(id, decision);
+    const timer = setTimeout(() => onSend(decision), UNDO_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  function undo() {
+    unsent.delete(id);
+    onUndo();
+    focusFirstVisible(button.current?.closest("li"));
+  }
+  const words = decision.comment === undefined ? "" : `: ${decision.comment.slice(0, 120)}`;
+  return (
+    <p class="decided line" role="status">
+      <span>
+        {translateName("inbox.decided", decision.answer)}
+        {words}
+      </span>
+      <button type="button" class="quiet" ref={button} onClick={undo}>
+        {translate("inbox.undo")}
+      </button>
+    </p>
+  );
+}
+
+/** How long ago something was, with the exact time on hover. @param at ISO 8601 */
+function Moment({ at }: { at: string }) {
+  const time = Date.parse(at);
+  return (
+    <time dateTime={at} title={formatTime(time)}>
+      {formatAgo(time)}
+    </time>
+  );
+}
+
+/** The text of a name that the server sends; a name that this page does not know is shown as it is. */
+function translateName(group: string, name: string): string {
+  const text = findTextName(`${group}.${name}`);
+  return text ? translate(text) : name.replaceAll("_", " ");
+}
+
+function isOwn(answer: string): boolean {
+  return OWN_WORDS.includes(answer);
+}
+
+function isLong(value: string): boolean {
+  return value.length > FOLD_UNITS || value.split("\n").length > FOLD_LINES;
+}
+
+/** The beginning and the end of a long text, with the number of UTF-16 units between them. */
+function fold(value: string): string {
+  if (!isLong(value)) return value;
+  const start = value.slice(0, SHOWN_UNITS).split("\n", SHOWN_LINES).join("\n");
+  const end = value.slice(start.length).slice(-SHOWN_UNITS).split("\n").slice(-SHOWN_LINES).join("\n");
+  const left = translate("inbox.left", { n: formatCount(value.length - start.length - end.length) });
+  return `${start.toWellFormed()}\n${left}\n${end.toWellFormed()}`;
+}
+
+/** Moves the focus among the requests with j and k, and answers the one in focus with a and d. */
+function handleKey(event: KeyboardEvent): void {
+  const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
+  if (getView() !== "inbox" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const cards = [...document.querySelectorAll<HTMLElement>(".request")];
+  const current = cards.findIndex((card) => card.contains(document.activeElement));
+  const step = { j: 1, k: -1 }[event.key];
+  if (step !== undefined) {
+    const next = cards[Math.max(0, Math.min(current + step, cards.length - 1))];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+  const answers = { a: ["allow", "approve", "answer"], d: ["deny", "reject"] }[event.key] ?? [];
+  const buttons = answers.flatMap(
+    (name) => cards[current]?.querySelector<HTMLElement>(`[data-answer="${name}"]`) ?? [],
+  );
+  if (buttons[0]) event.preventDefault();
+  buttons[0]?.click();
+}
+
+document.addEventListener("keydown", handleKey);
+
+addEventListener("pagehide", () => {
+  for (const [id, decision] of unsent)
+    fetch(`/api/requests/${encodeURIComponent(id)}`, {
+      method: "POST",
+      keepalive: true,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(decision),
+    }).catch(() => {});
+  unsent.clear();
+});

@@ -1,0 +1,176 @@
+/** What keys do everywhere: the palette, which finds views and tasks, and the list of keys. */
+
+import { render } from "preact";
+import { useState } from "preact/hooks";
+import type { BoardAnswer } from "../../answers.ts";
+import { VIEW_PATHS, type ViewName } from "../addresses.ts";
+import { onBoard } from "./board.js";
+import { createElement, findElements, getElement } from "./dom.js";
+import { translate } from "./language.js";
+import { openPlace } from "./views.ts";
+
+interface Command {
+  id: string;
+  text: string;
+  run: () => void;
+}
+
+/** Number of commands that are shown at once. */
+const SHOWN = 12;
+
+const KEYS = ["ctrl_k", "slash", "question", "j_k", "a", "d", "escape"] as const;
+
+let board: BoardAnswer | undefined;
+
+const dialog = createElement("dialog", { class: "palette" });
+
+/** Opens the palette, or the list of keys. */
+function open(content: "palette" | "keys"): void {
+  if (dialog.open) dialog.close();
+  render(null, dialog);
+  dialog.setAttribute("aria-label", translate(content === "keys" ? "keys" : "palette"));
+  render(content === "keys" ? <KeyList /> : <Palette />, dialog);
+  dialog.showModal();
+}
+
+function KeyList() {
+  return (
+    <>
+      <h2>{translate("keys")}</h2>
+      <dl>
+        {KEYS.map((name) => (
+          <div key={name}>
+            <dt>
+              <kbd>{translate(`keys.${name}`)}</kbd>
+            </dt>
+            <dd>{translate(`keys.${name}.does`)}</dd>
+          </div>
+        ))}
+      </dl>
+      <button type="button" class="go" onClick={() => dialog.close()}>
+        {translate("agents.close")}
+      </button>
+    </>
+  );
+}
+
+function Palette() {
+  const [words, setWords] = useState("");
+  const [chosen, setChosen] = useState(0);
+  const found = findCommands(words);
+  const current = found[Math.min(chosen, found.length - 1)];
+  function run(command: Command | undefined) {
+    dialog.close();
+    command?.run();
+  }
+  function handleKey(event: KeyboardEvent) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      setChosen(Math.max(0, Math.min(chosen + step, found.length - 1)));
+    }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      run(current);
+    }
+  }
+  return (
+    <>
+      <input
+        type="text"
+        role="combobox"
+        aria-label={translate("palette")}
+        aria-expanded="true"
+        aria-controls="palette-list"
+        {...(current ? { "aria-activedescendant": `palette-${current.id}` } : {})}
+        placeholder={translate("palette.hint")}
+        autocomplete="off"
+        value={words}
+        onKeyDown={handleKey}
+        onInput={({ currentTarget }) => {
+          setWords(currentTarget.value);
+          setChosen(0);
+        }}
+      />
+      <div role="listbox" id="palette-list" aria-label={translate("palette")}>
+        {found.map((command) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and takes the keys.
+          <div
+            key={command.id}
+            role="option"
+            tabIndex={-1}
+            id={`palette-${command.id}`}
+            aria-selected={command === current}
+            class="written"
+            dir="auto"
+            onClick={() => run(command)}
+          >
+            {command.text}
+          </div>
+        ))}
+      </div>
+      {found.length === 0 && <p class="empty">{translate("palette.none")}</p>}
+    </>
+  );
+}
+
+/** The commands whose text has all of these words. */
+function findCommands(words: string): Command[] {
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  const all = [...listViews(), ...listProjects(), ...listTasks()];
+  return all.filter(({ text }) => wanted.every((word) => text.toLowerCase().includes(word))).slice(0, SHOWN);
+}
+
+function listViews(): Command[] {
+  const links = findElements(getElement("views"), "a[data-view]").filter(
+    (link) => link.dataset["view"] ?? "" in VIEW_PATHS,
+  );
+  return links.map((link) => {
+    const view = link.dataset["view"] as ViewName;
+    return {
+      id: `view-${view}`,
+      text: link.querySelector("span")?.textContent ?? view,
+      run: () => openPlace({ view }),
+    };
+  });
+}
+
+function listProjects(): Command[] {
+  const projects = board?.projects ?? [];
+  return projects.map(({ identifier, name }) => ({
+    id: `project-${identifier}`,
+    text: `${translate("projects")}: ${name.slice(0, 60)} (${identifier})`,
+    run: () => openPlace({ project: identifier }),
+  }));
+}
+
+function listTasks(): Command[] {
+  const cards = board?.columns.flatMap((column) => column.cards) ?? [];
+  return cards.map(({ key, title, agent }) => ({
+    id: `task-${key}`,
+    text: [key, title.slice(0, 120), agent].filter(Boolean).join(" · "),
+    run: () => openPlace({ view: "why", key }),
+  }));
+}
+
+/** Makes the keys work. */
+export function startKeys(): void {
+  document.body.append(dialog);
+  onBoard((next: BoardAnswer) => {
+    board = next;
+  });
+  addEventListener("keydown", (event) => {
+    const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
+    if (document.body.classList.contains("signed-out")) return;
+    if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      return open("palette");
+    }
+    if (isTyping || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      open("palette");
+    }
+    if (event.key === "?") open("keys");
+  });
+}

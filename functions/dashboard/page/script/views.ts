@@ -1,0 +1,151 @@
+/**
+ * What the page shows, which is its address: the view, the project and the chosen task. Whoever changes it changes the
+ * address, so that reloading, going back and a link lead to the same place.
+ */
+
+import { VIEW_PATHS, type ViewName } from "../addresses.ts";
+import { findElements, getElement } from "./dom.js";
+import { readPreference, savePreference } from "./language.js";
+
+/** A place on the page. */
+export interface Place {
+  view: ViewName;
+  /** Identifier of the shown project; empty for all projects. */
+  project: string;
+  /** Key of the task to which the activity is limited, or of the ticket that the address names. */
+  key?: string;
+}
+
+/** The width up to which the page shows one part at a time, as in the style sheets. */
+const narrowScreen = matchMedia("(max-width: 640px)");
+
+/** The parts that a wide screen shows together with the board. */
+const BESIDE_BOARD: readonly string[] = ["why", "chat"];
+
+let place = readPlace();
+
+let reportMove: (previous: Place) => void = () => {};
+
+/** @param listener called after the place has changed, and after the screen became narrow or wide */
+export function onMove(listener: (previous: Place) => void): void {
+  reportMove = listener;
+}
+
+function readPlace(): Place {
+  const { pathname, search } = location;
+  const [first = "", id = ""] = pathname.split("/").slice(1).map(decodeURIComponent);
+  const project = new URLSearchParams(search).get("project") ?? "";
+  if (first === "task") return { view: "why", project, key: id.toUpperCase() };
+  const view = (Object.keys(VIEW_PATHS) as ViewName[]).find((name) => VIEW_PATHS[name] === `/${first}`);
+  if (view === "plan" && id !== "") return { view, project: id };
+  if (view === "tickets" && id !== "") return { view, project, key: id.toUpperCase() };
+  return { view: view ?? "inbox", project: first === "" ? (readPreference("project") ?? "") : project };
+}
+
+function formatAddress({ view, project, key }: Place): string {
+  const query = project === "" ? "" : `?project=${encodeURIComponent(project)}`;
+  if (view === "plan" && project !== "") return `/plans/${encodeURIComponent(project)}`;
+  if (key === undefined) return VIEW_PATHS[view] + query;
+  return `${view === "why" ? "/task" : VIEW_PATHS[view]}/${encodeURIComponent(key)}${query}`;
+}
+
+/** Goes to a place; what is not given stays. */
+export function openPlace(changes: Partial<Place>): void {
+  const { view, project } = place;
+  const next = { view, project, ...changes };
+  const address = formatAddress(next);
+  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  show(next);
+}
+
+function show(next: Place): void {
+  const previous = place;
+  place = next;
+  savePreference("project", place.project);
+  document.body.dataset["view"] = getView();
+  for (const link of findElements(getElement("views"), "[data-view]")) {
+    link.setAttribute("href", formatAddress({ view: link.dataset["view"] as ViewName, project: place.project }));
+    if (link.dataset["view"] === getView()) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (isNarrow() && place.view !== previous.view) {
+    if (place.view === "chat") scrollToLatestMessage();
+    else getPageScroller().scrollTop = 0;
+  }
+  reportMove(previous);
+}
+
+/** The name of the shown view: a wide screen shows some parts beside the board. */
+export function getView(): ViewName {
+  return !isNarrow() && BESIDE_BOARD.includes(place.view) ? "board" : place.view;
+}
+
+/** Shows a view of the same project. */
+export function showView(view: ViewName): void {
+  if (view !== place.view && !(view === "chat" && getView() === "board")) openPlace({ view });
+}
+
+function getPageScroller(): Element {
+  return document.scrollingElement ?? document.documentElement;
+}
+
+export function scrollToLatestMessage(): void {
+  const scroller = getChatScroller();
+  scroller.scrollTop = scroller.scrollHeight;
+}
+
+/** The element that scrolls the messages: the chat, or the page on a narrow screen. */
+export function getChatScroller(): Element {
+  return isNarrow() ? getPageScroller() : getElement("messages");
+}
+
+export function isNarrow(): boolean {
+  return narrowScreen.matches;
+}
+
+/** Identifier of the shown project; empty for all projects. */
+export function getProject(): string {
+  return place.project;
+}
+
+/** Key of the task to which the activity is limited; undefined for all tasks. */
+export function getChosenTask(): string | undefined {
+  return place.view === "why" ? place.key : undefined;
+}
+
+/** Limits the activity to a task, or to none. Choosing the same task again chooses none. */
+export function chooseTask(key?: string): void {
+  if (key !== undefined && key !== getChosenTask()) openPlace({ view: "why", key });
+  else openPlace({ view: isNarrow() ? "why" : "board" });
+}
+
+/** Shows the views as pictures or as tables. */
+function showAs(form: string | undefined): void {
+  const shown = form === "table" ? "table" : "picture";
+  document.body.dataset["show"] = shown;
+  for (const button of findElements(document, ".switch button"))
+    button.setAttribute("aria-pressed", String(button.dataset["show"] === shown));
+}
+
+/** Shows the place of the address, and follows it from then on. */
+export function startViews(): void {
+  for (const button of findElements(document, ".switch button"))
+    button.addEventListener("click", () => {
+      showAs(button.dataset["show"]);
+      savePreference("show", button.dataset["show"] ?? "");
+    });
+  showAs(readPreference("show"));
+  history.replaceState(null, "", formatAddress(place));
+  show(place);
+  addEventListener("popstate", () => show(readPlace()));
+  narrowScreen.addEventListener("change", () => show(place));
+  // A link to a view is followed within the page, unless it is to open elsewhere.
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (link?.target !== "" || link.origin !== location.origin || link.hash !== "") return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    if (link.href !== location.href) history.pushState(null, "", link.href);
+    show(readPlace());
+  });
+}
