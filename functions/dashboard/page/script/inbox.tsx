@@ -18,6 +18,9 @@ const FOLD_LINES = 30;
 const SHOWN_UNITS = 600;
 const SHOWN_LINES = 8;
 
+/** Number of idle tasks that are shown: 50, the most urgent. */
+const MAX_IDLE = 50;
+
 /** Answers that mean yes: they need everything to be unfolded. */
 const ALLOWING = ["allow", "allow_always", "allow_in_repo", "approve"];
 
@@ -78,11 +81,11 @@ function Inbox({ requests: waiting, idle: { tasks, total } }: RequestsAnswer & {
             {translate("inbox.idle")} <b>{formatCount(total)}</b>
           </h3>
           <ul>
-            {tasks.map((task) => (
+            {tasks.slice(0, MAX_IDLE).map((task) => (
               <IdleRow key={task.key} task={task} />
             ))}
           </ul>
-          {total > tasks.length && <p class="muted">{translate("beyond", { n: total - tasks.length })}</p>}
+          {total > MAX_IDLE && <p class="muted">{translate("board.more", { n: total - MAX_IDLE })}</p>}
         </section>
       )}
     </>

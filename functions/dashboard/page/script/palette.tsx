@@ -18,7 +18,16 @@ interface Command {
 /** Number of commands that are shown at once. */
 const SHOWN = 12;
 
-const KEYS = ["ctrl_k", "slash", "question", "j_k", "a", "d", "escape"] as const;
+/** Keys, and the names of the texts that say what they do. */
+const KEYS = [
+  ["Ctrl K", "keys.ctrl_k"],
+  ["/", "keys.slash"],
+  ["?", "keys.question"],
+  ["j, k", "keys.j_k"],
+  ["a", "keys.a"],
+  ["d", "keys.d"],
+  ["Esc", "keys.escape"],
+] as const;
 
 let board: BoardAnswer | undefined;
 
@@ -38,12 +47,12 @@ function KeyList() {
     <>
       <h2>{translate("keys")}</h2>
       <dl>
-        {KEYS.map((name) => (
-          <div key={name}>
+        {KEYS.map(([key, text]) => (
+          <div key={key}>
             <dt>
-              <kbd>{translate(`keys.${name}`)}</kbd>
+              <kbd>{key}</kbd>
             </dt>
-            <dd>{translate(`keys.${name}.does`)}</dd>
+            <dd>{translate(text)}</dd>
           </div>
         ))}
       </dl>
