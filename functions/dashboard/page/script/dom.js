@@ -108,19 +108,6 @@ export async function runOnce(button, run) {
   button.setAttribute("aria-disabled", "false");
 }
 
-/**
- * Updates the one button that removes a filter or reply; it is gone while there is none.
- * @template {{ id: string }} Row
- * @param {HTMLElement} parent @param {Row | undefined} row
- * @param {(row: Row) => string} getText @param {string} title @param {() => void} onclick
- */
-export function updateChip(parent, row, getText, title, onclick) {
-  updateList(parent, row ? [row] : [], "id", (shown) => {
-    const cross = createElement("span", { "aria-hidden": "true" }, " ✕");
-    return createElement("button.chip", { title, onclick }, getText(shown), cross);
-  });
-}
-
 /** Creates the names and values of a description list; facts without a value are left out. @param {(readonly [string, ElementChild])[]} facts */
 export function createFacts(facts) {
   return facts.flatMap(([name, value]) => (value ? createFact(name, value) : []));

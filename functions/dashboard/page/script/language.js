@@ -2,7 +2,7 @@
 
 import { TEXTS } from "./page-texts.ts";
 
-/** @import { PageLanguage, TextName, TextPart, TextValues } from "./page-types.ts" */
+/** @import { PageLanguage, TextName, TextValues } from "./page-types.ts" */
 
 /** @type {(() => void)[]} */
 const languageListeners = [];
@@ -57,11 +57,13 @@ export function findTextName(name) {
 
 /**
  * Translates a text whose placeholders are elements, for example names with a writing direction of their own.
- * @param {TextName} name @param {Readonly<Record<string, TextPart | TextPart[]>>} values
+ * @template Part
+ * @param {TextName} name @param {Readonly<Record<string, Part>>} values
+ * @returns {(Part | string)[]}
  */
 export function translateParts(name, values) {
   const parts = translate(name).split(/\{(\w+)\}/);
-  return parts.flatMap((part, i) => (i % 2 === 1 ? (values[part] ?? "") : part) || []);
+  return parts.map((part, i) => (i % 2 === 1 ? (values[part] ?? "") : part)).filter((part) => part !== "");
 }
 
 /** Replaces the `{…}` placeholders of a text. @param {string} text @param {TextValues} [values] */

@@ -8,9 +8,6 @@ export type TextName = keyof typeof TEXTS.en | keyof TerminalTexts;
 /** Values for the placeholders of a text. */
 export type TextValues = Readonly<Record<string, string | number | undefined>>;
 
-/** A piece of a text: plain text or an element. */
-export type TextPart = Node | string;
-
 /** The picture of a terminal, as the stream sends it: `at` is when Groundcrew received it, ISO 8601. */
 export interface ReceivedPicture extends TerminalFrame {
   at: string;

@@ -11,8 +11,8 @@ import {
   sendJson,
 } from "./api.js";
 import { markChosenCard, showBoard, showPlans, showProgress } from "./board.js";
-import { loadChat } from "./chat.js";
-import { loadDecisions, resetDecisions, resetNews } from "./decision-log.js";
+import { loadChat } from "./chat.tsx";
+import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
 import {
   createButton,
   createElement,

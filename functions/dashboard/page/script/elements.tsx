@@ -1,0 +1,110 @@
+/** How a view is drawn, and the elements that several views share. */
+
+import { type ComponentChildren, render } from "preact";
+import { useState } from "preact/hooks";
+import { findElements, getLoadedElement } from "./dom.js";
+import { formatTime } from "./language.js";
+
+/** What each row said when it was drawn last. */
+const shownTexts = new WeakMap<Element, string>();
+
+/** Draws what a part of the page has loaded. Its rows (`data-key`) that are new or have changed are marked for a moment. */
+export function drawPart(id: string, content: ComponentChildren): HTMLElement {
+  const root = getLoadedElement(id);
+  const wasDrawn = root.dataset["drawn"] === "yes";
+  root.dataset["drawn"] = "yes";
+  render(content, root);
+  for (const row of findElements(root, "[data-key]")) {
+    const text = row.textContent;
+    if (wasDrawn && shownTexts.get(row) !== text) row.classList.add("fresh");
+    shownTexts.set(row, text);
+  }
+  return root;
+}
+
+/** Text that people wrote: with its own writing direction, and cut to a readable length. */
+export function UserText({ text, max = 300 }: { text: string; max?: number }) {
+  const title = text.length > 80 ? { title: text.slice(0, 1000).toWellFormed() } : {};
+  return (
+    <span class="written" dir="auto" {...title}>
+      {text.length > max ? `${text.slice(0, max - 1).toWellFormed()}…` : text}
+    </span>
+  );
+}
+
+interface ButtonProps {
+  class: string;
+  /** What it is about, which screen readers hear after its text. */
+  subject?: string;
+  onPress: () => unknown;
+  children: ComponentChildren;
+}
+
+/** A button that does nothing while what it has begun still runs. */
+export function Button({ class: classes, subject, onPress, children }: ButtonProps) {
+  const [isBusy, setIsBusy] = useState(false);
+  async function press() {
+    if (isBusy) return;
+    const run = onPress();
+    if (!(run instanceof Promise)) return;
+    setIsBusy(true);
+    await run;
+    setIsBusy(false);
+  }
+  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
+  return (
+    <button type="button" class={classes} {...(isBusy && { "aria-disabled": true })} onClick={press}>
+      {children}
+      {subject && <span class="sr"> {subject}</span>}
+    </button>
+  );
+}
+
+/** The one button that removes a filter or a reply. */
+export function Chip({ text, title, onRemove }: { text: string; title: string; onRemove: () => void }) {
+  return (
+    <button type="button" class="chip" title={title} onClick={onRemove}>
+      {text}
+      <span aria-hidden="true"> ✕</span>
+    </button>
+  );
+}
+
+/** Names with their values in a description list; those without a value are left out. */
+export function Facts({ facts }: { facts: (readonly [name: string, value: string | false | undefined])[] }) {
+  return facts.map(
+    ([name, value]) =>
+      value && (
+        <div key={name + value}>
+          <dt>{name}</dt>
+          <dd>
+            <bdi>{value}</bdi>
+          </dd>
+        </div>
+      ),
+  );
+}
+
+/** The heading of a table. */
+export function TableHead({ names }: { names: string[] }) {
+  return (
+    <thead>
+      <tr>
+        {names.map((name) => (
+          <th key={name} scope="col">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+/** A time, exact for programs. @param at in ms */
+export function Time({ at, class: classes }: { at: number; class?: string }) {
+  return (
+    <time {...(classes && { class: classes })} dateTime={new Date(at).toISOString()}>
+      {formatTime(at)}
+    </time>
+  );
+}
