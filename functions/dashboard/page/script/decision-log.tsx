@@ -2,7 +2,7 @@
 
 import { type ComponentChildren, render } from "preact";
 import type { DecidedAction, DecisionLogAnswer, DecisionRow, RuleBasis } from "../../answers.ts";
-import { openFailedJobs } from "./administration.js";
+import { openFailedJobs } from "./administration.tsx";
 import { fetchJson } from "./api.js";
 import { showMessage } from "./chat.tsx";
 import { findElement, focusFirstVisible, getElement } from "./dom.js";

@@ -2,7 +2,7 @@
 
 import { type ComponentChildren, render } from "preact";
 import { useState } from "preact/hooks";
-import { findElements, getLoadedElement } from "./dom.js";
+import { findElements, focusFirstVisible, getLoadedElement, makeFocusable } from "./dom.js";
 import { formatTime } from "./language.js";
 
 /** What each row said when it was drawn last. */
@@ -13,7 +13,11 @@ export function drawPart(id: string, content: ComponentChildren): HTMLElement {
   const root = getLoadedElement(id);
   const wasDrawn = root.dataset["drawn"] === "yes";
   root.dataset["drawn"] = "yes";
+  const focused = root.contains(document.activeElement) ? document.activeElement : null;
+  const row = focused?.closest("[data-key]");
   render(content, root);
+  // The focus stays in a row that has lost its focused button.
+  if (focused?.isConnected === false && row instanceof HTMLElement) focusFirstVisible(makeFocusable(row));
   for (const row of findElements(root, "[data-key]")) {
     const text = row.textContent;
     if (wasDrawn && shownTexts.get(row) !== text) row.classList.add("fresh");
@@ -101,10 +105,6 @@ export function TableHead({ names }: { names: string[] }) {
 }
 
 /** A time, exact for programs. @param at in ms */
-export function Time({ at, class: classes }: { at: number; class?: string }) {
-  return (
-    <time {...(classes && { class: classes })} dateTime={new Date(at).toISOString()}>
-      {formatTime(at)}
-    </time>
-  );
+export function Time({ at }: { at: number }) {
+  return <time dateTime={new Date(at).toISOString()}>{formatTime(at)}</time>;
 }

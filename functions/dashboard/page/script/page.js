@@ -1,6 +1,6 @@
 /** The entry of the page's script: header, sign-in, the loading of the view Tickets, and the wiring of all parts. */
 
-import { forgetToken, loadAgents, loadFailedJobs, showFailedCount } from "./administration.js";
+import { forgetToken, loadAgents, loadFailedJobs, showFailedCount } from "./administration.tsx";
 import {
   ANSWER_TIMEOUT_MS,
   fetchJson,
@@ -26,7 +26,7 @@ import {
 import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { startKeys } from "./palette.tsx";
-import { closeDetail, loadPlan } from "./plan.js";
+import { closeDetail, loadPlan } from "./plan.tsx";
 import { loadTeam } from "./team.js";
 import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
 import { chooseTask, getChosenTask, getProject, getView, onMove, openPlace, startViews } from "./views.ts";

@@ -1,0 +1,266 @@
+/** The view Plan: a project's picture or table, and the detail of one task. */
+
+import type { PlanGraphAnswer, PlanProject } from "../../answers.ts";
+import { fetchJson } from "./api.js";
+import { findElement, findElements, focusFirstVisible, getElement, updateList } from "./dom.js";
+import { Button, drawPart, Facts, TableHead, UserText } from "./elements.tsx";
+import { formatCount, formatDuration, formatMoney, translate } from "./language.js";
+import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList, StateMark } from "./plan-graph.tsx";
+import { describeStatus, drawCard } from "./tasks.js";
+import { getProject, getView, openPlace } from "./views.ts";
+
+/** The plan that is shown, and the id of the task whose card is open. */
+let plan: PlanGraphAnswer | undefined;
+let openId: string | undefined;
+
+const TASK_HEADS = ["step", "task", "status", "agent", "after", "left"] as const;
+
+/** Loads the plan of the chosen project while its view is shown. */
+export async function loadPlan(): Promise<void> {
+  if (getView() !== "plan") return;
+  const project = getProject();
+  const answer: PlanGraphAnswer = await fetchJson(`/api/plan${project && `?project=${encodeURIComponent(project)}`}`);
+  if (project !== getProject()) return;
+  plan = answer;
+  drawPlan(plan);
+}
+
+/** Draws the plan, and the open card, which is closed when its task is not part of the plan any more. */
+function drawPlan(shown: PlanGraphAnswer): void {
+  const { project } = shown;
+  const linked = linkTasks(shown.tasks, shown.lines);
+  const independent = linkTasks(shown.independent, []);
+  const open = [...linked, ...independent].find(({ card }) => card.id === openId);
+  if (!open && openId !== undefined) {
+    closeDetail();
+    return;
+  }
+  getElement("plan-of").textContent = project ? describeProject(project) : translate("graph");
+  getElement("plan-closed").textContent = project ? translate("graph.closed", { ...project }) : "";
+  const isEmpty = !project || project.total === 0;
+  const root = drawPart(
+    "plan-view",
+    isEmpty ? <Choices plan={shown} /> : <Plan plan={shown} linked={linked} independent={independent} />,
+  );
+  for (const list of findElements(root, ".graph, .loose-nodes")) keepTabStop(list);
+  getElement("plan-detail").hidden = !open;
+  if (open) drawDetail(open);
+}
+
+function describeProject({ name, identifier }: PlanProject): string {
+  return `${name.slice(0, 80)} (${identifier})`;
+}
+
+/** The projects to choose from, or that there is nothing to show. */
+function Choices({ plan: { project, projects } }: { plan: PlanGraphAnswer }) {
+  const text = project ? "graph.empty" : projects.length > 0 ? "graph.choose" : "empty.board";
+  return (
+    <>
+      <p class="empty">{translate(text)}</p>
+      <ul class="choices">
+        {(project ? [] : projects).map((choice) => (
+          <li key={choice.identifier}>
+            <Button class="go" onPress={() => openPlace({ project: choice.identifier })}>
+              <b>{describeProject(choice)}</b>
+              <span class="muted">{translate("graph.closed", { ...choice })}</span>
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+interface PlanProps {
+  plan: PlanGraphAnswer;
+  linked: LinkedTask[];
+  independent: LinkedTask[];
+}
+
+/** The plan as a picture, and as a table that says the same. */
+function Plan({ plan: shown, linked, independent }: PlanProps) {
+  const rows = [
+    ...linked.map((task) => ({ task, step: String(task.layer + 1) })),
+    ...independent.map((task) => ({ task, step: "–" })),
+  ];
+  return (
+    <>
+      <Forecast plan={shown} />
+      <Legend plan={shown} />
+      <div class="picture plan-picture">
+        {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
+        {independent.length > 0 && (
+          <div class="loose">
+            <h3 id="loose-head">{translate("graph.independent")}</h3>
+            <NodeList headId="loose-head" tasks={independent} openId={openId} onOpen={openDetail} />
+          </div>
+        )}
+      </div>
+      <div class="figures">
+        <table>
+          <caption class="sr">{translate("graph.label")}</caption>
+          <TableHead names={TASK_HEADS.map((name) => translate(`graph.head.${name}`))} />
+          <tbody>
+            {rows.map(({ task, step }) => (
+              <TableRow key={task.card.id} task={task} step={step} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Notes plan={shown} />
+    </>
+  );
+}
+
+function Forecast({ plan: { forecast, currency } }: { plan: PlanGraphAnswer }) {
+  const { open, ms, cost, path, earliest_ms } = forecast;
+  const length = path.ms > 0 ? ` · ${formatDuration(path.ms)}` : "";
+  const earliest = earliest_ms !== undefined && formatDuration(earliest_ms);
+  const chain = path.tasks > 0 && translate("graph.fact.tasks", { n: formatCount(path.tasks) });
+  return (
+    <dl class="facts">
+      <Facts
+        facts={[
+          [translate("graph.fact.open"), formatCount(open)],
+          [translate("graph.fact.path"), chain && `${chain}${length}`],
+          [translate("graph.fact.ms"), ms !== undefined && formatDuration(ms)],
+          [translate("graph.fact.earliest"), earliest && translate("graph.fact.in", { duration: earliest })],
+          [translate("graph.fact.cost"), cost !== undefined && formatMoney(cost, currency)],
+        ]}
+      />
+    </dl>
+  );
+}
+
+/** Explains the marks that the graph has. */
+function Legend({ plan: { tasks, independent } }: { plan: PlanGraphAnswer }) {
+  const columns = new Set([...tasks, ...independent].map(({ card }) => card.column));
+  return (
+    <p class="legend picture" aria-hidden="true">
+      {(["todo", "in_progress", "blocked", "done"] as const).map(
+        (column) =>
+          columns.has(column) && (
+            <span key={column}>
+              <StateMark column={column} />
+              {translate(`status.${column}`)}
+            </span>
+          ),
+      )}
+      {tasks.some(({ critical }) => critical) && (
+        <span>
+          <i class="stroke" />
+          {translate("graph.mark.critical")}
+        </span>
+      )}
+      {tasks.some(({ cycle }) => cycle) && (
+        <span class="bad">
+          <i class="stroke" data-is="cycle" />
+          {translate("graph.mark.cycle")}
+        </span>
+      )}
+    </p>
+  );
+}
+
+/** Says what is not shown and what the forecast rests on. */
+function Notes({ plan: { left_out, unread, forecast, tasks } }: { plan: PlanGraphAnswer }) {
+  const names = (["open", "finished", "dependencies"] as const).filter((name) => left_out[name] > 0);
+  const parts = names.map((name) => translate(`graph.left_out.${name}`, { n: formatCount(left_out[name]) }));
+  const notes = [
+    tasks.length === 0 && translate("graph.none"),
+    parts.length > 0 && `${translate("graph.left_out.label")} ${parts.join(", ")}.`,
+    unread > 0 && translate("graph.unread", { n: formatCount(unread) }),
+    forecast.ms !== undefined && translate("graph.note.basis"),
+    forecast.unknown > 0 && translate("graph.note.unknown", { n: formatCount(forecast.unknown) }),
+  ];
+  return (
+    <div class="notes">
+      {notes.map(
+        (text) =>
+          text && (
+            <p key={text} class="muted">
+              {text}
+            </p>
+          ),
+      )}
+    </div>
+  );
+}
+
+function TableRow({ task, step }: { task: LinkedTask; step: string }) {
+  const { card, critical, before } = task;
+  return (
+    <tr data-key={card.id} {...(critical && { "data-critical": "yes" })}>
+      <td>{step}</td>
+      <th scope="row">
+        {/* The button is for those who see the table; hidden, it must not take the focus. */}
+        <Button class="key" onPress={() => openDetail(task)}>
+          {card.key}
+        </Button>
+        <span class="sr key-text">{card.key}</span> <UserText text={card.title} max={140} />
+      </th>
+      <td>{describeMarks(describeStatus(card), task)}</td>
+      <td>{card.agent ?? card.assignees.join(", ").slice(0, 80)}</td>
+      <td class="keys">{before.join(", ")}</td>
+      <td>{formatWorkLeft(task)}</td>
+    </tr>
+  );
+}
+
+function describeMarks(first: string, { critical, cycle }: LinkedTask): string {
+  const marks = [critical && translate("graph.mark.critical"), cycle && translate("graph.mark.cycle")];
+  return [first, ...marks].filter(Boolean).join(" · ");
+}
+
+/** Opens the card of a task beside the graph. */
+function openDetail({ card }: LinkedTask): void {
+  openId = card.id;
+  if (plan) drawPlan(plan);
+  focusFirstVisible(findElement(getElement("plan-detail"), ".card > button"));
+}
+
+function drawDetail(task: LinkedTask): void {
+  const { card, layer, before, after } = task;
+  const isLinked = before.length + after.length > 0;
+  const place = isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card);
+  const close = translate("detail.close");
+  getElement("plan-detail").setAttribute("aria-label", translate("detail.label", { key: card.key }));
+  const root = drawPart(
+    "plan-detail",
+    <>
+      <div>
+        <p class="muted">{describeMarks(place, task)}</p>
+        <button type="button" class="quiet" aria-label={close} title={close} onClick={closeDetail}>
+          ✕
+        </button>
+      </div>
+      <ul />
+      <dl>
+        <Facts
+          facts={[
+            [translate("detail.left"), formatWorkLeft(task)],
+            [translate("detail.after"), before.join(", ")],
+            [translate("detail.before"), after.join(", ")],
+          ]}
+        />
+      </dl>
+    </>,
+  );
+  updateList(findElement(root, "ul"), [card], "id", drawCard);
+}
+
+/** Closes the open card, also when another project is chosen. */
+export function closeDetail(): void {
+  const wasInside = getElement("plan-detail").contains(document.activeElement);
+  const buttons = findElements(getElement("plan-view"), `[data-key="${CSS.escape(openId ?? "")}"] button`);
+  openId = undefined;
+  if (plan) drawPlan(plan);
+  if (wasInside) focusFirstVisible(...buttons, getElement("plan"));
+}
+
+getElement("plan").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || openId === undefined) return;
+  // The page would also give up the chosen task.
+  event.stopPropagation();
+  closeDetail();
+});
