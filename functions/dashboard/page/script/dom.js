@@ -108,11 +108,6 @@ export async function runOnce(button, run) {
   button.setAttribute("aria-disabled", "false");
 }
 
-/** Creates the names and values of a description list; facts without a value are left out. @param {(readonly [string, ElementChild])[]} facts */
-export function createFacts(facts) {
-  return facts.flatMap(([name, value]) => (value ? createFact(name, value) : []));
-}
-
 /** @param {string} name @param {ElementChild} value @param {ElementProps} props */
 export function createFact(name, value, props = {}) {
   return createElement("div", props, createElement("dt", name), createElement("dd", value));

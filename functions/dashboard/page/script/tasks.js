@@ -98,7 +98,7 @@ function drawClaim({ held }) {
 }
 
 /** The mark of a status. Its shape tells it apart as well as its colour. @param {BoardCard} card */
-export function drawStateMark({ column }) {
+function drawStateMark({ column }) {
   return createElement("i.state", { "data-state": column, "aria-hidden": "true" });
 }
 
