@@ -770,7 +770,7 @@ export const fr: Texts = {
     "sign.cookie":
       "Le jeton est correct, mais votre navigateur n’a pas enregistré le cookie de session. Ouvrez la page à l’adresse PUBLIC_URL.",
     "sign.often": "Trop de jetons incorrects. Le bon est toujours accepté : vérifiez-le ou réessayez dans une minute.",
-    "empty.board": "Aucun projet pour le moment. La première lecture de Plane prend un instant.",
+    "empty.board": "Pas encore de projets. La vue « À traiter » montre ce qui manque.",
     "empty.column": "Aucune tâche",
     "empty.why":
       "Aucune activité pour le moment. Les éléments antérieurs au démarrage de Groundcrew ne produisent aucune notification.",
@@ -851,6 +851,12 @@ export const fr: Texts = {
     "keys.escape": "Fermer, ou afficher toute l’activité",
     "board.more": "{n} autres tâches",
     "board.columns": "Colonnes",
+    setup: "Mise en place",
+    "setup.state.ok": "Fait",
+    "setup.state.open": "Pas encore",
+    "setup.state.failed": "Ne marche pas",
+    "setup.state.unset": "Non configuré",
+    "setup.recheck": "Vérifier à nouveau",
     "inbox.waiting": "En attente de votre réponse",
     "inbox.empty": "Rien ne vous attend.",
     "inbox.idle": "Pourquoi rien ne se passe",

@@ -93,6 +93,28 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     expect(page.problems).toEqual([]);
   });
 
+  test("of a Plane that refuses the key is the set-up list, in Plane's own words and with the command to run", async () => {
+    const app = await startPageTestApp({ PLANE_API_KEY: "wrong" });
+    const page = await openAt(app.url, { width: 390, height: 844, dark: true });
+    const step = (name: string) => page.locator(`.setup [data-step="${name}"]`);
+    await page.waitForSelector('.setup [data-step="key"][data-state="failed"]', WAIT);
+    expect(await step("key").innerText()).toMatch(
+      /^Does not work Plane refuses Groundcrew's API key: .*token.*\s+npm run provision/i,
+    );
+    expect(await step("plane").innerText()).toBe("Done Plane answers.");
+    const rechecked = page.waitForResponse((response) => response.request().method() === "POST");
+    await page.press(".setup button", "Enter");
+    expect([new URL((await rechecked).url()).pathname, (await rechecked).status()]).toEqual(["/api/setup", 200]);
+    await page.waitForSelector('.setup button[aria-disabled="false"]');
+    await expectInPage(page, "document.activeElement.textContent").toBe("Check again");
+    expect(await findViolations(page)).toEqual([]);
+    expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    await page.click('#views [data-view="board"]');
+    await page.waitForSelector("#columns:has-text('The inbox shows what is missing.')", WAIT);
+    expect(page.problems).toEqual([]);
+  });
+
   test("shows all of a permission before it is allowed, and nothing is wider than a phone", async () => {
     const app = await startTicketsPageApp();
     app.requestTicket("Write it down");

@@ -3,10 +3,11 @@
 import { type ComponentChildren, render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
+import type { SetupAnswer } from "../../../setup.ts";
 import type { IdleTasksAnswer } from "../../answers.ts";
 import { fetchJson, getProblemText, sendJson } from "./api.js";
 import { focusFirstVisible, getElement, getLoadedElement } from "./dom.js";
-import { findTextName, formatAgo, formatCount, formatTime, translate } from "./language.js";
+import { findTextName, formatAgo, formatCount, formatTime, getLanguage, translate } from "./language.js";
 import { getProject, getView } from "./views.ts";
 
 /** A verdict can be taken back for 5 s. Until then it is not sent. */
@@ -38,6 +39,9 @@ let requests: RequestAnswer[] = [];
 /** What is known about idle tasks; undefined until it was loaded. */
 let idle: IdleTasksAnswer | undefined;
 
+/** What the installation needs; undefined until it was loaded. */
+let setup: SetupAnswer | undefined;
+
 /** The text that stands for what is loading is gone. */
 let isDrawn = false;
 
@@ -52,23 +56,33 @@ export async function loadInbox(): Promise<void> {
   requests = answer.requests;
   getElement("inbox-count").textContent = requests.length > 0 ? String(requests.length) : "";
   if (getView() !== "inbox") return;
-  const project = getProject();
-  idle = await fetchJson(`/api/idle-tasks${project && `?project=${encodeURIComponent(project)}`}`);
+  const query = new URLSearchParams({ language: getLanguage(), ...(getProject() && { project: getProject() }) });
+  [idle, setup] = await Promise.all([fetchJson<IdleTasksAnswer>(`/api/idle-tasks?${query}`), loadSetup("GET")]);
   drawInbox();
+}
+
+/** The set-up list; with `POST` Plane is checked first. */
+function loadSetup(method: "GET" | "POST"): Promise<SetupAnswer> {
+  return fetchJson(`/api/setup?language=${getLanguage()}`, { method });
 }
 
 /** Draws the inbox again, also after a change of language. */
 export function drawInbox(): void {
-  if (getView() !== "inbox" || !idle) return;
+  if (getView() !== "inbox" || !idle || !setup) return;
   const root = getLoadedElement("inbox-view");
   if (!isDrawn) root.replaceChildren();
   isDrawn = true;
-  render(<Inbox requests={requests} idle={idle} />, root);
+  render(<Inbox requests={requests} idle={idle} steps={setup.steps} />, root);
 }
 
-function Inbox({ requests: waiting, idle: { tasks, total } }: RequestsAnswer & { idle: IdleTasksAnswer }) {
+type InboxProps = RequestsAnswer & { idle: IdleTasksAnswer; steps: SetupAnswer["steps"] };
+
+function Inbox({ requests: waiting, idle: { tasks, total }, steps }: InboxProps) {
+  // The list is gone once a first task is done, unless something breaks again.
+  const needsSetup = steps.some(({ name, state }) => state === "failed" || (name === "task" && state === "open"));
   return (
     <>
+      {needsSetup && <SetupList steps={steps} />}
       <ul class="requests" aria-label={translate("inbox.waiting")}>
         {waiting.length === 0 && <li class="empty">{translate("inbox.empty")}</li>}
         {waiting.map((request) => (
@@ -89,6 +103,50 @@ function Inbox({ requests: waiting, idle: { tasks, total } }: RequestsAnswer & {
         </section>
       )}
     </>
+  );
+}
+
+/** What the installation needs: each step with its state, and what to run or to write. */
+function SetupList({ steps }: Pick<InboxProps, "steps">) {
+  const [isBusy, setIsBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  async function recheck() {
+    if (isBusy) return;
+    setIsBusy(true);
+    try {
+      setup = await loadSetup("POST");
+      setProblem("");
+    } catch (thrown) {
+      setProblem(getProblemText(thrown));
+    }
+    setIsBusy(false);
+    drawInbox();
+  }
+  return (
+    <section class="setup idle" aria-labelledby="setup-head">
+      <h3 id="setup-head">{translate("setup")}</h3>
+      <ul aria-live="polite">
+        {steps.map(({ name, state, text, fix: { command, file, lines } = {} }) => (
+          <li key={name} data-step={name} data-state={state}>
+            <span class="written">
+              <b>{translate(`setup.state.${state}`)}</b> {text}
+            </span>
+            {(command ?? file) !== undefined && (
+              <span class="why">
+                <code dir="ltr">{[command, file].filter(Boolean).join(" · ")}</code>
+                {lines && <pre dir="ltr">{lines.join("\n")}</pre>}
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+      <button type="button" class="go" aria-disabled={isBusy} onClick={recheck}>
+        {translate("setup.recheck")}
+      </button>
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+    </section>
   );
 }
 
