@@ -784,7 +784,6 @@ export const en = {
     chat: "Chat",
     views: "Views",
     skip: "Skip to the content",
-    "why.hint": "What happened, what Groundcrew did about it, and which rule decided",
     "why.of": "Only {item}",
     "why.all": "Show all activity",
     "why.session": "Session of the agent: {session}",

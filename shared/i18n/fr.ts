@@ -717,7 +717,6 @@ export const fr: Texts = {
     chat: "Messages",
     views: "Vues",
     skip: "Aller au contenu",
-    "why.hint": "Ce qui s’est passé, ce que Groundcrew a fait et quelle règle a décidé",
     "why.of": "Uniquement {item}",
     "why.all": "Afficher toute l’activité",
     "why.session": "Session de l’agent : {session}",

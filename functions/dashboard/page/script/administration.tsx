@@ -8,19 +8,17 @@ import { onLanguageChange, translate } from "./language.js";
 import { refreshPage } from "./updates.js";
 import { showView } from "./views.ts";
 
-/** What became of the last change: `told` when it succeeded. */
-type Result = { problem?: string; told?: string };
+type Part = "agent" | "failed-job";
+
+/** What became of the last change of each part: `told` when it succeeded. */
+const results: Record<Part, { problem?: string; told?: string }> = { agent: {}, "failed-job": {} };
 
 let agents: AgentsAnswer = { agents: [], write: false };
 
 /** A new token, which is shown once. */
 let newToken: { name: string; token: string } | undefined;
 
-let agentResult: Result = {};
-
 let jobs: FailedJob[] = [];
-
-let jobResult: Result = {};
 
 /** Number of all failed jobs; the list has the oldest of them. */
 let totalCount = 0;
@@ -29,11 +27,22 @@ let totalCount = 0;
 export async function loadAgents(): Promise<void> {
   agents = await fetchJson("/api/agents");
   getElement("agents").hidden = !agents.write || agents.agents.length === 0;
-  drawAgents();
+  draw("agent");
 }
 
-function drawAgents(): void {
-  drawPart("agents-view", <Agents />);
+function draw(part: Part): void {
+  drawPart(
+    `${part}s-view`,
+    <>
+      {part === "agent" ? <Agents /> : <FailedJobs />}
+      <p id={`${part}-problem`} role="alert">
+        {results[part].problem}
+      </p>
+      <p id={`${part}-told`} role="status">
+        {results[part].told}
+      </p>
+    </>,
+  );
 }
 
 function Agents() {
@@ -61,7 +70,6 @@ function Agents() {
         ))}
       </ul>
       {newToken && <NewToken {...newToken} />}
-      <ResultText part="agent" result={agentResult} />
     </>
   );
 }
@@ -90,22 +98,9 @@ function NewToken({ name, token }: NonNullable<typeof newToken>) {
   );
 }
 
-function ResultText({ part, result }: { part: "agent" | "failed-job"; result: Result }) {
-  return (
-    <>
-      <p id={`${part}-problem`} role="alert">
-        {result.problem}
-      </p>
-      <p id={`${part}-told`} role="status">
-        {result.told}
-      </p>
-    </>
-  );
-}
-
 async function renewToken(name: string): Promise<void> {
   if (!confirm(translate("agents.new.sure", { name }))) return;
-  await changeAgents(async () => {
+  await change("agent", async () => {
     newToken = { name, ...(await fetchJson<{ token: string }>(getAgentPath(name, "token"), { method: "POST" })) };
     return "";
   });
@@ -114,7 +109,7 @@ async function renewToken(name: string): Promise<void> {
 
 async function retireToken(name: string): Promise<void> {
   if (!confirm(translate("agents.retire.sure", { name }))) return;
-  await changeAgents(async () => {
+  await change("agent", async () => {
     await fetchJson(getAgentPath(name, "retire"), { method: "POST" });
     return translate("agents.retired", { name });
   });
@@ -124,24 +119,21 @@ function getAgentPath(name: string, change: "token" | "retire"): string {
   return `/api/agents/${encodeURIComponent(name)}/${change}`;
 }
 
-async function changeAgents(change: () => Promise<string>): Promise<void> {
-  agentResult = {};
-  drawAgents();
-  agentResult = await getResult(change);
-  drawAgents();
-}
-
-async function getResult(change: () => Promise<string>): Promise<Result> {
-  return change().then(
+/** Sends a change, and shows what became of it. @param send returns what to say after it has succeeded */
+async function change(part: Part, send: () => Promise<string>): Promise<void> {
+  results[part] = {};
+  draw(part);
+  results[part] = await send().then(
     (told) => ({ told }),
     (thrown) => ({ problem: getProblemText(thrown) }),
   );
+  draw(part);
 }
 
 export function forgetToken(): void {
   newToken = undefined;
-  agentResult = {};
-  drawAgents();
+  results.agent = {};
+  draw("agent");
 }
 
 function closeToken(): void {
@@ -155,8 +147,8 @@ async function copyToken(): Promise<void> {
   try {
     // Browsers allow the clipboard over HTTPS and on localhost only. Elsewhere the field stays selected for a copy.
     await navigator.clipboard.writeText(field.value);
-    agentResult = { told: translate("agents.copied") };
-    drawAgents();
+    results.agent = { told: translate("agents.copied") };
+    draw("agent");
   } catch {}
 }
 
@@ -165,13 +157,12 @@ export async function loadFailedJobs(): Promise<void> {
   if (!getElement("failed-jobs").open) return;
   const answer: DeadLettersAnswer = await fetchJson("/dead-letters");
   jobs = answer.dead_letters;
-  drawFailedJobs();
+  draw("failed-job");
 }
 
-function drawFailedJobs(): void {
+function FailedJobs() {
   const hint = jobs.length < totalCount ? translate("failed_jobs.oldest", { n: jobs.length }) : "";
-  drawPart(
-    "failed-jobs-view",
+  return (
     <>
       <p id="failed-job-hint" class="muted">
         {jobs.length > 0 ? hint : translate("failed_jobs.none")}
@@ -181,8 +172,7 @@ function drawFailedJobs(): void {
           <FailedJobRow key={`${job.queue} ${job.id}`} job={job} />
         ))}
       </ul>
-      <ResultText part="failed-job" result={jobResult} />
-    </>,
+    </>
   );
 }
 
@@ -222,15 +212,14 @@ function getJobName({ queue, task }: FailedJob): string {
   return task ? `${name} (${task})` : name;
 }
 
-async function changeFailedJob(job: FailedJob, change: "requeued" | "discarded"): Promise<void> {
+async function changeFailedJob(job: FailedJob, to: "requeued" | "discarded"): Promise<void> {
   const path = `/dead-letters/${job.queue}/${encodeURIComponent(job.id)}`;
-  jobResult = await getResult(async () => {
-    if (change === "requeued") await fetchJson(`${path}/replay`, { method: "POST" });
+  await change("failed-job", async () => {
+    if (to === "requeued") await fetchJson(`${path}/replay`, { method: "POST" });
     else await fetchJson(path, { method: "DELETE" });
-    return translate(`failed_jobs.${change}`, { what: getJobName(job) });
+    return translate(`failed_jobs.${to}`, { what: getJobName(job) });
   });
-  drawFailedJobs();
-  if (jobResult.told) findElement(getElement("failed-jobs"), "summary").focus();
+  if (results["failed-job"].told) findElement(getElement("failed-jobs"), "summary").focus();
   refreshPage();
 }
 
@@ -259,7 +248,7 @@ export function openFailedJobs(): void {
 addEventListener("pagehide", forgetToken);
 
 onLanguageChange(() => {
-  agentResult = {};
+  results.agent = {};
 });
 
 getElement("failed-jobs").addEventListener("toggle", () => refreshPage());

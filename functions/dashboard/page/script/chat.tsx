@@ -75,7 +75,7 @@ function Message({ message }: { message: ChatMessageAnswer }) {
         {notices > 1 && <span>{translate("chat.notices", { n: notices })}</span>}
         {editedAt !== undefined && <span>{translate("chat.edited", { at: formatTime(editedAt) })}</span>}
         {reply && (
-          <Button class="reply" onPress={() => setReply(message)}>
+          <Button class="link reply" onPress={() => setReply(message)}>
             {translate("chat.reply")}
           </Button>
         )}

@@ -39,7 +39,7 @@ let newsTimer: ReturnType<typeof setTimeout> | undefined;
 
 export async function loadDecisions(): Promise<void> {
   const filter = getFilter();
-  const answer: DecisionLogAnswer = await fetchJson(getPath({ limit: Math.min(MAX_PAGE_SIZE, wantedCount) }));
+  const answer: DecisionLogAnswer = await fetchJson(getPath(Math.min(MAX_PAGE_SIZE, wantedCount)));
   if (filter === getFilter()) showNewestDecisions(answer);
 }
 
@@ -50,11 +50,8 @@ function getFilter(): string {
   return String(new URLSearchParams(task ? { item: task } : project ? { project } : {}));
 }
 
-function getPath({ limit, before }: { limit: number; before?: string | undefined }): string {
-  const query = new URLSearchParams(getFilter());
-  query.set("limit", String(limit));
-  if (before) query.set("before", before);
-  return `/api/why?${query}`;
+function getPath(limit: number, before = ""): string {
+  return `/api/why?${getFilter()}&limit=${limit}${before && `&before=${encodeURIComponent(before)}`}`;
 }
 
 /** Shows the newest decisions, followed by the older ones that were already loaded. */
@@ -103,7 +100,7 @@ function drawDecisions(rows: DecisionRow[], next: string | undefined): void {
 async function showOlderDecisions(): Promise<void> {
   const filter = getFilter();
   try {
-    const { rows, next }: DecisionLogAnswer = await fetchJson(getPath({ limit: PAGE_SIZE, before: olderFrom }));
+    const { rows, next }: DecisionLogAnswer = await fetchJson(getPath(PAGE_SIZE, olderFrom));
     if (filter !== getFilter()) return;
     const known = new Set(shownRows.map(({ id }) => id));
     wantedCount = Math.max(wantedCount, shownRows.length) + rows.length;
@@ -232,7 +229,7 @@ function Name({ name, isAgent = false }: { name?: string | null | undefined; isA
  */
 function Action({ action, subject }: { action: DecidedAction; subject: string }) {
   const { queue, to, rule, basis } = action;
-  const outcome = getOutcome(action);
+  const outcome = action.fate ?? ({ is: "waiting" } as const);
   const is = outcome.is === "delivered" && outcome.repeat ? "repeat" : outcome.is;
   const message = "message" in outcome ? outcome.message : undefined;
   const always = queue === "wake" ? "rule.wake" : "rule.always";
@@ -264,10 +261,6 @@ function Action({ action, subject }: { action: DecidedAction; subject: string })
   );
 }
 
-function getOutcome({ fate }: DecidedAction): NonNullable<DecidedAction["fate"]> {
-  return fate ?? { is: "waiting" };
-}
-
 /** An entry of the settings without a name is called after its position, such as `notifications[1]`. */
 function RuleName({ rule, basis }: { rule: string; basis: RuleBasis | undefined }) {
   const [, list, index] = /^(notifications|forward)\[(\d+)\]$/.exec(basis === "settings" ? rule : "") ?? [];
@@ -278,19 +271,17 @@ function RuleName({ rule, basis }: { rule: string; basis: RuleBasis | undefined 
 
 function TechnicalDetails({ row }: { row: DecisionRow }) {
   const { via, event, asked, held, correlation } = row;
-  const facts: [TextName, string][] = [
+  const facts = [
     ["technical.event", event.kind],
     ["technical.source", translate(`via.${via}` as TextName)],
-    ...asked.map((action): [TextName, string] => [
-      "technical.action",
-      `${action.rule} → ${action.target} → ${getOutcome(action).is}`,
-    ]),
-    ...held.map(({ consumer, why, rule }): [TextName, string] => [
-      "technical.skipped",
-      `${consumer}: ${why}${rule ? ` (${rule})` : ""}`,
-    ]),
+    ...asked.map(
+      ({ rule, target, fate }) => ["technical.action", `${rule} → ${target} → ${fate?.is ?? "waiting"}`] as const,
+    ),
+    ...held.map(
+      ({ consumer, why, rule }) => ["technical.skipped", `${consumer}: ${why}${rule ? ` (${rule})` : ""}`] as const,
+    ),
     ["technical.correlation", correlation],
-  ];
+  ] as const;
   return (
     <details class="technical">
       <summary>

@@ -67,7 +67,7 @@ export function Button({ class: classes, subject, onPress, children }: ButtonPro
 /** The one button that removes a filter or a reply. */
 export function Chip({ text, title, onRemove }: { text: string; title: string; onRemove: () => void }) {
   return (
-    <button type="button" class="chip" title={title} onClick={onRemove}>
+    <button type="button" class="go chip" title={title} onClick={onRemove}>
       {text}
       <span aria-hidden="true"> ✕</span>
     </button>

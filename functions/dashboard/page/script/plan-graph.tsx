@@ -122,8 +122,6 @@ function Node({
     critical && translate("graph.mark.critical"),
     cycle && translate("graph.mark.cycle"),
   ];
-  const marks = { ...(critical && { "data-critical": "yes" }), ...(cycle && { "data-cycle": "yes" }) };
-  const links = { "data-task": key, "data-before": before.join(" "), "data-after": after.join(" ") };
   const isOpen = id === openId;
   return (
     <li
@@ -132,8 +130,11 @@ function Node({
       data-key={id}
       data-state={column}
       data-layer={layer}
-      {...marks}
-      {...links}
+      data-critical={critical && "yes"}
+      data-cycle={cycle && "yes"}
+      data-task={key}
+      data-before={before.join(" ")}
+      data-after={after.join(" ")}
     >
       <button type="button" tabIndex={-1} aria-expanded={isOpen} onClick={() => onOpen(task)}>
         <span class="line">

@@ -9,8 +9,9 @@ import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeLis
 import { describeStatus, drawCard } from "./tasks.js";
 import { getProject, getView, openPlace } from "./views.ts";
 
-/** The plan that is shown, and the id of the task whose card is open. */
 let plan: PlanGraphAnswer | undefined;
+
+/** Id of the task whose card is open. */
 let openId: string | undefined;
 
 const TASK_HEADS = ["step", "task", "status", "agent", "after", "left"] as const;
@@ -153,7 +154,7 @@ function Legend({ plan: { tasks, independent } }: { plan: PlanGraphAnswer }) {
         </span>
       )}
       {tasks.some(({ cycle }) => cycle) && (
-        <span class="bad">
+        <span class="problem">
           <i class="stroke" data-is="cycle" />
           {translate("graph.mark.cycle")}
         </span>
@@ -190,7 +191,7 @@ function Notes({ plan: { left_out, unread, forecast, tasks } }: { plan: PlanGrap
 function TableRow({ task, step }: { task: LinkedTask; step: string }) {
   const { card, critical, before } = task;
   return (
-    <tr data-key={card.id} {...(critical && { "data-critical": "yes" })}>
+    <tr data-key={card.id} data-critical={critical && "yes"}>
       <td>{step}</td>
       <th scope="row">
         {/* The button is for those who see the table; hidden, it must not take the focus. */}
