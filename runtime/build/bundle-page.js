@@ -8,7 +8,7 @@ import { ROOT } from "./bundle.js";
 const SCRIPTS = "functions/dashboard/page/script";
 
 /** The page, and the terminal of a session with its frame, which are documents of their own. */
-const ENTRIES = ["page.js", "terminal.js", "terminal-screen.js"];
+const ENTRIES = ["page.js", "terminal.ts", "terminal-screen.ts"];
 
 /** Modules whose exports are texts: the page gets their values, and nothing of what computes them. */
 const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;
@@ -78,7 +78,7 @@ function createPagePlugin(textsOf) {
     name: "page",
     resolveId(id) {
       if (id === "groundcrew:console") return join(ROOT, "demo/console/script/console.js");
-      if (id === "./page-texts.ts" && textsOf === "terminal.js") return join(ROOT, SCRIPTS, "terminal-texts.ts");
+      if (id === "./page-texts.ts" && textsOf === "terminal.ts") return join(ROOT, SCRIPTS, "terminal-texts.ts");
       return undefined;
     },
     async load(id) {

@@ -62,7 +62,7 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     await page.press(`${session} .question button`, "Enter");
     await page.waitForSelector("dialog[open]:has-text('Which colour?')");
     await page.keyboard.press("Escape");
-    await expectInPage(page, "document.querySelector('dialog')").toBe(null);
+    await expectInPage(page, "document.querySelector('dialog.ask')").toBe(null);
     await expectInPage(page, `${FOCUSED}.textContent`).toContain("Answer…");
     await page.keyboard.press("Enter");
     await page.keyboard.type("Blue");
@@ -410,7 +410,7 @@ describe.skipIf(!hasChromium())("The view Tickets in Chromium", { timeout: 120_0
       await page.click('[data-part="completed"] .actions button:last-child');
       await check(`${locale} ${width} remove`);
       await page.keyboard.press("Escape");
-      await page.click("[data-part=sessions] .ticket:has(.screen:not(:empty)) .asks > div > .actions button");
+      await page.click("[data-part=sessions] .ticket:has(.screen:not(:empty)) > .actions button");
       await page.waitForSelector(".terminal-panel");
       await check(`${locale} ${width} terminal`);
       // On a wide screen the view scrolls, not the document, also with texts for screen readers in it.

@@ -108,11 +108,6 @@ export async function runOnce(button, run) {
   button.setAttribute("aria-disabled", "false");
 }
 
-/** @param {string} name @param {ElementChild} value @param {ElementProps} props */
-export function createFact(name, value, props = {}) {
-  return createElement("div", props, createElement("dt", name), createElement("dd", value));
-}
-
 /** Creates the heading of a table. @param {string[]} names of the columns */
 export function createHeadRow(names) {
   return createElement(

@@ -40,12 +40,13 @@ interface ButtonProps {
   class: string;
   /** What it is about, which screen readers hear after its text. */
   subject?: string;
+  isDisabled?: boolean;
   onPress: () => unknown;
   children: ComponentChildren;
 }
 
 /** A button that does nothing while what it has begun still runs. */
-export function Button({ class: classes, subject, onPress, children }: ButtonProps) {
+export function Button({ class: classes, subject, isDisabled = false, onPress, children }: ButtonProps) {
   const [isBusy, setIsBusy] = useState(false);
   async function press() {
     if (isBusy) return;
@@ -55,9 +56,10 @@ export function Button({ class: classes, subject, onPress, children }: ButtonPro
     await run;
     setIsBusy(false);
   }
-  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
+  const busy = isBusy && { "aria-disabled": true };
+  // `aria-disabled` instead of `disabled` while it runs: a disabled button loses the focus.
   return (
-    <button type="button" class={classes} {...(isBusy && { "aria-disabled": true })} onClick={press}>
+    <button type="button" class={classes} disabled={isDisabled} {...busy} onClick={press}>
       {children}
       {subject && <span class="sr"> {subject}</span>}
     </button>
@@ -74,16 +76,17 @@ export function Chip({ text, title, onRemove }: { text: string; title: string; o
   );
 }
 
+/** A name, its value, and how programs find it. */
+export type Fact = readonly [name: string, value: ComponentChildren, field?: string];
+
 /** Names with their values in a description list; those without a value are left out. */
-export function Facts({ facts }: { facts: (readonly [name: string, value: string | false | undefined])[] }) {
+export function Facts({ facts }: { facts: readonly Fact[] }) {
   return facts.map(
-    ([name, value]) =>
+    ([name, value, field]) =>
       value && (
-        <div key={name + value}>
+        <div key={field ?? `${name}${value}`} data-field={field}>
           <dt>{name}</dt>
-          <dd>
-            <bdi>{value}</bdi>
-          </dd>
+          <dd>{typeof value === "string" ? <bdi>{value}</bdi> : value}</dd>
         </div>
       ),
   );

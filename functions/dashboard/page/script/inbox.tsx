@@ -426,12 +426,12 @@ function isOwn(answer: string): boolean {
   return OWN_WORDS.includes(answer);
 }
 
-function isLong(value: string): boolean {
+export function isLong(value: string): boolean {
   return value.length > FOLD_UNITS || value.split("\n").length > FOLD_LINES;
 }
 
 /** The beginning and the end of a long text, with the number of UTF-16 units between them. */
-function fold(value: string): string {
+export function fold(value: string): string {
   if (!isLong(value)) return value;
   const start = value.slice(0, SHOWN_UNITS).split("\n", SHOWN_LINES).join("\n");
   const end = value.slice(start.length).slice(-SHOWN_UNITS).split("\n").slice(-SHOWN_LINES).join("\n");

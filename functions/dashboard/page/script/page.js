@@ -168,10 +168,10 @@ async function loadTickets(which) {
   await showTickets(which);
 }
 
-/** @returns {Promise<typeof import("./ticket-view.js")>} */
+/** @returns {Promise<typeof import("./ticket-view.tsx")>} */
 async function importTicketView() {
   try {
-    return await (failures > 0 ? import(`/assets/tickets.js?${failures}`) : import("./ticket-view.js"));
+    return await (failures > 0 ? import(`/assets/tickets.js?${failures}`) : import("./ticket-view.tsx"));
   } catch {
     failures += 1;
     throw new Error(translate("unreachable"));

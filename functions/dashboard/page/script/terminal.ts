@@ -3,32 +3,25 @@
  * session.
  */
 
-import { createEventStream, onSignInNeeded, requestSignIn } from "./api.js";
+import { createEventStream, onSignInNeeded, requestSignIn, type StreamLoss } from "./api.js";
 import { getElement } from "./dom.js";
 import { formatTime, getLanguage, onLanguageChange, setLanguage, translate, translatePage } from "./language.js";
-import { setUpTyping, showTakeOver } from "./terminal-typing.js";
-
-/** @import { StreamLoss } from "./api.js" */
-/** @import { ReceivedPicture, TerminalState } from "./page-types.ts" */
+import type { ReceivedPicture, TerminalState } from "./page-types.ts";
+import { setUpTyping, showTakeOver } from "./terminal-typing.ts";
 
 const ticket = document.body.dataset["ticket"] ?? "";
-
+const path = `/api/terminals/${encodeURIComponent(ticket)}`;
 const screenFrame = getElement("terminal-screen");
 
-/** @type {ReceivedPicture | undefined} the newest picture */
-let newest;
-
-/** @type {ReceivedPicture | undefined} the picture that the frame has */
-let drawn;
+/** The newest picture, and the one that the frame has. */
+let newest: ReceivedPicture | undefined;
+let drawn: ReceivedPicture | undefined;
 
 /** The frame has drawn what it was sent and takes the next picture. */
 let isFrameReady = false;
 
-/** @type {TerminalState | undefined} */
-let state;
-
-/** @type {"connecting" | "open" | "lost" | "signed_out" | "unknown"} */
-let connection = "connecting";
+let state: TerminalState | undefined;
+let connection: "connecting" | "open" | "lost" | "signed_out" | "unknown" = "connecting";
 
 /** Sends the newest picture to the frame, one at a time. The frame has no origin, so its messages are only a signal. */
 function drawNewest() {
@@ -40,9 +33,8 @@ function drawNewest() {
 
 function showPhase() {
   const isLive = connection === "open" && state?.phase === "live";
-  const isCurrent = isLive && state?.connected === true;
   const phase = getElement("terminal-phase");
-  phase.dataset["is"] = isCurrent ? "live" : (connection === "open" && state?.phase) || connection;
+  phase.dataset["is"] = isLive && state?.connected ? "live" : (connection === "open" && state?.phase) || connection;
   phase.textContent = getPhaseText();
   document.title = translate("terminal.title", { key: ticket });
   getElement("terminal-title").textContent = document.title;
@@ -51,8 +43,7 @@ function showPhase() {
 }
 
 function getPhaseText() {
-  if (connection === "unknown") return translate("terminal.unknown", { key: ticket });
-  if (connection !== "open") return translate(`terminal.${connection}`);
+  if (connection !== "open") return translate(`terminal.${connection}`, { key: ticket });
   if (!state) return translate("terminal.connecting");
   const time = newest && formatTime(Date.parse(newest.at));
   if (state.phase === "ended") return time ? translate("terminal.ended", { time }) : translate("terminal.ended.none");
@@ -60,7 +51,28 @@ function getPhaseText() {
   return translate(state.phase === "live" ? "terminal.live" : "terminal.waiting");
 }
 
-const path = `/api/terminals/${encodeURIComponent(ticket)}`;
+function showFrame(frame: ReceivedPicture) {
+  newest = frame;
+  drawNewest();
+  if (state?.phase !== "live" || !state.connected) showPhase();
+}
+
+function showState(received: TerminalState) {
+  state = received;
+  showConnection("open");
+}
+
+function showConnection(present: typeof connection) {
+  connection = present;
+  showPhase();
+}
+
+function showLoss({ status, failures, wait }: StreamLoss) {
+  if (status === 401) return requestSignIn();
+  if (status === 200) return failures === 1 ? 0 : wait;
+  showConnection(status === 404 ? "unknown" : "lost");
+  return status === 404 ? undefined : wait;
+}
 
 /** The pictures and the state of the terminal. */
 const stream = createEventStream({
@@ -70,40 +82,13 @@ const stream = createEventStream({
   onLoss: showLoss,
 });
 
-/** @param {ReceivedPicture} frame */
-function showFrame(frame) {
-  newest = frame;
-  drawNewest();
-  if (state?.phase !== "live" || !state.connected) showPhase();
-}
-
-/** @param {TerminalState} received */
-function showState(received) {
-  state = received;
-  connection = "open";
-  showPhase();
-}
-
-/** @param {StreamLoss} loss */
-function showLoss({ status, failures, wait }) {
-  if (status === 401) return requestSignIn();
-  if (status === 200) return failures === 1 ? 0 : wait;
-  connection = status === 404 ? "unknown" : "lost";
-  showPhase();
-  return status === 404 ? undefined : wait;
-}
-
 addEventListener("message", (event) => {
   if (event.source !== screenFrame.contentWindow || event.data !== "ready") return;
   isFrameReady = true;
   drawNewest();
 });
 
-onSignInNeeded(() => {
-  connection = "signed_out";
-  showPhase();
-});
-
+onSignInNeeded(() => showConnection("signed_out"));
 onLanguageChange(showPhase);
 
 // The language is chosen on the page, which may be the document around this one.
@@ -112,9 +97,7 @@ addEventListener("storage", ({ key, newValue }) => {
 });
 
 translatePage();
-
 setUpTyping(ticket);
-
 showPhase();
 
 // A person who has signed in elsewhere comes back to this document.

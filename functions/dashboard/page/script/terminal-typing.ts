@@ -4,41 +4,27 @@ import { getProblemCode, getProblemText, sendJson } from "./api.js";
 import { findTarget, getElement } from "./dom.js";
 import { onLanguageChange, translate } from "./language.js";
 
+/** Keys by tmux's names, or characters without one. */
+interface TypedKeys {
+  kind: "names" | "text";
+  parts: string[];
+}
+
 /** Pause after a request, in which further keys are collected: 100 ms, so that a runner gets at most ten inputs a second. */
 const TYPING_PAUSE_MS = 100;
 
 /** Attempts for one input, and the pause between them. A repeat has the same id, so it is typed once. */
 const MAX_ATTEMPTS = 5;
-
 const ATTEMPT_PAUSE_MS = 1_000;
 
 /** Codes of errors after which the same request may succeed. */
 const TEMPORARY_CODES = [undefined, "unavailable", "internal", "rate_limited"];
 
-let ticketKey = "";
-
-let isTyping = false;
-
-let isSending = false;
-
-/** @type {TypedKeys[]} keys that are not sent yet, in order */
-let typed = [];
-
-/** @typedef {{ kind: "names" | "text", parts: string[] }} TypedKeys keys by tmux's names, or characters without one */
-
-/** @type {Readonly<Record<string, string>>} tmux's names of keys, by the browser's */
-const KEY_NAMES = {
-  Enter: "Enter",
-  Escape: "Escape",
-  ArrowUp: "Up",
-  ArrowDown: "Down",
-  ArrowLeft: "Left",
-  ArrowRight: "Right",
-  Tab: "Tab",
+/** The keys that are no text, by the browser's names; tmux's are the same without "Arrow", except for these. */
+const NAMED_KEYS = /^(?:Enter|Escape|Arrow(?:Up|Down|Left|Right)|Tab|Backspace|Delete|Home|End|Page(?:Up|Down))$/;
+const OTHER_NAMES: Readonly<Record<string, string>> = {
   Backspace: "BSpace",
   Delete: "DC",
-  Home: "Home",
-  End: "End",
   PageUp: "PPage",
   PageDown: "NPage",
 };
@@ -49,8 +35,14 @@ const LONE_KEYS = ["Enter", "Escape"];
 /** Limit of keys in one input: 400, which tmux takes in one command. */
 const MAX_KEYS = 400;
 
-/** @param {string} ticket */
-export function setUpTyping(ticket) {
+let ticketKey = "";
+let isTyping = false;
+let isSending = false;
+
+/** Keys that are not sent yet, in order. */
+let typed: TypedKeys[] = [];
+
+export function setUpTyping(ticket: string): void {
   ticketKey = ticket;
   const field = getElement("terminal-typing");
   getElement("terminal-take").addEventListener("click", () => setTyping(!isTyping));
@@ -71,18 +63,12 @@ export function setUpTyping(ticket) {
   showTyping();
 }
 
-/** Takes the terminal over or gives it back; what was typed before that still arrives. @param {boolean} shouldType */
-function setTyping(shouldType) {
+/** Takes the terminal over or gives it back; what was typed before that still arrives. */
+function setTyping(shouldType: boolean, problem = "") {
   isTyping = shouldType;
-  if (shouldType) showTypingProblem("");
+  if (shouldType || problem) getElement("terminal-problem").textContent = problem;
   showTyping();
-  if (shouldType) getElement("terminal-typing").focus();
-  else getElement("terminal-take").focus();
-}
-
-/** @param {string} text */
-function showTypingProblem(text) {
-  getElement("terminal-problem").textContent = text;
+  getElement(shouldType ? "terminal-typing" : "terminal-take").focus();
 }
 
 function showTyping() {
@@ -94,44 +80,36 @@ function showTyping() {
   getElement("terminal-sending").textContent = isSending ? translate("terminal.sending") : "";
 }
 
-/** @param {KeyboardEvent} event */
-function handleKey(event) {
+function handleKey(event: KeyboardEvent) {
   if (!isTyping || event.isComposing) return;
-  if (event.key === "F6") {
-    event.preventDefault();
-    return setTyping(false);
-  }
   const name = getKeyName(event);
-  if (name === undefined) return;
+  if (event.key !== "F6" && name === undefined) return;
   event.preventDefault();
-  takeKey(name);
+  if (event.key === "F6") setTyping(false);
+  else takeKey(name);
 }
 
 /**
  * The name of a key that is no text; undefined when the browser handles the key, for example because it writes a
  * character or pastes. Ctrl+J is the key that begins a new line in Claude Code, as Shift+Enter does elsewhere.
- * @param {Pick<KeyboardEvent, "key" | "ctrlKey" | "altKey" | "metaKey" | "shiftKey">} event
  */
-function getKeyName({ key, ctrlKey, altKey, metaKey, shiftKey }) {
+function getKeyName({ key, ctrlKey, altKey, metaKey, shiftKey }: KeyboardEvent): string | undefined {
   if (metaKey) return undefined;
-  if (ctrlKey && !altKey && !shiftKey && /^[a-z]$/i.test(key))
-    return /^v$/i.test(key) ? undefined : `C-${key.toLowerCase()}`;
-  if (ctrlKey) return undefined;
+  if (ctrlKey) return !altKey && !shiftKey && /^[a-uw-z]$/i.test(key) ? `C-${key.toLowerCase()}` : undefined;
   if (key === "Enter" && (shiftKey || altKey)) return "C-j";
-  if (altKey) return undefined;
+  if (altKey || !NAMED_KEYS.test(key)) return undefined;
   if (key === "Tab" && shiftKey) return "BTab";
-  return Object.hasOwn(KEY_NAMES, key) ? KEY_NAMES[key] : undefined;
+  return OTHER_NAMES[key] ?? key.replace("Arrow", "");
 }
 
-/** @param {string | undefined} name of a key */
-function takeKey(name) {
+function takeKey(name: string | undefined) {
   if (!isTyping || name === undefined) return;
   addKey("names", name);
   void sendTyped();
 }
 
-/** Adds a key to the last run of its kind. @param {TypedKeys["kind"]} kind @param {string} part */
-function addKey(kind, part) {
+/** Adds a key to the last run of its kind. */
+function addKey(kind: TypedKeys["kind"], part: string) {
   const last = typed.at(-1);
   const isLone = [part, last?.parts[0] ?? ""].some((key) => LONE_KEYS.includes(key));
   if (last?.kind === kind && !isLone && last.parts.length < MAX_KEYS) last.parts.push(part);
@@ -145,24 +123,24 @@ async function sendTyped() {
   showTyping();
   try {
     for (let run = typed.shift(); run; run = typed.shift()) {
-      await sendInput({ id: createInputId(), kind: "keys", text: run.parts.join(run.kind === "names" ? " " : "") });
+      await sendKeys(run.parts.join(run.kind === "names" ? " " : ""));
       await pause(TYPING_PAUSE_MS);
     }
   } catch (thrown) {
     typed = [];
-    setTyping(false);
-    showTypingProblem(translate("terminal.not_sent", { problem: getProblemText(thrown) }));
+    setTyping(false, translate("terminal.not_sent", { problem: getProblemText(thrown) }));
   } finally {
     isSending = false;
     showTyping();
   }
 }
 
-/** @param {{ id: string, kind: "keys", text: string }} input */
-async function sendInput(input) {
+/** Sends keys with an id of 128 bits; `crypto.randomUUID` does not exist over plain HTTP. */
+async function sendKeys(text: string) {
+  const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await sendJson(`/api/sessions/${encodeURIComponent(ticketKey)}/input`, input);
+      return await sendJson(`/api/sessions/${encodeURIComponent(ticketKey)}/input`, { id, kind: "keys", text });
     } catch (thrown) {
       if (attempt >= MAX_ATTEMPTS || !TEMPORARY_CODES.includes(getProblemCode(thrown))) throw thrown;
       await pause(ATTEMPT_PAUSE_MS);
@@ -170,15 +148,8 @@ async function sendInput(input) {
   }
 }
 
-/** @param {number} ms */
-function pause(ms) {
+function pause(ms: number) {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** An id of 128 bits. `crypto.randomUUID` does not exist over plain HTTP. */
-function createInputId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
@@ -198,16 +169,13 @@ function takeText() {
   void sendTyped();
 }
 
-/** @param {string} character */
-function getCharacterName(character) {
+function getCharacterName(character: string): string | undefined {
   if (/^[!-~]$/.test(character)) return character;
-  if (character === " ") return "Space";
-  if (character === "\t") return "Tab";
-  return character === "\n" || character === "\r" ? "C-j" : undefined;
+  return { " ": "Space", "\t": "Tab", "\n": "C-j", "\r": "C-j" }[character];
 }
 
-/** Allows to take over a session that runs. Otherwise it is given back. @param {boolean} isPossible */
-export function showTakeOver(isPossible) {
+/** Allows to take over a session that runs. Otherwise it is given back. */
+export function showTakeOver(isPossible: boolean): void {
   getElement("terminal-take").disabled = !isPossible;
   if (isPossible) return;
   typed = [];

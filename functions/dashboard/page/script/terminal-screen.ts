@@ -1,6 +1,7 @@
-import { Terminal } from "/terminal/assets/xterm.js";
+/** The document of the picture: it draws a session's screen with the terminal emulator. */
 
-/** @import { ReceivedPicture } from "./page-types.ts" */
+import { Terminal } from "/terminal/assets/xterm.js";
+import type { ReceivedPicture } from "./page-types.ts";
 
 /** Sizes of the font in pixels: it fits the picture to the frame within these; a smaller frame scrolls. 10 can be read on a phone. */
 const MIN_FONT_SIZE = 10;
@@ -10,13 +11,13 @@ const FONT = 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu
 // The emulator creates its style sheets by script. They need the nonce of this document's policy.
 const nonce = document.querySelector("meta[name=style-nonce]")?.getAttribute("content") ?? "";
 const createPlainElement = document.createElement.bind(document);
-document.createElement = (/** @type {string} */ name, /** @type {ElementCreationOptions | undefined} */ options) => {
+document.createElement = (name: string, options?: ElementCreationOptions) => {
   const el = createPlainElement(name, options);
   if (el instanceof HTMLStyleElement) el.nonce = nonce;
   return el;
 };
 
-const container = /** @type {HTMLElement} */ (document.getElementById("screen"));
+const container = document.getElementById("screen") as HTMLElement;
 const terminal = new Terminal({
   cols: 120,
   rows: 40,
@@ -68,8 +69,7 @@ function showActiveRows() {
   scrollTo({ left: 0 });
 }
 
-/** @param {ReceivedPicture} frame */
-function drawFrame({ columns, rows, screen, cursor }) {
+function drawFrame({ columns, rows, screen, cursor }: ReceivedPicture) {
   const hasOtherSize = terminal.cols !== columns || terminal.rows !== rows;
   const lines = screen.split("\n").slice(0, rows);
   activeRows = [Math.max(0, lines.findLastIndex(hasText)), ...(cursor ? [cursor.row] : [])];
@@ -83,8 +83,8 @@ function drawFrame({ columns, rows, screen, cursor }) {
   });
 }
 
-/** @param {string} line with ANSI colours */
-function hasText(line) {
+/** @param line with ANSI colours */
+function hasText(line: string) {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: each style begins with ESC.
   return line.replaceAll(/\x1b\[[\d;:]*m/g, "").trim() !== "";
 }
@@ -92,9 +92,8 @@ function hasText(line) {
 /**
  * Draws over the picture that there is: each row is emptied and written, without line ends, so that nothing scrolls.
  * The style at the end of a row continues in the next one, so emptying saves and restores it.
- * @param {number} rows @param {string[]} lines @param {ReceivedPicture["cursor"]} cursor
  */
-function composePicture(rows, lines, cursor) {
+function composePicture(rows: number, lines: string[], cursor: ReceivedPicture["cursor"]) {
   const drawn = Array.from({ length: rows }, (_, i) => `\x1b[${i + 1};1H\x1b7\x1b[0m\x1b[2K\x1b8${lines[i] ?? ""}`);
   const place = cursor ? `\x1b[${cursor.row + 1};${cursor.column + 1}H\x1b[?25h` : "";
   return `\x1b[?25l\x1b[?7l\x1b[0m${drawn.join("")}\x1b[0m${place}`;

@@ -1,0 +1,221 @@
+/** A ticket as it is shown: head, state and facts, while it waits for approval and after its end. */
+
+import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type {
+  CompletedTicket,
+  PendingTicket,
+  RuleView,
+  SessionTicket,
+} from "../../../../shared/tickets/ticket-views.ts";
+import { Facts, UserText } from "./elements.tsx";
+import { formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.js";
+import { findTicketText, TicketButton, type TicketTextName, translateTicket } from "./ticket-actions.tsx";
+import { openApprovedTerminal } from "./ticket-terminals.tsx";
+import { chooseTask } from "./views.ts";
+
+/** Limit of commits and conflicts that a card lists; the branch has the others. */
+const MAX_LISTED = 10;
+
+interface TicketCardProps {
+  ticket: PendingTicket | SessionTicket | CompletedTicket;
+  /** What follows the title. */
+  mark?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+/** The card of a ticket. Its first line has the key, which shows its activity, the title, the state, and the link to Plane. */
+export function TicketCard({ ticket: { id, title, url, state }, mark, children }: TicketCardProps) {
+  const open = translate("card.open", { key: id });
+  return (
+    <li class="ticket" data-ticket={id} data-state={state}>
+      <div class="line">
+        <button type="button" class="key" title={translate("card.trail", { key: id })} onClick={() => chooseTask(id)}>
+          {id}
+        </button>
+        <h4>
+          <UserText text={title} max={500} />
+        </h4>
+        {state !== "pending" && <span class="ticket-state">{translateTicket(`state.${state}`)}</span>}
+        {mark}
+        {/^https?:/.test(url) && (
+          <a class="out" href={url} target="_blank" rel="noopener noreferrer" aria-label={open} title={open}>
+            ↗
+          </a>
+        )}
+      </div>
+      {children}
+    </li>
+  );
+}
+
+/** A text of people or programs, whole, with its line breaks. */
+export function TicketText({ name, text }: { name: TicketTextName; text: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex lint/a11y/useSemanticElements: it scrolls.
+    <div class="text" dir="auto" tabIndex={0} role="group" aria-label={translateTicket(name)}>
+      {text}
+    </div>
+  );
+}
+
+interface TicketFactsProps {
+  ticket: SessionTicket | CompletedTicket;
+  first?: [string, ComponentChildren][];
+}
+
+export function TicketFacts({ ticket, first = [] }: TicketFactsProps) {
+  const { branch, diff, commits = [], conflicts = [], cost_usd, tokens, dirty } = ticket;
+  const commitRows = commits.map(({ id, subject }) => [
+    <code key="id">{id.slice(0, 10)}</code>,
+    " ",
+    <UserText key="subject" text={subject} max={200} />,
+  ]);
+  const toCode = (text: string) => <code dir="auto">{text}</code>;
+  const facts: [string, ComponentChildren][] = [
+    ...first,
+    ["branch", branch && toCode(branch)],
+    ["diff", diff && translateTicket("diff", formatCounts(diff))],
+    ["cost", cost_usd !== undefined && formatMoney(cost_usd, "USD")],
+    ["tokens", tokens && translateTicket("tokens", formatCounts(tokens))],
+    ["commits", commits.length > 0 && <List rows={commitRows} />],
+    ["conflicts", conflicts.length > 0 && <List rows={conflicts.map(toCode)} />],
+  ];
+  return (
+    <>
+      <dl>
+        <Facts facts={facts.map(([name, value]) => [findTicketText(`fact.${name}`) ?? name, value, name])} />
+      </dl>
+      {dirty && <p class="muted">{translateTicket("dirty")}</p>}
+    </>
+  );
+}
+
+function formatCounts(counts: Readonly<Record<string, number>>) {
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, formatCount(count)]));
+}
+
+function List({ rows }: { rows: readonly ComponentChildren[] }) {
+  const rest = rows.length - MAX_LISTED;
+  const items = rows.slice(0, MAX_LISTED).map((row, i) => <li key={i}>{row}</li>);
+  return (
+    <ul>
+      {items}
+      {rest > 0 && <li class="muted">{translateTicket("more", { n: formatCount(rest) })}</li>}
+    </ul>
+  );
+}
+
+/** @param time ISO 8601 */
+export function formatTicketTime(time = ""): string {
+  return time && formatTime(Date.parse(time));
+}
+
+/** A ticket that waits for approval. Exactly what is shown is approved, and a text that changes while it is read is marked. */
+export function PendingCard({ ticket }: { ticket: PendingTicket }) {
+  const { id, hash, description, comment, requested_by: by, trigger_type: trigger, priority, created_at: at } = ticket;
+  const [firstHash] = useState(hash);
+  const shown = useRef<string>(undefined);
+  useLayoutEffect(() => {
+    shown.current = hash;
+    return () => {
+      shown.current = undefined;
+    };
+  }, [hash]);
+  function explainConflict() {
+    if (shown.current === undefined) return translateTicket("problem.gone", { key: id });
+    return shown.current === hash ? undefined : translateTicket("problem.changed", { key: id });
+  }
+  const onDone = () => openApprovedTerminal(id);
+  return (
+    <TicketCard ticket={ticket}>
+      <p class="line muted">
+        <span class="priority" data-is={priority}>
+          {translate(`priority.${priority}`)}
+        </span>
+        <span>{translateTicket(`trigger.${trigger}`)}</span>
+        {by && <bdi>{translateTicket("by", { who: by.slice(0, 80) })}</bdi>}
+        <time dateTime={at}>{formatTicketTime(at)}</time>
+      </p>
+      {firstHash !== hash && <p class="notice">{translateTicket("changed")}</p>}
+      {description && <TicketText name="description" text={description} />}
+      {!description && <p class="muted">{translateTicket("description.none")}</p>}
+      {comment && <h5>{translateTicket("comment")}</h5>}
+      {comment && <TicketText name="comment" text={comment} />}
+      <div class="actions">
+        <TicketButton ticket={id} name="approve" isMain body={{ hash }} {...{ onDone, explainConflict }} />
+        <TicketButton ticket={id} name="reject" asks />
+      </div>
+    </TicketCard>
+  );
+}
+
+/** A ticket with a result. */
+export function CompletedCard({ ticket }: { ticket: CompletedTicket }) {
+  const { id, state, summary, completed_at: at = "", seconds, reason, comment_posted, state_updated, problem } = ticket;
+  const is = (isWritten: boolean) => translateTicket(isWritten ? "update.written" : "update.missing");
+  const mark = (
+    <time class="muted" dateTime={at}>
+      {formatTicketTime(at)}
+    </time>
+  );
+  return (
+    <TicketCard ticket={ticket} mark={mark}>
+      <TicketText name="summary" text={summary} />
+      <TicketFacts ticket={ticket} first={[["took", seconds !== undefined && formatDuration(seconds * 1000)]]} />
+      {state === "updating" && (
+        <div class={problem === undefined ? "muted" : "notice"}>
+          <p class="line">
+            <span>{translateTicket("update.comment", { is: is(comment_posted) })}</span>
+            <span>{translateTicket("update.status", { is: is(state_updated) })}</span>
+          </p>
+          {problem !== undefined && <UserText text={problem} max={600} />}
+        </div>
+      )}
+      {state === "done" && reason === "removal_requested" && <p class="muted">{translateTicket("removal")}</p>}
+      <div class="actions">
+        {state !== "done" && (
+          <TicketButton ticket={id} name="update" isMain>
+            {state === "updating" && translateTicket("do.retry")}
+          </TicketButton>
+        )}
+        {state === "completed" && (
+          <TicketButton ticket={id} name="update" asks value={summary}>
+            {translateTicket("do.edit")}
+          </TicketButton>
+        )}
+        {state === "completed" && <TicketButton ticket={id} name="cancel" asks />}
+        {state !== "updating" && <TicketButton ticket={id} name="remove" asks />}
+      </div>
+    </TicketCard>
+  );
+}
+
+/** A ticket whose session failed for good. */
+export function FailedCard({ ticket }: { ticket: SessionTicket }) {
+  const why = findTicketText(`why.${ticket.reason}`);
+  return (
+    <TicketCard ticket={ticket}>
+      {why && <p>{why}</p>}
+      {ticket.detail !== "" && <UserText text={ticket.detail} max={2_000} />}
+      <TicketFacts ticket={ticket} />
+      <div class="actions">
+        <TicketButton ticket={ticket.id} name="remove" asks />
+      </div>
+    </TicketCard>
+  );
+}
+
+/** A rule that allows a tool without asking. */
+export function RuleCard({ ticket: { id, rule, for: subject, by, added_at, uses } }: { ticket: RuleView }) {
+  const facts = { by, for: subject, at: formatTicketTime(added_at), n: formatCount(uses) };
+  return (
+    <li class="ticket" data-ticket={id}>
+      <code dir="ltr">{rule}</code>
+      <p class="muted">{translateTicket("rule.facts", facts)}</p>
+      <div class="actions">
+        <TicketButton ticket={rule} name="revoke" body={{ id }} />
+      </div>
+    </li>
+  );
+}

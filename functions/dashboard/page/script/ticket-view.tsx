@@ -1,0 +1,137 @@
+/** The view Tickets: what waits for approval, sessions, results, and the rules that allow tools without asking. */
+
+import type { ComponentChildren, ComponentType } from "preact";
+import type {
+  CompletedTicketsAnswer,
+  PendingTicketsAnswer,
+  SessionsAnswer,
+} from "../../../../shared/tickets/ticket-views.ts";
+import { fetchJson } from "./api.js";
+import { getElement } from "./dom.js";
+import { drawPart } from "./elements.tsx";
+import { formatCount, formatMoney } from "./language.js";
+import { MessagesAndDialog, onTicketChange, translateTicket } from "./ticket-actions.tsx";
+import { CompletedCard, FailedCard, PendingCard, RuleCard } from "./ticket-cards.tsx";
+import { SessionCard } from "./ticket-sessions.tsx";
+import { Terminals } from "./ticket-terminals.tsx";
+import { showTrouble } from "./updates.js";
+
+/** What the settings file needs at least. */
+const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
+
+const PATHS = { pending: "/api/pending-tickets", sessions: "/api/sessions", completed: "/api/completed-tickets" };
+
+interface TicketAnswers {
+  pending: PendingTicketsAnswer;
+  sessions: SessionsAnswer;
+  completed: CompletedTicketsAnswer;
+}
+
+/** The newest answers, and the number of the request of each. */
+const answers: Partial<TicketAnswers> = {};
+const answeredRequests: Partial<Record<keyof TicketAnswers, number>> = {};
+
+let requestCount = 0;
+
+/** Loads the tickets, or only the sessions, and shows them. */
+export async function showTickets(which: "all" | "sessions" = "all"): Promise<void> {
+  const names = which === "all" ? (["pending", "sessions", "completed"] as const) : (["sessions"] as const);
+  await Promise.all(names.map(loadAnswer));
+  draw();
+}
+
+/** Keeps the newest answer: one that is overtaken by the answer of a later request is not kept. */
+async function loadAnswer(name: keyof TicketAnswers) {
+  requestCount += 1;
+  const request = requestCount;
+  const answer = await fetchJson(PATHS[name]);
+  if (request < (answeredRequests[name] ?? 0)) return;
+  answeredRequests[name] = request;
+  Object.assign(answers, { [name]: answer });
+}
+
+function draw() {
+  const { pending, sessions, completed } = answers;
+  if (!pending || !sessions || !completed) return;
+  const { configured, cost_today } = sessions;
+  const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd, "USD") });
+  getElement("tickets-cost").textContent = configured ? cost : "";
+  drawPart("tickets-view", <Tickets {...{ pending, sessions, completed }} />);
+}
+
+onTicketChange(() => showTickets().catch((thrown) => showTrouble("tickets", thrown)), draw);
+
+function Tickets({ pending, sessions, completed }: TicketAnswers) {
+  const { configured, runners, server_time, failed, rules } = sessions;
+  const completedCount = completed.count + completed.updated_count;
+  const results = [...completed.tickets, ...completed.updated];
+  const older = completedCount - results.length;
+  const now = Date.parse(server_time);
+  const running = sessions.sessions.map((session) => ({ ...session, now }));
+  const names = runners.map(({ name }) => name).join(", ");
+  const isShown = configured || pending.count + sessions.count + completedCount > 0;
+  return (
+    <>
+      <MessagesAndDialog />
+      <Notices {...sessions} />
+      {isShown && <Part name="pending" count={pending.count} rows={pending.tickets} Card={PendingCard} />}
+      {isShown && (
+        <Part name="sessions" count={sessions.count} rows={running} Card={SessionCard}>
+          <Terminals />
+        </Part>
+      )}
+      {failed.length > 0 && <Part name="failed" count={failed.length} rows={failed} Card={FailedCard} />}
+      {isShown && (
+        <Part name="completed" count={completedCount} rows={results} Card={CompletedCard}>
+          {older > 0 && <p class="muted">{translateTicket("completed.more", { n: formatCount(older) })}</p>}
+        </Part>
+      )}
+      {rules.length > 0 && <Part name="rules" count={rules.length} rows={rules} Card={RuleCard} />}
+      {names && <p class="muted">{translateTicket("runners", { names })}</p>}
+    </>
+  );
+}
+
+interface PartProps<Row> {
+  name: "pending" | "sessions" | "failed" | "completed" | "rules";
+  /** Number of all, of which `rows` are shown. */
+  count: number;
+  rows: readonly Row[];
+  Card: ComponentType<{ ticket: Row }>;
+  children?: ComponentChildren;
+}
+
+function Part<Row extends { id: string }>({ name, count, rows, Card, children }: PartProps<Row>) {
+  const cards = rows.map((row) => <Card key={row.id} ticket={row} />);
+  return (
+    <section class="ticket-part" data-part={name} aria-labelledby={`tickets-${name}`}>
+      <h3 id={`tickets-${name}`}>
+        {translateTicket(`part.${name}`)}
+        {count > 0 && <b> {formatCount(count)}</b>}
+      </h3>
+      {count === 0 && <p class="empty">{translateTicket(`none.${name}`)}</p>}
+      <ul>{cards}</ul>
+      {children}
+    </section>
+  );
+}
+
+/** Says what keeps tickets from running. */
+function Notices({ configured, runners, sessions }: SessionsAnswer) {
+  if (!configured)
+    return (
+      <div class="notice">
+        <b>{translateTicket("off")}</b>
+        <p>{translateTicket("off.how")}</p>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls. */}
+        <pre tabIndex={0}>{EXAMPLE}</pre>
+      </div>
+    );
+  if (runners.length === 0) return <p class="notice">{translateTicket("runner.none")}</p>;
+  const away = sessions.flatMap(({ runner }) => (runner && runners.every(({ name }) => name !== runner) ? runner : []));
+  return [...new Set(away)].map((name) => (
+    <p key={name} class="notice">
+      {translateTicket("runner.away", { name })}
+    </p>
+  ));
+}
