@@ -1,6 +1,6 @@
 /** What people do with a ticket: requests with their outcome, buttons, and the dialog that asks for a text or a choice. */
 
-import type { ComponentChildren, TargetedSubmitEvent } from "preact";
+import { type ComponentChildren, render, type TargetedSubmitEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getProblemCode, getProblemText, sendJson } from "./api.js";
 import { findElements, focusFirstVisible, getElement, makeFocusable } from "./dom.js";
@@ -57,7 +57,8 @@ let messageTimer: ReturnType<typeof setTimeout> | undefined;
 /** What was done, for a while, or why not, until the next action. */
 let message = { told: "", problem: "" };
 
-let asked: TicketAction | undefined;
+/** The place of the dialog is outside of the view: a modal dialog in a hidden view would lock the page. */
+const dialogPlace = document.body.appendChild(document.createElement("div"));
 
 let reload = async () => {};
 
@@ -95,9 +96,8 @@ export function TicketButton({ children, isMain, isDisabled = false, asks, ...ac
   );
 }
 
-function ask(action: TicketAction | undefined) {
-  asked = action;
-  drawTickets();
+function ask(action: TicketAction) {
+  render(<TicketDialog {...action} />, dialogPlace);
 }
 
 /** Sends an action and loads the tickets again; returns why it was refused. */
@@ -135,20 +135,17 @@ function focusTicket(key: string): void {
   focusFirstVisible(card && makeFocusable(card), getElement("tickets"));
 }
 
-/** The line of messages above the tickets, and the dialog if one is open. */
-export function MessagesAndDialog() {
+/** The line of messages above the tickets. */
+export function Messages() {
   return (
-    <>
-      <div class="said">
-        <p id="ticket-told" role="status">
-          {message.told}
-        </p>
-        <p id="ticket-problem" role="alert">
-          {message.problem}
-        </p>
-      </div>
-      {asked && <TicketDialog {...asked} />}
-    </>
+    <div class="said">
+      <p id="ticket-told" role="status">
+        {message.told}
+      </p>
+      <p id="ticket-problem" role="alert">
+        {message.problem}
+      </p>
+    </div>
   );
 }
 
@@ -179,13 +176,17 @@ function TicketDialog({ choices = [], descriptions = [], ...action }: TicketActi
   }
 
   function forget() {
-    ask(undefined);
+    render(null, dialogPlace);
     focusTicket(ticket);
   }
 
   return (
     <dialog class="ask" aria-labelledby="ask-title" ref={dialog} onClose={forget}>
-      <form onSubmit={submit} onChange={({ currentTarget }) => setIsChosen(new FormData(currentTarget).has("choice"))}>
+      <form
+        class="words"
+        onSubmit={submit}
+        onChange={({ currentTarget }) => setIsChosen(new FormData(currentTarget).has("choice"))}
+      >
         <h3 id="ask-title">{translateTicket(`ask.${name as DialogName}`, { key: ticket })}</h3>
         {!text && <p>{translateTicket(name === "remove" ? "ask.remove.text" : "ask.cancel.text")}</p>}
         {/* A dialog would focus this text, which can be scrolled with the keyboard, but for `autofocus`. */}

@@ -10,7 +10,7 @@ import { fetchJson } from "./api.js";
 import { getElement } from "./dom.js";
 import { drawPart } from "./elements.tsx";
 import { formatCount, formatMoney } from "./language.js";
-import { MessagesAndDialog, onTicketChange, translateTicket } from "./ticket-actions.tsx";
+import { findTicketText, Messages, onTicketChange, translateTicket } from "./ticket-actions.tsx";
 import { CompletedCard, FailedCard, PendingCard, RuleCard } from "./ticket-cards.tsx";
 import { SessionCard } from "./ticket-sessions.tsx";
 import { Terminals } from "./ticket-terminals.tsx";
@@ -72,7 +72,7 @@ function Tickets({ pending, sessions, completed }: TicketAnswers) {
   const isShown = configured || pending.count + sessions.count + completedCount > 0;
   return (
     <>
-      <MessagesAndDialog />
+      <Messages />
       <Notices {...sessions} />
       {isShown && <Part name="pending" count={pending.count} rows={pending.tickets} Card={PendingCard} />}
       {isShown && (
@@ -109,7 +109,7 @@ function Part<Row extends { id: string }>({ name, count, rows, Card, children }:
         {translateTicket(`part.${name}`)}
         {count > 0 && <b> {formatCount(count)}</b>}
       </h3>
-      {count === 0 && <p class="empty">{translateTicket(`none.${name}`)}</p>}
+      {count === 0 && <p class="empty">{findTicketText(`none.${name}`)}</p>}
       <ul>{cards}</ul>
       {children}
     </section>
