@@ -100,6 +100,7 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
     expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-4");
     await page.waitForSelector("#plan-closed:has-text('2 of 9 tasks closed')");
 
+    expect(await page.locator(":is(#trail, #messages, #plan-view) > .empty").count()).toBe(0);
     await page.click("#plan [data-show=table]");
     expect(await page.isVisible(".graph")).toBe(false);
     const row = page.getByRole("row", { name: "3 ONB-5" });

@@ -12,6 +12,8 @@ const shownTexts = new WeakMap<Element, string>();
 export function drawPart(id: string, content: ComponentChildren): HTMLElement {
   const root = getLoadedElement(id);
   const wasDrawn = root.dataset["drawn"] === "yes";
+  // The text that stood for it goes.
+  if (!wasDrawn) root.replaceChildren();
   root.dataset["drawn"] = "yes";
   const focused = root.contains(document.activeElement) ? document.activeElement : null;
   const row = focused?.closest("[data-key]");
