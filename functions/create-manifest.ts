@@ -11,7 +11,7 @@ import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
 import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
-import { idleTasksRoute, taskRoute } from "./dashboard/task-routes.ts";
+import { idleTasksRoute, taskFileRoute, taskRoute } from "./dashboard/task-routes.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
@@ -66,6 +66,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       chatRoute,
       chatWriteRoute,
       taskRoute,
+      taskFileRoute,
       idleTasksRoute,
       setupRoute,
       requestsRoute,

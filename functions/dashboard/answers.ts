@@ -291,6 +291,9 @@ export interface BoardCard {
  */
 export type RuleBasis = "settings" | "default" | "always";
 
+/** The types of files that a browser shows as images; every other file is only downloaded, or shown as text. */
+export const IMAGE_TYPE = /^image\/(png|jpeg|gif|webp)$/;
+
 export const BOARD_COLUMNS = ["todo", "in_progress", "blocked", "done"] as const;
 
 /** The column of an item: it is blocked by its state or by an open blocker. */

@@ -10,24 +10,34 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { chooseLanguage, type Locale } from "../../shared/i18n/localize.ts";
+import { parseHtml } from "../../shared/markdown/parse-html.ts";
+import { toHtml } from "../../shared/markdown/to-html.ts";
+import type { HtmlRoot } from "../../shared/markdown/tree.ts";
 import { listReadableProjects, type Task } from "../../shared/records/plane-records.ts";
 import { observedSets } from "../../shared/records/store-keys.ts";
 import { scanPages } from "../../shared/store/records.ts";
+import { readDependantIds } from "../../shared/sync/dependency-edges.ts";
 import { compareUrgency, type ItemRecord, isOpenItem } from "../../shared/task/snapshot.ts";
 import { type CallContext, createCallContext } from "../../shared/tasks/call-context.ts";
 import { assignTask, changeTask, findReadyState } from "../../shared/tasks/change-task.ts";
+import { findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
 import { findTask, toTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { prepareMessage } from "../../shared/tasks/people/remarks.ts";
+import { readRemarks } from "../../shared/tasks/remark-record.ts";
+import { readLinkedTasks, readTaskDetails } from "../../shared/tasks/views/task-details.ts";
 import { createExplainer, readWhy } from "../../shared/tasks/views/task-facts.ts";
 import { wakeAgain } from "../../shared/tasks/wakes.ts";
 import { ACTIVE_KINDS, renderWhy } from "../../shared/tasks/why.ts";
-import type { IdleTasksAnswer, WhyAnswer } from "./answers.ts";
+import { type IdleTasksAnswer, IMAGE_TYPE, type WhyAnswer } from "./answers.ts";
 
 type TaskRouteDeps = TaskDeps & Pick<Deps, "newId">;
 
 /** A task's explanation, its remedies, and what people write to its agents. */
 export const taskRoute: Route = { path: "/api/tasks", access: "page", app: createTaskApp };
+
+/** A file of a task, of any size: `?task=ONB-12&name=report.pdf`. */
+export const taskFileRoute: Route = { path: "/api/task-file", access: "page", streams: true, app: createFileApp };
 
 /** The open tasks with which nothing happens, each with the reason. */
 export const idleTasksRoute: Route = { path: "/api/idle-tasks", access: "page", app: createIdleTasksApp };
@@ -46,6 +56,11 @@ const ACTION_EXAMPLE = 'Send {"action": "start"}, or "assign" or "wake" with the
 /** The name of a user of the page, who has authenticated with ADMIN_TOKEN. */
 const PAGE_USER_NAME = "Admin (page)";
 
+/** Formatted text as elements, of which the page draws each: only those that Groundcrew may write to Plane. */
+export type FormattedText = (string | { tag: string; href?: string; children: FormattedText })[];
+
+export type TaskPageAnswer = Awaited<ReturnType<typeof describeTask>>;
+
 /** Limit of the idle tasks in one answer: 200, more than people read. */
 const MAX_IDLE = 200;
 
@@ -60,6 +75,10 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
     return { context, task: await findTask(context, c.req.param("key") ?? "") };
   };
   return new Hono()
+    .get("/:key", async (c) => {
+      const { context, task } = await findSubject(c);
+      return answerCleanJson(c, await describeTask(context, task, findLanguage(deps, c)));
+    })
     .get("/:key/why", async (c) => answerCleanJson(c, await describeWhy(deps, c, (await findSubject(c)).task)))
     .post("/:key/actions", async (c) => {
       const action = await readJson(c, actionSchema, { example: ACTION_EXAMPLE });
@@ -81,6 +100,53 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
         return c.json({ key: task.key, agents: workers, stopped: isStop });
       }
     });
+}
+
+/** Everything that the page of a task shows. */
+async function describeTask(context: CallContext, task: Task, locale: Locale) {
+  const { deps } = context;
+  const [details, why, { open }, dependants] = await Promise.all([
+    readTaskDetails(context, task),
+    readWhy(deps, task, locale),
+    readRemarks(deps, task.id),
+    readLinkedTasks(deps, await readDependantIds(deps, task.id)),
+  ]);
+  const { latest, left_out } = details.comments;
+  const comments = await Promise.all(latest.map(async (one) => ({ ...one, text: await toFormattedText(one.text) })));
+  return {
+    ...details,
+    ...{ why, dependants, open: isOpenItem(task.item), owners: task.item.owners ?? [] },
+    agents: deps.settings.agents.map(({ name }) => name),
+    text: await toFormattedText(details.text),
+    comments: { latest: comments, left_out },
+    remarks: open.map(({ agent, by, text, at, readAt }) => ({ agent, by, text, at, read_at: readAt })),
+  };
+}
+
+async function toFormattedText(markdown: string): Promise<FormattedText> {
+  const toNodes = (nodes: HtmlRoot["children"]): FormattedText =>
+    nodes.flatMap((node): FormattedText => {
+      if (node.type === "text") return [node.value];
+      if (node.type !== "element") return [];
+      const { href } = node.properties;
+      const link = typeof href === "string" ? { href } : {};
+      return [{ tag: node.tagName, ...link, children: toNodes(node.children) }];
+    });
+  return toNodes(parseHtml(await toHtml(markdown)).children);
+}
+
+function createFileApp(deps: TaskRouteDeps): Hono {
+  return new Hono().get("/", async (c) => {
+    const caller = { name: PAGE_USER_NAME, role: "human" } as const;
+    const context = createCallContext(deps, caller, c.get("correlation"));
+    const { type, open } = await findAttachment(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
+    const body = await open(c.req.raw.signal);
+    // The declared type is a text of the sender: a browser must neither show the file as a page nor run it.
+    c.header("content-type", IMAGE_TYPE.test(type) ? type : "application/octet-stream");
+    c.header("content-disposition", "attachment");
+    c.header("x-content-type-options", "nosniff");
+    return c.body(body);
+  });
 }
 
 async function describeWhy(deps: TaskDeps, c: Context, task: Task): Promise<WhyAnswer> {

@@ -57,7 +57,8 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
   const formatTime = (at: Ms) => formatIsoTime(at, deps.settings.timezone);
   await requireReader(context, storedTask);
   await renewOwnClaim(context, storedTask);
-  await refreshTask(context, storedTask);
+  // The page of a person is loaded at each change, of which the stored task knows already.
+  if (context.caller.role !== "human") await refreshTask(context, storedTask);
   const task = (await findStoredTask(deps, storedTask.id)) ?? storedTask;
   const { name, description } = task.item.snapshot;
   const planeDetails = await readPlaneDetails(context, task);
@@ -69,7 +70,7 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
     readTaskTimes(deps, task.id),
     readDoneCriteria(deps, task),
     readTaskQuestions(deps, task.id),
-    readInputs(context, task),
+    readLinkedTasks(deps, await readBlockerIds(deps, task.id)),
   ]);
   const visibleQuestions = questions.filter(({ closed }) => closed === undefined);
   return {
@@ -184,11 +185,14 @@ function describeAttachment({ created_at, attributes: { name, type, size } }: Pl
   return { at: created_at, name: clean(name), type: clean(type), size };
 }
 
-/** Reads the blockers of a task, open and closed ones, by key. */
-async function readInputs({ deps }: CallContext, { id }: Task) {
-  const edges = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
-  const blockers = await Promise.all(edges.map(({ value }) => findStoredTask(deps, value.blocker)));
-  return keepDefined(blockers)
+async function readBlockerIds(deps: TaskDeps, id: string): Promise<string[]> {
+  return (await readAllRows<EdgeRecord>(deps, observedSets.blockers(id))).map(({ value }) => value.blocker);
+}
+
+/** Reads tasks that a task waits for or that wait for it, open and closed ones, by key. */
+export async function readLinkedTasks(deps: TaskDeps, ids: readonly string[]) {
+  const tasks = await Promise.all(ids.map((id) => findStoredTask(deps, id)));
+  return keepDefined(tasks)
     .filter(({ item }) => item.removedAt === undefined)
     .map(({ key, item }) => ({
       key,

@@ -18,6 +18,11 @@ const ENGLISH = new Map(listTexts("en"));
 
 /** Texts that are the same in both languages. */
 const SAME_IN_BOTH: readonly string[] = [
+  "pageViews.task.description",
+  "pageViews.task.agent",
+  "pageViews.task.session",
+  "pageViews.task.commit",
+  "pageViews.task.tests",
   "notices.kinds.alert.remedy",
   "telegram.events.asked.title",
   "telegram.events.asked.one",

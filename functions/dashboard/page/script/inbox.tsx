@@ -152,43 +152,58 @@ function SetupList({ steps }: Pick<InboxProps, "steps">) {
 
 /** Why nothing happens with a task, and what changes that. */
 function IdleRow({ task: { key, title, text, remedy } }: { task: IdleTasksAnswer["tasks"][number] }) {
-  const [isBusy, setIsBusy] = useState(false);
-  const [problem, setProblem] = useState("");
-  async function follow(action: NonNullable<typeof remedy>["action"]) {
-    if (isBusy) return;
-    setIsBusy(true);
-    setProblem("");
-    try {
-      if (action.method === "POST") await sendJson(action.path, action.body ?? {});
-      else await fetchJson(action.path, { method: action.method });
-      await loadInbox();
-    } catch (thrown) {
-      setProblem(getProblemText(thrown));
-    }
-    setIsBusy(false);
-  }
   return (
     <li data-task={key}>
       <span class="written" dir="auto">
         {title.slice(0, 200)}
       </span>
       <span class="why">{text}</span>
+      <RemedyButton subject={key} remedy={remedy} onDone={loadInbox} />
+    </li>
+  );
+}
+
+interface RemedyProps {
+  subject: string;
+  remedy: IdleTasksAnswer["tasks"][number]["remedy"];
+  onDone: () => Promise<void>;
+}
+
+/** What changes a state: a button that does it, or a link to where one does it. */
+export function RemedyButton({ subject, remedy, onDone }: RemedyProps) {
+  const [isBusy, setIsBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  async function follow({ method, path, body = {} }: NonNullable<typeof remedy>["action"]) {
+    if (isBusy) return;
+    setIsBusy(true);
+    setProblem("");
+    try {
+      if (method === "POST") await sendJson(path, body);
+      else await fetchJson(path, { method });
+      await onDone();
+    } catch (thrown) {
+      setProblem(getProblemText(thrown));
+    }
+    setIsBusy(false);
+  }
+  return (
+    <>
       {remedy?.action.method === "GET" && (
         <a class="go" href={remedy.action.path}>
           {remedy.label}
-          <span class="sr"> {key}</span>
+          <span class="sr"> {subject}</span>
         </a>
       )}
       {remedy && remedy.action.method !== "GET" && (
         <button type="button" class="go" aria-disabled={isBusy} onClick={() => follow(remedy.action)}>
           {remedy.label}
-          <span class="sr"> {key}</span>
+          <span class="sr"> {subject}</span>
         </button>
       )}
       <span class="problem" role="alert">
         {problem}
       </span>
-    </li>
+    </>
   );
 }
 
@@ -407,7 +422,7 @@ function Undo({ id, decision, onSend, onUndo }: UndoProps) {
 }
 
 /** How long ago something was, with the exact time on hover. @param at ISO 8601 */
-function Moment({ at }: { at: string }) {
+export function Moment({ at }: { at: string }) {
   const time = Date.parse(at);
   return (
     <time dateTime={at} title={formatTime(time)}>
@@ -417,7 +432,7 @@ function Moment({ at }: { at: string }) {
 }
 
 /** The text of a name that the server sends; a name that this page does not know is shown as it is. */
-function translateName(group: string, name: string): string {
+export function translateName(group: string, name: string): string {
   const text = findTextName(`${group}.${name}`);
   return text ? translate(text) : name.replaceAll("_", " ");
 }

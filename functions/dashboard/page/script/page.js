@@ -16,20 +16,30 @@ import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
 import {
   createButton,
   createElement,
-  findElement,
   findElements,
   findTarget,
   focusFirstVisible,
   getElement,
+  makeFocusable,
   updateList,
 } from "./dom.js";
 import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { startKeys } from "./palette.tsx";
 import { closeDetail, loadPlan } from "./plan.tsx";
+import { loadTask } from "./task-page.tsx";
 import { loadTeam } from "./team.js";
 import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
-import { chooseTask, getChosenTask, getProject, getView, onMove, openPlace, startViews } from "./views.ts";
+import {
+  chooseTask,
+  getChosenTask,
+  getNamedTicket,
+  getProject,
+  getView,
+  onMove,
+  openPlace,
+  startViews,
+} from "./views.ts";
 
 /** @import { CapacityWarning } from "../../../../shared/store/capacity.ts" */
 /** @import { Notice } from "../../../../shared/app/deps.ts" */
@@ -44,6 +54,9 @@ let signedInAt;
 let failures = 0;
 
 let isStyled = false;
+
+/** Key of the ticket to which the address has led already. @type {string | undefined} */
+let openedTicket;
 
 /** Shows the list of projects and Groundcrew's own health. @param {BoardAnswer} board */
 function showHeader({ projects, health, waiting, set_aside, demo }) {
@@ -166,6 +179,14 @@ async function loadTickets(which) {
   if (getView() !== "tickets") return;
   const [{ showTickets }] = await Promise.all([importTicketView(), loadStyle()]);
   await showTickets(which);
+  const ticket = getNamedTicket();
+  if (ticket === openedTicket) return;
+  const row = ticket && document.querySelector(`#tickets-view [data-ticket="${CSS.escape(ticket)}"]`);
+  // A ticket that is not there yet is shown as soon as it is.
+  if (row instanceof HTMLElement || !ticket) openedTicket = ticket;
+  if (!(row instanceof HTMLElement)) return;
+  makeFocusable(row).focus();
+  row.scrollIntoView({ block: "nearest" });
 }
 
 /** @returns {Promise<typeof import("./ticket-view.tsx")>} */
@@ -201,8 +222,8 @@ function showTicketCount({ tickets }) {
 /** The title: how much waits for a person, and where one is. */
 function showTitle() {
   const count = getWaitingCount();
-  const view = findElement(getElement("views"), `[data-view="${getView()}"]`).dataset["name"];
-  const name = getChosenTask() ?? translate(/** @type {TextName} */ (view));
+  const link = getElement("views").querySelector(`[data-view="${getView()}"]`);
+  const name = getChosenTask() ?? translate(/** @type {TextName} */ (link?.getAttribute("data-name")));
   document.title = `${count > 0 ? `(${count}) ` : ""}${name} · Groundcrew`;
 }
 
@@ -248,7 +269,7 @@ function showPlace(previous) {
   showTitle();
   refreshPage();
   if (task !== undefined && task !== taskBefore && !document.activeElement?.checkVisibility())
-    focusFirstVisible(getElement("why"));
+    focusFirstVisible(getElement("task"));
   if (task === undefined && taskBefore !== undefined) {
     const card = document.querySelector(`.card[data-task="${CSS.escape(taskBefore)}"] button`);
     focusFirstVisible(card instanceof HTMLElement ? card : undefined, getElement("why"));
@@ -276,7 +297,7 @@ getElement("projects").addEventListener("change", () => openPlace({ project: get
 getElement("language").addEventListener("change", changeLanguage);
 
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select")) chooseTask();
+  if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select, textarea")) chooseTask();
 });
 
 translatePage();
@@ -289,6 +310,7 @@ for (const id of ["inbox-view", "columns", "team-list", "plan-view", "tickets-vi
 setParts([
   { id: "inbox", load: () => loadInbox().then(showTitle) },
   { id: "board", load: loadBoard },
+  { id: "task", load: loadTask },
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
   { id: "tickets", load: () => loadTickets("all") },

@@ -68,15 +68,21 @@ function show(next: Place): void {
     if (link.dataset["view"] === getView()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (isNarrow() && place.view !== previous.view) {
+  if (isNarrow() && (place.view !== previous.view || place.key !== previous.key)) {
     if (place.view === "chat") scrollToLatestMessage();
     else getPageScroller().scrollTop = 0;
   }
   reportMove(previous);
 }
 
-/** The name of the shown view: a wide screen shows some parts beside the board. */
-export function getView(): ViewName {
+/** Key of the ticket that the address names. */
+export function getNamedTicket(): string | undefined {
+  return place.view === "tickets" ? place.key : undefined;
+}
+
+/** The name of the shown view: a task's page has its activity, and a wide screen shows some parts beside the board. */
+export function getView(): ViewName | "task" {
+  if (getChosenTask() !== undefined) return "task";
   return !isNarrow() && BESIDE_BOARD.includes(place.view) ? "board" : place.view;
 }
 
@@ -108,12 +114,12 @@ export function getProject(): string {
   return place.project;
 }
 
-/** Key of the task to which the activity is limited; undefined for all tasks. */
+/** Key of the task whose page is shown, with the activity limited to it; undefined for all tasks. */
 export function getChosenTask(): string | undefined {
   return place.view === "why" ? place.key : undefined;
 }
 
-/** Limits the activity to a task, or to none. Choosing the same task again chooses none. */
+/** Shows the page of a task, or leaves it. Choosing the same task again leaves it, too. */
 export function chooseTask(key?: string): void {
   if (key !== undefined && key !== getChosenTask()) openPlace({ view: "why", key });
   else openPlace({ view: isNarrow() ? "why" : "board" });

@@ -1,0 +1,85 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
+import { findViolations } from "./accessibility-checks.ts";
+import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
+import { PAGE_ADMIN_TOKEN, startPageTestApp } from "./page-test-app.ts";
+
+afterAll(closeSharedBrowser);
+
+const WAIT = { timeout: 45_000 };
+
+const HOSTILE = "<img src=x onerror=window.hacked=1> \u202egnp.exe";
+
+const DESCRIPTION = `<h2>Goal</h2><p>Write it <strong>well</strong>, as <a href="javascript:window.hacked=1">here</a> and
+  <a href="https://example.com/style">there</a>.</p><script>window.hacked=1</script><ul><li>short</li></ul>`;
+
+/** A task that Thot works on, with a file and a dependant. */
+async function startTask() {
+  const app = await startPageTestApp();
+  const { plane, project, thot } = app;
+  const item = plane.addItem(project, { name: HOSTILE, assignees: [thot], description_html: DESCRIPTION });
+  const later = plane.addItem(project, { name: "Translate it" });
+  plane.relate(later, item);
+  await app.deps().ticks.runNow("poll");
+  const work = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
+  await expect.poll(() => work().claim("ONB-1"), WAIT).toBeDefined();
+  await work().deliver({ task: "ONB-1", name: "guide.txt", file: new Blob(["first line\n<b>second</b>"]) });
+  return app;
+}
+
+describe.skipIf(!hasChromium())("The page of a task", { timeout: 120_000 }, () => {
+  test("shows its description, files and dependencies as text and links, and takes a comment with the keyboard", async () => {
+    const app = await startTask();
+    const page = await openPage(`${app.url}/task/onb-1`);
+    await page.fill("#token", PAGE_ADMIN_TOKEN);
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#task h2", WAIT);
+    await expect.poll(() => page.innerText("#task h2"), WAIT).toContain("<img src=x onerror=window.hacked=1>");
+    expect(await page.title()).toBe("ONB-1 · Groundcrew");
+    expect(await page.innerText("#task .formatted strong")).toBe("well");
+    expect(await page.locator("#task .formatted").first().locator("a").allTextContents()).toEqual(["there"]);
+    expect(await page.innerText("#task dl")).toMatch(/Agent\s+Thot[\s\S]*In work/);
+    await page.press('#task button:has-text("Preview")', "Enter");
+    await expect.poll(() => page.textContent("#task pre"), WAIT).toBe("first line\n<b>second</b>");
+    const download = page.waitForEvent("download");
+    await page.press('#task a:has-text("Download")', "Enter");
+    expect((await download).suggestedFilename()).toBe("guide.txt");
+
+    const headers = `fetch(document.querySelector('#task a[download]').href).then(({ headers }) =>
+      [headers.get("content-type"), headers.get("content-disposition"), headers.get("x-content-type-options")])`;
+    expect(await page.evaluate(headers)).toEqual(["application/octet-stream", "attachment", "nosniff"]);
+
+    await page.focus("#task textarea");
+    await page.keyboard.type("Mind the tone");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#task li:has-text('Mind the tone'):has-text('not read by Thot yet')", WAIT);
+    expect(await page.inputValue("#task textarea")).toBe("");
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.press('#task button:has-text("⏹")', "Enter");
+    await page.waitForSelector('#task button:has-text("⏹")', { ...WAIT, state: "detached" });
+    await page.press('#task a:has-text("ONB-2")', "Enter");
+    await expect.poll(() => page.innerText("#task h2"), WAIT).toBe("Translate it");
+    expect(new URL(page.url()).pathname).toBe("/task/ONB-2");
+    await page.waitForSelector("#task section:has-text('Waits for') a:has-text('ONB-1')");
+    await page.press('#task button:has-text("Assign")', "Enter");
+    await expect.poll(() => page.innerText("#task dl"), WAIT).toMatch(/Agent\s+Thot/);
+    await page.goBack();
+    await expect.poll(() => page.innerText("#task h2"), WAIT).toContain("<img src=x onerror=window.hacked=1>");
+    expect(await page.evaluate("document.querySelectorAll('#task img').length + (window.hacked ?? 0)")).toBe(0);
+    expect(page.problems).toEqual([]);
+  });
+
+  test.each([true, false])("has no finding of axe on a phone (dark: %s), and is not wider than it", async (dark) => {
+    const app = await startTask();
+    const page = await openPage(`${app.url}/task/ONB-1`, { width: 390, height: 844, dark });
+    await page.fill("#token", PAGE_ADMIN_TOKEN);
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#task form", WAIT);
+    expect(await page.isVisible("#why")).toBe(true);
+    expect(await findViolations(page)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    expect(page.problems).toEqual([]);
+  });
+});
