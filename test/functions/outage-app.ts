@@ -22,11 +22,13 @@ export async function createOutageApp(options: NonNullable<Parameters<typeof cre
     item,
     /** Runs the tick every 15 s for this long, in each of these processes. */
     async watch(ms: number, processes: readonly Deps[] = [app.deps]) {
+      // Time must not pass while one of them sends: its lease would end, and another would send the message again.
+      const drain = () => Promise.all([app.drain(), ...processes.map((deps) => deps.drain())]);
       for (let passed = 0; passed < ms; passed += INTERVAL_MS) {
         await Promise.all(processes.map((deps) => planeTick.run(deps)));
-        await app.drain();
+        await drain();
         app.advance(INTERVAL_MS);
-        await app.drain();
+        await drain();
       }
     },
     readMessages: () => app.telegram.chat(GROUP_CHAT).messages.map(toPlainText),
