@@ -142,7 +142,7 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
     await page.waitForSelector('.card:has-text("Task 3")', WAIT);
     for (const item of app.plane.items(app.project)) app.plane.editItem(item, { state: "Done" });
     await page.press('.card:has-text("Task 0") > button', "Enter");
-    await expectInPage(page, `${FOCUSED}.id`).toBe("task");
+    await expectInPage(page, `${FOCUSED}.id`).toBe("why");
     await page.press('#trail tr:has-text("completed") button.link', "Enter", WAIT);
     await expectInPage(page, `${FOCUSED}.className`).toContain("message");
     for (const word of ["status", "help", "help"]) {

@@ -1,5 +1,5 @@
 import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.js";
-import { onBoard } from "../../../functions/dashboard/page/script/board.js";
+import { onBoard } from "../../../functions/dashboard/page/script/board.tsx";
 import { createElement, findElements, getElement } from "../../../functions/dashboard/page/script/dom.js";
 import { onLanguageChange, readPreference, savePreference } from "../../../functions/dashboard/page/script/language.js";
 import { enableDragging } from "./console-drag.js";

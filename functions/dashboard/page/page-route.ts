@@ -36,7 +36,7 @@ export function createPageRoute({ tickets }: { tickets: boolean }): Route {
 
 function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">, tickets: boolean): Hono {
   const { demo, locale } = settings;
-  const names = ["page.js", "task-page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
+  const names = ["page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
   const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, names)];
   return new Hono()
     .on("GET", [...PAGE_PATHS], (c) => {
@@ -97,7 +97,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <details id="agents" hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><div id="agents-view"></div></details>
 <details id="failed-jobs"><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><div id="failed-jobs-view"></div></details></section>
 <section id="task" tabindex="-1" aria-labelledby="task-head"><div class="trouble" role="alert"></div><div id="task-view" aria-busy="true"></div></section>
-<section id="team" tabindex="-1" aria-labelledby="team-head"><div class="view-head"><h2 id="team-head" data-text="team">Team</h2><p class="muted" data-text="team.hint"></p>${renderSwitch("show.chart")}</div><div class="trouble" role="alert"></div><ul id="team-list" aria-busy="true"></ul></section>
+<section id="team" tabindex="-1" aria-labelledby="team-head"><div class="view-head"><h2 id="team-head" data-text="team">Team</h2><p class="muted" data-text="team.hint"></p>${renderSwitch("show.chart")}</div><div class="trouble" role="alert"></div><div id="team-list" aria-busy="true"></div></section>
 <section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
 <div id="plan-body"><div id="plan-view" aria-busy="true"></div><aside id="plan-detail" hidden></aside></div></section>
 <section id="tickets" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>

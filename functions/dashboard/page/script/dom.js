@@ -31,17 +31,6 @@ function setProperties(el, props) {
 }
 
 /**
- * Creates an element of a picture.
- * @param {"path" | "svg"} tag @param {Record<string, string | number>} props @param {SVGElement[]} children
- */
-export function createSvgElement(tag, props, ...children) {
-  const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(props)) el.setAttribute(name, String(value));
-  el.append(...children);
-  return el;
-}
-
-/**
  * Returns an element of the page's HTML by its id.
  * @template {string} Id @param {Id} id
  */
@@ -64,31 +53,11 @@ export function findElements(root, selector) {
 
 /**
  * Finds the nearest matching element among the event's target and its ancestors.
- * @param {Event} event @param {string} selector
+ * @param {{ target: EventTarget | null }} event @param {string} selector
  */
 export function findTarget(event, selector) {
   const el = event.target instanceof Element ? event.target.closest(selector) : undefined;
   return el instanceof HTMLElement ? el : undefined;
-}
-
-/**
- * Creates an element for text that people wrote: with its own writing direction, and cut to a readable length.
- * @param {"b" | "span"} tag @param {string} text
- */
-export function createUserText(tag, text, maxLength = 300) {
-  const shown = text.length > maxLength ? `${text.slice(0, maxLength - 1).toWellFormed()}…` : text;
-  const title = text.length > 80 && text.slice(0, 1000).toWellFormed();
-  return createElement(tag, { class: "written", dir: "auto", title }, shown);
-}
-
-/**
- * Creates a link that opens in a new tab; undefined for an address that is invalid or not HTTP(S).
- * @param {string} url @param {ElementProps} props @param {ElementChild[]} children
- */
-export function createExternalLink(url, props, ...children) {
-  const target = URL.parse(url);
-  if (!target || !/^https?:$/.test(target.protocol)) return undefined;
-  return createElement("a", { ...props, href: target.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
 /**
@@ -97,28 +66,6 @@ export function createExternalLink(url, props, ...children) {
  */
 export function createButton(classes, text, onclick, subject = "") {
   return createElement("button", { class: classes, onclick }, text, subject && createElement("span.sr", ` ${subject}`));
-}
-
-/** Runs the action of a button, unless it still runs. @param {HTMLElement} button @param {() => Promise<void>} run */
-export async function runOnce(button, run) {
-  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
-  if (button.getAttribute("aria-disabled") === "true") return;
-  button.setAttribute("aria-disabled", "true");
-  await run();
-  button.setAttribute("aria-disabled", "false");
-}
-
-/** Creates the heading of a table. @param {string[]} names of the columns */
-export function createHeadRow(names) {
-  return createElement(
-    "tr",
-    names.map((name) => createElement("th", { scope: "col" }, name)),
-  );
-}
-
-/** Shows that a part of the page has nothing else to show. @param {HTMLElement} root @param {string} text */
-export function showEmpty(root, text) {
-  root.replaceChildren(createElement("p.empty", text));
 }
 
 /** Returns the element of a part of the page that has what it shows. @param {string} id */

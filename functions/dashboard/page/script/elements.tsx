@@ -43,12 +43,14 @@ interface ButtonProps {
   /** What it is about, which screen readers hear after its text. */
   subject?: string;
   isDisabled?: boolean;
+  /** Its name, when its content is a sign. */
+  label?: string;
   onPress: () => unknown;
   children: ComponentChildren;
 }
 
 /** A button that does nothing while what it has begun still runs. */
-export function Button({ class: classes, subject, isDisabled = false, onPress, children }: ButtonProps) {
+export function Button({ class: classes, subject, label, isDisabled = false, onPress, children }: ButtonProps) {
   const [isBusy, setIsBusy] = useState(false);
   async function press() {
     if (isBusy) return;
@@ -58,10 +60,11 @@ export function Button({ class: classes, subject, isDisabled = false, onPress, c
     await run;
     setIsBusy(false);
   }
+  const names = label && { "aria-label": label, title: label };
   const busy = isBusy && { "aria-disabled": true };
   // `aria-disabled` instead of `disabled` while it runs: a disabled button loses the focus.
   return (
-    <button type="button" class={classes} disabled={isDisabled} {...busy} onClick={press}>
+    <button type="button" class={classes} disabled={isDisabled} {...busy} {...names} onClick={press}>
       {children}
       {subject && <span class="sr"> {subject}</span>}
     </button>

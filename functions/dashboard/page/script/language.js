@@ -144,8 +144,8 @@ function formatUnit(unit, n) {
 
 /** Formats an amount, without a currency as a plain number. @param {number} amount @param {string} [currency] */
 export function formatMoney(amount, currency) {
-  const style = currency ? /** @type {const} */ ({ style: "currency", currency }) : {};
-  return new Intl.NumberFormat(getLanguage(), { maximumFractionDigits: 2, ...style }).format(amount);
+  const style = currency ? /** @type {const} */ ({ style: "currency", currency }) : { maximumFractionDigits: 2 };
+  return new Intl.NumberFormat(getLanguage(), style).format(amount);
 }
 
 /** Formats 0.4 as 40%. @param {number} ratio */

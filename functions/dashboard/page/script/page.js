@@ -10,7 +10,7 @@ import {
   onSignInNeeded,
   sendJson,
 } from "./api.js";
-import { markChosenCard, showBoard, showPlans, showProgress } from "./board.js";
+import { drawColumns, showBoard } from "./board.tsx";
 import { loadChat } from "./chat.tsx";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
 import {
@@ -27,7 +27,8 @@ import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { startKeys } from "./palette.tsx";
 import { closeDetail, loadPlan } from "./plan.tsx";
-import { loadTeam } from "./team.js";
+import { loadTask } from "./task-page.tsx";
+import { loadTeam } from "./team.tsx";
 import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
 import {
   chooseTask,
@@ -188,11 +189,6 @@ async function loadTickets(which) {
   row.scrollIntoView({ block: "nearest" });
 }
 
-/** Loads the page of a task, whose script is loaded when it is shown first. */
-async function loadTask() {
-  if (getView() === "task") await (await import("./task-page.tsx")).loadTask();
-}
-
 /** @returns {Promise<typeof import("./ticket-view.tsx")>} */
 async function importTicketView() {
   try {
@@ -254,8 +250,6 @@ async function loadBoard() {
     return openPlace({ project: "" });
   showHeader(board);
   showTicketCount(board);
-  showProgress(board);
-  showPlans(board.plans);
   showBoard(board);
 }
 
@@ -269,7 +263,6 @@ function showPlace(previous) {
     closeDetail();
   }
   if (isOtherProject || task !== taskBefore) resetDecisions();
-  markChosenCard();
   showTitle();
   refreshPage();
   if (task !== undefined && task !== taskBefore && !document.activeElement?.checkVisibility())
@@ -278,6 +271,8 @@ function showPlace(previous) {
     const card = document.querySelector(`.card[data-task="${CSS.escape(taskBefore)}"] button`);
     focusFirstVisible(card instanceof HTMLElement ? card : undefined, getElement("why"));
   }
+  // After the focus has moved: a hidden element loses it when its tab stop is set.
+  drawColumns();
 }
 
 function changeLanguage() {

@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useState } from "preact/hooks";
 import type { BoardAnswer } from "../../answers.ts";
 import { VIEW_PATHS, type ViewName } from "../addresses.ts";
-import { onBoard } from "./board.js";
+import { onBoard } from "./board.tsx";
 import { createElement, findElements, getElement } from "./dom.js";
 import { translate } from "./language.js";
 import { openPlace } from "./views.ts";

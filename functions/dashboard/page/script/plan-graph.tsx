@@ -1,10 +1,10 @@
 /** The picture of a plan: nodes, lines, and moving between them with the keyboard. */
 
-import type { BoardColumn, PlanGraphAnswer, PlanLine, PlanTask } from "../../answers.ts";
+import type { PlanGraphAnswer, PlanLine, PlanTask } from "../../answers.ts";
 import { findElements, findTarget, getElement } from "./dom.js";
 import { UserText } from "./elements.tsx";
 import { formatDuration, translate } from "./language.js";
-import { describeStatus, focusTask, setTabStop } from "./tasks.js";
+import { describeStatus, focusTask, StateMark, setTabStop } from "./task-card.tsx";
 import { isNarrow } from "./views.ts";
 
 /** Sizes in pixels: a task, the distances between tasks, and the row of the steps' names. */
@@ -157,11 +157,6 @@ function Node({
       </button>
     </li>
   );
-}
-
-/** The mark of a status. Its shape tells it apart as well as its colour. */
-export function StateMark({ column }: { column: BoardColumn }) {
-  return <i class="state" data-state={column} aria-hidden="true" />;
 }
 
 /** The work that is left of an open task; empty when it is unknown. */

@@ -2,11 +2,11 @@
 
 import type { PlanGraphAnswer, PlanProject } from "../../answers.ts";
 import { fetchJson } from "./api.js";
-import { findElement, findElements, focusFirstVisible, getElement, updateList } from "./dom.js";
+import { findElement, findElements, focusFirstVisible, getElement } from "./dom.js";
 import { Button, drawPart, Facts, TableHead, UserText } from "./elements.tsx";
 import { formatCount, formatDuration, formatMoney, translate } from "./language.js";
-import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList, StateMark } from "./plan-graph.tsx";
-import { describeStatus, drawCard } from "./tasks.js";
+import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList } from "./plan-graph.tsx";
+import { Card, describeStatus, StateMark } from "./task-card.tsx";
 import { getProject, getView, openPlace } from "./views.ts";
 
 let plan: PlanGraphAnswer | undefined;
@@ -226,7 +226,7 @@ function drawDetail(task: LinkedTask): void {
   const place = isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card);
   const close = translate("detail.close");
   getElement("plan-detail").setAttribute("aria-label", translate("detail.label", { key: card.key }));
-  const root = drawPart(
+  drawPart(
     "plan-detail",
     <>
       <div>
@@ -235,7 +235,9 @@ function drawDetail(task: LinkedTask): void {
           ✕
         </button>
       </div>
-      <ul />
+      <ul>
+        <Card card={card} />
+      </ul>
       <dl>
         <Facts
           facts={[
@@ -247,7 +249,6 @@ function drawDetail(task: LinkedTask): void {
       </dl>
     </>,
   );
-  updateList(findElement(root, "ul"), [card], "id", drawCard);
 }
 
 /** Closes the open card, also when another project is chosen. */

@@ -1,0 +1,296 @@
+/** The view Team: a table of the agents, each with its tasks, figures and a chart of its days when its row is open. */
+
+import type { ComponentChildren } from "preact";
+import type { BoardCard, TeamAgent, TeamAnswer, TeamQueue } from "../../answers.ts";
+import { fetchJson } from "./api.js";
+import { drawPart, TableHead, UserText } from "./elements.tsx";
+import {
+  formatClock,
+  formatCount,
+  formatDay,
+  formatDuration,
+  formatMoney,
+  formatPercent,
+  translate,
+} from "./language.js";
+import { TaskRow } from "./task-card.tsx";
+import { getView } from "./views.ts";
+
+/** A figure of the last days, today last, with its value for a bar of full height. Of means the latest one stands for all. */
+interface Figure {
+  name: string;
+  values: (number | undefined)[];
+  most: number;
+  format: (value: number) => string;
+  isMean?: boolean;
+}
+
+/** The lists of an agent's tasks, in the order of the columns. */
+const LISTS: readonly TeamQueue[] = ["holds", "startable", "waiting", "review"];
+
+/** The figures of an agent's days: how each is written, and the least value of a bar of full height. */
+const FIGURES: Record<"tasks" | "ms" | "cost" | "confidence", [format: typeof formatMoney, least: number]> = {
+  tasks: [formatCount, 1],
+  ms: [formatDuration, 1],
+  cost: [formatMoney, 0.01],
+  confidence: [formatPercent, 1],
+};
+
+/** The program that works on tickets. */
+const TICKETS = "Claude Code";
+
+/** Width and height of a chart's coordinates; the style sheet stretches them. */
+const BAR_STEP = 8;
+const BAR_WIDTH = 6;
+const HEIGHT = 40;
+
+/** Height of the smallest bar that is not zero, so that it can be seen. */
+const MIN_BAR = 2;
+
+/** The rows of at most 8 agents are open at first: these fill a screen. */
+const MAX_OPEN = 8;
+
+/** The rows that a person has opened or closed. */
+const toggled = new Map<string, boolean>();
+
+let team: TeamAnswer | undefined;
+
+/** Loads the team while its view is shown. */
+export async function loadTeam(): Promise<void> {
+  if (getView() !== "team") return;
+  team = await fetchJson<TeamAnswer>("/api/team");
+  drawTeam(team);
+}
+
+function drawTeam({ agents, currency, tickets }: TeamAnswer): void {
+  const sorted = [...agents].sort((a, b) => rankAttention(b) - rankAttention(a));
+  const days = agents.flatMap((agent) => agent.days);
+  const isOpen = agents.length <= MAX_OPEN;
+  drawPart(
+    "team-list",
+    agents.length === 0 && !tickets ? (
+      <p class="empty">{translate("team.empty")}</p>
+    ) : (
+      <table>
+        <TableHead names={[translate("team"), ...LISTS.map((name) => translate(`team.list.${name}`))]} />
+        {sorted.map((agent) => (
+          <Agent key={agent.name} agent={agent} figures={listFigures(agent, days, currency)} isOpen={isOpen} />
+        ))}
+        {tickets && <Tickets key={`tickets ${TICKETS}`} tickets={tickets} isOpen={isOpen} />}
+      </table>
+    ),
+  );
+}
+
+/** How much an agent needs a person: results to review, then tasks that it could start and does not. */
+function rankAttention({ review, startable, holds }: TeamAgent): number {
+  if (review.total > 0) return 2;
+  return startable.total > 0 && holds.total === 0 ? 1 : 0;
+}
+
+/** The figures of an agent. @param days of all agents: their bars have one scale, so that charts can be compared */
+function listFigures(agent: TeamAgent, days: TeamAgent["days"], currency: string | undefined): Figure[] {
+  return (Object.keys(FIGURES) as (keyof typeof FIGURES)[]).map((figure) => {
+    const [format, least] = FIGURES[figure];
+    return {
+      name: translate(`chart.${figure}`),
+      values: agent.days.map((day) => day[figure]),
+      most: Math.max(least, ...days.map((day) => day[figure] ?? 0)),
+      format: (value) => format(value, currency),
+      // Confidences do not add up, so the latest one stands for them.
+      isMean: figure === "confidence",
+    };
+  });
+}
+
+function Agent({ agent, figures, isOpen }: { agent: TeamAgent; figures: Figure[]; isOpen: boolean }) {
+  const { name, role, about, holds, days } = agent;
+  const lists = LISTS.filter((list) => agent[list].total > 0);
+  const isWorking = holds.total > 0;
+  const state = (
+    <>
+      {role === "concierge" && <span class="muted">{translate("team.concierge")}</span>}
+      <span class="dot" data-is={isWorking ? "good" : "unknown"}>
+        {translate(isWorking ? "team.working" : "team.idle")}
+      </span>
+    </>
+  );
+  return (
+    <Rows name={name} state={state} counts={LISTS.map((list) => agent[list].total)} isOpen={isOpen}>
+      {about && <UserText text={about} max={160} />}
+      {lists.length === 0 && <p class="muted">{translate("team.none")}</p>}
+      <div class="queues">
+        {lists.map((list) => (
+          <Queue key={list} list={list} {...agent[list]} />
+        ))}
+      </div>
+      <Figures who={name} days={days.map(({ day }) => day)} figures={figures} />
+    </Rows>
+  );
+}
+
+/** What the sessions of tickets have cost. */
+function Tickets({ tickets, isOpen }: { tickets: NonNullable<TeamAnswer["tickets"]>; isOpen: boolean }) {
+  const format = (value: number) => formatMoney(value, "USD");
+  const values = tickets.days.map(({ cost }) => cost);
+  const figure = { name: translate("chart.cost"), values, most: Math.max(0.01, ...values), format };
+  const state = <span class="muted">{translate("team.tickets")}</span>;
+  return (
+    <Rows name={TICKETS} state={state} counts={LISTS.map(() => 0)} isOpen={isOpen}>
+      <p>{translate("team.month", { cost: format(tickets.month) })}</p>
+      <Figures who={TICKETS} days={tickets.days.map(({ day }) => day)} figures={[figure]} />
+    </Rows>
+  );
+}
+
+interface RowsProps {
+  name: string;
+  state: ComponentChildren;
+  counts: number[];
+  /** The row is open unless a person has closed it. */
+  isOpen: boolean;
+  children: ComponentChildren;
+}
+
+/** The row of an agent, and below it what it consists of while it is open. */
+function Rows({ name, state, counts, isOpen: isOpenAtFirst, children }: RowsProps) {
+  const isOpen = toggled.get(name) ?? isOpenAtFirst;
+  function toggle() {
+    toggled.set(name, !isOpen);
+    if (team) drawTeam(team);
+  }
+  return (
+    <tbody class="agent" data-key={name}>
+      <tr>
+        <th scope="row">
+          <button type="button" class="link who" data-agent="yes" aria-expanded={isOpen} onClick={toggle}>
+            {name}
+          </button>{" "}
+          {state}
+        </th>
+        {LISTS.map((list, i) => (
+          <td key={list} data-count={counts[i]}>
+            {formatCount(counts[i] ?? 0)}
+          </td>
+        ))}
+      </tr>
+      {isOpen && (
+        <tr>
+          <td colSpan={1 + LISTS.length}>
+            <div class="detail">{children}</div>
+          </td>
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+function Queue({ list, total, cards }: { list: TeamQueue; total: number; cards: BoardCard[] }) {
+  return (
+    <div>
+      <h3>
+        {translate(`team.list.${list}`)} <b>{formatCount(total)}</b>
+      </h3>
+      <ul>
+        {cards.map((card) => (
+          <TaskRow key={card.id} card={card} note={getNote(list, card)} />
+        ))}
+        {total > cards.length && (
+          <li class="muted">{translate("team.more", { n: formatCount(total - cards.length) })}</li>
+        )}
+      </ul>
+    </div>
+  );
+}
+
+/** Until when a task is claimed, or why it waits. */
+function getNote(list: TeamQueue, { held, blockers, word }: BoardCard): string | undefined {
+  if (list === "holds") return held && translate("team.note.until", { until: formatClock(held.until) });
+  if (list !== "waiting") return undefined;
+  if (held) return translate("team.note.held", { who: held.by });
+  if (blockers.length > 0) return translate("team.note.after", { keys: blockers.map(({ key }) => key).join(", ") });
+  return translate(word === "blocked" ? "team.note.blocked" : "team.note.unread");
+}
+
+interface FiguresProps {
+  who: string;
+  days: string[];
+  figures: Figure[];
+}
+
+/** Figures as charts and as a table, today first. */
+function Figures({ who, days, figures }: FiguresProps) {
+  return (
+    <>
+      <div class="charts picture">
+        {figures.map((figure) => (
+          <Chart key={figure.name} who={who} days={days} figure={figure} />
+        ))}
+      </div>
+      <div class="figures">
+        <table>
+          <caption class="sr">
+            {who}: {translate("team.hint")}
+          </caption>
+          <TableHead names={[translate("chart.day"), ...figures.map(({ name }) => name)]} />
+          <tbody>
+            {days
+              .map((day, i) => (
+                <tr key={day}>
+                  <th scope="row">{formatDay(day)}</th>
+                  {figures.map(({ name, values, format }) => {
+                    const value = values[i];
+                    return <td key={name}>{value === undefined ? "–" : format(value)}</td>;
+                  })}
+                </tr>
+              ))
+              .toReversed()}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
+/** A figure as bars, one for each day. */
+function Chart({ who, days, figure }: Omit<FiguresProps, "figures"> & { figure: Figure }) {
+  const { name, values, most, format, isMean } = figure;
+  const last = values.findLastIndex((value) => value !== undefined);
+  const sum = values.reduce<number>((all, value = 0) => all + value, 0);
+  const shown = isMean ? values[last] : sum;
+  const total = shown === undefined ? "–" : format(shown);
+  const peak = Math.max(0, ...values.map((value = 0) => value));
+  const day = formatDay(days[values.indexOf(peak)] ?? "");
+  const label = peak
+    ? translate("chart.label", { name, who, total, most: format(peak), day })
+    : translate("chart.label.none", { name, who });
+  const bars = values.map((value, i) => formatBar(value, i, most));
+  return (
+    <div class="chart">
+      <p class="total">
+        <b>{total}</b>{" "}
+        <span>{isMean && last >= 0 && translate("chart.latest", { day: formatDay(days[last] ?? "") })}</span>
+      </p>
+      <p class="muted">{name}</p>
+      <svg
+        viewBox={`0 0 ${days.length * BAR_STEP - (BAR_STEP - BAR_WIDTH)} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={label}
+      >
+        <path class="bars" d={bars.slice(0, -1).join("")} />
+        <path class="bars today" d={bars.at(-1) ?? ""} />
+      </svg>
+      <p class="axis" aria-hidden="true">
+        <span>{formatDay(days[0] ?? "")}</span>
+        <span>{translate("chart.today")}</span>
+      </p>
+    </div>
+  );
+}
+
+function formatBar(value: number | undefined, index: number, most: number): string {
+  if (!value) return "";
+  const height = Math.max(MIN_BAR, (value / most) * HEIGHT);
+  return `M${index * BAR_STEP} ${HEIGHT}v-${height.toFixed(1)}h${BAR_WIDTH}V${HEIGHT}z`;
+}
