@@ -135,14 +135,14 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
     expect(page.problems).toEqual([]);
   });
 
-  test("moves the focus to a card's activity and to a message on a phone, and opens the chat at its end", async () => {
+  test("moves the focus to a card's task and to a message on a phone, and opens the chat at its end", async () => {
     const app = await startPageTestApp(ALLOWED_USERS);
     const page = await openSignedInPage(app.url, { width: 375, height: 420 });
     for (let i = 0; i < 4; i += 1) app.plane.addItem(app.project, { name: `Task ${i}`, state: "Todo" });
     await page.waitForSelector('.card:has-text("Task 3")', WAIT);
     for (const item of app.plane.items(app.project)) app.plane.editItem(item, { state: "Done" });
     await page.press('.card:has-text("Task 0") > button', "Enter");
-    await expectInPage(page, `${FOCUSED}.id`).toBe("why");
+    await expectInPage(page, `${FOCUSED}.id`).toBe("task");
     await page.press('#trail tr:has-text("completed") button.link', "Enter", WAIT);
     await expectInPage(page, `${FOCUSED}.className`).toContain("message");
     for (const word of ["status", "help", "help"]) {
