@@ -36,7 +36,7 @@ export function createPageRoute({ tickets }: { tickets: boolean }): Route {
 
 function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">, tickets: boolean): Hono {
   const { demo, locale } = settings;
-  const names = ["page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
+  const names = ["page.js", "task-page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
   const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, names)];
   return new Hono()
     .on("GET", [...PAGE_PATHS], (c) => {

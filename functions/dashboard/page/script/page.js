@@ -27,7 +27,6 @@ import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { startKeys } from "./palette.tsx";
 import { closeDetail, loadPlan } from "./plan.tsx";
-import { loadTask } from "./task-page.tsx";
 import { loadTeam } from "./team.tsx";
 import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
 import {
@@ -187,6 +186,11 @@ async function loadTickets(which) {
   if (!(row instanceof HTMLElement)) return;
   makeFocusable(row).focus();
   row.scrollIntoView({ block: "nearest" });
+}
+
+/** Loads the page of a task, whose script is loaded when it is shown first. */
+async function loadTask() {
+  if (getView() === "task") await (await import("./task-page.tsx")).loadTask();
 }
 
 /** @returns {Promise<typeof import("./ticket-view.tsx")>} */

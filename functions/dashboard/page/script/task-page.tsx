@@ -6,10 +6,11 @@ import { IMAGE_TYPE } from "../../answers.ts";
 import type { FormattedText, TaskPageAnswer } from "../../task-routes.ts";
 import { fetchJson, getProblemText, sendJson } from "./api.js";
 import { getLoadedElement } from "./dom.js";
+import { Facts } from "./elements.tsx";
 import { Moment, RemedyButton, translateName } from "./inbox.tsx";
 import { formatBytes, formatCount, formatDay, formatDuration, formatTime, getLanguage, translate } from "./language.js";
 import type { TextName } from "./page-types.ts";
-import { getChosenTask, getView } from "./views.ts";
+import { getChosenTask } from "./views.ts";
 
 type TaskFile = TaskPageAnswer["attachments"]["latest"][number];
 
@@ -22,7 +23,7 @@ const TEXT_TYPE = /^(text\/|application\/(json|xml|x-ndjson)$)/;
 /** Loads the task of the address, and shows it while its page is shown. */
 export async function loadTask(): Promise<void> {
   const key = getChosenTask();
-  if (key === undefined || getView() !== "task") return;
+  if (key === undefined) return;
   const root = getLoadedElement("task-view");
   if (root.dataset["task"] !== key) render(<p class="empty">{translate("loading")}</p>, root);
   root.dataset["task"] = key;
@@ -150,17 +151,7 @@ function TaskFacts({ task: { owners, claim, agent, time } }: { task: TaskPageAns
   ];
   return (
     <dl>
-      {facts.map(
-        ([name, value]) =>
-          value && (
-            <div key={name}>
-              <dt>{translate(name)}</dt>
-              <dd>
-                <bdi>{value}</bdi>
-              </dd>
-            </div>
-          ),
-      )}
+      <Facts facts={facts.map(([name, value]) => [translate(name), value] as const)} />
     </dl>
   );
 }
