@@ -541,7 +541,14 @@ const REDIS_ROWS: Row[] = [
     async (app) => {
       const admin = connect(app);
       await admin.set("filler", "x".repeat(64 * 1024 ** 2));
-      const used = Number(/^used_memory:(\d+)/m.exec(await admin.info("memory"))?.[1]);
+      const readUsed = async () => Number(/^used_memory:(\d+)/m.exec(await admin.info("memory"))?.[1]);
+      // Redis gives the buffers of so large a value back a moment later.
+      let used = await readUsed();
+      for (let equal = 0; equal < 20; ) {
+        const next = await readUsed();
+        equal = Math.abs(next - used) < 64 * 1024 ? equal + 1 : 0;
+        used = next;
+      }
       await admin.config("SET", "maxmemory", Math.round(used / 0.95));
       return () => admin.del("filler");
     },
