@@ -234,8 +234,9 @@ export async function countTickets(store: Pick<Store, "count">) {
     const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));
     return counts.reduce((sum, n) => sum + n, 0);
   };
-  const [pending, active, completed] = [count(["pending"]), count(ACTIVE_TICKET_STATES), count(COMPLETED_STATES)];
-  return { pending: await pending, active: await active, completed: await completed };
+  const groups = [["pending"], ACTIVE_TICKET_STATES, COMPLETED_STATES] as const;
+  const [pending = 0, active = 0, completed = 0] = await Promise.all(groups.map(count));
+  return { pending, active, completed };
 }
 
 /** The news of a changed ticket, or of a changed observation (screen, commits, cost and the like), for its commit. */
