@@ -106,13 +106,16 @@ function explainWork(facts: TaskFacts): Explanation | undefined {
   if (status === "done" || status === "cancelled") return { kind: status, values: { key } };
   if (request)
     return {
-      ...{ kind: "request", values: { key, request: request.kind, from: request.from }, since: request.at },
+      kind: "request",
+      values: { key, request: request.kind, from: request.from },
+      since: request.at,
       remedy: { label: "answer", action: openPage(`/inbox?request=${encodeURIComponent(request.id)}`) },
     };
   if (claim) return { kind: "working", values: { key, ...nameAgent(claim) }, since: claim.since };
   if (session)
     return {
-      ...{ kind: session.isWaiting ? "session_waiting" : "session", values: { key } },
+      kind: session.isWaiting ? "session_waiting" : "session",
+      values: { key },
       remedy: { label: "open", action: openPage(`/tickets/${key}`) },
     };
   if (isInReview)
@@ -133,7 +136,8 @@ function explainDependencies({ key, isUnread, cycle, blockers }: TaskFacts): Exp
     return agent === "" ? `${one.key}${progress}` : `${one.key} (${agent}${progress})`;
   });
   return {
-    ...{ kind: "blocked", values: { key, blockers: names.join(", "), subject: blocker.key } },
+    kind: "blocked",
+    values: { key, blockers: names.join(", "), subject: blocker.key },
     ...openTask(blocker.key),
   };
 }
@@ -158,12 +162,15 @@ function explainAssignment(facts: TaskFacts): Explanation | undefined {
     return { kind: "no_agents", values: { key }, remedy: { label: "setup", action: openPage("/inbox") } };
   if (agents.length === 0 && candidate !== undefined)
     return {
-      ...{ kind: "unassigned", values: { key, agent: candidate } },
+      kind: "unassigned",
+      values: { key, agent: candidate },
       remedy: { label: "assign", action: act({ action: "assign", agent: candidate }) },
     };
   if (stopped)
     return {
-      ...{ kind: "stopped", values: { key, by: stopped.by }, since: stopped.at },
+      kind: "stopped",
+      values: { key, by: stopped.by },
+      since: stopped.at,
       // Any remark lets the agents continue.
       remedy: {
         label: "resume",
@@ -172,12 +179,14 @@ function explainAssignment(facts: TaskFacts): Explanation | undefined {
     };
   if (status === "blocked")
     return {
-      ...{ kind: "marked_blocked", values: { key } },
+      kind: "marked_blocked",
+      values: { key },
       remedy: { label: "unblock", action: act({ action: "start" }) },
     };
   if (!backlog) return undefined;
   return {
-    ...{ kind: "backlog", values: { key, ...backlog } },
+    kind: "backlog",
+    values: { key, ...backlog },
     remedy: { label: "move", action: act({ action: "start" }) },
   };
 }

@@ -49,7 +49,7 @@ const OBSERVERS = { store: 15, plane: 15, notices: 60, instance: 600, poll: 300,
 
 type NoticeApp = Awaited<ReturnType<typeof createNoticeApp>>;
 
-/** What breaks something; returns what mends it. */
+/** What breaks something; returns what repairs it. */
 type Fault = (app: NoticeApp) => unknown;
 
 interface AppOptions {
@@ -248,7 +248,7 @@ type Row = [kind: NoticeKind, fault: Fault, seconds: number, said: RegExp, over:
 async function expectLife(app: NoticeApp, [kind, fault, seconds, said, over]: Row) {
   expect(app.readMessages()).toEqual([]);
   expect(await app.readMetric(`groundcrew_notice{kind="${kind}"}`)).toBe("0");
-  const mend = (await fault(app)) as () => unknown;
+  const repair = (await fault(app)) as () => unknown;
   const took = await passUntilSaid(app, kind, seconds);
   expect(took).toBeLessThanOrEqual(seconds);
   const [notice, ...others] = await app.readNotices();
@@ -258,7 +258,7 @@ async function expectLife(app: NoticeApp, [kind, fault, seconds, said, over]: Ro
   expect(await app.readMetric(`groundcrew_notice{kind="${kind}"}`)).toBe("1");
   await app.pass(300);
   expect(app.readMessages()).toHaveLength(1);
-  await mend();
+  await repair();
   await app.pass(60);
   for (let more = 0; more < 3_600 && (await app.readNotices()).length > 0; more += 60) await app.pass(60);
   expect(app.readMessages()).toEqual([expect.stringMatching(over)]);
@@ -591,7 +591,7 @@ async function changeRedis(app: NoticeApp, [name, broken]: string[], [, sound]: 
 }
 
 test.each(FILE_ROWS)(
-  "reliability 45-47: %s is said once, everywhere alike, and is over once it is mended",
+  "reliability 45-47: %s is said once, everywhere alike, and is over once it is repaired",
   async (...row) => {
     await expectLife(await createNoticeApp(), row);
   },
@@ -610,7 +610,7 @@ describe.skipIf(!canMountDisk())("reliability 31: on a real small disk", () => {
 
 describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
   test.each(REDIS_ROWS)(
-    "%s is said although the store does not keep it, and is over once it is mended",
+    "%s is said although the store does not keep it, and is over once it is repaired",
     async (...row) => {
       const redis = await startRedis({ "maxmemory-policy": "noeviction", appendonly: "yes", appendfsync: "always" });
       onTestFinished(() => redis.stop());
@@ -711,11 +711,11 @@ test(
     const marks = () => readNoticeMessages(simulators).map((text) => text[0]);
     for (const [i, [kind, tick, fault]] of rows.entries()) {
       const ended = Array.from({ length: i }, () => "✅");
-      const mend = fault(runtime);
+      const repair = fault(runtime);
       await runtime.request(`/ticks/${tick}`, { method: "POST" });
       await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "⚠"]);
       await runtime.kill();
-      mend();
+      repair();
       await runtime.start();
       for (let look = 0; look < 2; look += 1) await runtime.request(`/ticks/${tick}`, { method: "POST" });
       await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "✅"]);

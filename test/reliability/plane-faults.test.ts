@@ -125,7 +125,7 @@ async function testPlaneFault(fault: PlaneFault) {
   expect(lists.length).toBeGreaterThan(0);
   expect(lists.length).toBeLessThanOrEqual(4);
   for (const answer of answers) expect([200, 503]).toContain(answer.status);
-  // People are told of what cannot be right at once, and of nothing else.
+  // Failed requests are tried again first. A wrong list is no failed request, so its notice begins at the first poll.
   const notices = telegram.calls.filter(({ text }) => /^⚠️ Polls of Plane have failed/.test(text ?? ""));
   expect(telegram.calls).toEqual(fault.kind === "status" && fault.status === 200 ? notices.slice(0, 1) : []);
 
