@@ -44,6 +44,7 @@ const messageSchema = z.object({ type: z.enum(["user", "assistant"]), isSidechai
 const interruptionSchema = z.object({
   type: z.literal("user"),
   uuid: z.uuid(),
+  timestamp: z.iso.datetime(),
   // What a person types is a text, so that nobody can type an interruption.
   message: z.object({ content: z.tuple([z.object({ type: z.literal("text"), text: z.string() })]) }),
 });
@@ -96,7 +97,7 @@ export async function readDetails(
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
   const attention = isLive ? findAttention(context, record, screen) : undefined;
-  const interruption = isLive ? findInterruption(paths) : undefined;
+  const interruption = isLive ? findInterruption(paths, record) : undefined;
   const lastOutputAt = pane
     ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
     : record.details.last_output_at;
@@ -146,9 +147,13 @@ function readStatus(path: string): Pick<SessionDetails, "cost_usd" | "tokens"> {
 
 /**
  * Finds the interruption after which a session waits for text: the id of its conversation's last message, where that is
- * one. Claude runs no hook then, so that only the stored conversation tells it.
+ * one. Claude runs no hook then, so that only the stored conversation tells it. One that is older than the process ended
+ * with its predecessor: Claude stores it when it is killed in a dialog, and the resumed one asks again.
  */
-export function findInterruption(paths: Pick<SessionPaths, "sessionStart">): string | undefined {
+function findInterruption(
+  paths: Pick<SessionPaths, "sessionStart">,
+  { started_at }: Pick<SessionRecord, "started_at">,
+): string | undefined {
   const path = findTranscript(paths)?.transcript_path;
   const tail = path === undefined ? undefined : readSessionFile(path, MAX_TAIL_BYTES, "end");
   const last = tail?.text
@@ -157,7 +162,8 @@ export function findInterruption(paths: Pick<SessionPaths, "sessionStart">): str
     .map(tryParseJson)
     .findLast((entry) => messageSchema.safeParse(entry).success);
   const { success, data } = interruptionSchema.safeParse(last);
-  return success && data.message.content[0].text.startsWith(INTERRUPTION) ? data.uuid : undefined;
+  if (!success || Date.parse(data.timestamp) < Date.parse(started_at)) return undefined;
+  return data.message.content[0].text.startsWith(INTERRUPTION) ? data.uuid : undefined;
 }
 
 /** Says what a dialog on the screen asks; undefined when none is known there. */

@@ -9,14 +9,14 @@ export function appendToTranscript(path: string, line: object): void {
 }
 
 /** Adds the entry that Claude stores when somebody denies a dialog, or stops a turn, in the terminal. */
-export function storeInterruption(path: string): void {
+export function storeInterruption(path: string, at = new Date()): void {
   const content = [{ type: "text", text: "[Request interrupted by user for tool use]" }];
   appendToTranscript(path, {
     isSidechain: false,
     type: "user",
     message: { role: "user", content },
     uuid: randomUUID(),
-    timestamp: new Date().toISOString(),
+    timestamp: at.toISOString(),
   });
 }
 

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/claude-process.ts";
+import { HOUR } from "../../../shared/time.ts";
+import { storeInterruption } from "../../../simulators/claude/transcript.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -128,6 +130,26 @@ test.concurrent("a dialog that is denied in the terminal is reported as an inter
   await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Fake answer: Go on");
   await rig.waitFor(() => rig.report("ONB-1")).not.toHaveProperty("interruption");
   expect(rig.server.problems).toEqual([]);
+});
+
+test.concurrent("an interruption that is older than the process is none of its own", async ({
+  expect,
+  onTestFinished,
+}) => {
+  const rig = await createRunnerRig({ expect, onTestFinished });
+  const desired = rig.want("ONB-1", ["permission touch denied.txt"]);
+  rig.server.set({ sessions: [desired] });
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Do you want to proceed?");
+  const { transcript_path } = JSON.parse(readFileSync(rig.sessionFile("ONB-1", "session-start.json"), "utf8"));
+  // A resumed conversation still ends with it while Claude asks again in the dialog of before.
+  storeInterruption(transcript_path, new Date(Date.now() - HOUR));
+  // Its cost is read together with the conversation.
+  const status = { cost: { total_cost_usd: 7 }, context_window: { total_input_tokens: 1, total_output_tokens: 1 } };
+  writeFileSync(rig.sessionFile("ONB-1", "status.json"), JSON.stringify(status));
+  await rig.waitFor(() => rig.report("ONB-1")?.cost_usd).toBe(7);
+  expect(rig.report("ONB-1")).not.toHaveProperty("interruption");
+  storeInterruption(transcript_path);
+  await rig.waitFor(() => rig.report("ONB-1")?.interruption).toMatch(/^[0-9a-f-]{36}$/);
 });
 
 test.concurrent("/complete is recorded by the hook, and by the completion file where the hook gets no answer", async ({
