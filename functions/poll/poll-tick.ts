@@ -28,6 +28,7 @@ import { refreshNames, refreshProjectNames } from "../../shared/sync/names.ts";
 import { readItemSince } from "../../shared/sync/observe-item.ts";
 import { type ProjectPollResult, pollProject, reconcileIds } from "../../shared/sync/poll-project.ts";
 import { readProjects } from "../../shared/sync/projects.ts";
+import { pollPeople, refreshPeople } from "../../shared/sync/read-people.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../shared/task/merge-observation.ts";
 import { type ItemRecord, isStartable } from "../../shared/task/snapshot.ts";
 import { needsBackfill } from "../../shared/task/unread-details.ts";
@@ -74,6 +75,7 @@ export const pollTick: Tick = {
   async run(deps) {
     const correlation = `poll-${deps.newId()}`;
     const read = await readProjects(deps, correlation).catch((thrown: unknown) => reportFailedPoll(deps, thrown));
+    await pollPeople(deps);
     await refreshNames(deps);
     const counts = await pollProjects(deps, read.projects, correlation);
     if (counts.unasked > 0) deps.requestPoll("Plane has not been asked for all items that its lists lack");
@@ -121,8 +123,8 @@ export async function reportWrongLists(deps: Pick<Deps, "store" | "notices" | "r
 }
 
 /**
- * Reads the cycles, states and labels of every project once an hour: Plane sends no webhook when a cycle starts or ends
- * by its dates, or when a state or label is renamed or deleted.
+ * Reads the cycles, states, labels and members of every project once an hour: Plane sends no webhook when a cycle starts
+ * or ends by its dates, when a state or label is renamed or deleted, or when somebody comes or leaves.
  */
 export const cyclesTick: Tick = {
   name: "cycles",
@@ -132,6 +134,7 @@ export const cyclesTick: Tick = {
     const { projects } = await readProjects(deps, correlation);
     const readable = projects.filter((project) => isReadableProject(project) && project.began !== "");
     await refreshProjectNames(deps, readable);
+    await refreshPeople(deps, { isComplete: true });
     const watched = readable.filter((project) => project.cycles);
     for (const project of watched) await readCycles(deps, project, correlation);
     deps.notify();

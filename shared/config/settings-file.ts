@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { LOCALES } from "../i18n/localize.ts";
 import { findNearestName } from "../names.ts";
 import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
@@ -255,8 +256,14 @@ const personSchema = z.strictObject({
     .exactOptional()
     .describe("the person's Telegram user number (not a name), for example 12345678")
     .meta({
-      meaning: "Telegram user of the person. The project for a wish that they write there is also theirs.",
+      meaning:
+        "Telegram user of the person, who may then write to the bot. The project for a wish that they write there is also theirs.",
     }),
+  language: z
+    .enum(LOCALES)
+    .exactOptional()
+    .describe(`one of ${LOCALES.join(", ")}`)
+    .meta({ meaning: "Language of the person. Default: that of their Telegram client or browser, or LOCALE." }),
   projects: z
     .array(
       z
@@ -289,7 +296,7 @@ export const settingsFileSchema = z.strictObject({
     .describe(`a list of at most ${MAX_PEOPLE} people`)
     .meta({
       meaning:
-        "The people who are added to the projects that Groundcrew creates. Default: all people who are members or admins of the workspace.",
+        "The list of people: who answers, signs in, and is added to the projects that Groundcrew creates. Default: all people of the workspace; guests are not added to projects.",
     }),
   claim_minutes: z
     .int()

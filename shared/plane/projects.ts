@@ -51,6 +51,8 @@ const projectSchema = z.object({
   /** Whether the key's owner is a member. Plane reveals nothing but this row about other projects. */
   is_member: z.boolean(),
   member_role: planeRoleSchema.nullable(),
+  /** Number of those who have access, without bots. */
+  total_members: z.number(),
   module_view: z.boolean(),
   cycle_view: z.boolean(),
   external_source: z.string().nullable(),

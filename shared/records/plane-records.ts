@@ -39,6 +39,8 @@ export interface ProjectRecord {
   archived: boolean;
   /** Whether our key's user is a member of the project, so that Plane lists its items. */
   member: boolean;
+  /** Number of its members without bots, as Plane counts them. */
+  memberCount?: number;
   /** The project has items, and all of them are done or cancelled. */
   completed: boolean;
   /** The first complete read found it completed, and no event about that was decided. */

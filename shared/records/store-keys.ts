@@ -9,6 +9,8 @@ export const observedKeys = {
   projectsRead: "projects-read",
   /** A project that sends webhooks but is not listed by Plane or not followed. */
   unfollowed: (project: string): StoreKey => `unfollowed:${project}`,
+  /** The members of the workspace and of its projects. */
+  members: "members",
   project: (id: string): StoreKey => `project:${id}`,
   /** The names by which a project's states or labels count, by their ids. */
   managedNames: (project: string, kind: "states" | "labels"): StoreKey => `managed-names:${project}:${kind}`,

@@ -110,10 +110,19 @@ async function fetchUnlessRecent(deps: NameCacheDeps, list: NameList): Promise<b
   return true;
 }
 
+/** Caches the names of the workspace's members, as they were read just now. */
+export async function cacheMembers(
+  deps: Pick<Deps, "cache" | "clock">,
+  members: readonly { id: string; display_name: string; email: string | null }[],
+): Promise<void> {
+  for (const member of members) await cachePerson(deps, member.id, toPlanePerson(member));
+  await deps.cache.removeItem(`${STALE_LISTS}:members`);
+  await deps.cache.setItem("list-read:members", { at: deps.clock() });
+}
+
 async function fetchList(deps: NameCacheDeps, list: NameList): Promise<void> {
   if (list === "members") {
-    const { data } = await deps.plane.call(membersApi.list);
-    for (const member of data) await cachePerson(deps, member.id, toPlanePerson(member));
+    await cacheMembers(deps, (await deps.plane.call(membersApi.list)).data);
     return;
   }
   const [kind, project = ""] = list.split(":");

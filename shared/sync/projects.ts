@@ -113,7 +113,8 @@ async function observeProject(
     const known: Partial<ProjectRecord> & typeof unknown = stored ?? unknown;
     const { removed: _removed, deleted: _deleted, doubt, ...rest } = known;
     const { id, identifier, name, created_at: createdAt, is_member: member, cycle_view: cycles } = project;
-    const listed = { id, identifier, name, createdAt, archived: project.archived_at !== null, member, cycles };
+    const archived = project.archived_at !== null;
+    const listed = { id, identifier, name, createdAt, archived, member, memberCount: project.total_members, cycles };
     const next: ProjectRecord = { ...rest, ...listed };
     if (doubt && doubt.reason !== "missing" && isReadableProject(next)) next.doubt = doubt;
     if (!next.baseline && !isReadableProject(next)) next.began = "";

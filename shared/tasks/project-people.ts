@@ -4,6 +4,7 @@
  */
 
 import type { Settings } from "../config/settings.ts";
+import { selectHumans } from "../people/directory.ts";
 import { membersApi } from "../plane/projects.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
 import { ensureMembers, readSystemUserId } from "./assignees.ts";
@@ -17,12 +18,9 @@ interface WorkspaceMember {
 /** Plane's role of a member; guests, below it, belong to a project only when the setting `people` names them. */
 const MEMBER_ROLE = 15;
 
-/** The account that Plane adds to each workspace. Over an API key only its address tells that it is no person. */
-const PLANE_BOT = /^bot_user_.*@plane\.so$/i;
-
 /**
- * Selects the people of a workspace who belong to the project with this identifier. An account is a person's unless it
- * is an agent's or Plane's own. `wisher` is the Telegram user whose wish the project is for.
+ * Selects the people of a workspace who belong to the project with this identifier. `wisher` is the Telegram user whose
+ * wish the project is for.
  */
 export function selectProjectPeople<M extends WorkspaceMember>(
   members: readonly M[],
@@ -30,10 +28,7 @@ export function selectProjectPeople<M extends WorkspaceMember>(
   identifier: string,
   wisher?: number,
 ): M[] {
-  const agentEmails = new Set(agents.map(({ email }) => email.toLowerCase()));
-  const humans = members.filter(
-    ({ email }) => email !== null && !PLANE_BOT.test(email) && !agentEmails.has(email.toLowerCase()),
-  );
+  const humans = selectHumans(members, agents);
   if (!people) return humans.filter(({ role }) => role >= MEMBER_ROLE);
   const emails = listProjectEmails(people, identifier, wisher);
   return humans.filter(({ email }) => emails.includes(email?.toLowerCase() ?? ""));

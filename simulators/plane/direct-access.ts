@@ -10,6 +10,7 @@ import {
   createToken,
   createUser,
   createWorkspace,
+  findMember,
   findToken,
   findUserByEmail,
   getUser,
@@ -130,6 +131,17 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
       const row = findProjectMember(world, toId(project), findUserByEmail(world, email)?.id ?? "");
       if (!row) throw new Error(`${email} is not a member of project ${toId(project)}.`);
       row.removed = true;
+    },
+    editMember(user, { role, displayName }) {
+      const id = toId(user);
+      const row = findMember(world, getWorkspace().id, id);
+      if (!row) throw new Error(`${id} is not a member of the workspace.`);
+      if (role) row.role = role;
+      if (displayName) getUser(world, id).display_name = displayName;
+    },
+    removeMember(user) {
+      const rows = [...listMembers(world, getWorkspace().id), ...data.projectMembers.values()];
+      for (const row of rows) if (row.member === toId(user)) row.removed = true;
     },
     projectMembers: (project) =>
       listProjectMembers(world, toId(project))

@@ -100,9 +100,10 @@ export function addMember(
   by: Id | null,
   company_role: string | null = null,
 ): MemberRow {
-  const existing = findMember(world, workspace, member);
+  const existing = listMembers(world, workspace).find((row) => row.member === member);
   if (existing) {
     existing.role = role;
+    delete existing.removed;
     return existing;
   }
   const row: MemberRow = { ...createRow(world, by), workspace, member, role, company_role };
@@ -110,15 +111,17 @@ export function addMember(
   return row;
 }
 
+/** Finds the membership of a user who has access to the workspace. */
 export const findMember = (world: PlaneWorld, workspace: Id, member: Id): MemberRow | undefined =>
-  [...world.data.members.values()].find((row) => row.workspace === workspace && row.member === member);
+  [...world.data.members.values()].find((row) => row.workspace === workspace && row.member === member && !row.removed);
 
+/** Lists all memberships, also those that have ended. */
 export const listMembers = (world: PlaneWorld, workspace: Id): MemberRow[] =>
   sortNewestFirst([...world.data.members.values()].filter((row) => row.workspace === workspace));
 
 /** Counts the members without Plane's bot account. */
 export const countHumans = (world: PlaneWorld, workspace: Id): number =>
-  listMembers(world, workspace).filter((row) => !getUser(world, row.member).is_bot).length;
+  listMembers(world, workspace).filter((row) => !row.removed && !getUser(world, row.member).is_bot).length;
 
 export function createToken(
   world: PlaneWorld,

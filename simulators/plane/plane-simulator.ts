@@ -79,6 +79,10 @@ export interface PlaneSimulator {
   addProjectMember(project: Ref, user: Ref, role?: MemberRole): void;
   /** Removes a project member as the browser does: API keys still see the membership in the list. */
   removeProjectMember(project: Ref, email: string): void;
+  /** Changes a member's role in the workspace, or the name that Plane shows. */
+  editMember(user: Ref, change: { role?: MemberRole; displayName?: string }): void;
+  /** Removes a member from the workspace and its projects as the browser does: API keys still see the memberships. */
+  removeMember(user: Ref): void;
   /** The e-mail address and role of those who have access to the project, as `ada@example.test 20`, sorted. */
   projectMembers(project: Ref): string[];
   /** All projects of the first workspace, also those that were created through the API. */

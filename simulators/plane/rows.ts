@@ -52,6 +52,8 @@ export interface MemberRow extends BaseRow {
   member: Id;
   role: MemberRole;
   company_role: string | null;
+  /** The person left or was removed: the row stays, but gives no access. */
+  removed?: true;
 }
 export interface InvitationRow extends BaseRow {
   workspace: Id;

@@ -84,7 +84,11 @@ export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
   mountEndpoint(app, world, createSessionPolicy("GET, HEAD, OPTIONS"), `${root}members/`, {
     GET: (call) => {
       const workspace = requireWorkspaceRole(call, 5);
-      return respondOk(listMembers(world, workspace.id).map((row) => renderMember(world, row, call.formatTime, true)));
+      return respondOk(
+        listMembers(world, workspace.id)
+          .filter((row) => !row.removed)
+          .map((row) => renderMember(world, row, call.formatTime, true)),
+      );
     },
   });
   mountEndpoint(app, world, createSessionPolicy("GET, PATCH, DELETE, HEAD, OPTIONS"), `${root}members/:memberId/`, {

@@ -1,0 +1,114 @@
+/**
+ * The directory of people: who may answer, sign in and be named. The setting `people` joins a person's Plane account,
+ * Telegram number and language; without it, the workspace's human members are the people. What Plane says of them (name,
+ * role, projects) is one record, which `shared/sync/read-people.ts` keeps up to date; what the list says wins. Looking
+ * somebody up makes no request.
+ */
+
+import type { Settings } from "../config/settings.ts";
+import type { Locale } from "../i18n/localize.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import type { SetName, Store } from "../store/port.ts";
+import type { Ms } from "../time.ts";
+
+/** What a person may do, as in Plane's workspace: a guest reads, a member also acts, an admin also changes settings. */
+export const PERSON_ROLES = ["guest", "member", "admin"] as const;
+
+export type PersonRole = (typeof PERSON_ROLES)[number];
+
+/** A member of the workspace as Plane lists them. */
+export interface WorkspaceMember {
+  /** Plane's id. */
+  id: string;
+  /** The name that Plane shows. */
+  name: string;
+  email: string | null;
+  /** Plane's role: 20 admin, 15 member, 5 guest. */
+  role: number;
+}
+
+/** The members of the workspace and of its projects, as Plane lists them. */
+export interface MembersRecord {
+  /** Store time of the read that found them. */
+  at: Ms;
+  members: WorkspaceMember[];
+  /** By Plane's id of a project: its members' ids, and the number of members that Plane counted then. */
+  projects: Record<string, { count: number; ids: string[] }>;
+}
+
+/** The sessions of people who are signed in to the page. */
+export const personSessionSet: SetName = "person-sessions";
+
+/** A person of the directory. */
+export interface Person {
+  /** Plane's id; absent for a person of the settings who is not in the workspace (or before its first read). */
+  id?: string;
+  /** The name that Plane shows; the e-mail address while that is unknown. */
+  name: string;
+  email?: string;
+  /** The role in the workspace; absent like the id. */
+  role?: PersonRole;
+  /** Telegram's number of the user. */
+  telegram?: number;
+  language?: Locale;
+  /** Plane's ids of the projects of which they are a member. */
+  projects: readonly string[];
+}
+
+/** What a person is looked up by: Plane's id, the e-mail address (in any case), or Telegram's number. */
+export type PersonKey = { id: string } | { email: string } | { telegram: number };
+
+type DirectoryDeps = { store: Pick<Store, "read">; settings: Pick<Settings, "people" | "agents"> };
+
+/** Plane's role of a workspace's admin, and of a member. */
+const [ADMIN_ROLE, MEMBER_ROLE] = [20, 15];
+
+/** The account that Plane adds to each workspace. Over an API key only its address tells that it is no person. */
+const PLANE_BOT = /^bot_user_.*@plane\.so$/i;
+
+/** Selects the members whose accounts are people's: an account is, unless it is an agent's or Plane's own. */
+export function selectHumans<M extends { email: string | null }>(
+  members: readonly M[],
+  agents: readonly { email: string }[],
+): M[] {
+  const agentEmails = new Set(agents.map(({ email }) => email.toLowerCase()));
+  return members.filter(({ email }) => {
+    return email !== null && !PLANE_BOT.test(email) && !agentEmails.has(email.toLowerCase());
+  });
+}
+
+/** Reads all people: those of the setting in its order, or the workspace's human members as Plane lists them. */
+export async function readPeople({ store, settings }: DirectoryDeps): Promise<Person[]> {
+  const [stored] = await store.read<MembersRecord>([observedKeys.members]);
+  const humans = selectHumans(stored?.value.members ?? [], settings.agents);
+  const projects = Object.entries(stored?.value.projects ?? {});
+  const describe = ({ id, name, email, role }: WorkspaceMember): Person => ({
+    id,
+    name,
+    role: toPersonRole(role),
+    projects: projects.flatMap(([project, { ids }]) => (ids.includes(id) ? [project] : [])),
+    ...omitUndefined({ email: email ?? undefined }),
+  });
+  if (!settings.people) return humans.map(describe);
+  const byEmail = new Map(humans.map((member) => [member.email?.toLowerCase(), member]));
+  return settings.people.map(({ email, telegram, language }) => {
+    const member = byEmail.get(email);
+    const known = member ? describe(member) : { name: email, projects: [] };
+    return { ...known, email, ...omitUndefined({ telegram, language }) };
+  });
+}
+
+/** Finds a person; undefined for somebody whom the directory does not know. */
+export async function findPerson(deps: DirectoryDeps, key: PersonKey): Promise<Person | undefined> {
+  const people = await readPeople(deps);
+  return people.find((person) => {
+    if ("id" in key) return person.id === key.id;
+    if ("telegram" in key) return person.telegram === key.telegram;
+    return person.email?.toLowerCase() === key.email.toLowerCase();
+  });
+}
+
+function toPersonRole(role: number): PersonRole {
+  return role >= ADMIN_ROLE ? "admin" : role >= MEMBER_ROLE ? "member" : "guest";
+}

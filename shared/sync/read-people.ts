@@ -1,0 +1,63 @@
+/** Reads who is in Plane's workspace and in its projects, for the directory of people (shared/people/directory.ts). */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { getErrorMessage } from "../errors.ts";
+import { type MembersRecord, personSessionSet } from "../people/directory.ts";
+import { PlaneError } from "../plane/errors.ts";
+import { membersApi, projectMembersApi } from "../plane/projects.ts";
+import { listReadableProjects } from "../records/plane-records.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import { updateValue } from "../store/records.ts";
+import { cacheMembers } from "./names.ts";
+
+type ReadPeopleDeps = Pick<SyncDeps, "store" | "settings" | "plane" | "cache" | "clock" | "log">;
+
+/**
+ * Reads who came, left, was renamed or has another role, at a poll: one request more, and only where it matters soon,
+ * because somebody is signed in or the settings name people.
+ */
+export async function pollPeople(deps: ReadPeopleDeps): Promise<void> {
+  if (deps.settings.people || (await deps.store.count(personSessionSet)) > 0) await refreshPeople(deps);
+}
+
+/**
+ * Reads the workspace's members, and those of the projects whose number of members has changed; of every project with
+ * `isComplete`, because one who came and one who left are the same number. What Plane does not answer stays as it is
+ * stored.
+ */
+export async function refreshPeople(
+  deps: ReadPeopleDeps,
+  { isComplete = false }: { isComplete?: boolean } = {},
+): Promise<void> {
+  const at = await deps.store.now();
+  const list = await readUnlessRefused(deps, "workspace", () => deps.plane.call(membersApi.list));
+  if (!list) return;
+  await cacheMembers(deps, list.data);
+  const members = list.data.map(({ id, display_name: name, email, role }) => ({ id, name, email, role }));
+  const [stored] = await deps.store.read<MembersRecord>([observedKeys.members]);
+  const projects: MembersRecord["projects"] = {};
+  for (const { id, identifier, memberCount: count = 0 } of await listReadableProjects(deps)) {
+    const known = stored?.value.projects[id];
+    if (known) projects[id] = known;
+    if (known?.count === count && !isComplete) continue;
+    const params = { project: id };
+    const answer = await readUnlessRefused(deps, identifier, () => deps.plane.call(projectMembersApi.list, { params }));
+    if (answer) projects[id] = { count, ids: answer.data.map((user) => user.id) };
+  }
+  await updateValue<MembersRecord>(deps, observedKeys.members, (current) => {
+    // A read that began later knows more.
+    if (current && current.at > at) return undefined;
+    const isSame = JSON.stringify([current?.members, current?.projects]) === JSON.stringify([members, projects]);
+    return isSame ? undefined : { put: [{ key: observedKeys.members, value: { at, members, projects } }] };
+  });
+}
+
+async function readUnlessRefused<T>({ log }: ReadPeopleDeps, of: string, read: () => Promise<T>) {
+  try {
+    return await read();
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    log.debug("members not read", { of, error: getErrorMessage(thrown) });
+    return undefined;
+  }
+}
