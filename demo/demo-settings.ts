@@ -1,6 +1,7 @@
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
-import { DEMO_AGENTS, toDemoEmail } from "./demo-agents.ts";
+import { createAgentSettings } from "./demo-agents.ts";
 import { TICKET_LABEL, TICKET_PROJECT } from "./tickets/ticket-scripts.ts";
+import type { WorkspaceTexts } from "./workspace-texts.ts";
 
 /** The month's budget, which a proposed plan shows. */
 const BUDGET = { amount: 50, currency: "EUR" };
@@ -11,8 +12,12 @@ const TICKETS = { repositories: { [TICKET_PROJECT]: "/srv/platform" }, labels: [
 /**
  * Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`.
  */
-export function createDemoSettings(baseSettings: Settings, env: Record<string, string>): Settings {
-  const agents = DEMO_AGENTS.map((agent) => ({ ...agent, email: toDemoEmail(agent.name), wake: "openclaw" }));
+export function createDemoSettings(
+  baseSettings: Settings,
+  texts: WorkspaceTexts,
+  env: Record<string, string>,
+): Settings {
+  const agents = createAgentSettings(texts);
   const configPath = "demo.json";
   const files = {
     read: (path: string) =>

@@ -10,16 +10,28 @@ interface ScriptOptions {
   stopping: AbortSignal;
   /** Whether everything that the scenes have caused is done. */
   isQuiet: () => boolean;
+  /** Describes what has happened so far: it changes with every change in Plane and in the chat. */
+  describeState: () => string;
 }
 
-/** Plays all scenes. Resolves when the last one is over and all that they have caused is done. */
-export async function playScript({ stage, story, pace, wait, stopping, isQuiet }: ScriptOptions): Promise<void> {
+/** Steps without any change after which the story is over, too: 24, a minute. Somebody has stopped an agent, or said no. */
+const IDLE_STEPS = 24;
+
+/** Plays all scenes. Resolves when the last one is over and all that they have caused is done, or nothing happens. */
+export async function playScript(options: ScriptOptions): Promise<void> {
+  const { stage, story, pace, wait, stopping, isQuiet, describeState } = options;
   await wait(pace);
   for (const scene of SCENES) {
     if (stopping.aborted) return;
-    story.narrate("Plane", scene.title);
+    story.narrate("Plane", scene.title(stage.texts));
     scene.play(stage);
     await wait(pace * 3);
   }
-  while (!stopping.aborted && !isQuiet()) await wait(pace);
+  let [before, idleSteps] = ["", 0];
+  while (!stopping.aborted && !isQuiet() && idleSteps < IDLE_STEPS) {
+    const state = describeState();
+    idleSteps = state === before ? idleSteps + 1 : 0;
+    before = state;
+    await wait(pace);
+  }
 }

@@ -1,11 +1,13 @@
+import { formatTemplate } from "../shared/i18n/localize.ts";
 import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { Item } from "../simulators/plane/types.ts";
 import type { TelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
-import type { TaskScript } from "./agents/task-scripts.ts";
+import type { FindTaskScript, TaskScript } from "./agents/task-scripts.ts";
 import type { DemoWorkspace } from "./seed.ts";
 import { addTicketTask } from "./tickets/add-ticket-task.ts";
-import { STORY_TICKET, TICKET_LABEL } from "./tickets/ticket-scripts.ts";
+import { TICKET_LABEL } from "./tickets/ticket-scripts.ts";
+import type { WorkspaceTexts } from "./workspace-texts.ts";
 
 /** Id of the private chat of the demo's human, which in Telegram is also the human's user id. */
 export const CHAT_ID = 4711;
@@ -20,86 +22,86 @@ export interface SceneStage extends Stage {
   telegram: Pick<TelegramSimulator, "postAsUser">;
 }
 
-/** What the human asks the Concierge for, in one sentence. */
-const WISH = "add a contact form to the website";
-/** The first line of the Concierge's summary of that wish. */
-export const WISH_SUMMARY = "Add a contact form to the website is done.";
-
 interface Scene {
   /** The line that the terminal shows when the scene plays. */
-  title: string;
+  title: (texts: WorkspaceTexts) => string;
   play(stage: SceneStage): void;
 }
 
-/** What agents ask the human, and how confident they are of their results, by the beginning of a task's title. */
-export const TASK_SCRIPTS: Readonly<Record<string, TaskScript>> = {
-  "Build the container image": {
-    ask: { text: "Which tag shall the image get?", choices: ["1.0", "latest", "the commit"] },
-  },
-  "Document the release steps": { confidence: 0.6 },
-  "Test: ": { confidence: 0.65 },
-};
+/** Finds what an agent asks about a task, and how confident it is of its result, by the beginning of its title. */
+export function createTaskScripts({ tasks, agents, imageQuestion }: WorkspaceTexts): FindTaskScript {
+  const scripts: [string, TaskScript][] = [
+    [tasks.image, { ask: imageQuestion }],
+    [tasks.release, { confidence: 0.6 }],
+    [`${agents.steps.test.verb}: `, { confidence: 0.65 }],
+  ];
+  return (title) => scripts.find(([beginning]) => title.startsWith(beginning))?.[1];
+}
 
-/** Finds the script of a task by its title. */
-export function findTaskScript(title: string): TaskScript | undefined {
-  return Object.entries(TASK_SCRIPTS).find(([beginning]) => title.startsWith(beginning))?.[1];
+/** The first line of the Concierge's summary of the wish. */
+export function getWishSummary({ wish, agents: { isDone } }: WorkspaceTexts): string {
+  return formatTemplate(isDone, { project: wish.charAt(0).toUpperCase() + wish.slice(1) });
 }
 
 /** What the human does while the agents work, one scene after the other. */
 export const SCENES: readonly Scene[] = [
   {
-    title: "Ada writes a wish in the chat; the Concierge plans it, and agents do it",
-    play: ({ telegram }) => void telegram.postAsUser(CHAT_ID, CHAT_ID, `/plane new ${WISH}`),
+    title: () => "Ada writes a wish in the chat; the Concierge plans it, and agents do it",
+    play: ({ telegram, texts }) => void telegram.postAsUser(CHAT_ID, CHAT_ID, `/plane new ${texts.wish}`),
   },
   {
-    title: `Ada adds “${STORY_TICKET.title}” with the label ${TICKET_LABEL}: it becomes a ticket, which waits for approval`,
-    play: (stage) => void addTicketTask(stage, STORY_TICKET),
+    title: ({ tickets: { story } }) =>
+      `Ada adds “${story.title}” with the label ${TICKET_LABEL}: it becomes a ticket, which waits for approval`,
+    play: (stage) => void addTicketTask(stage, stage.tickets.story),
   },
   {
-    title: "Ada adds a task for Imhotep, with a title that looks like markup and a command",
-    play: ({ plane, office, imhotep, human }) => {
-      plane.addItem(office, { name: "Rotate the <b>access</b> keys; $(id)", assignees: [imhotep] }, { by: human });
+    title: () => "Ada adds a task for Imhotep, with a title that looks like markup and a command",
+    play: ({ plane, office, imhotep, human, texts: { tasks } }) => {
+      plane.addItem(office, { name: tasks.keys, assignees: [imhotep] }, { by: human });
     },
   },
   {
-    title: "Ada makes “Renew the certificate” depend on “Sign the contract” (Plane sends no webhook for this)",
+    title: ({ tasks: { certificate, contract } }) =>
+      `Ada makes “${certificate}” depend on “${contract}” (Plane sends no webhook for this)`,
     play: (stage) => {
-      const [blocked, blocker] = [
-        getItemByTitle(stage, "Renew the certificate"),
-        getItemByTitle(stage, "Sign the contract"),
-      ];
+      const { certificate, contract } = stage.texts.tasks;
+      const [blocked, blocker] = [getItemByTitle(stage, certificate), getItemByTitle(stage, contract)];
       stage.plane.relate(blocked, blocker, { by: stage.human });
     },
   },
   {
-    title: "Ada starts a sprint in Onboarding",
-    play: ({ plane, office, human }) => {
-      plane.addCycle(office, { name: "Welcome week", start_date: inDays(0), end_date: inDays(7) }, { by: human });
+    title: ({ projects: { office } }) => `Ada starts a sprint in ${office}`,
+    play: ({ plane, office, human, texts: { cycles } }) => {
+      plane.addCycle(office, { name: cycles.welcome, start_date: inDays(0), end_date: inDays(7) }, { by: human });
     },
   },
   {
-    title: "Ada finishes “Sign the contract”, and all webhooks about it are lost",
+    title: ({ tasks: { contract } }) => `Ada finishes “${contract}”, and all webhooks about it are lost`,
     play: (stage) => {
       const { plane, human } = stage;
-      const contract = getItemByTitle(stage, "Sign the contract");
+      const contract = getItemByTitle(stage, stage.texts.tasks.contract);
       plane.editItem(contract, { state: "Done" }, { by: human });
       plane.runWorker();
       for (const { id, about } of plane.deliveries.pending) if (about === contract.id) plane.deliveries.drop(id);
     },
   },
   {
-    title: "Ada creates a project with two tasks for Thot",
+    title: () => "Ada creates a project with two tasks for Thot",
     play: (stage) => {
-      const { plane, human, thot } = stage;
-      const website = plane.addProject({ name: "Website", identifier: "WEB", by: human });
-      plane.addItem(website, { name: "Draw the landing page", assignees: [thot] }, { by: human });
-      plane.addItem(website, { name: "Write the first post", assignees: [thot] }, { by: human });
+      const { plane, human, thot, texts } = stage;
+      const website = plane.addProject({ name: texts.projects.website, identifier: "WEB", by: human });
+      plane.addItem(website, { name: texts.tasks.landing, assignees: [thot] }, { by: human });
+      plane.addItem(website, { name: texts.tasks.post, assignees: [thot] }, { by: human });
     },
   },
   {
-    title: "Ada finishes “Renew the certificate”",
+    title: ({ tasks: { certificate } }) => `Ada finishes “${certificate}”`,
     play: (stage) => {
-      stage.plane.editItem(getItemByTitle(stage, "Renew the certificate"), { state: "Done" }, { by: stage.human });
+      stage.plane.editItem(
+        getItemByTitle(stage, stage.texts.tasks.certificate),
+        { state: "Done" },
+        { by: stage.human },
+      );
     },
   },
 ];

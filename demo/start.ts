@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
+import { resolveLocale } from "../shared/i18n/localize.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
+import { createRunnerSimulator } from "../simulators/runner/create-runner-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createAgentTeam } from "./agents/agent-team.ts";
 import { createConsoleActions } from "./console/actions.ts";
@@ -11,27 +13,26 @@ import { DEMO_AGENTS } from "./demo-agents.ts";
 import { createDemoClock } from "./demo-clock.ts";
 import { createDemoSettings } from "./demo-settings.ts";
 import { findFreePort } from "./find-free-port.ts";
+import { listTasks, readComments } from "./list-tasks.ts";
 import { hasOpenWork } from "./open-work.ts";
 import { playScript } from "./play-script.ts";
 import { startProductProcess } from "./product-process.ts";
-import { readComments } from "./read-comments.ts";
-import { CHAT_ID, findTaskScript, TASK_SCRIPTS, WISH_SUMMARY } from "./scenes.ts";
+import { CHAT_ID, createTaskScripts, getWishSummary } from "./scenes.ts";
 import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
 import { createStory } from "./story.ts";
 import { listOpenTicketTasks } from "./tickets/add-ticket-task.ts";
-import { startDemoTickets } from "./tickets/demo-tickets.ts";
+import { findDemoTicketScript, TICKET_PROJECT } from "./tickets/ticket-scripts.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
+import { WORKSPACE_TEXTS } from "./workspace-texts.ts";
 
 /** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
-/** Interval between polls in seconds. */
-const POLL_SECONDS = 15;
+/** Interval between polls in seconds: 5, so that a stopped Plane is noticed while no agent works, too. */
+const POLL_SECONDS = 5;
 const STORE_FOLDER = "data/demo";
-/** Steps before the scripted human answers a question: 8, so that the person watching can answer first. */
+/** Steps before the scripted human answers: 8, which are 20 s, so that the person watching can read and answer first. */
 const ANSWER_DELAY_STEPS = 8;
-/** Steps before the scripted human approves a plan or a result: 4, which are 10 s. */
-const APPROVAL_DELAY_STEPS = 4;
 
 export interface DemoOptions {
   /** Receives the story's text. Default: standard output. */
@@ -71,11 +72,12 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
 
   const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: RATE_LIMIT, clock: clock.now });
   const telegram = createTelegramSimulator({ clock: clock.now, chats: [CHAT_ID], token: `1000:${"demo".repeat(9)}` });
-  const stage = { ...seedDemo(plane, clock.now()), plane, telegram };
+  const texts = WORKSPACE_TEXTS[resolveLocale(baseSettings.locale)];
+  const stage = { ...seedDemo(plane, clock.now(), texts), plane, telegram };
   const productUrl = `http://127.0.0.1:${port}`;
   const stopping = new AbortController();
   const wait = (ms: number) => clock.wait(ms, stopping.signal);
-  const tokens = Object.fromEntries(DEMO_AGENTS.map(({ name }) => [name, createRandomToken()]));
+  const tokens = Object.fromEntries(DEMO_AGENTS.map((name) => [name, createRandomToken()]));
   const team = createAgentTeam({
     tokens,
     hookToken: createRandomToken(),
@@ -84,7 +86,8 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     wait,
     isOver: () => stopping.signal.aborted,
     pace,
-    findScript: findTaskScript,
+    findScript: createTaskScripts(texts),
+    words: texts.agents,
   });
   const { gateway } = team;
   const [planeUrl, apiRoot, gatewayUrl] = await Promise.all([plane.start(), telegram.start(), gateway.start()]);
@@ -92,7 +95,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const secret = plane.addWebhook(`${productUrl}/webhooks/plane`).secret;
 
   const runnerToken = createRandomToken();
-  const settings = createDemoSettings(baseSettings, {
+  const settings = createDemoSettings(baseSettings, texts, {
     PORT: String(port),
     PLANE_URL: planeUrl,
     PLANE_API_KEY: stage.keys.human,
@@ -109,20 +112,22 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     OPENCLAW_HOOK_TOKEN: gateway.token,
     RUNNER_TOKEN: runnerToken,
     ...Object.fromEntries(
-      DEMO_AGENTS.flatMap(({ name }) => [
+      DEMO_AGENTS.flatMap((name) => [
         [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""],
         [`PLANE_API_KEY_${name.toUpperCase()}`, stage.keys[name.toLowerCase()] ?? ""],
       ]),
     ),
   });
-  const tally = createTally(stage, () => telegram.chat(CHAT_ID).messages);
+  const tally = createTally(stage, baseSettings.locale, () => telegram.chat(CHAT_ID).messages);
   tally.recordCompletions();
+  let isOver = false;
   const consoleActions = createConsoleActions({
     stage,
     telegram,
     tally,
     kill: () => runtime.kill(),
     restarts: () => runtime.restarts,
+    isOver: () => isOver,
     narrate: (text) => story.narrate("Plane", text),
   });
   const runtime = await startProductProcess(settings, {
@@ -140,20 +145,29 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   );
   story.narrate("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
-  const delays = { answerDelay: pace * ANSWER_DELAY_STEPS, approvalDelay: pace * APPROVAL_DELAY_STEPS };
-  const human = createScriptedHuman({
-    telegram,
-    chat: CHAT_ID,
-    scripts: TASK_SCRIPTS,
-    narrate: (text) => story.narrate("chat", text),
-    clock: clock.now,
-    ...delays,
+  const runner = createRunnerSimulator({
+    ...{ url: productUrl, token: runnerToken, repositories: [TICKET_PROJECT], clock: clock.now, wait: clock.wait },
+    findScript({ key, file }) {
+      story.narrate("agent", `Claude Code starts ${key} in a simulated terminal`);
+      return findDemoTicketScript(stage.tickets, file, pace);
+    },
   });
-  const tickets = startDemoTickets({ url: productUrl, token: runnerToken, story, pace, clock, ...delays });
+  runner.connect();
+  const human = createScriptedHuman({
+    ...{ url: productUrl, telegram, chat: CHAT_ID, clock: clock.now, delay: pace * ANSWER_DELAY_STEPS },
+    narrate: (where, text) => story.narrate(where, text),
+  });
+  async function actRepeatedly() {
+    while (!stopping.signal.aborted) {
+      // While Groundcrew is killed, the human waits for it.
+      await human.act().catch(() => {});
+      await wait(pace / 2);
+    }
+  }
+  const acting = actRepeatedly();
   const printed = new Map<number, string>();
   const watchTimer = setInterval(() => {
     tally.recordCompletions();
-    human.pressButtons();
     for (const { id, text } of telegram.chat(CHAT_ID).messages) {
       if (printed.get(id) === text) continue;
       story.showChatMessage(text, printed.has(id));
@@ -161,16 +175,19 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     }
   }, 200);
 
-  const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(WISH_SUMMARY));
-  const areTicketsOver = () => listOpenTicketTasks(stage).every(tickets.isOver);
-  const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage) && areTicketsOver();
+  const summary = getWishSummary(texts);
+  const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(summary));
+  const isAtWork = () => team.activeRuns > 0 || human.waiting > 0 || hasOpenWork(stage);
+  const isQuiet = () => isSummedUp() && !isAtWork() && listOpenTicketTasks(stage).length === 0;
+  const describeState = () => JSON.stringify([telegram.chat(CHAT_ID).messages, listTasks(plane)]);
   const playing = waitUntilReady(productUrl, { projects: plane.projects().length, wait, signal: stopping.signal }).then(
-    () => playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }),
+    () => playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet, describeState }),
   );
   const finished = playing.then(
     () => {
-      if (!stopping.signal.aborted)
-        story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");
+      if (stopping.signal.aborted) return;
+      isOver = true;
+      story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");
     },
     (error: unknown) => story.narrate("demo", `The script stopped: ${getErrorMessage(error)}`),
   );
@@ -184,7 +201,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
       stopping.abort();
       clearInterval(watchTimer);
       consoleActions.stop();
-      await tickets.stop();
+      await Promise.all([runner.stop(), acting]);
       await runtime.stop();
       await stopSimulators();
     },

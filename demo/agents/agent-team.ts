@@ -1,5 +1,6 @@
 import { getErrorMessage } from "../../shared/errors.ts";
 import { createGatewaySimulator } from "../../simulators/openclaw/create-gateway-simulator.ts";
+import type { AgentWords } from "../workspace-texts.ts";
 import { createBridgeClient } from "./bridge-client.ts";
 import { createScriptedConcierge } from "./scripted-concierge.ts";
 import { createScriptedWorker } from "./scripted-worker.ts";
@@ -21,6 +22,7 @@ interface TeamOptions {
   /** Delay before a repeated call, in milliseconds. Default: `pace`. */
   retryDelay?: number;
   findScript: FindTaskScript;
+  words: AgentWords;
 }
 
 /**
@@ -28,15 +30,15 @@ interface TeamOptions {
  * then it does what the wake asks, and its own tasks, until none is left.
  */
 export function createAgentTeam(options: TeamOptions) {
-  const { tokens, hookToken, url, narrate, wait, isOver, pace, retryDelay = pace, findScript } = options;
+  const { tokens, hookToken, url, narrate, wait, isOver, pace, retryDelay = pace, findScript, words } = options;
   const runs = new Map<string, (message: string) => Promise<void>>();
   const lastRuns = new Map<string, Promise<void>>();
   let active = 0;
 
   for (const [i, [name, token]] of Object.entries(tokens).entries()) {
     const bridge = createBridgeClient({ name, url, token, narrate, wait, isOver, retryDelay });
-    const worker = createScriptedWorker({ name, bridge, narrate, wait, isOver, pace, findScript });
-    const concierge = i === 0 ? createScriptedConcierge({ name, bridge, narrate }) : undefined;
+    const worker = createScriptedWorker({ name, bridge, narrate, wait, isOver, pace, findScript, words });
+    const concierge = i === 0 ? createScriptedConcierge({ name, bridge, narrate, words }) : undefined;
     runs.set(name.toLowerCase(), async (message) => {
       await concierge?.handleWake(message);
       await worker.workAllTasks();

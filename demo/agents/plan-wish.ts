@@ -1,3 +1,6 @@
+import { formatTemplate } from "../../shared/i18n/localize.ts";
+import type { AgentWords } from "../workspace-texts.ts";
+
 /** What a scripted Concierge knows about an agent to which it can give work. */
 export interface TeamMember {
   name: string;
@@ -25,12 +28,8 @@ export interface WishPlan {
   tasks: PlannedStep[];
 }
 
-/** The steps of every plan, in their order. `skill` is a word of the description of an agent that can do it. */
-const STEPS = [
-  { id: "design", verb: "Design", skill: "design" },
-  { id: "build", verb: "Build", skill: "build" },
-  { id: "test", verb: "Test", skill: "test" },
-] as const;
+/** The steps of every plan, in their order. */
+const STEPS = ["design", "build", "test"] as const;
 
 /** Estimate of a step; the cost is the one that the scripted agents report. */
 const ESTIMATE = { minutes: 5, cost: 0.12 };
@@ -51,13 +50,15 @@ export function isWishClear(wish: string): boolean {
  * `note` is what a person wants changed. `projects` are those that exist.
  */
 export function planWish(
+  words: AgentWords,
   wish: string,
   team: readonly TeamMember[],
   projects: readonly { project: string; name: string }[],
   note?: string,
 ): WishPlan {
   const subject = wish.replace(/\s+/g, " ").trim().slice(0, TITLE_LENGTH);
-  const description = `A person asked for: ${wish}${note === undefined ? "" : `\n\nThey want this changed: ${note}`}`;
+  const change = note === undefined ? "" : `\n\n${formatTemplate(words.change, { note })}`;
+  const description = formatTemplate(words.wishedFor, { wish }) + change;
   const identifier = chooseIdentifier(subject);
   const isFree = !projects.some(({ project }) => project === identifier);
   return {
@@ -67,9 +68,10 @@ export function planWish(
     ),
     ...(isFree && identifier.length > 1 ? { identifier } : {}),
     description,
-    tasks: STEPS.map(({ id, verb, skill }, i) => {
+    tasks: STEPS.map((id, i) => {
+      const { verb, skill } = words.steps[id];
       const assignee = chooseAgent(team, skill);
-      const blocker = STEPS[i - 1]?.id;
+      const blocker = STEPS[i - 1];
       return {
         id,
         title: `${verb}: ${subject}`,

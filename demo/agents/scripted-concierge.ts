@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { formatTemplate } from "../../shared/i18n/localize.ts";
+import type { AgentWords } from "../workspace-texts.ts";
 import type { BridgeClient } from "./bridge-client.ts";
 import { isWishClear, planWish } from "./plan-wish.ts";
 import { readWake, type WakeRequest } from "./read-wake.ts";
@@ -8,9 +10,9 @@ interface ConciergeOptions {
   name: string;
   bridge: BridgeClient;
   narrate: (text: string) => void;
+  words: AgentWords;
 }
 
-export const NEW_PROJECT = "a project of its own";
 /** Limit of projects that a question offers: 7 and the new one, as many choices as a question may have. */
 const MAX_PROJECT_CHOICES = 7;
 
@@ -27,7 +29,7 @@ const messageSchema = z.looseObject({ status: z.string(), answer: z.string().opt
  * Creates a Concierge that plans what people wish and sums up what became of it. It keeps nothing between two wakes:
  * like a real one, it knows only the wake's text and what the bridge's tools answer.
  */
-export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOptions) {
+export function createScriptedConcierge({ name, bridge, narrate, words }: ConciergeOptions) {
   async function readProjects() {
     return (await bridge.read(projectsSchema, "list_projects", {}))?.projects ?? [];
   }
@@ -36,9 +38,9 @@ export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOpti
   async function clarify(wish: string): Promise<string | undefined> {
     const projects = (await readProjects()).slice(0, MAX_PROJECT_CHOICES);
     const question = {
-      text: `“${wish}”: what is it for?`,
+      text: formatTemplate(words.whatFor, { wish }),
       kind: "ask",
-      choices: [...projects.map((project) => project.name), NEW_PROJECT],
+      choices: [...projects.map((project) => project.name), words.newProject],
     };
     const asked = await bridge.read(messageSchema, "message_human", question);
     if (asked && asked.answer === undefined) narrate(`${name} asks back: ${question.text}`);
@@ -48,9 +50,12 @@ export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOpti
   async function planFor({ text: given = "", wish: id }: WakeRequest, note: string | undefined): Promise<void> {
     const answer = isWishClear(given) ? undefined : await clarify(given);
     if (answer === undefined && !isWishClear(given)) return;
-    const wish = answer === undefined || answer === NEW_PROJECT ? given : `${given} for ${answer}`;
+    const wish =
+      answer === undefined || answer === words.newProject
+        ? given
+        : formatTemplate(words.wishFor, { wish: given, answer });
     const team = (await bridge.read(teamSchema, "list_agents", {}))?.agents ?? [];
-    const plan = planWish(wish, team, await readProjects(), note);
+    const plan = planWish(words, wish, team, await readProjects(), note);
     const answered = await bridge.read(planSchema, "plan_project", { ...plan, wish: id });
     if (!answered) return;
     const agents = new Set(plan.tasks.map(({ assignee }) => assignee));
@@ -59,7 +64,7 @@ export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOpti
   }
 
   async function sumUp(project: string): Promise<void> {
-    const text = await sumUpProject(bridge, project);
+    const text = await sumUpProject(words, bridge, project);
     if (text !== undefined && (await bridge.call("message_human", { text })))
       narrate(`${name} sums up ${project} with results, time and cost`);
   }

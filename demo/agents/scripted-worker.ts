@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { formatTemplate } from "../../shared/i18n/localize.ts";
+import type { AgentWords } from "../workspace-texts.ts";
 import type { BridgeClient } from "./bridge-client.ts";
 import type { FindTaskScript, TaskScript } from "./task-scripts.ts";
 
@@ -18,6 +20,7 @@ export interface WorkerOptions {
   /** Duration of one step of work, in milliseconds. */
   pace: number;
   findScript: FindTaskScript;
+  words: AgentWords;
 }
 
 /** Limit of checks for an answer: 20, one per step. Then the agent continues without one. */
@@ -41,7 +44,7 @@ const fileSchema = z.looseObject({ text: z.string().default("") });
 
 /** Creates an agent that works with the bridge's tools, as a real one does. */
 export function createScriptedWorker(options: WorkerOptions): ScriptedWorker {
-  const { name, bridge, narrate, wait, isOver, pace, findScript } = options;
+  const { name, bridge, narrate, wait, isOver, pace, findScript, words } = options;
   const submitted = new Set<string>();
 
   async function askHuman(task: string, { text, choices }: NonNullable<TaskScript["ask"]>) {
@@ -79,20 +82,20 @@ export function createScriptedWorker(options: WorkerOptions): ScriptedWorker {
     await bridge.call("start_timer", { task: key });
     const inputs = await readInputs(key);
     await wait(pace);
-    const text = "More than half is done.";
-    if (await bridge.call("add_comment", { task: key, kind: "progress", percent: 60, text }))
+    if (await bridge.call("add_comment", { task: key, kind: "progress", percent: 60, text: words.progress }))
       narrate(`${name} reports on ${key}: 60%`);
     if (question && !submitted.has(key)) await askHuman(key, question);
     await wait(pace);
-    const basis = inputs.length > 0 ? ` It is based on ${inputs.join(", ")}.` : "";
-    const file = btoa(`# ${key}\n\nThe result of ${name}.${basis}\n`);
+    const basis = inputs.length > 0 ? ` ${formatTemplate(words.basedOn, { files: inputs.join(", ") })}` : "";
+    const content = `# ${key}\n\n${formatTemplate(words.file, { agent: name })}${basis}\n`;
+    const file = Buffer.from(content).toString("base64");
     if (await bridge.call("upload_deliverable", { task: key, name: `${key}.md`, file }))
       narrate(`${name} uploads ${key}.md`);
     const reportedConfidence = submitted.has(key) ? 0.9 : confidence;
     const closed = await bridge.read(closedSchema, "update_task_status", {
       task: key,
       status: "done",
-      text: `Done as asked; the result is attached.${basis}`,
+      text: words.result + basis,
       confidence: reportedConfidence,
       cost: TASK_COST,
     });

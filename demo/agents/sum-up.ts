@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { formatTemplate } from "../../shared/i18n/localize.ts";
+import type { AgentWords } from "../workspace-texts.ts";
 import type { BridgeClient } from "./bridge-client.ts";
 
 const tasksSchema = z.looseObject({
@@ -21,7 +23,7 @@ const projectsSchema = z.looseObject({
 });
 
 /** Writes the summary of a project with the results, time and cost that its agents have reported. */
-export async function sumUpProject(bridge: BridgeClient, key: string): Promise<string | undefined> {
+export async function sumUpProject(words: AgentWords, bridge: BridgeClient, key: string): Promise<string | undefined> {
   const list = await bridge.read(tasksSchema, "list_tasks", { project: key, status: "all" });
   const progress = await bridge.read(projectsSchema, "list_projects", {});
   const project = progress?.projects.find((one) => one.project === key);
@@ -30,12 +32,11 @@ export async function sumUpProject(bridge: BridgeClient, key: string): Promise<s
   for (const task of list.tasks.toSorted((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }))) {
     const details = await bridge.read(resultSchema, "get_task_details", { task: task.key });
     const files = details?.attachments.latest.map(({ name }) => name) ?? [];
-    const by = details?.agent.name === undefined ? "" : `, by ${details.agent.name}`;
+    const by = details?.agent.name === undefined ? "" : `, ${formatTemplate(words.by, { agent: details.agent.name })}`;
     results.push(`• ${task.key} ${task.title}${by}: ${files.length > 0 ? files.join(", ") : task.status}`);
   }
   const { spent_s: seconds = 0, cost = 0 } = project;
   const time = seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
-  return [`${project.name} is done.`, ...results, `Time: ${time}. Cost: ${cost.toFixed(2)} ${progress.currency}.`].join(
-    "\n",
-  );
+  const total = formatTemplate(words.total, { time, cost: `${cost.toFixed(2)} ${progress.currency}` });
+  return [formatTemplate(words.isDone, { project: project.name }), ...results, total].join("\n");
 }

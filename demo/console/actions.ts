@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import { listTasks } from "../list-tasks.ts";
 import type { Stage } from "../scenes.ts";
 import { addTicketTask } from "../tickets/add-ticket-task.ts";
-import { getConsoleTicket } from "../tickets/ticket-scripts.ts";
 import type { ConsoleState, WebhookFate } from "./console-state.ts";
 import type { Tally } from "./tally.ts";
 
@@ -12,6 +12,7 @@ const fateSchema = z.enum(["arrive", "drop", "double", "delay"] satisfies Webhoo
 const WEBHOOK_DELAY_MS = 20_000;
 const MAX_OUTAGE_S = 120;
 
+/** The states of the board's columns. Agents start in the first one. */
 const COLUMN_STATES = { todo: "Todo", in_progress: "In Progress", blocked: "Blocked", done: "Done" } as const;
 
 const addSchema = z.object({ title: z.string().trim().min(1).max(255), project: z.string(), assignee: z.string() });
@@ -26,14 +27,25 @@ interface ConsoleActionsOptions {
   telegram: Pick<TelegramSimulator, "start" | "stop">;
   kill: () => void;
   restarts: () => number;
+  /** Whether the story has ended. */
+  isOver: () => boolean;
   tally: Tally;
   narrate: (text: string) => void;
 }
 
 /** Creates the console's actions on the simulated systems, by the names that the console's requests use. */
-export function createConsoleActions({ stage, telegram, kill, restarts, tally, narrate }: ConsoleActionsOptions) {
+export function createConsoleActions({
+  stage,
+  telegram,
+  kill,
+  restarts,
+  isOver,
+  tally,
+  narrate,
+}: ConsoleActionsOptions) {
   const { plane, human } = stage;
   const by = { by: human };
+  const workers = [...stage.agents.values()].filter(({ id }) => id !== stage.concierge.id);
   let fate: WebhookFate = "arrive";
   let addedTickets = 0;
   const outages = new Map<string, NodeJS.Timeout>();
@@ -64,9 +76,11 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
       fate,
       outages: [...outages.keys()],
       restarts: restarts(),
+      isOver: isOver(),
       tally: tally.readTally(),
       projects: plane.projects().map(({ identifier, name }) => ({ identifier, name })),
-      people: [stage.imhotep, stage.thot, human].map(({ id, display_name }) => ({ id, name: display_name })),
+      people: [...workers, human].map(({ id, display_name }) => ({ id, name: display_name })),
+      tasks: listTasks(plane).map(({ key, item }) => ({ id: item.id, key, title: item.name })),
     }),
     add(input) {
       const { title, project, assignee } = addSchema.parse(input);
@@ -74,13 +88,12 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
       if (!targetProject) throw new Error(`There is no project ${project}.`);
       const assignees = assignee === "" ? [] : [assignee];
       narrate(`You add a task to ${targetProject.name}: ${title}`);
-      // Where agents start: Plane's own default is Backlog, in which they leave a task.
       const state = getStateId(targetProject.id, COLUMN_STATES.todo);
       const item = plane.addItem(targetProject, { name: title, assignees, state }, by);
       applyFate(item.id);
     },
     ticket() {
-      const ticket = getConsoleTicket(addedTickets);
+      const ticket = stage.tickets.forConsole(addedTickets);
       addedTickets += 1;
       narrate(`You add a task that becomes a ticket: ${ticket.title}`);
       applyFate(addTicketTask(stage, ticket).id);

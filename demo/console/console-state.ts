@@ -8,9 +8,14 @@ export interface ConsoleState {
   outages: string[];
   /** Number of restarts of Groundcrew. */
   restarts: number;
+  /** The story has ended: what happens from now on is the person's own doing. */
+  isOver: boolean;
   tally: TallyResult;
   projects: { identifier: string; name: string }[];
+  /** Who can get a task: the agents that do tasks first, then the human. */
   people: { id: string; name: string }[];
+  /** The tasks that can be moved. */
+  tasks: { id: string; key: string; title: string }[];
 }
 
 /** Lost and repeated notifications, computed from the simulated Plane and Telegram only, not from Groundcrew's own data. */

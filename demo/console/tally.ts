@@ -1,3 +1,5 @@
+import type { LocaleSetting } from "../../shared/i18n/localize.ts";
+import { getTexts } from "../../shared/i18n/texts.ts";
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import type { Stage } from "../scenes.ts";
 import type { TallyResult } from "./console-state.ts";
@@ -11,11 +13,15 @@ export interface Tally {
   readTally(): TallyResult;
 }
 
-const REPEAT_MARK = "(may be a repeat)";
-const COMPLETED_LINE = /^✅ (?:Completed: |[\d,]+ tasks? completed in [^:]*: )(.*)$/;
 const TASK_KEY = /\b[A-Z][A-Z0-9]*-\d+\b/g;
 
-export function createTally({ plane }: Pick<Stage, "plane">, messages: () => readonly SimulatedMessage[]): Tally {
+/** @param locale the language of the chat's messages */
+export function createTally(
+  { plane }: Pick<Stage, "plane">,
+  locale: LocaleSetting,
+  messages: () => readonly SimulatedMessage[],
+): Tally {
+  const { repeat, lines } = createPatterns(locale);
   const completed = new Map<string, number>();
   const wasDone = new Map<string, boolean>();
 
@@ -36,9 +42,9 @@ export function createTally({ plane }: Pick<Stage, "plane">, messages: () => rea
     const shownCounts = new Map<string, number>();
     let markedCount = 0;
     for (const { text } of messages()) {
-      const isRepeat = text.includes(REPEAT_MARK);
+      const isRepeat = text.includes(repeat);
       if (isRepeat) markedCount += 1;
-      for (const key of text.split("\n").flatMap(findKeys)) {
+      for (const key of text.split("\n").flatMap((line) => findKeys(line, lines))) {
         // A marked repeat counts only for tasks that no other message shows.
         if (!isRepeat || !shownCounts.has(key)) shownCounts.set(key, (shownCounts.get(key) ?? 0) + 1);
       }
@@ -55,9 +61,20 @@ export function createTally({ plane }: Pick<Stage, "plane">, messages: () => rea
   return { recordCompletions, readTally };
 }
 
-/** Finds the task keys in a line: it has one task with its title, or several keys without titles. */
-function findKeys(line: string): string[] {
-  const [, subjects = ""] = COMPLETED_LINE.exec(line) ?? [];
-  const keys = subjects.match(TASK_KEY) ?? [];
-  return line.startsWith("✅ Completed") ? keys.slice(0, 1) : keys;
+/** What marks a possible repeat, and the lines about completed tasks: of one with its title, or of several by their keys. */
+function createPatterns(locale: LocaleSetting) {
+  const { events, colon, inProject, repeat } = getTexts(locale).telegram;
+  const { title, one, other } = events.completed;
+  const counts = [one, other].map((form) => form.replace("{n}", "[\\d,.\\s]+")).join("|");
+  return {
+    repeat,
+    lines: { single: `✅ ${title}${colon}`, several: new RegExp(`^✅ (?:${counts})${inProject}[^:]*${colon}`) },
+  };
+}
+
+/** Finds the task keys in a line. */
+function findKeys(line: string, { single, several }: ReturnType<typeof createPatterns>["lines"]): string[] {
+  if (line.startsWith(single)) return (line.match(TASK_KEY) ?? []).slice(0, 1);
+  const [head] = several.exec(line) ?? [];
+  return head === undefined ? [] : (line.slice(head.length).match(TASK_KEY) ?? []);
 }

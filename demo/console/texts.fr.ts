@@ -3,11 +3,14 @@ import type { ConsoleTexts } from "./texts.ts";
 export const consoleTextsFr: ConsoleTexts = {
   title: "Démonstration",
   hint: "serveurs Plane, Telegram et OpenClaw simulés et agents scriptés\u00a0: provoquez des pannes ici",
+  over: "L’histoire est terminée\u00a0: la suite vous appartient. Ajoutez une tâche, exprimez un souhait ou provoquez une panne.",
   watch: "À observer\u00a0:",
   add: "Ajouter",
   add_title: "Ajouter une tâche",
-  add_does: "Crée une tâche dans Plane au nom d’Ada. Une tâche attribuée à un agent le réveille.",
-  add_watch: "la carte apparaît aussitôt sur le tableau\u00a0; l’activité indique qui a été réveillé.",
+  add_does:
+    "Crée une tâche dans Plane au nom d’Ada, là où les agents commencent. Une tâche attribuée à un agent le réveille.",
+  add_watch:
+    "la carte apparaît aussitôt dans «\u00a0À faire\u00a0»\u00a0; l’activité indique qui a été réveillé, et l’agent commence.",
   task: "Nouvelle tâche",
   project: "Projet",
   for: "Pour",
@@ -17,7 +20,7 @@ export const consoleTextsFr: ConsoleTexts = {
   ticket_does:
     "Crée dans Plane, au nom d’Ada, une tâche avec l’étiquette claude. Elle devient un ticket, qui attend une approbation.",
   ticket_watch:
-    "l’onglet Tickets l’affiche\u00a0; approuvez-le, répondez à la session et approuvez son résultat, sinon la démo le fait\u00a0; Plane contient alors un seul commentaire.",
+    "l’onglet Tickets l’affiche\u00a0; approuvez-le, répondez à la session et approuvez son résultat, sinon la démo le fait après 20 s\u00a0; Plane contient alors un seul commentaire.",
   fate: "Les webhooks de votre prochain changement",
   fate_title: "Perdre des webhooks",
   fate_does:
@@ -27,7 +30,7 @@ export const consoleTextsFr: ConsoleTexts = {
     "chaque changement apparaît en moins d’une seconde\u00a0; les détails techniques de l’activité indiquent un webhook.",
   drop: "sont perdus",
   drop_watch:
-    "le changement apparaît tout de même, à la prochaine interrogation\u00a0; les détails techniques l’indiquent.",
+    "le changement apparaît tout de même, à la prochaine interrogation, en 5 s au plus\u00a0; les détails techniques l’indiquent.",
   double: "arrivent deux fois",
   double_watch: "l’activité et les messages ne montrent le changement qu’une fois.",
   delay: "arrivent avec 20 s de retard",
@@ -43,7 +46,7 @@ export const consoleTextsFr: ConsoleTexts = {
   stop_plane_title: "Plane en panne",
   stop_plane_does: "Le Plane simulé refuse les connexions pendant 15 s.",
   stop_plane_watch:
-    "son point en haut devient rouge et les agents attendent\u00a0; ensuite ils reprennent où ils en étaient.",
+    "son point en haut devient rouge en 5 s au plus, même quand aucun agent ne travaille\u00a0; ensuite il redevient vert et les agents reprennent où ils en étaient.",
   plane_stopped: "Plane est arrêté pendant 15 s. Les agents répètent leurs appels jusqu’à son retour.",
   kill_title: "Tuer Groundcrew",
   kill: "kill -9 Groundcrew",
@@ -57,6 +60,10 @@ export const consoleTextsFr: ConsoleTexts = {
   move_watch:
     "une tâche que vous terminez est annoncée dans les messages, et les tâches qui l’attendaient sont débloquées.",
   to: "vers",
+  todo: "À faire",
+  in_progress: "En cours",
+  blocked: "Bloquée",
+  done: "Terminée",
   go: "Déplacer",
   tally: "Terminées dans Plane\u00a0: {completed}, notifiées dans la discussion\u00a0: {told}",
   missing: "pas encore envoyées\u00a0: {keys}",
@@ -68,5 +75,5 @@ export const consoleTextsFr: ConsoleTexts = {
   wish: "Écrivez dans la discussion\u00a0: /plane new ajouter un mode sombre au site web",
   wish_does: "Le Concierge transforme votre phrase en un plan avec des tâches pour les agents.",
   wish_watch:
-    "approuvez le plan dans les messages\u00a0; sa barre se remplit au-dessus du tableau, et un résumé le termine.",
+    "approuvez le plan dans «\u00a0À traiter\u00a0» ou les messages, sinon la démo le fait après 20 s\u00a0; sa barre se remplit au-dessus du tableau, et un résumé le termine.",
 };

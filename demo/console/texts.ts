@@ -6,6 +6,8 @@ import { consoleTextsFr } from "./texts.fr.ts";
 export interface ConsoleTexts {
   title: string;
   hint: string;
+  /** Stands for the hint once the story has ended. */
+  over: string;
   watch: string;
   add: string;
   add_title: string;
@@ -50,6 +52,10 @@ export interface ConsoleTexts {
   move_does: string;
   move_watch: string;
   to: string;
+  todo: string;
+  in_progress: string;
+  blocked: string;
+  done: string;
   go: string;
   tally: string;
   missing: string;

@@ -1,5 +1,6 @@
 import type { Ms } from "../../shared/time.ts";
 import type { SessionScript, SessionStep } from "../../simulators/runner/session-script.ts";
+import type { TicketWords, WorkspaceTexts } from "../workspace-texts.ts";
 
 /** Label of the work items that become tickets in the demo. */
 export const TICKET_LABEL = "claude";
@@ -7,61 +8,50 @@ export const TICKET_LABEL = "claude";
 export const TICKET_PROJECT = "PLAT";
 
 /** A work item that becomes a ticket, and what its session does. */
-export interface DemoTicket {
-  title: string;
-  description: string;
+export interface DemoTicket extends TicketWords {
   file: string;
   command: string;
   result: string;
   commit: string;
-  summary: string;
-  /** What the session asks before it begins. */
-  question?: string;
 }
 
-/** The ticket of the story. */
-export const STORY_TICKET: DemoTicket = {
-  title: "Add a health check to the deploy script",
-  description: "The old version shall only stop when the new one answers. See <code>deploy/run.sh</code>.",
-  file: "deploy/run.sh",
-  command: "npm test -- deploy",
-  result: "14 tests passed",
-  commit: "feat: wait for /health before the old version stops",
-  summary: "The deploy script waits up to 60 s until the new version answers on `/health`; else the old one stays.",
-};
-
-/** The tickets that the console adds, in turn. */
-export const CONSOLE_TICKETS: readonly [DemoTicket, ...DemoTicket[]] = [
-  {
-    title: "Delete log files after 30 days",
-    description: "The disk of the server is full every few months.",
+/** What the sessions of the demo's tickets do; what they say to people is in the language of the settings. */
+const SESSIONS = {
+  story: {
+    file: "deploy/run.sh",
+    command: "npm test -- deploy",
+    result: "14 tests passed",
+    commit: "feat: wait for /health before the old version stops",
+  },
+  logs: {
     file: "deploy/logrotate.conf",
     command: "logrotate --debug deploy/logrotate.conf",
     result: "no errors",
     commit: "feat: delete log files after 30 days",
-    summary: "Log files are compressed every day and deleted after 30 days.",
-    question: "Shall the log of errors be deleted as well?",
   },
-  {
-    title: "Show the version on the status page",
-    description: "Support asks for it in every call.",
+  version: {
     file: "web/status.html",
     command: "npm test -- status",
     result: "6 tests passed",
     commit: "feat: show the version on the status page",
-    summary: "The status page shows the version and the time of the last deployment.",
   },
-];
+} as const;
 
-/** Returns the ticket that the console adds next. */
-export function getConsoleTicket(added: number): DemoTicket {
-  return CONSOLE_TICKETS[added % CONSOLE_TICKETS.length] ?? CONSOLE_TICKETS[0];
+/** The tickets of the demo: that of the story, and those that the console adds, in turn. */
+export function createDemoTickets({ tickets: words }: Pick<WorkspaceTexts, "tickets">) {
+  const create = (name: keyof typeof SESSIONS): DemoTicket => ({ ...SESSIONS[name], ...words[name] });
+  const [story, first, second] = [create("story"), create("logs"), create("version")];
+  return { story, forConsole: (added: number) => (added % 2 === 0 ? first : second), all: [story, first, second] };
 }
 
-/** Finds the script of a ticket by its file, whose first line has the title. Other work items get the first script. */
-export function findDemoTicketScript(file: string, pace: Ms): SessionScript {
+/** Finds the script of a ticket by its file, whose first line has the title. Other work items get that of the story. */
+export function findDemoTicketScript(
+  { story, all }: ReturnType<typeof createDemoTickets>,
+  file: string,
+  pace: Ms,
+): SessionScript {
   const [heading = ""] = file.split("\n");
-  const ticket = CONSOLE_TICKETS.find(({ title }) => heading.includes(title)) ?? STORY_TICKET;
+  const ticket = all.find(({ title }) => heading.includes(title)) ?? story;
   return { startMs: pace / 2, steps: createSteps(ticket, pace) };
 }
 

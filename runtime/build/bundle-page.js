@@ -77,7 +77,7 @@ function createPagePlugin(textsOf) {
   return {
     name: "page",
     resolveId(id) {
-      if (id === "groundcrew:console") return join(ROOT, "demo/console/script/console.js");
+      if (id === "groundcrew:console") return join(ROOT, "demo/console/script/console.tsx");
       if (id === "./page-texts.ts" && textsOf === "terminal.ts") return join(ROOT, SCRIPTS, "terminal-texts.ts");
       return undefined;
     },

@@ -41,6 +41,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
         const cards = [...document.querySelectorAll('[data-column="todo"] .card')];
         const card = cards.find((one) => one.textContent.includes(${JSON.stringify(title)}));
         const column = document.querySelector('[data-column="done"]');
+        card.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
         drag(card, "dragstart");
         drag(column, "dragover");
         drag(column, "drop");

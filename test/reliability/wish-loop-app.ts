@@ -1,9 +1,16 @@
 import { onTestFinished } from "vitest";
 import { createAgentTeam } from "../../demo/agents/agent-team.ts";
 import { createScriptedHuman } from "../../demo/scripted-human.ts";
+import { WORKSPACE_TEXTS } from "../../demo/workspace-texts.ts";
 import { wait } from "../../shared/time.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { findBotTexts, NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import {
+  findBotTexts,
+  NO_TELEGRAM_LIMITS,
+  RELIABILITY_ADMIN_TOKEN,
+  SIMULATED_CHAT,
+  startSimulators,
+} from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
 
 /** The wish names no purpose, so the Concierge asks back. */
@@ -40,6 +47,7 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
     pace: 0,
     retryDelay: 100,
     findScript: (title) => (title.startsWith("Test: ") ? { confidence: 0.65 } : undefined),
+    words: WORKSPACE_TEXTS.en.agents,
   });
   const { gateway } = team;
   const gatewayUrl = await gateway.start();
@@ -48,13 +56,10 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
     await gateway.stop();
   });
   const human = createScriptedHuman({
-    telegram,
-    chat: SIMULATED_CHAT,
-    scripts: {},
-    narrate: (text) => void narrated.push(text),
-    clock: Date.now,
-    answerDelay: 0,
-    approvalDelay: 0,
+    ...{ url, telegram, chat: SIMULATED_CHAT, clock: Date.now, delay: 0 },
+    narrate: (_where, text) => void narrated.push(text),
+    fetch: (input, init) =>
+      fetch(input, { ...init, headers: { ...init?.headers, authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` } }),
   });
   const webhook = plane.addWebhook(`${url}/webhooks/plane`);
   const runtime = await spawnRuntime({
@@ -86,7 +91,8 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
     /** Delivers Plane's webhooks, lets the human press buttons, and starts the next poll. */
     async advance(): Promise<void> {
       await plane.deliverAll();
-      human.pressButtons();
+      // While the product is killed, the human waits for it.
+      await human.act().catch(() => undefined);
       await telegram.redeliverUpdates();
       await runtime.poll().catch(() => undefined);
     },

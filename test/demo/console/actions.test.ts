@@ -13,7 +13,7 @@ async function createActions() {
   plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
   const stage = { ...seeded, plane };
   const messages: SimulatedMessage[] = [];
-  const tally = createTally(stage, () => messages);
+  const tally = createTally(stage, "en", () => messages);
   tally.recordCompletions();
   let kills = 0;
   const parts: string[] = [];
@@ -25,6 +25,7 @@ async function createActions() {
       kills += 1;
     },
     restarts: () => kills,
+    isOver: () => false,
     narrate: () => {},
   });
   onTestFinished(() => acts.stop());

@@ -1,13 +1,15 @@
 import { onTestFinished } from "vitest";
-import { createTicketHuman } from "../../../demo/tickets/ticket-human.ts";
-import { type DemoTicket, findDemoTicketScript } from "../../../demo/tickets/ticket-scripts.ts";
+import { createScriptedHuman } from "../../../demo/scripted-human.ts";
+import { createDemoTickets, type DemoTicket, findDemoTicketScript } from "../../../demo/tickets/ticket-scripts.ts";
+import { WORKSPACE_TEXTS } from "../../../demo/workspace-texts.ts";
 import { wait } from "../../../shared/time.ts";
 import { createRunnerSimulator } from "../../../simulators/runner/create-runner-simulator.ts";
 import { createTicketsApp, RUNNER_TOKEN } from "../../functions/tickets/tickets-app.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 
-const ANSWER_DELAY = 8_000;
-const APPROVAL_DELAY = 4_000;
+const DELAY = 4_000;
+
+export const DEMO_TICKETS = createDemoTickets(WORKSPACE_TEXTS.en);
 
 /** Creates the product over HTTP with the demo's runner and human, whose time passes only by `play`. */
 export async function createDemoTicketApp({ title, description }: DemoTicket) {
@@ -18,13 +20,14 @@ export async function createDemoTicketApp({ title, description }: DemoTicket) {
   const clock = () => now;
   const runner = createRunnerSimulator({
     ...{ url: app.url, token: RUNNER_TOKEN, repositories: ["ONB"], clock },
-    findScript: ({ file }) => findDemoTicketScript(file, 1_000),
+    findScript: ({ file }) => findDemoTicketScript(DEMO_TICKETS, file, 1_000),
   });
   onTestFinished(() => runner.stop());
   const story: string[] = [];
-  const human = createTicketHuman({
-    ...{ url: app.url, clock, answerDelay: ANSWER_DELAY, approvalDelay: APPROVAL_DELAY },
-    narrate: (text) => void story.push(text),
+  const human = createScriptedHuman({
+    ...{ url: app.url, clock, delay: DELAY, chat: 1 },
+    telegram: { chat: () => ({ messages: [] }), press: () => Promise.reject(new Error("no button is there")) },
+    narrate: (where, text) => void story.push(`${where}: ${text}`),
     fetch: (input, init) =>
       fetch(input, { ...init, headers: { ...init?.headers, authorization: `Bearer ${HTTP_ADMIN_TOKEN}` } }),
   });

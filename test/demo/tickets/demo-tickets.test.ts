@@ -1,8 +1,9 @@
 import { expect, test, vi } from "vitest";
-import { CONSOLE_TICKETS, STORY_TICKET } from "../../../demo/tickets/ticket-scripts.ts";
-import { createDemoTicketApp } from "./demo-ticket-app.ts";
+import { createDemoTicketApp, DEMO_TICKETS } from "./demo-ticket-app.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
+
+const { story: STORY_TICKET } = DEMO_TICKETS;
 
 const WAIT = { timeout: 40_000, interval: 10 };
 
@@ -16,12 +17,12 @@ test("The demo's ticket is approved, asks for a permission, completes, and is wr
     }, WAIT)
     .toBe("done");
   expect(story).toEqual([
-    `Ada approves the ticket ONB-1 “${STORY_TICKET.title}”`,
-    `Ada allows ONB-1: Bash command: ${STORY_TICKET.command}`,
-    "Ada approves the result of ONB-1, which Groundcrew writes to Plane",
+    "page: Ada answers the ticket ONB-1 with “approve”",
+    "page: Ada answers the permission ONB-1 with “allow”",
+    "page: Ada answers the result ONB-1 with “approve”",
   ]);
   for (let i = 0; i < 5; i += 1) await play(10_000);
-  expect(human.isOver("ONB-1")).toBe(true);
+  expect(human.waiting).toBe(0);
   const comments = app.readComments(item).filter((comment) => comment.includes("Claude Code"));
   expect(comments).toHaveLength(1);
   for (const part of ["waits up to 60 s", "groundcrew/onb-1", STORY_TICKET.commit, "12", "$0.13"])
@@ -30,7 +31,7 @@ test("The demo's ticket is approved, asks for a permission, completes, and is wr
 });
 
 test("A person can approve, answer and deny before the scripted human, who then does nothing about it", async () => {
-  const [ticket] = CONSOLE_TICKETS;
+  const ticket = DEMO_TICKETS.forConsole(0);
   const { app, item, human, story, play } = await createDemoTicketApp(ticket);
   const readSession = async () => (await app.read("/api/sessions")).sessions[0];
   /** Plays without the human until the session asks this kind of question. */
@@ -67,14 +68,22 @@ test("A person can approve, answer and deny before the scripted human, who then 
   expect(app.readComments(item).filter((comment) => comment.includes("Claude Code"))).toHaveLength(1);
 });
 
-test("A rejected ticket is over, and nothing runs", async () => {
-  const { app, human, story, runner, play } = await createDemoTicketApp(STORY_TICKET);
-  expect(human.isOver("ONB-1")).toBe(false);
+test("The scripted human answers a session that asks for words, and a rejected ticket waits and runs no more", async () => {
+  const { app, human, story, play, runner } = await createDemoTicketApp(DEMO_TICKETS.forConsole(0));
+  await expect
+    .poll(async () => {
+      await play(1_000);
+      return story.at(-1);
+    }, WAIT)
+    .toBe("page: Ada answers the result ONB-1 with “approve”");
+  expect(story).toContain("page: Ada answers the question ONB-1 with “OK”");
+  const reports = runner.getReports().length;
+  await app.requestTicket("Second", {});
   await human.act();
-  expect(human.isOver("ONB-1")).toBe(false);
-  await app.call("/api/reject/ONB-1");
+  expect(human.waiting).toBe(1);
+  await app.call("/api/reject/ONB-2");
   await play(60_000);
-  expect(human.isOver("ONB-1")).toBe(true);
-  expect(story).toEqual([]);
-  expect(runner.getReports()).toEqual([]);
+  expect(human.waiting).toBe(0);
+  expect(story.filter((line) => line.includes("ONB-2"))).toEqual([]);
+  expect(runner.getReports()).toHaveLength(reports);
 });
