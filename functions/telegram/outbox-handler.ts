@@ -3,6 +3,7 @@ import { parseJobBody } from "../../shared/jobs/job-body.ts";
 import { outboxBodySchema } from "../../shared/jobs/outgoing-jobs.ts";
 import type { JobResult, LeasedJob } from "../../shared/store/port.ts";
 import type { ActionBody } from "../../shared/task/rule-set.ts";
+import { resolveChatLocale } from "../../shared/telegram/chat-settings.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";
 import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
@@ -64,7 +65,7 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
         bot: createMigrationAwareBot(deps.telegram, deps),
         job,
         chat: body.chat,
-        presentation: createPresentation(deps.settings),
+        presentation: createPresentation({ ...deps.settings, locale: resolveChatLocale(deps.settings, body.chat) }),
         limits,
         burstWindow,
         editDelay: isGroupChat(body.chat) ? Math.max(editDelay, GROUP_EDIT_DELAY) : editDelay,

@@ -6,7 +6,7 @@
 import type { Deps } from "../../shared/app/deps.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import { formatTemplate, resolveLocale } from "../../shared/i18n/localize.ts";
+import { formatTemplate } from "../../shared/i18n/localize.ts";
 import { getTexts } from "../../shared/i18n/texts.ts";
 import { createAnnouncementJob } from "../../shared/jobs/outgoing-jobs.ts";
 import {
@@ -40,7 +40,7 @@ import {
   type WakeUpdate,
   wakeKeys,
 } from "../../shared/tasks/wakes.ts";
-import { toSoundExtras } from "../../shared/telegram/chat-settings.ts";
+import { resolveChatLocale, toSoundExtras } from "../../shared/telegram/chat-settings.ts";
 import { toPlainText, toSafeText } from "../../shared/telegram/rich-text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 
@@ -253,14 +253,14 @@ function markWoken(wake: WakeRecord, startable: readonly StartableTask[], now: M
  * calls but finishes none of its tasks; otherwise it makes no call at all. `at` identifies the notice.
  */
 function createUnresponsiveNotice(
-  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+  { telegram, ...settings }: Pick<Settings, "telegram" | "locale" | "people">,
   agent: string,
   tasks: readonly WakeTask[],
   hasCalled: boolean,
   at: Ms,
 ): Job[] {
   if (!telegram) return [];
-  const language = resolveLocale(locale);
+  const language = resolveChatLocale(settings, telegram.chat);
   const texts = getTexts(language).wakes;
   const keys = tasks.slice(0, MAX_KEYS).map(({ key, reason }) => (reason === "asked_for" ? texts.request : key));
   const values = {

@@ -14,6 +14,7 @@ import { getNoticeRules, type NoticeKind } from "../notice-kinds.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Store, StoreKey } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
+import { resolveChatLocale } from "../telegram/chat-settings.ts";
 import { type RichText, toPlainText } from "../telegram/rich-text.ts";
 import { cleanLine } from "../text.ts";
 import { formatIsoTime, MINUTE, type Ms } from "../time.ts";
@@ -214,7 +215,7 @@ async function showDirectly({ telegram, settings, clock, log }: NoticeDeps, row:
   const state = JSON.stringify([values, announcedAt, endedAt]);
   if (state === row.shown) return row;
   const { chat } = settings.telegram;
-  const rich = renderNoticeMessage(record, settings, clock());
+  const rich = renderNoticeMessage(record, { ...settings, locale: resolveChatLocale(settings, chat) }, clock());
   if (message?.firstSince === firstSince) {
     const outcome = await telegram.editMessage(chat, message.id, rich);
     const isSettled = outcome.kind === "edited" || outcome.kind === "gone";

@@ -10,6 +10,7 @@ import type { Locale } from "../i18n/localize.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { observedKeys } from "../records/store-keys.ts";
 import type { SetName, Store } from "../store/port.ts";
+import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
 
 /** What a person may do, as in Plane's workspace: a guest reads, a member also acts, an admin also changes settings. */
@@ -44,7 +45,10 @@ export const personSessionSet: SetName = "person-sessions";
 export interface Person {
   /** Plane's id; absent for a person of the settings who is not in the workspace (or before its first read). */
   id?: string;
-  /** The name that Plane shows; the e-mail address while that is unknown. */
+  /**
+   * The name that Plane shows, with the e-mail address where an agent, `admin` or another person has the same one; the
+   * address alone while it is unknown.
+   */
   name: string;
   email?: string;
   /** The role in the workspace; absent like the id. */
@@ -63,6 +67,12 @@ type DirectoryDeps = { store: Pick<Store, "read">; settings: Pick<Settings, "peo
 
 /** Plane's role of a workspace's admin, and of a member. */
 const [ADMIN_ROLE, MEMBER_ROLE] = [20, 15];
+
+/** The name of whoever holds ADMIN_TOKEN. */
+export const ADMIN_NAME = "admin";
+
+/** Limit of a name with its address, in UTF-16 units. */
+const NAME_LIMIT = 80;
 
 /** The account that Plane adds to each workspace. Over an API key only its address tells that it is no person. */
 const PLANE_BOT = /^bot_user_.*@plane\.so$/i;
@@ -83,12 +93,13 @@ export async function readPeople({ store, settings }: DirectoryDeps): Promise<Pe
   const [stored] = await store.read<MembersRecord>([observedKeys.members]);
   const humans = selectHumans(stored?.value.members ?? [], settings.agents);
   const projects = Object.entries(stored?.value.projects ?? {});
-  const describe = ({ id, name, email, role }: WorkspaceMember): Person => ({
-    id,
-    name,
-    role: toPersonRole(role),
-    projects: projects.flatMap(([project, { ids }]) => (ids.includes(id) ? [project] : [])),
-    ...omitUndefined({ email: email ?? undefined }),
+  const rename = createRenaming(humans, settings.agents);
+  const describe = (member: WorkspaceMember): Person => ({
+    id: member.id,
+    name: rename(member),
+    role: toPersonRole(member.role),
+    projects: projects.flatMap(([project, { ids }]) => (ids.includes(member.id) ? [project] : [])),
+    ...omitUndefined({ email: member.email ?? undefined }),
   });
   if (!settings.people) return humans.map(describe);
   const byEmail = new Map(humans.map((member) => [member.email?.toLowerCase(), member]));
@@ -97,6 +108,17 @@ export async function readPeople({ store, settings }: DirectoryDeps): Promise<Pe
     const known = member ? describe(member) : { name: email, projects: [] };
     return { ...known, email, ...omitUndefined({ telegram, language }) };
   });
+}
+
+/** Creates what names each person in a way that nobody else can be meant: people choose their own names in Plane. */
+function createRenaming(humans: readonly WorkspaceMember[], agents: readonly { name: string }[]) {
+  const clean = (name: string) => cleanLine(name, NAME_LIMIT);
+  const fold = (name: string) => clean(name).normalize("NFKC").toLowerCase();
+  const names = [ADMIN_NAME, ...agents.map(({ name }) => name), ...humans.map(({ name }) => name)].map(fold);
+  return ({ name, email }: WorkspaceMember): string => {
+    const isUnique = names.filter((other) => other === fold(name)).length === 1;
+    return isUnique && fold(name) !== "" ? clean(name) : clean(`${name} (${email})`);
+  };
 }
 
 /** Finds a person; undefined for somebody whom the directory does not know. */

@@ -15,14 +15,7 @@ import {
 import { readMonthlySpending, roundAmount, type SpendingSource } from "../accounting/spending.ts";
 import { readTaskTimes, type TimeEntriesRecord, toTaskTimes } from "../accounting/time-entries.ts";
 import type { Deps } from "../app/deps.ts";
-import {
-  formatTemplate,
-  localizeCount,
-  localizeMoney,
-  localizeMonth,
-  localizePercent,
-  resolveLocale,
-} from "../i18n/localize.ts";
+import { formatTemplate, localizeCount, localizeMoney, localizeMonth, localizePercent } from "../i18n/localize.ts";
 import { getTexts, type TelegramTexts } from "../i18n/texts.ts";
 import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
@@ -32,7 +25,7 @@ import { observedSets, workKeys, workSets } from "../records/store-keys.ts";
 import type { Store } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
-import { toSoundExtras } from "../telegram/chat-settings.ts";
+import { resolveChatLocale, toSoundExtras } from "../telegram/chat-settings.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
 import { DAY, isRecent, MINUTE, type Ms, toZonedDate } from "../time.ts";
 import { type CardRecord, readCard } from "./card-record.ts";
@@ -216,7 +209,7 @@ export async function notifyBudget(
   deps: Pick<Deps, "store" | "settings" | "notify">,
   budget: Budget | undefined,
 ): Promise<boolean> {
-  const { telegram, locale, timezone } = deps.settings;
+  const { telegram, timezone } = deps.settings;
   if (!telegram || !budget) return false;
   const { month } = budget;
   const name = `${budget.amount} ${budget.currency}`;
@@ -237,7 +230,7 @@ export async function notifyBudget(
   if (changes.length === 0) return false;
   const reached = changes.findLast(({ isReached }) => isReached);
   const jobs = keepDefined([reached]).map(({ percent, rev }) => {
-    const language = resolveLocale(locale);
+    const language = resolveChatLocale(deps.settings, telegram.chat);
     const texts = getTexts(language).telegram;
     const id = `budget:${month}:${percent}:${rev}`;
     const threshold = localizePercent(language, percent / 100);

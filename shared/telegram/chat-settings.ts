@@ -3,9 +3,10 @@
  * messages, and the secret by which the webhook is known.
  */
 
-import type { TelegramSettings } from "../config/settings.ts";
+import type { Settings, TelegramSettings } from "../config/settings.ts";
 import type { NotificationRule } from "../config/settings-file.ts";
 import { sha256Hex } from "../hashing.ts";
+import { type Locale, type LocaleSetting, resolveLocale } from "../i18n/localize.ts";
 import type { EventKind } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ChatId, MessageExtras } from "./bot.ts";
@@ -80,6 +81,15 @@ export function isSilentMessage(kind: keyof typeof MESSAGE_SOUNDS, item?: EventF
 /** Returns the part of a message's extras that decides about its sound. */
 export function toSoundExtras(...message: Parameters<typeof isSilentMessage>): Pick<MessageExtras, "silent"> {
   return isSilentMessage(...message) ? { silent: true } : {};
+}
+
+/** The language of a chat: that of the person whose own chat it is, else that of the settings. */
+export function resolveChatLocale(
+  { locale, people = [] }: Partial<Pick<Settings, "people">> & { locale: LocaleSetting },
+  chat: ChatId | undefined,
+): Locale {
+  const owner = people.find(({ telegram }) => telegram !== undefined && telegram === chat);
+  return owner?.language ?? resolveLocale(locale);
 }
 
 /** Lists the chats that may have live messages: TELEGRAM_CHAT_ID and the chats of notification rules. */

@@ -1,6 +1,7 @@
 import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
 import type { CommandName } from "../../../shared/i18n/texts.ts";
+import type { Person } from "../../../shared/people/directory.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import type { Job, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
 import type { ValueUpdate } from "../../../shared/store/records.ts";
@@ -22,8 +23,8 @@ export interface CommandContext {
   isRetry: boolean;
   correlation: string;
   chat: ChatId;
-  /** The user: Telegram's user id, and a name that no agent can have. */
-  from: { id: number; name: string };
+  /** The user: Telegram's user id, a name that no agent can have, and who it is where the settings name the number. */
+  from: { id: number; name: string; person?: Person };
   /** In the user's language. */
   presentation: Presentation;
   /** When the message was written, by Telegram's clock; absent for input at the dashboard. */

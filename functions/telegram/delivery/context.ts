@@ -4,6 +4,7 @@
  */
 
 import type { Deps } from "../../../shared/app/deps.ts";
+import type { Settings } from "../../../shared/config/settings.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Commit, JobResult, LeasedJob, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import type { EventKind } from "../../../shared/task/events.ts";
@@ -20,7 +21,7 @@ export type OutboxDeps = Pick<Deps, "store" | "telegram" | "log" | "clock" | "wa
 };
 
 /** The settings that decide how messages look and in which chat people can answer them. */
-interface OutboxSettings extends PresentationSettings {
+interface OutboxSettings extends PresentationSettings, Partial<Pick<Settings, "people">> {
   plane?: { url: string; workspace: string };
   /** The chat whose commands, buttons and replies are handled. */
   telegram?: { chat: ChatId };

@@ -4,6 +4,7 @@ import type { NoticeBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { ENDED_RETENTION, type NoticeRecord } from "../../../shared/notices/notice-record.ts";
 import { renderNoticeMessage, toNoticeExtras } from "../../../shared/notices/notices.ts";
 import type { JobResult, StoreKey } from "../../../shared/store/port.ts";
+import { resolveChatLocale } from "../../../shared/telegram/chat-settings.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import { type DeliveryContext, JOB_DONE, readDeliveryState } from "./context.ts";
 import { type ShownMessage, sendSeparateMessage, updateMessage } from "./messages.ts";
@@ -28,7 +29,8 @@ export async function showNotice(context: DeliveryContext, { notice, correlation
   ]);
   if (!stored || isDelivered) return JOB_DONE;
   const { value: record } = stored;
-  const { timezone = "UTC", locale } = deps.settings;
+  const { timezone = "UTC" } = deps.settings;
+  const locale = resolveChatLocale(deps.settings, chat);
   const rich = renderNoticeMessage(record, { timezone, locale }, await deps.store.now());
   const { firstSince } = record;
   const request = { rich, priority: "notification", fields: { correlation } } as const;

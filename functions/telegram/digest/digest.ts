@@ -32,7 +32,7 @@ import {
 } from "../../../shared/tasks/forecast.ts";
 import { countPlannedTasks } from "../../../shared/tasks/planning/decide-plan.ts";
 import { readCurrentCycles } from "../../../shared/tasks/task-counts.ts";
-import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
+import { resolveChatLocale, toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import {
   fitsEntityLimits,
   joinRichText,
@@ -286,9 +286,10 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   const key = digestKey(toZonedDate(settings.timezone, now));
   const [sentDigest] = await store.read([key]);
   if (sentDigest) return 0;
-  const texts = getTexts(settings.locale).telegram;
-  const pages = splitIntoMessages(await renderDigest(deps, settings.locale, now), texts.repeat.length + 1);
   const { chat } = settings.telegram;
+  const locale = resolveChatLocale(settings, chat);
+  const texts = getTexts(locale).telegram;
+  const pages = splitIntoMessages(await renderDigest(deps, locale, now), texts.repeat.length + 1);
   const correlation = `digest-${deps.newId()}`;
   const outcome = await store.commit({
     expect: [[key, 0]],

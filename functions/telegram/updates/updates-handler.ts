@@ -4,16 +4,17 @@
  */
 
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
-import type { Settings } from "../../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import { readUpdateBody, storedUpdateBodySchema, type UpdateBody } from "../../../shared/jobs/incoming-jobs.ts";
 import { parseJobBody } from "../../../shared/jobs/job-body.ts";
 import { createReplacementJob, createReplyJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { findPerson, type Person } from "../../../shared/people/directory.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { JobResult, LeasedJob, Put, StoreKey } from "../../../shared/store/port.ts";
+import { refreshPeople } from "../../../shared/sync/read-people.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
@@ -29,8 +30,8 @@ import type { ButtonHandler, CommandContext, CommandResult } from "../commands/c
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
 
-/** A user who is allowed to give commands. The name ends in brackets, which distinguish it from every agent's. */
-type AuthorizedUser = CommandContext["from"] & { language: Locale };
+/** A user who is allowed to give commands, the language of the reply, and the chat that it goes to. */
+type AuthorizedUser = CommandContext["from"] & Pick<CommandContext, "chat"> & { language: Locale };
 
 /** What updates can ask for. */
 interface UpdateHandlers {
@@ -94,7 +95,7 @@ async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers
   const { message, callback_query: callback } = body.update;
   const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
   const user = message?.from ?? callback?.from;
-  const authorization = authorizeUser(deps.settings, user, chat, body.type === "page_input");
+  const authorization = await authorizeUser(deps, user, chat, body.type === "page_input");
   if ("refused" in authorization) {
     logIgnoredUpdate(deps, body, authorization.refused);
     return SETTLED_UPDATE;
@@ -124,7 +125,7 @@ function createCommandContext(
   deps: Deps,
   job: LeasedJob,
   { type, update, correlation }: UpdateBody,
-  user: AuthorizedUser,
+  { chat, language, ...from }: AuthorizedUser,
 ): CommandContext {
   const { settings } = deps;
   const message = update.message ?? update.callback_query?.message;
@@ -135,9 +136,9 @@ function createCommandContext(
     id: job.id,
     isRetry: job.tries > 1,
     correlation,
-    chat: settings.telegram?.chat ?? 0,
-    from: { id: user.id, name: user.name },
-    presentation: createPresentation({ ...settings, locale: user.language }),
+    chat,
+    from,
+    presentation: createPresentation({ ...settings, locale: language }),
     ...omitUndefined({ writtenAt: date === undefined ? undefined : date * SECOND }),
     ...(isFromTelegram ? { message: { id: message.message_id, ...toTopic(message) } } : {}),
   };
@@ -202,20 +203,42 @@ async function runSafely(
   }
 }
 
-/** Accepts users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. */
-function authorizeUser(
-  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+/**
+ * Accepts people whose number the settings name, in TELEGRAM_CHAT_ID and in their own chat with the bot, and nameless
+ * users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. What the list says wins:
+ * who has left the workspace is refused, also with an allowed number.
+ */
+async function authorizeUser(
+  deps: Deps,
   user: TelegramCallback["from"] | undefined,
   chat: TelegramMessage["chat"] | undefined,
   isFromPage: boolean,
-): AuthorizedUser | { refused: string } {
+): Promise<AuthorizedUser | { refused: string }> {
+  const { telegram, locale } = deps.settings;
   if (!telegram) return { refused: "Telegram is not configured" };
-  if (!chat || !isConfiguredChat(telegram.chat, chat)) return { refused: "the chat is not TELEGRAM_CHAT_ID" };
-  if (!user || !telegram.allowedUsers.includes(user.id))
+  const person = user && !isFromPage ? await findSender(deps, user.id) : undefined;
+  const isOwnChat = person !== undefined && chat?.id === person.telegram;
+  if (!chat || !(isOwnChat || isConfiguredChat(telegram.chat, chat)))
+    return { refused: "the chat is not TELEGRAM_CHAT_ID" };
+  if (!user || !(person || telegram.allowedUsers.includes(user.id)))
     return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
+  if (person && person.role === undefined) return { refused: "the person is not in Plane's workspace" };
   const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "") || user.id;
-  const language = resolveLocale(locale, user.language_code);
-  return { id: user.id, name: isFromPage ? PAGE_USER_NAME : `${firstName} (Telegram)`, language };
+  const telegramName = isFromPage ? PAGE_USER_NAME : `${firstName} (Telegram)`;
+  return {
+    ...{ id: user.id, name: person?.name ?? telegramName, ...omitUndefined({ person }) },
+    chat: isConfiguredChat(telegram.chat, chat) ? telegram.chat : chat.id,
+    // In a group all read the same language.
+    language: (isOwnChat ? person.language : undefined) ?? resolveLocale(locale, user.language_code),
+  };
+}
+
+/** Finds the person of the list with this number. Who has just come to the workspace may not be stored yet. */
+async function findSender(deps: Deps, telegram: number): Promise<Person | undefined> {
+  const person = await findPerson(deps, { telegram });
+  if (!person || person.role !== undefined) return person;
+  await refreshPeople(deps);
+  return findPerson(deps, { telegram });
 }
 
 /** Names of public chats are case-insensitive. */
