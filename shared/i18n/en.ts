@@ -1354,6 +1354,40 @@ export const en = {
     runner: { ok: "The ticket runner {runner} is connected.", failed: "No ticket runner is connected." },
   },
   /**
+   * The words of a schedule (shared/i18n/schedule-words.ts): parts of a sentence, in the middle of it. People may write
+   * them, so `parseScheduleWords` understands each of them.
+   */
+  schedule: {
+    daily: "every day",
+    weekDays: "every {days}",
+    weekDayRange: "{from} to {to}",
+    nthWeekDay: "the {nth} {day}",
+    nths: { 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", last: "last" },
+    ordinals: { one: "{n}st", two: "{n}nd", few: "{n}rd", other: "{n}th" },
+    monthDay: "the {n}",
+    monthDayRange: "the {from} to the {to}",
+    nearest: "the working day nearest the {n}",
+    lastDay: "the last day",
+    lastWorkingDay: "the last working day",
+    onDays: "on {days}",
+    ofEveryMonth: "{days} of every month",
+    ofMonths: "{days} of {months}",
+    date: "{days} of {months}",
+    inMonths: "{days}, in {months}",
+    both: "{days}, if it is {weekDays}",
+    and: " and ",
+    or: " or ",
+    range: "{from} to {to}",
+    time: "{hour}:{minute}",
+    atTimes: "{days} at {times}",
+    everyMinute: { single: "every minute", several: "every {n} minutes" },
+    everyHour: { single: "every hour", several: "every {n} hours" },
+    fromTo: "{interval} from {from} to {to}",
+    inHours: "in the hours {hours}",
+    atMinute: "{hours} at minute {minutes}",
+    atMinutes: "{hours} at minutes {minutes}",
+  },
+  /**
    * Comments that Groundcrew posts to Plane. The texts are HTML: callers escape the values of placeholders.
    */
   comments: {

@@ -1,0 +1,205 @@
+import { Cron } from "croner";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { LOCALES } from "../../../shared/i18n/localize.ts";
+import { type ParsedSchedule, parseScheduleWords } from "../../../shared/i18n/parse-schedule.ts";
+import { formatCron, parseCron } from "../../../shared/i18n/recurrence.ts";
+import { describeSchedule } from "../../../shared/i18n/schedule-words.ts";
+
+const NOW = Date.UTC(2026, 10, 25);
+
+const parse = (text: string): ParsedSchedule => parseScheduleWords(text, "Europe/Paris", NOW);
+
+const accept = (words: string, cron: string, rest = "") => expect(parse(words), words).toEqual({ cron, rest });
+
+const refuse = (words: string, problem: string) => expect(parse(words), words).toEqual({ problem, words });
+
+/** The next times of a cron expression, without its words. */
+const listTimes = (cron: string) =>
+  new Cron(cron, { timezone: "Europe/Paris", mode: "5-part" }).nextRuns(12, new Date(NOW)).map((at) => at.getTime());
+
+/** Fields as people write them: stars, steps, lists, ranges and names. */
+function createField(first: number, last: number): fc.Arbitrary<string> {
+  const number = fc.integer({ min: first, max: last });
+  const range = fc.tuple(number, number).map(([a, b]) => `${Math.min(a, b)}-${Math.max(a, b)}`);
+  const step = fc.integer({ min: 2, max: Math.floor((last - first + 1) / 2) }).map((n) => `*/${n}`);
+  const list = fc
+    .array(fc.oneof(number.map(String), range), { minLength: 1, maxLength: 4 })
+    .map((all) => all.join(","));
+  return fc.oneof(fc.constant("*"), number.map(String), step, list);
+}
+
+const monthDays = fc.oneof(
+  createField(1, 31),
+  fc
+    .array(fc.oneof(fc.constantFrom("L", "LW", "15W", "1W"), fc.integer({ min: 1, max: 31 }).map(String)), {
+      minLength: 1,
+      maxLength: 4,
+    })
+    .map((all) => all.join(",")),
+);
+
+const weekDays = fc.oneof(
+  createField(0, 6),
+  fc
+    .array(fc.oneof(fc.constantFrom("MON", "TUE-THU", "5#2", "1#L", "FRI#1", "7"), fc.constantFrom("0#5", "3")), {
+      minLength: 1,
+      maxLength: 4,
+    })
+    .map((all) => all.join(",")),
+);
+
+const anyCron = fc
+  .tuple(createField(0, 59), createField(0, 23), monthDays, createField(1, 12), weekDays, fc.boolean())
+  .map(([minute, hour, day, month, weekDay, isAnd]) =>
+    [minute, hour, day, month, `${isAnd ? "+" : ""}${weekDay}`].join(" "),
+  )
+  .filter((cron) => parseCron(cron) !== undefined);
+
+test("a cron expression and its normal form name the same times", () => {
+  fc.assert(
+    fc.property(anyCron, (cron) => {
+      const recurrence = parseCron(cron);
+      expect(recurrence && listTimes(formatCron(recurrence))).toEqual(listTimes(cron));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test.each(LOCALES)("the words of any cron expression are read back as the same one (%s)", (locale) => {
+  fc.assert(
+    fc.property(anyCron, (cron) => {
+      const recurrence = parseCron(cron);
+      if (!recurrence || listTimes(cron).length === 0) return;
+      const words = describeSchedule(cron, locale);
+      expect(parse(words), words).toEqual({ cron: formatCron(recurrence), rest: "" });
+      expect(parse(`${words} @thot check it`), words).toMatchObject({ rest: "@thot check it" });
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("English words are understood", () => {
+  accept("every monday 9:00 check the backups @thot", "0 9 * * 1", "check the backups @thot");
+  accept("every day at 8", "0 8 * * *");
+  accept("daily at 7:15: digest", "15 7 * * *", "digest");
+  accept("each month on the 1st", "0 9 1 * *");
+  accept("Mondays and thursdays at 5pm", "0 17 * * 1,4");
+  accept("every weekday at noon stand-up", "0 12 * * 1-5", "stand-up");
+  accept("every month on the last friday at 5 p.m. close", "0 17 * * 5#L", "close");
+  accept("every second monday of the month", "0 9 * * 1#2");
+  accept("every month on the last working day", "0 9 LW * *");
+  accept("every year on 1 January", "0 9 1 1 *");
+  accept("every 3 months", "0 9 1 */3 *");
+  accept("every 15 minutes from 9:00 to 17:45 on weekdays", "*/15 9-17 * * 1-5");
+  accept("the 13th of every month, if it is a Friday", "0 9 13 * +5");
+  accept("0 9 * * mon-fri report", "0 9 * * mon-fri", "report");
+  accept("every day at 9:00 and 14:00", "0 9,14 * * *");
+});
+
+test("French words are understood, with and without accents", () => {
+  accept("chaque lundi 9h", "0 9 * * 1");
+  accept("tous les jours à 8h vérifier les sauvegardes", "0 8 * * *", "vérifier les sauvegardes");
+  accept("le 1er de chaque mois", "0 9 1 * *");
+  accept("du lundi au vendredi à 9 h 30 point d’équipe", "30 9 * * 1-5", "point d’équipe");
+  accept("tous les jours ouvres a 9h", "0 9 * * 1-5");
+  accept("chaque mois le 1er et le 15 à midi", "0 12 1,15 * *");
+  accept("le deuxième mardi de chaque mois", "0 9 * * 2#2");
+  accept("le 1er fevrier à minuit", "0 0 1 2 *");
+  accept("toutes les 2 heures", "0 */2 * * *");
+  accept("chaque trimestre", "0 9 1 */3 *");
+});
+
+test("what follows the time of day is the title, also when it begins like a schedule", () => {
+  accept("every monday 9:00 friday report", "0 9 * * 1", "friday report");
+  accept("every month on the 1st 9:00 March report", "0 9 1 * *", "March report");
+  accept("every monday and thursday at 9 and 3 reports", "0 9 * * 1,4", "and 3 reports");
+  accept("every day 8 reports", "0 9 * * *", "8 reports");
+  accept("chaque lundi 9h le rapport", "0 9 * * 1", "le rapport");
+});
+
+test("what a cron expression cannot count is refused, and not approximated", () => {
+  for (const words of ["every 2 weeks", "every other monday", "toutes les deux semaines", "un lundi sur deux"])
+    refuse(words, "uncountable");
+  for (const words of ["every 3 days", "every 7 hours", "every 45 minutes", "every 5 months", "every second monday"])
+    refuse(words, "uncountable");
+});
+
+test("times of day that are no combination of hours and minutes are refused", () => {
+  refuse("every day at 9:00 and 14:30", "several");
+  refuse("every 15 minutes from 9:00 to 17:00", "several");
+});
+
+test("a day that never comes is refused", () => {
+  refuse("on 30 february", "never");
+  refuse("0 9 31 2,4 *", "never");
+});
+
+test("words without a schedule are refused", () => {
+  for (const words of ["", "every", "check the backups", "every monday at 25:00", "every day at 9:61", "9:00", "@thot"])
+    refuse(words, "unclear");
+  for (const words of ["every monday on the 1st", "every hour at 9:00", "every monday from 9:00 to 10:00", "* * * *"])
+    refuse(words, "unclear");
+});
+
+test("hostile words end soon, as a schedule or a refusal", () => {
+  const words = [
+    "every",
+    "monday",
+    "1st",
+    "the",
+    "9:00",
+    ",",
+    " ",
+    "and",
+    "from",
+    "to",
+    "le",
+    "99",
+    "*",
+    "h",
+    "\u202e",
+  ];
+  const text = fc.array(fc.constantFrom(...words), { maxLength: 400 }).map((all) => all.join(" "));
+  fc.assert(
+    fc.property(fc.oneof(text, fc.string({ maxLength: 3_000, unit: "binary" })), (hostile) => {
+      const parsed = parse(hostile);
+      expect("cron" in parsed ? parseCron(parsed.cron) : parsed.problem).toBeDefined();
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("an expression with seconds or years has no words of its own", () => {
+  expect(describeSchedule("30 0 9 * * 1", "en")).toBe("30 0 9 * * 1");
+});
+
+test("frequent schedules read as people say them", () => {
+  const crons = [
+    "0 9 * * 1",
+    "30 9 * * 1-5",
+    "0 9 * * 1,3,5",
+    "0 9 1 * *",
+    "0 9 L * *",
+    "0 9 1 1,7 *",
+    "*/15 9-17 * * *",
+  ];
+  expect(crons.map((cron) => describeSchedule(cron, "en"))).toEqual([
+    "every Monday at 9:00",
+    "Monday to Friday at 9:30",
+    "every Monday, Wednesday and Friday at 9:00",
+    "on the 1st of every month at 9:00",
+    "on the last day of every month at 9:00",
+    "on the 1st of January and July at 9:00",
+    "every 15 minutes from 9:00 to 17:45",
+  ]);
+  expect(crons.map((cron) => describeSchedule(cron, "fr").replace(/\s/g, " "))).toEqual([
+    "chaque lundi à 9 h 00",
+    "du lundi au vendredi à 9 h 30",
+    "chaque lundi, mercredi et vendredi à 9 h 00",
+    "le 1er de chaque mois à 9 h 00",
+    "le dernier jour de chaque mois à 9 h 00",
+    "le 1er en janvier et juillet à 9 h 00",
+    "toutes les 15 minutes de 9 h 00 à 17 h 45",
+  ]);
+});
