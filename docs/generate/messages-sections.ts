@@ -36,8 +36,8 @@ export const RECEIVED_TEXTS: Readonly<Record<string, string>> = {
   card: "The agent card in Plane",
 };
 
-/** What people read elsewhere: on the page, or in what `provision` creates. */
-export const OTHER_TEXTS: readonly string[] = ["page", "pageViews", "sampleTasks", "personas"];
+/** What people read elsewhere: on the page, in what `provision` creates, or as the words of a schedule. */
+export const OTHER_TEXTS: readonly string[] = ["page", "pageViews", "sampleTasks", "personas", "scheduleWords"];
 
 const AT = "2026-11-21T08:00:00.000000Z";
 const PLANE = "https://plane.example.com";

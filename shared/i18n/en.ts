@@ -1357,7 +1357,7 @@ export const en = {
    * The words of a schedule (shared/i18n/schedule-words.ts): parts of a sentence, in the middle of it. People may write
    * them, so `parseScheduleWords` understands each of them.
    */
-  schedule: {
+  scheduleWords: {
     daily: "every day",
     weekDays: "every {days}",
     weekDayRange: "{from} to {to}",

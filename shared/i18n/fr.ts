@@ -1265,7 +1265,7 @@ export const fr: Texts = {
       alert: { text: "{name} : {text}", remedy: "{remedy}", over: "{name} est résolu." },
     },
   },
-  schedule: {
+  scheduleWords: {
     daily: "chaque jour",
     weekDays: "chaque {days}",
     weekDayRange: "du {from} au {to}",

@@ -4,7 +4,7 @@ import { formatTemplate, type Locale } from "./localize.ts";
 import { findStep, groupRanges, type MonthDays, parseCron, type Recurrence, type WeekDay } from "./recurrence.ts";
 import { getTexts } from "./texts.ts";
 
-type Texts = ReturnType<typeof getTexts>["schedule"];
+type Texts = ReturnType<typeof getTexts>["scheduleWords"];
 
 /** Number of times of day that are listed: 6; more of them are described by their minutes and hours. */
 const LISTED_TIMES = 6;
@@ -19,7 +19,7 @@ const SUNDAY = 3;
 export function describeSchedule(cron: string, locale: Locale): string {
   const recurrence = parseCron(cron);
   if (!recurrence) return cron;
-  const texts = getTexts(locale).schedule;
+  const texts = getTexts(locale).scheduleWords;
   const days = describeDays(recurrence, locale, texts);
   const { minutes, hours } = recurrence;
   if (minutes.length * hours.length <= LISTED_TIMES) {
