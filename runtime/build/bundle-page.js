@@ -8,7 +8,7 @@ import { ROOT } from "./bundle.js";
 const SCRIPTS = "functions/dashboard/page/script";
 
 /** The page, and the terminal of a session with its frame, which are documents of their own. */
-const ENTRIES = ["page.js", "terminal.ts", "terminal-screen.ts"];
+const ENTRIES = ["page.tsx", "terminal.ts", "terminal-screen.ts"];
 
 /** Modules whose exports are texts: the page gets their values, and nothing of what computes them. */
 const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;

@@ -443,7 +443,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     expect(await page.evaluate(rows)).toBe(250);
     await page.route("**/api/why*", (route) => route.abort());
     await page.click("#trail .more");
-    await page.waitForSelector("#why .trouble:has-text('Groundcrew is not responding')");
+    await page.waitForSelector("#trail .problem:has-text('Groundcrew is not responding')");
     await page.unroute("**/api/why*");
     await page.click("#trail .more");
     await page.waitForSelector('tr:has-text("OLD-270")');

@@ -2,14 +2,14 @@
 
 import { type ComponentChildren, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.js";
+import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.ts";
 import {
   fillText,
   getLanguage,
   onLanguageChange,
   readPreference,
   savePreference,
-} from "../../../functions/dashboard/page/script/language.js";
+} from "../../../functions/dashboard/page/script/language.ts";
 import type { TextValues } from "../../../functions/dashboard/page/script/page-types.ts";
 import type { ConsoleState, WebhookFate } from "../console-state.ts";
 import { CONSOLE_TEXTS } from "../texts.ts";

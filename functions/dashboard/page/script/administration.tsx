@@ -1,17 +1,17 @@
 /** What an administrator does on the board: agents with their tokens, and failed jobs. */
 
-import type { AgentsAnswer, DeadLettersAnswer, FailedJob } from "../../answers.ts";
-import { fetchJson, getProblemText } from "./api.js";
-import { findElement, getElement } from "./dom.js";
+import type { AgentsAnswer, FailedJob } from "../../answers.ts";
+import { fetchAnswer, fillPath, sendJson } from "./api.ts";
 import { Button, drawPart, Time, UserText } from "./elements.tsx";
-import { onLanguageChange, translate } from "./language.js";
-import { refreshPage } from "./updates.js";
+import { findElement, getElement } from "./find-elements.ts";
+import { onLanguageChange, translate } from "./language.ts";
+import { refreshPage } from "./updates.tsx";
 import { showView } from "./views.ts";
 
 type Part = "agent" | "failed-job";
 
-/** What became of the last change of each part: `told` when it succeeded. */
-const results: Record<Part, { problem?: string; told?: string }> = { agent: {}, "failed-job": {} };
+/** What the last change of each part has done. */
+const told: Record<Part, string> = { agent: "", "failed-job": "" };
 
 let agents: AgentsAnswer = { agents: [], write: false };
 
@@ -25,7 +25,7 @@ let totalCount = 0;
 
 /** Loads the agents and how many bridge tokens each has. The list is hidden while the page may only read. */
 export async function loadAgents(): Promise<void> {
-  agents = await fetchJson("/api/agents");
+  agents = await fetchAnswer("/api/agents");
   getElement("agents").hidden = !agents.write || agents.agents.length === 0;
   draw("agent");
 }
@@ -35,11 +35,8 @@ function draw(part: Part): void {
     `${part}s-view`,
     <>
       {part === "agent" ? <Agents /> : <FailedJobs />}
-      <p id={`${part}-problem`} role="alert">
-        {results[part].problem}
-      </p>
       <p id={`${part}-told`} role="status">
-        {results[part].told}
+        {told[part]}
       </p>
     </>,
   );
@@ -100,40 +97,28 @@ function NewToken({ name, token }: NonNullable<typeof newToken>) {
 
 async function renewToken(name: string): Promise<void> {
   if (!confirm(translate("agents.new.sure", { name }))) return;
-  await change("agent", async () => {
-    newToken = { name, ...(await fetchJson<{ token: string }>(getAgentPath(name, "token"), { method: "POST" })) };
-    return "";
-  });
-  if (newToken?.name === name) getElement("agent-token-value").select();
+  tell("agent", "");
+  newToken = { name, ...(await sendJson<{ token: string }>(fillPath("/api/agents/:name/token", { name }))) };
+  draw("agent");
+  getElement("agent-token-value").select();
 }
 
 async function retireToken(name: string): Promise<void> {
   if (!confirm(translate("agents.retire.sure", { name }))) return;
-  await change("agent", async () => {
-    await fetchJson(getAgentPath(name, "retire"), { method: "POST" });
-    return translate("agents.retired", { name });
-  });
+  tell("agent", "");
+  await sendJson(fillPath("/api/agents/:name/retire", { name }));
+  tell("agent", translate("agents.retired", { name }));
 }
 
-function getAgentPath(name: string, change: "token" | "retire"): string {
-  return `/api/agents/${encodeURIComponent(name)}/${change}`;
-}
-
-/** Sends a change, and shows what became of it. @param send returns what to say after it has succeeded */
-async function change(part: Part, send: () => Promise<string>): Promise<void> {
-  results[part] = {};
-  draw(part);
-  results[part] = await send().then(
-    (told) => ({ told }),
-    (thrown) => ({ problem: getProblemText(thrown) }),
-  );
+/** Says what a change has done, or with an empty text that another one begins. */
+function tell(part: Part, text: string): void {
+  told[part] = text;
   draw(part);
 }
 
 export function forgetToken(): void {
   newToken = undefined;
-  results.agent = {};
-  draw("agent");
+  tell("agent", "");
 }
 
 function closeToken(): void {
@@ -147,16 +132,14 @@ async function copyToken(): Promise<void> {
   try {
     // Browsers allow the clipboard over HTTPS and on localhost only. Elsewhere the field stays selected for a copy.
     await navigator.clipboard.writeText(field.value);
-    results.agent = { told: translate("agents.copied") };
-    draw("agent");
+    tell("agent", translate("agents.copied"));
   } catch {}
 }
 
 /** Loads the failed jobs while their list is open. */
 export async function loadFailedJobs(): Promise<void> {
   if (!getElement("failed-jobs").open) return;
-  const answer: DeadLettersAnswer = await fetchJson("/dead-letters");
-  jobs = answer.dead_letters;
+  jobs = (await fetchAnswer("/dead-letters")).dead_letters;
   draw("failed-job");
 }
 
@@ -213,14 +196,16 @@ function getJobName({ queue, task }: FailedJob): string {
 }
 
 async function changeFailedJob(job: FailedJob, to: "requeued" | "discarded"): Promise<void> {
-  const path = `/dead-letters/${job.queue}/${encodeURIComponent(job.id)}`;
-  await change("failed-job", async () => {
-    if (to === "requeued") await fetchJson(`${path}/replay`, { method: "POST" });
-    else await fetchJson(path, { method: "DELETE" });
-    return translate(`failed_jobs.${to}`, { what: getJobName(job) });
-  });
-  if (results["failed-job"].told) findElement(getElement("failed-jobs"), "summary").focus();
-  refreshPage();
+  const { queue, id } = job;
+  tell("failed-job", "");
+  try {
+    if (to === "requeued") await sendJson(fillPath("/dead-letters/:queue/:id/replay", { queue, id }));
+    else await sendJson(fillPath("/dead-letters/:queue/:id", { queue, id }), undefined, "DELETE");
+    tell("failed-job", translate(`failed_jobs.${to}`, { what: getJobName(job) }));
+    findElement(getElement("failed-jobs"), "summary").focus();
+  } finally {
+    refreshPage();
+  }
 }
 
 async function discardFailedJob(job: FailedJob): Promise<void> {
@@ -248,7 +233,7 @@ export function openFailedJobs(): void {
 addEventListener("pagehide", forgetToken);
 
 onLanguageChange(() => {
-  results.agent = {};
+  told.agent = "";
 });
 
 getElement("failed-jobs").addEventListener("toggle", () => refreshPage());

@@ -2,9 +2,9 @@
 
 import { type ComponentChildren, render } from "preact";
 import type { BoardAnswer, BoardColumn } from "../../answers.ts";
-import { findElements, findTarget, getElement } from "./dom.js";
 import { Button, drawPart, UserText } from "./elements.tsx";
-import { formatBytes, formatMoney, formatPercent, translate, translateParts } from "./language.js";
+import { findElements, findTarget, getElement } from "./find-elements.ts";
+import { formatBytes, formatMoney, formatPercent, translate, translateParts } from "./language.ts";
 import { Card, focusTask, setTabStop } from "./task-card.tsx";
 
 const boardListeners: ((board: BoardAnswer) => void)[] = [];

@@ -1,12 +1,12 @@
 /** The chat: its messages, and the form that sends one. */
 
 import { type ComponentChildren, render } from "preact";
-import type { ChatAnswer, ChatMessageAnswer } from "../../answers.ts";
-import { fetchJson, getProblemCode, getProblemText, sendJson } from "./api.js";
-import { findElement, findElements, focusFirstVisible, getElement, makeFocusable } from "./dom.js";
+import type { ChatMessageAnswer } from "../../answers.ts";
+import { fetchAnswer, getProblemCode, getProblemText, sendJson } from "./api.ts";
 import { Button, Chip, drawPart, Time, UserText } from "./elements.tsx";
-import { formatTime, getLanguage, translate } from "./language.js";
-import { refreshPage, showTrouble } from "./updates.js";
+import { findElement, findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
+import { formatTime, getLanguage, translate } from "./language.ts";
+import { refreshPage, showTrouble } from "./updates.tsx";
 import { getChatScroller, scrollToLatestMessage, showView } from "./views.ts";
 
 type Entity = ChatMessageAnswer["entities"][number];
@@ -18,7 +18,7 @@ let replyTo: ChatMessageAnswer | undefined;
 let linkedId: string | undefined;
 
 export async function loadChat(): Promise<void> {
-  const { messages, write }: ChatAnswer = await fetchJson("/api/chat");
+  const { messages, write } = await fetchAnswer("/api/chat");
   getElement("say").hidden = !write;
   drawMessages([...messages, ...(await loadLinkedMessage(messages))]);
 }
@@ -26,8 +26,7 @@ export async function loadChat(): Promise<void> {
 /** Loads the linked message unless it is among these. */
 async function loadLinkedMessage(loaded: ChatMessageAnswer[]): Promise<ChatMessageAnswer[]> {
   if (linkedId === undefined || loaded.some(({ id }) => id === linkedId)) return [];
-  const { messages }: ChatAnswer = await fetchJson(`/api/chat?message=${encodeURIComponent(linkedId)}`);
-  return messages;
+  return (await fetchAnswer("/api/chat", { message: linkedId })).messages;
 }
 
 function drawMessages(messages: ChatMessageAnswer[]): void {
@@ -113,12 +112,11 @@ function wrapInEntity(inner: ComponentChildren, entity: Entity): ComponentChildr
 }
 
 async function pressButton(message: string, data: string): Promise<void> {
-  showChatProblem("");
   try {
     await sendJson("/api/chat/press", { message, data, language: getLanguage() });
   } catch (thrown) {
-    showChatProblem(explainChatRefusal(thrown));
     refreshPage();
+    throw new Error(explainChatRefusal(thrown));
   }
   // The answer arrives a moment later; until then, the button is not pressed again.
   await new Promise((resolve) => setTimeout(resolve, 2_000));

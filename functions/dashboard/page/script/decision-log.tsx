@@ -3,13 +3,12 @@
 import { type ComponentChildren, render } from "preact";
 import type { DecidedAction, DecisionLogAnswer, DecisionRow, RuleBasis } from "../../answers.ts";
 import { openFailedJobs } from "./administration.tsx";
-import { fetchJson } from "./api.js";
+import { fetchAnswer } from "./api.ts";
 import { showMessage } from "./chat.tsx";
-import { findElement, focusFirstVisible, getElement } from "./dom.js";
 import { Button, Chip, drawPart, Facts, TableHead, Time, UserText } from "./elements.tsx";
-import { findTextName, formatDay, getLanguage, translate, translateParts } from "./language.js";
+import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
+import { findTextName, formatDay, getLanguage, translate, translateParts } from "./language.ts";
 import type { TextName } from "./page-types.ts";
-import { showTrouble } from "./updates.js";
 import { chooseTask, getChosenTask, getProject } from "./views.ts";
 
 /** Number of entries in one request; older entries are loaded on demand. */
@@ -39,19 +38,18 @@ let newsTimer: ReturnType<typeof setTimeout> | undefined;
 
 export async function loadDecisions(): Promise<void> {
   const filter = getFilter();
-  const answer: DecisionLogAnswer = await fetchJson(getPath(Math.min(MAX_PAGE_SIZE, wantedCount)));
+  const answer = await fetchDecisions(Math.min(MAX_PAGE_SIZE, wantedCount));
   if (filter === getFilter()) showNewestDecisions(answer);
 }
 
-/** Query parameters of the task or project whose decisions are shown. */
+/** The task or project whose decisions are shown. */
 function getFilter(): string {
-  const task = getChosenTask();
-  const project = getProject();
-  return String(new URLSearchParams(task ? { item: task } : project ? { project } : {}));
+  return `${getChosenTask()} ${getProject()}`;
 }
 
-function getPath(limit: number, before = ""): string {
-  return `/api/why?${getFilter()}&limit=${limit}${before && `&before=${encodeURIComponent(before)}`}`;
+function fetchDecisions(limit: number, before?: string): Promise<DecisionLogAnswer> {
+  const task = getChosenTask();
+  return fetchAnswer("/api/why", { item: task, project: task ? "" : getProject(), limit, before });
 }
 
 /** Shows the newest decisions, followed by the older ones that were already loaded. */
@@ -99,16 +97,12 @@ function drawDecisions(rows: DecisionRow[], next: string | undefined): void {
 
 async function showOlderDecisions(): Promise<void> {
   const filter = getFilter();
-  try {
-    const { rows, next }: DecisionLogAnswer = await fetchJson(getPath(PAGE_SIZE, olderFrom));
-    if (filter !== getFilter()) return;
-    const known = new Set(shownRows.map(({ id }) => id));
-    wantedCount = Math.max(wantedCount, shownRows.length) + rows.length;
-    drawDecisions([...shownRows, ...rows.filter(({ id }) => !known.has(id))], next);
-    if (next === undefined) focusFirstVisible(getElement("why"));
-  } catch (thrown) {
-    showTrouble("why", thrown);
-  }
+  const { rows, next } = await fetchDecisions(PAGE_SIZE, olderFrom);
+  if (filter !== getFilter()) return;
+  const known = new Set(shownRows.map(({ id }) => id));
+  wantedCount = Math.max(wantedCount, shownRows.length) + rows.length;
+  drawDecisions([...shownRows, ...rows.filter(({ id }) => !known.has(id))], next);
+  if (next === undefined) focusFirstVisible(getElement("why"));
 }
 
 /** One decision: when, what happened to which task, and what Groundcrew did about it by which rule. */

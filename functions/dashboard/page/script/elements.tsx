@@ -2,15 +2,17 @@
 
 import { type ComponentChildren, render } from "preact";
 import { useState } from "preact/hooks";
-import { findElements, focusFirstVisible, getLoadedElement, makeFocusable } from "./dom.js";
-import { formatTime } from "./language.js";
+import { getProblemText } from "./api.ts";
+import { findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
+import { formatAgo, formatTime } from "./language.ts";
 
 /** What each row said when it was drawn last. */
 const shownTexts = new WeakMap<Element, string>();
 
 /** Draws what a part of the page has loaded. Its rows (`data-key`) that are new or have changed are marked for a moment. */
 export function drawPart(id: string, content: ComponentChildren): HTMLElement {
-  const root = getLoadedElement(id);
+  const root = getElement(id);
+  root.setAttribute("aria-busy", "false");
   const wasDrawn = root.dataset["drawn"] === "yes";
   // The text that stood for it goes.
   if (!wasDrawn) root.replaceChildren();
@@ -45,29 +47,68 @@ interface ButtonProps {
   isDisabled?: boolean;
   /** Its name, when its content is a sign. */
   label?: string;
+  /** Whether what it opens is open. */
+  isExpanded?: boolean;
+  /** The answer that it gives, by which keys find it. */
+  answer?: string;
+  /** What it does; when that fails, the reason is shown after the button. */
   onPress: () => unknown;
   children: ComponentChildren;
 }
 
 /** A button that does nothing while what it has begun still runs. */
-export function Button({ class: classes, subject, label, isDisabled = false, onPress, children }: ButtonProps) {
+export function Button(props: ButtonProps) {
+  const { class: classes, subject, label, answer, isDisabled = false, isExpanded, onPress, children } = props;
+  const { attempt, isBusy, problem } = useAttempt();
+  const names = label && { "aria-label": label, title: label };
+  // `aria-disabled` instead of `disabled` while it runs: a disabled button loses the focus.
+  const busy = isBusy && { "aria-disabled": true };
+  return (
+    <>
+      <button
+        type="button"
+        class={classes}
+        data-answer={answer}
+        disabled={isDisabled}
+        aria-expanded={isExpanded}
+        {...busy}
+        {...names}
+        onClick={() => attempt(onPress)}
+      >
+        {children}
+        {subject && <span class="sr"> {subject}</span>}
+      </button>
+      <Problem text={problem} />
+    </>
+  );
+}
+
+/** What a person does and what may fail: one at a time, with the reason of the last failure until the next attempt. */
+export function useAttempt() {
+  const [problem, setProblem] = useState("");
   const [isBusy, setIsBusy] = useState(false);
-  async function press() {
+  async function attempt(run: () => unknown): Promise<void> {
     if (isBusy) return;
-    const run = onPress();
-    if (!(run instanceof Promise)) return;
-    setIsBusy(true);
-    await run;
+    setProblem("");
+    try {
+      const result = run();
+      if (!(result instanceof Promise)) return;
+      setIsBusy(true);
+      await result;
+    } catch (thrown) {
+      setProblem(getProblemText(thrown));
+    }
     setIsBusy(false);
   }
-  const names = label && { "aria-label": label, title: label };
-  const busy = isBusy && { "aria-disabled": true };
-  // `aria-disabled` instead of `disabled` while it runs: a disabled button loses the focus.
-  return (
-    <button type="button" class={classes} disabled={isDisabled} {...busy} {...names} onClick={press}>
-      {children}
-      {subject && <span class="sr"> {subject}</span>}
-    </button>
+  return { attempt, isBusy, problem };
+}
+
+/** Why something failed. */
+export function Problem({ text }: { text: string }) {
+  return text === "" ? null : (
+    <span class="problem" role="alert">
+      {text}
+    </span>
   );
 }
 
@@ -115,4 +156,14 @@ export function TableHead({ names }: { names: string[] }) {
 /** A time, exact for programs. @param at in ms */
 export function Time({ at }: { at: number }) {
   return <time dateTime={new Date(at).toISOString()}>{formatTime(at)}</time>;
+}
+
+/** How long ago something was, with the exact time on hover. @param at in ms, or ISO 8601 */
+export function Moment({ at }: { at: number | string }) {
+  const time = new Date(at);
+  return (
+    <time dateTime={time.toISOString()} title={formatTime(time.getTime())}>
+      {formatAgo(time.getTime())}
+    </time>
+  );
 }

@@ -1,13 +1,13 @@
 /** The view Inbox: what waits for a person, each request whole, with its answers; below it, why nothing else happens. */
 
-import { type ComponentChildren, render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type { IdleTasksAnswer } from "../../answers.ts";
-import { fetchJson, getProblemText, sendJson } from "./api.js";
-import { focusFirstVisible, getElement, getLoadedElement } from "./dom.js";
-import { findTextName, formatAgo, formatCount, formatTime, getLanguage, translate } from "./language.js";
+import { fetchAnswer, fillPath, sendJson } from "./api.ts";
+import { Button, drawPart, Moment, Problem, useAttempt } from "./elements.tsx";
+import { focusFirstVisible, getElement } from "./find-elements.ts";
+import { formatCount, formatTime, getLanguage, translate, translateName } from "./language.ts";
 import { getProject, getView } from "./views.ts";
 
 /** A verdict can be taken back for 5 s. Until then it is not sent. */
@@ -42,9 +42,6 @@ let idle: IdleTasksAnswer | undefined;
 /** What the installation needs; undefined until it was loaded. */
 let setup: SetupAnswer | undefined;
 
-/** The text that stands for what is loading is gone. */
-let isDrawn = false;
-
 /** Number of requests that wait for a person. */
 export function getWaitingCount(): number {
   return requests.length;
@@ -52,27 +49,21 @@ export function getWaitingCount(): number {
 
 /** Loads what waits for a person, and shows it while its view is shown. */
 export async function loadInbox(): Promise<void> {
-  const answer: RequestsAnswer = await fetchJson("/api/requests");
-  requests = answer.requests;
+  requests = (await fetchAnswer("/api/requests")).requests;
   getElement("inbox-count").textContent = requests.length > 0 ? String(requests.length) : "";
   if (getView() !== "inbox") return;
-  const query = new URLSearchParams({ language: getLanguage(), ...(getProject() && { project: getProject() }) });
-  [idle, setup] = await Promise.all([fetchJson<IdleTasksAnswer>(`/api/idle-tasks?${query}`), loadSetup("GET")]);
+  const language = getLanguage();
+  [idle, setup] = await Promise.all([
+    fetchAnswer("/api/idle-tasks", { language, project: getProject() }),
+    fetchAnswer("/api/setup", { language }),
+  ]);
   drawInbox();
-}
-
-/** The set-up list; with `POST` Plane is checked first. */
-function loadSetup(method: "GET" | "POST"): Promise<SetupAnswer> {
-  return fetchJson(`/api/setup?language=${getLanguage()}`, { method });
 }
 
 /** Draws the inbox again, also after a change of language. */
 export function drawInbox(): void {
   if (getView() !== "inbox" || !idle || !setup) return;
-  const root = getLoadedElement("inbox-view");
-  if (!isDrawn) root.replaceChildren();
-  isDrawn = true;
-  render(<Inbox requests={requests} idle={idle} steps={setup.steps} />, root);
+  drawPart("inbox-view", <Inbox requests={requests} idle={idle} steps={setup.steps} />);
 }
 
 type InboxProps = RequestsAnswer & { idle: IdleTasksAnswer; steps: SetupAnswer["steps"] };
@@ -108,18 +99,8 @@ function Inbox({ requests: waiting, idle: { tasks, total }, steps }: InboxProps)
 
 /** What the installation needs: each step with its state, and what to run or to write. */
 function SetupList({ steps }: Pick<InboxProps, "steps">) {
-  const [isBusy, setIsBusy] = useState(false);
-  const [problem, setProblem] = useState("");
   async function recheck() {
-    if (isBusy) return;
-    setIsBusy(true);
-    try {
-      setup = await loadSetup("POST");
-      setProblem("");
-    } catch (thrown) {
-      setProblem(getProblemText(thrown));
-    }
-    setIsBusy(false);
+    setup = await sendJson<SetupAnswer>(fillPath("/api/setup", { language: getLanguage() }));
     drawInbox();
   }
   return (
@@ -140,12 +121,9 @@ function SetupList({ steps }: Pick<InboxProps, "steps">) {
           </li>
         ))}
       </ul>
-      <button type="button" class="go" aria-disabled={isBusy} onClick={recheck}>
+      <Button class="go" onPress={recheck}>
         {translate("setup.recheck")}
-      </button>
-      <p class="problem" role="alert">
-        {problem}
-      </p>
+      </Button>
     </section>
   );
 }
@@ -171,39 +149,23 @@ interface RemedyProps {
 
 /** What changes a state: a button that does it, or a link to where one does it. */
 export function RemedyButton({ subject, remedy, onDone }: RemedyProps) {
-  const [isBusy, setIsBusy] = useState(false);
-  const [problem, setProblem] = useState("");
-  async function follow({ method, path, body = {} }: NonNullable<typeof remedy>["action"]) {
-    if (isBusy) return;
-    setIsBusy(true);
-    setProblem("");
-    try {
-      if (method === "POST") await sendJson(path, body);
-      else await fetchJson(path, { method });
-      await onDone();
-    } catch (thrown) {
-      setProblem(getProblemText(thrown));
-    }
-    setIsBusy(false);
+  if (!remedy) return null;
+  const { method, path, body = {} } = remedy.action;
+  if (method === "GET")
+    return (
+      <a class="go" href={path}>
+        {remedy.label}
+        <span class="sr"> {subject}</span>
+      </a>
+    );
+  async function follow() {
+    await sendJson(path, method === "POST" ? body : undefined, method);
+    await onDone();
   }
   return (
-    <>
-      {remedy?.action.method === "GET" && (
-        <a class="go" href={remedy.action.path}>
-          {remedy.label}
-          <span class="sr"> {subject}</span>
-        </a>
-      )}
-      {remedy && remedy.action.method !== "GET" && (
-        <button type="button" class="go" aria-disabled={isBusy} onClick={() => follow(remedy.action)}>
-          {remedy.label}
-          <span class="sr"> {subject}</span>
-        </button>
-      )}
-      <span class="problem" role="alert">
-        {problem}
-      </span>
-    </>
+    <Button class="go" subject={subject} onPress={follow}>
+      {remedy.label}
+    </Button>
   );
 }
 
@@ -212,20 +174,19 @@ function RequestCard({ request }: { request: RequestAnswer }) {
   const parts = [{ label: "", value: text }, ...input];
   const [unfolded, setUnfolded] = useState<string>();
   const [decision, setDecision] = useState<Decision>();
-  const [problem, setProblem] = useState("");
+  const { attempt, problem } = useAttempt();
   const isFolded = unfolded !== hash && parts.some(({ value }) => isLong(value));
   const length = parts.reduce((sum, { value }) => sum + value.length, 0);
   const title = subject.title || from;
 
+  /** Sends the answer, and shows what waits after it, also when it was refused. */
   async function send(sent: Decision) {
     unsent.delete(id);
     try {
-      await sendJson(`/api/requests/${encodeURIComponent(id)}`, sent);
-    } catch (thrown) {
-      setProblem(getProblemText(thrown));
+      await sendJson(fillPath("/api/requests/:id", { id }), sent);
+    } finally {
+      await loadInbox().finally(() => setDecision(undefined));
     }
-    await loadInbox().catch((thrown) => setProblem(getProblemText(thrown)));
-    setDecision(undefined);
   }
 
   return (
@@ -249,18 +210,21 @@ function RequestCard({ request }: { request: RequestAnswer }) {
         <Part key={label} label={label} value={isFolded ? fold(value) : value} />
       ))}
       {isFolded && (
-        <button type="button" class="go" onClick={() => setUnfolded(hash)}>
+        <Button class="go" onPress={() => setUnfolded(hash)}>
           {translate("inbox.unfold", { n: formatCount(length) })}
-        </button>
+        </Button>
       )}
       {decision ? (
-        <Undo decision={decision} onSend={send} onUndo={() => setDecision(undefined)} id={id} />
+        <Undo
+          decision={decision}
+          onSend={(sent) => attempt(() => send(sent))}
+          onUndo={() => setDecision(undefined)}
+          id={id}
+        />
       ) : (
         <Answers request={request} isFolded={isFolded} onDecide={setDecision} />
       )}
-      <p class="problem" role="alert">
-        {problem}
-      </p>
+      <Problem text={problem} />
     </li>
   );
 }
@@ -301,9 +265,9 @@ function Answers({ request: { kind, answers, options = [], hash, subject, from }
           <button type="submit" class="go primary">
             {translateName("inbox.answer", asked)}
           </button>
-          <button type="button" class="quiet" onClick={() => setAsked(undefined)}>
+          <Button class="quiet" onPress={() => setAsked(undefined)}>
             {translate("inbox.back")}
-          </button>
+          </Button>
         </span>
       </form>
     );
@@ -311,53 +275,30 @@ function Answers({ request: { kind, answers, options = [], hash, subject, from }
     <div class="actions">
       {kind === "question" &&
         options.map(({ label }) => (
-          <AnswerButton
+          <Button
             key={label}
+            class="go"
             subject={subjectName}
             onPress={() => onDecide({ answer: "answer", hash, comment: label })}
           >
             <span dir="auto">{label}</span>
-          </AnswerButton>
+          </Button>
         ))}
       {answers.map((answer, i) => (
-        <AnswerButton
+        <Button
           key={answer}
+          class={i === 0 && options.length === 0 ? "go primary" : "go"}
           subject={subjectName}
-          name={answer}
-          isPrimary={i === 0 && options.length === 0}
+          answer={answer}
           isDisabled={isFolded && ALLOWING.includes(answer)}
           onPress={() =>
             isOwn(answer) || WITH_REASON.includes(answer) ? setAsked(answer) : onDecide({ answer, hash })
           }
         >
           {translateName(options.length > 0 && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
-        </AnswerButton>
+        </Button>
       ))}
     </div>
-  );
-}
-
-interface AnswerButtonProps {
-  subject: string;
-  name?: string;
-  isPrimary?: boolean;
-  isDisabled?: boolean;
-  onPress: () => void;
-  children: ComponentChildren;
-}
-
-function AnswerButton({ subject, name, isPrimary, isDisabled, onPress, children }: AnswerButtonProps) {
-  return (
-    <button
-      type="button"
-      class={isPrimary ? "go primary" : "go"}
-      data-answer={name}
-      disabled={isDisabled ?? false}
-      onClick={onPress}
-    >
-      {children}
-      <span class="sr"> {subject}</span>
-    </button>
   );
 }
 
@@ -419,22 +360,6 @@ function Undo({ id, decision, onSend, onUndo }: UndoProps) {
       </button>
     </p>
   );
-}
-
-/** How long ago something was, with the exact time on hover. @param at ISO 8601 */
-export function Moment({ at }: { at: string }) {
-  const time = Date.parse(at);
-  return (
-    <time dateTime={at} title={formatTime(time)}>
-      {formatAgo(time)}
-    </time>
-  );
-}
-
-/** The text of a name that the server sends; a name that this page does not know is shown as it is. */
-export function translateName(group: string, name: string): string {
-  const text = findTextName(`${group}.${name}`);
-  return text ? translate(text) : name.replaceAll("_", " ");
 }
 
 function isOwn(answer: string): boolean {

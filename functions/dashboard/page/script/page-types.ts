@@ -22,22 +22,6 @@ export interface TerminalState {
   connected: boolean;
 }
 
-/** A part of the page that is loaded again after every change. */
-export interface PagePart {
-  id: string;
-  /** Id of the element that shows its errors; by default the part's own. A part with another one is loaded with that, too. */
-  place?: string;
-  load: () => Promise<void>;
-}
-
-/** Attributes, and event listeners under names that begin with "on". Undefined and false values are omitted. */
-export type ElementProps = Readonly<
-  Record<string, string | number | boolean | undefined | ((event: Event) => unknown)>
->;
-
-type ElementLeaf = Node | string | false | null | undefined;
-export type ElementChild = ElementLeaf | ElementLeaf[];
-
 /** The elements of the page's HTML whose type is more specific than HTMLElement. */
 interface FrameElements {
   "agent-token-value": HTMLInputElement;

@@ -5,8 +5,8 @@ import { useState } from "preact/hooks";
 import type { BoardAnswer } from "../../answers.ts";
 import { VIEW_PATHS, type ViewName } from "../addresses.ts";
 import { onBoard } from "./board.tsx";
-import { createElement, findElements, getElement } from "./dom.js";
-import { translate } from "./language.js";
+import { findElements, getElement } from "./find-elements.ts";
+import { translate } from "./language.ts";
 import { openPlace } from "./views.ts";
 
 interface Command {
@@ -31,7 +31,7 @@ const KEYS = [
 
 let board: BoardAnswer | undefined;
 
-const dialog = createElement("dialog", { class: "palette" });
+const dialog = Object.assign(document.createElement("dialog"), { className: "palette" });
 
 /** Opens the palette, or the list of keys. */
 function open(content: "palette" | "keys"): void {

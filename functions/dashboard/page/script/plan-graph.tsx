@@ -1,9 +1,9 @@
 /** The picture of a plan: nodes, lines, and moving between them with the keyboard. */
 
 import type { PlanGraphAnswer, PlanLine, PlanTask } from "../../answers.ts";
-import { findElements, findTarget, getElement } from "./dom.js";
 import { UserText } from "./elements.tsx";
-import { formatDuration, translate } from "./language.js";
+import { findElements, findTarget, getElement } from "./find-elements.ts";
+import { formatDuration, translate } from "./language.ts";
 import { describeStatus, focusTask, StateMark, setTabStop } from "./task-card.tsx";
 import { isNarrow } from "./views.ts";
 

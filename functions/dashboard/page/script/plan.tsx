@@ -1,10 +1,10 @@
 /** The view Plan: a project's picture or table, and the detail of one task. */
 
 import type { PlanGraphAnswer, PlanProject } from "../../answers.ts";
-import { fetchJson } from "./api.js";
-import { findElement, findElements, focusFirstVisible, getElement } from "./dom.js";
+import { fetchAnswer } from "./api.ts";
 import { Button, drawPart, Facts, TableHead, UserText } from "./elements.tsx";
-import { formatCount, formatDuration, formatMoney, translate } from "./language.js";
+import { findElement, findElements, focusFirstVisible, getElement } from "./find-elements.ts";
+import { formatCount, formatDuration, formatMoney, translate } from "./language.ts";
 import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList } from "./plan-graph.tsx";
 import { Card, describeStatus, StateMark } from "./task-card.tsx";
 import { getProject, getView, openPlace } from "./views.ts";
@@ -20,7 +20,7 @@ const TASK_HEADS = ["step", "task", "status", "agent", "after", "left"] as const
 export async function loadPlan(): Promise<void> {
   if (getView() !== "plan") return;
   const project = getProject();
-  const answer: PlanGraphAnswer = await fetchJson(`/api/plan${project && `?project=${encodeURIComponent(project)}`}`);
+  const answer = await fetchAnswer("/api/plan", { project });
   if (project !== getProject()) return;
   plan = answer;
   drawPlan(plan);

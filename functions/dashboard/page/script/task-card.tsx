@@ -1,10 +1,10 @@
 /** Tasks as they look in every view: the card, the row and the mark of the status. */
 
 import type { BoardCard, BoardColumn } from "../../answers.ts";
-import { getProblemText, sendJson } from "./api.js";
-import { findElement, findElements } from "./dom.js";
+import { fillPath, sendJson } from "./api.ts";
 import { Button, UserText } from "./elements.tsx";
-import { formatClock, formatDay, formatTime, getToday, translate } from "./language.js";
+import { findElement, findElements } from "./find-elements.ts";
+import { formatClock, formatDay, formatTime, getToday, translate } from "./language.ts";
 import { chooseTask, getChosenTask } from "./views.ts";
 
 const PRIORITY_MARKS = { urgent: "!! ", high: "! ", medium: "", low: "" };
@@ -93,8 +93,7 @@ function Owner({ card: { agent, assignees, column } }: { card: BoardCard }) {
 /** The button that stops the work of the agent that holds the task. */
 function StopButton({ task, who }: { task: string; who: string }) {
   const label = translate("card.stop", { key: task, who });
-  const stop = () =>
-    sendJson(`/api/tasks/${task}/remarks`, { text: "stop" }).catch((thrown) => alert(getProblemText(thrown)));
+  const stop = () => sendJson(fillPath("/api/tasks/:task/remarks", { task }), { text: "stop" });
   return (
     <Button class="stop" label={label} onPress={() => confirm(`${label}?`) && stop()}>
       ⏹

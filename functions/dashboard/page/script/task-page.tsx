@@ -1,14 +1,23 @@
 /** The page of a task: what it is, who does it and how far it is, what was delivered, and what a person does about it. */
 
-import { type ComponentChildren, h, render } from "preact";
+import { type ComponentChildren, h } from "preact";
 import { useState } from "preact/hooks";
 import { IMAGE_TYPE } from "../../answers.ts";
 import type { FormattedText, TaskPageAnswer } from "../../task-routes.ts";
-import { fetchJson, getProblemText, sendJson } from "./api.js";
-import { getLoadedElement } from "./dom.js";
-import { Facts } from "./elements.tsx";
-import { Moment, RemedyButton, translateName } from "./inbox.tsx";
-import { formatBytes, formatCount, formatDay, formatDuration, formatTime, getLanguage, translate } from "./language.js";
+import { fetchAnswer, fetchText, fillPath, sendJson } from "./api.ts";
+import { Button, drawPart, Facts, Moment, Problem, useAttempt } from "./elements.tsx";
+import { getElement } from "./find-elements.ts";
+import { RemedyButton } from "./inbox.tsx";
+import {
+  formatBytes,
+  formatCount,
+  formatDay,
+  formatDuration,
+  formatTime,
+  getLanguage,
+  translate,
+  translateName,
+} from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { getChosenTask } from "./views.ts";
 
@@ -24,11 +33,11 @@ const TEXT_TYPE = /^(text\/|application\/(json|xml|x-ndjson)$)/;
 export async function loadTask(): Promise<void> {
   const key = getChosenTask();
   if (key === undefined) return;
-  const root = getLoadedElement("task-view");
-  if (root.dataset["task"] !== key) render(<p class="empty">{translate("loading")}</p>, root);
+  const root = getElement("task-view");
+  if (root.dataset["task"] !== key) drawPart("task-view", <p class="empty">{translate("loading")}</p>);
   root.dataset["task"] = key;
-  const task: TaskPageAnswer = await fetchJson(`/api/tasks/${encodeURIComponent(key)}?language=${getLanguage()}`);
-  if (key === getChosenTask()) render(<TaskPage key={key} task={task} />, root);
+  const task = await fetchAnswer("/api/tasks/:key", { key, language: getLanguage() });
+  if (key === getChosenTask()) drawPart("task-view", <TaskPage key={key} task={task} />);
 }
 
 function TaskPage({ task }: { task: TaskPageAnswer }) {
@@ -196,9 +205,8 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
   async function show() {
     if (preview !== undefined) return setPreview(undefined);
     if (isImage) return setPreview(<img src={address} alt={name} />);
-    const response = await fetch(address).catch(() => undefined);
-    const text = response?.ok ? (await response.text()).slice(0, MAX_PREVIEW_UNITS).toWellFormed() : undefined;
-    setPreview(text === undefined ? <p role="alert">{translate("unreachable")}</p> : <pre dir="auto">{text}</pre>);
+    const text = (await fetchText(address)).slice(0, MAX_PREVIEW_UNITS).toWellFormed();
+    setPreview(<pre dir="auto">{text}</pre>);
   }
   return (
     <li>
@@ -209,10 +217,9 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
           <span class="sr"> {name}</span>
         </a>
         {(isImage || (TEXT_TYPE.test(type) && size <= MAX_PREVIEW_BYTES)) && (
-          <button type="button" class="go" aria-expanded={preview !== undefined} onClick={show}>
+          <Button class="go" subject={name} isExpanded={preview !== undefined} onPress={show}>
             {translate("task.preview")}
-            <span class="sr"> {name}</span>
-          </button>
+          </Button>
         )}
       </div>
       {preview}
@@ -240,20 +247,14 @@ function Saying({ by, at, children }: { by: string; at: string; children: Compon
 function TaskActions({ task: { key, claim, agents, owners } }: { task: TaskPageAnswer }) {
   const [words, setWords] = useState("");
   const [chosen, setChosen] = useState(owners[0] ?? agents[0] ?? "");
-  const [said, setSaid] = useState({ done: "", problem: "" });
-  const [isBusy, setIsBusy] = useState(false);
-  async function run(name: "remarks" | "actions", body: object) {
-    if (isBusy) return;
-    setIsBusy(true);
-    try {
-      await sendJson(`/api/tasks/${encodeURIComponent(key)}/${name}`, body);
-      if (name === "remarks") setWords("");
-      setSaid({ done: translate("task.done"), problem: "" });
-      await loadTask();
-    } catch (thrown) {
-      setSaid({ done: "", problem: getProblemText(thrown) });
-    }
-    setIsBusy(false);
+  const [told, setTold] = useState("");
+  const { attempt, isBusy, problem } = useAttempt();
+  async function send(name: "remarks" | "actions", body: object) {
+    setTold("");
+    await sendJson(fillPath("/api/tasks/:key/:name", { key, name }), body);
+    if (name === "remarks") setWords("");
+    setTold(translate("task.done"));
+    await loadTask();
   }
   const stop = claim && translate("card.stop", { key, who: claim.agent });
   return (
@@ -261,7 +262,7 @@ function TaskActions({ task: { key, claim, agents, owners } }: { task: TaskPageA
       class="words"
       onSubmit={(event) => {
         event.preventDefault();
-        if (words.trim() !== "") run("remarks", { text: words.trim() });
+        if (words.trim() !== "") attempt(() => send("remarks", { text: words.trim() }));
       }}
     >
       <label>
@@ -279,9 +280,9 @@ function TaskActions({ task: { key, claim, agents, owners } }: { task: TaskPageA
           {translate("task.send")}
         </button>
         {stop && (
-          <button type="button" class="go" onClick={() => confirm(`${stop}?`) && run("remarks", { text: "stop" })}>
+          <Button class="go" onPress={() => confirm(`${stop}?`) && send("remarks", { text: "stop" })}>
             ⏹ {stop}
-          </button>
+          </Button>
         )}
       </span>
       {agents.length > 0 && (
@@ -295,15 +296,13 @@ function TaskActions({ task: { key, claim, agents, owners } }: { task: TaskPageA
               <option key={name}>{name}</option>
             ))}
           </select>
-          <button type="button" class="go" onClick={() => run("actions", { action: "assign", agent: chosen })}>
+          <Button class="go" onPress={() => send("actions", { action: "assign", agent: chosen })}>
             {translate("task.assign")}
-          </button>
+          </Button>
         </span>
       )}
-      <p role="status">{said.done}</p>
-      <p class="problem" role="alert">
-        {said.problem}
-      </p>
+      <p role="status">{told}</p>
+      <Problem text={problem} />
     </form>
   );
 }

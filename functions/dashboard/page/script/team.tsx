@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { BoardCard, TeamAgent, TeamAnswer, TeamQueue } from "../../answers.ts";
-import { fetchJson } from "./api.js";
+import { fetchAnswer } from "./api.ts";
 import { drawPart, TableHead, UserText } from "./elements.tsx";
 import {
   formatClock,
@@ -12,7 +12,7 @@ import {
   formatMoney,
   formatPercent,
   translate,
-} from "./language.js";
+} from "./language.ts";
 import { TaskRow } from "./task-card.tsx";
 import { getView } from "./views.ts";
 
@@ -58,7 +58,7 @@ let team: TeamAnswer | undefined;
 /** Loads the team while its view is shown. */
 export async function loadTeam(): Promise<void> {
   if (getView() !== "team") return;
-  team = await fetchJson<TeamAnswer>("/api/team");
+  team = await fetchAnswer("/api/team");
   drawTeam(team);
 }
 

@@ -1,8 +1,8 @@
 /** Typing into a session: text and keys are collected, sent in order, and confirmed. */
 
-import { getProblemCode, getProblemText, sendJson } from "./api.js";
-import { findTarget, getElement } from "./dom.js";
-import { onLanguageChange, translate } from "./language.js";
+import { getProblemCode, getProblemText, sendJson } from "./api.ts";
+import { findTarget, getElement } from "./find-elements.ts";
+import { onLanguageChange, translate } from "./language.ts";
 
 /** Keys by tmux's names, or characters without one. */
 interface TypedKeys {

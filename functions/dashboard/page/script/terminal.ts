@@ -3,9 +3,9 @@
  * session.
  */
 
-import { createEventStream, onSignInNeeded, requestSignIn, type StreamLoss } from "./api.js";
-import { getElement } from "./dom.js";
-import { formatTime, getLanguage, onLanguageChange, setLanguage, translate, translatePage } from "./language.js";
+import { createEventStream, onSignInNeeded, openSignInForm, type StreamLoss } from "./api.ts";
+import { getElement } from "./find-elements.ts";
+import { formatTime, getLanguage, onLanguageChange, setLanguage, translate, translatePage } from "./language.ts";
 import type { ReceivedPicture, TerminalState } from "./page-types.ts";
 import { setUpTyping, showTakeOver } from "./terminal-typing.ts";
 
@@ -67,8 +67,11 @@ function showConnection(present: typeof connection) {
   showPhase();
 }
 
-function showLoss({ status, failures, wait }: StreamLoss) {
-  if (status === 401) return requestSignIn();
+function showLoss({ status, failures, wait }: StreamLoss): number | undefined {
+  if (status === 401) {
+    openSignInForm();
+    return undefined;
+  }
   if (status === 200) return failures === 1 ? 0 : wait;
   showConnection(status === 404 ? "unknown" : "lost");
   return status === 404 ? undefined : wait;

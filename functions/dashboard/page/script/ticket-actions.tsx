@@ -2,10 +2,10 @@
 
 import { type ComponentChildren, render, type TargetedSubmitEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { getProblemCode, getProblemText, sendJson } from "./api.js";
-import { findElements, focusFirstVisible, getElement, makeFocusable } from "./dom.js";
+import { getProblemCode, getProblemText, sendJson } from "./api.ts";
 import { Button, UserText } from "./elements.tsx";
-import { fillText, getLanguage } from "./language.js";
+import { findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
+import { fillText, getLanguage } from "./language.ts";
 import type { TextValues } from "./page-types.ts";
 import { TICKET_TEXTS } from "./ticket-texts.ts";
 

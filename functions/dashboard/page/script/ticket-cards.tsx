@@ -9,7 +9,7 @@ import type {
   SessionTicket,
 } from "../../../../shared/tickets/ticket-views.ts";
 import { Facts, UserText } from "./elements.tsx";
-import { formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.js";
+import { formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.ts";
 import { findTicketText, TicketButton, type TicketTextName, translateTicket } from "./ticket-actions.tsx";
 import { openApprovedTerminal } from "./ticket-terminals.tsx";
 import { chooseTask } from "./views.ts";

@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { SessionTicket } from "../../../../shared/tickets/ticket-views.ts";
 import { Button, Facts, UserText } from "./elements.tsx";
 import { fold, isLong } from "./inbox.tsx";
-import { formatClock, formatCount, formatDuration } from "./language.js";
+import { formatClock, formatCount, formatDuration } from "./language.ts";
 import { findTicketText, TicketButton, translateTicket } from "./ticket-actions.tsx";
 import { formatTicketTime, TicketCard, TicketFacts, TicketText } from "./ticket-cards.tsx";
 import { openTerminal } from "./ticket-terminals.tsx";

@@ -1,8 +1,8 @@
 /** The terminals of sessions that are open in the view Tickets. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { findElements, focusFirstVisible, getElement } from "./dom.js";
 import { Button } from "./elements.tsx";
+import { findElements, focusFirstVisible, getElement } from "./find-elements.ts";
 import { drawTickets, translateTicket } from "./ticket-actions.tsx";
 
 /** The tickets whose terminals are open, and the one whose approval has opened it. */

@@ -6,20 +6,24 @@ import type {
   PendingTicketsAnswer,
   SessionsAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
-import { fetchJson } from "./api.js";
-import { getElement } from "./dom.js";
+import { fetchAnswer } from "./api.ts";
 import { drawPart } from "./elements.tsx";
-import { formatCount, formatMoney } from "./language.js";
+import { getElement } from "./find-elements.ts";
+import { formatCount, formatMoney } from "./language.ts";
 import { findTicketText, Messages, onTicketChange, translateTicket } from "./ticket-actions.tsx";
 import { CompletedCard, FailedCard, PendingCard, RuleCard } from "./ticket-cards.tsx";
 import { SessionCard } from "./ticket-sessions.tsx";
 import { Terminals } from "./ticket-terminals.tsx";
-import { showTrouble } from "./updates.js";
+import { showTrouble } from "./updates.tsx";
 
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
 
-const PATHS = { pending: "/api/pending-tickets", sessions: "/api/sessions", completed: "/api/completed-tickets" };
+const PATHS = {
+  pending: "/api/pending-tickets",
+  sessions: "/api/sessions",
+  completed: "/api/completed-tickets",
+} as const;
 
 interface TicketAnswers {
   pending: PendingTicketsAnswer;
@@ -44,7 +48,7 @@ export async function showTickets(which: "all" | "sessions" = "all"): Promise<vo
 async function loadAnswer(name: keyof TicketAnswers) {
   requestCount += 1;
   const request = requestCount;
-  const answer = await fetchJson(PATHS[name]);
+  const answer = await fetchAnswer(PATHS[name]);
   if (request < (answeredRequests[name] ?? 0)) return;
   answeredRequests[name] = request;
   Object.assign(answers, { [name]: answer });

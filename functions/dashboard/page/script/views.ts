@@ -4,8 +4,8 @@
  */
 
 import { VIEW_PATHS, type ViewName } from "../addresses.ts";
-import { findElements, getElement } from "./dom.js";
-import { readPreference, savePreference } from "./language.js";
+import { findElements, getElement } from "./find-elements.ts";
+import { readPreference, savePreference } from "./language.ts";
 
 /** A place on the page. */
 export interface Place {

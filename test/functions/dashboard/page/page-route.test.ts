@@ -14,7 +14,7 @@ const pageRoute = createPageRoute({ tickets: true });
 const pageScript = readAsset("page/page.js");
 const pageMarkup = String(await renderPage({ demo: true, language: "en", tickets: true }));
 /** The sources of all scripts of the page. */
-const sources = readSources("functions/dashboard/page/script/*.{js,ts,tsx}");
+const sources = readSources("functions/dashboard/page/script/*.{ts,tsx}");
 
 function readSources(pattern: string): string {
   return globSync(pattern)
@@ -203,7 +203,7 @@ test("the terminal's script is one script", () => {
   expect(readAsset("page/terminal.js")).not.toMatch(/^import\b/m);
 });
 
-const ticketCode = readSources("functions/dashboard/page/script/ticket-*.{js,tsx}");
+const ticketCode = readSources("functions/dashboard/page/script/ticket-*.tsx");
 
 test("the view Tickets has a script and a style sheet of its own, of less than 45 KB, which the page loads when it is opened", async () => {
   const { url } = await startTestRuntime();

@@ -3,45 +3,48 @@
  * connection is shown and tried again.
  */
 
-import { createEventStream, fetchJson, getProblemText, isSignInShown, requestSignIn } from "./api.js";
-import { createElement, findElement, focusFirstVisible, getElement } from "./dom.js";
-import { translate } from "./language.js";
+import { render } from "preact";
+import { createEventStream, getProblemText, isSignInShown, openSignInForm, type StreamLoss, sendJson } from "./api.ts";
+import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
+import { translate } from "./language.ts";
 
-/** @import { StreamLoss } from "./api.js" */
-/** @import { PagePart } from "./page-types.ts" */
+/** A part of the page that is loaded again after every change. */
+interface PagePart {
+  id: string;
+  /** Id of the element that shows its errors; by default the part's own. A part with another one is loaded with that, too. */
+  place?: string;
+  load: () => Promise<void>;
+}
 
-/** @type {PagePart[]} */
-let parts = [];
+let parts: PagePart[] = [];
 
 let isRefreshing = false;
 
 /** The server takes no further stream. */
 let isFull = false;
 
-/** Ids of the parts to load again. @type {Set<string>} */
-const wanted = new Set();
+/** Ids of the parts to load again. */
+const wanted = new Set<string>();
 
 /** Delay before the tickets are loaded again: 50 ms, in which a change of the page follows. */
 const NEWS_MS = 50;
 
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let ticketNews;
+let ticketNews: ReturnType<typeof setTimeout> | undefined;
 
-/** Parts of the page that have news. @type {Set<string>} */
-const newsParts = new Set();
+/** Parts of the page that have news. */
+const newsParts = new Set<string>();
 
-/** @param {PagePart[]} all */
-export function setParts(all) {
+export function setParts(all: PagePart[]): void {
   parts = all;
 }
 
 /** Loads all parts again. */
-export function refreshPage() {
+export function refreshPage(): Promise<void> {
   return refreshParts(parts.filter(({ place }) => !place).map(({ id }) => id));
 }
 
-/** Loads these parts again. A call during a refresh makes it run once more afterwards. @param {string[]} ids */
-async function refreshParts(ids) {
+/** Loads these parts again. A call during a refresh makes it run once more afterwards. */
+async function refreshParts(ids: string[]): Promise<void> {
   for (const id of ids) wanted.add(id);
   if (isRefreshing) return;
   isRefreshing = true;
@@ -53,28 +56,30 @@ async function refreshParts(ids) {
   isRefreshing = false;
 }
 
-/** @param {PagePart} part */
-async function refreshPart({ id, place = id, load }) {
+async function refreshPart({ id, place = id, load }: PagePart): Promise<void> {
   const trouble = findElement(getElement(place), ".trouble");
   try {
     await load();
     const hadFocus = trouble.contains(document.activeElement);
-    trouble.replaceChildren();
+    render(null, trouble);
     if (hadFocus) focusFirstVisible(getElement(place));
   } catch (thrown) {
     showTrouble(place, thrown);
   }
 }
 
-/** @param {string} id id of the part @param {unknown} thrown */
-export function showTrouble(id, thrown) {
+/** Says why a part cannot be loaded, with a button that tries again. @param id id of the part */
+export function showTrouble(id: string, thrown: unknown): void {
   if (isSignInShown() || !getElement("lost").hidden) return;
-  const trouble = findElement(getElement(id), ".trouble");
-  const text = translate("failed", { reason: getProblemText(thrown) });
-  // An unchanged text is not drawn again, so that screen readers do not repeat it with each attempt.
-  if (trouble.firstChild?.textContent === text) return;
-  const retry = createElement("button", { onclick: refreshPage }, translate("retry"));
-  trouble.replaceChildren(createElement("p", text), retry);
+  render(
+    <>
+      <p>{translate("failed", { reason: getProblemText(thrown) })}</p>
+      <button type="button" onClick={refreshPage}>
+        {translate("retry")}
+      </button>
+    </>,
+    findElement(getElement(id), ".trouble"),
+  );
 }
 
 /** Reports changes. Most changes of a ticket come together with one of the page, which loads the tickets as well. */
@@ -88,24 +93,23 @@ const stream = createEventStream({
   onWait: showWait,
 });
 
-export function startUpdates() {
+export function startUpdates(): void {
   stream.connect();
   refreshPage();
 }
 
-export function stopUpdates() {
+export function stopUpdates(): void {
   stream.disconnect();
 }
 
-function handleChange() {
+function handleChange(): void {
   showConnected();
   clearTimeout(ticketNews);
   newsParts.clear();
   refreshPage();
 }
 
-/** @param {string} part */
-function handleNews(part) {
+function handleNews(part: string): void {
   newsParts.add(part);
   clearTimeout(ticketNews);
   ticketNews = setTimeout(() => {
@@ -114,7 +118,7 @@ function handleNews(part) {
   }, NEWS_MS);
 }
 
-export function showConnected() {
+export function showConnected(): void {
   if (!stream.isOpen()) return;
   if (!getElement("lost").hidden) getElement("news").textContent = translate("live.back");
   showLive("on", translate("live.on"));
@@ -123,20 +127,21 @@ export function showConnected() {
   document.body.classList.remove("offline");
 }
 
-/** @param {"on" | "off"} is @param {string} text */
-function showLive(is, text) {
+function showLive(is: "on" | "off", text: string): void {
   getElement("live").dataset["is"] = is;
   getElement("live").textContent = text;
 }
 
 /** Ends the session of the page on the server, or shows that the server is not reached. */
-export function signOut() {
-  fetchJson("/api/session", { method: "DELETE" }).then(() => location.reload(), stream.handleLoss);
+export function signOut(): void {
+  sendJson("/api/session", undefined, "DELETE").then(() => location.reload(), stream.handleLoss);
 }
 
-/** @param {StreamLoss} loss */
-function showLoss({ status, failures, wait }) {
-  if (status === 401) return requestSignIn();
+function showLoss({ status, failures, wait }: StreamLoss): number | undefined {
+  if (status === 401) {
+    openSignInForm();
+    return undefined;
+  }
   document.body.classList.toggle("offline", status === 0);
   // The server answers, but refuses the stream: all of its streams are in use.
   isFull = status === 200 && failures > 2;
@@ -144,8 +149,8 @@ function showLoss({ status, failures, wait }) {
   return wait;
 }
 
-/** @param {number} left time until the next attempt */
-function showWait(left) {
+/** @param left time until the next attempt, in ms */
+function showWait(left: number): void {
   getElement("lost").hidden = false;
   // Changed only when it differs, so that screen readers announce it once and not each second.
   const what = translate(isFull ? "live.full" : "live.lost");

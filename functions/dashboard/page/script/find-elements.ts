@@ -1,0 +1,34 @@
+/** Finds elements of the page, and moves the focus to them. */
+
+import type { ElementOf } from "./page-types.ts";
+
+/** Returns an element of the page's HTML by its id. */
+export function getElement<Id extends string>(id: Id): ElementOf<Id> {
+  return document.getElementById(id) as ElementOf<Id>;
+}
+
+/** Returns the first matching element, which must exist. */
+export function findElement(root: ParentNode, selector: string): HTMLElement {
+  return root.querySelector(selector) as HTMLElement;
+}
+
+export function findElements(root: ParentNode, selector: string): HTMLElement[] {
+  return [...root.querySelectorAll<HTMLElement>(selector)];
+}
+
+/** Finds the nearest matching element among the event's target and its ancestors. */
+export function findTarget(event: { target: EventTarget | null }, selector: string): HTMLElement | undefined {
+  const el = event.target instanceof Element ? event.target.closest(selector) : undefined;
+  return el instanceof HTMLElement ? el : undefined;
+}
+
+/** Focuses the first visible element of the list, because hidden elements cannot have the focus. */
+export function focusFirstVisible(...elements: (HTMLElement | null | undefined)[]): void {
+  elements.find((el) => el?.checkVisibility())?.focus({ preventScroll: true });
+}
+
+/** Makes an element focusable by script, but not with Tab. */
+export function makeFocusable(el: HTMLElement): HTMLElement {
+  el.tabIndex = -1;
+  return el;
+}

@@ -1,0 +1,178 @@
+/** The entry of the page's script: what its parts load, the scripts that are loaded when they are needed, and the title. */
+
+import { loadAgents, loadFailedJobs } from "./administration.tsx";
+import { fetchAnswer } from "./api.ts";
+import { drawColumns, showBoard } from "./board.tsx";
+import { loadChat } from "./chat.tsx";
+import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
+import { findTarget, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
+import { showHeader, showNotices } from "./header.tsx";
+import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
+import { getLanguage, setLanguage, translate, translatePage } from "./language.ts";
+import type { TextName } from "./page-types.ts";
+import { startKeys } from "./palette.tsx";
+import { closeDetail, loadPlan } from "./plan.tsx";
+import { setUpSignInForm } from "./sign-in.ts";
+import { loadTeam } from "./team.tsx";
+import { refreshPage, setParts, showConnected, signOut, startUpdates } from "./updates.tsx";
+import {
+  chooseTask,
+  getChosenTask,
+  getNamedTicket,
+  getProject,
+  getView,
+  onMove,
+  openPlace,
+  type Place,
+  startViews,
+} from "./views.ts";
+
+/** Number of failed attempts to load the script: a browser repeats a failed import only under another address. */
+let failures = 0;
+
+let isStyled = false;
+
+/** Key of the ticket to which the address has led already. */
+let openedTicket: string | undefined;
+
+/**
+ * Loads the tickets while their view is shown, or only the sessions, whose output changes nothing else. The view's
+ * script and style sheet are loaded when it is shown first.
+ */
+async function loadTickets(which: "all" | "sessions"): Promise<void> {
+  if (getView() !== "tickets") return;
+  const [{ showTickets }] = await Promise.all([importTicketView(), loadStyle()]);
+  await showTickets(which);
+  const ticket = getNamedTicket();
+  if (ticket === openedTicket) return;
+  const row = ticket && document.querySelector<HTMLElement>(`#tickets-view [data-ticket="${CSS.escape(ticket)}"]`);
+  // A ticket that is not there yet is shown as soon as it is.
+  if (row || !ticket) openedTicket = ticket;
+  if (!row) return;
+  makeFocusable(row).focus();
+  row.scrollIntoView({ block: "nearest" });
+}
+
+/** Loads the page of a task, whose script is loaded when it is shown first. */
+async function loadTask(): Promise<void> {
+  if (getView() === "task") await (await import("./task-page.tsx")).loadTask();
+}
+
+async function importTicketView(): Promise<typeof import("./ticket-view.tsx")> {
+  try {
+    return await (failures > 0 ? import(`/assets/tickets.js?${failures}`) : import("./ticket-view.tsx"));
+  } catch {
+    failures += 1;
+    throw new Error(translate("unreachable"));
+  }
+}
+
+async function loadStyle(): Promise<void> {
+  if (isStyled) return;
+  isStyled = true;
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/assets/tickets.css" });
+  document.head.append(link);
+  await new Promise<void>((resolve) => {
+    link.onload = () => resolve();
+    link.onerror = () => {
+      isStyled = false;
+      link.remove();
+      resolve();
+    };
+  });
+}
+
+/** The title: how much waits for a person, and where one is. */
+function showTitle(): void {
+  const count = getWaitingCount();
+  const link = getElement("views").querySelector(`[data-view="${getView()}"]`);
+  const name = getChosenTask() ?? translate(link?.getAttribute("data-name") as TextName);
+  document.title = `${count > 0 ? `(${count}) ` : ""}${name} · Groundcrew`;
+}
+
+async function loadBoard(): Promise<void> {
+  // First, and also while the store does not answer, when no other part can be loaded.
+  showNotices((await fetchAnswer("/api/notices")).notices);
+  const board = await fetchAnswer("/api/board", { project: getProject() });
+  const { projects } = board;
+  // The browser may remember a project that was deleted since or belongs to another workspace.
+  if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
+    return openPlace({ project: "" });
+  showHeader(board);
+  showBoard(board);
+}
+
+/** Shows another place: what belongs to the one before is forgotten. */
+function showPlace(previous: Place): void {
+  const task = getChosenTask();
+  const isOtherProject = previous.project !== getProject();
+  const taskBefore = previous.view === "why" ? previous.key : undefined;
+  if (isOtherProject) {
+    resetNews();
+    closeDetail();
+  }
+  if (isOtherProject || task !== taskBefore) resetDecisions();
+  showTitle();
+  refreshPage();
+  if (task !== undefined && task !== taskBefore && !document.activeElement?.checkVisibility())
+    focusFirstVisible(getElement("task"));
+  if (task === undefined && taskBefore !== undefined) {
+    const card = document.querySelector<HTMLElement>(`.card[data-task="${CSS.escape(taskBefore)}"] button`);
+    focusFirstVisible(card, getElement("why"));
+  }
+  // After the focus has moved: a hidden element loses it when its tab stop is set.
+  drawColumns();
+}
+
+function changeLanguage(): void {
+  setLanguage(getElement("language").value);
+  showConnected();
+  drawInbox();
+  showTitle();
+  refreshPage();
+}
+
+onMove(showPlace);
+
+getElement("sign-out").addEventListener("click", signOut);
+
+getElement("projects").addEventListener("change", () => openPlace({ project: getElement("projects").value }));
+
+getElement("language").addEventListener("change", changeLanguage);
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select, textarea")) chooseTask();
+});
+
+translatePage();
+
+getElement("language").value = getLanguage();
+
+for (const id of ["inbox-view", "columns", "team-list", "plan-view", "tickets-view", "trail", "messages"]) {
+  const text = Object.assign(document.createElement("p"), { className: "empty", textContent: translate("loading") });
+  getElement(id).append(text);
+}
+
+setParts([
+  { id: "inbox", load: () => loadInbox().then(showTitle) },
+  { id: "board", load: loadBoard },
+  { id: "task", load: loadTask },
+  { id: "team", load: loadTeam },
+  { id: "plan", load: loadPlan },
+  { id: "tickets", load: () => loadTickets("all") },
+  { id: "sessions", place: "tickets", load: () => loadTickets("sessions") },
+  { id: "why", load: loadDecisions },
+  { id: "chat", load: loadChat },
+  { id: "agents", load: loadAgents },
+  { id: "failed-jobs", load: loadFailedJobs },
+]);
+
+setUpSignInForm();
+
+startViews();
+
+startKeys();
+
+startUpdates();
+
+if (document.body.dataset["demo"]) import("groundcrew:console");
