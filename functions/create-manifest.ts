@@ -4,7 +4,7 @@ import { createMcpRoute } from "./agent/mcp-route.ts";
 import { auditRoute } from "./agent/tool-calls.ts";
 import { TOOLS } from "./agent/tools.ts";
 import { canaryTick, webhooksTick } from "./canary.ts";
-import { agentsRoute, sessionRoute } from "./dashboard/access-routes.ts";
+import { agentsRoute, sessionRoute, signInsRoute } from "./dashboard/access-routes.ts";
 import { boardRoute } from "./dashboard/board-route.ts";
 import { chatRoute, chatWriteRoute } from "./dashboard/chat-routes.ts";
 import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
@@ -59,6 +59,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       noticesRoute,
       alertsRoute,
       sessionRoute,
+      signInsRoute,
       boardRoute,
       teamRoute,
       planRoute,

@@ -6,7 +6,8 @@
 import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
 import { z } from "zod";
-import type { BackupState, Deps, Notices, Route, Tick } from "../shared/app/deps.ts";
+import type { BackupState, Deps, Notice, Notices, Route, Tick } from "../shared/app/deps.ts";
+import type { NoticeKind } from "../shared/notice-kinds.ts";
 import { listReadableProjects } from "../shared/records/plane-records.ts";
 import { observedSets } from "../shared/records/store-keys.ts";
 import { readFirstLook } from "../shared/sync/details.ts";
@@ -18,11 +19,22 @@ import { HOUR, type Ms } from "../shared/time.ts";
 /** Age from which a backup, or its copy, counts as missing: 26 hours, so that a daily one may be late by two. */
 const MAX_BACKUP_AGE: Ms = 26 * HOUR;
 
+/** What explains to everybody why the page shows no news; the other notices are for those who can remedy them. */
+const FOR_EVERYBODY: readonly NoticeKind[] = [
+  ...(["plane_refused", "plane_unreachable", "polls_failing", "store_unreachable", "store_damaged"] as const),
+  ...(["store_full", "store_read_only", "store_lost", "store_emptied"] as const),
+];
+
 /** The current notices, oldest first; it answers also while the store does not. */
 export const noticesRoute: Route = {
   path: "/api/notices",
   access: "page",
-  app: ({ notices }) => new Hono().get("/", async (c) => c.json({ notices: await notices.readCurrent() })),
+  app: ({ notices }) =>
+    new Hono().get("/", async (c) => {
+      const current = await notices.readCurrent();
+      const isForViewer = ({ kind }: Notice) => c.get("viewer").role === "admin" || FOR_EVERYBODY.includes(kind);
+      return c.json({ notices: current.filter(isForViewer) });
+    }),
 };
 
 /** The alerts of an Alertmanager, for the same chat and page (its webhook receiver). */

@@ -7,6 +7,7 @@ import { GroundcrewError } from "../shared/errors.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
 import { answerCleanJson } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
+import { limitDeps } from "../shared/people/viewer.ts";
 import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
 import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
 import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";
@@ -32,7 +33,7 @@ function app(deps: Deps): Hono {
   const readJson = createJsonReader();
   return new Hono()
     .get("/", async (c) => {
-      const requests = await readOpenRequests(deps);
+      const requests = await readOpenRequests(limitDeps(deps, c.get("viewer")));
       return answerCleanJson(c, { requests: requests.map(toRequestAnswer) } satisfies RequestsAnswer);
     })
     .get("/:id", async (c) => {

@@ -168,6 +168,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     newId: overrides.newId ?? (() => crypto.randomUUID()),
     plane: mainClient,
     getAgentPlane,
+    createPlaneClient: createClient,
     notices: createNotices(
       { ...common, settings, notify: () => deps.notify(), ...omitUndefined({ telegram: telegramBot }) },
       parts.localNotices ?? createLocalNotices(),

@@ -129,6 +129,7 @@ const CYCLE = { id: "cycle", name: "Sprint 7", start: "2026-11-16", end: "2026-1
 
 /** Values of the placeholders of all texts. A new placeholder needs one here. */
 const VALUES: Readonly<Record<string, string>> = {
+  place: "Firefox, Linux (203.0.113.7)",
   answers: "approve, send_back, reject",
   ...{ runner: "build-1", seconds: "1.2" },
   ...{ n: "3", number: "1", count: "2", done: "4", total: "10", closed: "4", limit: "255", minutes: "15" },
@@ -176,6 +177,7 @@ const FRENCH_VALUES: Readonly<Record<string, string>> = {
 /** Placeholders that mean something else in one text than in the others. */
 const OWN_VALUES: Readonly<Record<string, Partial<Record<Locale, Record<string, string>>>>> = {
   "telegram.answers.usualTime": { en: { time: "2 hr" }, fr: { time: "2 h" } },
+  "telegram.answers.signIn.hint": { en: { name: "Ada" }, fr: { name: "Ada" } },
   "telegram.digest.estimate": { en: { what: "2 hr" }, fr: { what: "2 h" } },
   "telegram.digest.sinceBefore": { en: { when: "Nov 1, 2026" }, fr: { when: "1 nov. 2026" } },
   "telegram.live.reviewClosed": { en: { word: "done" }, fr: { word: "terminée" } },

@@ -4,6 +4,7 @@ import { createAssetReader } from "../../runtime/node/files.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Route } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
+import { ROUTE_ROLES } from "../../shared/http/route-roles.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { renderCode, renderTable } from "./markdown.ts";
 
@@ -18,9 +19,16 @@ const CALLERS: Record<Route["access"], string> = {
   tick: "`TICK_TOKEN` or `ADMIN_TOKEN`",
   alerts: "`ALERTS_TOKEN` or `ADMIN_TOKEN`",
   admin: "`ADMIN_TOKEN`",
-  page: "`ADMIN_TOKEN`, or the page's session cookie",
+  page: "`ADMIN_TOKEN`",
   agent: "an agent's bridge token",
   runner: "`RUNNER_TOKEN`",
+};
+
+/** Who may call a route that people use, by the least role. */
+const PEOPLE = {
+  guest: "guests, members, admins",
+  member: "members, admins",
+  admin: "admins",
 };
 
 /** Every method and path the product answers, in the order in which they are mounted. */
@@ -43,7 +51,11 @@ export async function listMountedRoutes(): Promise<MountedRoute[]> {
 
 /** All routes with who may call them. */
 export async function renderRoutes(): Promise<string> {
-  const rows = (await listMountedRoutes()).map(({ name, access }) => [renderCode(name), CALLERS[access]]);
+  const roles: Readonly<Record<string, { role: keyof typeof PEOPLE }>> = ROUTE_ROLES;
+  const rows = (await listMountedRoutes()).map(({ name, access }) => {
+    const needs = roles[name];
+    return [renderCode(name), needs ? PEOPLE[needs.role] : CALLERS[access]];
+  });
   return renderTable(["Route", "Caller"], rows);
 }
 

@@ -1,49 +1,68 @@
-/** Who may use Groundcrew: the sign-in of people, and the agents with their tokens. */
+/** Who may use Groundcrew: the sign-in of people and their sessions, and the agents with their tokens. */
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { createPageCheck } from "../../shared/http/access.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
-import { createPageSessions, createSessionCookie } from "../../shared/http/page-sessions.ts";
+import {
+  createPageSessions,
+  createSessionCookie,
+  describePlace,
+  type PageSession,
+} from "../../shared/http/page-sessions.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { AgentsAnswer } from "./answers.ts";
+import { findPerson } from "../../shared/people/directory.ts";
+import { redeemSignInLink } from "../../shared/people/sign-in-links.ts";
+import { PlaneAuthError, PlaneError } from "../../shared/plane/errors.ts";
+import { usersApi } from "../../shared/plane/projects.ts";
+import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
+import { refreshPeople } from "../../shared/sync/read-people.ts";
+import type { AgentsAnswer, SessionAnswer, SignInsAnswer } from "./answers.ts";
 
 const signInSchema = z.object({ token: z.string().max(1_000) });
 
+/** An API token of Plane, as it makes them. Only what looks like one is sent there. */
+const PLANE_TOKEN = /^plane_api_\w{16,100}$/;
+
 /**
- * Signs the page in with ADMIN_TOKEN, and out again. Public, because signing in precedes authentication. Wrong tokens
- * are counted with unknown bearer tokens. The right one always signs in, because other clients behind the same address
- * could otherwise lock the admin out; its length prevents guessing.
+ * Signs the page in and out, and says who is signed in. Public, because signing in precedes authentication. A token is
+ * ADMIN_TOKEN, the secret of a one-time link, or a person's own Plane API token. Wrong ones are counted with unknown
+ * bearer tokens. ADMIN_TOKEN and a link always sign in, because other clients behind the same address could otherwise
+ * lock people out; their length prevents guessing.
  */
 export const sessionRoute: Route = { path: "/api/session", access: "public", app: createSessionApp };
+
+/** Lists the sessions of the page and ends them: a person's own, for an admin all. */
+export const signInsRoute: Route = { path: "/api/sign-ins", access: "page", app: createSignInsApp };
 
 /** Lists agents with the number of their active bridge tokens, renews a token and retires old ones. Shows a token once. */
 export const agentsRoute: Route = { path: "/api/agents", access: "page", app: createAgentsApp };
 
-function createSessionApp({
-  settings,
-  store,
-  unknownTokens,
-}: Pick<Deps, "settings" | "store" | "unknownTokens">): Hono {
-  const sessions = createPageSessions(store, settings);
+function createSessionApp(deps: Deps): Hono {
+  const { settings, log } = deps;
+  const sessions = createPageSessions(deps);
   const cookie = createSessionCookie(settings);
+  const checkAccess = createPageCheck(deps);
   const readJson = createJsonReader(4_096);
 
   return new Hono()
+    .get("/", async (c) => {
+      await checkAccess(c);
+      const { name, email, role } = c.get("viewer");
+      return c.json({ name, role, ...omitUndefined({ email }) } satisfies SessionAnswer);
+    })
     .post("/", async (c) => {
       // An HTML form of another site cannot send JSON, so requiring it prevents cross-site sign-ins.
       const { token } = await readJson(c, signInSchema, { example: 'Send {"token": "…"}.' });
-      if (settings.adminTokens.length === 0)
-        throw new GroundcrewError(
-          "unauthorized",
-          "ADMIN_TOKEN is not set, so signing in is not possible. Set it and restart Groundcrew.",
-          { refusal: { name: "signInOff" } },
-        );
-      const value = await sessions.open(token);
-      if (value === undefined)
-        throw unknownTokens.countRefusal(c, new GroundcrewError("unauthorized", "The token is not the ADMIN_TOKEN."));
+      const place = describePlace(c);
+      const forAdmin = await sessions.openForAdmin(token, place);
+      const person = forAdmin === undefined ? await identifyPerson(deps, c, token, place) : undefined;
+      const value = forAdmin ?? (person && (await sessions.openForPerson(person, place)));
+      if (value === undefined) throw deps.unknownTokens.countRefusal(c, createSignInRefusal(deps));
+      log.info("signed in", { correlation: c.get("correlation"), person: person?.name ?? "admin", ...place });
       cookie.set(c, value);
       return c.json({ ok: true });
     })
@@ -52,6 +71,80 @@ function createSessionApp({
       if (value !== undefined) await sessions.close(value);
       cookie.clear(c);
       return c.json({ ok: true });
+    });
+}
+
+function createSignInRefusal({ settings }: Pick<Deps, "settings">): GroundcrewError {
+  if (settings.adminTokens.length > 0)
+    return new GroundcrewError("unauthorized", "This is neither ADMIN_TOKEN, a Plane API token, nor a valid link.");
+  const message =
+    "ADMIN_TOKEN is not set, and this is neither a Plane API token nor a valid link. Set it and restart Groundcrew.";
+  return new GroundcrewError("unauthorized", message, { refusal: { name: "signInOff" } });
+}
+
+/** Finds the person whose link or Plane API token it is; undefined for anything else. The token is not kept. */
+async function identifyPerson(deps: Deps, c: Context, token: string, place: PageSession["place"]) {
+  if (!PLANE_TOKEN.test(token))
+    return redeemSignInLink(deps, token, `${place.browser} (${place.address})`, c.get("correlation"));
+  // Who is over the limit costs no request to Plane.
+  const limit = deps.unknownTokens.findLimit(c);
+  if (limit) throw limit;
+  const id = await readTokenOwner(deps, token);
+  if (id === undefined) return undefined;
+  const known = await findPerson(deps, { id });
+  if (known) return known;
+  // Who has just come to the workspace is not stored yet.
+  await refreshPeople(deps);
+  return findPerson(deps, { id });
+}
+
+/** Asks Plane whose API token it is; undefined for one that it refuses. */
+async function readTokenOwner(deps: Deps, token: string): Promise<string | undefined> {
+  try {
+    const plane = await deps.createPlaneClient(token);
+    return (await plane.call(usersApi.me)).data.id;
+  } catch (thrown) {
+    if (thrown instanceof PlaneAuthError) return undefined;
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    throw new GroundcrewError(
+      "unavailable",
+      "Plane does not answer, so the token cannot be checked. Try again later.",
+      {
+        cause: thrown,
+        refusal: toPlaneRefusal(thrown),
+      },
+    );
+  }
+}
+
+function createSignInsApp(deps: Deps): Hono {
+  const sessions = createPageSessions(deps);
+  /** The sessions that the viewer may see and end. */
+  async function listOwn(c: Context): Promise<PageSession[]> {
+    const { id, role } = c.get("viewer");
+    return (await sessions.list()).filter(({ viewer }) => role === "admin" || viewer.id === id);
+  }
+
+  return new Hono()
+    .get("/", async (c) => {
+      const current = c.get("session");
+      const sign_ins = (await listOwn(c)).map(({ id, viewer: { name, email, role }, place, at, usedAt }) => ({
+        ...{ id, name, role, ...place, at: new Date(at).toISOString(), used_at: new Date(usedAt).toISOString() },
+        ...omitUndefined({ email, current: id === current || undefined }),
+      }));
+      return c.json({ sign_ins } satisfies SignInsAnswer);
+    })
+    .delete("/", async (c) => {
+      const ids = (await listOwn(c)).map(({ id }) => id).filter((id) => id !== c.get("session"));
+      await sessions.end(ids);
+      return c.json({ ended: ids.length });
+    })
+    .delete("/:id", async (c) => {
+      const ids = (await listOwn(c)).map(({ id }) => id).filter((id) => id === c.req.param("id"));
+      if (ids.length === 0)
+        throw new GroundcrewError("not_found", "There is no such session. It may have ended already.");
+      await sessions.end(ids);
+      return c.json({ ended: ids.length });
     });
 }
 

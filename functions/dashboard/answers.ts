@@ -5,6 +5,7 @@
 
 import type { readAgentDays } from "../../shared/accounting/history.ts";
 import type { ComponentHealth } from "../../shared/app/deps.ts";
+import type { PersonRole } from "../../shared/people/directory.ts";
 import type { DecisionRecord, RequestedAction } from "../../shared/records/decision-log.ts";
 import type { CapacityWarning } from "../../shared/store/capacity.ts";
 import type { Queue, StoreKey } from "../../shared/store/port.ts";
@@ -163,6 +164,26 @@ export interface AgentsAnswer {
   agents: { name: string; tokens: number }[];
   write: boolean;
   path?: string;
+}
+
+/** The response of `GET /api/session`: who is signed in, "admin" with ADMIN_TOKEN. */
+export interface SessionAnswer {
+  name: string;
+  email?: string;
+  role: PersonRole;
+}
+
+/** The response of `GET /api/sign-ins`: the open sessions of the page, the one that was used last first. */
+export interface SignInsAnswer {
+  sign_ins: (SessionAnswer & {
+    id: string;
+    address: string;
+    browser: string;
+    at: string;
+    used_at: string;
+    /** The session of the request itself. */
+    current?: true;
+  })[];
 }
 
 /**

@@ -6,6 +6,7 @@ import { addLongPause, readLongPauses } from "../../shared/app/health.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { readPlaneHealth } from "../../shared/notices/notices.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { limitDeps } from "../../shared/people/viewer.ts";
 import { listReadableProjects } from "../../shared/records/plane-records.ts";
 import { observedKeys } from "../../shared/records/store-keys.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
@@ -40,9 +41,12 @@ const MAX_PLANS = 10;
 /** The board: work items by column with their claims and blockers, and the health of Groundcrew itself. */
 export const boardRoute: Route = { path: "/api/board", access: "page", app };
 
-function app(deps: BoardDeps): Hono {
-  const { settings, store, health } = deps;
+function app(allDeps: BoardDeps): Hono {
+  const { settings, health } = allDeps;
   return new Hono().get("/", async (c) => {
+    const viewer = c.get("viewer");
+    const deps = limitDeps(allDeps, viewer);
+    const { store } = deps;
     const projectFilter = c.req.query("project")?.toUpperCase();
     const projects = await listReadableProjects(deps);
     const selectedProjects = projects.filter(
@@ -71,8 +75,9 @@ function app(deps: BoardDeps): Hono {
         store: readStoreTrouble(deps),
       }),
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
-      set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
-      budget: await readBoardBudget(deps),
+      set_aside: viewer.role === "admin" ? Object.values(queues).reduce((sum, { dead }) => sum + dead, 0) : 0,
+      // The budget is that of all projects.
+      budget: viewer.projects ? undefined : await readBoardBudget(deps),
       first_look: await readFirstLook(deps),
       uploads: await readUploads(deps),
       tickets: settings.tickets && { pending: await store.count(ticketSets.in("pending")) },

@@ -17,6 +17,7 @@ import { answerCleanJson } from "../../shared/http/request.ts";
 import { parseForwardTarget } from "../../shared/jobs/outgoing-jobs.ts";
 import { parseTaskKey } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { limitDeps, seesTask } from "../../shared/people/viewer.ts";
 import {
   type DecisionRecord,
   decisionSet,
@@ -129,9 +130,12 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     const { item, limit, before, project } = c.req.query();
     const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
     const key = item && parseTaskKey(item);
+    const viewer = c.get("viewer");
+    if (item && !(await seesTask(deps, viewer, item)))
+      return answerCleanJson(c, { rows: [] } satisfies DecisionLogAnswer);
     const task = key ? ((await findTaskId(deps, key)) ?? item) : item;
     const set = task ? itemDecisionSetKey(task) : decisionSet;
-    const { rows, next } = await scanMatchingRows<DecisionRecord>(deps, set, {
+    const { rows, next } = await scanMatchingRows<DecisionRecord>(limitDeps(deps, viewer), set, {
       after: before || undefined,
       size,
       pageSize: project ? MAX_LIMIT : size,

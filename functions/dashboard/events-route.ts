@@ -13,7 +13,10 @@ import {
   type EventStreams,
   formatEvent,
 } from "../../shared/http/event-streams.ts";
+import { type AccessWatch, createAccessWatch } from "../../shared/http/page-sessions.ts";
+import { hasRole, ROUTE_ROLES } from "../../shared/http/route-roles.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
+import { seesTask, type Viewer } from "../../shared/people/viewer.ts";
 import type { ClaimRecord } from "../../shared/records/claim-record.ts";
 import { decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
@@ -48,7 +51,7 @@ export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 export function createEventStreams(
   deps: Pick<Deps, "store" | "storeHealth" | "notices" | "clock" | "wait" | "stopping">,
   options: EventStreamOptions = DEFAULT_OPTIONS,
-): EventStreams<void> {
+): EventStreams<AccessWatch> {
   let revision: string | undefined;
   let storeRevision = "";
   /** Revision of the last reported news of tickets; undefined until the first look, which reports none. */
@@ -63,7 +66,13 @@ export function createEventStreams(
     return isFirst ? [] : found.news;
   }
 
-  return createEventSource<void>(deps, {
+  /** The news that a viewer sees: of tickets in their projects. */
+  async function formatNews(news: readonly TicketNews[], viewer: Viewer): Promise<string> {
+    const visible = await Promise.all(news.map(({ data }) => seesTickets(deps, viewer, data.id)));
+    return news.flatMap(({ event, data }, i) => (visible[i] ? formatEvent(event, JSON.stringify(data)) : [])).join("");
+  }
+
+  return createEventSource<AccessWatch>(deps, {
     ...options,
     maxUnread: MAX_UNREAD_CHUNKS,
     onOpen: (stream) => void stream.send(`retry: 1000\n${formatEvent("change", revision)}`),
@@ -75,11 +84,16 @@ export function createEventStreams(
       const current = [storeRevision, ...notices].join(".");
       const changed = current !== revision;
       revision = current;
-      const news = (await readNews()).map(({ event, data }) => formatEvent(event, JSON.stringify(data)));
-      // In one chunk, because a slow reader is recognized by its unread chunks.
-      const events = news.join("") + (changed ? formatEvent("change", current) : "");
-      if (events !== "") for (const stream of streams) stream.send(events);
+      const news = await readNews();
+      for (const stream of streams) {
+        const shown = await formatNews(news, stream.reader.viewer).catch(() => "");
+        // In one chunk, because a slow reader is recognized by its unread chunks.
+        const events = shown + (changed ? formatEvent("change", current) : "");
+        if (events !== "") stream.send(events);
+      }
     },
+    // An unavailable store proves nothing: the stream ends by its age at the latest.
+    mayRead: ({ reader }) => reader.mayRead().catch(() => true),
   });
 }
 
@@ -143,8 +157,13 @@ async function readPlanRev(store: Pick<Store, "read">, runs: readonly PlanRun[])
   return Math.max(0, ...rows.map((row) => row?.rev ?? 0));
 }
 
-function app(deps: Pick<Deps, "store" | "storeHealth" | "notices" | "clock" | "wait" | "stopping">): Hono {
+async function seesTickets(deps: Pick<Deps, "store">, viewer: Viewer, key: string): Promise<boolean> {
+  return hasRole(viewer.role, ROUTE_ROLES["GET /api/sessions"].role) && seesTask(deps, viewer, key);
+}
+
+function app(deps: Deps): Hono {
+  const watchAccess = createAccessWatch(deps);
   const streams = createEventStreams(deps);
   const formatLimit = (size: number) => `Too many open pages (${size}). Close one, or try again later.`;
-  return new Hono().get("/", (c) => answerEventStream(c, streams, undefined, formatLimit));
+  return new Hono().get("/", (c) => answerEventStream(c, streams, watchAccess(c), formatLimit));
 }

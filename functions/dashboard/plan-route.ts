@@ -5,6 +5,7 @@ import { roundAmount } from "../../shared/accounting/spending.ts";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { limitDeps } from "../../shared/people/viewer.ts";
 import { type EdgeRecord, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Store } from "../../shared/store/port.ts";
@@ -78,8 +79,9 @@ const EMPTY_PLAN = {
 /** A project's tasks as a graph of their dependencies, with the critical path and what is left to do. */
 export const planRoute: Route = { path: "/api/plan", access: "page", app };
 
-function app(deps: CardDeps & Pick<Deps, "settings">): Hono {
+function app(allDeps: CardDeps & Pick<Deps, "settings">): Hono {
   return new Hono().get("/", async (c) => {
+    const deps = limitDeps(allDeps, c.get("viewer"));
     const wanted = c.req.query("project")?.toUpperCase();
     const readable = await listReadableProjects(deps);
     const projects = await Promise.all(

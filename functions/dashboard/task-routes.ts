@@ -13,6 +13,7 @@ import { chooseLanguage, type Locale } from "../../shared/i18n/localize.ts";
 import { parseHtml } from "../../shared/markdown/parse-html.ts";
 import { toHtml } from "../../shared/markdown/to-html.ts";
 import type { HtmlRoot } from "../../shared/markdown/tree.ts";
+import { limitDeps } from "../../shared/people/viewer.ts";
 import { listReadableProjects, type Task } from "../../shared/records/plane-records.ts";
 import { observedSets } from "../../shared/records/store-keys.ts";
 import { scanPages } from "../../shared/store/records.ts";
@@ -77,7 +78,8 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
   return new Hono()
     .get("/:key", async (c) => {
       const { context, task } = await findSubject(c);
-      return answerCleanJson(c, await describeTask(context, task, findLanguage(deps, c)));
+      const own = { ...context, deps: limitDeps(deps, c.get("viewer")) };
+      return answerCleanJson(c, await describeTask(own, task, findLanguage(deps, c)));
     })
     .get("/:key/why", async (c) => answerCleanJson(c, await describeWhy(deps, c, (await findSubject(c)).task)))
     .post("/:key/actions", async (c) => {
@@ -150,7 +152,7 @@ function createFileApp(deps: TaskRouteDeps): Hono {
 }
 
 async function describeWhy(deps: TaskDeps, c: Context, task: Task): Promise<WhyAnswer> {
-  return { key: task.key, ...(await readWhy(deps, task, findLanguage(deps, c))) };
+  return { key: task.key, ...(await readWhy(limitDeps(deps, c.get("viewer")), task, findLanguage(deps, c))) };
 }
 
 function findLanguage({ settings }: Pick<TaskDeps, "settings">, c: Context): Locale {
@@ -193,7 +195,7 @@ async function startTask(context: CallContext, task: Task): Promise<void> {
 }
 
 function createIdleTasksApp(deps: TaskRouteDeps): Hono {
-  return new Hono().get("/", async (c) => answerCleanJson(c, await listIdleTasks(deps, c)));
+  return new Hono().get("/", async (c) => answerCleanJson(c, await listIdleTasks(limitDeps(deps, c.get("viewer")), c)));
 }
 
 async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswer> {

@@ -5,6 +5,7 @@ import { readAgentDays } from "../../shared/accounting/history.ts";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { limitDeps } from "../../shared/people/viewer.ts";
 import { readLiveClaims } from "../../shared/records/claim-record.ts";
 import { listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedSets } from "../../shared/records/store-keys.ts";
@@ -29,9 +30,10 @@ const DAYS = 14;
 /** The agents with the tasks they hold, their queues, and their figures of the last days. */
 export const teamRoute: Route = { path: "/api/team", access: "page", app };
 
-function app(deps: TeamDeps): Hono {
-  const { agents, budget, tickets } = deps.settings;
+function app(allDeps: TeamDeps): Hono {
+  const { agents, budget, tickets } = allDeps.settings;
   return new Hono().get("/", async (c) => {
+    const deps = limitDeps(allDeps, c.get("viewer"));
     const projects = await listReadableProjects(deps);
     const answers: TeamAgent[] = [];
     // One after the other, because each reads all open tasks of an agent.

@@ -1,6 +1,6 @@
 /** The stream of a session's pictures to its viewers. */
 
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import type { ReceivedFrame } from "../../shared/app/terminals.ts";
 import {
@@ -10,18 +10,17 @@ import {
   type EventStreams,
   formatEvent,
 } from "../../shared/http/event-streams.ts";
-import { createPageSessions, createSessionCookie } from "../../shared/http/page-sessions.ts";
+import { type AccessWatch, createAccessWatch } from "../../shared/http/page-sessions.ts";
+import { seesTask } from "../../shared/people/viewer.ts";
 import { findTicket, getTicket, type ObservedSession } from "../../shared/tickets/stored-tickets.ts";
 import { isActive, type Ticket, type TicketState, ticketKeys } from "../../shared/tickets/ticket.ts";
-import { isRecent, type Ms, SECOND } from "../../shared/time.ts";
+import { type Ms, SECOND } from "../../shared/time.ts";
 import { readTicketKey } from "./ticket-routes.ts";
 
 /** A viewer of a terminal. */
 interface Viewer {
   ticket: string;
-  /** Whether it may still read; asked every 5 s. */
-  isAllowed: () => Promise<boolean>;
-  checkedAt?: Ms;
+  access: AccessWatch;
   /** What it has not received yet, the newest only. */
   frame?: ReceivedFrame;
   state?: string;
@@ -48,9 +47,6 @@ const LOOK_INTERVAL: Ms = SECOND;
 /** Width of a terminal whose last picture is only known as plain text: 120 columns, as the runner starts it. */
 const PLAIN_COLUMNS = 120;
 
-/** Interval between checks whether the session of the page is still open: 5 s. */
-const ACCESS_INTERVAL: Ms = 5 * SECOND;
-
 /** Server-sent events with the pictures of a session's terminal. While one is open, the runner sends pictures. */
 export const terminalStreamRoute: Route = { path: "/api/terminals", access: "page", app };
 
@@ -76,13 +72,9 @@ export function createTerminalStreams(
     async look(open) {
       for (const [ticket, viewers] of Map.groupBy(open, ({ reader }) => reader.ticket)) await lookAt(ticket, viewers);
     },
-    async mayRead({ reader }) {
-      const now = deps.clock();
-      reader.checkedAt ??= now;
-      if (isRecent(reader.checkedAt, ACCESS_INTERVAL, now)) return true;
-      reader.checkedAt = now;
+    async mayRead({ reader: { ticket, access } }) {
       // An unavailable store proves nothing: the stream ends by its age at the latest.
-      return reader.isAllowed().catch(() => true);
+      return access.mayRead((viewer) => seesTask(deps, viewer, ticket)).catch(() => true);
     },
   });
 
@@ -140,19 +132,10 @@ function getPhase(ticket: Ticket): TerminalState["phase"] {
 
 function app(deps: Deps): Hono {
   const streams = createTerminalStreams(deps);
-  const cookie = createSessionCookie(deps.settings);
-  const sessions = createPageSessions(deps.store, deps.settings);
-
-  /** A reader that came by a session of the page may read while that is open; other access ends with the process. */
-  async function createAccessTest(c: Context): Promise<() => Promise<boolean>> {
-    const session = cookie.read(c);
-    const isBySession = session !== undefined && (await sessions.isOpen(session));
-    return isBySession ? () => sessions.isOpen(session) : async () => true;
-  }
-
+  const watchAccess = createAccessWatch(deps);
   const formatLimit = (size: number) => `Too many open terminals (${size}). Close one, or try later.`;
   return new Hono().get("/:ticket", async (c) => {
     const { key } = await getTicket(deps, readTicketKey(c));
-    return answerEventStream(c, streams, { ticket: key, isAllowed: await createAccessTest(c) }, formatLimit);
+    return answerEventStream(c, streams, { ticket: key, access: watchAccess(c) }, formatLimit);
   });
 }

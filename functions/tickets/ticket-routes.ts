@@ -7,6 +7,7 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { limitDeps, type Viewer } from "../../shared/people/viewer.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
 import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
@@ -105,7 +106,7 @@ export const sessionsRoute: Route = { path: "/api/sessions", access: "page", app
 
 function createPendingApp(deps: Deps): Hono {
   return new Hono().get("/", async (c) => {
-    const tickets = (await readTickets(deps, ["pending"])).map(toPendingView);
+    const tickets = (await readTickets(limitDeps(deps, c.get("viewer")), ["pending"])).map(toPendingView);
     return answerCleanJson(c, { count: tickets.length, tickets } satisfies PendingTicketsAnswer);
   });
 }
@@ -113,7 +114,9 @@ function createPendingApp(deps: Deps): Hono {
 function createCompletedApp(deps: Deps): Hono {
   return new Hono().get("/", async (c) => {
     const readNewest = async (states: readonly TicketState[]) =>
-      (await readTickets(deps, states)).sort((a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0));
+      (await readTickets(limitDeps(deps, c.get("viewer")), states)).sort(
+        (a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0),
+      );
     const toView = async (ticket: Ticket) => toCompletedView(deps.settings, ticket, await readSession(deps, ticket));
     const [waiting, updated] = await Promise.all([readNewest(COMPLETED_STATES), readNewest(["done"])]);
     return answerCleanJson(c, {
@@ -150,9 +153,11 @@ function createUpdateApp(deps: Deps): Hono {
 function createRulesApp(deps: Deps): Hono {
   const readJson = createJsonReader();
   return new Hono()
-    .get("/", async (c) => answerCleanJson(c, { rules: (await readRules(deps)).map(toRuleView) }))
+    .get("/", async (c) =>
+      answerCleanJson(c, { rules: (await readRules(limitDeps(deps, c.get("viewer")))).map(toRuleView) }),
+    )
     .post("/remove", async (c) => {
-      await removeRule(deps, (await readJson(c, ruleSchema)).id);
+      await removeRule(limitDeps(deps, c.get("viewer")), (await readJson(c, ruleSchema)).id);
       return answerCleanJson(c, { status: "removed" });
     });
 }
@@ -206,7 +211,7 @@ function createClosedError(outcome: "closed" | "changed" = "closed"): Groundcrew
 }
 
 function createSessionsApp(deps: Deps): Hono {
-  const app = new Hono().get("/", async (c) => answerCleanJson(c, await readSessions(deps)));
+  const app = new Hono().get("/", async (c) => answerCleanJson(c, await readSessions(deps, c.get("viewer"))));
   for (const [name, createAction] of Object.entries(SESSION_ACTIONS)) app.post(`/:ticket/${name}`, createAction(deps));
   return app;
 }
@@ -262,16 +267,18 @@ async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
   }
 }
 
-async function readSessions(deps: Deps): Promise<SessionsAnswer> {
-  const [active, failed, runners, rules, cost, at] = await Promise.all([
+async function readSessions(deps: Deps, viewer: Viewer): Promise<SessionsAnswer> {
+  const own = limitDeps(deps, viewer);
+  const [all, active, failed, runners, rules, cost, at] = await Promise.all([
     readActiveTickets(deps),
-    readTickets(deps, ["failed"]),
+    readActiveTickets(own),
+    readTickets(own, ["failed"]),
     readRunners(deps.store),
-    readRules(deps),
+    readRules(own),
     readTicketCost(deps, 1),
     deps.store.now(),
   ]);
-  const positions = rankApproved(active);
+  const positions = rankApproved(all);
   const toView = async (ticket: Ticket) =>
     toSessionView(deps.settings, ticket, await readSession(deps, ticket), positions.get(ticket.key));
   const newestFailed = failed.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0)).slice(0, MAX_FAILED);

@@ -32,6 +32,8 @@ export interface Deps {
    * itself.
    */
   getAgentPlane: (agent: string) => { plane: PlaneClient; usesOwnKey: boolean };
+  /** Creates a Plane client with a person's own API token, which is not kept. */
+  createPlaneClient: (apiKey: string) => Promise<PlaneClient>;
   /** Absent when Telegram is not configured; then no outbox jobs are created. */
   telegram?: TelegramBot;
   /** Cache of data that can be read from Plane again: states, labels, members. Names in it outlive the process. */
@@ -183,8 +185,8 @@ export interface Route {
   path: string;
   /**
    * `public` requires no token (health, signed webhooks); `tick` requires TICK_TOKEN or ADMIN_TOKEN, `alerts`
-   * ALERTS_TOKEN or ADMIN_TOKEN; `admin` requires ADMIN_TOKEN; `page` requires ADMIN_TOKEN or the cookie of a dashboard session; `agent` requires a bridge token;
-   * `runner` requires RUNNER_TOKEN.
+   * ALERTS_TOKEN or ADMIN_TOKEN; `admin` requires ADMIN_TOKEN; `page` requires ADMIN_TOKEN or a signed-in person whose
+   * role may use the route (shared/http/route-roles.ts); `agent` requires a bridge token; `runner` requires RUNNER_TOKEN.
    */
   access: "public" | "tick" | "alerts" | "admin" | "page" | "agent" | "runner";
   /** The route streams large bodies at the client's speed, so it has its own time limits. */

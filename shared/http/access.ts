@@ -9,13 +9,18 @@ import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { computeDigest, hasSameBytes, parseSignature } from "../hashing.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
+import { ADMIN_VIEWER, limitDeps, seesTask, type Viewer } from "../people/viewer.ts";
 import { formatSessionName } from "../records/task-records.ts";
+import { findRequest } from "../requests/requests.ts";
 import type { Caller } from "../tasks/call-context.ts";
 import { findTicketOfToken, isRunToken } from "../tickets/stored-tickets.ts";
 import { createPageSessions, createSessionCookie } from "./page-sessions.ts";
 import { isApiPath, isWebhookPath, readBearerToken } from "./request.ts";
+import { findRouteRole, hasRole } from "./route-roles.ts";
 
 type ProtectedAccess = Exclude<Route["access"], "public">;
+
+type AccessDeps = Pick<Deps, "settings" | "store" | "unknownTokens">;
 
 /** Who has a token. */
 interface TokenHolder {
@@ -59,7 +64,7 @@ const MIN_TOKEN_LENGTH = 16;
  * prefix of it, even when nothing answers there. This is one function for all routes, because a middleware pattern for
  * each would prevent the router from finding paths by lookup. Returns undefined for a path that needs no check.
  */
-export function createRouteGuard(deps: Pick<Deps, "settings" | "store" | "unknownTokens">, routes: readonly Route[]) {
+export function createRouteGuard(deps: AccessDeps, routes: readonly Route[]) {
   const findHolder = createHolderLookup(deps);
   const guards = routes.flatMap(({ path, access: requiredAccess }) =>
     requiredAccess === "public"
@@ -97,25 +102,25 @@ function createHolderLookup({ settings, store }: Pick<Deps, "settings" | "store"
 }
 
 /**
- * Creates the check of a route's access: it accepts the tokens of `ADMISSION`, and for `page` the session cookie of a
- * page that signed in; the agent or the ticket's session becomes the request's caller. Throws `unauthorized`,
- * `rate_limited` or `forbidden` for every other request. Requests with an unknown token are counted; a valid token
- * passes whatever was counted.
+ * Creates the check of a route's access: it accepts the tokens of `ADMISSION`, and for `page` the session of a person
+ * whose role may use the route for what it is about; the agent or the ticket's session becomes the request's caller, who
+ * uses the page its viewer. Throws `unauthorized`, `rate_limited`, `forbidden` or `not_found` for every other request.
+ * Requests with an unknown token are counted; a valid token passes whatever was counted.
  */
 function createAccessCheck(
-  { settings, store, unknownTokens }: Pick<Deps, "settings" | "store" | "unknownTokens">,
+  deps: AccessDeps,
   requiredAccess: ProtectedAccess,
   findHolder: ReturnType<typeof createHolderLookup>,
 ) {
-  const cookie = createSessionCookie(settings);
-  const sessions = createPageSessions(store, settings);
+  const { settings, unknownTokens } = deps;
+  const findViewer = createSessionLookup(deps);
   const isForPrograms = requiredAccess === "agent" || requiredAccess === "runner";
 
   return async (c: Context): Promise<void> => {
+    const viewer = requiredAccess === "page" ? await findViewer(c) : undefined;
+    if (viewer) return requireRole(deps, c, viewer);
     // On this machine the demo needs no token, except for agents and runners: their tokens say what a program may do.
     if (settings.demo && !isForPrograms && isLoopbackAddress(c.get("client"))) return;
-    const session = requiredAccess === "page" ? cookie.read(c) : undefined;
-    if (session !== undefined && (await sessions.isOpen(session))) return;
     const token = readBearerToken(c);
     const tokenHolder = token === undefined ? undefined : await findHolder(token);
     if (!tokenHolder) {
@@ -127,7 +132,52 @@ function createAccessCheck(
     if (!holders.includes(kind))
       throw new GroundcrewError("forbidden", `This requires ${required}; ${TOKEN_PURPOSE[kind]}.`);
     if (caller) c.set("caller", caller);
+    if (kind === "admin") c.set("viewer", ADMIN_VIEWER);
   };
+}
+
+/** Creates the check for a route of its own access that answers people, too. The viewer of its request is then known. */
+export function createPageCheck(deps: AccessDeps): (c: Context) => Promise<void> {
+  return createAccessCheck(deps, "page", createHolderLookup(deps));
+}
+
+/**
+ * Creates the lookup of who signed in to the page that sends a request; undefined for any other request. The demo on
+ * this machine needs no sign-in.
+ */
+function createSessionLookup({ settings, store }: AccessDeps) {
+  const cookie = createSessionCookie(settings);
+  const sessions = createPageSessions({ settings, store });
+  return async (c: Context): Promise<Viewer | undefined> => {
+    const isLocalDemo = settings.demo && isLoopbackAddress(c.get("client"));
+    const value = isLocalDemo ? undefined : cookie.read(c);
+    const session = value === undefined ? undefined : await sessions.find(value);
+    if (session) c.set("session", session.id);
+    const viewer = isLocalDemo ? ADMIN_VIEWER : session?.viewer;
+    if (viewer) c.set("viewer", viewer);
+    return viewer;
+  };
+}
+
+/** Throws `forbidden` when the viewer's role may not use the route, `not_found` for what is in no project of theirs. */
+async function requireRole(deps: Pick<Deps, "store">, c: Context, viewer: Viewer): Promise<void> {
+  const { role, about, params } = findRouteRole(c.req.method, c.req.path);
+  if (!hasRole(viewer.role, role))
+    throw new GroundcrewError(
+      "forbidden",
+      `This is for ${role === "admin" ? "admins" : "members and admins"} of the Plane workspace; you are a ${viewer.role}.`,
+      { refusal: { name: role === "admin" ? "adminsOnly" : "membersOnly" } },
+    );
+  if (!viewer.projects) return;
+  if (about === "task") {
+    const task = params["key"] ?? params["ticket"] ?? c.req.query("task") ?? "";
+    if (await seesTask(deps, viewer, task)) return;
+    const name = task.slice(0, 60);
+    const refusal = { name: "unknownTask", values: { task: name } } as const;
+    throw new GroundcrewError("not_found", `There is no task ${name} in your projects.`, { refusal });
+  }
+  if (about === "request" && !(await findRequest(limitDeps(deps, viewer), params["id"] ?? "")))
+    throw new GroundcrewError("not_found", "There is no such request.", { refusal: { name: "requestGone" } });
 }
 
 function createUnauthorizedError(

@@ -6,6 +6,7 @@ import { getPath } from "hono/utils/url";
 import type { z } from "zod";
 import { GroundcrewError } from "../errors.ts";
 import type { LogFields } from "../log.ts";
+import type { Viewer } from "../people/viewer.ts";
 import type { Caller } from "../tasks/call-context.ts";
 import { sanitizeOutput } from "../text.ts";
 
@@ -23,6 +24,10 @@ declare module "hono" {
     untrustedProxy?: string;
     /** The calling agent; set on routes with `agent` access only. */
     caller: Caller;
+    /** Who uses the page or its API; set on routes with `page` access only. */
+    viewer: Viewer;
+    /** The id of the page's session by which the viewer came; absent for a token. */
+    session?: string;
     /** The request is one of many in a second, so its line in the log has the level debug. */
     isFrequent?: true;
     /** The request gets no line in the log, because one line names its source for all of its kind. */

@@ -52,6 +52,8 @@ export interface MessageExtras {
   topic?: number;
   /** The message arrives without a sound. */
   silent?: true;
+  /** Telegram lets nobody forward or save the message. */
+  isProtected?: true;
 }
 
 /** Telegram's language codes for which a menu is set; "" is for all other languages. */
@@ -371,7 +373,10 @@ function toWait(seconds: number | undefined): Ms {
 }
 
 /** Converts a message's format, reply target, topic, buttons and sound to parameters of the Bot API. */
-function toMessageParams(entities: RichText["entities"], { buttons, replyTo, topic, silent }: MessageExtras) {
+function toMessageParams(
+  entities: RichText["entities"],
+  { buttons, replyTo, topic, silent, isProtected }: MessageExtras,
+) {
   const rows = buttons?.map((row) => row.map(({ text, data }) => ({ text, callback_data: data })));
   return {
     entities,
@@ -381,6 +386,7 @@ function toMessageParams(entities: RichText["entities"], { buttons, replyTo, top
       reply_parameters: replyTo === undefined ? undefined : { message_id: replyTo, allow_sending_without_reply: true },
       message_thread_id: topic,
       disable_notification: silent,
+      protect_content: isProtected,
     }),
   };
 }

@@ -38,6 +38,7 @@ export const sendMessageSchema = z.strictObject({
     .optional(),
   message_thread_id: z.number().int().optional(),
   disable_notification: z.boolean().optional(),
+  protect_content: z.boolean().optional(),
 });
 export const editMessageSchema = z.strictObject({ ...textFields, message_id: z.number().int() });
 

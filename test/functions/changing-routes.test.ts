@@ -40,6 +40,8 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
   "DELETE /dead-letters/:queue/:id": forPage("/dead-letters/inbox/none", 404),
   "POST /api/session": { path: "/api/session", body: {}, admits: answerAll(400) },
   "DELETE /api/session": { path: "/api/session", admits: answerAll(200), cookie: 200 },
+  "DELETE /api/sign-ins": forPage("/api/sign-ins", 200),
+  "DELETE /api/sign-ins/:id": forPage("/api/sign-ins/none", 404),
   "POST /api/chat": forPage("/api/chat", 400, {}),
   "POST /api/chat/press": forPage("/api/chat/press", 400, {}),
   "POST /api/setup": forPage("/api/setup", 200),

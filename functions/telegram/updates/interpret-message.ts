@@ -38,6 +38,7 @@ import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
 import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../commands/remarks.ts";
+import { pageCommand } from "../commands/sign-in.ts";
 import { BUTTON_VERB } from "../live-messages/live-message.ts";
 import { createLiveReplyHandler, pressLiveButton } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
@@ -49,7 +50,7 @@ export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
   ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
   ...[newCommand, assignCommand, doneCommand, commentCommand, stopCommand, dueCommand, priorityCommand],
   ...[blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
-  ...[muteCommand, unmuteCommand, digestCommand, helpCommand],
+  ...[muteCommand, unmuteCommand, digestCommand, pageCommand, helpCommand],
 ];
 
 /** The commands that only buttons run. */

@@ -10,6 +10,7 @@ import type { Deps } from "../../../shared/app/deps.ts";
 import type { RequestedAction } from "../../../shared/records/decision-log.ts";
 import { wakeKeys } from "../../../shared/tasks/wakes.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
+import { requestAs } from "../../support/request-as.ts";
 import { createTestApp } from "../../support/test-app.ts";
 import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../telegram/outbox-setup.ts";
 
@@ -50,9 +51,9 @@ async function createBoardSetup() {
   // The test decides how long the board waits for names: until they have arrived, or not at all.
   const patience = { wait: () => new Promise<void>(() => {}) };
   const get = async (query = "", deps: Deps = { ...app.deps, ...patience }) =>
-    boardSchema.parse(await (await boardRoute.app(deps).request(`/${query}`)).json());
+    boardSchema.parse(await (await requestAs(boardRoute, deps, `/${query}`)).json());
   const trail = async (query = "") =>
-    decisionLogSchema.parse(await (await decisionLogRoute.app(app.deps).request(`/${query}`)).json());
+    decisionLogSchema.parse(await (await requestAs(decisionLogRoute, app.deps, `/${query}`)).json());
   const column = async (name: string, query = "") =>
     (await get(query)).columns.find((one) => one.name === name)?.cards.map(({ key }) => key);
   return { app, thot, onb, web, get, trail, column };

@@ -3,6 +3,7 @@ import { createEventStreams } from "../../../functions/dashboard/events-route.ts
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createStoreHealth } from "../../../shared/app/health.ts";
 import type { EventStreamOptions } from "../../../shared/http/event-streams.ts";
+import { ADMIN_VIEWER } from "../../../shared/people/viewer.ts";
 import { decisionSet } from "../../../shared/records/decision-log.ts";
 import { toNewsPut } from "../../../shared/tickets/stored-tickets.ts";
 import {
@@ -13,6 +14,8 @@ import {
 } from "../../support/test-runtime.ts";
 
 const decoder = new TextDecoder();
+
+const ADMIN_READER = { viewer: ADMIN_VIEWER, mayRead: async () => true };
 
 /** A clock that only the test advances; each step is one check of the store. */
 function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
@@ -55,7 +58,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
 }
 
 function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "streams">) {
-  const stream = streams.open();
+  const stream = streams.open(ADMIN_READER);
   if (!stream) throw new Error("refused");
   const reader = stream.getReader();
   const next = async () => {
@@ -137,9 +140,9 @@ test("many event streams are refused beyond 20 whose readers keep up", async () 
   const it = createStreamsSetup();
   const readers = Array.from({ length: 20 }, () => openStream(it));
   for (const { next } of readers) await next();
-  expect(it.streams.open()).toBeUndefined();
+  expect(it.streams.open(ADMIN_READER)).toBeUndefined();
   await readers[7]?.reader.cancel();
-  expect(it.streams.open()).toBeDefined();
+  expect(it.streams.open(ADMIN_READER)).toBeDefined();
 });
 
 test("many event streams with stalled readers are aborted, the oldest of them for a new stream", async () => {

@@ -6,9 +6,10 @@ import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { requestAs } from "../../support/request-as.ts";
 
 async function readPlan(app: AgentTestApp, query = ""): Promise<PlanGraphAnswer> {
-  const response = await planRoute.app(app.deps).request(`/${query}`);
+  const response = await requestAs(planRoute, app.deps, `/${query}`);
   expect(response.status).toBe(200);
   return response.json() as Promise<PlanGraphAnswer>;
 }
@@ -176,7 +177,7 @@ test("of 1,200 tasks, plan and team show the most important ones and count what 
   expect(plan.forecast).toMatchObject({ open: 1_000, path: { tasks: 10 } });
   expect(plan.tasks.filter(({ critical }) => critical)).toHaveLength(10);
   expect(JSON.stringify(plan).length).toBeLessThan(150_000);
-  const response = await teamRoute.app(app.deps).request("/");
+  const response = await requestAs(teamRoute, app.deps, "/");
   const { agents } = (await response.json()) as TeamAnswer;
   const thot = agents.find(({ name }) => name === "Thot");
   expect([thot?.startable.total, thot?.waiting.total]).toEqual([791, 209]);
@@ -193,7 +194,7 @@ test("titles in the plan have no hidden characters, and the plan needs a session
 });
 
 async function readTeam(app: AgentTestApp): Promise<TeamAnswer> {
-  const response = await teamRoute.app(app.deps).request("/");
+  const response = await requestAs(teamRoute, app.deps, "/");
   expect(response.status).toBe(200);
   return response.json() as Promise<TeamAnswer>;
 }

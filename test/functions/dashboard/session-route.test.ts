@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createPageSessions } from "../../../shared/http/page-sessions.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_TICK_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 
 async function signIn(url: string, token: string, headers: Record<string, string> = {}) {
@@ -12,6 +14,11 @@ async function signIn(url: string, token: string, headers: Record<string, string
   const [cookie = ""] = response.headers.getSetCookie();
   return { status: response.status, set: cookie, cookie: cookie.split(";")[0] ?? "", response };
 }
+
+const PLACE = { address: "203.0.113.7", browser: "Firefox, Linux" };
+
+const createSessions = (store: Store, adminTokens: string[]) =>
+  createPageSessions({ store, settings: { ...createTestSettings(PLANE_ENV), adminTokens } });
 
 const requestBoard = (url: string, cookie: string) => fetch(`${url}/api/board`, { headers: { cookie } });
 
@@ -101,21 +108,19 @@ test("A session ends when the page signs out", async () => {
 
 test("A session ends after twelve hours", async () => {
   const time = { now: 1_000_000 };
-  const sessions = createPageSessions(createMemoryStore({ clock: () => time.now }), {
-    adminTokens: [RUNTIME_ADMIN_TOKEN],
-  });
-  const cookie = (await sessions.open(RUNTIME_ADMIN_TOKEN)) ?? "";
+  const sessions = createSessions(createMemoryStore({ clock: () => time.now }), [RUNTIME_ADMIN_TOKEN]);
+  const cookie = (await sessions.openForAdmin(RUNTIME_ADMIN_TOKEN, PLACE)) ?? "";
   time.now += 12 * 3_600_000 - 1;
-  expect(await sessions.isOpen(cookie)).toBe(true);
+  expect(await sessions.find(cookie)).toBeDefined();
   time.now += 1;
-  expect(await sessions.isOpen(cookie)).toBe(false);
+  expect(await sessions.find(cookie)).toBeUndefined();
 });
 
 test("A session ends when its ADMIN_TOKEN is removed, not while both tokens are valid", async () => {
   const store = createMemoryStore({ clock: Date.now });
-  const cookie = (await createPageSessions(store, { adminTokens: ["old"] }).open("old")) ?? "";
-  expect(await createPageSessions(store, { adminTokens: ["new", "old"] }).isOpen(cookie)).toBe(true);
-  expect(await createPageSessions(store, { adminTokens: ["new"] }).isOpen(cookie)).toBe(false);
+  const cookie = (await createSessions(store, ["old"]).openForAdmin("old", PLACE)) ?? "";
+  expect(await createSessions(store, ["new", "old"]).find(cookie)).toBeDefined();
+  expect(await createSessions(store, ["new"]).find(cookie)).toBeUndefined();
 });
 
 test("A session survives a restart", async () => {

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { createTerminalStreams } from "../../../functions/tickets/terminal-stream.ts";
 import { createTerminals } from "../../../shared/app/terminals.ts";
+import { ADMIN_VIEWER } from "../../../shared/people/viewer.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createTerminalsApp } from "./terminal-viewer.ts";
 
 const FRAME = { run: 1, columns: 20, rows: 1 };
 
-const createViewer = () => ({ ticket: "ONB-1", isAllowed: async () => true });
+const createViewer = () => ({ ticket: "ONB-1", access: { viewer: ADMIN_VIEWER, mayRead: async () => true } });
 
 test("a viewer that reads slowly gets the newest picture only, and holds up nobody", async () => {
   const { app } = await createTerminalsApp();

@@ -3,6 +3,7 @@ import { boardRoute } from "../../../functions/dashboard/board-route.ts";
 import { findPlanRun, type Plan, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { answerRequest, approvePlan } from "../../support/answer-request.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
+import { requestAs } from "../../support/request-as.ts";
 import { approveOnly, createPlanSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
 
 test("reliability 35: a plan of 20 tasks is answered with at most two requests to Plane and completes by itself at 60 requests a minute", async () => {
@@ -463,6 +464,6 @@ describe.each([
 
 /** The plans as the page shows them. */
 async function readBoardPlans({ app }: PlanSetup): Promise<unknown> {
-  const { plans } = (await (await boardRoute.app(app.deps).request("/")).json()) as { plans: unknown };
+  const { plans } = (await (await requestAs(boardRoute, app.deps, "/")).json()) as { plans: unknown };
   return plans;
 }
