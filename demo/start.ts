@@ -28,8 +28,8 @@ import { WORKSPACE_TEXTS } from "./workspace-texts.ts";
 
 /** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
-/** Interval between polls in seconds: 5, so that a stopped Plane is noticed while no agent works, too. */
-const POLL_SECONDS = 5;
+/** Interval between polls in seconds. */
+const POLL_SECONDS = 15;
 const STORE_FOLDER = "data/demo";
 /** Steps before the scripted human answers: 8, which are 20 s, so that the person watching can read and answer first. */
 const ANSWER_DELAY_STEPS = 8;
@@ -126,6 +126,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     telegram,
     tally,
     kill: () => runtime.kill(),
+    poll: () => void fetch(`${productUrl}/ticks/poll`, { method: "POST" }).catch(() => {}),
     restarts: () => runtime.restarts,
     isOver: () => isOver,
     narrate: (text) => story.narrate("Plane", text),

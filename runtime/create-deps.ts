@@ -33,7 +33,7 @@ import { createLog, createOutages, type Outages } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import { createLocalNotices, createNotices, type LocalNotices } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
-import { createCapabilityCache, createPlaneClient } from "../shared/plane/client.ts";
+import { createCapabilityCache, createPlaneClient, type PlaneClientOptions } from "../shared/plane/client.ts";
 import type { PlaneClient } from "../shared/plane/endpoint.ts";
 import { PlaneUnavailableError } from "../shared/plane/errors.ts";
 import { instanceApi } from "../shared/plane/projects.ts";
@@ -135,13 +135,15 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   };
   const health = createHealth(clock, createRedactor(settings.secrets), outages);
   const { plane, telegram } = settings;
-  const createClient = async (apiKey: string) => {
+  const createClient = async (apiKey: string, more: Pick<PlaneClientOptions, "reportUnavailable"> = {}) => {
     const keyName = await createKeyName(apiKey);
-    return createPlaneClient({ ...common, ...plane, apiKey, keyName, capabilities, wait: waitUntilStopped });
+    return createPlaneClient({ ...common, ...plane, ...more, apiKey, keyName, capabilities, wait: waitUntilStopped });
   };
   const readVersion = async () => (await systemClient.call(instanceApi.info)).data.instance.current_version;
   const capabilities = createCapabilityCache(readVersion, clock);
-  const systemClient = await createClient(plane.apiKey);
+  const systemClient = await createClient(plane.apiKey, {
+    reportUnavailable: (reason) => health.recordFailure("plane", getErrorMessage(reason)),
+  });
   const mainClient = recordPlaneHealth(systemClient, health);
   // Failures of agents' keys are not recorded as Plane's health: such a failure concerns one agent and is reported to it.
   const agentClients = new Map<string, PlaneClient>();

@@ -26,6 +26,8 @@ interface ConsoleActionsOptions {
   stage: Stage;
   telegram: Pick<TelegramSimulator, "start" | "stop">;
   kill: () => void;
+  /** Makes Groundcrew poll Plane. */
+  poll: () => void;
   restarts: () => number;
   /** Whether the story has ended. */
   isOver: () => boolean;
@@ -38,6 +40,7 @@ export function createConsoleActions({
   stage,
   telegram,
   kill,
+  poll,
   restarts,
   isOver,
   tally,
@@ -45,7 +48,9 @@ export function createConsoleActions({
 }: ConsoleActionsOptions) {
   const { plane, human } = stage;
   const by = { by: human };
-  const workers = [...stage.agents.values()].filter(({ id }) => id !== stage.concierge.id);
+  const people = [...stage.agents, ["Ada", human] as const]
+    .filter(([, { id }]) => id !== stage.concierge.id)
+    .map(([name, { id }]) => ({ id, name }));
   let fate: WebhookFate = "arrive";
   let addedTickets = 0;
   const outages = new Map<string, NodeJS.Timeout>();
@@ -79,7 +84,7 @@ export function createConsoleActions({
       isOver: isOver(),
       tally: tally.readTally(),
       projects: plane.projects().map(({ identifier, name }) => ({ identifier, name })),
-      people: [...workers, human].map(({ id, display_name }) => ({ id, name: display_name })),
+      people,
       tasks: listTasks(plane).map(({ key, item }) => ({ id: item.id, key, title: item.name })),
     }),
     add(input) {
@@ -124,6 +129,8 @@ export function createConsoleActions({
         }, seconds * 1000),
       );
       await (part === "plane" ? plane.takeDown() : telegram.stop());
+      // Otherwise nothing would notice it before the next poll, while no agent works.
+      if (part === "plane") poll();
     },
     kill() {
       narrate("You kill Groundcrew: kill -9");

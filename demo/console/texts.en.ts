@@ -25,7 +25,7 @@ export const consoleTextsEn: ConsoleTexts = {
   arrive_watch: "each change appears within a second; the technical details in Activity name a webhook.",
   drop: "are lost",
   drop_watch:
-    "the change appears all the same, at the next poll within 5 s; the technical details in Activity name a poll.",
+    "the change appears all the same, at the next poll within 15 s; the technical details in Activity name a poll.",
   double: "arrive twice",
   double_watch: "Activity and the chat show the change once.",
   delay: "arrive 20 s late",
@@ -37,9 +37,9 @@ export const consoleTextsEn: ConsoleTexts = {
   telegram_stopped: "Telegram is stopped for 15 s. Finish a task now: its message arrives afterwards.",
   stop_plane: "Stop Plane for 15 s",
   stop_plane_title: "Plane is down",
-  stop_plane_does: "The simulated Plane refuses connections for 15 s.",
+  stop_plane_does: "The simulated Plane refuses connections for 15 s, and Groundcrew polls it.",
   stop_plane_watch:
-    "its dot at the top turns red within 5 s, also while no agent works; then it turns green, and agents continue where they stopped.",
+    "its dot at the top turns red within seconds, also while no agent works; then it turns green, and agents continue where they stopped.",
   plane_stopped: "Plane is stopped for 15 s. Agents repeat their calls until it is back.",
   kill_title: "Kill Groundcrew",
   kill: "kill -9 Groundcrew",

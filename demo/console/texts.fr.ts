@@ -30,7 +30,7 @@ export const consoleTextsFr: ConsoleTexts = {
     "chaque changement apparaît en moins d’une seconde\u00a0; les détails techniques de l’activité indiquent un webhook.",
   drop: "sont perdus",
   drop_watch:
-    "le changement apparaît tout de même, à la prochaine interrogation, en 5 s au plus\u00a0; les détails techniques l’indiquent.",
+    "le changement apparaît tout de même, à la prochaine interrogation, en 15 s au plus\u00a0; les détails techniques l’indiquent.",
   double: "arrivent deux fois",
   double_watch: "l’activité et les messages ne montrent le changement qu’une fois.",
   delay: "arrivent avec 20 s de retard",
@@ -44,9 +44,9 @@ export const consoleTextsFr: ConsoleTexts = {
   telegram_stopped: "Telegram est arrêté pendant 15 s. Terminez une tâche\u00a0: son message arrive ensuite.",
   stop_plane: "Arrêter Plane 15 s",
   stop_plane_title: "Plane en panne",
-  stop_plane_does: "Le Plane simulé refuse les connexions pendant 15 s.",
+  stop_plane_does: "Le Plane simulé refuse les connexions pendant 15 s, et Groundcrew l’interroge.",
   stop_plane_watch:
-    "son point en haut devient rouge en 5 s au plus, même quand aucun agent ne travaille\u00a0; ensuite il redevient vert et les agents reprennent où ils en étaient.",
+    "son point en haut devient rouge en quelques secondes, même quand aucun agent ne travaille\u00a0; ensuite il redevient vert et les agents reprennent où ils en étaient.",
   plane_stopped: "Plane est arrêté pendant 15 s. Les agents répètent leurs appels jusqu’à son retour.",
   kill_title: "Tuer Groundcrew",
   kill: "kill -9 Groundcrew",

@@ -15,6 +15,7 @@ import {
 } from "../../shared/http/event-streams.ts";
 import { type AccessWatch, createAccessWatch } from "../../shared/http/page-sessions.ts";
 import { hasRole, ROUTE_ROLES } from "../../shared/http/route-roles.ts";
+import { readPlaneHealth } from "../../shared/notices/notices.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { seesTask, type Viewer } from "../../shared/people/viewer.ts";
 import type { ClaimRecord } from "../../shared/records/claim-record.ts";
@@ -36,6 +37,8 @@ interface RevisionDeps {
   storeHealth: Pick<StoreHealth, "getFailure" | "getCapacity">;
 }
 
+type EventDeps = Pick<Deps, "store" | "storeHealth" | "health" | "notices" | "clock" | "wait" | "stopping">;
+
 const DEFAULT_OPTIONS: EventStreamOptions = { maxStreams: 20, checkInterval: 400 };
 
 /** Number of newest rows that are checked: commits of one moment have no order, and older messages may be edited. */
@@ -49,7 +52,7 @@ export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 
 /** The open pages' streams. Each signals that there is something new to fetch, and which tickets changed. */
 export function createEventStreams(
-  deps: Pick<Deps, "store" | "storeHealth" | "notices" | "clock" | "wait" | "stopping">,
+  deps: EventDeps,
   options: EventStreamOptions = DEFAULT_OPTIONS,
 ): EventStreams<AccessWatch> {
   let revision: string | undefined;
@@ -81,7 +84,10 @@ export function createEventStreams(
       // An unavailable store counts as no change, except for the notice about it.
       storeRevision = await readRevision(deps).catch(() => storeRevision);
       const notices = (await deps.notices.readCurrent()).map(({ kind, since }) => `${kind}${since}`);
-      const current = [storeRevision, ...notices].join(".");
+      // An outage while nothing happens changes nothing in the store.
+      const plane = await readPlaneHealth(deps).catch(() => deps.health.get("plane"));
+      const marks = [plane, deps.health.get("telegram")].map(({ ok }) => Number(ok ?? 2));
+      const current = [storeRevision, ...marks, ...notices].join(".");
       const changed = current !== revision;
       revision = current;
       const news = await readNews();

@@ -51,6 +51,8 @@ export interface PlaneClientOptions {
   fetch: typeof fetch;
   /** Timeout for one request, including the body of its answer. Default 30 s. */
   timeout?: Ms;
+  /** Called when a retry fails, too: a lasting outage is known before the last retry of a call has failed. */
+  reportUnavailable?: (reason: PlaneUnavailableError) => void;
   /** Pauses before the retries of one call. Default 1, 5, 15 s. */
   retryDelays?: readonly Ms[];
   /**
@@ -62,7 +64,7 @@ export interface PlaneClientOptions {
   answerLimit?: number;
 }
 
-interface RetryOptions extends Pick<PlaneClientOptions, "wait" | "log"> {
+interface RetryOptions extends Pick<PlaneClientOptions, "wait" | "log" | "reportUnavailable"> {
   operation: string;
   /** Whether the request may be repeated when it is unknown whether Plane carried it out. */
   repeatable: boolean;
@@ -193,6 +195,7 @@ export async function withRetries<T>(options: RetryOptions, attempt: (attemptInd
     try {
       return await attempt(attemptIndex);
     } catch (thrown) {
+      if (attemptIndex > 0 && thrown instanceof PlaneUnavailableError) options.reportUnavailable?.(thrown);
       const delay = options.delays[attemptIndex];
       if (delay === undefined || !mayRepeat(thrown, options)) throw thrown;
       // After a 429 the quota delays the next attempt, like all other requests with this key.

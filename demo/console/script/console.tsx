@@ -191,7 +191,9 @@ function AddForm({ state, run }: { state: ConsoleState | undefined; run: Run }) 
   async function add(event: Event) {
     event.preventDefault();
     const chosen = { project: project ?? projects[0]?.identifier, assignee: person ?? people[0]?.id };
-    if (title.trim() !== "" && (await run("add", { title: title.trim(), ...chosen }))) setTitle("");
+    if (title.trim() === "" || !(await run("add", { title: title.trim(), ...chosen }))) return;
+    // The next title may have been begun meanwhile.
+    setTitle((now) => (now === title ? "" : now));
   }
   return (
     <form onSubmit={add}>

@@ -24,6 +24,7 @@ async function createActions() {
     kill: () => {
       kills += 1;
     },
+    poll: () => void parts.push("poll"),
     restarts: () => kills,
     isOver: () => false,
     narrate: () => {},

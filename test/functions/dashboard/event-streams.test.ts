@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createEventStreams } from "../../../functions/dashboard/events-route.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import { createStoreHealth } from "../../../shared/app/health.ts";
+import { createHealth, createStoreHealth } from "../../../shared/app/health.ts";
 import type { EventStreamOptions } from "../../../shared/http/event-streams.ts";
 import { ADMIN_VIEWER } from "../../../shared/people/viewer.ts";
 import { decisionSet } from "../../../shared/records/decision-log.ts";
@@ -23,9 +23,14 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   const stop = new AbortController();
   let wakeStream: (() => void) | undefined;
   const store = createMemoryStore({ clock: () => time.now });
+  const health = createHealth(
+    () => time.now,
+    (text) => text,
+  );
   const streams = createEventStreams(
     {
       store,
+      health,
       storeHealth: createStoreHealth((text) => text),
       notices: { report: async () => {}, recordAlive: async () => false, readCurrent: async () => [] },
       clock: () => time.now,
@@ -54,7 +59,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
     return store.commit({ put: [{ key: `decision:${n}`, value: {}, sets: [decisionSet] }] });
   };
   onTestFinished(() => stop.abort());
-  return { streams, step, change, stop, settle, store };
+  return { streams, step, change, stop, settle, store, health };
 }
 
 function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "streams">) {
@@ -78,6 +83,24 @@ test("an event stream signals each change once, without its content", async () =
   await it.change();
   await it.step();
   expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
+});
+
+test("an event stream signals that Plane or Telegram has failed and works again while nothing else happens", async () => {
+  const it = createStreamsSetup();
+  const { next } = openStream(it);
+  await next();
+  await it.step();
+  await next();
+  for (const part of ["plane", "telegram"] as const) {
+    it.health.recordFailure(part, "no answer");
+    await it.step();
+    expect(await next()).toMatch(/^event: change\n/);
+    it.health.recordFailure(part, "still no answer");
+    await it.step();
+    it.health.recordSuccess(part);
+    await it.step();
+    expect(await next()).toMatch(/^event: change\n/);
+  }
 });
 
 test("an event stream names the tickets that changed, each with its state, and sessions with news, once", async () => {

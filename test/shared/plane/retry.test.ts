@@ -32,6 +32,19 @@ test("a read that fails is repeated after 1, 5 and 15 s, and then fails", async 
   expect(server.requests).toHaveLength(4);
 });
 
+test("an outage is reported as soon as the first retry fails, too; one lost answer is not", async () => {
+  const reported: string[] = [];
+  const reportUnavailable = (reason: PlaneUnavailableError) => void reported.push(reason.message);
+  const lasting = await createScriptedClient([DOWN], { reportUnavailable });
+  await captureError(lasting.client.call(usersApi.me));
+  expect(reported).toHaveLength(3);
+  const brief = await createScriptedClient([BREAK_CONNECTION, { status: 200, body: PLANE_USER }], {
+    reportUnavailable,
+  });
+  await brief.client.call(usersApi.me);
+  expect(reported).toHaveLength(3);
+});
+
 test("a read that succeeds at the second attempt answers", async () => {
   const { client, waits } = await createScriptedClient([BREAK_CONNECTION, { status: 200, body: PLANE_USER }]);
   expect((await client.call(usersApi.me)).data).toEqual(PLANE_USER);
