@@ -30,6 +30,8 @@ export interface ProgramOptions {
   input?: string;
   /** File of mode 0600 that receives its standard output; `stdout` of the result is then empty. */
   output?: string;
+  /** Called with each part of its output and its errors as they arrive. */
+  onOutput?: (text: string) => void;
 }
 
 const DEFAULT_TIMEOUT_MS: Ms = 30_000;
@@ -47,7 +49,7 @@ const MAX_ERROR = 2_000;
 export async function runProgram(
   file: string,
   args: readonly string[],
-  { env, cwd, timeoutMs = DEFAULT_TIMEOUT_MS, input, output }: ProgramOptions,
+  { env, cwd, timeoutMs = DEFAULT_TIMEOUT_MS, input, output, onOutput }: ProgramOptions,
 ): Promise<ProgramResult> {
   const opened: number[] = [];
   const openFile = (path: string, flags: string) => {
@@ -68,6 +70,9 @@ export async function runProgram(
     });
     const stdout = collectOutput(child.stdout);
     const stderr = collectOutput(child.stderr);
+    if (onOutput)
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on("data", (chunk: Buffer) => onOutput(chunk.toString()));
     const { promise, resolve } = Promise.withResolvers<Pick<ProgramResult, "status" | "problem" | "exitCode">>();
     let late: Pick<ProgramResult, "problem" | "exitCode"> | undefined;
     const timer = setTimeout(() => {

@@ -61,9 +61,7 @@ const EXTRA_NAMES = {
   hook: ["SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"],
   /** What Claude needs to reach its model. Nothing of Plane, Telegram or Groundcrew's own tokens is among them. */
   claude: [
-    ...["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL"],
-    ...["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_OAUTH_TOKEN"],
-    ...["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CONFIG_DIR"],
+    ...["ANTHROPIC_\\w+", "CLAUDE_\\w+", "AWS_\\w+"],
     ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
   ],
 };
@@ -185,12 +183,16 @@ export function buildMcpConfig(groundcrewUrl: string) {
   return { mcpServers: { [MCP_SERVER]: { type: "http", url: `${groundcrewUrl}/mcp`, headers } } };
 }
 
-/** Picks the variables that a kind of program receives. Everything else of the runner's environment stays with it. */
+/**
+ * Picks the variables that a kind of program receives, and those that the settings name. Everything else of the runner's
+ * environment stays with it.
+ */
 export function pickEnvironment(
   env: Record<string, string | undefined>,
   kind: "base" | keyof typeof EXTRA_NAMES,
+  named: readonly string[] = [],
 ): Environment {
-  const names = [...BASE_NAMES, ...(kind === "base" ? [] : EXTRA_NAMES[kind])];
+  const names = [...BASE_NAMES, ...(kind === "base" ? [] : EXTRA_NAMES[kind]), ...named];
   return pickVariables(env, new RegExp(`^(?:${names.join("|")})$`));
 }
 

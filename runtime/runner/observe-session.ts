@@ -2,17 +2,15 @@
 
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { cleanText, tryParseJson } from "../../shared/text.ts";
+import { cleanText } from "../../shared/text.ts";
 import { MAX_REPORTED, MAX_SUMMARY_LENGTH, type SessionReport } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { findTranscript } from "./claude-process.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import {
   readSessionFile,
   readSessionJson,
   type SessionDetails,
   type SessionFile,
-  type SessionPaths,
   type SessionRecord,
 } from "./session-folder.ts";
 import type { Pane } from "./tmux.ts";
@@ -29,25 +27,19 @@ const MAX_COMPLETION_BYTES = 80_000;
 /** The part of the status line's input that is reported. */
 const statusSchema = z.object({
   cost: z.object({ total_cost_usd: z.number().min(0) }),
-  context_window: z.object({ total_input_tokens: z.int().min(0), total_output_tokens: z.int().min(0) }),
 });
 
-/** Limit of what is read of a conversation in bytes: its last 64 KB. An interruption is its last entry, and short. */
-const MAX_TAIL_BYTES = 64 * 1024;
+/**
+ * The line that Claude shows while it repeats a request to its model: why, and which attempt it is. Its text is the only
+ * sign of it; what Claude stores then are requests.
+ */
+const RETRY_LINE = /^\s*\S (\S.{0,300}?) · (?:retrying|will retry)(?:.* attempt (\d+)\/\d+)?/m;
 
-/** How the text begins that Claude stores when somebody denies a dialog, or stops a turn, in the terminal. */
-const INTERRUPTION = "[Request interrupted by user";
+/** Attempt from which a person is told: the third. Most first failures are over in a second. */
+const MIN_ATTEMPT = 3;
 
-/** An entry that is a message. Others, such as titles and modes, may follow it. */
-const messageSchema = z.object({ type: z.enum(["user", "assistant"]), isSidechain: z.literal(false).optional() });
-
-const interruptionSchema = z.object({
-  type: z.literal("user"),
-  uuid: z.uuid(),
-  timestamp: z.iso.datetime(),
-  // What a person types is a text, so that nobody can type an interruption.
-  message: z.object({ content: z.tuple([z.object({ type: z.literal("text"), text: z.string() })]) }),
-});
+/** Limit of the lines in which such a line is looked for: the last 15, where Claude draws what it is doing. */
+const STATUS_LINES = 15;
 
 /** Dialogs of Claude before a session begins, by a text on the screen. A person answers them: some accept risks. */
 const START_DIALOGS: readonly [RegExp, string][] = [
@@ -97,15 +89,20 @@ export async function readDetails(
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
   const attention = isLive ? findAttention(context, record, screen) : undefined;
-  const interruption = isLive ? findInterruption(paths, record) : undefined;
+  const { progressAt = 0, tokens, interruption } = context.conversations.read(record.ticket, paths);
+  const startedAt = Date.parse(record.started_at);
   const lastOutputAt = pane
     ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
     : record.details.last_output_at;
+  // Claude stores an interruption also when it is killed in a dialog; the resumed session asks again.
+  const isInterrupted = isLive && interruption !== undefined && interruption.at >= startedAt;
+  const cost = readSessionJson(paths.status, statusSchema)?.cost.total_cost_usd;
   return {
     ...gitState,
-    ...readStatus(paths.status),
-    screen,
-    ...omitUndefined({ last_output_at: lastOutputAt, attention, interruption, completion }),
+    ...{ screen, last_progress_at: new Date(Math.max(startedAt, progressAt)).toISOString() },
+    ...omitUndefined({ last_output_at: lastOutputAt, attention, tokens, completion }),
+    ...omitUndefined({ interruption: isInterrupted ? interruption.id : undefined }),
+    ...omitUndefined({ cost_usd: cost === undefined ? record.details.cost_usd : cost + record.cost_before }),
   };
 }
 
@@ -127,46 +124,23 @@ function readSummary(path: string, isValid: (file: SessionFile) => boolean): str
 }
 
 function findAttention(context: RunnerContext, record: SessionRecord, screen: string): string | undefined {
-  if (hasBegun(context, record.ticket)) return undefined;
+  if (hasBegun(context, record.ticket)) return findModelProblem(screen);
   const dialog = findStartDialog(screen);
   if (dialog !== undefined) return `Claude asks at its start: ${dialog}. Answer in the terminal.`;
   const isLate = context.clock() - Date.parse(record.started_at) >= START_TIMEOUT_MS;
   return isLate ? "Claude has not started within 10 s: no SessionStart. Look at the terminal." : undefined;
 }
 
-/** Reads cost and tokens; nothing unless the status line has written them. */
-function readStatus(path: string): Pick<SessionDetails, "cost_usd" | "tokens"> {
-  const status = readSessionJson(path, statusSchema);
-  if (!status) return {};
-  const { cost, context_window } = status;
-  return {
-    cost_usd: cost.total_cost_usd,
-    tokens: { input: context_window.total_input_tokens, output: context_window.total_output_tokens },
-  };
-}
-
-/**
- * Finds the interruption after which a session waits for text: the id of its conversation's last message, where that is
- * one. Claude runs no hook then, so that only the stored conversation tells it. One that is older than the process ended
- * with its predecessor: Claude stores it when it is killed in a dialog, and the resumed one asks again.
- */
-function findInterruption(
-  paths: Pick<SessionPaths, "sessionStart">,
-  { started_at }: Pick<SessionRecord, "started_at">,
-): string | undefined {
-  const path = findTranscript(paths)?.transcript_path;
-  const tail = path === undefined ? undefined : readSessionFile(path, MAX_TAIL_BYTES, "end");
-  const last = tail?.text
-    .split("\n")
-    // The first line of the tail may be a part of one.
-    .map(tryParseJson)
-    .findLast((entry) => messageSchema.safeParse(entry).success);
-  const { success, data } = interruptionSchema.safeParse(last);
-  if (!success || Date.parse(data.timestamp) < Date.parse(started_at)) return undefined;
-  return data.message.content[0].text.startsWith(INTERRUPTION) ? data.uuid : undefined;
-}
-
 /** Says what a dialog on the screen asks; undefined when none is known there. */
 export function findStartDialog(screen: string): string | undefined {
   return START_DIALOGS.find(([pattern]) => pattern.test(screen))?.[1];
+}
+
+/** Says why the model does not answer, while Claude repeats its request; undefined when it does not. */
+export function findModelProblem(screen: string): string | undefined {
+  const lines = screen.trimEnd().split("\n").slice(-STATUS_LINES);
+  const [, reason, attempt = MIN_ATTEMPT] = RETRY_LINE.exec(lines.join("\n")) ?? [];
+  return reason !== undefined && Number(attempt) >= MIN_ATTEMPT
+    ? `Claude repeats its request to the model: ${reason}`
+    : undefined;
 }

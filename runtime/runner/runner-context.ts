@@ -3,10 +3,11 @@
 import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
+import { DEFAULT_HOOK_MINUTES, type TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
-import type { Ms } from "../../shared/time.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
+import type { ConversationReader } from "./conversation.ts";
 import type { RecordStore } from "./session-folder.ts";
 import type { Tmux } from "./tmux.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
@@ -23,6 +24,7 @@ export interface RunnerContext {
   tmux: Tmux;
   worktrees: Worktrees;
   gitStates: GitStateReader;
+  conversations: ConversationReader;
   clock: () => Ms;
   log: Log;
 }
@@ -67,13 +69,15 @@ export function parseRunnerSettings(
     problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
   if (!parsed.success || token === undefined || tickets === undefined) return { problems };
   const { GROUNDCREW_URL, CLAUDE_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
-  const repositories = new Map<string, string>();
-  const testCommands = new Map<string, string>();
-  for (const [project, given] of Object.entries(tickets.repositories)) {
-    const { path, test_command: testCommand } = typeof given === "string" ? { path: given } : given;
-    repositories.set(project, path);
-    if (testCommand !== undefined) testCommands.set(project, testCommand);
-  }
+  const repositories = Object.entries(tickets.repositories).map(([project, given]) => {
+    const {
+      hook_minutes = DEFAULT_HOOK_MINUTES,
+      env: names = [],
+      ...repository
+    } = typeof given === "string" ? { path: given } : given;
+    const { path, test_command: testCommand } = repository;
+    return [project, { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names }] as const;
+  });
   return {
     /** Without a slash at its end. */
     groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""),
@@ -82,8 +86,8 @@ export function parseRunnerSettings(
     /** Folder of worktrees, session files and tmux's socket. */
     folder: RUNNER_FOLDER,
     claudeBin: CLAUDE_BIN,
-    /** Paths of repositories, and test commands, by project identifier. */
-    ...{ repositories, testCommands },
+    /** By project identifier. */
+    repositories: new Map(repositories),
     ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
   };
 }

@@ -42,7 +42,16 @@ const MAX_RECORD_BYTES = 2 ** 20;
 
 /** What is reported of a session besides its identity and state. It stays as it is once the session has ended. */
 const sessionDetailsSchema = observedSessionSchema.pick({
-  ...{ last_output_at: true, attention: true, screen: true, commits: true, diff: true, conflicts: true, dirty: true },
+  ...{
+    last_output_at: true,
+    last_progress_at: true,
+    attention: true,
+    screen: true,
+    commits: true,
+    diff: true,
+    conflicts: true,
+    dirty: true,
+  },
   ...{ cost_usd: true, tokens: true, completion: true, interruption: true },
 });
 
@@ -74,6 +83,8 @@ const sessionRecordSchema = z.object({
   phase: z.enum(["preparing", "launching", "launched", "ended"]),
   started_at: z.iso.datetime(),
   attempts: z.int().min(0),
+  /** US dollars of earlier launches of this run with which Claude does not begin to count: it was killed. */
+  cost_before: z.number().default(0),
   /** Hooks of the settings that have succeeded in this run. */
   hooks: z.array(z.string()),
   /** Ids of inputs that reached earlier launches of this run. */
@@ -139,11 +150,19 @@ export function createRecordStore(root: string) {
 export type RecordStore = ReturnType<typeof createRecordStore>;
 
 /**
- * Reads a file that the session's program may have written, at most `limit` bytes from its start or its end. Undefined
- * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file
- * of others.
+ * Reads a file that the session's program may have written, at most `limit` bytes of it. Undefined unless it is a regular
+ * file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of others.
  */
-export function readSessionFile(path: string, limit: number, from: "start" | "end" = "start"): SessionFile | undefined {
+export function readSessionFile(path: string, limit: number): SessionFile | undefined {
+  return readPart(path, 0, limit);
+}
+
+/** Reads at most `limit` bytes of such a file from a place in it. */
+export function readFileFrom(path: string, offset: number, limit: number): Buffer | undefined {
+  return readPart(path, offset, limit)?.content;
+}
+
+function readPart(path: string, offset: number, limit: number) {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -153,10 +172,9 @@ export function readSessionFile(path: string, limit: number, from: "start" | "en
   try {
     const stats = fstatSync(file);
     if (!stats.isFile() || stats.uid !== process.getuid?.()) return undefined;
-    const buffer = Buffer.alloc(Math.min(limit, stats.size));
-    const offset = from === "end" ? stats.size - buffer.length : 0;
-    const size = readSync(file, buffer, 0, buffer.length, offset);
-    return { text: buffer.toString("utf8", 0, size), modifiedAt: stats.mtimeMs };
+    const buffer = Buffer.alloc(Math.max(0, Math.min(limit, stats.size - offset)));
+    const content = buffer.subarray(0, readSync(file, buffer, 0, buffer.length, offset));
+    return { content, text: content.toString(), modifiedAt: stats.mtimeMs };
   } catch {
     return undefined;
   } finally {

@@ -6,13 +6,14 @@
 import { existsSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { DEFAULT_HOOK_MINUTES } from "../../shared/config/tickets-schema.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { changeFields, omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, cleanText } from "../../shared/text.ts";
-import { MAX_REPORTED } from "../../shared/tickets/exchange.ts";
+import { MAX_REPORTED, MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
-import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
+import { describeFailure, findExecutable, type ProgramOptions, runProgram } from "../node/programs.ts";
 import {
   buildClaudeSettings,
   buildLaunch,
@@ -37,9 +38,6 @@ const LAUNCHER = fileURLToPath(getProductFile("runtime/runner/launch-session.js"
 
 /** Limit of a ticket's file in UTF-16 units: 1 Mi, more than Plane accepts. */
 const MAX_TICKET_LENGTH = 2 ** 20;
-
-/** Timeout for a hook: 60 s. */
-const HOOK_TIMEOUT_MS: Ms = 60_000;
 
 /** Timeout for a test command: 10 min. */
 const TEST_TIMEOUT_MS: Ms = 10 * MINUTE;
@@ -96,7 +94,7 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
   }
   return {
     ...{ ticket, run, session_id, project, repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
-    ...{ ...begun, attempts: 0, details: NO_DETAILS, hooks: created, applied: [] },
+    ...{ ...begun, attempts: 0, cost_before: 0, details: NO_DETAILS, hooks: created, applied: [] },
   };
 }
 
@@ -105,7 +103,7 @@ function readTime({ clock }: RunnerContext): string {
 }
 
 async function prepareWorktree(context: RunnerContext, record: SessionRecord): Promise<SessionRecord> {
-  const repository = context.settings.repositories.get(record.project);
+  const repository = context.settings.repositories.get(record.project)?.path;
   if (repository === undefined)
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
   const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket);
@@ -115,8 +113,8 @@ async function prepareWorktree(context: RunnerContext, record: SessionRecord): P
 }
 
 async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {
-  const { settings, env, records, tmux } = context;
-  const { ticket } = prepared;
+  const { settings, env, records, tmux, conversations } = context;
+  const { ticket, details } = prepared;
   const { groundcrewUrl } = settings;
   const paths = records.getPaths(ticket);
   const program = findExecutable(settings.claudeBin, env["PATH"]);
@@ -129,13 +127,16 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
   writePrivateFile(paths.settings, JSON.stringify(buildClaudeSettings({ ticket, groundcrewUrl, paths })));
   writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
+  const named = settings.repositories.get(prepared.project)?.env;
   const launchPlan = buildLaunch(prepared, paths, conversation, {
     ...{ program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token },
-    env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
+    env: { ...pickEnvironment(env, "claude", named), PATH: extendSearchPath(settings.folder, env["PATH"]) },
   });
-  for (const path of [paths.sessionStart, paths.sessionEnd]) rmSync(path, { force: true });
+  const storedCost = conversation ? conversations.read(ticket, paths).storedCost : 0;
+  for (const path of [paths.sessionStart, paths.sessionEnd, paths.status]) rmSync(path, { force: true });
   writePrivateFile(paths.launch, JSON.stringify(launchPlan));
-  const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1 };
+  const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
+  const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1, cost_before };
   const launching = records.save({ ...prepared, ...attempt, phase: "launching" });
   const command = [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, paths.launch];
   await tmux.startSession(prepared, command);
@@ -146,7 +147,7 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
 export async function adoptSession(context: RunnerContext, desired: DesiredSession): Promise<void> {
   const { records, worktrees, settings, log } = context;
   const { ticket, run, project } = desired;
-  const repository = settings.repositories.get(project);
+  const repository = settings.repositories.get(project)?.path;
   if (repository === undefined) return;
   const { isNew: _isNew, ...worktree } = await worktrees.prepare(repository, ticket);
   records.save({ ...prepareRecord(context, desired), ...worktree, phase: "launched", attempts: 1 });
@@ -156,7 +157,7 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
 /** Runs a hook of the settings unless it has already succeeded in this run. Throws when it fails. */
 async function runHookOnce(context: RunnerContext, record: SessionRecord, name: HookName): Promise<SessionRecord> {
   if (record.hooks.includes(name)) return record;
-  await runHook(context, record, name);
+  await runHook(context, record, name, (screen) => showOutput(context, record, screen));
   return context.records.save({ ...record, hooks: [...record.hooks, name] });
 }
 
@@ -164,14 +165,37 @@ async function runHookOnce(context: RunnerContext, record: SessionRecord, name: 
  * Runs a command of the settings, if they have it, in the worktree. The command is the operator's own text; what it
  * needs to know about the ticket is in its environment. Throws when it fails.
  */
-async function runHook(context: RunnerContext, record: SessionRecord, name: HookName): Promise<void> {
-  const command = context.settings.hooks[name];
+async function runHook(
+  { settings, env }: RunnerContext,
+  record: SessionRecord,
+  name: HookName,
+  onScreen?: (screen: string) => void,
+): Promise<void> {
+  const command = settings.hooks[name];
   if (command === undefined) return;
-  const result = await runCommand(context, record, command, HOOK_TIMEOUT_MS);
+  const timeoutMs = settings.repositories.get(record.project)?.hookTimeout ?? DEFAULT_HOOK_MINUTES * MINUTE;
+  let output = `$ ${command}\n`;
+  const onOutput = (text: string) => {
+    output = (output + text).slice(-MAX_SCREEN_LENGTH);
+    onScreen?.(output);
+  };
+  onScreen?.(output);
+  const result = await runCommand({ settings, env }, record, command, { timeoutMs, onOutput });
   if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
 }
 
-function runCommand({ env }: RunnerContext, record: SessionRecord, command: string, timeoutMs: Ms) {
+/** Shows what a command prints that prepares a session, where its terminal will be. */
+function showOutput({ records }: RunnerContext, { ticket, phase }: SessionRecord, screen: string): void {
+  const latest = records.get(ticket);
+  if (phase === "preparing" && latest) records.keep({ ...latest, details: { ...latest.details, screen } });
+}
+
+function runCommand(
+  { settings, env }: Pick<RunnerContext, "settings" | "env">,
+  record: SessionRecord,
+  command: string,
+  options: Partial<Pick<ProgramOptions, "timeoutMs" | "onOutput">>,
+) {
   const facts = {
     GROUNDCREW_TICKET: record.ticket,
     GROUNDCREW_PROJECT: record.project,
@@ -181,8 +205,8 @@ function runCommand({ env }: RunnerContext, record: SessionRecord, command: stri
     GROUNDCREW_REPOSITORY: record.repository,
     GROUNDCREW_WORKTREE: record.worktree,
   };
-  const hookEnv = { ...pickEnvironment(env, "hook"), ...facts };
-  return runProgram("/bin/sh", ["-c", command], { cwd: record.worktree, env: hookEnv, timeoutMs });
+  const hookEnv = { ...pickEnvironment(env, "hook", settings.repositories.get(record.project)?.env), ...facts };
+  return runProgram("/bin/sh", ["-c", command], { cwd: record.worktree, env: hookEnv, ...options });
 }
 
 /**
@@ -193,12 +217,12 @@ export async function runTests(context: RunnerContext, ticket: string, id: strin
   const { settings, records, gitStates, log } = context;
   const record = records.get(ticket);
   if (!record) return;
-  const command = settings.testCommands.get(record.project);
+  const command = settings.repositories.get(record.project)?.testCommand;
   const readHead = async () => (await gitStates.read(record)).commits[0]?.id;
   const commit = await readHead();
   let problem = "This runner has no test_command for the repository.";
   if (command !== undefined) {
-    const result = await runCommand(context, record, command, TEST_TIMEOUT_MS);
+    const result = await runCommand(context, record, command, { timeoutMs: TEST_TIMEOUT_MS });
     problem = result.status === 0 ? "" : describeFailure("Test command", result);
     if ((await readHead()) !== commit) problem = "A commit was added while the tests ran. Complete the ticket again.";
   }
@@ -336,7 +360,7 @@ export async function endOrphan(context: RunnerContext, { ticket, isDead, sessio
  * unmerged commits is kept, and the session's `attention` says why.
  */
 export async function removeSession(context: RunnerContext, record: SessionRecord, force: boolean): Promise<void> {
-  const { worktrees, records, gitStates, log } = context;
+  const { worktrees, records, gitStates, conversations, log } = context;
   const { ticket, details } = record;
   const path = worktrees.getPath(ticket);
   if (record.repository !== "" && existsSync(path)) {
@@ -352,6 +376,7 @@ export async function removeSession(context: RunnerContext, record: SessionRecor
     await worktrees.remove(record);
   }
   gitStates.forget(ticket);
+  conversations.forget(ticket);
   records.remove(ticket);
   log.info("worktree removed", { ticket });
 }

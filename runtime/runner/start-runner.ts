@@ -15,6 +15,7 @@ import type { Log } from "../../shared/log.ts";
 import { lockFolder, writePrivateFile } from "../node/files.ts";
 import { findExecutable, runProgram } from "../node/programs.ts";
 import { installGroundcrewCommand, pickEnvironment } from "./claude-process.ts";
+import { createConversationReader } from "./conversation.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
 import { runRunner } from "./reconcile.ts";
@@ -70,6 +71,7 @@ export async function startRunner(
       tmux: createTmux(folder, prefix, baseEnv),
       worktrees: createWorktrees(folder, git),
       gitStates: createGitStateReader(git),
+      conversations: createConversationReader(),
     };
     log.info("runner started", { runner, folder, groundcrew });
     const process = { instance: randomUUID(), folderId: getFolderId(folder), signal };

@@ -18,6 +18,12 @@ const identifiersSchema = z.array(identifierSchema).min(1).exactOptional();
 
 const namesSchema = z.array(z.string().min(1)).min(1).exactOptional();
 
+/** Names of variables that repositories may pass on: none of Groundcrew's own secrets. */
+const VARIABLE_NAME = /^(?!(?:PLANE|TELEGRAM|GROUNDCREW|ADMIN|RUNNER|AGENT)_)[A-Za-z_]\w{0,99}$/;
+
+/** Timeout for a set-up command of a session: 10 min, as an installation of dependencies without a cache takes. */
+export const DEFAULT_HOOK_MINUTES = 10;
+
 const repositorySchema = z.union([
   pathSchema,
   z.strictObject({
@@ -37,6 +43,19 @@ const repositorySchema = z.union([
         meaning:
           "Where a ticket requires tests, the runner runs this in the worktree, for 10 minutes at most, and its exit code counts. Default: what the summary says.",
       }),
+    hook_minutes: z
+      .int()
+      .min(1)
+      .max(120)
+      .exactOptional()
+      .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
+      .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
+    env: z
+      .array(z.string().regex(VARIABLE_NAME))
+      .max(100)
+      .exactOptional()
+      .describe("a list of at most 100 names of environment variables, none of Groundcrew's own")
+      .meta({ meaning: "Variables of the runner that sessions and hooks of this repository also receive." }),
   }),
 ]);
 
@@ -74,7 +93,7 @@ export const ticketsSchema = z.strictObject({
     .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
     .meta({
       meaning:
-        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?}. test_command runs the tests that a ticket requires.",
+        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, env?}. test_command runs the tests that a ticket requires.",
     }),
   triggers: z
     .strictObject({
@@ -149,7 +168,7 @@ export const ticketsSchema = z.strictObject({
       before_remove: hookSchema("Runs before the worktree is removed."),
     })
     .prefault({})
-    .meta({ meaning: "Commands that the runner runs, 60 s each." }),
+    .meta({ meaning: "Commands that the runner runs, each for at most hook_minutes of the repository." }),
 });
 
 export type TicketSettings = z.output<typeof ticketsSchema>;

@@ -474,9 +474,9 @@ export const en = {
         page: "page",
         terminal: "Terminal",
         changed: "The text has changed since this message was sent.",
-        /** The time at which a session ends, and since when it has no output. */
+        /** The time at which a session ends, and since when it makes no progress. */
         endsAt: "It ends at {time}.",
-        silentSince: "No output since {time}.",
+        silentSince: "No progress since {time}.",
         /** The place of a question among those that a session asks at once. */
         part: "Question {number} of {count}",
         fields: TOOL_FIELDS,
@@ -1571,7 +1571,7 @@ export const ticketPageEn = {
     "why.check_requested": "The session has ended; the test command runs.",
     "why.check_failed": "The session has ended; its tests did not pass.",
     attention: "Needs your attention: {text}",
-    silent: "no output since {at}",
+    silent: "no progress since {at}",
     "question.permission": "Claude Code asks for permission:",
     ...TOOL_FIELDS,
     "input.left": "… {n} characters left out …",

@@ -42,7 +42,10 @@ export const observedSessionSchema = z.object({
   name: z.string().max(100),
   state: z.enum(["starting", "running", "ended"]),
   started_at: timeSchema,
+  /** When the screen last changed. Claude draws also while it waits for its model. */
   last_output_at: timeSchema.exactOptional(),
+  /** When a person or the model last added a message, or the session was started. */
+  last_progress_at: timeSchema.exactOptional(),
   exit: exitSchema.exactOptional(),
   /** What a person should look at, such as a dialog at the start. */
   attention: z.string().max(2_000).exactOptional(),

@@ -45,7 +45,7 @@ interface DesiredDeps extends TaskDeps {
 /** Retention of the last observation of a session: 30 days, as of its ticket. */
 const SESSION_MS: Ms = 30 * DAY;
 
-/** Time without output after which a session counts as silent: 5 min. */
+/** Time without progress after which a session counts as silent: 5 min. */
 const SILENT_MS: Ms = 5 * MINUTE;
 
 /** Time for which a worktree that may be removed is listed: 1 day; a runner that was away for longer keeps it. */
@@ -86,12 +86,17 @@ async function observeSession(deps: TaskDeps, session: SessionReport, runner: st
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
   const isAnswerable = questions.some((question) => !isRequestOver(question) && question.session.waits !== "time");
-  // A session that runs and has no output for long, while it waits for nobody.
-  const lastOutput = Date.parse(session.last_output_at ?? "");
-  const isSilent = !isAnswerable && session.state === "running" && (await deps.store.now()) - lastOutput > SILENT_MS;
-  const silence = isSilent ? formatSilence(lastOutput) : undefined;
-  const attention = session.attention ?? missing ?? silence;
+  // A session that runs and makes no progress for long, while it waits for nobody.
+  const isWorking = !isAnswerable && session.state === "running";
+  const attention = session.attention ?? missing ?? (isWorking ? await describeSilence(deps, session) : undefined);
   await changeTicket(deps, ticket.key, { kind: "noticed", attention }, correlation);
+}
+
+/** Says since when a session has made no progress, where that is long: by its conversation, and by its hooks. */
+async function describeSilence({ store }: TaskDeps, session: SessionReport): Promise<string | undefined> {
+  const [[hook], now] = await Promise.all([store.read<Ms>([ticketKeys.progress(session.ticket)]), store.now()]);
+  const since = Math.max(Date.parse(session.last_progress_at ?? session.started_at), hook?.value ?? 0);
+  return now - since > SILENT_MS ? formatSilence(since) : undefined;
 }
 
 /** Completes a ticket with its completion file. Returns what the completion of a session lacks. */

@@ -9,6 +9,7 @@ import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
+import { DAY, MINUTE, type Ms } from "../time.ts";
 import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
 import {
@@ -23,7 +24,15 @@ import {
 } from "./questions.ts";
 import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
-import { ALLOW_IN_REPO, isAllowing, isChecking, isRequestOver, type SessionRequest, type Ticket } from "./ticket.ts";
+import {
+  ALLOW_IN_REPO,
+  isAllowing,
+  isChecking,
+  isRequestOver,
+  type SessionRequest,
+  type Ticket,
+  ticketKeys,
+} from "./ticket.ts";
 import { hashToolCall, isWholeInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
 
 /** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
@@ -150,6 +159,7 @@ export async function applySessionHook(
     }
     case "PostToolUse":
     case "PostToolUseFailure": {
+      await recordProgress(deps, key);
       // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
       const hash = await hashToolCall(hook);
       const offered = findOfferedQuestions(hook);
@@ -164,6 +174,13 @@ export async function applySessionHook(
     default:
       return undefined;
   }
+}
+
+/** Records that the tools of a session go on. It is written once a minute, because a session can use many a second. */
+async function recordProgress({ store }: Pick<TaskDeps, "store">, ticket: string): Promise<void> {
+  const key = ticketKeys.progress(ticket);
+  const [[last], at] = await Promise.all([store.read<Ms>([key]), store.now()]);
+  if (at - (last?.value ?? 0) >= MINUTE) await store.commit({ put: [{ key, value: at, expires: DAY }] });
 }
 
 /** An id for a request of a session, short enough for the id of a later question of the same call. */

@@ -225,6 +225,8 @@ export const ticketKeys = {
   ticket: workKeys.ticket,
   /** The session of a ticket as its runner observed it last. */
   session: (key: string): StoreKey => `ticket-session:${key}`,
+  /** Time of the last hook of a session's tools. Those of its sub-agents are in no conversation that a runner reads. */
+  progress: (key: string): StoreKey => `ticket-progress:${key}`,
   /** Written by every change of a ticket, for its revision: the revision of the desired state. */
   revision: "ticket-revision",
   /** The last change of a ticket, or of its session, for those who watch. */
@@ -247,7 +249,7 @@ export const ticketSets = {
 /** Retention of a finished ticket: 30 days. */
 export const FINISHED_TICKET_MS: Ms = 30 * DAY;
 
-/** Begins the text about a session without output; a time follows. */
+/** Begins the text about a session without progress; a time follows. */
 const SILENCE = "silent since ";
 
 /** The day of a time in UTC, as part of a set's name. */

@@ -11,7 +11,15 @@ import { DIALOG_NOTICE_MS, IDLE_NOTICE_MS } from "./notice-delays.ts";
 import { CLAUDE_HELP, parseClaudeOptions, parseSources } from "./options.ts";
 import { echo, exitWith, print } from "./output.ts";
 import { buildPayload, buildStatus, describeCommand, describeRun } from "./payloads.ts";
-import { appendToTranscript, countDoneSteps, storeInterruption } from "./transcript.ts";
+import {
+  appendToTranscript,
+  countDoneSteps,
+  readStoredRequests,
+  storeAnswer,
+  storeCost,
+  storeInterruption,
+} from "./transcript.ts";
+import { waitForModel } from "./wait-for-model.ts";
 
 /**
  * A stand-in for Claude Code in a terminal: starts, reports by hooks, stores its conversation and ends as the recorded
@@ -21,6 +29,7 @@ import { appendToTranscript, countDoneSteps, storeInterruption } from "./transcr
  * - `permission <command>`: a tool that asks first
  * - `ask <JSON>`: the question tool, with its input
  * - `call <tool> <JSON>`: a tool of the MCP server `groundcrew`
+ * - `silent`: the model does not answer; `retry <reason>`: it refuses, and is asked again; both until Escape
  * - `api-error`, `exit <status>`, `die` (SIGKILL)
  * - `trust-dialog`, `no-session-start`: faults at the start
  */
@@ -40,7 +49,7 @@ const steps = [...script.matchAll(/^do: (\S+) ?(.*)$/gm)].map(([, word = "", res
 let sessionId = values.get("--resume") ?? values.get("--session-id") ?? randomUUID();
 let promptId = randomUUID();
 let turns = 0;
-let requests = 0;
+let requests = values.has("--resume") ? readStoredRequests(getTranscriptPath()) : 0;
 let idleNotice: NodeJS.Timeout | undefined;
 
 if (values.has("--session-id") && existsSync(getTranscriptPath()))
@@ -128,18 +137,24 @@ async function runTurn(text: string): Promise<void> {
   const isFirst = turns === 0;
   turns += 1;
   for (const { word, rest } of isFirst ? steps.slice(countDoneSteps(getTranscriptPath())) : []) {
-    requests += 1;
+    countRequest();
     // What waits for a person, or for Groundcrew, is recorded when it has the answer, because it is asked again.
     if (!["permission", "call", "ask"].includes(word)) recordStep();
     if ((await runStep(word, rest)) === "over") return;
   }
-  requests += 1;
+  countRequest();
   const answer = isFirst ? "Tool finished; all done." : `Fake answer: ${text}`;
   print(`● ${answer}`);
   showStatus();
   const fields = { stop_hook_active: false, last_assistant_message: answer, background_tasks: [], session_crons: [] };
   await report("Stop", fields);
   idleNotice = setTimeout(() => void notify("idle_prompt", "Claude is waiting for your input"), IDLE_NOTICE_MS);
+}
+
+/** Counts a request to the model, and stores its answer as Claude does: its usage stands in each part of it. */
+function countRequest(): void {
+  requests += 1;
+  storeAnswer(getTranscriptPath());
 }
 
 /** A model knows from its conversation which command it has begun, and does not repeat it after an interruption. */
@@ -171,6 +186,10 @@ async function runStep(word: string, rest: string): Promise<"over" | undefined> 
   if (word === "ask") {
     if ((await runQuestions(JSON.parse(rest) as Questions)) === "interrupt") return interruptTurn();
     recordStep();
+  }
+  if (word === "silent" || word === "retry") {
+    await waitForModel(keyboard, getTranscriptPath(), rest || undefined);
+    return interruptTurn();
   }
   if (word === "api-error") {
     print("● API Error: 500 fake 500. This is a server-side issue, usually temporary.");
@@ -227,6 +246,7 @@ function notify(notification_type: string, message: string) {
 
 async function endSession(reason: string, status: number): Promise<void> {
   await report("SessionEnd", { reason });
+  if (existsSync(getTranscriptPath())) storeCost(getTranscriptPath(), requests);
   if (reason === "prompt_input_exit") print(`\nResume this session with:\nclaude --resume ${sessionId}`);
   process.exit(status);
 }

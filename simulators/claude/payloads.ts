@@ -29,7 +29,7 @@ const WITH_MODE = [
 const WITH_EFFORT = ["PermissionRequest", "PostToolUse", "PostToolUseFailure", "Stop"];
 const MODEL = { id: "claude-opus-5-5", display_name: "Opus 5.5" };
 /** Cost and tokens of one request to the model in the recorded sessions. */
-const REQUEST_COST_USD = 0.00123;
+export const REQUEST_COST_USD = 0.00123;
 const CONTEXT_TOKENS = { input: 1_130, output: 25 };
 
 /** Builds the payload of a hook as the recorded ones: the common fields first, then those of the event. */

@@ -14,6 +14,7 @@ export function createModelSimulator() {
   const requests: string[] = [];
   /** Hosts, with their ports, of connections that were refused. */
   const refused: string[] = [];
+  let fault: "silent" | number | undefined;
   server.on("connect", (request, socket) => {
     refused.push(request.url ?? "");
     socket.on("error", () => {});
@@ -36,6 +37,8 @@ export function createModelSimulator() {
     if (path !== "/v1/messages") return answer(response, 404, toError("not_found_error", `no ${path}`));
     const parsed = modelRequestSchema.safeParse(parseJson(body));
     if (!parsed.success) return answer(response, 400, toError("invalid_request_error", parsed.error.message));
+    if (fault === "silent") return;
+    if (fault !== undefined) return answer(response, fault, toError(ERROR_TYPES[fault] ?? "api_error", "a fault"));
     const { model, stream } = parsed.data;
     const reply = followTicket(parsed.data);
     if (stream) streamMessage(response, model, reply);
@@ -45,11 +48,17 @@ export function createModelSimulator() {
   return {
     requests,
     refused,
+    /** Answers no message from now on, or each with this status; undefined: as usual. */
+    setFault: (next: "silent" | number | undefined) => {
+      fault = next;
+    },
     /** Listens on a free port and returns the value for `ANTHROPIC_BASE_URL`. */
     start: async (): Promise<string> => `http://127.0.0.1:${await listenLocally(server, 0)}`,
     stop: () => closeLocalServer(server),
   };
 }
+
+const ERROR_TYPES: Record<number, string> = { 401: "authentication_error", 429: "rate_limit_error" };
 
 function answer(response: ServerResponse, status: number, json: object) {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json));

@@ -46,6 +46,7 @@ export interface SessionReport {
   state: "starting" | "running" | "ended";
   started_at: string;
   last_output_at?: string;
+  last_progress_at?: string;
   exit?: SessionExit;
   attention?: string;
   screen: string;

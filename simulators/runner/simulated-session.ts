@@ -235,6 +235,7 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
       state,
       started_at: new Date(startedAt).toISOString(),
       last_output_at: new Date(lastOutputAt).toISOString(),
+      last_progress_at: new Date(lastOutputAt).toISOString(),
       screen: screen.getText(),
       ...(exit ? { exit } : {}),
       ...(hold === "dialog" ? { attention: "Claude asks at its start. Answer in the terminal." } : {}),

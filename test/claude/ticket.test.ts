@@ -101,3 +101,33 @@ test("after kill -9 of tmux, the session is resumed with its conversation", asyn
   await rig.waitFor(async () => (await rig.readSession(key))?.screen).toContain("this session was interrupted");
   expect((await rig.readSession(key)).screen).toContain("touch allowed.txt");
 });
+
+test("after kill -9 of Claude Code, tokens and cost are those of the whole session", async () => {
+  const rig = await createClaudeRig();
+  const { key } = await rig.addTicket(["permission touch allowed.txt"]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  const question = await waitForPermission(rig, key, "allowed.txt");
+  await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: "allow" });
+  await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "input" }]);
+  // Three requests of 1,130 tokens, and 25 of each answer, at 0.00123 US dollars.
+  await rig.waitFor(() => rig.readSession(key)).toMatchObject({ tokens: { input: 3_390, output: 75 } });
+  await rig.waitFor(async () => (await rig.readSession(key))?.cost_usd).toBeCloseTo(0.00369, 5);
+  const pid = Number(rig.host.tmux("display-message", "-p", "-t", `=claude-${key}:`, "#{pane_pid}"));
+  process.kill(pid, "SIGKILL");
+  await rig.waitFor(async () => (await rig.readSession(key))?.screen).toContain("this session was interrupted");
+  await rig.waitFor(() => rig.readSession(key)).toMatchObject({ tokens: { input: 4_520, output: 100 } });
+  await rig.waitFor(async () => (await rig.readSession(key))?.cost_usd).toBeCloseTo(0.00492, 5);
+});
+
+test("a model that refuses is reported as what it is, and one that does not answer within six minutes", async () => {
+  const rig = await createClaudeRig();
+  const { key } = await rig.addTicket([]);
+  rig.model.setFault(429);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(async () => (await rig.readSession(key))?.attention).toMatch(/request to the model: 429/);
+  rig.model.setFault("silent");
+  const before = Date.now();
+  const readAttention = async () => (await rig.readSession(key))?.attention;
+  await expect.poll(readAttention, { timeout: 360_000, interval: 1_000 }).toMatch(/^silent since/);
+  expect(Date.now() - before).toBeGreaterThan(240_000);
+});

@@ -154,14 +154,27 @@ test("A person is asked before the time of a session is over, and can extend it"
   expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "ended" }] });
 });
 
-test("A session without output for five minutes is reported until it has some", async () => {
+test("A session without progress for five minutes is reported until it makes some", async () => {
   const { app, readSession } = await createAppWithSession();
-  const last_output_at = new Date(app.time.now).toISOString();
+  const last_progress_at = new Date(app.time.now).toISOString();
   app.advance(301_000);
-  await app.exchange([createSession({ last_output_at })]);
+  await app.exchange([createSession({ last_progress_at })]);
   expect((await readSession()).attention).toContain("silent since");
-  await app.exchange([createSession({ last_output_at: new Date(app.time.now).toISOString() })]);
+  await app.exchange([createSession({ last_progress_at: new Date(app.time.now).toISOString() })]);
   expect((await readSession()).attention).toBeUndefined();
+});
+
+test("a tool of a sub-agent is progress, too, although it is in no conversation that the runner reads", async () => {
+  const { app, readSession, token } = await createAppWithSession();
+  const last_progress_at = new Date(app.time.now).toISOString();
+  app.advance(200_000);
+  await app.hook(token, { hook_event_name: "PostToolUse", tool_name: "Read", tool_input: {} });
+  app.advance(200_000);
+  await app.exchange([createSession({ last_progress_at })]);
+  expect((await readSession()).attention).toBeUndefined();
+  app.advance(101_000);
+  await app.exchange([createSession({ last_progress_at })]);
+  expect((await readSession()).attention).toContain("silent since");
 });
 
 test("Of 20 approved tickets five run at once, the most urgent first, and the others wait with their place", async () => {

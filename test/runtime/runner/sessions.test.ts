@@ -28,7 +28,7 @@ test.concurrent("an approved ticket becomes a session in a worktree and on a bra
   });
   await rig
     .waitFor(() => rig.report("ONB-1"))
-    .toMatchObject({ cost_usd: 0.00246, tokens: { input: 1_130, output: 25 } });
+    .toMatchObject({ cost_usd: 0.00246, tokens: { input: 2_260, output: 50 } });
   await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("all done");
   expect(rig.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
   expect(rig.git(["status", "--porcelain"])).toBe("");
@@ -39,7 +39,13 @@ test.concurrent("a session receives its own token and no other secret, and no co
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished }, { env: { ANTHROPIC_API_KEY: "model-key" } });
+  const rig = await createRunnerRig(
+    { expect, onTestFinished },
+    {
+      repository: { env: ["NPM_REGISTRY"] },
+      env: { ANTHROPIC_API_KEY: "model-key", AWS_REGION: "eu-west-3", NPM_REGISTRY: "of-the-team", OTHER: "other" },
+    },
+  );
   // The shell makes a file before its command writes to it; the renamed file appears whole.
   const desired = rig.want("ONB-1", ["run env > env.partial && mv env.partial env.txt"]);
   rig.server.set({ sessions: [desired] });
@@ -49,6 +55,8 @@ test.concurrent("a session receives its own token and no other secret, and no co
   await rig.waitForState("ONB-1", "running");
   for (const line of ["GROUNDCREW_TICKET=ONB-1", "GROUNDCREW_TOKEN=session-token-ONB-1", "ANTHROPIC_API_KEY=model-key"])
     expect(env).toContain(`${line}\n`);
+  for (const line of ["AWS_REGION=eu-west-3", "NPM_REGISTRY=of-the-team"]) expect(env).toContain(`${line}\n`);
+  expect(env).not.toContain("OTHER=");
   expect(env).toContain(`GROUNDCREW_COMPLETION_FILE=${rig.sessionFile("ONB-1", "completion.txt")}\n`);
   expect(env).not.toMatch(/PLANE|TELEGRAM|RUNNER_TOKEN|plane-secret|telegram-secret/);
   const commands = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
@@ -144,12 +152,45 @@ test.concurrent("an interruption that is older than the process is none of its o
   // A resumed conversation still ends with it while Claude asks again in the dialog of before.
   storeInterruption(transcript_path, new Date(Date.now() - HOUR));
   // Its cost is read together with the conversation.
-  const status = { cost: { total_cost_usd: 7 }, context_window: { total_input_tokens: 1, total_output_tokens: 1 } };
+  const status = { cost: { total_cost_usd: 7 } };
   writeFileSync(rig.sessionFile("ONB-1", "status.json"), JSON.stringify(status));
   await rig.waitFor(() => rig.report("ONB-1")?.cost_usd).toBe(7);
   expect(rig.report("ONB-1")).not.toHaveProperty("interruption");
   storeInterruption(transcript_path);
   await rig.waitFor(() => rig.report("ONB-1")?.interruption).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test.concurrent("while the model does not answer, the screen goes on and the session makes no progress", async ({
+  expect,
+  onTestFinished,
+}) => {
+  const rig = await createRunnerRig({ expect, onTestFinished });
+  rig.server.set({ sessions: [rig.want("ONB-1", ["silent"]), rig.want("ONB-2", ["retry 401 invalid x-api-key"])] });
+  const readOutputs = () => new Set(rig.server.requests.flatMap(({ sessions }) => sessions.map(getOutput)));
+  const getOutput = ({ ticket, last_output_at }: { ticket: string; last_output_at?: string }) =>
+    ticket === "ONB-1" ? last_output_at : undefined;
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Thinking…");
+  const progress = rig.report("ONB-1")?.last_progress_at;
+  await rig.waitFor(() => readOutputs().size).toBeGreaterThan(4);
+  expect(rig.report("ONB-1")?.last_progress_at).toBe(progress);
+  await rig
+    .waitFor(() => rig.report("ONB-2")?.attention)
+    .toBe("Claude repeats its request to the model: 401 invalid x-api-key");
+  rig.tmux("send-keys", "-t", "=claude-ONB-2:", "Escape");
+  await rig.waitFor(() => rig.report("ONB-2")).not.toHaveProperty("attention");
+});
+
+test.concurrent("tokens and cost are sums over a session, also over kill -9", async ({ expect, onTestFinished }) => {
+  const rig = await createRunnerRig({ expect, onTestFinished });
+  const desired = rig.want("ONB-1", ["run true", "die"]);
+  rig.server.set({ sessions: [desired] });
+  await rig.waitForState("ONB-1", "ended");
+  const { cost_usd: before = 0, tokens } = rig.report("ONB-1") ?? {};
+  expect(tokens).toEqual({ input: 2_260, output: 50 });
+  rig.server.set({ sessions: [{ ...desired, resume: true }] });
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("this session was interrupted");
+  await rig.waitFor(() => rig.report("ONB-1")?.tokens).toEqual({ input: 3_390, output: 75 });
+  await rig.waitFor(() => rig.report("ONB-1")?.cost_usd).toBeCloseTo(before + 0.00123, 5);
 });
 
 test.concurrent("/complete is recorded by the hook, and by the completion file where the hook gets no answer", async ({
@@ -493,6 +534,19 @@ test.concurrent("hooks run once each in the worktree; a failing before_run ends 
   await rig.waitForState("ONB-2", "ended");
   expect(rig.report("ONB-2")?.exit).toEqual({ reason: "start_failed", text: "Hook before_run: exit code 1" });
   expect(rig.listSessions()).toEqual([]);
+});
+
+test.concurrent("what a set-up command prints is shown while it runs", async (context) => {
+  const { expect } = context;
+  const hooks = {
+    after_create: 'echo installed 1; until test -e "$HOME/go"; do sleep 0.1; done; echo >&2 installed 2',
+  };
+  const rig = await createRunnerRig(context, { tickets: { hooks }, repository: { hook_minutes: 1 } });
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("installed 1\n");
+  expect(rig.report("ONB-1")).toMatchObject({ state: "starting" });
+  writeFileSync(join(rig.home, "go"), "");
+  await rig.waitForState("ONB-1", "running");
 });
 
 test.concurrent("with legacy_files, a file in /tmp completes a ticket", async (context) => {

@@ -67,30 +67,30 @@ test("a session that is stopped before its time ends, and one whose time is over
   expect((await other.app.exchange()).sessions).toEqual([]);
 });
 
-test("a silent session is reported once; a reply is typed into it, and its output ends the report", async () => {
+test("a silent session is reported once; a reply is typed into it, and its progress ends the report", async () => {
   const { app } = await createRunningApp();
-  const last_output_at = new Date(app.time.now).toISOString();
+  const last_progress_at = new Date(app.time.now).toISOString();
   app.advance(5 * 60_000 + 1_000);
-  await app.exchangeAndSend({ last_output_at });
-  await app.exchangeAndSend({ last_output_at });
+  await app.exchangeAndSend({ last_progress_at });
+  await app.exchangeAndSend({ last_progress_at });
   const messages = app.getBotMessages().filter((message) => toPlainText(message).includes("needs a look"));
   expect(messages).toHaveLength(1);
   expect(messages[0]?.silent).toBeFalsy();
-  expect(app.readLines("needs a look")[1]).toMatch(/^No output since \d\d:\d\d\.$/);
+  expect(app.readLines("needs a look")[1]).toMatch(/^No progress since \d\d:\d\d\.$/);
   await app.replyTo(messages[0], "continue");
-  expect((await app.exchangeAndSend({ last_output_at })).sessions[0]?.inputs).toMatchObject([
+  expect((await app.exchangeAndSend({ last_progress_at })).sessions[0]?.inputs).toMatchObject([
     { kind: "text", text: "continue" },
   ]);
-  await app.exchangeAndSend({ last_output_at: new Date(app.time.now).toISOString() });
+  await app.exchangeAndSend({ last_progress_at: new Date(app.time.now).toISOString() });
   expect(app.readLines("needs a look").at(-1)).toBe("ℹ️ No answer is needed any more.");
 });
 
 test("a session that waits for an answer is not reported as silent", async () => {
   const { app, token } = await createRunningApp();
-  const last_output_at = new Date(app.time.now).toISOString();
+  const last_progress_at = new Date(app.time.now).toISOString();
   await app.askBySession(token, END_OF_TURN);
   app.advance(6 * 60_000);
-  await app.exchangeAndSend({ last_output_at });
+  await app.exchangeAndSend({ last_progress_at });
   expect(app.findMessage("needs a look")).toBeUndefined();
 });
 
