@@ -7,7 +7,7 @@ import { z } from "zod";
 import { tryParseJson } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { findTranscript } from "./claude-process.ts";
-import { readFileFrom, type SessionPaths } from "./session-folder.ts";
+import { readFilePart, type SessionPaths } from "./session-folder.ts";
 
 /** What is known of a conversation. */
 export interface Conversation {
@@ -96,7 +96,7 @@ function createConversation(path: string): ReadConversation {
 }
 
 function readNewEntries(conversation: ReadConversation): void {
-  const content = readFileFrom(conversation.path, conversation.offset, MAX_READ_BYTES);
+  const content = readFilePart(conversation.path, conversation.offset, MAX_READ_BYTES);
   if (!content) return;
   // The last line may still be written.
   const end = content.lastIndexOf("\n") + 1;

@@ -158,7 +158,7 @@ export function readSessionFile(path: string, limit: number): SessionFile | unde
 }
 
 /** Reads at most `limit` bytes of such a file from a place in it. */
-export function readFileFrom(path: string, offset: number, limit: number): Buffer | undefined {
+export function readFilePart(path: string, offset: number, limit: number): Buffer | undefined {
   return readPart(path, offset, limit)?.content;
 }
 
