@@ -14,7 +14,7 @@ import { readFirstLook } from "../shared/sync/details.ts";
 import { listDeletedNames } from "../shared/sync/names.ts";
 import { readRunners } from "../shared/tickets/runners.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
-import { HOUR, type Ms } from "../shared/time.ts";
+import { DAY, HOUR, type Ms } from "../shared/time.ts";
 
 /** Age from which a backup, or its copy, counts as missing: 26 hours, so that a daily one may be late by two. */
 const MAX_BACKUP_AGE: Ms = 26 * HOUR;
@@ -24,6 +24,9 @@ const FOR_EVERYBODY: readonly NoticeKind[] = [
   ...(["plane_refused", "plane_unreachable", "polls_failing", "store_unreachable", "store_damaged"] as const),
   ...(["store_full", "store_read_only", "store_lost", "store_emptied"] as const),
 ];
+
+/** Age from which the weekly test of a restore counts as missing: 9 days, so that it may be late by two. */
+const MAX_TEST_AGE: Ms = 9 * DAY;
 
 /** The current notices, oldest first; it answers also while the store does not. */
 export const noticesRoute: Route = {
@@ -81,13 +84,22 @@ export const noticesTick: Tick = {
   },
 };
 
-async function reportBackups(notices: Notices, { newest, since, copies }: BackupState, now: Ms): Promise<void> {
+async function reportBackups(notices: Notices, { newest, since, copies, test }: BackupState, now: Ms): Promise<void> {
   const isOld = (at: Ms | undefined) => at === undefined || now - at > MAX_BACKUP_AGE;
   const missing = (newest?.missing ?? []).join(", ");
   await notices.report("backup_old", isOld(since) ? { values: { newest: newest?.name ?? "-" } } : undefined);
   await notices.report("backup_incomplete", missing === "" ? undefined : { values: { missing } });
   const isUncopied = copies !== undefined && isOld(copies.since);
   await notices.report("backup_not_copied", isUncopied ? { values: { newest: copies.last?.name ?? "-" } } : undefined);
+  await notices.report("restore_failed", findTestProblem(test, now));
+}
+
+/** A test that failed, or that is not repeated any longer. Where none was ever made, nobody is told. */
+function findTestProblem(test: BackupState["test"], now: Ms) {
+  if (!test) return undefined;
+  const { backup, tested, failure } = test;
+  const reason = failure ?? (now - tested > MAX_TEST_AGE ? "-" : undefined);
+  return reason === undefined ? undefined : { values: { backup, reason }, since: tested };
 }
 
 function createAlertsApp({ notices }: Pick<Deps, "notices">): Hono {

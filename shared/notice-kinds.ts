@@ -56,6 +56,10 @@ export const NOTICE_KINDS = {
   space_low: { observed: "less than 1 GiB of disk, or of Redis' memory 10 %, is left", after: MINUTE },
   backup_old: { observed: "the newest backup in `BACKUP_FOLDER` is older than 26 hours", after: 0 },
   backup_incomplete: { observed: "the newest backup lacks the store or the database", after: 0 },
+  restore_failed: {
+    observed: "the weekly test of a restore failed, or was not made for 9 days",
+    after: 0,
+  },
   backup_not_copied: { observed: "`BACKUP_AFTER` has copied no backup for 26 hours", after: 0 },
   runner_away: { observed: "a ticket waits and no runner has called for 2 minutes", after: 2 * MINUTE },
   gateway_away: { observed: "OpenClaw takes no wake of an agent for 2 minutes", after: 2 * MINUTE },

@@ -158,6 +158,7 @@ const VALUES: Readonly<Record<string, string>> = {
   ...{
     tested: "1.2.2 and 1.3.1",
     newest: "1.4.0",
+    backup: "2026-11-23T03-00-00Z",
     difference: "2 hr",
     remedy: "Start it.",
     rule: "Bash(npm test:*)",

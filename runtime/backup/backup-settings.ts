@@ -26,7 +26,8 @@ export function readBackupSettings(environment: Record<string, string | undefine
   const secretsFile = resolve(plain.SECRETS_FILE);
   const secretsFolder = dirname(secretsFile);
   const configFile = plain.GROUNDCREW_CONFIG === undefined ? undefined : resolve(plain.GROUNDCREW_CONFIG);
-  const { HOME: home } = environment;
+  // BACKUP_DATABASE_PIPES: the folder that the container `backup` shares with one that has PostgreSQL's programs.
+  const { HOME: home, BACKUP_DATABASE_PIPES: pipes } = environment;
   /** A path that is named, or the place below the user's home. */
   const findPlace = (named: string | undefined, below: string) =>
     named !== undefined
@@ -43,7 +44,13 @@ export function readBackupSettings(environment: Record<string, string | undefine
   return {
     secretsFile,
     secretsFolder,
-    store: { url: secrets.get("STORE_URL")?.[0] ?? "file:./data", prefix: plain.STORE_PREFIX },
+    /** The `.env` of a checkout. */
+    environmentFile: resolve(".env"),
+    store: {
+      url: secrets.get("STORE_URL")?.[0] ?? "file:./data",
+      prefix: plain.STORE_PREFIX,
+      isNamed: secrets.has("STORE_URL"),
+    },
     /** Program and arguments of BACKUP_AFTER. */
     after: (plain.BACKUP_AFTER ?? "").split(/\s+/).filter((word) => word !== ""),
     /** Another program copies the backup elsewhere and reports it with `--copied`, as compose/backup does. */
@@ -62,7 +69,7 @@ export function readBackupSettings(environment: Record<string, string | undefine
       plane: url && workspace ? { url, workspace } : undefined,
       folder: plain.BACKUP_FOLDER && resolve(plain.BACKUP_FOLDER),
       uploads: plain.BACKUP_UPLOADS && resolve(plain.BACKUP_UPLOADS),
-      databaseUrl: secrets.get("BACKUP_DATABASE_URL")?.[0],
+      databaseUrl: pipes ? `pipe:${pipes}` : secrets.get("BACKUP_DATABASE_URL")?.[0],
       adminToken: secrets.get("ADMIN_TOKEN")?.[0],
       /** The content of the file with which Compose was configured, where a backup is made in a container. */
       composeEnvironment: environment["BACKUP_COMPOSE_ENV"] || undefined,

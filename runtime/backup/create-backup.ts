@@ -4,7 +4,7 @@
  */
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
@@ -20,13 +20,15 @@ import {
   type BackupManifest,
   type BackupPart,
   CHECKSUMS_FILE,
+  type Checksum,
   createBackupError,
   formatBackupName,
   formatChecksums,
   MANIFEST_FILE,
+  parseChecksums,
 } from "./manifest.ts";
 import { PARTS } from "./parts.ts";
-import { findExpiredBackups } from "./stored-backups.ts";
+import { findExpiredBackups, listCompleteBackups } from "./stored-backups.ts";
 
 /** A backup that was made: its folder, its manifest, older ones that were removed, and links that were not copied. */
 export type CreatedBackup = Awaited<ReturnType<typeof createBackup>>;
@@ -37,6 +39,10 @@ interface CreateBackupOptions {
   clock: () => Ms;
   /** A dump of the database that another program writes, instead of the one by `databaseUrl`. */
   dump?: AsyncIterable<Uint8Array>;
+  /** Parts that a person leaves out. */
+  without?: readonly BackupPart[];
+  /** Whether a timer makes it. */
+  scheduled?: boolean;
   status?: Pick<StatusLine, "show" | "noteStep"> | undefined;
 }
 
@@ -71,7 +77,7 @@ export async function createBackup(settings: BackupSettings, options: CreateBack
 
 async function writeBackup(
   settings: BackupSettings,
-  { clock, dump, status }: CreateBackupOptions,
+  { folder, clock, dump, without = [], scheduled = false, status }: CreateBackupOptions,
   { root, name }: { root: string; name: string },
 ) {
   const began = clock();
@@ -80,6 +86,7 @@ async function writeBackup(
   const parts: BackupPart[] = [];
   let facts: SavedPart["facts"];
   for (const part of PARTS) {
+    if (without.includes(part.name)) continue;
     status?.show(`backup: ${part.name}`);
     const saved = await part.save(settings, { root, ...omitUndefined({ dump }) });
     if (!saved) continue;
@@ -90,6 +97,7 @@ async function writeBackup(
     facts = { ...facts, ...saved.facts };
   }
   if (parts.length === 0) throw createBackupError("There is nothing to back up: no store, no secrets, no database.");
+  requireKnownParts(folder, files, without);
 
   const sums = await writeText(root, CHECKSUMS_FILE, formatChecksums(files));
   const manifest: BackupManifest = {
@@ -102,6 +110,8 @@ async function writeBackup(
     ...omitUndefined({ plane: settings.plane }),
     ...facts,
     parts,
+    without: [...without],
+    scheduled,
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     checksums: sums.hash,
@@ -113,12 +123,36 @@ async function writeBackup(
   return { manifest, skipped };
 }
 
+/**
+ * Throws when a part has no file although the last backup has some of it: a folder that is not mounted is empty, and a
+ * setting that was lost names nothing. The last one that a timer made counts, because a person may leave parts out.
+ */
+function requireKnownParts(folder: string, files: readonly WrittenFile[], without: readonly BackupPart[]): void {
+  const complete = listCompleteBackups(folder);
+  const before = complete.find(({ scheduled }) => scheduled) ?? complete[0];
+  if (!before) return;
+  let known: Checksum[] = [];
+  // One that was damaged is no reason to make none.
+  try {
+    known = parseChecksums(readFileSync(join(folder, before.name, CHECKSUMS_FILE), "utf8"));
+  } catch {}
+  const lost = PARTS.filter(({ name, owns }) => {
+    const hasFiles = (list: readonly Checksum[]) => list.some(({ path }) => owns(path));
+    return !without.includes(name) && hasFiles(known) && !hasFiles(files);
+  }).map(({ name }) => name);
+  if (lost.length > 0)
+    throw createBackupError(
+      `No backup was made: it would have no ${lost.join(", no ")}, which ${before.name} has. Is a folder not mounted, or a setting lost? To leave a part out use --without ${lost[0]}.`,
+    );
+}
+
 async function removeExpired(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const complete = entries.filter(
-    (entry) => entry.isDirectory() && existsSync(join(folder, entry.name, MANIFEST_FILE)),
+  const names = entries.flatMap((entry) =>
+    entry.isDirectory() && existsSync(join(folder, entry.name, MANIFEST_FILE)) ? [entry.name] : [],
   );
-  const expired = findExpiredBackups(complete.map(({ name }) => name));
+  const scheduled = new Set(listCompleteBackups(folder).flatMap((one) => (one.scheduled ? [one.name] : [])));
+  const expired = [true, false].flatMap((kind) => findExpiredBackups(names.filter((n) => scheduled.has(n) === kind)));
   for (const name of expired) {
     // Under another name first, so that a run that is killed leaves no half of a backup under its own.
     await rename(join(folder, name), join(folder, PARTIAL_PREFIX + name));

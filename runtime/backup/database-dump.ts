@@ -12,7 +12,10 @@ import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
 import { type BackupManifest, createBackupError, createRefusal } from "./manifest.ts";
 
 interface DatabaseAccess {
-  /** `postgresql://<user>:<password>@<host>:<port>/<database>` */
+  /**
+   * `postgresql://<user>:<password>@<host>:<port>/<database>`, or `pipe:<folder>` where a container beside this one has
+   * PostgreSQL's programs (compose/serve-database).
+   */
   url: string;
   env: Record<string, string>;
 }
@@ -22,6 +25,9 @@ const MAX_ERROR_LENGTH = 2_000;
 
 /** The end of a dump on standard input, which its writer adds only when the dump is complete. */
 const DUMP_END = "\ngroundcrew: end of dump\n";
+
+/** Begins the address of a database that is reached through a folder of named pipes. */
+const PIPE = "pipe:";
 
 /** Length of a header's beginning that contains both versions: 4 KiB, several times what is needed. */
 export const DUMP_HEADER_BYTES = 4_096;
@@ -43,13 +49,22 @@ const MAX_TEXT_BYTES = 1_000;
 export async function dumpDatabase(access: DatabaseAccess, root: string, path: string): Promise<WrittenFile> {
   const child = startScript("dump-database", access);
   child.stdin.end();
-  const [written, failure] = await Promise.all([writeStream(root, path, child.stdout), child.failure]);
-  if (failure !== undefined) throw createBackupError(describeProgramError("pg_dump", failure));
-  return written;
+  const isPiped = access.url.startsWith(PIPE);
+  const [written, failure] = await Promise.allSettled([
+    isPiped ? receiveDump(child.stdout, root, path) : writeStream(root, path, child.stdout),
+    child.failure,
+  ]);
+  if (failure.status === "fulfilled" && failure.value !== undefined)
+    throw createBackupError(describeProgramError("pg_dump", failure.value));
+  if (written.status === "rejected") throw written.reason;
+  return written.value;
 }
 
-function startScript(name: "dump-database" | "restore-database", access: DatabaseAccess): Program {
-  return startProgram("sh", [fileURLToPath(getProductFile(`runtime/backup/${name}`))], access);
+function startScript(name: "dump-database" | "restore-database" | "test-database", access: DatabaseAccess): Program {
+  const findScript = (script: string) => fileURLToPath(getProductFile(`runtime/backup/${script}`));
+  return access.url.startsWith(PIPE)
+    ? startProgram("sh", [findScript("ask-database"), access.url.slice(PIPE.length), name], access)
+    : startProgram("sh", [findScript(name)], access);
 }
 
 function startProgram(file: string, args: readonly string[], { url, env }: DatabaseAccess) {
@@ -70,6 +85,7 @@ type Program = ReturnType<typeof startProgram>;
 
 /** The variables of libpq for a URL, because arguments can be read by others on the machine. */
 function toLibpqEnvironment(url: string): Record<string, string> {
+  if (url.startsWith(PIPE)) return {};
   const { hostname, port, username, password, pathname, searchParams } = new URL(url);
   const sslMode = searchParams.get("sslmode");
   return {
@@ -140,6 +156,12 @@ export async function restoreDatabase(access: DatabaseAccess, dump: string): Pro
   const failure = await feed(startScript("restore-database", access), dump);
   if (failure !== undefined)
     throw createBackupError(`The database was left as it was. ${describeProgramError("pg_restore", failure)}`);
+}
+
+/** Restores the dump into a scratch database on the same server, which stays empty. Throws when that fails. */
+export async function testDatabase(access: DatabaseAccess, dump: string): Promise<void> {
+  const failure = await feed(startScript("test-database", access), dump);
+  if (failure !== undefined) throw createBackupError(describeProgramError("pg_restore", failure));
 }
 
 /**

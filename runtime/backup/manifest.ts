@@ -59,6 +59,10 @@ export const backupManifestSchema = z.object({
     .object({ engine: z.enum(["sqlite", "redis"]), format: z.int().nonnegative(), prefix: z.string().optional() })
     .optional(),
   parts: z.array(z.enum(["database", "uploads", "secrets", "settings", "runner", "store"])),
+  /** Parts that a person has left out. */
+  without: z.array(z.string()).default([]),
+  /** Made by a timer. Those of people are kept beside them, so that neither kind replaces the other. */
+  scheduled: z.boolean().default(false),
   files: z.int().nonnegative(),
   bytes: z.int().nonnegative(),
   checksums: z.string().regex(/^[0-9a-f]{64}$/),

@@ -6,7 +6,7 @@
 
 import { existsSync } from "node:fs";
 import { mkdir, rename, rmdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
 import { lockFolder } from "../node/files.ts";
@@ -221,18 +221,18 @@ const SECRETS = createFilesPart({
 /** A settings file of its own, and the `.env` of a checkout or of Compose. */
 const SETTINGS = createFilesPart({
   name: "settings",
-  list: ({ configFile, composeEnvironment }) => [
+  list: ({ configFile, composeEnvironment, environmentFile }) => [
     ...(configFile === undefined ? [] : [{ file: configFile, to: "groundcrew.json" }]),
     ...(composeEnvironment !== undefined
       ? [{ text: `${composeEnvironment.trimEnd()}\n`, to: "compose.env" }]
-      : existsSync(".env")
-        ? [{ file: ".env", to: ".env" }]
+      : existsSync(environmentFile)
+        ? [{ file: environmentFile, to: ".env" }]
         : []),
   ],
   ownsName: (name) => ["groundcrew.json", ".env", "compose.env"].includes(name),
-  findTarget(name, { configFile }) {
+  findTarget(name, { configFile, environmentFile }) {
     if (name === "groundcrew.json") return configFile;
-    return name === ".env" && !existsSync(".env") ? resolve(".env") : undefined;
+    return name === ".env" && !existsSync(environmentFile) ? environmentFile : undefined;
   },
   keepsReplaced: true,
 });

@@ -102,6 +102,14 @@ async function restoreRedis(
   });
 }
 
+/** Deletes every key of a store. */
+export async function removeRedisStore({ url, prefix }: BackupSettings["store"]): Promise<void> {
+  await withRedis(
+    url,
+    async (redis) => void (await redis.call("EVAL", SCRIPTS.get("delete-keys") ?? "", 0, `${prefix}:`)),
+  );
+}
+
 async function loadDump(redis: Redis, path: string, from: string, staging: string): Promise<void> {
   await withRegularFile(path, async (file) => {
     let batch: Promise<unknown>[] = [];

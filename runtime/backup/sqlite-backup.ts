@@ -18,7 +18,7 @@ import { isCopyName, saveSqliteCopy } from "../stores/sqlite-store.ts";
 import { isLockedError, lockFile, STORE_FILE_NAME } from "../stores/store-file.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { copyFile, placeFile, type SavedPart } from "./files.ts";
-import { BACKUP_PARTS, createBackupError, createRefusal, type VerifiedBackup } from "./manifest.ts";
+import { BACKUP_PARTS, createBackupError, createRefusal, createSettingError, type VerifiedBackup } from "./manifest.ts";
 
 /** Timeout for the copy that a running Groundcrew makes: 30 minutes, for a file of many gigabytes on a slow disk. */
 const COPY_TIMEOUT: Ms = 30 * MINUTE;
@@ -39,10 +39,18 @@ const LOCK_FILE = ".lock";
 /** The embedded store. */
 export const sqliteEngine = { save: saveSqliteStore, check: checkStoreUnused, restore: restoreSqliteStore };
 
-/** Saves the store to a new file below `root`, also while Groundcrew uses it. Undefined where there is no store yet. */
+/**
+ * Saves the store to a new file below `root`, also while Groundcrew uses it. Undefined where there is none and none is
+ * named, as on a ticket host.
+ */
 async function saveSqliteStore(settings: BackupSettings, root: string): Promise<SavedPart | undefined> {
   const folder = resolve(parseStoreFolder(settings.store.url));
-  if (!existsSync(join(folder, STORE_FILE_NAME))) return undefined;
+  if (!existsSync(join(folder, STORE_FILE_NAME))) {
+    if (!settings.store.isNamed) return undefined;
+    throw createSettingError(
+      `STORE_URL names ${folder}, which has no store: is it mounted, and has Groundcrew been started? To leave the store out use --without store.`,
+    );
+  }
   const copy = join(folder, (await copyUnusedStore(folder)) ?? (await requestCopy(settings)));
   try {
     if (!existsSync(copy))

@@ -8,6 +8,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { BackupState } from "../../shared/app/deps.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { DAY, type Ms } from "../../shared/time.ts";
 import { syncFolder, writeText } from "./files.ts";
 import { backupManifestSchema, MANIFEST_FILE, parseBackupName } from "./manifest.ts";
@@ -19,13 +20,16 @@ import { backupManifestSchema, MANIFEST_FILE, parseBackupName } from "./manifest
  */
 const RECORD_FILE = ".last-copy.json";
 
-const NEXT_RECORD_FILE = `${RECORD_FILE}.next`;
+/** Name of the file in a backup folder that says how the last test of a restore ended. */
+const TEST_FILE = ".last-test.json";
 
 const recordSchema = z.object({
   backup: z.string(),
   /** When the program that copied it had ended. */
   copied: z.iso.datetime(),
 });
+
+const testSchema = z.object({ backup: z.string(), tested: z.iso.datetime(), failure: z.string().optional() });
 
 /** Number of days, and of weeks, of which the newest backup is kept. */
 const KEPT = { days: 7, weeks: 4 } as const;
@@ -39,15 +43,15 @@ const DAYS_BEFORE_FIRST_MONDAY = 4;
  */
 export function readBackupState(folder: string): BackupState {
   const copies = readCopies(folder);
-  const state = copies ? { copies } : {};
+  const state = omitUndefined({ copies, test: readRestoreTest(folder) });
   try {
     const complete = listCompleteBackups(folder);
     const [first] = complete;
     if (!first) return { ...state, since: statSync(folder).ctimeMs };
-    const { parts, ...newest } = first;
+    const { name, began, bytes, parts, without } = first;
     const known = new Set(complete.flatMap((earlier) => earlier.parts));
-    const missing = [...known].filter((part) => !parts.includes(part));
-    return { ...state, newest: { ...newest, missing }, since: newest.began };
+    const missing = [...known].filter((part) => !parts.includes(part) && !without.includes(part));
+    return { ...state, newest: { name, began, bytes, missing }, since: began };
   } catch {
     return state;
   }
@@ -62,8 +66,8 @@ export function listCompleteBackups(folder: string) {
     .flatMap((name) => {
       try {
         const text = readFileSync(join(folder, name, MANIFEST_FILE), "utf8");
-        const { began, bytes, parts } = backupManifestSchema.parse(JSON.parse(text));
-        return [{ name, began: Date.parse(began), bytes, parts }];
+        const { began, bytes, parts, without, scheduled } = backupManifestSchema.parse(JSON.parse(text));
+        return [{ name, began: Date.parse(began), bytes, parts, without, scheduled }];
       } catch {
         // Not a backup of this version, or one that is not complete.
         return [];
@@ -86,11 +90,31 @@ export async function setCopiesExpected(folder: string, isExpected: boolean): Pr
 /** Stores that a backup of the folder was copied elsewhere, all of it or nothing. */
 export async function recordCopy(folder: string, backup: string, copied: Ms): Promise<void> {
   const record: z.output<typeof recordSchema> = { backup, copied: new Date(copied).toISOString() };
+  await writeRecord(folder, RECORD_FILE, record);
+}
+
+async function writeRecord(folder: string, name: string, record: object): Promise<void> {
+  const next = `${name}.next`;
   // Left by a run that was killed.
-  await rm(join(folder, NEXT_RECORD_FILE), { force: true });
-  await writeText(folder, NEXT_RECORD_FILE, `${JSON.stringify(record)}\n`);
-  await rename(join(folder, NEXT_RECORD_FILE), join(folder, RECORD_FILE));
+  await rm(join(folder, next), { force: true });
+  await writeText(folder, next, `${JSON.stringify(record)}\n`);
+  await rename(join(folder, next), join(folder, name));
   await syncFolder(folder);
+}
+
+/** Stores how the last test of a restore ended, all of it or nothing. */
+export async function recordRestoreTest(folder: string, test: NonNullable<BackupState["test"]>): Promise<void> {
+  await writeRecord(folder, TEST_FILE, { ...test, tested: new Date(test.tested).toISOString() });
+}
+
+/** Reads how the last test of a restore ended; undefined where none was made. */
+export function readRestoreTest(folder: string): BackupState["test"] {
+  try {
+    const { tested, ...test } = testSchema.parse(JSON.parse(readFileSync(join(folder, TEST_FILE), "utf8")));
+    return { ...omitUndefined(test), tested: Date.parse(tested) };
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -29,6 +29,8 @@ const FILES = [
   "runtime/backup/redis-backup.lua",
   "runtime/backup/dump-database",
   "runtime/backup/restore-database",
+  "runtime/backup/test-database",
+  "runtime/backup/ask-database",
   "runtime/backup/send-to-restic",
   "runtime/runner/launch-session.js",
   "skills/plane-bridge/SKILL.md",

@@ -19,6 +19,7 @@ import {
   type VerifiedBackup,
 } from "../backup/manifest.ts";
 import { checkRestore, restoreBackup, verifyBackup } from "../backup/restore-backup.ts";
+import { isTestDue, testRestore } from "../backup/restore-test.ts";
 import { lockBackupFolder } from "../backup/sqlite-backup.ts";
 import { listCompleteBackups, recordCopy, setCopiesExpected } from "../backup/stored-backups.ts";
 import { readEnvironment } from "../node/files.ts";
@@ -28,13 +29,15 @@ import { type CommandHost, createUsageError, formatForTerminal, formatJsonLine }
 
 const partSchema = backupManifestSchema.shape.parts.element;
 
-const BACKUP_HELP = `groundcrew backup [--to FOLDER] [--json]
+const BACKUP_HELP = `groundcrew backup [--to FOLDER] [--without PART] [--json]
 
 Stores Plane's database and uploads, Groundcrew's store, secrets and settings in a new folder below FOLDER, with checksums and
-versions, also while everything runs. Keeps the newest of 7 days and of 4 weeks. The backup contains every secret: keep it
-private.
+versions, also while everything runs. Fails when a part is missing that the last backup has. Keeps the newest of 7 days and of 4
+weeks, of timers and of people each. The backup contains every secret: keep it private.
 
   --to FOLDER   where backups are (default: BACKUP_FOLDER)
+  --without PART leave out ${partSchema.options.join(", ")} (repeat for several)
+  --scheduled   a timer makes this backup: none of a person replaces it
   --json        print the backup as JSON
   --database -  read the database from standard input, as compose/backup writes it, instead of BACKUP_DATABASE_URL
   --copied NAME makes no backup, only records that this one was copied elsewhere, as compose/backup does after BACKUP_AFTER
@@ -45,13 +48,15 @@ Claude Code's configuration. When BACKUP_AFTER
 last succeeded is recorded in FOLDER, for the metrics and doctor.
 `;
 
-const RESTORE_HELP = `groundcrew restore BACKUP [--check] [--yes] [--without PART] [--json]
+const RESTORE_HELP = `groundcrew restore BACKUP [--check | --test] [--yes] [--without PART] [--json]
 
 Restores a backup: its folder, its name below BACKUP_FOLDER, or latest. Reads all of it first and refuses one that is damaged,
 incomplete, of another installation or of a later version before anything is changed. Stop Groundcrew and Plane first.
 Afterwards Groundcrew reads the state of Plane again and sends nothing old.
 
   --check               only read the backup, which needs no stop
+  --test                restore it into a scratch folder and a scratch database, which needs no stop, and remove both
+  --weekly              with --test: only when the last test that succeeded is a week old
   --dry-run             check everything and change nothing
   --yes                 do not ask
   --without PART        leave out ${partSchema.options.join(", ")} (repeat for several)
@@ -69,11 +74,15 @@ const backupSchema = z.object({
   database: z.literal("-").optional(),
   /** Name of a backup that was copied elsewhere; no other is made. */
   copied: z.string().optional(),
+  without: z.array(partSchema).default([]),
+  scheduled: z.boolean().default(false),
 });
 
 const restoreSchema = z.object({
   backup: z.string().default(""),
   check: z.boolean().default(false),
+  test: z.boolean().default(false),
+  weekly: z.boolean().default(false),
   "dry-run": z.boolean().default(false),
   yes: z.boolean().default(false),
   "other-installation": z.boolean().default(false),
@@ -88,7 +97,10 @@ export const restoreCommand = { help: RESTORE_HELP, run: runRestoreCommand };
 
 /** Runs `groundcrew backup` and returns what it prints. Throws a CommandError or BackupError when no backup was made or sent. */
 async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status }: CommandHost): Promise<string> {
-  const { to, database, copied } = parseCommandInput(backupSchema, rest, { name: "backup", word: "argument" });
+  const { to, database, copied, without, scheduled } = parseCommandInput(backupSchema, rest, {
+    name: "backup",
+    word: "argument",
+  });
   if (copied !== undefined && parseBackupName(copied) === undefined)
     throw createUsageError(`--copied needs the name of a backup, not ${copied.slice(0, 60)}.`);
   if (copied !== undefined && database !== undefined)
@@ -104,7 +116,7 @@ async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status
   try {
     await setCopiesExpected(folder, settings.after.length > 0 || settings.isCopiedLater);
     const dump = database === undefined ? {} : { dump: readBytes(stdin) };
-    const created = await createBackup(settings, { folder, clock: Date.now, status, ...dump });
+    const created = await createBackup(settings, { folder, clock: Date.now, status, without, scheduled, ...dump });
     if (settings.after.length > 0) {
       await runAfterBackup(settings.after, { backup: created.path, folder, env: settings.env });
       await storeCopy(folder, created.manifest.name);
@@ -149,6 +161,7 @@ async function runRestoreCommand({ rest, json }: CliOptions, { env, status }: Co
   if (options.backup === "") throw createUsageError("Name the backup: groundcrew restore BACKUP (see restore --help).");
   const settings = readBackupSettings(readEnvironment(env));
   const path = findBackup(options.backup, settings);
+  if (options.test) return testBackup(path, settings, options.weekly, json);
   status?.show(`restore: checking ${path}`);
   const backup = await verifyBackup(path);
   if (options.print) return printFile(backup, options.print);
@@ -165,6 +178,20 @@ async function runRestoreCommand({ rest, json }: CliOptions, { env, status }: Co
     return renderRestore(backup, json, { restored: true, text: `was restored (${[...parts].join(", ")})`, notes });
   } finally {
     lock?.release();
+  }
+}
+
+async function testBackup(path: string, settings: BackupSettings, isWeekly: boolean, json: boolean): Promise<string> {
+  const { folder } = settings;
+  if (folder === undefined) throw createSettingError("A test of a restore needs BACKUP_FOLDER.");
+  const lock = lockBackupFolder(folder);
+  try {
+    if (isWeekly && !isTestDue(folder, Date.now()))
+      return json ? formatJsonLine({ tested: false }) : formatForTerminal("A restore was tested within the last week.");
+    const backup = await testRestore(path, settings, folder, Date.now());
+    return renderRestore(backup, json, { restored: false, text: "was restored for a test, which left nothing behind" });
+  } finally {
+    lock.release();
   }
 }
 

@@ -293,6 +293,8 @@ export interface BackupState {
   since?: Ms;
   /** Where BACKUP_AFTER copies backups elsewhere: the last copied one, and since when there is no newer copy. */
   copies?: { last?: { name: string; began: Ms; copied: Ms }; since: Ms };
+  /** The last test of a restore, where one was made; `failure`: why the backup could not be restored. */
+  test?: { backup: string; tested: Ms; failure?: string };
 }
 
 /** A current notice, in the language of the settings. `since`: ISO 8601. */

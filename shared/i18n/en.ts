@@ -1237,6 +1237,12 @@ export const en = {
         remedy: "Run npm run backup, and read its output.",
         over: "The newest backup is complete.",
       },
+      restore_failed: {
+        text: "The weekly test could not restore the backup {backup}: {reason}.",
+        remedy:
+          "Run npm run restore -- latest --test, and read its output. Until it succeeds, do not rely on the backups.",
+        over: "A backup was restored for a test again.",
+      },
       backup_not_copied: {
         text: "Backups are not copied elsewhere: the last copy is {newest}.",
         remedy: "Run npm run backup, and read what BACKUP_AFTER prints.",

@@ -1244,6 +1244,12 @@ export const fr: Texts = {
         remedy: "Lancez npm run backup et lisez ce qu’il affiche.",
         over: "La dernière sauvegarde est complète.",
       },
+      restore_failed: {
+        text: "L’essai hebdomadaire n’a pas pu restaurer la sauvegarde {backup} : {reason}.",
+        remedy:
+          "Lancez npm run restore -- latest --test et lisez ce qu’il affiche. D’ici là, ne comptez pas sur les sauvegardes.",
+        over: "L’essai de restauration réussit de nouveau.",
+      },
       backup_not_copied: {
         text: "Les sauvegardes ne sont pas copiées ailleurs : la dernière copie est {newest}.",
         remedy: "Lancez npm run backup et lisez ce que BACKUP_AFTER affiche.",

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
+import { EMPTY_STORE } from "../runtime/backup/backup-machine.ts";
 import { POSTGRES_PROGRAMS, type TestPostgres } from "../support/postgres-server.ts";
 
 export const ENV_FILE = "PLANE_SECRET_KEY='marked-secret of compose'\nPLANE_WORKSPACE=javisi\n";
@@ -36,7 +37,7 @@ export function createAccount({ admin }: TestPostgres, password = "plane"): Data
 export function createComposeServer(
   { admin, account }: Databases,
   {
-    services = ["groundcrew", "api", "storage", "postgres"],
+    services = ["groundcrew", "api", "storage", "postgres", "backup-database"],
     onEnd = onTestFinished,
   }: { services?: readonly string[]; onEnd?: (clean: () => void) => void } = {},
 ) {
@@ -49,6 +50,7 @@ export function createComposeServer(
     "bin",
     "container",
     "volumes/data/agents",
+    "volumes/data/store",
     "volumes/uploads/b",
     "volumes/backups",
   ])
@@ -63,7 +65,18 @@ export function createComposeServer(
   chmodSync(path("bin/docker"), 0o755);
   writeFileSync(path("compose/.env"), ENV_FILE, { mode: 0o600 });
   writeFileSync(path("volumes/data/secrets.json"), '{"ADMIN_TOKEN":"marked-secret-admin-token"}', { mode: 0o600 });
+  writeFileSync(path("volumes/data/store/groundcrew.db"), EMPTY_STORE);
   writeFileSync(path("volumes/uploads/b/picture.png"), "a picture");
+  mkdirSync(path("exchange"), { mode: 0o700 });
+  // The container with PostgreSQL's programs.
+  const server = spawn("sh", [resolve("compose/serve-database")], {
+    env: {
+      PATH: `${path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
+      ...{ ...account, EXCHANGE: path("exchange"), SCRIPTS: resolve("runtime/backup") },
+    },
+    stdio: "ignore",
+  });
+  onEnd(() => void server.kill());
   const shared = { PLANE_USER: account.PGUSER, PLANE_PASSWORD: account.PGPASSWORD, PLANE_DATABASE: account.PGDATABASE };
   const config = {
     log: path("calls"),
@@ -74,6 +87,16 @@ export function createComposeServer(
         SECRETS_FILE: path("volumes/data/secrets.json"),
         STORE_URL: `file:${path("volumes/data/store")}`,
         BACKUP_FOLDER: path("volumes/backups"),
+        PLANE_URL: "https://work.example.com",
+        PLANE_WORKSPACE: "javisi",
+        PORT: "1",
+      },
+      backup: {
+        SECRETS_FILE: path("volumes/data/secrets.json"),
+        STORE_URL: `file:${path("volumes/data/store")}`,
+        BACKUP_FOLDER: path("volumes/backups"),
+        BACKUP_UPLOADS: services.includes("storage") ? path("volumes/uploads") : "",
+        BACKUP_DATABASE_PIPES: services.includes("backup-database") ? path("exchange") : "",
         PLANE_URL: "https://work.example.com",
         PLANE_WORKSPACE: "javisi",
         PORT: "1",

@@ -4,20 +4,23 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parseBackupName } from "../../runtime/backup/manifest.ts";
 import { HOUR, type Ms } from "../../shared/time.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 import { createAccount, createComposeServer, ENV_FILE } from "./backup-server.ts";
+import { createStandIns } from "./docker-stand-in.ts";
 
 const FULL = Boolean(process.env["FULL"]);
 const LIMIT_MS = 120_000;
@@ -51,7 +54,7 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
     const saved = server.run("backup", ["--json"]);
     expect(saved.status, saved.stderr).toBe(0);
     const { name, parts } = JSON.parse(saved.stdout);
-    expect(parts.sort()).toEqual(["database", "secrets", "settings", "uploads"]);
+    expect(parts.sort()).toEqual(["database", "secrets", "settings", "store", "uploads"]);
     const backup = server.path(`volumes/backups/${name}`);
     expect(statSync(join(backup, "settings/compose.env")).mode & 0o777).toBe(0o600);
     expect(server.read("calls")).not.toContain("marked-secret");
@@ -77,10 +80,30 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
 
   test("make no backup when the dump breaks off", () => {
     const server = createServer();
-    const { status, stderr } = server.run("backup", [], { breaks: { service: "postgres", after: 3_000 } });
+    writeFileSync(server.path("bin/pg_dump"), `#!/bin/sh\n${POSTGRES_PROGRAMS}/pg_dump "$@" | head -c 3000; exit 1\n`);
+    chmodSync(server.path("bin/pg_dump"), 0o755);
+    const { status, stderr } = server.run("backup");
     expect(status).not.toBe(0);
     expect(stderr).toContain("The dump on standard input is incomplete");
     expect(readdirSync(server.path("volumes/backups"))).toEqual([".lock"]);
+  });
+
+  test("with --scheduled test a restore into a scratch database once a week", () => {
+    const server = createServer();
+    postgres.query("CREATE DATABASE plane_production_restore_test OWNER plane");
+    const before = postgres.query(ROWS, account);
+    const { status, stderr } = server.run("backup", ["--scheduled"]);
+    expect(status, stderr).toBe(0);
+    const [name] = server.listBackups();
+    expect(JSON.parse(server.read("volumes/backups/.last-test.json"))).toMatchObject({ backup: name });
+    expect(postgres.query(ROWS, account)).toBe(before);
+    // A database that the server does not let in fails the test, and the backup stays.
+    rmSync(server.path("volumes/backups/.last-test.json"));
+    rmSync(join(server.path("volumes/backups"), name ?? ""), { recursive: true });
+    postgres.query("DROP DATABASE plane_production_restore_test");
+    const failed = server.run("backup", ["--scheduled"]);
+    expect([failed.status, server.listBackups().length]).toEqual([1, 1]);
+    expect(failed.stderr).toContain("permission denied to create database");
   });
 
   test("leave the database as it was when its dump cannot be restored completely", () => {
@@ -239,7 +262,7 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/restore on a new server", { ti
     const account = createAccount(fresh, password);
     const server = createComposeServer(
       { admin: fresh.admin, account },
-      { services: ["groundcrew", "api", "storage", database] },
+      { services: ["groundcrew", "api", "storage", database, "backup-database"] },
     );
     for (const path of ["compose/.env", "volumes/data/secrets.json", "volumes/data/agents", "volumes/uploads/b"])
       rmSync(server.path(path), { recursive: true });
@@ -369,5 +392,72 @@ describe.skipIf(!hasPostgres())("INFRA-02: compose/create-database", () => {
     const env = { PGUSER: "roles", PGPASSWORD: "roles", MONITOR_USER: "theirs_monitor", MONITOR_PASSWORD: "x" };
     const { status, stderr } = createDatabase(env);
     expect(status, stderr).toBe(0);
+  });
+});
+
+/** Runs compose/daily-backup until it waits for the time after `waits`; its commands, and how long it waited each time. */
+function runDaily(options: { at: string; newest?: string; time?: string; fails?: string; waits: number }) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-daily-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, "backups"));
+  if (options.newest !== undefined) mkdirSync(join(folder, "backups", options.newest));
+  writeFileSync(join(folder, "now"), `${Date.parse(options.at) / 1000}`);
+  const standIns = createStandIns(folder, {
+    groundcrew: `[ "$1 $2" != "${options.fails ?? "-"}" ]`,
+    // The clock moves by what is slept, and the script is ended once it has waited often enough.
+    date: `case "$*" in "-u +%s") cat ${folder}/now ;; *) exec /bin/date "$@" ;; esac`,
+    sleep: `[ "$1" != infinity ] || exit 0
+      echo "$(($(cat ${folder}/now) + $1))" >${folder}/now
+      [ "$(grep -c '^sleep' ${folder}/calls)" -lt ${options.waits} ] || kill "$PPID"`,
+  });
+  const { stdout, stderr, status } = spawnSync("sh", ["compose/daily-backup"], {
+    env: { PATH: standIns.path, BACKUP_FOLDER: join(folder, "backups"), BACKUP_TIME: options.time ?? "" },
+    encoding: "utf8",
+  });
+  const calls = standIns.readCalls().filter(([program]) => program !== "date");
+  return { calls: calls.map((words) => words.join(" ")), stdout, stderr, status };
+}
+
+describe("INFRA-05 compose/daily-backup", () => {
+  const BACKUP = "groundcrew backup --scheduled";
+  const TEST = "groundcrew restore latest --test --weekly";
+
+  test("makes a backup every day at the time, and tests a restore after each", () => {
+    const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", newest: "2026-11-23T03-00-00Z", waits: 3 });
+    expect(calls).toEqual([
+      `sleep ${15 * 3600}`,
+      BACKUP,
+      TEST,
+      `sleep ${24 * 3600}`,
+      BACKUP,
+      TEST,
+      `sleep ${24 * 3600}`,
+    ]);
+  });
+
+  test("makes one a minute after the start when the last is older than a day, or there is none", () => {
+    for (const newest of ["2026-11-22T11-59-00Z", undefined]) {
+      const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", ...(newest && { newest }), time: "12:30", waits: 2 });
+      expect(calls).toEqual(["sleep 60", BACKUP, TEST, `sleep ${29 * 60}`]);
+    }
+  });
+
+  test("repeats one that failed every hour", () => {
+    const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", fails: "backup --scheduled", waits: 3 });
+    expect(calls).toEqual(["sleep 60", BACKUP, "sleep 3600", BACKUP, "sleep 3600"]);
+  });
+
+  test("goes on when a restore failed", () => {
+    const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", fails: "restore latest", time: "08:09", waits: 2 });
+    expect(calls.slice(0, 3)).toEqual(["sleep 60", BACKUP, TEST]);
+    expect(calls).toHaveLength(4);
+  });
+
+  test("makes none only by a setting, and refuses what is no time", () => {
+    expect(runDaily({ at: "2026-11-23T12:00:00Z", time: "off", waits: 1 })).toMatchObject({
+      calls: ["sleep infinity"],
+    });
+    const wrong = runDaily({ at: "2026-11-23T12:00:00Z", time: "25:00", waits: 1 });
+    expect([wrong.status, wrong.calls]).toEqual([78, []]);
   });
 });

@@ -174,7 +174,7 @@ describe("docs/operations.md, what its commands name", () => {
     expectScript("compose/systemd/install-runner");
     const [line = ""] = splitCommands(readShellBlock("docs/operations.md", "Backup and restore"));
     const [, time = "", user, path = ""] =
-      /^((?:\S+ ){5})(\S+) \/srv\/groundcrew\/(\S+) >\/dev\/null$/.exec(line) ?? [];
+      /^((?:\S+ ){5})(\S+) \/srv\/groundcrew\/(\S+) --scheduled >\/dev\/null$/.exec(line) ?? [];
     expect(user).toBe("root");
     expect(new Cron(time.trim(), { paused: true }).nextRun()?.getHours()).toBe(3);
     expectScript(path);

@@ -15,6 +15,8 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { runCli } from "../../../runtime/cli/run-cli.ts";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
 
 export interface CommandResult {
@@ -38,8 +40,21 @@ export async function runGroundcrew(
   return { exit, out, err };
 }
 
+/** A store without records of its own, as a first start makes it. */
+export const EMPTY_STORE = await createEmptyStore();
+
+async function createEmptyStore(): Promise<Buffer> {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-store-"));
+  const store = await openStore(`file:${folder}`, { prefix: "groundcrew" });
+  await claimStoreFormat(store);
+  await store.close();
+  const file = readFileSync(join(folder, "groundcrew.db"));
+  rmSync(folder, { recursive: true });
+  return file;
+}
+
 /**
- * An installation with secrets and uploads in a temporary folder, and the commands that run in it. `onEnd` removes it at
+ * An installation with a store, secrets and uploads in a temporary folder, and the commands that run in it. `onEnd` removes it at
  * the end of the test by default.
  */
 export function createBackupMachine(
@@ -60,11 +75,12 @@ export function createBackupMachine(
     PORT: "1",
     ...extraEnv,
   };
-  const write = (path: string, content: string) => {
+  const write = (path: string, content: string | Buffer) => {
     mkdirSync(join(folder, path, ".."), { recursive: true, mode: 0o700 });
     writeFileSync(join(folder, path), content, { mode: 0o600 });
   };
   write("data/secrets.json", JSON.stringify({ ADMIN_TOKEN: "marked-secret-admin-token" }));
+  write("data/groundcrew.db", EMPTY_STORE);
   write("data/agents/thot/token", "marked-secret-bridge-token\n");
   write("uploads/bucket/picture.png", "a picture");
   write("uploads/bucket/name with spaces, é and \\ backslash", "another file");

@@ -89,7 +89,7 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
         restic("backup", "--quiet", "--tag", "groundcrew", "--time", time, join("earlier", name));
       }
       restic("backup", "--quiet", "--time", "2020-01-01 00:00:00", "other");
-      const saved = await machine.runHere(["backup"]);
+      const saved = await machine.runHere(["backup", "--scheduled"]);
       expect(saved.exit, saved.err).toBe(0);
       const [newest = ""] = machine.listBackups();
       const names = [newest, ...days.map(formatBackupName)];

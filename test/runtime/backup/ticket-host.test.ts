@@ -23,7 +23,8 @@ const CLAUDE = "home/.claude";
 
 /** A host of tickets, whose folders are where the runner's unit has them. `run` and `fail` are commands there. */
 function createTicketHost() {
-  const machine = createBackupMachine({ BACKUP_UPLOADS: "" });
+  const machine = createBackupMachine({ BACKUP_UPLOADS: "", STORE_URL: "" });
+  machine.remove("data/groundcrew.db");
   const { folder, write, runHere } = machine;
   const home = join(folder, "home");
   write(`${CONFIG}/runner.json`, '{"tickets": {}}');

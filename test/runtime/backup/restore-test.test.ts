@@ -1,0 +1,150 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { manifest as productManifest } from "../../../functions/index.ts";
+import { noticesTick } from "../../../functions/notices.ts";
+import { isTestDue } from "../../../runtime/backup/restore-test.ts";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { claimStoreFormat } from "../../../shared/store/store-format.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
+import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../../support/postgres-server.ts";
+import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
+import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
+
+const RECORD = ".last-test.json";
+
+const testLatest = (machine: BackupMachine, ...options: string[]) =>
+  machine.runHere(["restore", "latest", "--test", ...options, "--json"]);
+
+/** The notice about restores that a running Groundcrew with these backups has, if there is one. */
+async function readNotice({ backups }: BackupMachine, clock: () => Ms = Date.now): Promise<string | undefined> {
+  const manifest = { ...productManifest, ticks: [noticesTick], jobHandlers: [], ruleSets: () => [] };
+  const runtime = await startTestRuntime({ env: { BACKUP_FOLDER: backups }, manifest, overrides: { clock } });
+  const headers = createBearerHeaders(RUNTIME_ADMIN_TOKEN);
+  expect((await fetch(`${runtime.url}/ticks/notices`, { method: "POST", ...headers })).status).toBe(200);
+  const answer = await (await fetch(`${runtime.url}/api/notices`, headers)).json();
+  const { notices } = answer as { notices: { kind: string; text: string }[] };
+  return notices.find(({ kind }) => kind === "restore_failed")?.text;
+}
+
+test("INFRA-05 The test of a restore restores every file beside the installation, which stays as it is, and leaves nothing", async () => {
+  const machine = createBackupMachine({ BACKUP_COMPOSE_ENV: "A=b" });
+  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
+  const before = describeTree(machine.folder);
+  const { exit, out, err } = await testLatest(machine);
+  expect(exit, err).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ restored: false, parts: ["store", "uploads", "secrets", "settings"] });
+  const isOther = (line: string) => !line.includes(RECORD);
+  expect(describeTree(machine.folder).filter(isOther)).toEqual(before);
+  expect(await readNotice(machine)).toBeUndefined();
+});
+
+test("INFRA-05 A backup that cannot be restored becomes a notice, which ends when a later one can", async () => {
+  const machine = createBackupMachine();
+  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
+  const [name = ""] = machine.listBackups();
+  const path = join(machine.backups, name, "uploads/bucket/picture.png");
+  const picture = readFileSync(path);
+  writeFileSync(path, "another picture");
+  const failed = await testLatest(machine);
+  expect(failed.exit).toBe(1);
+  expect(failed.err).toContain("uploads/bucket/picture.png was changed");
+  expect(await readNotice(machine)).toContain(`could not restore the backup ${name}`);
+  writeFileSync(path, picture);
+  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
+  expect(await readNotice(machine)).toBeUndefined();
+});
+
+test("INFRA-05 With --weekly a restore is tested again after a week, and a test that is not made for 9 days is a notice", async () => {
+  const machine = createBackupMachine();
+  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
+  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
+  const record = machine.read(`backups/${RECORD}`);
+  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
+  expect(machine.read(`backups/${RECORD}`)).toBe(record);
+  const tested = Date.parse(JSON.parse(record).tested);
+  expect([6, 7].map((days) => isTestDue(machine.backups, tested + days * DAY))).toEqual([false, true]);
+  expect(await readNotice(machine, () => tested + 8 * DAY)).toBeUndefined();
+  expect(await readNotice(machine, () => tested + 10 * DAY)).toContain(JSON.parse(record).backup);
+});
+
+test.skipIf(!hasRedisServer())(
+  "INFRA-05 A store in Redis is tested under another prefix, which is empty afterwards",
+  async () => {
+    const server = await startRedis();
+    onTestFinished(() => server.stop());
+    const machine = createBackupMachine({ STORE_URL: server.url });
+    const store = await openStore(server.url, { prefix: "groundcrew" });
+    await claimStoreFormat(store);
+    await store.commit({ put: [{ key: "decision:1", value: 1, sets: ["decisions"] }] });
+    await store.close();
+    expect((await machine.runHere(["backup"])).exit).toBe(0);
+    const redis = new Redis(server.url);
+    onTestFinished(() => redis.disconnect());
+    const before = (await redis.keys("*")).sort();
+    const { exit, err } = await testLatest(machine);
+    expect(exit, err).toBe(0);
+    expect((await redis.keys("*")).sort()).toEqual(before);
+  },
+);
+
+describe.skipIf(!hasPostgres())("INFRA-05 The test of a restore of Plane's database", { timeout: 60_000 }, () => {
+  let postgres: TestPostgres;
+  const ROWS = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM issues t";
+  const account = () => ({ PGUSER: "plane", PGPASSWORD: "plane", PGDATABASE: "plane_production" });
+  const createMachine = () =>
+    createBackupMachine({
+      BACKUP_DATABASE_URL: `postgresql://plane:plane@127.0.0.1:${postgres.admin.PGPORT}/plane_production`,
+      PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
+    });
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    postgres.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
+    postgres.query("CREATE DATABASE plane_production OWNER plane");
+    postgres.query("CREATE TABLE issues AS SELECT i AS id FROM generate_series(1, 500) i", account());
+  }, 60_000);
+
+  afterAll(() => postgres.stop());
+
+  test("needs a scratch database or the right to create one, and says so in a notice", async () => {
+    const machine = createMachine();
+    expect((await machine.runHere(["backup"])).exit).toBe(0);
+    const failed = await testLatest(machine);
+    expect(failed.exit).toBe(1);
+    expect(failed.err).toContain("permission denied to create database");
+    expect(await readNotice(machine)).toContain("permission denied to create database");
+  });
+
+  test("restores it into a scratch database, which is empty afterwards, and leaves Plane's own alone", async () => {
+    postgres.query("CREATE DATABASE plane_production_restore_test OWNER plane");
+    const before = postgres.query(ROWS, account());
+    const machine = createMachine();
+    expect((await machine.runHere(["backup"])).exit).toBe(0);
+    const { exit, err } = await testLatest(machine);
+    expect(exit, err).toBe(0);
+    expect(postgres.query(ROWS, account())).toBe(before);
+    const scratch = { ...account(), PGDATABASE: "plane_production_restore_test" };
+    expect(postgres.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", scratch)).toBe("0");
+  });
+
+  test("fails when the dump cannot be restored as a whole", async () => {
+    // A row that refers to one that the dump does not have: only a restore finds it.
+    postgres.query(
+      `CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE children (parent int REFERENCES parents);
+       INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1)`,
+      account(),
+    );
+    const admin = { ...postgres.admin, PGDATABASE: "plane_production" };
+    postgres.query("SET session_replication_role = replica; DELETE FROM parents", admin);
+    const machine = createMachine();
+    expect((await machine.runHere(["backup"])).exit).toBe(0);
+    const failed = await testLatest(machine);
+    postgres.query("DROP TABLE children, parents", account());
+    expect(failed.exit).toBe(1);
+    expect(failed.err).toContain("children_parent_fkey");
+    expect(readdirSync(machine.backups).filter((name) => name.startsWith(".test-"))).toEqual([]);
+  });
+});
