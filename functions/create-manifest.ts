@@ -13,6 +13,7 @@ import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
 import { idleTasksRoute, taskFileRoute, taskRoute } from "./dashboard/task-routes.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
+import { peopleRoute } from "./directory.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
 import { damageTick, figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
@@ -71,6 +72,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       idleTasksRoute,
       setupRoute,
       requestsRoute,
+      peopleRoute,
       agentsRoute,
       holdsRoute,
       storeCopyRoute,

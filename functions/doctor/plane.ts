@@ -6,6 +6,7 @@
 import type { PlaneSettings, Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { noMetrics } from "../../shared/metrics.ts";
+import { selectHumans } from "../../shared/people/directory.ts";
 import { authApi, createPlaneSession, webhooksApi } from "../../shared/plane/app/session.ts";
 import { createCapabilityCache } from "../../shared/plane/client.ts";
 import { type Endpoint, fillRoute, GROUNDCREW_SOURCE, normalizeBaseUrl } from "../../shared/plane/endpoint.ts";
@@ -86,7 +87,7 @@ export async function checkPlane(deps: PlaneCheckDeps, settings: Settings): Prom
     checkPlaneClock(instance.ahead),
     ...(await checkPlaneKey(queryPlane, plane)),
     await checkPlaneWebhook(deps, plane),
-    ...(await checkAgents(queryPlane, settings)),
+    ...(await checkAccounts(queryPlane, settings)),
   ];
 }
 
@@ -249,16 +250,42 @@ async function readPlaneWebhook(
   }
 }
 
-/** Checks each agent's Plane account and API key. Costs one request, and two more per key. */
-async function checkAgents(queryPlane: PlaneQuery, { plane, agents, agentTokens }: Settings): Promise<Finding[]> {
-  if (!plane || agents.length === 0) return [];
+/** Checks the accounts of people and agents, and the agents' API keys. Costs one request, and two more per key. */
+async function checkAccounts(queryPlane: PlaneQuery, settings: Settings): Promise<Finding[]> {
+  const { plane, agents, people, agentTokens } = settings;
+  if (!plane || (agents.length === 0 && !people)) return [];
   const members = await queryPlane(membersApi.list, plane.apiKey);
-  const checks: Finding[] = [];
+  const me = people && (await queryPlane(usersApi.me, plane.apiKey));
+  const own = me?.ok ? me.data.email : null;
+  const checks = members.ok && people ? checkPeople(members.data, { ...settings, people }, own) : [];
   for (const agent of agents) {
     const isStranger = members.ok && !members.data.some(({ email }) => isSameEmail(email, agent.email));
     checks.push(await checkAgent(queryPlane, plane, agent, { isStranger, agentTokens }));
   }
   return checks;
+}
+
+/** Names those whom only one of the two lists has: the setting people, and Plane's workspace. @param own Groundcrew's account */
+function checkPeople(
+  members: readonly { email: string | null }[],
+  { people, agents, plane }: Pick<Settings, "agents" | "plane"> & { people: NonNullable<Settings["people"]> },
+  own: string | null,
+): Finding[] {
+  const { ok, warning } = createReport("people");
+  const humans = selectHumans(members, agents);
+  const absent = people.filter((person) => !humans.some(({ email }) => isSameEmail(email, person.email)));
+  const unlisted = humans.filter(
+    ({ email }) => !people.some((person) => isSameEmail(email, person.email)) && !isSameEmail(email, own ?? ""),
+  );
+  const checks = collectFindings(
+    absent.length > 0 &&
+      warning`${absent.map(({ email }) => email).join(", ")} of people: not in ${plane?.workspace ?? "the workspace"}, so they cannot
+        answer or sign in → Invite them in Plane, or correct the addresses in people.`,
+    unlisted.length > 0 &&
+      warning`${unlisted.map(({ email }) => email).join(", ")} in ${plane?.workspace ?? "the workspace"}: not in people, so they
+        cannot sign in → Add them to people, unless that is intended.`,
+  );
+  return checks.length > 0 ? checks : [ok`${people.length}, the same as in Plane`];
 }
 
 function isSameEmail(a: string | null, b: string): boolean {

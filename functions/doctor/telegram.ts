@@ -1,6 +1,6 @@
 /** Checks of Telegram: the bot, its chat, its users, and the way in which updates arrive. */
 
-import type { Settings } from "../../shared/config/settings.ts";
+import type { Settings, TelegramSettings } from "../../shared/config/settings.ts";
 import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/bot.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { collectFindings, createReport, type Finding } from "./findings.ts";
@@ -10,7 +10,7 @@ const OWN_BOT_HINT = "Create a separate bot for Groundcrew (BotFather, /newbot):
 /** Checks the bot's token, its chat, and whether updates arrive in the configured way (webhook or polling). */
 export async function checkTelegram(
   bot: TelegramBot & TelegramBotChecks,
-  { telegram, publicUrl }: Settings,
+  { telegram, people, publicUrl }: Settings,
 ): Promise<Finding[]> {
   if (!telegram) return [];
   const me = await bot.getMe();
@@ -22,9 +22,30 @@ export async function checkTelegram(
     createReport("telegram").ok`@${me.username}`,
     chat,
     webhook.kind === "webhook" ? checkTelegramWebhook(webhook, expectedUrl) : explainTelegramFailure(webhook),
-    telegram.allowedUsers.length === 0 &&
-      createReport("telegram users").warning`the bot accepts no user
-        → Set TELEGRAM_ALLOWED_USERS to the Telegram user ids that may give commands.`,
+    ...checkTelegramUsers(telegram, people),
+  );
+}
+
+/** Who may give commands: the people of the list, and numbers without a name. What the list says wins. */
+function checkTelegramUsers({ allowedUsers }: TelegramSettings, people: Settings["people"] = []): Finding[] {
+  const { warning } = createReport("telegram users");
+  const numbers = people.flatMap(({ telegram }) => telegram ?? []);
+  if (allowedUsers.length + numbers.length === 0)
+    return [
+      warning`the bot accepts no user
+        → Set TELEGRAM_ALLOWED_USERS to the Telegram user ids that may give commands, or name them in people.`,
+    ];
+  if (allowedUsers.length === 0 || people.length === 0) return [];
+  const unnamed = allowedUsers.filter((user) => !numbers.includes(user));
+  const more = people.filter(({ telegram }) => telegram !== undefined && !allowedUsers.includes(telegram));
+  return collectFindings(
+    unnamed.length > 0 &&
+      warning`${unnamed.join(", ")} in TELEGRAM_ALLOWED_USERS: no name in people, so their answers have Telegram's
+        → Give the numbers to their people (telegram), or remove them from TELEGRAM_ALLOWED_USERS.`,
+    more.length > 0 &&
+      warning`${more.map(({ email, telegram }) => `${email} (${telegram})`).join(", ")} in people: not in
+        TELEGRAM_ALLOWED_USERS, and may give commands all the same
+        → What people says wins: TELEGRAM_ALLOWED_USERS can be removed once all its numbers have names there.`,
   );
 }
 

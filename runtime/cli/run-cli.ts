@@ -57,6 +57,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   tickets: async () => ({ run: (options, host) => runPersonCommand("tickets", options, host) }),
   requests: async () => ({ run: (options, host) => runPersonCommand("requests", options, host) }),
   why: async () => ({ run: (options, host) => callPersonRoute(WHY_COMMAND, options, host) }),
+  people: async () => ({ run: (options, host) => callPersonRoute(PEOPLE_COMMAND, options, host) }),
   runner: async () => (await import("./runner-command.ts")).runnerCommand,
   openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
   backup: async () => (await import("./backup-commands.ts")).backupCommand,
@@ -80,6 +81,7 @@ this tool for an agent: lists, claims, does and reports tasks.
 groundcrew start starts Groundcrew (groundcrew start --help).
 groundcrew provision sets Plane up, and groundcrew doctor checks everything.
 groundcrew why <task> says why nothing happens with a task.
+groundcrew people lists the people with their roles.
 groundcrew requests lists and answers what waits for a person, and groundcrew tickets is for people who judge tickets.
 groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
@@ -100,6 +102,14 @@ const WHY_COMMAND: PersonCommand = {
   route: "GET /api/tasks/:task/why",
   description: "Says why nothing happens with a task, or what does.",
   fields: [defineField("task", "the task's key, such as ONB-12", { required: true })],
+};
+
+/** `groundcrew people` */
+const PEOPLE_COMMAND: PersonCommand = {
+  name: "people",
+  route: "GET /api/people",
+  description: "Lists the people with their role, Telegram number and last sign-in.",
+  fields: [],
 };
 
 /** The commands of `groundcrew requests` with their routes. */

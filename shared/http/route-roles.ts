@@ -55,6 +55,7 @@ export const ROUTE_ROLES = {
   "GET /api/requests": READS_OWN,
   "GET /api/requests/:id": { role: "guest", about: "request" },
   "POST /api/requests/:id": { role: "member", about: "request" },
+  "GET /api/people": ADMINISTERS,
   "GET /api/agents": ADMINISTERS,
   "POST /api/agents/:name/token": ADMINISTERS,
   "POST /api/agents/:name/retire": ADMINISTERS,

@@ -9,7 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Locale } from "../i18n/localize.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { observedKeys } from "../records/store-keys.ts";
-import type { SetName, Store } from "../store/port.ts";
+import type { SetName, Store, StoreKey } from "../store/port.ts";
 import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
 
@@ -121,6 +121,11 @@ function createRenaming(humans: readonly WorkspaceMember[], agents: readonly { n
   };
 }
 
+/** The numbers of TELEGRAM_ALLOWED_USERS that the list gives no name. */
+export function findUnnamedUsers({ telegram, people = [] }: Pick<Settings, "telegram" | "people">): number[] {
+  return telegram?.allowedUsers.filter((user) => !people.some((person) => person.telegram === user)) ?? [];
+}
+
 /** Finds a person; undefined for somebody whom the directory does not know. */
 export async function findPerson(deps: DirectoryDeps, key: PersonKey): Promise<Person | undefined> {
   const people = await readPeople(deps);
@@ -130,6 +135,14 @@ export async function findPerson(deps: DirectoryDeps, key: PersonKey): Promise<P
     return person.email?.toLowerCase() === key.email.toLowerCase();
   });
 }
+
+/** Reads when each of these people signed in last; undefined for those who never did. */
+export async function readLastSignIns({ store }: Pick<DirectoryDeps, "store">, people: readonly Person[]) {
+  const rows = await store.read<{ at: Ms }>(people.map(({ id }) => signInKey(id ?? "")));
+  return rows.map((row) => row?.value.at);
+}
+
+const signInKey = (person: string): StoreKey => `signed-in:${person}`;
 
 function toPersonRole(role: number): PersonRole {
   return role >= ADMIN_ROLE ? "admin" : role >= MEMBER_ROLE ? "member" : "guest";

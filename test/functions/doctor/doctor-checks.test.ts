@@ -70,6 +70,11 @@ const addForeignProject = (description: string) => (setup: Setup) => {
   }, false)(setup);
 };
 
+/** Sets the list of people. */
+function setPeople(...people: object[]) {
+  return ({ config }: Setup) => void Object.assign(config, { people });
+}
+
 const forbidden = () =>
   new Response('{"detail":"You do not have permission to perform this action."}', { status: 403 });
 const chatNotFound = (chat: string) =>
@@ -312,6 +317,37 @@ const CASES: Case[] = [
     ({ env }) => delete env["TELEGRAM_ALLOWED_USERS"],
     "telegram users",
     "warning: the bot accepts no user",
+  ],
+  [
+    "people of whom one is not in the workspace",
+    setPeople({ email: "ada@javisi.local.test" }, { email: "Zoe@example.test" }),
+    "people",
+    "warning: zoe@example.test of people: not in javisi, so they cannot answer or sign in",
+    /Invite them/,
+  ],
+  [
+    "people without one of the workspace",
+    (setup) => {
+      setup.plane.addUser({ name: "Bob" });
+      return setPeople({ email: "ada@javisi.local.test" })(setup);
+    },
+    "people",
+    "warning: bob@javisi.local.test in javisi: not in people, so they cannot sign in",
+  ],
+  [
+    "people who are those of the workspace",
+    setPeople({ email: "ada@javisi.local.test", telegram: 7 }),
+    "people",
+    "ok: 1, the same as in Plane",
+  ],
+  [
+    "people whose number only one of the lists has",
+    setPeople({ email: "ada@javisi.local.test", telegram: 8 }),
+    "telegram users",
+    [
+      "warning: 7 in TELEGRAM_ALLOWED_USERS: no name in people, so their answers have Telegram's",
+      "warning: ada@javisi.local.test (8) in people: not in TELEGRAM_ALLOWED_USERS, and may give commands all the same",
+    ].join("\n"),
   ],
 ];
 
