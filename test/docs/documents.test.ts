@@ -194,6 +194,7 @@ test("Commands in the text of README and docs/ name scripts of package.json, com
     "tickets",
     "requests",
     "why",
+    "people",
     "runner",
     "openclaw",
     "backup",
