@@ -11,10 +11,10 @@ import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createTokenCheck, sha256Hex } from "../hashing.ts";
 import { keepDefined } from "../omit-undefined.ts";
-import { findPerson, type Person, type PersonRole, personSessionSet } from "../people/directory.ts";
+import { createSignInPut, findPerson, type Person, type PersonRole, personSessionSet } from "../people/directory.ts";
 import { createSecret } from "../people/sign-in-links.ts";
 import { ADMIN_VIEWER, toViewer, type Viewer } from "../people/viewer.ts";
-import type { SetName, StoreKey } from "../store/port.ts";
+import type { Put, SetName, StoreKey } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
 import { cleanLine } from "../text.ts";
 import { HOUR, isRecent, MINUTE, type Ms, SECOND } from "../time.ts";
@@ -84,7 +84,8 @@ export function createPageSessions(deps: SessionDeps) {
     const by = adminToken === undefined ? {} : { by: await hashSessionProof(cookie, adminToken) };
     const value: StoredPageSession = { ...opened, ...by, place, at, usedAt: at };
     const key = await sessionKey(cookie);
-    await store.commit({ put: [{ key, value, sets: listSets(value), expires: PAGE_SESSION_MS }] });
+    const session: Put = { key, value, sets: listSets(value), expires: PAGE_SESSION_MS };
+    await store.commit({ put: opened.person ? [session, createSignInPut(opened.person.id, at)] : [session] });
     return cookie;
   }
 

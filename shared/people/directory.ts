@@ -9,7 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Locale } from "../i18n/localize.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { observedKeys } from "../records/store-keys.ts";
-import type { SetName, Store, StoreKey } from "../store/port.ts";
+import type { Put, SetName, Store, StoreKey } from "../store/port.ts";
 import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
 
@@ -134,6 +134,11 @@ export async function findPerson(deps: DirectoryDeps, key: PersonKey): Promise<P
     if ("telegram" in key) return person.telegram === key.telegram;
     return person.email?.toLowerCase() === key.email.toLowerCase();
   });
+}
+
+/** Records that a person signed in, in the commit of the session, which ends sooner. */
+export function createSignInPut(person: string, at: Ms): Put {
+  return { key: signInKey(person), value: { at } };
 }
 
 /** Reads when each of these people signed in last; undefined for those who never did. */
