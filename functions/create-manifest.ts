@@ -25,6 +25,7 @@ import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
 import { REQUEST_KINDS, requestsRoute } from "./requests.ts";
+import { schedulesRoute, schedulesTick } from "./schedules.ts";
 import { setupRoute } from "./setup.ts";
 import { digestTick } from "./telegram/digest/digest.ts";
 import { createOutboxHandler } from "./telegram/outbox-handler.ts";
@@ -73,6 +74,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       setupRoute,
       requestsRoute,
       peopleRoute,
+      schedulesRoute,
       agentsRoute,
       holdsRoute,
       storeCopyRoute,
@@ -90,6 +92,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       claimsTick,
       ...(machine?.ticks ?? []),
       cyclesTick,
+      schedulesTick,
       canaryTick,
       webhooksTick,
       storeTick,

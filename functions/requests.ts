@@ -1,11 +1,11 @@
 /** Everything that waits for a person: the kinds of requests, and the routes that list and answer them. */
 
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { z } from "zod";
 import type { Deps, RequestKinds, Route } from "../shared/app/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
-import { answerCleanJson } from "../shared/http/request.ts";
+import { answerCleanJson, getRequester } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps } from "../shared/people/viewer.ts";
 import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
@@ -43,7 +43,7 @@ function app(deps: Deps): Hono {
     })
     .post("/:id", async (c) => {
       const { comment, ...decision } = await readJson(c, decisionSchema, { example: EXAMPLE });
-      const given = { ...decision, ...getPerson(c), ...omitUndefined({ comment }) };
+      const given = { ...decision, ...getRequester(c), ...omitUndefined({ comment }) };
       const { outcome, request } = await decideRequest(deps, c.req.param("id"), given, c.get("correlation"));
       const answer = toRequestAnswer(request);
       if (outcome === "decided") return answerCleanJson(c, answer);
@@ -55,13 +55,6 @@ function app(deps: Deps): Hono {
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
-
-/** People share ADMIN_TOKEN and the page, so these name the way an answer came. */
-function getPerson(c: Context): { by: string; where: "page" | "api" | "cli" } {
-  if (c.req.header("authorization") === undefined) return { by: "Admin (page)", where: "page" };
-  const isCli = c.req.header("user-agent")?.startsWith("groundcrew-cli/");
-  return isCli ? { by: "Admin (CLI)", where: "cli" } : { by: "Admin (API)", where: "api" };
-}
 
 export type RequestAnswer = ReturnType<typeof toRequestAnswer>;
 

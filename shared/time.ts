@@ -93,6 +93,12 @@ export function splitByDay(timeZone: string, { from, to }: { from: Ms; to: Ms })
   return parts;
 }
 
+/** Returns the last millisecond of a calendar day (`2026-11-21`) in a time zone. */
+export function getEndOfDay(timeZone: string, date: string): Ms {
+  const noon = Date.parse(`${date}T12:00:00Z`);
+  return findNextDay((at) => toZonedDate(timeZone, at), noon - getZoneOffset(noon, timeZone)) - 1;
+}
+
 /** Finds the first millisecond of the day after the one that contains `at`. */
 function findNextDay(toDay: (at: Ms) => string, at: Ms): Ms {
   const day = toDay(at);

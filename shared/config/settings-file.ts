@@ -9,6 +9,7 @@ import { findNearestName } from "../names.ts";
 import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 import { provisionSchema } from "./provision-schema.ts";
+import { findScheduleProblems, schedulesSchema } from "./schedules-schema.ts";
 import {
   createJsonLocator,
   formatJsonError,
@@ -350,6 +351,7 @@ export const settingsFileSchema = z.strictObject({
     "Each running task has a live progress message in TELEGRAM_CHAT_ID.",
   ),
   forward: z.array(forwardSchema).default([]).meta({ meaning: "Other systems that events are forwarded to." }),
+  schedules: schedulesSchema,
   provision: provisionSchema.exactOptional().meta({ meaning: "What `npm run provision` sets up in Plane." }),
   tickets: ticketsSchema
     .exactOptional()
@@ -392,7 +394,13 @@ export function parseSettingsFile(text: string): ParsedSettingsFile {
     };
   const parsed = settingsFileSchema.safeParse(json.value);
   const found = parsed.success
-    ? [...findDuplicateAgents(parsed.data.agents), ...findPeopleProblems(parsed.data)]
+    ? [
+        ...findDuplicateAgents(parsed.data.agents),
+        ...findPeopleProblems(parsed.data),
+        ...findScheduleProblems(parsed.data.schedules).map(({ path, given, wanted }) =>
+          createPlaceProblem(["schedules", ...path], given, wanted),
+        ),
+      ]
     : parsed.error.issues.slice(0, MAX_PROBLEMS + 1).flatMap((issue) => toSettingProblems(issue, json.value));
   if (parsed.success && found.length === 0) return { settings: parsed.data, problems: [] };
   const locate = createJsonLocator(text);

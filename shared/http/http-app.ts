@@ -136,7 +136,7 @@ function createErrorResponse(
 function createCors({ allowedOrigins }: Pick<Settings, "allowedOrigins">): MiddlewareHandler {
   return cors({
     origin: (origin, c) => (isApiPath(c.req.path) && allowedOrigins.includes(origin) ? origin : null),
-    allowMethods: ["GET", "POST", "DELETE"],
+    allowMethods: ["GET", "POST", "PATCH", "DELETE"],
     allowHeaders: ["Authorization", "Content-Type"],
     maxAge: 600,
   });

@@ -129,3 +129,10 @@ export function validateQuery<Schema extends z.ZodType<object>>(schema: Schema, 
 export function answerCleanJson(c: Context, answer: object): Response {
   return c.body(JSON.stringify(sanitizeOutput(answer)), 200, { "content-type": "application/json" });
 }
+
+/** People share ADMIN_TOKEN and the page, so these name the way a request came. */
+export function getRequester(c: Context): { by: string; where: "page" | "api" | "cli" } {
+  if (c.req.header("authorization") === undefined) return { by: "Admin (page)", where: "page" };
+  const isCli = c.req.header("user-agent")?.startsWith("groundcrew-cli/");
+  return isCli ? { by: "Admin (CLI)", where: "cli" } : { by: "Admin (API)", where: "api" };
+}

@@ -582,6 +582,11 @@ export const en = {
       removedTask: "{task} was deleted or archived in Plane.",
       deletedProject: "The project of {task} was deleted in Plane.",
       removedProject: "The project of {task} was archived or deleted in Plane, or Groundcrew has lost access to it.",
+      unknownSchedule: "There is no such schedule.",
+      scheduleInSettings:
+        "{name} is defined in the settings file. Change it there; here it can only be paused and run.",
+      scheduleBusy: "An occurrence of {name} is being created. Try again in a minute.",
+      invalidSchedule: "The field “{field}” of the schedule is not valid.",
       unknownProject: "The project “{project}” was not found. Projects: {projects}.",
       foreignProject: "The project “{project}” exists already and was not created by Groundcrew. Choose another name.",
       archivedProject: "The project “{project}” is in Plane’s archive. Restore it in Plane, or choose another name.",
@@ -1495,6 +1500,21 @@ export const en = {
       title: "Review the work of the team",
       text: "Read the comment and the page, reply with a comment, and move this task to Done. You can then delete these three tasks; they are not created again.",
     },
+  },
+  /** Recurring work. `{name}` is that of a schedule, `{n}` the number of an occurrence. */
+  schedules: {
+    /** The line at the end of an occurrence's description. */
+    occurrence: "🔁 {name}, no. {n}.",
+    /** A person asked for it at another time. */
+    extra: "🔁 {name}, no. {n}, created on request.",
+    late: "It was planned for {time} and is late.",
+    /** Nothing was created for earlier times. `{from}` and `{to}` are moments. */
+    missed: {
+      one: "The occurrence of {from} was missed.",
+      other: "{n} occurrences were missed between {from} and {to}.",
+    },
+    /** The card of a template. `{times}` are moments, `{key}` is that of the last occurrence's task. */
+    card: { next: "Next: {times}", last: "Last: {key} ({time})", paused: "Paused: {reason}" },
   },
   /** Messages about agents that do not react to wakes. `{agent}` is the agent's name, `{tasks}` are task keys. */
   wakes: {

@@ -503,6 +503,11 @@ export const fr: Texts = {
       deletedProject: "Le projet de la tâche {task} a été supprimé dans Plane.",
       removedProject:
         "Le projet de la tâche {task} a été archivé ou supprimé dans Plane, ou Groundcrew n’y a plus accès.",
+      unknownSchedule: "Cette planification n’existe pas.",
+      scheduleInSettings:
+        "{name} est définie dans le fichier de réglages. Modifiez-la là-bas ; ici, on ne peut que la suspendre et la lancer.",
+      scheduleBusy: "Une occurrence de {name} est en cours de création. Réessayez dans une minute.",
+      invalidSchedule: "Le champ « {field} » de la planification n’est pas valide.",
       unknownProject: "Le projet « {project} » est introuvable. Projets : {projects}.",
       foreignProject:
         "Le projet « {project} » existe déjà et n’a pas été créé par Groundcrew. Choisissez un autre nom.",
@@ -1376,6 +1381,16 @@ export const fr: Texts = {
       title: "Relire le travail de l’équipe",
       text: "Lire le commentaire et la page, répondre par un commentaire, puis passer cette tâche à l’état « Done ». Vous pouvez ensuite supprimer ces trois tâches : elles ne seront pas recréées.",
     },
+  },
+  schedules: {
+    occurrence: "🔁 {name}, n° {n}.",
+    extra: "🔁 {name}, n° {n}, créée sur demande.",
+    late: "Elle était prévue pour {time} et est en retard.",
+    missed: {
+      one: "L’occurrence de {from} a été manquée.",
+      other: "{n} occurrences ont été manquées entre {from} et {to}.",
+    },
+    card: { next: "Prochaines : {times}", last: "Dernière : {key} ({time})", paused: "Suspendue : {reason}" },
   },
   wakes: {
     silent:

@@ -50,6 +50,8 @@ export const observedSets = {
   numbered: (project: string, sequence: number): SetName => `number:${project}:${sequence}`,
   /** The open tasks of an agent, by its name in the settings. */
   tasks: (agent: string): SetName => `tasks:${encodeURIComponent(agent)}`,
+  /** The templates of recurring work. */
+  templates: "templates",
   /** All dependencies. */
   edges: "edges",
   /** All items that have an open blocker. */
@@ -128,6 +130,8 @@ export const workKeys = {
   planRun: (id: string): StoreKey => `planrun:${id}`,
   /** A wish, by its id. */
   wish: (id: string): StoreKey => id,
+  /** The state of recurring work, by the id of its schedule. */
+  schedule: (id: string): StoreKey => `schedule:${encodeURIComponent(id)}`,
   /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
   /** Mark that an agent has worked on an item that existed before, or that somebody changed it through Groundcrew. */
@@ -159,6 +163,8 @@ export const workSets = {
   planRunsOf: (project: string): SetName => `planruns:${project}`,
   /** The wishes that an agent has to deal with: open or planned. */
   wishesOf: (agent: string): SetName => `wishes:${encodeURIComponent(agent)}`,
+  /** Recurring work whose template is a work item. */
+  schedules: "schedules",
   /** Running uploads. */
   uploads: "uploads",
   blockedByDependency: "dependency-blocks",

@@ -1,4 +1,4 @@
-/** A refusal as people read it, in their language; an agent gets the error's English sentence instead. */
+/** Which errors are refusals, and how people read them, in their language; an agent gets the error's English sentence instead. */
 
 import { GroundcrewError, type Refusal } from "../errors.ts";
 import type { RefusalName } from "../i18n/en.ts";
@@ -29,6 +29,14 @@ export function toPlaneRefusal(error: PlaneError): Refusal & { name: RefusalName
   if (error instanceof PlaneRateLimitedError)
     return { name, values: { seconds: String(Math.ceil(error.retryAfter / 1000)) } };
   return name === "planeInvalid" ? { name, values: { detail: error.detail ?? String(error.status) } } : { name };
+}
+
+/** Whether Plane or Groundcrew refuses something whenever it is repeated. */
+export function isRefusal(thrown: unknown): boolean {
+  if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";
+  if (thrown instanceof PlaneError) return ["conflict", "invalid", "not_found"].includes(thrown.code);
+  const codes = ["bad_request", "conflict", "forbidden", "not_found"];
+  return thrown instanceof GroundcrewError && codes.includes(thrown.code);
 }
 
 /**

@@ -19,7 +19,7 @@ import { type AnyEvent, type TaskEvent, toEventId, WORK_EVENT_KINDS, type WorkEv
 import { type EventFacts, getEventProject } from "../task/rule-set.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { FIELDS_BY_EVENT, readActivities, toChangedField } from "./activities.ts";
-import { findLabelName, findManagedLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
+import { findLabelName, findManagedLabelName, findPlanePerson, type PlanePerson, RECURRING_LABEL } from "./names.ts";
 
 /**
  * A webhook's statement of who changed which field; it counts only when the diff found the same change (observation
@@ -282,13 +282,18 @@ export async function resolveOwnership(
   return before?.owners && serialize(before) === serialize(next) ? next : computeOwnership(deps, next);
 }
 
-/** Returns the item with the owners and the review state that follow from its present assignees and labels. */
+/**
+ * Returns the item with the owners and the review state that follow from its present assignees and labels. A template
+ * of recurring work has neither.
+ */
 export async function computeOwnership(
   deps: FactsDeps,
-  { owners: _owners, review: _review, ...item }: ItemRecord,
+  { owners: _owners, review: _review, template: _template, ...item }: ItemRecord,
 ): Promise<ItemRecord> {
-  if (deps.settings.agents.length === 0) return { ...item, owners: [] };
+  if (deps.settings.agents.length === 0 && item.snapshot.labels.length === 0) return { ...item, owners: [] };
   const { people, managedLabels } = await readNames(deps, item.snapshot);
+  const isTemplate = managedLabels.some((name) => name.trim().toLowerCase() === RECURRING_LABEL);
+  if (isTemplate) return { ...item, owners: [], template: true };
   const owners = findTaskAgents(deps.settings.agents, keepDefined(people), managedLabels);
   const isInReview = managedLabels.some((name) => name.trim().toLowerCase() === REVIEW_LABEL);
   return { ...item, owners, ...omitUndefined({ review: isInReview || undefined }) };

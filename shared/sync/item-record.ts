@@ -44,6 +44,7 @@ export function toItemPut(item: ItemRecord): Put {
   const numberSet = observedSets.numbered(project, sequence);
   if (item.snapshot.quiet) return { key, value: item, sets: [observedSets.quiet(project), numberSet] };
   const sets = [observedSets.items(project), numberSet];
+  if (item.template) return { key, value: item, sets: [...sets, observedSets.templates] };
   if (item.blockers.length > 0) sets.push(observedSets.waiting);
   if (isOpen(status)) {
     const owners = item.owners ?? [];

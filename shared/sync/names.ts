@@ -57,6 +57,9 @@ export interface DeletedName {
   setting?: string;
 }
 
+/** The label of a template of recurring work. */
+export const RECURRING_LABEL = "recurring";
+
 /** The part of the cache that outlives the process: `runtime/create-deps.ts` mounts it. */
 export const STORED_NAMES = "stored";
 
@@ -235,7 +238,10 @@ export function listManagedLabels({ agents }: Pick<ManagedNameSettings, "agents"
 }
 
 function listManagedNames(settings: ManagedNameSettings, kind: ManagedNameKind): Set<string> {
-  const names = kind === "labels" ? listManagedLabels(settings) : [...Object.values(settings.states).flat(), "blocked"];
+  const names =
+    kind === "labels"
+      ? [...listManagedLabels(settings), RECURRING_LABEL]
+      : [...Object.values(settings.states).flat(), "blocked"];
   return new Set(names.map(normalizeName));
 }
 

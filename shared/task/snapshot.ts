@@ -43,6 +43,8 @@ export interface ItemRecord {
   owners?: string[];
   /** The item has the label `review`: while it is open, no agent continues it before a human has reviewed it. */
   review?: true;
+  /** The item has the label `recurring`: it is the template of recurring work, which is nobody's task. */
+  template?: true;
   /** Ids of the open blockers, sorted; computed from the stored relations and the blockers' snapshots. */
   blockers: string[];
   /** The item existed before the first read of its project, and its relations were not read yet. */

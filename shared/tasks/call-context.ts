@@ -194,7 +194,7 @@ export async function chooseClient(
  */
 export async function withLock<T>(
   context: CallContext,
-  operation: "project" | "task" | "plan" | "ticket",
+  operation: "project" | "task" | "plan" | "ticket" | "schedule",
   subject: string,
   action: (renew: () => Promise<void>) => Promise<T>,
 ): Promise<T> {

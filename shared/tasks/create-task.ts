@@ -3,6 +3,7 @@
  * module, its assignee and its card.
  */
 
+import type { PlannedEstimate } from "../config/schedules-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
@@ -18,7 +19,7 @@ import { updateCard } from "./card-record.ts";
 import { addBlockers, renderBlockedByLine } from "./change-blockers.ts";
 import { assignIfUnassigned, findReadyState } from "./change-task.ts";
 import { findStoredTask, findTasks, getProjectByName, refreshTask } from "./find-task.ts";
-import type { NewTask, PlannedEstimate } from "./plan-record.ts";
+import type { NewTask } from "./plan-record.ts";
 import { getIdempotencyKey } from "./post-comment.ts";
 import {
   addTaskToGroups,

@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
+import { estimateSchema, type PlannedTask, plannedTaskSchema } from "../config/schedules-schema.ts";
 import { sha256Hex } from "../hashing.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
@@ -13,14 +14,6 @@ import type { Put } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { type ItemRecord, isOpenItem, PRIORITIES } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
-
-/** What a task is expected to take: minutes of work, and its cost in the budget's currency. */
-const estimateSchema = z.strictObject({
-  minutes: z.number().nonnegative().optional(),
-  cost: z.number().nonnegative().optional(),
-});
-
-export type PlannedEstimate = z.infer<typeof estimateSchema>;
 
 /** The input of a new task. */
 export const newTaskSchema = z.object({
@@ -40,22 +33,6 @@ export const newTaskSchema = z.object({
 });
 
 export type NewTask = Omit<z.infer<typeof newTaskSchema>, "project">;
-
-/** A task of a plan. */
-const plannedTaskSchema = z.strictObject({
-  id: z.string().describe("your name for the task in this plan"),
-  title: z.string(),
-  description: z.string().optional(),
-  assignee: z.string().optional(),
-  priority: z.enum(PRIORITIES).optional(),
-  due_date: z.string().optional(),
-  blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
-  estimate: estimateSchema.optional(),
-  cycle: z.string().optional().describe("name; created if new"),
-  module: z.string().optional().describe("name; created if new"),
-});
-
-export type PlannedTask = z.infer<typeof plannedTaskSchema>;
 
 /** A cycle that a plan creates. Either both dates or none; without dates it is a draft. */
 const plannedCycleSchema = z.strictObject({

@@ -1,8 +1,9 @@
 /** A proposed plan as it looks in Telegram: its tasks, its totals and its warnings. */
 
+import type { PlannedTask } from "../../../shared/config/schedules-schema.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { RequestRecord } from "../../../shared/task/request.ts";
-import { findPlanRun, type PlannedTask, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
+import { findPlanRun, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { MINUTE } from "../../../shared/time.ts";

@@ -2,6 +2,7 @@
 
 import { estimateTask, getTaskSize } from "../../accounting/history.ts";
 import { roundAmount } from "../../accounting/spending.ts";
+import type { PlannedTask } from "../../config/schedules-schema.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { MAX_MARKDOWN_LINES, MAX_MARKUP_LENGTH } from "../../markdown/limits.ts";
 import { toHtml } from "../../markdown/to-html.ts";
@@ -11,7 +12,7 @@ import { type Assignee, getAssignee } from "../assignees.ts";
 import type { CallContext } from "../call-context.ts";
 import { findTask } from "../find-task.ts";
 import { readBudget } from "../forecast.ts";
-import type { Plan, PlanCost, PlannedCycle, PlannedTask } from "../plan-record.ts";
+import type { Plan, PlanCost, PlannedCycle } from "../plan-record.ts";
 import { findTaskProblems, isDay } from "../task-fields.ts";
 
 /** A checked plan with its problems. */

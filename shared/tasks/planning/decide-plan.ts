@@ -5,6 +5,7 @@
 
 import { roundAmount } from "../../accounting/spending.ts";
 import type { RequestKind, TaskDeps } from "../../app/deps.ts";
+import type { PlannedTask } from "../../config/schedules-schema.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
@@ -17,15 +18,7 @@ import type { PlanEvent } from "../../task/events.ts";
 import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../../task/request.ts";
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
-import {
-  type PlanCost,
-  type PlannedTask,
-  type PlanRun,
-  rejectRun,
-  startRun,
-  toPlanRequestId,
-  toPlanRunPut,
-} from "../plan-record.ts";
+import { type PlanCost, type PlanRun, rejectRun, startRun, toPlanRequestId, toPlanRunPut } from "../plan-record.ts";
 import { CLOSED_WISH_MS, getWishText, toWishPut, type Wish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 

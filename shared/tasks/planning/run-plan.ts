@@ -5,13 +5,14 @@
  */
 
 import type { Deps, TaskDeps } from "../../app/deps.ts";
+import type { PlannedTask } from "../../config/schedules-schema.ts";
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
-import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
+import { PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
 import type { ProjectRecord, Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-import { getRefusal } from "../../refusals/render-refusal.ts";
+import { getRefusal, isRefusal } from "../../refusals/render-refusal.ts";
 import type { JobResult, LeasedJob, Revision } from "../../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { PlanEvent } from "../../task/events.ts";
@@ -31,7 +32,6 @@ import {
   hashPlannedTask,
   listRequiredSteps,
   type Plan,
-  type PlannedTask,
   type PlanRun,
   type PlanStep,
   readPlannedItems,
@@ -269,14 +269,6 @@ async function prepareWakes(deps: Pick<Deps, "store" | "settings">, items: reado
 function getPassingDelay(thrown: unknown): Ms | undefined {
   if (thrown instanceof PlaneRateLimitedError) return thrown.retryAfter;
   return thrown instanceof PlaneUnavailableError ? (thrown.retryAfter ?? RETRY_MS) : undefined;
-}
-
-/** Whether Plane or Groundcrew refuses the step whenever it is repeated. */
-function isRefusal(thrown: unknown): boolean {
-  if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";
-  if (thrown instanceof PlaneError) return ["conflict", "invalid", "not_found"].includes(thrown.code);
-  const codes = ["bad_request", "conflict", "forbidden", "not_found"];
-  return thrown instanceof GroundcrewError && codes.includes(thrown.code);
 }
 
 async function failPlan(deps: TaskDeps, id: string, thrown: unknown, correlation: string): Promise<void> {

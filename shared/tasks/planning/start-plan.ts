@@ -4,6 +4,7 @@
  */
 
 import type { TaskDeps } from "../../app/deps.ts";
+import type { PlannedTask } from "../../config/schedules-schema.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
@@ -21,7 +22,6 @@ import {
   hashPlannedTask,
   isTaskComplete,
   type Plan,
-  type PlannedTask,
   type PlanRun,
   readPlanProgress,
   startRun,

@@ -1,0 +1,236 @@
+/**
+ * Recurring work comes due: what is decided for each time is stored before anything is made, so that after an
+ * interruption the same is continued, and no time is decided twice. Times that passed while Groundcrew or Plane was
+ * away count once, for the latest of them.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import { type DueTimes, findDueTimes, listPreviousTimes, type MissedTimes } from "../cron.ts";
+import { GroundcrewError, getErrorMessage } from "../errors.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { isTransientPlaneError } from "../plane/errors.ts";
+import type { ProjectsReadRecord } from "../records/plane-records.ts";
+import { observedKeys, workKeys } from "../records/store-keys.ts";
+import { isRefusal } from "../refusals/render-refusal.ts";
+import { type CallContext, createCallContext, SYSTEM_CALLER, withLock } from "../tasks/call-context.ts";
+import { MINUTE, type Ms } from "../time.ts";
+import { findMadeItem, makeOccurrence, OccurrenceProblem } from "./make-occurrence.ts";
+import {
+  createScheduleRecord,
+  findSchedule,
+  getCronRule,
+  getEnd,
+  hasEnded,
+  isLate,
+  isPausedInSettings,
+  markDecided,
+  type Occurrence,
+  readSchedules,
+  type Schedule,
+  type ScheduleRecord,
+  type ScheduleState,
+  toSchedulePut,
+  toTimesKey,
+} from "./schedule-record.ts";
+import { restoreTemplates, writeTemplateCard } from "./template-card.ts";
+
+/** Counts of one run, for the log. */
+interface RunCounts {
+  made: number;
+  skipped: number;
+  paused: number;
+}
+
+/** Limit of attempts at an occurrence that fails although Plane answers: 5, over five minutes. */
+const MAX_FAILURES = 5;
+
+/**
+ * Makes what is due of all schedules, in the order of its times, so that several of one minute share Plane's quota in
+ * order. Ends early when Plane cannot answer now: the next run continues.
+ */
+export async function runSchedules(deps: TaskDeps, correlation: string): Promise<RunCounts> {
+  const counts: RunCounts = { made: 0, skipped: 0, paused: 0 };
+  const [read] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
+  // Before Plane was read for the first time, every project is unknown.
+  if (!read) return counts;
+  await restoreTemplates(deps);
+  const now = await deps.store.now();
+  const due = (await readSchedules(deps)).flatMap((state) => {
+    const time = findTimeToHandle(state, now);
+    return time === undefined ? [] : [{ id: state.schedule.id, time }];
+  });
+  for (const { id } of due.sort((a, b) => a.time - b.time)) {
+    const context = createCallContext(deps, SYSTEM_CALLER, correlation);
+    const outcome = await runSchedule(context, id);
+    if (outcome !== undefined) counts[outcome] += 1;
+  }
+  return counts;
+}
+
+/** The earliest time of a schedule that waits to be handled; undefined when nothing does. */
+function findTimeToHandle({ schedule, record, rev }: ScheduleState, now: Ms): Ms | undefined {
+  if (record.current) return record.current.time;
+  if (rev === 0 || record.times !== toTimesKey(schedule) || now < record.decidedUntil) return now;
+  const due = findDue(schedule, record, now);
+  return due?.missed?.from ?? due?.time;
+}
+
+/** What of a schedule is due and not decided. */
+function findDue(schedule: Schedule, record: ScheduleRecord, now: Ms): DueTimes | undefined {
+  if (record.paused || isPausedInSettings(schedule) || hasEnded({ schedule, record }, record.decidedUntil)) return;
+  const due = findDueTimes(getCronRule(schedule), record.decidedUntil, Math.min(now, getEnd(schedule)));
+  return due && !record.decided.includes(due.time) ? due : undefined;
+}
+
+/** Handles what is due of one schedule; another run of it at the same time waits. */
+async function runSchedule(context: CallContext, id: string): Promise<keyof RunCounts | undefined> {
+  return withLock(context, "schedule", id, async () => {
+    const found = await findSchedule(context.deps, id);
+    const state = found && (await decide(context, found));
+    if (!state?.record.current) return undefined;
+    return carryOut(context, state, state.record.current);
+  });
+}
+
+/** Makes an occurrence at a person's request, besides those of its times; one a minute. */
+export async function runExtraOccurrence(context: CallContext, id: string): Promise<void> {
+  const { deps } = context;
+  await withLock(context, "schedule", id, async () => {
+    const state = await findSchedule(deps, id);
+    if (!state) return;
+    const now = await deps.store.now();
+    const time = Math.floor(now / MINUTE) * MINUTE;
+    const { record } = state;
+    if (record.current) throw createBusyError(state.schedule);
+    if (record.last?.isExtra && record.last.time === time) return;
+    const current: Occurrence = { time, number: record.number + 1, items: [], isExtra: true };
+    const decided = await save(deps, { ...state, record: { ...record, current } });
+    if (!decided) throw createBusyError(state.schedule);
+    if ((await carryOut(context, decided, current)) === "paused")
+      throw new GroundcrewError("conflict", `${state.schedule.name} was paused: ${await readPauseReason(deps, id)}.`);
+  });
+}
+
+async function readPauseReason(deps: TaskDeps, id: string): Promise<string> {
+  const reason = (await findSchedule(deps, id))?.record.paused?.reason ?? "";
+  return reason.replace(/\.$/, "");
+}
+
+function createBusyError({ name }: Schedule): GroundcrewError {
+  return new GroundcrewError("conflict", `An occurrence of ${name} is being created. Try again in a minute.`, {
+    refusal: { name: "scheduleBusy", values: { name } },
+  });
+}
+
+/** Stores what is decided about a schedule now; undefined when another process has changed it meanwhile. */
+async function decide(context: CallContext, state: ScheduleState): Promise<ScheduleState | undefined> {
+  const { schedule } = state;
+  const now = await context.deps.store.now();
+  let { record } = state;
+  if (state.rev === 0) record = await createFirstRecord(context, schedule, now);
+  const times = toTimesKey(schedule);
+  if (record.times !== times) record = { ...record, times, decidedUntil: now };
+  // The clock was set back.
+  if (record.decidedUntil > now) record = { ...record, decidedUntil: now };
+  const due = findDue(schedule, record, now);
+  const { current } = record;
+  if (due && current && !current.isExtra) {
+    // Its tasks were not made before the next time: if Plane has none of them, that time was missed.
+    if ((await findMadeItem(context, schedule, current.time)) === undefined)
+      record = { ...startOccurrence(markDecided(record, due.time, now), due, now, current), decidedUntil: now };
+  } else if (due && !current) record = startOccurrence(markDecided(record, due.time, now), due, now);
+  return record === state.record ? state : save(context.deps, { ...state, record });
+}
+
+function startOccurrence(record: ScheduleRecord, { time, missed }: DueTimes, now: Ms, replaced?: Occurrence) {
+  const before = replaced && addMissed(replaced.missed, { count: 1, from: replaced.time, to: replaced.time });
+  const all = before ? addMissed(before, missed) : missed;
+  const late = isLate(time, now) ? ({ isLate: true } as const) : {};
+  const current: Occurrence = {
+    time,
+    number: record.number + 1,
+    items: [],
+    ...late,
+    ...omitUndefined({ missed: all }),
+  };
+  return { ...record, current };
+}
+
+function addMissed(earlier: MissedTimes | undefined, later: MissedTimes): MissedTimes;
+function addMissed(earlier: MissedTimes | undefined, later: MissedTimes | undefined): MissedTimes | undefined;
+function addMissed(earlier: MissedTimes | undefined, later: MissedTimes | undefined): MissedTimes | undefined {
+  if (!earlier || !later) return earlier ?? later;
+  return { count: earlier.count + later.count, from: earlier.from, to: later.to };
+}
+
+/**
+ * The record of a schedule that is seen for the first time: its times count from now on. After the store was lost,
+ * Plane still has what was made: the times after the last of it count, too.
+ */
+async function createFirstRecord(context: CallContext, schedule: Schedule, now: Ms): Promise<ScheduleRecord> {
+  const record = createScheduleRecord(schedule, now);
+  for (const time of listPreviousTimes(getCronRule(schedule), now, 2)) {
+    const item = await findMadeItem(context, schedule, time);
+    if (!item) continue;
+    const [, n = "1"] = /data-groundcrew-occurrence="(\d+)"/.exec(item.description) ?? [];
+    const last: Occurrence = { time, number: Number(n), items: [item.id], madeAt: time };
+    return { ...record, decidedUntil: time, decided: [time], number: last.number, last };
+  }
+  return record;
+}
+
+/** Makes the present occurrence of a schedule and stores it as the last one. */
+async function carryOut(
+  context: CallContext,
+  state: ScheduleState,
+  current: Occurrence,
+): Promise<keyof RunCounts | undefined> {
+  const { deps, correlation } = context;
+  const { schedule, record } = state;
+  try {
+    const items = await makeOccurrence(context, schedule, current, record.last?.items ?? []);
+    const madeAt = await deps.store.now();
+    const { failures: _, ...made } = current;
+    const { current: __, isSkippingAccepted: ___, ...rest } = record;
+    const last: Occurrence = { ...made, items, madeAt };
+    const saved = await save(deps, { ...state, record: { ...rest, number: current.number, last, skipped: [] } });
+    if (saved) await writeTemplateCard(deps, saved);
+    deps.log.info("occurrence created", {
+      correlation,
+      schedule: schedule.id,
+      time: new Date(current.time).toISOString(),
+    });
+    return "made";
+  } catch (thrown) {
+    const failures = (current.failures ?? 0) + 1;
+    const mustPause = thrown instanceof OccurrenceProblem || isRefusal(thrown) || failures >= MAX_FAILURES;
+    if (!mustPause && isTransientPlaneError(thrown)) throw thrown;
+    const reason = getErrorMessage(thrown);
+    if (!mustPause) {
+      deps.log.warn("occurrence failed", { correlation, schedule: schedule.id, error: reason });
+      await save(deps, { ...state, record: { ...record, current: { ...current, failures } } });
+      return undefined;
+    }
+    await pauseSchedule(deps, state, reason);
+    return "paused";
+  }
+}
+
+/** Pauses a schedule until somebody resumes it; what was due is not made. */
+async function pauseSchedule(deps: TaskDeps, state: ScheduleState, reason: string): Promise<void> {
+  const { current: _, ...record } = state.record;
+  const at = await deps.store.now();
+  await save(deps, { ...state, record: { ...record, paused: { reason, at } } });
+  deps.log.warn("schedule paused", { schedule: state.schedule.id, reason });
+}
+
+/** Stores a schedule's record; undefined when it was changed meanwhile. */
+async function save(
+  { store }: Pick<TaskDeps, "store">,
+  { schedule, record, rev }: ScheduleState,
+): Promise<ScheduleState | undefined> {
+  const key = workKeys.schedule(record.id);
+  const outcome = await store.commit({ expect: [[key, rev]], put: [toSchedulePut(record)] });
+  const [stored] = outcome === "committed" ? await store.read<ScheduleRecord>([key]) : [];
+  return stored && { schedule, record: stored.value, rev: stored.rev };
+}

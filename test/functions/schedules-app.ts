@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { schedulesTick } from "../../functions/schedules.ts";
+import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+
+type Options = NonNullable<Parameters<typeof createHttpTestApp>[0]>;
+
+const viewSchema = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  text: z.string(),
+  next: z.array(z.string()),
+  last: z
+    .looseObject({
+      time: z.string(),
+      number: z.number(),
+      tasks: z.array(z.looseObject({ key: z.string(), title: z.string(), open: z.boolean() })),
+    })
+    .optional(),
+});
+
+export const BACKUP_CHECK = { name: "backup-check", cron: "0 9 * * *", project: "ONB", title: "Check {date}" };
+
+/** The product with recurring work, on simulated time that begins on Saturday, 21 November 2026, 8:00 in UTC. */
+export async function createSchedulesApp({ config = {}, ...options }: Options = {}) {
+  const app = await createHttpTestApp({
+    ...options,
+    config: { schedules: [BACKUP_CHECK], ...config },
+    parts: { ticks: [schedulesTick], ...options.parts },
+  });
+  await app.runFirstPoll();
+
+  async function send(method: string, path: string, body?: unknown) {
+    const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await app.request(path, HTTP_ADMIN_TOKEN, init);
+    return { status: response.status, json: (await response.json()) as unknown };
+  }
+
+  return Object.assign(app, {
+    send,
+    /** Sets the clock, without running anything. */
+    setTime(time: string) {
+      app.advance(Date.parse(time) - app.time.now);
+    },
+    /** Runs the tick as the clock of a host does, and what follows from it. */
+    async runTick() {
+      const counts = await schedulesTick.run(app.deps);
+      await app.drain();
+      return counts;
+    },
+    /** The schedules as `GET /api/schedules` lists them. */
+    async list() {
+      const { json } = await send("GET", "/api/schedules");
+      return z.object({ schedules: z.array(viewSchema) }).parse(json).schedules;
+    },
+    /** The titles in the order of their creation. */
+    readTitles: () => app.plane.items(app.onb).map(({ name }) => name),
+  });
+}
