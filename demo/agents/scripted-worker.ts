@@ -76,7 +76,7 @@ export function createScriptedWorker(options: WorkerOptions): ScriptedWorker {
   }
 
   async function workTask(key: string, title: string): Promise<void> {
-    const { ask: question, confidence = 0.9 } = findScript(title) ?? {};
+    const { ask: question, confidence = 0.9, secondConfidence = 0.9 } = findScript(title) ?? {};
     if ((await bridge.call("update_task_status", { task: key, status: "in_progress" })) === undefined) return;
     narrate(`${name} starts ${key} “${title}”`);
     await bridge.call("start_timer", { task: key });
@@ -91,7 +91,7 @@ export function createScriptedWorker(options: WorkerOptions): ScriptedWorker {
     const file = Buffer.from(content).toString("base64");
     if (await bridge.call("upload_deliverable", { task: key, name: `${key}.md`, file }))
       narrate(`${name} uploads ${key}.md`);
-    const reportedConfidence = submitted.has(key) ? 0.9 : confidence;
+    const reportedConfidence = submitted.has(key) ? secondConfidence : confidence;
     const closed = await bridge.read(closedSchema, "update_task_status", {
       task: key,
       status: "done",

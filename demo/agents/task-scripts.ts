@@ -4,6 +4,8 @@ export interface TaskScript {
   ask?: { text: string; choices: string[] };
   /** Confidence of the first result, 0 to 1. Default: 0.9. */
   confidence?: number;
+  /** Confidence of a result that follows one that was sent back. Default: 0.9. */
+  secondConfidence?: number;
 }
 
 /** Finds the script of a task by its title; undefined for plain work. */

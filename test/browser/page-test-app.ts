@@ -10,7 +10,7 @@ import { createTestSettings } from "../support/settings.ts";
 import { openPage, type TestPage } from "./browser.ts";
 
 export const PAGE_ADMIN_TOKEN = "admin-token-of-the-browser-tests";
-const PAGE_CHAT = 4711;
+export const PAGE_CHAT = 4711;
 
 type SetUpPlane = (plane: PlaneSimulator, project: Project, thot: User) => void;
 
@@ -64,7 +64,7 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
   const write = (line: string) => void logLines.push(line);
   const start = (port: number) =>
     startRuntime({ ...settings, port }, { manifest, write, overrides: { store: { ...store, close: async () => {} } } });
-  let runtime: Runtime = await start(0);
+  let runtime: Runtime = await start(settings.port);
   const { url } = runtime;
   // Items that are created in the same second as the first poll count as existing ones, so Plane's clock moves past it.
   await runtime.deps.ticks.runNow("poll").catch(() => {});

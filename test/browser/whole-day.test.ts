@@ -1,0 +1,142 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { PAGE_ADMIN_TOKEN } from "./page-test-app.ts";
+import { LONG_COMMAND, startWholeDay } from "./whole-day-app.ts";
+
+afterAll(closeSharedBrowser);
+
+const WAIT = { timeout: 60_000 };
+
+/** More stops of Tab than any view has. */
+const MAX_TABS = 250;
+
+/** How a person without a mouse uses the page. */
+interface Hands {
+  press(selector: string): Promise<void>;
+  write(selector: string, text: string): Promise<void>;
+  openTask(key: string): Promise<void>;
+}
+
+/** Reaches everything with Tab, and presses with Enter. */
+function createKeyboard(page: TestPage): Hands {
+  async function focus(selector: string) {
+    const target = page.locator(selector).first();
+    await target.waitFor(WAIT);
+    for (let tabs = 0; tabs < MAX_TABS; tabs += 1) {
+      // The list may be drawn again at any moment.
+      if (await target.evaluate((el) => el === el.ownerDocument.activeElement, undefined, { timeout: 5_000 })) return;
+      await page.keyboard.press("Tab");
+    }
+    throw new Error(`Tab does not reach ${selector}`);
+  }
+  return {
+    async press(selector) {
+      await focus(selector);
+      await page.keyboard.press("Enter");
+    },
+    async write(selector, text) {
+      await focus(selector);
+      await page.keyboard.type(text);
+    },
+    async openTask(key) {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type(key);
+      await page.locator(`.palette [aria-selected=true]:has-text("${key}")`).waitFor(WAIT);
+      await page.keyboard.press("Enter");
+    },
+  };
+}
+
+/** Taps everything. */
+function createFingers(page: TestPage): Hands {
+  const press = (selector: string) => page.locator(selector).first().tap(WAIT);
+  return {
+    press,
+    async write(selector, text) {
+      await press(selector);
+      await page.keyboard.insertText(text);
+    },
+    async openTask(key) {
+      await press('#views [data-view="board"]');
+      await press('.tabs [data-tab="in_progress"]');
+      await press(`.card[data-task="${key}"] > button`);
+    },
+  };
+}
+
+const DEVICES = [
+  ["with the keyboard alone on a laptop", { width: 1440, height: 900 }, createKeyboard],
+  ["with a finger on a phone", { width: 390, height: 844, touch: true }, createFingers],
+] as const;
+
+describe.skipIf(!hasChromium())("The whole day of a person", { timeout: 240_000 }, () => {
+  test.each(DEVICES)("%s: signs in, judges all that waits, and stops an agent", async (_name, device, createHands) => {
+    const app = await startWholeDay();
+    const page = await openPage(app.url, device);
+    const { press, write, openTask } = createHands(page);
+    const request = (kind: string, title = "") => `.request[data-kind="${kind}"]:has-text("${title}")`;
+    const gone = (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .waitFor({ ...WAIT, state: "detached" });
+    const expectStory = (part: RegExp) => expect.poll(() => app.narrated.join("\n"), WAIT).toMatch(part);
+    const findItem = (title: string) =>
+      app.plane
+        .projects()
+        .flatMap((project) => app.plane.items(project).map((item) => ({ project, item })))
+        .find(({ item }) => item.name.startsWith(title));
+    const readState = (title: string) => {
+      const found = findItem(title);
+      return found && app.plane.states(found.project).find(({ id }) => id === found.item.state)?.name;
+    };
+
+    await write("#token", PAGE_ADMIN_TOKEN);
+    await press("#sign-in button");
+    await page.locator("#sign-in").waitFor({ ...WAIT, state: "hidden" });
+
+    // A plan.
+    await press(`${request("plan", "contact form")} [data-answer="approve"]`);
+    await gone(request("plan"));
+    await expect.poll(() => readState("Design: "), WAIT).toBeDefined();
+
+    // A question.
+    await press(`${request("question", "Which colour")} button:has-text("Green")`);
+    await expectStory(/Ptah received an answer about \w+-1: Green/);
+
+    // A ticket, and the permission that its session asks for: all of it is shown before it can be allowed.
+    await press(`${request("ticket", "Test all pages")} [data-answer="approve"]`);
+    const permission = request("permission");
+    await page.locator(permission).waitFor(WAIT);
+    expect(await page.isDisabled(`${permission} [data-answer="allow"]`)).toBe(true);
+    await press(`${permission} > button`);
+    expect(await page.textContent(`${permission} pre`)).toBe(LONG_COMMAND);
+    await press(`${permission} [data-answer="allow"]`);
+    await gone(permission);
+    await press(`${request("result")} [data-answer="approve"]`);
+
+    // A review, which is sent back with a reason, and approved when the agent has done it again.
+    const review = request("review", "Build: ");
+    await press(`${review} [data-answer="send_back"]`);
+    await write(`${review} textarea`, "Make the buttons larger");
+    await press(`${review} form [type="submit"]`);
+    await gone(review);
+    await expectStory(/40% sure of \w+-2[\s\S]*60% sure of \w+-2/);
+    await press(`${review} [data-answer="approve"]`);
+    await gone(review);
+    await expect.poll(() => readState("Build: "), WAIT).toBe("Done");
+    await expect.poll(() => readState("Test all pages"), WAIT).toBe("Done");
+
+    // The last task: the person stops its agent.
+    await expectStory(/Ptah asks about \w+-3/);
+    const { project, item } = findItem("Test: ") ?? {};
+    const key = `${project?.identifier}-${item?.sequence_id}`;
+    await page.locator(request("question", "Which phones")).waitFor(WAIT);
+    await openTask(key);
+    page.once("dialog", (dialog) => dialog.accept());
+    await press('#task button:has-text("⏹")');
+    await page.locator(`#trail tr:has-text("${key}"):has-text("stopped the work")`).waitFor(WAIT);
+    await gone('#task button:has-text("⏹")');
+    expect(page.problems).toEqual([]);
+  });
+});
