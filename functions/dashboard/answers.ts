@@ -15,6 +15,7 @@ import { comparePriorities, type ItemRecord, type Priority, type Status } from "
 import type { UploadProgress } from "../../shared/tasks/deliverables/send-file.ts";
 import type { Budget } from "../../shared/tasks/forecast.ts";
 import type { PlanRunState } from "../../shared/tasks/plan-record.ts";
+import type { searchTasks } from "../../shared/tasks/views/search-tasks.ts";
 import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import type { ChatMessage } from "../../shared/telegram/message-log.ts";
 import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
@@ -25,6 +26,8 @@ export interface BoardAnswer {
   version: string;
   demo: boolean;
   projects: { identifier: string; name: string }[];
+  /** Names of the agents. */
+  agents: string[];
   columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
   /** Plans that are not complete, and those that have ended today, newest first. */
   plans: BoardPlan[];
@@ -83,6 +86,8 @@ export interface DecisionLogAnswer {
 
 export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "actions" | "skipped"> {
   id: string;
+  /** What happens with the task now, or why nothing does: in the newest row of an open task. */
+  now?: RenderedWhy;
   /** `name` is the name of the person whom the event is about. */
   event: DecisionRecord["event"] & { name?: string };
   asked: DecidedAction[];
@@ -116,6 +121,9 @@ export type ActionOutcome =
 
 /** The response of `GET /api/tasks/:key/why`: why nothing happens with a task, or what does. */
 export type WhyAnswer = { key: string } & RenderedWhy;
+
+/** The response of `GET /api/tasks`, a search of all tasks: the first of them, and the number of all. */
+export type FoundTasksAnswer = Awaited<ReturnType<typeof searchTasks>>;
 
 /** The response of `GET /api/idle-tasks`: open tasks with which nothing happens, those with a remedy first. */
 export interface IdleTasksAnswer {
@@ -192,6 +200,8 @@ export interface SignInsAnswer {
 export interface PlanGraphAnswer {
   projects: PlanProject[];
   project?: PlanProject;
+  /** The plan that was asked for by its id. */
+  plan?: BoardPlan;
   /** The tasks that wait for others or that others wait for, by layer and position. */
   tasks: PlanTask[];
   lines: PlanLine[];

@@ -8,14 +8,13 @@ import { readPlaneHealth } from "../../shared/notices/notices.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { limitDeps } from "../../shared/people/viewer.ts";
 import { listReadableProjects } from "../../shared/records/plane-records.ts";
-import { observedKeys } from "../../shared/records/store-keys.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { readFirstLook } from "../../shared/sync/details.ts";
-import { type ItemRecord, isOpenItem } from "../../shared/task/snapshot.ts";
 import { readUploads } from "../../shared/tasks/deliverables/send-file.ts";
 import { readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import { belongsToAgent } from "../../shared/tasks/views/search-tasks.ts";
 import { ticketSets } from "../../shared/tickets/ticket.ts";
 import { DAY } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
@@ -28,7 +27,7 @@ import {
   compareText,
   type StoreTrouble,
 } from "./answers.ts";
-import { type CardDeps, readCards, readOpenItems, readRecentlyClosedItems } from "./cards.ts";
+import { type CardDeps, readCards, readOpenItems, readRecentlyClosedItems, toBoardPlan } from "./cards.ts";
 
 type BoardDeps = CardDeps & Pick<Deps, "health" | "storeHealth">;
 
@@ -47,6 +46,7 @@ function app(allDeps: BoardDeps): Hono {
     const viewer = c.get("viewer");
     const deps = limitDeps(allDeps, viewer);
     const { store } = deps;
+    const { agent, status } = c.req.query();
     const projectFilter = c.req.query("project")?.toUpperCase();
     const projects = await listReadableProjects(deps);
     const selectedProjects = projects.filter(
@@ -54,7 +54,8 @@ function app(allDeps: BoardDeps): Hono {
     );
     const open = await readOpenItems(store, selectedProjects);
     const done = await readRecentlyClosedItems(store, selectedProjects);
-    const cards = await readCards(deps, projects, [...open.items, ...done]);
+    const shown = [...open.items, ...done].filter(({ owners = [] }) => !agent || belongsToAgent(owners, agent));
+    const cards = await readCards(deps, projects, shown);
     const { queues } = await store.stats();
     const holds = await readLongPauses(store);
     const answer = omitUndefined({
@@ -63,7 +64,8 @@ function app(allDeps: BoardDeps): Hono {
       projects: projects
         .map(({ identifier, name }) => ({ identifier, name }))
         .sort((a, b) => compareText(a.identifier, b.identifier)),
-      columns: BOARD_COLUMNS.map((name) => {
+      agents: settings.agents.map(({ name }) => name),
+      columns: BOARD_COLUMNS.filter((name) => !status || name === status).map((name) => {
         const all = cards.filter((card) => card.column === name).sort(compareCards);
         return { name, total: all.length, cards: all.slice(0, MAX_CARDS_PER_COLUMN) };
       }),
@@ -94,20 +96,6 @@ async function readBoardPlans({ store }: { store: Store }): Promise<BoardPlan[]>
     .filter(({ plan: { state }, at }) => (state !== "done" && state !== "rejected") || at > now - DAY)
     .slice(0, MAX_PLANS)
     .map(({ plan }) => plan);
-}
-
-/** A plan whose steps are done is complete once its tasks are closed. */
-async function toBoardPlan(
-  store: Pick<Store, "read">,
-  { id, title, project, state, done, total, reason, items }: Awaited<ReturnType<typeof readPlanRuns>>[number],
-): Promise<BoardPlan> {
-  const plan = { id, title, project, reason };
-  if (state !== "done") return { ...plan, state, done, total, unit: "steps" };
-  const open = (await store.read<ItemRecord>(items.map(observedKeys.item))).filter(
-    (row) => row && isOpenItem(row.value),
-  );
-  const closed = items.length - open.length;
-  return { ...plan, state: open.length > 0 ? "working" : "done", done: closed, total: items.length, unit: "tasks" };
 }
 
 function readStoreTrouble({ storeHealth }: BoardDeps): StoreTrouble | undefined {

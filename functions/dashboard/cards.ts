@@ -9,11 +9,12 @@ import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";
-import { type ItemRecord, isInReview } from "../../shared/task/snapshot.ts";
+import { type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
 import { type Blocker, readOpenBlockers } from "../../shared/tasks/find-task.ts";
 import { countUnread } from "../../shared/tasks/remark-record.ts";
+import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
 import type { Ms } from "../../shared/time.ts";
-import { type BoardCard, toBoardColumn } from "./answers.ts";
+import { type BoardCard, type BoardPlan, toBoardColumn } from "./answers.ts";
 
 export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "log" | "wait">;
 
@@ -142,4 +143,18 @@ export async function readRecentlyClosedItems(
       ? [item.value]
       : [];
   });
+}
+
+/** A plan whose steps are done is complete once its tasks are closed. */
+export async function toBoardPlan(
+  store: Pick<Store, "read">,
+  { id, title, project, state, done, total, reason, items }: Awaited<ReturnType<typeof readPlanRuns>>[number],
+): Promise<BoardPlan> {
+  const plan = { id, title, project, reason };
+  if (state !== "done") return { ...plan, state, done, total, unit: "steps" };
+  const open = (await store.read<ItemRecord>(items.map(observedKeys.item))).filter(
+    (row) => row && isOpenItem(row.value),
+  );
+  const closed = items.length - open.length;
+  return { ...plan, state: open.length > 0 ? "working" : "done", done: closed, total: items.length, unit: "tasks" };
 }

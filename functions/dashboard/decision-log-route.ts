@@ -4,7 +4,7 @@
  */
 
 import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/app/deps.ts";
+import type { Deps, Route, TaskDeps } from "../../shared/app/deps.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/settings-file.ts";
 import {
@@ -14,9 +14,10 @@ import {
   forwardReceiptKey,
 } from "../../shared/http/outgoing.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
+import { chooseLanguage, type Locale } from "../../shared/i18n/localize.ts";
 import { parseForwardTarget } from "../../shared/jobs/outgoing-jobs.ts";
 import { parseTaskKey } from "../../shared/names.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { limitDeps, seesTask } from "../../shared/people/viewer.ts";
 import {
   type DecisionRecord,
@@ -30,8 +31,10 @@ import { getPersonName } from "../../shared/sync/event-facts.ts";
 import type { PlanePerson } from "../../shared/sync/names.ts";
 import { WAITS_FOR_PERSON } from "../../shared/task/rule-set.ts";
 import { getSession, readCard } from "../../shared/tasks/card-record.ts";
-import { findTaskId } from "../../shared/tasks/find-task.ts";
+import { findOpenTask, findTaskId } from "../../shared/tasks/find-task.ts";
+import { createExplainer } from "../../shared/tasks/views/task-facts.ts";
 import { wakeKeys } from "../../shared/tasks/wakes.ts";
+import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import {
   type ChatMessage,
   findShownAt,
@@ -124,10 +127,10 @@ export function findRuleBasis(
   return DEFAULT_NOTIFICATION_RULES.some(({ name }) => name === rule) ? "default" : "settings";
 }
 
-function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
+function app(deps: TaskDeps): Hono {
   const readOutcomes = createOutcomeReader(deps);
   return new Hono().get("/", async (c) => {
-    const { item, limit, before, project } = c.req.query();
+    const { item, limit, before, project, language } = c.req.query();
     const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
     const key = item && parseTaskKey(item);
     const viewer = c.get("viewer");
@@ -143,17 +146,24 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
       matches: (record) => !project || record.project.identifier === project,
     });
     const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.actions));
-    const rendered = await Promise.all(rows.map((row) => renderRow(row, outcomes)));
+    const locale = chooseLanguage(deps.settings.locale, language);
+    const whys = before ? new Map<string, RenderedWhy>() : await explainRows(limitDeps(deps, viewer), rows, locale);
+    const rendered = await Promise.all(rows.map((row) => renderRow(row, outcomes, whys.get(row.key))));
     const session = task ? getSession(await readCard(deps, task)) : undefined;
     return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next, session }) } satisfies DecisionLogAnswer);
   });
 
-  async function renderRow({ key, value }: StoredRow<DecisionRecord>, outcomes: ReadonlyMap<string, ActionOutcome>) {
+  async function renderRow(
+    { key, value }: StoredRow<DecisionRecord>,
+    outcomes: ReadonlyMap<string, ActionOutcome>,
+    now: RenderedWhy | undefined,
+  ) {
     const { actions: asked, event, skipped: held, record: _, ...rest } = value;
     const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
     return {
       id: key,
       ...rest,
+      ...omitUndefined({ now }),
       event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
       asked: asked.map(({ rule, target, queue, job }) => {
         const shownTarget = formatTarget(target);
@@ -170,6 +180,15 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
       ? findRuleBasis(deps.settings, { rule, queue: "outbox" })
       : undefined;
   }
+}
+
+/** What happens with each open task of these rows, or why nothing does, by the key of its newest row. */
+async function explainRows(deps: TaskDeps, rows: readonly StoredRow<DecisionRecord>[], locale: Locale) {
+  const newest = new Map(rows.toReversed().map(({ key, value }) => [value.item?.id ?? "", key]));
+  const found = await Promise.all([...newest.keys()].filter(Boolean).map((id) => findOpenTask(deps, id)));
+  const tasks = keepDefined(found);
+  const whys = await (await createExplainer(deps, locale))(tasks);
+  return new Map(tasks.flatMap(({ id }, i) => (whys[i] ? [[newest.get(id) ?? "", whys[i]] as const] : [])));
 }
 
 /** Formats an action's target; of a forward URL only the host, because the rest may be secret. */

@@ -13,9 +13,10 @@ import { readAllRows } from "../../shared/store/records.ts";
 import { compareUrgency, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
 import { createForecaster } from "../../shared/tasks/forecast.ts";
 import { countTasks } from "../../shared/tasks/task-counts.ts";
+import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
 import type { Ms } from "../../shared/time.ts";
 import { compareText, type PlanForecast, type PlanGraphAnswer, type PlanProject, type PlanTask } from "./answers.ts";
-import { type CardDeps, readCards, readOpenItems } from "./cards.ts";
+import { type CardDeps, readCards, readOpenItems, toBoardPlan } from "./cards.ts";
 import {
   assignLayers,
   breakCycles,
@@ -82,7 +83,10 @@ export const planRoute: Route = { path: "/api/plan", access: "page", app };
 function app(allDeps: CardDeps & Pick<Deps, "settings">): Hono {
   return new Hono().get("/", async (c) => {
     const deps = limitDeps(allDeps, c.get("viewer"));
-    const wanted = c.req.query("project")?.toUpperCase();
+    // A plan may be named by its own id instead of its project.
+    const asked = c.req.query("plan");
+    const run = asked === undefined ? undefined : (await readPlanRuns(deps)).find(({ id }) => id === asked);
+    const wanted = (run ? run.project : c.req.query("project"))?.toUpperCase();
     const readable = await listReadableProjects(deps);
     const projects = await Promise.all(
       readable.map(async (project): Promise<PlanProject> => {
@@ -92,13 +96,14 @@ function app(allDeps: CardDeps & Pick<Deps, "settings">): Hono {
     );
     // With one project there is nothing to choose.
     const project = readable.find(({ identifier }) =>
-      wanted ? identifier.toUpperCase() === wanted : readable.length === 1,
+      wanted ? identifier.toUpperCase() === wanted : readable.length === 1 && !asked,
     );
     const plan = project ? await readPlan(deps, readable, project) : EMPTY_PLAN;
     const answer = omitUndefined({
       ...plan,
       projects: projects.sort((a, b) => compareText(a.identifier, b.identifier)),
       project: projects.find(({ identifier }) => identifier === project?.identifier),
+      plan: run && (await toBoardPlan(deps.store, run)),
       currency: deps.settings.budget?.currency,
       at: await deps.store.now(),
     });

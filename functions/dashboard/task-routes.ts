@@ -26,15 +26,16 @@ import { findTask, toTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { prepareMessage } from "../../shared/tasks/people/remarks.ts";
 import { readRemarks } from "../../shared/tasks/remark-record.ts";
+import { belongsToAgent, searchTasks, taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
 import { readLinkedTasks, readTaskDetails } from "../../shared/tasks/views/task-details.ts";
 import { createExplainer, readWhy } from "../../shared/tasks/views/task-facts.ts";
 import { wakeAgain } from "../../shared/tasks/wakes.ts";
-import { ACTIVE_KINDS, renderWhy } from "../../shared/tasks/why.ts";
-import { type IdleTasksAnswer, IMAGE_TYPE, type WhyAnswer } from "./answers.ts";
+import { ACTIVE_KINDS, type RenderedWhy } from "../../shared/tasks/why.ts";
+import { type FoundTasksAnswer, type IdleTasksAnswer, IMAGE_TYPE, toBoardColumn, type WhyAnswer } from "./answers.ts";
 
 type TaskRouteDeps = TaskDeps & Pick<Deps, "newId">;
 
-/** A task's explanation, its remedies, and what people write to its agents. */
+/** The search of all tasks; a task's explanation, its remedies, and what people write to its agents. */
 export const taskRoute: Route = { path: "/api/tasks", access: "page", app: createTaskApp };
 
 /** A file of a task, of any size: `?task=ONB-12&name=report.pdf`. */
@@ -54,8 +55,10 @@ const actionSchema = z.discriminatedUnion("action", [
 
 const ACTION_EXAMPLE = 'Send {"action": "start"}, or "assign" or "wake" with the name of an agent.';
 
-/** The name of a user of the page, who has authenticated with ADMIN_TOKEN. */
-const PAGE_USER_NAME = "Admin (page)";
+const SEARCH_EXAMPLE = 'Search with "text", "status", "agent" and "project", such as ?text=report&status=all.';
+
+/** A user of the page, who has authenticated with ADMIN_TOKEN. */
+const PAGE_USER = { name: "Admin (page)", role: "human" } as const;
 
 /** Formatted text as elements, of which the page draws each: only those that Groundcrew may write to Plane. */
 export type FormattedText = (string | { tag: string; href?: string; children: FormattedText })[];
@@ -65,17 +68,19 @@ export type TaskPageAnswer = Awaited<ReturnType<typeof describeTask>>;
 /** Limit of the idle tasks in one answer: 200, more than people read. */
 const MAX_IDLE = 200;
 
-/** Limit of the open tasks that are explained for it. */
-const MAX_EXPLAINED = 2_000;
-
 function createTaskApp(deps: TaskRouteDeps): Hono {
   const readJson = createJsonReader(32_768);
   const findSubject = async (c: Context) => {
-    const caller = { name: PAGE_USER_NAME, role: "human" } as const;
-    const context = createCallContext(deps, caller, c.get("correlation"));
+    const context = createCallContext(deps, PAGE_USER, c.get("correlation"));
     return { context, task: await findTask(context, c.req.param("key") ?? "") };
   };
   return new Hono()
+    .get("/", async (c) => {
+      const filters = taskFiltersSchema.safeParse(c.req.query());
+      if (!filters.success) throw new GroundcrewError("bad_request", SEARCH_EXAMPLE);
+      const context = createCallContext(limitDeps(deps, c.get("viewer")), PAGE_USER, c.get("correlation"));
+      return answerCleanJson(c, (await searchTasks(context, filters.data)) satisfies FoundTasksAnswer);
+    })
     .get("/:key", async (c) => {
       const { context, task } = await findSubject(c);
       const own = { ...context, deps: limitDeps(deps, c.get("viewer")) };
@@ -93,7 +98,7 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
       const id = `page:${deps.newId()}`;
       for (;;) {
         const { context, task } = await findSubject(c);
-        const message = { id, by: PAGE_USER_NAME, text };
+        const message = { id, by: PAGE_USER.name, text };
         const { update, workers, isStop } = await prepareMessage(deps, task, message, context.correlation);
         const { afterCommit, ...commit } = update;
         if ((await deps.store.commit(commit)) !== "committed") continue;
@@ -139,8 +144,7 @@ async function toFormattedText(markdown: string): Promise<FormattedText> {
 
 function createFileApp(deps: TaskRouteDeps): Hono {
   return new Hono().get("/", async (c) => {
-    const caller = { name: PAGE_USER_NAME, role: "human" } as const;
-    const context = createCallContext(deps, caller, c.get("correlation"));
+    const context = createCallContext(deps, PAGE_USER, c.get("correlation"));
     const { type, open } = await findAttachment(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
     const body = await open(c.req.raw.signal);
     // The declared type is a text of the sender: a browser must neither show the file as a page nor run it.
@@ -198,43 +202,36 @@ function createIdleTasksApp(deps: TaskRouteDeps): Hono {
   return new Hono().get("/", async (c) => answerCleanJson(c, await listIdleTasks(limitDeps(deps, c.get("viewer")), c)));
 }
 
+/** Explains all open tasks, batch by batch, and keeps those that a person should see first. */
 async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswer> {
-  const { settings, store } = deps;
-  const tasks = await readOpenTasks(deps, c.req.query("project")?.toUpperCase());
-  const [explain, now] = await Promise.all([createExplainer(deps, tasks), store.now()]);
-  const locale = findLanguage(deps, c);
-  const explained = await Promise.all(tasks.map(async (task) => ({ task, explanation: await explain(task) })));
-  const rows = explained.filter(({ explanation }) => !ACTIVE_KINDS.has(explanation.kind));
-  // What one can change with a press comes first.
-  const rank = ({ explanation: { remedy } }: (typeof rows)[number]) =>
-    remedy && remedy.action.method !== "GET" ? 0 : 1;
-  rows.sort((a, b) => rank(a) - rank(b) || compareUrgency(a.task.item.snapshot, b.task.item.snapshot));
-  return {
-    total: rows.length,
-    tasks: rows.slice(0, MAX_IDLE).map(
-      ({
-        task: {
-          key,
-          item,
-          project: { identifier },
-        },
-        explanation,
-      }) => ({
-        ...{ key, title: item.snapshot.name, project: identifier },
-        ...renderWhy(explanation, { ...settings, locale }, now),
-      }),
-    ),
-  };
-}
-
-async function readOpenTasks(deps: TaskDeps, project: string | undefined): Promise<Task[]> {
-  const tasks: Task[] = [];
-  for (const one of await listReadableProjects(deps)) {
-    if (project !== undefined && one.identifier.toUpperCase() !== project) continue;
-    for await (const rows of scanPages<ItemRecord>(deps, observedSets.open(one.id))) {
-      tasks.push(...rows.flatMap(({ value, rev }) => (value.snapshot.quiet ? [] : [toTask(deps, value, rev, one)])));
-      if (tasks.length >= MAX_EXPLAINED) return tasks;
+  const { project: wanted = "", agent, status } = c.req.query();
+  const explain = await createExplainer(deps, findLanguage(deps, c));
+  let total = 0;
+  let first: { task: Task; why: RenderedWhy }[] = [];
+  for (const project of await listReadableProjects(deps)) {
+    if (wanted !== "" && project.identifier.toUpperCase() !== wanted.toUpperCase()) continue;
+    for await (const rows of scanPages<ItemRecord>(deps, observedSets.open(project.id))) {
+      const tasks = rows
+        .filter(({ value }) => !value.snapshot.quiet && (!status || toBoardColumn(value) === status))
+        .filter(({ value: { owners = [] } }) => !agent || belongsToAgent(owners, agent))
+        .map(({ value, rev }) => toTask(deps, value, rev, project));
+      const reasons = await explain(tasks);
+      const idle = tasks.flatMap((task, i) => {
+        const why = reasons[i];
+        return why && !ACTIVE_KINDS.has(why.kind) ? [{ task, why }] : [];
+      });
+      total += idle.length;
+      first = [...first, ...idle].sort(compareIdle).slice(0, MAX_IDLE);
     }
   }
-  return tasks;
+  const tasks = first.map(({ task: { key, item, project }, why }) => {
+    return { key, title: item.snapshot.name, project: project.identifier, ...why };
+  });
+  return { tasks, total };
+}
+
+/** What one can change with a press comes first. */
+function compareIdle(a: { task: Task; why: RenderedWhy }, b: typeof a): number {
+  const rank = ({ why: { remedy } }: typeof a) => (remedy && remedy.action.method !== "GET" ? 0 : 1);
+  return rank(a) - rank(b) || compareUrgency(a.task.item.snapshot, b.task.item.snapshot);
 }

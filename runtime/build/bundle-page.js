@@ -22,6 +22,9 @@ const STYLES = {
   "console.css": ["demo/console/console.css"],
 };
 
+/** What the page loads later, besides what it shares with the page. */
+const LAZY = /script\/(?:task-page|ticket-[\w-]+)\.tsx?$|demo\/console\//;
+
 /** Strings are matched first, so that their content is never changed. */
 const NEEDLESS_SPACE = /("[^"]*")|\/\*[\s\S]*?\*\/\n?|\s*([{};,])\s*|(:)\s+/g;
 
@@ -66,6 +69,7 @@ async function bundleScript(entry, folder) {
     format: "esm",
     minify: true,
     entryFileNames: "[name].js",
+    codeSplitting: { groups: [{ name: entry.replace(/\.tsx?$/, ""), test: (id) => !LAZY.test(id) }] },
     chunkFileNames: ({ name }) => `${name.replace("ticket-view", "tickets")}.js`,
   });
   await bundle.close();

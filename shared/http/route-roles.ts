@@ -50,6 +50,7 @@ export const ROUTE_ROLES = {
   "POST /api/tasks/:key/remarks": ACTS_ON_TASK,
   "GET /api/task-file": READS_TASK,
   "GET /api/idle-tasks": READS_OWN,
+  "GET /api/tasks": READS_OWN,
   "GET /api/setup": ADMINISTERS,
   "POST /api/setup": ADMINISTERS,
   "GET /api/requests": READS_OWN,

@@ -922,7 +922,12 @@ export const en = {
   pageViews: {
     inbox: "Inbox",
     palette: "Go to",
-    "palette.hint": "A view, a project or a task",
+    "filter.agent": "Agent",
+    "filter.agent.all": "All agents",
+    "filter.agent.none": "No agent",
+    "filter.status": "Status",
+    "filter.status.all": "Any status",
+    "palette.hint": "A view, a project, an agent or a task",
     "palette.none": "Nothing found.",
     keys: "Keys",
     "keys.ctrl_k": "Go to a view, a project or a task",

@@ -855,7 +855,12 @@ export const fr: Texts = {
   pageViews: {
     inbox: "À traiter",
     palette: "Aller à",
-    "palette.hint": "Une vue, un projet ou une tâche",
+    "filter.agent": "Agent",
+    "filter.agent.all": "Tous les agents",
+    "filter.agent.none": "Sans agent",
+    "filter.status": "État",
+    "filter.status.all": "Tous les états",
+    "palette.hint": "Une vue, un projet, un agent ou une tâche",
     "palette.none": "Aucun résultat.",
     keys: "Raccourcis",
     "keys.ctrl_k": "Aller à une vue, un projet ou une tâche",

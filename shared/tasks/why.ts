@@ -73,6 +73,8 @@ export interface Explanation {
   values: Record<string, string>;
   /** The time that the sentence names. */
   since?: Ms;
+  /** Keys of the other tasks that the sentence names, each of which a person can look at. */
+  keys?: string[];
   remedy?: { label: keyof WhyTexts["remedies"]; action: RemedyAction };
 }
 
@@ -80,6 +82,7 @@ export interface Explanation {
 export interface RenderedWhy {
   kind: WhyKind;
   text: string;
+  keys?: string[];
   remedy?: { label: string; action: RemedyAction };
 }
 
@@ -128,7 +131,7 @@ function explainDependencies({ key, isUnread, cycle, blockers }: TaskFacts): Exp
   const [blocker] = blockers;
   if (cycle) {
     const next = cycle[1] ?? key;
-    return { kind: "cycle", values: { key, path: cycle.join(" → "), subject: next }, ...openTask(next) };
+    return { kind: "cycle", values: { key, path: cycle.join(" → "), subject: next }, keys: cycle, ...openTask(next) };
   }
   if (!blocker) return undefined;
   const names = blockers.map((one) => {
@@ -138,6 +141,7 @@ function explainDependencies({ key, isUnread, cycle, blockers }: TaskFacts): Exp
   return {
     kind: "blocked",
     values: { key, blockers: names.join(", "), subject: blocker.key },
+    keys: blockers.map((one) => one.key),
     ...openTask(blocker.key),
   };
 }
@@ -213,7 +217,12 @@ function explainAgent(key: string, agent: AgentFacts, { webhookOff }: TaskFacts[
   const [other] = busyWith;
   if (keyRefused) return { kind: "key_refused", values, since: keyRefused.since, remedy: setup };
   if (other !== undefined)
-    return { kind: "busy", values: { ...values, others: busyWith.join(", "), subject: other }, ...openTask(other) };
+    return {
+      kind: "busy",
+      values: { ...values, others: busyWith.join(", "), subject: other },
+      keys: busyWith,
+      ...openTask(other),
+    };
   if (polls && lastCallAt === undefined) return { kind: "never_called", values, remedy: setup };
   if (polls) return { kind: "polls", values, ...omitUndefined({ since: lastCallAt }) };
   if (gatewayAway) return { kind: "gateway_away", values, since: gatewayAway.since, remedy: setup };
@@ -251,7 +260,7 @@ function postAction(key: string, body: Record<string, string>): RemedyAction {
 
 /** Renders an explanation in this language. @param now for times of the same day */
 export function renderWhy(
-  { kind, values, since, remedy }: Explanation,
+  { kind, values, since, keys, remedy }: Explanation,
   { locale, timezone }: { locale: Locale; timezone: string },
   now: Ms,
 ): RenderedWhy {
@@ -263,6 +272,7 @@ export function renderWhy(
     kind,
     text: formatTemplate(reasons[kind], all),
     ...omitUndefined({
+      keys,
       remedy: remedy && { label: formatTemplate(remedies[remedy.label], all), action: remedy.action },
     }),
   };

@@ -213,6 +213,34 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     expect(page.problems).toEqual([]);
   });
 
+  test("keep the filters, which the board, the inbox and each link have, and the search finds closed tasks", async () => {
+    const app = await startPageTestApp({}, (plane, project, thot) => {
+      plane.addItem(project, { name: "Of Thot", assignees: [thot] });
+      plane.addItem(project, { name: "Of nobody", state: "In Progress" });
+      plane.addItem(project, { name: "Long ago", state: "Done" });
+    });
+    const page = await openAt(`${app.url}/board?agent=none&status=in_progress`);
+    await page.waitForSelector(".column.only .card:has-text('Of nobody')", WAIT);
+    expect(await page.locator(".card").count()).toBe(1);
+    await page.selectOption("[data-filter=agent]", "Thot");
+    await page.selectOption("[data-filter=status]", "");
+    await page.waitForSelector(".card:has-text('Of Thot')");
+    expect(page.url()).toBe(`${app.url}/board?agent=Thot`);
+    expect(await page.locator(".card").count()).toBe(1);
+    await page.click('#views [data-view="inbox"]');
+    expect(page.url()).toBe(`${app.url}/inbox?agent=Thot`);
+    await page.waitForSelector(".idle li:has-text('Of Thot')", WAIT);
+    expect(await page.locator(".idle:not(.setup) li").count()).toBe(1);
+    await page.goBack();
+    await expectInPage(page, "document.querySelector('[data-filter=agent]').value").toBe("Thot");
+    await page.keyboard.press("/");
+    await page.keyboard.type("long");
+    await page.waitForSelector(".palette [aria-selected=true]:has-text('ONB-3 · Long ago')", WAIT);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#task-head:has-text('Long ago')", WAIT);
+    expect(page.problems).toEqual([]);
+  });
+
   test("stay below 3,000 elements each with 1,250 tasks and 50 agents, and a phone shows one column at a time", async () => {
     const agents = Array.from({ length: 50 }, (_, i) => ({ name: `Agent ${i}`, email: `agent${i}@example.com` }));
     const app = await startPageTestApp(

@@ -75,6 +75,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <h1>Groundcrew</h1>
 <nav id="views" data-label="views">${renderLink("inbox", "inbox", raw(' <b id="inbox-count"></b>'))}${renderLink("board", "board")}${renderLink("team", "team")}${renderLink("plan", "graph")}${tickets ? renderLink("tickets", "tickets", raw(' <b id="ticket-count"></b>')) : ""}${renderLink("why", "why")}${renderLink("chat", "chat")}</nav>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
+<span id="filters" class="pick"></span>
 <p id="health"></p>
 <button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>
 <p id="live" data-is="off"></p>

@@ -72,10 +72,15 @@ function createMatcher({ deps }: CallContext, { status = "open", agent, text = "
   return ({ snapshot, owners = [] }: ItemRecord, { identifier }: ProjectRecord): boolean => {
     const { status: word, name, sequence } = snapshot;
     if (status === "open" ? !isOpen(word) : status !== "all" && status !== word) return false;
-    if (owner !== undefined && (owner === NO_AGENT ? owners.length > 0 : !owners.includes(owner))) return false;
+    if (owner !== undefined && !belongsToAgent(owners, owner)) return false;
     const searched = `${identifier}-${sequence} ${name}`.toLowerCase();
     return words.every((one) => searched.includes(one));
   };
+}
+
+/** Whether a task of these agents belongs to an agent, or with `none` to no agent. */
+export function belongsToAgent(owners: readonly string[], agent: string): boolean {
+  return agent === NO_AGENT ? owners.length === 0 : owners.includes(agent);
 }
 
 function findAgentName(agents: readonly { name: string }[], wanted: string): string {

@@ -21,7 +21,7 @@ import { findStoredTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
 import { isHeldInBacklog } from "../startable-tasks.ts";
 import { findGatewayUrl, type LastCallRecord, readWake, wakeKeys } from "../wakes.ts";
-import { type AgentFacts, type Explanation, explainTask, type RenderedWhy, renderWhy, type TaskFacts } from "../why.ts";
+import { type AgentFacts, explainTask, type RenderedWhy, renderWhy, type TaskFacts } from "../why.ts";
 
 /** What is read once for all tasks. */
 interface CommonFacts {
@@ -44,21 +44,31 @@ const REASON_LENGTH = 200;
 
 /** Why nothing happens with a task, or what does, as people and agents read it. */
 export async function readWhy(deps: TaskDeps, task: Task, locale: Locale): Promise<RenderedWhy> {
-  const [explain, now] = await Promise.all([createExplainer(deps, [task]), deps.store.now()]);
-  return renderWhy(await explain(task), { locale, timezone: deps.settings.timezone }, now);
+  const explain = await createExplainer(deps, locale, task.item.owners ?? []);
+  const [why] = await explain([task]);
+  return why as RenderedWhy;
 }
 
-/** Reads what explains these tasks, of which each is then explained. */
+/**
+ * Reads what explains tasks of all kinds. Each batch of tasks is then explained in its order.
+ * @param owners the agents of these tasks; by default all agents
+ */
 export async function createExplainer(
   deps: TaskDeps,
-  tasks: readonly Task[],
-): Promise<(task: Task) => Promise<Explanation>> {
-  const common = await readCommonFacts(deps, tasks);
-  const readFacts = await createFactsReader(deps, tasks, common);
-  return async (task) => explainTask(await readFacts(task));
+  locale: Locale,
+  owners?: readonly string[],
+): Promise<(tasks: readonly Task[]) => Promise<RenderedWhy[]>> {
+  const common = await readCommonFacts(deps, owners);
+  const { timezone } = deps.settings;
+  return async (tasks) => {
+    const readFacts = await createFactsReader(deps, tasks, common);
+    const explain = async (task: Task) =>
+      renderWhy(explainTask(await readFacts(task)), { locale, timezone }, common.now);
+    return Promise.all(tasks.map(explain));
+  };
 }
 
-async function readCommonFacts(deps: TaskDeps, tasks: readonly Task[]): Promise<CommonFacts> {
+async function readCommonFacts(deps: TaskDeps, owners: readonly string[] | undefined): Promise<CommonFacts> {
   const { store } = deps;
   const [requests, notices, isHidden, cycles, pauses, now] = await Promise.all([
     readOpenRequests(deps),
@@ -75,8 +85,7 @@ async function readCommonFacts(deps: TaskDeps, tasks: readonly Task[]): Promise<
     pausedUntil: pauses.plane === undefined ? undefined : now + pauses.plane,
     webhookOff: findTrouble(current, "webhook_off"),
   });
-  const owners = new Set(tasks.flatMap(({ item }) => item.owners ?? []));
-  const own = deps.settings.agents.filter(({ name }) => owners.has(name));
+  const own = deps.settings.agents.filter(({ name }) => !owners || owners.includes(name));
   const states = await Promise.all(own.map((agent) => readAgentState(deps, agent, current, requests, now)));
   const agents = new Map(states.map((state) => [state.name, state]));
   const candidate = await findCandidate(deps);

@@ -75,6 +75,17 @@ test("the board has tasks by state, waiting ones in the blocked column, the most
   expect(card).toMatchObject({ agent: "Thot", assignees: ["thot"], blockers: [{ key: "ONB-1" }] });
 });
 
+test("the board is filtered by agent and by column, and names the agents", async () => {
+  const { app, thot, onb, column, get } = await createBoardSetup();
+  app.plane.addItem(onb, { name: "First", assignees: [thot] });
+  app.plane.addItem(onb, { name: "Second", state: "In Progress" });
+  await app.runFirstPoll();
+  expect([await column("todo", "?agent=Thot"), await column("in_progress", "?agent=Thot")]).toEqual([["ONB-1"], []]);
+  expect([await column("todo", "?agent=none"), await column("in_progress", "?agent=none")]).toEqual([[], ["ONB-2"]]);
+  const { agents, columns } = await get("?status=in_progress");
+  expect([agents, columns.map(({ name, total }) => [name, total])]).toEqual([["Thot"], [["in_progress", 1]]]);
+});
+
 test("a card shows which agent has claimed its task until when, and the page's revision changes", async () => {
   const { app, thot, onb, get } = await createBoardSetup();
   app.plane.addItem(onb, { name: "Task", assignees: [thot] });

@@ -4,6 +4,7 @@ import { planRoute } from "../../../functions/dashboard/plan-route.ts";
 import { teamRoute } from "../../../functions/dashboard/team-route.ts";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
+import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 import { requestAs } from "../../support/request-as.ts";
@@ -262,4 +263,13 @@ test("an agent without tasks has empty lists and days without work", async () =>
   const none = { total: 0, cards: [] };
   expect(agent).toMatchObject({ holds: none, startable: none, waiting: none, review: none });
   expect(agent.days.every(({ tasks, ms, cost }) => tasks + ms + cost === 0)).toBe(true);
+});
+
+test("a plan is also found by its own id, with how far it is, before its project exists too", async () => {
+  const { app } = await createPlannedApp();
+  const [{ id } = { id: "" }] = await readPlanRuns(app.deps);
+  const named = await readPlan(app, `?plan=${id}`);
+  expect([named.project?.identifier, named.plan]).toEqual(["SITE", expect.objectContaining({ id, state: "working" })]);
+  expect(named.tasks).toEqual((await readPlan(app, "?project=SITE")).tasks);
+  expect(await readPlan(app, "?plan=0123456789abcdef")).not.toHaveProperty("project");
 });

@@ -7,6 +7,7 @@ const whySchema = z.object({
   key: z.string(),
   kind: z.string(),
   text: z.string(),
+  keys: z.array(z.string()).optional(),
   remedy: z
     .object({
       label: z.string(),
@@ -96,7 +97,7 @@ test("dependencies, stops, marks and requests each have their sentence and remed
   await call("Imhotep", "claim_task", { task: "ONB-1" });
   await call("Imhotep", "report", { task: "ONB-1", percent: 40 });
   expect(await ask("ONB-2")).toMatchObject({
-    ...{ kind: "blocked", text: "ONB-2 waits for ONB-1 (Imhotep, 40 %)." },
+    ...{ kind: "blocked", text: "ONB-2 waits for ONB-1 (Imhotep, 40 %).", keys: ["ONB-1"] },
     remedy: { label: "Open ONB-1", action: { method: "GET", path: "/task/ONB-1" } },
   });
   await call("Imhotep", "ask_human", { task: "ONB-1", text: "Which colour?" });
@@ -119,4 +120,39 @@ test("dependencies, stops, marks and requests each have their sentence and remed
       ],
     ],
   ]);
+});
+
+test("idle tasks are filtered by agent and status, of any number, and the search finds closed tasks too", async () => {
+  const { app, request } = await createWhySetup();
+  for (let i = 0; i < 230; i += 1) app.addTask(`Task ${i}`, [], { state: "Backlog" });
+  app.addTask("Draw the last one", "Imhotep", { state: "Backlog", priority: "urgent" });
+  app.addTask("Paint it", "Imhotep", { state: "Done" });
+  await app.poll();
+  const list = async (query: string) => {
+    const { total, tasks } = idleSchema.parse(await request("GET", `/api/idle-tasks?language=en${query}`));
+    return [total, tasks.length, tasks[0]?.key];
+  };
+  expect(await list("")).toEqual([231, 200, "ONB-231"]);
+  expect(await list("&agent=Imhotep")).toEqual([1, 1, "ONB-231"]);
+  expect((await list("&agent=none"))[0]).toBe(230);
+  expect((await list("&status=blocked"))[0]).toBe(0);
+  expect(await request("GET", "/api/tasks?text=paint%20onb&status=all")).toMatchObject({
+    ...{ total: 1, tasks: [{ key: "ONB-232", title: "Paint it", status: "done", agents: ["Imhotep"] }] },
+  });
+  expect(await request("GET", "/api/tasks?text=onb-231")).toMatchObject({ tasks: [{ title: "Draw the last one" }] });
+  await expect(request("GET", "/api/tasks?status=lost")).rejects.toThrow("400");
+  // The activity says of each open task why nothing happens with it, at its newest row.
+  const { rows } = z
+    .object({
+      rows: z.array(
+        z.looseObject({ item: z.looseObject({ key: z.string() }), now: whySchema.omit({ key: true }).optional() }),
+      ),
+    })
+    .parse(await request("GET", "/api/why?limit=200&language=en"));
+  const said = rows.filter(({ now }) => now).map(({ item }) => item.key);
+  expect(said).toEqual([...new Set(said)]);
+  expect(rows.find(({ item }) => item.key === "ONB-231")?.now?.text).toBe(
+    "ONB-231 is in Backlog; agents start at Todo.",
+  );
+  expect(rows.find(({ item }) => item.key === "ONB-232")?.now).toBeUndefined();
 });

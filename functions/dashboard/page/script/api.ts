@@ -14,6 +14,7 @@ import type {
   ChatAnswer,
   DeadLettersAnswer,
   DecisionLogAnswer,
+  FoundTasksAnswer,
   IdleTasksAnswer,
   PlanGraphAnswer,
   TeamAnswer,
@@ -35,6 +36,7 @@ interface Answers {
   "/api/requests": RequestsAnswer;
   "/api/sessions": SessionsAnswer;
   "/api/setup": SetupAnswer;
+  "/api/tasks": FoundTasksAnswer;
   "/api/tasks/:key": TaskPageAnswer;
   "/api/team": TeamAnswer;
   "/api/why": DecisionLogAnswer;

@@ -2,10 +2,12 @@
 
 import { type ComponentChildren, render } from "preact";
 import type { BoardAnswer, BoardColumn } from "../../answers.ts";
+import { fillPath } from "./api.ts";
 import { Button, drawPart, UserText } from "./elements.tsx";
 import { findElements, findTarget, getElement } from "./find-elements.ts";
 import { formatBytes, formatMoney, formatPercent, translate, translateParts } from "./language.ts";
 import { Card, focusTask, setTabStop } from "./task-card.tsx";
+import { getFilters } from "./views.ts";
 
 const boardListeners: ((board: BoardAnswer) => void)[] = [];
 
@@ -50,7 +52,7 @@ export function drawColumns(): void {
   if (!board) return;
   const focused = findTarget({ target: document.activeElement }, ".card")?.dataset["key"];
   const root = drawPart("columns", <Columns board={board} />);
-  root.dataset["shown"] = shownColumn;
+  root.dataset["shown"] = getFilters().status || shownColumn;
   const cards = findElements(root, ".card");
   const tabStop = cards.find((card) => card.dataset["key"] === focused) ?? cards[0];
   setTabStop(root, tabStop);
@@ -60,6 +62,7 @@ export function drawColumns(): void {
 }
 
 function Columns({ board: { projects, columns, beyond } }: { board: BoardAnswer }) {
+  const shown = getFilters().status || shownColumn;
   if (projects.length === 0) return <p class="empty">{translate("empty.board")}</p>;
   return (
     <>
@@ -70,7 +73,7 @@ function Columns({ board: { projects, columns, beyond } }: { board: BoardAnswer 
             key={name}
             type="button"
             data-tab={name}
-            aria-pressed={name === shownColumn}
+            aria-pressed={name === shown}
             onClick={() => {
               shownColumn = name;
               drawColumns();
@@ -82,19 +85,24 @@ function Columns({ board: { projects, columns, beyond } }: { board: BoardAnswer 
         ))}
       </div>
       {columns.map((column) => (
-        <Column key={column.name} column={column} />
+        <Column key={column.name} column={column} isOnly={columns.length === 1} />
       ))}
       {beyond > 0 && <p class="beyond">{translate("beyond", { n: beyond })}</p>}
     </>
   );
 }
 
-function Column({ column: { name, total, cards } }: { column: BoardAnswer["columns"][number] }) {
+interface ColumnProps {
+  column: BoardAnswer["columns"][number];
+  isOnly: boolean;
+}
+
+function Column({ column: { name, total, cards }, isOnly }: ColumnProps) {
   const drawn = drawnCounts[name] ?? WINDOW;
   const left = cards.length - drawn;
   const id = `column-${name}`;
   return (
-    <div class="column" data-column={name}>
+    <div class={isOnly ? "column only" : "column"} data-column={name}>
       <h3 id={id}>
         <i />
         <span>{translate(`column.${name}`)}</span>
@@ -149,17 +157,18 @@ interface Line {
 function drawLines(id: "plans" | "progress", lines: Line[]): void {
   const list = getElement(id);
   list.hidden = lines.length === 0;
-  render(
-    lines.map(({ id: part, name, bar, percent, far, state, rest }) => (
-      <li key={part} class="line" data-part={part} {...(state && { "data-state": state })}>
-        {name}
-        {bar && <progress max={100} value={percent} aria-label={bar.slice(0, 200)} />}
-        <span class="far">{far}</span>
-        {rest}
-      </li>
-    )),
-    list,
-  );
+  render(<Lines lines={lines} />, list);
+}
+
+export function Lines({ lines }: { lines: Line[] }) {
+  return lines.map(({ id: part, name, bar, percent, far, state, rest }) => (
+    <li key={part} class="line" data-part={part} {...(state && { "data-state": state })}>
+      {name}
+      {bar && <progress max={100} value={percent} aria-label={bar.slice(0, 200)} />}
+      <span class="far">{far}</span>
+      {rest}
+    </li>
+  ));
 }
 
 /** How far the first look at Plane is. */
@@ -182,7 +191,7 @@ function listUpload({ task, name: file, agent, sent, size, at }: BoardAnswer["up
   };
 }
 
-function listPlan({ id, title, project, state, done, total, unit, reason }: BoardAnswer["plans"][number]): Line {
+export function listPlan({ id, title, project, state, done, total, unit, reason }: BoardAnswer["plans"][number]): Line {
   const name = project ? `${title} (${project})` : title;
   return {
     id,
@@ -190,7 +199,9 @@ function listPlan({ id, title, project, state, done, total, unit, reason }: Boar
     name: (
       <>
         <b>{translate("plan")}</b>
-        <UserText text={name} max={120} />
+        <a href={fillPath("/plans/:id", { id })}>
+          <UserText text={name} max={120} />
+        </a>
       </>
     ),
     bar: state === "running" && `${translate("plan")} ${name}`,

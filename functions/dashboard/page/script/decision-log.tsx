@@ -10,6 +10,7 @@ import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
 import { findTextName, formatDay, getLanguage, translate, translateParts } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { chooseTask, getChosenTask, getProject } from "./views.ts";
+import { WhyText } from "./why.tsx";
 
 /** Number of entries in one request; older entries are loaded on demand. */
 const PAGE_SIZE = 50;
@@ -49,7 +50,8 @@ function getFilter(): string {
 
 function fetchDecisions(limit: number, before?: string): Promise<DecisionLogAnswer> {
   const task = getChosenTask();
-  return fetchAnswer("/api/why", { item: task, project: task ? "" : getProject(), limit, before });
+  const project = task ? "" : getProject();
+  return fetchAnswer("/api/why", { item: task, project, limit, before, language: getLanguage() });
 }
 
 /** Shows the newest decisions, followed by the older ones that were already loaded. */
@@ -107,7 +109,7 @@ async function showOlderDecisions(): Promise<void> {
 
 /** One decision: when, what happened to which task, and what Groundcrew did about it by which rule. */
 function Decision({ row }: { row: DecisionRow }) {
-  const { id, at, item, asked } = row;
+  const { id, at, item, asked, now } = row;
   const subject = getSubject(row);
   // That other systems get only some events is of interest to those who set them up.
   const held = row.held.filter(({ consumer, why }) => consumer !== "forward" || why !== "no_rule");
@@ -126,6 +128,12 @@ function Decision({ row }: { row: DecisionRow }) {
         )}{" "}
         {item && <UserText text={item.title} max={140} />}
         <EventText row={row} />
+        {/* The page of a task says it above. */}
+        {now && !getChosenTask() && (
+          <p class="muted">
+            <WhyText why={now} />
+          </p>
+        )}
       </td>
       <td class="answer">
         {asked.map((action) => (

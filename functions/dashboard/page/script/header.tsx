@@ -3,19 +3,19 @@
 import { render } from "preact";
 import type { Notice } from "../../../../shared/app/deps.ts";
 import type { CapacityWarning } from "../../../../shared/store/capacity.ts";
-import type { BoardAnswer } from "../../answers.ts";
+import { BOARD_COLUMNS, type BoardAnswer } from "../../answers.ts";
 import { showFailedCount } from "./administration.tsx";
 import { sendJson } from "./api.ts";
 import { Button } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import { translate } from "./language.ts";
 import { refreshPage } from "./updates.tsx";
-import { getProject } from "./views.ts";
+import { getFilters, getProject, openPlace } from "./views.ts";
 
 type Health = BoardAnswer["health"]["plane"];
 
 /** Shows the list of projects and Groundcrew's own health. */
-export function showHeader({ projects, health, waiting, set_aside, demo, tickets }: BoardAnswer): void {
+export function showHeader({ projects, agents, health, waiting, set_aside, demo, tickets }: BoardAnswer): void {
   render(
     <>
       <option value="">{translate("projects.all")}</option>
@@ -28,11 +28,49 @@ export function showHeader({ projects, health, waiting, set_aside, demo, tickets
     getElement("projects"),
   );
   getElement("projects").value = getProject();
+  render(<Filters agents={agents} />, getElement("filters"));
   render(<HealthLine health={health} waiting={waiting.telegram} />, getElement("health"));
   showFailedCount(set_aside);
   getElement("sign-out").hidden = demo;
   const pending = tickets?.pending ?? 0;
   getElement("ticket-count").textContent = pending > 0 ? String(pending) : "";
+}
+
+/** The filters of the board and the inbox: the tasks of an agent, or in a column. */
+function Filters({ agents }: { agents: string[] }) {
+  const { agent, status } = getFilters();
+  const columns = BOARD_COLUMNS.map((name) => [name, translate(`column.${name}`)] as const);
+  const names = agents.map((name) => [name, name.slice(0, 60)] as const);
+  return (
+    <>
+      <Filter name="agent" chosen={agent} choices={[["none", translate("filter.agent.none")], ...names]} />
+      <Filter name="status" chosen={status} choices={columns} />
+    </>
+  );
+}
+
+interface FilterProps {
+  name: "agent" | "status";
+  chosen: string;
+  choices: (readonly [value: string, text: string])[];
+}
+
+function Filter({ name, chosen, choices }: FilterProps) {
+  return (
+    <select
+      aria-label={translate(`filter.${name}`)}
+      data-filter={name}
+      value={chosen}
+      onChange={({ currentTarget }) => openPlace({ [name]: currentTarget.value })}
+    >
+      <option value="">{translate(`filter.${name}.all`)}</option>
+      {choices.map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  );
 }
 
 function HealthLine({

@@ -8,7 +8,8 @@ import { fetchAnswer, fillPath, sendJson } from "./api.ts";
 import { Button, drawPart, Moment, Problem, useAttempt } from "./elements.tsx";
 import { focusFirstVisible, getElement } from "./find-elements.ts";
 import { formatCount, formatTime, getLanguage, translate, translateName } from "./language.ts";
-import { getProject, getView } from "./views.ts";
+import { getFilters, getView } from "./views.ts";
+import { RemedyButton, WhyText } from "./why.tsx";
 
 /** A verdict can be taken back for 5 s. Until then it is not sent. */
 const UNDO_MS = 5_000;
@@ -54,7 +55,7 @@ export async function loadInbox(): Promise<void> {
   if (getView() !== "inbox") return;
   const language = getLanguage();
   [idle, setup] = await Promise.all([
-    fetchAnswer("/api/idle-tasks", { language, project: getProject() }),
+    fetchAnswer("/api/idle-tasks", { language, ...getFilters() }),
     fetchAnswer("/api/setup", { language }),
   ]);
   drawInbox();
@@ -129,43 +130,18 @@ function SetupList({ steps }: Pick<InboxProps, "steps">) {
 }
 
 /** Why nothing happens with a task, and what changes that. */
-function IdleRow({ task: { key, title, text, remedy } }: { task: IdleTasksAnswer["tasks"][number] }) {
+function IdleRow({ task }: { task: IdleTasksAnswer["tasks"][number] }) {
+  const { key, title, remedy } = task;
   return (
     <li data-task={key}>
       <span class="written" dir="auto">
         {title.slice(0, 200)}
       </span>
-      <span class="why">{text}</span>
+      <span class="why">
+        <WhyText why={task} />
+      </span>
       <RemedyButton subject={key} remedy={remedy} onDone={loadInbox} />
     </li>
-  );
-}
-
-interface RemedyProps {
-  subject: string;
-  remedy: IdleTasksAnswer["tasks"][number]["remedy"];
-  onDone: () => Promise<void>;
-}
-
-/** What changes a state: a button that does it, or a link to where one does it. */
-export function RemedyButton({ subject, remedy, onDone }: RemedyProps) {
-  if (!remedy) return null;
-  const { method, path, body = {} } = remedy.action;
-  if (method === "GET")
-    return (
-      <a class="go" href={path}>
-        {remedy.label}
-        <span class="sr"> {subject}</span>
-      </a>
-    );
-  async function follow() {
-    await sendJson(path, method === "POST" ? body : undefined, method);
-    await onDone();
-  }
-  return (
-    <Button class="go" subject={subject} onPress={follow}>
-      {remedy.label}
-    </Button>
   );
 }
 

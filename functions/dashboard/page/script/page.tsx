@@ -18,6 +18,7 @@ import { refreshPage, setParts, showConnected, signOut, startUpdates } from "./u
 import {
   chooseTask,
   getChosenTask,
+  getFilters,
   getNamedTicket,
   getProject,
   getView,
@@ -93,7 +94,7 @@ function showTitle(): void {
 async function loadBoard(): Promise<void> {
   // First, and also while the store does not answer, when no other part can be loaded.
   showNotices((await fetchAnswer("/api/notices")).notices);
-  const board = await fetchAnswer("/api/board", { project: getProject() });
+  const board = await fetchAnswer("/api/board", getFilters());
   const { projects } = board;
   // The browser may remember a project that was deleted since or belongs to another workspace.
   if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))

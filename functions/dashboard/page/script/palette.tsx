@@ -1,9 +1,10 @@
 /** What keys do everywhere: the palette, which finds views and tasks, and the list of keys. */
 
 import { render } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { BoardAnswer } from "../../answers.ts";
 import { VIEW_PATHS, type ViewName } from "../addresses.ts";
+import { fetchAnswer } from "./api.ts";
 import { onBoard } from "./board.tsx";
 import { findElements, getElement } from "./find-elements.ts";
 import { translate } from "./language.ts";
@@ -17,6 +18,9 @@ interface Command {
 
 /** Number of commands that are shown at once. */
 const SHOWN = 12;
+
+/** Pause after a character before all tasks are searched: 150 ms. */
+const SEARCH_PAUSE_MS = 150;
 
 /** Keys, and the names of the texts that say what they do. */
 const KEYS = [
@@ -66,7 +70,12 @@ function KeyList() {
 function Palette() {
   const [words, setWords] = useState("");
   const [chosen, setChosen] = useState(0);
-  const found = findCommands(words);
+  const [searched, setSearched] = useState<Command[]>([]);
+  useEffect(() => {
+    const timer = setTimeout(async () => setSearched(await searchTasks(words)), SEARCH_PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
+  const found = findCommands(words, searched);
   const current = found[Math.min(chosen, found.length - 1)];
   function run(command: Command | undefined) {
     dialog.close();
@@ -91,7 +100,7 @@ function Palette() {
         aria-label={translate("palette")}
         aria-expanded="true"
         aria-controls="palette-list"
-        {...(current ? { "aria-activedescendant": `palette-${current.id}` } : {})}
+        {...(current ? { "aria-activedescendant": `palette-${found.indexOf(current)}` } : {})}
         placeholder={translate("palette.hint")}
         autocomplete="off"
         value={words}
@@ -102,13 +111,13 @@ function Palette() {
         }}
       />
       <div role="listbox" id="palette-list" aria-label={translate("palette")}>
-        {found.map((command) => (
+        {found.map((command, i) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and takes the keys.
           <div
             key={command.id}
             role="option"
             tabIndex={-1}
-            id={`palette-${command.id}`}
+            id={`palette-${i}`}
             aria-selected={command === current}
             class="written"
             dir="auto"
@@ -123,11 +132,19 @@ function Palette() {
   );
 }
 
-/** The commands whose text has all of these words. */
-function findCommands(words: string): Command[] {
+/** The commands whose text has all of these words. Tasks that are not on the board follow, once they are found. */
+function findCommands(words: string, searched: Command[]): Command[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  const all = [...listViews(), ...listProjects(), ...listTasks()];
-  return all.filter(({ text }) => wanted.every((word) => text.toLowerCase().includes(word))).slice(0, SHOWN);
+  const all = [...listViews(), ...listProjects(), ...listAgents(), ...listLanguages(), ...listTasks(), ...searched];
+  const found = all.filter(({ text }) => wanted.every((word) => text.toLowerCase().includes(word)));
+  return found.filter(({ id }, i) => found.findIndex((one) => one.id === id) === i).slice(0, SHOWN);
+}
+
+/** Searches all tasks on the server, closed ones too. While it does not answer, those of the board are found. */
+async function searchTasks(words: string): Promise<Command[]> {
+  if (words.trim().length < 2) return [];
+  const { tasks } = await fetchAnswer("/api/tasks", { text: words.trim(), status: "all" }).catch(() => ({ tasks: [] }));
+  return tasks.map(({ key, title, agents = [] }) => toTaskCommand(key, title, agents.join(", ")));
 }
 
 function listViews(): Command[] {
@@ -155,10 +172,34 @@ function listProjects(): Command[] {
 
 function listTasks(): Command[] {
   const cards = board?.columns.flatMap((column) => column.cards) ?? [];
-  return cards.map(({ key, title, agent }) => ({
-    id: `task-${key}`,
-    text: [key, title.slice(0, 120), agent].filter(Boolean).join(" · "),
-    run: () => openPlace({ view: "why", key }),
+  return cards.map(({ key, title, agent }) => toTaskCommand(key, title, agent));
+}
+
+function toTaskCommand(key: string, title: string, agent = ""): Command {
+  const text = [key, title.slice(0, 120), agent].filter(Boolean).join(" · ");
+  return { id: `task-${key}`, text, run: () => openPlace({ view: "why", key }) };
+}
+
+/** The board of each agent. */
+function listAgents(): Command[] {
+  const agents = board?.agents ?? [];
+  return agents.map((agent) => ({
+    id: `agent-${agent}`,
+    text: `${translate("filter.agent")}: ${agent}`,
+    run: () => openPlace({ view: "board", agent }),
+  }));
+}
+
+/** The choices of the language, as the header has them. */
+function listLanguages(): Command[] {
+  const select = getElement("language");
+  return [...select.options].map(({ value, text }) => ({
+    id: `language-${value}`,
+    text: `${translate("language")}: ${text}`,
+    run: () => {
+      select.value = value;
+      select.dispatchEvent(new Event("change"));
+    },
   }));
 }
 

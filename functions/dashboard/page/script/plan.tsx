@@ -2,12 +2,13 @@
 
 import type { PlanGraphAnswer, PlanProject } from "../../answers.ts";
 import { fetchAnswer } from "./api.ts";
+import { Lines, listPlan } from "./board.tsx";
 import { Button, drawPart, Facts, TableHead, UserText } from "./elements.tsx";
 import { findElement, findElements, focusFirstVisible, getElement } from "./find-elements.ts";
 import { formatCount, formatDuration, formatMoney, translate } from "./language.ts";
 import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList } from "./plan-graph.tsx";
 import { Card, describeStatus, StateMark } from "./task-card.tsx";
-import { getProject, getView, openPlace } from "./views.ts";
+import { getNamedPlan, getProject, getView, openPlace } from "./views.ts";
 
 let plan: PlanGraphAnswer | undefined;
 
@@ -19,9 +20,9 @@ const TASK_HEADS = ["step", "task", "status", "agent", "after", "left"] as const
 /** Loads the plan of the chosen project while its view is shown. */
 export async function loadPlan(): Promise<void> {
   if (getView() !== "plan") return;
-  const project = getProject();
-  const answer = await fetchAnswer("/api/plan", { project });
-  if (project !== getProject()) return;
+  const [project, named] = [getProject(), getNamedPlan()];
+  const answer = await fetchAnswer("/api/plan", { project, plan: named });
+  if (project !== getProject() || named !== getNamedPlan()) return;
   plan = answer;
   drawPlan(plan);
 }
@@ -41,7 +42,14 @@ function drawPlan(shown: PlanGraphAnswer): void {
   const isEmpty = !project || project.total === 0;
   const root = drawPart(
     "plan-view",
-    isEmpty ? <Choices plan={shown} /> : <Plan plan={shown} linked={linked} independent={independent} />,
+    <>
+      {shown.plan && (
+        <ul class="progress">
+          <Lines lines={[listPlan(shown.plan)]} />
+        </ul>
+      )}
+      {isEmpty ? <Choices plan={shown} /> : <Plan plan={shown} linked={linked} independent={independent} />}
+    </>,
   );
   for (const list of findElements(root, ".graph, .loose-nodes")) keepTabStop(list);
   getElement("plan-detail").hidden = !open;

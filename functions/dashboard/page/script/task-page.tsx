@@ -7,7 +7,6 @@ import type { FormattedText, TaskPageAnswer } from "../../task-routes.ts";
 import { fetchAnswer, fetchText, fillPath, sendJson } from "./api.ts";
 import { Button, drawPart, Facts, Moment, Problem, useAttempt } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
-import { RemedyButton } from "./inbox.tsx";
 import {
   formatBytes,
   formatCount,
@@ -20,6 +19,7 @@ import {
 } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { getChosenTask } from "./views.ts";
+import { RemedyButton, WhyText } from "./why.tsx";
 
 type TaskFile = TaskPageAnswer["attachments"]["latest"][number];
 
@@ -71,7 +71,9 @@ function TaskPage({ task }: { task: TaskPageAnswer }) {
       </p>
       {task.open && (
         <div class="line why">
-          <span>{why.text}</span>
+          <span>
+            <WhyText why={why} />
+          </span>
           <RemedyButton subject={key} remedy={why.remedy} onDone={loadTask} />
         </div>
       )}

@@ -4,17 +4,26 @@
  */
 
 import { VIEW_PATHS, type ViewName } from "../addresses.ts";
+import { fillPath } from "./api.ts";
 import { findElements, getElement } from "./find-elements.ts";
 import { readPreference, savePreference } from "./language.ts";
 
+/** What the tasks of a view have in common, in the query of the address; an empty one means all. */
+const FILTERS = ["project", "agent", "status"] as const;
+
+type Filters = Record<(typeof FILTERS)[number], string>;
+
 /** A place on the page. */
-export interface Place {
+export interface Place extends Filters {
   view: ViewName;
-  /** Identifier of the shown project; empty for all projects. */
-  project: string;
   /** Key of the task to which the activity is limited, or of the ticket that the address names. */
   key?: string;
+  /** Id of the plan that the address names. */
+  plan?: string;
 }
+
+/** The form of a project's identifier, which tells it from the id of a plan. */
+const IDENTIFIER = /^\w{1,12}$/;
 
 /** The width up to which the page shows one part at a time, as in the style sheets. */
 const narrowScreen = matchMedia("(max-width: 640px)");
@@ -34,25 +43,28 @@ export function onMove(listener: (previous: Place) => void): void {
 function readPlace(): Place {
   const { pathname, search } = location;
   const [first = "", id = ""] = pathname.split("/").slice(1).map(decodeURIComponent);
-  const project = new URLSearchParams(search).get("project") ?? "";
-  if (first === "task") return { view: "why", project, key: id.toUpperCase() };
-  const view = (Object.keys(VIEW_PATHS) as ViewName[]).find((name) => VIEW_PATHS[name] === `/${first}`);
-  if (view === "plan" && id !== "") return { view, project: id };
-  if (view === "tickets" && id !== "") return { view, project, key: id.toUpperCase() };
-  return { view: view ?? "inbox", project: first === "" ? (readPreference("project") ?? "") : project };
+  const query = new URLSearchParams(search);
+  const [project, agent, status] = FILTERS.map((name) => query.get(name) ?? "") as [string, string, string];
+  const filters = { project, agent, status };
+  if (first === "task") return { ...filters, view: "why", key: id.toUpperCase() };
+  const view = (Object.keys(VIEW_PATHS) as ViewName[]).find((name) => VIEW_PATHS[name] === `/${first}`) ?? "inbox";
+  if (view === "plan" && id !== "")
+    return IDENTIFIER.test(id) ? { ...filters, view, project: id } : { ...filters, view, plan: id };
+  if (view === "tickets" && id !== "") return { ...filters, view, key: id.toUpperCase() };
+  return first === "" ? { ...filters, view, project: readPreference("project") ?? "" } : { ...filters, view };
 }
 
-function formatAddress({ view, project, key }: Place): string {
-  const query = project === "" ? "" : `?project=${encodeURIComponent(project)}`;
-  if (view === "plan" && project !== "") return `/plans/${encodeURIComponent(project)}`;
-  if (key === undefined) return VIEW_PATHS[view] + query;
-  return `${view === "why" ? "/task" : VIEW_PATHS[view]}/${encodeURIComponent(key)}${query}`;
+function formatAddress({ view, key, plan, ...filters }: Place): string {
+  if (view === "plan" && plan !== undefined) return fillPath("/plans/:plan", { plan, ...filters });
+  if (view === "plan" && filters.project !== "") return fillPath("/plans/:project", filters);
+  if (key === undefined) return fillPath(VIEW_PATHS[view], filters);
+  return fillPath(view === "why" ? "/task/:key" : `${VIEW_PATHS[view]}/:key`, { key, ...filters });
 }
 
 /** Goes to a place; what is not given stays. */
 export function openPlace(changes: Partial<Place>): void {
-  const { view, project } = place;
-  const next = { view, project, ...changes };
+  const { key: _, plan: _plan, ...kept } = place;
+  const next = { ...kept, ...changes };
   const address = formatAddress(next);
   if (address !== location.pathname + location.search) history.pushState(null, "", address);
   show(next);
@@ -64,7 +76,7 @@ function show(next: Place): void {
   savePreference("project", place.project);
   document.body.dataset["view"] = getView();
   for (const link of findElements(getElement("views"), "[data-view]")) {
-    link.setAttribute("href", formatAddress({ view: link.dataset["view"] as ViewName, project: place.project }));
+    link.setAttribute("href", formatAddress({ ...getFilters(), view: link.dataset["view"] as ViewName }));
     if (link.dataset["view"] === getView()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -107,6 +119,17 @@ export function getChatScroller(): Element {
 
 export function isNarrow(): boolean {
   return narrowScreen.matches;
+}
+
+/** The filters of the address: the project, which all views have, and those of the board and the inbox. */
+export function getFilters(): Filters {
+  const { project, agent, status } = place;
+  return { project, agent, status };
+}
+
+/** Id of the plan that the address names. */
+export function getNamedPlan(): string | undefined {
+  return place.plan;
 }
 
 /** Identifier of the shown project; empty for all projects. */
