@@ -6,6 +6,8 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Context } from "hono";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -65,6 +67,8 @@ const MAX_WAITING_REQUESTS = 32;
 
 /** Interval between log lines about a limit: 1 min, because a flood reaches it at every connection. */
 const LIMIT_LOG_MS: Ms = MINUTE;
+
+const compressInPool = promisify<Uint8Array<ArrayBuffer>, Buffer<ArrayBuffer>>(gzip);
 
 /** Serves an app over HTTP. The connection is broken when the app throws `BreakConnection`. Rejects when it cannot listen. */
 export async function serveHttp({
@@ -193,6 +197,10 @@ class NodeBindings implements HostBindings {
 
   readWholeBody(): Promise<Uint8Array<ArrayBuffer>> {
     return readRequestBody(this.incoming);
+  }
+
+  gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    return compressInPool(bytes);
   }
 }
 

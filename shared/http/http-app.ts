@@ -18,6 +18,7 @@ import { renderRefusal } from "../refusals/render-refusal.ts";
 import { createRedactor } from "../text.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createOriginCheck, createRouteGuard } from "./access.ts";
+import { compressAnswers } from "./compression.ts";
 import { BreakConnection, checkApiContentType, getRequestPath, isApiPath, isWebhookPath } from "./request.ts";
 
 interface HttpAppOptions {
@@ -76,7 +77,7 @@ function mountRoutes(deps: Deps, routes: readonly Route[], middleware: Middlewar
   const { settings } = deps;
   const app = new Hono({ getPath: getRequestPath });
   if (settings.allowedOrigins.length > 0) app.use("/api/*", createCors(settings));
-  app.use(middleware);
+  app.use(compressAnswers, middleware);
   for (const route of routes) app.route(route.path, route.app(deps));
   const otherMethod = methodNotAllowed({ app, onMethodNotAllowed: createMethodNotAllowed });
   app.notFound(async (c) => {

@@ -44,6 +44,8 @@ export interface HostBindings {
    * length within a limit. Rejects with `BreakConnection` when the sender disconnects.
    */
   readWholeBody?: () => Promise<Uint8Array<ArrayBuffer>>;
+  /** Compresses an answer, where the host does not do that itself. */
+  gzip?: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**

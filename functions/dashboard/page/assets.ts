@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import { html } from "hono/html";
 import type { Deps } from "../../../shared/app/deps.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
+import { findGzip } from "../../../shared/http/compression.ts";
 import type { Locale } from "../../../shared/i18n/localize.ts";
 
 /** A file that a document loads. Its name ends in `.js`, `.css` or `.svg`. */
@@ -106,20 +107,27 @@ export function createAssetHandlers(assets: readonly PageAsset[], headers: Recor
 function createAssetHandler({ name, read, isForFrame }: PageAsset, headers: Record<string, string>) {
   const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "";
   const fileHeaders = { ...headers, ...(isForFrame ? FRAME_HEADERS : {}), "Content-Type": type };
-  let file: Promise<{ bytes: Uint8Array<ArrayBuffer>; tag: string }> | undefined;
+  let file: Promise<{ bytes: Uint8Array<ArrayBuffer>; hash: string }> | undefined;
+  let packed: Promise<Uint8Array<ArrayBuffer>> | undefined;
   return async (c: Context): Promise<Response> => {
     file ??= prepareFile(read());
-    const { bytes, tag } = await file;
+    const { bytes, hash } = await file;
+    const gzip = findGzip(c);
+    const tag = gzip ? `"${hash}-gzip"` : `"${hash}"`;
     // Browsers revalidate the file each time, and it is sent only when it has changed, so a new version shows at once.
-    const cacheHeaders = { "Cache-Control": "no-cache", ETag: tag };
+    const cacheHeaders = { "Cache-Control": "no-cache", ETag: tag, Vary: "Accept-Encoding" };
     if (isKnown(tag, c.req.header("if-none-match"))) return c.body(null, 304, cacheHeaders);
-    return c.body(bytes, 200, { ...fileHeaders, ...cacheHeaders, "Content-Length": String(bytes.length) });
+    if (gzip) packed ??= gzip(bytes);
+    const body = gzip && packed ? await packed : bytes;
+    const encoding = gzip ? { "Content-Encoding": "gzip" } : {};
+    const length = { "Content-Length": String(body.length) };
+    return c.body(body, 200, { ...fileHeaders, ...cacheHeaders, ...encoding, ...length });
   };
 }
 
 async function prepareFile(text: string) {
   const bytes = encoder.encode(text);
-  return { bytes, tag: `"${await sha256Hex(bytes)}"` };
+  return { bytes, hash: await sha256Hex(bytes) };
 }
 
 /** Whether If-None-Match contains the tag; a weak one (`W/`) counts as well (RFC 9110, 13.1.2). */
