@@ -28,7 +28,7 @@ import {
   readDesiredRevision,
   readDesiredState,
 } from "../../shared/tickets/runner-sessions.ts";
-import { recordRunner, requireOwnName } from "../../shared/tickets/runners.ts";
+import { recordRunner, releaseRunner, requireOwnName } from "../../shared/tickets/runners.ts";
 import {
   applySessionHook,
   type SessionHook,
@@ -80,19 +80,25 @@ export const sessionHooksRoute: Route = { path: "/api/runner/sessions", access: 
 function createExchangeApp(deps: Deps): Hono {
   const readJson = createJsonReader(EXCHANGE_LIMIT_BYTES);
 
-  async function exchange(request: ExchangeRequest, correlation: string): Promise<ExchangeAnswer> {
+  async function exchange(request: ExchangeRequest, correlation: string, client: AbortSignal): Promise<ExchangeAnswer> {
     await requireOwnName(deps, request);
-    await recordRunner(deps, request);
+    if (!request.stopping) await recordRunner(deps, request);
     await observeSessions(deps, request, correlation);
+    if (request.stopping) {
+      await releaseRunner(deps, request, correlation);
+      return exchangeAnswerSchema.parse(await readDesiredState(deps, request));
+    }
     // A runner that does not say what it knows gets the changes from now on.
     const watched = request.watched?.toSorted().join() ?? listWatched(request);
     for (let waited = 0; ; waited += CHECK_INTERVAL) {
       if (waited % PLACE_INTERVAL === 0) await placeTickets(deps, request, correlation);
       const isOver = waited >= request.wait_ms || deps.stopping.aborted;
+      // Nobody would receive the answer, and what is placed would wait for the runner's next request.
+      if (client.aborted) break;
       if (isOver || listWatched(request) !== watched || (await readDesiredRevision(deps)) !== request.seen) break;
       await deps.wait(CHECK_INTERVAL, deps.stopping);
     }
-    await placeTickets(deps, request, correlation);
+    if (!client.aborted) await placeTickets(deps, request, correlation);
     return exchangeAnswerSchema.parse(await readDesiredState(deps, request));
   }
 
@@ -106,7 +112,7 @@ function createExchangeApp(deps: Deps): Hono {
     if (!deps.settings.tickets)
       throw new GroundcrewError("conflict", "There are no tickets: set `tickets` in the settings file.");
     const request = await readJson(c, exchangeRequestSchema, { source: "runner", subject: "exchange" });
-    return c.json(await exchange(request, c.get("correlation")));
+    return c.json(await exchange(request, c.get("correlation"), c.req.raw.signal));
   });
 }
 

@@ -56,6 +56,9 @@ const DETAILS_MS: Ms = 2 * SECOND;
 /** Time between stored versions of them, which are needed after a restart of the machine: 30 s. */
 const STORE_MS: Ms = 30 * SECOND;
 
+/** Timeout for the last exchange, which says that the runner stops: 2 s; service managers wait for longer. */
+const STOP_TIMEOUT_MS: Ms = 2 * SECOND;
+
 /** Names of keys as tmux has them. */
 const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpace|DC|Home|End|PPage|NPage|C-[a-z])$/;
 
@@ -99,6 +102,8 @@ export async function runRunner(
   }
   await background;
   await tasks.waitUntilIdle();
+  // Tickets that it has not begun are placed on another runner at once.
+  await client.exchange({ ...buildRequest(), wait_ms: 0, stopping: true }, AbortSignal.timeout(STOP_TIMEOUT_MS));
 
   async function lookRepeatedly() {
     while (!signal.aborted) {

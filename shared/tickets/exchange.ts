@@ -100,6 +100,8 @@ export const exchangeRequestSchema = z.object({
   /** The answer is held for so long unless the desired state differs from `seen`. */
   wait_ms: z.int().min(0).max(MAX_WAIT_MS),
   sessions: z.array(observedSessionSchema).max(MAX_REPORTED),
+  /** The runner's process ends: it begins no session any more. Those that it has go on. */
+  stopping: z.literal(true).exactOptional(),
   /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */
   watched: z.array(taskKeySchema).max(MAX_REPORTED).exactOptional(),
 });

@@ -1,11 +1,12 @@
 /** The runners that have reported: when each was last seen, and that no two of them use one folder or one name. */
 
+import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import type { Store } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { DAY, MINUTE, type Ms, SECOND } from "../time.ts";
 import type { ExchangeRequest } from "./exchange.ts";
-import { readActiveTickets } from "./stored-tickets.ts";
+import { changeTicket, readActiveTickets } from "./stored-tickets.ts";
 import { ticketKeys, ticketSets } from "./ticket.ts";
 
 /** A runner that exchanged within the last minute. */
@@ -37,6 +38,19 @@ export async function recordRunner(
   const isSame = known && JSON.stringify({ ...known.value, at }) === JSON.stringify(value);
   if (isSame && at - known.value.at < RUNNER_RENEWAL_MS) return;
   await store.commit({ put: [{ key, value, sets: [ticketSets.runners], expires: RUNNER_MS }] });
+}
+
+/** Forgets a runner that stops. Tickets whose sessions it has not begun may be placed on another one. */
+export async function releaseRunner(
+  deps: TaskDeps,
+  { runner, sessions }: ExchangeRequest,
+  correlation: string,
+): Promise<void> {
+  await deps.store.commit({ put: [{ key: ticketKeys.runner(runner), value: null, sets: [], expires: 1 }] });
+  const begun = new Set(sessions.map(({ ticket }) => ticket));
+  for (const { key, placed, state } of await readActiveTickets(deps))
+    if (placed === runner && state === "starting" && !begun.has(key))
+      await changeTicket(deps, key, { kind: "unplaced", runner }, correlation);
 }
 
 /** The connected runners, by name. */

@@ -34,7 +34,7 @@ import {
 } from "./ticket.ts";
 
 type SessionEventKind =
-  | ("placed" | "observed" | "time_over" | "extended" | "noticed" | "typed")
+  | ("placed" | "unplaced" | "observed" | "time_over" | "extended" | "noticed" | "typed")
   | ("asked" | "answered" | "allowed_by_rule" | "settled" | "fetched" | "released");
 
 /**
@@ -70,6 +70,7 @@ const MAX_QUESTIONS = 20;
 /** What each event of a session does to its ticket. */
 export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   placed: place,
+  unplaced: unplace,
   observed: applyObservation,
   asked: ask,
   answered: answer,
@@ -87,6 +88,11 @@ function place(ticket: Ticket, { at, runner }: TicketEvent<"placed">): TicketOut
   const { state, placed = runner, retryAt = 0 } = ticket;
   if (state !== "approved" || retryAt > at || placed !== runner) return { ticket };
   return reportStep(ticket, { state: "starting", reason: "placed", detail: runner, placed, retryAt: undefined });
+}
+
+function unplace(ticket: Ticket, { runner }: TicketEvent<"unplaced">): TicketOutcome {
+  if (ticket.state !== "starting" || ticket.started || ticket.placed !== runner) return { ticket };
+  return reportStep(ticket, { state: "approved", reason: "runner_stopped", detail: runner, placed: undefined });
 }
 
 /** Applies what a runner observed of the ticket's session. An observation of another run or runner changes nothing. */

@@ -145,6 +145,8 @@ interface EventFields {
   /** The ticket was read again at its approval. */
   reread: { version: TicketVersion; isClosed: boolean };
   placed: { runner: string };
+  /** The runner stops before it has begun the session: another one may have it. */
+  unplaced: { runner: string };
   observed: { runner: string; session: SessionFacts; minutes: number };
   asked: { question: SessionRequest };
   /** `hash`: of the input that was shown; the answer is refused for another one. */

@@ -55,3 +55,23 @@ test("A name is free again when its runner is away and has no session", async ()
   expect((await app.exchange([], NAMESAKE)).sessions).toEqual([]);
   await expect(app.exchange([], { folder: FOLDER })).rejects.toThrow(/is connected/);
 });
+
+test("A runner that stops gets no ticket any more, and one that it has not begun goes to another at once", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  await app.requestTicket("Write more");
+  await app.call("/api/approve/ONB-1");
+  expect((await app.exchange([], { runner: "one" })).sessions).toMatchObject([{ ticket: "ONB-1" }]);
+  await app.call("/api/approve/ONB-2");
+  expect((await app.exchange([], { runner: "one", stopping: true })).sessions).toEqual([]);
+  expect((await app.read("/api/sessions")).runners).toEqual([]);
+  const { sessions } = await app.exchange([], { runner: "two" });
+  expect(sessions.map(({ ticket }) => ticket)).toEqual(["ONB-1", "ONB-2"]);
+});
+
+test("A session that a stopping runner has begun stays with it", async () => {
+  const { app, readSession } = await createAppWithSession();
+  await app.exchange([createSession({ state: "starting" })], { stopping: true });
+  expect((await app.exchange([], { runner: "two" })).sessions).toEqual([]);
+  expect(await readSession()).toMatchObject({ runner: "vps" });
+});

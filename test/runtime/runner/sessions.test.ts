@@ -358,6 +358,20 @@ test.concurrent("a Claude Code that ends at once is reported with its status and
   expect(rig.report("ONB-1")).toMatchObject({ run: 1, session_id: desired.session_id });
 });
 
+test.concurrent("a runner that is asked to stop says so, with the sessions that go on", async (context) => {
+  const { expect } = context;
+  const rig = await createRunnerRig(context);
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitForState("ONB-1", "running");
+  await rig.kill("SIGTERM");
+  expect(rig.server.requests.at(-1)).toMatchObject({
+    stopping: true,
+    sessions: [{ ticket: "ONB-1", state: "running" }],
+  });
+  expect(rig.server.requests.filter(({ stopping }) => stopping)).toHaveLength(1);
+  expect(rig.listSessions()).toEqual(["claude-ONB-1"]);
+});
+
 test.concurrent("a Claude Code that is missing ends each start with the setting to change", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context, { env: { CLAUDE_BIN: "/nowhere/claude" } });
