@@ -103,6 +103,17 @@ test("a start dialog is shown as text, and a changed screen edits the message", 
   expect(app.readLines("needs a look")[1]).toBe("Do you really?");
 });
 
+test("a reply to a start dialog is not typed: nothing of it would reach the dialog", async () => {
+  const app = await createTicketMessagesApp();
+  await app.requestTicketMessage();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  await app.exchangeAndSend({ state: "starting", attention: "Claude asks at its start. Answer in the terminal." });
+  await app.replyTo(app.findMessage("needs a look"), "yes");
+  expect(app.findMessage("so nothing is typed")).toBeDefined();
+  expect((await app.exchangeAndSend({ state: "starting" })).sessions[0]?.inputs).toEqual([]);
+});
+
 test("a session that failed after all tries is reported with the reason", async () => {
   const { app } = await createRunningApp();
   for (let n = 0; n < 8; n += 1) {
