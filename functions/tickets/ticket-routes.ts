@@ -185,6 +185,7 @@ const SESSION_ACTIONS = {
   extend: defineEvent(extensionSchema, ({ deps, by, where }, { minutes = deps.settings.tickets?.minutes ?? 30 }) => {
     return { kind: "extended", by, where, minutes };
   }),
+  start: defineEvent(undefined, ({ by, where }) => ({ kind: "start_requested", by, where })),
   remove: defineEvent(removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force })),
 };
 

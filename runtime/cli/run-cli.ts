@@ -161,6 +161,7 @@ const TICKET_COMMANDS: PersonCommand[] = [
   defineTicketCommand("extend", "POST /api/sessions/:task/extend", "Gives a session more time.", [
     defineField("minutes", "minutes", { kind: "number" }),
   ]),
+  defineTicketCommand("start", "POST /api/sessions/:task/start", "Starts a session whose start has failed at once."),
   defineTicketCommand(
     "update",
     "POST /api/update-plane/:task",

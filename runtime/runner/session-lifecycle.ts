@@ -61,8 +61,9 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
   const { records, log } = context;
   const { ticket, run } = desired;
   const isFirst = !isSameRun(records.get(ticket), desired);
-  let record = records.save(prepareRecord(context, desired));
+  let record = prepareRecord(context, desired);
   try {
+    records.save(record);
     // What an earlier run of the ticket has written.
     const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
     if (isFirst) for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
@@ -73,7 +74,19 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
     const text = cleanText(getErrorMessage(thrown), 2_000);
     log.warn("session not started", { ticket, run, reason: text });
     const exit = { reason: "start_failed", text } as const;
-    records.save({ ...records.getLatest(record), ...UNREPORTED, phase: "ended", ended_at: readTime(context), exit });
+    const ended = {
+      ...records.getLatest(record),
+      ...UNREPORTED,
+      phase: "ended",
+      ended_at: readTime(context),
+      exit,
+    } as const;
+    try {
+      records.save(ended);
+    } catch {
+      // On a full disk the reason is still told.
+      records.keep(ended);
+    }
   }
 }
 

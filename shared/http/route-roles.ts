@@ -79,6 +79,7 @@ export const ROUTE_ROLES = {
   "POST /api/sessions/:ticket/complete": ACTS_ON_TASK,
   "POST /api/sessions/:ticket/cancel": ACTS_ON_TASK,
   "POST /api/sessions/:ticket/extend": ACTS_ON_TASK,
+  "POST /api/sessions/:ticket/start": ACTS_ON_TASK,
   "POST /api/sessions/:ticket/remove": ACTS_ON_TASK,
   "GET /api/terminals/:ticket": ACTS_ON_TASK,
   "GET /api/events": READS_OWN,

@@ -34,7 +34,7 @@ import {
 } from "./ticket.ts";
 
 type SessionEventKind =
-  | ("placed" | "unplaced" | "observed" | "time_over" | "extended" | "noticed" | "typed")
+  | ("placed" | "unplaced" | "observed" | "time_over" | "extended" | "start_requested" | "noticed" | "typed")
   | ("asked" | "answered" | "allowed_by_rule" | "settled" | "fetched" | "released");
 
 /**
@@ -82,6 +82,7 @@ export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   typed: typeInput,
   time_over: endTime,
   extended: extend,
+  start_requested: startNow,
 };
 
 function place(ticket: Ticket, { at, runner }: TicketEvent<"placed">): TicketOutcome {
@@ -338,4 +339,14 @@ function extend(ticket: Ticket, { at, minutes, by, where = "api" }: TicketEvent<
   );
   const extended = continueSession({ ...ticket, questions: answered });
   return reportStep(extended, { deadline, reason: "extended", detail }, by);
+}
+
+/** Starts at once what waits for its next start, and once more what has failed, with its conversation if it has one. */
+function startNow(ticket: Ticket, { by }: TicketEvent<"start_requested">): TicketOutcome {
+  const hasFailed = ticket.state === "failed" && ticket.approval !== undefined;
+  if (!hasFailed && (ticket.state !== "approved" || ticket.retryAt === undefined))
+    return refuseState(ticket, "no start of a session has failed.");
+  const cleared = { retryAt: undefined, endedAt: undefined, startedAt: undefined, deadline: undefined };
+  const step = { state: "approved", wanted: true, failures: 0, reason: "start_requested", detail: "" } as const;
+  return reportStep(ticket, { ...step, ...cleared }, by);
 }

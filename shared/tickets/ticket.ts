@@ -172,6 +172,8 @@ interface EventFields {
   closed_in_plane: { text: string };
   cancelled: ByPerson;
   time_over: object;
+  /** The cause of failed starts is repaired: the next one need not wait. */
+  start_requested: ByPerson;
   extended: { minutes: number } & ByPerson;
   removal_requested: { by: string; force: boolean };
 }

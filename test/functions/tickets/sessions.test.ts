@@ -123,6 +123,24 @@ test("A session that fails to start eight times fails its ticket", async () => {
   }
   expect((await app.exchange()).sessions).toEqual([]);
   expect((await app.read("/api/sessions")).count).toBe(0);
+  expect((await app.call("/api/sessions/ONB-1/start")).json).toEqual({ ticket_id: "ONB-1", state: "approved" });
+  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+});
+
+test("A start whose cause is repaired need not wait; without a failed start it is refused", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  expect((await app.call("/api/sessions/ONB-1/start")).status).toBe(409);
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  const exit = { reason: "start_failed", text: "No space left on device" } as const;
+  const ended = createSession({ started_at: new Date(app.time.now).toISOString(), state: "ended", exit });
+  const { sessions } = await app.exchange([ended]).then(() => app.read("/api/sessions"));
+  expect(sessions).toMatchObject([{ state: "approved", detail: exit.text, next_start_at: expect.any(String) }]);
+  expect((await app.exchange()).sessions).toEqual([]);
+  await app.call("/api/sessions/ONB-1/start");
+  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+  expect((await app.call("/api/sessions/ONB-1/start")).status).toBe(409);
 });
 
 test("A session that exits without a completion asks a person, who resumes it", async () => {

@@ -372,6 +372,16 @@ test.concurrent("a runner that is asked to stop says so, with the sessions that 
   expect(rig.listSessions()).toEqual(["claude-ONB-1"]);
 });
 
+test.concurrent("a session whose record cannot be written ends with the reason", async (context) => {
+  const { expect } = context;
+  const rig = await createRunnerRig(context);
+  await rig.waitFor(() => existsSync(join(rig.runnerFolder, "sessions"))).toBe(true);
+  writeFileSync(join(rig.runnerFolder, "sessions/ONB-1"), "in the place of its folder");
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitForState("ONB-1", "ended");
+  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed", text: expect.stringContaining("EEXIST") });
+});
+
 test.concurrent("a Claude Code that is missing ends each start with the setting to change", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context, { env: { CLAUDE_BIN: "/nowhere/claude" } });

@@ -18,7 +18,7 @@ type DialogName = "answer" | "cancel" | "complete" | "reject" | "remove" | "upda
 interface TicketAction {
   /** Key of the ticket. */
   ticket: string;
-  name: DialogName | "approve" | "extend" | "revoke";
+  name: DialogName | "approve" | "extend" | "revoke" | "start";
   body?: object;
   /** Shows what the action has begun, once the tickets are loaded again. */
   onDone?: () => void;

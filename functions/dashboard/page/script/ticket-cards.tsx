@@ -200,6 +200,7 @@ export function FailedCard({ ticket }: { ticket: SessionTicket }) {
       {ticket.detail !== "" && <UserText text={ticket.detail} max={2_000} />}
       <TicketFacts ticket={ticket} />
       <div class="actions">
+        <TicketButton ticket={ticket.id} name="start" />
         <TicketButton ticket={ticket.id} name="remove" asks />
       </div>
     </TicketCard>

@@ -26,7 +26,7 @@ interface SessionCardProps {
 
 /** A ticket that was approved: what its session does and asks. */
 export function SessionCard({ ticket }: SessionCardProps) {
-  const { id, state, waits_for_end, ends_at, attention, reason, questions, runner, now } = ticket;
+  const { id, state, waits_for_end, ends_at, next_start_at, attention, reason, questions, runner, now } = ticket;
   const end = state === "approved" || waits_for_end || ends_at === undefined ? undefined : Date.parse(ends_at);
   const silentSince = attention && SILENT.exec(attention)?.[1];
   const first: [string, ComponentChildren][] = [
@@ -53,6 +53,7 @@ export function SessionCard({ ticket }: SessionCardProps) {
           </Button>
         )}
         {end !== undefined && <TicketButton ticket={id} name="extend" />}
+        {next_start_at !== undefined && <TicketButton ticket={id} name="start" />}
         <TicketButton ticket={id} name="complete" asks />
         <TicketButton ticket={id} name="cancel" asks />
       </div>
