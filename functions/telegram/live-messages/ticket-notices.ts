@@ -100,7 +100,8 @@ export async function replyToNotice(
   const ticket = await findTicket(deps, event.ticket);
   if (!ticket || ticket.run !== event.run) return replyText(outcomes.notNeeded);
   // A dialog may be what the terminal shows: it would read the text as its answer, or, at the start, get nothing of it.
-  if (ticket.state === "starting" || hasOpenPermission(ticket)) return replyText(presentation.texts.refusals.terminalBusy);
+  if (ticket.state === "starting" || hasOpenPermission(ticket))
+    return replyText(presentation.texts.refusals.terminalBusy);
   const typed = { kind: "typed", input: { id, kind: "text", text: text.trim() } } as const;
   try {
     await changeTicket(deps, ticket.key, typed, correlation);
