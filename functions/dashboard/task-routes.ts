@@ -21,7 +21,7 @@ import { readDependantIds } from "../../shared/sync/dependency-edges.ts";
 import { compareUrgency, type ItemRecord, isOpenItem } from "../../shared/task/snapshot.ts";
 import { type CallContext, createCallContext } from "../../shared/tasks/call-context.ts";
 import { assignTask, changeTask, findReadyState } from "../../shared/tasks/change-task.ts";
-import { findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
+import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
 import { findTask, toTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { prepareMessage } from "../../shared/tasks/people/remarks.ts";
@@ -62,6 +62,11 @@ const PAGE_USER = { name: "Admin (page)", role: "human" } as const;
 
 /** Formatted text as elements, of which the page draws each: only those that Groundcrew may write to Plane. */
 export type FormattedText = (string | { tag: string; href?: string; children: FormattedText })[];
+
+/** The response of `GET /api/task-file?as=formatted`. */
+export interface FormattedFileAnswer {
+  text: FormattedText;
+}
 
 export type TaskPageAnswer = Awaited<ReturnType<typeof describeTask>>;
 
@@ -145,6 +150,11 @@ async function toFormattedText(markdown: string): Promise<FormattedText> {
 function createFileApp(deps: TaskRouteDeps): Hono {
   return new Hono().get("/", async (c) => {
     const context = createCallContext(deps, PAGE_USER, c.get("correlation"));
+    // Text with formatting is read as elements, of which the page draws each.
+    if (c.req.query("as") === "formatted") {
+      const { text = "" } = await downloadFile(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
+      return answerCleanJson(c, { text: await toFormattedText(text) } satisfies FormattedFileAnswer);
+    }
     const { type, open } = await findAttachment(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
     const body = await open(c.req.raw.signal);
     // The declared type is a text of the sender: a browser must neither show the file as a page nor run it.

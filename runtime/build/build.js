@@ -49,7 +49,7 @@ async function build() {
   try {
     const modules = await bundlePrograms(PROGRAMS, folder);
     mkdirSync(join(folder, "files"), { recursive: true });
-    const pageModules = await bundlePage(join(folder, "files/page"));
+    const pageModules = await bundlePage(join(folder, "files/page"), { design: process.argv.includes("--design") });
     const packages = new Set([...modules, ...pageModules].flatMap((id) => findPackageFolder(id) ?? []));
     for (const path of FILES) copyFile(path, join(folder, "files", toBuiltPath(path)));
     for (const name of EXECUTABLES) chmodSync(join(folder, name), 0o755);

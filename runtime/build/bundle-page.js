@@ -7,8 +7,11 @@ import { ROOT } from "./bundle.js";
 
 const SCRIPTS = "functions/dashboard/page/script";
 
-/** The page, and the terminal of a session with its frame, which are documents of their own. */
-const ENTRIES = ["page.tsx", "terminal.ts", "terminal-screen.ts"];
+/**
+ * The page, and the terminal of a session with its frame, which are documents of their own. After the page's script, that
+ * of the page of the design system, which only `npm run dev` has.
+ */
+const ENTRIES = [["page.tsx", "design.tsx"], ["terminal.ts"], ["terminal-screen.ts"]];
 
 /** Modules whose exports are texts: the page gets their values, and nothing of what computes them. */
 const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;
@@ -22,8 +25,10 @@ const STYLES = {
   "console.css": ["demo/console/console.css"],
 };
 
+const DESIGN_STYLES = { "design.css": [toStylePath("design")] };
+
 /** What the page loads later, besides what it shares with the page. */
-const LAZY = /script\/(?:task-page|ticket-[\w-]+)\.tsx?$|demo\/console\//;
+const LAZY = /script\/(?:design|task-page|ticket-[\w-]+)\.tsx?$|demo\/console\//;
 
 /** Strings are matched first, so that their content is never changed. */
 const NEEDLESS_SPACE = /("[^"]*")|\/\*[\s\S]*?\*\/\n?|\s*([{};,])\s*|(:)\s+/g;
@@ -31,15 +36,17 @@ const NEEDLESS_SPACE = /("[^"]*")|\/\*[\s\S]*?\*\/\n?|\s*([{};,])\s*|(:)\s+/g;
 /**
  * Bundles the page into a folder, which it replaces as a whole. What the page loads later (the view Tickets, the
  * demo's console) imports its one script and shares its state. Returns the paths of all modules.
- * @param {string} folder
+ * @param {string} folder @param {{ design?: boolean }} options with `design` also the page of the design system
  */
-export async function bundlePage(folder) {
+export async function bundlePage(folder, { design = false } = {}) {
   const draft = `${folder}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   try {
     const modules = [];
-    for (const entry of ENTRIES) modules.push(...(await bundleScript(entry, draft)));
-    for (const [name, paths] of Object.entries(STYLES)) {
+    for (const [first, ...others] of ENTRIES)
+      modules.push(...(await bundleScript([first, ...(design ? others : [])], draft)));
+    const styles = design ? { ...STYLES, ...DESIGN_STYLES } : STYLES;
+    for (const [name, paths] of Object.entries(styles)) {
       const style = paths.map((path) => readFileSync(join(ROOT, path), "utf8")).join("");
       writeFileSync(join(draft, name), style.replaceAll(NEEDLESS_SPACE, "$1$2$3"));
     }
@@ -55,12 +62,13 @@ function toStylePath(name) {
   return `functions/dashboard/page/style/${name}.css`;
 }
 
-async function bundleScript(entry, folder) {
+async function bundleScript(entries, folder) {
+  const [entry] = entries;
   const bundle = await rolldown({
     cwd: ROOT,
     platform: "browser",
-    input: join(ROOT, SCRIPTS, entry),
-    external: /^\/terminal\//,
+    input: entries.map((name) => join(ROOT, SCRIPTS, name)),
+    external: /^\/(?:terminal|assets)\//,
     plugins: [createPagePlugin(entry)],
     logLevel: "warn",
   });

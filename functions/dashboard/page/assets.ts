@@ -90,6 +90,15 @@ function renderLink(path: string) {
   return html`<link rel="icon" href="${path}" type="image/svg+xml">`;
 }
 
+/** Whether the build has made this file. */
+export function hasAsset(readAsset: Deps["readAsset"], path: string): boolean {
+  try {
+    return readAsset(path) !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** The files of these names that the build has made (runtime/build/bundle-page.js). */
 export function listBuiltAssets(readAsset: Deps["readAsset"], names: readonly string[]): PageAsset[] {
   return names.map((name) => ({ name, read: () => readAsset(`page/${name}`) }));

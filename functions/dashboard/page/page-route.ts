@@ -5,7 +5,14 @@ import { html, raw } from "hono/html";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import { PAGE_PATHS, VIEW_PATHS, type ViewName } from "./addresses.ts";
-import { createAssetHandlers, createDocumentHeaders, listBuiltAssets, type PageAsset, renderHead } from "./assets.ts";
+import {
+  createAssetHandlers,
+  createDocumentHeaders,
+  hasAsset,
+  listBuiltAssets,
+  type PageAsset,
+  renderHead,
+} from "./assets.ts";
 import type { TEXTS } from "./script/page-texts.ts";
 
 interface PageOptions {
@@ -37,9 +44,11 @@ export function createPageRoute({ tickets }: { tickets: boolean }): Route {
 function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">, tickets: boolean): Hono {
   const { demo, locale } = settings;
   const names = ["page.js", "task-page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
-  const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, names)];
+  // The build for development has the page of the design system.
+  const design = hasAsset(readAsset, "page/design.js") ? ["design.js", "design.css"] : [];
+  const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, [...names, ...design])];
   return new Hono()
-    .on("GET", [...PAGE_PATHS], (c) => {
+    .on("GET", [...PAGE_PATHS, ...(design.length > 0 ? ["/design"] : [])], (c) => {
       const language = resolveLocale(locale, c.req.header("accept-language"));
       const headers = { ...PAGE_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
       return c.html(renderPage({ demo, language, tickets }), 200, headers);

@@ -19,7 +19,7 @@ import type {
   PlanGraphAnswer,
   TeamAnswer,
 } from "../../answers.ts";
-import type { TaskPageAnswer } from "../../task-routes.ts";
+import type { FormattedFileAnswer, TaskPageAnswer } from "../../task-routes.ts";
 import { getElement } from "./find-elements.ts";
 import { findTextName, getLanguage, translate } from "./language.ts";
 
@@ -36,6 +36,7 @@ interface Answers {
   "/api/requests": RequestsAnswer;
   "/api/sessions": SessionsAnswer;
   "/api/setup": SetupAnswer;
+  "/api/task-file": FormattedFileAnswer;
   "/api/tasks": FoundTasksAnswer;
   "/api/tasks/:key": TaskPageAnswer;
   "/api/team": TeamAnswer;

@@ -1,39 +1,18 @@
-/** The view Inbox: what waits for a person, each request whole, with its answers; below it, why nothing else happens. */
+/** The view Inbox: what waits for a person; below it, why nothing else happens. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
 import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type { IdleTasksAnswer } from "../../answers.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart, Moment, Problem, useAttempt } from "./elements.tsx";
-import { focusFirstVisible, getElement } from "./find-elements.ts";
-import { formatCount, formatTime, getLanguage, translate, translateName } from "./language.ts";
+import { Button, drawPart } from "./elements.tsx";
+import { getElement } from "./find-elements.ts";
+import { formatCount, getLanguage, translate } from "./language.ts";
+import { RequestCard } from "./request-card.tsx";
 import { getFilters, getView } from "./views.ts";
 import { RemedyButton, WhyText } from "./why.tsx";
 
-/** A verdict can be taken back for 5 s. Until then it is not sent. */
-const UNDO_MS = 5_000;
-
-/** A part is folded above 2,000 characters or 30 lines, to its beginning and its end. */
-const FOLD_UNITS = 2_000;
-const FOLD_LINES = 30;
-const SHOWN_UNITS = 600;
-const SHOWN_LINES = 8;
-
 /** Number of idle tasks that are shown: 50, the most urgent. */
 const MAX_IDLE = 50;
-
-/** Answers that mean yes: they need everything to be unfolded. */
-const ALLOWING = ["allow", "allow_always", "allow_in_repo", "approve"];
-
-/** Answers that take a reason, and those that consist of a person's own words. */
-const WITH_REASON = ["reject", "send_back", "deny"];
-const OWN_WORDS = ["answer", "complete"];
-
-type Decision = { answer: string; hash: string; comment?: string };
-
-/** Sends the verdicts whose time to undo has not passed when the page is left. */
-const unsent = new Map<string, Decision>();
 
 let requests: RequestAnswer[] = [];
 
@@ -78,7 +57,7 @@ function Inbox({ requests: waiting, idle: { tasks, total }, steps }: InboxProps)
       <ul class="requests" aria-label={translate("inbox.waiting")}>
         {waiting.length === 0 && <li class="empty">{translate("inbox.empty")}</li>}
         {waiting.map((request) => (
-          <RequestCard key={request.id} request={request} />
+          <RequestCard key={request.id} request={request} onDone={loadInbox} />
         ))}
       </ul>
       {total > 0 && (
@@ -99,7 +78,7 @@ function Inbox({ requests: waiting, idle: { tasks, total }, steps }: InboxProps)
 }
 
 /** What the installation needs: each step with its state, and what to run or to write. */
-function SetupList({ steps }: Pick<InboxProps, "steps">) {
+export function SetupList({ steps }: Pick<InboxProps, "steps">) {
   async function recheck() {
     setup = await sendJson<SetupAnswer>(fillPath("/api/setup", { language: getLanguage() }));
     drawInbox();
@@ -144,246 +123,3 @@ function IdleRow({ task }: { task: IdleTasksAnswer["tasks"][number] }) {
     </li>
   );
 }
-
-function RequestCard({ request }: { request: RequestAnswer }) {
-  const { id, kind, subject, from, created_at, deadline, text, input = [], hash } = request;
-  const parts = [{ label: "", value: text }, ...input];
-  const [unfolded, setUnfolded] = useState<string>();
-  const [decision, setDecision] = useState<Decision>();
-  const { attempt, problem } = useAttempt();
-  const isFolded = unfolded !== hash && parts.some(({ value }) => isLong(value));
-  const length = parts.reduce((sum, { value }) => sum + value.length, 0);
-  const title = subject.title || from;
-
-  /** Sends the answer, and shows what waits after it, also when it was refused. */
-  async function send(sent: Decision) {
-    unsent.delete(id);
-    try {
-      await sendJson(fillPath("/api/requests/:id", { id }), sent);
-    } finally {
-      await loadInbox().finally(() => setDecision(undefined));
-    }
-  }
-
-  return (
-    <li class="request" data-kind={kind} data-request={id} tabIndex={-1} aria-labelledby={`request-${id}`}>
-      <p class="line">
-        <span class="kind">{translateName("inbox.kind", kind)}</span>
-        {subject.key && (
-          <a class="key" href={`/task/${encodeURIComponent(subject.key)}`}>
-            {subject.key}
-          </a>
-        )}
-        <span class="muted">
-          {translate("inbox.from", { from })} · <Moment at={created_at} />
-          {deadline && ` · ${translate("inbox.deadline", { at: formatTime(Date.parse(deadline)) })}`}
-        </span>
-      </p>
-      <h3 id={`request-${id}`} class="written" dir="auto">
-        {title.slice(0, 300)}
-      </h3>
-      {parts.map(({ label, value }) => (
-        <Part key={label} label={label} value={isFolded ? fold(value) : value} />
-      ))}
-      {isFolded && (
-        <Button class="go" onPress={() => setUnfolded(hash)}>
-          {translate("inbox.unfold", { n: formatCount(length) })}
-        </Button>
-      )}
-      {decision ? (
-        <Undo
-          decision={decision}
-          onSend={(sent) => attempt(() => send(sent))}
-          onUndo={() => setDecision(undefined)}
-          id={id}
-        />
-      ) : (
-        <Answers request={request} isFolded={isFolded} onDecide={setDecision} />
-      )}
-      <Problem text={problem} />
-    </li>
-  );
-}
-
-/** A text of the model is drawn from left to right, whatever its characters. */
-function Part({ label, value }: { label: string; value: string }) {
-  if (label === "") return <p class="asked written">{value}</p>;
-  return (
-    <div class="part">
-      <b>{translateName("inbox.part", label)}</b>
-      <pre dir="ltr">{value}</pre>
-    </div>
-  );
-}
-
-interface AnswersProps {
-  request: RequestAnswer;
-  isFolded: boolean;
-  onDecide: (decision: Decision) => void;
-}
-
-/** The buttons of the answers; one that takes words opens a field for them. */
-function Answers({ request: { kind, answers, options = [], hash, subject, from }, isFolded, onDecide }: AnswersProps) {
-  const [asked, setAsked] = useState<string | undefined>();
-  const [words, setWords] = useState("");
-  const subjectName = subject.key ?? from;
-  if (asked !== undefined)
-    return (
-      <form
-        class="words"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onDecide({ answer: asked, hash, ...(words.trim() === "" ? {} : { comment: words.trim() }) });
-        }}
-      >
-        <Words label={translateName("inbox.words", asked)} value={words} onInput={setWords} isRequired={isOwn(asked)} />
-        <span class="actions">
-          <button type="submit" class="go primary">
-            {translateName("inbox.answer", asked)}
-          </button>
-          <Button class="quiet" onPress={() => setAsked(undefined)}>
-            {translate("inbox.back")}
-          </Button>
-        </span>
-      </form>
-    );
-  return (
-    <div class="actions">
-      {kind === "question" &&
-        options.map(({ label }) => (
-          <Button
-            key={label}
-            class="go"
-            subject={subjectName}
-            onPress={() => onDecide({ answer: "answer", hash, comment: label })}
-          >
-            <span dir="auto">{label}</span>
-          </Button>
-        ))}
-      {answers.map((answer, i) => (
-        <Button
-          key={answer}
-          class={i === 0 && options.length === 0 ? "go primary" : "go"}
-          subject={subjectName}
-          answer={answer}
-          isDisabled={isFolded && ALLOWING.includes(answer)}
-          onPress={() =>
-            isOwn(answer) || WITH_REASON.includes(answer) ? setAsked(answer) : onDecide({ answer, hash })
-          }
-        >
-          {translateName(options.length > 0 && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
-        </Button>
-      ))}
-    </div>
-  );
-}
-
-interface WordsProps {
-  label: string;
-  value: string;
-  isRequired: boolean;
-  onInput: (value: string) => void;
-}
-
-function Words({ label, value, isRequired, onInput }: WordsProps) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
-  return (
-    <label>
-      {label}
-      <textarea
-        ref={field}
-        rows={3}
-        maxLength={10_000}
-        required={isRequired}
-        value={value}
-        onInput={({ currentTarget }) => onInput(currentTarget.value)}
-      />
-    </label>
-  );
-}
-
-interface UndoProps {
-  id: string;
-  decision: Decision;
-  onSend: (decision: Decision) => void;
-  onUndo: () => void;
-}
-
-/** Says what was decided, and sends it when the time to undo has passed. */
-function Undo({ id, decision, onSend, onUndo }: UndoProps) {
-  const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    button.current?.focus();
-    unsent.set(id, decision);
-    const timer = setTimeout(() => onSend(decision), UNDO_MS);
-    return () => clearTimeout(timer);
-  }, []);
-  function undo() {
-    unsent.delete(id);
-    onUndo();
-    focusFirstVisible(button.current?.closest("li"));
-  }
-  const words = decision.comment === undefined ? "" : `: ${decision.comment.slice(0, 120)}`;
-  return (
-    <p class="decided line" role="status">
-      <span>
-        {translateName("inbox.decided", decision.answer)}
-        {words}
-      </span>
-      <button type="button" class="quiet" ref={button} onClick={undo}>
-        {translate("inbox.undo")}
-      </button>
-    </p>
-  );
-}
-
-function isOwn(answer: string): boolean {
-  return OWN_WORDS.includes(answer);
-}
-
-export function isLong(value: string): boolean {
-  return value.length > FOLD_UNITS || value.split("\n").length > FOLD_LINES;
-}
-
-/** The beginning and the end of a long text, with the number of UTF-16 units between them. */
-export function fold(value: string): string {
-  if (!isLong(value)) return value;
-  const start = value.slice(0, SHOWN_UNITS).split("\n", SHOWN_LINES).join("\n");
-  const end = value.slice(start.length).slice(-SHOWN_UNITS).split("\n").slice(-SHOWN_LINES).join("\n");
-  const left = translate("inbox.left", { n: formatCount(value.length - start.length - end.length) });
-  return `${start.toWellFormed()}\n${left}\n${end.toWellFormed()}`;
-}
-
-/** Moves the focus among the requests with j and k, and answers the one in focus with a and d. */
-function handleKey(event: KeyboardEvent): void {
-  const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
-  if (getView() !== "inbox" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  const cards = [...document.querySelectorAll<HTMLElement>(".request")];
-  const current = cards.findIndex((card) => card.contains(document.activeElement));
-  const step = { j: 1, k: -1 }[event.key];
-  if (step !== undefined) {
-    const next = cards[Math.max(0, Math.min(current + step, cards.length - 1))];
-    next?.focus();
-    next?.scrollIntoView({ block: "nearest" });
-  }
-  const answers = { a: ["allow", "approve", "answer"], d: ["deny", "reject"] }[event.key] ?? [];
-  const buttons = answers.flatMap(
-    (name) => cards[current]?.querySelector<HTMLElement>(`[data-answer="${name}"]`) ?? [],
-  );
-  if (buttons[0]) event.preventDefault();
-  buttons[0]?.click();
-}
-
-document.addEventListener("keydown", handleKey);
-
-addEventListener("pagehide", () => {
-  for (const [id, decision] of unsent)
-    fetch(`/api/requests/${encodeURIComponent(id)}`, {
-      method: "POST",
-      keepalive: true,
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(decision),
-    }).catch(() => {});
-  unsent.clear();
-});

@@ -170,10 +170,12 @@ setParts([
 
 setUpSignInForm();
 
-startViews();
-
-startKeys();
-
-startUpdates();
+// The page of the design system is its own, and only in the build for development.
+if (location.pathname === "/design") import("/assets/design.js");
+else {
+  startViews();
+  startKeys();
+  startUpdates();
+}
 
 if (document.body.dataset["demo"]) import("groundcrew:console");

@@ -12,8 +12,16 @@ const WIDE = { width: 200, height: 64, gapX: 48, gapY: 14, head: 30 };
 
 const NARROW = { width: 176, height: 64, gapX: 28, gapY: 12, head: 30 };
 
-/** A task is at least this wide where narrower ones let all steps fit on the screen. */
+/** A task is at least this wide where narrower ones let all steps fit on the screen, and at most as wide as its title needs. */
 const MIN_WIDTH = 164;
+const MAX_WIDTH = 260;
+
+/** The largest distances with which a small plan fills its space. */
+const MAX_GAP_X = 120;
+const MAX_GAP_Y = 44;
+
+/** Height of what stands above the graph. */
+const ABOVE = 140;
 
 /** Space between the edges of the view and the graph. */
 const PADDING = 28;
@@ -53,7 +61,7 @@ export function linkTasks(tasks: PlanTask[], lines: PlanLine[]): LinkedTask[] {
 
 /** The tasks with dependencies, by steps, with lines between them. */
 export function Graph({ plan, tasks, ...nodes }: NodesProps & { plan: PlanGraphAnswer }) {
-  const sizes = isNarrow() ? NARROW : fitSizes(getElement("plan").clientWidth - PADDING, plan.layers);
+  const sizes = isNarrow() ? NARROW : fitSizes(getElement("plan"), plan);
   const width = Math.max(0, plan.layers * (sizes.width + sizes.gapX) - sizes.gapX);
   const swing = plan.lines.some(({ cycle }) => cycle) ? SWING : 0;
   const height = sizes.head + plan.height * (sizes.height + sizes.gapY) + swing;
@@ -216,9 +224,16 @@ function moveInList(event: KeyboardEvent): void {
   });
 }
 
-function fitSizes(available: number, layers: number): Sizes {
-  const fitting = Math.floor((available + WIDE.gapX) / layers) - WIDE.gapX;
-  return { ...WIDE, width: fitting >= MIN_WIDTH ? Math.min(fitting, WIDE.width) : WIDE.width };
+/** The sizes with which the graph fills the view; one with tasks below it fills the width only. */
+function fitSizes({ clientWidth, clientHeight }: HTMLElement, plan: PlanGraphAnswer): Sizes {
+  const { layers, height: rows, independent } = plan;
+  const fitting = Math.floor((clientWidth - PADDING + WIDE.gapX) / layers) - WIDE.gapX;
+  const width = fitting >= MIN_WIDTH ? Math.min(fitting, MAX_WIDTH) : WIDE.width;
+  const left = clientWidth - PADDING - layers * width;
+  const gapX = Math.min(MAX_GAP_X, Math.max(WIDE.gapX, Math.floor(left / Math.max(1, layers - 1))));
+  const row = Math.floor((clientHeight - ABOVE - WIDE.head) / rows) - WIDE.height;
+  const gapY = independent.length > 0 ? WIDE.gapY : Math.min(MAX_GAP_Y, Math.max(WIDE.gapY, row));
+  return { ...WIDE, width, gapX, gapY };
 }
 
 function listPaths({ tasks, lines }: PlanGraphAnswer, sizes: Sizes) {

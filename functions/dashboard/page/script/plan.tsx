@@ -268,6 +268,10 @@ export function closeDetail(): void {
   if (wasInside) focusFirstVisible(...buttons, getElement("plan"));
 }
 
+addEventListener("resize", () => {
+  if (plan && getView() === "plan") drawPlan(plan);
+});
+
 getElement("plan").addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || openId === undefined) return;
   // The page would also give up the chosen task.

@@ -27,6 +27,9 @@ type TaskFile = TaskPageAnswer["attachments"]["latest"][number];
 const MAX_PREVIEW_BYTES = 100_000;
 const MAX_PREVIEW_UNITS = 20_000;
 
+/** Markdown is shown with its formatting. */
+const MARKDOWN = /^text\/markdown|\.md$/i;
+
 const TEXT_TYPE = /^(text\/|application\/(json|xml|x-ndjson)$)/;
 
 /** Loads the task of the address, and shows it while its page is shown. */
@@ -207,6 +210,14 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
   async function show() {
     if (preview !== undefined) return setPreview(undefined);
     if (isImage) return setPreview(<img src={address} alt={name} />);
+    if (MARKDOWN.test(type) || MARKDOWN.test(name)) {
+      const { text: nodes } = await fetchAnswer("/api/task-file", { task, name, as: "formatted" });
+      return setPreview(
+        <div class="formatted" dir="auto">
+          <Rich nodes={nodes} />
+        </div>,
+      );
+    }
     const text = (await fetchText(address)).slice(0, MAX_PREVIEW_UNITS).toWellFormed();
     setPreview(<pre dir="auto">{text}</pre>);
   }
@@ -218,7 +229,7 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
           {translate("task.download")}
           <span class="sr"> {name}</span>
         </a>
-        {(isImage || (TEXT_TYPE.test(type) && size <= MAX_PREVIEW_BYTES)) && (
+        {(isImage || ((TEXT_TYPE.test(type) || MARKDOWN.test(name)) && size <= MAX_PREVIEW_BYTES)) && (
           <Button class="go" subject={name} isExpanded={preview !== undefined} onPress={show}>
             {translate("task.preview")}
           </Button>
