@@ -152,8 +152,9 @@ function createFileApp(deps: TaskRouteDeps): Hono {
     const context = createCallContext(deps, PAGE_USER, c.get("correlation"));
     // Text with formatting is read as elements, of which the page draws each.
     if (c.req.query("as") === "formatted") {
-      const { text = "" } = await downloadFile(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
-      return answerCleanJson(c, { text: await toFormattedText(text) } satisfies FormattedFileAnswer);
+      const file = await downloadFile(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
+      const text = await toFormattedText("text" in file ? file.text : "");
+      return answerCleanJson(c, { text } satisfies FormattedFileAnswer);
     }
     const { type, open } = await findAttachment(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
     const body = await open(c.req.raw.signal);

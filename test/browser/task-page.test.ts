@@ -23,6 +23,8 @@ async function startTask() {
   await app.deps().ticks.runNow("poll");
   const work = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
   await expect.poll(() => work().claim("ONB-1"), WAIT).toBeDefined();
+  const notes = new Blob(["# Notes\n\n<img src=x onerror=window.hacked=1> **bold** [here](javascript:alert(1))"]);
+  await work().deliver({ task: "ONB-1", name: "notes.md", file: notes });
   await work().deliver({ task: "ONB-1", name: "guide.txt", file: new Blob(["first line\n<b>second</b>"]) });
   return app;
 }
@@ -41,6 +43,12 @@ describe.skipIf(!hasChromium())("The page of a task", { timeout: 120_000 }, () =
     expect(await page.innerText("#task dl")).toMatch(/Agent\s+Thot[\s\S]*In work/);
     await page.press('#task button:has-text("Preview")', "Enter");
     await expect.poll(() => page.textContent("#task pre"), WAIT).toBe("first line\n<b>second</b>");
+    // Markdown is shown with its formatting, as elements that the page draws.
+    const notes = "#task li:has(button):has-text('notes.md')";
+    await page.press(`${notes} button:has-text("Preview")`, "Enter");
+    await expect.poll(() => page.locator(`${notes} .formatted strong`).allTextContents(), WAIT).toEqual(["bold"]);
+    expect(await page.locator(`${notes} h4`).allTextContents()).toEqual(["Notes"]);
+    expect(await page.locator(`${notes} .formatted :is(img, a)`).count()).toBe(0);
     const download = page.waitForEvent("download");
     await page.press('#task a:has-text("Download")', "Enter");
     expect((await download).suggestedFilename()).toBe("guide.txt");

@@ -5,6 +5,7 @@
 
 import { type ComponentChildren, render } from "preact";
 import { useState } from "preact/hooks";
+import type { RenderedWhy } from "../../../../shared/tasks/why.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type { BoardCard, BoardPlan } from "../../answers.ts";
@@ -82,11 +83,11 @@ const STEPS: SetupAnswer["steps"] = [
   { name: "task", state: "open", text: "No task is done yet." },
 ];
 
-const WHY = {
+const WHY: Pick<RenderedWhy, "text" | "keys" | "remedy"> = {
   text: "ONB-5 waits for WEB-7 (Imhotep, 60 %), WEB-8.",
   keys: ["WEB-7", "WEB-8"],
   remedy: { label: "Open WEB-7", action: { method: "GET", path: "/task/WEB-7" } },
-} as const;
+};
 
 function Design() {
   const [theme, setTheme] = useState("system");

@@ -74,6 +74,8 @@ test("the page answers no other path", async () => {
   expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
   expect((await fetch(`${url}/assets/live.js`)).status).toBe(404);
   expect((await fetch(`${url}/nothing`)).status).toBe(404);
+  // The page of the design system is in the build for development only.
+  expect((await fetch(`${url}/design`)).status).toBe(404);
   expect((await fetch(url, { method: "POST" })).status).toBe(405);
 });
 
