@@ -3,8 +3,9 @@
  * à 8h". What follows it is left for the caller. What cannot be said exactly by a cron expression is refused.
  */
 
+import { findNextTime } from "../cron.ts";
 import { LOCALES, type Locale } from "./localize.ts";
-import { EVERY_DAY, formatCron, listNumbers, listOccurrences, parseCron, type Recurrence } from "./recurrence.ts";
+import { EVERY_DAY, formatCron, listNumbers, parseCron, type Recurrence } from "./recurrence.ts";
 import { getMonthName, getWeekDayName } from "./schedule-words.ts";
 
 /**
@@ -13,7 +14,13 @@ import { getMonthName, getWeekDayName } from "./schedule-words.ts";
  */
 export type ScheduleProblem = "unclear" | "uncountable" | "several" | "never";
 
-export type ParsedSchedule = { cron: string; rest: string } | { problem: ScheduleProblem; words: string };
+/** Words that are no schedule, and why. */
+export interface RefusedWords {
+  problem: ScheduleProblem;
+  words: string;
+}
+
+export type ParsedSchedule = { cron: string; rest: string } | RefusedWords;
 
 /** What has been read so far. */
 interface Draft {
@@ -133,9 +140,8 @@ function listNames(getName: (locale: Locale, n: number) => string, numbers: numb
 /**
  * Parses the schedule that a text begins with: words, or a cron expression with five fields. The rest is what follows
  * it, without the blanks and marks between them.
- * @param now from which it must come again, with the time zone in which it is meant
  */
-export function parseScheduleWords(text: string, timezone: string, now: number): ParsedSchedule {
+export function parseScheduleWords(text: string): ParsedSchedule {
   const written = text.normalize("NFC").trim();
   const [fields = ""] = /^(?:[\d*?,/LW#+A-Z-]+\s+){4}[\d*?,/LW#+A-Z-]+(?!\S)/i.exec(written.slice(0, MAX_WORDS)) ?? [];
   try {
@@ -149,9 +155,26 @@ export function parseScheduleWords(text: string, timezone: string, now: number):
   }
 
   function finish(cron: string, all: string, end: number): ParsedSchedule {
-    if (listOccurrences(cron, timezone, now, 1).length === 0) throw new Unsayable("never");
+    if (findNextTime({ cron, timeZone: "UTC" }, 0) === undefined) throw new Unsayable("never");
     return { cron, rest: all.slice(end).replace(/^[\s,.:;–—-]+/, "") };
   }
+}
+
+/** Words with which a command may begin that says when something recurs: `/every monday 9:00`, `/le 1er du mois`. */
+export const SCHEDULE_COMMANDS = ["every", "each", "chaque", "tous", "toutes", "le"] as const;
+
+const COMMAND = new RegExp(`^\\s*/(?:${SCHEDULE_COMMANDS.join("|")})(?![\\p{L}\\p{N}_])([\\s\\S]*)`, "iu");
+
+/** Finds what follows the command in a text such as `/every monday 9:00`; undefined in any other text. */
+export function findScheduleCommand(text: string): string | undefined {
+  return COMMAND.exec(text)?.[1]?.trim();
+}
+
+/** Parses what follows one of the commands: each begins the words of a schedule, or stands before them. */
+export function parseScheduleCommand(args: string): ParsedSchedule {
+  const attempts = ["", ...SCHEDULE_COMMANDS].map((word) => parseScheduleWords(`${word} ${args}`));
+  const found = attempts.find((attempt) => "cron" in attempt || attempt.problem !== "unclear");
+  return found && "cron" in found ? found : { problem: found?.problem ?? "unclear", words: args };
 }
 
 function readRecurrence(cursor: Cursor): Recurrence {

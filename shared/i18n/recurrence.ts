@@ -1,7 +1,6 @@
 /** What a cron expression with five fields means, as sets of numbers, and the expression that a meaning is written as. */
 
-import { Cron, CronPattern } from "croner";
-import type { Ms } from "../time.ts";
+import { CronPattern } from "croner";
 
 /** When something recurs. All numbers are sorted and appear once. */
 export interface Recurrence {
@@ -157,9 +156,4 @@ export function groupRanges(values: readonly number[]): [from: number, to: numbe
         ]
       : [[from, to]],
   );
-}
-
-/** Lists the next times of a cron expression after `after`: fewer than `count` when it ends, as on 30 February. */
-export function listOccurrences(cron: string, timezone: string, after: Ms, count: number): Ms[] {
-  return new Cron(cron, { timezone, mode: "5-part" }).nextRuns(count, new Date(after)).map((at) => at.getTime());
 }

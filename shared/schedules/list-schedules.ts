@@ -103,7 +103,7 @@ export async function toScheduleView(
 }
 
 /** When a schedule recurs, in words; with its time zone where that is its own. */
-export function describeTimes({ rule }: ScheduleState["schedule"], locale: Locale): string {
+export function describeTimes({ rule }: Pick<ScheduleState["schedule"], "rule">, locale: Locale): string {
   const words = describeSchedule(rule.cron, locale);
   return rule.time_zone === undefined ? words : `${words} (${rule.time_zone})`;
 }

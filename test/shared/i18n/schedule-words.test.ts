@@ -2,13 +2,13 @@ import { Cron } from "croner";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LOCALES } from "../../../shared/i18n/localize.ts";
-import { type ParsedSchedule, parseScheduleWords } from "../../../shared/i18n/parse-schedule.ts";
+import { parseScheduleCommand, parseScheduleWords } from "../../../shared/i18n/parse-schedule.ts";
 import { formatCron, parseCron } from "../../../shared/i18n/recurrence.ts";
 import { describeSchedule } from "../../../shared/i18n/schedule-words.ts";
 
 const NOW = Date.UTC(2026, 10, 25);
 
-const parse = (text: string): ParsedSchedule => parseScheduleWords(text, "Europe/Paris", NOW);
+const parse = parseScheduleWords;
 
 const accept = (words: string, cron: string, rest = "") => expect(parse(words), words).toEqual({ cron, rest });
 
@@ -108,6 +108,16 @@ test("French words are understood, with and without accents", () => {
   accept("le 1er fevrier à minuit", "0 0 1 2 *");
   accept("toutes les 2 heures", "0 */2 * * *");
   accept("chaque trimestre", "0 9 1 */3 *");
+});
+
+test("the words after a command are understood, whichever of the commands it was", () => {
+  const title = { rest: "check it" };
+  expect(parseScheduleCommand("monday 9:00 check it")).toEqual({ cron: "0 9 * * 1", ...title });
+  expect(parseScheduleCommand("les jours à 8h check it")).toEqual({ cron: "0 8 * * *", ...title });
+  expect(parseScheduleCommand("1er de chaque mois à 8h check it")).toEqual({ cron: "0 8 1 * *", ...title });
+  expect(parseScheduleCommand("month on the 1st: check it")).toEqual({ cron: "0 9 1 * *", ...title });
+  expect(parseScheduleCommand("2 weeks check it")).toEqual({ problem: "uncountable", words: "2 weeks check it" });
+  expect(parseScheduleCommand("now and then")).toEqual({ problem: "unclear", words: "now and then" });
 });
 
 test("what follows the time of day is the title, also when it begins like a schedule", () => {
