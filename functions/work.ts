@@ -10,6 +10,7 @@ import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
 import { toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/work-jobs.ts";
 import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
 import { closeTaskRequests, handleDueRequest } from "../shared/requests/requests.ts";
+import { handleScheduleComment } from "../shared/schedules/schedule-comments.ts";
 import { readDependantIds } from "../shared/sync/dependency-edges.ts";
 import type { AnyEvent } from "../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts";
@@ -72,6 +73,7 @@ const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]
   request_due: handleDueRequest,
   post_remark: postRemark,
   mention: handleMention,
+  recur: handleScheduleComment,
   deferred_remarks: wakeForHeldRemarks,
   answer: postAnswer,
 };

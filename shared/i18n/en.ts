@@ -155,6 +155,10 @@ export const en = {
         task: { usage: "<key>", what: "details of a task" },
         cycle: { usage: "[name]", what: "progress, remaining tasks and forecast of a cycle" },
         new: { usage: "<project> <title>", what: "create a task; without a project, the Concierge plans it" },
+        every: {
+          usage: "<when> <title> [@assignee]",
+          what: "make a task recur: every monday 9:00 check the backups",
+        },
         assign: { usage: "<key> <agent>", what: "assign a task to an agent" },
         done: { usage: "<key> [summary]", what: "mark a task as done" },
         comment: { usage: "<key> <text>", what: "comment on a task" },
@@ -285,6 +289,16 @@ export const en = {
         unreachable: "The link is for you alone: first write /start to the bot in a private chat.",
         unknown: "Your Telegram number belongs to no person of the Plane workspace in the setting “people”.",
         noAddress: "PUBLIC_URL is not set, so there is no address of the page.",
+      },
+      /** What a command about recurring work was understood as. `{times}` are moments or the words of a schedule. */
+      recurring: {
+        assignee: "Assigned to {agent}",
+        next: "Next: {times}",
+        confirm: "Nothing is created before you tap the project.",
+        create: "Create in {project}",
+        created: "Recurs {times}: {task}",
+        noTitle: "What recurs? Write its title after the time: every monday 9:00 check the backups",
+        oneAssignee: "Name one assignee only.",
       },
       neverMuted: "Questions, reviews and critical notifications are still sent.",
     },
@@ -1518,6 +1532,16 @@ export const en = {
       one: "The occurrence of {from} was missed.",
       other: "{n} occurrences were missed between {from} and {to}.",
     },
+    /** Why words are no schedule, and the forms that are. */
+    problems: {
+      unclear: "“{words}” is not understood as a schedule.",
+      uncountable:
+        "“{words}” cannot be counted, because the count begins anew with every hour, day, month and year. Name the days, for example: on the 1st and the 15th of every month.",
+      several: "“{words}” needs two schedules: the minutes differ. Create one for each time.",
+      never: "“{words}” never comes.",
+    },
+    forms:
+      "Write for example: every monday 9:00 · every weekday at 8 · each month on the 1st · on the last friday of every month at 17:00 · every 15 minutes from 9:00 to 17:45 · 0 9 * * 1",
     /** The card of a template. `{times}` are moments, `{key}` is that of the last occurrence's task. */
     card: { next: "Next: {times}", last: "Last: {key} ({time})", paused: "Paused: {reason}" },
   },

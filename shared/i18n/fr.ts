@@ -132,6 +132,10 @@ export const fr: Texts = {
         task: { usage: "<clé>", what: "détails d’une tâche" },
         cycle: { usage: "[nom]", what: "avancement, tâches restantes et prévision d’un cycle" },
         new: { usage: "<projet> <titre>", what: "créer une tâche ; sans projet, le Concierge la planifie" },
+        every: {
+          usage: "<quand> <titre> [@responsable]",
+          what: "rendre une tâche récurrente : chaque lundi 9h vérifier les sauvegardes",
+        },
         assign: { usage: "<clé> <agent>", what: "attribuer une tâche à un agent" },
         done: { usage: "<clé> [résumé]", what: "marquer une tâche comme terminée" },
         comment: { usage: "<clé> <texte>", what: "commenter une tâche" },
@@ -262,6 +266,15 @@ export const fr: Texts = {
         unreachable: "Le lien est pour vous seul : écrivez d’abord /start au bot dans une discussion privée.",
         unknown: "Votre numéro Telegram ne correspond à aucune personne de l’espace Plane dans le réglage « people ».",
         noAddress: "PUBLIC_URL n’est pas défini : la page n’a pas d’adresse.",
+      },
+      recurring: {
+        assignee: "Attribuée à {agent}",
+        next: "Prochaines dates : {times}",
+        confirm: "Rien n’est créé tant que vous n’avez pas choisi le projet.",
+        create: "Créer dans {project}",
+        created: "Revient {times} : {task}",
+        noTitle: "Qu’est-ce qui revient ? Écrivez son titre après l’heure : chaque lundi 9h vérifier les sauvegardes",
+        oneAssignee: "Nommez un seul responsable.",
       },
       neverMuted: "Les questions, les relectures et les notifications critiques sont toujours envoyées.",
     },
@@ -1395,6 +1408,15 @@ export const fr: Texts = {
       one: "L’occurrence de {from} a été manquée.",
       other: "{n} occurrences ont été manquées entre {from} et {to}.",
     },
+    problems: {
+      unclear: "« {words} » n’est pas compris comme une récurrence.",
+      uncountable:
+        "« {words} » ne peut pas être compté, car le compte recommence à chaque heure, jour, mois et année. Nommez les jours, par exemple : le 1er et le 15 de chaque mois.",
+      several: "« {words} » demande deux récurrences, car les minutes diffèrent. Créez-en une par heure.",
+      never: "« {words} » n’arrive jamais.",
+    },
+    forms:
+      "Écrivez par exemple : chaque lundi 9h · tous les jours à 8h · le 1er de chaque mois · le dernier vendredi de chaque mois à 17h · toutes les 15 minutes de 9h à 17h45 · 0 9 * * 1",
     card: { next: "Prochaines : {times}", last: "Dernière : {key} ({time})", paused: "Suspendue : {reason}" },
   },
   wakes: {

@@ -60,6 +60,8 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
     /** The Plane user who wrote the description, when it is known. */
     author: z.string().exactOptional(),
   }),
+  /** A person's comment says when the task recurs. */
+  z.object({ type: z.literal("recur"), ...commonFields, comment: z.string(), by: z.string(), text: z.string() }),
   /** The agent may be woken for remarks that were over the limit. */
   z.object({ type: z.literal("deferred_remarks"), ...commonFields, agent: z.string() }),
   /** Posts the answer to a question as a comment. */

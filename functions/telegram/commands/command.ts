@@ -71,7 +71,7 @@ export interface TelegramCommand {
 }
 
 /** A command that only a button runs: nobody can type it. */
-export type ChoiceCommand = Pick<TelegramCommand, "run"> & { name: "answer" | "verdict" };
+export type ChoiceCommand = Pick<TelegramCommand, "run"> & { name: "answer" | "verdict" | "recur" };
 
 /** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of the shown choices. */
 export type ButtonHandler = (

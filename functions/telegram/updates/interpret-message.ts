@@ -38,6 +38,7 @@ import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
 import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../commands/remarks.ts";
+import { everyCommand, recurCommand } from "../commands/schedules.ts";
 import { pageCommand } from "../commands/sign-in.ts";
 import { BUTTON_VERB } from "../live-messages/live-message.ts";
 import { createLiveReplyHandler, pressLiveButton } from "../live-messages/live-messages.ts";
@@ -48,13 +49,13 @@ import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
   ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
-  ...[newCommand, assignCommand, doneCommand, commentCommand, stopCommand, dueCommand, priorityCommand],
+  ...[newCommand, everyCommand, assignCommand, doneCommand, commentCommand, stopCommand, dueCommand, priorityCommand],
   ...[blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
   ...[muteCommand, unmuteCommand, digestCommand, pageCommand, helpCommand],
 ];
 
 /** The commands that only buttons run. */
-const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand];
+const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand, recurCommand];
 
 /** Button handlers by the verb that the button's data begins with. */
 export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {

@@ -8,6 +8,7 @@ import { readTaskTimes } from "../../accounting/time-entries.ts";
 import type { TaskDeps, WrittenRemark } from "../../app/deps.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
+import { findScheduleCommand } from "../../i18n/parse-schedule.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { createPostJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
@@ -101,7 +102,8 @@ export async function prepareRemarks(
   written: readonly WrittenRemark[],
   correlation: string,
 ): Promise<ValueUpdate> {
-  if (allDeps.settings.agents.length === 0 && !allDeps.settings.tickets) return {};
+  const isForSchedules = written.some(({ text }) => findScheduleCommand(text) !== undefined);
+  if (allDeps.settings.agents.length === 0 && !allDeps.settings.tickets && !isForSchedules) return {};
   const deps = { ...allDeps, usesKnownNames: true as const };
   const [task, [row], [claim], times] = await Promise.all([
     findStoredTask(deps, item),
@@ -116,6 +118,11 @@ export async function prepareRemarks(
   let stopped = task.item.stopped;
   for (const remark of written) {
     if (await isReceived(draft, remark)) continue;
+    if (!remark.isByProgram && findScheduleCommand(remark.text) !== undefined) {
+      draft.jobs.push(await createScheduleJob(item, remark, correlation));
+      await addRemark(deps, task, draft, remark, { agents: [], mentioned: [] }, correlation);
+      continue;
+    }
     const mentioned = await findMentionedAgents(deps, remark.mentions);
     const isForWorkers = mentioned.length === 0 || mentioned.some((agent) => workers.includes(agent));
     if (isForWorkers && workers.length > 0 && isStopWord(remark.text) && !(await isChoice(deps, item, remark))) {
@@ -145,6 +152,13 @@ export async function prepareRemarks(
   }
   if (stopped && claim) updates.push(await prepareStop(deps, task, claim, stopped, correlation));
   return updates.length === 0 ? {} : mergeUpdates(updates);
+}
+
+/** Once for each text: an edited comment is another command. */
+async function createScheduleJob(item: string, remark: WrittenRemark, correlation: string): Promise<Job> {
+  const { id, by, text } = remark;
+  const body = { type: "recur", item, comment: id, by, text, correlation } as const;
+  return createPostJob(`recur:${id}:${await hashRemark(remark)}`, `recur:${item}`, body);
 }
 
 /** The mark of a stopped task. Only a claimed task in progress is returned to todo, which is not the change of a person. */
