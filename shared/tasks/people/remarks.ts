@@ -119,8 +119,9 @@ export async function prepareRemarks(
   for (const remark of written) {
     if (await isReceived(draft, remark)) continue;
     if (!remark.isByProgram && findScheduleCommand(remark.text) !== undefined) {
+      // It is for Groundcrew: no agent reads it, and the template's card is its receipt.
+      draft.record = await markReceived(draft.record, remark);
       draft.jobs.push(await createScheduleJob(item, remark, correlation));
-      await addRemark(deps, task, draft, remark, { agents: [], mentioned: [] }, correlation);
       continue;
     }
     const mentioned = await findMentionedAgents(deps, remark.mentions);
@@ -140,7 +141,7 @@ export async function prepareRemarks(
     const agents = [...new Set(concerned)].filter((agent) => agent !== answer?.agent);
     if (agents.length > 0 || answer) await addRemark(deps, task, draft, remark, { agents, mentioned }, correlation);
   }
-  if (draft.receipt) {
+  if (draft.receipt || draft.jobs.length > 0) {
     const expect: [StoreKey, Revision][] = [[workKeys.remarks(item), row?.rev ?? 0]];
     const { expect: cardExpect = [], ...update } = await prepareDraft(deps, task, draft, row?.rev ?? 0, correlation);
     updates.push({ ...update, expect: [...expect, ...cardExpect] });
@@ -218,6 +219,11 @@ async function isReceived({ record }: RemarksDraft, remark: WrittenRemark): Prom
   return record.textHashes[remark.id] === (await hashRemark(remark));
 }
 
+async function markReceived(record: RemarksRecord, remark: WrittenRemark): Promise<RemarksRecord> {
+  const { [remark.id]: _, ...otherHashes } = record.textHashes;
+  return { ...record, textHashes: { ...otherHashes, [remark.id]: await hashRemark(remark) } };
+}
+
 /** Adds a remark for its recipients, and wakes those that may be woken. */
 async function addRemark(
   deps: TaskDeps,
@@ -230,8 +236,7 @@ async function addRemark(
   const { id, by } = written;
   const text = cleanText(written.text, MAX_TEXT);
   const now = await deps.store.now();
-  const { [id]: _, ...otherHashes } = draft.record.textHashes;
-  const next: RemarksRecord = { ...draft.record, textHashes: { ...otherHashes, [id]: await hashRemark(written) } };
+  const next = await markReceived(draft.record, written);
   let later: Ms | undefined;
   for (const agent of agents) {
     const wakeAt = getNextWakeTime(next.wakes[agent], now);

@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { schedulesTick } from "../../../functions/schedules.ts";
+import { listSchedules } from "../../../shared/schedules/list-schedules.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+
+async function createApp() {
+  const app = await createAgentTestApp({ parts: { ticks: [schedulesTick] } });
+  const item = app.addTask("Check the backups", "Thot");
+  await app.runFirstPoll();
+  /** Somebody comments on the task in Plane, and a webhook or a poll says so. */
+  async function comment(html: string, { by = "Ada", polls = false } = {}) {
+    app.plane.addComment(item, html, by === "Ada" ? undefined : { by: app.getUser(by) });
+    if (polls) {
+      app.dropWebhooks();
+      await app.poll();
+    } else await app.deliverWebhooks();
+    await app.runUntilIdle();
+  }
+  return Object.assign(app, { item, comment });
+}
+
+test("RECUR-02 a comment /every monday 9:00 makes the task a template", async () => {
+  const app = await createApp();
+  await app.comment("<p>/every monday 9:00</p>");
+  expect(app.readPlaneItem(app.item)).toMatchObject({
+    state: "Backlog",
+    assignees: ["Thot"],
+    labels: expect.arrayContaining(["recurring"]),
+  });
+  expect(await listSchedules(app.deps)).toMatchObject([
+    { name: "Check the backups", cron: "0 9 * * 1", key: "ONB-1", text: "every Monday at 9:00 (UTC)" },
+  ]);
+  const [card] = app.readComments(app.item);
+  expect(card).toContain("🔁 every Monday at 9:00 (UTC)");
+  expect(card).toContain("Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00");
+});
+
+test("RECUR-02 another comment changes when the task recurs, and the card with it", async () => {
+  const app = await createApp();
+  await app.comment("<p>/chaque lundi 9h</p>");
+  await app.comment("<p>/every day at 8</p>");
+  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 8 * * *" }]);
+  expect(app.readComments(app.item).filter((text) => text.includes("🔁"))).toEqual([
+    expect.stringContaining("every day at 8:00"),
+  ]);
+});
+
+test("RECUR-02 words that are no schedule are answered with the forms that are", async () => {
+  const app = await createApp();
+  await app.comment("<p>/every 2 weeks &lt;b&gt;</p>");
+  expect(await listSchedules(app.deps)).toEqual([]);
+  const [answer] = app.readComments(app.item);
+  expect(answer).toContain("“2 weeks &#60;b&#62;” cannot be counted");
+  expect(answer).toContain("every monday 9:00");
+  expect(app.readPlaneItem(app.item).labels).not.toContain("recurring");
+});
+
+test("RECUR-02 a comment that only a poll finds makes the task a template, too", async () => {
+  const app = await createApp();
+  await app.comment("<p>/every monday 9:00</p>", { polls: true });
+  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1" }]);
+});
+
+test("RECUR-02 an agent's comment makes nothing recur", async () => {
+  const app = await createApp();
+  await app.comment("<p>/every monday 9:00</p>", { by: "Thot" });
+  expect(await listSchedules(app.deps)).toEqual([]);
+});
+
+test("RECUR-02 the words are no remark to the task's agent", async () => {
+  const app = await createApp();
+  await app.comment("<p>/every monday 9:00</p>");
+  expect(app.takeEvents().filter((event) => event.includes("addressed"))).toEqual([]);
+});
