@@ -177,6 +177,8 @@ function findLanguage({ settings }: Pick<TaskDeps, "settings">, c: Context): Loc
 async function carryOut(context: CallContext, task: Task, action: z.output<typeof actionSchema>): Promise<void> {
   const { deps } = context;
   if (!isOpenItem(task.item)) throw new GroundcrewError("conflict", `${task.key} is closed. Reopen it in Plane.`);
+  if (task.item.template && action.action !== "assign")
+    throw new GroundcrewError("conflict", `${task.key} is the template of recurring work, which nobody starts.`);
   switch (action.action) {
     case "start":
       return startTask(context, task);

@@ -1325,6 +1325,10 @@ export const en = {
       unassigned: "No agent is assigned to {key}.",
       stopped: "{by} stopped the work on {key} ({since}).",
       marked_blocked: "{key} is marked as blocked in Plane.",
+      template: "{key} is a template of recurring work, which nobody works on; it recurs next: {since}.",
+      template_paused: "{key} is a template of recurring work, which is paused.",
+      template_unset:
+        "{key} has the label recurring, but nothing says when it recurs. Comment /every monday 9:00, or remove the label.",
       backlog: "{key} is in {state}; agents start at {ready}.",
       key_refused: "Plane has refused the API key of {agent} since {since}, so that it cannot start {key}.",
       gateway_away: "{agent} cannot be woken for {key}: its gateway has been away since {since}.",
@@ -1358,6 +1362,7 @@ export const en = {
       assign: "Assign to {agent}",
       resume: "Let it continue",
       unblock: "Unblock",
+      schedules: "Recurring work",
       move: "Move to {ready}",
       wake: "Wake {agent}",
       wake_again: "Wake again",

@@ -1107,6 +1107,11 @@ export const fr: Texts = {
       unassigned: "{key} n’est attribuée à aucun agent.",
       stopped: "{by} a arrêté le travail sur {key} ({since}).",
       marked_blocked: "{key} est marquée comme bloquée dans Plane.",
+      template:
+        "{key} est un modèle de travail récurrent, sur lequel personne ne travaille ; prochaine occurrence : {since}.",
+      template_paused: "{key} est un modèle de travail récurrent, qui est en pause.",
+      template_unset:
+        "{key} porte l’étiquette recurring, mais rien ne dit quand cela revient. Commentez /chaque lundi 9h, ou retirez l’étiquette.",
       backlog: "{key} est dans {state} ; les agents commencent à {ready}.",
       key_refused: "Plane refuse la clé d’API de {agent} depuis {since} : {key} ne peut pas commencer.",
       gateway_away: "{agent} ne peut pas être réveillé pour {key} : sa passerelle est absente depuis {since}.",
@@ -1140,6 +1145,7 @@ export const fr: Texts = {
       assign: "Attribuer à {agent}",
       resume: "Laisser continuer",
       unblock: "Débloquer",
+      schedules: "Travail récurrent",
       move: "Déplacer vers {ready}",
       wake: "Réveiller {agent}",
       wake_again: "Réveiller à nouveau",

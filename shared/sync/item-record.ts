@@ -43,10 +43,12 @@ export function toItemPut(item: ItemRecord): Put {
   if (item.removedAt !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_RETENTION_MS };
   const numberSet = observedSets.numbered(project, sequence);
   if (item.snapshot.quiet) return { key, value: item, sets: [observedSets.quiet(project), numberSet] };
-  const sets = [observedSets.items(project), numberSet];
-  if (item.template) return { key, value: item, sets: [...sets, observedSets.templates] };
-  if (item.blockers.length > 0) sets.push(observedSets.waiting);
-  if (isOpen(status)) {
+  const { template: isTemplate } = item;
+  // A template is counted as an item of Plane, and not as a task.
+  const own = isTemplate ? [observedSets.quiet(project), observedSets.templates] : [observedSets.items(project)];
+  const sets = [...own, numberSet];
+  if (!isTemplate && item.blockers.length > 0) sets.push(observedSets.waiting);
+  if (!isTemplate && isOpen(status)) {
     const owners = item.owners ?? [];
     sets.push(observedSets.open(project), ...owners.map(observedSets.tasks));
     if (item.blockersUnknown && owners.length > 0) sets.push(observedSets.unknownTasks);

@@ -182,11 +182,11 @@ export function isBlocked(item: ItemRecord): boolean {
 }
 
 /**
- * Whether this item still blocks its dependants: it is unknown, or it exists and is neither done nor cancelled. Whether
- * an item in review blocks them is a setting (OPENCLAW-18).
+ * Whether this item still blocks its dependants: it is unknown, or it exists and is neither done nor cancelled. The
+ * template of recurring work is never done, so it blocks none. Whether an item in review does is a setting (OPENCLAW-18).
  */
 export function isBlockingOthers(item: ItemRecord | undefined, includeInReview = true): boolean {
-  return item === undefined || (isOpenItem(item) && (includeInReview || !item.review));
+  return item === undefined || (isOpenItem(item) && !item.template && (includeInReview || !item.review));
 }
 
 /** Whether the task is open and waits for a human's review. */

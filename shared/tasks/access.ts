@@ -24,6 +24,11 @@ export async function requireOwner({ caller }: CallContext, { key, item }: Task)
       `This session is for ${caller.ticket.key} only: it may read its ticket and the tasks that block it, not ${key}.`,
     );
   if (!isAgent(caller) || owners.includes(caller.name)) return;
+  if (item.template)
+    throw new GroundcrewError(
+      "forbidden",
+      `${key} is the template of recurring work, which is nobody's task. Its occurrences are listed by list_my_tasks.`,
+    );
   const ownership = owners.length > 0 ? `belongs to ${owners.join(", ")}` : "is not assigned to an agent";
   throw new GroundcrewError(
     "forbidden",

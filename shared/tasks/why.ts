@@ -20,6 +20,8 @@ export interface TaskFacts {
   /** A plan that is being carried out, or has just failed, hides it from agents. */
   isHidden: boolean;
   isInReview: boolean;
+  /** It is the template of recurring work; `next`: when it recurs. Without either it has no schedule. */
+  template?: { next?: Ms; isPaused?: true };
   stopped?: { by: string; at: Ms };
   blockers: { key: string; agent?: string; percent?: number }[];
   /** Keys of a dependency cycle, the first one repeated at the end. */
@@ -105,8 +107,9 @@ export function explainTask(facts: TaskFacts): Explanation {
 
 /** What people and agents do with the task now, or have done. */
 function explainWork(facts: TaskFacts): Explanation | undefined {
-  const { key, status, request, claim, session, isInReview, isHidden } = facts;
+  const { key, status, request, claim, session, isInReview, isHidden, template } = facts;
   if (status === "done" || status === "cancelled") return { kind: status, values: { key } };
+  if (template) return explainTemplate(key, template);
   if (request)
     return {
       kind: "request",
@@ -124,6 +127,12 @@ function explainWork(facts: TaskFacts): Explanation | undefined {
   if (isInReview)
     return { kind: "in_review", values: { key }, remedy: { label: "open", action: openPage(`/task/${key}`) } };
   return isHidden ? { kind: "hidden", values: { key } } : undefined;
+}
+
+function explainTemplate(key: string, { next, isPaused }: NonNullable<TaskFacts["template"]>): Explanation {
+  const remedy = { label: "schedules", action: openPage("/schedules") } as const;
+  if (next !== undefined) return { kind: "template", values: { key }, since: next, remedy };
+  return { kind: isPaused ? "template_paused" : "template_unset", values: { key }, remedy };
 }
 
 function explainDependencies({ key, isUnread, cycle, blockers }: TaskFacts): Explanation | undefined {

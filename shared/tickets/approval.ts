@@ -69,7 +69,8 @@ type TestTicket = z.infer<typeof testTicketSchema>;
 export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<void> {
   const { tickets } = deps.settings;
   const task = await findStoredTask(deps, body.item);
-  if (!tickets || !task || !isOpenItem(task.item) || !(await isTicketWanted(deps, tickets, task))) return;
+  if (!tickets || !task || !isOpenItem(task.item) || task.item.template || !(await isTicketWanted(deps, tickets, task)))
+    return;
   const { trigger, cause: id, by, correlation } = body;
   const comment = body.comment === undefined ? undefined : await readComment(deps, task, body.comment);
   // A comment that was deleted meanwhile requests nothing.

@@ -2,6 +2,7 @@
 
 import type { TaskDeps } from "../../app/deps.ts";
 import { readLongPauses } from "../../app/health.ts";
+import { findNextTime } from "../../cron.ts";
 import type { Locale } from "../../i18n/localize.ts";
 import type { NoticeKind } from "../../notice-kinds.ts";
 import { isCurrentNotice, type NoticeRecord, noticeSet } from "../../notices/notice-record.ts";
@@ -33,6 +34,12 @@ interface CommonFacts {
   candidate: string | undefined;
   agents: Map<string, AgentState>;
   now: Ms;
+}
+
+/** What is read here of a schedule's record (shared/schedules/schedule-record.ts). */
+interface TemplateSchedule {
+  rule?: { cron: string; time_zone?: string };
+  paused?: object;
 }
 
 type AgentState = Omit<AgentFacts, "isBeingWoken" | "woken"> & Pick<Awaited<ReturnType<typeof readWake>>, "wake">;
@@ -176,6 +183,7 @@ async function createFactsReader(deps: TaskDeps, tasks: readonly Task[], common:
       blockers: open.map((blocker) => ({ ...nameBlocker(blocker), ...percentOf(blocker.id) })),
       agents: owners?.flatMap((name) => describeAgent(common.agents.get(name), id)),
       ...omitUndefined({
+        template: await describeTemplate(deps, task),
         backlog: await describeBacklog(deps, task),
         stopped: stopped && { by: cleanLine(stopped.by, NAME_LENGTH), at: stopped.at },
         cycle: await describeCycle(deps, id, common.cycles),
@@ -208,6 +216,15 @@ function describeAgent(state: AgentState | undefined, item: string): AgentFacts[
   const wokenAt = includesItem(pending) ? undefined : wokenTasks[item];
   const at = wokenAt === undefined ? undefined : Math.max(wokenAt, sent?.at ?? 0);
   return [{ ...facts, isBeingWoken, ...omitUndefined({ woken: at === undefined ? undefined : { at, times: round } }) }];
+}
+
+async function describeTemplate(deps: TaskDeps, { id, item }: Task): Promise<TaskFacts["template"]> {
+  if (!item.template) return undefined;
+  const [stored] = await deps.store.read<TemplateSchedule>([workKeys.schedule(id)]);
+  const { rule, paused } = stored?.value ?? {};
+  if (paused) return { isPaused: true };
+  const timeZone = rule?.time_zone ?? deps.settings.timezone;
+  return omitUndefined({ next: rule && findNextTime({ cron: rule.cron, timeZone }, await deps.store.now()) });
 }
 
 async function describeBacklog(deps: TaskDeps, { item, project }: Task): Promise<TaskFacts["backlog"]> {

@@ -47,6 +47,9 @@ const taskFacts: fc.Arbitrary<TaskFacts> = fc
     isUnread: rarely,
     isHidden: rarely,
     isInReview: rarely,
+    template: maybe(
+      fc.constantFrom<TaskFacts["template"] & {}>({}, { isPaused: true }, { next: NOW + 600_000 }, { next: NOW * 1.1 }),
+    ),
     stopped: maybe(fc.record({ by: fc.constant("Ada"), at })),
     blockers: maybe(
       fc.array(fc.record({ key, agent: maybe(name), percent: maybe(percent) }).map(omitUndefined), { maxLength: 2 }),
