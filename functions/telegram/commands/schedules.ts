@@ -43,7 +43,7 @@ const TITLE_LIMIT = 200;
 /** Asks whether a schedule was understood. Creates nothing. */
 export const everyCommand: TelegramCommand = {
   name: "every",
-  aliases: SCHEDULE_COMMANDS,
+  aliases: SCHEDULE_COMMANDS.filter((word) => word !== "every"),
   isMeant(_, args) {
     const parsed = parseScheduleCommand(args);
     return "cron" in parsed && parsed.rest !== "";
@@ -63,7 +63,7 @@ export const everyCommand: TelegramCommand = {
     const next = listNextTimes({ cron: parsed.cron, timeZone: timezone }, now, NEXT_TIMES);
     const lines = [
       toBold(joinRichText(["🔁 ", toSafeText(title, TITLE_LIMIT)])),
-      toPlainText(describeTimes({ rule, timeZone: timezone }, texts.locale)),
+      toPlainText(describeTimes({ rule }, texts.locale)),
       ...(assignee === undefined ? [] : [fillTemplate(recurring.assignee, { agent: toSafeText(assignee, 80) })]),
       fillTemplate(recurring.next, { times: next.map((at) => context.presentation.format.moment(at, 0)).join(" · ") }),
       toPlainText(recurring.confirm),

@@ -28,10 +28,10 @@ test("RECUR-02 a comment /every monday 9:00 makes the task a template", async ()
     labels: expect.arrayContaining(["recurring"]),
   });
   expect(await listSchedules(app.deps)).toMatchObject([
-    { name: "Check the backups", cron: "0 9 * * 1", key: "ONB-1", text: "every Monday at 9:00 (UTC)" },
+    { name: "Check the backups", cron: "0 9 * * 1", key: "ONB-1", text: "every Monday at 9:00" },
   ]);
   const [card] = app.readComments(app.item);
-  expect(card).toContain("🔁 every Monday at 9:00 (UTC)");
+  expect(card).toContain("🔁 every Monday at 9:00");
   expect(card).toContain("Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00");
 });
 

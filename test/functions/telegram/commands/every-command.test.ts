@@ -11,7 +11,7 @@ test("RECUR-02 /plane every reads back what was understood, and creates it when 
   expect(toPlainText(question)).toBe(
     [
       "🔁 check the backups",
-      "every Monday at 9:00 (UTC)",
+      "every Monday at 9:00",
       "Assigned to Thot",
       "Next: Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00",
       "Nothing is created before you tap the project.",
@@ -29,7 +29,7 @@ test("RECUR-02 /plane every reads back what was understood, and creates it when 
   expect(template?.description_html).toContain("All of them");
   expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1", name: "check the backups", key: "ONB-1" }]);
   const replaced = app.getBotMessages().find(({ id }) => id === question?.id);
-  expect(toPlainText(replaced)).toBe("🔁 Recurs every Monday at 9:00 (UTC): ONB-1 check the backups");
+  expect(toPlainText(replaced)).toBe("🔁 Recurs every Monday at 9:00: ONB-1 check the backups");
 });
 
 test("RECUR-02 a second tap creates nothing more", async () => {
@@ -52,9 +52,9 @@ test("RECUR-02 a command in French is understood, and answered in French", async
   const app = await createCommandsApp({ env: { LOCALE: "fr" } });
   await app.runFirstPoll();
   for (const [words, times] of [
-    ["chaque lundi 9h vérifier les sauvegardes", "chaque lundi à 9 h 00 (UTC)"],
-    ["tous les jours à 8h vérifier les sauvegardes", "chaque jour à 8 h 00 (UTC)"],
-    ["le 1er de chaque mois vérifier les sauvegardes", "le 1er de chaque mois à 9 h 00 (UTC)"],
+    ["chaque lundi 9h vérifier les sauvegardes", "chaque lundi à 9 h 00"],
+    ["tous les jours à 8h vérifier les sauvegardes", "chaque jour à 8 h 00"],
+    ["le 1er de chaque mois vérifier les sauvegardes", "le 1er de chaque mois à 9 h 00"],
   ]) {
     const reply = await app.sendAndGetReply(`/plane ${words}`);
     expect(reply).toContain(`🔁 vérifier les sauvegardes\n${times}\nProchaines dates : `);
