@@ -16,10 +16,9 @@ import {
   deleteSchedule,
   type RecurringTask,
   restoreSchedule,
-  runScheduleNow,
 } from "../shared/schedules/change-schedule.ts";
 import { listSchedules, type ScheduleView } from "../shared/schedules/list-schedules.ts";
-import { runSchedules } from "../shared/schedules/run-schedules.ts";
+import { runScheduleNow, runSchedules } from "../shared/schedules/run-schedules.ts";
 import { PRIORITIES } from "../shared/task/snapshot.ts";
 import { createCallContext } from "../shared/tasks/call-context.ts";
 import { findProject } from "../shared/tasks/find-task.ts";

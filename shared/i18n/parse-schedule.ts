@@ -4,9 +4,11 @@
  */
 
 import { findNextTime } from "../cron.ts";
-import { LOCALES, type Locale } from "./localize.ts";
+import { cleanLine } from "../text.ts";
+import { formatTemplate, LOCALES, type Locale } from "./localize.ts";
 import { EVERY_DAY, formatCron, listNumbers, parseCron, type Recurrence } from "./recurrence.ts";
 import { getMonthName, getWeekDayName } from "./schedule-words.ts";
+import { getTexts } from "./texts.ts";
 
 /**
  * Why words are no schedule: no form fits them; cron cannot count what they say ("every 2 weeks"); its times of day
@@ -15,7 +17,7 @@ import { getMonthName, getWeekDayName } from "./schedule-words.ts";
 export type ScheduleProblem = "unclear" | "uncountable" | "several" | "never";
 
 /** Words that are no schedule, and why. */
-export interface RefusedWords {
+interface RefusedWords {
   problem: ScheduleProblem;
   words: string;
 }
@@ -56,6 +58,9 @@ const DEFAULT_TIME = 9 * 60;
 
 /** Length of the words that are read: 500 characters; the longest description of a schedule has fewer. */
 const MAX_WORDS = 500;
+
+/** Limit of the words that a refusal quotes, in UTF-16 units. */
+const MAX_QUOTE = 120;
 
 const NUMBERS = ["one", "two|deux|other", "three|trois", "four|quatre", "five|cinq", "six"] as const;
 
@@ -158,6 +163,12 @@ export function parseScheduleWords(text: string): ParsedSchedule {
     if (findNextTime({ cron, timeZone: "UTC" }, 0) === undefined) throw new Unsayable("never");
     return { cron, rest: all.slice(end).replace(/^[\s,.:;–—-]+/, "") };
   }
+}
+
+/** Why words are no schedule, with the forms that are, as people read it. */
+export function explainRefusedWords({ problem, words }: RefusedWords, locale: Locale): string {
+  const { problems, forms } = getTexts(locale).schedules;
+  return `${formatTemplate(problems[problem], { words: cleanLine(words, MAX_QUOTE) })}\n${forms}`;
 }
 
 /** Words with which a command may begin that says when something recurs: `/every monday 9:00`, `/le 1er du mois`. */

@@ -27,7 +27,6 @@ import type { NewTask } from "../tasks/plan-record.ts";
 import { getIdempotencyKey } from "../tasks/post-comment.ts";
 import { createProblemsError, findTaskProblems, type ItemFields, toItemFields } from "../tasks/task-fields.ts";
 import { type ScheduleView, toScheduleView } from "./list-schedules.ts";
-import { runExtraOccurrence } from "./run-schedules.ts";
 import {
   createScheduleRecord,
   findSchedule,
@@ -191,14 +190,8 @@ export async function restoreSchedule(context: CallContext, id: string): Promise
   return showChange(context, id);
 }
 
-/** Makes an occurrence now, whatever is open; repeating the call within a minute makes one. */
-export async function runScheduleNow(context: CallContext, id: string): Promise<ScheduleView> {
-  await getSchedule(context, id);
-  await runExtraOccurrence(context, id);
-  return showChange(context, id);
-}
-
-async function getSchedule({ deps }: CallContext, id: string): Promise<ScheduleState> {
+/** Finds a schedule by its id. Throws `not_found` when there is none. */
+export async function getSchedule({ deps }: CallContext, id: string): Promise<ScheduleState> {
   const found = await findSchedule(deps, id);
   if (!found) throw createUnknownError(id);
   return found;
@@ -215,7 +208,7 @@ function createSettingsError(name: string): GroundcrewError {
 }
 
 /** Shows a change on the template's card and to the caller. */
-async function showChange(context: CallContext, id: string): Promise<ScheduleView> {
+export async function showChange(context: CallContext, id: string): Promise<ScheduleView> {
   const { deps } = context;
   const state = await getSchedule(context, id);
   await writeTemplateCard(deps, state);

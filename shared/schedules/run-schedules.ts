@@ -14,6 +14,8 @@ import { observedKeys, workKeys } from "../records/store-keys.ts";
 import { isRefusal } from "../refusals/render-refusal.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER, withLock } from "../tasks/call-context.ts";
 import { MINUTE, type Ms } from "../time.ts";
+import { getSchedule, showChange } from "./change-schedule.ts";
+import type { ScheduleView } from "./list-schedules.ts";
 import { findMadeItem, makeOccurrence, OccurrenceProblem } from "./make-occurrence.ts";
 import {
   createScheduleRecord,
@@ -92,12 +94,11 @@ async function runSchedule(context: CallContext, id: string): Promise<keyof RunC
   });
 }
 
-/** Makes an occurrence at a person's request, besides those of its times; one a minute. */
-export async function runExtraOccurrence(context: CallContext, id: string): Promise<void> {
+/** Makes an occurrence now, besides those of its times and whatever is open; repeating the call within a minute makes one. */
+export async function runScheduleNow(context: CallContext, id: string): Promise<ScheduleView> {
   const { deps } = context;
   await withLock(context, "schedule", id, async () => {
-    const state = await findSchedule(deps, id);
-    if (!state) return;
+    const state = await getSchedule(context, id);
     const now = await deps.store.now();
     const time = Math.floor(now / MINUTE) * MINUTE;
     const { record } = state;
@@ -109,6 +110,7 @@ export async function runExtraOccurrence(context: CallContext, id: string): Prom
     if ((await carryOut(context, decided, current)) === "paused")
       throw new GroundcrewError("conflict", `${state.schedule.name} was paused: ${await readPauseReason(deps, id)}.`);
   });
+  return showChange(context, id);
 }
 
 async function readPauseReason(deps: TaskDeps, id: string): Promise<string> {

@@ -2,8 +2,8 @@
 
 import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
-import { formatTemplate, type Locale, resolveLocale } from "../i18n/localize.ts";
-import { findScheduleCommand, parseScheduleCommand, type RefusedWords } from "../i18n/parse-schedule.ts";
+import { resolveLocale } from "../i18n/localize.ts";
+import { explainRefusedWords, findScheduleCommand, parseScheduleCommand } from "../i18n/parse-schedule.ts";
 import { getTexts } from "../i18n/texts.ts";
 import type { WorkJobBody } from "../jobs/work-jobs.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
@@ -11,17 +11,7 @@ import { getRefusal, renderRefusal } from "../refusals/render-refusal.ts";
 import { createCallContext } from "../tasks/call-context.ts";
 import { findStoredTask } from "../tasks/find-task.ts";
 import { postComment } from "../tasks/post-comment.ts";
-import { cleanLine } from "../text.ts";
 import { createSchedule } from "./change-schedule.ts";
-
-/** Limit of the words that a refusal quotes, in UTF-16 units. */
-const MAX_QUOTE = 120;
-
-/** Why words are no schedule, with the forms that are, as people read it. */
-export function explainRefusedWords({ problem, words }: RefusedWords, locale: Locale): string {
-  const { problems, forms } = getTexts(locale).schedules;
-  return `${formatTemplate(problems[problem], { words: cleanLine(words, MAX_QUOTE) })}\n${forms}`;
-}
 
 /**
  * Makes a task recur as the comment says. The template's card, which is written with it, confirms that; what cannot be

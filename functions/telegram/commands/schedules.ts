@@ -5,12 +5,11 @@
 
 import { z } from "zod";
 import { listNextTimes } from "../../../shared/cron.ts";
-import { parseScheduleCommand, SCHEDULE_COMMANDS } from "../../../shared/i18n/parse-schedule.ts";
+import { explainRefusedWords, parseScheduleCommand, SCHEDULE_COMMANDS } from "../../../shared/i18n/parse-schedule.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { createSchedule } from "../../../shared/schedules/change-schedule.ts";
 import { describeTimes } from "../../../shared/schedules/list-schedules.ts";
-import { explainRefusedWords } from "../../../shared/schedules/schedule-comments.ts";
 import { getAssignee } from "../../../shared/tasks/assignees.ts";
 import { joinRichText, toBold, toLink, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
