@@ -1,0 +1,98 @@
+import { ADMIN_VIEWER } from "../../shared/people/viewer.ts";
+import { findTask } from "../../shared/tasks/find-task.ts";
+import { askHuman } from "../../shared/tasks/people/questions.ts";
+import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { createTicketsApp } from "./tickets/tickets-app.ts";
+
+/** What belongs to the project OPS only: no text of it may reach who is not a member. */
+export const FOREIGN = /OPS|Zurich/;
+
+/** The people of these tests, with their role in Plane. All are members of ONB; nobody but the agents is one of OPS. */
+const PEOPLE = { Gil: 5, Mia: 15, Eve: 20 } as const;
+
+export type PersonName = keyof typeof PEOPLE;
+
+/** The product with a guest, a member and an admin, and two projects with tasks, requests and tickets in each. */
+export async function createPeopleApp({
+  env = {},
+  config = {},
+}: {
+  env?: Record<string, string>;
+  config?: object;
+} = {}) {
+  const tokens = new Map<string, string>();
+  const users = new Map<string, { id: string }>();
+  const app = await createTicketsApp(
+    { repositories: { ONB: "/srv/onb", OPS: "/srv/ops" } },
+    {
+      env: { TRUSTED_PROXIES: "127.0.0.1", ...env },
+      config: { ...config },
+      setUpPlane(plane) {
+        for (const [name, role] of Object.entries(PEOPLE)) {
+          const user = plane.addUser({ name, role });
+          users.set(name, user);
+          tokens.set(name, plane.createApiKey(user));
+        }
+        return {};
+      },
+    },
+  );
+  const agents = ["Concierge", "Imhotep", "Thot"].map(app.getUser);
+  const ops = app.plane.addProject({ name: "Zurich operations", identifier: "OPS", members: [app.human, ...agents] });
+  await app.poll();
+  const getUser = (name: PersonName) => users.get(name) ?? { id: "" };
+  let source = 0;
+
+  /** Signs in and returns the status and the cookie; every call comes from another address. */
+  async function signInWith(token: string, headers: Record<string, string> = {}) {
+    source += 1;
+    const response = await fetch(`${app.url}/api/session`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-forwarded-for": `203.0.113.${source % 250}`, ...headers },
+      body: JSON.stringify({ token }),
+    });
+    const [cookie = ""] = response.headers.getSetCookie();
+    return { status: response.status, cookie: cookie.split(";")[0] ?? "", body: await response.text() };
+  }
+
+  /** Handles what is due within some seconds; reminders of requests stay. */
+  async function settle() {
+    for (let i = 0; i < 20; i += 1) {
+      await app.deps.drain();
+      app.advance(500);
+    }
+  }
+
+  return Object.assign(app, {
+    ops,
+    settle,
+    getPerson: getUser,
+    getPlaneToken: (name: PersonName) => tokens.get(name) ?? "",
+    signInWith,
+    /** Signs a person in with their own Plane API token and returns the cookie. */
+    async signInAs(name: PersonName): Promise<string> {
+      return (await signInWith(tokens.get(name) ?? "")).cookie;
+    },
+    /** Requests a route as the page does. */
+    async requestAs(cookie: string, route: string, body?: unknown) {
+      const [method = "", path = ""] = route.split(" ");
+      const json = body === undefined ? {} : { body: JSON.stringify(body) };
+      const headers = { cookie, origin: app.url, "content-type": "application/json" };
+      const response = await fetch(app.url + path, { method, headers, ...json });
+      if (response.headers.get("content-type") !== "text/event-stream") {
+        const text = await response.text();
+        return { status: response.status, text };
+      }
+      await response.body?.cancel();
+      return { status: response.status, text: "" };
+    },
+    /** An agent asks people about a task. Returns the id of the request. */
+    async ask(agent: string, key: string, text: string): Promise<string> {
+      const context = app.createContext(agent);
+      const { id } = await askHuman(context, await findTask(context, key), { text });
+      await settle();
+      return id;
+    },
+    admin: { viewer: ADMIN_VIEWER, token: HTTP_ADMIN_TOKEN },
+  });
+}

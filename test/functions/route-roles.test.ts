@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
+import { hasRole, ROUTE_ROLES } from "../../shared/http/route-roles.ts";
+import type { PersonRole } from "../../shared/people/directory.ts";
+import { workKeys, workSets } from "../../shared/records/store-keys.ts";
+import { createPeopleApp, FOREIGN, type PersonName } from "./people-app.ts";
+
+type RouteName = keyof typeof ROUTE_ROLES;
+
+/** What the requests of this test are about, in one of the two projects. */
+interface Place {
+  identifier: "ONB" | "OPS";
+  /** The key of a task with a ticket. */
+  key: string;
+  /** The id of a request about that task. */
+  request: string;
+}
+
+/** A request for a route, and the status for who may make it. Default: anything but 401, 403 and 404. */
+interface Attempt {
+  path: string;
+  body?: unknown;
+  allowed?: number;
+}
+
+const PEOPLE: Record<PersonName, PersonRole> = { Gil: "guest", Mia: "member", Eve: "admin" };
+
+/** A request for each route; its body is refused, or changes nothing that matters to the others. */
+const ATTEMPTS: Record<RouteName, (place: Place) => Attempt> = {
+  "GET /dead-letters": () => ({ path: "/dead-letters" }),
+  "POST /dead-letters/:queue/:id/replay": () => ({ path: "/dead-letters/inbox/none/replay", allowed: 404 }),
+  "DELETE /dead-letters/:queue/:id": () => ({ path: "/dead-letters/inbox/none", allowed: 404 }),
+  "GET /api/notices": () => ({ path: "/api/notices" }),
+  "GET /api/session": () => ({ path: "/api/session" }),
+  "GET /api/sign-ins": () => ({ path: "/api/sign-ins" }),
+  "DELETE /api/sign-ins": () => ({ path: "/api/sign-ins" }),
+  "DELETE /api/sign-ins/:id": () => ({ path: "/api/sign-ins/none", allowed: 404 }),
+  "GET /api/board": ({ identifier }) => ({ path: `/api/board?project=${identifier}` }),
+  "GET /api/team": () => ({ path: "/api/team" }),
+  "GET /api/plan": ({ identifier }) => ({ path: `/api/plan?project=${identifier}` }),
+  "GET /api/why": ({ key }) => ({ path: `/api/why?item=${key}` }),
+  "GET /api/chat": () => ({ path: "/api/chat" }),
+  "POST /api/chat": () => ({ path: "/api/chat", body: {} }),
+  "POST /api/chat/press": () => ({ path: "/api/chat/press", body: {} }),
+  "GET /api/tasks/:key": ({ key }) => ({ path: `/api/tasks/${key}` }),
+  "GET /api/tasks/:key/why": ({ key }) => ({ path: `/api/tasks/${key}/why` }),
+  "POST /api/tasks/:key/actions": ({ key }) => ({ path: `/api/tasks/${key}/actions`, body: { action: "none" } }),
+  "POST /api/tasks/:key/remarks": ({ key }) => ({ path: `/api/tasks/${key}/remarks`, body: { text: "" } }),
+  "GET /api/task-file": ({ key }) => ({ path: `/api/task-file?task=${key}&name=none`, allowed: 404 }),
+  "GET /api/idle-tasks": ({ identifier }) => ({ path: `/api/idle-tasks?project=${identifier}` }),
+  "GET /api/setup": () => ({ path: "/api/setup" }),
+  "POST /api/setup": () => ({ path: "/api/setup" }),
+  "GET /api/requests": () => ({ path: "/api/requests" }),
+  "GET /api/requests/:id": ({ request }) => ({ path: `/api/requests/${request}` }),
+  "POST /api/requests/:id": ({ request }) => ({
+    path: `/api/requests/${request}`,
+    body: { answer: "answer", hash: "another", comment: "Blue." },
+    allowed: 409,
+  }),
+  "GET /api/agents": () => ({ path: "/api/agents" }),
+  "POST /api/agents/:name/token": () => ({ path: "/api/agents/Nobody/token", allowed: 404 }),
+  "POST /api/agents/:name/retire": () => ({ path: "/api/agents/Nobody/retire", allowed: 404 }),
+  "DELETE /api/holds/:system": () => ({ path: "/api/holds/none", allowed: 404 }),
+  "GET /api/pending-tickets": () => ({ path: "/api/pending-tickets" }),
+  "GET /api/completed-tickets": () => ({ path: "/api/completed-tickets" }),
+  "POST /api/approve/:ticket": ({ key }) => ({ path: `/api/approve/${key}`, body: { hash: "another" }, allowed: 409 }),
+  "POST /api/reject/:ticket": ({ key }) => ({ path: `/api/reject/${key}`, body: { reason: 1 }, allowed: 400 }),
+  "POST /api/update-plane/:ticket": ({ key }) => ({ path: `/api/update-plane/${key}`, body: { summary: 1 } }),
+  "GET /api/permission-rules": () => ({ path: "/api/permission-rules" }),
+  "POST /api/permission-rules/remove": () => ({ path: "/api/permission-rules/remove", body: { id: 1 } }),
+  "POST /api/test/add-ticket": () => ({ path: "/api/test/add-ticket", body: { id: 1 }, allowed: 400 }),
+  "GET /api/sessions": () => ({ path: "/api/sessions" }),
+  "POST /api/sessions/:ticket/answer": ({ key }) => ({ path: `/api/sessions/${key}/answer`, body: {} }),
+  "POST /api/sessions/:ticket/input": ({ key }) => ({ path: `/api/sessions/${key}/input`, body: { kind: "none" } }),
+  "POST /api/sessions/:ticket/complete": ({ key }) => ({ path: `/api/sessions/${key}/complete`, body: {} }),
+  "POST /api/sessions/:ticket/cancel": ({ key }) => ({ path: `/api/sessions/${key}/cancel` }),
+  "POST /api/sessions/:ticket/extend": ({ key }) => ({ path: `/api/sessions/${key}/extend`, body: { minutes: "x" } }),
+  "POST /api/sessions/:ticket/remove": ({ key }) => ({ path: `/api/sessions/${key}/remove`, body: { force: 1 } }),
+  "GET /api/terminals/:ticket": ({ key }) => ({ path: `/api/terminals/${key}` }),
+  "GET /api/events": () => ({ path: "/api/events" }),
+};
+
+const ROUTES = Object.keys(ATTEMPTS) as RouteName[];
+
+/** Two projects with a task, its ticket, a question, an upload and a plan in each; OPS has what blocks a task of ONB. */
+async function createApp() {
+  const app = await createPeopleApp({
+    env: { ALLOW_TEST_TICKETS: "1", TELEGRAM_BOT_TOKEN: "1000:of-the-roles", TELEGRAM_CHAT_ID: "-100" },
+    config: { budget: { amount: 100, currency: "USD" } },
+  });
+  async function fill(identifier: Place["identifier"], name: string): Promise<Place> {
+    const project = identifier === "ONB" ? app.onb : app.ops;
+    const item = app.addTask(name, "Imhotep", {}, project);
+    const key = app.toTaskKey(item, project);
+    await app.deliverWebhooks();
+    await app.settle();
+    await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+    const request = await app.ask("Imhotep", key, `Which colour for ${name}?`);
+    const upload = { task: key, name: `${name}.pdf`, agent: "Imhotep", sent: 1, size: 2, at: 0 };
+    const put = [{ key: workKeys.uploadProgress(key), value: upload, sets: [workSets.uploads] }];
+    await app.deps.store.commit({ put });
+    await app.callTool("Concierge", "plan_project", {
+      project: identifier,
+      tasks: [{ id: "a", title: `${name} plan` }],
+    });
+    await app.settle();
+    return { identifier, key, request };
+  }
+  const own = await fill("ONB", "Welcome mail");
+  const foreign = await fill("OPS", "Zurich servers");
+  const [blocked] = app.plane.items(app.onb);
+  const [blocker] = app.plane.items(app.ops);
+  if (!blocked || !blocker) throw new Error("The tasks are missing.");
+  app.plane.relate(blocked, blocker);
+  await app.deliverWebhooks();
+  await app.poll();
+  await app.settle();
+  return { app, own, foreign };
+}
+
+test("The table of roles has every route for people, and no other", async () => {
+  const mounted = await listMountedRoutes();
+  const ofPeople = mounted.filter(({ access }) => access === "page").map(({ name }) => name);
+  // Signing in is public; who is signed in is asked at the same path.
+  expect(ofPeople.concat("GET /api/session").sort()).toEqual(Object.keys(ROUTE_ROLES).sort());
+  expect([...ROUTES].sort()).toEqual(Object.keys(ROUTE_ROLES).sort());
+});
+
+describe("PEOPLE-07: every route × every role × own and foreign project", () => {
+  test("0 are wrong", async () => {
+    const { app, own, foreign } = await createApp();
+    const cookies = { Gil: "", Mia: "", Eve: "" };
+    const wrong: string[] = [];
+    const leaks: string[] = [];
+    let count = 0;
+    for (const route of ROUTES) {
+      const [method] = route.split(" ");
+      for (const place of [own, foreign]) {
+        // An admin has ended the sessions of all.
+        if (count === 0 || route.startsWith("DELETE /api/sign-ins"))
+          for (const name of Object.keys(PEOPLE) as PersonName[]) cookies[name] = await app.signInAs(name);
+        const { path, body, allowed } = ATTEMPTS[route](place);
+        for (const [name, role] of Object.entries(PEOPLE) as [PersonName, PersonRole][]) {
+          const { status, text } = await app.requestAs(cookies[name], `${method} ${path}`, body);
+          count += 1;
+          const { role: wanted, about } = ROUTE_ROLES[route];
+          const isHidden = place === foreign && role !== "admin" && (about === "task" || about === "request");
+          const isRight = !hasRole(role, wanted)
+            ? status === 403
+            : isHidden
+              ? status === 404
+              : allowed === undefined
+                ? ![401, 403, 404, 500].includes(status)
+                : status === allowed;
+          if (!isRight) wrong.push(`${name} ${method} ${path}: ${status} ${text.slice(0, 200)}`);
+          if (role !== "admin" && FOREIGN.test(text.replaceAll(place.key, "")))
+            leaks.push(`${name} ${method} ${path}: ${FOREIGN.exec(text)?.[0]} in ${text.slice(0, 2_000)}`);
+        }
+        const { status } = await app.requestAs("", `${method} ${path}`, body);
+        if (status !== 401) wrong.push(`nobody ${method} ${path}: ${status}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(leaks).toEqual([]);
+    expect(count).toBe(ROUTES.length * 6);
+  });
+});
