@@ -72,6 +72,7 @@ export function createBotApiApp(state: BotApiState) {
     const { chat_id: chat, text, entities, link_preview_options: previews } = sent.data;
     const { reply_markup: markup, reply_parameters: reply, message_thread_id: topic } = sent.data;
     const silent = sent.data.disable_notification ? (true as const) : undefined;
+    const isProtected = sent.data.protect_content ? (true as const) : undefined;
     const apply = () => {
       const problem = findProblem(chat, text, entities);
       if (problem !== undefined) return createBadRequest(problem);
@@ -86,7 +87,8 @@ export function createBotApiApp(state: BotApiState) {
         entities,
         previews: previews?.is_disabled !== true,
         buttons: markup?.inline_keyboard ?? [],
-        ...omitUndefined({ replyTo: reply && isReplyTargetPresent ? reply.message_id : undefined, topic, silent }),
+        ...omitUndefined({ replyTo: reply && isReplyTargetPresent ? reply.message_id : undefined, topic }),
+        ...omitUndefined({ silent, isProtected }),
       });
     };
     return callHandler.handleCall(c.env, { method: "sendMessage", chat, text, apply });

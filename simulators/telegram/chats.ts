@@ -19,6 +19,8 @@ export interface SimulatedMessage {
   topic?: number;
   /** It was sent without a sound. */
   silent?: true;
+  /** It can be neither forwarded nor saved. */
+  isProtected?: true;
   /** Id of the person who wrote it; absent for a message of the bot. */
   from?: number;
 }
@@ -26,7 +28,7 @@ export interface SimulatedMessage {
 /** The content of a new message. */
 export type MessageContent = Pick<
   SimulatedMessage,
-  "text" | "entities" | "previews" | "buttons" | "replyTo" | "topic" | "silent" | "from"
+  "text" | "entities" | "previews" | "buttons" | "replyTo" | "topic" | "silent" | "isProtected" | "from"
 >;
 
 export interface SimulatedChat {

@@ -118,6 +118,11 @@ async function createApp() {
   return { app, own, foreign };
 }
 
+/** An answer without the key that it was asked for, and without the task's history, which Plane shows to its readers. */
+function removeEcho(text: string, { key }: Place): string {
+  return text.replaceAll(key, "").replace(/"history":\{.*?\]/, "");
+}
+
 test("The table of roles has every route for people, and no other", async () => {
   const mounted = await listMountedRoutes();
   const ofPeople = mounted.filter(({ access }) => access === "page").map(({ name }) => name);
@@ -132,6 +137,7 @@ describe("PEOPLE-07: every route × every role × own and foreign project", () =
     const cookies = { Gil: "", Mia: "", Eve: "" };
     const wrong: string[] = [];
     const leaks: string[] = [];
+    const seenByAdmin = new Set<string>();
     let count = 0;
     for (const route of ROUTES) {
       const [method] = route.split(" ");
@@ -153,8 +159,10 @@ describe("PEOPLE-07: every route × every role × own and foreign project", () =
                 ? ![401, 403, 404, 500].includes(status)
                 : status === allowed;
           if (!isRight) wrong.push(`${name} ${method} ${path}: ${status} ${text.slice(0, 200)}`);
-          if (role !== "admin" && FOREIGN.test(text.replaceAll(place.key, "")))
-            leaks.push(`${name} ${method} ${path}: ${FOREIGN.exec(text)?.[0]} in ${text.slice(0, 2_000)}`);
+          if (FOREIGN.test(removeEcho(text, place))) {
+            if (role === "admin") seenByAdmin.add(route);
+            else leaks.push(`${name} ${method} ${path}: ${text.slice(0, 2_000)}`);
+          }
         }
         const { status } = await app.requestAs("", `${method} ${path}`, body);
         if (status !== 401) wrong.push(`nobody ${method} ${path}: ${status}`);
@@ -162,6 +170,8 @@ describe("PEOPLE-07: every route × every role × own and foreign project", () =
     }
     expect(wrong).toEqual([]);
     expect(leaks).toEqual([]);
+    // Without the limit, the same answers have what belongs to the foreign project.
+    expect(seenByAdmin.size).toBeGreaterThanOrEqual(12);
     expect(count).toBe(ROUTES.length * 6);
   });
 });

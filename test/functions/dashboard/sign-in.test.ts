@@ -1,0 +1,175 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { pollPeople } from "../../../shared/sync/read-people.ts";
+import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
+import { createPeopleApp } from "../people-app.ts";
+
+type App = Awaited<ReturnType<typeof createPeopleApp>>;
+
+const signInsSchema = z.object({
+  sign_ins: z.array(z.looseObject({ id: z.string(), name: z.string(), current: z.literal(true).optional() })),
+});
+
+/** Who is signed in with this cookie, or the status of the refusal. */
+async function readSession(app: App, cookie: string): Promise<unknown> {
+  const { status, text } = await app.requestAs(cookie, "GET /api/session");
+  return status === 200 ? JSON.parse(text) : status;
+}
+
+const listSignIns = async (app: App, cookie: string) =>
+  signInsSchema.parse(JSON.parse((await app.requestAs(cookie, "GET /api/sign-ins")).text)).sign_ins;
+
+test("PEOPLE-07: a person signs in with their own Plane API token, as who Plane says they are", async () => {
+  const app = await createPeopleApp();
+  expect(await readSession(app, await app.signInAs("Gil"))).toEqual({
+    name: "gil",
+    email: "gil@javisi.local.test",
+    role: "guest",
+  });
+  expect(await readSession(app, await app.signInAs("Eve"))).toMatchObject({ name: "eve", role: "admin" });
+});
+
+test("PEOPLE-07: ADMIN_TOKEN signs in as admin, and is the admin of the API", async () => {
+  const app = await createPeopleApp();
+  const { cookie } = await app.signInWith(HTTP_ADMIN_TOKEN);
+  expect(await readSession(app, cookie)).toEqual({ name: "admin", role: "admin" });
+  expect(await (await app.request("/api/session", HTTP_ADMIN_TOKEN)).json()).toEqual({ name: "admin", role: "admin" });
+});
+
+test("PEOPLE-07: nobody is signed in by an agent's token, a revoked one, or one that Plane does not know", async () => {
+  const app = await createPeopleApp();
+  const ofAgent = app.plane.createApiKey(app.getUser("Imhotep"));
+  const revoked = app.plane.createApiKey(app.getPerson("Mia"));
+  app.plane.revokeKey(revoked);
+  for (const token of [ofAgent, revoked, `plane_api_${"0".repeat(32)}`])
+    expect((await app.signInWith(token)).status).toBe(401);
+});
+
+test("PEOPLE-07: a Plane API token is kept nowhere", async () => {
+  const app = await createPeopleApp();
+  const stored: string[] = [];
+  const { commit, consumeAll } = app.deps.store;
+  app.deps.store.commit = (change) => {
+    stored.push(JSON.stringify(change));
+    return commit(change);
+  };
+  app.deps.store.consumeAll = (all) => {
+    stored.push(JSON.stringify(all));
+    return consumeAll(all);
+  };
+  await app.signInAs("Mia");
+  expect(stored.join()).toContain("session:");
+  expect(stored.join() + JSON.stringify(app.logged)).not.toContain(app.getPlaneToken("Mia"));
+});
+
+test("PEOPLE-07: who guesses Plane tokens costs Plane 20 requests a minute, and then none", async () => {
+  const app = await createPeopleApp();
+  const guess = (i: number) => {
+    const headers = { "x-forwarded-for": "198.51.100.9" };
+    return app.signInWith(`plane_api_${String(i).padStart(32, "0")}`, headers);
+  };
+  for (let i = 0; i < 20; i += 1) expect((await guess(i)).status).toBe(401);
+  const before = app.plane.ledger.requests().length;
+  expect((await guess(20)).status).toBe(429);
+  expect(app.plane.ledger.requests().length).toBe(before);
+});
+
+test("PEOPLE-07: while Plane does not answer, a Plane token is answered with 503, and who is signed in stays so", async () => {
+  const app = await createPeopleApp();
+  const cookie = await app.signInAs("Mia");
+  await app.plane.takeDown();
+  expect((await app.signInWith(app.getPlaneToken("Gil"))).status).toBe(503);
+  expect(await readSession(app, cookie)).toMatchObject({ name: "mia" });
+});
+
+test("PEOPLE-07: who leaves the workspace is signed out at the next poll, and signs in again after coming back", async () => {
+  const app = await createPeopleApp();
+  const cookie = await app.signInAs("Mia");
+  app.plane.removeMember(app.getPerson("Mia"));
+  await pollPeople(app.deps);
+  expect(await readSession(app, cookie)).toBe(401);
+  expect((await app.signInWith(app.getPlaneToken("Mia"))).status).toBe(401);
+});
+
+test.each([5, 20] as const)(
+  "PEOPLE-07: who gets another role (%i) in Plane is signed out at the next poll",
+  async (role) => {
+    const app = await createPeopleApp();
+    const cookie = await app.signInAs("Mia");
+    app.plane.editMember(app.getPerson("Mia"), { role });
+    await pollPeople(app.deps);
+    expect(await readSession(app, cookie)).toBe(401);
+    app.plane.editMember(app.getPerson("Mia"), { role: 15 });
+    await pollPeople(app.deps);
+    // The session does not come back with the role.
+    expect(await readSession(app, cookie)).toBe(401);
+  },
+);
+
+test("PEOPLE-07: who is renamed in Plane stays signed in under the new name", async () => {
+  const app = await createPeopleApp();
+  const cookie = await app.signInAs("Mia");
+  app.plane.editMember(app.getPerson("Mia"), { displayName: "Maria" });
+  await pollPeople(app.deps);
+  expect(await readSession(app, cookie)).toMatchObject({ name: "Maria", role: "member" });
+});
+
+test("PEOPLE-07: a project that a person joins is seen with the next poll", async () => {
+  const app = await createPeopleApp();
+  const item = app.addTask("Zurich servers", [], {}, app.ops);
+  await app.poll();
+  const cookie = await app.signInAs("Mia");
+  const readTask = async () => (await app.requestAs(cookie, `GET /api/tasks/OPS-${item.sequence_id}`)).status;
+  expect(await readTask()).toBe(404);
+  app.plane.addProjectMember(app.ops, app.getPerson("Mia"));
+  await app.poll();
+  expect(await readTask()).toBe(200);
+});
+
+test("PEOPLE-07: a person sees and ends the own sessions only, an admin all", async () => {
+  const app = await createPeopleApp();
+  const [first, second, gil, eve] = [
+    await app.signInAs("Mia"),
+    await app.signInAs("Mia"),
+    await app.signInAs("Gil"),
+    await app.signInAs("Eve"),
+  ];
+  const own = await listSignIns(app, first);
+  expect(own.map(({ name, current }) => [name, current])).toEqual(
+    expect.arrayContaining([
+      ["mia", true],
+      ["mia", undefined],
+    ]),
+  );
+  expect(own).toHaveLength(2);
+  expect((await listSignIns(app, eve)).map(({ name }) => name).sort()).toEqual(["eve", "gil", "mia", "mia"]);
+  const ofGil = (await listSignIns(app, gil))[0]?.id ?? "";
+  expect((await app.requestAs(first, `DELETE /api/sign-ins/${ofGil}`)).status).toBe(404);
+  expect(await readSession(app, gil)).toMatchObject({ name: "gil" });
+  expect((await app.requestAs(first, "DELETE /api/sign-ins")).text).toBe('{"ended":1}');
+  expect(await readSession(app, second)).toBe(401);
+  expect(await readSession(app, first)).toMatchObject({ name: "mia" });
+  expect((await app.requestAs(eve, `DELETE /api/sign-ins/${ofGil}`)).status).toBe(200);
+  expect(await readSession(app, gil)).toBe(401);
+});
+
+test("PEOPLE-07: a session says where it was opened and when it was used last, to the minute", async () => {
+  const app = await createPeopleApp();
+  const { cookie } = await app.signInWith(app.getPlaneToken("Mia"), {
+    "x-forwarded-for": "198.51.100.7",
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+  });
+  const at = new Date(app.time.now).toISOString();
+  const place = { address: "198.51.100.7", browser: "Firefox, Linux", at };
+  expect(await listSignIns(app, cookie)).toEqual([expect.objectContaining({ ...place, used_at: at })]);
+  app.advance(90_000);
+  await readSession(app, cookie);
+  const usedAt = new Date(app.time.now).toISOString();
+  expect(await listSignIns(app, cookie)).toEqual([expect.objectContaining({ ...place, used_at: usedAt })]);
+});
+
+test("PEOPLE-07: with the setting people only those whom it names sign in", async () => {
+  const app = await createPeopleApp({ config: { people: [{ email: "gil@javisi.local.test" }] } });
+  expect((await app.signInWith(app.getPlaneToken("Gil"))).status).toBe(200);
+  expect((await app.signInWith(app.getPlaneToken("Mia"))).status).toBe(401);
+});

@@ -1,0 +1,158 @@
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
+import { HTTP_ADMIN_TOKEN, serveTestApp } from "../../../support/http-test-app.ts";
+import { createLiveMessagesApp } from "../live-messages-app.ts";
+import { ADA_USER, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+
+const PUBLIC_URL = "https://crew.example.com";
+const BOB_USER = 4712;
+const BOB = { email: "bob@javisi.local.test", telegram: BOB_USER };
+
+/** The product over HTTP with Bob, whose number the list has, and everything that it has stored. */
+async function createApp({
+  people = [BOB],
+  chats = [GROUP_CHAT, BOB_USER],
+}: {
+  people?: object[];
+  chats?: number[];
+} = {}) {
+  const stored: string[] = [];
+  const app = await createLiveMessagesApp({
+    chats,
+    config: { people },
+    env: { PUBLIC_URL, ADMIN_TOKEN: HTTP_ADMIN_TOKEN, TRUSTED_PROXIES: "127.0.0.1" },
+    setUpPlane(plane) {
+      plane.addUser({ name: "Bob" });
+      return {};
+    },
+    store(clock) {
+      const store = createMemoryStore({ clock });
+      const { commit } = store;
+      store.commit = (change) => {
+        stored.push(JSON.stringify(change));
+        return commit(change);
+      };
+      return store;
+    },
+  });
+  const served = await serveTestApp(app);
+  /** Signs in as a browser at this address. */
+  async function signIn(token: string, address = "198.51.100.1") {
+    const headers = { "content-type": "application/json", "x-forwarded-for": address, "user-agent": "Firefox/1 Linux" };
+    const init = { method: "POST", headers, body: JSON.stringify({ token }) };
+    const response = await fetch(`${served.url}/api/session`, init);
+    const [cookie = ""] = response.headers.getSetCookie();
+    return { status: response.status, cookie: cookie.split(";")[0] ?? "" };
+  }
+  return Object.assign(served, {
+    stored,
+    signIn,
+    /** Asks for a link as Bob and returns the address of the page that it leads to. */
+    async askForLink(chat = GROUP_CHAT): Promise<URL> {
+      await app.sendMessage("/plane page", { from: BOB_USER, chat });
+      const link = app
+        .getBotMessages(BOB_USER)
+        .at(-1)
+        ?.entities.find(({ type }) => type === "text_link");
+      return new URL(link?.url ?? "https://no-link.example");
+    },
+    async readSession(cookie: string): Promise<unknown> {
+      const response = await fetch(`${served.url}/api/session`, { headers: { cookie } });
+      return response.ok ? response.json() : response.status;
+    },
+  });
+}
+
+const toSecret = ({ hash }: URL) => hash.slice(1);
+
+test("PEOPLE-07: a link of /plane page signs in the person whose number it is, once", async () => {
+  const app = await createApp();
+  const link = await app.askForLink();
+  expect(link.href).toMatch(/^https:\/\/crew\.example\.com\/sign-in#[\w-]{43}$/);
+  const { status, cookie } = await app.signIn(toSecret(link));
+  expect(status).toBe(200);
+  expect(await app.readSession(cookie)).toEqual({ name: "bob", email: BOB.email, role: "member" });
+  expect((await app.signIn(toSecret(link))).status).toBe(401);
+});
+
+test("PEOPLE-07: a link goes to the person's private chat only, and says in it where it was used", async () => {
+  const app = await createApp();
+  const link = await app.askForLink();
+  const group = JSON.stringify(app.getBotMessages());
+  expect(group).toContain("The link is in your private chat");
+  expect(group).not.toContain(toSecret(link));
+  await app.signIn(toSecret(link), "198.51.100.7");
+  await app.advanceAndDrain();
+  const [message] = app.getBotMessages(BOB_USER);
+  expect(toPlainText(message)).toContain("Signed in to the page: Firefox, Linux (198.51.100.7)");
+  expect(JSON.stringify(message)).not.toContain(toSecret(link));
+});
+
+test("PEOPLE-07: a link can be used within 5 minutes, and no later", async () => {
+  const app = await createApp();
+  const first = await app.askForLink();
+  app.advance(290_000);
+  expect((await app.signIn(toSecret(first))).status).toBe(200);
+  const second = await app.askForLink();
+  app.advance(300_000);
+  expect((await app.signIn(toSecret(second))).status).toBe(401);
+});
+
+test("PEOPLE-07: of two browsers that use a link at once one is signed in, and the other one is not", async () => {
+  const app = await createApp();
+  const secret = toSecret(await app.askForLink());
+  const results = await Promise.all([app.signIn(secret, "198.51.100.1"), app.signIn(secret, "198.51.100.2")]);
+  expect(results.map(({ status }) => status).sort()).toEqual([200, 401]);
+  expect((await app.signIn(secret, "198.51.100.3")).status).toBe(401);
+});
+
+test("PEOPLE-07: a preview of a link consumes nothing and learns nothing", async () => {
+  const app = await createApp();
+  const link = await app.askForLink();
+  const secret = toSecret(link);
+  expect(`${link.pathname}${link.search}`).toBe("/sign-in");
+  for (const method of ["GET", "HEAD"]) expect((await fetch(`${app.url}/sign-in`, { method })).status).toBe(200);
+  // A program that sends the fragment nevertheless.
+  expect((await fetch(`${app.url}/api/session?token=${secret}`)).status).toBe(400);
+  expect((await app.signIn(secret)).status).toBe(200);
+});
+
+test("PEOPLE-07: a link cannot be forwarded, and who guesses links is refused after 20 of them a minute", async () => {
+  const app = await createApp();
+  const secret = toSecret(await app.askForLink());
+  const [message] = app.getBotMessages(BOB_USER);
+  expect(message).toMatchObject({ isProtected: true });
+  const statuses: number[] = [];
+  for (let i = 0; i < 22; i += 1)
+    statuses.push((await app.signIn("x".repeat(43 - 2) + String(i).padStart(2, "0"))).status);
+  expect(statuses).toEqual([...Array<number>(20).fill(401), 429, 429]);
+  // The right one signs in, also from an address that others have used to guess.
+  expect((await app.signIn(secret)).status).toBe(200);
+});
+
+test("PEOPLE-07: the secret of a link is in no record, log line, job or message but its own", async () => {
+  const app = await createApp();
+  const secret = toSecret(await app.askForLink());
+  await app.signIn(secret);
+  await app.signIn(secret);
+  await app.advanceAndDrain();
+  const chat = await (await app.request("/api/chat", HTTP_ADMIN_TOKEN)).text();
+  expect(chat).toContain("/plane page");
+  const everything = [...app.stored, JSON.stringify(app.logged), chat, JSON.stringify(app.getBotMessages())];
+  expect(everything.join("\n")).toContain("sign-in-link:");
+  expect(everything.join("\n")).not.toContain(secret);
+});
+
+test("PEOPLE-07: who has no chat with the bot is told to open one, and gets no link in the group", async () => {
+  const app = await createApp({ chats: [GROUP_CHAT] });
+  const [reply] = await app.sendMessage("/plane page", { from: BOB_USER });
+  expect(toPlainText(reply)).toContain("first write /start to the bot in a private chat");
+  expect(JSON.stringify(app.getBotMessages())).not.toContain("/sign-in#");
+});
+
+test("PEOPLE-07: a number that belongs to nobody of the workspace gets no link", async () => {
+  const app = await createApp({ chats: [GROUP_CHAT, ADA_USER] });
+  const [reply] = await app.sendMessage("/plane page", { from: ADA_USER });
+  expect(toPlainText(reply)).toContain("belongs to no person");
+  expect(app.getBotMessages(ADA_USER)).toEqual([]);
+});
