@@ -17,9 +17,9 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { findPerson } from "../../shared/people/directory.ts";
 import { redeemSignInLink } from "../../shared/people/sign-in-links.ts";
 import { PlaneAuthError, PlaneError } from "../../shared/plane/errors.ts";
-import { usersApi } from "../../shared/plane/projects.ts";
+import { projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
-import { refreshPeople } from "../../shared/sync/read-people.ts";
+import { recordProof, refreshPeople } from "../../shared/sync/read-people.ts";
 import type { AgentsAnswer, SessionAnswer, SignInsAnswer } from "./answers.ts";
 
 const signInSchema = z.object({ token: z.string().max(1_000) });
@@ -91,18 +91,19 @@ async function identifyPerson(deps: Deps, c: Context, token: string, place: Page
   if (limit) throw limit;
   const id = await readTokenOwner(deps, token);
   if (id === undefined) return undefined;
-  const known = await findPerson(deps, { id });
-  if (known) return known;
   // Who has just come to the workspace is not stored yet.
-  await refreshPeople(deps);
+  if (!(await findPerson(deps, { id }))) await refreshPeople(deps);
+  await recordProof(deps, id);
   return findPerson(deps, { id });
 }
 
-/** Asks Plane whose API token it is; undefined for one that it refuses. */
+/** Asks Plane whose API token it is; undefined for one that it refuses, also as that of nobody in the workspace. */
 async function readTokenOwner(deps: Deps, token: string): Promise<string | undefined> {
   try {
     const plane = await deps.createPlaneClient(token);
-    return (await plane.call(usersApi.me)).data.id;
+    const { data } = await plane.call(usersApi.me);
+    await plane.call(projectsApi.list, { query: { per_page: "1" } });
+    return data.id;
   } catch (thrown) {
     if (thrown instanceof PlaneAuthError) return undefined;
     if (!(thrown instanceof PlaneError)) throw thrown;

@@ -1,7 +1,7 @@
 /**
  * Sessions of the page: who signed in, from where, and until when. Each is stored by the hash of its secret, which the
- * cookie carries. A person's session ends when they leave the workspace or get another role; one that was opened with
- * ADMIN_TOKEN ends when that is replaced.
+ * cookie carries. A person's session ends when they leave the workspace, may be who has left it, or get another role;
+ * one that was opened with ADMIN_TOKEN ends when that is replaced.
  */
 
 import type { Context } from "hono";
@@ -90,10 +90,10 @@ export function createPageSessions(deps: SessionDeps) {
   }
 
   /** Who a session is; undefined when it has ended. */
-  async function findViewer({ by, person }: StoredPageSession, cookie?: string): Promise<Viewer | undefined> {
+  async function findViewer({ by, person, at = 0 }: StoredPageSession, cookie?: string): Promise<Viewer | undefined> {
     if (person) {
       const found = await findPerson(deps, { id: person.id });
-      return found?.role === person.role ? toViewer(found) : undefined;
+      return found?.role === person.role && (found.doubtedAt ?? 0) < at ? toViewer(found) : undefined;
     }
     // In a list the cookie is not known; a session whose token was replaced is not used any more.
     if (cookie === undefined) return ADMIN_VIEWER;

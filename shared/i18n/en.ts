@@ -288,6 +288,8 @@ export const en = {
         sent: "The link is in your private chat with the bot.",
         unreachable: "The link is for you alone: first write /start to the bot in a private chat.",
         unknown: "Your Telegram number belongs to no person of the Plane workspace in the setting “people”.",
+        doubted:
+          "Somebody has left one of your projects, and Plane does not say who. Sign in to the page with your own Plane API token once.",
         noAddress: "PUBLIC_URL is not set, so there is no address of the page.",
       },
       /** What a command about recurring work was understood as. `{times}` are moments or the words of a schedule. */

@@ -265,6 +265,8 @@ export const fr: Texts = {
         sent: "Le lien est dans votre discussion privée avec le bot.",
         unreachable: "Le lien est pour vous seul : écrivez d’abord /start au bot dans une discussion privée.",
         unknown: "Votre numéro Telegram ne correspond à aucune personne de l’espace Plane dans le réglage « people ».",
+        doubted:
+          "Quelqu’un a quitté un de vos projets, et Plane ne dit pas qui. Connectez-vous une fois à la page avec votre propre jeton d’API Plane.",
         noAddress: "PUBLIC_URL n’est pas défini : la page n’a pas d’adresse.",
       },
       recurring: {

@@ -35,7 +35,20 @@ export interface MembersRecord {
   at: Ms;
   members: WorkspaceMember[];
   /** By Plane's id of a project: its members' ids, and the number of members that Plane counted then. */
-  projects: Record<string, { count: number; ids: string[] }>;
+  projects: Record<string, ProjectMembers>;
+  /** By a person's id the store time at which they proved, with their own API token, that they are in the workspace. */
+  proved?: Record<string, Ms>;
+}
+
+/** The members of a project: their ids, and the number of members that Plane counted then. */
+export interface ProjectMembers {
+  count: number;
+  ids: string[];
+  /**
+   * Store time at which Plane counted fewer members than it lists: somebody has left the project, perhaps the workspace,
+   * and Plane goes on listing them.
+   */
+  leftAt?: Ms;
 }
 
 /** The sessions of people who are signed in to the page. */
@@ -58,6 +71,8 @@ export interface Person {
   language?: Locale;
   /** Plane's ids of the projects of which they are a member. */
   projects: readonly string[];
+  /** Store time since which they may be who has left one of these projects: Plane does not say who. */
+  doubtedAt?: Ms;
 }
 
 /** What a person is looked up by: Plane's id, the e-mail address (in any case), or Telegram's number. */
@@ -93,13 +108,18 @@ export async function readPeople({ store, settings }: DirectoryDeps): Promise<Pe
   const [stored] = await store.read<MembersRecord>([observedKeys.members]);
   const humans = selectHumans(stored?.value.members ?? [], settings.agents);
   const projects = Object.entries(stored?.value.projects ?? {});
+  const findDoubt = (id: string): Ms | undefined => {
+    const times = projects.flatMap(([, { ids, leftAt }]) => (leftAt !== undefined && ids.includes(id) ? leftAt : []));
+    const last = Math.max(0, ...times);
+    return last > (stored?.value.proved?.[id] ?? 0) ? last : undefined;
+  };
   const rename = createRenaming(humans, settings.agents);
   const describe = (member: WorkspaceMember): Person => ({
     id: member.id,
     name: rename(member),
     role: toPersonRole(member.role),
     projects: projects.flatMap(([project, { ids }]) => (ids.includes(member.id) ? [project] : [])),
-    ...omitUndefined({ email: member.email ?? undefined }),
+    ...omitUndefined({ email: member.email ?? undefined, doubtedAt: findDoubt(member.id) }),
   });
   if (!settings.people) return humans.map(describe);
   const byEmail = new Map(humans.map((member) => [member.email?.toLowerCase(), member]));

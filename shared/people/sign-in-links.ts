@@ -84,5 +84,7 @@ export async function redeemSignInLink(
   const show = message && { messageId: message.messageId, rich: toPlainText(used), language };
   const jobs = message && show ? [createReplacementJob(message.chat, show, key, correlation)] : [];
   const commit = { expect: [[key, stored.rev] as [StoreKey, number]], put: [{ key, value: undefined }], jobs };
-  return (await deps.store.commit(commit)) === "committed" ? findPerson(deps, { id: person }) : undefined;
+  if ((await deps.store.commit(commit)) !== "committed") return undefined;
+  const found = await findPerson(deps, { id: person });
+  return found?.doubtedAt === undefined ? found : undefined;
 }

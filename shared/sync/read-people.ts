@@ -2,12 +2,14 @@
 
 import type { SyncDeps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
-import { type MembersRecord, personSessionSet } from "../people/directory.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { type MembersRecord, type ProjectMembers, personSessionSet } from "../people/directory.ts";
 import { PlaneError } from "../plane/errors.ts";
 import { membersApi, projectMembersApi } from "../plane/projects.ts";
 import { listReadableProjects } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
 import { updateValue } from "../store/records.ts";
+import type { Ms } from "../time.ts";
 import { cacheMembers } from "./names.ts";
 
 type ReadPeopleDeps = Pick<SyncDeps, "store" | "settings" | "plane" | "cache" | "clock" | "log">;
@@ -42,14 +44,33 @@ export async function refreshPeople(
     if (known?.count === count && !isComplete) continue;
     const params = { project: id };
     const answer = await readUnlessRefused(deps, identifier, () => deps.plane.call(projectMembersApi.list, { params }));
-    if (answer) projects[id] = { count, ids: answer.data.map((user) => user.id) };
+    if (answer) projects[id] = describeMembers(known, { count, ids: answer.data.map((user) => user.id) }, at);
   }
   await updateValue<MembersRecord>(deps, observedKeys.members, (current) => {
     // A read that began later knows more.
     if (current && current.at > at) return undefined;
     const isSame = JSON.stringify([current?.members, current?.projects]) === JSON.stringify([members, projects]);
-    return isSame ? undefined : { put: [{ key: observedKeys.members, value: { at, members, projects } }] };
+    const value = { ...current, at, members, projects } satisfies MembersRecord;
+    return isSame ? undefined : { put: [{ key: observedKeys.members, value }] };
   });
+}
+
+/** Records that a person has proved to be in the workspace: they are not who left one of their projects before. */
+export async function recordProof(deps: Pick<SyncDeps, "store">, id: string): Promise<void> {
+  const now = await deps.store.now();
+  await updateValue<MembersRecord>(deps, observedKeys.members, (current) => {
+    const proved = { ...current?.proved, [id]: now };
+    return current && { put: [{ key: observedKeys.members, value: { ...current, proved } satisfies MembersRecord }] };
+  });
+}
+
+/** Compares the members of a project with those before: who left is counted no more, but may still be listed. */
+function describeMembers(known: ProjectMembers | undefined, { count, ids }: ProjectMembers, at: Ms): ProjectMembers {
+  if (!known) return { count, ids };
+  const came = ids.filter((id) => !known.ids.includes(id)).length;
+  const gone = known.ids.filter((id) => !ids.includes(id)).length;
+  const hasHiddenLeave = count < known.count + came - gone;
+  return { count, ids, ...omitUndefined({ leftAt: hasHiddenLeave ? at : known.leftAt }) };
 }
 
 async function readUnlessRefused<T>({ log }: ReadPeopleDeps, of: string, read: () => Promise<T>) {

@@ -27,6 +27,7 @@ async function sendSignInLink(context: CommandContext): Promise<CommandResult> {
   // What is written at the page has no number of its own.
   const person = context.message && (await findPerson(deps, { telegram: from.id }));
   if (person?.id === undefined || person.role === undefined) return replyText(`⚠️ ${signIn.unknown}`);
+  if (person.doubtedAt !== undefined) return replyText(`⚠️ ${signIn.doubted}`);
   const secret = createSecret();
   const url = `${publicUrl}/sign-in#${secret}`;
   await storeSignInLink(deps, secret, { person: person.id, language: texts.locale });
