@@ -22,6 +22,7 @@ import {
   exchangeAnswerSchema,
   exchangeRequestSchema,
 } from "../../shared/tickets/exchange.ts";
+import { maskSecrets } from "../../shared/tickets/mask-secrets.ts";
 import {
   observeSessions,
   placeTickets,
@@ -122,9 +123,10 @@ function createFramesApp(deps: Deps): Hono {
     c.set("isFrequent", true);
     const key = readTicketKey(c);
     const frame = await readJson(c, terminalFrameSchema);
-    const { run } = await getTicket(deps, key);
+    const { run, approval } = await getTicket(deps, key);
     if (frame.run !== run) throw new GroundcrewError("conflict", `The present run of ${key} is ${run}.`);
-    const watched = deps.terminals.receive(key, { ...frame, screen: cleanScreen(frame.screen, frame.rows) });
+    const screen = maskSecrets(cleanScreen(frame.screen, frame.rows), approval?.token);
+    const watched = deps.terminals.receive(key, { ...frame, screen });
     return c.json({ watched } satisfies z.infer<typeof frameAnswerSchema>);
   });
 }

@@ -13,6 +13,7 @@ import { DAY, MINUTE, type Ms } from "../time.ts";
 import { renderTicketFile } from "./approval.ts";
 import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
+import { maskSecrets } from "./mask-secrets.ts";
 import {
   changeTicket,
   createTicketMessageJobs,
@@ -71,12 +72,13 @@ export async function observeSessions(
     const vanished: SessionReport = { ...last, state: "ended", exit: { reason: "vanished" }, applied: [] };
     await changeTicket(deps, ticket.key, { kind: "observed", runner, session: vanished, minutes: 1 }, correlation);
   }
-  for (const session of sessions) await observeSession(deps, cleanSession(session), runner, correlation);
+  for (const session of sessions) await observeSession(deps, session, runner, correlation);
 }
 
-async function observeSession(deps: TaskDeps, session: SessionReport, runner: string, correlation: string) {
-  const ticket = await findTicket(deps, session.ticket);
-  if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
+async function observeSession(deps: TaskDeps, report: SessionReport, runner: string, correlation: string) {
+  const ticket = await findTicket(deps, report.ticket);
+  if (!ticket || ticket.placed !== runner || ticket.run !== report.run) return;
+  const session = cleanSession(report, ticket.approval?.token);
   await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
   await finishCheck(deps, ticket, session, correlation);
   // A summary that the file holds when the session ends counts, so it is applied first.
@@ -135,11 +137,11 @@ async function saveSession(deps: TaskDeps, ticket: Ticket, observed: ObservedSes
   });
 }
 
-/** Texts of programs and files are shown to people and typed into no terminal: without control characters. */
-function cleanSession(session: SessionReport): SessionReport {
+/** Texts of programs and files are shown to people and typed into no terminal: without control characters and secrets. */
+function cleanSession(session: SessionReport, token: string | undefined): SessionReport {
   return {
     ...session,
-    screen: cleanText(session.screen, session.screen.length),
+    screen: maskSecrets(cleanText(session.screen, session.screen.length), token),
     branch: cleanLine(session.branch, 300),
     commits: session.commits.map(({ id, subject }) => ({ id: cleanLine(id, 64), subject: cleanLine(subject, 300) })),
     ...omitUndefined({

@@ -127,6 +127,21 @@ test("A session that fails to start eight times fails its ticket", async () => {
   expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
 });
 
+test("the run token and keys are masked on the screen, also across the ends of lines", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  const key = `ghp_${"a1".repeat(20)}`;
+  const screen = `$ env\nGROUNDCREW_TOKEN=${token.slice(0, 30)}\n${token.slice(30)}\nGH_TOKEN=${key} hash ${"0f".repeat(32)}`;
+  await app.exchange([createSession({ screen })]);
+  const { screen: shown } = await readSession();
+  expect(shown).toHaveLength(screen.length);
+  expect(shown.split("\n")).toEqual([
+    "$ env",
+    `GROUNDCREW_TOKEN=ONB-${"•".repeat(26)}`,
+    "•".repeat(token.length - 30),
+    `GH_TOKEN=ghp_${"•".repeat(40)} hash ${"0f".repeat(32)}`,
+  ]);
+});
+
 test("A start whose cause is repaired need not wait; without a failed start it is refused", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();

@@ -93,6 +93,18 @@ test.each([
   expect((await sendFrame({}, { token })).status).toBe(status);
 });
 
+test("the token of the run is masked in the picture of a terminal, also where its colour changes", async () => {
+  const { watch, sendFrame, token } = await createTerminalsApp();
+  const viewer = await watch();
+  await viewer.next("state");
+  await sendFrame({ screen: `T=${token.slice(0, 10)}\u001b[31m${token.slice(10)}\u001b[0m` });
+  const { data } = await viewer.next("frame");
+  // The first picture is what the runner reported with the session.
+  const { screen } = data.screen === "> working" ? (await viewer.next("frame")).data : data;
+  expect(screen).toBe(`T=ONB-${"•".repeat(6)}\u001b[31m${"•".repeat(token.length - 10)}\u001b[0m`);
+  viewer.close();
+});
+
 test("the token of a run sends no frames", async () => {
   const { sendFrame, token } = await createTerminalsApp();
   expect((await sendFrame({}, { token })).status).toBe(403);
