@@ -9,6 +9,7 @@ import { answerCleanJson, getRequester } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps } from "../shared/people/viewer.ts";
 import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
+import { SCHEDULE_QUESTION } from "../shared/schedules/skipped-occurrences.ts";
 import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
 import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";
 import { QUESTION } from "../shared/tasks/people/questions.ts";
@@ -16,7 +17,10 @@ import { PLAN } from "../shared/tasks/planning/decide-plan.ts";
 import { TICKET_REQUEST_KINDS } from "../shared/tickets/request-kinds.ts";
 
 /** All kinds of requests, each in the module of its subject. */
-export const REQUEST_KINDS: RequestKinds = { question: QUESTION, review: REVIEW, plan: PLAN, ...TICKET_REQUEST_KINDS };
+export const REQUEST_KINDS: RequestKinds = {
+  ...{ question: QUESTION, schedule: SCHEDULE_QUESTION, review: REVIEW, plan: PLAN },
+  ...TICKET_REQUEST_KINDS,
+};
 
 const decisionSchema = z.strictObject({
   answer: z.string().max(100),

@@ -19,6 +19,7 @@ import {
 } from "../shared/schedules/change-schedule.ts";
 import { listSchedules, type ScheduleView } from "../shared/schedules/list-schedules.ts";
 import { runScheduleNow, runSchedules } from "../shared/schedules/run-schedules.ts";
+import { readSchedules } from "../shared/schedules/schedule-record.ts";
 import { PRIORITIES } from "../shared/task/snapshot.ts";
 import { createCallContext } from "../shared/tasks/call-context.ts";
 import { findProject } from "../shared/tasks/find-task.ts";
@@ -28,7 +29,11 @@ export const schedulesTick: Tick = {
   name: "schedules",
   cron: () => "* * * * *",
   async run(deps) {
-    return { ...(await runSchedules(deps, `schedules-${deps.newId()}`)) };
+    const counts = await runSchedules(deps, `schedules-${deps.newId()}`);
+    const stopped = (await readSchedules(deps)).filter(({ record: { paused } }) => paused && paused.by === undefined);
+    const list = stopped.map(({ schedule, record }) => `${schedule.name} (${record.paused?.reason ?? ""})`).join(", ");
+    await deps.notices.report("schedules_paused", list === "" ? undefined : { values: { list } });
+    return { ...counts };
   },
 };
 

@@ -65,6 +65,7 @@ export const NOTICE_KINDS = {
   gateway_away: { observed: "OpenClaw takes no wake of an agent for 2 minutes", after: 2 * MINUTE },
   clock_wrong: { observed: "the clock differs from Plane's by more than 2 minutes, every 10 minutes", after: 0 },
   settings_refused: { observed: "the changed secrets or settings are invalid", after: 0 },
+  schedules_paused: { observed: "recurring work cannot be created, as its occurrence shows", after: 0, isSilent: true },
   names_deleted: {
     observed: "a state or label that has a meaning was deleted in Plane, every hour",
     after: MINUTE,

@@ -132,7 +132,7 @@ const CYCLE = { id: "cycle", name: "Sprint 7", start: "2026-11-16", end: "2026-1
 const VALUES: Readonly<Record<string, string>> = {
   place: "Firefox, Linux (203.0.113.7)",
   answers: "approve, send_back, reject",
-  ...{ runner: "build-1", seconds: "1.2", field: "cron" },
+  ...{ runner: "build-1", seconds: "1.2", field: "cron", list: "backup-check (its assignee is gone)" },
   ...{ n: "3", number: "1", count: "2", done: "4", total: "10", closed: "4", limit: "255", minutes: "15" },
   ...{ task: "ONB-4 Write the welcome mail", key: "ONB-4", keys: "ONB-4, ONB-5", tasks: "ONB-4, ONB-5" },
   ...{ blocker: "ONB-3", blockers: "ONB-3", path: "ONB-4 → ONB-5 → ONB-4", title: "Write the welcome mail" },

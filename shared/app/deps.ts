@@ -165,7 +165,7 @@ export interface RequestKind {
   close?(deps: TaskDeps, closed: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
 }
 
-export type RequestKinds = Readonly<Partial<Record<RequestKindName | "session", RequestKind>>>;
+export type RequestKinds = Readonly<Partial<Record<RequestKindName | "session" | "schedule", RequestKind>>>;
 
 /** A scheduled task. Two runs of one tick never overlap, also across processes. */
 export interface Tick {

@@ -343,6 +343,15 @@ export const en = {
       /** Plans that wait for approval. */
       plans: "Plans to approve",
       questions: "Questions waiting for your answer",
+      /** What became of recurring work yesterday; `{n}` is a number, `{open}` what nothing was created for. */
+      recurring: {
+        title: "Recurring work",
+        made: { one: "{n} created", other: "{n} created" },
+        late: { one: "{n} created late", other: "{n} created late" },
+        skipped: { one: "{n} skipped", other: "{n} skipped" },
+        missed: { one: "{n} missed", other: "{n} missed" },
+        open: "{name}: {key} is open",
+      },
       forecast: "Forecast from history and estimates",
       /** `{what}` is a time, a cost or both. */
       estimate: "about {what}",
@@ -1294,6 +1303,11 @@ export const en = {
         remedy: "Fix the file; Groundcrew reads it again.",
         over: "The changed settings are in use.",
       },
+      schedules_paused: {
+        text: "Recurring work is paused: {list}.",
+        remedy: "Change what stops it, then resume it on the page under Schedules.",
+        over: "No recurring work is stopped any more.",
+      },
       names_deleted: {
         text: "A state or label that Groundcrew uses was deleted in Plane: {names}.",
         remedy: "Run npm run provision, which creates it again.",
@@ -1549,6 +1563,13 @@ export const en = {
     },
     forms:
       "Write for example: every monday 9:00 · every weekday at 8 · each month on the 1st · on the last friday of every month at 17:00 · every 15 minutes from 9:00 to 17:45 · 0 9 * * 1",
+    /** A question: `{key}` is the open occurrence, `{who}` has it, and `{n}` times in a row nothing was created. */
+    skippedBy: "{name} came {n} times while {key} is open ({who}), so nothing was created. What now?",
+    skippedByNobody:
+      "{name} came {n} times while {key} is open and assigned to nobody, so nothing was created. What now?",
+    answers: { keep: "Keep skipping", create: "Create another", pause: "Pause it" },
+    /** A comment on the open occurrence. */
+    reminder: "🔁 {name} is due again, and this task is still open.",
     /** The card of a template. `{times}` are moments, `{key}` is that of the last occurrence's task. */
     card: { next: "Next: {times}", last: "Last: {key} ({time})", paused: "Paused: {reason}" },
   },

@@ -309,6 +309,14 @@ export const fr: Texts = {
       confidence: "confiance : {percent}",
       plans: "Plans à approuver",
       questions: "Questions en attente de votre réponse",
+      recurring: {
+        title: "Travail récurrent",
+        made: { one: "{n} créée", other: "{n} créées" },
+        late: { one: "{n} créée en retard", other: "{n} créées en retard" },
+        skipped: { one: "{n} sautée", other: "{n} sautées" },
+        missed: { one: "{n} manquée", other: "{n} manquées" },
+        open: "{name} : {key} est ouverte",
+      },
       forecast: "Prévisions d’après l’historique et les estimations",
       estimate: "environ {what}",
       fromFinished: { one: "d’après {n} tâche terminée", other: "d’après {n} tâches terminées" },
@@ -1306,6 +1314,11 @@ export const fr: Texts = {
         remedy: "Corrigez le fichier ; Groundcrew le relit.",
         over: "Les réglages modifiés sont utilisés.",
       },
+      schedules_paused: {
+        text: "Du travail récurrent est suspendu : {list}.",
+        remedy: "Changez ce qui l’arrête, puis reprenez-le sur la page, sous Planifications.",
+        over: "Plus aucun travail récurrent n’est arrêté.",
+      },
       names_deleted: {
         text: "Un état ou une étiquette que Groundcrew utilise a été supprimé dans Plane : {names}.",
         remedy: "Lancez npm run provision, qui le crée de nouveau.",
@@ -1425,6 +1438,11 @@ export const fr: Texts = {
     },
     forms:
       "Écrivez par exemple : chaque lundi 9h · tous les jours à 8h · le 1er de chaque mois · le dernier vendredi de chaque mois à 17h · toutes les 15 minutes de 9h à 17h45 · 0 9 * * 1",
+    skippedBy: "{name} est revenue {n} fois alors que {key} est ouverte ({who}) : rien n’a été créé. Que faire ?",
+    skippedByNobody:
+      "{name} est revenue {n} fois alors que {key} est ouverte sans être attribuée : rien n’a été créé. Que faire ?",
+    answers: { keep: "Continuer ainsi", create: "En créer une autre", pause: "La suspendre" },
+    reminder: "🔁 {name} est de nouveau due, et cette tâche est encore ouverte.",
     card: { next: "Prochaines : {times}", last: "Dernière : {key} ({time})", paused: "Suspendue : {reason}" },
   },
   wakes: {

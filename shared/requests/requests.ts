@@ -311,8 +311,9 @@ export function toRequestPut(request: RequestRecord): Put {
   return { key: workKeys.request(id), value: request, sets, ...omitUndefined({ expires }) };
 }
 
-function getKind({ requestKinds }: Pick<TaskDeps, "requestKinds">, { kind, session }: RequestRecord): RequestKind {
-  const found = requestKinds[session ? "session" : kind];
+function getKind({ requestKinds }: Pick<TaskDeps, "requestKinds">, request: RequestRecord): RequestKind {
+  const { kind, session, schedule } = request;
+  const found = requestKinds[session ? "session" : schedule === undefined ? kind : "schedule"];
   if (!found) throw new Error(`No request of the kind "${kind}" can be handled here.`);
   return found;
 }

@@ -11,12 +11,15 @@ import { isOpenItem, type Status } from "../task/snapshot.ts";
 import { findStoredTask } from "../tasks/find-task.ts";
 import type { Ms } from "../time.ts";
 import {
+  findOpenOccurrence,
   getCronRule,
   getEnd,
   hasEnded,
   isPausedInSettings,
   type Occurrence,
   readSchedules,
+  SCHEDULE_OUTCOMES,
+  type ScheduleOutcome,
   type SchedulePause,
   type ScheduleState,
 } from "./schedule-record.ts";
@@ -130,4 +133,21 @@ function toMissedView({ count, from, to }: MissedTimes) {
 
 function toIso(at: Ms): string {
   return new Date(at).toISOString();
+}
+
+/**
+ * Reads what became of all schedules on a day of the settings' time zone: the sums, and what is open of those of which
+ * something was skipped.
+ */
+export async function readScheduleDay(deps: Pick<TaskDeps, "store" | "settings">, date: string) {
+  const counts: Record<ScheduleOutcome, number> = { made: 0, late: 0, skipped: 0, missed: 0 };
+  const open: { name: string; task: Task }[] = [];
+  for (const { schedule, record } of await readSchedules(deps)) {
+    const day = record.days?.find((one) => one.date === date);
+    if (!day) continue;
+    for (const outcome of SCHEDULE_OUTCOMES) counts[outcome] += day[outcome];
+    const task = day.skipped > 0 ? await findOpenOccurrence(deps, record.last) : undefined;
+    if (task) open.push({ name: schedule.name, task });
+  }
+  return { counts, open };
 }

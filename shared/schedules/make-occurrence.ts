@@ -3,6 +3,8 @@
  * that an interrupted one is continued and none is created twice.
  */
 
+import { readMonthlySpending } from "../accounting/spending.ts";
+import type { TaskDeps } from "../app/deps.ts";
 import type { PlannedEstimate, PlannedTask, ScheduleSettings } from "../config/schedules-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
@@ -12,6 +14,7 @@ import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
 import { relationsApi, workItemsApi } from "../plane/work-items.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
+import { findAgentByEmail } from "../sync/event-facts.ts";
 import { findManagedLabelName, findPlanePerson, RECURRING_LABEL } from "../sync/names.ts";
 import { isOpenItem } from "../task/snapshot.ts";
 import {
@@ -27,6 +30,7 @@ import { assignIfUnassigned, changeTask, findReadyState } from "../tasks/change-
 import { addPlannedCard, createItem } from "../tasks/create-task.ts";
 import { findStoredTask, findTasks } from "../tasks/find-task.ts";
 import { addTaskToGroups, type ItemFields, toItemFields } from "../tasks/task-fields.ts";
+import { getEndOfDay, type Ms, toZonedDate } from "../time.ts";
 import { formatPlaceholders, getDueDate, renderOccurrenceLine } from "./occurrence-fields.ts";
 import type { Occurrence, Schedule } from "./schedule-record.ts";
 
@@ -44,7 +48,15 @@ interface OccurrenceTask {
 }
 
 /** Why nothing can be made before a person has changed something. */
-export class OccurrenceProblem extends Error {}
+export class OccurrenceProblem extends Error {
+  /** Store time at which it is over by itself. */
+  readonly until: Ms | undefined;
+
+  constructor(reason: string, until?: Ms) {
+    super(reason);
+    this.until = until;
+  }
+}
 
 /** The external id of an occurrence's task in Plane: its schedule, its time, and its name among several. */
 async function toExternalId(
@@ -93,6 +105,7 @@ export async function makeOccurrence(
     "settings" in source
       ? await listSettingsTasks(context, schedule, source.settings, occurrence)
       : [await createTemplateTask(context, schedule, source.template, occurrence)];
+  if (tasks.some(({ assignee }) => assignee?.agent !== undefined)) await requireBudget(context.deps, now);
   const open = schedule.rule.blocked_by_previous ? await findOpenTasks(context, previous) : [];
   const made = new Map<string, Task>();
   for (const task of tasks) {
@@ -111,6 +124,16 @@ export async function makeOccurrence(
   const first = made.values().next().value;
   if (first && "template" in source) await relate(context, first, source.template);
   return [...made.values()].map(({ id }) => id);
+}
+
+/** Throws when the month's budget is used up, until the next month begins. */
+async function requireBudget(deps: TaskDeps, now: Ms): Promise<void> {
+  const { cost, budget } = await readMonthlySpending(deps);
+  if (!budget || cost < budget.amount) return;
+  const { timezone } = deps.settings;
+  const [year = 0, month = 0] = toZonedDate(timezone, now).split("-").map(Number);
+  const lastDay = new Date(Date.UTC(year, month, 0)).toISOString().slice(0, 10);
+  throw new OccurrenceProblem("the month's budget is used up", getEndOfDay(timezone, lastDay) + 1);
 }
 
 async function findOpenTasks({ deps }: CallContext, ids: readonly string[]): Promise<Task[]> {
@@ -165,8 +188,10 @@ async function createTemplateTask(
 ): Promise<OccurrenceTask> {
   const { name, description, priority, assignees, labels } = item.snapshot;
   const values = formatPlaceholders(schedule, occurrence, deps.settings.locale);
-  for (const id of assignees)
-    if (!(await findPlanePerson(deps, id))) throw new OccurrenceProblem("its assignee is no longer in Plane");
+  const people = await Promise.all(assignees.map((id) => findPlanePerson(deps, id)));
+  const agents = people.map((person) => person && findAgentByEmail(deps, person));
+  if (people.includes(undefined)) throw new OccurrenceProblem("its assignee is no longer in Plane");
+  const [agent, [id = ""]] = [agents.find((one) => one !== undefined), assignees];
   const names = await Promise.all(labels.map((id) => findManagedLabelName(deps, project.id, id)));
   const target_date = getDueDate(schedule, occurrence.time);
   return {
@@ -181,6 +206,7 @@ async function createTemplateTask(
     },
     blockedBy: [],
     estimate: schedule.rule.estimate,
+    ...(agent && agents.length === 1 ? { assignee: { id, name: agent.name, agent: agent.name } } : {}),
   };
 }
 
@@ -199,13 +225,14 @@ async function makeTask(
   );
   const mustWait = blockers.length > 0 && line === "";
   const state = await findReadyState(deps, project.id);
-  const description_html = `${fields.description_html ?? ""}${line}${end}`;
+  // Plane refuses an empty one.
+  const description_html = `${fields.description_html ?? ""}${line}${end}` || undefined;
   const ids = { assignees: fields.assignees ?? [], labels: fields.labels ?? [] };
   const created = await retryWithFreshLabels(context, project, async () => {
     const assign = assignee && !mustWait ? await createAssignFields(context, project, assignee) : {};
     const labels = [...new Set([...ids.labels, ...(assign.labels ?? [])])];
     const assignees = mustWait ? [] : (assign.assignees ?? ids.assignees);
-    const all = { ...fields, ...omitUndefined({ state }), description_html, labels, assignees };
+    const all = { ...fields, ...omitUndefined({ state, description_html }), labels, assignees };
     return createItem(context, project, external, all);
   }).catch(ignoreDeleted);
   if (!created) return undefined;

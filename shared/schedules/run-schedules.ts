@@ -12,13 +12,16 @@ import { isTransientPlaneError } from "../plane/errors.ts";
 import type { ProjectsReadRecord } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
 import { isRefusal } from "../refusals/render-refusal.ts";
+import type { ValueUpdate } from "../store/records.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER, withLock } from "../tasks/call-context.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { getSchedule, showChange } from "./change-schedule.ts";
 import type { ScheduleView } from "./list-schedules.ts";
 import { findMadeItem, makeOccurrence, OccurrenceProblem } from "./make-occurrence.ts";
 import {
+  countOutcome,
   createScheduleRecord,
+  findOpenOccurrence,
   findSchedule,
   getCronRule,
   getEnd,
@@ -34,6 +37,7 @@ import {
   toSchedulePut,
   toTimesKey,
 } from "./schedule-record.ts";
+import { prepareQuestion, remind } from "./skipped-occurrences.ts";
 import { restoreTemplates, writeTemplateCard } from "./template-card.ts";
 
 /** Counts of one run, for the log. */
@@ -42,6 +46,9 @@ interface RunCounts {
   skipped: number;
   paused: number;
 }
+
+/** Limit of the remembered times that were skipped in a row. */
+const MAX_SKIPPED = 10;
 
 /** Limit of attempts at an occurrence that fails although Plane answers: 5, over five minutes. */
 const MAX_FAILURES = 5;
@@ -71,17 +78,19 @@ export async function runSchedules(deps: TaskDeps, correlation: string): Promise
 
 /** The earliest time of a schedule that waits to be handled; undefined when nothing does. */
 function findTimeToHandle({ schedule, record, rev }: ScheduleState, now: Ms): Ms | undefined {
+  // Until the first read of a project is complete, it is unknown what is open in it.
+  if (schedule.project?.baseline === false) return undefined;
   if (record.current) return record.current.time;
+  if (record.paused?.until !== undefined && record.paused.until <= now) return now;
   if (rev === 0 || record.times !== toTimesKey(schedule) || now < record.decidedUntil) return now;
   const due = findDue(schedule, record, now);
   return due?.missed?.from ?? due?.time;
 }
 
-/** What of a schedule is due and not decided. */
+/** What of a schedule is due. */
 function findDue(schedule: Schedule, record: ScheduleRecord, now: Ms): DueTimes | undefined {
   if (record.paused || isPausedInSettings(schedule) || hasEnded({ schedule, record }, record.decidedUntil)) return;
-  const due = findDueTimes(getCronRule(schedule), record.decidedUntil, Math.min(now, getEnd(schedule)));
-  return due && !record.decided.includes(due.time) ? due : undefined;
+  return findDueTimes(getCronRule(schedule), record.decidedUntil, Math.min(now, getEnd(schedule)));
 }
 
 /** Handles what is due of one schedule; another run of it at the same time waits. */
@@ -127,21 +136,42 @@ function createBusyError({ name }: Schedule): GroundcrewError {
 /** Stores what is decided about a schedule now; undefined when another process has changed it meanwhile. */
 async function decide(context: CallContext, state: ScheduleState): Promise<ScheduleState | undefined> {
   const { schedule } = state;
-  const now = await context.deps.store.now();
-  let { record } = state;
-  if (state.rev === 0) record = await createFirstRecord(context, schedule, now);
-  const times = toTimesKey(schedule);
-  if (record.times !== times) record = { ...record, times, decidedUntil: now };
-  // The clock was set back.
-  if (record.decidedUntil > now) record = { ...record, decidedUntil: now };
+  const { deps, correlation } = context;
+  const now = await deps.store.now();
+  let record = await updateTimes(context, state, now);
   const due = findDue(schedule, record, now);
   const { current } = record;
-  if (due && current && !current.isExtra) {
+  let question: ValueUpdate = {};
+  if (due && record.decided.includes(due.time)) record = { ...record, decidedUntil: now };
+  else if (due && current) {
     // Its tasks were not made before the next time: if Plane has none of them, that time was missed.
-    if ((await findMadeItem(context, schedule, current.time)) === undefined)
-      record = { ...startOccurrence(markDecided(record, due.time, now), due, now, current), decidedUntil: now };
-  } else if (due && !current) record = startOccurrence(markDecided(record, due.time, now), due, now);
-  return record === state.record ? state : save(context.deps, { ...state, record });
+    if (!current.isExtra && (await findMadeItem(context, schedule, current.time)) === undefined)
+      record = startOccurrence(markDecided(record, due.time, now), due, now, current);
+  } else if (due) {
+    record = markDecided(record, due.time, now);
+    const open = schedule.rule.if_open === "create" ? undefined : await findOpenOccurrence(deps, record.last);
+    if (!open) record = startOccurrence(record, due, now);
+    else {
+      const skipped = [...record.skipped, due.time].slice(-MAX_SKIPPED);
+      record = countOutcome({ ...record, skipped }, "skipped", deps.settings, now);
+      if (schedule.rule.if_open === "remind")
+        record = { ...record, current: { time: due.time, number: record.number, items: [], isReminder: true } };
+      else question = await prepareQuestion(deps, schedule, record, open, correlation);
+    }
+  }
+  return record === state.record ? state : save(deps, { ...state, record }, question);
+}
+
+/** The record for the present rule and clock, and whether a pause of Groundcrew's own is over. */
+async function updateTimes(context: CallContext, state: ScheduleState, now: Ms): Promise<ScheduleRecord> {
+  const { schedule } = state;
+  const stored = state.rev === 0 ? await createFirstRecord(context, schedule, now) : state.record;
+  const times = toTimesKey(schedule);
+  const { paused, ...rest } = stored;
+  if (paused?.until !== undefined && paused.until <= now) return { ...rest, times, decidedUntil: now };
+  if (stored.times !== times) return { ...stored, times, decidedUntil: now };
+  // The clock was set back.
+  return stored.decidedUntil > now ? { ...stored, decidedUntil: now } : stored;
 }
 
 function startOccurrence(record: ScheduleRecord, { time, missed }: DueTimes, now: Ms, replaced?: Occurrence) {
@@ -190,12 +220,21 @@ async function carryOut(
   const { deps, correlation } = context;
   const { schedule, record } = state;
   try {
+    if (current.isReminder) return await remindOfOpen(context, state, current);
     const items = await makeOccurrence(context, schedule, current, record.last?.items ?? []);
     const madeAt = await deps.store.now();
     const { failures: _, ...made } = current;
     const { current: __, isSkippingAccepted: ___, ...rest } = record;
     const last: Occurrence = { ...made, items, madeAt };
-    const saved = await save(deps, { ...state, record: { ...rest, number: current.number, last, skipped: [] } });
+    const counted = countOutcome(
+      { ...rest, number: current.number, last, skipped: [] },
+      current.isLate ? "late" : "made",
+      deps.settings,
+      madeAt,
+    );
+    const missed = current.missed?.count ?? 0;
+    const next = missed > 0 ? countOutcome(counted, "missed", deps.settings, madeAt, missed) : counted;
+    const saved = await save(deps, { ...state, record: next });
     if (saved) await writeTemplateCard(deps, saved);
     deps.log.info("occurrence created", {
       correlation,
@@ -207,32 +246,46 @@ async function carryOut(
     const failures = (current.failures ?? 0) + 1;
     const mustPause = thrown instanceof OccurrenceProblem || isRefusal(thrown) || failures >= MAX_FAILURES;
     if (!mustPause && isTransientPlaneError(thrown)) throw thrown;
-    const reason = getErrorMessage(thrown);
+    const reason = getErrorMessage(thrown).replace(/\.$/, "");
     if (!mustPause) {
       deps.log.warn("occurrence failed", { correlation, schedule: schedule.id, error: reason });
       await save(deps, { ...state, record: { ...record, current: { ...current, failures } } });
       return undefined;
     }
-    await pauseSchedule(deps, state, reason);
+    await pauseSchedule(deps, state, {
+      reason,
+      ...omitUndefined({ until: thrown instanceof OccurrenceProblem ? thrown.until : undefined }),
+    });
     return "paused";
   }
 }
 
-/** Pauses a schedule until somebody resumes it; what was due is not made. */
-async function pauseSchedule(deps: TaskDeps, state: ScheduleState, reason: string): Promise<void> {
+async function remindOfOpen(context: CallContext, state: ScheduleState, { time }: Occurrence): Promise<"skipped"> {
   const { current: _, ...record } = state.record;
-  const at = await deps.store.now();
-  await save(deps, { ...state, record: { ...record, paused: { reason, at } } });
-  deps.log.warn("schedule paused", { schedule: state.schedule.id, reason });
+  const open = await findOpenOccurrence(context.deps, record.last);
+  if (open) await remind(context, state.schedule, open, time);
+  await save(context.deps, { ...state, record });
+  return "skipped";
+}
+
+/** Pauses a schedule until somebody resumes it; what was due is not made. */
+async function pauseSchedule(deps: TaskDeps, state: ScheduleState, why: { reason: string; until?: Ms }): Promise<void> {
+  const { current: _, ...record } = state.record;
+  const paused = { ...why, at: await deps.store.now() };
+  const saved = await save(deps, { ...state, record: { ...record, paused } });
+  if (saved) await writeTemplateCard(deps, saved).catch(() => {});
+  deps.log.warn("schedule paused", { schedule: state.schedule.id, reason: why.reason });
 }
 
 /** Stores a schedule's record; undefined when it was changed meanwhile. */
 async function save(
   { store }: Pick<TaskDeps, "store">,
   { schedule, record, rev }: ScheduleState,
+  { expect = [], put = [], jobs = [], afterCommit }: ValueUpdate = {},
 ): Promise<ScheduleState | undefined> {
   const key = workKeys.schedule(record.id);
-  const outcome = await store.commit({ expect: [[key, rev]], put: [toSchedulePut(record)] });
+  const outcome = await store.commit({ expect: [[key, rev], ...expect], put: [toSchedulePut(record), ...put], jobs });
+  if (outcome === "committed") await afterCommit?.();
   const [stored] = outcome === "committed" ? await store.read<ScheduleRecord>([key]) : [];
   return stored && { schedule, record: stored.value, rev: stored.rev };
 }

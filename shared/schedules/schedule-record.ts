@@ -11,9 +11,9 @@ import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Put, Revision } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
-import { isOpen } from "../task/snapshot.ts";
+import { isOpen, isOpenItem } from "../task/snapshot.ts";
 import { findProject, findStoredTask } from "../tasks/find-task.ts";
-import { getEndOfDay, MINUTE, type Ms } from "../time.ts";
+import { getEndOfDay, MINUTE, type Ms, toZonedDate } from "../time.ts";
 
 /** Recurring work as it is defined now. */
 export interface Schedule {
@@ -41,6 +41,8 @@ export interface Occurrence {
   isLate?: true;
   /** A person asked for it, at no time of the schedule. */
   isExtra?: true;
+  /** The last one is open: whoever has it is reminded, and nothing is made. */
+  isReminder?: true;
   /** Earlier times for which nothing was made, because Groundcrew or Plane was away. */
   missed?: MissedTimes;
   /** Plane's ids of its tasks. */
@@ -55,7 +57,20 @@ export interface SchedulePause {
   by?: string;
   reason?: string;
   at: Ms;
+  /** When Groundcrew resumes it by itself. */
+  until?: Ms;
 }
+
+/** What became of a schedule's times on one day. */
+export interface ScheduleDay extends Record<ScheduleOutcome, number> {
+  /** `2026-11-21` */
+  date: string;
+}
+
+/** `late`: made, but late; `skipped`: the last one was open, so nothing was made. */
+export const SCHEDULE_OUTCOMES = ["made", "late", "skipped", "missed"] as const;
+
+export type ScheduleOutcome = (typeof SCHEDULE_OUTCOMES)[number];
 
 /** The stored state of a schedule. */
 export interface ScheduleRecord {
@@ -78,6 +93,8 @@ export interface ScheduleRecord {
   skipped: Ms[];
   /** A person wants no further question about these. */
   isSkippingAccepted?: true;
+  /** What became of the times of the last days, for the digest: the newest day, in the settings' time zone, last. */
+  days?: ScheduleDay[];
   paused?: SchedulePause;
   /** Of a template: its card in Plane, and what that shows. */
   card?: { comment: string; html: string };
@@ -91,6 +108,8 @@ export interface ScheduleState {
   record: ScheduleRecord;
   rev: Revision;
 }
+
+type ScheduleDeps = Pick<TaskDeps, "store" | "settings">;
 
 /** Limit of the remembered times: 50, which a clock that is set back by some weeks may reach again. */
 const MAX_DECIDED = 50;
@@ -140,6 +159,21 @@ export function markDecided(record: ScheduleRecord, time: Ms, now: Ms): Schedule
   return { ...record, decidedUntil: now, decided: [...record.decided, time].slice(-MAX_DECIDED) };
 }
 
+/** The record with this much more of an outcome on the day of a store time. */
+export function countOutcome(
+  record: ScheduleRecord,
+  outcome: ScheduleOutcome,
+  { timezone }: { timezone: string },
+  now: Ms,
+  n = 1,
+): ScheduleRecord {
+  const date = toZonedDate(timezone, now);
+  const days = record.days ?? [];
+  const today = days.find((day) => day.date === date) ?? { date, made: 0, late: 0, skipped: 0, missed: 0 };
+  const others = days.filter((day) => day.date !== date).slice(-1);
+  return { ...record, days: [...others, { ...today, [outcome]: today[outcome] + n }] };
+}
+
 /** Converts a schedule's state to its stored record. */
 export function toSchedulePut(record: ScheduleRecord): Put {
   const sets = record.rule === undefined ? [] : [workSets.schedules];
@@ -147,7 +181,7 @@ export function toSchedulePut(record: ScheduleRecord): Put {
 }
 
 /** Reads all schedules that exist now, those of the settings file first. Makes no request to Plane. */
-export async function readSchedules(deps: TaskDeps): Promise<ScheduleState[]> {
+export async function readSchedules(deps: ScheduleDeps): Promise<ScheduleState[]> {
   const { settings, store } = deps;
   const now = await store.now();
   const stored = await store.read<ScheduleRecord>(settings.schedules.map(({ name }) => workKeys.schedule(name)));
@@ -165,11 +199,11 @@ export async function readSchedules(deps: TaskDeps): Promise<ScheduleState[]> {
 }
 
 /** Finds a schedule by its id; undefined when there is none. */
-export async function findSchedule(deps: TaskDeps, id: string): Promise<ScheduleState | undefined> {
+export async function findSchedule(deps: ScheduleDeps, id: string): Promise<ScheduleState | undefined> {
   return (await readSchedules(deps)).find(({ schedule }) => schedule.id === id);
 }
 
-async function createSettingsSchedule(deps: TaskDeps, settings: ScheduleSettings): Promise<Schedule> {
+async function createSettingsSchedule(deps: ScheduleDeps, settings: ScheduleSettings): Promise<Schedule> {
   const { name, cron, time_zone, due, blocked_by_previous, if_open, until, count } = settings;
   const rule = { cron, blocked_by_previous, if_open, ...omitUndefined({ time_zone, due, until, count }) };
   const project = await findProject(deps, settings.project);
@@ -177,7 +211,7 @@ async function createSettingsSchedule(deps: TaskDeps, settings: ScheduleSettings
 }
 
 /** The schedule of a stored record with a rule; undefined when its template is closed, gone or no template any more. */
-async function findTemplateSchedule(deps: TaskDeps, { id, rule }: ScheduleRecord): Promise<Schedule | undefined> {
+async function findTemplateSchedule(deps: ScheduleDeps, { id, rule }: ScheduleRecord): Promise<Schedule | undefined> {
   const template = rule && (await findStoredTask(deps, id));
   if (!rule || !template?.item.template || template.item.removedAt !== undefined) return undefined;
   const { name, status } = template.item.snapshot;
@@ -192,4 +226,13 @@ const LATE_AFTER: Ms = 10 * MINUTE;
 /** Whether an occurrence of this time is late now. */
 export function isLate(time: Ms, now: Ms): boolean {
   return now - time > LATE_AFTER;
+}
+
+/** Finds the first open task of an occurrence. */
+export async function findOpenOccurrence(deps: ScheduleDeps, occurrence: Occurrence | undefined) {
+  for (const id of occurrence?.items ?? []) {
+    const task = await findStoredTask(deps, id);
+    if (task && isOpenItem(task.item)) return task;
+  }
+  return undefined;
 }

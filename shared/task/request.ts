@@ -122,6 +122,8 @@ export interface RequestRecord {
   options: RequestOption[];
   /** Of a request of a ticket's session. */
   session?: SessionWait;
+  /** Of a question about recurring work: the id of its schedule. */
+  schedule?: string;
   verdict?: RequestVerdict;
   /** It was closed without an answer. */
   closed?: { at: Ms; why: RequestClosure };

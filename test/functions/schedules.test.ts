@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { renderDigest } from "../../functions/telegram/digest/digest.ts";
+import { parseSettingsFile } from "../../shared/config/settings-file.ts";
 import { BACKUP_CHECK, createSchedulesApp } from "./schedules-app.ts";
 
 describe("RECUR-01 a schedule of the settings file", () => {
@@ -72,7 +75,12 @@ describe("RECUR-01 a template in Plane", () => {
 
   test("RECUR-01 a lost store finds it again in Plane", async () => {
     const app = await createSchedulesApp({ config: { schedules: [] } });
-    await app.send("POST", "/api/schedules", { cron: "0 9 * * *", project: "ONB", title: "Check {n}" });
+    await app.send("POST", "/api/schedules", {
+      cron: "0 9 * * *",
+      project: "ONB",
+      title: "Check {n}",
+      if_open: "create",
+    });
     app.setTime("2026-11-21T09:00:05Z");
     await app.runTick();
     await app.restart({ store: "lost" });
@@ -82,5 +90,241 @@ describe("RECUR-01 a template in Plane", () => {
     await app.runTick();
     await app.runTick();
     expect(app.readTitles()).toEqual(["Check {n}", "Check 1", "Check 2"]);
+  });
+});
+
+const requestsSchema = z.object({
+  requests: z.array(
+    z.looseObject({
+      id: z.string(),
+      hash: z.string(),
+      text: z.string(),
+      options: z.array(z.looseObject({ label: z.string() })),
+    }),
+  ),
+});
+
+describe("RECUR-01 the last occurrence is open", () => {
+  /** Lets the daily schedule come on this many days, beginning with 21 November. */
+  async function runDays(app: Awaited<ReturnType<typeof createSchedulesApp>>, from: number, to: number) {
+    for (let day = from; day <= to; day += 1) {
+      app.setTime(`2026-11-${day}T09:00:05Z`);
+      await app.runTick();
+      await app.runTick();
+    }
+  }
+  const createOpenApp = (fields: object = {}) =>
+    createSchedulesApp({ config: { schedules: [{ ...BACKUP_CHECK, assignee: "Thot", ...fields }] } });
+  const listQuestions = async (app: Awaited<ReturnType<typeof createSchedulesApp>>) =>
+    requestsSchema.parse((await app.send("GET", "/api/requests")).json).requests;
+
+  test("RECUR-01 nothing is created, and after three times in a row a person is asked once", async () => {
+    const app = await createOpenApp();
+    await app.runTick();
+    await runDays(app, 21, 23);
+    expect(await listQuestions(app)).toEqual([]);
+    expect(await app.list()).toMatchObject([
+      { skipped: ["2026-11-22T09:00:00.000Z", "2026-11-23T09:00:00.000Z"], last: { tasks: [{ owners: ["Thot"] }] } },
+    ]);
+    await runDays(app, 24, 26);
+    expect(app.readTitles()).toEqual(["Check Nov 21, 2026"]);
+    expect(await listQuestions(app)).toMatchObject([
+      {
+        text: "backup-check came 3 times while ONB-1 is open (Thot), so nothing was created. What now?",
+        options: [{ label: "Keep skipping" }, { label: "Create another" }, { label: "Pause it" }],
+      },
+    ]);
+  });
+
+  test.each([
+    ["Keep skipping", ["Check Nov 21, 2026"], {}],
+    ["Create another", ["Check Nov 21, 2026", "Check Nov 24, 2026"], {}],
+    ["Pause it", ["Check Nov 21, 2026"], { paused: { by: "Admin (API)" }, next: [] }],
+  ])("RECUR-01 the answer is %s", async (comment, titles, view) => {
+    const app = await createOpenApp();
+    await app.runTick();
+    await runDays(app, 21, 24);
+    const [question] = await listQuestions(app);
+    const answer = { answer: "answer", hash: question?.hash, comment };
+    expect(await app.send("POST", `/api/requests/${question?.id}`, answer)).toMatchObject({ status: 200 });
+    await app.runTick();
+    await runDays(app, 25, 26);
+    expect(app.readTitles()).toEqual(titles);
+    expect(await app.list()).toMatchObject([view]);
+    expect(await listQuestions(app)).toEqual([]);
+  });
+
+  test("RECUR-01 other words are no answer", async () => {
+    const app = await createOpenApp();
+    await app.runTick();
+    await runDays(app, 21, 24);
+    const [question] = await listQuestions(app);
+    const answer = { answer: "answer", hash: question?.hash, comment: "perhaps" };
+    expect(await app.send("POST", `/api/requests/${question?.id}`, answer)).toMatchObject({ status: 400 });
+    expect(await listQuestions(app)).toHaveLength(1);
+  });
+
+  test("RECUR-01 the question ends when the occurrence is closed, and the next time creates one", async () => {
+    const app = await createOpenApp();
+    await app.runTick();
+    await runDays(app, 21, 24);
+    const [item] = app.plane.items(app.onb);
+    if (item) app.plane.editItem(item, { state: "Done" });
+    await app.deliverWebhooks();
+    await app.runUntilIdle();
+    expect(await listQuestions(app)).toEqual([]);
+    await runDays(app, 25, 25);
+    expect(app.readTitles()).toEqual(["Check Nov 21, 2026", "Check Nov 25, 2026"]);
+  });
+
+  test("RECUR-01 with create another one is created, which waits for the one before", async () => {
+    const app = await createOpenApp({ if_open: "create", blocked_by_previous: true });
+    await app.runTick();
+    await runDays(app, 21, 22);
+    const [first, second] = app.plane.items(app.onb);
+    expect(app.readPlaneItem(second ?? { id: "" })).toMatchObject({ assignees: ["Thot"] });
+    expect(await app.readItem(second ?? { id: "" })).toMatchObject({ blockers: [first?.id] });
+  });
+
+  test("RECUR-01 with remind whoever has it is reminded, once each time", async () => {
+    const app = await createOpenApp({ if_open: "remind" });
+    await app.runTick();
+    await runDays(app, 21, 23);
+    expect(app.readTitles()).toEqual(["Check Nov 21, 2026"]);
+    const [item] = app.plane.items(app.onb);
+    const comments = app.readComments(item ?? { id: "" }).filter((text) => text.includes("backup-check is due again"));
+    expect(comments).toHaveLength(2);
+  });
+
+  test("RECUR-01 the digest has one line of it", async () => {
+    const app = await createOpenApp();
+    await app.runTick();
+    await runDays(app, 21, 22);
+    const readLine = async (time: string) =>
+      (await renderDigest(app.deps, "en", Date.parse(time))).map(({ text }) => text).filter((text) => /🔁/.test(text));
+    expect(await readLine("2026-11-22T08:00:00Z")).toEqual(["🔁 Recurring work: 1 created"]);
+    expect(await readLine("2026-11-23T08:00:00Z")).toEqual([
+      "🔁 Recurring work: 1 skipped (backup-check: ONB-1 is open, Thot)",
+    ]);
+  });
+});
+
+describe("RECUR-01 Groundcrew was away", () => {
+  test("RECUR-01 the latest time is made late and says so, the older ones are named", async () => {
+    const app = await createSchedulesApp();
+    await app.runTick();
+    app.setTime("2026-11-25T14:00:00Z");
+    await app.restart();
+    await app.listenAgain();
+    await app.runTick();
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Check Nov 25, 2026"]);
+    expect(app.plane.items(app.onb)[0]?.description_html).toContain(
+      "It was planned for 09:00 and is late. 4 occurrences were missed between Nov 21, 2026 09:00 and Nov 24, 2026 09:00.",
+    );
+    expect(await app.list()).toMatchObject([
+      { last: { late: true, missed: { count: 4, from: "2026-11-21T09:00:00.000Z", to: "2026-11-24T09:00:00.000Z" } } },
+    ]);
+  });
+
+  test("RECUR-01 a lost store repeats no occurrence of the settings file", async () => {
+    const app = await createSchedulesApp({ config: { schedules: [{ ...BACKUP_CHECK, title: "Check {n}" }] } });
+    await app.runTick();
+    app.setTime("2026-11-21T09:00:05Z");
+    await app.runTick();
+    await app.restart({ store: "lost" });
+    await app.listenAgain();
+    await app.runFirstPoll();
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Check 1"]);
+    const [item] = app.plane.items(app.onb);
+    if (item) app.plane.editItem(item, { state: "Done" });
+    await app.deliverWebhooks();
+    app.setTime("2026-11-22T09:00:05Z");
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Check 1", "Check 2"]);
+  });
+
+  test("RECUR-01 a clock that is set back makes nothing again, and nothing less", async () => {
+    const app = await createSchedulesApp({
+      config: { schedules: [{ ...BACKUP_CHECK, cron: "0 * * * *", title: "Check {n}", if_open: "create" }] },
+    });
+    await app.runTick();
+    for (const hour of ["09", "10", "08", "09", "10", "11"]) {
+      app.time.now = Date.parse(`2026-11-21T${hour}:00:05Z`);
+      await app.runTick();
+    }
+    expect(app.plane.items(app.onb).map(({ external_id }) => external_id?.slice(-9))).toEqual(
+      ["T09:00:00Z", "T10:00:00Z", "T11:00:00Z"].map((time) => time.slice(-9)),
+    );
+  });
+});
+
+describe("RECUR-01 a schedule stops by itself", () => {
+  test.each([
+    ["its project is not in Plane", { project: "GONE" }, "its project is not in Plane, or Groundcrew cannot read it"],
+    ["its assignee is gone", { assignee: "Ptah" }, 'There is no user "Ptah"'],
+  ])("RECUR-01 %s: it is paused with a notice, and goes on when it is resumed", async (_, fields, reason) => {
+    const app = await createSchedulesApp({ config: { schedules: [{ ...BACKUP_CHECK, ...fields }] } });
+    await app.runTick();
+    app.setTime("2026-11-21T09:00:05Z");
+    expect(await app.runTick()).toMatchObject({ paused: 1 });
+    expect(app.readTitles()).toEqual([]);
+    const { json } = await app.send("GET", "/api/notices");
+    expect(json).toMatchObject({
+      notices: [{ kind: "schedules_paused", text: expect.stringContaining(reason) }],
+    });
+    await app.restart({ config: { schedules: [BACKUP_CHECK] } });
+    await app.listenAgain();
+    expect(await app.send("PATCH", "/api/schedules/backup-check", { paused: false })).toMatchObject({ status: 200 });
+    await app.runTick();
+    expect((await app.send("GET", "/api/notices")).json).toEqual({ notices: [] });
+    app.setTime("2026-11-22T09:00:05Z");
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Check Nov 22, 2026"]);
+  });
+});
+
+describe("RECUR-01 the settings file", () => {
+  test.each([
+    [{ cron: "0 9 * *" }, "schedules[0].cron", "a cron expression of five fields"],
+    [{ cron: "0 0 31 2 *" }, "schedules[0].cron", "a cron expression of five fields"],
+    [{ cron: "* * * * * *" }, "schedules[0].cron", "a cron expression of five fields"],
+    [{ time_zone: "Paris" }, "schedules[0].time_zone", "an IANA time zone"],
+    [{ due: "2 days" }, "schedules[0].due", "a number of days or weeks"],
+    [{ title: undefined }, "schedules[0].title", "a title, or tasks in its place"],
+    [{ colour: "red" }, "schedules[0].colour", "one of name, cron"],
+    [
+      {
+        title: undefined,
+        tasks: [
+          { id: "a", title: "A", blocked_by: ["b"] },
+          { id: "b", title: "B" },
+        ],
+      },
+      "schedules[0].tasks[0].blocked_by",
+      "tasks above this one",
+    ],
+  ])("RECUR-01 %j is refused with its place", (fields, name, wanted) => {
+    const { problems } = parseSettingsFile(JSON.stringify({ schedules: [{ ...BACKUP_CHECK, ...fields }] }));
+    expect(problems).toMatchObject([
+      { name: `GROUNDCREW_CONFIG ${name}`, wanted: expect.stringContaining(wanted), position: { line: 1 } },
+    ]);
+  });
+
+  test("RECUR-01 an occurrence may be the tasks of a plan", async () => {
+    const tasks = [
+      { id: "a", title: "Collect {month}", assignee: "Thot" },
+      { id: "b", title: "Report {month}", assignee: "Imhotep", blocked_by: ["a"] },
+    ];
+    const { title: _, ...schedule } = BACKUP_CHECK;
+    const app = await createSchedulesApp({ config: { schedules: [{ ...schedule, tasks }] } });
+    await app.runTick();
+    app.setTime("2026-11-21T09:00:05Z");
+    await app.runTick();
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Collect November 2026", "Report November 2026"]);
+    const [first, second] = app.plane.items(app.onb);
+    expect(await app.readItem(second ?? { id: "" })).toMatchObject({ blockers: [first?.id], owners: ["Imhotep"] });
   });
 });

@@ -15,6 +15,8 @@ import { listReadableProjects, type ProjectRecord, type Task } from "../../../sh
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import { findStatusAttempt } from "../../../shared/records/task-records.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
+import { readScheduleDay } from "../../../shared/schedules/list-schedules.ts";
+import { SCHEDULE_OUTCOMES } from "../../../shared/schedules/schedule-record.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
 import { scanPages, scanRows } from "../../../shared/store/records.ts";
 import { readProjectTotals } from "../../../shared/sync/projects.ts";
@@ -150,6 +152,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
       answers.headings.cycles,
       cycles.map((progress) => renderCycleLine(presentation, progress)),
     ),
+    ...(await renderRecurringLines(deps, writer, getPreviousDate(today))),
     ...writer.renderList(
       joinRichText(["🔮 ", toBold(digest.forecast)]),
       (await forecastAgents(deps)).map((forecast) => renderAgentForecast(writer, forecast)),
@@ -241,6 +244,24 @@ function renderAgentForecast(
   ]);
   const facts = joinRichText([format.count(texts.answers.open, openCount), estimate, ...rest], ", ");
   return joinRichText([renderAgent(agent), texts.colon, facts, ` (${basis.join(", ")})`]);
+}
+
+/** `🔁 Recurring work: 3 created, 1 skipped (backup-check: ONB-4 is open, Thot)` */
+async function renderRecurringLines(deps: DigestDeps, writer: DigestWriter, date: string): Promise<RichText[]> {
+  const { texts, format } = writer.presentation;
+  const { recurring } = texts.digest;
+  const { counts, open } = await readScheduleDay(deps, date);
+  const parts = SCHEDULE_OUTCOMES.flatMap((outcome) =>
+    counts[outcome] > 0 ? [format.count(recurring[outcome], counts[outcome])] : [],
+  );
+  if (parts.length === 0) return [];
+  const reasons = open.slice(0, LIST_LIMIT).map(({ name, task }) => {
+    const text = fillTemplate(recurring.open, { name: toSafeText(name, NAME_LIMIT), key: task.key });
+    return joinRichText([text, ...(task.item.owners ?? []).map(writer.renderAgent)], ", ");
+  });
+  const details = reasons.length > 0 ? [" (", joinRichText(reasons, "; "), ")"] : [];
+  const line = joinRichText(["🔁 ", toBold(recurring.title), texts.colon, parts.join(", "), ...details]);
+  return [toPlainText(""), line];
 }
 
 async function renderCostLines(deps: DigestDeps, { texts, format }: Presentation, now: Ms): Promise<RichText[]> {
