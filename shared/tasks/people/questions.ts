@@ -241,7 +241,8 @@ export async function prepareAnswerFromComment(
   correlation: string,
 ): Promise<{ agent: string; update: ValueUpdate } | undefined> {
   const question = (await readTaskRequests(deps, task.id, "question")).findLast(
-    ({ value }) => !value.session && value.schedule === undefined && isRequestOpen(value) && getPostedAt(value) < createdAt,
+    ({ value }) =>
+      !value.session && value.schedule === undefined && isRequestOpen(value) && getPostedAt(value) < createdAt,
   );
   const comment = question ? await toMarkdown(html) : "";
   if (!question || comment.trim() === "") return undefined;
