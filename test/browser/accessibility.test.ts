@@ -72,6 +72,60 @@ describe.skipIf(!hasChromium())("axe-core finds no violation on the page", { tim
   });
 });
 
+/** A wide screen, a phone, and 1280 x 1024 pixels at 400 % zoom (WCAG 1.4.10), in both themes and languages. */
+const ZOOMS = [
+  { width: 1440, height: 900, dark: true, locale: "en-GB" },
+  { width: 390, height: 844, dark: false, locale: "en-GB" },
+  { width: 320, height: 256, dark: true, locale: "fr-FR" },
+];
+
+/** Each view by its address, with an element that it has then. */
+const ADDRESSES = [
+  ["/inbox?agent=Thot", "#inbox .idle"],
+  ["/board", "#board .card"],
+  ["/board?status=todo", "#board .column.only"],
+  ["/team", "#team .agent"],
+  ["/plans/ONB", "#plan .node"],
+  ["/task/ONB-11", "#task h2"],
+  ["/activity", "#trail tr"],
+  ["/chat", "#chat .message"],
+] as const;
+
+const ARABIC = "مراجعة التقرير الأسبوعي قبل الاجتماع";
+const HOSTILE = `"><img src=x onerror=window.hacked=1> \u202egnp.exe ${"long".repeat(60)}`;
+
+describe.skipIf(!hasChromium())("Each view by its address", { timeout: 240_000 }, () => {
+  test("has no finding of axe, also at 400 % zoom, with titles from right to left and hostile ones, nor has the palette", async () => {
+    const app = await startTeamPlanApp();
+    const { plane, project, thot } = app;
+    const [first, second] = [ARABIC, HOSTILE].map((name) => plane.addItem(project, { name, assignees: [thot] }));
+    if (first && second) plane.relate(second, first);
+    await app.deps().ticks.runNow("poll");
+    for (const { width, height, dark, locale } of ZOOMS) {
+      const page = await openSignedInPage(app.url, { width, height, dark, locale });
+      const check = async (place: string) => {
+        expect([place, width, await findViolations(page)]).toEqual([place, width, []]);
+        expect([place, await page.evaluate("document.documentElement.scrollWidth")]).toEqual([place, width]);
+        expect([place, await page.evaluate(FIND_SMALL_TARGETS)]).toEqual([place, []]);
+      };
+      for (const [path, selector] of ADDRESSES) {
+        await page.goto(app.url + path);
+        await page.waitForSelector(selector, { ...WAIT, state: "attached" });
+        expect([path, await page.isVisible(selector)]).toEqual([path, true]);
+        await check(path);
+        const wrong = `[...document.querySelectorAll(".written")].filter((el) => el.checkVisibility() &&
+          (getComputedStyle(el).direction === "rtl") !== el.textContent.startsWith("${ARABIC.slice(0, 8)}")).length`;
+        expect([path, await page.evaluate(wrong)]).toEqual([path, 0]);
+      }
+      await page.keyboard.press("Control+k");
+      await page.waitForSelector(".palette [role=option]");
+      await check("palette");
+      expect(await page.evaluate("window.hacked")).toBeUndefined();
+      expect(page.problems).toEqual([]);
+    }
+  });
+});
+
 const FOCUSED = "document.activeElement";
 const ALLOWED_USERS = { TELEGRAM_ALLOWED_USERS: "4711" };
 

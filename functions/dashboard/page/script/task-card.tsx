@@ -102,7 +102,7 @@ function StopButton({ task, who }: { task: string; who: string }) {
 }
 
 /** The link to a task in Plane; nothing for an address that is invalid or not HTTP(S). */
-function PlaneLink({ url, task }: { url: string; task: string }) {
+export function PlaneLink({ url, task }: { url: string; task: string }) {
   const label = translate("card.open", { key: task });
   const target = URL.parse(url);
   return target && /^https?:$/.test(target.protocol) ? (

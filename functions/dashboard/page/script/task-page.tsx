@@ -18,6 +18,7 @@ import {
   translateName,
 } from "./language.ts";
 import type { TextName } from "./page-types.ts";
+import { PlaneLink } from "./task-card.tsx";
 import { getChosenTask } from "./views.ts";
 import { RemedyButton, WhyText } from "./why.tsx";
 
@@ -52,15 +53,7 @@ function TaskPage({ task }: { task: TaskPageAnswer }) {
         <h2 id="task-head" class="written" dir="auto">
           {title}
         </h2>
-        <a
-          class="out"
-          href={url}
-          target="_blank"
-          rel="noopener noreferrer"
-          aria-label={translate("card.open", { key })}
-        >
-          ↗
-        </a>
+        <PlaneLink url={url} task={key} />
       </div>
       <p class="muted">
         {[

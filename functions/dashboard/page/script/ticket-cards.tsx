@@ -10,6 +10,7 @@ import type {
 } from "../../../../shared/tickets/ticket-views.ts";
 import { Facts, UserText } from "./elements.tsx";
 import { formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.ts";
+import { PlaneLink } from "./task-card.tsx";
 import { findTicketText, TicketButton, type TicketTextName, translateTicket } from "./ticket-actions.tsx";
 import { openApprovedTerminal } from "./ticket-terminals.tsx";
 import { chooseTask } from "./views.ts";
@@ -26,7 +27,6 @@ interface TicketCardProps {
 
 /** The card of a ticket. Its first line has the key, which shows its activity, the title, the state, and the link to Plane. */
 export function TicketCard({ ticket: { id, title, url, state }, mark, children }: TicketCardProps) {
-  const open = translate("card.open", { key: id });
   return (
     <li class="ticket" data-ticket={id} data-state={state}>
       <div class="line">
@@ -38,11 +38,7 @@ export function TicketCard({ ticket: { id, title, url, state }, mark, children }
         </h4>
         {state !== "pending" && <span class="ticket-state">{translateTicket(`state.${state}`)}</span>}
         {mark}
-        {/^https?:/.test(url) && (
-          <a class="out" href={url} target="_blank" rel="noopener noreferrer" aria-label={open} title={open}>
-            ↗
-          </a>
-        )}
+        <PlaneLink url={url} task={id} />
       </div>
       {children}
     </li>
