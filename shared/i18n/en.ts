@@ -947,6 +947,7 @@ export const en = {
   pageViews: {
     inbox: "Inbox",
     palette: "Go to",
+    settings: "Settings",
     "filter.agent": "Agent",
     "filter.agent.all": "All agents",
     "filter.agent.none": "No agent",

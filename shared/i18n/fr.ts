@@ -878,6 +878,7 @@ export const fr: Texts = {
   pageViews: {
     inbox: "À traiter",
     palette: "Aller à",
+    settings: "Réglages",
     "filter.agent": "Agent",
     "filter.agent.all": "Tous les agents",
     "filter.agent.none": "Sans agent",

@@ -89,6 +89,7 @@ const ADDRESSES = [
   ["/task/ONB-11", "#task h2"],
   ["/activity", "#trail tr"],
   ["/chat", "#chat .message"],
+  ["/settings", "#settings h2"],
 ] as const;
 
 const ARABIC = "مراجعة التقرير الأسبوعي قبل الاجتماع";

@@ -162,6 +162,7 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
       ["/plans/ONB", "plan"],
       ["/tickets", "tickets"],
       ["/activity", "why"],
+      ["/settings", "settings"],
     ]) {
       await page.goto(app.url + path);
       await page.waitForSelector(`#${id}`, WAIT);

@@ -9,6 +9,7 @@ export const VIEW_PATHS = {
   tickets: "/tickets",
   why: "/activity",
   chat: "/chat",
+  settings: "/settings",
 } as const;
 
 export type ViewName = keyof typeof VIEW_PATHS;

@@ -89,6 +89,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>
 <p id="live" data-is="off"></p>
 <label class="pick"><span class="sr" data-text="language">Language</span><select id="language"><option value="en" lang="en">English</option><option value="fr" lang="fr">Français</option></select></label>
+<a href="${VIEW_PATHS.settings}" class="quiet" data-view="settings" data-name="settings"><span data-text="settings">Settings</span></a>
 <button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
 </header>
 <p id="lost" hidden><span id="lost-what" role="alert"></span> <span id="lost-wait" aria-hidden="true"></span></p>
@@ -103,9 +104,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 </form></div>
 <main id="content" tabindex="-1">
 <section id="inbox" tabindex="-1" aria-labelledby="inbox-head"><div class="view-head"><h2 id="inbox-head" data-text="inbox">Inbox</h2></div><div class="trouble" role="alert"></div><div id="inbox-view" aria-busy="true"></div></section>
-<section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><p id="budget" class="muted" hidden></p><ul id="progress" data-label="progress" hidden></ul><ul id="plans" data-label="plans" hidden></ul><div id="columns" aria-busy="true"></div>
-<details id="agents" hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><div id="agents-view"></div></details>
-<details id="failed-jobs"><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><div id="failed-jobs-view"></div></details></section>
+<section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><p id="budget" class="muted" hidden></p><ul id="progress" data-label="progress" hidden></ul><ul id="plans" data-label="plans" hidden></ul><div id="columns" aria-busy="true"></div></section>
 <section id="task" tabindex="-1" aria-labelledby="task-head"><div class="trouble" role="alert"></div><div id="task-view" aria-busy="true"></div></section>
 <section id="team" tabindex="-1" aria-labelledby="team-head"><div class="view-head"><h2 id="team-head" data-text="team">Team</h2><p class="muted" data-text="team.hint"></p>${renderSwitch("show.chart")}</div><div class="trouble" role="alert"></div><div id="team-list" aria-busy="true"></div></section>
 <section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
@@ -114,6 +113,9 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p id="why-of"></p><p id="why-session" hidden></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
 <section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
 <form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>
+<section id="settings" tabindex="-1" aria-labelledby="settings-head"><div class="view-head"><h2 id="settings-head" data-text="settings">Settings</h2></div><div class="trouble" role="alert"></div>
+<details id="agents" open hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><div id="agents-view"></div></details>
+<details id="failed-jobs" open><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><div id="failed-jobs-view"></div></details></section>
 </main>
 <div id="console"></div>
 <p id="news" class="sr" role="status"></p>

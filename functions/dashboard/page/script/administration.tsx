@@ -1,12 +1,12 @@
-/** What an administrator does on the board: agents with their tokens, and failed jobs. */
+/** The view Settings, for administrators: agents with their tokens, and failed jobs. */
 
 import type { AgentsAnswer, FailedJob } from "../../answers.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
 import { Button, drawPart, Time, UserText } from "./elements.tsx";
-import { findElement, getElement } from "./find-elements.ts";
+import { findElement, findElements, focusFirstVisible, getElement } from "./find-elements.ts";
 import { onLanguageChange, translate } from "./language.ts";
 import { refreshPage } from "./updates.tsx";
-import { showView } from "./views.ts";
+import { getView, showView } from "./views.ts";
 
 type Part = "agent" | "failed-job";
 
@@ -23,8 +23,12 @@ let jobs: FailedJob[] = [];
 /** Number of all failed jobs; the list has the oldest of them. */
 let totalCount = 0;
 
-/** Loads the agents and how many bridge tokens each has. The list is hidden while the page may only read. */
+/**
+ * Loads the agents and how many bridge tokens each has, while their view is shown. The list is hidden while the page may
+ * only read.
+ */
 export async function loadAgents(): Promise<void> {
+  if (getView() !== "settings") return;
   agents = await fetchAnswer("/api/agents");
   getElement("agents").hidden = !agents.write || agents.agents.length === 0;
   draw("agent");
@@ -138,7 +142,7 @@ async function copyToken(): Promise<void> {
 
 /** Loads the failed jobs while their list is open. */
 export async function loadFailedJobs(): Promise<void> {
-  if (!getElement("failed-jobs").open) return;
+  if (getView() !== "settings" || !getElement("failed-jobs").open) return;
   jobs = (await fetchAnswer("/dead-letters")).dead_letters;
   draw("failed-job");
 }
@@ -220,12 +224,12 @@ export function showFailedCount(count: number): void {
   getElement("failed-count").textContent = translate("health.set_aside", { n: count });
   getElement("failed-count").hidden = count === 0;
   getElement("failed-job-count").textContent = count > 0 ? String(count) : "";
-  if (count === 0 && isFocused) getElement("board").focus({ preventScroll: true });
+  if (count === 0 && isFocused) focusFirstVisible(...findElements(document, "main > section"));
 }
 
 /** Opens the list of failed jobs and moves the focus to it. */
 export function openFailedJobs(): void {
-  showView("board");
+  showView("settings");
   getElement("failed-jobs").open = true;
   findElement(getElement("failed-jobs"), "summary").focus();
 }

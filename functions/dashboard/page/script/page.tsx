@@ -86,7 +86,7 @@ async function loadStyle(): Promise<void> {
 /** The title: how much waits for a person, and where one is. */
 function showTitle(): void {
   const count = getWaitingCount();
-  const link = getElement("views").querySelector(`[data-view="${getView()}"]`);
+  const link = document.querySelector(`header [data-view="${getView()}"]`);
   const name = getChosenTask() ?? translate(link?.getAttribute("data-name") as TextName);
   document.title = `${count > 0 ? `(${count}) ` : ""}${name} · Groundcrew`;
 }

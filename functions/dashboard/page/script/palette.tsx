@@ -3,7 +3,7 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { BoardAnswer } from "../../answers.ts";
-import { VIEW_PATHS, type ViewName } from "../addresses.ts";
+import type { ViewName } from "../addresses.ts";
 import { fetchAnswer } from "./api.ts";
 import { onBoard } from "./board.tsx";
 import { findElements, getElement } from "./find-elements.ts";
@@ -148,10 +148,7 @@ async function searchTasks(words: string): Promise<Command[]> {
 }
 
 function listViews(): Command[] {
-  const links = findElements(getElement("views"), "a[data-view]").filter(
-    (link) => link.dataset["view"] ?? "" in VIEW_PATHS,
-  );
-  return links.map((link) => {
+  return findElements(document, "header a[data-view]").map((link) => {
     const view = link.dataset["view"] as ViewName;
     return {
       id: `view-${view}`,

@@ -25,8 +25,9 @@ export interface Place extends Filters {
 /** The form of a project's identifier, which tells it from the id of a plan. */
 const IDENTIFIER = /^\w{1,12}$/;
 
-/** The width up to which the page shows one part at a time, as in the style sheets. */
+/** The widths up to which the page shows one part at a time, and the chat not beside every view, as in the style sheets. */
 const narrowScreen = matchMedia("(max-width: 640px)");
+const mediumScreen = matchMedia("(max-width: 1080px)");
 
 /** The parts that a wide screen shows together with the board. */
 const BESIDE_BOARD: readonly string[] = ["why", "chat"];
@@ -75,7 +76,9 @@ function show(next: Place): void {
   place = next;
   savePreference("project", place.project);
   document.body.dataset["view"] = getView();
-  for (const link of findElements(getElement("views"), "[data-view]")) {
+  const sections = listSections(getView());
+  for (const section of findElements(document, "main > section")) section.hidden = !sections.includes(section.id);
+  for (const link of findElements(document, "header a[data-view]")) {
     link.setAttribute("href", formatAddress({ ...getFilters(), view: link.dataset["view"] as ViewName }));
     if (link.dataset["view"] === getView()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -85,6 +88,13 @@ function show(next: Place): void {
     else getPageScroller().scrollTop = 0;
   }
   reportMove(previous);
+}
+
+/** The sections that show a view: a wide screen has the activity below the board and tasks, and the chat beside all. */
+function listSections(view: ViewName | "task"): string[] {
+  const hasActivity = view === "task" || (view === "board" && !isNarrow());
+  const hasChat = !isNarrow() && (hasActivity || !mediumScreen.matches);
+  return [view, ...(hasActivity ? ["why"] : []), ...(hasChat ? ["chat"] : [])];
 }
 
 /** Key of the ticket that the address names. */
@@ -167,7 +177,7 @@ export function startViews(): void {
   history.replaceState(null, "", formatAddress(place));
   show(place);
   addEventListener("popstate", () => show(readPlace()));
-  narrowScreen.addEventListener("change", () => show(place));
+  for (const screen of [narrowScreen, mediumScreen]) screen.addEventListener("change", () => show(place));
   // A link to a view is followed within the page, unless it is to open elsewhere.
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
