@@ -11,6 +11,7 @@ import type { Deps, Route } from "../shared/app/deps.ts";
 import { shortenPauses } from "../shared/app/health.ts";
 import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 import { createDiscardedJobPut } from "../shared/http/outgoing.ts";
+import { getRequester } from "../shared/http/request.ts";
 import { taskKeySchema } from "../shared/names.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { QUEUES } from "../shared/store/port.ts";
@@ -81,10 +82,9 @@ function throwUnlessValid(result: { success: boolean }) {
   if (!result.success) throw createNotFoundError();
 }
 
-/** People share ADMIN_TOKEN and have no names here, so a log line names the way and the address a request came from. */
-function getRequester(c: Context) {
-  const by = c.req.header("authorization") === undefined ? "page" : "ADMIN_TOKEN";
-  return { correlation: c.get("correlation"), by, client: c.get("client") };
+/** Who requeues or discards a job, for the log. */
+function describeRequester(c: Context) {
+  return { correlation: c.get("correlation"), ...getRequester(c), client: c.get("client") };
 }
 
 function createDeadLettersApp({ store, notify, log, clock }: Pick<Deps, "store" | "notify" | "log" | "clock">): Hono {
@@ -103,7 +103,7 @@ function createDeadLettersApp({ store, notify, log, clock }: Pick<Deps, "store" 
     .post("/:queue/:id/replay", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {
       const { queue, id } = c.req.valid("param");
       if (!(await store.replay(queue, id))) throw createNotFoundError();
-      log.info("failed job requeued", { ...getRequester(c), queue, id });
+      log.info("failed job requeued", { ...describeRequester(c), queue, id });
       notify();
       return c.json({ ok: true });
     })
@@ -111,7 +111,7 @@ function createDeadLettersApp({ store, notify, log, clock }: Pick<Deps, "store" 
       const { queue, id } = c.req.valid("param");
       if (!(await store.discard(queue, id))) throw createNotFoundError();
       await store.commit({ put: [createDiscardedJobPut(queue, id, clock())] });
-      log.info("failed job discarded", { ...getRequester(c), queue, id });
+      log.info("failed job discarded", { ...describeRequester(c), queue, id });
       return c.json({ ok: true });
     });
 }

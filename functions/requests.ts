@@ -50,6 +50,7 @@ function app(deps: Deps): Hono {
       const given = { ...decision, ...getRequester(c), ...omitUndefined({ comment }) };
       const { outcome, request } = await decideRequest(deps, c.req.param("id"), given, c.get("correlation"));
       const answer = toRequestAnswer(request);
+      if (request.subject.key !== undefined) c.set("subject", request.subject.key);
       if (outcome === "decided") return answerCleanJson(c, answer);
       const message =
         outcome === "closed" ? "This request is closed." : "The request has changed. Read it again, and send its hash.";

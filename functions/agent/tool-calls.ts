@@ -89,6 +89,7 @@ const DEFAULT_AUDIT_LIMIT = 100;
 
 const auditQuerySchema = z.object({
   agent: z.string().max(64).optional(),
+  person: z.string().max(80).optional(),
   task: z.string().max(64).optional(),
   /** `next` of the previous page. */
   after: z.string().max(400).optional(),
@@ -98,7 +99,7 @@ const auditQuerySchema = z.object({
 /** Limit of rows scanned per request when filtering by agent; the next page continues from `next`. */
 const MAX_SCANNED_CALLS = 10_000;
 
-/** The audit log of tool calls (caller, tool, task, outcome), newest first. Entries are kept for 30 days. */
+/** The audit log of agents' calls and people's actions (who, what, task, outcome), newest first. Entries are kept for 30 days. */
 export const auditRoute: Route = { path: "/audit", access: "admin", app: createAuditApp };
 
 /** Calls a tool by its name, in the same way for every interface. */
@@ -111,7 +112,9 @@ export type ToolCaller = ReturnType<typeof createToolCaller>;
  */
 export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
   // The audit of a call also acknowledges the wakes of its agent.
-  const audit = createAuditLog(deps, (calls) => createAcknowledgements(deps, calls));
+  const audit = createAuditLog(deps, (calls: readonly (AuditEntry & { agent: string })[]) =>
+    createAcknowledgements(deps, calls),
+  );
   const redact = createRedactor(deps.settings.secrets);
   const marking = new Map<string, Promise<void>>();
 
@@ -308,9 +311,10 @@ function getWaitUntil(c: Context): CallSource["waitUntil"] {
 }
 
 function createAuditApp({ store }: Pick<Deps, "store">): Hono {
-  const refusal = `Invalid query. Allowed parameters: agent, task, after and limit (1 to ${MAX_AUDIT_LIMIT}).`;
+  const refusal = `Invalid query. Allowed parameters: agent, person, task, after and limit (1 to ${MAX_AUDIT_LIMIT}).`;
   return new Hono().get("/", validateQuery(auditQuerySchema, refusal), async (c) => {
-    const { agent, task, after, limit } = c.req.valid("query");
+    const { agent, person, task, after, limit } = c.req.valid("query");
+    const isFiltered = agent !== undefined || person !== undefined;
     // The audit sets are named by task keys in upper case and by Plane's ids in lower case.
     const name = task?.trim() ?? "";
     const isId = UUID_PATTERN.test(name.toLowerCase());
@@ -318,9 +322,10 @@ function createAuditApp({ store }: Pick<Deps, "store">): Hono {
     const { rows, next } = await scanMatchingRows<AuditEntry>({ store }, set, {
       after,
       size: limit,
-      pageSize: agent === undefined ? limit : MAX_AUDIT_LIMIT,
+      pageSize: isFiltered ? MAX_AUDIT_LIMIT : limit,
       maxScanned: MAX_SCANNED_CALLS,
-      matches: (entry) => agent === undefined || entry.agent === agent,
+      matches: (entry) =>
+        (agent === undefined || entry.agent === agent) && (person === undefined || entry.person === person),
     });
     const calls = rows.map(({ value: { at, ...call } }) => ({ at: new Date(at).toISOString(), ...call }));
     return c.json({ calls, ...omitUndefined({ next }) });

@@ -16,6 +16,7 @@ import {
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { findPerson } from "../../shared/people/directory.ts";
 import { redeemSignInLink } from "../../shared/people/sign-in-links.ts";
+import { ADMIN_VIEWER, toViewer } from "../../shared/people/viewer.ts";
 import { PlaneAuthError, PlaneError } from "../../shared/plane/errors.ts";
 import { projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
@@ -62,7 +63,9 @@ function createSessionApp(deps: Deps): Hono {
       const person = forAdmin === undefined ? await identifyPerson(deps, c, token, place) : undefined;
       const value = forAdmin ?? (person && (await sessions.openForPerson(person, place)));
       if (value === undefined) throw deps.unknownTokens.countRefusal(c, createSignInRefusal(deps));
-      log.info("signed in", { correlation: c.get("correlation"), person: person?.name ?? "admin", ...place });
+      const viewer = (person && toViewer(person)) ?? ADMIN_VIEWER;
+      log.info("signed in", { correlation: c.get("correlation"), person: viewer.name, ...place });
+      c.set("viewer", viewer);
       cookie.set(c, value);
       return c.json({ ok: true });
     })

@@ -130,7 +130,12 @@ function createChatWriteApp(deps: ChatWriteDeps): Hono {
 
   async function enqueue(c: Context, input: PageInput, language: "en" | "fr" | undefined) {
     const { chat, user } = getChatWriter(settings.telegram);
-    const job = createPageUpdateJob(deps.newId(), input, { user, chat, language }, c.get("correlation"));
+    const job = createPageUpdateJob(
+      deps.newId(),
+      input,
+      { user, chat, by: c.get("viewer").name, language },
+      c.get("correlation"),
+    );
     await store.commit({ jobs: [job] });
     deps.notify();
     return c.json({ ok: true }, 202);

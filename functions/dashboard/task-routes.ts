@@ -57,9 +57,6 @@ const ACTION_EXAMPLE = 'Send {"action": "start"}, or "assign" or "wake" with the
 
 const SEARCH_EXAMPLE = 'Search with "text", "status", "agent" and "project", such as ?text=report&status=all.';
 
-/** A user of the page, who has authenticated with ADMIN_TOKEN. */
-const PAGE_USER = { name: "Admin (page)", role: "human" } as const;
-
 /** Formatted text as elements, of which the page draws each: only those that Groundcrew may write to Plane. */
 export type FormattedText = (string | { tag: string; href?: string; children: FormattedText })[];
 
@@ -73,17 +70,21 @@ export type TaskPageAnswer = Awaited<ReturnType<typeof describeTask>>;
 /** Limit of the idle tasks in one answer: 200, more than people read. */
 const MAX_IDLE = 200;
 
+function createPageContext(deps: TaskRouteDeps, c: Context): CallContext {
+  return createCallContext(deps, { name: c.get("viewer").name, role: "human" }, c.get("correlation"));
+}
+
 function createTaskApp(deps: TaskRouteDeps): Hono {
   const readJson = createJsonReader(32_768);
   const findSubject = async (c: Context) => {
-    const context = createCallContext(deps, PAGE_USER, c.get("correlation"));
+    const context = createPageContext(deps, c);
     return { context, task: await findTask(context, c.req.param("key") ?? "") };
   };
   return new Hono()
     .get("/", async (c) => {
       const filters = taskFiltersSchema.safeParse(c.req.query());
       if (!filters.success) throw new GroundcrewError("bad_request", SEARCH_EXAMPLE);
-      const context = createCallContext(limitDeps(deps, c.get("viewer")), PAGE_USER, c.get("correlation"));
+      const context = createPageContext(limitDeps(deps, c.get("viewer")), c);
       return answerCleanJson(c, (await searchTasks(context, filters.data)) satisfies FoundTasksAnswer);
     })
     .get("/:key", async (c) => {
@@ -103,7 +104,7 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
       const id = `page:${deps.newId()}`;
       for (;;) {
         const { context, task } = await findSubject(c);
-        const message = { id, by: PAGE_USER.name, text };
+        const message = { id, by: context.caller.name, text };
         const { update, workers, isStop } = await prepareMessage(deps, task, message, context.correlation);
         const { afterCommit, ...commit } = update;
         if ((await deps.store.commit(commit)) !== "committed") continue;
@@ -149,7 +150,7 @@ async function toFormattedText(markdown: string): Promise<FormattedText> {
 
 function createFileApp(deps: TaskRouteDeps): Hono {
   return new Hono().get("/", async (c) => {
-    const context = createCallContext(deps, PAGE_USER, c.get("correlation"));
+    const context = createPageContext(deps, c);
     // Text with formatting is read as elements, of which the page draws each.
     if (c.req.query("as") === "formatted") {
       const file = await downloadFile(context, c.req.query("task") ?? "", c.req.query("name") ?? "");

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
-import { answerCleanJson } from "../../shared/http/request.ts";
+import { answerCleanJson, getRequester } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { limitDeps, type Viewer } from "../../shared/people/viewer.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
@@ -226,10 +226,7 @@ function defineAction<Input>(
     const readJson = createJsonReader();
     return async (c: Context) => {
       const input = schema ? await readJson(c, schema) : (undefined as Input);
-      // People share ADMIN_TOKEN and the page, so these name the way it came.
-      const isPage = c.req.header("authorization") === undefined;
-      const person = { by: isPage ? "page" : "API", where: isPage ? ("page" as const) : ("api" as const) };
-      const request = { deps, key: readTicketKey(c), ...person, correlation: c.get("correlation") };
+      const request = { deps, key: readTicketKey(c), ...getRequester(c), correlation: c.get("correlation") };
       return answerCleanJson(c, await act(request, input));
     };
   };

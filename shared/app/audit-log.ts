@@ -1,6 +1,6 @@
 /**
- * The audit log: who called which agent tool, for which task, with what outcome. Entries are names, never texts; they
- * are stored in batches for 30 days and never delay a call.
+ * The audit log: which agent called which tool, and which person did what, for which task, with what outcome. Entries
+ * are names, never texts; they are stored for 30 days, those of calls in batches that never delay a call.
  */
 
 import { getErrorMessage } from "../errors.ts";
@@ -11,18 +11,24 @@ import { toDescendingKey } from "../store/records.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { Deps } from "./deps.ts";
 
-/** A call of an agent tool: who, which tool, which task, outcome and duration. It contains names, never texts. */
+/**
+ * A call of an agent tool, or what a person did: who, what, for which task, outcome and duration. It contains names,
+ * never texts.
+ */
 export interface AuditEntry {
   /** Start of the call by the local clock. */
   at: Ms;
-  agent: string;
+  agent?: string;
+  /** The name of the person; entries have one or the other. */
+  person?: string;
+  /** The agent's tool; of a person the route (`POST /api/requests/:id`), or what they did in Telegram (`approve`). */
   tool: string;
   /** The work item's key (`ONB-12`), or its id in Plane where no key is known. */
   item?: string;
   /** `ok`, or the error's code. */
   outcome: string;
   ms: Ms;
-  via: "mcp" | "http";
+  via: "mcp" | "http" | "page" | "api" | "cli" | "telegram";
   /** Correlation id of the call's log lines. */
   correlation: string;
 }
@@ -49,35 +55,36 @@ export const auditSets = {
  */
 let entryNumber = 0;
 
+/** Creates the record of an entry. The key sorts the newest entries first, also within one millisecond. */
+export function createAuditPut(entry: AuditEntry, id: string): Put {
+  entryNumber += 1;
+  return {
+    key: `audit:${toDescendingKey(entry.at)}:${toDescendingKey(entryNumber)}:${id.slice(0, 8)}`,
+    value: entry,
+    sets: keepDefined([auditSets.all, entry.item === undefined ? undefined : auditSets.about(entry.item)]),
+    expires: AUDIT_RETENTION_MS,
+  };
+}
+
 /**
  * Creates a function that stores audit entries. Entries that arrive during a commit are written together in the next
  * one. The returned promise resolves when the entry is stored, or is written to the log because it could not be stored.
  * `createPuts` returns what the same commit also writes about these calls.
  */
-export function createAuditLog(
+export function createAuditLog<Entry extends AuditEntry = AuditEntry>(
   { store, log, newId }: AuditLogDeps,
-  createPuts: (calls: readonly AuditEntry[]) => Promise<Put[]> = async () => [],
-): (entry: AuditEntry) => Promise<void> {
-  let waiting: AuditEntry[] = [];
+  createPuts: (calls: readonly Entry[]) => Promise<Put[]> = async () => [],
+): (entry: Entry) => Promise<void> {
+  let waiting: Entry[] = [];
   let writing: Promise<void> | undefined;
-
-  /** The key sorts the newest entries first, also within one millisecond. */
-  function toPut(entry: AuditEntry): Put {
-    entryNumber += 1;
-    return {
-      key: `audit:${toDescendingKey(entry.at)}:${toDescendingKey(entryNumber)}:${newId().slice(0, 8)}`,
-      value: entry,
-      sets: keepDefined([auditSets.all, entry.item === undefined ? undefined : auditSets.about(entry.item)]),
-      expires: AUDIT_RETENTION_MS,
-    };
-  }
 
   async function writeBatches(): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting.slice(0, BATCH_SIZE);
       waiting = waiting.slice(BATCH_SIZE);
       try {
-        await store.commit({ put: [...batch.map(toPut), ...(await createPuts(batch))] });
+        const put = batch.map((entry) => createAuditPut(entry, newId()));
+        await store.commit({ put: [...put, ...(await createPuts(batch))] });
       } catch (thrown) {
         for (const entry of batch) logUnwrittenEntry(log, entry, getErrorMessage(thrown));
       }

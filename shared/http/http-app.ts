@@ -8,6 +8,7 @@ import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
+import { createAuditLog } from "../app/audit-log.ts";
 import type { Deps, Route } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { type ErrorCode, GroundcrewError, getErrorMessage } from "../errors.ts";
@@ -19,7 +20,15 @@ import { createRedactor } from "../text.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createOriginCheck, createRouteGuard } from "./access.ts";
 import { compressAnswers } from "./compression.ts";
-import { BreakConnection, checkApiContentType, getRequestPath, isApiPath, isWebhookPath } from "./request.ts";
+import {
+  BreakConnection,
+  checkApiContentType,
+  getRequester,
+  getRequestPath,
+  isApiPath,
+  isWebhookPath,
+} from "./request.ts";
+import { findRouteRole } from "./route-roles.ts";
 
 interface HttpAppOptions {
   routes: readonly Route[];
@@ -154,6 +163,7 @@ function createRequestMiddleware(
 ): MiddlewareHandler {
   const { clock, log, metrics } = deps;
   const setClient = createClientResolver(deps, getRemoteAddress);
+  const recordAction = createActionRecorder(deps);
   // Each throws to refuse a request, and returns undefined where it does not apply.
   const checks: ((c: Context) => Promise<void> | undefined)[] = keepDefined([
     createOriginCheck(deps.settings),
@@ -187,9 +197,26 @@ function createRequestMiddleware(
       const level = c.get("isFrequent") && isAnswered && c.res.ok ? "debug" : "info";
       const fields = { correlation, method, route, status, ms, client: c.get("client"), ...c.get("logFields") };
       if (!c.get("isUnlogged")) log[level]("request", fields);
+      recordAction(c, { route, ms, at: startedAt });
       metrics.observe("groundcrew_request_duration_seconds", ms / 1000, { method, route });
       onRequestChange?.(-1);
     }
+  };
+}
+
+/** Creates what records in the audit what a person has changed or tried to change. */
+function createActionRecorder(deps: Pick<Deps, "store" | "log" | "newId">) {
+  const audit = createAuditLog(deps);
+  return (c: Context, { route, ms, at }: { route: string; ms: Ms; at: Ms }): void => {
+    const { method } = c.req;
+    if (method === "GET" || method === "HEAD" || c.get("viewer") === undefined) return;
+    const { key, ticket } = findRouteRole(method, c.req.path).params;
+    const item = (key ?? ticket)?.trim().toUpperCase() ?? c.get("subject");
+    const { status, ok } = c.res;
+    const { by: person, where: via } = getRequester(c);
+    const outcome = ok ? "ok" : (CODE_BY_STATUS[status] ?? String(status));
+    const entry = { at, person, tool: `${method} ${route}`, outcome, ms, via, correlation: c.get("correlation") };
+    void audit({ ...entry, ...omitUndefined({ item }) });
   };
 }
 

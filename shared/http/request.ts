@@ -26,6 +26,8 @@ declare module "hono" {
     caller: Caller;
     /** Who uses the page or its API; set on routes with `page` access only. */
     viewer: Viewer;
+    /** The key of the task that a person acts on, for the audit; where the path names it, it is not set. */
+    subject?: string;
     /** The id of the page's session by which the viewer came; absent for a token. */
     session?: string;
     /** The request is one of many in a second, so its line in the log has the level debug. */
@@ -132,9 +134,9 @@ export function answerCleanJson(c: Context, answer: object): Response {
   return c.body(JSON.stringify(sanitizeOutput(answer)), 200, { "content-type": "application/json" });
 }
 
-/** People share ADMIN_TOKEN and the page, so these name the way a request came. */
+/** Who asks for something on the page or by its API, and where. */
 export function getRequester(c: Context): { by: string; where: "page" | "api" | "cli" } {
-  if (c.req.header("authorization") === undefined) return { by: "Admin (page)", where: "page" };
-  const isCli = c.req.header("user-agent")?.startsWith("groundcrew-cli/");
-  return isCli ? { by: "Admin (CLI)", where: "cli" } : { by: "Admin (API)", where: "api" };
+  const { name: by } = c.get("viewer");
+  if (c.req.header("authorization") === undefined) return { by, where: "page" };
+  return { by, where: c.req.header("user-agent")?.startsWith("groundcrew-cli/") ? "cli" : "api" };
 }

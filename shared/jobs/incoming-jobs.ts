@@ -40,7 +40,11 @@ const updateFields = { update: updateSchema, correlation: z.string() };
 export const updateBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("telegram_update"), ...updateFields }),
   /** Input at the dashboard, which has no message in Telegram. */
-  z.object({ type: z.literal("page_input"), ...updateFields, atPage: z.literal(true) }),
+  z.object({
+    ...{ type: z.literal("page_input"), ...updateFields, atPage: z.literal(true) },
+    /** The name of the person. */
+    by: z.string().default("admin"),
+  }),
 ]);
 
 export type UpdateBody = z.infer<typeof updateBodySchema>;
@@ -127,7 +131,7 @@ export function readUpdateBody(body: StoredUpdateBody): UpdateBody | { problem: 
 export function createPageUpdateJob(
   id: string,
   input: PageInput,
-  { user, chat, language }: { user: number; chat: ChatId; language?: string | undefined },
+  { user, chat, by, language }: { user: number; chat: ChatId; by: string; language?: string | undefined },
   correlation: string,
 ): Job {
   const from = { id: user, ...omitUndefined({ language_code: language }) };
@@ -140,7 +144,7 @@ export function createPageUpdateJob(
       ? { message: { ...message, from, text: input.text, ...reply } }
       : { callback_query: { id, from, message, data: input.data } };
   const update = { update_id: 0, ...content };
-  const body: UpdateBody = { type: "page_input", update, correlation, atPage: true };
+  const body: UpdateBody = { type: "page_input", update, correlation, atPage: true, by };
   return toUpdateJob(`page:${id}`, chatFields.id, body);
 }
 

@@ -13,7 +13,7 @@ import type { Store, StoredRow, StoreKey } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import type { RequestSubject } from "../task/request.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
-import type { Person, PersonRole } from "./directory.ts";
+import { ADMIN_NAME, type Person, type PersonRole } from "./directory.ts";
 
 /** Who uses the page, its API or the chat. */
 export interface Viewer {
@@ -30,7 +30,7 @@ export interface Viewer {
 type Place = { project: string | undefined } | { named: string } | { item: string };
 
 /** The holder of ADMIN_TOKEN, who is no person of the workspace. */
-export const ADMIN_VIEWER: Viewer = { name: "admin", role: "admin" };
+export const ADMIN_VIEWER: Viewer = { name: ADMIN_NAME, role: "admin" };
 
 /** How the records that name a project, a task or what people wrote about one say where they belong, by their key's beginning. */
 const PLACES: Readonly<Record<string, (value: never) => Place>> = {

@@ -183,9 +183,9 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
     await page.press('.message:has-text("Formal or friendly?") .reply', "Enter");
     await page.keyboard.type("Warm, but short");
     await page.keyboard.press("Enter");
-    await page.waitForSelector('.message:has-text("Answered by Admin (page)"):has-text("Warm, but short")', WAIT);
+    await page.waitForSelector('.message:has-text("Answered by admin"):has-text("Warm, but short")', WAIT);
     expect(await page.isVisible("#say-to")).toBe(false);
-    await page.waitForSelector('tr:has-text("Admin (page) answered the question of Thot: “Warm, but short”")', WAIT);
+    await page.waitForSelector('tr:has-text("admin answered the question of Thot: “Warm, but short”")', WAIT);
     await page.waitForSelector('tr:has-text("Thot asked a question: “Formal or friendly?”")');
     expect(page.problems).toEqual([]);
   });

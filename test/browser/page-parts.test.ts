@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 },
     await expect.poll(readIds).toEqual([]);
     await page.waitForSelector("#failed-job-hint:has-text('Aucune tâche interne en échec')");
     expect(await page.isVisible("#failed-count")).toBe(false);
-    const requester = { by: "page", client: "127.0.0.1", queue: "forward" };
+    const requester = { by: "admin", where: "page", client: "127.0.0.1", queue: "forward" };
     await expect
       .poll(() => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job ")))
       .toEqual([

@@ -98,7 +98,7 @@ test("A requeue of a dead letter is logged once, with the way and the address it
   expect((await replay()).status).toBe(200);
   expect((await replay()).status).toBe(404);
   expect(lines.filter(({ message }) => message === "failed job requeued")).toEqual([
-    expect.objectContaining({ queue: "outbox", id, by: "ADMIN_TOKEN", client: "127.0.0.1" }),
+    expect.objectContaining({ queue: "outbox", id, by: "admin", where: "api", client: "127.0.0.1" }),
   ]);
   expect(JSON.stringify(lines)).not.toContain(RUNTIME_ADMIN_TOKEN);
 });
@@ -125,7 +125,7 @@ test("Dead letters are discarded once, and a repeated delivery of the same job i
   expect((await store.stats()).queues.outbox).toMatchObject({ pending: 0, dead: 0 });
   expect((await discard()).status).toBe(404);
   expect(lines.filter(({ message }) => message === "failed job discarded")).toEqual([
-    expect.objectContaining({ queue: "outbox", id, by: "ADMIN_TOKEN", client: "127.0.0.1" }),
+    expect.objectContaining({ queue: "outbox", id, by: "admin", where: "api", client: "127.0.0.1" }),
   ]);
 });
 

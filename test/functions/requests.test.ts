@@ -260,28 +260,33 @@ async function ask(app: App, { ask: askFor }: KindCase) {
 /** Where people answer, with the name under which they do. */
 const PLACES: Record<
   string,
-  { by: string; answer(app: App, kind: KindCase, request: { id: string; hash: string }): Promise<unknown> }
+  { by: string; where: string; answer(app: App, kind: KindCase, request: { id: string; hash: string }): Promise<unknown> }
 > = {
   "a button": {
     by: "Ada (Telegram)",
+    where: "telegram",
     answer: (app, kind) => app.tapButton(app.findMessage(kind.message), kind.button),
   },
   "a reply": {
     by: "Ada (Telegram)",
+    where: "telegram",
     answer: (app, kind) => app.replyTo(app.findMessage(kind.message), kind.reply ?? ""),
   },
   "the page": {
-    by: "Admin (page)",
+    by: "admin",
+    where: "page",
     async answer(app, { decision }, { id, hash }) {
       expect(await app.call(`/${id}`, { ...decision, hash }, await app.signIn())).toMatchObject({ status: 200 });
     },
   },
   "the API": {
-    by: "Admin (API)",
+    by: "admin",
+    where: "api",
     answer: (app, { decision }, { id, hash }) => app.call(`/${id}`, { ...decision, hash }),
   },
   "the command line": {
-    by: "Admin (CLI)",
+    by: "admin",
+    where: "cli",
     async answer(app, { decision: { answer, comment } }, { id, hash }) {
       const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
       const words = comment === undefined ? [] : ["--comment", comment];
@@ -350,10 +355,10 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
       const app = await createRequestsApp(kind);
       const request = await ask(app, kind);
       await place.answer(app, kind, request);
-      await expectAnswered(app, request.id, { ...kind.decision, by: place.by });
+      await expectAnswered(app, request.id, { ...kind.decision, by: place.by, where: place.where });
       expect(
         (await app.call(`/${request.id}`, { ...kind.decision, hash: request.hash }, { "user-agent": "other" })).status,
-      ).toBe(place.by === "Admin (API)" ? 200 : 409);
+      ).toBe(place.by === "admin" ? 200 : 409);
     },
   );
 
@@ -383,7 +388,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
       app.call(`/${id}`, { ...kind.decision, hash }),
     ]);
     const { verdict } = z.looseObject({ verdict: z.looseObject({ by: z.string() }) }).parse(await app.readRequest(id));
-    expect(api).toMatchObject({ status: verdict.by === "Admin (API)" ? 200 : 409 });
+    expect(api).toMatchObject({ status: verdict.by === "admin" ? 200 : 409 });
     await expectAnswered(app, id, { by: verdict.by });
     expect(toPlainText(app.findMessage(kind.message))).toContain(verdict.by);
   });

@@ -284,8 +284,10 @@ export function createTaskCommand(
         wholeMatch && wholeMatch.kind !== "none"
           ? [wholeMatch, "", args]
           : [await matchSubject(context, TASKS, first), others, first];
-      if (match.kind === "one" && match.isExact)
-        return addReplyTask(await change(context, match.candidate, rest), match.candidate);
+      if (match.kind === "one" && match.isExact) {
+        const action = { name, task: match.candidate.key };
+        return addReplyTask({ action, ...(await change(context, match.candidate, rest)) }, match.candidate);
+      }
       const toArgs = (key: string) => `${key} ${rest}`.trim();
       if (match.kind !== "one") return replyAmbiguous(context, TASKS, name, input, match, toArgs);
       const { label, argument } = TASKS.toOption(context, match.candidate);

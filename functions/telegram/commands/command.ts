@@ -47,6 +47,8 @@ export interface CommandResult {
   reply?: ReplyMessage;
   /** Replaces the pressed message, or another message of the bot. */
   replaceMessage?: ReplyMessage & { messageId: number };
+  /** What a person did besides reading, and the key of the task that it is about; for the audit. */
+  action?: { name: string; task?: string | undefined };
   /** Shown for a moment to the user who pressed the button. */
   toast?: string;
   expect?: [StoreKey, Revision][];

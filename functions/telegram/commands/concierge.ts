@@ -74,8 +74,10 @@ export async function sendToConcierge(
   const user = message && from.id;
   const wish = { update: id, text, by: from.name, user, message, isFreeText };
   const outcome = await submitWish(deps, concierge.name, wish);
-  if (!isFreeText) return replyText(`📨 ${answers.confirmations.asked}`, { agent, text: toSafeText(text, 300) });
-  return outcome === "joined" ? {} : replyText(`📨 ${freeText.sent}`, { agent });
+  const action = { name: "wish" };
+  if (!isFreeText)
+    return { action, ...replyText(`📨 ${answers.confirmations.asked}`, { agent, text: toSafeText(text, 300) }) };
+  return { action, ...(outcome === "joined" ? {} : replyText(`📨 ${freeText.sent}`, { agent })) };
 }
 
 /** The button with which a text goes to the Concierge as a message of its own. @param label with `{agent}` */
@@ -120,5 +122,6 @@ async function createTaskInProject(
   const input = { project: project.id, title: title.trim(), ...(description === "" ? {} : { description }) };
   const task = await createTask(createCommandCallContext(context), input);
   const { confirmations } = context.presentation.texts.answers;
-  return replyText(`🆕 ${confirmations.made}`, { task: renderTaskLink(context, task) });
+  const action = { name: "new", task: task.key };
+  return { action, ...replyText(`🆕 ${confirmations.made}`, { task: renderTaskLink(context, task) }) };
 }

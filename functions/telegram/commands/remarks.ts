@@ -43,7 +43,8 @@ async function passOnRemark(context: CommandContext, task: Task, text: string): 
   const unheard = isOpenItem(task.item) ? remarks.noAgent : remarks.closed;
   const template = isStop ? `⏹️ ${remarks.stopped}` : `💬 ${workers.length > 0 ? remarks.passedOn : unheard}`;
   const values = { task: renderTaskLink(context, task), agents: toSafeText(workers.join(", "), 200) };
-  return addReplyTask({ ...replyText(template, values), ...update }, task);
+  const action = { name: isStop ? "stop" : "comment", task: task.key };
+  return addReplyTask({ action, ...replyText(template, values), ...update }, task);
 }
 
 /**

@@ -108,7 +108,7 @@ export async function pressRequest(
   const { toast, isRefused } = await submitDecision(context, request, decision);
   if (isRefused) return { toast };
   const { asking: _asking, marked: _marked, ...rest } = message;
-  return { toast, message: rest };
+  return { action: toAction(request, decision), toast, message: rest };
 }
 
 /** What the press of a button says: the number of an option chooses it; undefined for an unknown one. */
@@ -203,7 +203,12 @@ export async function replyToRequest(
   if (isAboutTask && !isRepeated && isStopWord(text) && !isOption) return passOn();
   const { toast, isDecided } = await submitDecision(context, request, decision);
   // A decision that counts needs no reply: the message itself shows it.
-  return isDecided ? {} : toReply(toast);
+  return { action: toAction(request, decision), ...(isDecided ? {} : toReply(toast)) };
+}
+
+/** What an answer is in the audit. */
+function toAction({ subject }: RequestRecord, { answer: name }: Answer) {
+  return { name, task: subject.key };
 }
 
 /** What a person's words say: the answer to a question; else a word of approval approves, and a reason sends back. */

@@ -3,6 +3,7 @@
  * reply with the update's record.
  */
 
+import { type AuditEntry, createAuditPut } from "../../../shared/app/audit-log.ts";
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
@@ -68,9 +69,6 @@ const MAX_TRIES = 3;
 
 const SETTLED_UPDATE: JobResult = { done: true };
 
-/** The name of a user of the dashboard, who has authenticated with ADMIN_TOKEN. */
-const PAGE_USER_NAME = "Admin (page)";
-
 const updateKey = (id: string): StoreKey => `update-done:${id}`;
 
 /** Retention for handled updates: 3 days, longer than the engine remembers the id of a finished job (2 days). */
@@ -95,7 +93,9 @@ async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers
   const { message, callback_query: callback } = body.update;
   const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
   const user = message?.from ?? callback?.from;
-  const authorization = await authorizeUser(deps, user, chat, body.type === "page_input");
+  const startedAt = deps.clock();
+  const pageName = body.type === "page_input" ? body.by : undefined;
+  const authorization = await authorizeUser(deps, user, chat, pageName);
   if ("refused" in authorization) {
     logIgnoredUpdate(deps, body, authorization.refused);
     return SETTLED_UPDATE;
@@ -104,7 +104,7 @@ async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers
   if (recorded) return SETTLED_UPDATE;
   const context = createCommandContext(deps, job, body, authorization);
   const interpreted = await interpretUpdate(context, body, job, handlers);
-  if ((await recordUpdate(context, interpreted)) !== "committed") return { retryAt: await deps.store.now() };
+  if ((await recordUpdate(context, interpreted, startedAt)) !== "committed") return { retryAt: await deps.store.now() };
   await interpreted.result.afterCommit?.();
   deps.notify();
   if (interpreted.callback !== undefined)
@@ -207,16 +207,17 @@ async function runSafely(
  * Accepts people whose number the settings name, in TELEGRAM_CHAT_ID and in their own chat with the bot, and nameless
  * users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. What the list says wins:
  * who has left the workspace is refused, also with an allowed number.
+ * @param pageName the name of who wrote on the page, as the first allowed user
  */
 async function authorizeUser(
   deps: Deps,
   user: TelegramCallback["from"] | undefined,
   chat: TelegramMessage["chat"] | undefined,
-  isFromPage: boolean,
+  pageName: string | undefined,
 ): Promise<AuthorizedUser | { refused: string }> {
   const { telegram, locale } = deps.settings;
   if (!telegram) return { refused: "Telegram is not configured" };
-  const person = user && !isFromPage ? await findSender(deps, user.id) : undefined;
+  const person = user && pageName === undefined ? await findSender(deps, user.id) : undefined;
   const isOwnChat = person !== undefined && chat?.id === person.telegram;
   if (!chat || !(isOwnChat || isConfiguredChat(telegram.chat, chat)))
     return { refused: "the chat is not TELEGRAM_CHAT_ID" };
@@ -224,9 +225,9 @@ async function authorizeUser(
     return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
   if (person && person.role === undefined) return { refused: "the person is not in Plane's workspace" };
   const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "") || user.id;
-  const telegramName = isFromPage ? PAGE_USER_NAME : `${firstName} (Telegram)`;
+  const name = pageName ?? person?.name ?? `${firstName} (Telegram)`;
   return {
-    ...{ id: user.id, name: person?.name ?? telegramName, ...omitUndefined({ person }) },
+    ...{ id: user.id, name, ...omitUndefined({ person }) },
     chat: isConfiguredChat(telegram.chat, chat) ? telegram.chat : chat.id,
     // In a group all read the same language.
     language: (isOwnChat ? person.language : undefined) ?? resolveLocale(locale, user.language_code),
@@ -248,8 +249,9 @@ function isConfiguredChat(chat: ChatId, { id, username }: TelegramMessage["chat"
 
 /** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
 async function recordUpdate(
-  { deps, id, chat, correlation, from, presentation }: CommandContext,
+  { deps, id, chat, correlation, from, presentation, message }: CommandContext,
   { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
+  startedAt: Ms,
 ): Promise<"committed" | "stale" | "fenced"> {
   const { reply, replaceMessage, toast } = result;
   const common = { ...omitUndefined({ topic }), language: presentation.texts.locale };
@@ -270,8 +272,13 @@ async function recordUpdate(
       history: [[1, deps.clock()]],
       ...omitUndefined({ by }),
     });
+  const toAuditEntry = ({ name: tool, task: item }: NonNullable<CommandResult["action"]>): AuditEntry => ({
+    ...{ at: startedAt, person: from.name, tool, outcome: "ok", ms: deps.clock() - startedAt, correlation },
+    ...{ via: message ? "telegram" : "page", ...omitUndefined({ item }) },
+  });
   const put = keepDefined([
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
+    result.action && createAuditPut(toAuditEntry(result.action), deps.newId()),
     ...(result.put ?? []),
     messageText === undefined ? undefined : createPut(id, messageText, from.name),
     // The dashboard cannot show a toast, so there it is recorded as a message.

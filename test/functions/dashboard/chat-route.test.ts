@@ -205,10 +205,10 @@ test("a text from the page is for the task's agents, and a comment in Plane that
   const { app, item, post } = await createRemarksApp();
   expect(await post("ONB-1", { text: "Use blue" })).toEqual([200, { key: "ONB-1", agents: ["Thot"], stopped: false }]);
   expect((await app.callTool("Thot", "get_task_details", { task: "ONB-1" })).json).toMatchObject({
-    remarks: [{ by: "Admin (page)", text: "Use blue" }],
+    remarks: [{ by: "admin", text: "Use blue" }],
   });
   await app.drain();
-  expect(app.readComments(item)).toContain("Ada: <p><strong>Admin (page)</strong> wrote:</p><p>Use blue</p>");
+  expect(app.readComments(item)).toContain("Ada: <p><strong>admin</strong> wrote:</p><p>Use blue</p>");
 });
 
 test("stop from the page marks the task, and an unknown task and an empty text are refused", async () => {

@@ -104,7 +104,7 @@ test("dependencies, stops, marks and requests each have their sentence and remed
   expect(await ask("ONB-1")).toMatchObject({ kind: "request", remedy: { label: "Answer" } });
   await request("POST", "/api/tasks/ONB-3/remarks", { text: "stop" });
   await app.drain();
-  expect((await ask("ONB-3")).text).toMatch(/^Admin \(page\) stopped the work on ONB-3/);
+  expect((await ask("ONB-3")).text).toMatch(/^admin stopped the work on ONB-3/);
   expect(await follow("ONB-3")).toEqual(["Let it continue", expect.not.stringContaining("stopped")]);
   await call("Imhotep", "claim_task", { task: "ONB-3" });
   await call("Imhotep", "update_task_status", { task: "ONB-3", status: "blocked", text: "No nails." });

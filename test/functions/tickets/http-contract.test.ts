@@ -33,7 +33,7 @@ test("The HTTP API of tickets has the paths and fields of the orchestrator that 
   await app.exchange();
   await app.exchange([createSession()]);
   expect(await app.readHealth()).toMatchObject({ ...counts, tmux_service: true, active_count: 1 });
-  const session = { ...ITEM, state: "running", run: 1, name: "claude-ONB-1", approved_by: "API", questions: [] };
+  const session = { ...ITEM, state: "running", run: 1, name: "claude-ONB-1", approved_by: "admin", questions: [] };
   expect(await app.read("/api/sessions")).toMatchObject({
     count: 1,
     sessions: [{ ...session, ...sessionIds, approved_at: TIME, started_at: TIME, ends_at: TIME, runner: "vps" }],

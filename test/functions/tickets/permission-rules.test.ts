@@ -54,7 +54,7 @@ test("an answer for always adds the rule that it names; its uses are in the tick
   const { app, ask, readRules, readSession } = await createAppWithRules();
   expect(await ask(bash("npm test"), "allow_always")).toMatchObject({ behavior: "allow", isAsked: true });
   const [rule] = await readRules();
-  expect(rule).toMatchObject({ rule: "Bash(npm test:*)", for: "ONB-1", by: "API", uses: 0 });
+  expect(rule).toMatchObject({ rule: "Bash(npm test:*)", for: "ONB-1", by: "admin", uses: 0 });
   expect(await ask(bash("npm test -- --run"))).toMatchObject({ behavior: "allow", isAsked: false });
   expect(await readSession()).toMatchObject({
     reason: "allowed_by_rule",

@@ -244,6 +244,6 @@ test("a message and a proposed plan are in the page's chat with their buttons, w
   const press = { method: "POST", body: JSON.stringify({ message: plan?.id, data: approve?.data }) };
   expect((await app.request("/api/chat/press", HTTP_ADMIN_TOKEN, press)).status).toBe(202);
   await app.advanceAndDrain(30_000);
-  expect(toPlainText(app.findMessage("Plan to approve"))).toContain("Approved by Admin (page)");
+  expect(toPlainText(app.findMessage("Plan to approve"))).toContain("Approved by admin");
   expect(await findProject(app)).toHaveLength(3);
 });

@@ -65,7 +65,7 @@ test("a permission that the page or the terminal answers updates its message", a
     await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "allow" });
   });
   await app.advanceAndDrain();
-  expect(app.readLines("asks for permission").at(-1)).toBe("✅ Allowed by API");
+  expect(app.readLines("asks for permission").at(-1)).toBe("✅ Allowed by admin");
 
   await app.askBySession(token, PERMISSION);
   expect(app.getButtonLabels(app.findMessage("asks for permission"))).toEqual(["✅ Allow", "⛔ Deny"]);

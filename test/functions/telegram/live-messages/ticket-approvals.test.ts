@@ -107,7 +107,7 @@ test.each([
   [
     "the page or the API",
     async (app: Awaited<ReturnType<typeof createTicketMessagesApp>>) => app.call("/api/approve/ONB-1"),
-    "✅ Approved by API",
+    "✅ Approved by admin",
   ],
   [
     "another rejection",

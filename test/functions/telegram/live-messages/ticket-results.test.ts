@@ -68,7 +68,7 @@ test("an update that the page approves is shown in the message", async () => {
   const { app } = await createCompletedApp();
   await app.call("/api/update-plane/ONB-1");
   await app.advanceAndDrain();
-  expect(app.readLines(TITLE).at(-1)).toBe("✅ Written to Plane, approved by API");
+  expect(app.readLines(TITLE).at(-1)).toBe("✅ Written to Plane, approved by admin");
 });
 
 test("an update that is half done is reported once with a sound, and a button tries what is missing again", async () => {
@@ -116,7 +116,7 @@ test("a button of an earlier result does not write a later one", async () => {
   await app.call("/api/sessions/ONB-1/complete", { summary: "The second result" });
   await app.advanceAndDrain();
   expect(app.findMessage("The second result")?.id).not.toBe(first?.id);
-  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("Cancelled by API");
+  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("Cancelled by admin");
   await app.advanceAndDrain();
   expect(countComments()).toBe(0);
   expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ state: "completed", run: 2 }]);
