@@ -260,7 +260,11 @@ async function ask(app: App, { ask: askFor }: KindCase) {
 /** Where people answer, with the name under which they do. */
 const PLACES: Record<
   string,
-  { by: string; where: string; answer(app: App, kind: KindCase, request: { id: string; hash: string }): Promise<unknown> }
+  {
+    by: string;
+    where: string;
+    answer(app: App, kind: KindCase, request: { id: string; hash: string }): Promise<unknown>;
+  }
 > = {
   "a button": {
     by: "Ada (Telegram)",
