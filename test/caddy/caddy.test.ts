@@ -46,21 +46,19 @@ const WORKSPACES = [
 /** The same paths in other spellings, which the service decodes as Caddy does. */
 const ENCODED = {
   "/%61pi/v1/": "api",
-  "/api%2Fv1/": "api",
   "//api//v1/": "api",
   "/api/v1%252e%252e/": "api",
   "/liv%65/x": "live",
-  "/live%2fx": "live",
   "/%6civerpool/": "web",
-  "/god-mode%2F": "admin",
   "/%73paces/x": "space",
-  "/uploads%2Fa": "storage",
+  "/uploads/a?name=a%2Fb": "storage",
 };
 
 /** Paths that a service could read otherwise than Caddy, which chooses it. */
 const AMBIGUOUS = [
   ...["/x/../api/v1", "/x/%2e%2e/api/v1", "/x/.%2E/api", "/x%2F..%2Fapi", "/x%2f%2e%2e%2fapi", "/uploads/../api/x"],
   ...["/api/../javisi/", "/api/%2e%2e/javisi", "/god-mode/%2e%2e/api", "/api/./health", "/%2e/api/", "/api/.."],
+  ...["/api%2Fv1/", "/live%2fx", "/god-mode%2F", "/uploads%2Fa", "/api%2Fhealth", "/x%2f"],
   ...["/api\\v1", "/api%5cv1", "/api%5C..%5Cx", "/api%00/", "/api%0a/", "/live%7f/"],
 ];
 
@@ -72,7 +70,7 @@ describe.skipIf(!hasCaddy())("Plane's paths through Caddy", () => {
         status: 200,
         body: service,
       });
-    for (const path of ["/api/health", "/api/health/", "/api%2Fhealth"]) {
+    for (const path of ["/api/health", "/api/health/"]) {
       expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({ body: "api" });
       expect(api?.requests.at(-1)?.url, path).toBe("/");
     }
@@ -94,7 +92,7 @@ describe.skipIf(!hasCaddy())("Plane's paths through Caddy", () => {
       });
   });
 
-  test("a path with dot segments, backslashes or control characters is refused, however it is encoded", async () => {
+  test("a path with dot segments, encoded slashes, backslashes or control characters is refused, however it is encoded", async () => {
     const { caddy } = await startSites();
     for (const path of AMBIGUOUS) {
       expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({ status: 400 });
@@ -256,6 +254,8 @@ const REFUSED_REQUESTS = [
   ["POST", "/x/../webhooks/plane"],
   ["POST", "/webhooks/../webhooks/plane"],
   ["POST", "/webhooks/./plane"],
+  ["POST", "/webhooks%2fplane"],
+  ["POST", "/webhooks%2Fplane?x=/webhooks/plane"],
   ["POST", "/webhooks/%2e/plane"],
   ["POST", "/x/%2e%2e/webhooks/plane"],
   ["POST", "/webhooks/plane/"],
@@ -346,7 +346,7 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     await groundcrew.stop();
     expect(await caddy.send(webhook)).toBeUndefined();
     expect(await caddy.send({ ...webhook, path: "//webhooks/plane" })).toBeUndefined();
-    expect(await caddy.send({ host: CREW, path: "/", from: VPN_CLIENT })).toMatchObject({ status: 502 });
+    expect((await caddy.send({ host: CREW, path: "/", from: VPN_CLIENT }))?.status).toBeOneOf([502, 503]);
   });
 
   test.each([
@@ -371,10 +371,23 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     const { caddy, countPending } = await startWithGroundcrew();
     const body = JSON.stringify({ text: "x".repeat(100_000) });
     const webhook = { host: CREW, path: "/webhooks/plane", ...deliver(body) };
-    expect((await caddy.send(webhook))?.status ?? 413).toBe(413);
+    expect((await caddy.send(webhook))?.status).toBe(413);
     const chunked = { ...webhook, headers: { ...webhook.headers, "transfer-encoding": "chunked" } };
-    expect((await caddy.send(chunked))?.status ?? 413).toBe(413);
+    expect((await caddy.send(chunked))?.status).toBe(413);
     expect(await countPending()).toBe(0);
+  });
+
+  test("what a client says about its own address is replaced, so that only Caddy's word counts", async () => {
+    const { caddy, groundcrew, api } = await startSites();
+    const forged = { "x-real-ip": "10.0.0.1", forwarded: "for=10.0.0.1", "x-forwarded-for": "10.0.0.1" };
+    await caddy.send({ host: CREW, path: "/webhooks/plane", ...deliver("{}"), headers: forged });
+    await caddy.send({ host: CREW, path: "/", from: VPN_CLIENT, headers: forged });
+    await caddy.send({ host: WORK, path: "/api/", from: VPN_CLIENT, headers: forged });
+    const seen = [...groundcrew.requests, ...(api?.requests ?? [])];
+    const addresses = [OUTSIDE_CLIENT, VPN_CLIENT, VPN_CLIENT];
+    expect(seen.map(({ headers }) => [headers["x-real-ip"], headers["forwarded"], headers["x-forwarded-for"]])).toEqual(
+      addresses.map((address) => [address, `for=${address}`, address]),
+    );
   });
 
   test("a body that stalls until Groundcrew gives it up is never acknowledged, also when the rest arrives", async () => {

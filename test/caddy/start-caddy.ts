@@ -72,9 +72,10 @@ export interface TestCaddy {
 
 /**
  * Starts the real Caddy with the product's configuration and certificates of its own, on free ports. `variables` of the
- * configuration, above all `*_UPSTREAM`, are set as well. It is stopped at the end of the test.
+ * configuration, above all `*_UPSTREAM`, are set as well. `config`: another file, which serves crew.javisi.test alone. It
+ * is stopped at the end of the test.
  */
-export async function startCaddy(variables: Record<string, string>): Promise<TestCaddy> {
+export async function startCaddy(variables: Record<string, string>, config = "Caddyfile"): Promise<TestCaddy> {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-caddy-"));
   const [https, http, metrics] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env = {
@@ -92,7 +93,7 @@ export async function startCaddy(variables: Record<string, string>): Promise<Tes
   };
   let log = "";
   const start = () => {
-    const started = spawn(findCaddy(), ["run", "--config", "Caddyfile", "--adapter", "caddyfile"], {
+    const started = spawn(findCaddy(), ["run", "--config", config, "--adapter", "caddyfile"], {
       cwd: "caddy",
       env,
       stdio: ["ignore", "pipe", "pipe"],
@@ -114,7 +115,7 @@ export async function startCaddy(variables: Record<string, string>): Promise<Tes
     rmSync(folder, { recursive: true, force: true });
   });
   const sites = { PLANE_SUBDOMAIN: "work", GROUNDCREW_SUBDOMAIN: "crew", GRAFANA_SUBDOMAIN: "grafana", ...variables };
-  const names = [sites.PLANE_SUBDOMAIN, sites.GROUNDCREW_SUBDOMAIN];
+  const names = config === "Caddyfile" ? [sites.PLANE_SUBDOMAIN, sites.GROUNDCREW_SUBDOMAIN] : ["crew"];
   if ("CADDY_SITES" in variables) names.push(sites.GRAFANA_SUBDOMAIN);
   // All sites answer once their certificates were issued. Caddy cleans its folder at the start, and when that removes a
   // certificate which is being written, it tries again only after a minute: then it is started again.

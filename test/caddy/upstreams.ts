@@ -14,6 +14,11 @@ export interface Upstream {
 export async function startUpstream(name: string, answer?: RequestListener): Promise<Upstream> {
   const requests: Upstream["requests"] = [];
   const server = createServer(async (request, response) => {
+    // A proxy's own checks, whether the server answers.
+    if (!request.headers["x-forwarded-for"]) {
+      response.end();
+      return;
+    }
     let body = "";
     try {
       for await (const chunk of request) body += chunk;

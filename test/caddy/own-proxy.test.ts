@@ -1,0 +1,180 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { hasProgram } from "../support/has-program.ts";
+import { findFreePort } from "../support/redis-server.ts";
+import { startTestRuntime } from "../support/test-runtime.ts";
+import { createWebhookHeaders } from "../support/webhook-signature.ts";
+import {
+  type CaddyAnswer,
+  type CaddyRequest,
+  CREW,
+  hasCaddy,
+  OUTSIDE_CLIENT,
+  startCaddy,
+  VPN_CLIENT,
+} from "./start-caddy.ts";
+import { startUpstream } from "./upstreams.ts";
+
+type Send = (request: CaddyRequest) => Promise<CaddyAnswer | undefined>;
+
+function createFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `groundcrew-${name}-`));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts the Caddy of caddy/bare.caddy with these upstreams in place of its own. */
+async function startBareCaddy(upstreams: readonly string[]): Promise<Send> {
+  const file = join(createFolder("bare"), "Caddyfile");
+  const text = readFileSync("caddy/bare.caddy", "utf8")
+    .replaceAll("crew.example.com", CREW)
+    .replaceAll("groundcrew:8787", upstreams.join(" "));
+  const options =
+    "{\n\tadmin off\n\thttp_port {$HTTP_PORT}\n\thttps_port {$HTTPS_PORT}\n\t{$CADDY_GLOBAL_OPTIONS}\n}\n";
+  writeFileSync(file, options + text);
+  return (await startCaddy({}, file)).send;
+}
+
+/** Starts nginx with caddy/nginx.conf, with these upstreams, a certificate and a port of its own. */
+async function startNginx(upstreams: readonly string[]): Promise<Send> {
+  const folder = createFolder("nginx");
+  const port = await findFreePort();
+  const files = { key: join(folder, "crew.key"), cert: join(folder, "crew.pem") };
+  execFileSync(
+    "openssl",
+    [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
+      ...["-subj", `/CN=${CREW}`, "-addext", `subjectAltName=DNS:${CREW}`, "-keyout", files.key, "-out", files.cert],
+    ],
+    { stdio: "ignore" },
+  );
+  const site = readFileSync("caddy/nginx.conf", "utf8")
+    .replace("server 127.0.0.1:8787 max_fails=1 fail_timeout=2s;", upstreams.map((one) => `server ${one};`).join("\n"))
+    .replace("10.8.0.0/24", `${VPN_CLIENT}/32`)
+    .replace("listen 443 ssl", `listen 127.0.0.1:${port} ssl`)
+    .replaceAll("crew.example.com", CREW)
+    .replace("/etc/ssl/crew.pem", files.cert)
+    .replace("/etc/ssl/crew.key", files.key);
+  for (const upstream of upstreams) expect(site).toContain(upstream);
+  mkdirSync(join(folder, "temp"));
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${folder}/temp/${name};`)
+    .join(" ");
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+events {}
+http { access_log off; ${temporary}
+${site}
+}\n`,
+  );
+  const nginx = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: "ignore" });
+  onTestFinished(async () => {
+    const exited = once(nginx, "exit");
+    if (nginx.kill("SIGKILL")) await exited;
+  });
+  const ca = readFileSync(files.cert);
+  const send: Send = ({ host, path, method = "GET", from = OUTSIDE_CLIENT, headers = {}, body }) =>
+    new Promise((resolve) => {
+      const sent = request(
+        {
+          ...{ host: "127.0.0.1", port, servername: host, ca, localAddress: from, method, path, agent: false },
+          headers: { host, ...headers },
+        },
+        (response) => {
+          let text = "";
+          response.setEncoding("utf8").on("data", (part: string) => {
+            text += part;
+          });
+          response.on("close", () =>
+            resolve(
+              response.complete
+                ? { status: response.statusCode ?? 0, headers: response.headers, body: text }
+                : undefined,
+            ),
+          );
+        },
+      );
+      sent.on("error", () => resolve(undefined));
+      sent.end(body);
+    });
+  await expect
+    .poll(() => send({ host: CREW, path: "/webhooks/x" }), { timeout: 10_000, interval: 50 })
+    .toMatchObject({ status: 404 });
+  return send;
+}
+
+const deliver = (body: string) => ({
+  host: CREW,
+  path: "/webhooks/plane",
+  method: "POST",
+  body,
+  headers: createWebhookHeaders(body),
+});
+
+/** Other spellings of the path; a bare proxy leaves some of them to Groundcrew, which checks the signature all the same. */
+const REFUSED = ["/webhooks%2fplane", "/x/../webhooks/plane", "/webhooks/%70lane", "/WEBHOOKS/plane"];
+
+describe.each([
+  {
+    name: "caddy/bare.caddy",
+    isThere: hasCaddy(),
+    start: startBareCaddy,
+    limit: 52_000_000,
+    refused: ["/webhooks%2fplane"],
+  },
+  { name: "caddy/nginx.conf", isThere: hasProgram("nginx"), start: startNginx, limit: 2_200_000, refused: REFUSED },
+])("INFRA-04 $name", ({ isThere, start, limit, refused }) => {
+  test.skipIf(!isThere)(
+    "passes signed webhooks and the page on, and refuses a body that is too large with 413",
+    async () => {
+      const env = { TRUSTED_PROXIES: "127.0.0.1/32", PUBLIC_URL: `https://${CREW}` };
+      const runtime = await startTestRuntime({ env });
+      const send = await start([new URL(runtime.url).host]);
+      expect(await send(deliver('{"n":1}'))).toMatchObject({ status: 200 });
+      expect((await runtime.store.stats()).queues.inbox.pending).toBe(1);
+      expect(await send({ host: CREW, path: "/", from: VPN_CLIENT })).toMatchObject({ status: 200 });
+      expect((await send({ host: CREW, path: "/" }))?.status).toBe(refused === REFUSED ? 403 : 200);
+      const large = deliver(JSON.stringify({ text: "x".repeat(limit) }));
+      expect(
+        (await send({ ...large, headers: { ...large.headers, "content-length": String(large.body.length) } }))?.status,
+      ).toBe(413);
+      for (const path of refused) expect((await send({ ...deliver('{"n":2}'), path }))?.status, path).not.toBe(200);
+      expect((await runtime.store.stats()).queues.inbox.pending).toBe(1);
+    },
+  );
+
+  test.skipIf(!isThere)("replaces what a client says about its address", async () => {
+    const groundcrew = await startUpstream("groundcrew");
+    const send = await start([groundcrew.address]);
+    const forged = { "x-real-ip": "10.0.0.1", forwarded: "for=10.0.0.1", "x-forwarded-for": "10.0.0.1" };
+    await send({ ...deliver("{}"), headers: forged });
+    expect(groundcrew.requests).toHaveLength(1);
+    const headers = groundcrew.requests[0]?.headers;
+    expect([headers?.["x-real-ip"], headers?.["forwarded"], headers?.["x-forwarded-for"], headers?.host]).toEqual([
+      OUTSIDE_CLIENT,
+      undefined,
+      OUTSIDE_CLIENT,
+      CREW,
+    ]);
+  });
+
+  test.skipIf(!isThere)(
+    "breaks the connection of a webhook that Groundcrew cannot take, so that Plane repeats it",
+    async () => {
+      const groundcrew = await startUpstream("groundcrew", (_, response) => void response.writeHead(503).end("busy"));
+      const send = await start([groundcrew.address]);
+      expect(await send(deliver("{}"))).toBeUndefined();
+      expect(groundcrew.requests).toHaveLength(1);
+      expect((await send({ host: CREW, path: "/api/x", from: VPN_CLIENT }))?.status).toBe(503);
+      await groundcrew.stop();
+      expect(await send(deliver("{}"))).toBeUndefined();
+      expect((await send({ host: CREW, path: "/api/x", from: VPN_CLIENT }))?.status).toBe(502);
+    },
+  );
+});
