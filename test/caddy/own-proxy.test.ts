@@ -156,7 +156,7 @@ describe.each([
     await send({ ...deliver("{}"), headers: forged });
     expect(groundcrew.requests).toHaveLength(1);
     const headers = groundcrew.requests[0]?.headers;
-    expect([headers?.["x-real-ip"], headers?.["forwarded"], headers?.["x-forwarded-for"], headers?.host]).toEqual([
+    expect([headers?.["x-real-ip"], headers?.["forwarded"], headers?.["x-forwarded-for"], headers?.["host"]]).toEqual([
       OUTSIDE_CLIENT,
       undefined,
       OUTSIDE_CLIENT,
