@@ -6,12 +6,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { isRestoredRecord, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
+import { createRedis, describeRedis } from "../stores/redis/connection.ts";
 import { readScripts } from "../stores/redis/scripts.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
@@ -47,7 +48,7 @@ async function dumpRedis({ store: { url, prefix } }: BackupSettings, root: strin
 }
 
 async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url, {
+  const redis = createRedis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
     socketTimeout: COMMAND_TIMEOUT,
@@ -61,7 +62,7 @@ async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Pro
   } catch (thrown) {
     if (thrown instanceof BackupError) throw thrown;
     // Without the cause: ioredis attaches the command with its data to the error.
-    throw createBackupError(`Redis at ${redis.options.host}:${redis.options.port} failed: ${getErrorMessage(thrown)}`);
+    throw createBackupError(`${describeRedis(redis)} failed: ${getErrorMessage(thrown)}`);
   } finally {
     redis.disconnect();
   }

@@ -9,6 +9,7 @@ import type { Log } from "../../shared/log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { Ms } from "../../shared/time.ts";
+import { isRedisUrl, parseRedisAddress } from "./redis/address.ts";
 
 interface OpenStoreOptions {
   /** Prefix of every key in Redis; a colon is added. */
@@ -35,7 +36,7 @@ export async function openStore(url: string, { prefix, clock, log }: OpenStoreOp
       ? createMemoryStore(options)
       : createSqliteStore({ folder: parseStoreFolder(url), ...options });
   }
-  if (/^rediss?:\/\//.test(url)) {
+  if (isRedisUrl(url)) {
     const { connectRedisStore } = await import("./redis/redis-store.ts");
     return connectRedisStore({
       url,
@@ -47,7 +48,9 @@ export async function openStore(url: string, { prefix, clock, log }: OpenStoreOp
       },
     });
   }
-  throw new Error(`STORE_URL must be file:<folder>, redis://…, rediss://… or memory:, not ${describeScheme(url)}.`);
+  throw new Error(
+    `STORE_URL must be file:<folder>, redis://…, rediss://…, redis+sentinel://… or memory:, not ${describeScheme(url)}.`,
+  );
 }
 
 /** Describes a URL by its scheme only, because it may contain a password. */
@@ -70,10 +73,11 @@ export async function openNameStore(url: string, prefix: string): Promise<Driver
     } catch {}
     return createFileDriver({ base });
   }
-  if (/^rediss?:\/\//.test(url)) {
+  if (isRedisUrl(url)) {
     const { default: createRedisDriver } = await import("unstorage/drivers/redis");
+    const { target } = parseRedisAddress(url);
     const driver = createRedisDriver({
-      url,
+      ...("url" in target ? target : target.options),
       base: `${prefix}:names`,
       commandTimeout: COMMAND_TIMEOUT,
       connectTimeout: COMMAND_TIMEOUT,

@@ -76,8 +76,8 @@ const SECRETS: Record<string, SecretKind> = {
     isGuard: true,
   },
   STORE_URL: {
-    form: /^(file:.+|memory:|rediss?:\/\/.+)$/,
-    wanted: "file:<folder>, redis://…, rediss://… or memory:",
+    form: /^(file:.+|memory:|rediss?:\/\/.+|rediss?\+sentinel:\/\/[^/]+\/[^/?]+(\/\d+)?(\?.*)?)$/,
+    wanted: "file:<folder>, redis://…, rediss://…, redis+sentinel://<sentinels>/<name>/<database> or memory:",
     meaning: "Store: an embedded file, Redis, or memory (lost at every restart). Default: file:./data.",
     many: false,
   },

@@ -435,13 +435,18 @@ function collectSecretValues(secrets: Secrets, file: FileSettings): string[] {
 
 /** The password of a URL, both URL-encoded and decoded, because either form may appear in an error. */
 function parsePasswords(url: string): string[] {
-  const password = URL.canParse(url) ? new URL(url).password : "";
-  if (password === "") return [];
-  try {
-    return [password, decodeURIComponent(password)];
-  } catch {
-    return [password];
-  }
+  // Several hosts, as of Redis Sentinel, are no URL for the parser.
+  const single = url.replace(/^(\w+)\+sentinel(:\/\/(?:[^/@]*@)?[^/,]*)[^/]*/, "$1$2");
+  if (!URL.canParse(single)) return [];
+  const { password, searchParams } = new URL(single);
+  const passwords = [password, searchParams.get("sentinel_password") ?? ""].filter((text) => text !== "");
+  return passwords.flatMap((text) => {
+    try {
+      return [text, decodeURIComponent(text)];
+    } catch {
+      return [text];
+    }
+  });
 }
 
 /** An agent's id in OpenClaw: `wake.agent`, or its name in lower case. */

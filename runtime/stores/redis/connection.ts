@@ -3,12 +3,13 @@
  * without a limit.
  */
 
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
+import { parseRedisAddress } from "./address.ts";
 
 export interface RedisConnectOptions {
-  /** `redis://` or `rediss://`. */
+  /** See address.ts. */
   url: string;
   /** Timeout for opening; default 10 s. */
   patience?: Ms;
@@ -25,13 +26,24 @@ const CONNECT_TIMEOUT: Ms = 3_000;
 /** Timeout for opening the store: 10 s, because the server may be starting or loading its data. */
 const OPEN_TIMEOUT: Ms = 10_000;
 
+/** Creates a client for the URL of a store, which connects when it is told to. */
+export function createRedis(url: string, options: RedisOptions): Redis {
+  const { target } = parseRedisAddress(url);
+  return "url" in target ? new Redis(target.url, options) : new Redis({ ...options, ...target.options });
+}
+
+/** Describes the server for people, without user and password. */
+export function describeRedis({ options: { sentinels, name, host, port } }: Redis): string {
+  return sentinels ? `The primary ${name} of Redis Sentinel` : `Redis at ${host}:${port}`;
+}
+
 /**
  * Opens a connection that reconnects by itself. While it is lost, every command rejects at once. A command that was
  * running when it was lost rejects too and may or may not have been executed. Rejects when the server cannot be reached
  * at first.
  */
 export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection = () => {} }: RedisConnectOptions) {
-  const redis = new Redis(url, {
+  const redis = createRedis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -56,7 +68,7 @@ export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection 
   let lastError = closedByServer;
   let isUp = false;
   let isClosing = false;
-  const address = `Redis at ${redis.options.host}:${redis.options.port}`;
+  const address = describeRedis(redis);
   // Without a listener, an error of the connection would end the process.
   redis.on("error", (error) => {
     lastError = getErrorMessage(error) || String(error);
@@ -98,6 +110,8 @@ export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection 
       try {
         return await command();
       } catch (error) {
+        // After a failover ioredis only ends its side of the old connection, and a frozen server never ends the other.
+        if (!redis.stream?.writable) redis.stream?.destroy();
         // Without the cause: ioredis attaches the command to the error, which would write message texts to the log.
         throw new GroundcrewError("unavailable", `${address} failed: ${getErrorMessage(error)}`);
       }

@@ -13,6 +13,7 @@ import {
   type StoreKey,
 } from "../../../shared/store/port.ts";
 import type { Ms } from "../../../shared/time.ts";
+import { parseRedisAddress } from "./address.ts";
 import { connectRedis, type RedisConnectOptions } from "./connection.ts";
 import { createCallQueue, loadRedisScripts, type ScriptArguments, type ScriptName } from "./scripts.ts";
 
@@ -57,15 +58,16 @@ const statsReply = z.array(
 );
 
 /**
- * Opens the store in Redis 7.0 or newer, on one server (no cluster). Atomic operations are Lua scripts, and the
+ * Opens the store in Redis 7.0 or newer, on one server or the primary of a Sentinel (no cluster). Atomic operations are Lua scripts, and the
  * server's clock is used. Rejects when the server cannot be reached. A lost connection is restored by itself; until
  * then every call rejects at once.
  */
 export async function connectRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, remember = RETENTION, clock } = options;
+  const { replicas } = parseRedisAddress(options.url);
   const connection = await connectRedis(options);
   const send = await connection
-    .runCommand(() => loadRedisScripts(connection.redis, `${prefix}:`, clock))
+    .runCommand(() => loadRedisScripts(connection.redis, { prefix: `${prefix}:`, replicas, clock }))
     .catch(async (error) => {
       await connection.close();
       throw error;

@@ -34,6 +34,14 @@ interface CommitGroup extends WaitingCall {
   settlers: ((reply: RedisReply) => void)[];
 }
 
+/** Calls after which no replica needs to have anything. */
+const READS: ReadonlySet<ScriptName> = new Set([
+  ...(["now", "read", "scan", "count", "dead", "count-consumed", "pauses", "stats"] as const),
+]);
+
+/** Timeout for the replicas: 1 s, half of that for a reply. */
+const REPLICATION_TIMEOUT: Ms = 1_000;
+
 const SCRIPT_NAMES = [
   "now",
   "read",
@@ -70,9 +78,14 @@ const MAX_GROUP_CHARACTERS = 1024 * 1024;
 /**
  * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their
  * texts when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script
- * had no effect, so repeating it is safe. `prefix` includes the colon; `clock` replaces the server's in tests.
+ * had no effect, so repeating it is safe. `prefix` includes the colon; `clock` replaces the server's in tests. With
+ * `replicas`, a call that may have written fails unless so many replicas have what it wrote; like any call that fails, it
+ * may have been stored nevertheless.
  */
-export async function loadRedisScripts(redis: Redis, prefix: string, clock?: () => Ms) {
+export async function loadRedisScripts(
+  redis: Redis,
+  { prefix, replicas, clock }: { prefix: string; replicas: number; clock?: (() => Ms) | undefined },
+) {
   const common = readFileSync(getProductFile("runtime/stores/redis/lua/common.lua"), "utf8");
   const files = ["values", "jobs", "buckets"].map((name) => getProductFile(`runtime/stores/redis/lua/${name}.lua`));
   const texts = new Map(files.flatMap((file) => [...readScripts(file)]));
@@ -95,8 +108,19 @@ export async function loadRedisScripts(redis: Redis, prefix: string, clock?: () 
       const [verb, script] = isKnown ? ["evalsha", sha] : ["eval", text];
       return sendCommand(new Command(verb, [script, 0, prefix, now, ...args], { replyEncoding: "utf8" }));
     });
+    const needsReplicas = replicas > 0 && calls.some(({ name }) => !READS.has(name));
+    const wait = needsReplicas && sendCommand(new Command("wait", [replicas, REPLICATION_TIMEOUT]));
     stream.uncork();
-    return Promise.all(answers);
+    const replies = await Promise.all(answers);
+    const acknowledged = wait && (await wait);
+    if (!acknowledged || ("value" in acknowledged && Number(acknowledged.value) >= replicas)) return replies;
+    const error =
+      "error" in acknowledged
+        ? acknowledged.error
+        : new Error(`only ${acknowledged.value} of ${replicas} replicas have the write`);
+    return replies.map((reply, i) =>
+      READS.has(calls[i]?.name ?? "now") || isUnknownScript(reply) ? reply : { error },
+    );
   }
 
   /**

@@ -48,6 +48,8 @@ describe("STORE_URL", () => {
       () => "opened",
       (error: Error) => error.message,
     );
-    expect(refusal).toBe(`STORE_URL must be file:<folder>, redis://…, rediss://… or memory:, not ${shown}.`);
+    expect(refusal).toBe(
+      `STORE_URL must be file:<folder>, redis://…, rediss://…, redis+sentinel://… or memory:, not ${shown}.`,
+    );
   });
 });

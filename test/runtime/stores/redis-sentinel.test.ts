@@ -1,0 +1,154 @@
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { openNameStore, openStore } from "../../../runtime/stores/open-store.ts";
+import { parseRedisAddress } from "../../../runtime/stores/redis/address.ts";
+import { startRedis } from "../../support/redis-server.ts";
+import { hasSentinel, startSentinels, type TestSentinels } from "../../support/sentinel-server.ts";
+
+/** Limit for what happens within a few seconds on a machine that is not busy. */
+const LIMIT = { timeout: 60_000, interval: 20 };
+const FULL = process.env["FULL"] !== undefined;
+
+describe("REL-10 The address of a Redis behind Sentinel", () => {
+  test("names the sentinels, the primary, the database, the account and TLS", () => {
+    const url = "rediss+sentinel://crew:p%40ss@a.test:26379,b.test,[::1]:1/main/2?sentinel_password=other&wait=2";
+    expect(parseRedisAddress(url)).toMatchObject({
+      replicas: 2,
+      target: {
+        options: {
+          sentinels: [
+            { host: "a.test", port: 26379 },
+            { host: "b.test", port: 26379 },
+            { host: "::1", port: 1 },
+          ],
+          ...{ name: "main", db: 2, username: "crew", password: "p@ss", sentinelPassword: "other" },
+          ...{ tls: {}, enableTLSForSentinelMode: true },
+        },
+      },
+    });
+    expect(parseRedisAddress("redis+sentinel://a/main")).toMatchObject({ replicas: 1, target: { options: { db: 0 } } });
+    expect(parseRedisAddress("redis://a:6379/1?wait=1").replicas).toBe(1);
+    expect(parseRedisAddress("redis://a:6379/1").replicas).toBe(0);
+  });
+
+  test("is refused without the name of a primary, and without repeating the password", async () => {
+    for (const url of ["redis+sentinel://:marked-secret@a:1,b:2", "redis+sentinel://:marked-secret@a/main?wait=x"])
+      await expect(openStore(url, { prefix: "t" })).rejects.toThrow(/^(?!.*marked-secret)STORE_URL/);
+  });
+});
+
+describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeout: FULL ? 400_000 : 120_000 }, () => {
+  async function open(sentinels: TestSentinels) {
+    const store = await openStore(sentinels.url, { prefix: "t" });
+    onTestFinished(() => store.close());
+    return store;
+  }
+
+  /** Writes with ten callers until `stop`; the keys whose writes were acknowledged. */
+  function startWriters(store: Awaited<ReturnType<typeof openStore>>) {
+    const acknowledged: string[] = [];
+    let [isGoing, next, refused] = [true, 0, 0];
+    const running = Promise.all(
+      Array.from({ length: 10 }, async () => {
+        while (isGoing) {
+          const key = `k${next++}`;
+          await store.commit({ put: [{ key, value: "x".repeat(50), sets: ["s"] }] }).then(
+            () => acknowledged.push(key),
+            () => {
+              refused += 1;
+            },
+          );
+          // A pace that replicas keep while three servers, three sentinels and this process share two cores.
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        }
+      }),
+    );
+    return {
+      acknowledged,
+      async stop() {
+        isGoing = false;
+        await running;
+        return refused;
+      },
+    };
+  }
+
+  const findLost = async (store: Awaited<ReturnType<typeof openStore>>, keys: readonly string[]) => {
+    const lost: string[] = [];
+    for (let i = 0; i < keys.length; i += 500) {
+      const part = keys.slice(i, i + 500);
+      const rows = await store.read(part);
+      lost.push(...part.filter((_, j) => rows[j] === undefined));
+    }
+    return lost;
+  };
+
+  const rounds = FULL ? 5 : 2;
+  test(`a primary that is killed under load, ${rounds} times: another takes over and nothing acknowledged is lost`, async () => {
+    const sentinels = await startSentinels();
+    onTestFinished(() => sentinels.stop());
+    const store = await open(sentinels);
+    const writers = startWriters(store);
+    for (let round = 0; round < rounds; round += 1) {
+      const before = writers.acknowledged.length;
+      await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(before + 300), LIMIT);
+      const killed = await sentinels.findPrimary();
+      await killed.kill();
+      await sentinels.waitForFailover(killed);
+      // It returns as a replica, so that the next round begins with two again: one server fails at a time.
+      await killed.start();
+      await sentinels.waitForReplicas();
+    }
+    const after = writers.acknowledged.length;
+    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(after + 100), LIMIT);
+    expect(await writers.stop()).toBeGreaterThan(0);
+    expect(await findLost(store, writers.acknowledged)).toEqual([]);
+  });
+
+  test("a primary that freezes and wakes up after the failover: what it then takes counts nowhere, and nothing acknowledged is lost", async () => {
+    const sentinels = await startSentinels();
+    onTestFinished(() => sentinels.stop());
+    const store = await open(sentinels);
+    const writers = startWriters(store);
+    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(300), LIMIT);
+    const frozen = await sentinels.findPrimary();
+    frozen.freeze();
+    await sentinels.waitForFailover(frozen);
+    const before = writers.acknowledged.length;
+    frozen.thaw();
+    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(before + 300), LIMIT);
+    await writers.stop();
+    expect(await findLost(store, writers.acknowledged)).toEqual([]);
+  });
+
+  test("a write that no replica has is not acknowledged", async () => {
+    const sentinels = await startSentinels();
+    onTestFinished(() => sentinels.stop());
+    const store = await open(sentinels);
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
+    const primary = await sentinels.findPrimary();
+    for (const server of sentinels.servers) if (server !== primary) server.freeze();
+    await expect(store.commit({ put: [{ key: "b", value: 1 }] })).rejects.toThrow(
+      /only 0 of 1 replicas have the write/,
+    );
+    // Reads need none.
+    expect((await store.read(["a"]))[0]?.value).toBe(1);
+    for (const server of sentinels.servers) server.thaw();
+  });
+
+  test("the cache of names is kept there as well", async () => {
+    const sentinels = await startSentinels();
+    onTestFinished(() => sentinels.stop());
+    const names = await openNameStore(sentinels.url, "t");
+    await names?.setItem?.("a", "Ada", {});
+    expect(await names?.getItem("a", {})).toBe("Ada");
+    await names?.dispose?.();
+  });
+
+  test("one address with ?wait=1 refuses writes while there is no replica", async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const store = await openStore(`${redis.url}?wait=1`, { prefix: "t" });
+    onTestFinished(() => store.close());
+    await expect(store.commit({ put: [{ key: "a", value: 1 }] })).rejects.toThrow(/only 0 of 1 replicas/);
+  });
+});
