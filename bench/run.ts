@@ -13,6 +13,7 @@ import { formatCount } from "./figures.ts";
 import { benchIntake, benchIntakeAgainst } from "./intake.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
+import { benchPage } from "./page.ts";
 import { benchProcessor } from "./processor.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
@@ -87,6 +88,12 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
   terminals: () =>
     benchTerminals(
       quick ? { terminals: 3, seconds: 5, pictures: 1_000 } : { terminals: 20, seconds: 30, pictures: 36_000 },
+    ),
+  page: () =>
+    benchPage(
+      quick
+        ? { agents: 5, projects: 2, items: 50, rounds: 2, changes: 5, hour: 30 }
+        : { agents: 50, projects: 5, items: 250, rounds: 9, changes: 40, hour: 900 },
     ),
   claims: () => benchClaims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
   texts: benchTexts,
