@@ -28,6 +28,9 @@ interface Scene {
   play(stage: SceneStage): void;
 }
 
+/** Where agents start. Plane's own default is Backlog, in which they leave a task. */
+const START = { state: "Todo" };
+
 /** Finds what an agent asks about a task, and how confident it is of its result, by the beginning of its title. */
 export function createTaskScripts({ tasks, agents, imageQuestion }: WorkspaceTexts): FindTaskScript {
   const scripts: [string, TaskScript][] = [
@@ -57,7 +60,7 @@ export const SCENES: readonly Scene[] = [
   {
     title: () => "Ada adds a task for Imhotep, with a title that looks like markup and a command",
     play: ({ plane, office, imhotep, human, texts: { tasks } }) => {
-      plane.addItem(office, { name: tasks.keys, assignees: [imhotep] }, { by: human });
+      plane.addItem(office, { ...START, name: tasks.keys, assignees: [imhotep] }, { by: human });
     },
   },
   {
@@ -90,8 +93,8 @@ export const SCENES: readonly Scene[] = [
     play: (stage) => {
       const { plane, human, thot, texts } = stage;
       const website = plane.addProject({ name: texts.projects.website, identifier: "WEB", by: human });
-      plane.addItem(website, { name: texts.tasks.landing, assignees: [thot] }, { by: human });
-      plane.addItem(website, { name: texts.tasks.post, assignees: [thot] }, { by: human });
+      plane.addItem(website, { ...START, name: texts.tasks.landing, assignees: [thot] }, { by: human });
+      plane.addItem(website, { ...START, name: texts.tasks.post, assignees: [thot] }, { by: human });
     },
   },
   {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { Page } from "playwright-core";
@@ -6,72 +6,78 @@ import { startDemo } from "../../demo/start.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { launchBrowser } from "./browser.ts";
 import { PAGE_ADMIN_TOKEN } from "./page-test-app.ts";
+import { reduceColors } from "./reduce-colors.ts";
 import { playTicketScene } from "./ticket-scene.ts";
 import { runTicketsPageApp } from "./tickets-page-app.ts";
 
 /**
- * Makes the pictures of the documents: `node test/browser/pictures.ts`, or only that of the view Tickets with the
- * argument `tickets`. The others are of the running demo.
+ * Makes the pictures of the page in the documents (`npm run pictures`): of the running demo without its console, and of
+ * the view Tickets with a state of each kind.
  */
 const OUTPUT_FOLDER = "docs/pictures";
-const MAX_BYTES = 400_000;
+const MAX_BYTES = 150_000;
+const WAIT = { timeout: 120_000 };
+
+/** Width of the pictures in pixels: the page's parts stand beside each other, and texts are readable in a document. */
+const WIDTH = 1400;
 
 const browser = await launchBrowser();
 mkdirSync(OUTPUT_FOLDER, { recursive: true });
 
-async function takePicture(page: Page, name: string) {
-  const path = `${OUTPUT_FOLDER}/${name}.png`;
-  // New rows are highlighted for a moment.
-  await page.waitForTimeout(1_800);
-  await page.screenshot({ path });
-  const { size } = statSync(path);
-  if (size > MAX_BYTES) throw new Error(`${path} has ${size} bytes, more than ${MAX_BYTES}.`);
-  process.stdout.write(`${path}  ${Math.round(size / 1000)} KB\n`);
+/** Opens a page whose new rows are not highlighted. */
+function openStill(height: number): Promise<Page> {
+  return browser.newPage({ locale: "en-GB", viewport: { width: WIDTH, height }, reducedMotion: "reduce" });
 }
 
-async function takeDemoPicture(page: Page, name: string) {
-  await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
-  await takePicture(page, name);
+function savePicture(name: string, screenshot: Buffer) {
+  const path = `${OUTPUT_FOLDER}/${name}.png`;
+  const bytes = reduceColors(screenshot);
+  if (bytes.length > MAX_BYTES) throw new Error(`${path} has ${bytes.length} bytes, more than ${MAX_BYTES}.`);
+  writeFileSync(path, bytes);
+  process.stdout.write(`${path}  ${Math.round(bytes.length / 1000)} KB\n`);
+}
+
+/** Goes to a view of the demo, and removes the demo's own line. */
+async function openView(page: Page, url: string, selector: string) {
+  await page.goto(url);
+  await page.waitForSelector("#console summary", WAIT);
+  await page.evaluate("document.querySelector('#console').remove()");
+  await page.waitForSelector(selector, WAIT);
+}
+
+/** Puts two pictures below each other. */
+async function stack(first: Buffer, second: Buffer): Promise<Buffer> {
+  const page = await openStill(100);
+  const images = [first, second].map((png) => `<img src="data:image/png;base64,${png.toString("base64")}">`);
+  const style = "body { margin: 0; background: #c9c9c4; } img { display: block; } img + img { margin-top: 10px; }";
+  await page.setContent(`<style>${style}</style>${images.join("")}`);
+  const stacked = await page.screenshot({ fullPage: true });
+  await page.close();
+  return stacked;
 }
 
 async function takeDemoPictures() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-pictures-"));
-  const demo = await startDemo(createTestSettings({ PORT: "0", LOCALE: "auto" }), {
+  const demo = await startDemo(createTestSettings({ PORT: "0" }), {
     write: () => {},
     colour: false,
-    pace: 1_200,
+    pace: 1_500,
     folder: relative(process.cwd(), join(folder, "demo")),
   });
   try {
-    const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 1020 } });
-    await page.goto(`${demo.url}/board`);
-    // The picture shows a question that waits for its answer and a completed task.
-    await page.waitForSelector("#messages .row button", { timeout: 60_000 });
-    await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });
-    await takeDemoPicture(page, "board");
+    // A question and something else wait for a person, and the plan is approved.
+    const page = await openStill(640);
+    await openView(page, `${demo.url}/inbox`, '.request[data-kind="question"]');
+    await page.waitForSelector('.requests:not(:has([data-kind="plan"])) .request + .request', WAIT);
+    const inbox = await page.screenshot();
+    await openView(page, `${demo.url}/board`, '[data-column="in_progress"] .card');
+    savePicture("inbox-and-board", await stack(inbox, await page.screenshot()));
+    await openView(page, `${demo.url}/board?project=CFW`, '[data-column="in_progress"] .card');
+    await openView(page, `${demo.url}/plans/CFW`, '#plan-view:has(svg):has-text("CFW-3")');
+    savePicture("plan", await page.screenshot());
     await demo.finished;
-    await page.emulateMedia({ colorScheme: "dark" });
-    await takeDemoPicture(page, "dark");
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.click("#console summary");
-    await page.click('.card:has-text("Build the container image") > button');
-    await page.waitForSelector("#why-of .chip");
-    await takeDemoPicture(page, "why");
-    await page.click('#views [data-view="team"]');
-    await page.waitForSelector("#team-list .agent");
-    await takeDemoPicture(page, "team");
-    await page.selectOption("#projects", "CFW");
-    await page.click('#views [data-view="plan"]');
-    await page.waitForSelector("#plan-view svg");
-    await takeDemoPicture(page, "plan");
-    const phone = await browser.newPage({
-      locale: "fr-FR",
-      viewport: { width: 390, height: 780 },
-      deviceScaleFactor: 2,
-    });
-    await phone.goto(demo.url);
-    await phone.waitForSelector(".card");
-    await takeDemoPicture(phone, "phone");
+    await openView(page, `${demo.url}/team`, "#team-list .agent, #team-list tbody tr");
+    savePicture("team", await page.screenshot());
   } finally {
     await demo.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -82,20 +88,19 @@ async function takeTicketsPicture() {
   const app = await runTicketsPageApp({ max_sessions: 2 });
   try {
     await playTicketScene(app);
-    const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 1600 } });
-    await page.goto(app.url);
+    const page = await openStill(1_500);
+    await page.goto(`${app.url}/tickets`);
     await page.fill("#token", PAGE_ADMIN_TOKEN);
     await page.press("#token", "Enter");
-    await page.click('#views [data-view="tickets"]');
-    await page.waitForSelector("#tickets-view .question");
-    await takePicture(page, "tickets");
+    await page.waitForSelector("#tickets-view .question", WAIT);
+    savePicture("tickets", await page.screenshot());
   } finally {
     await app.close();
   }
 }
 
 try {
-  if (process.argv[2] !== "tickets") await takeDemoPictures();
+  await takeDemoPictures();
   await takeTicketsPicture();
 } finally {
   await browser.close();
