@@ -8,6 +8,7 @@ import { GroundcrewError } from "../shared/errors.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
 import { answerCleanJson, getRequester } from "../shared/http/request.ts";
 import { chooseLanguage, type Locale } from "../shared/i18n/localize.ts";
+import { explainRefusedWords, parseScheduleCommand, type RefusedWords } from "../shared/i18n/parse-schedule.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps, seesTask } from "../shared/people/viewer.ts";
 import {
@@ -23,6 +24,7 @@ import { readSchedules } from "../shared/schedules/schedule-record.ts";
 import { PRIORITIES } from "../shared/task/snapshot.ts";
 import { createCallContext } from "../shared/tasks/call-context.ts";
 import { findProject } from "../shared/tasks/find-task.ts";
+import { cleanLine } from "../shared/text.ts";
 
 /** Makes what is due of all schedules, every minute: no schedule has a timer of its own. */
 export const schedulesTick: Tick = {
@@ -47,9 +49,14 @@ export interface SchedulesAnswer {
 
 const rule = scheduleRuleSchema.shape;
 
+/** When work recurs, in a person's words: they become a cron expression. */
+const whenSchema = z.string().max(500);
+
 /** When it recurs, and either the key of the task that recurs or the fields of a new one. */
 const newScheduleSchema = z.strictObject({
   ...rule,
+  cron: rule.cron.optional(),
+  when: whenSchema.optional(),
   task: z.string().max(60).optional(),
   project: z.string().max(255).optional(),
   title: z.string().max(1_000).optional(),
@@ -61,6 +68,8 @@ const newScheduleSchema = z.strictObject({
 
 const changeSchema = z.strictObject({
   cron: rule.cron.optional(),
+  /** The same in words: `every monday 9:00`. */
+  when: whenSchema.optional(),
   blocked_by_previous: rule.blocked_by_previous.removeDefault().optional(),
   if_open: rule.if_open.removeDefault().optional(),
   /** Null removes one of these. */
@@ -76,7 +85,7 @@ const changeSchema = z.strictObject({
   deleted: z.literal(false).optional(),
 });
 
-const NEW_EXAMPLE = 'Send {"cron": "0 9 * * 1", "task": "ONB-4"}, or "project" and "title" in place of "task".';
+const NEW_EXAMPLE = 'Send {"when": "every monday 9:00", "task": "ONB-4"}, or "project" and "title" in place of "task".';
 
 const CHANGE_EXAMPLE = 'Send {"cron": "0 9 * * 1"}, {"paused": true}, {"run": true} or {"deleted": false}.';
 
@@ -99,18 +108,20 @@ function createApp(deps: TaskDeps & Pick<Deps, "newId">): Hono {
         assignee,
         priority,
         labels,
-        ...when
+        when,
+        ...given
       } = await readJson(c, newScheduleSchema, { example: NEW_EXAMPLE });
       const fields = omitUndefined({ description, assignee, priority, labels });
       await requireSeen(deps, c, { task, project });
       const recurring: RecurringTask = task === undefined ? { project, title, ...fields } : { task };
-      return answerCleanJson(c, await createSchedule(createContext(c), recurring, omitUndefined(when)));
+      return answerCleanJson(c, await createSchedule(createContext(c), recurring, toRule(given, when)));
     })
     .patch("/:id", async (c) => {
-      const { paused, run, deleted, ...fields } = await readJson(c, changeSchema, { example: CHANGE_EXAMPLE });
+      const { paused, run, deleted, when, ...given } = await readJson(c, changeSchema, { example: CHANGE_EXAMPLE });
       const [context, id] = [createContext(c), await requireVisible(deps, c)];
       if (deleted === false) return answerCleanJson(c, await restoreSchedule(context, id));
       if (run) return answerCleanJson(c, await runScheduleNow(context, id));
+      const fields = when === undefined ? given : { ...given, cron: parseWhen(when) };
       const changes = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value ?? undefined]));
       const change = {
         ...(Object.keys(changes).length > 0 ? { rule: changes } : {}),
@@ -122,6 +133,21 @@ function createApp(deps: TaskDeps & Pick<Deps, "newId">): Hono {
       await deleteSchedule(createContext(c), await requireVisible(deps, c));
       return answerCleanJson(c, { deleted: true });
     });
+}
+
+/** The rule of a new schedule. Throws `bad_request` when it is not said when it recurs. */
+function toRule<Given extends { cron?: string | undefined }>(given: Given, when: string | undefined) {
+  return { ...omitUndefined(given), cron: when === undefined ? (given.cron ?? "") : parseWhen(when) };
+}
+
+/** Converts words to a cron expression. Throws `bad_request` for words that are no schedule, or more than one. */
+function parseWhen(when: string): string {
+  const parsed = parseScheduleCommand(when);
+  if ("cron" in parsed && parsed.rest === "") return parsed.cron;
+  const refused: RefusedWords = "cron" in parsed ? { problem: "unclear", words: when } : parsed;
+  throw new GroundcrewError("bad_request", explainRefusedWords(refused, "en"), {
+    refusal: { name: "unclearSchedule", values: { words: cleanLine(when, 80) } },
+  });
 }
 
 /** The schedules of the viewer's own projects; to an admin also those whose project is gone. */

@@ -17,6 +17,10 @@ interface CommandText {
 /** Gives all commands one type, with and without arguments. */
 const defineCommands = <Name extends string>(commands: Record<Name, CommandText>): typeof commands => commands;
 
+/** Words that say when work recurs, as examples. */
+const SCHEDULE_FORMS =
+  "Write for example: every monday 9:00 · every weekday at 8 · each month on the 1st · on the last friday of every month at 17:00 · every 15 minutes from 9:00 to 17:45 · 0 9 * * 1";
+
 /** Labels of the fields of a tool's input. */
 const TOOL_FIELDS = {
   "field.command": "Command",
@@ -611,6 +615,7 @@ export const en = {
       scheduleInSettings:
         "{name} is defined in the settings file. Change it there; here it can only be paused and run.",
       scheduleBusy: "An occurrence of {name} is being created. Try again in a minute.",
+      unclearSchedule: "“{words}” is not understood as a schedule.",
       invalidSchedule: "The field “{field}” of the schedule is not valid.",
       unknownProject: "The project “{project}” was not found. Projects: {projects}.",
       foreignProject: "The project “{project}” exists already and was not created by Groundcrew. Choose another name.",
@@ -1042,6 +1047,31 @@ export const en = {
     tickets: "Tickets",
     "team.tickets": "Sessions of tickets",
     "team.month": "This month: {cost}",
+    schedules: "Recurring",
+    "schedules.link": "Recurring work",
+    "schedules.empty":
+      "Nothing recurs yet. Write to the bot: /plane every monday 9:00 check the backups. Or comment on a task in Plane: /every monday 9:00.",
+    "schedules.file": "settings file",
+    "schedules.paused": "paused",
+    "schedules.paused_by": "paused by {by}",
+    "schedules.stopped": "stopped: {reason}",
+    "schedules.ended": "ended",
+    "schedules.next": "Next",
+    "schedules.last": "Last",
+    "schedules.never": "none yet",
+    "schedules.late": "late",
+    "schedules.skipped": "Skipped since",
+    "schedules.pause": "Pause",
+    "schedules.resume": "Resume",
+    "schedules.run": "Run now",
+    "schedules.edit": "Edit",
+    "schedules.delete": "Delete",
+    "schedules.deleted": "Deleted:",
+    "schedules.undo": "Undo",
+    "schedules.when": "When",
+    "schedules.save": "Save",
+    "schedules.cancel": "Cancel",
+    "schedules.forms": SCHEDULE_FORMS,
     team: "Team",
     "team.hint": "Last 14 days",
     "team.empty": "No agents yet. Configure them under “agents” in the settings file.",
@@ -1562,8 +1592,7 @@ export const en = {
       several: "“{words}” needs two schedules: the minutes differ. Create one for each time.",
       never: "“{words}” never comes.",
     },
-    forms:
-      "Write for example: every monday 9:00 · every weekday at 8 · each month on the 1st · on the last friday of every month at 17:00 · every 15 minutes from 9:00 to 17:45 · 0 9 * * 1",
+    forms: SCHEDULE_FORMS,
     /** A question: `{key}` is the open occurrence, `{who}` has it, and `{n}` times in a row nothing was created. */
     skippedBy: "{name} came {n} times while {key} is open ({who}), so nothing was created. What now?",
     skippedByNobody:

@@ -9,6 +9,10 @@ const TOOL_FIELDS = {
   "field.description": "Description",
 };
 
+/** Words that say when work recurs, as examples. */
+const SCHEDULE_FORMS =
+  "Écrivez par exemple : chaque lundi 9h · tous les jours à 8h · le 1er de chaque mois · le dernier vendredi de chaque mois à 17h · toutes les 15 minutes de 9h à 17h45 · 0 9 * * 1";
+
 /** All French texts. Their spaces may be plain ones: `getTexts` sets those that French typography asks for. */
 export const fr: Texts = {
   telegram: {
@@ -530,6 +534,7 @@ export const fr: Texts = {
       scheduleInSettings:
         "{name} est définie dans le fichier de réglages. Modifiez-la là-bas ; ici, on ne peut que la suspendre et la lancer.",
       scheduleBusy: "Une occurrence de {name} est en cours de création. Réessayez dans une minute.",
+      unclearSchedule: "« {words} » n’est pas compris comme une récurrence.",
       invalidSchedule: "Le champ « {field} » de la planification n’est pas valide.",
       unknownProject: "Le projet « {project} » est introuvable. Projets : {projects}.",
       foreignProject:
@@ -973,6 +978,31 @@ export const fr: Texts = {
     tickets: "Tickets",
     "team.tickets": "Sessions des tickets",
     "team.month": "Ce mois-ci : {cost}",
+    schedules: "Récurrent",
+    "schedules.link": "Travail récurrent",
+    "schedules.empty":
+      "Rien ne revient encore. Écrivez au bot : /plane chaque lundi 9h vérifier les sauvegardes. Ou commentez une tâche dans Plane : /chaque lundi 9h.",
+    "schedules.file": "fichier de réglages",
+    "schedules.paused": "en pause",
+    "schedules.paused_by": "mis en pause par {by}",
+    "schedules.stopped": "arrêté : {reason}",
+    "schedules.ended": "terminé",
+    "schedules.next": "Prochaines",
+    "schedules.last": "Dernière",
+    "schedules.never": "aucune encore",
+    "schedules.late": "en retard",
+    "schedules.skipped": "Sautées depuis",
+    "schedules.pause": "Mettre en pause",
+    "schedules.resume": "Reprendre",
+    "schedules.run": "Exécuter maintenant",
+    "schedules.edit": "Modifier",
+    "schedules.delete": "Supprimer",
+    "schedules.deleted": "Supprimé :",
+    "schedules.undo": "Annuler",
+    "schedules.when": "Quand",
+    "schedules.save": "Enregistrer",
+    "schedules.cancel": "Fermer",
+    "schedules.forms": SCHEDULE_FORMS,
     team: "Équipe",
     "team.hint": "14 derniers jours",
     "team.empty": "Aucun agent pour l’instant. Configurez-les sous « agents » dans le fichier de configuration.",
@@ -1437,8 +1467,7 @@ export const fr: Texts = {
       several: "« {words} » demande deux récurrences, car les minutes diffèrent. Créez-en une par heure.",
       never: "« {words} » n’arrive jamais.",
     },
-    forms:
-      "Écrivez par exemple : chaque lundi 9h · tous les jours à 8h · le 1er de chaque mois · le dernier vendredi de chaque mois à 17h · toutes les 15 minutes de 9h à 17h45 · 0 9 * * 1",
+    forms: SCHEDULE_FORMS,
     skippedBy: "{name} est revenue {n} fois alors que {key} est ouverte ({who}) : rien n’a été créé. Que faire ?",
     skippedByNobody:
       "{name} est revenue {n} fois alors que {key} est ouverte sans être attribuée : rien n’a été créé. Que faire ?",

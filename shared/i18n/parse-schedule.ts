@@ -17,7 +17,7 @@ import { getTexts } from "./texts.ts";
 export type ScheduleProblem = "unclear" | "uncountable" | "several" | "never";
 
 /** Words that are no schedule, and why. */
-interface RefusedWords {
+export interface RefusedWords {
   problem: ScheduleProblem;
   words: string;
 }

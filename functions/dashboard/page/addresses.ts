@@ -6,6 +6,7 @@ export const VIEW_PATHS = {
   board: "/board",
   team: "/team",
   plan: "/plans",
+  schedules: "/schedules",
   tickets: "/tickets",
   why: "/activity",
   chat: "/chat",

@@ -43,7 +43,7 @@ export function createPageRoute({ tickets }: { tickets: boolean }): Route {
 
 function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">, tickets: boolean): Hono {
   const { demo, locale } = settings;
-  const names = ["page.js", "task-page.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
+  const names = ["page.js", "task-page.js", "schedules.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
   // The build for development has the page of the design system.
   const design = hasAsset(readAsset, "page/design.js") ? ["design.js", "design.css"] : [];
   const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, [...names, ...design])];
@@ -82,7 +82,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>
-<nav id="views" data-label="views">${renderLink("inbox", "inbox", raw(' <b id="inbox-count"></b>'))}${renderLink("board", "board")}${renderLink("team", "team")}${renderLink("plan", "graph")}${tickets ? renderLink("tickets", "tickets", raw(' <b id="ticket-count"></b>')) : ""}${renderLink("why", "why")}${renderLink("chat", "chat")}</nav>
+<nav id="views" data-label="views">${renderLink("inbox", "inbox", raw(' <b id="inbox-count"></b>'))}${renderLink("board", "board")}${renderLink("team", "team")}${renderLink("plan", "graph")}${renderLink("schedules", "schedules")}${tickets ? renderLink("tickets", "tickets", raw(' <b id="ticket-count"></b>')) : ""}${renderLink("why", "why")}${renderLink("chat", "chat")}</nav>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
 <span id="filters" class="pick"></span>
 <p id="health"></p>
@@ -107,8 +107,9 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><p id="budget" class="muted" hidden></p><ul id="progress" data-label="progress" hidden></ul><ul id="plans" data-label="plans" hidden></ul><div id="columns" aria-busy="true"></div></section>
 <section id="task" tabindex="-1" aria-labelledby="task-head"><div class="trouble" role="alert"></div><div id="task-view" aria-busy="true"></div></section>
 <section id="team" tabindex="-1" aria-labelledby="team-head"><div class="view-head"><h2 id="team-head" data-text="team">Team</h2><p class="muted" data-text="team.hint"></p>${renderSwitch("show.chart")}</div><div class="trouble" role="alert"></div><div id="team-list" aria-busy="true"></div></section>
-<section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
+<section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p><a href="/schedules" data-text="schedules.link"></a>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
 <div id="plan-body"><div id="plan-view" aria-busy="true"></div><aside id="plan-detail" hidden></aside></div></section>
+<section id="schedules" tabindex="-1" aria-labelledby="schedules-head"><div class="view-head"><h2 id="schedules-head" data-text="schedules.link">Recurring work</h2></div><div class="trouble" role="alert"></div><div id="schedules-view" aria-busy="true"></div></section>
 <section id="tickets" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>
 <section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p id="why-of"></p><p id="why-session" hidden></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
 <section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>

@@ -7,6 +7,7 @@ import type {
   SessionsAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import type { RequestsAnswer } from "../../../requests.ts";
+import type { SchedulesAnswer } from "../../../schedules.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type {
   AgentsAnswer,
@@ -34,6 +35,7 @@ interface Answers {
   "/api/pending-tickets": PendingTicketsAnswer;
   "/api/plan": PlanGraphAnswer;
   "/api/requests": RequestsAnswer;
+  "/api/schedules": SchedulesAnswer;
   "/api/sessions": SessionsAnswer;
   "/api/setup": SetupAnswer;
   "/api/task-file": FormattedFileAnswer;

@@ -59,6 +59,11 @@ async function loadTask(): Promise<void> {
   if (getView() === "task") await (await import("./task-page.tsx")).loadTask();
 }
 
+/** Loads recurring work, whose script is loaded when it is shown first. */
+async function loadSchedules(): Promise<void> {
+  if (getView() === "schedules") await (await import("./schedules.tsx")).loadSchedules();
+}
+
 async function importTicketView(): Promise<typeof import("./ticket-view.tsx")> {
   try {
     return await (failures > 0 ? import(`/assets/tickets.js?${failures}`) : import("./ticket-view.tsx"));
@@ -149,7 +154,16 @@ translatePage();
 
 getElement("language").value = getLanguage();
 
-for (const id of ["inbox-view", "columns", "team-list", "plan-view", "tickets-view", "trail", "messages"]) {
+for (const id of [
+  "inbox-view",
+  "columns",
+  "team-list",
+  "plan-view",
+  "schedules-view",
+  "tickets-view",
+  "trail",
+  "messages",
+]) {
   const text = Object.assign(document.createElement("p"), { className: "empty", textContent: translate("loading") });
   getElement(id).append(text);
 }
@@ -160,6 +174,7 @@ setParts([
   { id: "task", load: loadTask },
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
+  { id: "schedules", load: loadSchedules },
   { id: "tickets", load: () => loadTickets("all") },
   { id: "sessions", place: "tickets", load: () => loadTickets("sessions") },
   { id: "why", load: loadDecisions },
