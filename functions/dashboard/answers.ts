@@ -28,6 +28,8 @@ export interface BoardAnswer {
   projects: { identifier: string; name: string }[];
   /** Names of the agents. */
   agents: string[];
+  /** The viewer is a person who may have tasks of their own (`mine=yes`). */
+  has_own: boolean;
   columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
   /** Plans that are not complete, and those that have ended today, newest first. */
   plans: BoardPlan[];

@@ -14,7 +14,6 @@ import { readFirstLook } from "../../shared/sync/details.ts";
 import { readUploads } from "../../shared/tasks/deliverables/send-file.ts";
 import { readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
-import { belongsToAgent } from "../../shared/tasks/views/search-tasks.ts";
 import { ticketSets } from "../../shared/tickets/ticket.ts";
 import { DAY } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
@@ -27,7 +26,14 @@ import {
   compareText,
   type StoreTrouble,
 } from "./answers.ts";
-import { type CardDeps, readCards, readOpenItems, readRecentlyClosedItems, toBoardPlan } from "./cards.ts";
+import {
+  type CardDeps,
+  createItemFilter,
+  readCards,
+  readOpenItems,
+  readRecentlyClosedItems,
+  toBoardPlan,
+} from "./cards.ts";
 
 type BoardDeps = CardDeps & Pick<Deps, "health" | "storeHealth">;
 
@@ -46,7 +52,7 @@ function app(allDeps: BoardDeps): Hono {
     const viewer = c.get("viewer");
     const deps = limitDeps(allDeps, viewer);
     const { store } = deps;
-    const { agent, status } = c.req.query();
+    const { status } = c.req.query();
     const projectFilter = c.req.query("project")?.toUpperCase();
     const projects = await listReadableProjects(deps);
     const selectedProjects = projects.filter(
@@ -54,7 +60,7 @@ function app(allDeps: BoardDeps): Hono {
     );
     const open = await readOpenItems(store, selectedProjects);
     const done = await readRecentlyClosedItems(store, selectedProjects);
-    const shown = [...open.items, ...done].filter(({ owners = [] }) => !agent || belongsToAgent(owners, agent));
+    const shown = [...open.items, ...done].filter(createItemFilter(c.req.query(), viewer));
     const cards = await readCards(deps, projects, shown);
     const { queues } = await store.stats();
     const holds = await readLongPauses(store);
@@ -65,6 +71,7 @@ function app(allDeps: BoardDeps): Hono {
         .map(({ identifier, name }) => ({ identifier, name }))
         .sort((a, b) => compareText(a.identifier, b.identifier)),
       agents: settings.agents.map(({ name }) => name),
+      has_own: viewer.id !== undefined,
       columns: BOARD_COLUMNS.filter((name) => !status || name === status).map((name) => {
         const all = cards.filter((card) => card.column === name).sort(compareCards);
         return { name, total: all.length, cards: all.slice(0, MAX_CARDS_PER_COLUMN) };

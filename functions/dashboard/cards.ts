@@ -2,6 +2,7 @@
 
 import type { Deps } from "../../shared/app/deps.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import type { Viewer } from "../../shared/people/viewer.ts";
 import { readLiveClaims } from "../../shared/records/claim-record.ts";
 import { type DecisionRecord, decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
@@ -13,6 +14,7 @@ import { type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snaps
 import { type Blocker, readOpenBlockers } from "../../shared/tasks/find-task.ts";
 import { countUnread } from "../../shared/tasks/remark-record.ts";
 import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import { belongsToAgent } from "../../shared/tasks/views/search-tasks.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type BoardCard, type BoardPlan, toBoardColumn } from "./answers.ts";
 
@@ -78,6 +80,15 @@ export async function readCards(
       at: snapshot.completedAt ?? snapshot.updatedAt,
     };
   });
+}
+
+/** Creates the check of what the board and the list of idle tasks are filtered by, besides the project and the status. */
+export function createItemFilter(
+  { agent, mine }: Record<string, string>,
+  { id }: Viewer,
+): (item: ItemRecord) => boolean {
+  return ({ owners = [], snapshot: { assignees } }) =>
+    (!agent || belongsToAgent(owners, agent)) && (!mine || (id !== undefined && assignees.includes(id)));
 }
 
 /** Reads names one after the other: the first one that is not cached loads the whole list that contains it. */

@@ -26,12 +26,13 @@ import { findTask, toTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { prepareMessage } from "../../shared/tasks/people/remarks.ts";
 import { readRemarks } from "../../shared/tasks/remark-record.ts";
-import { belongsToAgent, searchTasks, taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
+import { searchTasks, taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
 import { readLinkedTasks, readTaskDetails } from "../../shared/tasks/views/task-details.ts";
 import { createExplainer, readWhy } from "../../shared/tasks/views/task-facts.ts";
 import { wakeAgain } from "../../shared/tasks/wakes.ts";
 import { ACTIVE_KINDS, type RenderedWhy } from "../../shared/tasks/why.ts";
 import { type FoundTasksAnswer, type IdleTasksAnswer, IMAGE_TYPE, toBoardColumn, type WhyAnswer } from "./answers.ts";
+import { createItemFilter } from "./cards.ts";
 
 type TaskRouteDeps = TaskDeps & Pick<Deps, "newId">;
 
@@ -218,7 +219,8 @@ function createIdleTasksApp(deps: TaskRouteDeps): Hono {
 
 /** Explains all open tasks, batch by batch, and keeps those that a person should see first. */
 async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswer> {
-  const { project: wanted = "", agent, status } = c.req.query();
+  const { project: wanted = "", status } = c.req.query();
+  const isWanted = createItemFilter(c.req.query(), c.get("viewer"));
   const explain = await createExplainer(deps, findLanguage(deps, c));
   let total = 0;
   let first: { task: Task; why: RenderedWhy }[] = [];
@@ -226,8 +228,7 @@ async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswe
     if (wanted !== "" && project.identifier.toUpperCase() !== wanted.toUpperCase()) continue;
     for await (const rows of scanPages<ItemRecord>(deps, observedSets.open(project.id))) {
       const tasks = rows
-        .filter(({ value }) => !value.snapshot.quiet && (!status || toBoardColumn(value) === status))
-        .filter(({ value: { owners = [] } }) => !agent || belongsToAgent(owners, agent))
+        .filter(({ value }) => !value.snapshot.quiet && (!status || toBoardColumn(value) === status) && isWanted(value))
         .map(({ value, rev }) => toTask(deps, value, rev, project));
       const reasons = await explain(tasks);
       const idle = tasks.flatMap((task, i) => {

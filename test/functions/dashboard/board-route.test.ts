@@ -82,6 +82,14 @@ test("the board is filtered by agent and by column, and names the agents", async
   await app.runFirstPoll();
   expect([await column("todo", "?agent=Thot"), await column("in_progress", "?agent=Thot")]).toEqual([["ONB-1"], []]);
   expect([await column("todo", "?agent=none"), await column("in_progress", "?agent=none")]).toEqual([[], ["ONB-2"]]);
+  // A person's own tasks are those that are assigned to them.
+  const ada = { id: thot.id, name: "Ada", role: "member" } as const;
+  const own = await requestAs(boardRoute, app.deps, "/?mine=yes", ada);
+  expect(await own.json()).toMatchObject({
+    has_own: true,
+    columns: [{ total: 1 }, { total: 0 }, { total: 0 }, { total: 0 }],
+  });
+  expect(await get("?mine=yes")).toMatchObject({ has_own: false, columns: [{ total: 0 }, {}, {}, {}] });
   const { agents, columns } = await get("?status=in_progress");
   expect([agents, columns.map(({ name, total }) => [name, total])]).toEqual([["Thot"], [["in_progress", 1]]]);
 });

@@ -15,7 +15,8 @@ import { getFilters, getProject, openPlace } from "./views.ts";
 type Health = BoardAnswer["health"]["plane"];
 
 /** Shows the list of projects and Groundcrew's own health. */
-export function showHeader({ projects, agents, health, waiting, set_aside, demo, tickets }: BoardAnswer): void {
+export function showHeader(board: BoardAnswer): void {
+  const { projects, health, waiting, set_aside, demo, tickets } = board;
   render(
     <>
       <option value="">{translate("projects.all")}</option>
@@ -28,7 +29,7 @@ export function showHeader({ projects, agents, health, waiting, set_aside, demo,
     getElement("projects"),
   );
   getElement("projects").value = getProject();
-  render(<Filters agents={agents} />, getElement("filters"));
+  render(<Filters board={board} />, getElement("filters"));
   render(<HealthLine health={health} waiting={waiting.telegram} />, getElement("health"));
   showFailedCount(set_aside);
   getElement("sign-out").hidden = demo;
@@ -37,20 +38,21 @@ export function showHeader({ projects, agents, health, waiting, set_aside, demo,
 }
 
 /** The filters of the board and the inbox: the tasks of an agent, or in a column. */
-function Filters({ agents }: { agents: string[] }) {
-  const { agent, status } = getFilters();
+function Filters({ board: { agents, has_own } }: { board: BoardAnswer }) {
+  const { agent, status, mine } = getFilters();
   const columns = BOARD_COLUMNS.map((name) => [name, translate(`column.${name}`)] as const);
   const names = agents.map((name) => [name, name.slice(0, 60)] as const);
   return (
     <>
       <Filter name="agent" chosen={agent} choices={[["none", translate("filter.agent.none")], ...names]} />
       <Filter name="status" chosen={status} choices={columns} />
+      {has_own && <Filter name="mine" chosen={mine} choices={[["yes", translate("filter.mine.yes")]]} />}
     </>
   );
 }
 
 interface FilterProps {
-  name: "agent" | "status";
+  name: "agent" | "status" | "mine";
   chosen: string;
   choices: (readonly [value: string, text: string])[];
 }

@@ -9,7 +9,7 @@ import { findElements, getElement } from "./find-elements.ts";
 import { readPreference, savePreference } from "./language.ts";
 
 /** What the tasks of a view have in common, in the query of the address; an empty one means all. */
-const FILTERS = ["project", "agent", "status"] as const;
+const FILTERS = ["project", "agent", "status", "mine"] as const;
 
 type Filters = Record<(typeof FILTERS)[number], string>;
 
@@ -45,8 +45,7 @@ function readPlace(): Place {
   const { pathname, search } = location;
   const [first = "", id = ""] = pathname.split("/").slice(1).map(decodeURIComponent);
   const query = new URLSearchParams(search);
-  const [project, agent, status] = FILTERS.map((name) => query.get(name) ?? "") as [string, string, string];
-  const filters = { project, agent, status };
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""])) as Filters;
   if (first === "task") return { ...filters, view: "why", key: id.toUpperCase() };
   const view = (Object.keys(VIEW_PATHS) as ViewName[]).find((name) => VIEW_PATHS[name] === `/${first}`) ?? "inbox";
   if (view === "plan" && id !== "")
@@ -131,10 +130,10 @@ export function isNarrow(): boolean {
   return narrowScreen.matches;
 }
 
-/** The filters of the address: the project, which all views have, and those of the board and the inbox. */
+/** The filters of the address: the project, which all views have, and those of the board and the inbox. `mine` is "" or "yes". */
 export function getFilters(): Filters {
-  const { project, agent, status } = place;
-  return { project, agent, status };
+  const { project, agent, status, mine } = place;
+  return { project, agent, status, mine };
 }
 
 /** Id of the plan that the address names. */
