@@ -7,7 +7,7 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
 import { answerCleanJson, getRequester } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { limitDeps, type Viewer } from "../../shared/people/viewer.ts";
+import { limitDeps, seesTask, type Viewer } from "../../shared/people/viewer.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
 import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
@@ -37,6 +37,7 @@ import {
   toPendingView,
   toRuleView,
   toSessionView,
+  type WorktreesAnswer,
 } from "../../shared/tickets/ticket-views.ts";
 
 /** What a person asks for. */
@@ -66,6 +67,7 @@ export const ticketRoutes: readonly Route[] = [
   { path: "/api/approve", access: "page", app: (deps) => new Hono().post("/:ticket", createApproval(deps)) },
   { path: "/api/reject", access: "page", app: (deps) => new Hono().post("/:ticket", createRejection(deps)) },
   { path: "/api/update-plane", access: "page", app: createUpdateApp },
+  { path: "/api/worktrees", access: "page", app: createWorktreesApp },
   { path: "/api/permission-rules", access: "page", app: createRulesApp },
   { path: "/api/test/add-ticket", access: "page", app: createTestApp },
 ];
@@ -148,6 +150,19 @@ function createUpdateApp(deps: Deps): Hono {
     return current;
   });
   return new Hono().post("/:ticket", createUpdate(deps));
+}
+
+function createWorktreesApp(deps: Deps): Hono {
+  return new Hono().get("/", async (c) => {
+    const runners = await readRunners(deps.store);
+    const all = runners.flatMap(({ name: runner, worktrees = [] }) =>
+      worktrees.map(({ ticket: id, ...worktree }) => ({ id, runner, ...worktree })),
+    );
+    const seen = await Promise.all(all.map(({ id }) => seesTask(deps, c.get("viewer"), id)));
+    const worktrees = all.filter((_, i) => seen[i]).sort((a, b) => b.kilobytes - a.kilobytes);
+    const kilobytes = worktrees.reduce((sum, worktree) => sum + worktree.kilobytes, 0);
+    return answerCleanJson(c, { count: worktrees.length, kilobytes, worktrees } satisfies WorktreesAnswer);
+  });
 }
 
 function createRulesApp(deps: Deps): Hono {
@@ -286,7 +301,7 @@ async function readSessions(deps: Deps, viewer: Viewer): Promise<SessionsAnswer>
     sessions: await Promise.all(active.map(toView)),
     failed: await Promise.all(newestFailed.map(toView)),
     rules: rules.map(toRuleView),
-    runners: runners.map(({ at: seenAt, instance: _instance, ...runner }) => {
+    runners: runners.map(({ at: seenAt, instance: _instance, worktrees: _worktrees, ...runner }) => {
       return { ...runner, seen_at: new Date(seenAt).toISOString() };
     }),
     configured: deps.settings.tickets !== undefined,

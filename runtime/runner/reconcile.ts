@@ -11,9 +11,11 @@ import {
   type ExchangeRequest,
   MAX_REPORTED,
   type SessionReport,
+  type WorktreeReport,
 } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
+import { CLEANING_MS, cleanWorktrees } from "./clean-worktrees.ts";
 import { createTerminalWatch, type ExchangeClient } from "./exchange-client.ts";
 import { hasBegun, mergeApplied, readDetails, reportSession } from "./observe-session.ts";
 import { type DesiredSession, findUnknown, planActions, type RunnerAction } from "./plan-actions.ts";
@@ -87,7 +89,8 @@ export async function runRunner(
   let sent = { at: clock(), news: "", details: "" };
   let interruption = new AbortController();
 
-  const background = Promise.all([lookRepeatedly(), terminals.run()]);
+  let worktrees: WorktreeReport[] = [];
+  const background = Promise.all([lookRepeatedly(), terminals.run(), cleanRepeatedly()]);
   while (!signal.aborted) {
     const request = buildRequest();
     interruption = new AbortController();
@@ -116,6 +119,16 @@ export async function runRunner(
     }
   }
 
+  async function cleanRepeatedly() {
+    while (!signal.aborted) {
+      worktrees = await cleanWorktrees(context, tasks.run).catch((thrown: unknown) => {
+        log.warn("worktrees cannot be listed", { reason: getErrorMessage(thrown) });
+        return [];
+      });
+      await wait(CLEANING_MS, signal);
+    }
+  }
+
   function buildRequest(): ExchangeRequest {
     const sessions = look.getReports();
     const live = sessions.flatMap(({ ticket, state }) => (state === "ended" ? [] : [ticket]));
@@ -124,7 +137,7 @@ export async function runRunner(
     return {
       ...{ runner, instance, folder: folderId, version: VERSION, repositories: [...repositories.keys()] },
       ...{ seen, wait_ms: isPending ? PENDING_WAIT_MS : IDLE_WAIT_MS, sessions },
-      watched: live.filter(terminals.isWatched),
+      ...{ watched: live.filter(terminals.isWatched), worktrees },
     };
   }
 
@@ -209,13 +222,14 @@ function createTicketTasks(log: Log) {
   return {
     isBusy: (ticket: string) => running.has(ticket),
     /** Starts a task unless one of this ticket is running. A failure is logged; the next look or answer tries again. */
-    run(ticket: string, task: () => Promise<unknown> | undefined) {
-      if (running.has(ticket)) return;
+    run(ticket: string, task: () => Promise<unknown> | undefined): Promise<void> {
+      if (running.has(ticket)) return Promise.resolve();
       const done = Promise.resolve()
         .then(task)
         .catch((thrown: unknown) => log.warn("task failed", { ticket, reason: getErrorMessage(thrown) }))
-        .finally(() => running.delete(ticket));
+        .then(() => void running.delete(ticket));
       running.set(ticket, done);
+      return done;
     },
     waitUntilIdle: async () => void (await Promise.all(running.values())),
   };

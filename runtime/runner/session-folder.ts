@@ -96,6 +96,8 @@ const sessionRecordSchema = z.object({
   /** Groundcrew has answered that it needs no more reports of this end. */
   is_acknowledged: z.boolean(),
   details: sessionDetailsSchema,
+  /** Nobody needs the worktree any more: it is removed once that loses nothing. */
+  removable: z.literal(true).exactOptional(),
   /** The last run of the repository's test command. */
   tests: observedSessionSchema.shape.tests,
 });

@@ -103,7 +103,7 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
   const begun = { ...UNREPORTED, phase: "preparing", started_at: readTime(context) } as const;
   if (isSameRun(previous, desired)) {
     const hooks = previous.phase === "ended" ? created : previous.hooks;
-    return changeFields(previous, { ...begun, hooks, exit: undefined, ended_at: undefined });
+    return changeFields(previous, { ...begun, hooks, exit: undefined, ended_at: undefined, removable: undefined });
   }
   return {
     ...{ ticket, run, session_id, project, repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
@@ -380,7 +380,8 @@ export async function removeSession(context: RunnerContext, record: SessionRecor
     const reason = force ? undefined : await worktrees.findReasonToKeep(record);
     if (reason !== undefined) {
       const attention = `The worktree was not removed: ${reason}.`;
-      if (details.attention !== attention) records.save({ ...record, details: { ...details, attention } });
+      if (details.attention !== attention || !record.removable)
+        records.save({ ...record, removable: true, details: { ...details, attention } });
       return;
     }
     await runHook(context, record, "before_remove").catch((thrown: unknown) =>

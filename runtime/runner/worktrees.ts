@@ -1,8 +1,9 @@
 /** Git for sessions: a worktree and a branch per ticket, and what the session has committed there. */
 
-import { existsSync, lstatSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { taskKeySchema } from "../../shared/names.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { MAX_LISTED } from "../../shared/tickets/exchange.ts";
 import { createOrderedRunner, SECOND, wait } from "../../shared/time.ts";
@@ -118,6 +119,8 @@ export function createWorktrees(root: string, git: Git) {
       if (status.stdout !== "") return "it has changes that are not committed";
       return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
     },
+    /** Lists the tickets that have a worktree. */
+    list: (): string[] => readdirSync(folder).filter((name) => taskKeySchema.safeParse(name).success),
     async remove(worktree: OldWorktree): Promise<void> {
       const path = getPath(worktree.ticket);
       return runInOrder(worktree.repository, () => remove(worktree, path));

@@ -72,6 +72,7 @@ export const ROUTE_ROLES = {
   "POST /api/update-plane/:ticket": ACTS_ON_TASK,
   "GET /api/permission-rules": { role: "member", about: "own" },
   "POST /api/permission-rules/remove": { role: "member", about: "own" },
+  "GET /api/worktrees": { role: "member", about: "own" },
   "POST /api/test/add-ticket": ADMINISTERS,
   "GET /api/sessions": { role: "member", about: "own" },
   "POST /api/sessions/:ticket/answer": ACTS_ON_TASK,

@@ -1651,6 +1651,7 @@ export const ticketPageEn = {
     "part.sessions": "Sessions",
     "part.failed": "Failed",
     "part.completed": "Completed",
+    "part.worktrees": "Worktrees",
     "part.rules": "Allowed without asking",
     "none.pending": "No ticket waits for approval.",
     "none.sessions": "No session is running.",

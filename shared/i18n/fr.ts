@@ -1520,6 +1520,7 @@ export const ticketPageFr: TicketPageTexts = {
     "part.sessions": "Sessions en cours",
     "part.failed": "Échoués",
     "part.completed": "Terminés",
+    "part.worktrees": "Arbres de travail",
     "part.rules": "Autorisé sans demander",
     "none.pending": "Aucun ticket n’attend d’approbation.",
     "none.sessions": "Aucune session n’est en cours.",

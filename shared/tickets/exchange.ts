@@ -84,6 +84,17 @@ export const observedSessionSchema = z.object({
 
 export type SessionReport = z.infer<typeof observedSessionSchema>;
 
+/** A worktree on a runner's host. */
+const worktreeSchema = z.object({
+  ticket: taskKeySchema,
+  /** Size of its files in kilobytes. */
+  kilobytes: countSchema,
+  /** Why it is kept. */
+  kept: z.string().max(300),
+});
+
+export type WorktreeReport = z.infer<typeof worktreeSchema>;
+
 /** What a runner has: its whole observation, not a change of it. */
 export const exchangeRequestSchema = z.object({
   /** The host's name. */
@@ -100,6 +111,8 @@ export const exchangeRequestSchema = z.object({
   /** The answer is held for so long unless the desired state differs from `seen`. */
   wait_ms: z.int().min(0).max(MAX_WAIT_MS),
   sessions: z.array(observedSessionSchema).max(MAX_REPORTED),
+  /** The worktrees as they were some minutes ago, the largest first. */
+  worktrees: z.array(worktreeSchema).max(MAX_REPORTED).exactOptional(),
   /** The runner's process ends: it begins no session any more. Those that it has go on. */
   stopping: z.literal(true).exactOptional(),
   /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */

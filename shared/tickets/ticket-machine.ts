@@ -130,7 +130,12 @@ function cancel(ticket: Ticket, { at, by }: TicketEvent<"cancelled">): TicketOut
   if (isFinal(ticket.state) || (ticket.state === "updating" && ticket.update?.problem === undefined))
     return refuse("conflict", `${ticket.key} is ${ticket.state} and can no longer be cancelled.`);
   const changes = { state: "cancelled", reason: "cancelled", detail: "", closedBy: by } as const;
-  return endRun(ticket, at, changes, by);
+  return endRun(ticket, at, { ...changes, ...removeUnused(ticket, at) }, by);
+}
+
+/** A worktree that nobody needs any more may be removed, unless it has changes or commits that are nowhere else. */
+function removeUnused({ run }: Ticket, at: Ms): Pick<Ticket, "removal"> {
+  return run > 0 ? { removal: { force: false, at } } : {};
 }
 
 function requestRemoval(ticket: Ticket, { at, by, force }: TicketEvent<"removal_requested">): TicketOutcome {
@@ -209,5 +214,5 @@ function recordUpdateStep(ticket: Ticket, { at, step, problem }: TicketEvent<"up
   if (next) return { ticket: { ...ticket, update } };
   // All is written, and the clean worktree may be removed.
   const finished = { state: "done", reason: "updated", detail: "", update } as const;
-  return endRun(ticket, at, { ...finished, removal: { force: false, at }, closedByUpdate: true });
+  return endRun(ticket, at, { ...finished, ...removeUnused(ticket, at), closedByUpdate: true });
 }

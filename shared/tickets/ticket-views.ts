@@ -46,6 +46,15 @@ export interface SessionsAnswer {
   server_time: string;
 }
 
+/** The response of `GET /api/worktrees`, the largest first. */
+export interface WorktreesAnswer {
+  count: number;
+  /** Of all. */
+  kilobytes: number;
+  /** `id`: key of the ticket. `kept`: why it is not removed. */
+  worktrees: { id: string; runner: string; kilobytes: number; kept: string }[];
+}
+
 /** The response of `GET /api/completed-tickets`, the newest first. */
 export interface CompletedTicketsAnswer {
   count: number;

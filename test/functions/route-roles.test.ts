@@ -76,6 +76,7 @@ const ATTEMPTS: Record<string, (place: Place) => Attempt> = {
   "POST /api/permission-rules/remove": () => ({ path: "/api/permission-rules/remove", body: { id: 1 } }),
   "POST /api/test/add-ticket": () => ({ path: "/api/test/add-ticket", body: { id: 1 }, allowed: 400 }),
   "GET /api/sessions": () => ({ path: "/api/sessions" }),
+  "GET /api/worktrees": () => ({ path: "/api/worktrees" }),
   "POST /api/sessions/:ticket/answer": ({ key }) => ({ path: `/api/sessions/${key}/answer`, body: {} }),
   "POST /api/sessions/:ticket/input": ({ key }) => ({ path: `/api/sessions/${key}/input`, body: { kind: "none" } }),
   "POST /api/sessions/:ticket/complete": ({ key }) => ({ path: `/api/sessions/${key}/complete`, body: {} }),

@@ -273,3 +273,10 @@ test("A session that is being ended still counts in the limit, until its runner 
   const ended = createSession({ state: "ended", exit: { reason: "exited", status: 0 } });
   expect(await app.exchange([ended])).toMatchObject({ sessions: [{ ticket: "ONB-2" }] });
 });
+
+test("The worktree of a cancelled ticket may be removed unless it has something of its own", async () => {
+  const { app } = await createAppWithSession();
+  await app.call("/api/sessions/ONB-1/cancel");
+  const { stop, remove } = await app.exchange([createSession()]);
+  expect({ stop, remove }).toMatchObject({ stop: [{ ticket: "ONB-1" }], remove: [{ ticket: "ONB-1", force: false }] });
+});

@@ -75,3 +75,18 @@ test("A session that a stopping runner has begun stays with it", async () => {
   expect((await app.exchange([], { runner: "two" })).sessions).toEqual([]);
   expect(await readSession()).toMatchObject({ runner: "vps" });
 });
+
+test("The worktrees of all runners are listed, the largest first", async () => {
+  const app = await createTicketsApp();
+  const kept = "its session runs";
+  await app.exchange([], { runner: "one", worktrees: [{ ticket: "ONB-1", kilobytes: 20, kept }] });
+  await app.exchange([], { runner: "two", worktrees: [{ ticket: "ONB-2", kilobytes: 50, kept }] });
+  expect(await app.read("/api/worktrees")).toEqual({
+    count: 2,
+    kilobytes: 70,
+    worktrees: [
+      { id: "ONB-2", runner: "two", kilobytes: 50, kept },
+      { id: "ONB-1", runner: "one", kilobytes: 20, kept },
+    ],
+  });
+});

@@ -372,6 +372,33 @@ test.concurrent("a runner that is asked to stop says so, with the sessions that 
   expect(rig.listSessions()).toEqual(["claude-ONB-1"]);
 });
 
+test.concurrent("a worktree that nobody needs is listed with its size, and removed once its branch is merged", async (context) => {
+  const { expect } = context;
+  const rig = await createRunnerRig(context);
+  const remove = [{ ticket: "ONB-1", run: 1, force: false }];
+  rig.server.set({ sessions: [rig.want("ONB-1", [COMMIT]), rig.want("ONB-2")] });
+  await rig.waitFor(() => rig.report("ONB-1")?.commits.length).toBe(1);
+  rig.server.set({ sessions: [rig.want("ONB-2")], stop: [{ ticket: "ONB-1", run: 1, how: "now", reason: "over" }] });
+  await rig.waitForState("ONB-1", "ended");
+  rig.server.set({ sessions: [], remove });
+  await rig.waitFor(() => rig.report("ONB-1")?.attention).toContain("not merged");
+  // Groundcrew asks only on the first day.
+  rig.server.set({ sessions: [] });
+  await rig.kill("SIGTERM");
+  rig.start();
+  const readWorktrees = () => rig.server.requests.at(-1)?.worktrees;
+  const notMerged = "The worktree was not removed: its branch is not merged into main.";
+  await rig.waitFor(readWorktrees).toMatchObject([{ kilobytes: expect.any(Number) }, {}]);
+  expect(readWorktrees()?.find(({ ticket }) => ticket === "ONB-1")).toMatchObject({ kept: notMerged });
+  expect(readWorktrees()?.find(({ ticket }) => ticket === "ONB-2")).toMatchObject({ kept: "its session runs" });
+  await rig.kill("SIGTERM");
+  rig.git(["merge", "--quiet", "groundcrew/onb-1"]);
+  rig.start();
+  await rig.waitFor(() => existsSync(rig.worktree("ONB-1"))).toBe(false);
+  await rig.waitFor(() => readWorktrees()?.map(({ ticket }) => ticket)).toEqual(["ONB-2"]);
+  expect(existsSync(rig.worktree("ONB-2"))).toBe(true);
+});
+
 test.concurrent("a session whose record cannot be written ends with the reason", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context);

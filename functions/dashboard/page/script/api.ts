@@ -5,6 +5,7 @@ import type {
   CompletedTicketsAnswer,
   PendingTicketsAnswer,
   SessionsAnswer,
+  WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import type { RequestsAnswer } from "../../../requests.ts";
 import type { SchedulesAnswer } from "../../../schedules.ts";
@@ -43,6 +44,7 @@ interface Answers {
   "/api/tasks/:key": TaskPageAnswer;
   "/api/team": TeamAnswer;
   "/api/why": DecisionLogAnswer;
+  "/api/worktrees": WorktreesAnswer;
   "/dead-letters": DeadLettersAnswer;
 }
 

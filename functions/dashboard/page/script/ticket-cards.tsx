@@ -7,9 +7,10 @@ import type {
   PendingTicket,
   RuleView,
   SessionTicket,
+  WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import { Facts, UserText } from "./elements.tsx";
-import { formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.ts";
+import { formatBytes, formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.ts";
 import { PlaneLink } from "./task-card.tsx";
 import { findTicketText, TicketButton, type TicketTextName, translateTicket } from "./ticket-actions.tsx";
 import { openApprovedTerminal } from "./ticket-terminals.tsx";
@@ -212,6 +213,24 @@ export function RuleCard({ ticket: { id, rule, for: subject, by, added_at, uses 
       <p class="muted">{translateTicket("rule.facts", facts)}</p>
       <div class="actions">
         <TicketButton ticket={rule} name="revoke" body={{ id }} />
+      </div>
+    </li>
+  );
+}
+
+/** A worktree on a runner's host. */
+export function WorktreeCard({ ticket }: { ticket: WorktreesAnswer["worktrees"][number] }) {
+  const { id, runner, kilobytes, kept } = ticket;
+  return (
+    <li class="ticket" data-ticket={id}>
+      <p class="line">
+        <b>{id}</b> {formatBytes(kilobytes * 1_000)} <UserText text={runner} max={100} />
+      </p>
+      <p class="muted">
+        <UserText text={kept} />
+      </p>
+      <div class="actions">
+        <TicketButton ticket={id} name="remove" asks />
       </div>
     </li>
   );

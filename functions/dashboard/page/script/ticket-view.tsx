@@ -5,13 +5,14 @@ import type {
   CompletedTicketsAnswer,
   PendingTicketsAnswer,
   SessionsAnswer,
+  WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import { fetchAnswer } from "./api.ts";
 import { drawPart } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import { formatCount, formatMoney } from "./language.ts";
 import { findTicketText, Messages, onTicketChange, translateTicket } from "./ticket-actions.tsx";
-import { CompletedCard, FailedCard, PendingCard, RuleCard } from "./ticket-cards.tsx";
+import { CompletedCard, FailedCard, PendingCard, RuleCard, WorktreeCard } from "./ticket-cards.tsx";
 import { SessionCard } from "./ticket-sessions.tsx";
 import { Terminals } from "./ticket-terminals.tsx";
 import { showTrouble } from "./updates.tsx";
@@ -23,12 +24,14 @@ const PATHS = {
   pending: "/api/pending-tickets",
   sessions: "/api/sessions",
   completed: "/api/completed-tickets",
+  worktrees: "/api/worktrees",
 } as const;
 
 interface TicketAnswers {
   pending: PendingTicketsAnswer;
   sessions: SessionsAnswer;
   completed: CompletedTicketsAnswer;
+  worktrees: WorktreesAnswer;
 }
 
 /** The newest answers, and the number of the request of each. */
@@ -39,7 +42,8 @@ let requestCount = 0;
 
 /** Loads the tickets, or only the sessions, and shows them. */
 export async function showTickets(which: "all" | "sessions" = "all"): Promise<void> {
-  const names = which === "all" ? (["pending", "sessions", "completed"] as const) : (["sessions"] as const);
+  const names =
+    which === "all" ? (["pending", "sessions", "completed", "worktrees"] as const) : (["sessions"] as const);
   await Promise.all(names.map(loadAnswer));
   draw();
 }
@@ -55,17 +59,17 @@ async function loadAnswer(name: keyof TicketAnswers) {
 }
 
 function draw() {
-  const { pending, sessions, completed } = answers;
-  if (!pending || !sessions || !completed) return;
+  const { pending, sessions, completed, worktrees } = answers;
+  if (!pending || !sessions || !completed || !worktrees) return;
   const { configured, cost_today } = sessions;
   const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd, "USD") });
   getElement("tickets-cost").textContent = configured ? cost : "";
-  drawPart("tickets-view", <Tickets {...{ pending, sessions, completed }} />);
+  drawPart("tickets-view", <Tickets {...{ pending, sessions, completed, worktrees }} />);
 }
 
 onTicketChange(() => showTickets().catch((thrown) => showTrouble("tickets", thrown)), draw);
 
-function Tickets({ pending, sessions, completed }: TicketAnswers) {
+function Tickets({ pending, sessions, completed, worktrees }: TicketAnswers) {
   const { configured, runners, server_time, failed, rules } = sessions;
   const completedCount = completed.count + completed.updated_count;
   const results = [...completed.tickets, ...completed.updated];
@@ -91,13 +95,16 @@ function Tickets({ pending, sessions, completed }: TicketAnswers) {
         </Part>
       )}
       {rules.length > 0 && <Part name="rules" count={rules.length} rows={rules} Card={RuleCard} />}
+      {worktrees.count > 0 && (
+        <Part name="worktrees" count={worktrees.count} rows={worktrees.worktrees} Card={WorktreeCard} />
+      )}
       {names && <p class="muted">{translateTicket("runners", { names })}</p>}
     </>
   );
 }
 
 interface PartProps<Row> {
-  name: "pending" | "sessions" | "failed" | "completed" | "rules";
+  name: "pending" | "sessions" | "failed" | "completed" | "rules" | "worktrees";
   /** Number of all, of which `rows` are shown. */
   count: number;
   rows: readonly Row[];

@@ -1,0 +1,57 @@
+/**
+ * The worktrees on the runner's host: those that nobody needs are removed once that loses nothing, which may be days
+ * after their tickets ended, when their branches are merged. The others are listed with their sizes.
+ */
+
+import { cleanLine } from "../../shared/text.ts";
+import { MAX_REPORTED, type WorktreeReport } from "../../shared/tickets/exchange.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
+import { runProgram } from "../node/programs.ts";
+import { pickEnvironment } from "./claude-process.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import { removeSession } from "./session-lifecycle.ts";
+
+/** Time between two looks at all worktrees: 10 min. Their sizes are read from the disk. */
+export const CLEANING_MS: Ms = 10 * MINUTE;
+
+/** Timeout for the sizes of all worktrees: 5 min; each may have installed dependencies. */
+const SIZES_TIMEOUT_MS: Ms = 5 * MINUTE;
+
+/**
+ * Removes the worktrees that are not needed, and lists the others.
+ * @param runTask runs a task of a ticket, unless another one of it is running
+ */
+export async function cleanWorktrees(
+  context: RunnerContext,
+  runTask: (ticket: string, task: () => Promise<void>) => Promise<void>,
+): Promise<WorktreeReport[]> {
+  const { records } = context;
+  for (const { ticket, phase, removable } of records.list())
+    if (phase === "ended" && removable)
+      await runTask(ticket, async () => {
+        const record = records.get(ticket);
+        if (record?.phase === "ended" && record.removable) await removeSession(context, record, false);
+      });
+  return listWorktrees(context);
+}
+
+async function listWorktrees({ env, worktrees, records }: RunnerContext): Promise<WorktreeReport[]> {
+  const tickets = worktrees.list();
+  if (tickets.length === 0) return [];
+  const options = { env: pickEnvironment(env, "base"), timeoutMs: SIZES_TIMEOUT_MS };
+  const { stdout } = await runProgram("du", ["-sk", "--", ...tickets.map(worktrees.getPath)], options);
+  const sizes = new Map(
+    stdout.split("\n").map((line) => {
+      const [kilobytes = "", path = ""] = line.split("\t");
+      return [path, Number(kilobytes)] as const;
+    }),
+  );
+  const reports = tickets.map((ticket): WorktreeReport => {
+    const record = records.get(ticket);
+    const needed = record?.phase === "ended" ? "its ticket may go on" : "its session runs";
+    const kept = record?.removable ? (record.details.attention ?? "it is not merged") : needed;
+    const kilobytes = sizes.get(worktrees.getPath(ticket)) ?? 0;
+    return { ticket, kilobytes, kept: cleanLine(record ? kept : "no session of this runner has made it", 300) };
+  });
+  return reports.sort((a, b) => b.kilobytes - a.kilobytes).slice(0, MAX_REPORTED);
+}
