@@ -70,8 +70,8 @@ export interface RequestsAnswer {
 
 /** A request as the API shows it: with the verdict or why it is closed, when it waits no more. */
 function toRequestAnswer(request: RequestRecord) {
-  const { id, kind, subject, from, createdAt, deadline, text, input, hash, answers, options, verdict, closed } =
-    request;
+  const { id, kind, subject, from, createdAt, deadline, text, input, hash, answers, options } = request;
+  const { session: { rule, isMultiple, series } = {}, changed, verdict, closed } = request;
   const toIso = (at: number) => new Date(at).toISOString();
   return omitUndefined({
     id,
@@ -85,6 +85,9 @@ function toRequestAnswer(request: RequestRecord) {
     hash,
     answers,
     options: options.length > 0 ? options : undefined,
+    // Of a question of several, and what a permission for ever would allow.
+    ...{ multiple: isMultiple, number: series && series.answers.length + 1, count: series?.questions.length, rule },
+    changed,
     state: isRequestOpen(request) ? "open" : verdict ? "answered" : "closed",
     verdict: verdict && omitUndefined({ ...verdict, posted: undefined, at: toIso(verdict.at) }),
     closed: closed && { why: closed.why, at: toIso(closed.at) },

@@ -4,6 +4,7 @@
  */
 
 import { omitUndefined } from "../omit-undefined.ts";
+import { splitChoices } from "../task/choices.ts";
 import type { NewRequest, OfferedQuestion, SessionWait } from "../task/request.ts";
 import type { Ms } from "../time.ts";
 import { isAllowing, isRequestOver, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
@@ -133,35 +134,4 @@ function toDialogKeys(questions: readonly OfferedQuestion[], answers: readonly s
     else keys.push(String(options.indexOf(answer) + 1));
   }
   return [...keys, "1"];
-}
-
-/**
- * Joins chosen options to one answer as Claude Code does (2.1.330): separated by commas, those that contain a separator
- * or a quote as JSON strings. The page joins in the same way, in `ticket-choices.js`.
- */
-export function joinChoices(labels: readonly string[]): string {
-  return labels.map(quoteChoice).join(", ");
-}
-
-function quoteChoice(label: string): string {
-  return label.includes(", ") || label.includes('"') ? JSON.stringify(label) : label;
-}
-
-/**
- * Finds the options at the beginning of an answer that `joinChoices` has made, in the order of the options. `rest` is
- * what a person has written besides.
- */
-export function splitChoices(options: readonly string[], answer: string): { chosen: number[]; rest: string } {
-  // A label may begin with another one, so the longest that fits counts.
-  const labels = options.map((label, index) => ({ index, text: quoteChoice(label) }));
-  labels.sort((a, b) => b.text.length - a.text.length);
-  const chosen = new Set<number>();
-  let rest = answer.trim();
-  while (rest !== "") {
-    const found = labels.find(({ text }) => rest === text || rest.startsWith(`${text}, `));
-    if (!found) break;
-    chosen.add(found.index);
-    rest = rest.slice(found.text.length + 2).trim();
-  }
-  return { chosen: [...chosen].sort((a, b) => a - b), rest };
 }

@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { joinChoices, splitChoices } from "../task/choices.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
@@ -17,9 +18,7 @@ import {
   findHeldQuestion,
   getAnswer,
   hasSameQuestions,
-  joinChoices,
   listAnswers,
-  splitChoices,
   toQuestionFields,
 } from "./questions.ts";
 import { MAX_OPEN_REQUESTS } from "./session-machine.ts";

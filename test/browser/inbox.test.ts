@@ -142,6 +142,43 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     expect(await page.textContent(`${permission} pre`)).toBe(command);
     await page.click(`${permission} [data-answer="allow"]`);
     expect(await asked).toMatchObject({ json: { hookSpecificOutput: { decision: { behavior: "allow" } } } });
+
+    // An answer that adds a rule names it.
+    const second = app.hook("ONB-1", token, {
+      hook_event_name: "PermissionRequest",
+      tool_name: "Bash",
+      tool_input: { command: "npm test" },
+    });
+    await page.waitForSelector(`${permission} [data-answer="allow_always"]:has-text("Bash(npm test")`, WAIT);
+    await page.click(`${permission} [data-answer="deny"]`);
+    await page.press(`${permission} form button`, "Enter");
+    expect(await second).toMatchObject({ json: { hookSpecificOutput: { decision: { behavior: "deny" } } } });
+
+    // Of several options, several may be chosen, with words of one's own.
+    const toOptions = (...labels: string[]) => labels.map((label) => ({ label, description: `It is ${label}.` }));
+    const third = app.hook("ONB-1", token, {
+      hook_event_name: "PermissionRequest",
+      tool_name: "AskUserQuestion",
+      tool_input: {
+        questions: [
+          { question: "Which tools?", multiSelect: true, options: toOptions("ky", "zod, v4", "tsx") },
+          { question: "Which size?", options: toOptions("S", "M") },
+        ],
+      },
+    });
+    const question = '.request[data-kind="question"]';
+    await page.waitForSelector(`${question}:has-text("Question 1 of 2"):has-text("Which tools?")`, WAIT);
+    await page.press(`${question} [data-answer="answer"]`, "Enter");
+    await page.check(`${question} label:has-text("zod, v4 – It is zod, v4.") input`);
+    await page.press(`${question} label:has-text("ky") input`, "Space");
+    await page.fill(`${question} textarea`, "axios");
+    expect(await findViolations(page)).toEqual([]);
+    expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
+    await page.press(`${question} form button`, "Enter");
+    await page.waitForSelector(`${question}:has-text("Question 2 of 2"):has-text("Which size?")`, WAIT);
+    await page.click(`${question} button:has-text("M – It is M.")`);
+    const answers = { "Which tools?": 'ky, "zod, v4", axios', "Which size?": "M" };
+    expect(await third).toMatchObject({ json: { hookSpecificOutput: { decision: { updatedInput: { answers } } } } });
     expect(page.problems).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { joinChoices, splitChoices } from "../../../shared/task/choices.ts";
 import { cleanLine } from "../../../shared/text.ts";
-import { joinChoices, splitChoices } from "../../../shared/tickets/questions.ts";
 
 /** Labels as a question has them, with what separates and quotes choices. */
 const label = fc

@@ -1,6 +1,7 @@
 /** A request to a person: what is judged, whole, and its answers, which can be taken back before they are sent. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { joinChoices } from "../../../../shared/task/choices.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import { fillPath, sendJson } from "./api.ts";
 import { Button, Moment, Problem, useAttempt } from "./elements.tsx";
@@ -20,6 +21,9 @@ const SHOWN_LINES = 8;
 /** Answers that mean yes: they need everything to be unfolded. */
 const ALLOWING = ["allow", "allow_always", "allow_in_repo", "approve"];
 
+/** Answers that add a rule, which they name. */
+const ADDING_RULE = ["allow_always", "allow_in_repo"];
+
 /** Answers that take a reason, and those that consist of a person's own words. */
 const WITH_REASON = ["reject", "send_back", "deny"];
 const OWN_WORDS = ["answer", "complete"];
@@ -37,7 +41,7 @@ interface RequestCardProps {
 
 /** A request, whole, with its answers. */
 export function RequestCard({ request, onDone }: RequestCardProps) {
-  const { id, kind, subject, from, created_at, deadline, text, input = [], hash } = request;
+  const { id, kind, subject, from, created_at, deadline, text, input = [], hash, number = 0, count = 0 } = request;
   const parts = [{ label: "", value: text }, ...input];
   const [unfolded, setUnfolded] = useState<string>();
   const [decision, setDecision] = useState<Decision>();
@@ -73,6 +77,8 @@ export function RequestCard({ request, onDone }: RequestCardProps) {
       <h3 id={`request-${id}`} class="written" dir="auto">
         {title.slice(0, 300)}
       </h3>
+      {request.changed && <p class="notice">{translate("inbox.changed")}</p>}
+      {count > 1 && <p class="muted">{translate("inbox.question", { n: number, of: count })}</p>}
       {parts.map(({ label, value }) => (
         <Part key={label} label={label} value={isFolded ? fold(value) : value} />
       ))}
@@ -113,10 +119,12 @@ interface AnswersProps {
   onDecide: (decision: Decision) => void;
 }
 
-/** The buttons of the answers; one that takes words opens a field for them. */
-function Answers({ request: { kind, answers, options = [], hash, subject, from }, isFolded, onDecide }: AnswersProps) {
+/** The buttons of the answers; one that takes words, or several options, opens a form for them. */
+function Answers({ request, isFolded, onDecide }: AnswersProps) {
+  const { kind, answers, options = [], multiple = false, rule, hash, subject, from } = request;
   const [asked, setAsked] = useState<string | undefined>();
   const [words, setWords] = useState("");
+  const [chosen, setChosen] = useState<string[]>([]);
   const subjectName = subject.key ?? from;
   if (asked !== undefined)
     return (
@@ -124,10 +132,17 @@ function Answers({ request: { kind, answers, options = [], hash, subject, from }
         class="words"
         onSubmit={(event) => {
           event.preventDefault();
-          onDecide({ answer: asked, hash, ...(words.trim() === "" ? {} : { comment: words.trim() }) });
+          const comment = [joinChoices(chosen), words.trim()].filter(Boolean).join(", ");
+          onDecide({ answer: asked, hash, ...(comment === "" ? {} : { comment }) });
         }}
       >
-        <Words label={translateName("inbox.words", asked)} value={words} onInput={setWords} isRequired={isOwn(asked)} />
+        {multiple && isOwn(asked) && <Choices options={options} chosen={chosen} onChange={setChosen} />}
+        <Words
+          label={translateName("inbox.words", asked)}
+          value={words}
+          onInput={setWords}
+          isRequired={isOwn(asked) && chosen.length === 0}
+        />
         <span class="actions">
           <button type="submit" class="go primary">
             {translateName("inbox.answer", asked)}
@@ -141,14 +156,15 @@ function Answers({ request: { kind, answers, options = [], hash, subject, from }
   return (
     <div class="actions">
       {kind === "question" &&
-        options.map(({ label }) => (
+        !multiple &&
+        options.map(({ label, description }) => (
           <Button
             key={label}
             class="go"
             subject={subjectName}
             onPress={() => onDecide({ answer: "answer", hash, comment: label })}
           >
-            <span dir="auto">{label}</span>
+            <span dir="auto">{describeOption(label, description)}</span>
           </Button>
         ))}
       {answers.map((answer, i) => (
@@ -162,11 +178,44 @@ function Answers({ request: { kind, answers, options = [], hash, subject, from }
             isOwn(answer) || WITH_REASON.includes(answer) ? setAsked(answer) : onDecide({ answer, hash })
           }
         >
-          {translateName(options.length > 0 && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
+          {translateName(options.length > 0 && !multiple && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
+          {rule && ADDING_RULE.includes(answer) && <code dir="ltr"> {rule}</code>}
         </Button>
       ))}
     </div>
   );
+}
+
+interface ChoicesProps {
+  options: NonNullable<RequestAnswer["options"]>;
+  chosen: string[];
+  onChange: (chosen: string[]) => void;
+}
+
+/** Options of which several may be chosen, in their order. */
+function Choices({ options, chosen, onChange }: ChoicesProps) {
+  const labels = options.map(({ label }) => label);
+  return (
+    <fieldset>
+      <legend>{translate("inbox.choices")}</legend>
+      {options.map(({ label, description }) => (
+        <label key={label} class="check">
+          <input
+            type="checkbox"
+            checked={chosen.includes(label)}
+            onChange={({ currentTarget: { checked } }) =>
+              onChange(labels.filter((one) => (one === label ? checked : chosen.includes(one))))
+            }
+          />
+          <span dir="auto">{describeOption(label, description)}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function describeOption(label: string, description?: string): string {
+  return [label, description].filter(Boolean).join(" – ");
 }
 
 interface WordsProps {

@@ -2,6 +2,7 @@
 
 import { type ComponentChildren, render, type TargetedSubmitEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { joinChoices } from "../../../../shared/task/choices.ts";
 import { getProblemCode, getProblemText, sendJson } from "./api.ts";
 import { Button, UserText } from "./elements.tsx";
 import { findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
@@ -165,9 +166,8 @@ function TicketDialog({ choices = [], descriptions = [], ...action }: TicketActi
     setIsBusy(true);
     setProblem("");
     const form = new FormData(event.currentTarget);
-    // Joined as `shared/tickets/questions.ts` does.
-    const quoted = form.getAll("choice").map((one) => (/, |"/.test(String(one)) ? JSON.stringify(one) : one));
-    const written = text && { [text]: [...quoted, form.get("text")?.toString().trim()].filter(Boolean).join(", ") };
+    const chosen = joinChoices(form.getAll("choice").map(String));
+    const written = text && { [text]: [chosen, form.get("text")?.toString().trim()].filter(Boolean).join(", ") };
     const checked = check && { [check]: form.has("check") };
     const refusal = await sendAction({ ...action, body: { ...body, ...written, ...checked } });
     if (refusal === undefined) dialog.current?.close();
