@@ -25,6 +25,9 @@ test("Groundcrew in workerd serves its page without tickets, and data only after
   expect(markup).toContain('data-view="inbox"');
   expect(markup).not.toContain('data-view="tickets"');
   expect(await (await worker.fetch(`${origin}/assets/page.js`)).text()).toContain("EventSource");
+  // Its views whose scripts are loaded when they are opened.
+  for (const name of ["plan.js", "schedules.js", "task-page.js"])
+    expect(await (await worker.fetch(`${origin}/assets/${name}`)).text()).toMatch(/from"\.\/page\.js"/);
   for (const path of ["/assets/tickets.js", "/terminal/ONB-1", "/api/sessions"])
     expect([path, (await worker.fetch(origin + path)).status]).toEqual([path, 404]);
   expect((await worker.fetch(`${origin}/api/board`)).status).toBe(401);

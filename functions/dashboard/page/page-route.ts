@@ -43,7 +43,14 @@ export function createPageRoute({ tickets }: { tickets: boolean }): Route {
 
 function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">, tickets: boolean): Hono {
   const { demo, locale } = settings;
-  const names = ["page.js", "task-page.js", "schedules.js", "page.css", ...(demo ? ["console.js", "console.css"] : [])];
+  const names = [
+    "page.js",
+    "plan.js",
+    "schedules.js",
+    "task-page.js",
+    "page.css",
+    ...(demo ? ["console.js", "console.css"] : []),
+  ];
   // The build for development has the page of the design system.
   const design = hasAsset(readAsset, "page/design.js") ? ["design.js", "design.css"] : [];
   const assets = [{ name: "icon.svg", read: () => PAGE_ICON }, ...listBuiltAssets(readAsset, [...names, ...design])];

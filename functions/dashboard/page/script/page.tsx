@@ -11,7 +11,6 @@ import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { startKeys } from "./palette.tsx";
-import { closeDetail, loadPlan } from "./plan.tsx";
 import { setUpSignInForm } from "./sign-in.ts";
 import { loadTeam } from "./team.tsx";
 import { refreshPage, setParts, showConnected, signOut, startUpdates } from "./updates.tsx";
@@ -28,8 +27,8 @@ import {
   startViews,
 } from "./views.ts";
 
-/** Number of failed attempts to load the script: a browser repeats a failed import only under another address. */
-let failures = 0;
+/** Number of failed attempts to load a script: a browser repeats a failed import only under another address. */
+const failures: Record<string, number> = {};
 
 let isStyled = false;
 
@@ -42,7 +41,7 @@ let openedTicket: string | undefined;
  */
 async function loadTickets(which: "all" | "sessions"): Promise<void> {
   if (getView() !== "tickets") return;
-  const [{ showTickets }] = await Promise.all([importTicketView(), loadStyle()]);
+  const [{ showTickets }] = await Promise.all([importPart("tickets", () => import("./ticket-view.tsx")), loadStyle()]);
   await showTickets(which);
   const ticket = getNamedTicket();
   if (ticket === openedTicket) return;
@@ -56,19 +55,25 @@ async function loadTickets(which: "all" | "sessions"): Promise<void> {
 
 /** Loads the page of a task, whose script is loaded when it is shown first. */
 async function loadTask(): Promise<void> {
-  if (getView() === "task") await (await import("./task-page.tsx")).loadTask();
+  if (getView() === "task") await (await importPart("task-page", () => import("./task-page.tsx"))).loadTask();
+}
+
+/** Loads the plan, whose script is loaded when it is shown first. */
+async function loadPlan(): Promise<void> {
+  if (getView() === "plan") await (await importPart("plan", () => import("./plan.tsx"))).loadPlan();
 }
 
 /** Loads recurring work, whose script is loaded when it is shown first. */
 async function loadSchedules(): Promise<void> {
-  if (getView() === "schedules") await (await import("./schedules.tsx")).loadSchedules();
+  if (getView() === "schedules") await (await importPart("schedules", () => import("./schedules.tsx"))).loadSchedules();
 }
 
-async function importTicketView(): Promise<typeof import("./ticket-view.tsx")> {
+async function importPart<Part>(name: string, load: () => Promise<Part>): Promise<Part> {
+  const count = failures[name] ?? 0;
   try {
-    return await (failures > 0 ? import(`/assets/tickets.js?${failures}`) : import("./ticket-view.tsx"));
+    return await (count > 0 ? import(`/assets/${name}.js?${count}`) : load());
   } catch {
-    failures += 1;
+    failures[name] = count + 1;
     throw new Error(translate("unreachable"));
   }
 }
@@ -113,10 +118,7 @@ function showPlace(previous: Place): void {
   const task = getChosenTask();
   const isOtherProject = previous.project !== getProject();
   const taskBefore = previous.view === "why" ? previous.key : undefined;
-  if (isOtherProject) {
-    resetNews();
-    closeDetail();
-  }
+  if (isOtherProject) resetNews();
   if (isOtherProject || task !== taskBefore) resetDecisions();
   showTitle();
   refreshPage();

@@ -17,12 +17,12 @@ let openId: string | undefined;
 
 const TASK_HEADS = ["step", "task", "status", "agent", "after", "left"] as const;
 
-/** Loads the plan of the chosen project while its view is shown. */
+/** Loads the plan of the chosen project, and shows it. */
 export async function loadPlan(): Promise<void> {
-  if (getView() !== "plan") return;
   const [project, named] = [getProject(), getNamedPlan()];
   const answer = await fetchAnswer("/api/plan", { project, plan: named });
   if (project !== getProject() || named !== getNamedPlan()) return;
+  if (plan?.project?.identifier !== answer.project?.identifier) openId = undefined;
   plan = answer;
   drawPlan(plan);
 }
@@ -259,8 +259,8 @@ function drawDetail(task: LinkedTask): void {
   );
 }
 
-/** Closes the open card, also when another project is chosen. */
-export function closeDetail(): void {
+/** Closes the open card. */
+function closeDetail(): void {
   const wasInside = getElement("plan-detail").contains(document.activeElement);
   const buttons = findElements(getElement("plan-view"), `[data-key="${CSS.escape(openId ?? "")}"] button`);
   openId = undefined;
