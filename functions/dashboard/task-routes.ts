@@ -131,6 +131,7 @@ async function describeTask(context: CallContext, task: Task, locale: Locale) {
     ...details,
     ...{ why, dependants, open: isOpenItem(task.item), owners: task.item.owners ?? [] },
     agents: deps.settings.agents.map(({ name }) => name),
+    currency: deps.settings.budget?.currency,
     text: await toFormattedText(details.text),
     comments: { latest: comments, left_out },
     remarks: open.map(({ agent, by, text, at, readAt }) => ({ agent, by, text, at, read_at: readAt })),

@@ -12,6 +12,7 @@ import {
   formatCount,
   formatDay,
   formatDuration,
+  formatMoney,
   formatTime,
   getLanguage,
   translate,
@@ -143,15 +144,18 @@ function Part({ name, leftOut, children }: PartProps) {
 }
 
 /** Who works on it, how far it is, and what it took. */
-function TaskFacts({ task: { owners, claim, agent, time } }: { task: TaskPageAnswer }) {
+function TaskFacts({ task: { owners, claim, agent, time, currency, open } }: { task: TaskPageAnswer }) {
   const seconds = Object.values(time.totals_s).reduce((sum, one) => sum + one, 0);
   const facts: [TextName, string | false | undefined][] = [
     ["task.agent", owners.join(", ") || agent.name],
     ["task.claim", claim && translate("card.held", { who: claim.agent, until: formatTime(Date.parse(claim.until)) })],
-    ["task.progress", [agent.percent !== undefined && `${agent.percent} %`, agent.text].filter(Boolean).join(" · ")],
+    [
+      "task.progress",
+      open && [agent.percent !== undefined && `${agent.percent} %`, agent.text].filter(Boolean).join(" · "),
+    ],
     ["task.time", seconds > 0 && formatDuration(seconds * 1000)],
     ["task.estimate", agent.estimate?.hours !== undefined && formatDuration(agent.estimate.hours * 3_600_000)],
-    ["task.cost", agent.cost !== undefined && formatCount(agent.cost)],
+    ["task.cost", agent.cost !== undefined && formatMoney(agent.cost, currency)],
     ["task.session", agent.session],
     ["task.commit", agent.commit],
     ["task.tests", agent.tests],
