@@ -14,6 +14,7 @@ import { benchIntake, benchIntakeAgainst } from "./intake.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPage } from "./page.ts";
+import { benchProcesses } from "./processes.ts";
 import { benchProcessor } from "./processor.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
@@ -44,6 +45,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
     const sizes = quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 };
     return against === undefined ? benchIntake(sizes) : benchIntakeAgainst(sizes, against);
   },
+  processes: () => benchProcesses({ counts: [1, 2, 4], rounds: quick ? 2 : 7, count: quick ? 1_000 : 3_000 }),
   requests: () => benchRequests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
   adoption: async () => [
     ...(await benchAdoption({ projects: 9, items: 1_200, blockedTasks: [20, ...Array<number>(9).fill(10)] })),

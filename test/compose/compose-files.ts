@@ -89,7 +89,10 @@ export function readProject(env: Record<string, string>): ComposeProject {
 
 /** A file of compose/ without its `x-` parts, whose anchors are resolved already. */
 export function parseComposeFile(file: string): Mapping {
-  const document = parse(readFileSync(join("compose", file), "utf8"), { merge: true }) as Mapping;
+  // Compose's own tag, for a list that shall be empty.
+  const reset = { tag: "!reset", collection: "seq" as const, resolve: () => [] };
+  const options = { merge: true, customTags: [reset] };
+  const document = parse(readFileSync(join("compose", file), "utf8"), options) as Mapping;
   return Object.fromEntries(Object.entries(document).filter(([name]) => !name.startsWith("x-")));
 }
 

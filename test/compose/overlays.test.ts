@@ -272,6 +272,31 @@ describe("INFRA-06: the health checks of Plane's containers", () => {
   );
 });
 
+describe("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis", () => {
+  const overlay = parseComposeFile("second.yaml")["services"] as Record<string, Record<string, unknown>>;
+
+  test("is the first one in everything but the published port", () => {
+    const { extends: from, ports, ...others } = overlay["groundcrew-2"] ?? {};
+    expect(from).toEqual({ file: "compose.yaml", service: "groundcrew" });
+    expect([ports, others]).toEqual([[], {}]);
+    // Without the tag Compose would add nothing to the first one's list, and both would want one port.
+    expect(readFileSync("compose/second.yaml", "utf8")).toContain("ports: !reset []");
+  });
+
+  test("is behind Caddy with the first one, which setup keeps chosen", () => {
+    expect(Object.keys(overlay).sort()).toEqual(["caddy", "groundcrew-2"]);
+    expect(overlay["caddy"]).toEqual({ environment: { GROUNDCREW_UPSTREAM: "groundcrew:8787 groundcrew-2:8787" } });
+    const folder = copyComposeFolder();
+    runSetup(folder, ANSWERS);
+    const env = readFileSync(join(folder, ".env"), "utf8");
+    writeFileSync(join(folder, ".env"), env.replace(/^(COMPOSE_FILE=.*)$/m, "$1:second.yaml"));
+    runSetup(folder, []);
+    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(
+      "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:second.yaml",
+    );
+  });
+});
+
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
 
 /** A folder after setup, in which pin-images runs with a stand-in for docker. */

@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { startRedis } from "../test/support/redis-server.ts";
+import { createBenchFolder } from "./bench-folder.ts";
+import { type BenchChild, startChild } from "./child.ts";
+import { formatRate, median } from "./figures.ts";
+import { startSimulators } from "./simulators.ts";
+import { START_FLAGS } from "./start-flags.ts";
+import type { BenchLine } from "./table.ts";
+import { waitUntilIdle } from "./wait.ts";
+import { createWebhookTemplate } from "./webhook-template.ts";
+
+/** Size of a webhook's body in bytes. */
+const SIZE = 3 * 1024;
+const ITEMS = 500;
+const CONNECTIONS = 8;
+
+const cpuSchema = z.object({ user: z.number(), system: z.number() }).transform(({ user, system }) => user + system);
+const resultSchema = z.object({ kept: z.array(z.string()) });
+
+/**
+ * Measures how several processes of the product on one Redis share the work: webhooks until they are stored and processed,
+ * and the processor time that one of them takes, over all processes. Where there are fewer cores than processes, the
+ * rate says little and the processor time says what a machine with more of them would do.
+ * @param counts how many processes run, one number after the other
+ */
+export async function benchProcesses({
+  counts,
+  rounds,
+  count,
+}: {
+  counts: readonly number[];
+  rounds: number;
+  count: number;
+}): Promise<BenchLine[]> {
+  const lines: BenchLine[] = [];
+  const folder = createBenchFolder();
+  let single: { rate: number; cpu: number } | undefined;
+  for (const processes of counts) {
+    const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
+    const simulators = await startSimulators();
+    const children: BenchChild[] = [];
+    const start = async (program: string, options = {}) => {
+      const child = await startChild(program, options);
+      children.push(child);
+      return child;
+    };
+    try {
+      const { secret } = simulators.plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+      const template = createWebhookTemplate(simulators, secret, SIZE, ITEMS);
+      simulators.useCurrentTime();
+      const env = { ...simulators.env, PLANE_WEBHOOK_SECRET: secret, STORE_URL: redis.url };
+      const pairs: { product: BenchChild; load: BenchChild; port: unknown }[] = [];
+      for (let i = 0; i < processes; i += 1) {
+        const output = `${folder.path}/${processes}-${i}.log`;
+        const product = await start("product.ts", { args: ["whole"], env, flags: START_FLAGS, output });
+        pairs.push({ product, load: await start("load.ts"), port: await product.ask("port") });
+      }
+      const [first] = pairs;
+      if (!first) continue;
+      await first.product.ask("poll");
+      await waitUntilIdle(first.product);
+      const readCpu = async () => {
+        const times = await Promise.all(pairs.map(async ({ product }) => cpuSchema.parse(await product.ask("cpu"))));
+        return times.reduce((sum, time) => sum + time, 0);
+      };
+      const measured: { rate: number; cpu: number }[] = [];
+      for (let round = 0; round <= rounds; round += 1) {
+        const before = await readCpu();
+        const startedAt = performance.now();
+        const results = await Promise.all(
+          pairs.map(({ load, port }, i) => {
+            const from = round * count + i * Math.ceil(count / processes);
+            return load.ask("send", {
+              ...{ ...template, port, connections: Math.ceil(CONNECTIONS / processes) },
+              ...{ from, count: Math.ceil(count / processes) },
+            });
+          }),
+        );
+        await waitUntilIdle(first.product);
+        const seconds = (performance.now() - startedAt) / 1000;
+        const kept = results.reduce<number>((sum, result) => sum + resultSchema.parse(result).kept.length, 0);
+        // The first round is a warm-up.
+        if (round > 0) measured.push({ rate: kept / seconds, cpu: ((await readCpu()) - before) / kept });
+      }
+      const figures = { rate: median(measured.map(({ rate }) => rate)), cpu: median(measured.map(({ cpu }) => cpu)) };
+      single ??= figures;
+      lines.push({
+        what: `${processes} process${processes === 1 ? "" : "es"} on one Redis, webhooks stored and processed`,
+        ours: `${formatRate(figures.rate)}, ${Math.round(figures.cpu)} µs of CPU each`,
+        floor: `${formatRate(single.rate)}, ${Math.round(single.cpu)} µs, 1 process`,
+        ratio: (figures.rate / single.rate).toFixed(2),
+      });
+    } finally {
+      for (const child of children) await child.kill();
+      await simulators.stop();
+      await redis.stop();
+    }
+  }
+  folder.remove();
+  return lines;
+}
