@@ -278,7 +278,8 @@ describe("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis",
   test("is the first one in everything but the published port", () => {
     const { extends: from, ports, ...others } = overlay["groundcrew-2"] ?? {};
     expect(from).toEqual({ file: "compose.yaml", service: "groundcrew" });
-    expect([ports, others]).toEqual([[], {}]);
+    // Said here as well, for compose/write-release.
+    expect([ports, others]).toEqual([[], { image: "groundcrew:${GROUNDCREW_VERSION}" }]);
     // Without the tag Compose would add nothing to the first one's list, and both would want one port.
     expect(readFileSync("compose/second.yaml", "utf8")).toContain("ports: !reset []");
   });
