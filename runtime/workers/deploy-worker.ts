@@ -6,7 +6,8 @@
 import { z } from "zod";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { isAgentSecret, SECRET_NAMES, type SettingsFiles } from "../../shared/config/secrets.ts";
-import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
+import { formatSettingProblems, type SettingProblem } from "../../shared/config/setting-problem.ts";
+import { isInIpRange, parseIpAddress, parseIpRange } from "../../shared/ip-address.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { createWorkerVariables, isConfigVariable } from "./settings.ts";
 
@@ -32,6 +33,15 @@ const secretsSchema = z.array(z.object({ name: z.string().catch("") })).catch([]
 /** `EX_CONFIG` of sysexits.h, as `npm start` exits with invalid settings. */
 const EX_CONFIG = 78;
 
+/** Settings with addresses that the Worker calls, or by which Plane and people reach it. */
+const CALLED_ADDRESSES = ["PLANE_URL", "PUBLIC_URL", "OPENCLAW_URL", "TELEGRAM_API_ROOT"] as const;
+
+/** Ranges that the Internet does not route (https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-). */
+const PRIVATE_RANGES = [
+  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
+  ...["::/127", "fc00::/7", "fe80::/10"],
+].flatMap((text) => parseIpRange(text) ?? []);
+
 /** Checks the settings, deploys the Worker and sends the settings to it. Returns the exit code. */
 export async function deployWorker({ environment, files, args, runWrangler, write }: DeployOptions): Promise<number> {
   const checked = createWorkerVariables(environment, files);
@@ -39,6 +49,11 @@ export async function deployWorker({ environment, files, args, runWrangler, writ
     write(
       `Nothing was deployed: these settings cannot be used on Workers.\n\n${formatSettingProblems(checked.problems)}`,
     );
+    return EX_CONFIG;
+  }
+  const unreachable = findUnreachable(checked.variables);
+  if (unreachable.length > 0) {
+    write(`Nothing was deployed: Cloudflare cannot reach these addresses.\n\n${formatSettingProblems(unreachable)}`);
     return EX_CONFIG;
   }
   const names = Object.keys(checked.variables).sort();
@@ -65,6 +80,29 @@ export async function deployWorker({ environment, files, args, runWrangler, writ
   }
   write(`Deployed with ${names.length} settings.`);
   return 0;
+}
+
+/** Finds the addresses in the settings, also in parts of the settings file, that exist in a private network only. */
+function findUnreachable(variables: Readonly<Record<string, string>>): SettingProblem[] {
+  const file = Object.keys(variables).filter(isConfigVariable);
+  const sources = [
+    ...CALLED_ADDRESSES.map((name) => [name, variables[name] ?? ""] as const),
+    // A part may end within an address.
+    ["the settings file", file.map((name) => variables[name]).join("")] as const,
+  ];
+  return sources.flatMap(([name, text]) => {
+    const hosts = [...text.matchAll(/https?:\/\/[^\s"\\]+/g)].flatMap(([url]) => {
+      return URL.canParse(url) ? [new URL(url).hostname] : [];
+    });
+    const wanted = "an address that is reachable from the Internet, for example through a Cloudflare Tunnel";
+    return [...new Set(hosts)].filter(isPrivateHost).map((given) => ({ name, given, wanted }));
+  });
+}
+
+function isPrivateHost(host: string): boolean {
+  const address = parseIpAddress(host.replace(/^\[(.*)\]$/, "$1"));
+  if (address) return PRIVATE_RANGES.some((range) => isInIpRange(address, range));
+  return !host.includes(".") || /\.(localhost|local|internal|lan|test|home\.arpa)$/.test(host);
 }
 
 function formatTooMany(names: readonly string[]): string {

@@ -144,6 +144,16 @@ async function deploy(
   return { code, commands, sent, text: lines.join("\n") };
 }
 
+test.each([
+  ...["http://localhost:8000", "http://10.1.2.3", "http://[fd00::1]:80", "http://plane:8000", "https://plane.internal"],
+  ...["http://172.16.0.1", "http://100.64.0.1", "http://[::1]"],
+])("a Plane at %s, which Cloudflare cannot reach, is refused at deployment", async (address) => {
+  const { code, commands, text } = await deploy({ ...ENVIRONMENT, PLANE_URL: address });
+  expect([code, commands]).toEqual([78, []]);
+  expect(text).toContain("PLANE_URL");
+  expect(text).toContain(new URL(address).hostname);
+});
+
 test("a deployment sends what provision wrote as the Worker's variables, and nothing else of the environment", async () => {
   const { code, commands, sent } = await deploy(ENVIRONMENT);
   expect([code, commands]).toEqual([0, ["deploy", "secret list --format json", "secret bulk"]]);
