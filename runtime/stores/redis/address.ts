@@ -43,7 +43,7 @@ export function parseRedisAddress(url: string): RedisAddress {
     ...(username !== "" && { username }),
     ...(password !== "" && { password }),
     ...(sentinelPassword !== null && { sentinelPassword }),
-    ...(scheme === "rediss" && { tls: {}, enableTLSForSentinelMode: true }),
+    ...(scheme === "rediss" && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
     // A primary that others no longer take for one may still answer: its connections are closed.
     failoverDetector: true,
     sentinelRetryStrategy: (attempt) => Math.min(attempt * 50, 1_000),

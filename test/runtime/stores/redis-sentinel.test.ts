@@ -1,7 +1,13 @@
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { openNameStore, openStore } from "../../../runtime/stores/open-store.ts";
 import { parseRedisAddress } from "../../../runtime/stores/redis/address.ts";
-import { startRedis } from "../../support/redis-server.ts";
+import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
+import { findFreePort, startRedis } from "../../support/redis-server.ts";
 import { hasSentinel, startSentinels, type TestSentinels } from "../../support/sentinel-server.ts";
 
 /** Limit for what happens within a few seconds on a machine that is not busy. */
@@ -133,6 +139,38 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
     // Reads need none.
     expect((await store.read(["a"]))[0]?.value).toBe(1);
     for (const server of sentinels.servers) server.thaw();
+  });
+
+  test("with TLS both the sentinel and the primary are asked, and without their authority there is no connection", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-tls-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    execFileSync(
+      "openssl",
+      [
+        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
+        ...["-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+      ],
+      { stdio: "ignore" },
+    );
+    const tls = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": cert, "tls-auth-clients": "no" };
+    const [port, sentinelPort] = [await findFreePort(), await findFreePort()];
+    const redis = await startRedis({ ...tls, "tls-port": String(port) });
+    onTestFinished(() => redis.stop());
+    const lines = Object.entries({ ...tls, "tls-replication": "yes", "tls-port": sentinelPort, port: 0, dir: folder });
+    const monitor = `sentinel monitor main 127.0.0.1 ${port} 1`;
+    const file = join(folder, "sentinel.conf");
+    writeFileSync(file, `${lines.map((line) => line.join(" ")).join("\n")}\n${monitor}\n`);
+    const sentinel = spawn("redis-sentinel", [file], { stdio: "ignore" });
+    onTestFinished(() => void sentinel.kill("SIGKILL"));
+    const url = `rediss+sentinel://127.0.0.1:${sentinelPort}/main?wait=0`;
+    await expect(connectRedisStore({ url, prefix: "t", patience: 2_000 })).rejects.toThrow(/cannot be reached/);
+    const before = getCACertificates("default");
+    setDefaultCACertificates([...before, readFileSync(cert, "utf8")]);
+    onTestFinished(() => setDefaultCACertificates(before));
+    const store = await openStore(url, { prefix: "t" });
+    onTestFinished(() => store.close());
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
   });
 
   test("the cache of names is kept there as well", async () => {
