@@ -8,6 +8,7 @@ import { createJsonReader } from "../shared/http/limits.ts";
 import { answerCleanJson, getRequester } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps } from "../shared/people/viewer.ts";
+import { concernsPerson, createAudienceLookup } from "../shared/requests/audience.ts";
 import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
 import { SCHEDULE_QUESTION } from "../shared/schedules/skipped-occurrences.ts";
 import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
@@ -37,8 +38,15 @@ function app(deps: Deps): Hono {
   const readJson = createJsonReader();
   return new Hono()
     .get("/", async (c) => {
-      const requests = await readOpenRequests(limitDeps(deps, c.get("viewer")));
-      return answerCleanJson(c, { requests: requests.map(toRequestAnswer) } satisfies RequestsAnswer);
+      const viewer = c.get("viewer");
+      const requests = await readOpenRequests(limitDeps(deps, viewer));
+      const findAudience = await createAudienceLookup(deps);
+      const answers = requests.map(async (request): Promise<ListedRequest> => {
+        const circles = await findAudience(request);
+        const mine = concernsPerson(circles, viewer.id);
+        return { ...toRequestAnswer(request), for: circles[0]?.map(({ name }) => name) ?? [], mine };
+      });
+      return answerCleanJson(c, { requests: await Promise.all(answers) } satisfies RequestsAnswer);
     })
     .get("/:id", async (c) => {
       const stored = await findRequest(deps, c.req.param("id"));
@@ -63,9 +71,12 @@ const JSON_TYPE = { "content-type": "application/json" };
 
 export type RequestAnswer = ReturnType<typeof toRequestAnswer>;
 
+/** A listed request: the names of those whom it concerns first (none: everybody), and whether the viewer is one of them. */
+export type ListedRequest = RequestAnswer & { for: string[]; mine: boolean };
+
 /** The response of `GET /api/requests`, most urgent first. */
 export interface RequestsAnswer {
-  requests: RequestAnswer[];
+  requests: ListedRequest[];
 }
 
 /** A request as the API shows it: with the verdict or why it is closed, when it waits no more. */

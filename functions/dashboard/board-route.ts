@@ -60,7 +60,7 @@ function app(allDeps: BoardDeps): Hono {
     );
     const open = await readOpenItems(store, selectedProjects);
     const done = await readRecentlyClosedItems(store, selectedProjects);
-    const shown = [...open.items, ...done].filter(createItemFilter(c.req.query(), viewer));
+    const shown = [...open.items, ...done].filter(await createItemFilter(deps, c.req.query(), viewer));
     const cards = await readCards(deps, projects, shown);
     const { queues } = await store.stats();
     const holds = await readLongPauses(store);

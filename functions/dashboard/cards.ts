@@ -7,9 +7,12 @@ import { readLiveClaims } from "../../shared/records/claim-record.ts";
 import { type DecisionRecord, decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
+import { concernsPerson, createAudienceLookup } from "../../shared/requests/audience.ts";
+import { readOpenRequests } from "../../shared/requests/requests.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";
+import { getSubjectId } from "../../shared/task/request.ts";
 import { type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
 import { type Blocker, readOpenBlockers } from "../../shared/tasks/find-task.ts";
 import { countUnread } from "../../shared/tasks/remark-record.ts";
@@ -82,13 +85,27 @@ export async function readCards(
   });
 }
 
-/** Creates the check of what the board and the list of idle tasks are filtered by, besides the project and the status. */
-export function createItemFilter(
+/**
+ * Creates the check of what the board and the list of idle tasks are filtered by, besides the project and the status. A
+ * person's own tasks are assigned to them, created by them, or a request about them waits for the person.
+ */
+export async function createItemFilter(
+  deps: Pick<Deps, "store" | "settings">,
   { agent, mine }: Record<string, string>,
   { id }: Viewer,
-): (item: ItemRecord) => boolean {
-  return ({ owners = [], snapshot: { assignees } }) =>
-    (!agent || belongsToAgent(owners, agent)) && (!mine || (id !== undefined && assignees.includes(id)));
+): Promise<(item: ItemRecord) => boolean> {
+  const waiting = mine && id !== undefined ? await readWaitingItems(deps, id) : undefined;
+  const isOwn = ({ snapshot: { id: item, assignees, createdBy } }: ItemRecord) =>
+    id !== undefined && (assignees.includes(id) || createdBy === id || waiting?.has(item) === true);
+  return (item) => (!agent || belongsToAgent(item.owners ?? [], agent)) && (!mine || isOwn(item));
+}
+
+/** Reads the items about which a request waits for this person. */
+async function readWaitingItems(deps: Pick<Deps, "store" | "settings">, person: string): Promise<Set<string>> {
+  const requests = await readOpenRequests(deps);
+  const findAudience = await createAudienceLookup(deps);
+  const circles = await Promise.all(requests.map(findAudience));
+  return new Set(requests.filter((_, i) => concernsPerson(circles[i] ?? [], person)).map(getSubjectId));
 }
 
 /** Reads names one after the other: the first one that is not cached loads the whole list that contains it. */

@@ -221,7 +221,7 @@ function createIdleTasksApp(deps: TaskRouteDeps): Hono {
 /** Explains all open tasks, batch by batch, and keeps those that a person should see first. */
 async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswer> {
   const { project: wanted = "", status } = c.req.query();
-  const isWanted = createItemFilter(c.req.query(), c.get("viewer"));
+  const isWanted = await createItemFilter(deps, c.req.query(), c.get("viewer"));
   const explain = await createExplainer(deps, findLanguage(deps, c));
   let total = 0;
   let first: { task: Task; why: RenderedWhy }[] = [];

@@ -154,6 +154,7 @@ export const en = {
       /** For the help: a command's arguments and its effect. */
       commands: defineCommands({
         status: { what: "projects, active agents, blocked tasks, requests waiting for you" },
+        mine: { what: "what waits for you" },
         project: { usage: "<name>", what: "details of a project" },
         agent: { usage: "<name>", what: "details of an agent" },
         task: { usage: "<key>", what: "details of a task" },
@@ -284,6 +285,7 @@ export const en = {
         which: "That message is about several tasks. Begin your reply with one of their keys: {keys}",
         gone: "This task no longer exists, so nothing was passed on.",
       },
+      mine: { mineHeading: "Waiting for you", nothing: "Nothing waits for you." },
       /** One-time links to the page. `{place}` is a browser with its address. */
       signIn: {
         link: "Sign in to the page",

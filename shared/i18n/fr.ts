@@ -131,6 +131,7 @@ export const fr: Texts = {
       help: "Commandes",
       commands: {
         status: { what: "projets, agents actifs, tâches bloquées, demandes en attente de votre réponse" },
+        mine: { what: "ce qui attend votre réponse" },
         project: { usage: "<nom>", what: "détails d’un projet" },
         agent: { usage: "<nom>", what: "détails d’un agent" },
         task: { usage: "<clé>", what: "détails d’une tâche" },
@@ -262,6 +263,7 @@ export const fr: Texts = {
         which: "Ce message concerne plusieurs tâches. Commencez votre réponse par la clé de l’une d’elles : {keys}",
         gone: "Cette tâche n’existe plus : rien n’a été transmis.",
       },
+      mine: { mineHeading: "En attente de votre réponse", nothing: "Rien n’attend votre réponse." },
       signIn: {
         link: "Se connecter à la page",
         hint: "Vous connecte en tant que {name}, une seule fois, dans les 5 minutes. Ne le transférez pas.",

@@ -28,12 +28,15 @@ export type StatusBody = Extract<OutboxBody, { type: "status" }>;
 
 const entitySchema = z.object({ offset: z.number(), length: z.number() });
 
+const mentionedUserSchema = z.object({ id: z.number(), is_bot: z.literal(false), first_name: z.string() });
+
 const richSchema = z.object({
   text: z.string(),
   entities: z.array(
     z.discriminatedUnion("type", [
       entitySchema.extend({ type: z.enum(["bold", "code"]) }),
       entitySchema.extend({ type: z.literal("text_link"), url: z.string() }),
+      entitySchema.extend({ type: z.literal("text_mention"), user: mentionedUserSchema }),
     ]),
   ),
 }) satisfies z.ZodType<RichText>;

@@ -23,8 +23,8 @@ export interface RequestSubject {
   /** The id of the plan's run, and Plane's id of its project where that exists. */
   plan?: string;
   project?: string;
-  /** The message of a person that the request replies to, in the chat where people write to the Concierge. */
-  message?: { id: number; topic?: number };
+  /** The message of a person that the request replies to, as in `WishMessage`. */
+  message?: { id: number; topic?: number; user?: number; chat?: number };
 }
 
 /** A part of what is judged. The label is English, and the name of its text in other languages. */

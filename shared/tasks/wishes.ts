@@ -48,10 +48,13 @@ export interface Wish {
 /** A text that followed a wish at once. */
 export type WishPart = Pick<Wish, "id" | "text" | "message">;
 
-/** A message in Telegram and its topic. */
+/** A message in Telegram, its topic, and the number of who wrote it. */
 export interface WishMessage {
   id: number;
   topic?: number;
+  user?: number;
+  /** The person's own chat with the bot, when it was written there; absent: TELEGRAM_CHAT_ID. */
+  chat?: number;
 }
 
 /** What a person wrote to the Concierge. */

@@ -5,10 +5,14 @@
 
 import { cleanLine } from "../text.ts";
 
+/** A user as Telegram takes them in a mention; it reads the number. */
+type MentionedUser = { id: number; is_bot: false; first_name: string };
+
 /** A formatted part of a message. Offsets and lengths are in UTF-16 units, as Telegram counts them. */
 type Entity =
   | { type: "bold" | "code"; offset: number; length: number }
-  | { type: "text_link"; offset: number; length: number; url: string };
+  | { type: "text_link"; offset: number; length: number; url: string }
+  | { type: "text_mention"; offset: number; length: number; user: MentionedUser };
 
 /** A message's text and its formatting. Nothing in the text is markup. */
 export interface RichText {
@@ -67,6 +71,16 @@ export function toLink(part: RichText | string, url: string, origins: readonly s
   if (!/[.\]]/.test(target.hostname)) return rich;
   const linkText = rich.entities.length === 0 ? toPlainText(rich.text.replaceAll(WORD_JOINER, "")) : rich;
   return withEntity(linkText, (length) => ({ type: "text_link", offset: 0, length, url: target.href }));
+}
+
+/** Mentions a user by number, who is notified of it also in a chat without sound. @param name made safe before */
+export function toMention(name: RichText, user: number): RichText {
+  return withEntity(name, (length) => ({
+    type: "text_mention",
+    offset: 0,
+    length,
+    user: { id: user, is_bot: false, first_name: name.text },
+  }));
 }
 
 /** Joins several texts and shifts their entities accordingly. */

@@ -5,6 +5,7 @@ const entitySchema = z.object({
   offset: z.number().int(),
   length: z.number().int(),
   url: z.string().optional(),
+  user: z.object({ id: z.number() }).optional(),
 });
 
 export type SimulatedEntity = z.infer<typeof entitySchema>;
@@ -56,6 +57,7 @@ const ENTITY_TYPES = [
   "code",
   "pre",
   "text_link",
+  "text_mention",
 ];
 
 /**
@@ -66,13 +68,14 @@ export function findMessageProblem(text: string, entities: readonly SimulatedEnt
   if (!text.isWellFormed()) return "strings must be encoded in UTF-8";
   if (text.trim() === "") return "message text is empty";
   if (text.length > TEXT_LIMIT) return "message is too long";
-  for (const { type, offset, length, url } of entities) {
+  for (const { type, offset, length, url, user } of entities) {
     const where = `${type} entity at UTF-16 offset ${offset}`;
     if (!ENTITY_TYPES.includes(type)) return `unknown entity type ${type}`;
     if (offset < 0 || length <= 0 || offset + length > text.length) return `${where} is out of bounds`;
     if (isInsideSurrogatePair(text, offset) || isInsideSurrogatePair(text, offset + length))
       return `${where} splits a UTF-16 symbol`;
     if (type === "text_link" && !isAcceptedUrl(url)) return `entity URL '${url}' is invalid: Wrong HTTP URL`;
+    if (type === "text_mention" && !Number.isInteger(user?.id)) return 'Can\'t find field "user"';
     if (entities.some((other) => isCrossing({ offset, length }, other))) return `${where} crosses another`;
   }
   const size = entities.reduce((sum, { url = "" }) => sum + (url === "" ? 12 : 16 + countBytes(url)), 0);

@@ -8,6 +8,7 @@ import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { readLiveClaims } from "../../../shared/records/claim-record.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
+import { concernsPerson, createAudienceLookup } from "../../../shared/requests/audience.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import type { RequestRecord } from "../../../shared/task/request.ts";
 import { isBlocked, isInReview, isOpen } from "../../../shared/task/snapshot.ts";
@@ -28,7 +29,7 @@ import { renderProjectName } from "../presentation/notification-details.ts";
 import { EVENT_EMOJI, fillTemplate } from "../presentation/presentation.ts";
 import { AGENTS, type Agent, createReadCommand, isAlone, renderSyntax, TASKS } from "./arguments.ts";
 import { paginateReply } from "./choices.ts";
-import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";
+import { addReplyTask, type CommandContext, type CommandResult, replyText, type TelegramCommand } from "./command.ts";
 import {
   compareByUrgency,
   formatTaskPercent,
@@ -88,6 +89,23 @@ export const statusCommand: TelegramCommand = {
       toPlainText(""),
       await renderDataAge(context),
     ]);
+  },
+};
+
+/** Lists what waits for the person who asks: for whom the settings do not name, what waits for anybody. */
+export const mineCommand: TelegramCommand = {
+  name: "mine",
+  aliases: ["moi"],
+  isMeant: isAlone,
+  async run(context) {
+    const { deps, from, presentation } = context;
+    const findAudience = await createAudienceLookup(deps);
+    const requests = await readOpenRequests(deps);
+    const circles = await Promise.all(requests.map(findAudience));
+    const mine = requests.filter((_, i) => concernsPerson(circles[i] ?? [], from.person?.id));
+    const { mineHeading, nothing } = presentation.texts.answers.mine;
+    if (mine.length === 0) return replyText(`✅ ${nothing}`);
+    return paginateReply(context, [renderHeading("🙋", mineHeading), ...(await renderRequestLines(context, mine))]);
   },
 };
 

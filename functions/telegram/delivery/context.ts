@@ -21,7 +21,7 @@ export type OutboxDeps = Pick<Deps, "store" | "telegram" | "log" | "clock" | "wa
 };
 
 /** The settings that decide how messages look and in which chat people can answer them. */
-interface OutboxSettings extends PresentationSettings, Partial<Pick<Settings, "people">> {
+interface OutboxSettings extends PresentationSettings, Partial<Pick<Settings, "people" | "agents">> {
   plane?: { url: string; workspace: string };
   /** The chat whose commands, buttons and replies are handled. */
   telegram?: { chat: ChatId };

@@ -114,7 +114,7 @@ async function readReplyThread(
     // The message of the wish that the request is about is in the chat where people write to the Concierge.
     const message: WishMessage | undefined =
       chat === deps.settings.telegram?.chat && event.kind !== "ticket" ? request?.subject.message : undefined;
-    return message
+    return message && message.chat === undefined
       ? { ...thread, extras: { replyTo: message.id, ...omitUndefined({ topic: message.topic }) } }
       : thread;
   }

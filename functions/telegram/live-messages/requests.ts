@@ -4,13 +4,14 @@
  */
 
 import { GroundcrewError } from "../../../shared/errors.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
+import { createAudienceLookup } from "../../../shared/requests/audience.ts";
 import { decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
 import { joinChoices } from "../../../shared/task/choices.ts";
 import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
-import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, type RichText, toMention, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { normalizeName } from "../commands/arguments.ts";
 import { type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
@@ -40,6 +41,9 @@ export type LiveResult = CommandResult & { message?: LiveMessage };
 /** The action of a button that answers with the options that are marked. */
 const CHOOSE = "choose";
 
+/** Limit of mentions in a message: 10, a whole team; Telegram notifies more than 50 of nothing. */
+const MENTION_LIMIT = 10;
+
 /** Units of the hash that a button's data has space for. */
 const BUTTON_HASH_LENGTH = 12;
 
@@ -58,13 +62,36 @@ export async function renderRequest(context: RenderContext, message: RequestMess
   const { rows, ...content } = await renderer.render(context, request, message);
   if (isRequestOpen(request)) {
     const hash = request.hash.slice(0, BUTTON_HASH_LENGTH);
-    return renderView(context, { ...content, buttons: { id: request.id, hash, rows } });
+    const progress = [...(await renderAudience(context, request, message.reminder)), ...(content.progress ?? [])];
+    return renderView(context, { ...content, progress, buttons: { id: request.id, hash, rows } });
   }
   const progress = await renderer.renderProgress?.(context, request);
   const { lines } = content;
   if (progress) return renderView(context, { lines, progress });
   const outcome = renderOutcome(presentation, await renderer.findOutcome(context, request));
   return renderView(context, { lines, outcome });
+}
+
+/**
+ * Mentions in a group whom the request concerns: the requester, with the first reminder the project's people, and then
+ * nobody, because it is for all. In a chat of one person there is nobody to tell apart.
+ */
+async function renderAudience(
+  { deps, chat }: RenderContext,
+  request: RequestRecord,
+  reminder: number,
+): Promise<RichText[]> {
+  if (typeof chat === "number" && chat > 0) return [];
+  const { agents = [], people } = deps.settings;
+  const findAudience = await createAudienceLookup({
+    store: deps.store,
+    settings: { agents, ...omitUndefined({ people }) },
+  });
+  const circle = (await findAudience(request))[reminder] ?? [];
+  const mentions = circle.flatMap(({ name, telegram }) =>
+    telegram === undefined ? [] : toMention(toSafeText(name, 80), telegram),
+  );
+  return mentions.length === 0 ? [] : [joinRichText(["👤 ", joinRichText(mentions.slice(0, MENTION_LIMIT), ", ")])];
 }
 
 /** What came of a request, as the notice after a press or a reply. */

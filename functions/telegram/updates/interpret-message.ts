@@ -36,7 +36,14 @@ import type {
 import { createConciergeOption, isConciergeReachable, newCommand } from "../commands/concierge.ts";
 import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
-import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
+import {
+  agentCommand,
+  digestCommand,
+  helpCommand,
+  mineCommand,
+  statusCommand,
+  taskCommand,
+} from "../commands/reading.ts";
 import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../commands/remarks.ts";
 import { everyCommand, recurCommand } from "../commands/schedules.ts";
 import { pageCommand } from "../commands/sign-in.ts";
@@ -48,7 +55,7 @@ import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
-  ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
+  ...[statusCommand, mineCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
   ...[newCommand, everyCommand, assignCommand, doneCommand, commentCommand, stopCommand, dueCommand, priorityCommand],
   ...[blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
   ...[muteCommand, unmuteCommand, digestCommand, pageCommand, helpCommand],

@@ -5,6 +5,7 @@
 
 import { type AuditEntry, createAuditPut } from "../../../shared/app/audit-log.ts";
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
+import type { Settings } from "../../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import { readUpdateBody, storedUpdateBodySchema, type UpdateBody } from "../../../shared/jobs/incoming-jobs.ts";
@@ -140,7 +141,9 @@ function createCommandContext(
     from,
     presentation: createPresentation({ ...settings, locale: language }),
     ...omitUndefined({ writtenAt: date === undefined ? undefined : date * SECOND }),
-    ...(isFromTelegram ? { message: { id: message.message_id, ...toTopic(message) } } : {}),
+    ...(isFromTelegram
+      ? { message: { id: message.message_id, user: from.id, ...toTopic(message), ...toOwnChat(chat, settings) } }
+      : {}),
   };
 }
 
@@ -232,6 +235,11 @@ async function authorizeUser(
     // In a group all read the same language.
     language: (isOwnChat ? person.language : undefined) ?? resolveLocale(locale, user.language_code),
   };
+}
+
+/** The person's own chat with the bot, where that is not TELEGRAM_CHAT_ID. */
+function toOwnChat(chat: ChatId, { telegram }: Pick<Settings, "telegram">): { chat?: number } {
+  return typeof chat === "number" && chat !== telegram?.chat ? { chat } : {};
 }
 
 /** Finds the person of the list with this number. Who has just come to the workspace may not be stored yet. */

@@ -115,7 +115,8 @@ async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, tex
     return {
       expect,
       put: [{ key, value, expires: MESSAGE_RETENTION }, ...put],
-      jobs: [createAnnouncementJob(key, chat, announcement, context.correlation)],
+      // Who wrote in their own chat is answered there.
+      jobs: [createAnnouncementJob(key, message?.chat ?? chat, announcement, context.correlation)],
       afterCommit: () => deps.notify(),
       result,
     };

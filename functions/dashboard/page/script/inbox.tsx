@@ -43,7 +43,8 @@ export async function loadInbox(): Promise<void> {
 /** Draws the inbox again, also after a change of language. */
 export function drawInbox(): void {
   if (getView() !== "inbox" || !idle || !setup) return;
-  drawPart("inbox-view", <Inbox requests={requests} idle={idle} steps={setup.steps} />);
+  const shown = getFilters().mine === "" ? requests : requests.filter(({ mine }) => mine);
+  drawPart("inbox-view", <Inbox requests={shown} idle={idle} steps={setup.steps} />);
 }
 
 type InboxProps = RequestsAnswer & { idle: IdleTasksAnswer; steps: SetupAnswer["steps"] };
