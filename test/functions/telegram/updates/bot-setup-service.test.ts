@@ -36,7 +36,7 @@ test("the setup sets a menu of all commands for private chats where the chat is 
   const menu = telegram.findMenu("all_private_chats:fr");
   expect(menu?.slice(0, 2)).toEqual([
     { command: "status", description: expect.stringContaining("projets") },
-    { command: "project", description: "détails d’un projet" },
+    { command: "mine", description: "ce qui attend votre réponse" },
   ]);
   expect(menu?.map(({ command }) => command)).toContain("cycle");
   calledMethods.length = 0;
