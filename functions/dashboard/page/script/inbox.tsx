@@ -14,7 +14,7 @@ import { RemedyButton, WhyText } from "./why.tsx";
 /** Number of idle tasks that are shown: 50, the most urgent. */
 const MAX_IDLE = 50;
 
-let requests: RequestAnswer[] = [];
+let requests: RequestsAnswer["requests"] = [];
 
 /** What is known about idle tasks; undefined until it was loaded. */
 let idle: IdleTasksAnswer | undefined;
