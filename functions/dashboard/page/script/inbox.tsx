@@ -1,6 +1,6 @@
 /** The view Inbox: what waits for a person; below it, why nothing else happens. */
 
-import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
+import type { RequestsAnswer } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type { IdleTasksAnswer } from "../../answers.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
