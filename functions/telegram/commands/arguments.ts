@@ -10,7 +10,7 @@ import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord, Task } from "../../../shared/records/plane-records.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import type { ItemRecord } from "../../../shared/task/snapshot.ts";
-import { findTask, toTask } from "../../../shared/tasks/find-task.ts";
+import { findStoredTask, findTask, toTask } from "../../../shared/tasks/find-task.ts";
 import { joinRichText, type RichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 import { type CommandOption, offerChoices } from "./choices.ts";
@@ -18,7 +18,7 @@ import {
   addReplyTask,
   type CommandContext,
   type CommandResult,
-  createCommandCallContext,
+  createReadCallContext,
   type TelegramCommand,
 } from "./command.ts";
 import { readFollowedProjects, readOpenTasks } from "./task-lists.ts";
@@ -243,7 +243,8 @@ export async function replyAmbiguous<T>(
 
 async function findTaskByKey(context: CommandContext, key: string): Promise<Task | undefined> {
   try {
-    return await findTask(createCommandCallContext(context), key);
+    const { id } = await findTask(createReadCallContext(context), key);
+    return await findStoredTask(context.deps, id);
   } catch (thrown) {
     if (thrown instanceof GroundcrewError && thrown.code === "not_found") return undefined;
     throw thrown;

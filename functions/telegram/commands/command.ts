@@ -1,5 +1,6 @@
 import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
+import { GroundcrewError } from "../../../shared/errors.ts";
 import type { CommandName } from "../../../shared/i18n/texts.ts";
 import type { Person } from "../../../shared/people/directory.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
@@ -16,7 +17,10 @@ export type CommandDeps = TaskDeps & Pick<Deps, "telegram" | "clock"> & { settin
 
 /** One command, press or reply of an authorized user. */
 export interface CommandContext {
+  /** With which to read: of a person only what is in their projects. */
   deps: CommandDeps;
+  /** With which to act: what a person does may concern more than they see. */
+  allDeps: CommandDeps;
   /** Id of the update's job, which makes a repeated update have its effect once. */
   id: string;
   /** An earlier try was interrupted and may have done part or all of it: this is not reported as "no change". */
@@ -97,9 +101,23 @@ export function addReplyTask(result: CommandResult, { id }: Pick<Task, "id">): C
   return result.reply ? { ...result, reply: { ...result.reply, tasks: [id] } } : result;
 }
 
-/** Users of Telegram act as the human, who is allowed to do everything. */
-export function createCommandCallContext({ deps, from, correlation }: CommandContext): CallContext {
-  return createCallContext(deps, { name: from.name, role: "human" }, correlation);
+/** Throws `forbidden` for a guest of the workspace, who only reads. */
+export function requireMember({ from }: Pick<CommandContext, "from">): void {
+  if (from.person?.role === "guest")
+    throw new GroundcrewError("forbidden", "Guests of the Plane workspace only read.", {
+      refusal: { name: "membersOnly" },
+    });
+}
+
+/** Users of Telegram act as the human, who is allowed to do everything, unless the settings name a guest. */
+export function createCommandCallContext(context: CommandContext): CallContext {
+  requireMember(context);
+  return createReadCallContext(context);
+}
+
+/** The same with which to read from Plane, for guests, too. What is found is shown only if the person's `deps` have it. */
+export function createReadCallContext({ allDeps, from, correlation }: CommandContext): CallContext {
+  return createCallContext(allDeps, { name: from.name, role: "human" }, correlation);
 }
 
 /** Creates a short id for the record of a message: with a verb and an argument it fits into a button's 64 bytes. */

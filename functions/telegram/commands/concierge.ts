@@ -15,6 +15,7 @@ import {
   type CommandResult,
   createCommandCallContext,
   replyText,
+  requireMember,
   type TelegramCommand,
 } from "./command.ts";
 import { readFollowedProjects, renderTaskLink } from "./task-lists.ts";
@@ -63,7 +64,8 @@ export async function sendToConcierge(
   text: string,
   isFreeText = true,
 ): Promise<CommandResult> {
-  const { deps, id, from, message } = context;
+  const { deps, allDeps, id, from, message } = context;
+  requireMember(context);
   const { answers, freeText } = context.presentation.texts;
   const { noConcierge, deafConcierge } = isFreeText ? freeText : answers.refusals;
   const concierge = findConcierge(deps.settings);
@@ -73,7 +75,7 @@ export async function sendToConcierge(
   // The page writes as the first allowed user, whoever sits before it.
   const user = message && from.id;
   const wish = { update: id, text, by: from.name, user, message, isFreeText };
-  const outcome = await submitWish(deps, concierge.name, wish);
+  const outcome = await submitWish(allDeps, concierge.name, wish);
   const action = { name: "wish" };
   if (!isFreeText)
     return { action, ...replyText(`📨 ${answers.confirmations.asked}`, { agent, text: toSafeText(text, 300) }) };

@@ -17,7 +17,7 @@ import {
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { createReadCommand, isAlone, PROJECTS, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
 import { offerChoices, paginateReply } from "./choices.ts";
-import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
+import { type CommandContext, type CommandResult, createReadCallContext, type TelegramCommand } from "./command.ts";
 import {
   compareByUrgency,
   readFollowedProjects,
@@ -146,8 +146,8 @@ async function replyCycle(context: CommandContext, stored: ProjectCycle): Promis
 
 /** Reads the cycle and its items from Plane, with two requests; false when Plane does not answer. */
 async function refreshCycle(context: CommandContext, { cycle, project }: ProjectCycle): Promise<boolean> {
-  const { deps, correlation } = context;
-  const reader = { ...deps, plane: createCommandCallContext(context).systemPlane };
+  const { allDeps, correlation } = context;
+  const reader = { ...allDeps, plane: createReadCallContext(context).systemPlane };
   try {
     await readCycles(reader, project, correlation);
     if (cycle.phase !== "current") await readCycleItems(reader, cycle);

@@ -11,7 +11,14 @@ import { joinRichText, toSafeText } from "../../../shared/telegram/rich-text.ts"
 import { cleanText } from "../../../shared/text.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { createTaskCommand, replyUsage } from "./arguments.ts";
-import { addReplyTask, type CommandContext, type CommandResult, type ReplyHandler, replyText } from "./command.ts";
+import {
+  addReplyTask,
+  type CommandContext,
+  type CommandResult,
+  type ReplyHandler,
+  replyText,
+  requireMember,
+} from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
 const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\s+([\s\S]+)$`, "u");
@@ -37,9 +44,10 @@ export const stopCommand = createTaskCommand("stop", ["arrete", "arrête", "arre
  * handled. That it becomes a comment in Plane follows.
  */
 async function passOnRemark(context: CommandContext, task: Task, text: string): Promise<CommandResult> {
-  const { deps, id, from, correlation, presentation, writtenAt: at } = context;
+  const { allDeps, id, from, correlation, presentation, writtenAt: at } = context;
+  requireMember(context);
   const { remarks } = presentation.texts.answers;
-  const { update, workers, isStop } = await prepareMessage(deps, task, { id, by: from.name, text, at }, correlation);
+  const { update, workers, isStop } = await prepareMessage(allDeps, task, { id, by: from.name, text, at }, correlation);
   const unheard = isOpenItem(task.item) ? remarks.noAgent : remarks.closed;
   const template = isStop ? `⏹️ ${remarks.stopped}` : `💬 ${workers.length > 0 ? remarks.passedOn : unheard}`;
   const values = { task: renderTaskLink(context, task), agents: toSafeText(workers.join(", "), 200) };

@@ -13,7 +13,7 @@ import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord }
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { joinRichText, type RichText, toMention, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { normalizeName } from "../commands/arguments.ts";
-import { type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
+import { type CommandContext, type CommandResult, replyText, requireMember } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
@@ -173,14 +173,15 @@ export async function submitDecision(
   request: RequestRecord,
   given: Answer & { hash: string },
 ): Promise<{ toast: string; request?: RequestRecord; isDecided: boolean; isRefused?: true }> {
-  const { deps, from, correlation, message, presentation } = context;
+  const { allDeps, from, correlation, message, presentation } = context;
+  requireMember(context);
   if (isRequestOpen(request) && isApproving(given.answer)) {
     const { elsewhere } = await renderRequest(context, toRequestMessage(request));
     const { allowElsewhere } = presentation.texts.live.ticket;
     if (elsewhere) return { toast: allowElsewhere[elsewhere], isDecided: false, isRefused: true };
   }
   const decision = { ...given, by: from.name, where: message ? "telegram" : "page" } as const;
-  const result = await decideRequest(deps, request.id, decision, correlation).catch((thrown: unknown) => {
+  const result = await decideRequest(allDeps, request.id, decision, correlation).catch((thrown: unknown) => {
     if (thrown instanceof GroundcrewError && thrown.code === "conflict") return thrown;
     throw thrown;
   });

@@ -4,6 +4,7 @@
  */
 
 import type { Deps, Service } from "../../../shared/app/deps.ts";
+import type { Settings } from "../../../shared/config/settings.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
@@ -11,7 +12,7 @@ import { COMMAND_NAMES, getTexts } from "../../../shared/i18n/texts.ts";
 import { createUnreadUpdateJob, createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
 import type { Consumption, Job } from "../../../shared/store/port.ts";
 import { pauseBucket, reserveTurn } from "../../../shared/store/rate-limits.ts";
-import type { BotFailure, ChatId, CommandScope, MenuLanguage, TelegramBot } from "../../../shared/telegram/bot.ts";
+import type { BotFailure, CommandScope, MenuLanguage, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/chat-settings.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
@@ -85,7 +86,7 @@ export async function setUpBot(deps: BotSetupDeps): Promise<string | undefined> 
   if (!bot || !settings.telegram) return undefined;
   // Without the webhook no update arrives, so it is set even if Telegram refuses the menu.
   const problems: (string | undefined)[] = [];
-  const scopes = COMMAND_SCOPES.filter((scope) => scope === "default" || isPrivateChat(settings.telegram?.chat));
+  const scopes = COMMAND_SCOPES.filter((scope) => scope === "default" || hasPrivateChats(settings));
   for (const scope of scopes)
     for (const language of MENU_LANGUAGES)
       problems.push(await updateMenu(bot, scope, language, resolveLocale(settings.locale, language)));
@@ -93,9 +94,10 @@ export async function setUpBot(deps: BotSetupDeps): Promise<string | undefined> 
   return problems.find((reason) => reason !== undefined);
 }
 
-/** Ids of private chats are positive. In another chat the bot reads nobody's private messages. */
-function isPrivateChat(chat: ChatId | undefined): boolean {
-  return typeof chat === "number" && chat > 0;
+/** Whether the bot reads private messages: its chat is a private one, whose ids are positive, or people have their own. */
+function hasPrivateChats({ telegram, people = [] }: Pick<Settings, "telegram" | "people">): boolean {
+  const chat = telegram?.chat;
+  return (typeof chat === "number" && chat > 0) || people.some((person) => person.telegram !== undefined);
 }
 
 /** Sets the bot's menu of a scope. In a private chat each command is listed, because it needs no `/plane`. */

@@ -13,6 +13,7 @@ import { parseJobBody } from "../../../shared/jobs/job-body.ts";
 import { createReplacementJob, createReplyJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { findPerson, type Person } from "../../../shared/people/directory.ts";
+import { limitDeps, toViewer } from "../../../shared/people/viewer.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { JobResult, LeasedJob, Put, StoreKey } from "../../../shared/store/port.ts";
@@ -132,8 +133,10 @@ function createCommandContext(
   const message = update.message ?? update.callback_query?.message;
   const isFromTelegram = type === "telegram_update" && message;
   const date = update.message?.date ?? undefined;
+  const viewer = from.person && toViewer(from.person);
   return {
-    deps,
+    deps: viewer ? limitDeps(deps, viewer) : deps,
+    allDeps: deps,
     id: job.id,
     isRetry: job.tries > 1,
     correlation,
@@ -227,6 +230,8 @@ async function authorizeUser(
   if (!user || !(person || telegram.allowedUsers.includes(user.id)))
     return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
   if (person && person.role === undefined) return { refused: "the person is not in Plane's workspace" };
+  // Whoever has left a project reads no more of it here; the group shows what everybody in it sees.
+  if (isOwnChat && person.doubtedAt !== undefined) return { refused: "the person may have left a project" };
   const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "") || user.id;
   const name = pageName ?? person?.name ?? `${firstName} (Telegram)`;
   return {
@@ -257,7 +262,7 @@ function isConfiguredChat(chat: ChatId, { id, username }: TelegramMessage["chat"
 
 /** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
 async function recordUpdate(
-  { deps, id, chat, correlation, from, presentation, message }: CommandContext,
+  { allDeps: deps, id, chat, correlation, from, presentation, message }: CommandContext,
   { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
   startedAt: Ms,
 ): Promise<"committed" | "stale" | "fenced"> {

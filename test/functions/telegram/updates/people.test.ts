@@ -86,3 +86,45 @@ test("a person who is named like an agent, or like somebody else, is told apart 
   await app.tapButton(app.findMessage("Which colour?"), "Blue", BOB_USER);
   expect(toPlainText(app.findMessage("Which colour?"))).toContain("Answered by Imhotep (bob@javisi.local.test)");
 });
+
+test("a member sees and changes only what is in their projects, an admin everything", async () => {
+  const app = await createTeam();
+  const secret = app.plane.addProject({ name: "Secret", identifier: "SEC", members: [app.human] });
+  const item = app.plane.addItem(secret, { name: "Buy the moon" });
+  app.addTask("Write the terms");
+  await app.poll();
+  const own = { from: BOB_USER, chat: BOB_USER };
+  expect((await app.sendMessage("/plane status", own)).map(toPlainText).join()).not.toMatch(/SEC|moon/);
+  expect((await app.sendMessage("/plane task SEC-1", own)).map(toPlainText).join()).not.toContain("moon");
+  expect((await app.sendMessage("/plane project SEC", own)).map(toPlainText).join()).not.toContain("moon");
+  await app.sendMessage("/plane priority SEC-1 high", { from: BOB_USER });
+  expect(app.plane.item(item)?.priority).toBe("none");
+  expect((await app.sendMessage("/plane task SEC-1", { from: ADA_USER })).map(toPlainText).join()).toContain("moon");
+  await app.sendMessage("/plane priority SEC-1 high", { from: ADA_USER });
+  expect(app.plane.item(item)?.priority).toBe("high");
+});
+
+test("a guest reads, and is told that only members act: by a command, a button, a remark and a wish", async () => {
+  const app = await createTeam([ADA, { ...BOB, language: "en" }]);
+  const key = await app.startTask("Imhotep", "Write the terms");
+  await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
+  app.plane.editMember(app.bob, { role: 5 });
+  await app.poll();
+  const from = { from: BOB_USER };
+  const refusal = "⚠️ Only members and admins of the Plane workspace may do this.";
+  expect((await app.sendMessage(`/plane task ${key}`, from)).map(toPlainText).join()).toContain("Write the terms");
+  for (const text of [`/plane priority ${key} high`, `/plane stop ${key}`, `/plane comment ${key} no`])
+    expect((await app.sendMessage(text, from)).map(toPlainText), text).toEqual([refusal]);
+  await app.tapButton(app.findMessage("Which colour?"), "Blue", BOB_USER);
+  expect(toPlainText(app.findMessage("Which colour?"))).not.toContain("Answered");
+  expect(app.plane.items(app.onb.id)[0]?.priority).toBe("none");
+});
+
+test("who may have left a project no longer reads in their own chat, which the log says", async () => {
+  const app = await createTeam();
+  app.plane.removeProjectMember(app.onb, BOB.email);
+  await app.poll();
+  expect(await app.sendMessage("/plane status", { from: BOB_USER, chat: BOB_USER })).toEqual([]);
+  const lines = app.logged.filter(({ message }) => message === "telegram update not answered");
+  expect(lines.at(-1)).toMatchObject({ user: BOB_USER, why: "the person may have left a project" });
+});
