@@ -9,7 +9,7 @@ import { StoreFormatError } from "../shared/store/store-format.ts";
 import { wait } from "../shared/time.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/crypto.ts";
-import { getFileFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
+import { getSettingsFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
 import { collectGarbageWhenIdle, createLineWriter, toSourceStack } from "./node/process.ts";
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
@@ -120,7 +120,7 @@ async function importDemo(): Promise<typeof import("../demo/start.ts")> {
   }
 }
 
-/** Reloads the runtime's settings whenever the secrets file changes. */
+/** Reloads the runtime's settings whenever the secrets file or the settings file changes. */
 function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
   const stopping = new AbortController();
   void watchSecrets({
@@ -128,7 +128,7 @@ function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
     wait,
     signal: stopping.signal,
     readSettings: parseAllSettings,
-    getFingerprint: () => getFileFingerprint(settings.secretsFile),
+    getFingerprint: () => getSettingsFingerprint(env, settings.secretsFile),
   });
   return {
     stop() {

@@ -27,7 +27,7 @@ import {
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
-import type { SettingsFiles } from "../../shared/config/secrets.ts";
+import { type SettingsFiles, toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { findErrorCode } from "../../shared/errors.ts";
 
 interface FolderUse {
@@ -74,6 +74,12 @@ const PROGRAMS = {
 export function getFileFingerprint(path: string): string {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats ? [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : "";
+}
+
+/** A text that differs whenever the secrets file or the settings file has changed. */
+export function getSettingsFingerprint(env: Record<string, string | undefined>, secretsFile: string): string {
+  const configFile = env["GROUNDCREW_CONFIG"] || toPathBesideSecrets(secretsFile, "groundcrew.json");
+  return [secretsFile, configFile].map(getFileFingerprint).join(" ");
 }
 
 /** Reads the settings of an environment, by default this process's, which overrides `.env` in the working directory. */

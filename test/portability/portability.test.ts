@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { type AgentClient, type CallResult, createFetchClient, createMcpClient } from "../reliability/agent-clients.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "../reliability/completions.ts";
@@ -78,6 +79,26 @@ async function answerQuestion(team: PortableTeam, holder: AgentClient) {
   });
 }
 
+/** Recurring work: a template in Plane comes due each minute, in the object's alarm as in a process. */
+async function makeOccurrences(team: PortableTeam) {
+  const send = (method: string, path: string, body: object) =>
+    team.request(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const template = { cron: "* * * * *", project: "ONB", title: "Occurrence {n}", if_open: "create" };
+  const created = await send("POST", "/api/schedules", template);
+  expect(created.status).toBe(200);
+  const { id } = z.object({ id: z.string() }).parse(await created.json());
+  await team.host.restart();
+  const listMade = () => team.plane.items(team.project).filter(({ name }) => name.startsWith("Occurrence 1"));
+  await team.waitFor(async () => {
+    await team.runTick("schedules");
+    expect(listMade()).toHaveLength(1);
+  });
+  expect((await send("PATCH", `/api/schedules/${id}`, { paused: true })).status).toBe(200);
+  await team.host.restart();
+  await team.runTick("schedules");
+  expect(listMade()).toHaveLength(1);
+}
+
 async function sendDigest(team: PortableTeam) {
   await team.runTick("digest");
   await team.host.restart();
@@ -95,6 +116,7 @@ async function runAllCases(openHost: OpenHost) {
   await refuseForgeries(team);
   const holder = await claimTask(team);
   await answerQuestion(team, holder);
+  await makeOccurrences(team);
   await sendDigest(team);
   await team.waitForCompletions(["ONB-1", "ONB-2"]);
 }

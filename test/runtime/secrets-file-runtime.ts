@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
-import { getFileFingerprint, nodeFiles } from "../../runtime/node/files.ts";
+import { getSettingsFingerprint, nodeFiles } from "../../runtime/node/files.ts";
 import { startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
 import type { Manifest } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
@@ -54,10 +54,12 @@ export async function startWithSecretsFile(more: Partial<Manifest> = {}, given: 
   onTestFinished(() => runtime.stop());
   const stopping = new AbortController();
   onTestFinished(() => stopping.abort());
-  const getFingerprint = () => getFileFingerprint(path);
+  const getFingerprint = () => getSettingsFingerprint(environment, path);
   void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
   const findLines = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
-  return { runtime, url: runtime.url, write, path, lines, findLines };
+  /** Replaces the settings file. */
+  const writeConfig = (config: object) => writeFileSync(environment.GROUNDCREW_CONFIG, JSON.stringify(config));
+  return { runtime, url: runtime.url, write, writeConfig, path, lines, findLines };
 }
 
 /** The status of a request with this bearer token. */

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { Hono } from "hono";
 import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
 import { manifest as productManifest } from "../../functions/index.ts";
 import { watchSecrets } from "../../runtime/start-runtime.ts";
 import type { Route, Service } from "../../shared/app/deps.ts";
@@ -56,6 +57,24 @@ test("A secrets file that changes loses no webhook: while two secrets are valid,
   expect(new Set(statuses)).toEqual(new Set([200]));
   const body = JSON.stringify({ event: "issue", data: { id: "late" } });
   expect((await postWebhook(url, body, createSignedHeaders(body, OLD.webhook))).status).toBe(401);
+});
+
+test("RECUR-01 a settings file that changes replaces the schedules, and a wrong one changes nothing and is refused with its place", async () => {
+  const { url, writeConfig, findLines } = await startWithSecretsFile();
+  const listNames = async () => {
+    const response = await fetch(`${url}/api/schedules`, { headers: { authorization: `Bearer ${OLD.admin}` } });
+    const schema = z.object({ schedules: z.array(z.object({ name: z.string() })) });
+    return schema.parse(await response.json()).schedules.map(({ name }) => name);
+  };
+  expect(await listNames()).toEqual([]);
+  const schedule = { name: "weekly", cron: "0 9 * * 1", project: "ONB", title: "Review" };
+  writeConfig({ schedules: [schedule] });
+  await expect.poll(listNames).toEqual(["weekly"]);
+  writeConfig({ schedules: [{ ...schedule, name: "daily", cron: "0 9" }] });
+  await expect.poll(() => findLines("secrets not reloaded")).toMatchObject([
+    { problems: [expect.stringContaining("GROUNDCREW_CONFIG schedules[0].cron (line 1, column 38)")] },
+  ]);
+  expect(await listNames()).toEqual(["weekly"]);
 });
 
 test("A secrets file that changes redacts new secrets from the log", async () => {
