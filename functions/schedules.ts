@@ -11,6 +11,7 @@ import { chooseLanguage, type Locale } from "../shared/i18n/localize.ts";
 import { explainRefusedWords, parseScheduleCommand, type RefusedWords } from "../shared/i18n/parse-schedule.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps, seesTask } from "../shared/people/viewer.ts";
+import { reportPlaneErrors } from "../shared/refusals/render-refusal.ts";
 import {
   changeSchedule,
   createSchedule,
@@ -114,23 +115,26 @@ function createApp(deps: TaskDeps & Pick<Deps, "newId">): Hono {
       const fields = omitUndefined({ description, assignee, priority, labels });
       await requireSeen(deps, c, { task, project });
       const recurring: RecurringTask = task === undefined ? { project, title, ...fields } : { task };
-      return answerCleanJson(c, await createSchedule(createContext(c), recurring, toRule(given, when)));
+      return answerCleanJson(
+        c,
+        await reportPlaneErrors(createSchedule(createContext(c), recurring, toRule(given, when))),
+      );
     })
     .patch("/:id", async (c) => {
       const { paused, run, deleted, when, ...given } = await readJson(c, changeSchema, { example: CHANGE_EXAMPLE });
       const [context, id] = [createContext(c), await requireVisible(deps, c)];
-      if (deleted === false) return answerCleanJson(c, await restoreSchedule(context, id));
-      if (run) return answerCleanJson(c, await runScheduleNow(context, id));
+      if (deleted === false) return answerCleanJson(c, await reportPlaneErrors(restoreSchedule(context, id)));
+      if (run) return answerCleanJson(c, await reportPlaneErrors(runScheduleNow(context, id)));
       const fields = when === undefined ? given : { ...given, cron: parseWhen(when) };
       const changes = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value ?? undefined]));
       const change = {
         ...(Object.keys(changes).length > 0 ? { rule: changes } : {}),
         ...omitUndefined({ paused }),
       };
-      return answerCleanJson(c, await changeSchedule(context, id, change));
+      return answerCleanJson(c, await reportPlaneErrors(changeSchedule(context, id, change)));
     })
     .delete("/:id", async (c) => {
-      await deleteSchedule(createContext(c), await requireVisible(deps, c));
+      await reportPlaneErrors(deleteSchedule(createContext(c), await requireVisible(deps, c)));
       return answerCleanJson(c, { deleted: true });
     });
 }

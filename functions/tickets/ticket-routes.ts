@@ -8,8 +8,7 @@ import { createJsonReader } from "../../shared/http/limits.ts";
 import { answerCleanJson, getRequester } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { limitDeps, seesTask, type Viewer } from "../../shared/people/viewer.ts";
-import { PlaneError } from "../../shared/plane/errors.ts";
-import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
+import { reportPlaneErrors } from "../../shared/refusals/render-refusal.ts";
 import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
 import type { RequestPlace } from "../../shared/task/request.ts";
 import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
@@ -265,19 +264,6 @@ function toStateAnswer(ticket: Ticket) {
 /** Reads the key of a ticket from the path. */
 export function readTicketKey(c: Context): string {
   return requireTicketKey(c.req.param("ticket") ?? "").key;
-}
-
-/** Turns a failure of Plane into an answer that says so; the request may be repeated. */
-async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
-  try {
-    return await result;
-  } catch (thrown) {
-    if (!(thrown instanceof PlaneError)) throw thrown;
-    throw new GroundcrewError("unavailable", `Plane has not answered: ${thrown.message} Try again.`, {
-      cause: thrown,
-      refusal: toPlaneRefusal(thrown),
-    });
-  }
 }
 
 async function readSessions(deps: Deps, viewer: Viewer): Promise<SessionsAnswer> {

@@ -31,6 +31,19 @@ export function toPlaneRefusal(error: PlaneError): Refusal & { name: RefusalName
   return name === "planeInvalid" ? { name, values: { detail: error.detail ?? String(error.status) } } : { name };
 }
 
+/** Turns a failure of Plane into an answer that says so; the request may be repeated. */
+export async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    throw new GroundcrewError("unavailable", `Plane has not answered: ${thrown.message} Try again.`, {
+      cause: thrown,
+      refusal: toPlaneRefusal(thrown),
+    });
+  }
+}
+
 /** Whether Plane or Groundcrew refuses something whenever it is repeated. */
 export function isRefusal(thrown: unknown): boolean {
   if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";

@@ -328,3 +328,117 @@ describe("RECUR-01 the settings file", () => {
     expect(await app.readItem(second ?? { id: "" })).toMatchObject({ blockers: [first?.id], owners: ["Imhotep"] });
   });
 });
+
+describe("RECUR-01 several schedules", () => {
+  test("RECUR-01 ten of one minute share a small quota in the order of the settings file", async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `s${9 - i}`);
+    const schedules = names.map((name) => ({ ...BACKUP_CHECK, name, title: name, if_open: "create" }));
+    const app = await createSchedulesApp({ rateLimit: 12, config: { schedules } });
+    for (let minute = 0; minute < 20 && app.readTitles().length < 20; minute += 1) {
+      if (minute === 10) app.setTime("2026-11-22T08:59:00Z");
+      app.advance(60_000);
+      await app.runTick().catch(() => {});
+      if (minute === 1) app.setTime("2026-11-21T09:00:05Z");
+    }
+    expect(app.readTitles()).toEqual([...names, ...names]);
+  });
+
+  test("RECUR-01 two requests at once for an occurrence now make one", async () => {
+    const app = await createSchedulesApp();
+    await app.runTick();
+    const run = () => app.send("PATCH", "/api/schedules/backup-check", { run: true });
+    const answers = await Promise.all([run(), run()]);
+    // Waiting for the other one takes no time here, so it gives up.
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 503]);
+    expect(await run()).toMatchObject({ status: 200 });
+    expect(app.readTitles()).toEqual(["Check Nov 21, 2026"]);
+    expect(app.plane.items(app.onb)[0]?.description_html).toContain("🔁 backup-check, no. 1, created on request.");
+  });
+});
+
+describe("RECUR-01 a template is changed", () => {
+  async function createTemplate() {
+    const app = await createSchedulesApp({ config: { schedules: [] } });
+    const fields = { cron: "0 9 * * *", project: "ONB", title: "Check {n}", if_open: "create" };
+    const { json } = await app.send("POST", "/api/schedules", fields);
+    const { id } = z.object({ id: z.string() }).parse(json);
+    const runAt = async (time: string) => {
+      app.setTime(time);
+      await app.runTick();
+    };
+    return { app, id, runAt, change: (body: object) => app.send("PATCH", `/api/schedules/${id}`, body) };
+  }
+
+  test("RECUR-01 deleting cancels it, and undoing brings it back", async () => {
+    const { app, id, runAt, change } = await createTemplate();
+    expect(await app.send("DELETE", `/api/schedules/${id}`)).toEqual({ status: 200, json: { deleted: true } });
+    expect(app.readPlaneItem({ id })).toMatchObject({ state: "Cancelled" });
+    expect(await app.list()).toEqual([]);
+    await runAt("2026-11-21T09:00:05Z");
+    expect(await change({ deleted: false })).toMatchObject({ status: 200, json: { id } });
+    await runAt("2026-11-22T09:00:05Z");
+    expect(app.readTitles()).toEqual(["Check {n}", "Check 1"]);
+  });
+
+  test("RECUR-01 other times count from the change on, and an unset field keeps its value", async () => {
+    const { app, runAt, change } = await createTemplate();
+    await runAt("2026-11-21T09:30:00Z");
+    expect(await change({ cron: "0 8 * * *" })).toMatchObject({
+      status: 200,
+      json: {
+        if_open: "create",
+        text: "every day at 8:00",
+        next: expect.arrayContaining(["2026-11-22T08:00:00.000Z"]),
+      },
+    });
+    await runAt("2026-11-21T10:00:00Z");
+    await runAt("2026-11-22T08:00:05Z");
+    expect(app.readTitles()).toEqual(["Check {n}", "Check 1", "Check 2"]);
+  });
+
+  test("RECUR-01 what comes while it is paused is left out", async () => {
+    const { app, runAt, change } = await createTemplate();
+    await change({ paused: true });
+    await runAt("2026-11-21T09:00:05Z");
+    await change({ paused: false });
+    await runAt("2026-11-21T10:00:00Z");
+    expect(app.readTitles()).toEqual(["Check {n}"]);
+    await runAt("2026-11-22T09:00:05Z");
+    expect(app.readTitles()).toEqual(["Check {n}", "Check 1"]);
+  });
+
+  test("RECUR-01 after its count or its last day nothing comes", async () => {
+    const { app, runAt, change } = await createTemplate();
+    await change({ count: 1 });
+    await runAt("2026-11-21T09:00:05Z");
+    await runAt("2026-11-22T09:00:05Z");
+    expect(await app.list()).toMatchObject([{ ended: true, next: [] }]);
+    await change({ count: null, until: "2026-11-23" });
+    await runAt("2026-11-23T09:00:05Z");
+    await runAt("2026-11-24T09:00:05Z");
+    expect(app.readTitles()).toEqual(["Check {n}", "Check 1", "Check 2"]);
+  });
+
+  test("RECUR-01 its title and labels are those that people give it in Plane", async () => {
+    const { app, id, runAt } = await createTemplate();
+    const [label] = app.plane.labels(app.onb);
+    app.plane.editItem({ id }, { name: "Look at {date}", priority: "high", labels: label ? [label.id] : [] });
+    await app.deliverWebhooks();
+    await runAt("2026-11-21T09:00:05Z");
+    expect(app.readPlaneItem(app.plane.items(app.onb)[1] ?? { id: "" })).toMatchObject({
+      name: "Look at Nov 21, 2026",
+      priority: "high",
+      labels: [],
+    });
+  });
+
+  test("RECUR-01 without the label it is an ordinary task", async () => {
+    const { app, id, runAt } = await createTemplate();
+    app.plane.editItem({ id }, { labels: [] });
+    await app.deliverWebhooks();
+    await app.runUntilIdle();
+    await runAt("2026-11-21T09:00:05Z");
+    expect(app.readTitles()).toEqual(["Check {n}"]);
+    expect(await app.list()).toEqual([]);
+  });
+});

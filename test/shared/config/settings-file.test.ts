@@ -39,7 +39,7 @@ test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () =
       name: "GROUNDCREW_CONFIG agnets",
       given: "an unknown name",
       wanted:
-        "agents (known names: agents, people, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, provision, tickets, canary)",
+        "agents (known names: agents, people, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, schedules, provision, tickets, canary)",
     },
   ]);
 });
@@ -180,7 +180,7 @@ test.each([
   [[{ email: "a@x.test", telegram: "@ada" }], "people[0].telegram", "the person's Telegram user number (not a name)"],
   [[{ email: "a@x.test", projects: [] }], "people[0].projects", "a list of project identifiers"],
   [[{ email: "a@x.test", projects: ["O-1"] }], "people[0].projects[0]", "1 to 12 letters or digits"],
-  [[{ email: "a@x.test", phone: 1 }], "people[0].phone", "one of email, telegram, projects"],
+  [[{ email: "a@x.test", phone: 1 }], "people[0].phone", "one of email, telegram, language, projects"],
   [[{ email: "a@x.test" }, { email: "A@x.test" }], "people[1].email", "that no other person and no agent has"],
   [[{ email: "thot@x.test" }], "people[0].email", "that no other person and no agent has"],
   [

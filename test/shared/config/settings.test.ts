@@ -40,6 +40,7 @@ test("An empty environment starts the demo with all defaults", () => {
     openclawHook: { path: "/hooks/agent", deliver: false },
     progress: true,
     forward: [],
+    schedules: [],
     secrets: [],
   });
 });
