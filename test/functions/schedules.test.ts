@@ -139,7 +139,7 @@ describe("RECUR-01 the last occurrence is open", () => {
   test.each([
     ["Keep skipping", ["Check Nov 21, 2026"], {}],
     ["Create another", ["Check Nov 21, 2026", "Check Nov 24, 2026"], {}],
-    ["Pause it", ["Check Nov 21, 2026"], { paused: { by: "Admin (API)" }, next: [] }],
+    ["Pause it", ["Check Nov 21, 2026"], { paused: { by: "admin" }, next: [] }],
   ])("RECUR-01 the answer is %s", async (comment, titles, view) => {
     const app = await createOpenApp();
     await app.runTick();
