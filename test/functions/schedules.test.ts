@@ -227,6 +227,33 @@ describe("RECUR-01 Groundcrew was away", () => {
     ]);
   });
 
+  test("RECUR-01 one whose answer is lost, with Plane away until the next time, is not missed", async () => {
+    const plane = { losesAnswer: false, isAway: false };
+    const app = await createSchedulesApp({
+      config: { schedules: [{ ...BACKUP_CHECK, title: "Check {n}", if_open: "create" }] },
+      async fetch(input, init) {
+        if (plane.isAway) throw new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } });
+        const response = await fetch(input, init);
+        if (!plane.losesAnswer || init?.method !== "POST") return response;
+        plane.isAway = true;
+        throw new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
+      },
+    });
+    await app.runTick();
+    plane.losesAnswer = true;
+    app.setTime("2026-11-21T09:00:05Z");
+    await expect(app.runTick()).rejects.toThrow("could not be reached");
+    app.setTime("2026-11-23T09:00:05Z");
+    await expect(app.runTick()).rejects.toThrow("could not be reached");
+    Object.assign(plane, { losesAnswer: false, isAway: false });
+    await app.runTick();
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Check 1", "Check 2"]);
+    expect(await app.list()).toMatchObject([
+      { last: { time: "2026-11-23T09:00:00.000Z", missed: { count: 1, from: "2026-11-22T09:00:00.000Z" } } },
+    ]);
+  });
+
   test("RECUR-01 a lost store repeats no occurrence of the settings file", async () => {
     const app = await createSchedulesApp({ config: { schedules: [{ ...BACKUP_CHECK, title: "Check {n}" }] } });
     await app.runTick();
