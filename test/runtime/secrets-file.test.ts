@@ -71,9 +71,11 @@ test("RECUR-01 a settings file that changes replaces the schedules, and a wrong 
   writeConfig({ schedules: [schedule] });
   await expect.poll(listNames).toEqual(["weekly"]);
   writeConfig({ schedules: [{ ...schedule, name: "daily", cron: "0 9" }] });
-  await expect.poll(() => findLines("secrets not reloaded")).toMatchObject([
-    { problems: [expect.stringContaining("GROUNDCREW_CONFIG schedules[0].cron (line 1, column 38)")] },
-  ]);
+  await expect
+    .poll(() => findLines("secrets not reloaded"))
+    .toMatchObject([
+      { problems: [expect.stringContaining("GROUNDCREW_CONFIG schedules[0].cron (line 1, column 38)")] },
+    ]);
   expect(await listNames()).toEqual(["weekly"]);
 });
 
