@@ -235,7 +235,7 @@ async function carryOut(
     const missed = current.missed?.count ?? 0;
     const next = missed > 0 ? countOutcome(counted, "missed", deps.settings, madeAt, missed) : counted;
     const saved = await save(deps, { ...state, record: next });
-    if (saved) await writeTemplateCard(deps, saved);
+    if (saved) await showOnCard(deps, saved);
     deps.log.info("occurrence created", {
       correlation,
       schedule: schedule.id,
@@ -273,8 +273,15 @@ async function pauseSchedule(deps: TaskDeps, state: ScheduleState, why: { reason
   const { current: _, ...record } = state.record;
   const paused = { ...why, at: await deps.store.now() };
   const saved = await save(deps, { ...state, record: { ...record, paused } });
-  if (saved) await writeTemplateCard(deps, saved).catch(() => {});
+  if (saved) await showOnCard(deps, saved);
   deps.log.warn("schedule paused", { schedule: state.schedule.id, reason: why.reason });
+}
+
+/** Shows the state on the template's card; what fails is shown with the next change. */
+async function showOnCard(deps: TaskDeps, state: ScheduleState): Promise<void> {
+  await writeTemplateCard(deps, state).catch((thrown: unknown) => {
+    deps.log.warn("card of a template not written", { schedule: state.schedule.id, error: getErrorMessage(thrown) });
+  });
 }
 
 /** Stores a schedule's record; undefined when it was changed meanwhile. */
