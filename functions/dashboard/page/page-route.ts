@@ -3,6 +3,7 @@
 import { Hono } from "hono";
 import { html, raw } from "hono/html";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
+import type { ROUTE_ROLES } from "../../../shared/http/route-roles.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import { PAGE_PATHS, VIEW_PATHS, type ViewName } from "./addresses.ts";
 import {
@@ -89,7 +90,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>
-<nav id="views" data-label="views">${renderLink("inbox", "inbox", raw(' <b id="inbox-count"></b>'))}${renderLink("board", "board")}${renderLink("team", "team")}${renderLink("plan", "graph")}${renderLink("schedules", "schedules")}${tickets ? renderLink("tickets", "tickets", raw(' <b id="ticket-count"></b>')) : ""}${renderLink("why", "why")}${renderLink("chat", "chat")}</nav>
+<nav id="views" data-label="views">${renderLink("inbox", "inbox", raw(' <b id="inbox-count"></b>'))}${renderLink("board", "board")}${renderLink("team", "team")}${renderLink("plan", "graph")}${renderLink("schedules", "schedules")}${tickets ? renderLink("tickets", "tickets", raw(' <b id="ticket-count"></b>'), "GET /api/sessions") : ""}${renderLink("why", "why")}${renderLink("chat", "chat", "", "GET /api/chat")}</nav>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
 <span id="filters" class="pick"></span>
 <p id="health"></p>
@@ -97,6 +98,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <p id="live" data-is="off"></p>
 <label class="pick"><span class="sr" data-text="language">Language</span><select id="language"><option value="en" lang="en">English</option><option value="fr" lang="fr">Français</option></select></label>
 <a href="${VIEW_PATHS.settings}" class="quiet" data-view="settings" data-name="settings"><span data-text="settings">Settings</span></a>
+<span id="account" class="muted"></span>
 <button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
 </header>
 <p id="lost" hidden><span id="lost-what" role="alert"></span> <span id="lost-wait" aria-hidden="true"></span></p>
@@ -117,13 +119,14 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p><a href="/schedules" data-text="schedules.link"></a>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
 <div id="plan-body"><div id="plan-view" aria-busy="true"></div><aside id="plan-detail" hidden></aside></div></section>
 <section id="schedules" tabindex="-1" aria-labelledby="schedules-head"><div class="view-head"><h2 id="schedules-head" data-text="schedules.link">Recurring work</h2></div><div class="trouble" role="alert"></div><div id="schedules-view" aria-busy="true"></div></section>
-<section id="tickets" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>
+<section id="tickets" data-route="GET /api/sessions" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>
 <section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p id="why-of"></p><p id="why-session" hidden></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
-<section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
+<section id="chat" data-route="GET /api/chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
 <form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>
 <section id="settings" tabindex="-1" aria-labelledby="settings-head"><div class="view-head"><h2 id="settings-head" data-text="settings">Settings</h2></div><div class="trouble" role="alert"></div>
 <details id="agents" open hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><div id="agents-view"></div></details>
-<details id="failed-jobs" open><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><div id="failed-jobs-view"></div></details></section>
+<details id="failed-jobs" data-route="GET /dead-letters" open><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><div id="failed-jobs-view"></div></details>
+<details id="sign-ins" open><summary data-text="account.sessions">Sessions</summary><div class="trouble" role="alert"></div><div id="sign-ins-view"></div></details></section>
 </main>
 <div id="console"></div>
 <p id="news" class="sr" role="status"></p>
@@ -132,9 +135,19 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 `;
 }
 
-/** A link to a view, which names the view in the title of the document. @param text name of its text */
-function renderLink(view: ViewName, text: keyof typeof TEXTS.en, count: unknown = "") {
-  const link = html`<a href="${VIEW_PATHS[view]}" data-view="${view}" data-name="${text}">`;
+/**
+ * A link to a view, which names the view in the title of the document.
+ * @param text name of its text
+ * @param route what the view reads: the link is hidden for a role that may not
+ */
+function renderLink(
+  view: ViewName,
+  text: keyof typeof TEXTS.en,
+  count: unknown = "",
+  route?: keyof typeof ROUTE_ROLES,
+) {
+  const needs = route === undefined ? "" : html` data-route="${route}"`;
+  const link = html`<a href="${VIEW_PATHS[view]}" data-view="${view}" data-name="${text}"${needs}>`;
   return html`${link}<span data-text="${text}"></span>${count}</a>`;
 }
 

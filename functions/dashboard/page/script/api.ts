@@ -19,6 +19,8 @@ import type {
   FoundTasksAnswer,
   IdleTasksAnswer,
   PlanGraphAnswer,
+  SessionAnswer,
+  SignInsAnswer,
   TeamAnswer,
 } from "../../answers.ts";
 import type { FormattedFileAnswer, TaskPageAnswer } from "../../task-routes.ts";
@@ -38,7 +40,9 @@ interface Answers {
   "/api/requests": RequestsAnswer;
   "/api/schedules": SchedulesAnswer;
   "/api/sessions": SessionsAnswer;
+  "/api/session": SessionAnswer;
   "/api/setup": SetupAnswer;
+  "/api/sign-ins": SignInsAnswer;
   "/api/task-file": FormattedFileAnswer;
   "/api/tasks": FoundTasksAnswer;
   "/api/tasks/:key": TaskPageAnswer;
@@ -117,7 +121,7 @@ export async function fetchJson<Answer>(path: string, init?: RequestInit): Promi
   const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
   const headers = { ...init?.headers, "accept-language": getLanguage() };
   const response = await fetch(path, { cache: "no-store", signal, ...init, headers }).catch(throwUnreachable);
-  if (response.status === 401 && !path.startsWith("/api/session")) {
+  if (response.status === 401 && !(path === "/api/session" && init)) {
     openSignInForm();
     throw new ApiError("401");
   }

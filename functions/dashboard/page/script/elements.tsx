@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { getProblemText } from "./api.ts";
 import { findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
 import { formatAgo, formatTime } from "./language.ts";
+import { mayUse, type RouteName } from "./viewer.ts";
 
 /** What each row said when it was drawn last. */
 const shownTexts = new WeakMap<Element, string>();
@@ -51,6 +52,8 @@ interface ButtonProps {
   isExpanded?: boolean;
   /** The answer that it gives, by which keys find it. */
   answer?: string;
+  /** What it calls: it is absent for a role that may not. */
+  route?: RouteName;
   /** What it does; when that fails, the reason is shown after the button. */
   onPress: () => unknown;
   children: ComponentChildren;
@@ -58,8 +61,9 @@ interface ButtonProps {
 
 /** A button that does nothing while what it has begun still runs. */
 export function Button(props: ButtonProps) {
-  const { class: classes, subject, label, answer, isDisabled = false, isExpanded, onPress, children } = props;
+  const { class: classes, subject, label, answer, isDisabled = false, isExpanded, route, onPress, children } = props;
   const { attempt, isBusy, problem } = useAttempt();
+  if (route && !mayUse(route)) return null;
   const names = label && { "aria-label": label, title: label };
   // `aria-disabled` instead of `disabled` while it runs: a disabled button loses the focus.
   const busy = isBusy && { "aria-disabled": true };

@@ -134,7 +134,7 @@ function Hold({ system, name, health }: { system: string; name: string; health: 
   return (
     <span class="hold" data-system={system}>
       {translate("health.held", { part: name, n: Math.ceil(health.hold_s / 60) })}{" "}
-      <Button class="quiet" subject={name} onPress={end}>
+      <Button class="quiet" route="DELETE /api/holds/:system" subject={name} onPress={end}>
         {translate("health.retry")}
       </Button>
     </span>

@@ -8,6 +8,7 @@ import { Button, drawPart } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import { formatCount, getLanguage, translate } from "./language.ts";
 import { RequestCard } from "./request-card.tsx";
+import { mayUse } from "./viewer.ts";
 import { getFilters, getView } from "./views.ts";
 import { RemedyButton, WhyText } from "./why.tsx";
 
@@ -20,7 +21,7 @@ let requests: RequestsAnswer["requests"] = [];
 let idle: IdleTasksAnswer | undefined;
 
 /** What the installation needs; undefined until it was loaded. */
-let setup: SetupAnswer | undefined;
+let setup: Pick<SetupAnswer, "steps"> | undefined;
 
 /** Number of requests that wait for a person. */
 export function getWaitingCount(): number {
@@ -35,7 +36,7 @@ export async function loadInbox(): Promise<void> {
   const language = getLanguage();
   [idle, setup] = await Promise.all([
     fetchAnswer("/api/idle-tasks", { language, ...getFilters() }),
-    fetchAnswer("/api/setup", { language }),
+    mayUse("GET /api/setup") ? fetchAnswer("/api/setup", { language }) : { steps: [] },
   ]);
   drawInbox();
 }

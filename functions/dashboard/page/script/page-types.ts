@@ -26,6 +26,7 @@ export interface TerminalState {
 interface FrameElements {
   "agent-token-value": HTMLInputElement;
   "failed-jobs": HTMLDetailsElement;
+  "sign-ins": HTMLDetailsElement;
   language: HTMLSelectElement;
   projects: HTMLSelectElement;
   "say-text": HTMLInputElement;

@@ -1,5 +1,6 @@
 /** The entry of the page's script: what its parts load, the scripts that are loaded when they are needed, and the title. */
 
+import { loadSignIns } from "./account.tsx";
 import { loadAgents, loadFailedJobs } from "./administration.tsx";
 import { fetchAnswer } from "./api.ts";
 import { drawColumns, showBoard } from "./board.tsx";
@@ -11,7 +12,7 @@ import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { startKeys } from "./palette.tsx";
-import { setUpSignInForm } from "./sign-in.ts";
+import { setUpSignInForm, signInByLink, takeLinkSecret } from "./sign-in.ts";
 import { loadTeam } from "./team.tsx";
 import { refreshPage, setParts, showConnected, signOut, startUpdates } from "./updates.tsx";
 import {
@@ -174,25 +175,29 @@ setParts([
   { id: "inbox", load: () => loadInbox().then(showTitle) },
   { id: "board", load: loadBoard },
   { id: "task", load: loadTask },
+  { id: "sign-ins", load: loadSignIns },
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
   { id: "schedules", load: loadSchedules },
-  { id: "tickets", load: () => loadTickets("all") },
-  { id: "sessions", place: "tickets", load: () => loadTickets("sessions") },
+  { id: "tickets", load: () => loadTickets("all"), route: "GET /api/sessions" },
+  { id: "sessions", place: "tickets", load: () => loadTickets("sessions"), route: "GET /api/sessions" },
   { id: "why", load: loadDecisions },
-  { id: "chat", load: loadChat },
-  { id: "agents", load: loadAgents },
-  { id: "failed-jobs", load: loadFailedJobs },
+  { id: "chat", load: loadChat, route: "GET /api/chat" },
+  { id: "agents", load: loadAgents, route: "GET /api/agents" },
+  { id: "failed-jobs", load: loadFailedJobs, route: "GET /dead-letters" },
 ]);
 
 setUpSignInForm();
+
+const secret = takeLinkSecret();
 
 // The page of the design system is its own, and only in the build for development.
 if (location.pathname === "/design") import("/assets/design.js");
 else {
   startViews();
   startKeys();
-  startUpdates();
+  if (secret === undefined) startUpdates();
+  else signInByLink(secret);
 }
 
 if (document.body.dataset["demo"]) import("groundcrew:console");

@@ -7,6 +7,7 @@ import { fillPath, sendJson } from "./api.ts";
 import { Button, Moment, Problem, useAttempt } from "./elements.tsx";
 import { focusFirstVisible } from "./find-elements.ts";
 import { formatCount, formatTime, translate, translateName } from "./language.ts";
+import { mayUse } from "./viewer.ts";
 import { getView } from "./views.ts";
 
 /** A verdict can be taken back for 5 s. Until then it is not sent. */
@@ -95,7 +96,7 @@ export function RequestCard({ request, onDone }: RequestCardProps) {
           id={id}
         />
       ) : (
-        <Answers request={request} isFolded={isFolded} onDecide={setDecision} />
+        mayUse("POST /api/requests/:id") && <Answers request={request} isFolded={isFolded} onDecide={setDecision} />
       )}
       <Problem text={problem} />
     </li>

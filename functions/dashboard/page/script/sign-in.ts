@@ -31,21 +31,47 @@ function showSignInProblem(text: string): void {
   getElement("sign-in-problem").textContent = text;
 }
 
+/**
+ * Takes the secret of a one-time link out of the address, so that neither the history nor a copied address has it;
+ * undefined when the page was not opened by a link.
+ */
+export function takeLinkSecret(): string | undefined {
+  const secret = location.hash.slice(1);
+  if (location.pathname !== "/sign-in" || secret === "") return undefined;
+  history.replaceState(null, "", "/inbox");
+  return secret;
+}
+
+/** Signs in with the secret of a link; the form appears when that is refused. */
+export async function signInByLink(secret: string): Promise<void> {
+  try {
+    await openSession(secret);
+  } catch (thrown) {
+    showSignIn();
+    const isUsed = getProblemCode(thrown) === "unauthorized";
+    showSignInProblem(isUsed ? translate("sign.link") : getProblemText(thrown));
+  }
+}
+
 async function signIn(event: Event): Promise<void> {
   event.preventDefault();
   showSignInProblem("");
   try {
-    await sendJson("/api/session", { token: getElement("token").value });
-    getElement("token").value = "";
-    signedInAt = Date.now();
-    getElement("sign-in").hidden = true;
-    document.body.classList.remove("signed-out");
-    focusFirstVisible(...findElements(document, "main > section"));
-    startUpdates();
+    await openSession(getElement("token").value);
   } catch (thrown) {
     showSignInProblem(explainRefusal(thrown));
     getElement("token").select();
   }
+}
+
+async function openSession(token: string): Promise<void> {
+  await sendJson("/api/session", { token });
+  getElement("token").value = "";
+  signedInAt = Date.now();
+  getElement("sign-in").hidden = true;
+  document.body.classList.remove("signed-out");
+  focusFirstVisible(...findElements(document, "main > section"));
+  startUpdates();
 }
 
 function explainRefusal(thrown: unknown): string {

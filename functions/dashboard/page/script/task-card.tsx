@@ -95,7 +95,12 @@ function StopButton({ task, who }: { task: string; who: string }) {
   const label = translate("card.stop", { key: task, who });
   const stop = () => sendJson(fillPath("/api/tasks/:task/remarks", { task }), { text: "stop" });
   return (
-    <Button class="stop" label={label} onPress={() => confirm(`${label}?`) && stop()}>
+    <Button
+      class="stop"
+      route="POST /api/tasks/:key/remarks"
+      label={label}
+      onPress={() => confirm(`${label}?`) && stop()}
+    >
       ⏹
     </Button>
   );

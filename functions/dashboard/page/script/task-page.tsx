@@ -20,6 +20,7 @@ import {
 } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { PlaneLink } from "./task-card.tsx";
+import { mayUse } from "./viewer.ts";
 import { getChosenTask } from "./views.ts";
 import { RemedyButton, WhyText } from "./why.tsx";
 
@@ -122,7 +123,7 @@ function TaskPage({ task }: { task: TaskPageAnswer }) {
           </ul>
         </Part>
       )}
-      {task.open && <TaskActions task={task} />}
+      {task.open && mayUse("POST /api/tasks/:key/remarks") && <TaskActions task={task} />}
     </article>
   );
 }

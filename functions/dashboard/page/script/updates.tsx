@@ -7,6 +7,7 @@ import { render } from "preact";
 import { createEventStream, getProblemText, isSignInShown, openSignInForm, type StreamLoss, sendJson } from "./api.ts";
 import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
 import { translate } from "./language.ts";
+import { loadViewer, mayUse, type RouteName } from "./viewer.ts";
 
 /** A part of the page that is loaded again after every change. */
 interface PagePart {
@@ -14,6 +15,8 @@ interface PagePart {
   /** Id of the element that shows its errors; by default the part's own. A part with another one is loaded with that, too. */
   place?: string;
   load: () => Promise<void>;
+  /** What it reads; a part that the role may not read is not loaded. */
+  route?: RouteName;
 }
 
 let parts: PagePart[] = [];
@@ -49,7 +52,7 @@ async function refreshParts(ids: string[]): Promise<void> {
   if (isRefreshing) return;
   isRefreshing = true;
   while (wanted.size > 0) {
-    const due = parts.filter(({ id }) => wanted.has(id));
+    const due = parts.filter(({ id, route }) => wanted.has(id) && (route === undefined || mayUse(route)));
     wanted.clear();
     await Promise.all(due.map(refreshPart));
   }
@@ -85,7 +88,7 @@ export function showTrouble(id: string, thrown: unknown): void {
 /** Reports changes. Most changes of a ticket come together with one of the page, which loads the tickets as well. */
 const stream = createEventStream({
   path: "/api/events",
-  probe: { path: "/api/chat", method: "GET" },
+  probe: { path: "/api/session", method: "GET" },
   events: { change: handleChange, ticket: () => handleNews("tickets"), session: () => handleNews("sessions") },
   isWanted: () => !isSignInShown(),
   onBreak: () => showLive("off", ""),
@@ -93,9 +96,11 @@ const stream = createEventStream({
   onWait: showWait,
 });
 
+/** Loads the page for who is signed in, and keeps it up to date. */
 export function startUpdates(): void {
   stream.connect();
-  refreshPage();
+  // Without an answer the parts say why.
+  loadViewer().then(refreshPage, refreshPage);
 }
 
 export function stopUpdates(): void {

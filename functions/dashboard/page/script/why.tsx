@@ -36,12 +36,18 @@ export function RemedyButton({ subject, remedy, onDone }: RemedyProps) {
         <span class="sr"> {subject}</span>
       </a>
     );
+  const isHold = method === "DELETE";
   async function follow() {
     await sendJson(path, method === "POST" ? body : undefined, method);
     await onDone();
   }
   return (
-    <Button class="go" subject={subject} onPress={follow}>
+    <Button
+      class="go"
+      route={isHold ? "DELETE /api/holds/:system" : "POST /api/tasks/:key/actions"}
+      subject={subject}
+      onPress={follow}
+    >
       {remedy.label}
     </Button>
   );
