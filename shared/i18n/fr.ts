@@ -810,12 +810,10 @@ export const fr: Texts = {
     "sign.in": "Connexion",
     "sign.out": "Déconnexion",
     "sign.token": "Jeton",
-    "sign.why":
-      "Votre propre jeton d’API Plane, ou la valeur de ADMIN_TOKEN. Ou écrivez /plane page au bot dans Telegram, pour un lien.",
-    "sign.link": "Ce lien a été utilisé, ou a plus de 5 minutes. Écrivez /plane page au bot pour en recevoir un autre.",
+    "sign.why": "Votre propre jeton d’API Plane ou ADMIN_TOKEN ; ou demandez un lien au bot : /plane page.",
+    "sign.link": "Ce lien a été utilisé ou est trop ancien. Demandez-en un autre au bot : /plane page.",
     "sign.go": "Se connecter",
-    "sign.wrong":
-      "Le jeton ne correspond pas à ADMIN_TOKEN, et Plane ne le connaît pas comme celui d’une personne de l’espace.",
+    "sign.wrong": "Le jeton ne correspond ni à ADMIN_TOKEN, ni à une personne de Plane.",
     account: "{name} ({role})",
     "account.sessions": "Sessions",
     "account.used": "utilisée",
