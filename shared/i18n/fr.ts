@@ -813,7 +813,7 @@ export const fr: Texts = {
     "sign.why": "Votre propre jeton d’API Plane ou ADMIN_TOKEN ; ou demandez un lien au bot : /plane page.",
     "sign.link": "Ce lien a été utilisé ou est trop ancien. Demandez-en un autre au bot : /plane page.",
     "sign.go": "Se connecter",
-    "sign.wrong": "Le jeton ne correspond ni à ADMIN_TOKEN, ni à une personne de Plane.",
+    "sign.wrong": "Le jeton ne correspond pas à ADMIN_TOKEN ni à une personne de Plane.",
     account: "{name} ({role})",
     "account.sessions": "Sessions",
     "account.used": "utilisée",
