@@ -58,6 +58,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   requests: async () => ({ run: (options, host) => runPersonCommand("requests", options, host) }),
   why: async () => ({ run: (options, host) => callPersonRoute(WHY_COMMAND, options, host) }),
   people: async () => ({ run: (options, host) => callPersonRoute(PEOPLE_COMMAND, options, host) }),
+  schedules: async () => ({ run: (options, host) => callPersonRoute(SCHEDULES_COMMAND, options, host) }),
   runner: async () => (await import("./runner-command.ts")).runnerCommand,
   openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
   backup: async () => (await import("./backup-commands.ts")).backupCommand,
@@ -82,6 +83,7 @@ groundcrew start starts Groundcrew (groundcrew start --help).
 groundcrew provision sets Plane up, and groundcrew doctor checks everything.
 groundcrew why <task> says why nothing happens with a task.
 groundcrew people lists the people with their roles.
+groundcrew schedules lists recurring work with its next ten times.
 groundcrew requests lists and answers what waits for a person, and groundcrew tickets is for people who judge tickets.
 groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
@@ -109,6 +111,14 @@ const PEOPLE_COMMAND: PersonCommand = {
   name: "people",
   route: "GET /api/people",
   description: "Lists the people with their role, Telegram number and last sign-in.",
+  fields: [],
+};
+
+/** `groundcrew schedules` */
+const SCHEDULES_COMMAND: PersonCommand = {
+  name: "schedules",
+  route: "GET /api/schedules",
+  description: "Lists recurring work of the settings file and of Plane, with its next ten times and its last occurrence.",
   fields: [],
 };
 

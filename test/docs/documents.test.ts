@@ -195,6 +195,7 @@ test("Commands in the text of README and docs/ name scripts of package.json, com
     "requests",
     "why",
     "people",
+    "schedules",
     "runner",
     "openclaw",
     "backup",
