@@ -118,7 +118,8 @@ const PEOPLE_COMMAND: PersonCommand = {
 const SCHEDULES_COMMAND: PersonCommand = {
   name: "schedules",
   route: "GET /api/schedules",
-  description: "Lists recurring work of the settings file and of Plane, with its next ten times and its last occurrence.",
+  description:
+    "Lists recurring work of the settings file and of Plane, with its next ten times and its last occurrence.",
   fields: [],
 };
 

@@ -14,6 +14,7 @@ test("RECUR-02 groundcrew schedules lists recurring work of both kinds with its 
   expect(out).toContain("name: Review");
   expect(out).toContain("text: every Monday at 9:00");
   expect(out).toContain("origin: plane");
-  for (const time of ["2026-11-22", "2026-11-30", "2026-11-23", "2027-01-25"]) expect(out).toContain(`${time}T09:00:00`);
+  for (const time of ["2026-11-22", "2026-11-30", "2026-11-23", "2027-01-25"])
+    expect(out).toContain(`${time}T09:00:00`);
   for (const time of ["2026-12-01", "2027-02-01"]) expect(out).not.toContain(time);
 });
