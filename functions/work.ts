@@ -10,11 +10,13 @@ import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
 import { toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/work-jobs.ts";
 import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
 import { closeTaskRequests, handleDueRequest } from "../shared/requests/requests.ts";
+import { createSchedule } from "../shared/schedules/change-schedule.ts";
 import { handleScheduleComment } from "../shared/schedules/schedule-comments.ts";
 import { readDependantIds } from "../shared/sync/dependency-edges.ts";
 import type { AnyEvent } from "../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts";
 import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
+import { createCallContext, SYSTEM_CALLER } from "../shared/tasks/call-context.ts";
 import { writeCard } from "../shared/tasks/card-comment.ts";
 import { UPLOAD } from "../shared/tasks/deliverables/deliver-file.ts";
 import { queueResolveBlocked, resolveBlocked } from "../shared/tasks/dependency-blocks.ts";
@@ -86,7 +88,10 @@ export const workHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = parseJobBody(job, workJobBodySchema);
-    if (body.type === "plan") return runPlan(deps, body, job);
+    if (body.type === "plan") {
+      const context = createCallContext(deps, SYSTEM_CALLER, body.correlation);
+      return runPlan(deps, body, job, (task, rule) => createSchedule(context, { task }, rule));
+    }
     if (body.type === "ticket_update") return runUpdateJob(deps, body, job);
     if (body.type === "resume_procedure") return resumeProcedure(deps, PROCEDURES, body);
     if (body.type === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };

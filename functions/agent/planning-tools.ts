@@ -8,6 +8,7 @@ import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
 import { newMessageSchema } from "../../shared/tasks/people/messages.ts";
 import { newTaskSchema, planCostSchema, planSchema } from "../../shared/tasks/plan-record.ts";
 import { newProjectSchema } from "../../shared/tasks/planning/create-project.ts";
+import { scheduledWorkSchema } from "../../shared/tasks/planning/start-plan.ts";
 import { taskChangesSchema } from "../../shared/tasks/update-task.ts";
 import { taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
 import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
@@ -85,6 +86,23 @@ export const PLANNING_TOOLS: readonly Tool[] = [
       cost: planCostSchema,
     }),
     run: ({ work }, plan) => work.plan(plan),
+  }),
+  /** Makes a task recur, which a person approves like a plan. */
+  defineTool({
+    name: "schedule_work",
+    description: "Make work recur: a task at each time. Idempotent. A wish's awaits approval first.",
+    allow: "concierge",
+    input: scheduledWorkSchema,
+    output: z.object({
+      /** Of the template, once it exists. */
+      key: z.string().optional(),
+      /** In words, so that misunderstood words show. */
+      recurs: z.string(),
+      next: z.array(z.string()),
+      remaining: z.number(),
+      awaiting_approval: z.literal(true).optional(),
+    }),
+    run: ({ work }, scheduled) => work.schedule(scheduled),
   }),
   /** OPENCLAW-08: lists the projects with their progress. */
   defineTool({

@@ -24,7 +24,7 @@ import { blockWhenRefused } from "../../shared/tasks/lifecycle/status-change.ts"
 import { messageHuman } from "../../shared/tasks/people/messages.ts";
 import { askHuman, type NewQuestion } from "../../shared/tasks/people/questions.ts";
 import { createProject } from "../../shared/tasks/planning/create-project.ts";
-import { planProject } from "../../shared/tasks/planning/start-plan.ts";
+import { planProject, scheduleWork } from "../../shared/tasks/planning/start-plan.ts";
 import { reportProgress, startTimer, stopTimer } from "../../shared/tasks/progress.ts";
 import { type TaskChanges, updateTask } from "../../shared/tasks/update-task.ts";
 import { listAgents, listProjects } from "../../shared/tasks/views/overview.ts";
@@ -146,6 +146,7 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
     ),
     createProject: bind(createProject),
     plan: bind(planProject),
+    schedule: bind(scheduleWork),
     search: bind(searchTasks),
     projects: bind(listProjects),
     team: bind(listAgents),

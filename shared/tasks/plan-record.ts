@@ -55,7 +55,15 @@ export const planSchema = z.object({
   dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
 });
 
-export type Plan = z.infer<typeof planSchema>;
+export type Plan = z.infer<typeof planSchema> & {
+  /** Its one task becomes the template of recurring work. */
+  recurs?: PlannedRecurrence;
+};
+
+/** When the task of a plan recurs. */
+export interface PlannedRecurrence {
+  cron: string;
+}
 
 /** What a plan costs, as far as it can be estimated, and what of the month's budget is left for it. */
 export const planCostSchema = z.object({
@@ -198,13 +206,14 @@ export async function getPlanRunId(agent: string, hash: string, wish: string | u
 }
 
 /** The hash of everything in a plan that a person is shown or that is created: 32 characters of its SHA-256. */
-export async function hashPlan({ project, description, identifier, tasks, cycles }: Plan): Promise<string> {
+export async function hashPlan({ project, description, identifier, tasks, cycles, recurs }: Plan): Promise<string> {
   const content = {
     project: project.trim(),
     description,
     identifier,
     tasks: tasks.map(sortFields),
     cycles: cycles?.map(sortFields),
+    recurs,
   };
   return (await sha256Hex(JSON.stringify(content))).slice(0, 32);
 }

@@ -125,6 +125,7 @@ export const MAX_TASKS = 20;
 /** Tools of which a successful call answers a wish: the Concierge planned something or wrote to the person. */
 const WISH_ANSWERS: ReadonlySet<string> = new Set([
   "plan_project",
+  "schedule_work",
   "create_project",
   "create_task",
   "message_human",

@@ -6,6 +6,7 @@
 import { roundAmount } from "../../accounting/spending.ts";
 import type { RequestKind, TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/schedules-schema.ts";
+import { describeSchedule } from "../../i18n/schedule-words.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
@@ -18,7 +19,15 @@ import type { PlanEvent } from "../../task/events.ts";
 import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../../task/request.ts";
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
-import { type PlanCost, type PlanRun, rejectRun, startRun, toPlanRequestId, toPlanRunPut } from "../plan-record.ts";
+import {
+  type PlanCost,
+  type PlannedRecurrence,
+  type PlanRun,
+  rejectRun,
+  startRun,
+  toPlanRequestId,
+  toPlanRunPut,
+} from "../plan-record.ts";
 import { CLOSED_WISH_MS, getWishText, toWishPut, type Wish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 
@@ -61,7 +70,7 @@ export async function createPlanRequest(run: PlanRun, wish: Wish | undefined): P
     checked && { label: "Cost", value: describeCost(checked.cost) },
     wish && { label: "Request", value: `${wish.by}: ${getWishText(wish)}` },
     plan.identifier === undefined ? undefined : { label: "Identifier", value: plan.identifier },
-    ...plan.tasks.map((task, i) => ({ label: `${TASK_LABEL}${i + 1}`, value: describeTask(task) })),
+    ...plan.tasks.map((task, i) => ({ label: `${TASK_LABEL}${i + 1}`, value: describeTask(task, plan.recurs) })),
     ...(plan.cycles ?? []).map(({ name, start_date: from = "", end_date: to = "" }) => ({
       label: "Cycle",
       value: from === "" ? name : `${name}: ${from} to ${to}`,
@@ -94,9 +103,21 @@ function describeCost({ estimated, unknown, spent, open, budget, currency = "" }
   return [...parts, ...(unknown > 0 ? [`cost of ${unknown} tasks unknown`] : [])].join(", ");
 }
 
-function describeTask({ title, assignee, blocked_by: blockers = [], description, ...task }: PlannedTask): string {
+function describeTask(
+  { title, assignee, blocked_by: blockers = [], description, ...task }: PlannedTask,
+  recurs: PlannedRecurrence | undefined,
+): string {
   const { priority, due_date: due, estimate, cycle, module } = task;
-  const notes = { to: assignee, after: blockers.join(", ") || undefined, priority, due, cycle, module };
+  const recurrence = recurs && describeSchedule(recurs.cron, "en");
+  const notes = {
+    recurs: recurrence,
+    to: assignee,
+    after: blockers.join(", ") || undefined,
+    priority,
+    due,
+    cycle,
+    module,
+  };
   const lines = Object.entries(notes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
   const figures = Object.entries(estimate ?? {}).map(([name, value]) => `${value} ${name}`);
   return [title, [...lines, ...figures].join(", "), description ?? ""].filter((line) => line !== "").join("\n");

@@ -32,6 +32,7 @@ import {
   hashPlannedTask,
   listRequiredSteps,
   type Plan,
+  type PlannedRecurrence,
   type PlanRun,
   type PlanStep,
   readPlannedItems,
@@ -62,6 +63,9 @@ interface PlanSteps {
   warn: (text: string) => Promise<void>;
 }
 
+/** Makes the task with this id of Plane recur; shared/schedules, which is above this folder, knows how. */
+type TemplateMaker = (item: string, rule: PlannedRecurrence) => Promise<unknown>;
+
 /** Delay of the next attempt after a failure that may pass: 15 s, so that a plan continues soon after Plane is back. */
 const RETRY_MS: Ms = 15 * SECOND;
 
@@ -81,12 +85,13 @@ export async function runPlan(
   deps: TaskDeps,
   { plan: id, correlation }: { plan: string; correlation: string },
   { failures }: Pick<LeasedJob, "failures">,
+  makeTemplate: TemplateMaker,
 ): Promise<JobResult> {
   const run = await findPlanRun(deps, id);
   if (run?.state !== "running") return DONE;
   try {
     const context = createCallContext(deps, { name: run.agent, role: requirePlanner(deps, run) }, correlation);
-    await carryOut(context, run);
+    await carryOut(context, run, makeTemplate);
     await finishPlan(deps, id, correlation);
     return DONE;
   } catch (thrown) {
@@ -112,7 +117,7 @@ function requirePlanner({ settings }: Pick<Deps, "settings">, { agent }: PlanRun
   });
 }
 
-async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
+async function carryOut(context: CallContext, run: PlanRun, makeTemplate: TemplateMaker): Promise<void> {
   const { deps } = context;
   const { plan } = run;
   const project = await getOrCreateProject(context, run);
@@ -125,6 +130,11 @@ async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
   const warn = (text: string) => addWarning(deps, run.id, text);
   const steps = { context, project, plan, assignees, externalTasks, warn };
   await withLock(context, "plan", project.id, (renew) => runPlanSteps({ ...steps, renew }));
+  const { recurs } = plan;
+  if (!recurs) return;
+  // Its task is hidden until the plan is done, so no agent is woken for the template before it is one.
+  for (const [, item] of await readPlannedItems(deps, { ...run, project: project.id }))
+    await makeTemplate(item, recurs);
 }
 
 /** Returns the plan's project; a new one is created, and recorded before it gets tasks. */

@@ -3,9 +3,13 @@
  * shows the progress.
  */
 
+import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/schedules-schema.ts";
+import { listNextTimes } from "../../cron.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { explainRefusedWords, parseScheduleCommand } from "../../i18n/parse-schedule.ts";
+import { describeSchedule } from "../../i18n/schedule-words.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
@@ -13,14 +17,16 @@ import { workKeys } from "../../records/store-keys.ts";
 import { findRequest, prepareClosure, preparePublication } from "../../requests/requests.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { isRequestOpen } from "../../task/request.ts";
+import { formatIsoTime } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
-import { findProject } from "../find-task.ts";
+import { findProject, getProjectByName } from "../find-task.ts";
 import {
   countSteps,
   getPlanRunId,
   hashPlan,
   hashPlannedTask,
   isTaskComplete,
+  newTaskSchema,
   type Plan,
   type PlanRun,
   readPlanProgress,
@@ -37,6 +43,14 @@ import {
   isProjectIncomplete,
 } from "./create-project.ts";
 import { createPlanRequest } from "./decide-plan.ts";
+
+/** Work that recurs; its wish is the open one. */
+export const scheduledWorkSchema = newTaskSchema
+  .pick({ project: true, title: true, description: true, assignee: true })
+  .extend({ when: z.string().max(200).describe("every monday 9:00, or cron") });
+
+/** Number of next times in the answer. */
+const NEXT_TIMES = 3;
 
 /** Limit of `retry_after`: 60 s, after which the same call shows the progress. */
 const MAX_RETRY_AFTER_S = 60;
@@ -65,6 +79,38 @@ export async function planProject(context: CallContext, given: Plan) {
   const run = await startPlan(context, { ...given, project: name, tasks: checkedPlan.tasks }, existing, checkedPlan);
   const project = existing ?? (run.project === undefined ? undefined : await findProject(deps, run.project));
   return readPlanAnswer(deps, checkedPlan, project, run);
+}
+
+/**
+ * Creates the template of recurring work, or proposes it to the person whose wish it is for. Repeating the call shows
+ * how far it is. Throws `bad_request` for words that are no schedule.
+ */
+export async function scheduleWork(
+  context: CallContext,
+  { project: name, when, ...task }: z.output<typeof scheduledWorkSchema>,
+) {
+  const { deps } = context;
+  const parsed = parseScheduleCommand(when);
+  if ("problem" in parsed || parsed.rest !== "") {
+    const refused = "problem" in parsed ? parsed : ({ problem: "unclear", words: when } as const);
+    throw new GroundcrewError("bad_request", explainRefusedWords(refused, "en"));
+  }
+  const { cron } = parsed;
+  const existing = await getProjectByName(context, name);
+  const { done, remaining, awaiting_approval } = await planProject(context, {
+    project: existing.name,
+    tasks: [{ id: "template", ...omitUndefined(task) }],
+    recurs: { cron },
+  });
+  const { timezone } = deps.settings;
+  const next = listNextTimes({ cron, timeZone: timezone }, await deps.store.now(), NEXT_TIMES);
+  return omitUndefined({
+    key: done[0],
+    recurs: describeSchedule(cron, "en"),
+    next: next.map((at) => formatIsoTime(at, timezone)),
+    remaining,
+    awaiting_approval,
+  });
 }
 
 /** The plan's tasks with their names in the progress of the project, and how far each is. */
