@@ -21,7 +21,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: creates one task. */
   defineTool({
     name: "create_task",
-    description: "Create a task in a project. Idempotent: repeating the call returns the same task.",
+    description: "Create a task. Idempotent.",
     allow: "concierge",
     input: newTaskSchema,
     output: taskAnswerSchema,
@@ -39,8 +39,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: creates an empty project that is ready for all agents. */
   defineTool({
     name: "create_project",
-    description:
-      "Create a project with its states and all agents as members. Idempotent: repeating the call returns the same project.",
+    description: "Create a project with all agents as members. Idempotent.",
     allow: "concierge",
     input: newProjectSchema,
     output: z.object({
@@ -176,8 +175,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: lists the agents to which work can be assigned. */
   defineTool({
     name: "list_agents",
-    description:
-      "List all agents: their skills, open and blocked tasks, and the speed, cost and confidence of their past work.",
+    description: "List the agents: their skills, open tasks, and figures of their past work.",
     allow: "concierge",
     isReadOnly: true,
     input: z.object({}),

@@ -67,8 +67,7 @@ export const RESULT_TOOLS: readonly Tool[] = [
   /** OPENCLAW-06: starts a timer, so that Groundcrew measures the time an agent spends on a task. */
   defineTool({
     name: "start_timer",
-    description:
-      "Start your timer again (claims the task). It runs by itself while your task is in progress, and stops with your claim.",
+    description: "Start your timer again (claims the task). It runs by itself while you work on it.",
     input: z.object({ task: z.string() }),
     output: z.object({
       task: z.string(),

@@ -32,9 +32,7 @@ export const TASK_TOOLS: readonly Tool[] = [
   /** OPENCLAW-03: reads everything about one task. */
   defineTool({
     name: "get_task_details",
-    description:
-      "Read a task: full text, done criteria, questions, comments, history, attachments, time entries " +
-      "and who holds it.",
+    description: "Read all about a task, also its comments, files and who holds it.",
     isReadOnly: true,
     input: z.object({ task: z.string() }),
     output: taskAnswerSchema.extend({

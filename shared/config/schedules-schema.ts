@@ -27,7 +27,7 @@ export const plannedTaskSchema = z.strictObject({
   blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
   estimate: estimateSchema.optional(),
   cycle: z.string().optional().describe("name; created if new"),
-  module: z.string().optional().describe("name; created if new"),
+  module: z.string().optional(),
 });
 
 export type PlannedTask = z.infer<typeof plannedTaskSchema>;

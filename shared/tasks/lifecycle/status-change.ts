@@ -42,17 +42,20 @@ import { requestReview } from "./review-request.ts";
 
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
+const SESSION = new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i");
+
 /**
  * OPENCLAW-13: the session in which an agent works, as the agent card shows it. OpenClaw's form is
  * `openclaw-session-{uuid}`; Claude Code's sessions are a UUID alone. An empty text means no session.
  */
 export const agentSessionSchema = z
   .string()
-  .regex(
-    new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i"),
+  // A pattern would stand in the tool list of every agent, twice.
+  .refine(
+    (text) => SESSION.test(text),
     "must be openclaw-session-{uuid} or a UUID. Leave it out if you do not know your session",
   )
-  .describe("openclaw-session-{uuid}, or the UUID of a Claude Code session. Leave it out if you do not know it");
+  .describe("openclaw-session-{uuid} or a Claude Code session's UUID, if you know it");
 
 /** A change of status, with what the caller reports about the task. */
 export const statusChangeSchema = z.object({

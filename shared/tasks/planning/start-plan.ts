@@ -45,9 +45,12 @@ import {
 import { createPlanRequest } from "./decide-plan.ts";
 
 /** Work that recurs; its wish is the open one. */
-export const scheduledWorkSchema = newTaskSchema
-  .pick({ project: true, title: true, description: true, assignee: true })
-  .extend({ when: z.string().max(200).describe("every monday 9:00, or cron") });
+export const scheduledWorkSchema = newTaskSchema.pick({ title: true }).extend({
+  project: z.string(),
+  description: z.string().optional(),
+  assignee: z.string().optional(),
+  when: z.string().max(200).describe("every monday 9:00, or cron"),
+});
 
 /** Number of next times in the answer. */
 const NEXT_TIMES = 3;

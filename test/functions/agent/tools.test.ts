@@ -160,7 +160,7 @@ test("a planned task with an unknown field is refused, not silently ignored", as
 });
 
 /** Limits of a complete tools/list result in characters, because every agent reads it at every start. */
-const BUDGETS = { Concierge: 12_700, Thot: 7_000 };
+const BUDGETS = { Concierge: 12_000, Thot: 7_000 };
 
 test.each(Object.entries(BUDGETS))(
   "The complete tools/list result of %s, as ASCII JSON with a space after each comma and colon, has less than %i characters",
