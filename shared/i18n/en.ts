@@ -616,6 +616,7 @@ export const en = {
       unknownSchedule: "There is no such schedule.",
       scheduleInSettings:
         "{name} is defined in the settings file. Change it there; here it can only be paused and run.",
+      scheduleClosed: "{task} is closed. Reopen it first.",
       scheduleBusy: "An occurrence of {name} is being created. Try again in a minute.",
       unclearSchedule: "“{words}” is not understood as a schedule.",
       invalidSchedule: "The field “{field}” of the schedule is not valid.",
@@ -1599,7 +1600,7 @@ export const en = {
     late: "It was planned for {time} and is late.",
     /** Nothing was created for earlier times. `{from}` and `{to}` are moments. */
     missed: {
-      one: "The occurrence of {from} was missed.",
+      one: "{n} occurrence was missed, that of {from}.",
       other: "{n} occurrences were missed between {from} and {to}.",
     },
     /** Why words are no schedule, and the forms that are. */

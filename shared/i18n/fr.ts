@@ -535,6 +535,7 @@ export const fr: Texts = {
       unknownSchedule: "Cette planification n’existe pas.",
       scheduleInSettings:
         "{name} est définie dans le fichier de réglages. Modifiez-la là-bas ; ici, on ne peut que la suspendre et la lancer.",
+      scheduleClosed: "{task} est fermée. Rouvrez-la d’abord.",
       scheduleBusy: "Une occurrence de {name} est en cours de création. Réessayez dans une minute.",
       unclearSchedule: "« {words} » n’est pas compris comme une récurrence.",
       invalidSchedule: "Le champ « {field} » de la planification n’est pas valide.",
@@ -1475,7 +1476,7 @@ export const fr: Texts = {
     extra: "🔁 {name}, n° {n}, créée sur demande.",
     late: "Elle était prévue pour {time} et est en retard.",
     missed: {
-      one: "L’occurrence de {from} a été manquée.",
+      one: "{n} occurrence a été manquée, celle de {from}.",
       other: "{n} occurrences ont été manquées entre {from} et {to}.",
     },
     problems: {

@@ -131,7 +131,10 @@ async function findBacklogState({ deps }: CallContext, project: string): Promise
 async function labelTask(context: CallContext, task: Task): Promise<Task> {
   const { deps, systemPlane } = context;
   const { snapshot } = task.item;
-  if (!isOpenItem(task.item)) throw new GroundcrewError("conflict", `${task.key} is closed. Reopen it first.`);
+  if (!isOpenItem(task.item))
+    throw new GroundcrewError("conflict", `${task.key} is closed. Reopen it first.`, {
+      refusal: { name: "scheduleClosed", values: { task: task.key } },
+    });
   const labels = await applyLabelChange({ ...deps, plane: systemPlane }, task.project.id, snapshot.labels, {
     add: [RECURRING_LABEL],
   });

@@ -86,10 +86,10 @@ test("Each step of a ticket is in the decision log, with its reason and who deci
   // The log has no order within a millisecond.
   expect(steps.sort()).toEqual([
     "approved starting placed null",
-    "completed updating update_approved API",
+    "completed updating update_approved admin",
     "null pending requested_created ada",
-    "pending approved approved API",
-    "running completed completed_person API",
+    "pending approved approved admin",
+    "running completed completed_person admin",
     "starting running started null",
     "updating done updated null",
   ]);

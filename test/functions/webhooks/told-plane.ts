@@ -34,6 +34,7 @@ export function createToldPlane(bodies: readonly string[], { projects = [], memb
         ...one,
         is_member: true,
         member_role: 20,
+        total_members: 1,
       }));
     },
     work_items_list: () => of("issue").sort((a, b) => (a.updated_at < b.updated_at ? 1 : -1)),

@@ -18,6 +18,9 @@ const ENGLISH = new Map(listTexts("en"));
 
 /** Texts that are the same in both languages. */
 const SAME_IN_BOTH: readonly string[] = [
+  "page.account",
+  "page.account.sessions",
+  "pageViews.filter.agent",
   "pageViews.task.description",
   "pageViews.task.agent",
   "pageViews.task.session",

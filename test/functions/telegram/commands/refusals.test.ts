@@ -74,6 +74,8 @@ const NOT_FOR_PEOPLE = [
   "was removed in Plane. Restore it",
   "does not follow the project of",
   "does not see the work item of",
+  // An agent's claim.
+  "is the template of recurring work, which",
 ];
 
 test("every error that a command in Telegram can cause has a text in the languages of people", () => {
