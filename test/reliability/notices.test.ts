@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -19,6 +20,7 @@ import { Readable } from "node:stream";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { manifest } from "../../functions/index.ts";
+import { MANIFEST_FILE } from "../../runtime/backup/manifest.ts";
 import { runCli } from "../../runtime/cli/run-cli.ts";
 import { getFileFingerprint, nodeFiles } from "../../runtime/node/files.ts";
 import { type Runtime, startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
@@ -201,12 +203,12 @@ async function createNoticeApp({ redis, disk, opensItself = false }: AppOptions 
       expect((await app.request("/api/runner/exchange", { method: "POST", headers, body })).status).toBe(200);
     },
     /** Runs `groundcrew backup` at the time of the test; returns its exit code. */
-    async backUp(more: Record<string, string> = {}): Promise<number> {
+    async backUp(options: readonly string[] = [], more: Record<string, string> = {}): Promise<number> {
       let err = "";
       vi.setSystemTime(time.now);
       const machine = { ...env, PATH: process.env["PATH"], GROUNDCREW_URL: runtime?.url, ...more };
       const host = { env: machine, cwd: folder, stdin: Readable.from([]), out: () => {} };
-      const exit = await runCli(["backup"], { ...host, err: (text) => (err += text) });
+      const exit = await runCli(["backup", ...options], { ...host, err: (text) => (err += text) });
       vi.useRealTimers();
       if (exit !== 0) expect(err).toContain("BACKUP_AFTER failed");
       return exit;
@@ -331,7 +333,7 @@ const FILE_ROWS: Row[] = [
     async (app) => {
       await app.backUp();
       app.advance(27 * HOUR_MS);
-      return app.backUp;
+      return () => app.backUp();
     },
     75,
     /^⚠️ The newest backup in BACKUP_FOLDER is old: 20\d\d-.+Z\.\n👉 Run npm run backup/,
@@ -342,8 +344,12 @@ const FILE_ROWS: Row[] = [
     async (app) => {
       await app.backUp();
       app.advance(DAY_MS);
-      await app.backUp({ STORE_URL: "memory:" });
-      return app.backUp;
+      await app.backUp(["--without", "store"]);
+      // One that an earlier version made, which did not refuse it.
+      const [newest = ""] = readdirSync(join(app.folder, "backups")).sort().reverse();
+      const path = join(app.folder, "backups", newest, MANIFEST_FILE);
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), without: [] }));
+      return () => app.backUp();
     },
     75,
     /^⚠️ The newest backup lacks a part: store\./,
@@ -353,7 +359,7 @@ const FILE_ROWS: Row[] = [
     "backup_not_copied",
     async (app) => {
       const elsewhere = join(app.folder, "elsewhere");
-      const backUp = () => app.backUp({ BACKUP_AFTER: `cp -R {backup} ${elsewhere}/.` });
+      const backUp = () => app.backUp([], { BACKUP_AFTER: `cp -R {backup} ${elsewhere}/.` });
       mkdirSync(elsewhere);
       expect(await backUp()).toBe(0);
       app.advance(27 * HOUR_MS);
@@ -714,6 +720,8 @@ test(
       const repair = fault(runtime);
       await runtime.request(`/ticks/${tick}`, { method: "POST" });
       await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "⚠"]);
+      // A kill inside the send would double the message. The lost store's own is recorded beside it.
+      if (kind !== "store_lost") await runtime.waitUntilIdle();
       await runtime.kill();
       repair();
       await runtime.start();

@@ -150,13 +150,13 @@ test("A backup shows its steps in one line of a terminal, which is gone at the e
   const { env, folder } = createBackupMachine();
   const received = await runBackupOnTerminal(env, folder);
   expect(received).toContain(`${CLEAR_LINE}backup: uploads …`);
-  expect(received.split(CLEAR_LINE).at(-1)).toMatch(/^Backup .*: uploads, secrets; /);
+  expect(received.split(CLEAR_LINE).at(-1)).toMatch(/^Backup .*: store, uploads, secrets; /);
 });
 
 test("A backup writes a line for each step where there is no terminal", async () => {
   const { run } = createBackupMachine();
   const { err, out } = await run(["backup"]);
-  expect(err).toBe("backup: uploads saved\nbackup: secrets saved\n");
+  expect(err).toBe("backup: store saved\nbackup: uploads saved\nbackup: secrets saved\n");
   expect(out).toMatch(/^Backup /);
 });
 
