@@ -118,7 +118,7 @@ test("reliability 37: stops from Plane, Telegram and the page end the work withi
   expect(refusals).toEqual({
     "ONB-1": expect.stringMatching(/^ONB-1 was stopped by ada at .*, who wrote: "stop: wrong customer"\./),
     "ONB-2": expect.stringMatching(/^ONB-2 was stopped by Ada \(Telegram\) at .*"stop: not needed any more"\./),
-    "ONB-3": expect.stringMatching(/^ONB-3 was stopped by Admin \(page\) at .*, who wrote: "Arrête !"\./),
+    "ONB-3": expect.stringMatching(/^ONB-3 was stopped by admin at .*, who wrote: "Arrête !"\./),
   });
   expect(elapsed).toBeLessThan(5_000);
   while (Date.now() - startedAt < 8_000 && !gateway.runs.some(({ message }) => message.includes("ONB-3")))
