@@ -168,7 +168,7 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
     await page.press('.row button:has-text("Friendly")', "Enter", WAIT);
     // The press is answered in a message of its own; then the question is edited, and its buttons go.
     const focusedMessage = () => page.evaluate(`${FOCUSED}.closest(".message")?.textContent`);
-    await expect.poll(focusedMessage, WAIT).toMatch(/^❓.*Question from Thot[\s\S]*Answered by Admin/);
+    await expect.poll(focusedMessage, WAIT).toMatch(/^❓.*Question from Thot[\s\S]*Answered by admin/);
   });
 
   test("answers a question with a reply in the user's own words", async () => {
