@@ -23,5 +23,7 @@ export async function loadViewer(): Promise<void> {
     name: viewer.name,
     role: translate(`role.${viewer.role}`),
   });
-  for (const el of findElements(document, "[data-route]")) el.hidden = !mayUse(el.dataset["route"] as RouteName);
+  // `hidden` belongs to the views, which show and hide the same sections.
+  for (const el of findElements(document, "[data-route]"))
+    el.toggleAttribute("data-denied", !mayUse(el.dataset["route"] as RouteName));
 }
