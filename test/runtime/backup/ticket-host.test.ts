@@ -23,7 +23,7 @@ const CLAUDE = "home/.claude";
 
 /** A host of tickets, whose folders are where the runner's unit has them. `run` and `fail` are commands there. */
 function createTicketHost() {
-  const machine = createBackupMachine({ BACKUP_UPLOADS: "", STORE_URL: "" });
+  const machine = createBackupMachine({ BACKUP_UPLOADS: "", STORE_URL: "memory:" });
   machine.remove("data/groundcrew.db");
   const { folder, write, runHere } = machine;
   const home = join(folder, "home");
