@@ -63,9 +63,11 @@ export const provisionSchema = z.strictObject({
     .describe("an IANA time zone, for example Europe/Paris")
     .meta({ meaning: "Time zone of the workspace and of the administrator's account." }),
   language: text(/^[a-z]{2}(?:-[A-Z]{2})?$/)
-    .default("fr")
+    .exactOptional()
     .describe("a language as Plane writes it, for example fr, en or pt-BR")
-    .meta({ meaning: "Language of the administrator's and the human's accounts." }),
+    .meta({
+      meaning: "Language of people's accounts, sample tasks and default personas. Default: LOCALE, or English.",
+    }),
   project: z
     .union([z.literal(false), projectSchema])
     .prefault({})

@@ -3,6 +3,7 @@
  * and agents to create, and the files to write.
  */
 
+import { resolveLocale } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { toLocalUrl } from "./environment.ts";
@@ -24,7 +25,9 @@ import { composeSettings, readSettingsParts, type Settings } from "./settings.ts
 import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";
 
 /** The desired state that provision brings about, and the files it writes. */
-export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human"> {
+export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human" | "language"> {
+  /** Language of people's accounts, of sample tasks and of the default personas. */
+  language: string;
   plane: { url: string; workspace: string; workspaceName: string; rateLimit: number };
   admin: {
     email: string;
@@ -76,10 +79,11 @@ export function parseProvisionSettings(
   if (!parsedEnvironment || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
   const { PLANE_URL: url = "", PLANE_WORKSPACE: workspace = "", PLANE_ADMIN_EMAIL: email = "" } = parsedEnvironment;
   const { domain, workspace: workspaceName = workspace, human, ...rest } = file.provision ?? provisionSchema.parse({});
+  const language = rest.language ?? resolveLocale(parsedEnvironment.LOCALE);
   const agents =
     file.agents.length > 0
       ? file.agents
-      : createDefaultAgents(domain, rest.language, parsedEnvironment.OPENCLAW_URL !== undefined);
+      : createDefaultAgents(domain, language, parsedEnvironment.OPENCLAW_URL !== undefined);
   const conflicts = findProvisionProblems(workspace, parsedEnvironment.SECRETS_FILE, agents, [
     [human.email ?? email, "the human's address"],
     [email, "the address of PLANE_ADMIN_EMAIL, an admin"],
@@ -93,6 +97,7 @@ export function parseProvisionSettings(
   const isAdmin = human.email === undefined || human.email === email;
   const settings: ProvisionSettings = {
     ...rest,
+    language,
     plane: { url, workspace, workspaceName, rateLimit: parsedEnvironment.PLANE_RATE_LIMIT },
     admin: {
       email,

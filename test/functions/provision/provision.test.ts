@@ -20,7 +20,7 @@ test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an emp
       "thot@javisi.local 15 Thot",
     ],
     invited: 0,
-    languages: { [ADMIN_EMAIL]: "fr, knows Plane", "thot@javisi.local": "en" },
+    languages: { [ADMIN_EMAIL]: "en, knows Plane", "thot@javisi.local": "en" },
     tokens: {
       [ADMIN_EMAIL]: [],
       "concierge@javisi.local": ["groundcrew", "groundcrew Concierge"],
@@ -57,9 +57,9 @@ test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an emp
     `curl "\${GROUNDCREW_URL:-https://crew.example.com}/agent/$1"\n`,
   );
   expect(state.items.map(({ assignees, waitsFor }) => ({ assignees, waits: waitsFor.length }))).toEqual([
-    { assignees: ["thot@javisi.local"], waits: 1 },
     { assignees: ["imhotep@javisi.local"], waits: 0 },
     { assignees: [ADMIN_EMAIL], waits: 0 },
+    { assignees: ["thot@javisi.local"], waits: 1 },
   ]);
 });
 
@@ -147,7 +147,7 @@ test("the plan names the settings in use, among them the language of the sample 
   const setup = await createProvisionSetup({ config: false, env: { LOCALE: "" } });
   const { out } = await setup.provision(["--dry-run"]);
   for (const line of [
-    "  uses    language fr for accounts of people, sample tasks and default personas (provision.language)",
+    "  uses    language en for accounts of people, sample tasks and default personas (provision.language)",
     "  uses    language auto for messages and comments (LOCALE)",
     "  uses    time zone UTC (provision.timezone), first project Onboarding (ONB) (provision.project)",
     "  uses    address https://crew.example.com (HOST, PORT or PUBLIC_URL)",
@@ -155,7 +155,7 @@ test("the plan names the settings in use, among them the language of the sample 
     expect(out.split("\n")).toContain(line);
   expect(out).toContain("agents: Concierge <concierge@javisi.local>, Imhotep <imhotep@javisi.local>");
   const json = JSON.parse((await setup.provision(["--dry-run", "--json"])).out);
-  expect(json.settings).toMatchObject({ "provision.language": "fr", LOCALE: "auto", "provision.timezone": "UTC" });
+  expect(json.settings).toMatchObject({ "provision.language": "en", LOCALE: "auto", "provision.timezone": "UTC" });
 });
 
 test("the result starts from the tokens that provision created: paths of their files, and no secret", async () => {

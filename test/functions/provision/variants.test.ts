@@ -177,7 +177,7 @@ test("a configured human gets an account as admin in their language", async () =
   expect(detail("agents")).toContain("has no agents: copy them from groundcrew.json.agents");
   const state = await readProvisionedState(setup);
   expect(state.members).toContain("grace@example.test 20 Grace");
-  expect(state.languages["grace@example.test"]).toBe("fr, knows Plane");
+  expect(state.languages["grace@example.test"]).toBe("en, knows Plane");
   expect(state.members).toContain("hermes@crew.test 15 Hermes");
   expect(state.inProject).toContain("grace@example.test");
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });

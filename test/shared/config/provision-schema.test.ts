@@ -38,14 +38,14 @@ const createConfigArgs = (config: unknown): [Record<string, string>, Files] => [
   { "crew.json": JSON.stringify(config) },
 ];
 
-test("provision needs three settings; ten agents, UTC, French and Onboarding are the defaults", () => {
+test("provision needs three settings; ten agents, UTC, English and Onboarding are the defaults", () => {
   const found = getProvisionSettings();
   expect(found).toMatchObject({
     plane: { url: "https://plane.example.com", workspace: "javisi", workspaceName: "javisi" },
     admin: { email: "ada.lovelace@example.com", name: "Ada Lovelace" },
     human: { email: "ada.lovelace@example.com", role: "admin" },
     timezone: "UTC",
-    language: "fr",
+    language: "en",
     project: { name: "Onboarding", identifier: "ONB" },
     secretsFile: "data/secrets.json",
     configFile: { path: "data/groundcrew.json", exists: false },
