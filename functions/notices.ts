@@ -94,7 +94,7 @@ async function reportBackups(notices: Notices, { newest, since, copies, test }: 
   await notices.report("restore_failed", findTestProblem(test, now));
 }
 
-/** A test that failed, or that is not repeated any longer. Where none was ever made, nobody is told. */
+/** A test that failed, or that is not repeated any longer. Where none was ever made, there is no notice. */
 function findTestProblem(test: BackupState["test"], now: Ms) {
   if (!test) return undefined;
   const { backup, tested, failure } = test;

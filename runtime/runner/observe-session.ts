@@ -35,7 +35,7 @@ const statusSchema = z.object({
  */
 const RETRY_LINE = /^\s*\S (\S.{0,300}?) · (?:retrying|will retry)(?:.* attempt (\d+)\/\d+)?/m;
 
-/** Attempt from which a person is told: the third. Most first failures are over in a second. */
+/** Attempt from which the problem is reported: the third. Most first failures are over in a second. */
 const MIN_ATTEMPT = 3;
 
 /** Limit of the lines in which such a line is looked for: the last 15, where Claude draws what it is doing. */

@@ -87,7 +87,7 @@ test("an answer on the page has the person's name: in the API, Telegram, Plane's
   ]);
 });
 
-test("of two who answer, the second is told whose answer stands", async () => {
+test("of two who answer, the second learns whose answer stands", async () => {
   const app = await createTeam();
   const { id, hash } = await readQuestion(app);
   const asBob = await app.signInAsBob();

@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Ms = 3_000;
 /** Timeout for opening the store: 10 s, because the server may be starting or loading its data. */
 const OPEN_TIMEOUT: Ms = 10_000;
 
-/** Creates a client for the URL of a store, which connects when it is told to. */
+/** Creates a client for the URL of a store, which connects when `connect` is called. */
 export function createRedis(url: string, options: RedisOptions): Redis {
   const { target } = parseRedisAddress(url);
   return "url" in target ? new Redis(target.url, options) : new Redis({ ...options, ...target.options });

@@ -143,7 +143,7 @@ test("PEOPLE-07: the secret of a link is in no record, log line, job or message 
   expect(everything.join("\n")).not.toContain(secret);
 });
 
-test("PEOPLE-07: who has no chat with the bot is told to open one, and gets no link in the group", async () => {
+test("PEOPLE-07: a person without a chat with the bot is asked to open one, and gets no link in the group", async () => {
   const app = await createApp({ chats: [GROUP_CHAT] });
   const [reply] = await app.sendMessage("/plane page", { from: BOB_USER });
   expect(toPlainText(reply)).toContain("first write /start to the bot in a private chat");
