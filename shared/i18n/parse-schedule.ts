@@ -9,6 +9,17 @@ import { formatTemplate, LOCALES, type Locale } from "./localize.ts";
 import { EVERY_DAY, formatCron, listNumbers, parseCron, type Recurrence } from "./recurrence.ts";
 import { getMonthName, getWeekDayName } from "./schedule-words.ts";
 import { getTexts } from "./texts.ts";
+import {
+  attempt,
+  type Cursor,
+  isNext,
+  NUMBER,
+  readItems,
+  readNumber,
+  readOtherItems,
+  takeWord,
+  toPattern,
+} from "./word-cursor.ts";
 
 /**
  * Why words are no schedule: no form fits them; cron cannot count what they say ("every 2 weeks"); its times of day
@@ -36,11 +47,6 @@ interface Draft {
   range?: { from: number; to: number };
 }
 
-interface Cursor {
-  text: string;
-  at: number;
-}
-
 /** Reads one part of the words; false when it is not there. Thrown is why it can never be a schedule. */
 type Clause = (cursor: Cursor, draft: Draft) => boolean;
 
@@ -62,8 +68,6 @@ const MAX_WORDS = 500;
 /** Limit of the words that a refusal quotes, in UTF-16 units. */
 const MAX_QUOTE = 120;
 
-const NUMBERS = ["one", "two|deux|other", "three|trois", "four|quatre", "five|cinq", "six"] as const;
-
 const NTHS = [
   "first|premiers?|premieres?",
   "second|deuxiemes?|seconde?",
@@ -72,17 +76,6 @@ const NTHS = [
   "fifth|cinquiemes?",
   "last|derniers?|dernieres?",
 ] as const;
-
-/** French letters with accents, which people may leave out. */
-const ACCENTS: Record<string, string> = { a: "aàâ", c: "cç", e: "eéèêë", i: "iîï", o: "oô", u: "uùûü" };
-
-/** A word of the vocabulary, alternatives separated by `|`, at the cursor; blanks and commas before it are skipped. */
-function toPattern(words: string): RegExp {
-  const accented = words
-    .replace(/(?<!\\)[aceiou]/g, (letter) => `[${ACCENTS[letter] ?? letter}]`)
-    .replace(/ (\??)/g, (_, optional) => (optional === "" ? "\\s+" : "\\s?"));
-  return new RegExp(`[\\s,]*(?:${accented})(?![\\p{L}\\p{N}])`, "iuy");
-}
 
 const EVERY = toPattern("every|each|chaque|tous les|toutes les");
 const ARTICLE = toPattern("the|le|la|les");
@@ -123,7 +116,6 @@ const WORKING_DAYS = toPattern(
 const WEEKEND = toPattern("weekends?|week-ends?");
 const NEAREST = toPattern("nearest(?: to)?(?: the)?|closest to(?: the)?|les? plus proches? (?:du|de)");
 const MONTH_DAY = toPattern("([0-9]{1,2})(?:st|nd|rd|th|ers?|eres?|e|eme)");
-const NUMBER = toPattern("([0-9]{1,4})");
 const TIME = toPattern("([0-9]{1,2})(?:[:.]([0-9]{2})| ?h ?([0-9]{2})?)(?: ?(a|p)\\.?m\\.?)?");
 const TIME_12 = toPattern("([0-9]{1,2}) ?(a|p)\\.?m\\.?");
 const NOON = toPattern("noon|midday|midi");
@@ -255,13 +247,13 @@ const sortUnique = (values: readonly number[]) => [...new Set(values)].sort((a, 
 
 /** "every 15 minutes", "every 2 hours", "chaque jour", "every 3 months" */
 function readInterval(cursor: Cursor, draft: Draft): boolean {
-  if (take(cursor, UNCOUNTABLE)) throw new Unsayable("uncountable");
-  const short = SHORT_FORMS.find(([word]) => take(cursor, toPattern(word)));
+  if (takeWord(cursor, UNCOUNTABLE)) throw new Unsayable("uncountable");
+  const short = SHORT_FORMS.find(([word]) => takeWord(cursor, toPattern(word)));
   if (short) return readInterval({ text: short[1], at: 0 }, draft);
-  if (!take(cursor, EVERY)) return false;
+  if (!takeWord(cursor, EVERY)) return false;
   const n = readNumber(cursor) ?? 1;
   if (n === 1 && isNext(cursor, WORKING_DAYS)) return false;
-  const unit = Object.entries(UNITS).find(([, pattern]) => take(cursor, pattern))?.[0] as
+  const unit = Object.entries(UNITS).find(([, pattern]) => takeWord(cursor, pattern))?.[0] as
     | keyof typeof UNITS
     | undefined;
   if (unit === undefined) {
@@ -296,9 +288,9 @@ function divide(size: number, n: number): number {
 
 /** "from 9:00 to 17:00" */
 function readTimeRange(cursor: Cursor, draft: Draft): boolean {
-  if (draft.range || !take(cursor, FROM_TIME)) return false;
+  if (draft.range || !takeWord(cursor, FROM_TIME)) return false;
   const from = readTime(cursor, true);
-  const to = from === undefined || !take(cursor, TO) ? undefined : readTime(cursor, true);
+  const to = from === undefined || !takeWord(cursor, TO) ? undefined : readTime(cursor, true);
   if (from === undefined || to === undefined) return false;
   draft.range = { from, to };
   return true;
@@ -306,7 +298,7 @@ function readTimeRange(cursor: Cursor, draft: Draft): boolean {
 
 /** "at minutes 5 and 20 to 30" */
 function readMinutes(cursor: Cursor, draft: Draft): boolean {
-  const minutes = take(cursor, AT_MINUTES) && !draft.minutes ? readNumbers(cursor, 59) : [];
+  const minutes = takeWord(cursor, AT_MINUTES) && !draft.minutes ? readNumbers(cursor, 59) : [];
   if (minutes.length === 0) return false;
   draft.minutes = minutes;
   return true;
@@ -314,7 +306,7 @@ function readMinutes(cursor: Cursor, draft: Draft): boolean {
 
 /** "in the hours 9 to 12 and 14" */
 function readHours(cursor: Cursor, draft: Draft): boolean {
-  const hours = take(cursor, IN_HOURS) && !draft.hours ? readNumbers(cursor, 23) : [];
+  const hours = takeWord(cursor, IN_HOURS) && !draft.hours ? readNumbers(cursor, 23) : [];
   if (hours.length === 0) return false;
   draft.hours = hours;
   return true;
@@ -322,12 +314,12 @@ function readHours(cursor: Cursor, draft: Draft): boolean {
 
 function readNumbers(cursor: Cursor, last: number): number[] {
   return sortUnique(
-    readList(cursor, AND, () => {
+    readItems(cursor, AND, () => {
       const from = readNumber(cursor);
       const to =
         from === undefined
           ? undefined
-          : attempt(cursor, () => (take(cursor, TO_NUMBER) ? readNumber(cursor) : undefined));
+          : attempt(cursor, () => (takeWord(cursor, TO_NUMBER) ? readNumber(cursor) : undefined));
       if (from === undefined || from > last || (to !== undefined && (to > last || to < from))) return undefined;
       return to === undefined ? [from] : listNumbers(from, to);
     }),
@@ -339,14 +331,14 @@ const TO_NUMBER = toPattern("to|a|-");
 /** "at 9:00 and 14:00", "9h30", "à midi". An hour alone is a time after "at" only. */
 function readTimes(cursor: Cursor, draft: Draft): boolean {
   if (draft.times) return false;
-  const isAnnounced = take(cursor, AT) !== undefined;
+  const isAnnounced = takeWord(cursor, AT) !== undefined;
   const isTime = isNext(cursor, TIME) || (isAnnounced && isNext(cursor, NUMBER));
   const first = readTime(cursor, isAnnounced);
   if (first === undefined && isTime) throw new Unsayable("unclear");
   if (first === undefined) return false;
-  const others = readRest(cursor, AND, () => {
+  const others = readOtherItems(cursor, AND, () => {
     const time = attempt(cursor, () => {
-      take(cursor, AT);
+      takeWord(cursor, AT);
       return readTime(cursor, isAnnounced && isLastWord(cursor));
     });
     return time === undefined ? undefined : [time];
@@ -362,13 +354,13 @@ function isLastWord({ text, at }: Cursor): boolean {
 
 /** Reads a time of day in minutes. @param allowHour the hour may stand alone */
 function readTime(cursor: Cursor, allowHour: boolean): number | undefined {
-  if (take(cursor, NOON)) return 12 * 60;
-  if (take(cursor, MIDNIGHT)) return 0;
-  const half = take(cursor, TIME_12);
+  if (takeWord(cursor, NOON)) return 12 * 60;
+  if (takeWord(cursor, MIDNIGHT)) return 0;
+  const half = takeWord(cursor, TIME_12);
   if (half) return toMinutes(half[1], "0", half[2]);
-  const full = take(cursor, TIME);
+  const full = takeWord(cursor, TIME);
   if (full) return toMinutes(full[1], full[2] ?? full[3] ?? "0", full[4]);
-  return allowHour ? toMinutes(take(cursor, NUMBER)?.[1], "0", undefined) : undefined;
+  return allowHour ? toMinutes(takeWord(cursor, NUMBER)?.[1], "0", undefined) : undefined;
 }
 
 function toMinutes(hour: string | undefined, minute: string, half: string | undefined): number | undefined {
@@ -397,7 +389,7 @@ function readDays(cursor: Cursor, draft: Draft): boolean {
 /** "if it is Friday", after days of the month. */
 function readCondition(cursor: Cursor, draft: Draft): boolean {
   const { days: monthDays } = draft;
-  if (monthDays?.rule !== "month_days" || !take(cursor, IF)) return false;
+  if (monthDays?.rule !== "month_days" || !takeWord(cursor, IF)) return false;
   const days = readDayList(cursor, AND_OR);
   if (!days || toRule(days).rule !== "week_days") return false;
   draft.days = { rule: "both", monthDays: monthDays.monthDays, weekDays: days.weekDays };
@@ -414,7 +406,7 @@ function toRule({ monthDays, weekDays }: Days): typeof EVERY_DAY {
 }
 
 function readDayList(cursor: Cursor, and: RegExp): Days | undefined {
-  const items = readList(cursor, and, () => {
+  const items = readItems(cursor, and, () => {
     const item = attempt(cursor, () => readDayItem(cursor));
     return item && [item];
   });
@@ -437,39 +429,39 @@ function readDayList(cursor: Cursor, and: RegExp): Days | undefined {
 }
 
 function readDayItem(cursor: Cursor): Days | undefined {
-  const isEvery = take(cursor, EVERY) !== undefined;
-  take(cursor, ON);
-  const isNamed = take(cursor, ARTICLE) !== undefined;
+  const isEvery = takeWord(cursor, EVERY) !== undefined;
+  takeWord(cursor, ON);
+  const isNamed = takeWord(cursor, ARTICLE) !== undefined;
   const none = EVERY_DAY.monthDays;
   const toWeekDays = (days: readonly number[]): Days => ({
     monthDays: none,
     weekDays: days.map((day) => ({ day: day % 7, nth: "every" })),
   });
   const nearest = attempt(cursor, () =>
-    take(cursor, WORKING_DAYS) && take(cursor, NEAREST) ? readMonthDay(cursor, true) : undefined,
+    takeWord(cursor, WORKING_DAYS) && takeWord(cursor, NEAREST) ? readMonthDay(cursor, true) : undefined,
   );
   if (nearest !== undefined) return { monthDays: { ...none, nearest: [nearest] }, weekDays: [] };
-  if (take(cursor, WORKING_DAYS)) return toWeekDays(listNumbers(1, 5));
-  if (take(cursor, WEEKEND)) return toWeekDays([6, 0]);
+  if (takeWord(cursor, WORKING_DAYS)) return toWeekDays(listNumbers(1, 5));
+  if (takeWord(cursor, WEEKEND)) return toWeekDays([6, 0]);
   const nth = attempt(cursor, () => readNth(cursor));
   const [named] = nth?.weekDays ?? [];
   // "Every second Monday" may be every other one.
   if (isEvery && typeof named?.nth === "number" && named.nth > 1 && !isMonthNext(cursor))
     throw new Unsayable("uncountable");
   if (nth) return nth;
-  const isRange = take(cursor, FROM) !== undefined;
-  take(cursor, ARTICLE);
+  const isRange = takeWord(cursor, FROM) !== undefined;
+  takeWord(cursor, ARTICLE);
   const day = readWeekDayName(cursor);
   if (day !== undefined) {
-    const to = attempt(cursor, () => (take(cursor, TO_DAY) ? readWeekDayName(cursor) : undefined));
+    const to = attempt(cursor, () => (takeWord(cursor, TO_DAY) ? readWeekDayName(cursor) : undefined));
     if (to === undefined) return isRange ? undefined : toWeekDays([day]);
     return toWeekDays(listNumbers(day, to < day ? to + 7 : to));
   }
   const from = readMonthDay(cursor, isNamed || isRange);
   if (from === undefined) return undefined;
   const to = attempt(cursor, () => {
-    if (!take(cursor, TO_DAY)) return undefined;
-    take(cursor, ARTICLE);
+    if (!takeWord(cursor, TO_DAY)) return undefined;
+    takeWord(cursor, ARTICLE);
     return readMonthDay(cursor, isRange);
   });
   if (isRange && to === undefined) return undefined;
@@ -483,8 +475,8 @@ const TO_DAY = toPattern("to|through|until|au|a|-|–");
 
 /** "first monday", "dernier jour ouvré", "1st friday" */
 function readNth(cursor: Cursor): Days | undefined {
-  const named = NTHS.findIndex((words) => take(cursor, toPattern(words)));
-  const n = named >= 0 ? named + 1 : Number(take(cursor, MONTH_DAY)?.[1] ?? 0);
+  const named = NTHS.findIndex((words) => takeWord(cursor, toPattern(words)));
+  const n = named >= 0 ? named + 1 : Number(takeWord(cursor, MONTH_DAY)?.[1] ?? 0);
   if (n === 0) return undefined;
   const day = readWeekDayName(cursor);
   const none = EVERY_DAY.monthDays;
@@ -494,24 +486,24 @@ function readNth(cursor: Cursor): Days | undefined {
   }
   if (named < 0) return undefined;
   if (n < 6) return isNext(cursor, OF) ? { monthDays: { ...none, days: [n] }, weekDays: [] } : undefined;
-  if (take(cursor, WORKING_DAYS)) return { monthDays: { ...none, lastWorkingDay: true }, weekDays: [] };
-  return take(cursor, UNITS.day) ? { monthDays: { ...none, last: true }, weekDays: [] } : undefined;
+  if (takeWord(cursor, WORKING_DAYS)) return { monthDays: { ...none, lastWorkingDay: true }, weekDays: [] };
+  return takeWord(cursor, UNITS.day) ? { monthDays: { ...none, last: true }, weekDays: [] } : undefined;
 }
 
 function readWeekDayName(cursor: Cursor): number | undefined {
-  return WEEK_DAYS.find(({ pattern }) => take(cursor, pattern))?.n;
+  return WEEK_DAYS.find(({ pattern }) => takeWord(cursor, pattern))?.n;
 }
 
 /** Reads a day of the month. @param allowNumber it may be a number without an ending: "le 15" */
 function readMonthDay(cursor: Cursor, allowNumber: boolean): number | undefined {
-  const match = take(cursor, MONTH_DAY) ?? attempt(cursor, () => readBareDay(cursor, allowNumber));
+  const match = takeWord(cursor, MONTH_DAY) ?? attempt(cursor, () => readBareDay(cursor, allowNumber));
   const day = Number(match?.[1] ?? 0);
   return day >= 1 && day <= 31 ? day : undefined;
 }
 
 /** A number without an ending, where an article or the name of a month says that it is a day: "le 15", "15 January". */
 function readBareDay(cursor: Cursor, isNamed: boolean): RegExpExecArray | undefined {
-  const match = take(cursor, NUMBER);
+  const match = takeWord(cursor, NUMBER);
   return match && (isNamed || isMonthNext(cursor)) ? match : undefined;
 }
 
@@ -521,56 +513,15 @@ function isMonthNext(cursor: Cursor): boolean {
 
 /** "of every month", "in January and July"; a month may also follow its day: "1 January". */
 function readMonths(cursor: Cursor, draft: Draft): boolean {
-  if (draft.days && take(cursor, OF_EVERY_MONTH)) return true;
+  if (draft.days && takeWord(cursor, OF_EVERY_MONTH)) return true;
   if (draft.months) return false;
-  const isAnnounced = take(cursor, OF) !== undefined;
+  const isAnnounced = takeWord(cursor, OF) !== undefined;
   if (!isAnnounced && (draft.times || draft.days?.rule !== "month_days")) return false;
-  const months = readList(cursor, AND, () => {
-    const month = MONTHS.find(({ pattern }) => take(cursor, pattern))?.n;
+  const months = readItems(cursor, AND, () => {
+    const month = MONTHS.find(({ pattern }) => takeWord(cursor, pattern))?.n;
     return month === undefined ? undefined : [month];
   });
   if (months.length === 0) return false;
   draft.months = sortUnique(months);
   return true;
-}
-
-function readNumber(cursor: Cursor): number | undefined {
-  const digits = take(cursor, NUMBER)?.[1];
-  if (digits !== undefined) return Number(digits);
-  const named = NUMBERS.findIndex((words) => take(cursor, toPattern(words)));
-  return named < 0 ? undefined : named + 1;
-}
-
-function readList<T>(cursor: Cursor, and: RegExp, readItem: () => T[] | undefined): T[] {
-  const first = readItem();
-  return first === undefined ? [] : [...first, ...readRest(cursor, and, readItem)];
-}
-
-/** Reads what follows the first item of a list; a word that is no further item stays unread, with the "and" before it. */
-function readRest<T>(cursor: Cursor, and: RegExp, readItem: () => T[] | undefined): T[] {
-  const next = attempt(cursor, () => (take(cursor, and) || hasComma(cursor) ? readItem() : undefined));
-  return next === undefined ? [] : [...next, ...readRest(cursor, and, readItem)];
-}
-
-function hasComma({ text, at }: Cursor): boolean {
-  return /^\s*,/.test(text.slice(at, at + 20));
-}
-
-function attempt<T>(cursor: Cursor, read: () => T | undefined): T | undefined {
-  const start = cursor.at;
-  const result = read();
-  if (result === undefined) cursor.at = start;
-  return result;
-}
-
-function isNext(cursor: Cursor, pattern: RegExp): boolean {
-  return take({ ...cursor }, pattern) !== undefined;
-}
-
-function take(cursor: Cursor, pattern: RegExp): RegExpExecArray | undefined {
-  pattern.lastIndex = cursor.at;
-  const match = pattern.exec(cursor.text);
-  if (!match) return undefined;
-  cursor.at = pattern.lastIndex;
-  return match;
 }
