@@ -36,7 +36,7 @@ const WILLING_ANSWERS = ["approve", "allow", "extend", "answer"];
 const OWN_WORDS = "OK";
 /** Kinds of requests that the human answers in the chat, where they have buttons; the others on the page. */
 const CHAT_KINDS = ["question", "review", "plan"];
-/** Time after which an answer that did not arrive is given again: 5 s. */
+/** Time after which an answer that did not arrive is given again, or is given without its message: 5 s. */
 const RETRY_MS: Ms = 5_000;
 
 /**
@@ -47,6 +47,8 @@ export function createScriptedHuman(options: HumanOptions) {
   const { url, telegram, chat, narrate, clock, delay, fetch: send = fetch } = options;
   /** When the human answers a version of a request. */
   const dueTimes = new Map<string, Ms>();
+  /** Versions of requests whose message was looked for in the chat and had not arrived. */
+  const lookedFor = new Set<string>();
   let waiting = 0;
 
   function findButton({ id, kind, options: choices }: Request, answer: string) {
@@ -68,6 +70,12 @@ export function createScriptedHuman(options: HumanOptions) {
     if (button) {
       narrate("chat", `Ada presses “${button.text}”`);
       await telegram.press(chat, chat, button.message, button.callback_data);
+      return;
+    }
+    // A message is sent a moment after its request exists. What never has one is answered on the page.
+    const version = `${id} ${hash}`;
+    if (CHAT_KINDS.includes(kind) && !lookedFor.has(version)) {
+      lookedFor.add(version);
       return;
     }
     const comment = answer === "answer" ? (choices[0]?.label ?? OWN_WORDS) : undefined;
