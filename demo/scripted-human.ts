@@ -36,8 +36,10 @@ const WILLING_ANSWERS = ["approve", "allow", "extend", "answer"];
 const OWN_WORDS = "OK";
 /** Kinds of requests that the human answers in the chat, where they have buttons; the others on the page. */
 const CHAT_KINDS = ["question", "review", "plan"];
-/** Time after which an answer that did not arrive is given again, or is given without its message: 5 s. */
+/** Time after which an answer that did not arrive is given again: 5 s. */
 const RETRY_MS: Ms = 5_000;
+/** Time that a message may take to arrive after its request exists: 1 s. What never has one is answered on the page. */
+const MESSAGE_MS: Ms = 1_000;
 
 /**
  * Creates the scripted human, who answers every request that nobody has answered in time: those of agents in the chat
@@ -72,10 +74,10 @@ export function createScriptedHuman(options: HumanOptions) {
       await telegram.press(chat, chat, button.message, button.callback_data);
       return;
     }
-    // A message is sent a moment after its request exists. What never has one is answered on the page.
     const version = `${id} ${hash}`;
     if (CHAT_KINDS.includes(kind) && !lookedFor.has(version)) {
       lookedFor.add(version);
+      dueTimes.set(version, clock() + MESSAGE_MS);
       return;
     }
     const comment = answer === "answer" ? (choices[0]?.label ?? OWN_WORDS) : undefined;

@@ -19,7 +19,12 @@ import {
   type RecurringTask,
   restoreSchedule,
 } from "../shared/schedules/change-schedule.ts";
-import { listSchedules, type ScheduleView } from "../shared/schedules/list-schedules.ts";
+import {
+  listSchedules,
+  listUpcoming,
+  type ScheduleView,
+  type UpcomingTime,
+} from "../shared/schedules/list-schedules.ts";
 import { runScheduleNow, runSchedules } from "../shared/schedules/run-schedules.ts";
 import { readSchedules } from "../shared/schedules/schedule-record.ts";
 import { PRIORITIES } from "../shared/task/snapshot.ts";
@@ -46,6 +51,8 @@ export const schedulesRoute: Route = { path: "/api/schedules", access: "page", a
 /** The response of `GET /api/schedules`. */
 export interface SchedulesAnswer {
   schedules: ScheduleView[];
+  /** The next ten times of all schedules together, in their order. */
+  upcoming: UpcomingTime[];
 }
 
 const rule = scheduleRuleSchema.shape;
@@ -98,7 +105,7 @@ function createApp(deps: TaskDeps & Pick<Deps, "newId">): Hono {
     .get("/", async (c) => {
       const language = chooseLanguage(deps.settings.locale, c.req.query("language"));
       const schedules = await listVisible(deps, c, language);
-      return answerCleanJson(c, { schedules } satisfies SchedulesAnswer);
+      return answerCleanJson(c, { schedules, upcoming: listUpcoming(schedules) } satisfies SchedulesAnswer);
     })
     .post("/", async (c) => {
       const {

@@ -119,7 +119,7 @@ const SCHEDULES_COMMAND: PersonCommand = {
   name: "schedules",
   route: "GET /api/schedules",
   description:
-    "Lists recurring work of the settings file and of Plane, with its next ten times and its last occurrence.",
+    "Lists recurring work of the settings file and of Plane, with its last occurrence and the next ten of all.",
   fields: [],
 };
 

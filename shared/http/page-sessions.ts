@@ -25,11 +25,10 @@ interface StoredPageSession {
   by?: string;
   /** The person who signed in; absent for ADMIN_TOKEN. */
   person?: { id: string; role: PersonRole };
-  /** Where the browser is; absent in sessions that an earlier version opened. */
-  place?: SignInPlace;
-  /** Store times; absent likewise. `usedAt`: of the last use, within a minute. */
-  at?: Ms;
-  usedAt?: Ms;
+  place: SignInPlace;
+  /** Store times. `usedAt`: of the last use, within a minute. */
+  at: Ms;
+  usedAt: Ms;
 }
 
 /** Where somebody signs in: the client's address, and what the browser says it is. */
@@ -90,7 +89,7 @@ export function createPageSessions(deps: SessionDeps) {
   }
 
   /** Who a session is; undefined when it has ended. */
-  async function findViewer({ by, person, at = 0 }: StoredPageSession, cookie?: string): Promise<Viewer | undefined> {
+  async function findViewer({ by, person, at }: StoredPageSession, cookie?: string): Promise<Viewer | undefined> {
     if (person) {
       const found = await findPerson(deps, { id: person.id });
       return found?.role === person.role && (found.doubtedAt ?? 0) < at ? toViewer(found) : undefined;
@@ -115,7 +114,7 @@ export function createPageSessions(deps: SessionDeps) {
       return undefined;
     }
     const now = await store.now();
-    const { at = now, usedAt = at } = value;
+    const { at, usedAt } = value;
     const expires = at + PAGE_SESSION_MS - now;
     // A use that cannot be recorded, as in a full store, keeps nobody from reading.
     if (!isRecent(usedAt, USE_INTERVAL, now) && expires > 0)
@@ -142,7 +141,7 @@ export function createPageSessions(deps: SessionDeps) {
       const sessions = await Promise.all(
         rows.map(async ({ key, value }) => {
           const viewer = await findViewer(value);
-          const { place = { address: "", browser: "" }, at = 0, usedAt = at } = value;
+          const { place, at, usedAt } = value;
           return viewer ? [{ id: toSessionId(key), viewer, place, at, usedAt }] : [];
         }),
       );

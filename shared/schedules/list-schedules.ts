@@ -60,7 +60,13 @@ interface OccurrenceView {
   tasks: { key: string; title: string; status: Status; open: boolean; owners: string[]; url: string }[];
 }
 
-/** Number of next times in a schedule's view. */
+/** A time at which something will be made, of which schedule. */
+export interface UpcomingTime {
+  time: string;
+  name: string;
+}
+
+/** Number of next times in a schedule's view, and of all together. */
 const NEXT_TIMES = 10;
 
 /** Lists all schedules, those of the settings file first. Makes no request to Plane. */
@@ -68,6 +74,12 @@ export async function listSchedules(deps: TaskDeps, locale?: Locale): Promise<Sc
   const now = await deps.store.now();
   const language = locale ?? resolveLocale(deps.settings.locale);
   return Promise.all((await readSchedules(deps)).map((state) => toScheduleView(deps, state, language, now)));
+}
+
+/** The next ten times of all these schedules together, in their order. */
+export function listUpcoming(schedules: readonly ScheduleView[]): UpcomingTime[] {
+  const times = schedules.flatMap(({ name, next }) => next.map((time) => ({ time, name })));
+  return times.sort((a, b) => a.time.localeCompare(b.time)).slice(0, NEXT_TIMES);
 }
 
 /** Describes one schedule at this store time. */

@@ -5,7 +5,7 @@ import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { crashAtLoopStep, LOOP_STEPS } from "./crash-at-loop-step.ts";
+import { crashAtLoopStep, LOOP_STEPS, OCCURRENCE_STEPS } from "./crash-at-loop-step.ts";
 import { crashAtPipelineStep, PIPELINE_STEPS } from "./crash-at-pipeline-step.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
@@ -22,9 +22,13 @@ const childOptions = z
     poll: z.boolean().default(true),
     /** Step at which this process kills itself, as by `kill -9`. */
     crash: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
-    /** The same at a step of the way from a person's wish to the summary. */
+    /** The same at a step of the way from a person's wish to the summary, or of an occurrence of recurring work. */
     loopCrash: z
-      .object({ step: z.enum(LOOP_STEPS), when: z.enum(["before", "after"]), nth: z.number() })
+      .object({
+        step: z.enum([...LOOP_STEPS, ...OCCURRENCE_STEPS]),
+        when: z.enum(["before", "after"]),
+        nth: z.number(),
+      })
       .exactOptional(),
     /** An agent's requests to Plane do not wait a second for each other. */
     unpaced: z.boolean().default(false),

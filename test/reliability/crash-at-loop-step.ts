@@ -16,7 +16,9 @@ export const LOOP_STEPS = [
   "the summary is stored",
   "the summary is sent",
 ] as const;
-export type LoopStep = (typeof LOOP_STEPS)[number];
+/** The steps of one occurrence of recurring work. */
+export const OCCURRENCE_STEPS = ["an occurrence is decided", "its task is created", "it is recorded"] as const;
+export type LoopStep = (typeof LOOP_STEPS)[number] | (typeof OCCURRENCE_STEPS)[number];
 
 const LOOP_EFFECTS: Record<LoopStep, Effect> = {
   "the wish is stored": putsValue("asked-for:", { state: "open" }),
@@ -34,9 +36,12 @@ const LOOP_EFFECTS: Record<LoopStep, Effect> = {
   "the end of the plan is stored": putsValue("planrun:", { state: "done", completed: true }),
   "the summary is stored": putsValue("message:", {}),
   "the summary is sent": { request: (url, body) => url.includes("/sendMessage") && body.includes("is done.") },
+  "an occurrence is decided": putsValue("schedule:", { current: expectAny }),
+  "its task is created": { request: (url, body) => url.includes("/projects/") && body.includes("external_id") },
+  "it is recorded": putsValue("schedule:", { last: expectAny }),
 };
 
-/** Wraps a store and fetch so that the process seems to end at a step of the way from a wish to its summary. */
+/** Wraps a store and fetch so that the process seems to end at a step of a wish's or an occurrence's way. */
 export function crashAtLoopStep(
   store: Store,
   { step, ...rest }: Omit<EffectCrash, "effect"> & { step: LoopStep },

@@ -120,6 +120,25 @@ test.each([5, 20] as const)(
   },
 );
 
+test("PEOPLE-07: the open event stream of a person whose session ends is closed within seconds", async () => {
+  const app = await createPeopleApp();
+  const cookie = await app.signInAs("Mia");
+  const response = await fetch(`${app.url}/api/events`, { headers: { cookie } });
+  expect(response.status).toBe(200);
+  const texts = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  expect((await texts?.read())?.value).toMatch(/^retry: /);
+  app.plane.editMember(app.getPerson("Mia"), { role: 5 });
+  await pollPeople(app.deps);
+  app.advance(6_000);
+  let [rest, isOpen] = ["", true];
+  while (isOpen) {
+    const { value = "", done = true } = (await texts?.read()) ?? {};
+    rest += value;
+    isOpen = !done;
+  }
+  expect(rest).toContain("event: again\n");
+});
+
 test("PEOPLE-07: who is renamed in Plane stays signed in under the new name", async () => {
   const app = await createPeopleApp();
   const cookie = await app.signInAs("Mia");

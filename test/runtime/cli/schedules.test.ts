@@ -16,5 +16,9 @@ test("RECUR-02 groundcrew schedules lists recurring work of both kinds with its 
   expect(out).toContain("origin: plane");
   for (const time of ["2026-11-22", "2026-11-30", "2026-11-23", "2027-01-25"])
     expect(out).toContain(`${time}T09:00:00`);
+  const upcoming = out.slice(out.indexOf("upcoming (10):"));
+  const checks = (count: number) => Array.from({ length: count }, () => "backup-check");
+  const names = [...upcoming.matchAll(/name: (.*)/g)].map(([, name]) => name);
+  expect(names).toEqual([...checks(3), "Review", ...checks(6)]);
   for (const time of ["2026-12-01", "2027-02-01"]) expect(out).not.toContain(time);
 });
