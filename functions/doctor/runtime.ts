@@ -6,7 +6,7 @@ import { findErrorCode } from "../../shared/errors.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { collectFindings, createReport, type Finding, type QueryDeps } from "./findings.ts";
+import { collectFindings, createReport, type Finding, findingSchema, type QueryDeps } from "./findings.ts";
 
 /** Timeout for one request to the runtime: 5 s, because it answers from memory. */
 const TIMEOUT_MS: Ms = 5_000;
@@ -62,11 +62,16 @@ const stepSchema = z.object({
 
 const setupSchema = z.object({ steps: z.array(stepSchema) });
 
+const sessionsSchema = z.object({
+  runners: z.array(z.object({ name: z.string(), checks: z.array(findingSchema) })),
+});
+
 type RuntimeHealth = z.infer<typeof healthSchema>;
 
 interface ReadyProbe {
   ready?: z.infer<typeof readySchema>;
   setup?: z.infer<typeof stepSchema>[];
+  runners?: z.infer<typeof sessionsSchema>["runners"];
   readyRefused?: string;
 }
 
@@ -107,6 +112,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
     planePart && reportHold("plane", planePart),
     telegram && reportHold("telegram", telegram),
     ...(probe.setup ?? []).map(reportStep),
+    ...(probe.runners ?? []).flatMap(reportRunner),
     ...deleted_names.map(reportDeletedName),
     first_look && reportFirstLook(first_look, plane?.rateLimit),
     untrusted_proxy !== undefined &&
@@ -149,6 +155,11 @@ function reportStep({ name, state, text, fix: { command, file, lines } = {} }: z
     detail: text,
     ...(parts.length > 0 && { todo: `${parts.join("; ")}.` }),
   };
+}
+
+/** What a runner has found on its machine, under its name. */
+function reportRunner({ name, checks }: NonNullable<ReadyProbe["runners"]>[number]): Finding[] {
+  return checks.map((check) => ({ ...check, name: `runner ${name}: ${check.name}` }));
 }
 
 function reportDeletedName({
@@ -229,7 +240,9 @@ async function probeReady(deps: QueryDeps, url: string, adminToken: string | und
   if (!state.success) return { readyRefused: `answers ${reply.status}` };
   const setup = await fetchJson(deps, `${url}/api/setup?language=en`, adminToken);
   const steps = "json" in setup ? setupSchema.safeParse(setup.json).data?.steps : undefined;
-  return { ready: state.data, ...omitUndefined({ setup: steps }) };
+  const sessions = await fetchJson(deps, `${url}/api/sessions`, adminToken);
+  const runners = "json" in sessions ? sessionsSchema.safeParse(sessions.json).data?.runners : undefined;
+  return { ready: state.data, ...omitUndefined({ setup: steps, runners }) };
 }
 
 /** The reason why the running Groundcrew cannot use its store; undefined when it can, or is not running. */

@@ -287,8 +287,8 @@ async function readSessions(deps: Deps, viewer: Viewer): Promise<SessionsAnswer>
     sessions: await Promise.all(active.map(toView)),
     failed: await Promise.all(newestFailed.map(toView)),
     rules: rules.map(toRuleView),
-    runners: runners.map(({ at: seenAt, instance: _instance, worktrees: _worktrees, ...runner }) => {
-      return { ...runner, seen_at: new Date(seenAt).toISOString() };
+    runners: runners.map(({ at: seenAt, instance: _instance, worktrees: _worktrees, checks = [], ...runner }) => {
+      return { ...runner, checks, seen_at: new Date(seenAt).toISOString() };
     }),
     configured: deps.settings.tickets !== undefined,
     cost_today: { day: today?.day ?? "", cost_usd: today?.cost ?? 0 },

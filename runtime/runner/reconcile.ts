@@ -6,15 +6,18 @@
 import { existsSync } from "node:fs";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import {
   type ExchangeAnswer,
   type ExchangeRequest,
+  type HostCheck,
   MAX_REPORTED,
   type SessionReport,
   type WorktreeReport,
 } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
+import { checkHost } from "./check-host.ts";
 import { CLEANING_MS, cleanWorktrees } from "./clean-worktrees.ts";
 import { createTerminalWatch, type ExchangeClient } from "./exchange-client.ts";
 import { hasBegun, mergeApplied, readDetails, reportSession } from "./observe-session.ts";
@@ -58,6 +61,11 @@ const DETAILS_MS: Ms = 2 * SECOND;
 /** Time between stored versions of them, which are needed after a restart of the machine: 30 s. */
 const STORE_MS: Ms = 30 * SECOND;
 
+/** Time between two checks of the machine: 10 min, and 1 min while something is missing, which a person may be repairing. */
+const CHECKS_MS: Ms = 10 * MINUTE;
+
+const REPAIR_CHECKS_MS: Ms = MINUTE;
+
 /** Timeout for the last exchange, which says that the runner stops: 2 s; service managers wait for longer. */
 const STOP_TIMEOUT_MS: Ms = 2 * SECOND;
 
@@ -90,7 +98,8 @@ export async function runRunner(
   let interruption = new AbortController();
 
   let worktrees: WorktreeReport[] = [];
-  const background = Promise.all([lookRepeatedly(), terminals.run(), cleanRepeatedly()]);
+  let checks: HostCheck[] = [];
+  const background = Promise.all([lookRepeatedly(), terminals.run(), cleanRepeatedly(), checkRepeatedly()]);
   while (!signal.aborted) {
     const request = buildRequest();
     interruption = new AbortController();
@@ -129,6 +138,18 @@ export async function runRunner(
     }
   }
 
+  async function checkRepeatedly() {
+    while (!signal.aborted) {
+      const before = checks;
+      checks = await checkHost(context);
+      const missing = checks.filter(({ status }) => status !== "ok");
+      for (const { name, detail, todo } of missing)
+        if (!before.some((check) => check.name === name && check.detail === detail))
+          log.warn("sessions need something of this machine", { check: name, detail, ...omitUndefined({ todo }) });
+      await wait(missing.length > 0 ? REPAIR_CHECKS_MS : CHECKS_MS, signal);
+    }
+  }
+
   function buildRequest(): ExchangeRequest {
     const sessions = look.getReports();
     const live = sessions.flatMap(({ ticket, state }) => (state === "ended" ? [] : [ticket]));
@@ -137,7 +158,7 @@ export async function runRunner(
     return {
       ...{ runner, instance, folder: folderId, version: VERSION, repositories: [...repositories.keys()] },
       ...{ seen, wait_ms: isPending ? PENDING_WAIT_MS : IDLE_WAIT_MS, sessions },
-      ...{ watched: live.filter(terminals.isWatched), worktrees },
+      ...{ watched: live.filter(terminals.isWatched), worktrees, checks },
     };
   }
 

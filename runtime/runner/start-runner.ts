@@ -13,7 +13,7 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { lockFolder, writePrivateFile } from "../node/files.ts";
-import { findExecutable, runProgram } from "../node/programs.ts";
+import { checkPrograms } from "./check-host.ts";
 import { installGroundcrewCommand, pickEnvironment } from "./claude-process.ts";
 import { createConversationReader } from "./conversation.ts";
 import { createExchangeClient } from "./exchange-client.ts";
@@ -25,12 +25,6 @@ import { createTmux } from "./tmux.ts";
 import { createGitStateReader, createWorktrees } from "./worktrees.ts";
 
 type Env = Record<string, string | undefined>;
-
-/** Options of Claude Code that sessions are started with. */
-const NEEDED_OPTIONS = [
-  ...["--session-id", "--resume", "--permission-mode", "--strict-mcp-config", "--mcp-config"],
-  ...["--setting-sources", "--settings", "--append-system-prompt"],
-];
 
 /**
  * Claude knows a slash command only when a file of its name exists. The hook of the session answers `/complete` before
@@ -54,7 +48,8 @@ export async function startRunner(
   settings: RunnerSettings,
   { env, log, signal }: { env: Env; log: Log; signal: AbortSignal },
 ): Promise<void> {
-  await requirePrograms(env);
+  const missing = (await checkPrograms(env)).filter(({ status }) => status === "failed");
+  if (missing.length > 0) throw new Error(missing.map(({ name, detail }) => `${name} ${detail}`).join("; "));
   const { runner, folder, prefix, groundcrewUrl: groundcrew } = settings;
   const records = createRecordStore(folder);
   const unlock = await lockFolder(folder);
@@ -63,7 +58,6 @@ export async function startRunner(
       (thrown: unknown) => log.warn("the command /complete was not installed", { reason: getErrorMessage(thrown) }),
     );
     installGroundcrewCommand(folder);
-    await checkClaude(settings.claudeBin, env, log);
     const baseEnv = pickEnvironment(env, "base");
     const git = createGit(baseEnv, folder);
     const context: RunnerContext = {
@@ -82,17 +76,6 @@ export async function startRunner(
   log.info("runner stopped", {});
 }
 
-/** Throws when tmux or git is missing: without them no session can be started or found. */
-async function requirePrograms(env: Env): Promise<void> {
-  for (const [program, option] of [
-    ["tmux", "-V"],
-    ["git", "--version"],
-  ] as const) {
-    const { status, problem } = await runProgram(program, [option], { env: pickEnvironment(env, "base") });
-    if (status !== 0) throw new Error(`${program} cannot be run (${problem ?? `exit code ${status}`}). Install it.`);
-  }
-}
-
 /** Creates the user's command `/complete` in Claude's folder. A command of this name that exists is kept. */
 async function installCompleteCommand(claudeFolder: string): Promise<void> {
   const folder = join(claudeFolder, "commands");
@@ -100,24 +83,6 @@ async function installCompleteCommand(claudeFolder: string): Promise<void> {
   if (existsSync(path)) return;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(path, COMPLETE_COMMAND, { flag: "wx", mode: 0o600 });
-}
-
-/** Logs Claude Code's version, and what a session will miss. Sessions of a missing program fail with a reason. */
-async function checkClaude(claudeBin: string, env: Env, log: Log): Promise<void> {
-  const program = findExecutable(claudeBin, env["PATH"]);
-  if (program === undefined) {
-    log.warn("Claude Code was not found", { program: claudeBin, hint: "set CLAUDE_BIN" });
-    return;
-  }
-  const options = { env: pickEnvironment(env, "claude") };
-  const [version, help] = await Promise.all([
-    runProgram(program, ["--version"], options),
-    runProgram(program, ["--help"], options),
-  ]);
-  const missing = NEEDED_OPTIONS.filter((option) => !help.stdout.includes(option));
-  const fields = { program, version: version.stdout.trim().slice(0, 100) };
-  if (missing.length === 0) log.info("Claude Code", fields);
-  else log.warn("Claude Code lacks options that sessions need", { ...fields, missing });
 }
 
 /**

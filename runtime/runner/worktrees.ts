@@ -83,6 +83,13 @@ export function createWorktrees(root: string, git: Git) {
     return git.read(repository, ["rev-parse", "--verify", "HEAD"]);
   }
 
+  /** The branch at which the branches of tickets begin. Throws where there is none with a commit. */
+  async function findBase(repository: string): Promise<string> {
+    const main = await findMain(repository);
+    await git.read(repository, ["rev-parse", "--verify", "--quiet", `${main}^{commit}`]);
+    return main;
+  }
+
   async function create(repository: string, ticket: string): Promise<Worktree & { isNew: boolean }> {
     const worktree = getPath(ticket);
     const branch = getTicketBranch(ticket);
@@ -110,6 +117,7 @@ export function createWorktrees(root: string, git: Git) {
 
   return {
     getPath,
+    findBase,
     /** Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses. */
     prepare: (repository: string, ticket: string) => runInOrder(repository, () => create(repository, ticket)),
     /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */

@@ -95,6 +95,20 @@ const worktreeSchema = z.object({
 
 export type WorktreeReport = z.infer<typeof worktreeSchema>;
 
+/** What a runner has found of something that sessions need on its machine. */
+const hostCheckSchema = z.object({
+  /** What was checked, for example `log-in`. */
+  name: z.string().max(40),
+  status: z.enum(["ok", "warning", "failed"]),
+  detail: z.string().max(500),
+  todo: z.string().max(500).exactOptional(),
+});
+
+export type HostCheck = z.infer<typeof hostCheckSchema>;
+
+/** Limit of a runner's checks: 500, three for each of many repositories. */
+const MAX_CHECKS = 500;
+
 /** What a runner has: its whole observation, not a change of it. */
 export const exchangeRequestSchema = z.object({
   /** The host's name. */
@@ -113,6 +127,8 @@ export const exchangeRequestSchema = z.object({
   sessions: z.array(observedSessionSchema).max(MAX_REPORTED),
   /** The worktrees as they were some minutes ago, the largest first. */
   worktrees: z.array(worktreeSchema).max(MAX_REPORTED).exactOptional(),
+  /** What sessions need on its machine, as it was some minutes ago. */
+  checks: z.array(hostCheckSchema).max(MAX_CHECKS).exactOptional(),
   /** The runner's process ends: it begins no session any more. Those that it has go on. */
   stopping: z.literal(true).exactOptional(),
   /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */

@@ -10,7 +10,7 @@ import { changeTicket, readActiveTickets } from "./stored-tickets.ts";
 import { ticketKeys, ticketSets } from "./ticket.ts";
 
 /** A runner that exchanged within the last minute. */
-interface RunnerRecord extends Pick<ExchangeRequest, "instance" | "version" | "repositories" | "worktrees"> {
+interface RunnerRecord extends Pick<ExchangeRequest, "instance" | "version" | "repositories" | "worktrees" | "checks"> {
   name: string;
   at: Ms;
 }
@@ -30,11 +30,11 @@ const FOLDER_RENEWAL_MS: Ms = DAY;
 /** Records that a runner is connected. */
 export async function recordRunner(
   { store }: { store: Pick<Store, "now" | "read" | "commit"> },
-  { runner: name, instance, version, repositories, worktrees = [] }: ExchangeRequest,
+  { runner: name, instance, version, repositories, worktrees = [], checks = [] }: ExchangeRequest,
 ): Promise<void> {
   const key = ticketKeys.runner(name);
   const [[known], at] = await Promise.all([store.read<RunnerRecord>([key]), store.now()]);
-  const value: RunnerRecord = { name, instance, version, repositories, worktrees, at };
+  const value: RunnerRecord = { name, instance, version, repositories, worktrees, checks, at };
   const isSame = known && JSON.stringify({ ...known.value, at }) === JSON.stringify(value);
   if (isSame && at - known.value.at < RUNNER_RENEWAL_MS) return;
   await store.commit({ put: [{ key, value, sets: [ticketSets.runners], expires: RUNNER_MS }] });

@@ -9,7 +9,7 @@ import { formatSessionName } from "../records/task-records.ts";
 import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
-import type { SessionReport } from "./exchange.ts";
+import type { HostCheck, SessionReport } from "./exchange.ts";
 import type { PermissionRule } from "./permission-rules.ts";
 import { getAnswer } from "./questions.ts";
 import { isRequestOver, readUpdateProgress, type SessionRequest, type Ticket } from "./ticket.ts";
@@ -37,8 +37,8 @@ export interface SessionsAnswer {
   failed: SessionTicket[];
   /** Rules that allow tools of sessions without asking, the newest first. */
   rules: RuleView[];
-  /** The connected runners; times are ISO 8601. */
-  runners: { name: string; version: string; repositories: string[]; seen_at: string }[];
+  /** The connected runners, with what their machines have and lack; times are ISO 8601. */
+  runners: { name: string; version: string; repositories: string[]; checks: HostCheck[]; seen_at: string }[];
   /** `tickets` is in the settings file. */
   configured: boolean;
   /** What sessions have cost on the present day in the settings' time zone, in US dollars. */

@@ -35,6 +35,11 @@ import { waitForModel } from "./wait-for-model.ts";
  */
 const VERSION = "2.1.329";
 
+if (process.argv.slice(2).join(" ") === "auth status") {
+  const folder = process.env["CLAUDE_CONFIG_DIR"] ?? join(process.env["HOME"] ?? "", ".claude");
+  const loggedIn = "ANTHROPIC_API_KEY" in process.env || existsSync(join(folder, ".credentials.json"));
+  exitWith(process.stdout, JSON.stringify({ loggedIn, authMethod: loggedIn ? "api_key" : "none" }), loggedIn ? 0 : 1);
+}
 const parsed = parseClaudeOptions(process.argv.slice(2));
 if ("error" in parsed) exitWith(process.stderr, parsed.error, 1);
 const { values, prompt } = parsed;

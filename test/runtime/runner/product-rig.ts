@@ -60,24 +60,39 @@ export async function createProductRig({
     host.remove();
   });
 
+  const ownEnv = {
+    ...host.env,
+    ...(isApart ? { RUNNER_TOKEN } : {}),
+    ...{ PORT: String(port), GROUNDCREW_CONFIG: "config.json", STORE_URL: "file:./data" },
+    ...env,
+  };
+
   function start(part: Part, own: Record<string, string> = {}) {
     const command = part === "groundcrew" ? [getBuiltProgram("start")] : [getBuiltProgram("cli"), "runner"];
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
       cwd: host.folder,
       env: {
-        ...host.env,
         ...(part === "groundcrew" ? simulators.env : { GROUNDCREW_URL: url }),
-        ...(isApart ? { RUNNER_TOKEN } : {}),
-        PORT: String(port),
-        GROUNDCREW_CONFIG: "config.json",
-        STORE_URL: "file:./data",
-        ...env,
+        ...ownEnv,
         ...(part === "second_runner" ? { RUNNER_FOLDER: join(host.folder, "second") } : {}),
         ...own,
       },
     });
     children.set(part, child);
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(String(data)));
+  }
+
+  /** Runs a command of `groundcrew` on the machine of the product; resolves with what it prints, also when it fails. */
+  async function runCommand(...args: string[]): Promise<string> {
+    const command = [getBuiltProgram("cli"), ...args];
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
+      cwd: host.folder,
+      env: { ...simulators.env, ...ownEnv },
+    });
+    child.stdout.setEncoding("utf8");
+    const printed = child.stdout.toArray();
+    await once(child, "exit");
+    return (await printed).join("");
   }
 
   /** Ends a process by a signal; resolves with its exit code, null after a signal that ended it. */
@@ -124,6 +139,7 @@ export async function createProductRig({
     waitFor,
     start,
     stop,
+    runCommand,
     killTmux,
     /** kill -9 of a process, and its restart. */
     async restart(part: Part) {

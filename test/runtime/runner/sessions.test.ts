@@ -342,7 +342,7 @@ test.concurrent("a Claude Code that ends at once is reported with its status and
   );
   chmodSync(claude, 0o755);
   const rig = await createRunnerRig(context, { env: { CLAUDE_BIN: claude } });
-  await rig.waitFor(() => rig.output.join("")).toContain("Claude Code lacks options that sessions need");
+  await rig.waitFor(() => rig.output.join("")).toContain('"check":"Claude Code"');
   // Several, because tmux misses the end of about one in ten programs that end at once.
   const keys = ["ONB-1", "ONB-2", "ONB-3", "ONB-4"];
   const desired = rig.want("ONB-1");
@@ -416,7 +416,7 @@ test.concurrent("a Claude Code that is missing ends each start with the setting 
   await rig.waitForState("ONB-1", "ended");
   const text = "/nowhere/claude is not an executable file: set CLAUDE_BIN to the path of Claude Code.";
   expect(rig.report("ONB-1")?.exit).toEqual({ reason: "start_failed", text });
-  expect(rig.output.join("")).toContain("Claude Code was not found");
+  expect(rig.output.join("")).toContain("Install it, or set CLAUDE_BIN");
   expect(rig.listSessions()).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { createProductRig, type ProductRig } from "./product-rig.ts";
@@ -41,6 +41,27 @@ test("in a session, the command groundcrew reads and completes its ticket with t
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "By the command", source: "tool" });
   expect(rig.host.readHome("details.txt")).toMatch(/Make it[\s\S]*exit 0/);
   expect(rig.host.readHome("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
+});
+
+test("groundcrew doctor says what each runner's machine has and lacks, and that it was repaired", async () => {
+  const rig = await createProductRig();
+  const { home, repository } = rig.host;
+  const readChecks = async () => {
+    const { checks } = JSON.parse(await rig.runCommand("doctor", "--json"));
+    const own = checks.filter(({ name }: { name: string }) => name.startsWith("runner test-host: "));
+    return Object.fromEntries(
+      own.map(({ name, status }: { name: string; status: string }) => [name.slice(18), status]),
+    );
+  };
+  const programs = { tmux: "ok", git: "ok", "Claude Code": "ok", repository: "ok", "free space": expect.any(String) };
+  await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "failed", trust: "warning" });
+  writeFileSync(
+    join(home, ".claude.json"),
+    JSON.stringify({ hasCompletedOnboarding: true, projects: { [repository]: { hasTrustDialogAccepted: true } } }),
+  );
+  await rig.stop("groundcrew", "SIGTERM");
+  rig.start("groundcrew", { ANTHROPIC_API_KEY: "key" });
+  await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "ok", trust: "ok" });
 });
 
 test("OPENCLAW-18 a completion file counts once the branch has a commit and the repository's test command has passed", async () => {
