@@ -36,21 +36,22 @@ export async function cleanWorktrees(
 }
 
 async function listWorktrees({ env, worktrees, records }: RunnerContext): Promise<WorktreeReport[]> {
-  const tickets = worktrees.list();
-  if (tickets.length === 0) return [];
+  const found = worktrees.list();
+  if (found.length === 0) return [];
   const options = { env: pickEnvironment(env, "base"), timeoutMs: SIZES_TIMEOUT_MS };
-  const { stdout } = await runProgram("du", ["-sk", "--", ...tickets.map(worktrees.getPath)], options);
+  const { stdout } = await runProgram("du", ["-sk", "--", ...found.map(({ path }) => path)], options);
   const sizes = new Map(
     stdout.split("\n").map((line) => {
       const [kilobytes = "", path = ""] = line.split("\t");
       return [path, Number(kilobytes)] as const;
     }),
   );
-  const reports = tickets.map((ticket): WorktreeReport => {
+  const reports = found.map(({ ticket, path, isApart }): WorktreeReport => {
+    const kilobytes = sizes.get(path) ?? 0;
+    if (isApart) return { ticket, kilobytes, kept: cleanLine(`of another session, kept apart: ${path}`, 300) };
     const record = records.get(ticket);
     const needed = record?.phase === "ended" ? "its ticket may go on" : "its session runs";
     const kept = record?.removable ? (record.details.attention ?? "it is not merged") : needed;
-    const kilobytes = sizes.get(worktrees.getPath(ticket)) ?? 0;
     return { ticket, kilobytes, kept: cleanLine(record ? kept : "no session of this runner has made it", 300) };
   });
   return reports.sort((a, b) => b.kilobytes - a.kilobytes).slice(0, MAX_REPORTED);

@@ -98,6 +98,10 @@ const sessionRecordSchema = z.object({
   details: sessionDetailsSchema,
   /** Nobody needs the worktree any more: it is removed once that loses nothing. */
   removable: z.literal(true).exactOptional(),
+  /** Id of another session of this key, which Groundcrew did not know; what it left is kept apart from this run. */
+  other_session: z.uuid().exactOptional(),
+  /** What was kept apart; empty when nothing had to be. */
+  kept_apart: observedSessionSchema.shape.kept_apart,
   /** The last run of the repository's test command. */
   tests: observedSessionSchema.shape.tests,
 });

@@ -99,6 +99,7 @@ function isSameRun(record: SessionRecord | undefined, { run, session_id }: Desir
 function prepareRecord(context: RunnerContext, desired: DesiredSession): SessionRecord {
   const { ticket, run, session_id, project } = desired;
   const previous = context.records.get(ticket);
+  const last = { run: previous?.run ?? 0, session_id: previous?.session_id };
   const created = previous?.hooks.filter((name) => name === "after_create") ?? [];
   const begun = { ...UNREPORTED, phase: "preparing", started_at: readTime(context) } as const;
   if (isSameRun(previous, desired)) {
@@ -108,6 +109,8 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
   return {
     ...{ ticket, run, session_id, project, repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
     ...{ ...begun, attempts: 0, cost_before: 0, details: NO_DETAILS, hooks: created, applied: [] },
+    // Runs are counted, so one of this or a later number with another session is not an earlier one of this ticket.
+    ...(last.run >= run ? omitUndefined({ other_session: last.session_id }) : {}),
   };
 }
 
@@ -119,10 +122,22 @@ async function prepareWorktree(context: RunnerContext, record: SessionRecord): P
   const repository = context.settings.repositories.get(record.project)?.path;
   if (repository === undefined)
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
+  const own = await keepApart(context, repository, record);
   const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket);
-  const prepared = context.records.save({ ...record, ...worktree, hooks: isNew ? [] : record.hooks });
+  const prepared = context.records.save({ ...own, ...worktree, hooks: isNew ? [] : record.hooks });
   const created = await runHookOnce(context, prepared, "after_create");
   return runHookOnce(context, created, "before_run");
+}
+
+/** Keeps what a session that Groundcrew did not know has left from this run, once. */
+async function keepApart({ records, worktrees, log }: RunnerContext, repository: string, record: SessionRecord) {
+  const { ticket, other_session, kept_apart } = record;
+  if (other_session === undefined || kept_apart !== undefined) return record;
+  const kept = await worktrees.keepApart(repository, ticket, other_session);
+  if (kept !== undefined) log.warn("another session of this key is kept apart", { ticket, kept });
+  const text =
+    kept && `Another session of ${ticket}, which Groundcrew does not know, has left ${kept}. It is kept apart.`;
+  return records.save({ ...record, kept_apart: cleanText(text ?? "", 500) });
 }
 
 async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {

@@ -108,6 +108,30 @@ export function createWorktrees(root: string, git: Git) {
     return { repository, worktree, branch, main, isNew };
   }
 
+  async function keepApart(repository: string, ticket: string, sessionId: string): Promise<string | undefined> {
+    const [worktree, branch, mark] = [getPath(ticket), getTicketBranch(ticket), sessionId.slice(0, 8)];
+    const old = { repository, ticket, branch, main: await findMain(repository) };
+    const [path, name] = [`${worktree}.${mark}`, `${branch}.${mark}`];
+    // Each step is skipped where it was done before an interruption.
+    if (existsSync(worktree) && (await findEntry(repository, worktree))) {
+      await git.restoreLink({ repository, worktree });
+      if ((await findReasonToKeep(old)) === undefined) return void (await remove(old, worktree));
+      await git.read(repository, ["worktree", "move", worktree, path]);
+    }
+    const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+    if (status === 0) await git.read(repository, ["branch", "-m", branch, name]);
+    const isMoved = existsSync(path);
+    return isMoved || status === 0 ? `the branch ${name}${isMoved ? ` with the worktree ${path}` : ""}` : undefined;
+  }
+
+  /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
+  async function findReasonToKeep({ repository, branch, main, ticket }: OldWorktree): Promise<string | undefined> {
+    const status = await git.callInWorktree({ repository, worktree: getPath(ticket) }, STATUS);
+    if (status.status !== 0) throw new Error(describeFailure("git status", status));
+    if (status.stdout !== "") return "it has changes that are not committed";
+    return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
+  }
+
   async function remove({ repository, branch, main }: OldWorktree, path: string): Promise<void> {
     const entry = await findEntry(repository, path);
     if (entry?.isLocked) throw new Error(`The worktree ${path} is locked: use \`git worktree unlock\`.`);
@@ -120,15 +144,20 @@ export function createWorktrees(root: string, git: Git) {
     findBase,
     /** Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses. */
     prepare: (repository: string, ticket: string) => runInOrder(repository, () => create(repository, ticket)),
-    /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
-    async findReasonToKeep({ repository, branch, main, ticket }: OldWorktree): Promise<string | undefined> {
-      const status = await git.callInWorktree({ repository, worktree: getPath(ticket) }, STATUS);
-      if (status.status !== 0) throw new Error(describeFailure("git status", status));
-      if (status.stdout !== "") return "it has changes that are not committed";
-      return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
-    },
-    /** Lists the tickets that have a worktree. */
-    list: (): string[] => readdirSync(folder).filter((name) => taskKeySchema.safeParse(name).success),
+    findReasonToKeep,
+    /**
+     * Keeps the worktree and the branch that another session of a ticket has left from the next one, under names of
+     * their own; returns these, or undefined when nothing was left that would be lost.
+     */
+    keepApart: (repository: string, ticket: string, sessionId: string) =>
+      runInOrder(repository, () => keepApart(repository, ticket, sessionId)),
+    /** Lists the worktrees of tickets, also those that are kept apart. */
+    list: (): { ticket: string; path: string; isApart: boolean }[] =>
+      readdirSync(folder).flatMap((name) => {
+        const [ticket = "", ...rest] = name.split(".");
+        const isTicket = taskKeySchema.safeParse(ticket).success;
+        return isTicket ? [{ ticket, path: join(folder, name), isApart: rest.length > 0 }] : [];
+      }),
     async remove(worktree: OldWorktree): Promise<void> {
       const path = getPath(worktree.ticket);
       return runInOrder(worktree.repository, () => remove(worktree, path));

@@ -49,6 +49,8 @@ export const observedSessionSchema = z.object({
   exit: exitSchema.exactOptional(),
   /** What a person should look at, such as a dialog at the start. */
   attention: z.string().max(2_000).exactOptional(),
+  /** What was kept apart of another session of the same key, which Groundcrew did not know. */
+  kept_apart: z.string().max(500).exactOptional(),
   /** The last lines of the terminal, plain text. */
   screen: z.string().max(MAX_SCREEN_LENGTH),
   branch: z.string().max(300),

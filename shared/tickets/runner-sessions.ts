@@ -90,7 +90,8 @@ async function observeSession(deps: TaskDeps, report: SessionReport, runner: str
   const isAnswerable = questions.some((question) => !isRequestOver(question) && question.session.waits !== "time");
   // A session that runs and makes no progress for long, while it waits for nobody.
   const isWorking = !isAnswerable && session.state === "running";
-  const attention = session.attention ?? missing ?? (isWorking ? await describeSilence(deps, session) : undefined);
+  const silence = isWorking ? await describeSilence(deps, session) : undefined;
+  const attention = session.attention ?? missing ?? silence ?? session.kept_apart;
   await changeTicket(deps, ticket.key, { kind: "noticed", attention }, correlation);
 }
 
@@ -146,6 +147,7 @@ function cleanSession(session: SessionReport, token: string | undefined): Sessio
     commits: session.commits.map(({ id, subject }) => ({ id: cleanLine(id, 64), subject: cleanLine(subject, 300) })),
     ...omitUndefined({
       attention: session.attention && cleanText(session.attention, 2_000),
+      kept_apart: session.kept_apart && cleanText(session.kept_apart, 500),
       conflicts: session.conflicts?.map((file) => cleanLine(file, 500)),
     }),
   };
@@ -267,6 +269,8 @@ function toDesiredSession({ settings, terminals }: Pick<DesiredDeps, "settings" 
 function isOver(ticket: Ticket, session: SessionReport, runner: string): boolean {
   const { run, placed, approval } = ticket;
   if (session.run < run) return true;
+  // An ended one that the ticket does not know, as of another installation on this machine, would keep its place for ever.
+  if (session.state === "ended" && approval && approval.sessionId !== session.session_id) return true;
   const isOwn = placed === runner || approval?.sessionId === session.session_id;
   if (session.run === run && isOwn) return true;
   return approval !== undefined && approval.at > Date.parse(session.started_at);

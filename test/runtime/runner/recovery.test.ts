@@ -127,6 +127,32 @@ test.concurrent("a run that was approved again starts anew on the same branch", 
   expect(rig.report("ONB-1")?.run).toBe(2);
 });
 
+test.concurrent("what an unknown session of the same key has left is kept apart, also when the start is interrupted, and the new run says so", async (context) => {
+  const { expect } = context;
+  const rig = await createRunnerRig(context);
+  const leave = "run echo 1 > one.txt && git add -A && git commit -qm one && echo unsaved > unsaved.txt";
+  const unknown = rig.want("ONB-1", [leave, "exit 0"], { run: 3 });
+  rig.server.set({ sessions: [unknown] });
+  await rig.waitForState("ONB-1", "ended");
+  rig.server.set({ stop: [{ ticket: "ONB-1", run: 3, how: "now", reason: "another session" }] });
+  await rig.waitFor(() => rig.report("ONB-1")).toBeUndefined();
+  const [name, path] = ["groundcrew/onb-1", rig.worktree("ONB-1")].map(
+    (text) => `${text}.${unknown.session_id.slice(0, 8)}`,
+  );
+  rig.server.set({ sessions: [rig.want("ONB-1", ["run echo 2 > two.txt && git add -A && git commit -qm two"])] });
+  await rig.waitFor(() => existsSync(path ?? ""), 1).toBe(true);
+  await rig.kill();
+  rig.start();
+  await rig.waitFor(() => rig.report("ONB-1")?.commits.map(({ subject }) => subject)).toEqual(["two"]);
+  expect(rig.report("ONB-1")).toMatchObject({
+    run: 1,
+    kept_apart: `Another session of ONB-1, which Groundcrew does not know, has left the branch ${name} with the worktree ${path}. It is kept apart.`,
+  });
+  expect(rig.git(["log", "--format=%s", name ?? ""])).toBe("one\nfirst\n");
+  expect(readFileSync(join(path ?? "", "unsaved.txt"), "utf8")).toBe("unsaved\n");
+  expect(rig.output.join("")).toContain("another session of this key is kept apart");
+});
+
 const SHARED_KEYS = ["ONB-1", "ONB-2", "ONB-3", "ONB-4"];
 
 /**
