@@ -10,7 +10,8 @@ import { serveParent } from "./child.ts";
 
 const orderSchema = z.object({
   port: z.number(),
-  secret: z.string(),
+  /** Absent: the requests are not signed. */
+  secret: z.string().optional(),
   /** A body with the placeholders `{{id}}`, `{{priority}}` and `{{time}}`. */
   template: z.string(),
   /** Ids of the work items, which the bodies name in turn. */
@@ -58,7 +59,9 @@ function prepareRequest(order: Order, number: number): PreparedRequest {
     "User-Agent: Autopilot",
     `X-Plane-Delivery: ${crypto.randomUUID()}`,
     "X-Plane-Event: issue",
-    `X-Plane-Signature: ${createHmac("sha256", order.secret).update(bytes).digest("hex")}`,
+    ...(order.secret === undefined
+      ? []
+      : [`X-Plane-Signature: ${createHmac("sha256", order.secret).update(bytes).digest("hex")}`]),
     `Content-Length: ${bytes.length}`,
     "",
     "",

@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { z } from "zod";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
@@ -17,6 +18,9 @@ const CONNECTIONS = 8;
 const cpuSchema = z.object({ user: z.number(), system: z.number() }).transform(({ user, system }) => user + system);
 const resultSchema = z.object({ kept: z.array(z.string()) });
 
+/** Of one webhook: microseconds of the processes, and calls and microseconds of Redis. */
+type Figures = Record<"rate" | "cpu" | "calls" | "redisCpu", number>;
+
 /**
  * Measures how several processes of the product on one Redis share the work: webhooks until they are stored and processed,
  * and the processor time that one of them takes, over all processes. Where there are fewer cores than processes, the
@@ -34,10 +38,11 @@ export async function benchProcesses({
 }): Promise<BenchLine[]> {
   const lines: BenchLine[] = [];
   const folder = createBenchFolder();
-  let single: { rate: number; cpu: number } | undefined;
+  let single: Figures | undefined;
   for (const processes of counts) {
     const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
     const simulators = await startSimulators();
+    const client = new Redis(redis.url);
     const children: BenchChild[] = [];
     const start = async (program: string, options = {}) => {
       const child = await startChild(program, options);
@@ -63,9 +68,16 @@ export async function benchProcesses({
         const times = await Promise.all(pairs.map(async ({ product }) => cpuSchema.parse(await product.ask("cpu"))));
         return times.reduce((sum, time) => sum + time, 0);
       };
-      const measured: { rate: number; cpu: number }[] = [];
+      /** Calls of scripts, and the processor time of the server in microseconds. */
+      const readRedis = async () => {
+        const info = `${await client.info("commandstats")}\n${await client.info("cpu")}`;
+        const read = (name: RegExp) => Number(name.exec(info)?.[1] ?? 0);
+        const seconds = read(/^used_cpu_user:([\d.]+)/m) + read(/^used_cpu_sys:([\d.]+)/m);
+        return { calls: read(/^cmdstat_evalsha:calls=(\d+)/m), cpu: seconds * 1_000_000 };
+      };
+      const measured: Figures[] = [];
       for (let round = 0; round <= rounds; round += 1) {
-        const before = await readCpu();
+        const before = { products: await readCpu(), redis: await readRedis() };
         const startedAt = performance.now();
         const results = await Promise.all(
           pairs.map(({ load, port }, i) => {
@@ -79,18 +91,32 @@ export async function benchProcesses({
         await waitUntilIdle(first.product);
         const seconds = (performance.now() - startedAt) / 1000;
         const kept = results.reduce<number>((sum, result) => sum + resultSchema.parse(result).kept.length, 0);
+        const after = { products: await readCpu(), redis: await readRedis() };
         // The first round is a warm-up.
-        if (round > 0) measured.push({ rate: kept / seconds, cpu: ((await readCpu()) - before) / kept });
+        if (round === 0) continue;
+        measured.push({
+          rate: kept / seconds,
+          cpu: (after.products - before.products) / kept,
+          calls: (after.redis.calls - before.redis.calls) / kept,
+          redisCpu: (after.redis.cpu - before.redis.cpu) / kept,
+        });
       }
-      const figures = { rate: median(measured.map(({ rate }) => rate)), cpu: median(measured.map(({ cpu }) => cpu)) };
+      const findMedian = (name: keyof Figures) => median(measured.map((figures) => figures[name]));
+      const figures: Figures = {
+        rate: findMedian("rate"),
+        cpu: findMedian("cpu"),
+        calls: findMedian("calls"),
+        redisCpu: findMedian("redisCpu"),
+      };
       single ??= figures;
       lines.push({
         what: `${processes} process${processes === 1 ? "" : "es"} on one Redis, webhooks stored and processed`,
-        ours: `${formatRate(figures.rate)}, ${Math.round(figures.cpu)} µs of CPU each`,
+        ours: `${formatRate(figures.rate)}, ${Math.round(figures.cpu)} µs of CPU each; Redis: ${figures.calls.toFixed(1)} calls, ${Math.round(figures.redisCpu)} µs`,
         floor: `${formatRate(single.rate)}, ${Math.round(single.cpu)} µs, 1 process`,
         ratio: (figures.rate / single.rate).toFixed(2),
       });
     } finally {
+      client.disconnect();
       for (const child of children) await child.kill();
       await simulators.stop();
       await redis.stop();

@@ -10,9 +10,11 @@ import { benchClaims } from "./claims.ts";
 import { benchContainer } from "./container.ts";
 import { benchEngines } from "./engines.ts";
 import { formatCount } from "./figures.ts";
+import { benchFlood } from "./flood.ts";
 import { benchIntake, benchIntakeAgainst } from "./intake.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
+import { benchObject } from "./object.ts";
 import { benchPage } from "./page.ts";
 import { benchProcesses } from "./processes.ts";
 import { benchProcessor } from "./processor.ts";
@@ -46,6 +48,11 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
     return against === undefined ? benchIntake(sizes) : benchIntakeAgainst(sizes, against);
   },
   processes: () => benchProcesses({ counts: [1, 2, 4], rounds: quick ? 2 : 7, count: quick ? 1_000 : 3_000 }),
+  object: () =>
+    benchObject(
+      quick ? { rates: [5, 20], seconds: 5, items: 100 } : { rates: [5, 10, 20, 40, 80], seconds: 20, items: 500 },
+    ),
+  flood: () => benchFlood(quick ? { rounds: 2, seconds: 4 } : { rounds: 5, seconds: 15 }),
   requests: () => benchRequests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
   adoption: async () => [
     ...(await benchAdoption({ projects: 9, items: 1_200, blockedTasks: [20, ...Array<number>(9).fill(10)] })),
