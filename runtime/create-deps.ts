@@ -73,7 +73,7 @@ export interface CreateDepsOptions {
   signal: AbortSignal;
   /** True when no other process can use the store; default: false. */
   isOnlyProcess?: boolean;
-  /** True on a host that keeps running: a delayed job is then handled when it is due, not at the next heartbeat. */
+  /** True on a host that keeps running: jobs are handled when they are due, not at the next heartbeat. */
   alarms?: boolean;
   /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
   keepAwake?: (work: Promise<unknown>) => void;
@@ -117,8 +117,10 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const clock = overrides.clock ?? Date.now;
   const log = createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets, outages });
   const storeHealth = parts.storeHealth ?? createStoreHealth(createRedactor(settings.secrets), outages);
+  const workQueue = (queue: Queue) => (keepAwake ? keepAwake(pump.notify(queue)) : void pump.notify(queue));
+  const watchedStore = recordStoreHealth(parts.store, storeHealth);
   const common = {
-    store: recordStoreHealth(parts.store, storeHealth),
+    store: parts.alarms || keepAwake ? workQueuesOnCommit(watchedStore, workQueue) : watchedStore,
     metrics,
     clock,
     log,
@@ -185,7 +187,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,
     stopping: signal,
-    notify: (due) => (due ? alarm?.(due) : keepAwake ? keepAwake(pump.drain()) : pump.notify()),
+    notify: (due) => (due ? alarm?.(due) : keepAwake ? keepAwake(pump.drain()) : void pump.notify()),
     drain: () => pump.drain(),
     requestPoll: (reason) => requestPoll(reason),
   };
@@ -199,6 +201,22 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
 function createCache({ cacheStore = memoryDriver(), nameStore }: Pick<CreateDepsOptions, "cacheStore" | "nameStore">) {
   const cache = createStorage({ driver: cacheStore });
   return nameStore ? cache.mount(STORED_NAMES, nameStore) : cache;
+}
+
+/**
+ * Returns the store with a `commit` that works the queues of the jobs it adds, as far as they are due at once. Asking all
+ * queues after each commit would be most of what several processes on one Redis ask of it.
+ */
+function workQueuesOnCommit(store: Store, workQueue: (queue: Queue) => void): Store {
+  return {
+    ...store,
+    async commit(commit) {
+      const outcome = await store.commit(commit);
+      if (outcome === "committed")
+        for (const { queue, at } of commit.jobs ?? []) if (at === undefined) workQueue(queue);
+      return outcome;
+    },
+  };
 }
 
 /** Creates a function that wakes a queue when one of its jobs becomes due, on a host that stays awake. */

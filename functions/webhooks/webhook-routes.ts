@@ -115,7 +115,11 @@ function createPlaneWebhookApp(deps: Deps): Hono {
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome });
     // Without Plane's headers no real change is lost with the request.
     if (!PLANE_HEADERS.every((name) => c.req.header(name) !== undefined)) return error;
-    deps.log.warn("webhook not stored", { correlation: c.get("correlation"), outcome, error: getErrorMessage(error) });
+    if (!c.get("isUnlogged"))
+      deps.log.warn("webhook not stored", {
+        ...{ correlation: c.get("correlation"), outcome },
+        error: getErrorMessage(error),
+      });
     const reason = "a webhook was not stored";
     if (isReceived) deps.requestPoll(reason);
     else void requestUnverifiedPoll(reason);
@@ -134,7 +138,6 @@ function createPlaneWebhookApp(deps: Deps): Hono {
     const { event, action, hash: job } = received;
     c.set("logFields", { event, action, job });
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: "kept" });
-    deps.notify();
     return new Response(OK_BODY, OK_RESPONSE);
   });
 }
@@ -143,7 +146,12 @@ function createPlaneWebhookApp(deps: Deps): Hono {
  * Creates the function that verifies a request of Plane's webhook; it throws a `GroundcrewError` with the reason of a
  * refusal.
  */
-function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
+function createDeliveryReceiver({
+  settings,
+  clock,
+  hashing,
+  log,
+}: Pick<Deps, "settings" | "clock" | "hashing" | "log">) {
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
   // Every refusal before the signature is verified counts towards the limit, whatever its reason. Small bodies of a
@@ -151,7 +159,7 @@ function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settin
   const { countRefusal, findLimit } = createRefusalLimiter({
     limit: UNVERIFIED_LIMIT,
     message: "Too many requests without a valid signature. Try again in a minute.",
-    clock,
+    ...{ clock, log },
   });
   const readBody = createBodyReader(settings.webhookLimit, {
     setting: "WEBHOOK_MAX_BYTES",
@@ -249,6 +257,7 @@ function createTelegramWebhookApp(deps: Deps): Hono {
     limit: UNVERIFIED_LIMIT,
     message: "Too many requests without the secret. Try again in a minute.",
     clock: deps.clock,
+    log: deps.log,
   });
 
   return new Hono().post("/", async (c) => {
@@ -264,7 +273,6 @@ function createTelegramWebhookApp(deps: Deps): Hono {
       throw new BreakConnection(`Storing an update failed: ${getErrorMessage(cause)}`, { cause });
     });
     deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "kept" });
-    deps.notify();
     return c.json({ ok: true });
   });
 }

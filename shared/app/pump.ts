@@ -12,8 +12,11 @@ import type { Deps, JobHandler } from "./deps.ts";
 
 /** Handles the jobs of all queues. Each queue runs independently, so that a slow one does not delay the others. */
 interface Pump {
-  /** Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended. */
-  notify(queue?: Queue): void;
+  /**
+   * Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended. Resolves
+   * with the number of handled jobs when none of these queues has a due or running one.
+   */
+  notify(queue?: Queue): Promise<number>;
   /** Handles all due jobs; resolves with the number of handled jobs when none is left. */
   drain(): Promise<number>;
 }
@@ -25,15 +28,19 @@ const RETRY_DELAYS_MS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE,
 const MAX_FAILURES = 10;
 
 export function createPump(deps: Deps, handlers: readonly JobHandler[]): Pump {
-  const runners = handlers.map((handler) => createQueueRunner(deps, handler));
+  const runners = new Map(handlers.map((handler) => [handler.queue, createQueueRunner(deps, handler)]));
+  async function notify(queue?: Queue): Promise<number> {
+    if (queue) return (await runners.get(queue)?.()) ?? 0;
+    const handled = await Promise.all([...runners.values()].map((runQueue) => runQueue()));
+    return handled.reduce((sum, n) => sum + n, 0);
+  }
+
   return {
-    notify(queue) {
-      for (const [i, runQueue] of runners.entries()) if (!queue || handlers[i]?.queue === queue) void runQueue();
-    },
+    notify,
     async drain() {
       let handled = 0;
       for (;;) {
-        const round = (await Promise.all(runners.map((runQueue) => runQueue()))).reduce((sum, n) => sum + n, 0);
+        const round = await notify();
         if (round === 0) return handled;
         handled += round;
       }
