@@ -23,7 +23,7 @@ export interface VerifiedBackup {
 }
 
 /** The form of a backup's folder. It grows by one when an older Groundcrew would misread it. */
-export const BACKUP_FORMAT = 2;
+export const BACKUP_FORMAT = 3;
 
 /** Names of the files in a backup's folder that every backup has. */
 export const MANIFEST_FILE = "manifest.json";
@@ -38,8 +38,7 @@ export const BACKUP_PARTS = {
   secrets: "secrets",
   settings: "settings",
   runner: "runner",
-  sqliteStore: "store/groundcrew.db",
-  redisStore: "store/redis.dump",
+  store: "store/groundcrew.db",
 } as const;
 
 export const backupManifestSchema = z.object({
@@ -54,10 +53,8 @@ export const backupManifestSchema = z.object({
   plane: z.object({ url: z.string(), workspace: z.string() }).optional(),
   /** Versions of the server and of pg_dump; absent in a backup without a database. */
   postgresql: z.object({ server: z.string(), dump: z.string() }).optional(),
-  /** Absent in a backup without a store. `prefix` is that of the keys in Redis. */
-  store: z
-    .object({ engine: z.enum(["sqlite", "redis"]), format: z.int().nonnegative(), prefix: z.string().optional() })
-    .optional(),
+  /** Absent in a backup without a store. */
+  store: z.object({ format: z.int().nonnegative() }).optional(),
   parts: z.array(z.enum(["database", "uploads", "secrets", "settings", "runner", "store"])),
   /** Parts that a person has left out. */
   without: z.array(z.string()).default([]),

@@ -40,7 +40,8 @@ import {
   createSettingError,
   type VerifiedBackup,
 } from "./manifest.ts";
-import { checkStoreCopy, checkStoreFormatNumber, sqliteEngine } from "./sqlite-backup.ts";
+import { checkStoreCopy, checkStoreFormatNumber, type StoreEngine, sqliteEngine } from "./sqlite-backup.ts";
+import { workerEngine } from "./worker-backup.ts";
 
 interface Part {
   name: BackupPart;
@@ -113,48 +114,47 @@ const SESSION_FILES = [
 /** Timeout for asking whether Groundcrew is running: 5 s. */
 const PROBE_TIMEOUT_MS = 5_000;
 
+/** A backup has every store in the same form, so that it can be restored into another engine. */
 const STORE: Part = {
   name: "store",
   async save(settings, { root }) {
-    const name = getStoreEngine(settings);
-    return name === "memory" ? undefined : (await loadStoreEngine(name)).save(settings, root);
+    return (await loadStoreEngine(settings))?.save(settings, root);
   },
-  owns: (path) => path === BACKUP_PARTS.sqliteStore || path === BACKUP_PARTS.redisStore,
+  owns: (path) => path === BACKUP_PARTS.store,
   async verify({ path, manifest: { store, groundcrew }, files }) {
-    const file = store?.engine === "redis" ? BACKUP_PARTS.redisStore : BACKUP_PARTS.sqliteStore;
-    if (!store || !files.some((one) => one.path === file)) throw createRefusal(`The backup ${path} lacks its store.`);
+    if (!store || !files.some((one) => one.path === BACKUP_PARTS.store))
+      throw createRefusal(`The backup ${path} lacks its store.`);
     checkStoreFormatNumber(store.format, groundcrew);
-    if (store.engine === "sqlite" && (await checkStoreCopy(join(path, file))) !== store.format)
+    if ((await checkStoreCopy(join(path, BACKUP_PARTS.store))) !== store.format)
       throw createRefusal(`The store in ${path} does not have the format that its manifest names.`);
   },
-  async check({ manifest }, settings) {
-    const name = getStoreEngine(settings);
-    if (name === "memory" || name !== manifest.store?.engine)
-      throw createRefusal(
-        `The backup has a store of ${manifest.store?.engine === "redis" ? "Redis" : "SQLite"}, and STORE_URL names another kind: set STORE_URL as it was, or leave the store out with --without store.`,
-      );
-    const { address, store } = settings;
-    const isRunning = await fetch(`${address}/health`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
-      .then((response) => response.body?.cancel())
-      .then(() => true)
-      .catch(() => false);
-    if (isRunning) throw createRefusal(`Groundcrew is running at ${address}: stop it first.`);
-    await (await loadStoreEngine(name)).check(store.url);
+  async check(_backup, settings) {
+    const engine = await loadStoreEngine(settings);
+    if (!engine)
+      throw createRefusal("STORE_URL is memory:, which keeps nothing: leave the store out with --without store.");
+    const { address } = settings;
+    if (engine.needsStop && (await isGroundcrewRunning(address)))
+      throw createRefusal(`Groundcrew is running at ${address}: stop it first.`);
+    await engine.check(settings);
   },
-  async restore(backup, { store }, name) {
-    const engine = await loadStoreEngine(backup.manifest.store?.engine ?? "sqlite");
-    await engine.restore(backup, store, name);
+  async restore(backup, settings, name) {
+    await (await loadStoreEngine(settings))?.restore(backup, settings, name);
     return [];
   },
 };
 
-function getStoreEngine({ store: { url } }: BackupSettings): "memory" | "sqlite" | "redis" {
-  return url === "memory:" ? "memory" : url.startsWith("file:") ? "sqlite" : "redis";
+/** How this kind of store is saved, checked and restored; undefined for one in memory. Redis' client is loaded only where it is used. */
+async function loadStoreEngine({ store: { url } }: BackupSettings): Promise<StoreEngine | undefined> {
+  if (url === "memory:") return undefined;
+  if (url.startsWith("file:")) return sqliteEngine;
+  return /^https?:/.test(url) ? workerEngine : (await import("./redis-backup.ts")).redisEngine;
 }
 
-/** How this kind of store is saved, checked and restored. Redis' client is loaded only where it is used. */
-async function loadStoreEngine(name: "sqlite" | "redis") {
-  return name === "sqlite" ? sqliteEngine : (await import("./redis-backup.ts")).redisEngine;
+function isGroundcrewRunning(address: string): Promise<boolean> {
+  return fetch(`${address}/health`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+    .then((response) => response.body?.cancel())
+    .then(() => true)
+    .catch(() => false);
 }
 
 const DATABASE: Part = {

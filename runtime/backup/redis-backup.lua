@@ -1,21 +1,23 @@
 -- Scripts of the backup of Redis. Each begins with a line "-- script: <name>".
 
--- script: dump-store
--- Returns all keys that begin with ARGV[1], each followed by its dump. One script, so it is the state of one moment.
-local rows, seen, cursor = {}, {}, '0'
+-- script: read-store
+-- Returns {key, value, sets, expires} for each record of the store with the prefix ARGV[1], and the ids of done jobs with
+-- their times. One script, so it is the state of one moment.
+local P = ARGV[1]
+local records, seen, cursor = {}, {}, '0'
 repeat
-  local page = redis.call('SCAN', cursor, 'MATCH', ARGV[1] .. '*', 'COUNT', 1000)
+  local page = redis.call('SCAN', cursor, 'MATCH', P .. 'k:*', 'COUNT', 1000)
   cursor = page[1]
   for _, key in ipairs(page[2]) do
     -- A scan may return a key twice.
     if not seen[key] then
       seen[key] = true
-      rows[#rows + 1] = key
-      rows[#rows + 1] = redis.call('DUMP', key)
+      local kept = redis.call('HMGET', key, 'v', 's', 'x')
+      records[#records + 1] = { string.sub(key, #P + 3), kept[1], kept[2], kept[3] }
     end
   end
 until cursor == '0'
-return rows
+return { records, redis.call('ZRANGE', P .. 'd', 0, -1, 'WITHSCORES') }
 
 -- script: exchange-store
 -- Replaces the store with the prefix ARGV[1] by the keys that begin with ARGV[2], and adds their records to their sets.

@@ -1,6 +1,6 @@
 /**
- * The test of a restore: a backup is restored as a whole, into a scratch folder, a scratch database and, for a store in
- * Redis, a scratch prefix. Nothing of the installation is touched, and nothing of the scratch stays.
+ * The test of a restore: a backup is restored as a whole, into a scratch folder and a scratch database. Nothing of the
+ * installation is touched, and nothing of the scratch stays.
  */
 
 import { mkdir, readdir, rm } from "node:fs/promises";
@@ -52,7 +52,7 @@ async function restoreToScratch(backup: VerifiedBackup, settings: BackupSettings
     if (left.startsWith(SCRATCH_PREFIX)) await rm(join(folder, left), { recursive: true, force: true });
   const scratch = join(folder, SCRATCH_PREFIX + name);
   await mkdir(scratch, { mode: 0o700 });
-  const store = createScratchStore(backup.manifest.store?.engine, settings, scratch);
+  const store = { ...settings.store, url: `file:${join(scratch, "store")}` };
   const parts = new Set<BackupPart>(backup.manifest.parts.filter((part) => part !== "database"));
   try {
     await restoreBackup(backup, moveSettings(settings, scratch, store), { parts, name });
@@ -63,17 +63,8 @@ async function restoreToScratch(backup: VerifiedBackup, settings: BackupSettings
       await testDatabase({ url, env }, join(backup.path, BACKUP_PARTS.database));
     }
   } finally {
-    if (backup.manifest.store?.engine === "redis" && store.url === settings.store.url)
-      await (await import("./redis-backup.ts")).removeRedisStore(store);
     await rm(scratch, { recursive: true, force: true });
   }
-}
-
-/** A file below the scratch folder, or another prefix in the Redis of the installation. */
-function createScratchStore(engine: "sqlite" | "redis" | undefined, { store }: BackupSettings, scratch: string) {
-  return engine === "redis"
-    ? { ...store, prefix: `${store.prefix}-restore-test` }
-    : { ...store, url: `file:${join(scratch, "store")}` };
 }
 
 /** The same settings with every place below the scratch folder. */

@@ -1,16 +1,18 @@
 /**
  * The embedded store in a backup: copied also while Groundcrew uses it; the copy is checked and reduced to the records
  * that a restore keeps, and restored only where nothing uses the file. SQLite's lock also keeps two runs apart that use
- * one folder of backups.
+ * one folder of backups. A backup has the stores of other kinds in the same form.
  */
 
 import { existsSync, mkdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { createSqlTables, type SqlDriver, WORK_TABLES } from "../../shared/store/sql/database.ts";
+import { readSavedRows, type SavedRow, writeSavedRow } from "../../shared/store/sql/saved-rows.ts";
 import { isRestoredRecord, STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
@@ -27,22 +29,33 @@ const copySchema = z.object({ file: z.string().refine(isCopyName) });
 
 const errorSchema = z.object({ error: z.object({ message: z.string() }) });
 
-/** Tables of work under way: jobs, failed jobs, leases, and the use of rate limits. Ids of done jobs stay. */
-const DROPPED_TABLES = ["job", "lane", "dead", "lease", "consumed", "pause"] as const;
-
 /** Files that SQLite keeps beside a database, by the end of their names. The log is first: it belongs to the old file. */
 const FILES = ["-wal", "-shm", ""] as const;
 
 /** Name of the file in a backup folder by which its runs exclude each other. It stays empty. */
 const LOCK_FILE = ".lock";
 
-/** The embedded store. */
-export const sqliteEngine = { save: saveSqliteStore, check: checkStoreUnused, restore: restoreSqliteStore };
+/** How a kind of store is saved and restored. */
+export interface StoreEngine {
+  /** A Groundcrew at GROUNDCREW_URL must be stopped before a restore. */
+  needsStop: boolean;
+  /** Saves it to a new file below `root`; undefined where there is none and none is named, as on a ticket host. */
+  save(settings: BackupSettings, root: string): Promise<SavedPart | undefined>;
+  /** Throws a BackupError when it cannot be restored there. */
+  check(settings: BackupSettings): Promise<void>;
+  /** Replaces it by what a restore keeps of the backup's. `name` ends the names of files that are moved aside. */
+  restore(backup: VerifiedBackup, settings: BackupSettings, name: string): Promise<void>;
+}
 
-/**
- * Saves the store to a new file below `root`, also while Groundcrew uses it. Undefined where there is none and none is
- * named, as on a ticket host.
- */
+/** The embedded store. */
+export const sqliteEngine: StoreEngine = {
+  needsStop: true,
+  save: saveSqliteStore,
+  check: ({ store }) => checkStoreUnused(store.url),
+  restore: restoreSqliteStore,
+};
+
+/** Saves the store, also while Groundcrew uses it. */
 async function saveSqliteStore(settings: BackupSettings, root: string): Promise<SavedPart | undefined> {
   const folder = resolve(parseStoreFolder(settings.store.url));
   if (!existsSync(join(folder, STORE_FILE_NAME))) {
@@ -57,12 +70,52 @@ async function saveSqliteStore(settings: BackupSettings, root: string): Promise<
       throw createBackupError(
         `Groundcrew at ${settings.address} copied another store than ${folder}: check STORE_URL and GROUNDCREW_URL.`,
       );
-    const file = await copyFile(copy, root, BACKUP_PARTS.sqliteStore);
-    const format = await checkStoreCopy(join(root, BACKUP_PARTS.sqliteStore));
-    return { files: [file], facts: { store: { engine: "sqlite", format } } };
+    return await saveStoreFile(copy, root);
   } finally {
     await rm(copy, { force: true });
   }
+}
+
+async function saveStoreFile(source: string, root: string): Promise<SavedPart> {
+  const file = await copyFile(source, root, BACKUP_PARTS.store);
+  return { files: [file], facts: { store: { format: await checkStoreCopy(join(root, BACKUP_PARTS.store)) } } };
+}
+
+/** Saves the rows of a store of another kind in the form that an embedded store has. */
+export async function saveStoreRows(rows: AsyncIterable<SavedRow> | Iterable<SavedRow>, root: string) {
+  const draft = join(root, ".store");
+  try {
+    await withDatabase(draft, async (database) => {
+      // The draft is never used again after a failure, so nothing waits for the disk.
+      database.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+      const exec = createExec(database);
+      createSqlTables({ exec });
+      database.exec("BEGIN");
+      for await (const row of rows) writeSavedRow({ exec }, row);
+      database.exec("COMMIT");
+    });
+    return await saveStoreFile(draft, root);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Reads the rows of a backup's store that a restore keeps, one after the other. */
+export async function withStoreRows<T>(
+  { path }: VerifiedBackup,
+  use: (rows: Iterable<SavedRow>) => Promise<T>,
+): Promise<T> {
+  const url = toCopyUrl(join(path, BACKUP_PARTS.store));
+  return withDatabase(url, (database) => use(readSavedRows({ exec: createExec(database) })), { readOnly: true });
+}
+
+function createExec(database: DatabaseSync): SqlDriver["exec"] {
+  const statements = new Map<string, StatementSync>();
+  return (sql, ...params) => {
+    const statement = statements.get(sql) ?? database.prepare(sql);
+    statements.set(sql, statement);
+    return statement.all(...params);
+  };
 }
 
 /** Copies a store that no Groundcrew has open and returns the copy's name; undefined when one has. */
@@ -120,19 +173,18 @@ async function requestCopy({ address, adminToken }: BackupSettings): Promise<str
  * when it is damaged or is not a store. Changes nothing.
  */
 export async function checkStoreCopy(path: string): Promise<number> {
-  const url = pathToFileURL(path);
-  // A copy has no log, and SQLite must not create files beside it.
-  url.search = "immutable=1";
   try {
-    return await withDatabase(url, readStoreFormat, { readOnly: true });
+    return await withDatabase(toCopyUrl(path), readStoreFormat, { readOnly: true });
   } catch (thrown) {
     throw createRefusal(`The backup's store is damaged or is not a store of Groundcrew: ${getErrorMessage(thrown)}.`);
   }
 }
 
-/** The format in a store's record about it; 0 for the store of a version without one. */
-export function parseStoredFormat(text: string | null | undefined): number {
-  return text ? z.object({ format: z.int() }).parse(JSON.parse(text)).format : 0;
+/** A copy has no log, and SQLite must not create files beside it. */
+function toCopyUrl(path: string): URL {
+  const url = pathToFileURL(path);
+  url.search = "immutable=1";
+  return url;
 }
 
 function readStoreFormat(database: DatabaseSync): number {
@@ -142,7 +194,8 @@ function readStoreFormat(database: DatabaseSync): number {
   if (database.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get())
     throw new Error("it contains triggers or views");
   const row = database.prepare("SELECT value FROM record WHERE key = ?").get(STORE_FORMAT_KEY);
-  return parseStoredFormat(row && String(row["value"]));
+  // A version without one has format 0.
+  return row ? z.object({ format: z.int() }).parse(JSON.parse(String(row["value"]))).format : 0;
 }
 
 /** Throws when a store has another format than this version uses. */
@@ -169,19 +222,15 @@ async function checkStoreUnused(url: string): Promise<void> {
   }
 }
 
-/**
- * Replaces the embedded store by what a restore keeps of a copy. The present files are moved aside and stay. The new
- * file is complete before it gets its name.
- * @param name ends the names of the files that are moved aside
- */
+/** The present files are moved aside and stay. The new file is complete before it gets its name. */
 async function restoreSqliteStore(
   { path, files }: VerifiedBackup,
-  { url }: BackupSettings["store"],
+  { store: { url } }: BackupSettings,
   name: string,
 ): Promise<void> {
-  const hash = files.find((one) => one.path === BACKUP_PARTS.sqliteStore)?.hash ?? "";
+  const hash = files.find((one) => one.path === BACKUP_PARTS.store)?.hash ?? "";
   const target = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
-  await placeFile(join(path, BACKUP_PARTS.sqliteStore), { target, hash }, async (copy) => {
+  await placeFile(join(path, BACKUP_PARTS.store), { target, hash }, async (copy) => {
     await reduceStoreCopy(copy);
     for (const end of FILES) if (existsSync(target + end)) await rename(target + end, `${target}.before-${name}${end}`);
   });
@@ -197,7 +246,7 @@ async function reduceStoreCopy(path: string): Promise<void> {
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("PRAGMA synchronous = FULL");
     database.exec("BEGIN IMMEDIATE");
-    for (const table of DROPPED_TABLES) {
+    for (const table of WORK_TABLES) {
       if (database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table))
         database.exec(`DELETE FROM ${table}`);
     }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import { isLoopbackAddress } from "../../shared/ip-address.ts";
 import { type BackupSettings, readBackupSettings } from "../backup/backup-settings.ts";
 import { type CreatedBackup, createBackup, runAfterBackup } from "../backup/create-backup.ts";
 import { describeFileError, withRegularFile } from "../backup/files.ts";
@@ -38,6 +39,7 @@ weeks, of timers and of people each. The backup contains every secret: keep it p
   --to FOLDER   where backups are (default: BACKUP_FOLDER)
   --without PART leave out ${partSchema.options.join(", ")} (repeat for several)
   --scheduled   a timer makes this backup: none of a person replaces it
+  --store URL   the store is that of a Groundcrew on Workers at this address, for ADMIN_TOKEN
   --json        print the backup as JSON
   --database -  read the database from standard input, as compose/backup writes it, instead of BACKUP_DATABASE_URL
   --copied NAME makes no backup, only records that this one was copied elsewhere, as compose/backup does after BACKUP_AFTER
@@ -61,6 +63,7 @@ Afterwards Groundcrew reads the state of Plane again and sends nothing old.
   --yes                 do not ask
   --without PART        leave out ${partSchema.options.join(", ")} (repeat for several)
   --other-installation  restore the backup of another Plane or workspace
+  --store URL           replace the store of a Groundcrew on Workers, which then starts anew
   --print database      write the database's dump to standard output and change nothing, for compose/restore
   --print settings      the same for the .env of Compose, where the backup has one
   --json                print the result as JSON
@@ -69,8 +72,15 @@ Afterwards Groundcrew reads the state of Plane again and sends nothing old.
 /** What `--print` writes, as files of a backup. */
 const PRINTED = { database: BACKUP_PARTS.database, settings: `${BACKUP_PARTS.settings}/compose.env` } as const;
 
+/** A token must not cross a network in plain text. */
+const workerSchema = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => url.startsWith("https:") || isLoopbackAddress(new URL(url).hostname), "must begin with https:")
+  .optional();
+
 const backupSchema = z.object({
   to: z.string().optional(),
+  store: workerSchema,
   database: z.literal("-").optional(),
   /** Name of a backup that was copied elsewhere; no other is made. */
   copied: z.string().optional(),
@@ -80,6 +90,7 @@ const backupSchema = z.object({
 
 const restoreSchema = z.object({
   backup: z.string().default(""),
+  store: workerSchema,
   check: z.boolean().default(false),
   test: z.boolean().default(false),
   weekly: z.boolean().default(false),
@@ -97,7 +108,7 @@ export const restoreCommand = { help: RESTORE_HELP, run: runRestoreCommand };
 
 /** Runs `groundcrew backup` and returns what it prints. Throws a CommandError or BackupError when no backup was made or sent. */
 async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status }: CommandHost): Promise<string> {
-  const { to, database, copied, without, scheduled } = parseCommandInput(backupSchema, rest, {
+  const { to, store, database, copied, without, scheduled } = parseCommandInput(backupSchema, rest, {
     name: "backup",
     word: "argument",
   });
@@ -105,7 +116,7 @@ async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status
     throw createUsageError(`--copied needs the name of a backup, not ${copied.slice(0, 60)}.`);
   if (copied !== undefined && database !== undefined)
     throw createUsageError("--copied makes no backup, so it reads no database.");
-  const settings = readBackupSettings(readEnvironment(env));
+  const settings = readSettings(env, store);
   const folder = to === undefined ? settings.folder : resolve(to);
   if (folder === undefined) throw createSettingError("Name the folder for backups: --to FOLDER, or BACKUP_FOLDER.");
   if (copied !== undefined) {
@@ -125,6 +136,12 @@ async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status
   } finally {
     lock.release();
   }
+}
+
+/** @param worker the address of the Worker that has the store, instead of STORE_URL */
+function readSettings(env: CommandHost["env"], worker: string | undefined): BackupSettings {
+  const settings = readBackupSettings(readEnvironment(env));
+  return worker === undefined ? settings : { ...settings, store: { ...settings.store, url: worker, isNamed: true } };
 }
 
 async function storeCopy(folder: string, name: string): Promise<void> {
@@ -159,7 +176,7 @@ function formatSize(bytes: number): string {
 async function runRestoreCommand({ rest, json }: CliOptions, { env, status }: CommandHost): Promise<string> {
   const options = parseCommandInput(restoreSchema, rest, { name: "restore", word: "argument", unnamed: ["backup"] });
   if (options.backup === "") throw createUsageError("Name the backup: groundcrew restore BACKUP (see restore --help).");
-  const settings = readBackupSettings(readEnvironment(env));
+  const settings = readSettings(env, options.store);
   const path = findBackup(options.backup, settings);
   if (options.test) return testBackup(path, settings, options.weekly, json);
   status?.show(`restore: checking ${path}`);

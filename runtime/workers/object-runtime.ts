@@ -16,6 +16,7 @@ import { VERSION } from "../../shared/version.ts";
 import { createDeps } from "../create-deps.ts";
 import { createObjectAlarm, createObjectTicks, type ObjectAlarm } from "./object-schedule.ts";
 import { createObjectCache, createObjectStore, type ObjectStorage } from "./platform.ts";
+import { adoptReceivedStore, createStoreRoute } from "./store-transfer.ts";
 
 /** Limit of one alarm: 10 min, because Cloudflare ends an alarm after 15. What is still running is awaited by the next. */
 const MAX_ALARM_LENGTH: Ms = 10 * MINUTE;
@@ -39,9 +40,13 @@ const assets = new Map(Object.entries(texts));
 /** Workers' own stream that declares its length; a body of any other stream is sent in chunks, whatever its header says. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
 
-/** Creates the running product of one Durable Object: its store, its HTTP app, and what its alarm does. */
-export async function createObjectRuntime(settings: Settings, storage: ObjectStorage) {
+/**
+ * Creates the running product of one Durable Object: its store, its HTTP app, and what its alarm does.
+ * @param restart ends the object, after the answer that is being made
+ */
+export async function createObjectRuntime(settings: Settings, storage: ObjectStorage, restart: () => void) {
   const clock = Date.now;
+  const isReplaced = adoptReceivedStore(storage);
   const running = new Set<Promise<unknown>>();
   let alarm: ObjectAlarm | undefined;
   const store = createObjectStore(storage, { clock, onChange: () => alarm?.setForJobs() });
@@ -79,7 +84,8 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
   // The alarm of work that an eviction cut off may be repeated much later; whatever started the object gets it done.
   if (alarm.isJobDue()) deps.notify();
   const { begin, end, repair } = alarm;
-  const app = createHttpApp(deps, { routes: manifest.routes, getRemoteAddress: getConnectingIp });
+  const routes = [...manifest.routes, createStoreRoute(storage, restart)];
+  const app = createHttpApp(deps, { routes, getRemoteAddress: getConnectingIp });
 
   function track(work: Promise<unknown>) {
     const tracked = work
@@ -102,7 +108,7 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
   /** A process polls at its start. An object starts after each eviction, so it polls once per version and settings, or when a poll was requested. */
   async function requestFirstPoll() {
     const [startedFor, wasRequested] = [await storage.get(STARTED_FOR), await storage.get(POLL_REQUESTED)];
-    if (startedFor === version && wasRequested === undefined) return;
+    if (startedFor === version && wasRequested === undefined && !isReplaced) return;
     // No await between these: they are stored together.
     ticks.request("poll");
     await Promise.all([storage.put(STARTED_FOR, version), storage.delete(POLL_REQUESTED)]);

@@ -13,6 +13,8 @@ export interface ObjectState {
   storage: ObjectStorage;
   /** Delivers no other event to the object until `run` has ended. */
   blockConcurrencyWhile<T>(run: () => Promise<T>): Promise<T>;
+  /** Ends the object at once; the next event starts it again. */
+  abort(reason: string): void;
 }
 
 /** The variables and secrets of the Worker, and its bindings. */
@@ -57,7 +59,7 @@ const NEXT_DUE =
  */
 export function createObjectStore(storage: ObjectStorage, { onChange, ...options }: ObjectStoreOptions): Store {
   const driver: SqlDriver = {
-    exec: (sql, ...params) => storage.sql.exec(sql, ...params).toArray(),
+    exec: toSqlExec(storage),
     transaction(run) {
       storage.transactionSync(run);
       onChange?.();
@@ -70,6 +72,10 @@ export function createObjectStore(storage: ObjectStorage, { onChange, ...options
     close() {},
   };
   return createSqlStore(driver, { ...options, alone: true });
+}
+
+export function toSqlExec(storage: Pick<ObjectStorage, "sql">): SqlDriver["exec"] {
+  return (sql, ...params) => storage.sql.exec(sql, ...params).toArray();
 }
 
 /** The store time when the first waiting job becomes due, or the lease of a taken one ends; undefined without jobs. */

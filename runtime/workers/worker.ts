@@ -3,6 +3,7 @@ import { formatSettingProblem } from "../../shared/config/setting-problem.ts";
 import { RESPONSE_HEADERS } from "../../shared/http/http-app.ts";
 import { BreakConnection } from "../../shared/http/request.ts";
 import { StoreFormatError } from "../../shared/store/store-format.ts";
+import type { Ms } from "../../shared/time.ts";
 import { forwardWebhook, type ObjectStub, openPageEvents } from "./forward-request.ts";
 import { createObjectRuntime, type ObjectRuntime } from "./object-runtime.ts";
 import type { Env, ObjectState } from "./platform.ts";
@@ -14,6 +15,9 @@ interface Bindings {
 
 /** The only object: everything that must be atomic happens in it. */
 const OBJECT_NAME = "groundcrew";
+
+/** Delay before the object ends itself: 100 ms, in which its answer leaves it. */
+const RESTART_DELAY: Ms = 100;
 
 const getObject = (env: Bindings) => env.GROUNDCREW.getByName(OBJECT_NAME);
 
@@ -80,7 +84,8 @@ async function start(state: ObjectState, env: Env): Promise<ObjectRuntime | unde
   }
   for (const warning of parsed.warnings) console.warn(warning);
   try {
-    return await createObjectRuntime(parsed.settings, state.storage);
+    const restart = () => void setTimeout(() => state.abort("the store was replaced"), RESTART_DELAY);
+    return await createObjectRuntime(parsed.settings, state.storage, restart);
   } catch (thrown) {
     // Another failure is one of the storage: the platform then starts the object again at the next event.
     if (!(thrown instanceof StoreFormatError)) throw thrown;

@@ -5,14 +5,12 @@ import { EVICT_PATH, STORAGE_USE_PATH } from "./test-paths.ts";
 
 export default worker;
 
-type AbortableState = ObjectState & { abort(reason: string): void };
-
 /** The product's object, which tests can end from inside, as Cloudflare does when it evicts one, and whose rows are counted. */
 export class GroundcrewObject extends ProductObject {
-  readonly #state: AbortableState;
+  readonly #state: ObjectState;
   readonly #use: StorageUse;
 
-  constructor(state: AbortableState, env: Env) {
+  constructor(state: ObjectState, env: Env) {
     const { storage, use } = countRows(state.storage);
     // The platform accepts no other object as the state of one.
     super(Object.defineProperty(state, "storage", { value: storage }), env);

@@ -109,6 +109,9 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS pause_until ON pause (until)",
 ];
 
+/** Tables of work under way: jobs, failed jobs, leases, and the use of rate limits. A restored store has none of it. */
+export const WORK_TABLES = ["job", "lane", "dead", "lease", "consumed", "pause"] as const;
+
 /** Limit of work items in one transaction: 500, so that one flush does not block the process for long. */
 const MAX_GROUP_SIZE = 500;
 
@@ -133,7 +136,7 @@ const TIME_COLUMNS = [
 ] as const;
 
 /** Throws, and changes nothing, when the tables are those of an earlier version. */
-export function createSqlTables(driver: SqlDriver) {
+export function createSqlTables(driver: Pick<SqlDriver, "exec">) {
   if (driver.exec("SELECT 1 FROM pragma_table_info(?)", OLD_TABLE).length > 0) throw createOlderFormatError();
   for (const statement of TABLES) driver.exec(statement);
 }

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { lockBackupFolder } from "../../../runtime/backup/sqlite-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { claimStoreFormat } from "../../../shared/store/store-format.ts";
+import { claimStoreFormat, STORE_FORMAT } from "../../../shared/store/store-format.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
@@ -123,7 +123,7 @@ test("INFRA-05 A backup is for its owner only, names what it contains, and no se
   expect(manifest).toMatchObject({
     kind: "groundcrew-backup",
     groundcrew: "0.2.0",
-    store: { engine: "sqlite" },
+    store: { format: STORE_FORMAT },
     plane: { url: "https://work.example.com", workspace: "javisi" },
   });
   expect(readdirSync(machine.folder).filter((name) => name.includes("copy"))).toEqual([]);

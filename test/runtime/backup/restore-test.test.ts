@@ -7,7 +7,7 @@ import { noticesTick } from "../../../functions/notices.ts";
 import { isTestDue } from "../../../runtime/backup/restore-test.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
-import { DAY, type Ms } from "../../../shared/time.ts";
+import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../../support/postgres-server.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
@@ -71,22 +71,42 @@ test("INFRA-05 With --weekly a restore is tested again after a week, and a test 
 });
 
 test.skipIf(!hasRedisServer())(
-  "INFRA-05 A store in Redis is tested under another prefix, which is empty afterwards",
+  "INFRA-05 A store in Redis is tested in a scratch file, and moves from Redis to a file and back with sets, times and ids",
   async () => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const machine = createBackupMachine({ STORE_URL: server.url });
-    const store = await openStore(server.url, { prefix: "groundcrew" });
-    await claimStoreFormat(store);
-    await store.commit({ put: [{ key: "decision:1", value: 1, sets: ["decisions"] }] });
-    await store.close();
-    expect((await machine.runHere(["backup"])).exit).toBe(0);
     const redis = new Redis(server.url);
     onTestFinished(() => redis.disconnect());
+    const machine = createBackupMachine({ STORE_URL: server.url });
+    const job = { id: "job:1", queue: "outbox", lane: "chat", body: 1 } as const;
+    const store = await openStore(server.url, { prefix: "groundcrew" });
+    await claimStoreFormat(store);
+    const lasting = { key: "decision:1", value: { text: "é" }, sets: ["decisions"], expires: HOUR };
+    await store.commit({ put: [lasting, { key: "item:1", value: 1 }], jobs: [job] });
+    for (const taken of await store.take("outbox", HOUR, 1)) await store.acknowledge(taken, { done: true });
+    await store.close();
+    expect((await machine.runHere(["backup"])).exit).toBe(0);
     const before = (await redis.keys("*")).sort();
     const { exit, err } = await testLatest(machine);
     expect(exit, err).toBe(0);
     expect((await redis.keys("*")).sort()).toEqual(before);
+
+    const [first = ""] = machine.listBackups();
+    const file = { STORE_URL: `file:${machine.folder}/moved` };
+    expect(await machine.runHere(["restore", first, "--yes"], file)).toMatchObject({ exit: 0 });
+    expect((await machine.runHere(["backup", "--to", `${machine.folder}/other`], file)).exit).toBe(0);
+    const [second = ""] = readdirSync(`${machine.folder}/other`).filter((name) => !name.startsWith("."));
+    const back = await machine.runHere(["restore", `${machine.folder}/other/${second}`, "--yes"]);
+    expect(back, back.err).toMatchObject({ exit: 0 });
+    const restored = await openStore(server.url, { prefix: "groundcrew" });
+    onTestFinished(() => restored.close());
+    const { rows } = await restored.scan("decisions");
+    expect(rows.map(({ key, value }) => [key, value])).toEqual([["decision:1", { text: "é" }]]);
+    expect(await redis.hget("groundcrew:k:decision:1", "x")).toMatch(/^\d{13}$/);
+    expect(await restored.read(["item:1"])).toEqual([undefined]);
+    // The job is done, so that it is not added again.
+    await restored.commit({ jobs: [job] });
+    expect((await restored.stats()).queues.outbox.pending).toBe(0);
   },
 );
 

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { BACKUP_FORMAT } from "../../../runtime/backup/manifest.ts";
 import { lockFolder } from "../../../runtime/node/files.ts";
 import { createRecordStore } from "../../../runtime/runner/session-folder.ts";
 import { createBackupMachine } from "./backup-machine.ts";
@@ -190,6 +191,6 @@ test("A restore refuses a backup whose list of owners is not valid, and one of a
   writeFileSync(join(backup, "runner/owners.json"), '{"runner.env": {"mode": 2541, "uid": -1, "gid": 0}}');
   forgeChecksums(backup);
   expect((await host.fail(["restore", backup, "--check"])).err).toContain("cannot be read");
-  editManifest(backup, (manifest) => (manifest["format"] = 3));
+  editManifest(backup, (manifest) => (manifest["format"] = BACKUP_FORMAT + 1));
   expect((await host.fail(["restore", backup, "--check"])).err).toContain("later format");
 });
