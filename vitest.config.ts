@@ -24,7 +24,7 @@ const PARTS = ["test/shared/**/*.test.ts", "test/functions/**/*.test.ts"];
 
 export default defineConfig({
   test: {
-    globalSetup: "test/support/build-page.ts",
+    globalSetup: "test/support/build.ts",
     // The slowest tests wait for browsers and processes, so five files at once even on one or two processors.
     maxWorkers: 5,
     reporters: ["default", summaryReporter],

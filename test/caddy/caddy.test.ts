@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { formatRequestHead } from "../support/raw-connection.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
@@ -62,9 +62,23 @@ const AMBIGUOUS = [
   ...["/api\\v1", "/api%5cv1", "/api%5C..%5Cx", "/api%00/", "/api%0a/", "/live%7f/"],
 ];
 
+let shared: ReturnType<typeof startSites> | undefined;
+const ends: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+/** One Caddy and its servers for all tests that stop none of them; no request has been recorded yet. */
+async function getSites() {
+  shared ??= startSites((end) => void ends.push(end));
+  const sites = await shared;
+  for (const { requests } of [sites.groundcrew, ...sites.services]) requests.length = 0;
+  return sites;
+}
+
 describe.skipIf(!hasCaddy())("Plane's paths through Caddy", () => {
   test("INFRA-04 each path reaches its service, also in another spelling, and /api/health the API server's root", async () => {
-    const { caddy, api } = await startSites();
+    const { caddy, api } = await getSites();
     for (const [path, service] of Object.entries({ ...PLAIN, ...ENCODED }))
       expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({
         status: 200,
@@ -77,14 +91,14 @@ describe.skipIf(!hasCaddy())("Plane's paths through Caddy", () => {
   });
 
   test("a workspace that begins like a path of a service belongs to the web application", async () => {
-    const { caddy } = await startSites();
+    const { caddy } = await getSites();
     for (const workspace of WORKSPACES)
       for (const path of [`/${workspace}`, `/${workspace}/projects/`])
         expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({ body: "web" });
   });
 
   test("/god-mode and /spaces are redirected to their folders by Caddy, not by their servers to their own ports", async () => {
-    const { caddy } = await startSites();
+    const { caddy } = await getSites();
     for (const path of ["/god-mode", "/spaces"])
       expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({
         status: 301,
@@ -93,7 +107,7 @@ describe.skipIf(!hasCaddy())("Plane's paths through Caddy", () => {
   });
 
   test("a path with dot segments, encoded slashes, backslashes or control characters is refused, however it is encoded", async () => {
-    const { caddy } = await startSites();
+    const { caddy } = await getSites();
     for (const path of AMBIGUOUS) {
       expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({ status: 400 });
     }
@@ -111,7 +125,7 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
   );
 
   test("INFRA-04 serves Plane and Groundcrew to the VPN and to Docker's network, and answers 403 to everyone else", async () => {
-    const { caddy, groundcrew } = await startSites();
+    const { caddy, groundcrew } = await getSites();
     for (const from of [VPN_CLIENT, DOCKER_CLIENT]) {
       expect(await caddy.send({ host: CREW, path: "/", from })).toMatchObject({ status: 200, body: "groundcrew" });
       expect(await caddy.send({ host: CREW, path: "/mcp", method: "POST", from })).toMatchObject({
@@ -132,7 +146,7 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
   });
 
   test("sends security headers, redirects HTTP to HTTPS, and shows its metrics to Docker's network alone", async () => {
-    const { caddy } = await startSites();
+    const { caddy } = await getSites();
     for (const request of [{ path: "/", from: VPN_CLIENT }, { path: "/" }]) {
       const answer = await caddy.send({ host: CREW, ...request });
       expect(answer?.headers).toMatchObject({
@@ -211,7 +225,7 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
   });
 
   test("a host that is not served gets no success: neither by its name in TLS, nor by another one", async () => {
-    const { caddy } = await startSites();
+    const { caddy } = await getSites();
     for (const method of ["GET", "POST"])
       for (const other of ["made-up.test", CREW, `${CREW}:443`, "127.0.0.1"]) {
         const request = { host: WORK, path: "/webhooks/plane", method, from: OUTSIDE_CLIENT, headers: { host: other } };
@@ -222,7 +236,7 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
   });
 
   test("MONITOR-03 names of hosts, ports and methods that anybody makes up add nothing to the metrics", async () => {
-    const { caddy } = await startSites();
+    const { caddy } = await getSites();
     const countSeries = async () => {
       const metrics = (await caddy.sendPlain("metrics", "/metrics", DOCKER_CLIENT))?.body ?? "";
       return metrics.match(/^caddy_http_/gm)?.length ?? 0;
@@ -378,7 +392,7 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
   });
 
   test("what a client says about its own address is replaced, so that only Caddy's word counts", async () => {
-    const { caddy, groundcrew, api } = await startSites();
+    const { caddy, groundcrew, api } = await getSites();
     const forged = { "x-real-ip": "10.0.0.1", forwarded: "for=10.0.0.1", "x-forwarded-for": "10.0.0.1" };
     await caddy.send({ host: CREW, path: "/webhooks/plane", ...deliver("{}"), headers: forged });
     await caddy.send({ host: CREW, path: "/", from: VPN_CLIENT, headers: forged });

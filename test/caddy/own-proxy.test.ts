@@ -37,7 +37,7 @@ async function startBareCaddy(upstreams: readonly string[]): Promise<Send> {
   const options =
     "{\n\tadmin off\n\thttp_port {$HTTP_PORT}\n\thttps_port {$HTTPS_PORT}\n\t{$CADDY_GLOBAL_OPTIONS}\n}\n";
   writeFileSync(file, options + text);
-  return (await startCaddy({}, file)).send;
+  return (await startCaddy({}, { config: file })).send;
 }
 
 /** Starts nginx with caddy/nginx.conf, with these upstreams, a certificate and a port of its own. */

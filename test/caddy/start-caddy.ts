@@ -73,9 +73,15 @@ export interface TestCaddy {
 /**
  * Starts the real Caddy with the product's configuration and certificates of its own, on free ports. `variables` of the
  * configuration, above all `*_UPSTREAM`, are set as well. `config`: another file, which serves crew.javisi.test alone. It
- * is stopped at the end of the test.
+ * is stopped at the end of the test unless `onEnd` takes what stops it.
  */
-export async function startCaddy(variables: Record<string, string>, config = "Caddyfile"): Promise<TestCaddy> {
+export async function startCaddy(
+  variables: Record<string, string>,
+  {
+    config = "Caddyfile",
+    onEnd = onTestFinished,
+  }: { config?: string; onEnd?: (end: () => Promise<void>) => void } = {},
+): Promise<TestCaddy> {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-caddy-"));
   const [https, http, metrics] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env = {
@@ -110,7 +116,7 @@ export async function startCaddy(variables: Record<string, string>, config = "Ca
     if (process.exitCode === null && process.signalCode === null && process.kill("SIGKILL")) await exited;
   };
   let caddy = start();
-  onTestFinished(async () => {
+  onEnd(async () => {
     await kill(caddy);
     rmSync(folder, { recursive: true, force: true });
   });

@@ -10,8 +10,15 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
+/** Adds what ends a server; by default it runs at the end of the test. */
+type OnEnd = (end: () => Promise<void>) => void;
+
 /** Starts an HTTP server behind Caddy that records requests; by default it answers 200 with its name. */
-export async function startUpstream(name: string, answer?: RequestListener): Promise<Upstream> {
+export async function startUpstream(
+  name: string,
+  answer?: RequestListener,
+  onEnd: OnEnd = onTestFinished,
+): Promise<Upstream> {
   const requests: Upstream["requests"] = [];
   const server = createServer(async (request, response) => {
     // A proxy's own checks, whether the server answers.
@@ -36,17 +43,18 @@ export async function startUpstream(name: string, answer?: RequestListener): Pro
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  onTestFinished(stop);
+  onEnd(stop);
   return { address: `127.0.0.1:${port}`, requests, stop };
 }
 
 const SERVICES = ["API", "ADMIN", "SPACE", "LIVE", "WEB", "STORAGE"] as const;
 
 /** Starts Caddy in front of servers that answer everything with 200 and their names: another answer is Caddy's own. */
-export async function startSites() {
-  const groundcrew = await startUpstream("groundcrew");
-  const services = await Promise.all(SERVICES.map((name) => startUpstream(name.toLowerCase())));
+export async function startSites(onEnd: OnEnd = onTestFinished) {
+  const groundcrew = await startUpstream("groundcrew", undefined, onEnd);
+  const services = await Promise.all(SERVICES.map((name) => startUpstream(name.toLowerCase(), undefined, onEnd)));
   const addresses = SERVICES.map((name, i) => [`PLANE_${name}_UPSTREAM`, services[i]?.address ?? ""]);
-  const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address, ...Object.fromEntries(addresses) });
-  return { caddy, groundcrew, api: services[0] };
+  const upstreams = { GROUNDCREW_UPSTREAM: groundcrew.address, ...Object.fromEntries(addresses) };
+  const caddy = await startCaddy(upstreams, { onEnd });
+  return { caddy, groundcrew, services, api: services[0] };
 }

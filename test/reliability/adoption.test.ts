@@ -40,7 +40,7 @@ async function startInUsedWorkspace() {
   };
   const config = { agents: [{ name: "Thot", email: thot.email }] };
   // An item that was created in the second of the first start counts as older.
-  const runtime = await spawnRuntime({ env, config, childOptions: { burst: 0 } });
+  const runtime = await spawnRuntime({ env, config, childOptions: { burst: 0, unpaced: true } });
   const post = async (path: string, body: string, headers: Record<string, string>) => {
     const answer = await runtime.request(path, {
       method: "POST",

@@ -9,6 +9,7 @@ import {
   createFetchClient,
   createMcpClient,
 } from "./agent-clients.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
 import { startRuntimeWithAgents, toAgentToken } from "./runtime-with-agents.ts";
 
 const CLIENTS = [
@@ -52,7 +53,7 @@ async function completeTask(client: AgentClient, meanwhile: () => void): Promise
   return getAnswer(await client.call("get_task_details", { task: key }));
 }
 
-describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
+describe.each(IS_FULL_RUN ? (["1.3.1", "1.2.2"] as const) : (["1.3.1"] as const))("Plane %s", (version) => {
   test("the MCP SDK's client, fetch and the command line each complete a task as their agents", async () => {
     const agents = ["Concierge", ...CLIENTS.map(({ agent }) => agent)];
     const bridge = await startRuntimeWithAgents({ version, agents, keyless: ["Horus"] });

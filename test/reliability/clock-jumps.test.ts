@@ -48,7 +48,7 @@ async function startWithFakeClock() {
       ...Object.fromEntries(agents.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, toAgentToken(name)])),
     },
     config: { notifications: [{ events: ["completed"] }], agents },
-    childOptions: { burst: 0 },
+    childOptions: { burst: 0, unpaced: true },
   });
   /** Waits until the process reports the fake clock's hour. Node computes the header once a second. */
   async function expectClock(offset: Ms) {

@@ -36,7 +36,7 @@ async function createRuntimes() {
       ],
     },
     store: redis.url,
-    childOptions: { ttl: 4_000 },
+    childOptions: { burst: 0, ttl: 4_000, unpaced: true },
   };
   const getTexts = (part: string) => findBotTexts(telegram, part);
 

@@ -6,7 +6,7 @@ import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { createAgentTestApp } from "../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../support/crash-simulator.ts";
 import { startGateway } from "../support/openclaw-gateway.ts";
-import { IS_FULL_RUN } from "./random-source.ts";
+import { KILL_STRIDE } from "./random-source.ts";
 
 type App = Awaited<ReturnType<typeof createAgentTestApp>>;
 
@@ -53,16 +53,16 @@ async function commentAndCrash(html: string, crash: CrashPoint) {
   return { died: outcome === "died", runs, app };
 }
 
-/** Kills the process at each effect in turn, or at every third one: the wakes with `words`, and what must hold after. */
+/** Kills the process at one effect after another: the wakes with `words`, and what must hold after. */
 async function killEverywhere(html: string, words: string, check: (app: App, nth: number) => Promise<void>) {
   const wakes: number[] = [];
-  for (let [nth, hasDied] = [1, true]; hasDied; nth += IS_FULL_RUN ? 1 : 3) {
+  for (let [nth, hasDied] = [1, true]; hasDied; nth += KILL_STRIDE) {
     const { died, runs, app } = await commentAndCrash(html, { nth, when: "after" });
     hasDied = died;
     wakes.push(runs.filter((message) => message.includes(words)).length);
     await check(app, nth);
   }
-  expect(wakes.length).toBeGreaterThan(5);
+  expect(wakes.length * KILL_STRIDE).toBeGreaterThan(15);
   expect(wakes.filter((count) => count !== 1 && count !== 2)).toEqual([]);
   // A wake whose process ended before its answer was recorded may not have arrived.
   expect(wakes.filter((count) => count === 2).length).toBeLessThanOrEqual(3);

@@ -35,3 +35,10 @@ export function createRandomSource(seed: number) {
 /** Whether this is the full run (`npm run test:full`); other runs use smaller sizes. */
 export const IS_FULL_RUN = process.env["FULL"] !== undefined;
 export const pickSize = (full: number, small: number) => (IS_FULL_RUN ? full : small);
+
+/**
+ * The effects at which a series of tests kills a process: each one in the full run, otherwise every sixth, from the first
+ * one when the process ends before the effect and from the fourth when it ends after it.
+ */
+export const KILL_STRIDE = pickSize(1, 6);
+export const FIRST_KILL = { before: 1, after: pickSize(1, 4) };

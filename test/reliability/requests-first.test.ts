@@ -1,15 +1,16 @@
 import { expect, test } from "vitest";
 import type { Item } from "../../simulators/plane/types.ts";
+import { IS_FULL_RUN, pickSize } from "./random-source.ts";
 import { toItemKey } from "./simulators.ts";
 import { createVirtualTimeApp } from "./virtual-time-app.ts";
 
 const AGENTS = Array.from({ length: 50 }, (_, n) => `Agent${n + 1}`);
-const NOTIFICATIONS = 500;
+const NOTIFICATIONS = pickSize(500, 200);
 
 const toToken = (agent: string) => `bridge-token-of-${agent}-in-the-test-of-requests`;
 
 /** Creates a team of 50 whose tasks are all to be started; each notification is a message of its own. */
-async function createTeam(chat: number) {
+async function createTeam(chat: number, notifications = 0) {
   const app = await createVirtualTimeApp({
     chats: [chat],
     outbox: { burstWindow: 0 },
@@ -25,7 +26,7 @@ async function createTeam(chat: number) {
   const { plane } = app;
   const users = AGENTS.map((name) => plane.addUser({ name, email: `${name}@javisi.test` }));
   const project = app.addProject();
-  const others = app.addItems(project, NOTIFICATIONS + 1, "Other task");
+  const others = app.addItems(project, notifications + 1, "Other task");
   const tasks = users.map((user, n) => {
     const name = AGENTS[n] ?? "";
     const item: Item = plane.addItem(project, { name: `Task of ${name}`, assignees: [user] });
@@ -41,13 +42,13 @@ async function createTeam(chat: number) {
   return { ...app, others: others.slice(1), tasks, call };
 }
 
-test.each([
-  ["private chat", 4_711],
-  ["group", -4_711],
-])(
-  "reliability 43: in a %s a request is sent within 5 s while 50 agents start and 500 notifications wait",
+/** A group has the stricter limits: the usual run has it alone. */
+const CHATS = [["group", -4_711] as const, ...(IS_FULL_RUN ? [["private chat", 4_711] as const] : [])];
+
+test.each(CHATS)(
+  "reliability 43: in a %s a request is sent within 5 s while 50 agents start and hundreds of notifications wait",
   async (_, chat) => {
-    const app = await createTeam(chat);
+    const app = await createTeam(chat, NOTIFICATIONS);
     const { plane, telegram, time, tasks, call } = app;
     for (const item of app.others) plane.editItem(item, { state: "Done" });
     for (const body of app.takeWebhookBodies()) await app.sendWebhook(body);

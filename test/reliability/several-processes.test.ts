@@ -3,10 +3,10 @@ import { CREW, hasCaddy, startCaddy } from "../caddy/start-caddy.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { hasSentinel, startSentinels } from "../support/sentinel-server.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "./completions.ts";
+import { IS_FULL_RUN, pickSize } from "./random-source.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators, toItemKey } from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
-const FULL = Boolean(process.env["FULL"]);
 const LIMIT_MS = 240_000;
 const CONFIG = { notifications: [{ events: ["completed"] }] };
 
@@ -14,7 +14,7 @@ const CONFIG = { notifications: [{ events: ["completed"] }] };
 async function startTwo(store: string) {
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const project = simulators.addProject();
-  const items = simulators.addItems(project, FULL ? 600 : 200);
+  const items = simulators.addItems(project, pickSize(600, 80));
   simulators.addItems(project, 1, "Left open");
   simulators.takeWebhookBodies();
   const env = { ...simulators.env, PUBLIC_URL: `https://${CREW}`, TRUSTED_PROXIES: "127.0.0.1/32" };
@@ -107,7 +107,8 @@ describe.skipIf(!hasRedisServer() || !hasCaddy())("reliability 50: two processes
     LIMIT_MS,
   );
 
-  test.skipIf(!hasSentinel())(
+  // The usual run has a failover of the store alone, in test/runtime/stores/redis-sentinel.test.ts.
+  test.runIf(IS_FULL_RUN && hasSentinel())(
     "a failover of Redis Sentinel under load loses nothing that was acknowledged and doubles nothing unmarked",
     async () => {
       const sentinels = await startSentinels();

@@ -2,16 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { findFreePort } from "../support/redis-server.ts";
+import { COMPILE_CACHE, getTestProgram } from "../support/test-programs.ts";
 import { RELIABILITY_ADMIN_TOKEN } from "./simulators.ts";
 
-/** The runtime's own compile cache, because this child does not start through `runtime/start.js`. */
-const NODE_COMPILE_CACHE = resolve("node_modules/.cache/groundcrew");
-const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 /** Timeout for working a backlog. */
 const IDLE_LIMIT_MS = 600_000;
 
@@ -47,11 +44,11 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
   async function start(changedOptions: Record<string, unknown> = {}): Promise<void> {
     const args = [
       "--disable-warning=ExperimentalWarning",
-      CHILD,
+      getTestProgram("product"),
       JSON.stringify({ ...childOptions, ...changedOptions }),
     ];
     const runtimeEnv = {
-      NODE_COMPILE_CACHE,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       PORT: String(port),
       STORE_URL: store ?? `file:${folder}/data`,
       GROUNDCREW_CONFIG: "config.json",

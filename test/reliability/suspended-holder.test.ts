@@ -28,8 +28,9 @@ async function startTwoRuntimes() {
     ...simulators.env,
     ...Object.fromEntries(agents.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, toAgentToken(name)])),
   };
-  const first = await spawnRuntime({ env, config: { agents }, store: redis.url });
-  const second = await spawnRuntime({ env, config: { agents }, store: redis.url });
+  const start = () =>
+    spawnRuntime({ env, config: { agents }, store: redis.url, childOptions: { burst: 0, unpaced: true } });
+  const [first, second] = await Promise.all([start(), start()]);
   await second.poll();
   await second.waitUntilIdle();
   const imhotep = await createFetchClient(first.url, toAgentToken("Imhotep"));

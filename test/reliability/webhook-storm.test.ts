@@ -7,7 +7,7 @@ import { spawnRuntime } from "./spawned-runtime.ts";
 import { runWebhookStorm } from "./webhook-storm.ts";
 
 /** Each item causes four deliveries (state, name, priority, state); 20 % of them are duplicated, 5 % are forged. */
-const ITEMS = pickSize(2_050, 100);
+const ITEMS = pickSize(2_050, 60);
 const KILLS = 3;
 const COMPLETED = { notifications: [{ name: "done", events: ["completed"] }] };
 /**
@@ -59,7 +59,8 @@ test(
   LIMIT_MS,
 );
 
-test.skipIf(!hasRedisServer())(
+// The usual run kills two processes on Redis in several-processes.test.ts.
+test.runIf(IS_FULL_RUN && hasRedisServer())(
   "reliability 1: a storm of webhooks on Redis with two runtimes loses, invents and doubles nothing in summaries",
   async () => {
     const randomSource = createLoggedRandom("storm on redis");
@@ -67,7 +68,7 @@ test.skipIf(!hasRedisServer())(
     try {
       const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
       const project = simulators.addProject();
-      const items = simulators.addItems(project, pickSize(400, 100));
+      const items = simulators.addItems(project, 400);
       const decoys = simulators.addItems(project, 10, "Decoy");
       simulators.takeWebhookBodies();
       const { env } = simulators;
@@ -89,7 +90,7 @@ test.skipIf(!hasRedisServer())(
         randomSource,
         kills: KILLS,
         gently: !IS_FULL_RUN,
-        pace: pickSize(80, 50),
+        pace: 80,
       });
       expect((await first.poll()).status).toBe(200);
       await first.waitUntilIdle();

@@ -3,12 +3,13 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { buildClaudeSettings } from "../../runtime/runner/claude-process.ts";
 import { startExchangeServer } from "../runtime/runner/exchange-server.ts";
+import { getTestProgram } from "../support/test-programs.ts";
 
-const STAND_IN = ["--disable-warning=ExperimentalWarning", resolve("simulators/claude/claude.ts")];
+const STAND_IN = ["--disable-warning=ExperimentalWarning", getTestProgram("claude")];
 /** Divides the delays of notifications: 60 ms and 0.6 s instead of 6 s and 60 s. */
 const SPEED = "100";
 

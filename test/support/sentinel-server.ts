@@ -124,9 +124,9 @@ async function ask<T>(port: number, use: (redis: Redis) => Promise<T>): Promise<
   }
 }
 
-/** Asks again and again until the answer is yes; gives up after 30 s. */
+/** Asks again and again until the answer is yes; gives up after a minute. */
 async function waitFor(isTrue: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 60_000;
   while (!(await isTrue()))
     if (performance.now() > end) throw new Error("The sentinels are not ready.");
     else await new Promise((resolve) => setTimeout(resolve, 50));

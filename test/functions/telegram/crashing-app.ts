@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
+import { FIRST_KILL, KILL_STRIDE } from "../../reliability/random-source.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { ADA_USER, GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
 import type { createLiveMessagesApp, LiveMessagesApp } from "./live-messages-app.ts";
@@ -59,16 +60,13 @@ export async function createCrashingApp<App extends LiveMessagesApp>(createApp: 
   });
 }
 
-/** With FULL the process is killed at each effect, otherwise at every third. */
-const STRIDE = process.env["FULL"] ? 1 : 3;
-
 /** Runs a scene with a crash at one effect after another, until one ends without a crash; there are more than `least` effects. */
 export async function killEverywhere<App>(
   { when, least }: Pick<CrashPoint, "when"> & { least: number },
   createApp: () => Promise<App>,
   scene: (app: App, crash: CrashPoint) => Promise<boolean>,
 ): Promise<void> {
-  let nth = 1;
-  while (await scene(await createApp(), { nth, when })) nth += STRIDE;
+  let nth = FIRST_KILL[when];
+  while (await scene(await createApp(), { nth, when })) nth += KILL_STRIDE;
   expect(nth).toBeGreaterThan(least);
 }

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
+import { COMPILE_CACHE, getTestProgram } from "../../support/test-programs.ts";
 
 /** A folder with a repository, a home, and the stand-in for Claude Code as a program. */
 export function createRunnerHost() {
@@ -21,11 +22,8 @@ export function createRunnerHost() {
   git(["add", "-A"]);
   git(["commit", "--quiet", "-m", "first"]);
   const claude = join(folder, "claude");
-  const standIn = resolve("simulators/claude/claude.ts");
-  writeFileSync(
-    claude,
-    `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${standIn}' "$@"\n`,
-  );
+  const standIn = `'${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram("claude")}'`;
+  writeFileSync(claude, `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`);
   chmodSync(claude, 0o755);
   const tmux = (...args: string[]) => {
     try {

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/claude-process.ts";
 import { HOUR } from "../../../shared/time.ts";
 import { storeInterruption } from "../../../simulators/claude/transcript.ts";
+import { getTestProgram } from "../../support/test-programs.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -329,7 +330,7 @@ test.concurrent("a branch's settings do not switch off the hooks that report to 
   expect(existsSync(rig.sessionFile("ONB-1", "session-start.json"))).toBe(true);
 });
 
-const STAND_IN = `exec '${process.execPath}' --disable-warning=ExperimentalWarning '${resolve("simulators/claude/claude.ts")}' "$@"`;
+const STAND_IN = `exec '${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram("claude")}' "$@"`;
 
 test.concurrent("a Claude Code that ends at once is reported with its status and words, and runs when it is repaired", async (context) => {
   const { expect, onTestFinished } = context;

@@ -1,14 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openNameStore, openStore } from "../../../runtime/stores/open-store.ts";
 import { parseRedisAddress } from "../../../runtime/stores/redis/address.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { findFreePort, startRedis } from "../../support/redis-server.ts";
-import { hasSentinel, startSentinels, type TestSentinels } from "../../support/sentinel-server.ts";
+import { hasSentinel, startSentinels } from "../../support/sentinel-server.ts";
 
 /** Limit for what happens within a few seconds on a machine that is not busy. */
 const LIMIT = { timeout: 60_000, interval: 20 };
@@ -43,8 +44,14 @@ describe("REL-10 The address of a Redis behind Sentinel", () => {
 });
 
 describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeout: FULL ? 400_000 : 120_000 }, () => {
-  async function open(sentinels: TestSentinels) {
-    const store = await openStore(sentinels.url, { prefix: "t" });
+  let sentinels: Awaited<ReturnType<typeof startSentinels>>;
+  beforeAll(async () => {
+    sentinels = await startSentinels();
+  }, LIMIT.timeout);
+  afterAll(() => sentinels.stop());
+
+  async function open({ url } = sentinels) {
+    const store = await openStore(url, { prefix: randomUUID() });
     onTestFinished(() => store.close());
     return store;
   }
@@ -88,57 +95,20 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
     return lost;
   };
 
-  const rounds = FULL ? 5 : 1;
-  test(`a primary that is killed under load (rounds: ${rounds}): another takes over and nothing acknowledged is lost`, async () => {
-    const sentinels = await startSentinels();
-    onTestFinished(() => sentinels.stop());
-    const store = await open(sentinels);
-    const writers = startWriters(store);
-    for (let round = 0; round < rounds; round += 1) {
-      const before = writers.acknowledged.length;
-      await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(before + 300), LIMIT);
-      const killed = await sentinels.findPrimary();
-      await killed.kill();
-      await sentinels.waitForFailover(killed);
-      // It returns as a replica, so that the next round begins with two again: one server fails at a time.
-      await killed.start();
-      await sentinels.waitForReplicas();
-    }
-    const after = writers.acknowledged.length;
-    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(after + 100), LIMIT);
-    expect(await writers.stop()).toBeGreaterThan(0);
-    expect(await findLost(store, writers.acknowledged)).toEqual([]);
-  });
-
-  test("a primary that freezes and wakes up after the failover: what it then takes counts nowhere, and nothing acknowledged is lost", async () => {
-    const sentinels = await startSentinels();
-    onTestFinished(() => sentinels.stop());
-    const store = await open(sentinels);
-    const writers = startWriters(store);
-    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(300), LIMIT);
-    const frozen = await sentinels.findPrimary();
-    frozen.freeze();
-    await sentinels.waitForFailover(frozen);
-    const before = writers.acknowledged.length;
-    frozen.thaw();
-    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(before + 300), LIMIT);
-    await writers.stop();
-    expect(await findLost(store, writers.acknowledged)).toEqual([]);
-  });
-
   test("a write that no replica has is not acknowledged", async () => {
-    const sentinels = await startSentinels();
-    onTestFinished(() => sentinels.stop());
-    const store = await open(sentinels);
+    const store = await open();
     expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
     const primary = await sentinels.findPrimary();
-    for (const server of sentinels.servers) if (server !== primary) server.freeze();
+    const replicas = sentinels.servers.filter((server) => server !== primary);
+    for (const server of replicas) server.freeze();
+    onTestFinished(() => {
+      for (const server of replicas) server.thaw();
+    });
     await expect(store.commit({ put: [{ key: "b", value: 1 }] })).rejects.toThrow(
       /only 0 of 1 replicas have the write/,
     );
     // Reads need none.
     expect((await store.read(["a"]))[0]?.value).toBe(1);
-    for (const server of sentinels.servers) server.thaw();
   });
 
   test("with TLS both the sentinel and the primary are asked, and without their authority there is no connection", async () => {
@@ -174,8 +144,6 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
   });
 
   test("the cache of names is kept there as well", async () => {
-    const sentinels = await startSentinels();
-    onTestFinished(() => sentinels.stop());
     const names = await openNameStore(sentinels.url, "t");
     await names?.setItem?.("a", "Ada", {});
     expect(await names?.getItem("a", {})).toBe("Ada");
@@ -188,5 +156,43 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
     const store = await openStore(`${redis.url}?wait=1`, { prefix: "t" });
     onTestFinished(() => store.close());
     await expect(store.commit({ put: [{ key: "a", value: 1 }] })).rejects.toThrow(/only 0 of 1 replicas/);
+  });
+
+  const rounds = FULL ? 5 : 1;
+  test(`a primary that is killed under load (rounds: ${rounds}): another takes over and nothing acknowledged is lost`, async () => {
+    // Its own ones, because they lose a server.
+    const sentinels = await startSentinels();
+    onTestFinished(() => sentinels.stop());
+    const store = await open(sentinels);
+    const writers = startWriters(store);
+    for (let round = 0; round < rounds; round += 1) {
+      const before = writers.acknowledged.length;
+      await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(before + 300), LIMIT);
+      const killed = await sentinels.findPrimary();
+      await killed.kill();
+      await sentinels.waitForFailover(killed);
+      // It returns as a replica, so that the next round begins with two again: one server fails at a time.
+      await killed.start();
+      await sentinels.waitForReplicas();
+    }
+    const after = writers.acknowledged.length;
+    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(after + 100), LIMIT);
+    expect(await writers.stop()).toBeGreaterThan(0);
+    expect(await findLost(store, writers.acknowledged)).toEqual([]);
+  });
+
+  test("a primary that freezes and wakes up after the failover: what it then takes counts nowhere, and nothing acknowledged is lost", async () => {
+    const store = await open();
+    const writers = startWriters(store);
+    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(300), LIMIT);
+    const frozen = await sentinels.findPrimary();
+    frozen.freeze();
+    onTestFinished(() => frozen.thaw());
+    await sentinels.waitForFailover(frozen);
+    const before = writers.acknowledged.length;
+    frozen.thaw();
+    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(before + 300), LIMIT);
+    await writers.stop();
+    expect(await findLost(store, writers.acknowledged)).toEqual([]);
   });
 });

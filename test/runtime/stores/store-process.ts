@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-
-const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
+import { COMPILE_CACHE, getTestProgram } from "../../support/test-programs.ts";
 
 interface ChildOptions {
   /** Greatest size in KiB of any file it writes, as `ulimit -f` sets it. */
@@ -18,11 +16,11 @@ export function startStoreProcess(
   onLine: (line: string) => void,
   options: ChildOptions = {},
 ) {
-  const node = [process.execPath, "--disable-warning=ExperimentalWarning", CHILD, mode, url];
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", getTestProgram("store"), mode, url];
   const limit = options.fileLimit === undefined ? "" : `ulimit -f ${options.fileLimit};`;
   const child = spawn("bash", ["-c", `${limit} exec "$@"`, "bash", ...node], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
   });
   const lines = createInterface(child.stdout);
   lines.on("line", onLine);

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import type { DependencyBlockRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
+import { pickSize } from "../../reliability/random-source.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
-const SEEDS = Array.from({ length: process.env["FULL"] ? 40 : 4 }, (_, i) => i + 1);
+const SEEDS = Array.from({ length: pickSize(40, 1) }, (_, i) => i + 1);
 const STATES = ["Todo", "In Progress", "Blocked", "Blocked", "Done", "Cancelled"];
 
 /** A pseudorandom generator (mulberry32) that gives the same numbers for the same seed. */

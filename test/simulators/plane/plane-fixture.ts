@@ -1,20 +1,10 @@
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
-import { afterEach } from "vitest";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import { onTestFinished } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneSimulator } from "../../../simulators/plane/plane-simulator.ts";
 import type { JsonObject } from "../../../simulators/plane/rows.ts";
 import type { PlaneSimulatorOptions, Project, User } from "../../../simulators/plane/types.ts";
-
-const planes: PlaneSimulator[] = [];
-const receivers: Server[] = [];
-afterEach(async () => {
-  for (const plane of planes.splice(0)) await plane.stop();
-  for (const receiver of receivers.splice(0)) {
-    receiver.closeAllConnections();
-    await new Promise((resolve) => receiver.close(resolve));
-  }
-});
 
 /** 2026-11-21T04:33:08Z. */
 export const EPOCH = Date.UTC(2026, 10, 21, 4, 33, 8);
@@ -44,7 +34,7 @@ interface Reply {
 export async function createPlaneFixture(options: PlaneSimulatorOptions = {}): Promise<PlaneFixture> {
   let now = EPOCH;
   const plane = createPlaneSimulator({ clock: () => now, rateLimit: Number.POSITIVE_INFINITY, ...options });
-  planes.push(plane);
+  onTestFinished(() => plane.stop());
   await plane.start();
   const ada = plane.addUser({ name: "Ada", lastName: "Admin" });
   const imhotep = plane.addUser({ name: "Imhotep" });
@@ -95,7 +85,10 @@ export async function createWebhookReceiver(
     if (currentStatus === 0) request.socket.destroy();
     else response.writeHead(currentStatus).end();
   });
-  receivers.push(server);
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { pickSize } from "../../../reliability/random-source.ts";
 import { toPlainText } from "../commands/commands-app.ts";
 import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
@@ -87,6 +88,6 @@ test("no sequence of presses, replies and answers allows what was not shown whol
       }
       expect((await app.exchange([])).sessions[0]?.inputs ?? []).toEqual([]);
     }),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: pickSize(60, 6), endOnFailure: true },
   );
 }, 180_000);

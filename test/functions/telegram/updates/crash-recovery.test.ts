@@ -3,8 +3,12 @@ import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
 import { getWishText, readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
+import { FIRST_KILL, pickSize } from "../../../reliability/random-source.ts";
 import { updatesHandler } from "../../../support/updates-handler.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+
+/** Distance of the commits at which a process is killed. */
+const STRIDE = pickSize(1, 4);
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
 
@@ -56,7 +60,7 @@ describe.each(COMMAND_SCENARIOS)(
     test.each(["before", "after"] as const)(
       "interrupted %s each commit and resumed, takes effect once",
       async (when) => {
-        for (let at = 0; at < 60; at += 1) {
+        for (let at = FIRST_KILL[when] - 1; at < 60; at += STRIDE) {
           const app = await createPrepared(review);
           const items = app.plane.items(app.onb).length;
           const [item] = app.plane.items(app.onb);
@@ -96,7 +100,7 @@ describe("free text (reliability 2)", () => {
   test.each(["before", "after"] as const)(
     "interrupted %s each commit and resumed, is one wish and one receipt, also when it joins the text before",
     async (when) => {
-      for (let at = 0; at < 20; at += 1) {
+      for (let at = FIRST_KILL[when] - 1; at < 20; at += STRIDE) {
         const app = await createCommandsApp({ agents: CONCIERGE });
         await app.runFirstPoll();
         let isFinished = true;

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../../runtime/stores/open-store.ts";
 import { findClaim } from "../../../../shared/records/claim-record.ts";
@@ -11,10 +10,10 @@ import { toClaimPut } from "../../../../shared/tasks/claim-lease.ts";
 import { claimTask } from "../../../../shared/tasks/claims.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../../support/redis-server.ts";
+import { getTestProgram } from "../../../support/test-programs.ts";
 import { createClaimDeps, storeTask } from "./claim-deps.ts";
 
 const rounds = process.env["FULL"] === undefined ? 5 : 100;
-const CHILD = fileURLToPath(new URL("./claims-child.ts", import.meta.url));
 
 let redis: TestRedis;
 let store: Store;
@@ -30,7 +29,7 @@ afterAll(async () => {
 
 /** A bridge in a separate process; see claims-child.ts. */
 async function startClaimsProcess(name: string) {
-  const args = ["--disable-warning=ExperimentalWarning", CHILD, redis.url, name];
+  const args = ["--disable-warning=ExperimentalWarning", getTestProgram("claims"), redis.url, name];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   onTestFinished(async () => {
