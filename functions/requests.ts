@@ -26,7 +26,8 @@ export const REQUEST_KINDS: RequestKinds = {
 const decisionSchema = z.strictObject({
   answer: z.string().max(100),
   hash: z.string().max(64),
-  comment: z.string().max(10_000).optional(),
+  /** A result is sent back with a text of this length, and comments on its lines. */
+  comment: z.string().max(50_000).optional(),
 });
 
 const EXAMPLE = 'Send {"answer": "approve", "hash": "…"} with the hash of the request.';

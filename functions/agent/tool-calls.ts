@@ -27,6 +27,7 @@ import { listUnread, type Remark, readRemarks } from "../../shared/tasks/remark-
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
 import { completeTicket } from "../../shared/tickets/completion.ts";
+import { getTicket } from "../../shared/tickets/stored-tickets.ts";
 import { isChecking } from "../../shared/tickets/ticket.ts";
 import { formatIsoTime } from "../../shared/time.ts";
 import {
@@ -249,7 +250,32 @@ function createOperations(deps: ToolCallDeps, caller: Caller, correlation: strin
   const work = createTaskOperations(deps, caller, correlation);
   if (!caller.ticket) return work;
   const { ticket } = caller;
-  return { ...work, setStatus: (task, change) => completeAsSession(deps, ticket, task, change, correlation) };
+  return {
+    ...work,
+    details: async (task) => limitToApproved(deps, ticket.key, await work.details(task)),
+    setStatus: (task, change) => completeAsSession(deps, ticket, task, change, correlation),
+  };
+}
+
+/** What a session reads of its own work item is what a person has approved; what changed since is shown to people first. */
+async function limitToApproved(deps: TaskDeps, key: string, details: Awaited<ReturnType<TaskOperations["details"]>>) {
+  if (details.key !== key) return details;
+  const { shown, approval, sentBack } = await getTicket(deps, key);
+  const { title, description: text, comment, comments = [] } = shown.content;
+  const requested = { by: shown.cause.by ?? "?", at: new Date(shown.cause.at).toISOString(), text: comment ?? "" };
+  const seenAt = sentBack?.at ?? approval?.at ?? 0;
+  // Values of later changes are not read either; Plane tells times in seconds.
+  const latest = details.history.latest.filter(({ at }) => Date.parse(at) < seenAt);
+  const history = { ...details.history, latest };
+  const approved = comment === undefined ? comments : [...comments, requested];
+  return {
+    ...details,
+    title,
+    description: cleanLine(text, 200),
+    text,
+    history,
+    comments: { latest: approved, left_out: undefined },
+  };
 }
 
 /**

@@ -15,6 +15,7 @@ import {
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader, createSourceSlots } from "../../shared/http/limits.ts";
 import { readBearerToken } from "../../shared/http/request.ts";
+import { DIFFERENCE_LIMIT_BYTES, differenceSchema, storeDifference } from "../../shared/tickets/differences.ts";
 import {
   EXCHANGE_LIMIT_BYTES,
   type ExchangeAnswer,
@@ -39,7 +40,12 @@ import {
   toPermissionDecision,
 } from "../../shared/tickets/session-hook.ts";
 import { MAX_OPEN_REQUESTS } from "../../shared/tickets/session-machine.ts";
-import { changeTicket, findTicketOfToken, getTicket } from "../../shared/tickets/stored-tickets.ts";
+import {
+  changeTicket,
+  createTicketMessageJobs,
+  findTicketOfToken,
+  getTicket,
+} from "../../shared/tickets/stored-tickets.ts";
 import type { Ticket } from "../../shared/tickets/ticket.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { readTicketKey } from "./ticket-routes.ts";
@@ -58,6 +64,9 @@ export const exchangeRoute: Route = { path: "/api/runner/exchange", access: "run
 
 /** Receives the pictures of the terminals that somebody watches, up to ten a second for each. */
 export const framesRoute: Route = { path: "/api/runner/frames", access: "runner", app: createFramesApp };
+
+/** Receives what the branches of tickets change. */
+export const differencesRoute: Route = { path: "/api/runner/differences", access: "runner", app: createDifferencesApp };
 
 /** Limit of a hook's body in bytes: 2 MB, because a tool's input may contain a whole file. */
 const HOOK_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -128,6 +137,21 @@ function createFramesApp(deps: Deps): Hono {
     const screen = maskSecrets(cleanScreen(frame.screen, frame.rows), approval?.token);
     const watched = deps.terminals.receive(key, { ...frame, screen });
     return c.json({ watched } satisfies z.infer<typeof frameAnswerSchema>);
+  });
+}
+
+function createDifferencesApp(deps: Deps): Hono {
+  const readJson = createJsonReader(DIFFERENCE_LIMIT_BYTES);
+  return new Hono().post("/:ticket", async (c) => {
+    const difference = await readJson(c, differenceSchema, { source: "runner", subject: "difference" });
+    const ticket = await getTicket(deps, readTicketKey(c));
+    const { key, run } = ticket;
+    if (difference.run !== run) throw new GroundcrewError("conflict", `The present run of ${key} is ${run}.`);
+    // The message with the result shows its beginning.
+    const cause = `difference.${difference.round}.${difference.commit}`;
+    const messages = createTicketMessageJobs(deps.settings, ticket, cause, c.get("correlation"));
+    await storeDifference(deps, key, difference, ticket.completion ? messages : []);
+    return c.body(null, 204);
   });
 }
 

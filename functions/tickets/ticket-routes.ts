@@ -11,9 +11,10 @@ import { limitDeps, seesTask, type Viewer } from "../../shared/people/viewer.ts"
 import { reportPlaneErrors } from "../../shared/refusals/render-refusal.ts";
 import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
 import type { RequestPlace } from "../../shared/task/request.ts";
+import { cleanText } from "../../shared/text.ts";
 import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
 import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
-import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
+import { MAX_INPUT_LENGTH, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { readRules, removeRule } from "../../shared/tickets/permission-rules.ts";
 import { rankApproved } from "../../shared/tickets/runner-sessions.ts";
 import { readRunners } from "../../shared/tickets/runners.ts";
@@ -53,6 +54,8 @@ interface ActionRequest {
 const approvalSchema = z.strictObject({ hash: z.string().min(1).max(64).optional() });
 
 const rejectionSchema = z.strictObject({ reason: z.string().max(1_000).default("") });
+
+const sendBackSchema = z.strictObject({ text: z.string().trim().min(1).max(MAX_INPUT_LENGTH) });
 
 const updateSchema = z.strictObject({ summary: z.string().max(MAX_SUMMARY_LENGTH).optional() });
 
@@ -200,6 +203,9 @@ const SESSION_ACTIONS = {
     return { kind: "extended", by, where, minutes };
   }),
   start: defineEvent(undefined, ({ by, where }) => ({ kind: "start_requested", by, where })),
+  "send-back": defineEvent(sendBackSchema, ({ by, where }, { text }) => {
+    return { kind: "sent_back", text: cleanText(text, MAX_INPUT_LENGTH), by, where };
+  }),
   remove: defineEvent(removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force })),
 };
 

@@ -71,7 +71,7 @@ export function createTicketRules(settings: TicketSettings | undefined): RuleSet
   return {
     name: "tickets",
     isInternal: true,
-    needsActor: (event) => settings?.triggers.comment === true && event.kind === "comment_added",
+    needsActor: (event) => event.kind === "comment_added",
     canMatch: (kind, { project }) => projects.includes(project) && WATCHED_EVENTS.has(kind),
     decide(event, facts, correlation, itemRev) {
       const { item, project } = facts;
@@ -100,8 +100,8 @@ function findRequest(
   const by = actor ? { by: actor.name } : {};
   if (event.kind === "created") return triggers.created ? { trigger: "created", cause: "created", ...by } : undefined;
   if (event.kind === "comment_added") {
-    // Agents' comments are reports; only a person's comment is a wish.
-    if (!triggers.comment || actor?.isAgent) return undefined;
+    // Agents' comments are reports; only a person's comment is a wish. One about a result sends it back.
+    if (actor?.isAgent) return undefined;
     return { trigger: "comment", cause: `comment:${event.comment}`, comment: event.comment, ...by };
   }
   // A work item that one of the people gets is new to them.

@@ -179,6 +179,9 @@ const TICKET_COMMANDS: PersonCommand[] = [
     "Approves the update of Plane with a ticket's result, and writes it.",
     [defineField("summary", "replaces the summary of the completion")],
   ),
+  defineTicketCommand("send-back", "POST /api/sessions/:task/send-back", "Sends a result back to its session.", [
+    defineField("text", "what should change; - reads standard input", { required: true }),
+  ]),
   defineTicketCommand("worktrees", "GET /api/worktrees", "Lists worktrees with their sizes, and why they are kept."),
   defineTicketCommand("remove", "POST /api/sessions/:task/remove", "Removes the worktree of a ticket.", [
     defineField("force", "also with changes that are not merged", { kind: "boolean" }),

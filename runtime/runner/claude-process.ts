@@ -3,23 +3,21 @@
  * it may see, and the processes that it leaves behind.
  */
 
+import { randomUUID } from "node:crypto";
 import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { z } from "zod";
 import { type Ms, wait } from "../../shared/time.ts";
 import { getProgramPath, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { pickVariables, quoteForShell, readProcessStart } from "../node/programs.ts";
-import { readSessionJson, type SessionPaths, type SessionRecord } from "./session-folder.ts";
+import { readSessionJson, type SessionPaths, type SessionRecord, transcriptSchema } from "./session-folder.ts";
 
 interface ClaudeSettingsOptions {
   ticket: string;
   groundcrewUrl: string;
-  paths: Pick<SessionPaths, "ticket" | "completion" | "sessionStart" | "sessionEnd" | "status">;
+  paths: Pick<SessionPaths, "ticket" | "difference" | "completion" | "sessionStart" | "sessionEnd" | "status">;
 }
 
 type Environment = Record<string, string>;
-
-const sessionStartSchema = z.object({ session_id: z.uuid(), transcript_path: z.string() });
 
 /** Name of the variable that holds the session's bridge token; Claude fills it into the headers of hooks. */
 const TOKEN_VARIABLE = "GROUNDCREW_TOKEN";
@@ -69,6 +67,9 @@ const EXTRA_NAMES = {
 /** Name of the variable by which the processes of a session are recognised, whoever is their parent by now. */
 const SESSION_VARIABLE = "GROUNDCREW_SESSION";
 
+/** Options of Claude Code after which its conversation is named. */
+const CONVERSATION_OPTIONS = ["--resume", "-r", "--session-id"];
+
 /** Timeout for processes after SIGTERM: 2 s. */
 const TERMINATION_MS: Ms = 2_000;
 
@@ -79,12 +80,13 @@ const CHECK_MS: Ms = 50;
 
 /**
  * Builds program, arguments and environment of a session, which launch-session.js reads. No part of them comes from the ticket but its key.
- * `conversation`: the one to continue; undefined for a new one.
+ * A conversation that is lost is followed by a new one. `hasText`: the prompt is what a person has sent back, which is
+ * pasted once the session has begun.
  */
 export function buildLaunch(
-  { ticket, session_id }: SessionRecord,
+  { ticket, session_id, conversation }: SessionRecord,
   paths: SessionPaths,
-  conversation: string | undefined,
+  hasText: boolean,
   facts: { program: string; name: string; groundcrewUrl: string; token: string; env: Environment },
 ) {
   const { program, name, groundcrewUrl, token, env } = facts;
@@ -94,17 +96,21 @@ export function buildLaunch(
     "work. When the ticket is done, call the tool update_task_status of groundcrew with the task, the status done and a " +
     "summary of what was done as text. Without that tool, write the summary to the file whose path is in the environment " +
     "variable GROUNDCREW_COMPLETION_FILE.";
-  const prompt = conversation
+  const isResumed = conversation !== undefined && !conversation.is_lost;
+  const prompt = isResumed
     ? `Ticket ${ticket}: this session was interrupted. Look at what is done and continue.`
-    : `Ticket ${ticket}: read the ticket file and do it.`;
+    : conversation
+      ? `${describeLostConversation(ticket, paths)} Continue.`
+      : `Ticket ${ticket}: read the ticket file and do it.`;
+  const begin = ["--session-id", conversation ? randomUUID() : session_id];
   return {
     program,
     args: [
-      ...(conversation ? ["--resume", conversation] : ["--session-id", session_id]),
+      ...(isResumed ? ["--resume", conversation.session_id] : begin),
       ...["--permission-mode", "manual", "--strict-mcp-config", "--mcp-config", paths.mcp],
       // The branch's own settings could run hooks with the session's token, or switch off those of Groundcrew.
       ...["--setting-sources", "user", "--settings", paths.settings],
-      ...["--append-system-prompt", instructions, "--name", name, "--", prompt],
+      ...["--append-system-prompt", instructions, "--name", name, ...(hasText ? [] : ["--", prompt])],
     ],
     env: {
       ...env,
@@ -120,15 +126,28 @@ export function buildLaunch(
   };
 }
 
-/** The conversation that a session has begun: its id and its stored entries. Undefined before SessionStart. */
-export function findTranscript({ sessionStart }: Pick<SessionPaths, "sessionStart">) {
-  return readSessionJson(sessionStart, sessionStartSchema);
+/** Says to a new conversation where it finds what an earlier one has done. */
+export function describeLostConversation(ticket: string, paths: Pick<SessionPaths, "ticket" | "difference">): string {
+  return (
+    `Ticket ${ticket}: an earlier session has worked on it, and its conversation cannot be resumed. Read the ticket file ` +
+    `${paths.ticket} and the difference so far, ${paths.difference}.`
+  );
 }
 
-/** The conversation that can be continued. Claude refuses to resume one of which nothing was stored. */
-export function findConversation(paths: SessionPaths): string | undefined {
-  const transcript = findTranscript(paths);
-  return transcript && existsSync(transcript.transcript_path) ? transcript.session_id : undefined;
+/** The conversation that a session has begun: its id and its stored entries. Undefined before SessionStart. */
+export function findTranscript({ sessionStart }: Pick<SessionPaths, "sessionStart">) {
+  return readSessionJson(sessionStart, transcriptSchema);
+}
+
+/**
+ * The conversation before a launch: the one that the last launch has begun, or else resumed. It is lost where its file
+ * is gone; one of which nothing was stored is none, because Claude refuses to resume it.
+ */
+export function findConversation(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"] {
+  const known = findTranscript(paths) ?? record.conversation;
+  if (!known || existsSync(known.transcript_path)) return known;
+  const wasStored = record.conversation !== undefined || record.details.tokens !== undefined;
+  return wasStored ? { ...known, is_lost: true } : undefined;
 }
 
 /** Builds the settings of one session: hooks that report to Groundcrew, the status line, and what needs no permission. */
@@ -147,7 +166,7 @@ export function buildClaudeSettings({ ticket, groundcrewUrl, paths }: ClaudeSett
   return {
     permissions: {
       allow: [
-        ...[`Read(/${paths.ticket})`, `Edit(/${paths.completion})`],
+        ...[`Read(/${paths.ticket})`, `Read(/${paths.difference})`, `Edit(/${paths.completion})`],
         ...GROUNDCREW_TOOLS.map((tool) => `mcp__${MCP_SERVER}__${tool}`),
       ],
     },
@@ -222,11 +241,26 @@ export function extendSearchPath(folder: string, searchPath: string | undefined)
  */
 export function findSessionProcesses(sessionId: string): number[] {
   const entry = `${SESSION_VARIABLE}=${sessionId}`;
+  return findProcesses("environ", (entries) => entries.includes(entry));
+}
+
+/**
+ * Finds processes that have a conversation open. Nothing locks one: what somebody else resumes beside the session would
+ * write into the same file.
+ */
+export function findConversationProcesses(conversation: string): number[] {
+  const isClaude = (entries: readonly string[]) =>
+    entries.some((entry, i) => entry === conversation && CONVERSATION_OPTIONS.includes(entries[i - 1] ?? ""));
+  return findProcesses("cmdline", isClaude);
+}
+
+/** Finds the processes that live and have such variables or arguments. */
+function findProcesses(file: "environ" | "cmdline", isWanted: (entries: readonly string[]) => boolean): number[] {
   const names = existsSync("/proc") ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)) : [];
   return names.map(Number).filter((pid) => {
     try {
-      const environment = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
-      return environment.includes(entry) && readProcessStart(pid) !== "ended";
+      const entries = readFileSync(`/proc/${pid}/${file}`, "latin1").split("\0");
+      return isWanted(entries) && readProcessStart(pid) !== "ended";
     } catch {
       // It belongs to another user, or has ended meanwhile.
       return false;

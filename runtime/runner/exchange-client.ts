@@ -5,6 +5,7 @@ import { frameAnswerSchema, type TerminalFrame } from "../../shared/app/terminal
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanText } from "../../shared/text.ts";
+import type { Difference } from "../../shared/tickets/differences.ts";
 import {
   EXCHANGE_LIMIT_BYTES,
   type ExchangeAnswer,
@@ -114,6 +115,14 @@ export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["se
       if (response.ok) return frameAnswerSchema.parse(await response.json()).watched;
       await response.body?.cancel();
       throw new Error(`Groundcrew answered ${response.status}`);
+    },
+    /** Sends what a branch changes. Throws when it is not taken; an answer that will stay the same is no failure. */
+    async sendDifference(ticket: string, difference: Difference, signal: AbortSignal): Promise<void> {
+      const path = `differences/${encodeURIComponent(ticket)}`;
+      const response = await post(path, JSON.stringify(difference), signal, ANSWER_TIMEOUT_MS);
+      await response.body?.cancel();
+      if (!response.ok && ![404, 409].includes(response.status))
+        throw new Error(`Groundcrew answered ${response.status}`);
     },
   };
 }

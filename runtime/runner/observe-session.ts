@@ -54,14 +54,27 @@ const START_DIALOGS: readonly [RegExp, string][] = [
 
 /** What is reported of a session to Groundcrew. */
 export function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
-  const { ticket, run, session_id, phase, started_at, branch, exit, details, tests, kept_apart } = record;
+  const {
+    ticket,
+    run,
+    round,
+    session_id,
+    phase,
+    started_at,
+    branch,
+    exit,
+    details,
+    tests,
+    kept_apart,
+    is_new_conversation,
+  } = record;
   const isRunning = phase === "launched" && hasBegun(context, ticket);
   return {
-    ...{ ticket, run, session_id, name: context.tmux.getName(ticket), started_at, branch },
+    ...{ ticket, run, round, session_id, name: context.tmux.getName(ticket), started_at, branch },
     state: phase === "ended" ? "ended" : isRunning ? "running" : "starting",
     ...(phase === "ended" && exit ? { exit } : {}),
     ...details,
-    ...omitUndefined({ tests, kept_apart: kept_apart || undefined }),
+    ...omitUndefined({ tests, kept_apart: kept_apart || undefined, is_new_conversation }),
     applied: mergeApplied(record, pane).slice(-MAX_REPORTED),
   };
 }

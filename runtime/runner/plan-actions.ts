@@ -85,6 +85,8 @@ function planSession(
   const isOver = record.phase === "ended" && record.is_acknowledged;
   if (isOver && record.session_id !== desired.session_id) return { kind: "start", ticket, desired };
   if (record.run > run) return undefined;
+  if (record.phase !== "ended" && record.round !== desired.round)
+    return { kind: "stop", ticket, how: "kindly", reason: `round ${desired.round} was asked for` };
   if (record.phase === "launched") return { kind: "send", ticket, desired };
   if (record.phase !== "ended") return { kind: "start", ticket, desired };
   const isDue = now >= Date.parse(record.ended_at ?? record.started_at) + RESTART_DELAY_MS;

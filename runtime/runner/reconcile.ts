@@ -3,26 +3,31 @@
  * per ticket. plan-actions.ts decides, and nothing is remembered that a look could not find again.
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { removeInvisible } from "../../shared/text.ts";
 import {
   type ExchangeAnswer,
   type ExchangeRequest,
   type HostCheck,
+  MAX_INPUT_LENGTH,
   MAX_REPORTED,
   type SessionReport,
   type WorktreeReport,
 } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
+import { writePrivateFile } from "../node/files.ts";
 import { checkHost } from "./check-host.ts";
+import { describeLostConversation } from "./claude-process.ts";
 import { CLEANING_MS, cleanWorktrees } from "./clean-worktrees.ts";
 import { createTerminalWatch, type ExchangeClient } from "./exchange-client.ts";
 import { hasBegun, mergeApplied, readDetails, reportSession } from "./observe-session.ts";
 import { type DesiredSession, findUnknown, planActions, type RunnerAction } from "./plan-actions.ts";
 import type { RunnerContext } from "./runner-context.ts";
+import { sendDifferences } from "./send-differences.ts";
 import type { SessionRecord } from "./session-folder.ts";
 import {
   adoptSession,
@@ -72,9 +77,6 @@ const STOP_TIMEOUT_MS: Ms = 2 * SECOND;
 /** Names of keys as tmux has them. */
 const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpace|DC|Home|End|PPage|NPage|C-[a-z])$/;
 
-/** Limit of an input in UTF-16 units: 10,000, some pages of text. */
-const MAX_INPUT_LENGTH = 10_000;
-
 /**
  * Brings what tmux has to what Groundcrew wants, until the signal: looks at tmux, sends the whole observation, gets the
  * whole desired state, acts. Sessions live in tmux and outlive the runner.
@@ -99,7 +101,13 @@ export async function runRunner(
 
   let worktrees: WorktreeReport[] = [];
   let checks: HostCheck[] = [];
-  const background = Promise.all([lookRepeatedly(), terminals.run(), cleanRepeatedly(), checkRepeatedly()]);
+  const background = Promise.all([
+    lookRepeatedly(),
+    terminals.run(),
+    cleanRepeatedly(),
+    checkRepeatedly(),
+    sendDifferences(context, client, signal),
+  ]);
   while (!signal.aborted) {
     const request = buildRequest();
     interruption = new AbortController();
@@ -350,7 +358,7 @@ function formatNews(reports: readonly SessionReport[]): string {
 
 /** Whether an input need not wait for the start of its session. */
 function canSend(context: RunnerContext, ticket: string, { kind }: Input): boolean {
-  return kind !== "text" || hasBegun(context, ticket);
+  return (kind !== "text" && kind !== "paste") || hasBegun(context, ticket);
 }
 
 /**
@@ -371,9 +379,23 @@ async function sendInputs(context: RunnerContext, desired: DesiredSession, pane:
     applied.push(input.id);
     const mark = tmux.markArguments(ticket, applied.slice(-MAX_REPORTED));
     const text = input.text.slice(0, MAX_INPUT_LENGTH);
-    if (input.kind === "text") await tmux.typeLine(ticket, text, mark);
+    if (input.kind === "paste") await pasteText(context, ticket, text, mark);
+    else if (input.kind === "text") await tmux.typeLine(ticket, text, mark);
     else await tmux.pressKeys(ticket, input.kind === "interrupt" ? ["Escape"] : toKeyArguments(text), mark);
   }
+}
+
+/**
+ * Pastes what a person has sent back. Words before it keep a leading `/` or `!` from being a command. Claude would read
+ * a file for each `@` after white space, so that one is escaped; the ticket file has the text as it is.
+ */
+async function pasteText({ tmux, records }: RunnerContext, ticket: string, text: string, mark: readonly string[]) {
+  const paths = records.getPaths(ticket);
+  const lost = records.get(ticket)?.is_new_conversation ? `${describeLostConversation(ticket, paths)}\n\n` : "";
+  const lead = `A person has read the result of ticket ${ticket} and sends it back:`;
+  writePrivateFile(paths.paste, `${lost}${lead}\n\n${removeInvisible(text).replaceAll(/(?<=^|\s)@/g, "\\@")}`);
+  await tmux.pasteFile(ticket, paths.paste, mark);
+  rmSync(paths.paste, { force: true });
 }
 
 /** Names of keys, separated by spaces, stay as they are; anything else is what a terminal sends, byte by byte. */

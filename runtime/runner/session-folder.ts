@@ -23,6 +23,10 @@ export interface SessionFile {
 const FILE_NAMES = {
   record: "record.json",
   ticket: "ticket.md",
+  /** What the branch and its worktree have changed, for a new conversation that goes on with earlier work. */
+  difference: "difference.patch",
+  /** A text on its way into the terminal. */
+  paste: "paste.txt",
   settings: "settings.json",
   mcp: "mcp.json",
   /** Program, arguments and environment; deleted by the launcher once it has read them. */
@@ -63,6 +67,9 @@ export const NO_DETAILS: SessionDetails = { screen: "", commits: [], dirty: fals
 /** The part of a record that says that Groundcrew has not received its last news. */
 export const UNREPORTED = { is_reported: false, is_acknowledged: false } as const;
 
+/** What Claude tells of the conversation that a session has begun: its id and the file of its stored entries. */
+export const transcriptSchema = z.object({ session_id: z.uuid(), transcript_path: z.string() });
+
 /**
  * What the runner remembers of a ticket's last run, one file for each ticket. tmux knows what is alive; the record
  * knows what was begun, so that nothing begins twice, and how it ended.
@@ -73,7 +80,12 @@ export const UNREPORTED = { is_reported: false, is_acknowledged: false } as cons
 const sessionRecordSchema = z.object({
   ticket: taskKeySchema,
   run: z.int().min(1),
+  round: z.int().min(1).default(1),
   session_id: z.uuid(),
+  /** The conversation that the last launch has begun or resumed; `is_lost`: Claude does not know it any more. */
+  conversation: transcriptSchema.extend({ is_lost: z.literal(true).exactOptional() }).exactOptional(),
+  /** The session of this round could not resume the conversation before. */
+  is_new_conversation: observedSessionSchema.shape.is_new_conversation,
   project: z.string(),
   /** Repository, worktree and the branch that the ticket's branch began at and is compared with. */
   repository: z.string(),
@@ -102,6 +114,8 @@ const sessionRecordSchema = z.object({
   other_session: z.uuid().exactOptional(),
   /** What was kept apart; empty when nothing had to be. */
   kept_apart: observedSessionSchema.shape.kept_apart,
+  /** Run and newest commit of the difference that Groundcrew has. */
+  sent_difference: z.string().exactOptional(),
   /** The last run of the repository's test command. */
   tests: observedSessionSchema.shape.tests,
 });

@@ -21,6 +21,7 @@ import {
   endSessionProcesses,
   extendSearchPath,
   findConversation,
+  findConversationProcesses,
   pickEnvironment,
 } from "./claude-process.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
@@ -53,6 +54,9 @@ const STATUS_MS: Ms = 3 * SECOND;
 
 const CHECK_MS: Ms = 100;
 
+/** What Claude says before it exits with 1 because it does not know the conversation that it is to resume. */
+const UNKNOWN_CONVERSATION = /^No conversation found with session ID/m;
+
 /**
  * Starts a desired session, or continues a start that was interrupted at any step. A start that fails is an end of the
  * session, with its reason.
@@ -60,12 +64,15 @@ const CHECK_MS: Ms = 100;
 export async function startSession(context: RunnerContext, desired: DesiredSession): Promise<void> {
   const { records, log } = context;
   const { ticket, run } = desired;
-  const isFirst = !isSameRun(records.get(ticket), desired);
+  const previous = records.get(ticket);
+  const isFirst = !isSameRun(previous, desired);
+  const isNextRound = previous?.round !== desired.round;
   let record = prepareRecord(context, desired);
   try {
     records.save(record);
     // What an earlier run of the ticket has written.
     const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
+    if (isNextRound) rmSync(completion, { force: true });
     if (isFirst) for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
     record = await prepareWorktree(context, record);
     await launch(context, desired, record);
@@ -97,17 +104,31 @@ function isSameRun(record: SessionRecord | undefined, { run, session_id }: Desir
 
 /** The record of a run that begins, is continued after an interruption, or is started again after its end. */
 function prepareRecord(context: RunnerContext, desired: DesiredSession): SessionRecord {
-  const { ticket, run, session_id, project } = desired;
+  const { ticket, run, round, session_id, project } = desired;
   const previous = context.records.get(ticket);
   const last = { run: previous?.run ?? 0, session_id: previous?.session_id };
   const created = previous?.hooks.filter((name) => name === "after_create") ?? [];
   const begun = { ...UNREPORTED, phase: "preparing", started_at: readTime(context) } as const;
   if (isSameRun(previous, desired)) {
     const hooks = previous.phase === "ended" ? created : previous.hooks;
-    return changeFields(previous, { ...begun, hooks, exit: undefined, ended_at: undefined, removable: undefined });
+    const ended = { exit: undefined, ended_at: undefined, removable: undefined };
+    if (previous.round === round) return changeFields(previous, { ...begun, ...ended, hooks });
+    // What the last round has said about its end does not count for this one.
+    const details = changeFields(previous.details, { completion: undefined, attention: undefined });
+    return changeFields(previous, { ...begun, ...ended, hooks, round, details, is_new_conversation: undefined });
   }
   return {
-    ...{ ticket, run, session_id, project, repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
+    ...{
+      ticket,
+      run,
+      round,
+      session_id,
+      project,
+      repository: "",
+      worktree: "",
+      branch: getTicketBranch(ticket),
+      main: "",
+    },
     ...{ ...begun, attempts: 0, cost_before: 0, details: NO_DETAILS, hooks: created, applied: [] },
     // Runs are counted, so one of this or a later number with another session is not an earlier one of this ticket.
     ...(last.run >= run ? omitUndefined({ other_session: last.session_id }) : {}),
@@ -141,7 +162,7 @@ async function keepApart({ records, worktrees, log }: RunnerContext, repository:
 }
 
 async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {
-  const { settings, env, records, tmux, conversations } = context;
+  const { settings, env, records, tmux, conversations, worktrees } = context;
   const { ticket, details } = prepared;
   const { groundcrewUrl } = settings;
   const paths = records.getPaths(ticket);
@@ -150,22 +171,32 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
     throw new Error(`${settings.claudeBin} is not an executable file: set CLAUDE_BIN to the path of Claude Code.`);
   // What an earlier launch has left behind would work on the ticket beside the new session.
   await endSessionProcesses(prepared.session_id);
-  const conversation = findConversation(paths);
+  const conversation = findConversation(prepared, paths);
+  const isLost = conversation?.is_lost === true;
+  const [other] = conversation && !isLost ? findConversationProcesses(conversation.session_id) : [];
+  if (other !== undefined)
+    throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit Claude Code there first.`);
+  const pending = desired.inputs.some(({ id, kind }) => kind === "paste" && !prepared.applied.includes(id));
   makePrivateFolder(paths.folder);
+  if (isLost) writePrivateFile(paths.difference, await worktrees.readDifference(prepared));
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
   writePrivateFile(paths.settings, JSON.stringify(buildClaudeSettings({ ticket, groundcrewUrl, paths })));
   writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
   const named = settings.repositories.get(prepared.project)?.env;
-  const launchPlan = buildLaunch(prepared, paths, conversation, {
+  const continued = changeFields(prepared, {
+    conversation,
+    is_new_conversation: isLost || prepared.is_new_conversation,
+  });
+  const launchPlan = buildLaunch(continued, paths, pending, {
     ...{ program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token },
     env: { ...pickEnvironment(env, "claude", named), PATH: extendSearchPath(settings.folder, env["PATH"]) },
   });
-  const storedCost = conversation ? conversations.read(ticket, paths).storedCost : 0;
+  const storedCost = conversation && !isLost ? conversations.read(ticket, paths).storedCost : 0;
   for (const path of [paths.sessionStart, paths.sessionEnd, paths.status]) rmSync(path, { force: true });
   writePrivateFile(paths.launch, JSON.stringify(launchPlan));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
   const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1, cost_before };
-  const launching = records.save({ ...prepared, ...attempt, phase: "launching" });
+  const launching = records.save({ ...continued, ...attempt, phase: "launching" });
   const command = [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, paths.launch];
   await tmux.startSession(prepared, command);
   records.save({ ...launching, phase: "launched" });
@@ -324,7 +355,11 @@ export async function finishSession(
     const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
     const exit = { ...getExit(pane, reason, hasEnded(context, record)), ...text };
     const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
-    records.save({ ...record, ...UNREPORTED, phase: "ended", ...end, details });
+    const { conversation } = record;
+    // Claude has refused to resume it, so the next launch begins a new one.
+    const isUnknown = conversation && exit.status === 1 && UNKNOWN_CONVERSATION.test(details.screen);
+    const lost = isUnknown ? { conversation: { ...conversation, is_lost: true } as const } : {};
+    records.save({ ...record, ...UNREPORTED, phase: "ended", ...end, ...lost, details });
     log.info("session ended", { ticket, run, reason: exit.reason, status: exit.status });
   }
   await endSessionProcesses(record.session_id);

@@ -158,6 +158,18 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
       await wait(ENTER_DELAY_MS);
       await this.pressEnter(ticket);
     },
+    /** Pastes the text of a file, which Claude takes as a text whatever its content and length, and Enter some time later. */
+    async pasteFile(ticket: string, path: string, mark: readonly string[] = []) {
+      const buffer = ["-b", getName(ticket)];
+      const paste = ["paste-buffer", "-p", "-r", "-d", ...buffer, ...toTarget(ticket)];
+      await callSafely([
+        ...["load-buffer", ...buffer, path, ";", ...paste, ";"],
+        ...setOption(ticket, "typed", "1"),
+        ...mark,
+      ]);
+      await wait(ENTER_DELAY_MS);
+      await this.pressEnter(ticket);
+    },
     /** Presses the Enter that a typed text still waits for. */
     async pressEnter(ticket: string) {
       const target = toTarget(ticket);

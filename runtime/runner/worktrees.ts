@@ -21,6 +21,9 @@ type OldWorktree = Omit<Worktree, "worktree"> & { ticket: string };
 /** Lists the files of a worktree that have changes which are not committed. */
 const STATUS = ["status", "--porcelain", "--ignore-submodules=all"];
 
+/** Shows differences without a program that the repository names for them. */
+const DIFF = ["diff", "--no-ext-diff", "--no-textconv"];
+
 type GitState = Pick<SessionDetails, "commits" | "diff" | "conflicts" | "dirty">;
 
 type BranchState = Omit<GitState, "dirty">;
@@ -158,6 +161,16 @@ export function createWorktrees(root: string, git: Git) {
         const isTicket = taskKeySchema.safeParse(ticket).success;
         return isTicket ? [{ ticket, path: join(folder, name), isApart: rest.length > 0 }] : [];
       }),
+    /** Reads what a branch and its worktree have changed, as a patch; without new files that were not added. */
+    async readDifference({ repository, worktree, main }: Worktree): Promise<string> {
+      const { stdout } = await git.callInWorktree({ repository, worktree }, [...DIFF, "--merge-base", main, "--"]);
+      return stdout;
+    },
+    /** Reads what the commits of a branch have changed since it began. */
+    async readBranchDifference({ repository, branch, main }: Omit<OldWorktree, "ticket">): Promise<string> {
+      const range = `${main}...${branch}`;
+      return `${await git.read(repository, ["-c", "core.quotePath=false", ...DIFF, range, "--"])}\n`;
+    },
     async remove(worktree: OldWorktree): Promise<void> {
       const path = getPath(worktree.ticket);
       return runInOrder(worktree.repository, () => remove(worktree, path));
@@ -196,7 +209,7 @@ export function createGitStateReader(git: Git) {
     const range = `${main}..${branch}`;
     const [log, diff, merge] = await Promise.all([
       git.call(repository, ["log", "-z", "--format=%H%x09%s", `--max-count=${MAX_LISTED}`, range, "--"]),
-      git.call(repository, ["diff", "--shortstat", "--no-ext-diff", "--no-textconv", `${main}...${branch}`, "--"]),
+      git.call(repository, [...DIFF, "--shortstat", `${main}...${branch}`, "--"]),
       git.call(repository, ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", main, branch]),
     ]);
     // Exit code 1 means conflicts; anything else means that git could not tell.

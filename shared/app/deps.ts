@@ -101,6 +101,8 @@ export interface WrittenRemark {
   at: Ms;
   /** Of a new comment, which may answer a question: its HTML, and its time as Plane prints it. */
   comment?: { html: string; createdAt: string };
+  /** A guest of the workspace wrote it, who decides nothing: sessions of tickets do not read it. */
+  isByGuest?: true;
   /** A program wrote it: it may answer a question, but wakes nobody. */
   isByProgram?: true;
 }

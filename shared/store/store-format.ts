@@ -19,7 +19,7 @@ interface StoredFormat {
  * The form of all stored records. It grows by one when a version stores something that another one would misread.
  * Stores are not converted: Plane keeps the work, and what else a store has is rebuilt or given up.
  */
-export const STORE_FORMAT = 7;
+export const STORE_FORMAT = 8;
 
 /** The key of the format's record, the same in every version. */
 export const STORE_FORMAT_KEY = "meta:format";

@@ -8,6 +8,7 @@ import { sha256Hex } from "../hashing.ts";
 import { removeHiddenText } from "../markdown/hidden-text.ts";
 import { htmlToLines, htmlToText } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { findPerson } from "../people/directory.ts";
 import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
 import { PlaneError } from "../plane/errors.ts";
 import { commentsApi, type PlaneComment } from "../plane/work-items.ts";
@@ -105,7 +106,7 @@ async function prepareComments(
     const comment = listedById.get(event.comment);
     const eventFacts = await readCommentFacts(deps, item, event, comment, source, via);
     facts.set(event, eventFacts);
-    if (comment && !eventFacts.actor?.isAgent) written.push(toWrittenRemark(event, comment, eventFacts));
+    if (comment && !eventFacts.actor?.isAgent) written.push(await toWrittenRemark(deps, event, comment, eventFacts));
   }
   const change = await prepareChange(deps, {
     key,
@@ -147,18 +148,21 @@ async function readCommentFacts(
 }
 
 /** An unknown author counts as a person, so that no word of one is missed. */
-function toWrittenRemark(
+async function toWrittenRemark(
+  deps: SyncDeps,
   { kind }: CommentEvent,
-  { id, created_at, updated_at, comment_html: html }: ObservedComment,
+  { id, actor: author, created_at, updated_at, comment_html: html }: ObservedComment,
   { actor, comment: facts }: EventFacts,
-): WrittenRemark {
+): Promise<WrittenRemark> {
   const isNew = kind === "comment_added";
+  const person = author === null ? undefined : await findPerson(deps, { id: author });
   return {
     id,
     by: actor?.name ?? "?",
     text: "",
     mentions: [],
     ...(facts?.remark ?? { isByProgram: true }),
+    ...(person?.role === "guest" ? { isByGuest: true } : {}),
     at: Date.parse(isNew ? created_at : updated_at),
     ...(isNew ? { comment: { html, createdAt: created_at } } : {}),
   };

@@ -7,38 +7,33 @@ import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import type { TicketSettings } from "../config/tickets-schema.ts";
 import { GroundcrewError } from "../errors.ts";
-import { sha256Hex } from "../hashing.ts";
 import type { WorkJobBody } from "../jobs/work-jobs.ts";
-import { toMarkdown } from "../markdown/to-markdown.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { commentsApi } from "../plane/work-items.ts";
+import { findPerson } from "../people/directory.ts";
 import type { Task } from "../records/plane-records.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
 import { findLabelName, findPlanePerson } from "../sync/names.ts";
+import { refreshPeople } from "../sync/read-people.ts";
 import type { RequestPlace } from "../task/request.ts";
-import { type ItemRecord, isOpenItem } from "../task/snapshot.ts";
+import { isOpenItem } from "../task/snapshot.ts";
 import { type Caller, createCallContext } from "../tasks/call-context.ts";
 import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
-import { cleanLine, cleanText } from "../text.ts";
-import { changeTicket, createRunToken, findTicket, getTicket, requireTicketKey } from "./stored-tickets.ts";
+import { cleanText } from "../text.ts";
+import { MAX_INPUT_LENGTH } from "./exchange.ts";
+import { createContent, readPersonComments } from "./read-content.ts";
 import {
-  isActive,
-  isFinal,
-  type Ticket,
-  type TicketCause,
-  type TicketContent,
-  type TicketItem,
-  type TicketVersion,
-} from "./ticket.ts";
+  changeTicket,
+  createRunToken,
+  findTicket,
+  getTicket,
+  ignoreConflict,
+  requireTicketKey,
+} from "./stored-tickets.ts";
+import { isActive, isFinal, type Ticket, type TicketCause, type TicketContent, type TicketItem } from "./ticket.ts";
+import { createVersion } from "./ticket-content.ts";
 import { toSessionIds } from "./ticket-views.ts";
 
 type RequestJob = Extract<WorkJobBody, { type: "ticket" }>;
-
-/** Limit of a title in UTF-16 units. */
-const MAX_TITLE_LENGTH = 500;
-
-/** Limit of a description or a comment in UTF-16 units: 50,000; the text of a session's ticket file. */
-const MAX_TEXT_LENGTH = 50_000;
 
 /** An id of Plane, or one that a test has chosen. */
 const testIdSchema = z
@@ -63,24 +58,45 @@ export const testTicketSchema = z.strictObject({
 type TestTicket = z.infer<typeof testTicketSchema>;
 
 /**
- * Requests a ticket for a work item, if the settings still want one. Takes a request to Plane only for a comment, whose
- * whole text is needed.
+ * Requests a ticket for a work item, if the settings still want one. Unless the work item is new, its comments are read
+ * from Plane. A comment about a result that waits sends it back, where its author may decide.
  */
 export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<void> {
   const { tickets } = deps.settings;
   const task = await findStoredTask(deps, body.item);
-  if (!tickets || !task || !isOpenItem(task.item) || task.item.template || !(await isTicketWanted(deps, tickets, task)))
-    return;
+  if (!tickets || !task) return;
   const { trigger, cause: id, by, correlation } = body;
-  const comment = body.comment === undefined ? undefined : await readComment(deps, task, body.comment);
+  if (await sendBackByComment(deps, task, body)) return;
+  if (!tickets.triggers[trigger] || !isOpenItem(task.item) || task.item.template) return;
+  if (!(await isTicketWanted(deps, tickets, task))) return;
+  const comments = trigger === "created" ? [] : await readPersonComments(deps, task);
   // A comment that was deleted meanwhile requests nothing.
-  if (body.comment !== undefined && comment === undefined) return;
+  if (body.comment !== undefined && !comments.some((one) => one.id === body.comment)) return;
   const at = await deps.store.now();
   const cause: TicketCause = { trigger, id, at, ...omitUndefined({ by }) };
-  const version = await createVersion(cause, await readContent(task.item, comment));
+  const version = await createVersion(cause, await createContent(task.item, cause, comments));
   const event = { kind: "requested", key: task.key, item: toTicketItem(task), version } as const;
   const ticket = await changeTicket(deps, task.key, event, correlation);
   await approveByRule(deps, ticket, correlation);
+}
+
+/** Sends a result back with a comment in Plane; false when none waits, or its author may not decide about it. */
+async function sendBackByComment(
+  deps: TaskDeps,
+  task: Task,
+  { comment: id, cause, correlation }: RequestJob,
+): Promise<boolean> {
+  if (id === undefined || (await findTicket(deps, task.key))?.state !== "completed") return false;
+  const comment = (await readPersonComments(deps, task)).find((one) => one.id === id);
+  // A verdict needs the role that its author has now.
+  if (comment) await refreshPeople(deps);
+  const person = comment?.author ? await findPerson(deps, { id: comment.author }) : undefined;
+  if (!comment || !person?.role || person.role === "guest") return false;
+  const text = cleanText(comment.text, MAX_INPUT_LENGTH);
+  const event = { kind: "sent_back", text, by: person.name, where: "plane", cause } as const;
+  const sent = await changeTicket(deps, task.key, event, correlation).catch(ignoreConflict);
+  deps.notify();
+  return sent !== undefined;
 }
 
 /** Whether the settings want a ticket for a work item as it is now. */
@@ -110,36 +126,6 @@ async function isAssignedToPeople(deps: TaskDeps, { people }: TicketSettings, { 
     persons.map((person) => person?.name),
     people,
   );
-}
-
-/** Reads a comment's whole text as Markdown; undefined when Plane has it no more. */
-async function readComment(deps: TaskDeps, { id, project }: Task, comment: string): Promise<string | undefined> {
-  for await (const { data } of deps.plane.pages(commentsApi.list, { params: { project: project.id, item: id } })) {
-    const found = data.results.find((one) => one.id === comment);
-    if (found) return toMarkdown(found.comment_html);
-  }
-  return undefined;
-}
-
-/** Creates a version of a ticket from its content, whose texts are cleaned of control and direction characters. */
-async function createVersion(
-  cause: TicketCause,
-  { title, description, comment }: TicketContent,
-): Promise<TicketVersion> {
-  const content: TicketContent = {
-    title: cleanLine(title, MAX_TITLE_LENGTH),
-    description: cleanText(description, MAX_TEXT_LENGTH),
-    ...(comment === undefined ? {} : { comment: cleanText(comment, MAX_TEXT_LENGTH) }),
-  };
-  const digest = await sha256Hex(JSON.stringify([content.title, content.description, content.comment ?? null]));
-  // Sixteen characters suffice to tell the versions of one ticket apart, and people can compare them.
-  return { cause, content, hash: digest.slice(0, 16) };
-}
-
-/** Reads the content of a stored work item. The comment that requested the ticket stays the same. */
-async function readContent({ snapshot }: ItemRecord, comment: string | undefined): Promise<TicketContent> {
-  const description = await toMarkdown(snapshot.description);
-  return { title: snapshot.name, description, ...omitUndefined({ comment }) };
 }
 
 /** The work item of a ticket, as its record keeps it. */
@@ -196,22 +182,10 @@ export function getTicketProjects({ projects, repositories }: TicketSettings): s
   return projects ? projects.filter((identifier) => withRepository.includes(identifier)) : withRepository;
 }
 
-/** The text that a session reads from its ticket file. Everything in it comes from people: the heading says so. */
-export function renderTicketFile({ key, shown, item }: Pick<Ticket, "key" | "shown" | "item">): string {
-  const { title, description, comment } = shown.content;
-  const parts = [
-    `# ${key}: ${title}`,
-    `Priority: ${item.priority}. The following text was written by people in Plane.`,
-    description === "" ? "(no description)" : description,
-    ...(comment === undefined ? [] : ["## Comment", comment]),
-  ];
-  return `${parts.join("\n\n")}\n`;
-}
-
 /**
  * Approves a ticket after reading it again, and returns its run. `hash` is that of the version which was shown; without
  * it the stored version counts. A changed ticket throws `conflict` and is pending with its new content. Repeating an
- * approval returns the same run. Takes one request to Plane.
+ * approval returns the same run. Takes two requests to Plane.
  */
 export async function approveTicket(
   deps: TaskDeps,
@@ -239,7 +213,7 @@ export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, c
   const version =
     isTest || !present
       ? ticket.shown
-      : await createVersion(ticket.shown.cause, await readContent(present.item, ticket.shown.content.comment));
+      : await createVersion(ticket.shown.cause, await rereadContent(deps, ticket, present));
   const read = await changeTicket(deps, ticket.key, { kind: "reread", version, isClosed }, correlation);
   if (read.state === "cancelled")
     throw new GroundcrewError(
@@ -247,6 +221,12 @@ export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, c
       `${ticket.key} was closed, removed or reassigned in Plane; the ticket is cancelled.`,
       { refusal: { name: "ticketClosed", values: { task: ticket.key } } },
     );
+}
+
+/** Reads the comments again; the one that requested the ticket stays as it was, also when it was deleted. */
+async function rereadContent(deps: TaskDeps, { shown }: Ticket, task: Task): Promise<TicketContent> {
+  const content = await createContent(task.item, shown.cause, await readPersonComments(deps, task));
+  return { ...content, ...omitUndefined({ comment: shown.content.comment }) };
 }
 
 /** Reads an item from Plane; undefined when it was removed. */

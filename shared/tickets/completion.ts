@@ -34,6 +34,7 @@ import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
+import { findChangedContent } from "./read-content.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
 import {
   isActive,
@@ -100,7 +101,8 @@ export async function planCompletion(
   const event = { ...completion, summary: cleanText(completion.summary, MAX_SUMMARY_LENGTH) };
   const isPossible = isActive(ticket) && event.summary !== "";
   const needsTestRun = isPossible && (await requireTicketCriteria(deps, ticket, event)).needsTestRun;
-  return needsTestRun ? { ...event, kind: "check_requested", id: deps.newId() } : { ...event, kind: "completed" };
+  if (needsTestRun) return { ...event, kind: "check_requested", id: deps.newId() };
+  return { ...event, kind: "completed", ...omitUndefined({ changed: await findChangedContent(deps, ticket) }) };
 }
 
 async function recordCompletion(
@@ -109,7 +111,9 @@ async function recordCompletion(
   event: Omit<NewTicketEvent<"completed">, "kind">,
   correlation: string,
 ): Promise<Ticket> {
-  const completed = await changeTicket(deps, key, { ...event, kind: "completed" }, correlation);
+  const changed = await findChangedContent(deps, await getTicket(deps, key));
+  const completion = { ...event, kind: "completed", ...omitUndefined({ changed }) } as const;
+  const completed = await changeTicket(deps, key, completion, correlation);
   await approveUpdateByRule(deps, completed, correlation);
   return (await findTicket(deps, key)) ?? completed;
 }

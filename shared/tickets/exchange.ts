@@ -18,6 +18,9 @@ export const MAX_LISTED = 50;
 /** Limit of sessions of a runner, and of inputs that a session is said to have received: 200. */
 export const MAX_REPORTED = 200;
 
+/** Limit of what is typed or pasted into a session at once in UTF-16 units: 50,000, as of a ticket's description. */
+export const MAX_INPUT_LENGTH = 50_000;
+
 /** Limit of a completion's summary in UTF-16 units: 20,000, some pages of text. */
 export const MAX_SUMMARY_LENGTH = 20_000;
 
@@ -37,7 +40,11 @@ const exitSchema = z.object({
 export const observedSessionSchema = z.object({
   ticket: taskKeySchema,
   run: z.int().min(1),
+  /** Of the result that the session works on: one that was sent back begins the next round. */
+  round: z.int().min(1).default(1),
   session_id: z.uuid(),
+  /** The conversation of the earlier rounds and launches could not be resumed: this one has only their difference. */
+  is_new_conversation: z.literal(true).exactOptional(),
   /** The tmux session's name. */
   name: z.string().max(100),
   state: z.enum(["starting", "running", "ended"]),
@@ -146,6 +153,7 @@ const desiredSessionSchema = z.object({
   ...runSchema,
   session_id: z.uuid(),
   resume: z.boolean(),
+  round: z.int().min(1).default(1),
   /** The project's identifier, which names the repository. */
   project: z.string(),
   /** The ticket as Markdown; data only. */
@@ -153,7 +161,8 @@ const desiredSessionSchema = z.object({
   /** GROUNDCREW_TOKEN of this run. */
   token: z.string(),
   minutes: z.int().min(1),
-  inputs: z.array(z.object({ id: z.string(), kind: z.enum(["text", "keys", "interrupt"]), text: z.string() })),
+  /** `paste`: a text of any length and content, which is nothing but a text to Claude. */
+  inputs: z.array(z.object({ id: z.string(), kind: z.enum(["text", "paste", "keys", "interrupt"]), text: z.string() })),
   /** Somebody watches the terminal. */
   watched: z.boolean(),
 });

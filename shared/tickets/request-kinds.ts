@@ -4,8 +4,10 @@ import type { RequestKind, RequestKinds, TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { findRequest } from "../requests/requests.ts";
 import type { RequestRecord } from "../task/request.ts";
+import { cleanText } from "../text.ts";
 import { rereadTicket } from "./approval.ts";
 import { planCompletion } from "./completion.ts";
+import { MAX_INPUT_LENGTH } from "./exchange.ts";
 import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
 import type { NewTicketEvent } from "./ticket.ts";
 
@@ -29,9 +31,12 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
   permission: createTicketKind(toSessionEvent),
   session: createTicketKind(toSessionEvent),
   /** The approval of a result, and another try of its update; the queue writes it. A rejected one is given up. */
-  result: createTicketKind((_deps, { verdict: { answer, by, where } }) =>
-    answer === "approve" ? { kind: "update_requested", by, where, inQueue: true } : { kind: "cancelled", by, where },
-  ),
+  result: createTicketKind((_deps, { verdict: { answer, by, where, comment = "" } }) => {
+    if (answer === "send_back") return { kind: "sent_back", text: cleanText(comment, MAX_INPUT_LENGTH), by, where };
+    return answer === "approve"
+      ? { kind: "update_requested", by, where, inQueue: true }
+      : { kind: "cancelled", by, where };
+  }),
 };
 
 /** Creates a kind of requests whose verdict is an event of their ticket. */

@@ -10,7 +10,6 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
-import { renderTicketFile } from "./approval.ts";
 import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import { maskSecrets } from "./mask-secrets.ts";
@@ -37,6 +36,7 @@ import {
   ticketSets,
   toUtcDay,
 } from "./ticket.ts";
+import { renderTicketFile } from "./ticket-content.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
 
 interface DesiredDeps extends TaskDeps {
@@ -80,6 +80,7 @@ async function observeSession(deps: TaskDeps, report: SessionReport, runner: str
   if (!ticket || ticket.placed !== runner || ticket.run !== report.run) return;
   const session = cleanSession(report, ticket.approval?.token);
   await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
+  if (session.round !== ticket.round) return;
   await finishCheck(deps, ticket, session, correlation);
   // A summary that the file holds when the session ends counts, so it is applied first.
   const missing = ticket.wanted ? await completeFromFile(deps, ticket.key, session, correlation) : undefined;
@@ -247,12 +248,13 @@ async function readCandidates(deps: Pick<TaskDeps, "store">, observed: readonly 
 }
 
 function toDesiredSession({ settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">, ticket: Ticket) {
-  const { key, run, approval, started, item, inputs } = ticket;
+  const { key, run, round, approval, started, item, inputs } = ticket;
   return {
     ticket: key,
     run,
     session_id: approval?.sessionId ?? "",
     resume: started,
+    round,
     project: item.identifier,
     ticket_file: renderTicketFile(ticket),
     token: approval?.token ?? "",

@@ -96,10 +96,11 @@ function unplace(ticket: Ticket, { runner }: TicketEvent<"unplaced">): TicketOut
   return reportStep(ticket, { state: "approved", reason: "runner_stopped", detail: runner, placed: undefined });
 }
 
-/** Applies what a runner observed of the ticket's session. An observation of another run or runner changes nothing. */
+/** Applies what a runner observed of the ticket's session. An observation of another run, round or runner changes nothing. */
 function applyObservation(ticket: Ticket, event: TicketEvent<"observed">): TicketOutcome {
   const { session, runner, at } = event;
-  if (session.run !== ticket.run || ticket.placed !== runner || !ticket.wanted) return { ticket };
+  if (session.run !== ticket.run || session.round !== ticket.round) return { ticket };
+  if (ticket.placed !== runner || !ticket.wanted) return { ticket };
   const current = typeLateAnswers(removeApplied(ticket, session.applied), at);
   if (session.state === "ended") return end(current, session, at);
   if (session.state === "starting" || current.state === "approved") return { ticket: current };
@@ -191,7 +192,7 @@ function end(ticket: Ticket, { started_at, exit }: SessionFacts, at: Ms): Ticket
   if (failures >= MAX_FAILURES) return endRun(ended, at, { failures, state: "failed", reason, detail });
   const retryAt = at + Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
   // Keys were meant for what this session showed; a text may be read by the next one.
-  const inputs = ticket.inputs.filter(({ kind }) => kind === "text");
+  const inputs = ticket.inputs.filter(({ kind }) => kind === "text" || kind === "paste");
   return reportStep(ended, {
     ...{ state: "approved", failures, retryAt, reason, detail, inputs },
     questions: closeRequests(ticket.questions, at),

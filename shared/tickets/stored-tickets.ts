@@ -22,6 +22,7 @@ import { listLiveChats } from "../telegram/chat-settings.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
 import { prepareRuleChange } from "./permission-rules.ts";
+import { hasEndedRound, toRoundPut } from "./rounds.ts";
 import {
   type AppliedOutcome,
   FINISHED_TICKET_MS,
@@ -122,7 +123,8 @@ async function prepareTicketEvent(
   const { key, run, state, reason, detail: text } = ticket;
   const news = toNewsPut({ event: "ticket", data: { id: key, state, reason, run } });
   const own = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, news];
-  const put = [...own, ...(rules.put ?? []), ...(requests.put ?? [])];
+  const rounds = hasEndedRound(before, ticket) ? [toRoundPut(before, await readSession(deps, before))] : [];
+  const put = [...own, ...rounds, ...(rules.put ?? []), ...(requests.put ?? [])];
   // Before its first request a ticket has no messages.
   const messages = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
   const jobs = [...messages, ...(requests.jobs ?? [])];

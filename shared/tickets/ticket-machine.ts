@@ -34,6 +34,7 @@ const TRANSITIONS: Transitions<Exclude<TicketEventKind, "requested">> = {
   ...SESSION_TRANSITIONS,
   approved: approve,
   rejected: reject,
+  sent_back: sendBack,
   reread: compareContent,
   cancelled: cancel,
   closed_in_plane: (ticket, { at, text }) => close(ticket, at, text),
@@ -69,7 +70,7 @@ function applyRequest(
   if (previous?.causes.includes(cause.id)) return { ticket: previous };
   const causes = [...(previous?.causes ?? []), cause.id].slice(-MAX_CAUSES);
   const request = { item, reason: `requested_${cause.trigger}`, detail: content.title, shown: version, causes };
-  const base = { key, run: 0, wanted: false, started: false, failures: 0, questions: [], inputs: [] };
+  const base = { key, run: 0, round: 1, wanted: false, started: false, failures: 0, questions: [], inputs: [] };
   if (!previous)
     return {
       ticket: { ...base, ...request, state: "pending", requestedAt: at },
@@ -98,8 +99,23 @@ function clearRun(ticket: Ticket): Ticket {
     ...{ started: false, startedAt: undefined, deadline: undefined, failures: 0, retryAt: undefined },
     ...{ endedStart: undefined, attention: undefined, interruption: undefined, inputs: [] },
     ...{ completion: undefined, update: undefined, removal: undefined, endedAt: undefined },
-    ...{ closedBy: undefined, check: undefined },
+    ...{ closedBy: undefined, check: undefined, changed: undefined, round: 1, sentBack: undefined },
   });
+}
+
+/** A result that is sent back begins a further round of the same run: its session goes on, with the same conversation. */
+function sendBack(ticket: Ticket, { at, by, text, cause }: TicketEvent<"sent_back">): TicketOutcome {
+  const { key, run, round, state, sentBack, approval, changed } = ticket;
+  if (isActive(ticket) && sentBack?.text === text && sentBack.by === by) return { ticket };
+  if (state !== "completed") return refuseState(ticket, "only a result that waits for its update can be sent back.");
+  if (text.trim() === "") return refuse("bad_request", "Say what the session should do about its result.");
+  const causes = cause === undefined ? ticket.causes : [...ticket.causes, cause].slice(-MAX_CAUSES);
+  const next = { ...clearRun(ticket), started: true, round: round + 1, sentBack: { text, by, at }, causes };
+  // Who sends it back has seen with the result what was changed in Plane, so the session may read it.
+  if (changed && approval) Object.assign(next, { shown: changed, approval: { ...approval, hash: changed.hash } });
+  const input = { id: `${key}.${run}.r${round + 1}`, kind: "paste", text } as const;
+  const step = { state: "approved", reason: "sent_back", detail: text } as const;
+  return reportStep(next, { ...step, wanted: true, inputs: [input] }, by);
 }
 
 function reject(ticket: Ticket, { at, by, text }: TicketEvent<"rejected">): TicketOutcome {
@@ -146,14 +162,14 @@ function requestRemoval(ticket: Ticket, { at, by, force }: TicketEvent<"removal_
 
 /** The first completion of a run counts. The session is not wanted any more. */
 function complete(ticket: Ticket, event: TicketEvent<"completed">): TicketOutcome {
-  const { at, summary, source, by } = event;
+  const { at, summary, source, by, changed } = event;
   if (ticket.completion) return { ticket };
   const result = { state: "completed", reason: `completed_${source}`, detail: "", check: undefined } as const;
   const questions = closeRequests(ticket.questions, at);
   const over = { wanted: false, questions, inputs: [], attention: undefined, retryAt: undefined };
   return (
     refuseCompletion(ticket, event) ??
-    reportStep(ticket, { ...result, ...over, completion: { summary, source, at } }, by)
+    reportStep(ticket, { ...result, ...over, changed, completion: { summary, source, at } }, by)
   );
 }
 

@@ -23,12 +23,14 @@ import {
   isRequestOver,
   type SessionRequest,
   type Ticket,
+  type TicketContent,
   type TicketEvent,
   type TicketRecord,
   type TicketWait,
 } from "./ticket.ts";
+import { renderComments } from "./ticket-content.ts";
 
-type TicketHead = Pick<Ticket, "key" | "run" | "state" | "requestedAt" | "update">;
+type TicketHead = Pick<Ticket, "key" | "run" | "round" | "state" | "requestedAt" | "update">;
 
 /** A ticket before an event, with its session's requests as they are stored, and after it. */
 interface TicketChange {
@@ -65,9 +67,9 @@ export function toTicketRecord(ticket: Ticket): TicketRecord {
  * The id of the request for what a ticket itself waits for: its approval, that of its result, or of another try of its
  * update. Later texts belong to the same request until somebody decides. Undefined when it waits for nothing.
  */
-export function findTicketRequestId({ key, run, state, requestedAt, update }: TicketHead): string | undefined {
+export function findTicketRequestId({ key, run, round, state, requestedAt, update }: TicketHead): string | undefined {
   if (state === "pending") return `${key}.${run}.${requestedAt.toString(36)}`;
-  if (state === "completed") return `${key}.${run}.result`;
+  if (state === "completed") return `${key}.${run}.result${round === 1 ? "" : round}`;
   return state === "updating" && update?.problem !== undefined ? `${key}.${run}.u${update.retries}` : undefined;
 }
 
@@ -116,10 +118,12 @@ export async function prepareTicketRequests(
 
 /** The request for what a ticket waits for now, with all that is judged. Its hash is the ticket's, where it has one. */
 async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecord> {
-  const { key, item, shown, completion, update, state } = ticket;
-  const { title, description, comment } = shown.content;
+  const { key, item, shown, changed, completion, update, state } = ticket;
+  const { title, description, comment, comments } = shown.content;
   const isPending = state === "pending";
-  const parts = isPending ? omitUndefined({ comment }) : omitUndefined({ problem: update?.problem });
+  const parts = isPending
+    ? omitUndefined({ comment, comments: comments && renderComments(comments) })
+    : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
   const input: RequestPart[] = Object.entries(parts).map(([label, value]) => ({ label, value }));
   const request: RequestRecord = {
     ...{ id: findTicketRequestId(ticket) ?? "", kind: isPending ? "ticket" : "result" },
@@ -128,9 +132,15 @@ async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecor
       from: isPending ? (shown.cause.by ?? "Plane") : SESSION_NAME,
     },
     ...{ urgency: "normal", createdAt: at, reminders: 0, options: [], hash: shown.hash },
-    ...{ text: isPending ? description : (completion?.summary ?? ""), input, answers: ["approve", "reject"] },
+    ...{ text: isPending ? description : (completion?.summary ?? ""), input },
+    answers: state === "completed" ? ["approve", "send_back", "reject"] : ["approve", "reject"],
   };
   return isPending ? request : { ...request, hash: await hashRequest(request) };
+}
+
+/** The texts that the work item has now, with which a session goes on when its result is sent back. */
+function renderChanged({ title, description }: TicketContent): string {
+  return `${title}\n\n${description}`;
 }
 
 /** Ends a request about a ticket that is over: by the verdict of a person or a rule, or because nobody has to answer it. */
@@ -160,6 +170,8 @@ function toVerdict(event: TicketEvent): RequestVerdict | undefined {
     case "approved":
     case "update_requested":
       return { answer: "approve", by: event.by, where: event.where ?? "api", at };
+    case "sent_back":
+      return { answer: "send_back", comment: event.text, by: event.by, where: event.where ?? "api", at };
     case "rejected":
     case "cancelled": {
       const comment = "text" in event && event.text !== "" ? event.text : undefined;

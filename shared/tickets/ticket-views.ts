@@ -78,7 +78,7 @@ export function toPendingView({ key, item, shown, state, reason, requestedAt, ru
     project: item.identifier,
     title: content.title,
     description: content.description,
-    ...omitUndefined({ comment: content.comment, requested_by: cause.by }),
+    ...omitUndefined({ comment: content.comment, comments: content.comments, requested_by: cause.by }),
     trigger_type: cause.trigger,
     priority: item.priority,
     url: item.url,

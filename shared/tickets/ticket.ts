@@ -33,6 +33,8 @@ export interface TicketContent {
   description: string;
   /** The comment that requested the ticket. */
   comment?: string;
+  /** What people wrote about the work item besides, oldest first. */
+  comments?: { by: string; at: string; text: string }[];
 }
 
 /** A version of a ticket's content, with the cause that requested it. */
@@ -84,7 +86,13 @@ export interface Ticket {
   detail: string;
   /** Number of approvals. */
   run: number;
+  /** Number of the round of this run, from 1: a result that is sent back begins the next one. */
+  round: number;
+  /** What a person wrote who sent the last result back; absent in the first round. */
+  sentBack?: SentBack;
   shown: TicketVersion;
+  /** The work item has other texts now: a person sees them with the result, before its session may read them. */
+  changed?: TicketVersion;
   /** A cause that arrived during a run: it becomes pending afterwards. */
   next?: TicketVersion;
   /** Ids of the last causes, so that none requests a ticket twice. */
@@ -125,10 +133,17 @@ export interface Ticket {
   closedByUpdate?: true;
 }
 
+/** What the session of a further round gets from the person who has sent its result back. */
+interface SentBack {
+  text: string;
+  by: string;
+  at: Ms;
+}
+
 /** Facts of an observed session that may change its ticket. */
 export type SessionFacts = Pick<
   SessionReport,
-  "run" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
+  "run" | "round" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
 >;
 
 /** Who decided, and where; without a place it was not in Telegram or on the page. */
@@ -142,6 +157,8 @@ interface EventFields {
   requested: { key: string; item: TicketItem; version: TicketVersion };
   approved: { hash: string; sessionId: string; token: string } & ByPerson;
   rejected: { text: string } & ByPerson;
+  /** The result is sent back: the conversation goes on with the text. `cause`: the comment in Plane that says so. */
+  sent_back: { text: string; cause?: string } & ByPerson;
   /** The ticket was read again at its approval. */
   reread: { version: TicketVersion; isClosed: boolean };
   placed: { runner: string };
@@ -161,7 +178,12 @@ interface EventFields {
   released: { question: string };
   noticed: { attention: string | undefined };
   typed: { input: SessionInput };
-  completed: { summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string };
+  completed: {
+    summary: string;
+    source: NonNullable<Ticket["completion"]>["source"];
+    by: string;
+    changed?: TicketVersion;
+  };
   /** The ticket is completed when the tests pass, which the runner runs. */
   check_requested: { id: string } & EventFields["completed"];
   check_failed: { id: string; text: string };

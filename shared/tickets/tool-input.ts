@@ -185,7 +185,12 @@ function showLine(name: string): string {
  * out of sight.
  */
 function showInvisible(text: string): string {
-  return text.replace(UNSEEN, toEscape).replace(PADDING, countPadding);
+  return showUnseen(text).replace(PADDING, countPadding);
+}
+
+/** Shows characters that cannot be seen, or reorder others, as their code points. */
+export function showUnseen(text: string): string {
+  return text.replace(UNSEEN, toEscape);
 }
 
 function toEscape(character: string): string {

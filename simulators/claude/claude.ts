@@ -50,7 +50,7 @@ const configFolder = process.env["CLAUDE_CONFIG_DIR"] ?? join(process.env["HOME"
 const settings = readSettings({ given: values.get("--settings"), sources: parseSources(values), configFolder });
 const ticketFile = /(\/\S+\/ticket\.md)/.exec(values.get("--append-system-prompt") ?? "")?.[1];
 const script = ticketFile === undefined ? "" : readFileSync(ticketFile, "utf8");
-const steps = [...script.matchAll(/^do: (\S+) ?(.*)$/gm)].map(([, word = "", rest = ""]) => ({ word, rest }));
+const steps = readSteps(script);
 let sessionId = values.get("--resume") ?? values.get("--session-id") ?? randomUUID();
 let promptId = randomUUID();
 let turns = 0;
@@ -85,6 +85,10 @@ for (;;) {
   clearTimeout(idleNotice);
   if (line === undefined) await endSession("other", 129);
   else if (line !== "\u001b" && line !== "") await handleLine(line);
+}
+
+function readSteps(text: string) {
+  return [...text.matchAll(/^do: (\S+) ?(.*)$/gm)].map(([, word = "", rest = ""]) => ({ word, rest }));
 }
 
 function getTranscriptPath(): string {
@@ -135,20 +139,22 @@ async function handleLine(line: string): Promise<void> {
   print("I wrote the summary to the completion file.");
 }
 
-/** One turn: the first follows the ticket's steps that are not done yet, the others repeat what was typed. */
+/** One turn: it follows steps in the text itself, else the first those of the ticket that are not done yet; others repeat what was typed. */
 async function runTurn(text: string): Promise<void> {
   appendToTranscript(getTranscriptPath(), { type: "user", message: { role: "user", content: text } });
   print(`❯ ${text}`);
   const isFirst = turns === 0;
   turns += 1;
-  for (const { word, rest } of isFirst ? steps.slice(countDoneSteps(getTranscriptPath())) : []) {
+  const own = readSteps(text);
+  const due = isFirst && own.length === 0 ? steps.slice(countDoneSteps(getTranscriptPath())) : own;
+  for (const { word, rest } of due) {
     countRequest();
     // What waits for a person, or for Groundcrew, is recorded when it has the answer, because it is asked again.
     if (!["permission", "call", "ask"].includes(word)) recordStep();
     if ((await runStep(word, rest)) === "over") return;
   }
   countRequest();
-  const answer = isFirst ? "Tool finished; all done." : `Fake answer: ${text}`;
+  const answer = isFirst || own.length > 0 ? "Tool finished; all done." : `Fake answer: ${text}`;
   print(`● ${answer}`);
   showStatus();
   const fields = { stop_hook_active: false, last_assistant_message: answer, background_tasks: [], session_crons: [] };

@@ -1,14 +1,20 @@
 type Waiter = (line: string | undefined) => void;
 
+/** Asks the terminal to mark pasted texts, and the marks. */
+const PASTE_MODE = "\u001b[?2004h";
+const PASTE_START = "\u001b[200~";
+const PASTE_END = "\u001b[201~";
+
 /** Keys that end the program when they are pressed twice in a row. */
 const EXIT_KEYS = ["\u0003", "\u0004"];
 
 /**
  * Reads keys as Claude does: Enter submits only when it arrives alone; within a longer chunk it is a line end of a pasted
- * text. Escape empties the line. Ctrl-C or Ctrl-D twice counts as `/exit`. `echo` shows what is typed into the line.
+ * text, as everything is between the marks of a paste. Escape empties the line. Ctrl-C or Ctrl-D twice counts as `/exit`. `echo` shows what is typed into the line.
  */
 export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) => void) {
   let line = "";
+  let paste: string | undefined;
   let last: string | undefined;
   const lines: (string | undefined)[] = [];
   let keyWaiter: Waiter | undefined;
@@ -18,9 +24,22 @@ export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) =>
     if (waiter) waiter(value);
     else lines.push(value);
   };
-  if (input.isTTY) input.setRawMode(true);
+  if (input.isTTY) {
+    input.setRawMode(true);
+    echo(PASTE_MODE);
+  }
   input.setEncoding("utf8");
   input.on("data", (chunk: string) => {
+    if (paste !== undefined || chunk.startsWith(PASTE_START)) {
+      paste = (paste ?? "") + chunk;
+      const end = paste.indexOf(PASTE_END);
+      if (end < 0) return;
+      const text = paste.slice(PASTE_START.length, end).replaceAll("\r", "\n");
+      paste = undefined;
+      line += text;
+      echo(text);
+      return;
+    }
     const [key = ""] = chunk;
     const isRepeated = last === key || chunk[1] === key;
     last = chunk.at(-1);

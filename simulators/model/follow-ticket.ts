@@ -22,7 +22,7 @@ type ModelRequest = z.infer<typeof modelRequestSchema>;
 /**
  * Does what the ticket file says, in place of thinking: reads the file whose path the system prompt names, runs its
  * lines `do: run <command>` and `do: permission <command>` one after the other as Bash commands, `do: call <tool> <JSON>` as
- * tools of the MCP server `groundcrew` and `do: ask <JSON>` as questions to people, and says that it is done. The state is the conversation itself, so a resumed one continues. Requests without tools, such as for a title,
+ * tools of the MCP server `groundcrew` and `do: ask <JSON>` as questions to people, and says that it is done. Steps in a text that sends the result back follow. The state is the conversation itself, so a resumed one continues. Requests without tools, such as for a title,
  * get a short text.
  */
 export function followTicket({ system, messages, tools = [] }: ModelRequest): ModelReply {
@@ -34,7 +34,11 @@ export function followTicket({ system, messages, tools = [] }: ModelRequest): Mo
   if (path === undefined) return { text: `Fake answer: ${toText(last)}` };
   if (uses.length === 0) return { tool: "Read", input: { file_path: path } };
   const file = toText(blocks.find(({ type }) => type === "tool_result")?.content);
-  const steps = [...file.matchAll(/do: (run|permission|call|ask) (.+)$/gm)];
+  const sentBack = messages
+    .filter(({ role }) => role === "user")
+    .map(({ content }) => toText(content))
+    .filter((text) => text.includes("sends it back"));
+  const steps = [...[file, ...sentBack].join("\n").matchAll(/do: (run|permission|call|ask) (.+)$/gm)];
   const step = steps[uses.length - 1];
   if (step) return toToolUse(step[1] ?? "", step[2] ?? "");
   // Claude Code may add messages of its own after the result of a tool.

@@ -8,7 +8,7 @@ const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpa
 
 /** Reads an input as its runner types it: a text ends with Enter, keys are separated by spaces. */
 export function readInput({ kind, text }: SessionInput): KeyAction[] {
-  if (kind === "text") return [{ kind: "line", text }];
+  if (kind === "text" || kind === "paste") return [{ kind: "line", text }];
   if (kind === "interrupt") return [{ kind: "key", name: "Escape" }];
   const names = text.split(" ").filter(Boolean);
   const areNames = names.length > 0 && names.every((name) => KEY_NAMES.test(name));

@@ -4,12 +4,17 @@ import { z } from "zod";
  * The messages between a runner and Groundcrew, as its HTTP API documents them. They are written down again, as of every
  * system that a simulator stands in for; tests compare them with the product's own.
  */
-const inputSchema = z.object({ id: z.string(), kind: z.enum(["text", "keys", "interrupt"]), text: z.string() });
+const inputSchema = z.object({
+  id: z.string(),
+  kind: z.enum(["text", "paste", "keys", "interrupt"]),
+  text: z.string(),
+});
 export type SessionInput = z.infer<typeof inputSchema>;
 
 const desiredSessionSchema = z.object({
   ticket: z.string(),
   run: z.int(),
+  round: z.int(),
   session_id: z.string(),
   resume: z.boolean(),
   project: z.string(),
@@ -41,6 +46,7 @@ export interface SessionExit {
 export interface SessionReport {
   ticket: string;
   run: number;
+  round: number;
   session_id: string;
   name: string;
   state: "starting" | "running" | "ended";

@@ -11,6 +11,7 @@ import { createSimulatedWorktree, type SimulatedWorktree } from "./worktree.ts";
 export interface TicketRecord {
   ticket: string;
   run: number;
+  round: number;
   sessionId: string;
   worktree: SimulatedWorktree;
   progress: RunProgress;
@@ -37,14 +38,17 @@ interface StartOptions {
 /** Starts the session of a run, or starts it again where its script was left. */
 export function startTicketSession(options: StartOptions): TicketRecord {
   const { desired, previous, hasRepository, findScript, hooks, clock } = options;
-  const { ticket, run } = desired;
+  const { ticket, run, round } = desired;
   const script = findScript({ key: ticket, file: desired.ticket_file });
   const sameRun = previous?.run === run ? previous : undefined;
   const worktree = previous?.worktree ?? createSimulatedWorktree(ticket);
-  const progress = sameRun?.progress ?? { steps: [...script.steps] };
+  // A result that was sent back is worked on again.
+  const isSameRound = sameRun?.round === round;
+  const usage = sameRun?.progress.usage;
+  const progress = isSameRound ? sameRun.progress : { steps: [...script.steps], ...(usage ? { usage } : {}) };
   const session = createSimulatedSession({ script, progress, worktree, hooks, clock });
   const record: TicketRecord = {
-    ...{ ticket, run, sessionId: desired.session_id, worktree, progress, session },
+    ...{ ticket, run, round, sessionId: desired.session_id, worktree, progress, session },
     ...{ applied: sameRun?.applied ?? [], isReported: false, isAcknowledged: false },
   };
   const failure = hasRepository ? script.startFailure : `This runner has no repository for ${desired.project}.`;
@@ -64,10 +68,10 @@ export function applyInputs({ session, applied }: TicketRecord, { inputs }: Desi
 
 /** What is reported of a ticket's session. */
 export function reportTicketSession(record: TicketRecord, prefix: string): SessionReport {
-  const { ticket, run, sessionId, worktree, progress, session, applied, attention } = record;
+  const { ticket, run, round, sessionId, worktree, progress, session, applied, attention } = record;
   const { usage, completion } = progress;
   return {
-    ...{ ticket, run, session_id: sessionId, name: prefix + ticket },
+    ...{ ticket, run, round, session_id: sessionId, name: prefix + ticket },
     ...worktree.getState(),
     ...session.getReport(),
     ...(attention === undefined ? {} : { attention }),

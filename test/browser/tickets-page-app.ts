@@ -86,6 +86,7 @@ export function createSession(ticket: string, change: Partial<Session> = {}): Se
   return {
     ticket,
     run: 1,
+    round: 1,
     session_id: "11111111-2222-4333-8444-000000000001",
     name: `claude-${ticket}`,
     state: "running",

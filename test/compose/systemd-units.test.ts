@@ -143,7 +143,15 @@ describe("The runner's systemd unit", () => {
     });
     const waitForState = (state: string) =>
       expect.poll(() => server.getReport("ONB-1")?.state, { timeout: 60_000 }).toBe(state);
-    const session = { ticket: "ONB-1", run: 1, session_id: sessionId, resume: false, project: "ONB", minutes: 30 };
+    const session = {
+      ticket: "ONB-1",
+      run: 1,
+      round: 1,
+      session_id: sessionId,
+      resume: false,
+      project: "ONB",
+      minutes: 30,
+    };
     server.set({ sessions: [{ ...session, ticket_file: "# ONB-1", token: "t", inputs: [], watched: false }] });
 
     const first = startUnit(home);

@@ -36,6 +36,7 @@ export async function startStandIn(
   const path = (name: string) => join(folder, name);
   const paths = {
     ticket: path("ticket.md"),
+    difference: path("difference.patch"),
     completion: path("completion.txt"),
     sessionStart: path("start.json"),
     sessionEnd: path("end.json"),

@@ -18,7 +18,7 @@ export const ticketAssetsRoute: Route = {
   path: "/assets",
   access: "public",
   app: ({ readAsset }: Pick<Deps, "readAsset">) =>
-    servePageAssets(listBuiltAssets(readAsset, ["tickets.js", "tickets.css"])),
+    servePageAssets(listBuiltAssets(readAsset, ["tickets.js", "ticket-highlight.js", "tickets.css"])),
 };
 
 /** Headers of the terminal's document and files: only files of this server, and its frames inside and around it. */

@@ -17,9 +17,11 @@ import {
   toSafeText,
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
+import { readDifference } from "../../../shared/tickets/differences.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
 import { isAllowing, isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
 import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
+import { parseDiff } from "../../../shared/tickets/unified-diff.ts";
 import {
   EVENT_EMOJI,
   fillTemplate,
@@ -64,6 +66,13 @@ const CHAT_LIMITS = { units: 3_000, lines: 40, fields: 20 };
 /** Limits of an input that does not fit: less, because it is read elsewhere before it is allowed. */
 const SHORTENED_LIMITS = { units: 1_200, lines: 24, fields: 8 };
 
+/** Limits of what a message shows of a difference: files, changed lines of the first one, and UTF-16 units of a line. */
+const MAX_FILES = 8;
+
+const MAX_LINES = 8;
+
+const LINE_LIMIT = 80;
+
 const ALLOW_PATTERN = /^(?:y|yes|allow|oui|autoriser)[.!]*$/i;
 
 const DENY_PATTERN = /^(?:n|no|deny|non|interdire|refuser)[.!]*$/i;
@@ -75,6 +84,7 @@ export const TICKET_RENDERER: RequestRenderer = {
     const { fields, live, colon } = presentation.texts;
     const { noDescription, changed, buttons, hints } = live.ticket;
     const comment = findPart(request, "comment");
+    const comments = findPart(request, "comments");
     const { text: description } = request;
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
@@ -83,10 +93,11 @@ export const TICKET_RENDERER: RequestRenderer = {
       ...(comment === undefined
         ? []
         : [joinRichText(["💬 ", fields.comment, colon]), ...renderLongText(context, comment, COMMENT_LIMIT)]),
+      ...(comments === undefined ? [] : renderLongText(context, comments, COMMENT_LIMIT)),
       ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];
-    return { lines, hint: hints.approval, rows: [row], judged: [description, comment ?? ""] };
+    return { lines, hint: hints.approval, rows: [row], judged: [description, comment ?? "", comments ?? ""] };
   },
   ...defineOutcome(({ live }, { verdict }) => {
     const { approved, rejected } = live.ticket.outcomes;
@@ -192,23 +203,37 @@ const SESSION_RENDERER: RequestRenderer = {
 
 /** A result, or an update of Plane that is not complete. */
 export const RESULT_RENDERER: RequestRenderer = {
-  async render(context, request) {
+  async render(context, request, { asking }) {
     const { presentation, deps } = context;
     const { live } = presentation.texts;
     const { buttons, hints } = live.ticket;
     const ticket = await findTicket(deps, request.subject.key ?? "");
     const problem = findPart(request, "problem");
+    const changed = findPart(request, "changed");
     const isFailed = problem !== undefined;
     const head = renderTicketHeadline(presentation, request, isFailed ? "update" : "result");
     const lines = isFailed
       ? [renderFailure(presentation, ticket, problem)]
-      : [...renderLongText(context, request.text, TEXT_LIMIT), ...(ticket ? await renderFacts(context, ticket) : [])];
+      : keepDefined([
+          ...renderLongText(context, request.text, TEXT_LIMIT),
+          ...(ticket ? await renderFacts(context, ticket) : []),
+          changed === undefined ? undefined : toPlainText(`✏️ ${live.ticket.changedInPlane}`),
+          ...(changed === undefined ? [] : renderLongText(context, changed, COMMENT_LIMIT)),
+          ...(ticket ? await renderDifference(context, ticket) : []),
+        ]);
     const approve = [isFailed ? buttons.retry : buttons.approveUpdate, "approve"] as const;
-    return { lines: [head, ...lines], hint: hints.result, rows: [[approve]] };
+    if (isFailed) return { lines: [head, ...lines], hint: hints.update, rows: [[approve]] };
+    const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
+    return {
+      lines: [head, ...lines],
+      hint: asking ? live.plan.hint.reason : hints.result,
+      rows: [[approve, ...sendBack]],
+    };
   },
   ...defineOutcome(({ live }, { verdict }, ticket) => {
     const { update, outcomes } = live.ticket;
     if (!verdict) return undefined;
+    if (verdict.answer === "send_back") return ["↩️", fillName(live.sentBack, verdict.by), verdict.comment];
     if (verdict.answer !== "approve") return ["✖️", fillName(outcomes.cancelled, verdict.by)];
     return ticket?.state === "updating"
       ? ["⏳", fillName(update.writing, verdict.by)]
@@ -222,8 +247,35 @@ export const RESULT_RENDERER: RequestRenderer = {
     if (problem !== undefined) return [renderFailure(presentation, ticket, problem)];
     return [joinRichText(["⏳ ", fillName(presentation.texts.live.ticket.update.writing, verdict.by)])];
   },
-  readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
+  readWords({ presentation }, text, { answers }, asking) {
+    if (!asking && isApproval(text)) return { answer: "approve" };
+    if (answers.includes("send_back")) return { answer: "send_back", comment: text };
+    return { hint: presentation.texts.live.ticket.hints.update };
+  },
 };
+
+/** Renders which files a result changes, the first changed lines, and where all of them are. */
+async function renderDifference(
+  { deps, presentation }: RenderContext,
+  ticket: Ticket,
+): Promise<(RichText | undefined)[]> {
+  const { texts, format } = presentation;
+  const difference = await readDifference(deps, ticket);
+  if (!difference) return [];
+  const files = parseDiff(difference.text);
+  const left = files.length - MAX_FILES;
+  const lines = (files[0]?.hunks[0]?.lines ?? []).filter(({ kind }) => kind !== "same").slice(0, MAX_LINES);
+  const code = lines.map(({ kind, text }) => (kind === "added" ? "+" : "-") + cleanLine(text, LINE_LIMIT)).join("\n");
+  return [
+    ...files.slice(0, MAX_FILES).map(({ path, insertions, deletions, isBinary }) => {
+      const counts = isBinary ? "" : ` +${format.number(insertions)} −${format.number(deletions)}`;
+      return joinRichText(["• ", toCode(cleanLine(path, LINE_LIMIT)), counts]);
+    }),
+    left > 0 ? toPlainText(format.count(texts.more, left)) : undefined,
+    code === "" ? undefined : toCode(code),
+    findPageLink(presentation, toTicketPath(ticket.key), texts.live.ticket.difference),
+  ];
+}
 
 /** What of an update is not written yet, and why. */
 function renderFailure({ texts }: Presentation, ticket: Ticket | undefined, problem: string): RichText {

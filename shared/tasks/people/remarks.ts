@@ -137,7 +137,7 @@ export async function prepareRemarks(
     if (remark.isByProgram) continue;
     if (workers.length > 0) stopped = undefined;
     const earlier = findEarlierWorkers(task, times.entries, remark.at);
-    const concerned = keepDefined([...workers, ...earlier, ...mentioned, session]);
+    const concerned = keepDefined([...workers, ...earlier, ...mentioned, remark.isByGuest ? undefined : session]);
     const agents = [...new Set(concerned)].filter((agent) => agent !== answer?.agent);
     if (agents.length > 0 || answer) await addRemark(deps, task, draft, remark, { agents, mentioned }, correlation);
   }

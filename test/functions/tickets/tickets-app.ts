@@ -75,6 +75,12 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
       const health = healthRoute.app({ ...http.deps, wait: () => new Promise(() => {}) });
       return (await health.request("/")).json();
     },
+    /** Sends what the branch of ONB-1 changes, as its runner does. */
+    async sendDifference(text: string, change: { run?: number; round?: number; left_out?: number } = {}) {
+      const difference = { run: 1, round: 1, commit: "abc1234def", left_out: 0, text, ...change };
+      const init = { method: "POST", body: JSON.stringify(difference) };
+      return (await http.request("/api/runner/differences/ONB-1", RUNNER_TOKEN, init)).status;
+    },
     /** Runs the tick `tickets`. */
     async tick() {
       await manifest.ticks.find(({ name }) => name === "tickets")?.run(http.deps);
@@ -96,6 +102,7 @@ export function createSession(change: Partial<Session> = {}): Session {
   return {
     ticket: "ONB-1",
     run: 1,
+    round: 1,
     session_id: "11111111-2222-4333-8444-000000000001",
     name: "claude-ONB-1",
     state: "running",

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type TerminalFrame, terminalFrameSchema } from "../../../shared/app/terminals.ts";
+import { type Difference, differenceSchema } from "../../../shared/tickets/differences.ts";
 import {
   type ExchangeAnswer,
   type ExchangeRequest,
@@ -30,6 +31,8 @@ export async function startExchangeServer() {
   /** Events whose hooks get no answer until the session gives up. */
   const heldHooks = new Set<string>();
   const frames: (TerminalFrame & { ticket: string })[] = [];
+  /** What branches have changed, in order. */
+  const differences: (Difference & { ticket: string })[] = [];
   /** How frames are answered: with a status other than 200 they count as not taken. */
   const frameAnswer = { status: 200, watched: true };
   let server = createServer(handle);
@@ -53,6 +56,14 @@ export async function startExchangeServer() {
       return answer ? response.end(JSON.stringify(answer)) : response.writeHead(204).end();
     }
     if (request.headers.authorization !== `Bearer ${RUNNER_TOKEN}`) return response.writeHead(401).end();
+    const difference = /^\/api\/runner\/differences\/([^/]+)$/.exec(request.url ?? "");
+    if (difference) {
+      differences.push({
+        ticket: decodeURIComponent(difference[1] ?? ""),
+        ...differenceSchema.parse(JSON.parse(body)),
+      });
+      return response.writeHead(204).end();
+    }
     const frame = /^\/api\/runner\/frames\/([^/]+)$/.exec(request.url ?? "");
     if (frame) return answerFrame(decodeURIComponent(frame[1] ?? ""), body, response);
     const parsed = exchangeRequestSchema.safeParse(JSON.parse(body));
@@ -120,6 +131,7 @@ export async function startExchangeServer() {
     /** Frames that were taken. */
     frames,
     frameAnswer,
+    differences,
     set,
     listen,
     close,

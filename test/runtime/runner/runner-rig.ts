@@ -88,7 +88,17 @@ export async function createRunnerRig(
     const session_id = change.session_id ?? randomUUID();
     sessionIds.add(session_id);
     return {
-      ...{ ticket: key, run: 1, session_id, resume: false, project: "ONB", minutes: 30, inputs: [], watched: false },
+      ...{
+        ticket: key,
+        run: 1,
+        round: 1,
+        session_id,
+        resume: false,
+        project: "ONB",
+        minutes: 30,
+        inputs: [],
+        watched: false,
+      },
       token: `session-token-${key}`,
       ticket_file: [`# ${key}`, ...steps.map((step) => `do: ${step}`)].join("\n"),
       ...change,

@@ -11,6 +11,7 @@ import {
 const SESSION: ExchangeRequest["sessions"][number] = {
   ticket: "ONB-12",
   run: 1,
+  round: 1,
   session_id: "11111111-2222-4333-8444-000000000001",
   name: "claude-ONB-12",
   state: "ended",

@@ -30,7 +30,16 @@ export async function createSimulatorRig(
   /** A session as Groundcrew wants it. */
   function want(key: string, change: Partial<Desired> = {}): Desired {
     return {
-      ...{ ticket: key, run: 1, session_id: randomUUID(), resume: false, project: "ONB", minutes: 30, inputs: [] },
+      ...{
+        ticket: key,
+        run: 1,
+        round: 1,
+        session_id: randomUUID(),
+        resume: false,
+        project: "ONB",
+        minutes: 30,
+        inputs: [],
+      },
       ...{ watched: false, token: `session-token-${key}`, ticket_file: `# ${key}`, ...change },
     };
   }

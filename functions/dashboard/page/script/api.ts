@@ -1,6 +1,7 @@
 /** Requests to the server, the texts of their errors, and streams of events. */
 
 import type { Notice } from "../../../../shared/app/deps.ts";
+import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-page.ts";
 import type {
   CompletedTicketsAnswer,
   PendingTicketsAnswer,
@@ -47,6 +48,7 @@ interface Answers {
   "/api/tasks": FoundTasksAnswer;
   "/api/tasks/:key": TaskPageAnswer;
   "/api/team": TeamAnswer;
+  "/api/tickets/:key": TicketPageAnswer;
   "/api/why": DecisionLogAnswer;
   "/api/worktrees": WorktreesAnswer;
   "/dead-letters": DeadLettersAnswer;

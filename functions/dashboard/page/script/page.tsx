@@ -6,7 +6,7 @@ import { fetchAnswer } from "./api.ts";
 import { drawColumns, showBoard } from "./board.tsx";
 import { loadChat } from "./chat.tsx";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
-import { findTarget, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
+import { findTarget, focusFirstVisible, getElement } from "./find-elements.ts";
 import { showHeader, showNotices } from "./header.tsx";
 import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.ts";
@@ -19,7 +19,6 @@ import {
   chooseTask,
   getChosenTask,
   getFilters,
-  getNamedTicket,
   getProject,
   getView,
   onMove,
@@ -33,9 +32,6 @@ const failures: Record<string, number> = {};
 
 let isStyled = false;
 
-/** Key of the ticket to which the address has led already. */
-let openedTicket: string | undefined;
-
 /**
  * Loads the tickets while their view is shown, or only the sessions, whose output changes nothing else. The view's
  * script and style sheet are loaded when it is shown first.
@@ -44,14 +40,6 @@ async function loadTickets(which: "all" | "sessions"): Promise<void> {
   if (getView() !== "tickets") return;
   const [{ showTickets }] = await Promise.all([importPart("tickets", () => import("./ticket-view.tsx")), loadStyle()]);
   await showTickets(which);
-  const ticket = getNamedTicket();
-  if (ticket === openedTicket) return;
-  const row = ticket && document.querySelector<HTMLElement>(`#tickets-view [data-ticket="${CSS.escape(ticket)}"]`);
-  // A ticket that is not there yet is shown as soon as it is.
-  if (row || !ticket) openedTicket = ticket;
-  if (!row) return;
-  makeFocusable(row).focus();
-  row.scrollIntoView({ block: "nearest" });
 }
 
 /** Loads the page of a task, whose script is loaded when it is shown first. */

@@ -36,12 +36,14 @@ const unsent = new Map<string, Decision>();
 
 interface RequestCardProps {
   request: RequestAnswer;
+  /** What a person has written about it elsewhere, with which it is sent back. */
+  notes?: string;
   /** Loads what waits again, after an answer and after its refusal. */
   onDone: () => Promise<void>;
 }
 
 /** A request, whole, with its answers. */
-export function RequestCard({ request, onDone }: RequestCardProps) {
+export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
   const { id, kind, subject, from, created_at, deadline, text, input = [], hash, number = 0, count = 0 } = request;
   const parts = [{ label: "", value: text }, ...input];
   const [unfolded, setUnfolded] = useState<string>();
@@ -96,7 +98,7 @@ export function RequestCard({ request, onDone }: RequestCardProps) {
           id={id}
         />
       ) : (
-        mayUse("POST /api/requests/:id") && <Answers request={request} isFolded={isFolded} onDecide={setDecision} />
+        mayUse("POST /api/requests/:id") && <Answers {...{ request, notes, isFolded }} onDecide={setDecision} />
       )}
       <Problem text={problem} />
     </li>
@@ -116,12 +118,13 @@ function Part({ label, value }: { label: string; value: string }) {
 
 interface AnswersProps {
   request: RequestAnswer;
+  notes: string;
   isFolded: boolean;
   onDecide: (decision: Decision) => void;
 }
 
 /** The buttons of the answers; one that takes words, or several options, opens a form for them. */
-function Answers({ request, isFolded, onDecide }: AnswersProps) {
+function Answers({ request, notes, isFolded, onDecide }: AnswersProps) {
   const { kind, answers, options = [], multiple = false, rule, hash, subject, from } = request;
   const [asked, setAsked] = useState<string | undefined>();
   const [words, setWords] = useState("");
@@ -133,16 +136,20 @@ function Answers({ request, isFolded, onDecide }: AnswersProps) {
         class="words"
         onSubmit={(event) => {
           event.preventDefault();
-          const comment = [joinChoices(chosen), words.trim()].filter(Boolean).join(", ");
+          const own = [joinChoices(chosen), words.trim()].filter(Boolean).join(", ");
+          const comment = asked === "send_back" ? [notes, own].filter(Boolean).join("\n\n") : own;
           onDecide({ answer: asked, hash, ...(comment === "" ? {} : { comment }) });
         }}
       >
         {multiple && isOwn(asked) && <Choices options={options} chosen={chosen} onChange={setChosen} />}
+        {asked === "send_back" && notes !== "" && <pre dir="auto">{notes}</pre>}
         <Words
           label={translateName("inbox.words", asked)}
           value={words}
           onInput={setWords}
-          isRequired={isOwn(asked) && chosen.length === 0}
+          isRequired={
+            (isOwn(asked) && chosen.length === 0) || (asked === "send_back" && kind === "result" && notes === "")
+          }
         />
         <span class="actions">
           <button type="submit" class="go primary">
@@ -235,7 +242,7 @@ function Words({ label, value, isRequired, onInput }: WordsProps) {
       <textarea
         ref={field}
         rows={3}
-        maxLength={10_000}
+        maxLength={50_000}
         required={isRequired}
         value={value}
         onInput={({ currentTarget }) => onInput(currentTarget.value)}

@@ -85,7 +85,7 @@ function formatTimeLeft(end: number, now: number): string {
 }
 
 /** The last output. It keeps its scroll position, and follows the output at its end. */
-function Screen({ id, screen, last_output_at: at }: SessionTicket) {
+export function Screen({ id, screen, last_output_at: at }: SessionTicket) {
   const text = useRef<HTMLPreElement>(null);
   const height = useRef(0);
   useLayoutEffect(() => {

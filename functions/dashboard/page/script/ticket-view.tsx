@@ -10,12 +10,14 @@ import type {
 import { fetchAnswer } from "./api.ts";
 import { drawPart } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
-import { formatCount, formatMoney } from "./language.ts";
+import { formatCount, formatMoney, translate } from "./language.ts";
 import { findTicketText, Messages, onTicketChange, translateTicket } from "./ticket-actions.tsx";
 import { CompletedCard, FailedCard, PendingCard, RuleCard, WorktreeCard } from "./ticket-cards.tsx";
+import { loadTicketPage, TicketPage, type TicketPageData } from "./ticket-page.tsx";
 import { SessionCard } from "./ticket-sessions.tsx";
 import { Terminals } from "./ticket-terminals.tsx";
 import { showTrouble } from "./updates.tsx";
+import { getNamedTicket } from "./views.ts";
 
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
@@ -40,8 +42,17 @@ const answeredRequests: Partial<Record<keyof TicketAnswers, number>> = {};
 
 let requestCount = 0;
 
-/** Loads the tickets, or only the sessions, and shows them. */
+/** The ticket that the address names, with what is known of it. */
+let page: TicketPageData | undefined;
+
+/** Loads the tickets, or only the sessions, and shows them; or only the ticket that the address names. */
 export async function showTickets(which: "all" | "sessions" = "all"): Promise<void> {
+  const key = getNamedTicket();
+  if (key !== undefined) {
+    if (page?.ticket.id !== key) drawPart("tickets-view", <p class="empty">{translate("loading")}</p>);
+    page = await loadTicketPage(key);
+    return draw();
+  }
   const names =
     which === "all" ? (["pending", "sessions", "completed", "worktrees"] as const) : (["sessions"] as const);
   await Promise.all(names.map(loadAnswer));
@@ -59,6 +70,12 @@ async function loadAnswer(name: keyof TicketAnswers) {
 }
 
 function draw() {
+  const key = getNamedTicket();
+  if (key !== undefined) {
+    if (page?.ticket.id !== key) return;
+    getElement("tickets-cost").textContent = "";
+    return void drawPart("tickets-view", <TicketPage key={key} {...page} onDone={() => showTickets()} />);
+  }
   const { pending, sessions, completed, worktrees } = answers;
   if (!pending || !sessions || !completed || !worktrees) return;
   const { configured, cost_today } = sessions;

@@ -209,7 +209,7 @@ test("the terminal's script is one script", () => {
 
 const ticketCode = readSources("functions/dashboard/page/script/ticket-*.tsx");
 
-test("the view Tickets has a script and a style sheet of its own, of less than 45 KB, which the page loads when it is opened", async () => {
+test("the view Tickets has a script and a style sheet of its own, of less than 50 KB, which the page loads when it is opened", async () => {
   const { url } = await startTestRuntime();
   const markup = String(await renderPage({ demo: true, language: "en", tickets: true }));
   expect(markup).not.toContain("tickets.js");
@@ -219,11 +219,11 @@ test("the view Tickets has a script and a style sheet of its own, of less than 4
     expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
     const text = await response.text();
     size += gzipSync(text).length;
-    expect(text.length).toBeLessThan(path.endsWith(".js") ? 40_000 : 5_000);
+    expect(text.length).toBeLessThan(path.endsWith(".js") ? 45_000 : 5_000);
     const again = await fetch(url + path, { headers: { "if-none-match": response.headers.get("etag") ?? "" } });
     expect([path, again.status]).toEqual([path, 304]);
   }
-  expect(size).toBeLessThan(14_000);
+  expect(size).toBeLessThan(16_000);
 });
 
 test("every text that the view Tickets uses exists, and every text is used", () => {

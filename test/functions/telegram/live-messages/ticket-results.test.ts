@@ -40,7 +40,7 @@ test("a result is sent with a sound: its summary as text, branch, size of the ch
   ]);
   expect(lines[5]).toMatch(/^Time since approval: 5 min/);
   expect(lines[6]).toBe("Cost: $0.50");
-  expect(app.getButtonLabels(message)).toEqual(["✅ Approve update"]);
+  expect(app.getButtonLabels(message)).toEqual(["✅ Approve update", "↩️ Send back"]);
 });
 
 test("the cost that arrives after a result is edited into its message", async () => {
@@ -93,14 +93,32 @@ test("an update that is half done is reported once with a sound, and a button tr
   }
 });
 
-test("a result is approved by a reply that only says ok; other words are a comment on its task", async () => {
-  const { app, item, countComments } = await createCompletedApp();
-  await app.replyTo(app.findMessage(TITLE), "Nice, thank you");
-  expect(app.readComments(item).join()).toContain("Nice, thank you");
-  expect(countComments()).toBe(0);
+test("a result is approved by a reply that only says ok", async () => {
+  const { app, countComments } = await createCompletedApp();
   await app.replyTo(app.findMessage(TITLE), "👍");
   await app.advanceAndDrain();
   expect(countComments()).toBe(1);
+});
+
+test("a reply with other words sends the result back to its session, and the message says so", async () => {
+  const { app, countComments } = await createCompletedApp();
+  await app.replyTo(app.findMessage(TITLE), "Test it, too");
+  await app.advanceAndDrain();
+  expect(app.readLines(TITLE).at(-1)).toBe(`↩️ Sent back by ${ADA}: Test it, too`);
+  expect(countComments()).toBe(0);
+  const [desired] = (await app.exchange()).sessions;
+  expect(desired).toMatchObject({ round: 2, inputs: [{ kind: "paste", text: "Test it, too" }] });
+});
+
+test("a result names its files with their counts, and shows the first changed lines", async () => {
+  const { app } = await createCompletedApp();
+  await app.sendDifference(
+    "diff --git a/src/a.ts b/src/a.ts\n--- a/src/a.ts\n+++ b/src/a.ts\n@@ -1,2 +1,2 @@\n same\n-old <b>\n+new\n",
+  );
+  await app.advanceAndDrain();
+  const lines = app.readLines(TITLE);
+  expect(lines).toContain("• src/a.ts +1 −1");
+  expect(lines.join("\n")).toContain("-old <b>\n+new");
 });
 
 test("a button of an earlier result does not write a later one", async () => {
