@@ -892,6 +892,7 @@ export const en = {
     "sign.wrong": "The token does not match ADMIN_TOKEN, and is no token of a person in Plane.",
     account: "{name} ({role})",
     "account.sessions": "Sessions",
+    "account.none": "Nobody is signed in.",
     "account.used": "last used",
     "account.this": "this session",
     "account.end": "End",

@@ -820,6 +820,7 @@ export const fr: Texts = {
     "sign.wrong": "Le jeton ne correspond pas à ADMIN_TOKEN ni à une personne de Plane.",
     account: "{name} ({role})",
     "account.sessions": "Sessions",
+    "account.none": "Personne n’est connecté.",
     "account.used": "utilisée",
     "account.this": "cette session",
     "account.end": "Terminer",

@@ -2,6 +2,7 @@
 
 import { Hono } from "hono";
 import { html, raw } from "hono/html";
+import { getCurrency } from "../../../shared/accounting/spending.ts";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
 import type { ROUTE_ROLES } from "../../../shared/http/route-roles.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
@@ -21,6 +22,8 @@ interface PageOptions {
   language: Locale;
   /** Whether the page offers the view Tickets. */
   tickets: boolean;
+  /** In which all amounts are, as ISO 4217 names it. */
+  currency: string;
 }
 
 const PAGE_ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6f5c"/><path d="M7 21h18M10 16h12M13 11h6" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;
@@ -59,7 +62,7 @@ function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAss
     .on("GET", [...PAGE_PATHS, ...(design.length > 0 ? ["/design"] : [])], (c) => {
       const language = resolveLocale(locale, c.req.header("accept-language"));
       const headers = { ...PAGE_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
-      return c.html(renderPage({ demo, language, tickets }), 200, headers);
+      return c.html(renderPage({ demo, language, tickets, currency: getCurrency(settings) }), 200, headers);
     })
     .route("/assets", servePageAssets(assets));
 }
@@ -75,7 +78,7 @@ export function servePageAssets(assets: readonly PageAsset[]): Hono {
  * The page's HTML before its script runs. It holds no data, so it is the same for every user of a language, in which
  * the script shows the page unless the user has chosen another one there.
  */
-export function renderPage({ demo, language, tickets }: PageOptions) {
+export function renderPage({ demo, language, tickets, currency }: PageOptions) {
   const consoleStyle = demo ? ["/assets/console.css"] : [];
   const files = ["/assets/icon.svg", "/assets/page.css", ...consoleStyle, "/assets/page.js"];
   const head = {
@@ -86,7 +89,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
     files,
   } as const;
   return html`${renderHead(head)}
-<body data-view="inbox"${demo ? raw(' data-demo="yes"') : ""}>
+<body data-view="inbox" data-currency="${currency}"${demo ? raw(' data-demo="yes"') : ""}>
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>

@@ -3,9 +3,9 @@
  * tasks are closed.
  */
 
-import { roundAmount } from "../../accounting/spending.ts";
 import type { RequestKind, TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/schedules-schema.ts";
+import { localizeMoney } from "../../i18n/localize.ts";
 import { describeSchedule } from "../../i18n/schedule-words.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
@@ -70,7 +70,10 @@ export async function createPlanRequest(run: PlanRun, wish: Wish | undefined): P
     checked && { label: "Cost", value: describeCost(checked.cost) },
     wish && { label: "Request", value: `${wish.by}: ${getWishText(wish)}` },
     plan.identifier === undefined ? undefined : { label: "Identifier", value: plan.identifier },
-    ...plan.tasks.map((task, i) => ({ label: `${TASK_LABEL}${i + 1}`, value: describeTask(task, plan.recurs) })),
+    ...plan.tasks.map((task, i) => ({
+      label: `${TASK_LABEL}${i + 1}`,
+      value: describeTask(task, plan.recurs, checked?.cost.currency),
+    })),
     ...(plan.cycles ?? []).map(({ name, start_date: from = "", end_date: to = "" }) => ({
       label: "Cycle",
       value: from === "" ? name : `${name}: ${from} to ${to}`,
@@ -95,10 +98,10 @@ export function countPlannedTasks({ input }: RequestRecord): number {
   return input.filter(({ label }) => label.startsWith(TASK_LABEL)).length;
 }
 
-function describeCost({ estimated, unknown, spent, open, budget, currency = "" }: PlanCost): string {
+function describeCost({ estimated, unknown, spent, open, budget, currency }: PlanCost): string {
   const amounts = { estimated, spent, "estimated for open tasks": open, "budget of the month": budget };
   const parts = Object.entries(amounts).flatMap(([name, amount]) =>
-    amount === undefined ? [] : [`${roundAmount(amount)} ${currency} ${name}`.replace("  ", " ")],
+    amount === undefined ? [] : [`${localizeMoney("en", amount, currency)} ${name}`],
   );
   return [...parts, ...(unknown > 0 ? [`cost of ${unknown} tasks unknown`] : [])].join(", ");
 }
@@ -106,8 +109,9 @@ function describeCost({ estimated, unknown, spent, open, budget, currency = "" }
 function describeTask(
   { title, assignee, blocked_by: blockers = [], description, ...task }: PlannedTask,
   recurs: PlannedRecurrence | undefined,
+  currency: string | undefined,
 ): string {
-  const { priority, due_date: due, estimate, cycle, module } = task;
+  const { priority, due_date: due, estimate: { minutes, cost } = {}, cycle, module } = task;
   const recurrence = recurs && describeSchedule(recurs.cron, "en");
   const notes = {
     recurs: recurrence,
@@ -119,7 +123,10 @@ function describeTask(
     module,
   };
   const lines = Object.entries(notes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-  const figures = Object.entries(estimate ?? {}).map(([name, value]) => `${value} ${name}`);
+  const figures = keepDefined([
+    minutes === undefined ? undefined : `${minutes} min`,
+    cost === undefined ? undefined : localizeMoney("en", cost, currency),
+  ]);
   return [title, [...lines, ...figures].join(", "), description ?? ""].filter((line) => line !== "").join("\n");
 }
 

@@ -19,6 +19,7 @@ export async function loadSignIns(): Promise<void> {
 function SignIns({ sessions }: { sessions: SignInsAnswer["sign_ins"] }) {
   return (
     <>
+      {sessions.length === 0 && <p class="muted">{translate("account.none")}</p>}
       <ul>
         {sessions.map(({ id, name, browser, address, used_at, current }) => (
           <li key={id} class="line" data-key={id}>

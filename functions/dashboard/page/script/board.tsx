@@ -133,11 +133,11 @@ function Column({ column: { name, total, cards }, isOnly }: ColumnProps) {
 
 /** What is spent this month and what open tasks are expected to cost. */
 function describeBudget(budget: NonNullable<BoardAnswer["budget"]>): string {
-  const { spent, tickets, open, unknown, amount, currency, share } = budget;
-  const [spentText, openText, amountText] = [spent, open, amount].map((value) => formatMoney(value, currency));
+  const { spent, tickets, open, unknown, amount, share } = budget;
+  const [spentText, openText, amountText] = [spent, open, amount].map(formatMoney);
   const values = { spent: spentText, open: openText, budget: amountText, percent: formatPercent(share) };
   const parts = [translate("budget", values)];
-  if (tickets) parts.push(translate("budget.tickets", { n: formatMoney(tickets, currency) }));
+  if (tickets) parts.push(translate("budget.tickets", { n: formatMoney(tickets) }));
   if (unknown > 0) parts.push(translate("budget.unknown", { n: unknown }));
   return parts.join(" ");
 }

@@ -136,9 +136,9 @@ function formatUnit(unit: string, n: number): string {
   return n.toLocaleString(language, { style: "unit", unit, unitDisplay: "short" });
 }
 
-/** Formats an amount, without a currency as a plain number. */
-export function formatMoney(amount: number, currency?: string): string {
-  return amount.toLocaleString(language, currency ? { style: "currency", currency } : { maximumFractionDigits: 2 });
+/** Formats an amount in the one currency of the installation. */
+export function formatMoney(amount: number): string {
+  return amount.toLocaleString(language, { style: "currency", currency: document.body.dataset["currency"] ?? "USD" });
 }
 
 /** Formats 0.4 as 40%. */

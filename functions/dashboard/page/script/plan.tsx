@@ -121,7 +121,7 @@ function Plan({ plan: shown, linked, independent }: PlanProps) {
   );
 }
 
-function Forecast({ plan: { forecast, currency } }: { plan: PlanGraphAnswer }) {
+function Forecast({ plan: { forecast } }: { plan: PlanGraphAnswer }) {
   const { open, ms, cost, path, earliest_ms } = forecast;
   const length = path.ms > 0 ? ` · ${formatDuration(path.ms)}` : "";
   const earliest = earliest_ms !== undefined && formatDuration(earliest_ms);
@@ -134,7 +134,7 @@ function Forecast({ plan: { forecast, currency } }: { plan: PlanGraphAnswer }) {
           [translate("graph.fact.path"), chain && `${chain}${length}`],
           [translate("graph.fact.ms"), ms !== undefined && formatDuration(ms)],
           [translate("graph.fact.earliest"), earliest && translate("graph.fact.in", { duration: earliest })],
-          [translate("graph.fact.cost"), cost !== undefined && formatMoney(cost, currency)],
+          [translate("graph.fact.cost"), cost !== undefined && formatMoney(cost)],
         ]}
       />
     </dl>

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { joinChoices } from "../../../../shared/task/choices.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import { fillPath, sendJson } from "./api.ts";
-import { Button, Moment, Problem, useAttempt } from "./elements.tsx";
+import { Button, Facts, Moment, Problem, useAttempt } from "./elements.tsx";
 import { focusFirstVisible } from "./find-elements.ts";
 import { formatCount, formatTime, translate, translateName } from "./language.ts";
 import { mayUse } from "./viewer.ts";
@@ -18,6 +18,9 @@ const FOLD_UNITS = 2_000;
 const FOLD_LINES = 30;
 const SHOWN_UNITS = 600;
 const SHOWN_LINES = 8;
+
+/** A part is a short fact up to 80 characters in a line. What a session wants to do is always shown as it is. */
+const FACT_UNITS = 80;
 
 /** Answers that mean yes: they need everything to be unfolded. */
 const ALLOWING = ["allow", "allow_always", "allow_in_repo", "approve"];
@@ -46,6 +49,7 @@ interface RequestCardProps {
 export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
   const { id, kind, subject, from, created_at, deadline, text, input = [], hash, number = 0, count = 0 } = request;
   const parts = [{ label: "", value: text }, ...input];
+  const facts = kind === "permission" ? [] : input.filter(({ value }) => isFact(value));
   const [unfolded, setUnfolded] = useState<string>();
   const [decision, setDecision] = useState<Decision>();
   const { attempt, problem } = useAttempt();
@@ -82,9 +86,18 @@ export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
       </h3>
       {request.changed && <p class="notice">{translate("inbox.changed")}</p>}
       {count > 1 && <p class="muted">{translate("inbox.question", { n: number, of: count })}</p>}
-      {parts.map(({ label, value }) => (
-        <Part key={label} label={label} value={isFolded ? fold(value) : value} />
-      ))}
+      {parts
+        .filter((part) => !facts.includes(part))
+        .map(({ label, value }) => (
+          <Part key={label} label={label} value={isFolded ? fold(value) : value} />
+        ))}
+      <dl>
+        <Facts
+          facts={facts
+            .filter(({ value }) => value !== title)
+            .map(({ label, value }) => [translateName("inbox.part", label), value, label])}
+        />
+      </dl>
       {isFolded && (
         <Button class="go" onPress={() => setUnfolded(hash)}>
           {translate("inbox.unfold", { n: formatCount(length) })}
@@ -288,6 +301,10 @@ function Undo({ id, decision, onSend, onUndo }: UndoProps) {
 
 function isOwn(answer: string): boolean {
   return OWN_WORDS.includes(answer);
+}
+
+function isFact(value: string): boolean {
+  return value.length <= FACT_UNITS && !value.includes("\n");
 }
 
 export function isLong(value: string): boolean {

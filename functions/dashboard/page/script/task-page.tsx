@@ -145,7 +145,7 @@ function Part({ name, leftOut, children }: PartProps) {
 }
 
 /** Who works on it, how far it is, and what it took. */
-function TaskFacts({ task: { owners, claim, agent, time, currency, open } }: { task: TaskPageAnswer }) {
+function TaskFacts({ task: { owners, claim, agent, time, open } }: { task: TaskPageAnswer }) {
   const seconds = Object.values(time.totals_s).reduce((sum, one) => sum + one, 0);
   const facts: [TextName, string | false | undefined][] = [
     ["task.agent", owners.join(", ") || agent.name],
@@ -156,7 +156,7 @@ function TaskFacts({ task: { owners, claim, agent, time, currency, open } }: { t
     ],
     ["task.time", seconds > 0 && formatDuration(seconds * 1000)],
     ["task.estimate", agent.estimate?.hours !== undefined && formatDuration(agent.estimate.hours * 3_600_000)],
-    ["task.cost", agent.cost !== undefined && formatMoney(agent.cost, currency)],
+    ["task.cost", agent.cost !== undefined && formatMoney(agent.cost)],
     ["task.session", agent.session],
     ["task.commit", agent.commit],
     ["task.tests", agent.tests],

@@ -29,7 +29,7 @@ interface Figure {
 const LISTS: readonly TeamQueue[] = ["holds", "startable", "waiting", "review"];
 
 /** The figures of an agent's days: how each is written, and the least value of a bar of full height. */
-const FIGURES: Record<"tasks" | "ms" | "cost" | "confidence", [format: typeof formatMoney, least: number]> = {
+const FIGURES: Record<"tasks" | "ms" | "cost" | "confidence", [format: (value: number) => string, least: number]> = {
   tasks: [formatCount, 1],
   ms: [formatDuration, 1],
   cost: [formatMoney, 0.01],
@@ -62,7 +62,7 @@ export async function loadTeam(): Promise<void> {
   drawTeam(team);
 }
 
-function drawTeam({ agents, currency, tickets }: TeamAnswer): void {
+function drawTeam({ agents, tickets }: TeamAnswer): void {
   const sorted = [...agents].sort((a, b) => rankAttention(b) - rankAttention(a));
   const days = agents.flatMap((agent) => agent.days);
   const isOpen = agents.length <= MAX_OPEN;
@@ -74,7 +74,7 @@ function drawTeam({ agents, currency, tickets }: TeamAnswer): void {
       <table>
         <TableHead names={[translate("team"), ...LISTS.map((name) => translate(`team.list.${name}`))]} />
         {sorted.map((agent) => (
-          <Agent key={agent.name} agent={agent} figures={listFigures(agent, days, currency)} isOpen={isOpen} />
+          <Agent key={agent.name} agent={agent} figures={listFigures(agent, days)} isOpen={isOpen} />
         ))}
         {tickets && <Tickets key={`tickets ${TICKETS}`} tickets={tickets} isOpen={isOpen} />}
       </table>
@@ -89,14 +89,14 @@ function rankAttention({ review, startable, holds }: TeamAgent): number {
 }
 
 /** The figures of an agent. @param days of all agents: their bars have one scale, so that charts can be compared */
-function listFigures(agent: TeamAgent, days: TeamAgent["days"], currency: string | undefined): Figure[] {
+function listFigures(agent: TeamAgent, days: TeamAgent["days"]): Figure[] {
   return (Object.keys(FIGURES) as (keyof typeof FIGURES)[]).map((figure) => {
     const [format, least] = FIGURES[figure];
     return {
       name: translate(`chart.${figure}`),
       values: agent.days.map((day) => day[figure]),
       most: Math.max(least, ...days.map((day) => day[figure] ?? 0)),
-      format: (value) => format(value, currency),
+      format,
       // Confidences do not add up, so the latest one stands for them.
       isMean: figure === "confidence",
     };
@@ -131,13 +131,12 @@ function Agent({ agent, figures, isOpen }: { agent: TeamAgent; figures: Figure[]
 
 /** What the sessions of tickets have cost. */
 function Tickets({ tickets, isOpen }: { tickets: NonNullable<TeamAnswer["tickets"]>; isOpen: boolean }) {
-  const format = (value: number) => formatMoney(value, "USD");
   const values = tickets.days.map(({ cost }) => cost);
-  const figure = { name: translate("chart.cost"), values, most: Math.max(0.01, ...values), format };
+  const figure = { name: translate("chart.cost"), values, most: Math.max(0.01, ...values), format: formatMoney };
   const state = <span class="muted">{translate("team.tickets")}</span>;
   return (
     <Rows name={TICKETS} state={state} counts={LISTS.map(() => 0)} isOpen={isOpen}>
-      <p>{translate("team.month", { cost: format(tickets.month) })}</p>
+      <p>{translate("team.month", { cost: formatMoney(tickets.month) })}</p>
       <Figures who={TICKETS} days={tickets.days.map(({ day }) => day)} figures={[figure]} />
     </Rows>
   );

@@ -73,7 +73,7 @@ export function TicketFacts({ ticket, first = [] }: TicketFactsProps) {
     ...first,
     ["branch", branch && toCode(branch)],
     ["diff", diff && translateTicket("diff", formatCounts(diff))],
-    ["cost", cost_usd !== undefined && formatMoney(cost_usd, "USD")],
+    ["cost", cost_usd !== undefined && formatMoney(cost_usd)],
     ["tokens", tokens && translateTicket("tokens", formatCounts(tokens))],
     ["commits", commits.length > 0 && <List rows={commitRows} />],
     ["conflicts", conflicts.length > 0 && <List rows={conflicts.map(toCode)} />],

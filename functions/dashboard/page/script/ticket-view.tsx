@@ -79,7 +79,7 @@ function draw() {
   const { pending, sessions, completed, worktrees } = answers;
   if (!pending || !sessions || !completed || !worktrees) return;
   const { configured, cost_today } = sessions;
-  const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd, "USD") });
+  const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd) });
   getElement("tickets-cost").textContent = configured ? cost : "";
   drawPart("tickets-view", <Tickets {...{ pending, sessions, completed, worktrees }} />);
 }

@@ -19,10 +19,10 @@ export function mayUse(route: RouteName): boolean {
 /** Loads who is signed in, shows it, and hides what the role may not use. */
 export async function loadViewer(): Promise<void> {
   viewer = await fetchAnswer("/api/session");
-  getElement("account").textContent = translate("account", {
-    name: viewer.name,
-    role: translate(`role.${viewer.role}`),
-  });
+  const role = translate(`role.${viewer.role}`);
+  // The holder of ADMIN_TOKEN has the role as a name.
+  getElement("account").textContent =
+    viewer.name === viewer.role ? role : translate("account", { name: viewer.name, role });
   // `hidden` belongs to the views, which show and hide the same sections.
   for (const el of findElements(document, "[data-route]"))
     el.toggleAttribute("data-denied", !mayUse(el.dataset["route"] as RouteName));

@@ -12,7 +12,7 @@ import { startTestRuntime } from "../../../support/test-runtime.ts";
 const readAsset = createAssetReader();
 const pageRoute = createPageRoute({ tickets: true });
 const pageScript = readAsset("page/page.js");
-const pageMarkup = String(await renderPage({ demo: true, language: "en", tickets: true }));
+const pageMarkup = String(await renderPage({ demo: true, language: "en", tickets: true, currency: "EUR" }));
 /** The sources of all scripts of the page. */
 const sources = readSources("functions/dashboard/page/script/*.{ts,tsx}");
 
@@ -211,7 +211,7 @@ const ticketCode = readSources("functions/dashboard/page/script/ticket-*.tsx");
 
 test("the view Tickets has a script and a style sheet of its own, of less than 50 KB, which the page loads when it is opened", async () => {
   const { url } = await startTestRuntime();
-  const markup = String(await renderPage({ demo: true, language: "en", tickets: true }));
+  const markup = String(await renderPage({ demo: true, language: "en", tickets: true, currency: "EUR" }));
   expect(markup).not.toContain("tickets.js");
   let size = 0;
   for (const path of ["/assets/tickets.js", "/assets/tickets.css"]) {
