@@ -10,6 +10,8 @@ interface ScriptOptions {
   stopping: AbortSignal;
   /** Whether everything that the scenes have caused is done. */
   isQuiet: () => boolean;
+  /** A request waits for the scripted human, who will answer it. */
+  isAnswerDue: () => boolean;
   /** Describes what has happened so far: it changes with every change in Plane and in the chat. */
   describeState: () => string;
 }
@@ -19,7 +21,7 @@ const IDLE_STEPS = 24;
 
 /** Plays all scenes. Resolves when the last one is over and all that they have caused is done, or nothing happens. */
 export async function playScript(options: ScriptOptions): Promise<void> {
-  const { stage, story, pace, wait, stopping, isQuiet, describeState } = options;
+  const { stage, story, pace, wait, stopping, isQuiet, isAnswerDue, describeState } = options;
   await wait(pace);
   for (const scene of SCENES) {
     if (stopping.aborted) return;
@@ -30,7 +32,7 @@ export async function playScript(options: ScriptOptions): Promise<void> {
   let [before, idleSteps] = ["", 0];
   while (!stopping.aborted && !isQuiet() && idleSteps < IDLE_STEPS) {
     const state = describeState();
-    idleSteps = state === before ? idleSteps + 1 : 0;
+    idleSteps = state === before && !isAnswerDue() ? idleSteps + 1 : 0;
     before = state;
     await wait(pace);
   }

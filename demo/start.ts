@@ -180,9 +180,10 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(summary));
   const isAtWork = () => team.activeRuns > 0 || human.waiting > 0 || hasOpenWork(stage);
   const isQuiet = () => isSummedUp() && !isAtWork() && listOpenTicketTasks(stage).length === 0;
+  const isAnswerDue = () => human.waiting > 0;
   const describeState = () => JSON.stringify([telegram.chat(CHAT_ID).messages, listTasks(plane)]);
   const playing = waitUntilReady(productUrl, { projects: plane.projects().length, wait, signal: stopping.signal }).then(
-    () => playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet, describeState }),
+    () => playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet, isAnswerDue, describeState }),
   );
   const finished = playing.then(
     () => {
