@@ -66,7 +66,9 @@ export async function startSimulatedProduct(
     GROUNDCREW_CONFIG: "config.json",
     ...addedEnv,
   };
-  const text = JSON.stringify(config);
+  // Measurements call faster than any agent may.
+  const limits = { wakes: 1e6, comments: 1e6, calls: 1e6 };
+  const text = JSON.stringify({ limits, ...config });
   const parsed = parseSettings(env, { read: (path) => (path === "config.json" ? { text, mode: 0o600 } : undefined) });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 

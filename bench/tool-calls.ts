@@ -39,10 +39,5 @@ export function createToolCalls(project: string, item: Item, other: Item, suffix
     call("upload_deliverable", { task, name: "report.md", file }, TWO_WRITES_FLOOR),
     call("stop_timer", { task }),
     call("update_task_status", { task, status: "done", text: `Written, ${suffix}.` }, TWO_WRITES_FLOOR, " done"),
-    call(
-      "create_project",
-      { name: `Project ${suffix}`, identifier: suffix.replace(/\W/g, "").toUpperCase() },
-      TWO_WRITES_FLOOR,
-    ),
   ];
 }

@@ -111,8 +111,7 @@ async function runRound(
     await Promise.all(
       plans.map(async ({ agent, item, calls }, i) => {
         const call = calls[n];
-        // A Concierge creates projects one by one.
-        if (!call || (call.tool === "create_project" && i > 0)) return;
+        if (!call) return;
         await sleep(i * INTERVAL_MS);
         await measure(call, agent, item);
       }),

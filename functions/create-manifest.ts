@@ -32,6 +32,8 @@ import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
 import { BUTTON_HANDLERS, interpretMessage } from "./telegram/updates/interpret-message.ts";
 import { createUpdatesHandler } from "./telegram/updates/updates-handler.ts";
+import { usageRoute } from "./usage.ts";
+import { gatewaysTick } from "./wake/gateway-tick.ts";
 import { createWakeRules } from "./wake/rules.ts";
 import { wakeHandler } from "./wake/wake-handler.ts";
 import { inboxHandler } from "./webhooks/inbox-handler.ts";
@@ -75,6 +77,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       requestsRoute,
       peopleRoute,
       schedulesRoute,
+      usageRoute,
       agentsRoute,
       holdsRoute,
       storeCopyRoute,
@@ -100,6 +103,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       planeTick,
       instanceTick,
       noticesTick,
+      gatewaysTick,
       trimTick,
       digestTick,
       figuresTick,

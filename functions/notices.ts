@@ -12,6 +12,7 @@ import { listReadableProjects } from "../shared/records/plane-records.ts";
 import { observedSets } from "../shared/records/store-keys.ts";
 import { readFirstLook } from "../shared/sync/details.ts";
 import { listDeletedNames } from "../shared/sync/names.ts";
+import { reportTokenUse } from "../shared/tasks/token-use.ts";
 import { readRunners } from "../shared/tickets/runners.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
 import { DAY, HOUR, type Ms } from "../shared/time.ts";
@@ -62,7 +63,7 @@ const alertsSchema = z.object({
     .max(100),
 });
 
-/** Looks once a minute at backups, runners, and the states and labels that have a meaning. No request to Plane. */
+/** Looks once a minute at backups, runners, agents' tokens, and the states and labels that have a meaning. No request to Plane. */
 export const noticesTick: Tick = {
   name: "notices",
   cron: () => "* * * * *",
@@ -80,6 +81,7 @@ export const noticesTick: Tick = {
     const deleted = await listDeletedNames(deps, await listReadableProjects(deps));
     const names = deleted.map(({ project, name }) => `${name} (${project})`).join(", ");
     await notices.report("names_deleted", names === "" ? undefined : { values: { names } });
+    await reportTokenUse(deps);
     return {};
   },
 };

@@ -13,6 +13,7 @@ import { decideRequest, findRequest, readOpenRequests } from "../shared/requests
 import { SCHEDULE_QUESTION } from "../shared/schedules/skipped-occurrences.ts";
 import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
 import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";
+import { AGENT_BRAKE, BUDGET_BRAKE } from "../shared/tasks/people/brakes.ts";
 import { QUESTION } from "../shared/tasks/people/questions.ts";
 import { PLAN } from "../shared/tasks/planning/decide-plan.ts";
 import { TICKET_REQUEST_KINDS } from "../shared/tickets/request-kinds.ts";
@@ -20,6 +21,7 @@ import { TICKET_REQUEST_KINDS } from "../shared/tickets/request-kinds.ts";
 /** All kinds of requests, each in the module of its subject. */
 export const REQUEST_KINDS: RequestKinds = {
   ...{ question: QUESTION, schedule: SCHEDULE_QUESTION, review: REVIEW, plan: PLAN },
+  ...{ agent: AGENT_BRAKE, budget: BUDGET_BRAKE },
   ...TICKET_REQUEST_KINDS,
 };
 

@@ -5,6 +5,7 @@
 
 import type { z } from "zod";
 import type { RefusalName } from "./i18n/en.ts";
+import type { Ms } from "./time.ts";
 
 /** Machine-readable reason of an error. The message is for people: what happened, to what, and what to do. */
 export type ErrorCode =
@@ -58,16 +59,23 @@ const HTTP_STATUS = {
 export class GroundcrewError extends Error {
   readonly code: ErrorCode;
   readonly refusal: Refusal | undefined;
+  /** After how long the same call may succeed. */
+  readonly retryAfter: Ms | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    { refusal, ...options }: ErrorOptions & { refusal?: (Refusal & { name: RefusalName }) | undefined } = {},
+    {
+      refusal,
+      retryAfter,
+      ...options
+    }: ErrorOptions & { refusal?: (Refusal & { name: RefusalName }) | undefined; retryAfter?: Ms } = {},
   ) {
     super(message, options);
     this.name = "GroundcrewError";
     this.code = code;
     this.refusal = refusal;
+    this.retryAfter = retryAfter;
   }
 
   get status() {

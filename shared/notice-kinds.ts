@@ -42,6 +42,14 @@ export const NOTICE_KINDS = {
   },
   plane_untested: { observed: "Plane reports a version that Groundcrew is not tested with", after: 0, isSilent: true },
   agent_key_refused: { observed: "Plane answers 401 to the key of an agent", after: 0 },
+  token_shared: {
+    observed: "calls with the bridge token of an agent come from two addresses within an hour, every minute",
+    after: 0,
+  },
+  token_pace: {
+    observed: "an agent makes 200 calls in an hour, and five times as many as in its busiest one, every minute",
+    after: 0,
+  },
   webhook_off: { observed: "an edit of the canary produces no webhook within a minute", after: 0 },
   store_unreachable: { observed: "the store does not answer a probe, every 15 s", after: TWO_CHECKS, isLocal: true },
   store_damaged: {

@@ -27,6 +27,7 @@ export const RECEIVED_TEXTS: Readonly<Record<string, string>> = {
   "telegram.digest": "Daily digest and budget",
   "telegram.refusals": "Refusals",
   telegram: "Parts of messages",
+  brakes: "Agents and months above a limit",
   wakes: "Agents that do not react",
   notices: "Faults of the system",
   why: "Why nothing happens with a task",
@@ -146,6 +147,7 @@ const VALUES: Readonly<Record<string, string>> = {
     ready: "Todo",
     subject: "ONB-3",
   },
+  ...{ sources: "10.0.0.7, 192.0.2.1", usual: "40", amount: "$200.00" },
   ...{ agent: "Thot", agents: "Thot, Imhotep", by: "Ada", who: "Ada", name: "Thot", names: "Thot, Imhotep" },
   ...{ text: "Friendly, please.", question: QUESTION, reason: "no answer", why: "new task", word: "staus" },
   ...{ when: "08:00", at: "08:00", time: "08:00", since: "08:00", until: "09:30", start: "Nov 21, 2026" },
@@ -173,7 +175,7 @@ const FRENCH_VALUES: Readonly<Record<string, string>> = {
   ...{ status: "terminée", fields: "titre", reason: "aucune réponse", why: "nouvelle tâche", problem: "code 1" },
   ...{ percent: "60 %", threshold: "80 %", spent: "160,00 $US", open: "12,00 $US", budget: "200,00 $US" },
   ...{ cost: "0,42 $US", sum: "0,60 $US", parts: "Thot 0,42 $US", confidence: "0,6", size: "1,5 Ko" },
-  ...{ estimate: "1 h", difference: "2 h", remedy: "Démarrez-le.", detail: "nom" },
+  ...{ amount: "200,00 $US", estimate: "1 h", difference: "2 h", remedy: "Démarrez-le.", detail: "nom" },
 };
 
 /** Placeholders that mean something else in one text than in the others. */

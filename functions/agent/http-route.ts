@@ -128,8 +128,8 @@ function toToolResponse(c: Context, outcome: ToolOutcome): Response {
   if (outcome.ok) return c.json(outcome.output);
   const { code, message, retryAfter } = outcome.refusal;
   if (retryAfter !== undefined) c.header("Retry-After", String(retryAfter));
-  const error = { code, message, ...omitUndefined({ retry_after: retryAfter }) };
-  return c.json({ error }, new GroundcrewError(code, message).status);
+  const wait = omitUndefined({ retry_after: retryAfter });
+  return c.json({ error: { code, message, ...wait }, ...wait }, new GroundcrewError(code, message).status);
 }
 
 function createUploadApp(deps: ToolCallDeps, tools: readonly Tool[]): Hono {

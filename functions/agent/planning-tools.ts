@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
 import { newMessageSchema } from "../../shared/tasks/people/messages.ts";
 import { newTaskSchema, planCostSchema, planSchema } from "../../shared/tasks/plan-record.ts";
@@ -39,25 +40,28 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: creates an empty project that is ready for all agents. */
   defineTool({
     name: "create_project",
-    description: "Create a project with all agents as members. Idempotent.",
+    description: "Create a project. Idempotent. May await approval.",
     allow: "concierge",
     input: newProjectSchema,
     output: z.object({
-      id: z.string(),
+      /** Absent until it exists. */
+      id: z.string().optional(),
       /** `ONB` */
-      identifier: z.string(),
+      identifier: z.string().optional(),
       name: z.string(),
+      awaiting_approval: z.literal(true).optional(),
     }),
     async run({ work }, newProject) {
-      const { id, identifier, name } = await work.createProject(newProject);
-      return { id, identifier, name };
+      const { project, isProposed } = await work.createProject(newProject);
+      const { id, identifier, name = newProject.name } = project ?? {};
+      return omitUndefined({ id, identifier, name, awaiting_approval: isProposed ? (true as const) : undefined });
     },
   }),
   /** OPENCLAW-08, 11, 14, 17: creates a project with its tasks and dependencies in one call. */
   defineTool({
     name: "plan_project",
     description:
-      "Create a whole plan: project, tasks, dependencies, assignees. Finishes by itself: agents see no task until remaining is 0. Idempotent. For a person's wish, it awaits approval first.",
+      "Create a plan: project, tasks, dependencies, assignees. Finishes by itself: agents see no task until remaining is 0. Idempotent. Awaits approval first.",
     allow: "concierge",
     input: planSchema,
     output: z.object({
@@ -89,7 +93,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** Makes a task recur, which a person approves like a plan. */
   defineTool({
     name: "schedule_work",
-    description: "Make work recur: a task at each time. Idempotent. A wish's awaits approval first.",
+    description: "Make work recur: a task at each time. Awaits approval.",
     allow: "concierge",
     input: scheduledWorkSchema,
     output: z.object({

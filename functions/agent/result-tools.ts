@@ -4,7 +4,7 @@ import { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { isFilePath, isUrl } from "../../shared/tasks/deliverables/file-check.ts";
 import { commitSchema, testsSchema } from "../../shared/tasks/lifecycle/commit-and-tests.ts";
-import { agentSessionSchema } from "../../shared/tasks/lifecycle/status-change.ts";
+import { agentSessionSchema, tokensSchema } from "../../shared/tasks/lifecycle/status-change.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 /** Limit of a file inside a call, in bytes: the whole call is held in memory. Larger files are streamed. */
@@ -26,6 +26,7 @@ export const RESULT_TOOLS: readonly Tool[] = [
       text: z.string().max(2_000).optional().describe("current activity, one line"),
       confidence: z.number().min(0).max(1).optional(),
       cost: z.number().min(0).max(1_000_000_000).optional().describe("your total on this task so far"),
+      tokens: tokensSchema,
       session: agentSessionSchema.optional(),
       commit: commitSchema.optional(),
       tests: testsSchema.optional(),
@@ -38,6 +39,7 @@ export const RESULT_TOOLS: readonly Tool[] = [
       /** The caller's total so far. `cost_in_all` is the total of all agents on this task, where it differs. */
       cost: z.number().optional(),
       cost_in_all: z.number().optional(),
+      tokens: z.number().optional(),
       session: z.string().optional(),
       commit: z.string().optional(),
       tests: z.string().optional(),
@@ -56,6 +58,7 @@ export const RESULT_TOOLS: readonly Tool[] = [
         confidence,
         cost,
         cost_in_all: totalCost === cost ? undefined : totalCost,
+        tokens: card.tokens?.[caller.name],
         session,
         commit,
         tests,

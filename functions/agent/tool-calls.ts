@@ -23,7 +23,9 @@ import { type Caller, isAgent } from "../../shared/tasks/call-context.ts";
 import { markRemarksRead } from "../../shared/tasks/card-record.ts";
 import { findStoredTask } from "../../shared/tasks/find-task.ts";
 import type { StatusChange } from "../../shared/tasks/lifecycle/status-change.ts";
+import { requireCallAllowed } from "../../shared/tasks/people/brakes.ts";
 import { listUnread, type Remark, readRemarks } from "../../shared/tasks/remark-record.ts";
+import { createTokenUsePuts } from "../../shared/tasks/token-use.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
 import { completeTicket } from "../../shared/tickets/completion.ts";
@@ -45,6 +47,8 @@ export type ToolCallDeps = TaskDeps & Pick<Deps, "clock" | "metrics" | "log" | "
 export interface CallSource {
   caller: Caller;
   via: AuditEntry["via"];
+  /** The address that the call came from. */
+  from?: string;
   correlation: string;
   /** Keeps the host running until work that continues after the answer has ended. */
   waitUntil: (work: Promise<unknown>) => void;
@@ -112,10 +116,11 @@ export type ToolCaller = ReturnType<typeof createToolCaller>;
  * the place of the tool's own, for an interface with its own way of passing the input.
  */
 export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
-  // The audit of a call also acknowledges the wakes of its agent.
-  const audit = createAuditLog(deps, (calls: readonly (AuditEntry & { agent: string })[]) =>
-    createAcknowledgements(deps, calls),
-  );
+  // The audit of a call also acknowledges the wakes of its agent, and counts the use of its token.
+  const audit = createAuditLog(deps, async (calls: readonly (AuditEntry & { agent: string })[]) => [
+    ...(await createAcknowledgements(deps, calls)),
+    ...(await createTokenUsePuts(deps, calls)),
+  ]);
   const redact = createRedactor(deps.settings.secrets);
   const marking = new Map<string, Promise<void>>();
 
@@ -125,7 +130,10 @@ export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
     // What the last answer contained counts as read before the next call of the agent is judged.
     await marking.get(caller.name);
     const work = createOperations(deps, caller, correlation);
-    const outcome = await runTool(tools, { work, caller }, { name, input, run }).then(
+    const isLimited = caller.role === "concierge" || caller.role === "worker";
+    const allowed = isLimited ? requireCallAllowed(deps, caller.name, name, correlation) : Promise.resolve();
+    const runAllowed = () => runTool(tools, { work, caller }, { name, input, run });
+    const outcome = await allowed.then(runAllowed).then(
       (output): ToolOutcome => ({ ok: true, output }),
       (thrown: unknown): ToolOutcome => ({ ok: false, refusal: createRefusal(source, name, thrown) }),
     );
@@ -159,7 +167,7 @@ export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
   }
 
   async function recordCall(
-    { caller, correlation, via }: CallSource,
+    { caller, correlation, via, from }: CallSource,
     { name, input, outcome, at, ms }: { name: string; input: unknown; outcome: ToolOutcome; at: number; ms: number },
   ) {
     const isKnown = findTool(tools, name) !== undefined;
@@ -169,7 +177,15 @@ export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
     deps.metrics.observe("groundcrew_agent_call_duration_seconds", ms / 1000, { tool: label });
     const item = await findItemKey(deps, input, outcome).catch(() => undefined);
     const tool = isKnown ? name : cleanLine(redact(name), 64);
-    const call = { agent: caller.name, tool, ...omitUndefined({ item }), outcome: outcomeCode, ms, via };
+    const call = {
+      agent: caller.name,
+      tool,
+      ...omitUndefined({ item }),
+      outcome: outcomeCode,
+      ms,
+      via,
+      ...omitUndefined({ from }),
+    };
     const reasonField = outcome.ok ? {} : { reason: outcome.refusal.message };
     deps.log[outcomeCode === "forbidden" ? "warn" : "info"]("agent call", { correlation, ...call, ...reasonField });
     await audit({ at, ...call, correlation });
@@ -221,12 +237,15 @@ function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewE
 
 /** Converts an expected error to what the caller may see; undefined for an unexpected one, which is only logged. */
 function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
-  if (thrown instanceof GroundcrewError) return { code: thrown.code, message: thrown.message };
-  if (!(thrown instanceof PlaneError)) return undefined;
-  const isRetryable = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
+  if (!(thrown instanceof GroundcrewError || thrown instanceof PlaneError)) return undefined;
+  const isRetryable =
+    thrown instanceof GroundcrewError ||
+    thrown instanceof PlaneRateLimitedError ||
+    thrown instanceof PlaneUnavailableError;
   const ms = isRetryable ? thrown.retryAfter : undefined;
   const retryAfter = ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1000));
-  return { code: PLANE_ERROR_CODES[thrown.code], message: thrown.message, ...omitUndefined({ retryAfter }) };
+  const code = thrown instanceof PlaneError ? PLANE_ERROR_CODES[thrown.code] : thrown.code;
+  return { code, message: thrown.message, ...omitUndefined({ retryAfter }) };
 }
 
 /** Finds the key of the task of a call in its answer or in its input; the id when no task with that id is known. */
@@ -323,7 +342,8 @@ export function createAgentBodyReader() {
 
 /** Describes a call from its request: the caller, the interface used and the correlation id. */
 export function createCallSource(c: Context, via: CallSource["via"]): CallSource {
-  return { caller: c.get("caller"), via, correlation: c.get("correlation"), waitUntil: getWaitUntil(c) };
+  const [caller, from, correlation] = [c.get("caller"), c.get("client"), c.get("correlation")];
+  return { caller, via, from, correlation, waitUntil: getWaitUntil(c) };
 }
 
 /** Workers end an invocation with its response, so they must be asked to wait for work that continues after it. */

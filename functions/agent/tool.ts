@@ -23,8 +23,7 @@ import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { blockWhenRefused } from "../../shared/tasks/lifecycle/status-change.ts";
 import { messageHuman } from "../../shared/tasks/people/messages.ts";
 import { askHuman, type NewQuestion } from "../../shared/tasks/people/questions.ts";
-import { createProject } from "../../shared/tasks/planning/create-project.ts";
-import { planProject, scheduleWork } from "../../shared/tasks/planning/start-plan.ts";
+import { planProject, requestProject, scheduleWork } from "../../shared/tasks/planning/start-plan.ts";
 import { reportProgress, startTimer, stopTimer } from "../../shared/tasks/progress.ts";
 import { type TaskChanges, updateTask } from "../../shared/tasks/update-task.ts";
 import { listAgents, listProjects } from "../../shared/tasks/views/overview.ts";
@@ -144,7 +143,7 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
     update: bindToTask(async (_, task, changes: TaskChanges) =>
       readTaskAnswer(context, await updateTask(context, task, changes)),
     ),
-    createProject: bind(createProject),
+    createProject: bind(requestProject),
     plan: bind(planProject),
     schedule: bind(scheduleWork),
     search: bind(searchTasks),

@@ -1,7 +1,7 @@
 /** The life of one wake: its message, the request to OpenClaw's gateway, and the record of what came of it. */
 
 import { z } from "zod";
-import type { Deps } from "../../shared/app/deps.ts";
+import type { Deps, TaskDeps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { createSignedHeaders, type PostResult, postJson, RETRY_DELAYS_MS } from "../../shared/http/outgoing.ts";
 import { createWakeCheckJob, createWakeRetryJob } from "../../shared/jobs/wake-jobs.ts";
@@ -9,9 +9,11 @@ import { identifierSchema, parseTaskKey } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { JobResult, LeasedJob } from "../../shared/store/port.ts";
 import { updateCardRecord } from "../../shared/tasks/card-record.ts";
-import { filterActionableTasks, type WakeTaskDeps } from "../../shared/tasks/startable-tasks.ts";
+import { takeWake } from "../../shared/tasks/people/brakes.ts";
+import { filterActionableTasks } from "../../shared/tasks/startable-tasks.ts";
 import {
   findGatewayUrl,
+  type LastCallRecord,
   mergeWakeTasks,
   readWake,
   type SentTask,
@@ -24,9 +26,9 @@ import {
 import { WISH_TEXT_LIMIT } from "../../shared/tasks/wishes.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { getBackOff } from "./review-wakes.ts";
+import { getBackOff, hasActiveClaim } from "./review-wakes.ts";
 
-type DeliverDeps = WakeTaskDeps & Pick<Deps, "fetch" | "log" | "newId" | "metrics" | "notices">;
+type DeliverDeps = TaskDeps & Pick<Deps, "notices">;
 
 /** When OpenClaw reports the end of a run to the agent's main session. It starts the run itself at once in both modes. */
 type WakeMode = "now" | "next-heartbeat";
@@ -58,7 +60,15 @@ const TEXT_LENGTH = 1_000;
 const REMARKS_LENGTH = 3_000;
 
 /** Reasons whose wakes start a run that works on the task. */
-const RUN_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblocked", "answered", "sent_back", "addressed"]);
+const RUN_REASONS: ReadonlySet<WakeReason> = new Set([
+  ...(["assigned", "unblocked", "answered", "sent_back", "addressed", "interrupted"] as const),
+]);
+
+/** Reasons that an agent at work learns with its calls, or that wait for the end of its run. */
+const HELD_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblocked", "sent_back", "addressed"]);
+
+/** Time after its last call in which the run of an agent that holds a task counts as under way: 2 min. */
+const RUN_QUIET_MS: Ms = 2 * MINUTE;
 
 /** Limit of the gateway's answer to a wake, in UTF-16 units; it has about 60. */
 const ANSWER_LENGTH = 4_096;
@@ -77,6 +87,8 @@ const INSTRUCTIONS: Record<WakeReason, string> = {
     "A person wrote to you about it: call get_task_details {task}, read the newest comments, and answer with add_comment {task}. If it is yours and there is work to do, continue with claim_task {task}.",
   stopped:
     "Your work on it was ended by others: stop at once, write nothing more to it, and leave it. list_my_tasks shows your other tasks.",
+  interrupted:
+    "Your run was interrupted, because the gateway ended: call get_task_details {task}, see what is done already, and continue with claim_task {task}.",
   stuck:
     "It is blocked because a blocker was cancelled or blocked: call get_task_details {task}, then replan with create_task or update_task_status.",
   circle:
@@ -115,7 +127,7 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
   const key = wakeKeys.wake(agent.name);
   const { wake, rev } = await readWake(deps, agent.name);
   const now = await deps.store.now();
-  const { posting, dueAt, pending, ...rest } = wake;
+  const { posting, dueAt, pending, isHeldForRun: _, ...rest } = wake;
   if (posting && (posting.job === job.id || now - posting.at > POSTING_MS)) {
     await markWakePosted(deps, agent, posting.id, "the process ended during the call");
     return posting.job === job.id ? DONE : { retryAt: now };
@@ -123,18 +135,26 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
   // Two wakes of an agent are posted one after the other.
   if (posting) return { retryAt: now + SECOND };
   if (pending.length === 0 || (dueAt !== undefined && dueAt > now)) return DONE;
-  const tasks = await filterActionableTasks(deps, agent.name, pending);
+  const actionable = await filterActionableTasks(deps, agent.name, pending);
+  const runEnd = actionable.every(({ reason }) => HELD_REASONS.has(reason)) && (await findRunEnd(deps, agent, wake));
+  const limit = runEnd || actionable.length === 0 ? undefined : await takeWake(deps, agent.name, `wake:${job.id}`);
+  const hold = runEnd ? { until: runEnd, isStopped: undefined } : limit;
+  // That its work was ended is told to an agent whatever its limits.
+  const tasks = hold ? actionable.filter(({ reason }) => reason === "stopped" && !hold.isStopped) : actionable;
+  const held = actionable.filter((task) => !tasks.includes(task));
   // A receiver recognizes a repeated wake by its id, so the id stays only while the wake is the same.
   const { retry } = wake;
   const isSame = retry?.tasks.length === tasks.length && tasks.every((task) => retry.tasks.includes(task.id));
   const id = retry && isSame ? retry.id : deps.newId();
   const value: WakeRecord = {
     ...rest,
-    wokenTasks: forgetDropped(wake.wokenTasks, pending, tasks),
-    pending: [],
+    wokenTasks: forgetDropped(wake.wokenTasks, pending, actionable),
+    pending: held,
+    ...omitUndefined({ dueAt: hold?.until, isHeldForRun: runEnd ? (true as const) : undefined }),
     ...(tasks.length > 0 ? { posting: { id, job: job.id, at: now, tasks } } : {}),
   };
-  const jobs = tasks.length === 0 && wake.sent ? [createWakeCheckJob(agent.name, now)] : [];
+  const jobs = hold ? [createWakeRetryJob(agent.name, hold.until)] : [];
+  if (actionable.length === 0 && wake.sent) jobs.push(createWakeCheckJob(agent.name, now));
   if ((await deps.store.commit({ expect: [[key, rev]], put: [{ key, value }], jobs })) !== "committed")
     return { retryAt: now };
   if (tasks.length === 0) return DONE;
@@ -143,6 +163,16 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
   const run = admissionSchema.safeParse(tryParseJson(outcome?.body ?? "")).data?.runId;
   if (run !== undefined) await recordRun(deps, agent.name, run, tasks);
   return settleWake(deps, agent, id, { outcome, run }, wake.retry?.failures ?? 0);
+}
+
+/** When the run of an agent that works is expected to be over; undefined when it has none, so that none runs beside it. */
+async function findRunEnd(deps: DeliverDeps, { name, wake: { kind } }: AgentSettings, { runsLostAt = 0 }: WakeRecord) {
+  if (kind !== "openclaw") return undefined;
+  const [lastCall] = await deps.store.read<LastCallRecord>([wakeKeys.lastCall(name)]);
+  const calledAt = lastCall?.value.at ?? 0;
+  const until = calledAt + RUN_QUIET_MS;
+  if (calledAt <= runsLostAt || until <= (await deps.store.now())) return undefined;
+  return (await hasActiveClaim(deps, name)) ? until : undefined;
 }
 
 /**

@@ -99,9 +99,15 @@ export async function reviewWakes(deps: ReviewDeps, agent: AgentSettings, ended?
     const facts = await readWakeFacts(deps, agent.name, wake, ended);
     // Another job checks these tasks at that time.
     if (!ended && wake.checkAt !== undefined && wake.checkAt > facts.now) return undefined;
+    if (ended && wake.isHeldForRun && !facts.isWorking) return releaseHeldWake(deps, agent.name, wake, facts.now);
     return applyDecision(deps, agent.name, wake, facts, decideNextWake(wake, facts));
   });
   return DONE;
+}
+
+/** Wakes an agent that has just ended its work for what came meanwhile. */
+function releaseHeldWake(deps: ReviewDeps, agent: string, wake: WakeRecord, now: Ms): WakeUpdate {
+  return { wake: { ...wake, dueAt: now }, jobs: [createWakeJob(agent, now)], afterCommit: () => deps.notify() };
 }
 
 /** Reads what decides about the next wake of an agent. All times are store times. */
@@ -117,7 +123,7 @@ async function readWakeFacts(deps: WakeTaskDeps, agent: string, wake: WakeRecord
 }
 
 /** Whether the agent holds a claim; one on a task that waits for a human's answer does not keep it from other tasks. */
-async function hasActiveClaim(deps: Pick<WakeTaskDeps, "store">, agent: string): Promise<boolean> {
+export async function hasActiveClaim(deps: Pick<WakeTaskDeps, "store">, agent: string): Promise<boolean> {
   const [now, claims] = await Promise.all([deps.store.now(), readAllRows<ClaimRecord>(deps, workSets.claimsOf(agent))]);
   for (const { value } of claims.filter((row) => row.value.until > now)) {
     const questions = await readTaskQuestions(deps, value.item);

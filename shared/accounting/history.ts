@@ -125,13 +125,13 @@ export async function readAgentDays(
   ]);
   const finished = Map.groupBy(finishedTasks, ({ at }: FinishedTask) => toDay(at));
   return dates.map((day, i) => {
-    const { ms, cost } = stored[i]?.value ?? { ms: 0, cost: 0 };
+    const { ms, ...spent } = stored[i]?.value ?? { ms: 0, cost: 0 };
     const tasks = finished.get(day) ?? [];
     return {
       day,
       tasks: tasks.length,
       ms: ms + (running.get(day) ?? 0),
-      cost,
+      ...spent,
       ...omitUndefined({ confidence: computeMeanConfidence(tasks) }),
     };
   });

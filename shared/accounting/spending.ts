@@ -8,7 +8,7 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Commit, Put, Store, StoreKey } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
-import { DAY, type Ms, measurePeriod, splitByDay, toZonedDate } from "../time.ts";
+import { DAY, HOUR, type Ms, measurePeriod, splitByDay, toZonedDate } from "../time.ts";
 
 /** An agent's spending in a project since the store was created. Neither number ever decreases. */
 export interface SpendingRecord {
@@ -34,8 +34,10 @@ export interface SpendingProject {
 export type SpendingSource = "agents" | "tickets";
 
 interface MonthRecord {
-  /** Reported by agents. */
+  /** Of agents. */
   cost: number;
+  /** The part of it that gateways have measured; the rest is what agents reported. */
+  measured?: number;
   /** Costs of the other sources. */
   others?: Partial<Record<Exclude<SpendingSource, "agents">, number>>;
 }
@@ -44,8 +46,11 @@ interface MonthRecord {
 export interface AgentDayRecord {
   /** Time of timers that have stopped, on the day on which they ran. */
   ms: Ms;
-  /** As reported that day. */
+  /** As it became known that day. */
   cost: number;
+  /** The part of it that gateways have measured; the rest is what the agent reported. */
+  measured?: number;
+  tokens?: number;
 }
 
 interface SpendingDelta {
@@ -55,6 +60,10 @@ interface SpendingDelta {
   counted?: number;
   /** Difference to the cost reported before for the task; negative when a report was corrected downwards. */
   cost?: number;
+  /** The same of what gateways have measured. */
+  measured?: number;
+  /** Difference to the tokens that were known before. */
+  tokens?: number;
   /** The part of the month's sum to which the cost belongs; by default what agents report. */
   source?: SpendingSource;
 }
@@ -69,7 +78,7 @@ export async function prepareSpending(
   { store, settings: { timezone } }: Pick<Deps, "store" | "settings">,
   { project }: { project: SpendingProject },
   agent: string,
-  { periods = [], counted = 0, cost = 0, source = "agents" }: SpendingDelta,
+  { periods = [], counted = 0, cost = 0, measured = 0, tokens = 0, source = "agents" }: SpendingDelta,
 ): Promise<Changes> {
   const changes: Changes = { expect: [], put: [] };
   async function change<T>(key: StoreKey, compute: (before: T | undefined) => T, options: Partial<Put>) {
@@ -90,19 +99,37 @@ export async function prepareSpending(
     };
     await change(workKeys.spent(agent, project.id), spent, { sets: [workSets.spent] });
   }
-  if (cost !== 0) {
-    const month = (before: MonthRecord = { cost: 0 }) => addToMonth(before, source, cost);
+  if (cost !== 0 || measured !== 0) {
+    const month = (before: MonthRecord = { cost: 0 }) => ({
+      ...addToMonth(before, source, cost),
+      ...(before.measured || measured ? { measured: addAmount(before.measured, measured) } : {}),
+    });
     await change(workKeys.month(toMonth(today)), month, { expires: KEPT_MS });
-    if (!days.has(today)) days.set(today, []);
   }
+  if ((cost !== 0 || measured !== 0 || tokens !== 0) && !days.has(today)) days.set(today, []);
   for (const [day, parts] of days) {
     const agentDay = (before: AgentDayRecord = { ms: 0, cost: 0 }): AgentDayRecord => ({
       ms: parts.reduce((sum, part) => sum + part.ms, before.ms),
-      cost: Math.max(0, roundAmount(before.cost + (day === today ? cost : 0))),
+      cost: addAmount(before.cost, day === today ? cost : 0),
+      ...omitUndefined({
+        measured: addKnown(before.measured, day === today ? measured : 0),
+        tokens: addKnown(before.tokens, day === today ? tokens : 0),
+      }),
     });
     await change(workKeys.agentDay(agent, day), agentDay, { expires: KEPT_MS });
   }
   return changes;
+}
+
+/** Costs of an hour are counted in millionths, because a bucket counts whole numbers. */
+export const COST_UNITS = 1e6;
+
+export const toCostBucket = (agent: string) => `limit:cost:${encodeURIComponent(agent)}`;
+
+/** Counts a cost against the agent's limit of an hour. */
+export async function countHourlyCost({ store }: Pick<Deps, "store">, agent: string, cost: number): Promise<void> {
+  const units = Math.round(cost * COST_UNITS);
+  if (units > 0) await store.consume(toCostBucket(agent), units, Number.MAX_SAFE_INTEGER, HOUR);
 }
 
 /** The currency of all amounts (ISO 4217): the budget's, else US dollars, in which Claude Code reports its costs. */
@@ -110,12 +137,17 @@ export function getCurrency({ budget }: { budget?: { currency: string } | undefi
   return budget?.currency ?? "USD";
 }
 
+const addAmount = (before = 0, amount: number) => Math.max(0, roundAmount(before + amount));
+
+/** Undefined stays so until there is an amount. */
+const addKnown = (before: number | undefined, amount: number) =>
+  before === undefined && amount === 0 ? undefined : addAmount(before, amount);
+
 const toMonth = (day: string) => day.slice(0, "2026-11".length);
 
 function addToMonth(month: MonthRecord, source: SpendingSource, cost: number): MonthRecord {
-  const add = (before = 0) => Math.max(0, roundAmount(before + cost));
-  if (source === "agents") return { ...month, cost: add(month.cost) };
-  return { ...month, others: { ...month.others, [source]: add(month.others?.[source]) } };
+  if (source === "agents") return { ...month, cost: addAmount(month.cost, cost) };
+  return { ...month, others: { ...month.others, [source]: addAmount(month.others?.[source], cost) } };
 }
 
 /**
@@ -128,14 +160,17 @@ export async function readMonthlySpending(deps: Pick<Deps, "store" | "settings">
   /** The sum of all sources. */
   cost: number;
   sources: Partial<Record<SpendingSource, number>>;
-  budget?: { amount: number; currency: string };
+  /** The part of what agents have cost that they reported themselves, while no gateway has measured it. */
+  reported: number;
+  budget?: NonNullable<Deps["settings"]["budget"]>;
 }> {
   const { timezone, budget } = deps.settings;
   const month = toMonth(toZonedDate(timezone, await deps.store.now()));
   const [record] = await deps.store.read<MonthRecord>([workKeys.month(month)]);
   const sources = { agents: record?.value.cost ?? 0, ...record?.value.others };
   const cost = roundAmount(Object.values(sources).reduce((sum, amount) => sum + amount, 0));
-  return { month, cost, sources, ...omitUndefined({ budget }) };
+  const reported = addAmount(sources.agents, -(record?.value.measured ?? 0));
+  return { month, cost, sources, reported, ...omitUndefined({ budget }) };
 }
 
 /** Reads all spending, by agent and project. */

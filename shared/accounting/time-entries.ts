@@ -72,7 +72,7 @@ export async function readTaskTimes(deps: StoreDeps, item: string): Promise<Task
 export async function* readAllTimes(
   deps: StoreDeps,
   now: Ms,
-): AsyncGenerator<(TaskTimes & Pick<TimeEntriesRecord, "task" | "project">)[]> {
+): AsyncGenerator<(TaskTimes & Pick<TimeEntriesRecord, "task" | "project"> & { item: string })[]> {
   const prefix = workKeys.time("");
   for await (const rows of scanPages<TimeEntriesRecord>(deps, workSets.times)) {
     const hasRunning = ({ value }: { value: TimeEntriesRecord }) => value.entries.some(({ to }) => to === undefined);
@@ -80,6 +80,7 @@ export async function* readAllTimes(
     const claims = items.length > 0 ? await readClaims(deps, items) : [];
     const claimByItem = new Map(items.map((item, i) => [item, claims[i]?.value]));
     yield rows.map(({ key, value }) => ({
+      item: key.slice(prefix.length),
       task: value.task,
       project: value.project,
       ...toTaskTimes(value, claimByItem.get(key.slice(prefix.length)), now),

@@ -28,6 +28,8 @@ export interface AuditEntry {
   /** `ok`, or the error's code. */
   outcome: string;
   ms: Ms;
+  /** The address that an agent's call came from. */
+  from?: string;
   via: "mcp" | "http" | "page" | "api" | "cli" | "telegram";
   /** Correlation id of the call's log lines. */
   correlation: string;

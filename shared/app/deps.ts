@@ -105,6 +105,8 @@ export interface WrittenRemark {
   isByGuest?: true;
   /** A program wrote it: it may answer a question, but wakes nobody. */
   isByProgram?: true;
+  /** Of a comment in Plane: the id of its author; null: unknown. */
+  author?: string | null;
 }
 
 /** Counts refused requests per source. It refuses none itself: a source over its limit is still authenticated. */

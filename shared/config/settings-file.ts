@@ -8,6 +8,7 @@ import { LOCALES } from "../i18n/localize.ts";
 import { findNearestName } from "../names.ts";
 import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
+import { budgetSchema, limitsSchema, ownLimitsSchema } from "./limits-schema.ts";
 import { provisionSchema } from "./provision-schema.ts";
 import { findScheduleProblems, schedulesSchema } from "./schedules-schema.ts";
 import {
@@ -130,19 +131,6 @@ const doneSchema = z.strictObject({
   ),
 });
 
-const budgetSchema = z.strictObject({
-  amount: z.number().positive().describe("the cost that a calendar month may reach").meta({
-    meaning:
-      "Cost that a calendar month may reach: what is spent, and estimates of open tasks. Planning warns above it, and 80 and 100 % are notified; nothing is stopped.",
-  }),
-  currency: z
-    .string()
-    .regex(/^[A-Z]{3}$/)
-    .default("EUR")
-    .describe("three capital letters, for example EUR")
-    .meta({ meaning: "Currency of all costs." }),
-});
-
 const namesSchema = z.array(z.string().min(1)).exactOptional();
 
 const forwardSchema = z.strictObject({
@@ -231,6 +219,7 @@ const agentSchema = z.strictObject({
     .default({ kind: "none" })
     .describe("openclaw, none, or an object with kind openclaw, webhook or none")
     .meta({ meaning: "How the agent learns that it has work. none: it polls list_my_tasks." }),
+  limits: ownLimitsSchema,
 });
 
 /** Limit of the people: 200, far more than work with one team of agents; each costs a request per new project. */
@@ -320,12 +309,13 @@ export const settingsFileSchema = z.strictObject({
       approve: toggle(
         true,
         "a person approves the plan for their wish before it is carried out",
-        "A plan for a person's wish waits for their approval. Other plans need none.",
+        "A plan for a person's wish waits for their approval. A plan or project that nobody wished for always does.",
       ),
     })
     .prefault({})
     .meta({ meaning: "How plans are carried out." }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
+  limits: limitsSchema,
   states: z
     .strictObject({
       todo: namesSchema.meta({ meaning: "Names of states that mean todo." }),

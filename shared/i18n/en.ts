@@ -367,6 +367,8 @@ export const en = {
       tooLittleDataFor: { one: "not enough data for {n} task", other: "not enough data for {n} tasks" },
       /** `{month}` is the name of the current month. */
       cost: "Cost in {month}",
+      /** The part of the cost that no gateway has measured. */
+      reported: "{cost} of it as reported by agents",
       /** `{spent}`, `{open}` and `{budget}` include the currency, `{percent}` its sign; `{missing}` is `withoutEstimate`. */
       ofBudget: "{spent} spent + {open} estimated for open tasks, of {budget} ({percent}){missing}",
       /** The same in a notice of its own; `{threshold}` is 80 or 100 %, and `{month}` the month's name. */
@@ -429,6 +431,8 @@ export const en = {
       answered: "Answered by {by}",
       notNeeded: "The task is closed: no answer is needed.",
       expired: "Nobody answered in time: no answer is needed.",
+      /** Buttons under a request about an agent or the budget. */
+      decisions: { stop: "Stop", continue: "Continue", resume: "Resume", approve: "Go on", reject: "Do not go on" },
       /** Reviews. */
       confidence: "Confidence of {agent}: {percent}",
       approve: "✅ Approve",
@@ -1053,6 +1057,8 @@ export const en = {
     "inbox.answer.allow_in_repo": "Allow always in this repository",
     "inbox.answer.deny": "Deny",
     "inbox.answer.resume": "Resume",
+    "inbox.answer.stop": "Stop",
+    "inbox.answer.continue": "Continue",
     "inbox.answer.extend": "More time",
     "inbox.answer.complete": "Complete",
     "inbox.answer.cancel": "Cancel",
@@ -1073,6 +1079,9 @@ export const en = {
     "inbox.decided.allow_always": "Allowed always",
     "inbox.decided.allow_in_repo": "Allowed always in this repository",
     "inbox.decided.deny": "Denied",
+    "inbox.decided.resume": "Resumed",
+    "inbox.decided.stop": "Stopped",
+    "inbox.decided.continue": "Continued",
     tickets: "Tickets",
     "team.tickets": "Sessions of tickets",
     "team.month": "This month: {cost}",
@@ -1121,6 +1130,8 @@ export const en = {
     "chart.tasks": "Tasks",
     "chart.ms": "Time",
     "chart.cost": "Cost",
+    "chart.reported": "Cost (as reported)",
+    "chart.tokens": "Tokens",
     "chart.confidence": "Confidence",
     "chart.today": "today",
     "chart.label": "{name} of {who}, per day: {total}, at most {most} on {day}",
@@ -1281,6 +1292,16 @@ export const en = {
         remedy: "Run npm run provision, which creates a new key.",
         over: "Plane accepts the API key of the agent {subject} again.",
       },
+      token_shared: {
+        text: "The bridge token of the agent {subject} has been used from several addresses since {since}: {sources}. Somebody else may have it.",
+        remedy: "Unless both are yours, replace the token: npm run provision -- --rotate {subject}",
+        over: "The bridge token of the agent {subject} is used from one address again.",
+      },
+      token_pace: {
+        text: "The agent {subject} has made far more calls than usual since {since}: its busiest hour had {usual}.",
+        remedy: "Look at its calls in Activity; if they are not its own: npm run provision -- --rotate {subject}",
+        over: "The agent {subject} calls as often as usual again.",
+      },
       webhook_off: {
         text: "No webhooks have arrived from Plane since {since}: a test edit produced none within a minute. Groundcrew still finds changes by polling.",
         remedy: "Run npm run provision, which repairs the webhook.",
@@ -1409,6 +1430,9 @@ export const en = {
       key_refused: "Plane has refused the API key of {agent} since {since}, so that it cannot start {key}.",
       gateway_away: "{agent} cannot be woken for {key}: its gateway has been away since {since}.",
       being_woken: "{agent} is being woken for {key}.",
+      braked:
+        "{agent} has reached a limit of the hour or was stopped, so it is not woken for {key} until the limit ends or a person lets it work.",
+      budget_used_up: "{key} waits: the month's budget is used up, and nobody has agreed to go on.",
       woken: "{agent} was woken for {key} ({since}) and has not called yet.",
       unanswered: "{agent} was woken {times} times for {key}, last at {since}, and did not call.",
       called: "{agent} has called since it was woken for {key} (last at {since}), but has not started it.",
@@ -1631,6 +1655,18 @@ export const en = {
     reminder: "🔁 {name} is due again, and this task is still open.",
     /** The card of a template. `{times}` are moments, `{key}` is that of the last occurrence's task. */
     card: { next: "Next: {times}", last: "Last: {key} ({time})", paused: "Paused: {reason}" },
+  },
+  /** Requests about agents and the month that reach a limit. `{n}` is a number, or an amount. */
+  brakes: {
+    limits: {
+      wakes: "{agent} was woken {n} times in an hour: stop it?",
+      comments: "{agent} wrote {n} comments in an hour: stop it?",
+      calls: "{agent} made {n} calls in an hour: stop it?",
+      cost: "{agent} has cost {n} in an hour: stop it?",
+    },
+    stopped: "{agent} is stopped by {by}: its calls are refused, and it is not woken. Let it work again?",
+    budget:
+      "The budget of {month} is used up ({spent} of {amount}): no agent is woken and no ticket starts. Go on until the end of the month?",
   },
   /** Messages about agents that do not react to wakes. `{agent}` is the agent's name, `{tasks}` are task keys. */
   wakes: {

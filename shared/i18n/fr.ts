@@ -330,6 +330,7 @@ export const fr: Texts = {
       tooLittleData: "données insuffisantes pour une estimation",
       tooLittleDataFor: { one: "données insuffisantes pour {n} tâche", other: "données insuffisantes pour {n} tâches" },
       cost: "Coût en {month}",
+      reported: "dont {cost} selon les agents",
       ofBudget: "{spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}){missing}",
       budgetNotice:
         "{threshold} du budget de {month} atteints : {spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}){missing}.",
@@ -374,6 +375,13 @@ export const fr: Texts = {
       answered: "Répondu par {by}",
       notNeeded: "La tâche est fermée : aucune réponse n’est nécessaire.",
       expired: "Personne n’a répondu à temps : aucune réponse n’est nécessaire.",
+      decisions: {
+        stop: "Arrêter",
+        continue: "Continuer",
+        resume: "Reprendre",
+        approve: "Continuer",
+        reject: "Ne pas continuer",
+      },
       confidence: "Confiance ({agent}) : {percent}",
       approve: "✅ Approuver",
       cancel: "✖️ Annuler",
@@ -981,6 +989,8 @@ export const fr: Texts = {
     "inbox.answer.allow_in_repo": "Toujours autoriser dans ce dépôt",
     "inbox.answer.deny": "Refuser",
     "inbox.answer.resume": "Reprendre",
+    "inbox.answer.stop": "Arrêter",
+    "inbox.answer.continue": "Continuer",
     "inbox.answer.extend": "Plus de temps",
     "inbox.answer.complete": "Terminer",
     "inbox.answer.cancel": "Annuler",
@@ -1001,6 +1011,9 @@ export const fr: Texts = {
     "inbox.decided.allow_always": "Toujours autorisé",
     "inbox.decided.allow_in_repo": "Toujours autorisé dans ce dépôt",
     "inbox.decided.deny": "Refusé",
+    "inbox.decided.resume": "Repris",
+    "inbox.decided.stop": "Arrêté",
+    "inbox.decided.continue": "Poursuivi",
     tickets: "Tickets",
     "team.tickets": "Sessions des tickets",
     "team.month": "Ce mois-ci : {cost}",
@@ -1049,6 +1062,8 @@ export const fr: Texts = {
     "chart.tasks": "Tâches",
     "chart.ms": "Temps",
     "chart.cost": "Coût",
+    "chart.reported": "Coût (selon l’agent)",
+    "chart.tokens": "Jetons",
     "chart.confidence": "Confiance",
     "chart.today": "aujourd’hui",
     "chart.label": "{name} de {who}, par jour : {total}, au plus {most} le {day}",
@@ -1183,6 +1198,9 @@ export const fr: Texts = {
       key_refused: "Plane refuse la clé d’API de {agent} depuis {since} : {key} ne peut pas commencer.",
       gateway_away: "{agent} ne peut pas être réveillé pour {key} : sa passerelle est absente depuis {since}.",
       being_woken: "{agent} est en train d’être réveillé pour {key}.",
+      braked:
+        "{agent} a atteint une limite de l’heure ou a été arrêté : il n’est pas réveillé pour {key} avant la fin de la limite ou l’accord d’une personne.",
+      budget_used_up: "{key} attend : le budget du mois est épuisé et personne n’a accepté de continuer.",
       woken: "{agent} a été réveillé pour {key} ({since}) et n’a pas encore appelé.",
       unanswered: "{agent} a été réveillé {times} fois pour {key} (la dernière : {since}) et n’a pas appelé.",
       called: "{agent} a appelé depuis son réveil pour {key} (la dernière fois : {since}), mais ne l’a pas commencée.",
@@ -1288,6 +1306,17 @@ export const fr: Texts = {
         text: "Plane refuse la clé d’API de l’agent {subject} depuis {since} : {reason}. L’agent ne peut pas travailler.",
         remedy: "Lancez npm run provision, qui crée une nouvelle clé.",
         over: "Plane accepte de nouveau la clé d’API de l’agent {subject}.",
+      },
+      token_shared: {
+        text: "Le jeton de l’agent {subject} est utilisé depuis plusieurs adresses depuis {since} : {sources}. Quelqu’un d’autre l’a peut-être.",
+        remedy: "Si les deux ne sont pas les vôtres, remplacez le jeton : npm run provision -- --rotate {subject}",
+        over: "Le jeton de l’agent {subject} n’est de nouveau utilisé que depuis une adresse.",
+      },
+      token_pace: {
+        text: "L’agent {subject} fait beaucoup plus d’appels que d’habitude depuis {since} : son heure la plus chargée en comptait {usual}.",
+        remedy:
+          "Regardez ses appels dans Activité ; s’ils ne sont pas de lui : npm run provision -- --rotate {subject}",
+        over: "L’agent {subject} appelle de nouveau comme d’habitude.",
       },
       webhook_off: {
         text: "Aucun webhook de Plane n’arrive depuis {since} : une modification de test n’en a produit aucun en une minute. Groundcrew trouve toujours les changements par ses lectures.",
@@ -1500,6 +1529,18 @@ export const fr: Texts = {
     answers: { keep: "Continuer ainsi", create: "En créer une autre", pause: "La suspendre" },
     reminder: "🔁 {name} est de nouveau due, et cette tâche est encore ouverte.",
     card: { next: "Prochaines : {times}", last: "Dernière : {key} ({time})", paused: "Suspendue : {reason}" },
+  },
+  brakes: {
+    limits: {
+      wakes: "{agent} a été réveillé {n} fois en une heure : l’arrêter ?",
+      comments: "{agent} a écrit {n} commentaires en une heure : l’arrêter ?",
+      calls: "{agent} a fait {n} appels en une heure : l’arrêter ?",
+      cost: "{agent} a coûté {n} en une heure : l’arrêter ?",
+    },
+    stopped:
+      "{agent} est arrêté par {by} : ses appels sont refusés et il n’est pas réveillé. Le laisser reprendre le travail ?",
+    budget:
+      "Le budget de {month} est épuisé ({spent} sur {amount}) : aucun agent n’est réveillé et aucun ticket ne démarre. Continuer jusqu’à la fin du mois ?",
   },
   wakes: {
     silent:

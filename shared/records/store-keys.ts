@@ -106,6 +106,8 @@ export const workKeys = {
   month: (month: string): StoreKey => `month:${month}`,
   /** An agent's spending of a calendar day, `2026-11-22`. */
   agentDay: (agent: string, day: string): StoreKey => `agentday:${encodeURIComponent(agent)}:${day}`,
+  /** Whether an agent is stopped, and what people were asked about its limits. */
+  brake: (agent: string): StoreKey => `brake:${encodeURIComponent(agent)}`,
   /** The budget at the last run of its tick, for the page and the metrics. */
   budget: "budget",
   /** Mark that a threshold of a month's budget was reached. */

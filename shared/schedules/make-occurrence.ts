@@ -24,13 +24,15 @@ import {
   getOrCreateLabel,
   retryWithFreshLabels,
 } from "../tasks/assignees.ts";
+import { isBraked } from "../tasks/brake-record.ts";
 import type { CallContext } from "../tasks/call-context.ts";
 import { addBlockers, renderBlockedByLine } from "../tasks/change-blockers.ts";
 import { assignIfUnassigned, changeTask, findReadyState } from "../tasks/change-task.ts";
 import { addPlannedCard, createItem } from "../tasks/create-task.ts";
 import { findStoredTask, findTasks } from "../tasks/find-task.ts";
+import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
 import { addTaskToGroups, type ItemFields, toItemFields } from "../tasks/task-fields.ts";
-import { getEndOfDay, type Ms, toZonedDate } from "../time.ts";
+import { getEndOfDay, HOUR, type Ms, toZonedDate } from "../time.ts";
 import { formatPlaceholders, getDueDate, renderOccurrenceLine } from "./occurrence-fields.ts";
 import type { Occurrence, Schedule } from "./schedule-record.ts";
 
@@ -105,7 +107,9 @@ export async function makeOccurrence(
     "settings" in source
       ? await listSettingsTasks(context, schedule, source.settings, occurrence)
       : [await createTemplateTask(context, schedule, source.template, occurrence)];
-  if (tasks.some(({ assignee }) => assignee?.agent !== undefined)) await requireBudget(context.deps, now);
+  const agents = tasks.flatMap(({ assignee }) => assignee?.agent ?? []);
+  if (agents.length > 0) await requireBudget(context, now);
+  for (const agent of agents) await requireUnbraked(context.deps, agent, now);
   const open = schedule.rule.blocked_by_previous ? await findOpenTasks(context, previous) : [];
   const made = new Map<string, Task>();
   for (const task of tasks) {
@@ -126,14 +130,21 @@ export async function makeOccurrence(
   return [...made.values()].map(({ id }) => id);
 }
 
-/** Throws when the month's budget is used up, until the next month begins. */
-async function requireBudget(deps: TaskDeps, now: Ms): Promise<void> {
+/** Throws when the month's budget is used up and nobody has agreed to go on, until the next month begins. */
+async function requireBudget({ deps, correlation }: CallContext, now: Ms): Promise<void> {
   const { cost, budget } = await readMonthlySpending(deps);
   if (!budget || cost < budget.amount) return;
+  if (budget.stop && !(await isBudgetUsedUp(deps, correlation))) return;
   const { timezone } = deps.settings;
   const [year = 0, month = 0] = toZonedDate(timezone, now).split("-").map(Number);
   const lastDay = new Date(Date.UTC(year, month, 0)).toISOString().slice(0, 10);
   throw new OccurrenceProblem("the month's budget is used up", getEndOfDay(timezone, lastDay) + 1);
+}
+
+/** Throws for an hour while a person has stopped the agent, or it has used up its limits of the hour. */
+async function requireUnbraked(deps: TaskDeps, agent: string, now: Ms): Promise<void> {
+  if (await isBraked(deps, agent))
+    throw new OccurrenceProblem(`${agent} has used up its limits of the hour, or is stopped`, now + HOUR);
 }
 
 async function findOpenTasks({ deps }: CallContext, ids: readonly string[]): Promise<Task[]> {

@@ -159,6 +159,7 @@ async function toWrittenRemark(
   return {
     id,
     by: actor?.name ?? "?",
+    author: actor?.id ?? null,
     text: "",
     mentions: [],
     ...(facts?.remark ?? { isByProgram: true }),

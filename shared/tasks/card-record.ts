@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { prepareSpending, roundAmount } from "../accounting/spending.ts";
+import { countHourlyCost, prepareSpending, roundAmount } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
@@ -13,7 +13,7 @@ import { type ClaimRecord, readClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { Commit, Put, Revision } from "../store/port.ts";
-import { updateValue } from "../store/records.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
 import { type Remark, type RemarksRecord, toRemarksPut } from "./remark-record.ts";
@@ -34,6 +34,10 @@ export const cardReportSchema = z.object({
   /** Total of all agents so far, in the budget's currency. */
   cost: z.number().exactOptional(),
   costs: z.record(z.string(), z.number().min(0)).exactOptional(),
+  /** Total by agent so far. */
+  tokens: z.record(z.string(), z.number().min(0)).exactOptional(),
+  /** What gateways have measured by agent: it takes the place of what the agent reports. */
+  measured: z.record(z.string(), z.object({ cost: z.number(), tokens: z.number() })).exactOptional(),
   /** The estimate from the plan. */
   estimate: z.object({ cost: z.number().exactOptional(), ms: z.number().exactOptional() }).exactOptional(),
   commit: z.string().exactOptional(),
@@ -71,8 +75,8 @@ export interface CardRecord extends z.infer<typeof cardReportSchema> {
   nextEditAt?: Ms;
 }
 
-/** The fields of a card that may be changed; undefined removes a field. */
-export type CardUpdate = {
+/** The fields of a card that may be changed; undefined removes a field. `tokens`: the caller's total so far. */
+export type CardUpdate = { tokens?: number | undefined } & {
   [K in
     | ("session" | "percent" | "text" | "confidence" | "cost" | "planned" | "estimate")
     | ("commit" | "tests" | "summary" | "review")]?: CardRecord[K] | undefined;
@@ -100,13 +104,18 @@ export async function updateCard(context: CallContext, task: Task, update: CardU
   const { deps, caller, correlation } = context;
   return updateValue<CardRecord, CardRecord>(deps, workKeys.card(task.id), async (before = {}, rev) => {
     const [claim] = await readClaims(deps, [task.id]);
-    const { cost, ...rest } = update;
+    const { cost, tokens, ...rest } = update;
     const updated = omitUndefined({ ...applyHolder(before, claim?.value), ...rest });
-    const next = cost === undefined ? updated : addCost(updated, caller.name, cost);
+    const isMeasured = before.measured?.[caller.name] !== undefined;
+    const counts = tokens === undefined || isMeasured ? {} : { tokens: { ...updated.tokens, [caller.name]: tokens } };
+    const withTokens = { ...updated, ...counts };
+    const next = cost === undefined || isMeasured ? withTokens : addCost(withTokens, caller.name, cost);
     if (isSameCard(before, next)) return { result: before };
+    const counted = (next.reportedTotals?.[caller.name] ?? 0) - (before.reportedTotals?.[caller.name] ?? 0);
     const { expect, put } = await prepareSpending(deps, task, caller.name, {
-      counted: (next.reportedTotals?.[caller.name] ?? 0) - (before.reportedTotals?.[caller.name] ?? 0),
+      counted,
       cost: (next.costs?.[caller.name] ?? 0) - (before.costs?.[caller.name] ?? 0),
+      tokens: (next.tokens?.[caller.name] ?? 0) - (before.tokens?.[caller.name] ?? 0),
     });
     const edit = prepareEdit(task.id, next, rev, await deps.store.now(), correlation);
     return {
@@ -114,7 +123,8 @@ export async function updateCard(context: CallContext, task: Task, update: CardU
       put: [...edit.put, ...put],
       jobs: [...edit.jobs, ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation)],
       result: next,
-      afterCommit: () => {
+      afterCommit: async () => {
+        await countHourlyCost(deps, caller.name, counted);
         deps.notify();
         if (edit.delay > 0) deps.notify({ queue: "work", after: edit.delay });
       },
@@ -224,6 +234,34 @@ export async function prepareCardCost(
     const hasCard = card && (card.agent !== undefined || card.comment !== undefined || card.planned);
     return hasCard ? addCost(card, agent, roundAmount((card.costs?.[agent] ?? 0) + cost)) : undefined;
   });
+}
+
+/** Prepares the writes that count what a gateway has measured since the last time, for the commit that records it. */
+export async function prepareMeasuredUsage(
+  deps: Pick<TaskDeps, "store" | "settings" | "notify">,
+  task: Task,
+  agent: string,
+  delta: { tokens: number; cost: number },
+  correlation: string,
+): Promise<ValueUpdate> {
+  const [stored] = await deps.store.read<CardRecord>([workKeys.card(task.id)]);
+  const before = stored?.value ?? {};
+  const earlier = before.measured?.[agent] ?? { tokens: 0, cost: 0 };
+  const own = { tokens: earlier.tokens + delta.tokens, cost: roundAmount(earlier.cost + delta.cost) };
+  const card = { ...before, measured: { ...before.measured, [agent]: own } };
+  const next = addCost({ ...card, tokens: { ...card.tokens, [agent]: own.tokens } }, agent, own.cost);
+  const spending = await prepareSpending(deps, task, agent, {
+    counted: (next.reportedTotals?.[agent] ?? 0) - (before.reportedTotals?.[agent] ?? 0),
+    cost: (next.costs?.[agent] ?? 0) - (before.costs?.[agent] ?? 0),
+    measured: delta.cost,
+    tokens: (next.tokens?.[agent] ?? 0) - (before.tokens?.[agent] ?? 0),
+  });
+  const change = await prepareCardChange(deps, task.id, correlation, () => next);
+  const afterCommit = async () => {
+    await countHourlyCost(deps, agent, delta.cost);
+    deps.notify();
+  };
+  return mergeUpdates([change, spending, { afterCommit }]);
 }
 
 /** Schedules an edit of the card of an item, unless one is scheduled already. */

@@ -69,6 +69,8 @@ export interface Budget {
   /** Spent this month, in all and by source. */
   spent: number;
   sources: Partial<Record<SpendingSource, number>>;
+  /** The part of it that agents reported, while no gateway has measured it. */
+  reported?: number;
   /** Estimated cost of the agents' open tasks, without what was reported for them already. */
   open: number;
   /** Number of open tasks of agents whose cost nothing tells. */
@@ -169,11 +171,12 @@ export function sumForecasts(forecasts: readonly TaskForecast[]): ForecastSum {
  * page and the metrics, which ask often, use what the tick has stored: `readStoredBudget`.
  */
 export async function readBudget(deps: BudgetDeps): Promise<Budget | undefined> {
-  const { month, cost: spent, sources, budget } = await readMonthlySpending(deps);
+  const { month, cost: spent, sources, reported, budget } = await readMonthlySpending(deps);
   if (!budget) return undefined;
   const { cost: open = 0, withoutCost: unknown } = sumForecasts(await forecastAgentTasks(deps));
   const { amount, currency } = budget;
-  return { month, spent, sources, open, unknown, amount, currency, share: roundAmount((spent + open) / amount) };
+  const share = roundAmount((spent + open) / amount);
+  return { month, spent, sources, reported, open, unknown, amount, currency, share };
 }
 
 /** Forecasts all open tasks that have an agent or an estimate. People's tasks cost nothing here. */
@@ -302,7 +305,7 @@ export async function readStoredBudget({ store }: { store: Pick<Store, "read"> }
 export function formatBudget(
   texts: TelegramTexts,
   timeZone: string,
-  { month, spent, open, unknown, amount, currency, share }: Omit<Budget, "sources">,
+  { month, spent, reported = 0, open, unknown, amount, currency, share }: Omit<Budget, "sources">,
 ): Record<"month" | "spent" | "open" | "budget" | "percent" | "missing", string> {
   const money = (value: number) => localizeMoney(texts.locale, roundAmount(value), currency);
   return {
@@ -311,6 +314,9 @@ export function formatBudget(
     open: money(open),
     budget: money(amount),
     percent: localizePercent(texts.locale, share),
-    missing: unknown > 0 ? `, ${localizeCount(texts, texts.digest.withoutEstimate, unknown)}` : "",
+    missing: [
+      unknown > 0 ? `, ${localizeCount(texts, texts.digest.withoutEstimate, unknown)}` : "",
+      reported > 0 ? `, ${formatTemplate(texts.digest.reported, { cost: money(reported) })}` : "",
+    ].join(""),
   };
 }

@@ -19,7 +19,7 @@ import { ensureClaim } from "./claims.ts";
 
 export type ProgressReport = Pick<
   CardUpdate,
-  "percent" | "text" | "confidence" | "cost" | "session" | "commit" | "tests"
+  "percent" | "text" | "confidence" | "cost" | "tokens" | "session" | "commit" | "tests"
 >;
 
 /** `spent`: the caller's total time on the task. `already`: the timer was running before this call. */
@@ -48,13 +48,13 @@ const MAX_LINE_LENGTH = 300;
 export async function reportProgress(
   context: CallContext,
   task: Task,
-  { percent, text, confidence, cost, session, commit, tests }: ProgressReport,
+  { percent, text, confidence, cost, tokens, session, commit, tests }: ProgressReport,
 ): Promise<{ key: string; card: CardRecord; until: number | undefined; spent: number }> {
   if (isOpen(task.item.snapshot.status)) await ensureClaim(context, task);
   else await requireOwner(context, task);
   const clean = (line: string | undefined) => (line && cleanLine(line, MAX_LINE_LENGTH)) || undefined;
   const lines = { text: clean(text), session: clean(session), commit: clean(commit), tests: clean(tests) };
-  const card = await updateCard(context, task, omitUndefined({ percent, confidence, cost, ...lines }));
+  const card = await updateCard(context, task, omitUndefined({ percent, confidence, cost, tokens, ...lines }));
   const [claim, spent] = await Promise.all([findClaim(context.deps, task.id), readOwnTime(context, task)]);
   return { key: task.key, card, until: claim?.until, spent };
 }

@@ -3,8 +3,9 @@
  * it is, or everybody who works in the workspace.
  */
 
+import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
-import { selectHumans } from "../people/directory.ts";
+import { readPeople, selectHumans } from "../people/directory.ts";
 import { membersApi } from "../plane/projects.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
 import { ensureMembers, readSystemUserId } from "./assignees.ts";
@@ -79,4 +80,14 @@ export async function addProjectPeople(
   );
   if (absent.length > 0)
     deps.log.warn("people are not in the workspace", { project: project.identifier, people: absent });
+}
+
+/** Whether a comment's author is neither a member nor an admin among the people, as far as these are known. */
+export async function isFromOutside(
+  deps: Pick<TaskDeps, "store" | "settings">,
+  author: string | null,
+): Promise<boolean> {
+  const people = await readPeople(deps);
+  const isKnown = people.some(({ role }) => role !== undefined);
+  return isKnown && !people.some(({ id, role }) => id === author && role !== "guest");
 }

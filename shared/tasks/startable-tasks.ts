@@ -117,6 +117,8 @@ async function isActionable(
     case "stopped":
       if (claim?.value.agent === agent) return false;
       return !item || !isStartable(item, agent) || isInDeletedProject(deps, item);
+    case "interrupted":
+      return claim?.value.agent === agent;
     case "stuck":
       return item !== undefined && isOpenItem(item) && (await isBlockedByDependency(deps, id));
     case "circle":

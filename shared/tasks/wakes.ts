@@ -19,6 +19,7 @@ export type WakeReason =
   | "sent_back"
   | "addressed"
   | "stopped"
+  | "interrupted"
   | "stuck"
   | "circle"
   | "project_completed"
@@ -75,6 +76,10 @@ export interface WakeRecord {
   round?: number;
   /** Store time of the wake that began the round. */
   roundAt?: Ms;
+  /** The pending tasks wait for the end of the agent's present run. */
+  isHeldForRun?: true;
+  /** Runs whose last call was before this store time ended with their gateway. */
+  runsLostAt?: Ms;
   /** Store time of the next check of whether the agent reacts; absent: it works, or there is nothing to check. */
   checkAt?: Ms;
   /** A person was notified at this store time; `answered` when the agent had called without finishing a task. */
@@ -112,6 +117,8 @@ export const wakeKeys = {
   lastCall: (agent: string): StoreKey => `last-call:${encodeURIComponent(agent)}`,
   /** The mark that an event's job was added to a wake, which makes a second commit of that job stale. */
   addedJob: (job: string): StoreKey => `added-to-wake:${encodeURI(job)}`,
+  /** The OpenClaw gateway at a URL that does not answer. */
+  gatewayLoss: (url: string): StoreKey => `wake:gateway-loss:${encodeURIComponent(url)}`,
   /** The version of the OpenClaw gateway at a URL, as its answers showed. */
   gateway: (url: string): StoreKey => `wake:gateway:${encodeURIComponent(url)}`,
 } as const;

@@ -35,6 +35,8 @@ export interface TaskFacts {
   agents: AgentFacts[] | undefined;
   /** The agent of the team with the fewest tasks, whom it may be assigned to. */
   candidate?: string;
+  /** The request whether to go on, while the month's hard budget is used up. */
+  budgetRequest?: string;
   plane: { refused?: Trouble; unreachable?: Trouble; pausedUntil?: Ms; webhookOff?: Trouble };
 }
 
@@ -43,6 +45,8 @@ export interface AgentFacts {
   name: string;
   /** It is never woken: it fetches its tasks by itself. */
   polls: boolean;
+  /** It has reached a limit of the hour, or a person has stopped it. */
+  isBraked?: true;
   keyRefused?: Trouble;
   gatewayAway?: Trouble;
   /** Keys of other tasks that it works on. */
@@ -101,6 +105,7 @@ export function explainTask(facts: TaskFacts): Explanation {
     explainDependencies(facts) ??
     explainPlane(facts) ??
     explainAssignment(facts) ??
+    explainBudget(facts) ??
     explainAgents(facts)
   );
 }
@@ -118,6 +123,7 @@ function explainWork(facts: TaskFacts): Explanation | undefined {
       remedy: { label: "answer", action: openPage(`/inbox?request=${encodeURIComponent(request.id)}`) },
     };
   if (claim) return { kind: "working", values: { key, ...nameAgent(claim) }, since: claim.since };
+  if (session?.isWaiting && facts.budgetRequest !== undefined) return explainBudget(facts);
   if (session)
     return {
       kind: session.isWaiting ? "session_waiting" : "session",
@@ -204,6 +210,15 @@ function explainAssignment(facts: TaskFacts): Explanation | undefined {
   };
 }
 
+function explainBudget({ key, budgetRequest: id }: TaskFacts): Explanation | undefined {
+  if (id === undefined) return undefined;
+  return {
+    kind: "budget_used_up",
+    values: { key },
+    remedy: { label: "answer", action: openPage(`/inbox?request=${id}`) },
+  };
+}
+
 /** What the agents of the task do instead of starting it, by the one that is nearest to it. */
 function explainAgents({ key, agents = [], plane }: TaskFacts): Explanation {
   const order = AGENT_REASONS;
@@ -215,7 +230,7 @@ function explainAgents({ key, agents = [], plane }: TaskFacts): Explanation {
 /** The kinds of `explainAgent`; of several agents the one with the earliest is named. */
 const AGENT_REASONS: WhyKind[] = [
   ...(["being_woken", "woken", "busy", "called", "polls", "unanswered", "webhook_off", "not_woken"] as const),
-  ...(["gateway_away", "key_refused", "never_called"] as const),
+  ...(["braked", "gateway_away", "key_refused", "never_called"] as const),
 ];
 
 function explainAgent(key: string, agent: AgentFacts, { webhookOff }: TaskFacts["plane"]): Explanation {
@@ -234,6 +249,7 @@ function explainAgent(key: string, agent: AgentFacts, { webhookOff }: TaskFacts[
     };
   if (polls && lastCallAt === undefined) return { kind: "never_called", values, remedy: setup };
   if (polls) return { kind: "polls", values, ...omitUndefined({ since: lastCallAt }) };
+  if (agent.isBraked) return { kind: "braked", values, remedy: { label: "answer", action: openPage("/inbox") } };
   if (gatewayAway) return { kind: "gateway_away", values, since: gatewayAway.since, remedy: setup };
   if (isBeingWoken) return { kind: "being_woken", values };
   if (!woken && webhookOff) return { kind: "webhook_off", values, since: webhookOff.since, remedy: wake("wake") };

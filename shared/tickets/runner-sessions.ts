@@ -8,6 +8,7 @@ import type { Terminals } from "../app/terminals.ts";
 import type { TicketSettings } from "../config/tickets-schema.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
+import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
 import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
@@ -158,6 +159,8 @@ function cleanSession(session: SessionReport, token: string | undefined): Sessio
 export async function placeTickets(deps: TaskDeps, request: ExchangeRequest, correlation: string): Promise<void> {
   const { tickets: settings } = deps.settings;
   let isPlaced = settings !== undefined;
+  const hasApproved = settings && (await readActiveTickets(deps)).some(({ state }) => state === "approved");
+  if (hasApproved && (await isBudgetUsedUp(deps, correlation))) return;
   while (settings && isPlaced) isPlaced = await placeNextTicket(deps, settings, request, correlation);
 }
 

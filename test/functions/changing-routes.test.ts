@@ -75,6 +75,7 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
     admits: { run: 400 },
     refuses: 401,
   },
+  "POST /api/usage": { path: "/api/usage", body: {}, admits: { admin: 400 } },
   "POST /api/alerts": { path: "/api/alerts", body: { alerts: 1 }, admits: { admin: 400 } },
   "POST /mcp": {
     path: "/mcp",

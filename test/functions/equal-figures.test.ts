@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import type { TeamAnswer } from "../../functions/dashboard/answers.ts";
 import { createForwardRules, forwardHandler } from "../../functions/forward.ts";
 import { figuresTick } from "../../functions/maintenance-ticks.ts";
 import { cyclesTick } from "../../functions/poll/poll-tick.ts";
@@ -20,6 +21,7 @@ async function createApp() {
   const app = await createLiveMessagesApp({
     config: {
       budget: { amount: 50, currency: "EUR" },
+      plan: { approve: false },
       forward: [{ url: `${receiver.url}/hook`, secret: FORWARD_SECRET, events: ["completed"] }],
     },
     setUpPlane: () => ({ ADMIN_TOKEN: HTTP_ADMIN_TOKEN, ...createBridgeTokens() }),
@@ -143,6 +145,7 @@ test("The time spent and the cost of a task are the same on the card, in message
 
 test("The budget is the same in plan_project, /plane status, the digest, on the page and in the metrics", async () => {
   const { app } = await createApp();
+  await app.addWish();
   const plan = {
     project: "Launch",
     tasks: [
@@ -181,4 +184,57 @@ test("The budget is the same in plan_project, /plane status, the digest, on the 
   expect(digest).toContain(text);
   // The claim has expired: the timer ran until its end.
   expect(digest).toContain("Thot: 2 open tasks, about 34 min, €17.00 (2 planned estimates)");
+});
+
+test("AGENT-03 tokens and cost are the gateway's where it gives them, else as reported, which Team, digest and budget say", async () => {
+  const { app } = await createApp();
+  const tasks = ["Write the mail", "Read the answer"].map((name) => app.toTaskKey(app.addTask(name, "Thot")));
+  const [task = "", other = ""] = tasks;
+  await app.poll();
+  const from = app.time.now;
+  const post = async (agentId: string, totalTokens: number, totalCost: number) => {
+    const usage = { totalTokens, totalCost, firstActivity: from, lastActivity: app.time.now, input: 1 };
+    const body = JSON.stringify({ sessions: [{ key: "agent:thot:hook:1", agentId, sessionId: "s-1", usage }] });
+    const response = await app.request("/api/usage", HTTP_ADMIN_TOKEN, { method: "POST", body });
+    expect(response.status).toBe(200);
+    return response.json();
+  };
+  const readDay = async () => {
+    const { agents } = (await (await app.request("/api/team", HTTP_ADMIN_TOKEN)).json()) as TeamAnswer;
+    return agents.find(({ name }) => name === "Thot")?.days.at(-1);
+  };
+  const readBudgetText = async () => {
+    await app.sendMessage("/plane status");
+    return toPlainText(app.getBotMessages().at(-1));
+  };
+
+  await work(app, "Thot", task, 10 * MINUTE, 3);
+  await call(app, "Thot", "report", { task, tokens: 40_000 });
+  expect(await readDay()).toMatchObject({ cost: 3, tokens: 40_000 });
+  expect(await readDay()).not.toHaveProperty("measured");
+  expect(await readBudgetText()).toContain("€3.00 of it as reported by agents");
+
+  // The gateway's figures take the place of the report, however often they are sent.
+  expect(await post("thot", 90_000, 5)).toEqual({ sessions: 1 });
+  expect(await post("thot", 90_000, 5)).toEqual({ sessions: 0 });
+  expect(await post("nobody", 90_000, 5)).toEqual({ sessions: 0 });
+  await call(app, "Thot", "report", { task, cost: 99, tokens: 99 });
+  expect((await call(app, "Thot", "get_task_details", { task }))["agent"]).toMatchObject({ cost: 5 });
+  expect(await readDay()).toMatchObject({ cost: 5, measured: 5, tokens: 90_000 });
+  expect(await readBudgetText()).not.toContain("as reported by agents");
+
+  // What is added since belongs to the task of that time.
+  await call(app, "Thot", "update_task_status", { task, status: "done", text: "Sent.", confidence: 0.9 });
+  await app.advanceAndDrain(5_000);
+  await call(app, "Thot", "update_task_status", { task: other, status: "in_progress" });
+  app.advance(10 * MINUTE);
+  await post("thot", 100_000, 6);
+  expect((await call(app, "Thot", "get_task_details", { task: other }))["agent"]).toMatchObject({ cost: 1 });
+  expect(await readDay()).toMatchObject({ cost: 6, measured: 6, tokens: 100_000 });
+
+  await call(app, "Imhotep", "list_my_tasks", {});
+  app.time.now = Date.parse("2026-11-22T08:00:00Z");
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(5_000);
+  expect(toPlainText(app.getBotMessages().at(-1))).not.toContain("as reported by agents");
 });

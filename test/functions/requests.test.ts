@@ -33,6 +33,8 @@ interface KindCase {
   kind?: string;
   /** Tickets are requested and run. */
   hasTickets?: true;
+  /** Further content of the settings file. */
+  config?: Record<string, unknown>;
   ask(app: App): Promise<void>;
   /** Part of its message in Telegram. */
   message: string;
@@ -169,6 +171,44 @@ const KINDS: Record<string, KindCase> = {
     readEffect: async (app) => app.readComments(getItem(app)).filter((html) => html.includes("All is done")).length,
     effect: 1,
   },
+  agent: {
+    config: { limits: { comments: 2 } },
+    async ask(app) {
+      const task = await app.startTask("Imhotep", "Paint the door");
+      for (const text of ["One", "Two", "Three"]) await app.callTool("Imhotep", "add_comment", { task, text });
+    },
+    message: "Imhotep wrote 2 comments in an hour: stop it?",
+    decision: { answer: "continue" },
+    button: "Continue",
+    reply: "continue",
+    outcome: "Answered by",
+    async readEffect(app) {
+      const { status } = await app.callTool("Imhotep", "add_comment", { task: "ONB-1", text: "Four" });
+      return status;
+    },
+    effect: 200,
+  },
+  budget: {
+    hasTickets: true,
+    config: { budget: { amount: 5, stop: true } },
+    async ask(app) {
+      const key = await app.startTask("Imhotep", "Paint the door");
+      await app.actAs("Imhotep").report(key, { cost: 6 });
+      app.addTask("Write it down", []);
+      await app.deliverWebhooks();
+      await app.advanceAndDrain();
+      await app.post("/api/reject/ONB-1", {});
+      await app.post("/api/approve/ONB-2", {});
+      expect((await app.exchange()).sessions).toEqual([]);
+    },
+    message: "is used up (€6.00 of €5.00)",
+    decision: { answer: "approve" },
+    button: "Go on",
+    reply: "ok",
+    outcome: "Answered by",
+    readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket }) => ticket),
+    effect: ["ONB-2"],
+  },
 };
 
 const COLOUR = {
@@ -212,13 +252,15 @@ const getItem = (app: App) => {
   return item;
 };
 
-async function createRequestsApp({ hasTickets }: Pick<KindCase, "hasTickets"> = {}, openStore?: OpenStore) {
+async function createRequestsApp(
+  { hasTickets, config }: Pick<KindCase, "hasTickets" | "config"> = {},
+  openStore?: OpenStore,
+) {
   const tickets = { repositories: { ONB: "/srv/onb" } };
   const messages = await createMessagesApp({
     env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
-    ...(hasTickets
-      ? { config: { tickets }, parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } }
-      : {}),
+    config: { ...config, ...(hasTickets ? { tickets } : {}) },
+    ...(hasTickets ? { parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } } : {}),
     ...(openStore ? { store: openStore } : {}),
   });
   const app = addTicketCalls(messages);

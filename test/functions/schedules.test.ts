@@ -312,6 +312,54 @@ describe("RECUR-01 a schedule stops by itself", () => {
   });
 });
 
+describe("RECUR-01 a schedule whose agent may not work now", () => {
+  const schedule = { ...BACKUP_CHECK, cron: "0 9,11 * * *", title: "Check {n}", assignee: "Thot", if_open: "create" };
+
+  test.each([
+    ["the month's budget is used up", { budget: { amount: 5 } }, "2026-12-01T11:00:05Z", ["Check 1"]],
+    ["it has used up its limits of the hour", { limits: { cost: 5 } }, "2026-11-21T11:00:05Z", ["Check 1"]],
+  ])("RECUR-01 pauses while %s, and goes on by itself after it", async (reason, settings, after, titles) => {
+    const app = await createSchedulesApp({ config: { schedules: [schedule], ...settings } });
+    await app.runTick();
+    app.setTime("2026-11-21T08:50:00Z");
+    app.addTask("Costly", "Thot");
+    await app.poll();
+    await app.actAs("Thot").report("ONB-1", { cost: 6 });
+    app.setTime("2026-11-21T09:00:05Z");
+    expect(await app.runTick()).toMatchObject({ paused: 1 });
+    expect((await app.send("GET", "/api/notices")).json).toMatchObject({
+      notices: [{ kind: "schedules_paused", text: expect.stringContaining(reason.replace("it has", "Thot has")) }],
+    });
+    expect(app.readTitles()).toEqual(["Costly"]);
+    app.setTime(after.replace("11:00:05", "10:30:00"));
+    await app.runTick();
+    app.setTime(after);
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Costly", ...titles]);
+  });
+
+  test("RECUR-01 a hard budget that a person lets the month exceed pauses nothing", async () => {
+    const budget = { amount: 5, stop: true };
+    const app = await createSchedulesApp({ config: { schedules: [schedule], budget } });
+    await app.runTick();
+    app.addTask("Costly", "Thot");
+    await app.poll();
+    await app.actAs("Thot").report("ONB-1", { cost: 6 });
+    app.setTime("2026-11-21T09:00:05Z");
+    expect(await app.runTick()).toMatchObject({ paused: 1 });
+    const { requests } = z
+      .object({ requests: z.array(z.looseObject({ id: z.string(), kind: z.string(), hash: z.string() })) })
+      .parse((await app.send("GET", "/api/requests")).json);
+    expect(requests.map(({ kind }) => kind)).toEqual(["budget"]);
+    const [{ id = "", hash = "" } = {}] = requests;
+    expect(await app.send("POST", `/api/requests/${id}`, { answer: "approve", hash })).toMatchObject({ status: 200 });
+    expect(await app.send("PATCH", "/api/schedules/backup-check", { paused: false })).toMatchObject({ status: 200 });
+    app.setTime("2026-11-21T11:00:05Z");
+    await app.runTick();
+    expect(app.readTitles()).toEqual(["Costly", "Check 1"]);
+  });
+});
+
 describe("RECUR-01 the settings file", () => {
   test.each([
     [{ cron: "0 9 * *" }, "schedules[0].cron", "a cron expression of five fields"],

@@ -8,6 +8,9 @@ import { spawnRuntime } from "./spawned-runtime.ts";
 
 const planSchema = z.object({ remaining: z.number(), done: z.array(z.string()) });
 
+const requestSchema = z.looseObject({ id: z.string(), hash: z.string() });
+const requestsSchema = z.object({ requests: z.tuple([requestSchema]) });
+
 /** Number of created tasks after which the process is killed. */
 const KILLS = [1, 3, 5];
 const TASKS = 6;
@@ -59,6 +62,10 @@ test.runIf(IS_FULL_RUN)(
       planSchema.parse(await callTool("Concierge", "plan_project", { project: "Web", tasks }));
 
     expect((await callPlan()).remaining).toBe(3 * TASKS);
+    const [{ id, hash }] = requestsSchema.parse(await (await runtime.request("/api/requests")).json()).requests;
+    const approval = { answer: "approve", hash };
+    const headers = { "content-type": "application/json" };
+    await runtime.request(`/api/requests/${id}`, { method: "POST", headers, body: JSON.stringify(approval) });
     for (const created of KILLS) {
       await waitFor(async () => (await callPlan()).done.length >= created);
       expect(await callTool("Thot", "list_my_tasks", {})).toMatchObject({ tasks: [] });

@@ -2,6 +2,7 @@ import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { workHandler } from "../../functions/work.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { type CallContext, type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
+import { prepareWish } from "../../shared/tasks/wishes.ts";
 import type { Item, ItemPatch, Project } from "../../simulators/plane/types.ts";
 import { createTestApp, type TestAppOptions } from "./test-app.ts";
 
@@ -67,6 +68,18 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
     createContext: (name: string): CallContext => createCallContext(app.deps, getCaller(name)),
     /** Creates the operations of one call of this agent; each call needs its own. */
     actAs: (name: string) => createTaskOperations(app.deps, getCaller(name)),
+    /** A person asks the Concierge for something, without a wake. */
+    async addWish(text = "Please do it") {
+      const wish = {
+        id: `asked-for:${app.deps.newId()}`,
+        text,
+        by: "Ada",
+        at: await app.store.now(),
+        agent: "Concierge",
+      };
+      await app.store.commit(prepareWish(wish));
+      return wish.id;
+    },
     /** Adds a task to ONB (or another project), assigned to these agents; `poll` discovers it. */
     addTask(name: string, to: string | string[] = [], patch: ItemPatch = {}, where: Project = project): Item {
       return app.plane.addItem(where, {

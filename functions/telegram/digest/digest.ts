@@ -265,13 +265,15 @@ async function renderRecurringLines(deps: DigestDeps, writer: DigestWriter, date
 }
 
 async function renderCostLines(deps: DigestDeps, { texts, format }: Presentation, now: Ms): Promise<RichText[]> {
-  const [{ cost }, budget] = await Promise.all([readMonthlySpending(deps), readBudget(deps)]);
+  const [{ cost, reported }, budget] = await Promise.all([readMonthlySpending(deps), readBudget(deps)]);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;
   const { timezone } = deps.settings;
   const month = localizeMonth(locale, timezone, now);
   const spent = budget ? formatTemplate(digest.ofBudget, formatBudget(texts, timezone, budget)) : format.money(cost);
-  return [toPlainText(""), joinRichText(["💶 ", toBold(fillTemplate(digest.cost, { month })), colon, spent])];
+  const hasMark = !budget && reported > 0;
+  const mark = hasMark ? `, ${formatTemplate(digest.reported, { cost: format.money(reported) })}` : "";
+  return [toPlainText(""), joinRichText(["💶 ", toBold(fillTemplate(digest.cost, { month })), colon, spent, mark])];
 }
 
 /**

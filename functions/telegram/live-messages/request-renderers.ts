@@ -17,6 +17,7 @@ import {
 import {
   ASK_FOR_WORDS,
   fillName,
+  isApproval,
   type RequestRenderer,
   renderHeadline,
   SHORT_LINES,
@@ -100,12 +101,42 @@ const REVIEW_RENDERER: RequestRenderer = {
   getChangedText: ({ live }) => live.toast.changed,
 };
 
+/** About an agent or the budget: the text is Groundcrew's, and every answer has a button. */
+const DECISION_RENDERER: RequestRenderer = {
+  async render({ presentation }, request) {
+    const { live, events } = presentation.texts;
+    const title = [EVENT_EMOJI.asked, events.asked.title] as const;
+    return {
+      lines: [renderHeadline(presentation, title, undefined, request.from), ...toSafeLines(request.text)],
+      rows: [request.answers.map((answer) => [nameDecision(live, answer), answer] as const)],
+    };
+  },
+  async findOutcome({ presentation }, { verdict }) {
+    const { live } = presentation.texts;
+    if (!verdict) return ["ℹ️", toPlainText(live.toast.over)];
+    return ["💡", fillName(live.answered, verdict.by), nameDecision(live, verdict.answer)];
+  },
+  readWords({ presentation }, text, { answers }) {
+    const { live } = presentation.texts;
+    const wanted = text.toLowerCase();
+    const named = answers.find((answer) => [answer, nameDecision(live, answer).toLowerCase()].includes(wanted));
+    const answer = named ?? (isApproval(text) && answers.includes("approve") ? "approve" : undefined);
+    return answer === undefined ? undefined : { answer };
+  },
+};
+
+function nameDecision({ decisions }: TelegramTexts["live"], answer: string): string {
+  return decisions[answer as keyof typeof decisions] ?? answer;
+}
+
 const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = {
   question: QUESTION_RENDERER,
   review: REVIEW_RENDERER,
   plan: PLAN_RENDERER,
   ticket: TICKET_RENDERER,
   result: RESULT_RENDERER,
+  budget: DECISION_RENDERER,
+  agent: DECISION_RENDERER,
 };
 
 /** Returns the renderer of a request's kind. */

@@ -57,6 +57,12 @@ export const agentSessionSchema = z
   )
   .describe("openclaw-session-{uuid} or a Claude Code session's UUID, if you know it");
 
+/** The caller's total on a task so far. The check is not part of the JSON schema, which every agent reads. */
+export const tokensSchema = z
+  .number()
+  .refine((count) => count >= 0)
+  .optional();
+
 /** A change of status, with what the caller reports about the task. */
 export const statusChangeSchema = z.object({
   status: z.enum(STATUSES),
@@ -65,6 +71,7 @@ export const statusChangeSchema = z.object({
   confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
   /** In the budget's currency. */
   cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
+  tokens: tokensSchema,
   session: agentSessionSchema.optional(),
   commit: commitSchema.optional(),
   tests: testsSchema.optional(),
@@ -160,9 +167,9 @@ async function reportFields({ context, task, change }: StatusRun): StatusStepRes
 
 /** Updates the agent card with what an agent reports along with a change. People have no card. */
 export async function updateReportedFields(context: CallContext, task: Task, change: StatusChange): Promise<void> {
-  const { session, cost, confidence, commit, tests } = change;
+  const { session, cost, tokens, confidence, commit, tests } = change;
   const texts = { session: session || undefined, commit: commit || undefined, tests: tests || undefined };
-  const fields = omitUndefined({ ...texts, cost, confidence });
+  const fields = omitUndefined({ ...texts, cost, tokens, confidence });
   if (isAgent(context.caller) && Object.keys(fields).length > 0) await updateCard(context, task, fields);
 }
 

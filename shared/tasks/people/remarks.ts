@@ -36,6 +36,7 @@ import { prepareClaimEnd } from "../claim-lease.ts";
 import { findStoredTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
 import { postComment } from "../post-comment.ts";
+import { isFromOutside } from "../project-people.ts";
 import {
   getNextWakeTime,
   isStopWord,
@@ -46,6 +47,7 @@ import {
   toRemarksPut,
 } from "../remark-record.ts";
 import { prepareWorkEvent } from "../work-events.ts";
+import { consumeOutsiderWake } from "./brakes.ts";
 import { prepareAnswerFromComment, readTaskQuestions } from "./questions.ts";
 
 type MentionJob = Extract<WorkJobBody, { type: "mention" }>;
@@ -237,9 +239,11 @@ async function addRemark(
   const text = cleanText(written.text, MAX_TEXT);
   const now = await deps.store.now();
   const next = await markReceived(draft.record, written);
+  const isOutsider = written.author !== undefined && (await isFromOutside(deps, written.author));
   let later: Ms | undefined;
   for (const agent of agents) {
-    const wakeAt = getNextWakeTime(next.wakes[agent], now);
+    const wait = isOutsider ? await consumeOutsiderWake(deps, agent) : 0;
+    const wakeAt = Math.max(getNextWakeTime(next.wakes[agent], now), now + wait);
     const isHeld = wakeAt > now;
     const remark: Remark = { id, agent, by, text, at: now, ...(isHeld ? { isDeferred: true } : {}) };
     next.open = [...next.open.filter((other) => other.id !== id || other.agent !== agent), remark];

@@ -18,7 +18,7 @@ import { findRequest, prepareClosure, preparePublication } from "../../requests/
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { isRequestOpen } from "../../task/request.ts";
 import { formatIsoTime } from "../../time.ts";
-import type { CallContext } from "../call-context.ts";
+import { type CallContext, isAgent } from "../call-context.ts";
 import { findProject, getProjectByName } from "../find-task.ts";
 import {
   countSteps,
@@ -34,10 +34,11 @@ import {
   toPlanRequestId,
   toPlanRunPut,
 } from "../plan-record.ts";
-import { chooseWish, createClosedWishError, toWishPut, type Wish } from "../wishes.ts";
+import { chooseWish, createClosedWishError, readOpenWishes, toWishPut, type Wish } from "../wishes.ts";
 import { type CheckedPlan, checkPlan } from "./check-plan.ts";
 import {
   cleanProjectName,
+  createProject,
   findIdentifierProblem,
   findProjectNameProblem,
   isProjectIncomplete,
@@ -52,6 +53,9 @@ export const scheduledWorkSchema = newTaskSchema.pick({ title: true }).extend({
   when: z.string().max(200).describe("every monday 9:00, or cron"),
 });
 
+/** What people read with a plan that no stored wish asks for. */
+const NOBODY_ASKED = "no stored request of a person asks for this plan";
+
 /** Number of next times in the answer. */
 const NEXT_TIMES = 3;
 
@@ -61,11 +65,35 @@ const MAX_RETRY_AFTER_S = 60;
 /**
  * Checks a plan and starts it: Groundcrew then creates its project, tasks and dependencies in the background and sets
  * the assignees last, so that no agent sees a part of it. A plan for a person's wish first waits for their approval
- * (setting `plan.approve`). Repeating the call returns its present state (`remaining`), and continues a plan that has
+ * (setting `plan.approve`), and one that no stored wish asks for always does, whoever calls. Repeating the call returns its present state (`remaining`), and continues a plan that has
  * failed. Tasks with the same project, id and title are the same task. Throws `bad_request` with all problems before
  * anything is stored; `dry_run` returns them instead.
  */
 export async function planProject(context: CallContext, given: Plan) {
+  return (await planTasks(context, given)).answer;
+}
+
+/**
+ * Creates a project for a person's wish. One that no open wish asks for is a plan without tasks, which waits for a
+ * person's approval; undefined until it exists.
+ */
+export async function requestProject(
+  context: CallContext,
+  { name, ...given }: Parameters<typeof createProject>[1],
+): Promise<{ project?: ProjectRecord; isProposed: boolean }> {
+  const { deps, caller } = context;
+  const cleanName = cleanProjectName(name);
+  // A project is also found by its identifier, which the name of another one may be.
+  const isRepeated =
+    (await findProject(deps, cleanName))?.name === cleanName || (await isProjectIncomplete(context, cleanName));
+  if (!isAgent(caller) || isRepeated || (await readOpenWishes(deps, caller.name)).length > 0)
+    return { project: await createProject(context, { name, ...given }), isProposed: false };
+  const { run, project } = await planTasks(context, { ...given, project: name, tasks: [] }, true);
+  const isProposed = run?.state === "awaiting_approval";
+  return { isProposed, ...omitUndefined({ project: isProposed ? undefined : project }) };
+}
+
+async function planTasks(context: CallContext, given: Plan, isProjectOnly = false) {
   const { deps } = context;
   const name = cleanProjectName(given.project);
   const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
@@ -73,19 +101,19 @@ export async function planProject(context: CallContext, given: Plan) {
   const { rows } = await readTaskProgress(deps, given.tasks, existing);
   const created = new Set(rows.flatMap(({ task, progress }) => (progress ? [task.id] : [])));
   const checkedPlan = await checkPlan(context, given, created);
-  const { problems } = checkedPlan;
+  const problems = isProjectOnly ? [] : checkedPlan.problems;
   if (!existing)
     problems.push(...keepDefined([findProjectNameProblem(name), findIdentifierProblem(context, given.identifier)]));
-  if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing);
+  if (given.dry_run) return { answer: await readPlanAnswer(deps, checkedPlan, existing) };
   if (problems.length > 0)
     throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${problems.join("; ")}.`);
   const run = await startPlan(context, { ...given, project: name, tasks: checkedPlan.tasks }, existing, checkedPlan);
   const project = existing ?? (run.project === undefined ? undefined : await findProject(deps, run.project));
-  return readPlanAnswer(deps, checkedPlan, project, run);
+  return { answer: await readPlanAnswer(deps, checkedPlan, project, run), run, project };
 }
 
 /**
- * Creates the template of recurring work, or proposes it to the person whose wish it is for. Repeating the call shows
+ * Creates the template of recurring work, or proposes it like a plan. Repeating the call shows
  * how far it is. Throws `bad_request` for words that are no schedule.
  */
 export async function scheduleWork(
@@ -184,7 +212,9 @@ async function startPlan(
       return { result: before };
     }
     const now = await deps.store.now();
-    const isApproved = isSame || chosen === undefined || !deps.settings.plan.approve;
+    // Who carries a request is no proof that a person asked: only a stored wish is. A plan that failed was approved.
+    const isWished = !isAgent(caller) || chosen !== undefined;
+    const isApproved = isSame || (isWished && !(chosen && deps.settings.plan.approve));
     const fresh: PlanRun = {
       id,
       plan,
@@ -196,7 +226,7 @@ async function startPlan(
         isNewProject: existing ? undefined : (true as const),
       }),
       state: "awaiting_approval",
-      checked: { warnings, cost },
+      checked: { warnings: isWished ? warnings : [...warnings, NOBODY_ASKED], cost },
       at: now,
       complete,
       starts: before?.starts ?? 0,

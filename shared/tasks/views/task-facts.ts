@@ -17,6 +17,7 @@ import { findNamedState } from "../../sync/names.ts";
 import type { RequestRecord } from "../../task/request.ts";
 import { cleanLine } from "../../text.ts";
 import type { Ms } from "../../time.ts";
+import { isBraked, readBudgetStop } from "../brake-record.ts";
 import type { CardRecord } from "../card-record.ts";
 import { findStoredTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
@@ -32,6 +33,7 @@ interface CommonFacts {
   cycles: string[][];
   plane: TaskFacts["plane"];
   candidate: string | undefined;
+  budgetRequest: string | undefined;
   agents: Map<string, AgentState>;
   now: Ms;
 }
@@ -96,6 +98,7 @@ async function readCommonFacts(deps: TaskDeps, owners: readonly string[] | undef
   const states = await Promise.all(own.map((agent) => readAgentState(deps, agent, current, requests, now)));
   const agents = new Map(states.map((state) => [state.name, state]));
   const candidate = await findCandidate(deps);
+  const budgetRequest = (await readBudgetStop(deps))?.id;
   return {
     requests,
     notices: current,
@@ -103,6 +106,7 @@ async function readCommonFacts(deps: TaskDeps, owners: readonly string[] | undef
     cycles: cycles.map(({ value }) => value.path),
     plane,
     candidate,
+    budgetRequest,
     agents,
     now,
   };
@@ -143,6 +147,7 @@ async function readAgentState(
   return {
     ...{ name, polls: settings.kind === "none", wake, busyWith: keepDefined(busyWith).map(({ key }) => key) },
     ...omitUndefined({
+      isBraked: (await isBraked(deps, name)) || undefined,
       keyRefused: findTrouble(notices, "agent_key_refused", name),
       gatewayAway: gateway === undefined ? undefined : findTrouble(notices, "gateway_away", new URL(gateway).host),
       lastCallAt: lastCall?.value.at,
@@ -193,6 +198,7 @@ async function createFactsReader(deps: TaskDeps, tasks: readonly Task[], common:
           ? { isWaiting: state === "approved" }
           : undefined,
         candidate: common.candidate,
+        budgetRequest: common.budgetRequest,
       }),
     };
   };

@@ -26,6 +26,7 @@ async function createPacedApp(options: Parameters<typeof createHttpTestApp>[0] =
   app.plane.addCycle(app.onb, { name: "Sprint 1", start_date: "2026-11-20", end_date: "2026-12-04" });
   app.plane.addModule(app.onb, { name: "House" });
   await app.runFirstPoll();
+  await app.addWish();
   await settle(app);
   return app;
 }

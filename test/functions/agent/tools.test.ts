@@ -145,6 +145,11 @@ test("OPENCLAW-17 each planning tool accepts its declared input and answers in i
   ).toMatchObject({
     key: "ONB-2",
   });
+  expect(await callPlanningTool(app, "create_project", { name: "Shop" })).toEqual({
+    name: "Shop",
+    awaiting_approval: true,
+  });
+  await app.addWish();
   expect(await callPlanningTool(app, "create_project", { name: "Website" })).toMatchObject({ identifier: "WEBS" });
   const tasks = [{ id: "a", title: "A", assignee: "Thot", estimate: { minutes: 5 } }];
   expect(await callPlanningTool(app, "plan_project", { project: "Website", tasks, dry_run: true })).toMatchObject({

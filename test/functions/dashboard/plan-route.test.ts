@@ -21,8 +21,11 @@ const getLayers = ({ tasks }: PlanGraphAnswer) => Object.fromEntries(tasks.map((
 
 /** Plans four tasks with estimates: a (30 min) before b (60) and c (20), both before d (10); e depends on nothing. */
 async function createPlannedApp() {
-  const app = await createAgentTestApp({ config: { budget: { amount: 50, currency: "EUR" } } });
+  const app = await createAgentTestApp({
+    config: { budget: { amount: 50, currency: "EUR" }, plan: { approve: false } },
+  });
   await app.runFirstPoll();
+  await app.addWish();
   const plan = { project: "Site", identifier: "SITE" };
   const toTask = (id: string, minutes: number, blocked_by: string[], assignee = "Thot") => ({
     id,
@@ -91,8 +94,9 @@ test("time spent on a task in progress and finished tasks shorten the forecast; 
 });
 
 test("an agent that has the work of both branches is the limit of the forecast, not the longest chain", async () => {
-  const app = await createAgentTestApp();
+  const app = await createAgentTestApp({ config: { plan: { approve: false } } });
   await app.runFirstPoll();
+  await app.addWish();
   const estimate = { minutes: 30 };
   const tasks = ["a", "b", "c"].map((id) => ({ id, title: id, assignee: "Thot", estimate }));
   await app.actAs("Concierge").plan({ project: "Site", identifier: "SITE", tasks });

@@ -144,7 +144,7 @@ test("the session that an agent reports replaces the run of its wake, also after
   await call("Imhotep", "report", { task: "ONB-1", session: SESSION });
   app.plane.addComment(item, "<p>Mind the gap</p>", { by: app.human });
   await app.deliverWebhooks();
-  await advanceSeconds(60);
+  await advanceSeconds(130);
   expect(gateway.runs).toHaveLength(2);
   expect(await readSession()).toBe(SESSION);
   expect(readCards()).toEqual([expect.stringContaining(`<strong>Session:</strong> ${SESSION}</li>`)]);

@@ -329,7 +329,8 @@ test("PEOPLE-01 an agent that gave its task back before a comment was seen is wo
 test("PEOPLE-01 an agent that does not call is woken for a remark, three times, and a person is notified", async () => {
   const setup = await createWorkingSetup();
   await setup.comment("<p>Are you there?</p>");
-  expect(setup.takeWakes()).toHaveLength(1);
+  await setup.advanceSeconds(130);
+  expect(setup.takeWakes(), "its run is over").toHaveLength(1);
   await setup.advanceSeconds(3_600);
   expect(setup.takeWakes().filter(({ message }) => message.includes("Are you there?"))).toHaveLength(2);
   expect(setup.notices).toHaveLength(1);
@@ -345,6 +346,7 @@ test("PEOPLE-01 with polls only, remarks and stops reach the agent", async () =>
   };
   app.plane.addComment(task, "<p>Only a poll sees this</p>");
   await pollOnly();
+  await setup.advanceSeconds(130);
   expect(setup.takeWakes()[0]?.message).toContain("Only a poll sees this");
   expect(await setup.call("Imhotep", "report", { task: "ONB-1", text: "x" })).toMatchObject({ unread: 1 });
   app.plane.addComment(task, "<p>arrête : mauvais client</p>");

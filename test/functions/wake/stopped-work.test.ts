@@ -72,6 +72,7 @@ test("a text that only contains the word stop is a comment like any other", asyn
   const setup = await createRemarkSetup();
   await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
   await setup.comment("<p>Do not stop.</p>");
+  await setup.advanceSeconds(130);
   expect(setup.takeWakes()[0]?.message).toContain("Do not stop.");
   await setup.call("Imhotep", "report", { task: "ONB-1", text: "going on" });
 });

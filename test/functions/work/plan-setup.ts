@@ -174,6 +174,13 @@ export async function createPlanSetup(
   };
 }
 
+/** The same with the wish of a person, whose plan needs no approval by the settings. */
+export async function createWishedSetup(options: Parameters<typeof createPlanSetup>[0] = {}) {
+  const setup = await createPlanSetup({ ...options, config: { ...options.config, plan: { approve: false } } });
+  await setup.app.addWish();
+  return setup;
+}
+
 export type PlanSetup = Awaited<ReturnType<typeof createPlanSetup>>;
 
 /** Reads the only plan's run, as a message about it does. */

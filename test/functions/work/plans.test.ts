@@ -1,14 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { boardRoute } from "../../../functions/dashboard/board-route.ts";
+import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import { findPlanRun, type Plan, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { answerRequest, approvePlan } from "../../support/answer-request.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { requestAs } from "../../support/request-as.ts";
-import { approveOnly, createPlanSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
+import { approveOnly, createPlanSetup, createWishedSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
 
 test("reliability 35: a plan of 20 tasks is answered with at most two requests to Plane and completes by itself at 60 requests a minute", async () => {
-  const setup = await createPlanSetup({ rateLimit: 60 });
+  const setup = await createWishedSetup({ rateLimit: 60 });
   const { app, plan, settle, takeWakes } = setup;
   const tasks = Array.from({ length: 20 }, (_, i) => ({
     id: `t${i}`,
@@ -42,7 +43,7 @@ test("reliability 35: a plan of 20 tasks is answered with at most two requests t
 });
 
 test("tasks of an incomplete plan cannot be claimed, are not counted in list_agents, and cause no wake at a poll", async () => {
-  const { app, plan, callTool, settle, takeWakes } = await createPlanSetup();
+  const { app, plan, callTool, settle, takeWakes } = await createWishedSetup();
   await plan();
   let interrupted = false;
   app.plane.faults.beforeRequest(({ method, path }) => {
@@ -76,7 +77,7 @@ test("tasks of an incomplete plan cannot be claimed, are not counted in list_age
 });
 
 test("create_task and later plans use the cycles and modules that exist, by name; wrong dates are refused", async () => {
-  const setup = await createPlanSetup();
+  const setup = await createWishedSetup();
   const tasks = [{ id: "a", title: "A", cycle: "Sprint 1", module: "Design" }];
   const cycles = [{ name: "Sprint 1", start_date: "2026-12-01", end_date: "2026-12-31" }];
   await setup.plan({ tasks, cycles });
@@ -100,7 +101,7 @@ test("create_task and later plans use the cycles and modules that exist, by name
 });
 
 test("OPENCLAW-11, 12 a task of an agent has its card with estimate and confidence from its creation", async () => {
-  const setup = await createPlanSetup();
+  const setup = await createWishedSetup();
   const newTask = { project: "ONB", title: "B", assignee: "Thot", estimate: { minutes: 90, cost: 3 } };
   await setup.callTool("Concierge", "create_task", newTask);
   await setup.advanceSeconds(3);
@@ -115,7 +116,7 @@ test("OPENCLAW-11, 12 a task of an agent has its card with estimate and confiden
 });
 
 test("a step that Plane refuses for good ends the plan, wakes the Concierge with the reason, and the same call continues it", async () => {
-  const setup = await createPlanSetup();
+  const setup = await createWishedSetup();
   const { app, plan, settle, takeWakes } = setup;
   app.plane.faults.add({ method: "POST", path: /relations/ }, { kind: "status", status: 400 }, 1);
   await plan();
@@ -135,7 +136,7 @@ test("a step that Plane refuses for good ends the plan, wakes the Concierge with
 });
 
 test("a plan goes on within 20 seconds after Plane was down for ten minutes", async () => {
-  const setup = await createPlanSetup();
+  const setup = await createWishedSetup();
   const { app, plan } = setup;
   await plan();
   app.plane.faults.add({ method: "POST", path: /work-items\/$/ }, { kind: "status", status: 503 }, 100_000);
@@ -153,7 +154,7 @@ test.each([
   ["loses its role", "is no longer a Concierge"],
   ["is removed from the settings", "is no longer an agent in the settings"],
 ])("a plan whose agent %s fails with that reason", async (change, reason) => {
-  const setup = await createPlanSetup();
+  const setup = await createWishedSetup();
   const { app, plan } = setup;
   await plan();
   const { agents } = app.settings;
@@ -166,7 +167,7 @@ test.each([
 });
 
 test("an incomplete plan whose run is not stored continues with the same call, and creates nothing again", async () => {
-  const setup = await createPlanSetup();
+  const setup = await createWishedSetup();
   const { app } = setup;
   await setup.plan();
   await app.drain();
@@ -175,6 +176,7 @@ test("an incomplete plan whose run is not stored continues with the same call, a
   expect(Object.keys(progress[0]?.value.tasks ?? {})).not.toHaveLength(0);
   const before = await setup.readPlane();
   await app.store.commit({ put: [{ key: `planrun:${run.id}`, value: undefined }] });
+  await app.addWish();
   await setup.settle();
   expect(await setup.readPlane()).toEqual(before);
   await setup.plan();
@@ -237,15 +239,13 @@ describe("reliability 35: a plan for a wish", () => {
     expect(setup.takeWakes().filter(isApproval)).toEqual(["Concierge: new A person approved your plan"]);
   });
 
-  test("needs no approval when the setting says so, and a plan without a wish never does", async () => {
+  test("needs no approval when the setting says so", async () => {
     const setup = await createPlanSetup({ config: { plan: { approve: false } } });
     const wish = await setup.addWish("a website");
     expect(await setup.plan()).not.toHaveProperty("awaiting_approval");
     await setup.settle();
     expect(await setup.readWish(wish)).toMatchObject({ state: "planned" });
     expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
-    const other = await createPlanSetup();
-    expect(await other.plan()).not.toHaveProperty("awaiting_approval");
   });
 
   test("is replaced by another plan before its approval, and an approval of the earlier one says so", async () => {
@@ -325,6 +325,41 @@ describe("reliability 35: a plan for a wish", () => {
   });
 });
 
+describe("AGENT-01 what no stored wish asks for", () => {
+  test("a plan needs a person's approval, whatever the settings, and says that nobody asked for it; a dry run needs none", async () => {
+    const setup = await createPlanSetup({ config: { plan: { approve: false } } });
+    expect(await setup.plan({ dry_run: true })).not.toHaveProperty("awaiting_approval");
+    expect(await setup.plan()).toMatchObject({ awaiting_approval: true });
+    await setup.settle();
+    expect(await setup.readPlane()).toEqual([]);
+    const [request] = await readOpenRequests(setup.app.deps, "plan");
+    expect(request?.input[0]).toEqual({ label: "Warning", value: "no stored request of a person asks for this plan" });
+    expect(await approveOnly(setup)).toBe("decided");
+    await setup.settle();
+    expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+    const newTask = { project: "WEBS", title: "More", assignee: "Thot" };
+    expect(await setup.callTool("Concierge", "create_task", newTask), "inside an approved plan").toMatchObject({
+      key: "WEBS-4",
+    });
+  });
+
+  test("a project needs a person's approval, and is created with it; one for a wish needs none", async () => {
+    const setup = await createPlanSetup({ config: { plan: { approve: false } } });
+    const create = (name = "Website") => setup.callTool("Concierge", "create_project", { name });
+    expect(await create()).toEqual({ name: "Website", awaiting_approval: true });
+    expect(await create("ONB"), "the identifier of another project").toEqual({ name: "ONB", awaiting_approval: true });
+    await setup.settle();
+    expect(await setup.readPlane()).toEqual([]);
+    const [run] = (await readProposed(setup.app.deps)).filter(({ plan }) => plan.project === "Website");
+    expect(run && (await approvePlan(setup.app.deps, run))).toBe("decided");
+    await setup.settle();
+    expect(await setup.readPlane()).toEqual(["project WEBS"]);
+    expect(await create()).toMatchObject({ identifier: "WEBS", name: "Website" });
+    await setup.addWish("a shop");
+    expect(await create("Shop")).toMatchObject({ identifier: "SHOP" });
+  });
+});
+
 describe("reliability 35: the completion of a plan", () => {
   async function closeTasks({ app }: PlanSetup, keys: string[]) {
     for (const key of keys) await app.actAs("Ada").setStatus(key, { status: "cancelled" });
@@ -356,7 +391,7 @@ describe("reliability 35: the completion of a plan", () => {
   });
 
   test("leaves the completion of a project that goes on to the project", async () => {
-    const setup = await createPlanSetup();
+    const setup = await createWishedSetup();
     await setup.plan();
     await setup.settle();
     await setup.callTool("Concierge", "create_task", { project: "WEBS", title: "Later" });
@@ -413,7 +448,7 @@ async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<"comp
   }
   const label = `${point.when} effect ${point.nth}`;
   expect(await setup.readPlane(), label).toEqual(EXPECTED_PLANE);
-  const approval = wish ? ["Concierge: new A person approved your plan"] : [];
+  const approval = ["Concierge: new A person approved your plan"];
   const wakes = setup.takeWakes();
   // A wake whose process ended before its call may have arrived. The Concierge's next call, whose answer says the same,
   // settles it.
@@ -445,8 +480,8 @@ async function readProposed(deps: PlanSetup["app"]["deps"]) {
 
 describe.each([
   ["without a wish", false],
-  ["for a wish, with its approval", true],
-])("reliability 35: a plan %s", (_, withWish) => {
+  ["for a wish", true],
+])("reliability 35: a plan %s, with its approval", (_, withWish) => {
   test.each(["before", "after"] as const)(
     "whose process is killed %s any effect is created once, and each agent is woken once",
     async (when) => {

@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { findRequest } from "../../../shared/requests/requests.ts";
 import { listSchedules } from "../../../shared/schedules/list-schedules.ts";
 import { toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
-import { approveOnly, createPlanSetup, readRun } from "./plan-setup.ts";
+import { approveOnly, createPlanSetup, createWishedSetup, readRun } from "./plan-setup.ts";
 
 const WORK = { project: "ONB", title: "Check the backups", assignee: "Thot", when: "every monday 9:00" };
 
 test("RECUR-02 schedule_work creates a template, and nobody is woken for it", async () => {
-  const { app, callTool, settle, takeWakes } = await createPlanSetup();
+  const { app, callTool, settle, takeWakes } = await createWishedSetup();
   expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ recurs: "every Monday at 9:00" });
   await settle();
   expect(await listSchedules(app.deps)).toMatchObject([

@@ -17,7 +17,11 @@ const assignDefault =
 
 async function createDefaultAssigneeApp(version: Version = "1.3.1") {
   const given: { to?: string } = {};
-  const app = await createAgentTestApp({ version, fetch: assignDefault(given) });
+  const app = await createAgentTestApp({
+    version,
+    fetch: assignDefault(given),
+    config: { plan: { approve: false } },
+  });
   app.addTask("Guide");
   app.advance(60_000);
   await app.runFirstPoll();
@@ -39,6 +43,7 @@ type PlannedTasks = Parameters<ReturnType<AgentTestApp["actAs"]>["plan"]>[0]["ta
 
 /** Plans tasks in ONB and returns the answer to the same call after the plan was carried out in the background. */
 async function carryOutPlan(app: AgentTestApp, tasks: PlannedTasks) {
+  await app.addWish();
   const plan = () => app.actAs("Concierge").plan({ project: "ONB", tasks });
   await plan();
   await app.runUntilIdle();

@@ -30,6 +30,7 @@ const agentFacts: fc.Arbitrary<AgentFacts> = fc
   .record({
     name,
     polls: rarely,
+    isBraked: maybe(fc.constant(true as const)),
     keyRefused: maybe(trouble),
     gatewayAway: maybe(trouble),
     busyWith: maybe(fc.uniqueArray(key, { maxLength: 2 })).map((keys = []) => keys),
@@ -67,12 +68,13 @@ const taskFacts: fc.Arbitrary<TaskFacts> = fc
     session: maybe(fc.record({ isWaiting: fc.boolean() })),
     agents: fc.option(fc.array(agentFacts, { maxLength: 3 }), { nil: undefined, freq: 10 }),
     candidate: fc.option(name, { nil: undefined }),
+    budgetRequest: maybe(fc.uuid()),
     plane: fc
       .record({
         refused: maybe(trouble),
         unreachable: maybe(trouble),
         pausedUntil: maybe(fc.constant(NOW + 600_000)),
-        webhookOff: maybe(trouble),
+        webhookOff: fc.option(trouble, { nil: undefined }),
       })
       .map(omitUndefined),
   })

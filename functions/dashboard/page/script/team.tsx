@@ -29,10 +29,14 @@ interface Figure {
 const LISTS: readonly TeamQueue[] = ["holds", "startable", "waiting", "review"];
 
 /** The figures of an agent's days: how each is written, and the least value of a bar of full height. */
-const FIGURES: Record<"tasks" | "ms" | "cost" | "confidence", [format: (value: number) => string, least: number]> = {
+const FIGURES: Record<
+  "tasks" | "ms" | "cost" | "tokens" | "confidence",
+  [format: (value: number) => string, least: number]
+> = {
   tasks: [formatCount, 1],
   ms: [formatDuration, 1],
   cost: [formatMoney, 0.01],
+  tokens: [formatCount, 1],
   confidence: [formatPercent, 1],
 };
 
@@ -90,10 +94,14 @@ function rankAttention({ review, startable, holds }: TeamAgent): number {
 
 /** The figures of an agent. @param days of all agents: their bars have one scale, so that charts can be compared */
 function listFigures(agent: TeamAgent, days: TeamAgent["days"]): Figure[] {
-  return (Object.keys(FIGURES) as (keyof typeof FIGURES)[]).map((figure) => {
+  const hasTokens = days.some(({ tokens }) => tokens !== undefined);
+  const shown = (Object.keys(FIGURES) as (keyof typeof FIGURES)[]).filter((name) => name !== "tokens" || hasTokens);
+  return shown.map((figure) => {
     const [format, least] = FIGURES[figure];
+    // What a gateway has not measured is what the agent says.
+    const isReported = agent.days.some(({ cost, measured = 0 }) => cost - measured > 0.000_001);
     return {
-      name: translate(`chart.${figure}`),
+      name: translate(figure === "cost" && isReported ? "chart.reported" : `chart.${figure}`),
       values: agent.days.map((day) => day[figure]),
       most: Math.max(least, ...days.map((day) => day[figure] ?? 0)),
       format,

@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createPlanApp() {
-  const app = await createAgentTestApp();
+  const app = await createAgentTestApp({ config: { plan: { approve: false } } });
   app.advance(60_000);
   await app.runFirstPoll();
+  await app.addWish();
   const plan = (tasks: { id: string; title: string; description?: string; due_date?: string }[]) =>
     app.actAs("Concierge").plan({ project: "ONB", tasks });
   return { app, plan };

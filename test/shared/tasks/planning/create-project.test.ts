@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { findProject } from "../../../../shared/tasks/find-task.ts";
-import { findProjectNameProblem, suggestProjectIdentifier } from "../../../../shared/tasks/planning/create-project.ts";
+import {
+  createProject as createProjectAs,
+  findProjectNameProblem,
+  suggestProjectIdentifier,
+} from "../../../../shared/tasks/planning/create-project.ts";
 import { readPlanRuns } from "../../../../shared/tasks/views/overview.ts";
 import { submitWish } from "../../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
@@ -11,7 +15,7 @@ const ONLY_CYCLES_AND_MODULES = {
 };
 
 async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
-  const app = await createAgentTestApp({ version, ...options });
+  const app = await createAgentTestApp({ version, config: { plan: { approve: false } }, ...options });
   app.advance(60_000);
   await app.runFirstPoll();
   app.takeEvents();
@@ -19,7 +23,7 @@ async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = 
     [...app.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
   const createProject = (newProject: { name: string; identifier?: string; description?: string }) => {
     app.advance(20_000);
-    return app.actAs("Concierge").createProject(newProject);
+    return createProjectAs(app.createContext("Concierge"), newProject);
   };
   const features = (id: string | undefined) => app.plane.projects().find((project) => project.id === id);
   return { app, plane: app.plane, projects, createProject, features };
@@ -47,6 +51,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
     const { app, createProject, features } = await createProjectApp(version);
     const { id } = await createProject({ name: "Website" });
     expect(features(id)).toMatchObject(ONLY_CYCLES_AND_MODULES);
+    await app.addWish();
     const plan = { project: "Intranet", tasks: [{ id: "1", title: "Page" }] };
     await app.actAs("Concierge").plan(plan);
     await app.runUntilIdle();
@@ -182,6 +187,7 @@ test("a project that people created by hand after create_project failed is used 
   const members = [app.human, app.getUser("Concierge")];
   const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
   await app.poll();
+  await app.addWish();
   await app.runUntilIdle();
   const plan = () => app.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
   await plan();
@@ -211,6 +217,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
     expect((await createProject(newProject)).id).toBe(id);
     expect(projects()).toHaveLength(1);
     const tasks = [{ id: "1", title: "Page" }];
+    await app.addWish();
     await app.actAs("Concierge").plan({ project: newProject.name, tasks });
     await app.runUntilIdle();
     expect(plane.items(id)).toHaveLength(1);

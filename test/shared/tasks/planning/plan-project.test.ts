@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { projectsApi } from "../../../../shared/plane/projects.ts";
 import type { planProject } from "../../../../shared/tasks/planning/start-plan.ts";
+import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 const WEBSITE = {
@@ -20,12 +21,18 @@ const WEBSITE = {
 };
 
 async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
-  const app = await createAgentTestApp({ version, ...options });
+  const app = await createAgentTestApp({ version, config: { plan: { approve: false } }, ...options });
   app.addTask("Guide");
   app.advance(60_000);
   await app.runFirstPoll();
   app.takeEvents();
-  const plan = (given = {}) => app.actAs("Concierge").plan({ ...WEBSITE, ...given });
+  /** Plans for a person's wish, one for each plan. */
+  const plan = async (given: object = {}) => {
+    const name = JSON.stringify(given);
+    const wishes = await readUnclosedWishes(app.deps, "Concierge");
+    if (!wishes.some(({ text }) => text === name)) await app.addWish(name);
+    return app.actAs("Concierge").plan({ ...WEBSITE, ...given });
+  };
   return { app, plane: app.plane, plan };
 }
 
@@ -156,7 +163,7 @@ test("OPENCLAW-14 a plan with a dependency cycle is refused with the path", asyn
 });
 
 test("OPENCLAW-11 a plan over budget and a plan without enough history get warnings", async () => {
-  const { plan } = await createPlanApp("1.3.1", { config: { budget: { amount: 1 } } });
+  const { plan } = await createPlanApp("1.3.1", { config: { budget: { amount: 1 }, plan: { approve: false } } });
   const { warnings, cost } = await plan({ dry_run: true });
   expect(cost).toEqual({ estimated: 2, unknown: 2, spent: 0, open: 0, budget: 1, currency: "EUR" });
   expect(warnings).toEqual([

@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { gatewaysTick } from "../../../functions/wake/gateway-tick.ts";
+import { createRemarkSetup, type RemarkSetup } from "./remark-setup.ts";
+
+/** Runs the tick as often as a host does in this time. */
+async function watch(setup: RemarkSetup, seconds: number) {
+  for (let passed = 0; passed < seconds; passed += 10) {
+    await gatewaysTick.run(setup.app.deps);
+    await setup.advanceSeconds(10);
+  }
+}
+
+test("an agent whose gateway ended during its run is woken within 60 s of the gateway's return, once, and goes on", async () => {
+  const setup = await createRemarkSetup();
+  const { app, gateway } = setup;
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await watch(setup, 30);
+  await gateway.stop();
+  await watch(setup, 120);
+  expect(setup.takeWakes()).toEqual([]);
+  await gateway.start();
+  await watch(setup, 50);
+  const [wake, ...others] = setup.takeWakes();
+  expect(others).toEqual([]);
+  expect(wake?.message).toContain("ONB-1: Your run was interrupted");
+  expect((await app.callTool("Imhotep", "claim_task", { task: "ONB-1" })).status).toBe(200);
+  await watch(setup, 300);
+  expect(setup.takeWakes(), "it works").toEqual([]);
+});
+
+test("an agent that was woken and had not called yet is woken again once its gateway is back", async () => {
+  const setup = await createRemarkSetup();
+  await setup.advanceSeconds(400);
+  setup.app.addTask("Another", "Thot");
+  await setup.work();
+  expect(setup.takeWakes()).toHaveLength(1);
+  await setup.gateway.stop();
+  await watch(setup, 40);
+  await setup.gateway.start();
+  await watch(setup, 50);
+  expect(setup.takeWakes()).toMatchObject([{ agent: "thot", message: expect.stringContaining("ONB-2") }]);
+});
+
+test.each<[string, (setup: RemarkSetup) => Promise<void>]>([
+  ["missed one probe only", async (setup) => watch(setup, 10)],
+  [
+    "has called since its gateway was lost",
+    async (setup) => {
+      await watch(setup, 40);
+      await setup.call("Imhotep", "report", { task: "ONB-1", percent: 10 });
+    },
+  ],
+])("an agent that %s gets no second run beside the one that lives", async (_, act) => {
+  const setup = await createRemarkSetup();
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await setup.gateway.stop();
+  await act(setup);
+  await setup.gateway.start();
+  await watch(setup, 120);
+  expect(setup.takeWakes()).toEqual([]);
+});
+
+test("a gateway without runs is not asked", async () => {
+  const setup = await createRemarkSetup();
+  await setup.advanceSeconds(600);
+  expect(await gatewaysTick.run(setup.app.deps)).toEqual({ probed: 0, woken: 0 });
+});
+
+test("an agent at work is not run a second time: new work and remarks wait for its calls or the end of its run", async () => {
+  const setup = await createRemarkSetup();
+  const { app } = setup;
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  app.addTask("Another", "Imhotep");
+  await setup.work();
+  await setup.comment("<p>Use the new logo.</p>");
+  expect(setup.takeWakes()).toEqual([]);
+  const answer = await setup.call("Imhotep", "get_task_details", { task: "ONB-1" });
+  expect(JSON.stringify(answer)).toContain("Use the new logo.");
+  await setup.finishTask("Imhotep", "ONB-1");
+  await setup.advanceSeconds(10);
+  const [wake, ...others] = setup.takeWakes();
+  expect(others).toEqual([]);
+  expect(wake?.message).toContain("ONB-2: It is yours to do");
+  expect(wake?.message).not.toContain("logo");
+});
+
+test("what waits for the end of a run wakes two minutes after the last call of an agent that fell silent", async () => {
+  const setup = await createRemarkSetup();
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await setup.comment("<p>Are you there?</p>");
+  await setup.advanceSeconds(60);
+  expect(setup.takeWakes()).toEqual([]);
+  await setup.advanceSeconds(70);
+  expect(setup.takeWakes()).toMatchObject([{ message: expect.stringContaining("Are you there?") }]);
+});
