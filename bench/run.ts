@@ -23,6 +23,7 @@ import { type BenchLine, renderTable } from "./table.ts";
 import { benchTerminals } from "./terminals.ts";
 import { benchTexts } from "./texts.ts";
 import { benchTickets } from "./tickets.ts";
+import { benchTokens } from "./tokens.ts";
 import { benchTools } from "./tools.ts";
 import { benchWakes } from "./wakes.ts";
 
@@ -93,6 +94,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
     benchProcessor({ agents: 10, cores: quick ? [0.25] : [undefined, 0.5, 0.25], seconds: quick ? 10 : 180 }),
   agents: () => benchAgents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
   tools: () => benchTools(quick ? { agents: 4, rounds: 1 } : { agents: 10, rounds: 3 }),
+  tokens: benchTokens,
   tickets: () => benchTickets({ tickets: quick ? 3 : 20 }),
   terminals: () =>
     benchTerminals(

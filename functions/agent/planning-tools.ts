@@ -22,6 +22,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: creates one task. */
   defineTool({
     name: "create_task",
+    hasOthersText: true,
     description: "Create a task. Idempotent.",
     allow: "concierge",
     input: newTaskSchema,
@@ -31,6 +32,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: changes a task of a plan. Its status is changed with update_task_status. */
   defineTool({
     name: "update_task",
+    hasOthersText: true,
     description: "Change fields of a task. Fields you omit stay; null removes a value. Cancel with update_task_status.",
     allow: "concierge",
     input: z.object({ task: z.string(), ...taskChangesSchema.shape }),
@@ -110,6 +112,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: lists the projects with their progress. */
   defineTool({
     name: "list_projects",
+    hasOthersText: true,
     description: "List all projects with their progress, time and cost, and plans that are not complete.",
     allow: "concierge",
     isReadOnly: true,
@@ -150,6 +153,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: searches the tasks of all agents, so that the Concierge can watch its plans. */
   defineTool({
     name: "list_tasks",
+    hasOthersText: true,
     description: "Search the tasks of all projects and agents. Without filters: all open tasks.",
     allow: "concierge",
     isReadOnly: true,
@@ -179,6 +183,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** OPENCLAW-08: lists the agents to which work can be assigned. */
   defineTool({
     name: "list_agents",
+    hasOthersText: true,
     description: "List the agents: their skills, open tasks, and figures of their past work.",
     allow: "concierge",
     isReadOnly: true,
@@ -208,6 +213,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
   /** A message or a question of the Concierge to the human, about no task. */
   defineTool({
     name: "message_human",
+    hasOthersText: true,
     description: "Write to the human about no single task, in plain text. The answer to ask wakes you.",
     allow: "concierge",
     input: newMessageSchema,

@@ -152,6 +152,7 @@ export const RESULT_TOOLS: readonly Tool[] = [
   /** OPENCLAW-07, 14: reads a file of a task, so that results can be handed on to the tasks that wait for them. */
   defineTool({
     name: "download_deliverable",
+    hasOthersText: true,
     description: "Read a file attached to your task or to one of its inputs: text inline, other content in base64.",
     isReadOnly: true,
     input: z.object({ task: z.string(), name: z.string() }),

@@ -11,11 +11,22 @@ import { defineTool, type Tool } from "./tool.ts";
 
 const text = z.string();
 
+const questionSchema = z.object({
+  at: text,
+  agent: text,
+  text,
+  answer: text.optional(),
+  by: text.optional(),
+});
+
+const commentSchema = z.object({ at: text, by: text, text });
+
 /** The tools for the tasks of an agent, in the order in which they are listed. */
 export const TASK_TOOLS: readonly Tool[] = [
   /** OPENCLAW-02: lists the caller's open tasks in the order in which to work on them. */
   defineTool({
     name: "list_my_tasks",
+    hasOthersText: true,
     description: "List your open tasks. Continue or start with the first one.",
     isReadOnly: true,
     input: z.object({
@@ -32,6 +43,7 @@ export const TASK_TOOLS: readonly Tool[] = [
   /** OPENCLAW-03: reads everything about one task. */
   defineTool({
     name: "get_task_details",
+    hasOthersText: true,
     description: "Read all about a task, also its comments, files and who holds it.",
     isReadOnly: true,
     input: z.object({ task: z.string() }),
@@ -54,11 +66,13 @@ export const TASK_TOOLS: readonly Tool[] = [
       done_when: doneCriteriaSchema,
       /** The blockers, also closed ones. The caller may read their details and deliverables. */
       inputs: z.array(z.object({ key: text, title: text, status: z.enum(STATUSES) })).optional(),
-      questions: createLatestSchema({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
-      comments: createLatestSchema({ at: text, by: text, text }),
-      history: createLatestSchema({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
-      attachments: createLatestSchema({ at: text, name: text, type: text, size: z.number() }),
-      time: createLatestSchema({ agent: text, from: text, to: text.optional() }).extend({
+      questions: createLatestSchema(questionSchema),
+      comments: createLatestSchema(commentSchema),
+      history: createLatestSchema(
+        z.object({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
+      ),
+      attachments: createLatestSchema(z.object({ at: text, name: text, type: text, size: z.number() })),
+      time: createLatestSchema(z.object({ agent: text, from: text, to: text.optional() })).extend({
         totals_s: z.record(z.string(), z.number()),
       }),
     }),
@@ -67,26 +81,47 @@ export const TASK_TOOLS: readonly Tool[] = [
   /** Gives one agent at a time the right to work on a task. Starting a task claims it as well. */
   defineTool({
     name: "claim_task",
-    description:
-      "Claim one of your tasks so that no other agent works on it. Any call about the task renews the claim.",
-    input: z.object({ task: z.string().describe("key, such as ONB-12") }),
+    hasOthersText: true,
+    description: "Claim your task, for you alone, and read it. Any call about it renews the claim.",
+    input: z.object({
+      task: z.string().describe("key, such as ONB-12"),
+      start: z.boolean().optional().describe("also set it to in_progress"),
+    }),
     output: z.object({
       task: z.string(),
       /** ISO 8601. */
       since: z.string(),
       until: z.string(),
+      /** What the work needs of `get_task_details`, without empty lists; absent when Plane does not answer. */
+      details: z
+        .object({
+          ...taskAnswerSchema.pick({ title: true, priority: true, due_date: true }).shape,
+          text,
+          done_when: doneCriteriaSchema,
+          inputs: z.array(z.object({ key: text, title: text, status: z.enum(STATUSES) })).optional(),
+          questions: z.array(questionSchema).optional(),
+          comments: z.array(commentSchema).optional(),
+          files: z.array(z.string()).optional(),
+        })
+        .optional(),
     }),
-    async run({ work }, { task }) {
+    async run({ work }, { task, start }) {
+      if (start) await work.setStatus(task, { status: "in_progress" });
       const { key, since, until } = await work.claim(task);
-      return { task: key, since: work.formatTime(since), until: work.formatTime(until) };
+      const details = await work.brief(task);
+      return { task: key, since: work.formatTime(since), until: work.formatTime(until), details };
     },
   }),
   /** OPENCLAW-04: starts, finishes, blocks, cancels or returns a task. */
   defineTool({
     name: "update_task_status",
     description:
-      "Start (in_progress), finish (done, with a summary as text), block, cancel or return (todo) your task.",
-    input: z.object({ task: z.string(), ...statusChangeSchema.shape }),
+      "Start (in_progress), finish (done: summary as text, figures and file), block, cancel or return (todo) your task.",
+    input: z.object({
+      task: z.string(),
+      ...statusChangeSchema.shape,
+      file: z.object({ name: z.string(), text: z.string() }).optional().describe("deliverable, attached first"),
+    }),
     output: z.object({
       task: z.string(),
       status: z.enum(STATUSES),
@@ -98,7 +133,8 @@ export const TASK_TOOLS: readonly Tool[] = [
       blocked_by: z.array(z.string()).optional(),
       url: z.string(),
     }),
-    async run({ work }, { task, ...change }) {
+    async run({ work }, { task, file, ...change }) {
+      if (file) await work.deliver({ task, name: file.name, file: new Blob([file.text]) });
       const { key, status, inReview, heldUntil, blockers, url } = await work.setStatus(task, change);
       return {
         task: key,
@@ -121,6 +157,7 @@ export const TASK_TOOLS: readonly Tool[] = [
   /** A question to the human, with a button for each choice. The answer is written as a comment. */
   defineTool({
     name: "ask_human",
+    hasOthersText: true,
     description: "Ask the human about your task. The answer becomes a comment and wakes you.",
     input: z.object({ task: z.string(), ...newQuestionSchema.shape }),
     output: z.object({
@@ -138,6 +175,6 @@ export const TASK_TOOLS: readonly Tool[] = [
 ];
 
 /** The latest entries of a list, and the number of earlier entries that were left out. */
-function createLatestSchema<S extends z.ZodRawShape>(shape: S) {
-  return z.object({ latest: z.array(z.object(shape)), left_out: z.number().optional() });
+function createLatestSchema<S extends z.ZodType>(entry: S) {
+  return z.object({ latest: z.array(entry), left_out: z.number().optional() });
 }

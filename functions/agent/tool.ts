@@ -28,7 +28,7 @@ import { reportProgress, startTimer, stopTimer } from "../../shared/tasks/progre
 import { type TaskChanges, updateTask } from "../../shared/tasks/update-task.ts";
 import { listAgents, listProjects } from "../../shared/tasks/views/overview.ts";
 import { searchTasks } from "../../shared/tasks/views/search-tasks.ts";
-import { readTaskDetails } from "../../shared/tasks/views/task-details.ts";
+import { readTaskBrief, readTaskDetails } from "../../shared/tasks/views/task-details.ts";
 import { listTasks, readTaskAnswer } from "../../shared/tasks/views/task-list.ts";
 import { formatIsoTime, type Ms } from "../../shared/time.ts";
 
@@ -49,6 +49,8 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
   allow?: "concierge";
   /** It changes nothing. All other tools are idempotent. */
   isReadOnly?: true;
+  /** Its answer contains what others wrote, which a model is told. */
+  hasOthersText?: true;
   /** Throws a GroundcrewError that says what to do, or a PlaneError when Plane refuses or fails. */
   run(context: ToolContext, input: z.output<I>): Promise<z.input<O>>;
 }
@@ -170,6 +172,7 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
     stopTimer: bindToTask(stopTimer),
     list: bind(listTasks),
     details: bindToTask(readTaskDetails),
+    brief: bindToTask(readTaskBrief),
     claim: bindToTask(async (_, task) => ({ key: task.key, ...(await claimTask(context, task)) })),
   };
 }

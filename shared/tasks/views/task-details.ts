@@ -9,6 +9,7 @@ import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { keepDefined } from "../../omit-undefined.ts";
 import { attachmentsApi, type PlaneAttachment } from "../../plane/attachments.ts";
 import { GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../plane/endpoint.ts";
+import { PlaneError } from "../../plane/errors.ts";
 import { activitiesApi, commentsApi, type PlaneActivity, type PlaneComment } from "../../plane/work-items.ts";
 import { readLiveClaims } from "../../records/claim-record.ts";
 import type { EdgeRecord, Task } from "../../records/plane-records.ts";
@@ -46,6 +47,9 @@ const MAX_COMMENT = 2_000;
 const MAX_DETAIL_LINE = 300;
 
 const MAX_LATEST = 20;
+
+/** Limit of the comments with a claim: the 5 newest. */
+const MAX_BRIEF_COMMENTS = 5;
 
 /**
  * Reads everything about a task: one request to Plane, for the item, and three more at once when it has changed since
@@ -98,6 +102,26 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
       }))),
       totals_s: Object.fromEntries(Object.entries(times.totals).map(([agent, ms]) => [agent, Math.round(ms / SECOND)])),
     },
+  };
+}
+
+/**
+ * Reads what an agent needs to begin: the details without history, times and empty lists. Undefined when Plane does not
+ * answer or the agent's share of requests is used up: the claim that was asked for holds all the same.
+ */
+export async function readTaskBrief(context: CallContext, task: Task) {
+  const details = await readTaskDetails(context, task).catch((thrown: unknown) => {
+    if (thrown instanceof PlaneError) return undefined;
+    throw thrown;
+  });
+  if (!details) return undefined;
+  const { title, text, priority, due_date, done_when, inputs, questions, comments, attachments } = details;
+  const keepFilled = <T>(list: readonly T[]) => (list.length > 0 ? [...list] : undefined);
+  return {
+    ...{ title, text, priority, due_date, done_when, inputs },
+    questions: keepFilled(questions.latest),
+    comments: keepFilled(comments.latest.slice(-MAX_BRIEF_COMMENTS)),
+    files: keepFilled(attachments.latest.map(({ name }) => name)),
   };
 }
 

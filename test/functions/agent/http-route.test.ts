@@ -45,8 +45,8 @@ test.each([
   ["a missing field", {}, "claim_task: task is missing."],
   ["a field of another type", { task: 12 }, "claim_task: task: Invalid input: expected string, received number."],
   ["null for what is needed", { task: null }, "claim_task: task is missing."],
-  ["a mistyped field", { tsk: "ONB-1" }, 'claim_task has no field "tsk". Did you mean task? Its fields: task.'],
-  ["a field too many", { task: "ONB-1", why: "x" }, 'claim_task has no field "why". Its fields: task.'],
+  ["a mistyped field", { tsk: "ONB-1" }, 'claim_task has no field "tsk". Did you mean task? Its fields: task, start.'],
+  ["a field too many", { task: "ONB-1", why: "x" }, 'claim_task has no field "why". Its fields: task, start.'],
   ["__proto__", JSON.parse('{"task": "ONB-1", "__proto__": {"a": 1}}'), /has no field "__proto__"/],
   ["a list", ["ONB-1"], /takes a JSON object/],
   ["a word", "ONB-1", /takes a JSON object/],
@@ -164,7 +164,10 @@ test("GET /agent/openapi.json describes only the tools that the agent may call, 
   const workers = await paths("Thot");
   expect(workers["/agent/claim_task"]?.post.requestBody.content["application/json"]?.schema).toEqual({
     type: "object",
-    properties: { task: expect.objectContaining({ type: "string" }) },
+    properties: {
+      task: expect.objectContaining({ type: "string" }),
+      start: expect.objectContaining({ type: "boolean" }),
+    },
     required: ["task"],
   });
   expect(Object.keys(workers)).not.toContain("/agent/plan_project");

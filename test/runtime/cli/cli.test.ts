@@ -11,7 +11,7 @@ test("groundcrew lists the tools that this agent may call, and a tool's options"
   const { runCommand } = await createCliTestApp();
   const { exit, out } = await runCommand(["--help"]);
   expect(exit).toBe(0);
-  expect(out).toMatch(/^ {2}claim_task +Claim one of your tasks/m);
+  expect(out).toMatch(/^ {2}claim_task +Claim your task/m);
   expect(out).not.toContain("create_project");
   const help = await runCommand(["upload_deliverable", "--help"]);
   expect(help.out).toMatch(/--task <text> +.*\(required\)/);
