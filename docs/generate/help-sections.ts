@@ -2,14 +2,15 @@ import { execFileSync } from "node:child_process";
 import { PassThrough } from "node:stream";
 import { runCli } from "../../runtime/cli/run-cli.ts";
 import { DOCTOR_USAGE } from "../../runtime/doctor/run-doctor.ts";
+import { AGENTS_HELP } from "../../runtime/provision/agents-command.ts";
 import { PROVISION_USAGE } from "../../runtime/provision/run-provision.ts";
 
 /** What `compose/setup --help` prints. */
 export const renderSetupHelp = () =>
   renderOutput(execFileSync("sh", ["compose/setup", "--help"], { encoding: "utf8" }));
 
-/** What provision and doctor print with `--help`. */
-export const renderSetUpHelp = () => [PROVISION_USAGE, DOCTOR_USAGE].map(renderOutput).join("\n\n");
+/** What provision, agents and doctor print with `--help`. */
+export const renderSetUpHelp = () => [PROVISION_USAGE, AGENTS_HELP, DOCTOR_USAGE].map(renderOutput).join("\n\n");
 
 /** What `groundcrew <command> --help` prints for each of these commands, which need no server for it. */
 export async function renderHelp(...commands: readonly string[]): Promise<string> {

@@ -66,7 +66,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 };
 
 /** Everything that is called by its name and is no tool. */
-const PROGRAM_NAMES = ["provision", "doctor", ...Object.keys(COMMANDS)];
+const PROGRAM_NAMES = ["agents", "provision", "doctor", ...Object.keys(COMMANDS)];
 
 const USAGE = `groundcrew
 groundcrew <command> [options]
@@ -81,6 +81,7 @@ this tool for an agent: lists, claims, does and reports tasks.
 
 groundcrew start starts Groundcrew (groundcrew start --help).
 groundcrew provision sets Plane up, and groundcrew doctor checks everything.
+groundcrew agents adds an agent or takes it back (groundcrew agents --help).
 groundcrew why <task> says why nothing happens with a task.
 groundcrew people lists the people with their roles.
 groundcrew schedules lists recurring work with its next ten times.

@@ -120,7 +120,7 @@ function createHeldError(path: string, holder: HolderFile["holder"]): Groundcrew
 
 /** Removes the temporary files of interrupted writes, because they may contain secrets. */
 function removeLeftovers(folder: string, now: number) {
-  const names = globSync([".*", "openclaw/.*", "agents/.*", "agents/*/.*"], { cwd: folder });
+  const names = globSync([".*", "openclaw/.*", "openclaw/*/.*", "agents/.*", "agents/*/.*"], { cwd: folder });
   for (const name of names.filter((path) => /\.[0-9a-f]{12}$/.test(path))) {
     const path = join(folder, name);
     const stats = statSync(path, { throwIfNoEntry: false });

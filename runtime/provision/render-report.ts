@@ -98,7 +98,7 @@ function renderConnections({ agents, given, secretsFile, address }: ProvisionSet
   const openclaw = (name: string) => toPathBesideSecrets(secretsFile, `openclaw/${name}`);
   const lines = [
     `The page ${address} asks for ADMIN_TOKEN, which is in ${secretsFile}.`,
-    `OpenClaw: ${openclaw("openclaw-2026.9.json")} or ${openclaw("openclaw-2026.2.json")}, with the tokens in ${openclaw("openclaw.env")}; docs/agents.md says where they go.`,
+    `OpenClaw: ${openclaw("openclaw-2026.9.json")} or ${openclaw("openclaw-2026.2.json")}, which contain tokens; docs/agents.md says where they go.`,
   ];
   if (!agent) return lines;
   const path = quoteForShell(getBridgeTokenPath(secretsFile, agent.name));

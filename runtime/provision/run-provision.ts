@@ -113,10 +113,14 @@ With --json and --print-env use \`npm run --silent provision -- …\`, or npm's 
 Exit codes: 0 success, 1 a step failed or the plan was not confirmed, 2 wrong command, 78 invalid settings.
 `;
 
-/** Runs `provision` with these arguments and returns its exit code. */
-export async function runProvision(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
+/** Runs `provision` with these arguments and returns its exit code. `chooseSteps`: other steps than the whole. */
+export async function runProvision(
+  args: readonly string[],
+  world: ProvisionEnvironment,
+  chooseSteps: typeof createProvisionSteps = createProvisionSteps,
+): Promise<number> {
   try {
-    return await provision(args, world);
+    return await provision(args, world, chooseSteps);
   } catch (thrown) {
     const { exit, code, message } = toCommandError(thrown);
     world.err(formatForTerminal(message) + (thrown instanceof OptionError ? `\n${PROVISION_USAGE}` : ""));
@@ -126,7 +130,11 @@ export async function runProvision(args: readonly string[], world: ProvisionEnvi
   }
 }
 
-async function provision(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
+async function provision(
+  args: readonly string[],
+  world: ProvisionEnvironment,
+  chooseSteps: typeof createProvisionSteps,
+): Promise<number> {
   const options = parseProvisionOptions(args);
   if (options.help) {
     world.out(PROVISION_USAGE);
@@ -135,7 +143,7 @@ async function provision(args: readonly string[], world: ProvisionEnvironment): 
   const parsed = parseProvisionSettings(world.env, world.files);
   if (!parsed.ok) throw new CommandError(EXIT.config, formatProvisionProblems(parsed.problems), { code: "settings" });
   const { settings } = parsed;
-  const steps = createProvisionSteps(options, settings);
+  const steps = chooseSteps(options, settings);
   if (!steps)
     throw createUsageError(`provision: --rotate requires one of ${listRotationTargets(settings).join(", ")}.`);
   const lockPath = toPathBesideSecrets(settings.secretsFile, PROVISION_LOCK_FILE);

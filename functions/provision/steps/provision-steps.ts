@@ -48,8 +48,8 @@ export function createProvisionSteps(
 ): ProvisionStep[] | undefined {
   if (target === undefined && !retire) return createAllSteps(settings);
   const ownKey = toRotatableKey(toOwnKey(settings));
-  const toKey = (agent: Agent) => toRotatableKey(toAgentKey(agent));
-  const toToken = ({ name }: Agent) => toRotatableBridgeToken(name);
+  const toKey = (agent: ProvisionedAgent) => toRotatableKey(toAgentKey(agent));
+  const toToken = ({ name }: ProvisionedAgent) => toRotatableBridgeToken(name);
   if (target === undefined) {
     // Its old values are only on this machine.
     const webhook = { ...webhookSecret, name: webhookSecret.setting, needs: [] };
@@ -117,14 +117,14 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
   ];
 }
 
-type Agent = ProvisionSettings["agents"][number];
+export type ProvisionedAgent = ProvisionSettings["agents"][number];
 
-function toAgentAccount({ name, email, role }: Agent): AccountSpec {
+export function toAgentAccount({ name, email, role }: ProvisionedAgent): AccountSpec {
   const planeRole = role === "concierge" ? ADMIN_ROLE : MEMBER_ROLE;
   return { step: `account ${name}`, email, name, role: planeRole, isHuman: false };
 }
 
-function toAgentKey({ name, email }: Agent): ApiKeySpec {
+export function toAgentKey({ name, email }: ProvisionedAgent): ApiKeySpec {
   return { name: `${OWN_KEY_SETTING}_${toSettingName(name)}`, email, label: `groundcrew ${name}` };
 }
 
@@ -132,7 +132,7 @@ function toAgentKey({ name, email }: Agent): ApiKeySpec {
  * Groundcrew uses the Concierge's account, with its own key, so that its changes appear as the team's and not as a
  * human's.
  */
-function toOwnKey({ agents, admin: { email } }: ProvisionSettings): ApiKeySpec {
+export function toOwnKey({ agents, admin: { email } }: ProvisionSettings): ApiKeySpec {
   const concierge = agents.find(({ role }) => role === "concierge");
   return { name: OWN_KEY_SETTING, email: concierge?.email ?? email, label: "groundcrew" };
 }

@@ -72,10 +72,11 @@ export async function createProvisionSetup(
   async function provision(
     args: readonly string[] = ["--yes"],
     change: Partial<ProvisionEnvironment> = {},
+    run: (args: readonly string[], world: ProvisionEnvironment) => Promise<number> = runProvision,
   ): Promise<ProvisionResult> {
     let out = "";
     let err = "";
-    const exit = await runProvision(args, {
+    const exit = await run(args, {
       ...createWorld(),
       out: (text) => {
         out += text;

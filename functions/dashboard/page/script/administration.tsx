@@ -1,5 +1,6 @@
 /** The view Settings, for administrators: agents with their tokens, and failed jobs. */
 
+import { useState } from "preact/hooks";
 import type { AgentsAnswer, FailedJob } from "../../answers.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
 import { Button, drawPart, Time, UserText } from "./elements.tsx";
@@ -71,7 +72,38 @@ function Agents() {
         ))}
       </ul>
       {newToken && <NewToken {...newToken} />}
+      <NewAgent />
     </>
+  );
+}
+
+/** The command that adds an agent, with what was filled in. It runs on the server, because it signs in to Plane. */
+function NewAgent() {
+  const [agent, setAgent] = useState({ name: "", email: "", wake: "--openclaw" });
+  const field = (name: keyof typeof agent, placeholder: string) => (
+    <input
+      value={agent[name]}
+      placeholder={placeholder}
+      aria-label={placeholder}
+      autocomplete="off"
+      onInput={({ currentTarget }) => setAgent({ ...agent, [name]: currentTarget.value })}
+    />
+  );
+  const quote = (value: string) => (/^[\w@.+-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`);
+  const { name, email, wake } = agent;
+  return (
+    <details class="technical" id="agent-add">
+      <summary>{translate("agents.add")}</summary>
+      <p class="muted">{translate("agents.add.where")}</p>
+      <div class="line">
+        {field("name", translate("agents.add.name"))}
+        {field("email", translate("agents.add.email"))}
+        {field("wake", "--openclaw, --webhook URL")}
+      </div>
+      <code dir="ltr">
+        {`groundcrew agents add ${quote(name || "NAME")} --email ${quote(email || "EMAIL")} ${wake}`.trim()}
+      </code>
+    </details>
   );
 }
 
