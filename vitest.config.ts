@@ -36,6 +36,10 @@ export default defineConfig({
       ...(process.env["TEST_CLAUDE"]
         ? [{ test: { name: "claude", include: ["test/claude/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
         : []),
+      // Only `npm run test:openclaw` has the path of an installed OpenClaw.
+      ...(process.env["TEST_OPENCLAW"]
+        ? [{ test: { name: "openclaw", include: ["test/openclaw/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
+        : []),
       {
         test: {
           name: "parts",
@@ -51,7 +55,7 @@ export default defineConfig({
         test: {
           name: "product",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**", "test/workerd/**", "test/claude/**", ...PARTS],
+          exclude: ["test/worker/**", "test/workerd/**", "test/claude/**", "test/openclaw/**", ...PARTS],
           testTimeout: TEST_TIMEOUT_MS,
           expect: EXPECT_OPTIONS,
         },

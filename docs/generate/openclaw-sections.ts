@@ -1,4 +1,4 @@
-import { createOldOpenclawConfig, createOpenclawConfig } from "../../functions/provision/files.ts";
+import { createOpenclawFiles } from "../../functions/provision/openclaw-settings.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
 
 const AGENTS = [
@@ -6,16 +6,24 @@ const AGENTS = [
   { name: "Imhotep", email: "imhotep@javisi.local", about: "Builds and tests. Go, SQL.", wake: "openclaw" },
 ];
 
-const team = { agents: settingsFileSchema.parse({ agents: AGENTS }).agents, address: "http://127.0.0.1:8787" };
+const files = createOpenclawFiles(
+  {
+    agents: settingsFileSchema.parse({ agents: AGENTS }).agents,
+    address: "http://127.0.0.1:8787",
+    tokens: new Map(AGENTS.map(({ name }) => [name, `<token of ${name}>`])),
+    hookToken: "<OPENCLAW_HOOK_TOKEN>",
+  },
+  undefined,
+);
 
 /** The settings file of two agents that OpenClaw wakes. */
 export const renderOpenclawAgents = () => renderJson({ agents: AGENTS });
 
 /** OpenClaw's settings for them, as provision writes them. */
-export const renderOpenclawConfig = () => renderJson(createOpenclawConfig(team));
+export const renderOpenclawConfig = () => renderJson(files.get("openclaw-2026.9.json") ?? {});
 
 /** The same for OpenClaw 2026.2. */
-export const renderOldOpenclawConfig = () => renderJson(createOldOpenclawConfig(team));
+export const renderOldOpenclawConfig = () => renderJson(files.get("openclaw-2026.2.json") ?? {});
 
 const renderJson = (value: object) => `\`\`\`json\n${formatJson(value, "")}\n\`\`\``;
 

@@ -1,6 +1,6 @@
 /**
- * Checks of OpenClaw's settings on this machine: that each agent reaches only its own token and entry. The settings
- * file is JSON5 and may include others.
+ * Checks of OpenClaw on this machine: that each agent reaches only its own token, entry and files. The settings are
+ * JSON5 and may include others; a running gateway tells which tools it offers.
  */
 
 import JSON5 from "json5";
@@ -16,7 +16,16 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hashing.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { collectFindings, createReport, type Finding } from "./findings.ts";
-import { isGroundcrewEntry } from "./openclaw-skill.ts";
+import { listOpenclawAgents } from "./openclaw.ts";
+import {
+  type AgentConfinement,
+  canReachServer,
+  listOpenReaches,
+  listReaches,
+  sandboxSchema,
+  toolPolicySchema,
+} from "./openclaw-reach.ts";
+import { extractJsonObjects, isGroundcrewEntry, type SkillReader } from "./openclaw-skill.ts";
 
 /** OpenClaw's settings on this machine. */
 export interface OpenclawConfigFiles {
@@ -29,14 +38,31 @@ export interface OpenclawConfigFiles {
   resolve: (from: string, path: string) => string;
 }
 
-const toolsSchema = z.looseObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() });
+/** What runs on this machine, besides the settings. */
+interface RunningOpenclaw {
+  reader: Pick<SkillReader, "readTools">;
+  version: string | undefined;
+}
 
-const agentSchema = z.looseObject({ tools: toolsSchema.optional() });
+const agentSchema = z.looseObject({ tools: toolPolicySchema.optional(), sandbox: sandboxSchema.optional() });
 
 const configSchema = z.looseObject({
-  tools: toolsSchema.optional(),
+  tools: toolPolicySchema.extend({ toolSearch: z.unknown().optional() }).optional(),
+  hooks: z
+    .looseObject({
+      mappings: z
+        .array(
+          z.looseObject({
+            match: z.looseObject({ path: z.string().optional(), source: z.string().optional() }).optional(),
+            allowUnsafeExternalContent: z.boolean().optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
   agents: z
     .looseObject({
+      defaults: z.looseObject({ sandbox: sandboxSchema.optional() }).optional(),
       entries: z.record(z.string(), agentSchema).optional(),
       list: z.array(agentSchema.extend({ id: z.string() })).optional(),
     })
@@ -61,6 +87,11 @@ type OpenclawConfig = z.output<typeof configSchema>;
 
 type McpEntry = Awaited<ReturnType<typeof listMcpEntries>>[number];
 
+/** Answer of the gateway's method `tools.effective`. */
+const effectiveToolsSchema = z.object({
+  groups: z.array(z.object({ tools: z.array(z.object({ id: z.string() })) })),
+});
+
 const { ok, warning, failed } = createReport("openclaw identities");
 
 /** Limit of files that include each other: 10, so that a loop ends. */
@@ -69,10 +100,14 @@ const MAX_DEPTH = 10;
 class MissingFileError extends Error {}
 
 /**
- * Checks in OpenClaw's settings that no agent can use another agent's MCP entry, which would give it that agent's
- * identity: entries belong to the gateway, and only `tools.deny` binds them to an agent.
+ * Checks that no agent of OpenClaw can act as another one: by its settings, in which entries of MCP and files belong to
+ * the whole gateway and only an agent's own tools bind them, and by the tools that the running gateway offers it.
  */
-export async function checkOpenclawAccess(files: OpenclawConfigFiles, settings: Settings): Promise<Finding[]> {
+export async function checkOpenclawAccess(
+  files: OpenclawConfigFiles,
+  settings: Settings,
+  { reader, version }: RunningOpenclaw,
+): Promise<Finding[]> {
   const loaded = await loadOpenclawConfig(files);
   if (loaded === undefined) return [];
   const hint = "Set OPENCLAW_CONFIG to the path of OpenClaw's openclaw.json.";
@@ -81,11 +116,99 @@ export async function checkOpenclawAccess(files: OpenclawConfigFiles, settings: 
   if (!config)
     return [failed`${files.path} is not a settings file of OpenClaw → ${hint} See \`openclaw config validate\`.`];
   const entries = await listMcpEntries(config, settings);
-  if (entries.length > 0)
-    return collectFindings(checkReach(config, entries, files.path, settings), checkLiteralTokens(entries));
+  if (entries.length === 0 && !files.isConfigured && listOpenclawAgents(settings).length === 0) return [];
+  const prepared = toPathBesideSecrets(settings.secretsFile, "openclaw/openclaw-2026.9.json");
+  const agents = listConfiguredAgents(config);
+  if (entries.length === 0) return [checkSkillOnly(agents, prepared, version)];
+  const reached = [checkReach(config, entries, files.path, settings)];
+  if (agents.length > 1) {
+    const [offered, isTold] = await listOffered(agents, entries, settings, reader);
+    const open = agents.flatMap(({ id, confinement }) => listReaches(confinement).map((reach) => `${id}: ${reach}`));
+    const found = [...new Set([...open, ...offered])];
+    if (found.length > 0)
+      reached.push(failed`agents can reach what is not theirs: ${found.join("; ")}
+        → Give each agent the tools.allow and tools.fs of ${prepared}. An agent that needs commands: set its
+        \`shell\` in Groundcrew's settings file and run \`npm run provision\` again.`);
+    else if (isTold) reached.push(ok`the gateway offers no agent more than its own tools`);
+    else reached.push(ok`by their settings the agents reach nothing else; the gateway was not asked`);
+  }
+  return collectFindings(...reached, ...(await checkLeftovers(files, config, entries, settings, prepared)));
+}
+
+/** Agents without an entry of MCP call Groundcrew with curl, for which they need a shell. */
+function checkSkillOnly(agents: readonly ConfiguredAgent[], prepared: string, version: string | undefined): Finding {
+  const open = agents.filter(({ confinement }) => agents.length > 1 && listReaches(confinement).length > 0);
+  if (open.length === 0) return ok`no MCP entry for Groundcrew; each agent uses the skill in a sandbox or alone`;
+  const names = open.map(({ id }) => id).join(", ");
+  if (version?.startsWith("2026.2."))
+    return warning`with the skill each agent needs a shell, in which it can read other agents' tokens: ${names}
+      → OpenClaw 2026.2 cannot prevent it without its sandbox (agents.list[].sandbox.mode "all") or a gateway for each
+      agent. Upgrade to 2026.9, whose agents use MCP.`;
+  return failed`agents use the skill with curl and can read other agents' tokens: ${names}
+    → Move them to MCP: install ${prepared} as docs/agents.md says, remove .groundcrew/token from each workspace and
+    GROUNDCREW_TOKEN_… from the gateway's environment, and restart the gateway.`;
+}
+
+/** What the running gateway offers beyond each agent's own, and whether it told at all. */
+async function listOffered(
+  agents: readonly ConfiguredAgent[],
+  entries: readonly McpEntry[],
+  settings: Settings,
+  reader: RunningOpenclaw["reader"],
+) {
+  const offered: string[] = [];
+  for (const { id, confinement } of agents) {
+    const output = await reader.readTools(id);
+    // A gateway that is away or a version that does not tell would cost its timeout for each agent.
+    if (!output || "failure" in output) return [offered, false] as const;
+    const [answer] = extractJsonObjects(output.out).flatMap((json) => effectiveToolsSchema.safeParse(json).data ?? []);
+    if (!answer) return [offered, false] as const;
+    const tools = answer.groups.flatMap((group) => group.tools.map((tool) => tool.id));
+    const foreign = entries.filter(
+      ({ server, owner }) => owner !== findOwner(settings, id) && tools.some((tool) => tool.startsWith(`${server}__`)),
+    );
+    const reaches = [...listOpenReaches(tools, confinement), ...foreign.map(({ server }) => `the tools of ${server}`)];
+    offered.push(...reaches.map((reach) => `${id}: ${reach}`));
+  }
+  return [offered, true] as const;
+}
+
+/** What works, but was left by an older installation or costs more than it must. */
+async function checkLeftovers(
+  files: OpenclawConfigFiles,
+  { hooks, tools }: OpenclawConfig,
+  entries: readonly McpEntry[],
+  settings: Settings,
+  prepared: string,
+): Promise<Finding[]> {
+  const environment = await readIfPresent(files, files.resolve(files.path, ".env"));
+  const inEnvironment = settings.agents.map(({ name }) => getOpenclawTokenVariable(name));
+  const shared = inEnvironment.filter((name) => new RegExp(`^(?:export )?${name}=`, "m").test(environment));
+  const variables = [...new Set([...shared, ...keepDefined(entries.map(({ variable }) => variable))])];
+  const isMapped = (id: string) =>
+    hooks?.mappings?.some(
+      ({ match, allowUnsafeExternalContent }) => match?.source === id && allowUnsafeExternalContent,
+    );
+  const wrapped = listOpenclawAgents(settings).filter(({ id, url }) => url === settings.openclaw?.url && !isMapped(id));
   return collectFindings(
-    files.isConfigured && ok`${files.path} has no MCP entry for Groundcrew; agents use the skill with their own token`,
+    variables.length > 0 &&
+      warning`tokens are in the gateway's environment, which every command sees: ${variables.join(", ")}
+        → Take the entries of ${prepared}, which contain the tokens, and remove these variables.`,
+    wrapped.length > 0 &&
+      warning`wakes reach these agents with a notice not to act on them: ${wrapped.map(({ id }) => id).join(", ")}
+        → Add their hooks.mappings of ${prepared}.`,
+    tools?.toolSearch !== false &&
+      warning`agents find each tool by a search, which doubles the tokens of a task
+        → Set tools.toolSearch to false in ${files.path}.`,
   );
+}
+
+async function readIfPresent(files: OpenclawConfigFiles, path: string): Promise<string> {
+  try {
+    return (await files.read(path)) ?? "";
+  } catch {
+    return "";
+  }
 }
 
 /** The enabled entries that lead to Groundcrew or send a token of one of its agents. */
@@ -100,7 +223,7 @@ async function listMcpEntries({ mcp }: OpenclawConfig, settings: Settings) {
       if (tokenOwner === undefined && !isGroundcrewEntry(server, url, settings)) return undefined;
       // The agent of Groundcrew whose token it sends; undefined when it is unknown.
       const owner = tokenOwner ?? settings.agents.find(({ name }) => getMcpEntryName(name) === server)?.name;
-      return { server, owner, hasLiteralToken: token !== undefined && variable === undefined };
+      return { server, owner, variable };
     }),
   );
   return keepDefined(entries);
@@ -118,10 +241,10 @@ async function findTokenOwner(
 }
 
 function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, settings: Settings): Finding {
-  const reach = listConfiguredAgents(config).map(({ id, tools }) => ({
+  const reach = listConfiguredAgents(config).map(({ id, confinement }) => ({
     id,
-    owner: settings.agents.find((agent) => getOpenclawId(agent) === id)?.name,
-    reached: entries.filter(({ server }) => canReach(server, keepDefined([config.tools, tools]))),
+    owner: findOwner(settings, id),
+    reached: entries.filter(({ server }) => canReachServer(server, confinement.policies)),
   }));
   const shared = entries.filter((entry) => reach.filter(({ reached }) => reached.includes(entry)).length > 1);
   const violations = reach.flatMap(({ id, owner, reached }) => {
@@ -133,50 +256,35 @@ function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, s
   const prepared = toPathBesideSecrets(settings.secretsFile, "openclaw/openclaw-2026.9.json");
   if (violations.length > 0)
     return failed`agents can act under another agent's identity: ${violations.join("; ")}
-      → In ${path}, give each agent its own MCP entry and deny it all others: agents.entries.<id>.tools.deny:
-      ["groundcrew-<other>__*", …]. \`npm run provision\` writes these settings to ${prepared}.`;
+      → In ${path}, give each agent its own MCP entry, and allow it no other: agents.entries.<id>.tools.allow:
+      ["groundcrew-<id>__*", …]. \`npm run provision\` writes these settings to ${prepared}.`;
   const cutOff = reach.filter(
     ({ owner, reached }) => entries.some((entry) => owner === entry.owner) && reached.length === 0,
   );
   if (cutOff.length > 0)
     return warning`no agent can use another's entry, but these cannot use their own: ${cutOff.map(({ id }) => id).join(", ")}
-      → Remove the agent's own entry from its tools.deny in ${path}.`;
+      → Add the agent's own entry to its tools.allow in ${path}.`;
   return ok`${entries.length} MCP entries; no agent can use another's (${path})`;
 }
 
+/** The agent of Groundcrew with this id in OpenClaw. */
+const findOwner = ({ agents }: Settings, id: string) => agents.find((agent) => getOpenclawId(agent) === id)?.name;
+
+interface ConfiguredAgent {
+  id: string;
+  confinement: AgentConfinement;
+}
+
 /** Without configured agents OpenClaw has one, called main. */
-function listConfiguredAgents({ agents }: OpenclawConfig) {
+function listConfiguredAgents({ agents, tools }: OpenclawConfig): ConfiguredAgent[] {
   const entries = Object.entries(agents?.entries ?? {}).map(([id, agent]) => ({ ...agent, id }));
   const all = [...entries, ...(agents?.list ?? [])];
-  return all.length > 0 ? all : [{ id: "main", tools: undefined }];
-}
-
-/** Whether any of a server's tools is left by these allow and deny lists. Groups of tools count as containing it. */
-function canReach(server: string, lists: readonly z.output<typeof toolsSchema>[]): boolean {
-  // Stands for all tools of the server: only a pattern for all of them matches it.
-  const anyTool = `${server}__\u0000`.toLowerCase();
-  return lists.every(({ allow, deny }) => {
-    if (deny?.some((pattern) => toPattern(pattern).test(anyTool))) return false;
-    const isPossiblyAllowed = (pattern: string) =>
-      toPattern(pattern).test(anyTool) ||
-      pattern.toLowerCase().startsWith(`${server}__`.toLowerCase()) ||
-      /^group:|^bundle-mcp$/.test(pattern);
-    return allow === undefined || allow.length === 0 || allow.some(isPossiblyAllowed);
+  const configured = all.length > 0 ? all : [{ id: "main", tools: undefined, sandbox: undefined }];
+  return configured.map((agent) => {
+    const { mode, scope = "agent" } = { ...agents?.defaults?.sandbox, ...agent.sandbox };
+    const isSandboxed = mode === "all" && scope !== "shared";
+    return { id: agent.id, confinement: { policies: keepDefined([tools, agent.tools]), isSandboxed } };
   });
-}
-
-/** A pattern of OpenClaw, in which `*` stands for any characters. */
-function toPattern(pattern: string): RegExp {
-  const parts = pattern.toLowerCase().split(/\*+/);
-  return new RegExp(`^${parts.map((part) => part.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("[^]*")}$`);
-}
-
-function checkLiteralTokens(entries: readonly McpEntry[]): Finding | undefined {
-  const literal = entries.filter(({ hasLiteralToken }) => hasLiteralToken).map(({ server }) => server);
-  if (literal.length === 0) return undefined;
-  return warning`a token stands in OpenClaw's settings itself: ${literal.join(", ")}
-    → Write "Bearer \${NAME}" there, and put the token into the gateway's environment, for example ~/.openclaw/.env of
-    mode 0600.`;
 }
 
 /**

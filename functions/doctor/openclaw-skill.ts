@@ -18,6 +18,8 @@ export interface SkillReader {
   readInfo: (agent: string | undefined) => Promise<OpenclawOutput | undefined>;
   readMcpStatus: () => Promise<OpenclawOutput | undefined>;
   readVersion: () => Promise<OpenclawOutput | undefined>;
+  /** The gateway's answer about the tools that it offers this agent in its main session (2026.9). */
+  readTools: (agent: string) => Promise<OpenclawOutput | undefined>;
   /**
    * The skill's file at this path; by default where OpenClaw stores the skills of all agents. `hasHome`: OpenClaw's
    * state folder exists. Without a text the file is missing or cannot be read.

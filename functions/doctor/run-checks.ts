@@ -122,8 +122,11 @@ const CHECKS: readonly PartCheck[] = [
       checkKnownOpenclaw(await findOpenclawVersion(skill, settings), knownVersions?.openclaw),
   },
   {
-    find: ({ deps: { openclawConfig }, settings }) =>
-      openclawConfig ? checkOpenclawAccess(openclawConfig, settings) : [],
+    find: async ({ deps: { openclawConfig, skill }, settings }) => {
+      if (!openclawConfig) return [];
+      const running = { reader: skill, version: await findOpenclawVersion(skill, settings) };
+      return checkOpenclawAccess(openclawConfig, settings, running);
+    },
   },
 ];
 

@@ -6,11 +6,11 @@
 import { z } from "zod";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
-import { getMcpEntryName, getOpenclawId, getOpenclawTokenVariable } from "../../shared/config/settings.ts";
-import { type AgentSettings, toSettingName } from "../../shared/config/settings-file.ts";
+import { toSettingName } from "../../shared/config/settings-file.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hashing.ts";
-import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
+import { listTokenFiles, replaceOpenclawToken } from "./openclaw-settings.ts";
 
 /** Files on this machine. */
 export interface Disk {
@@ -21,11 +21,6 @@ export interface Disk {
   read(path: string, forbiddenMode?: number): Promise<string | undefined>;
   /** Writes atomically, also with regard to a power failure, and creates the folder with mode 0700. */
   write(path: string, text: string, mode: number): Promise<void>;
-}
-
-interface OpenclawTeam {
-  agents: readonly Pick<AgentSettings, "name" | "role" | "wake">[];
-  address: string;
 }
 
 /** Permission bits that a file with secrets must not have: any for others than its owner. */
@@ -94,24 +89,24 @@ export async function openSecretsFile(
     getFirstValue: (name: string): string | undefined => secrets.getValues(name)[0],
     listEntries: (): [string, readonly string[]][] => [...stored],
     /**
-     * Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too.
+     * Stores a secret's values in SECRETS_FILE; without values it is removed. Reads the file again first, because other programs write to it, too.
      */
     async storeValues(name: string, values: readonly string[]) {
       stored = await readStored();
-      stored.set(name, [...values]);
+      if (values.length > 0) stored.set(name, [...values]);
+      else stored.delete(name);
       for (const value of values) registerSecret(value);
       const entries = [...stored].map(([key, list]) => [key, list.length === 1 ? list[0] : list]);
       await disk.write(secretsFile, formatJsonFile(Object.fromEntries(entries)), 0o600);
     },
-    /**
-     * Updates an agent's token in the file with the environment of OpenClaw's gateway. Does nothing when provision has
-     * not written that file.
-     */
+    /** Replaces an agent's token in the settings for OpenClaw that provision has written. */
     async updateOpenclawToken(agent: string, token: string) {
-      const path = getOpenclawEnvironmentPath(secretsFile);
-      const text = await disk.read(path);
-      if (text === undefined) return;
-      await disk.write(path, replaceOpenclawVariable(text, getOpenclawTokenVariable(agent), token), 0o600);
+      for (const name of listTokenFiles(agent)) {
+        const path = getOpenclawPath(secretsFile, name);
+        const text = await disk.read(path);
+        const changed = text && replaceOpenclawToken(text, agent, token);
+        if (changed) await disk.write(path, changed, 0o600);
+      }
     },
     getTokenPath: (agent: string) => getBridgeTokenPath(secretsFile, agent),
     async readBridgeToken(agent: string): Promise<string | undefined> {
@@ -143,19 +138,6 @@ async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): 
   } catch {
     throw new GroundcrewError("bad_request", `${path} has an unknown format: fix it, or move it away.`);
   }
-}
-
-/** Replaces the value of one variable; the text stays as it is when the variable is not in it. */
-function replaceOpenclawVariable(text: string, name: string, value: string): string {
-  const line = new RegExp(`^${name}=.*$`, "m");
-  return text.replace(line, () => `${name}=${quoteValue(value)}`);
-}
-
-/** Generated values need no quotes; in a given one, dotenv would read `#` as the beginning of a comment. */
-function quoteValue(value: string): string {
-  if (/^[\w.:/+=@%,~-]*$/.test(value)) return value;
-  const quote = value.includes("'") ? '"' : "'";
-  return `${quote}${value}${quote}`;
 }
 
 /**
@@ -200,9 +182,9 @@ export function getBridgeTokenPath(secretsFile: string, agent: string): string {
   return toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`);
 }
 
-/** The file with the tokens for the environment of OpenClaw's gateway. */
-export function getOpenclawEnvironmentPath(secretsFile: string): string {
-  return toPathBesideSecrets(secretsFile, "openclaw/openclaw.env");
+/** The path of a file with settings for OpenClaw. */
+export function getOpenclawPath(secretsFile: string, name: string): string {
+  return toPathBesideSecrets(secretsFile, `openclaw/${name}`);
 }
 
 export function formatJsonFile(value: unknown): string {
@@ -256,59 +238,4 @@ export async function retireBridgeTokens(secrets: SecretsFile, agent: string): P
   if (currentHash === undefined || secrets.getValues(setting).length < 2) return false;
   await secrets.storeValues(setting, [currentHash]);
   return true;
-}
-
-/**
- * The settings of OpenClaw 2026.9: an MCP entry per agent with its own token, the other agents' entries denied to each,
- * and the hooks that wake them. MCP entries belong to the gateway, so an agent could otherwise use the identity of
- * another. Secrets are names of environment variables.
- */
-export function createOpenclawConfig({ agents, address }: OpenclawTeam) {
-  const entries = agents.map((agent) => ({ id: getOpenclawId(agent), server: getMcpEntryName(agent.name), agent }));
-  const servers = entries.map(({ server, agent }) => [
-    server,
-    {
-      url: `${address}/mcp`,
-      transport: "streamable-http",
-      headers: { Authorization: `Bearer \${${getOpenclawTokenVariable(agent.name)}}` },
-    },
-  ]);
-  const deny = (own: string) => entries.flatMap(({ server }) => (server === own ? [] : [`${server}__*`]));
-  return {
-    ...createSharedConfig({ agents, address }),
-    mcp: { servers: Object.fromEntries(servers) },
-    agents: {
-      ownership: "explicit",
-      entries: Object.fromEntries(entries.map(({ id, server }) => [id, { tools: { deny: deny(server) } }])),
-    },
-  };
-}
-
-/** The hooks that wake agents, where any is woken through OpenClaw, and the address for the skill's commands. */
-function createSharedConfig({ agents, address }: OpenclawTeam) {
-  const wokenIds = agents.filter(({ wake }) => wake.kind === "openclaw").map(getOpenclawId);
-  const hooks = { enabled: true, token: `\${OPENCLAW_HOOK_TOKEN}`, allowedAgentIds: wokenIds };
-  return {
-    ...omitUndefined({ hooks: wokenIds.length > 0 ? hooks : undefined }),
-    skills: { entries: { "plane-bridge": { enabled: true, env: { GROUNDCREW_URL: address } } } },
-  };
-}
-
-/** The settings of OpenClaw 2026.2, which has a list of agents and refuses the key `mcp`: its agents use the skill. */
-export function createOldOpenclawConfig({ agents, address }: OpenclawTeam) {
-  const defaultAgent = agents.find(({ role }) => role === "concierge") ?? agents[0];
-  return {
-    ...createSharedConfig({ agents, address }),
-    agents: {
-      list: agents.map((agent) => ({
-        id: getOpenclawId(agent),
-        ...omitUndefined({ default: agent === defaultAgent || undefined }),
-      })),
-    },
-  };
-}
-
-/** Lines of an environment file, as dotenv, systemd and Docker read them. */
-export function formatOpenclawEnvironment(values: ReadonlyMap<string, string>): string {
-  return [...values].map(([name, value]) => `${name}=${quoteValue(value)}\n`).join("");
 }

@@ -52,6 +52,11 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
       const agentArguments = agent === undefined || agent.startsWith("-") ? [] : ["--agent", agent];
       return runOpenClaw(["skills", "info", SKILL_NAME, "--json", ...agentArguments]);
     },
+    readTools: (agent) =>
+      runOpenClaw([
+        ...["gateway", "call", "tools.effective", "--json", "--params"],
+        JSON.stringify({ sessionKey: `agent:${agent}:main` }),
+      ]),
     readVersion: () => runOpenClaw(["--version"]),
     readMcpStatus: () => runOpenClaw(["mcp", "status", "--json"]),
     readFile: (path = join(home ?? "~/.openclaw", "skills", SKILL_NAME, "SKILL.md")) => ({

@@ -10,7 +10,8 @@ import { renderChecklist, renderFindings, renderFindingsJson } from "../../funct
 import type { PlaneLogin } from "../../functions/doctor/plane.ts";
 import { type PrivateFile, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
 import type { BackupProbe, StoreProbe } from "../../functions/doctor/store.ts";
-import { getOpenclawEnvironmentPath } from "../../functions/provision/files.ts";
+import { getOpenclawPath } from "../../functions/provision/files.ts";
+import { listTokenFiles } from "../../functions/provision/openclaw-settings.ts";
 import { DEFAULT_SECRETS_FILE, environmentSchema } from "../../shared/config/environment.ts";
 import { getConnectionPath } from "../../shared/config/secrets.ts";
 import { parseSettings, readSettingsParts, type Settings } from "../../shared/config/settings.ts";
@@ -103,13 +104,14 @@ export async function runDoctor(
 function listPrivateFiles(secretsFile: string): PrivateFile[] {
   const folder = dirname(secretsFile);
   const agents = join(folder, "agents");
-  const tokens = (readIfPossible(() => readdirSync(agents)) ?? []).map((name) => join(agents, name, "token"));
+  const names = readIfPossible(() => readdirSync(agents)) ?? [];
+  const openclaw = new Set(["", ...names].flatMap(listTokenFiles));
   const paths = [
     secretsFile,
     join(folder, PROVISIONED_FILE),
     getConnectionPath(secretsFile),
-    getOpenclawEnvironmentPath(secretsFile),
-    ...tokens,
+    ...[...openclaw].map((name) => getOpenclawPath(secretsFile, name)),
+    ...names.map((name) => join(agents, name, "token")),
   ];
   return paths.map((path) => ({ path, mode: readIfPossible(() => statSync(path).mode & 0o777) }));
 }

@@ -160,7 +160,7 @@ export const environmentSchema = z.object({
     .describe("the path of a hook, for example /hooks/groundcrew")
     .meta({
       meaning:
-        "Path that wakes are posted to. Another path than /hooks/agent is an entry of OpenClaw's hooks.mappings; such wakes contain only Groundcrew's own instructions and task keys.",
+        "Path that wakes are posted to; provision sets /hooks/groundcrew, an entry of OpenClaw's hooks.mappings. Such wakes contain Groundcrew's own instructions, task keys and answers to questions only. Without an entry for the agent, /hooks/agent is used.",
     }),
   OPENCLAW_DELIVER: z
     .enum(["true", "false"])

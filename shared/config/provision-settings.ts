@@ -45,6 +45,8 @@ export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" 
   webhookTarget?: string;
   /** URL at which agents reach Groundcrew. */
   address: string;
+  /** URL of the OpenClaw gateway that most agents share. */
+  openclawUrl?: string;
   /** Language of Groundcrew's own messages and comments (LOCALE). */
   locale: Settings["locale"];
   /** Content of the file from which later starts read these settings; it contains no secret. */
@@ -108,12 +110,15 @@ export function parseProvisionSettings(
     agents,
     ...omitUndefined({
       people: file.people,
+      openclawUrl: parsedEnvironment.OPENCLAW_URL,
       configFile: file.agents.length === 0 ? { path, exists: files.read(path) !== undefined } : undefined,
       webhookTarget: webhookTarget || undefined,
     }),
     address: parsedEnvironment.PUBLIC_URL ?? toLocalUrl({ host: parsedEnvironment.HOST, port: parsedEnvironment.PORT }),
     locale: parsedEnvironment.LOCALE,
     connectionFile: formatConnectionFile({
+      // The mappings that provision writes for OpenClaw.
+      ...(agents.some(({ wake }) => wake.kind === "openclaw") ? { OPENCLAW_HOOK_PATH: "/hooks/groundcrew" } : {}),
       ...env,
       PORT: String(parsedEnvironment.PORT),
       LOCALE: parsedEnvironment.LOCALE,

@@ -209,6 +209,11 @@ const agentSchema = z.strictObject({
     .optional()
     .describe("persona and strengths, at most 2000 characters")
     .meta({ meaning: "What the concierge reads when it assigns work." }),
+  shell: toggle(
+    false,
+    "the agent may run commands in OpenClaw's sandbox or in a gateway of its own",
+    "The agent may run commands: in OpenClaw's sandbox, or in a gateway that no other agent uses (`wake.url`).",
+  ),
   /** A string is short for an object with that kind and no other fields. */
   wake: z
     .union([

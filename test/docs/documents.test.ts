@@ -202,6 +202,7 @@ test("Commands in the text of README and docs/ name scripts of package.json, com
     "restore",
     "provision",
     "doctor",
+    "agents",
   ];
   const known = new Set([...Object.keys(scripts), ...commands, ...TOOLS.map(({ name }) => name), "--help", "…"]);
   const inline = PAGES.flatMap((page) => readInlineCommands(page, /^(?:npm run|npx groundcrew|groundcrew) /));

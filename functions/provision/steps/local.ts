@@ -7,13 +7,8 @@ import type { ProvisionSettings } from "../../../shared/config/provision-setting
 import { getConnectionPath, toPathBesideSecrets } from "../../../shared/config/secrets.ts";
 import { getOpenclawTokenVariable } from "../../../shared/config/settings.ts";
 import type { ProvisionContext } from "../context.ts";
-import {
-  createOldOpenclawConfig,
-  createOpenclawConfig,
-  formatJsonFile,
-  formatOpenclawEnvironment,
-  getBridgeTokenSetting,
-} from "../files.ts";
+import { formatJsonFile, getBridgeTokenSetting, getOpenclawPath } from "../files.ts";
+import { createOpenclawFiles } from "../openclaw-settings.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep, type StepChange } from "../step.ts";
 
@@ -30,6 +25,14 @@ async function planFile(
   if (current === text) return path;
   return (current === undefined ? create : change)(detail, () => disk.write(path, text, mode));
 }
+
+/** Creates a step that writes this file; `describe`: what people read of it, by default its path. */
+export const createFileStep = (
+  name: string,
+  { path, text }: { path: string; text: string },
+  describe: (context: ProvisionContext) => Promise<string> = async () => path,
+): ProvisionStep =>
+  createStep(name, [], async (context) => [await planFile(context, path, text, { detail: await describe(context) })]);
 
 /** Creates a step that generates a secret of Groundcrew's own, unless there is one or `skip` says why none is needed. */
 function createSecretStep(
@@ -101,20 +104,17 @@ export const telegramStep = createStep("telegram", [], async ({ telegram: setUp,
 });
 
 /**
- * Writes OpenClaw's settings for these agents, for both supported versions, and their tokens in an environment file.
- * People merge or include the settings; nothing is written outside the folder of SECRETS_FILE.
+ * Writes OpenClaw's settings for these agents, for both supported versions, with the tokens in them. People merge or
+ * include the settings; nothing is written outside the folder of SECRETS_FILE.
  */
 export const openclawStep = createStep("openclaw", [], async (context) => {
-  const { settings } = context;
-  const { known, unknown } = await readTokens(context);
-  const texts = {
-    "openclaw-2026.9.json": formatJsonFile(createOpenclawConfig(settings)),
-    "openclaw-2026.2.json": formatJsonFile(createOldOpenclawConfig(settings)),
-    "openclaw.env": formatOpenclawEnvironment(known),
-  };
+  const { agents, address, secretsFile, openclawUrl } = context.settings;
+  const { tokens, unknown } = await readTokens(context);
+  const hookToken = context.vault.getFirstValue(HOOK_TOKEN);
+  const files = createOpenclawFiles({ agents, address, tokens, hookToken }, openclawUrl);
   const parts = [];
-  for (const [name, text] of Object.entries(texts))
-    parts.push(await planFile(context, toPathBesideSecrets(settings.secretsFile, `openclaw/${name}`), text));
+  for (const [name, config] of files)
+    parts.push(await planFile(context, getOpenclawPath(secretsFile, name), formatJsonFile(config)));
   const missing = parts.filter((part) => typeof part === "object");
   return [
     ...(missing.length > 0 ? missing : [parts.join(", ")]),
@@ -123,17 +123,16 @@ export const openclawStep = createStep("openclaw", [], async (context) => {
 });
 
 /**
- * The tokens for the gateway's environment, and the variables whose values provision cannot know, because
- * AGENT_TOKEN_<AGENT> in the environment may be a hash.
+ * The agents' tokens, and the variables of those that provision cannot know, because AGENT_TOKEN_<AGENT> in the
+ * environment may be a hash.
  */
 async function readTokens({ settings, vault }: ProvisionContext) {
-  const hookToken = isHookTokenNeeded(settings) ? vault.getFirstValue(HOOK_TOKEN) : undefined;
-  const known = new Map(hookToken === undefined ? [] : [[HOOK_TOKEN, hookToken]]);
+  const tokens = new Map<string, string>();
   const unknown: string[] = [];
   for (const { name } of settings.agents) {
     const token = await vault.readBridgeToken(name);
-    if (token !== undefined) known.set(getOpenclawTokenVariable(name), token);
+    if (token !== undefined) tokens.set(name, token);
     else if (vault.isFromEnvironment(getBridgeTokenSetting(name))) unknown.push(getOpenclawTokenVariable(name));
   }
-  return { known, unknown };
+  return { tokens, unknown };
 }

@@ -37,16 +37,19 @@ test("AUTH-04: replacing a bridge token from the page shows the new token once, 
     expect(app.lines.join("\n")).not.toContain(secret);
 });
 
-test("AUTH-04: replacing a bridge token from the page also replaces it in OpenClaw's environment file, if provision wrote one", async () => {
+test("AUTH-04: replacing a bridge token from the page also replaces it in OpenClaw's settings, if provision wrote them", async () => {
   const app = await startAgentsPageApp();
   await app.postAgents("Thot/token");
-  const path = join(dirname(app.path), "openclaw/openclaw.env");
+  const path = join(dirname(app.path), "openclaw/openclaw-2026.9.json");
   expect(existsSync(path)).toBe(false);
   mkdirSync(dirname(path));
-  const others = "OPENCLAW_HOOK_TOKEN=unchanged\nGROUNDCREW_TOKEN_IMHOTEP=unchanged\n";
-  writeFileSync(path, `${others}GROUNDCREW_TOKEN_THOT=${OLD_BRIDGE_TOKEN}\n`, { mode: 0o600 });
+  const server = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
+  const config = (token: string) => ({
+    mcp: { servers: { "groundcrew-imhotep": server("unchanged"), "groundcrew-thot": server(token) } },
+  });
+  writeFileSync(path, JSON.stringify(config(OLD_BRIDGE_TOKEN)), { mode: 0o600 });
   const { token } = await app.postAgents("Thot/token");
-  expect(readFileSync(path, "utf8")).toBe(`${others}GROUNDCREW_TOKEN_THOT=${token}\n`);
+  expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(config(token));
   expect(getFileMode(path)).toBe("600");
 });
 

@@ -16,6 +16,7 @@ export const DOCTOR_BOT_TOKEN = "1000:marked-secret-bot";
 export const NO_OPENCLAW: SkillReader = {
   readInfo: async () => undefined,
   readVersion: async () => undefined,
+  readTools: async () => undefined,
   readMcpStatus: async () => undefined,
   readFile: (path = "/home/ada/.openclaw/skills/plane-bridge/SKILL.md") => ({ path, hasHome: false, text: undefined }),
   shippedText: "",

@@ -1,39 +1,45 @@
-import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
-const CURRENT = "data/openclaw/openclaw-2026.9.json";
-const OLD = "data/openclaw/openclaw-2026.2.json";
-const ENVIRONMENT = "data/openclaw/openclaw.env";
+const FILES = ["openclaw-2026.9.json", "openclaw-2026.9-list.json", "openclaw-2026.2.json"].map(
+  (name) => `data/openclaw/${name}`,
+);
+const [CURRENT = "", LIST = "", OLD = ""] = FILES;
 const OPENCLAW = { OPENCLAW_URL: "http://openclaw:18789" };
 const TEN = ["concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo", "cfo", "maintainer", "hermes"];
 
+const profileSchema = z.strictObject({
+  tools: z.looseObject({ allow: z.array(z.string()), fs: z.strictObject({ workspaceOnly: z.literal(true) }) }),
+  sandbox: z.record(z.string(), z.string()).optional(),
+});
+
 const currentSchema = z.object({
-  hooks: z.object({ enabled: z.literal(true), token: z.string(), allowedAgentIds: z.array(z.string()) }),
-  skills: z.object({ entries: z.record(z.string(), z.object({ env: z.record(z.string(), z.string()) })) }),
+  hooks: z.object({
+    enabled: z.literal(true),
+    token: z.string(),
+    allowedAgentIds: z.array(z.string()),
+    mappings: z.array(z.looseObject({ match: z.strictObject({ path: z.string(), source: z.string() }) })),
+  }),
+  tools: z.strictObject({ toolSearch: z.literal(false) }),
+  skills: z.object({ entries: z.record(z.string(), z.looseObject({ env: z.record(z.string(), z.string()) })) }),
   mcp: z.object({
     servers: z.record(
       z.string(),
-      z.strictObject({ url: z.string(), transport: z.string(), headers: z.record(z.string(), z.string()) }),
+      z.strictObject({
+        url: z.string(),
+        transport: z.string(),
+        headers: z.strictObject({ Authorization: z.string() }),
+      }),
     ),
   }),
-  agents: z.object({
-    ownership: z.literal("explicit"),
-    entries: z.record(z.string(), z.object({ tools: z.object({ deny: z.array(z.string()) }) })),
-  }),
+  agents: z.object({ ownership: z.literal("explicit"), entries: z.record(z.string(), profileSchema) }),
 });
 
 const readText = (setup: ProvisionSetup, path: string) => setup.files.get(path)?.text ?? "";
-const readCurrent = (setup: ProvisionSetup) => currentSchema.parse(JSON.parse(readText(setup, CURRENT)));
-const readEnvironment = (setup: ProvisionSetup) =>
-  Object.fromEntries(
-    readText(setup, ENVIRONMENT)
-      .trim()
-      .split("\n")
-      .map((line) => line.split("=", 2)),
-  );
+const readCurrent = (setup: ProvisionSetup, path = CURRENT) => currentSchema.parse(JSON.parse(readText(setup, path)));
+const readToken = (setup: ProvisionSetup, id: string) => readText(setup, `data/agents/${id}/token`).trim();
 
 /** Ten default agents, woken through OpenClaw. */
 async function createTeam() {
@@ -42,48 +48,74 @@ async function createTeam() {
   return setup;
 }
 
-test("provision writes OpenClaw's settings for the ten agents: an MCP entry each, with the entries of all others denied", async () => {
+test("AGENT-01 provision writes a closed profile for each of the ten agents: its own tools and the files of its workspace", async () => {
   const setup = await createTeam();
   const { mcp, agents, hooks, skills } = readCurrent(setup);
   expect(Object.keys(mcp.servers)).toEqual(TEN.map((id) => `groundcrew-${id}`));
-  expect(mcp.servers["groundcrew-imhotep"]).toEqual({
+  expect(mcp.servers["groundcrew-imhotep"]).toMatchObject({
     url: "https://crew.example.com/mcp",
     transport: "streamable-http",
-    headers: { Authorization: `Bearer \${GROUNDCREW_TOKEN_IMHOTEP}` },
   });
   expect(Object.keys(agents.entries)).toEqual(TEN);
   for (const id of TEN)
-    expect(agents.entries[id]?.tools.deny, id).toEqual(
-      TEN.filter((other) => other !== id).map((other) => `groundcrew-${other}__*`),
-    );
-  expect(hooks).toEqual({ enabled: true, token: `\${OPENCLAW_HOOK_TOKEN}`, allowedAgentIds: TEN });
+    expect(agents.entries[id], id).toEqual({
+      tools: { allow: [`groundcrew-${id}__*`, "read", "write", "edit"], fs: { workspaceOnly: true } },
+    });
+  expect(hooks).toMatchObject({ enabled: true, allowedAgentIds: TEN });
   expect(skills.entries["plane-bridge"]?.env).toEqual({ GROUNDCREW_URL: "https://crew.example.com" });
-  // 2026.2 has a list of agents and refuses mcp.
-  const old = JSON.parse(readText(setup, OLD));
-  expect(Object.keys(old)).toEqual(["hooks", "skills", "agents"]);
-  expect(old.agents).toEqual({ list: TEN.map((id) => (id === "concierge" ? { id, default: true } : { id })) });
 });
 
-test("OpenClaw's tokens are in one file of mode 0600: the agents' own, and the hook token that Groundcrew wakes with", async () => {
+test("OPENCLAW-16 each agent has a trusted entry of hooks.mappings, so that wakes arrive without a warning", async () => {
+  const { hooks } = readCurrent(await createTeam());
+  expect(hooks.mappings.map(({ match }) => match)).toEqual(TEN.map((id) => ({ path: "groundcrew", source: id })));
+  expect(hooks.mappings[1]).toEqual({
+    match: { path: "groundcrew", source: "imhotep" },
+    action: "agent",
+    agentId: "imhotep",
+    messageTemplate: "{{message}}",
+    wakeMode: "now",
+    deliver: false,
+    allowUnsafeExternalContent: true,
+  });
+});
+
+test("OpenClaw's settings exist in both forms of the section of agents, and for 2026.2 without what it refuses", async () => {
   const setup = await createTeam();
-  for (const path of [CURRENT, OLD, ENVIRONMENT]) expect(setup.files.get(path)?.mode, path).toBe(0o600);
-  const { OPENCLAW_HOOK_TOKEN, ...tokens } = readEnvironment(setup);
+  const { agents, ...current } = readCurrent(setup);
+  const { agents: listed, ...list } = JSON.parse(readText(setup, LIST));
+  expect(list).toEqual(current);
+  expect(listed).toEqual({
+    list: TEN.map((id) => ({ id, ...(id === "concierge" ? { default: true } : {}), ...agents.entries[id] })),
+  });
+  const old = JSON.parse(readText(setup, OLD));
+  expect(Object.keys(old)).toEqual(["hooks", "skills", "agents"]);
+  expect(old.agents.list[1]).toEqual({
+    id: "imhotep",
+    tools: { allow: ["exec", "read", "write", "edit"], fs: { workspaceOnly: true } },
+  });
+  expect(old.hooks.mappings[1].wakeMode).toBe("next-heartbeat");
+});
+
+test("AGENT-01 each token is in its own agent's MCP entry and nowhere else, and the files have mode 0600", async () => {
+  const setup = await createTeam();
+  for (const path of FILES) expect(setup.files.get(path)?.mode, path).toBe(0o600);
+  expect([...setup.files.keys()].filter((path) => path.startsWith("data/openclaw/"))).toEqual(FILES);
+  const { mcp, hooks } = readCurrent(setup);
   const secrets = setup.readSecrets();
-  expect(OPENCLAW_HOOK_TOKEN).toBe(secrets["OPENCLAW_HOOK_TOKEN"]);
-  expect(Object.keys(tokens)).toEqual(TEN.map((id) => `GROUNDCREW_TOKEN_${id.toUpperCase()}`));
+  expect(hooks.token).toBe(secrets["OPENCLAW_HOOK_TOKEN"]);
   for (const id of TEN) {
-    const token = String(tokens[`GROUNDCREW_TOKEN_${id.toUpperCase()}`]);
-    expect(token).toBe(readText(setup, `data/agents/${id}/token`).trim());
+    const token = readToken(setup, id);
+    expect(mcp.servers[`groundcrew-${id}`]?.headers.Authorization).toBe(`Bearer ${token}`);
+    for (const path of [CURRENT, LIST]) expect(readText(setup, path).split(token), path).toHaveLength(2);
+    expect(readText(setup, OLD)).not.toContain(token);
     expect(secrets[`AGENT_TOKEN_${id.toUpperCase()}`]).toBe(`sha256:${await sha256Hex(token)}`);
   }
-  // Secrets of these tests are marked, so any of them would be found.
-  expect(readText(setup, CURRENT) + readText(setup, OLD)).not.toMatch(/marked-Secret/);
 });
 
 test("PROV-04 a second run leaves OpenClaw's files unchanged, and --dry-run writes none", async () => {
   const planned = await createProvisionSetup({ config: null, env: OPENCLAW });
   const { detail } = await planned.provisionWithReport(["--dry-run"]);
-  expect(detail("openclaw")).toBe(`${CURRENT}; ${OLD}; ${ENVIRONMENT}`);
+  expect(detail("openclaw")).toBe(FILES.join("; "));
   expect([...planned.files.keys()]).toEqual([]);
   const setup = await createTeam();
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
@@ -94,23 +126,15 @@ test("without OpenClaw provision makes no hook token, and its settings wake no a
   expect((await setup.provisionWithReport()).detail("openclaw hook token")).toContain("not needed");
   expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
   expect(JSON.parse(readText(setup, CURRENT))).not.toHaveProperty("hooks");
-  expect(readText(setup, ENVIRONMENT)).toMatch(/^GROUNDCREW_TOKEN_CONCIERGE=/);
 });
 
-test.each([
-  ["chosen#by-the-operator", "'chosen#by-the-operator'"],
-  ["it's#chosen-by-the-operator", '"it\'s#chosen-by-the-operator"'],
-])(
-  "a given hook token is used as it is, in quotes where dotenv would cut it: %s",
-  async (OPENCLAW_HOOK_TOKEN, quoted) => {
-    const setup = await createProvisionSetup({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
-    await setup.provision();
-    const text = readText(setup, ENVIRONMENT);
-    expect(text).toContain(`OPENCLAW_HOOK_TOKEN=${quoted}\n`);
-    expect(parseEnv(text)["OPENCLAW_HOOK_TOKEN"]).toBe(OPENCLAW_HOOK_TOKEN);
-    expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
-  },
-);
+test("a given hook token is used as it is", async () => {
+  const OPENCLAW_HOOK_TOKEN = `it's#chosen-"by"-the-operator`;
+  const setup = await createProvisionSetup({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
+  await setup.provision();
+  expect(readCurrent(setup).hooks.token).toBe(OPENCLAW_HOOK_TOKEN);
+  expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
+});
 
 test("an agent's id in OpenClaw comes from its wake setting, and names with other characters get an entry of their own", async () => {
   const config = {
@@ -123,9 +147,35 @@ test("an agent's id in OpenClaw comes from its wake setting, and names with othe
   await setup.provision();
   const { agents, mcp, hooks } = readCurrent(setup);
   expect(hooks.allowedAgentIds).toEqual(["no"]);
-  expect(agents.entries["no"]?.tools.deny).toEqual(["groundcrew-concierge__*"]);
-  expect(agents.entries["concierge"]?.tools.deny).toEqual(["groundcrew-dr--no__*"]);
-  expect(mcp.servers["groundcrew-dr--no"]?.headers).toEqual({ Authorization: `Bearer \${GROUNDCREW_TOKEN_DR__NO}` });
+  expect(agents.entries["no"]?.tools.allow[0]).toBe("groundcrew-dr--no__*");
+  expect(mcp.servers["groundcrew-dr--no"]?.headers.Authorization).toContain(readToken(setup, "dr. no"));
+});
+
+test("AGENT-01 an agent with a shell runs in a sandbox of its own, or alone in a gateway whose files have its token only", async () => {
+  const own = { kind: "openclaw", url: "http://own:18789" };
+  const config = {
+    agents: [
+      { name: "Concierge", email: "concierge@javisi.local", role: "concierge", wake: "openclaw" },
+      { name: "Thot", email: "thot@javisi.local", wake: "openclaw", shell: true },
+      { name: "R2D2", email: "r2d2@javisi.local", wake: own, shell: true },
+    ],
+  };
+  const setup = await createProvisionSetup({ config, env: OPENCLAW });
+  await setup.provision();
+  const { agents, mcp } = readCurrent(setup);
+  expect(Object.keys(mcp.servers)).toEqual(["groundcrew-concierge", "groundcrew-thot"]);
+  const allow = ["groundcrew-thot__*", "read", "write", "edit", "exec", "process"];
+  expect(agents.entries["thot"]).toEqual({
+    tools: { allow, fs: { workspaceOnly: true }, sandbox: { tools: { allow } } },
+    sandbox: { mode: "all", scope: "agent", workspaceAccess: "rw" },
+  });
+  const alone = readCurrent(setup, "data/openclaw/r2d2/openclaw-2026.9.json");
+  expect(Object.keys(alone.mcp.servers)).toEqual(["groundcrew-r2d2"]);
+  expect(alone.agents.entries).toEqual({
+    r2d2: {
+      tools: { allow: ["groundcrew-r2d2__*", ...allow.slice(1)], fs: { workspaceOnly: true } },
+    },
+  });
 });
 
 test("a token that is known only as a hash in the environment is named, because OpenClaw needs the token itself", async () => {
@@ -134,16 +184,15 @@ test("a token that is known only as a hash in the environment is named, because 
   expect((await setup.provisionWithReport()).detail("openclaw")).toContain(
     "set in OpenClaw's environment yourself: GROUNDCREW_TOKEN_THOT",
   );
-  expect(readText(setup, ENVIRONMENT)).not.toContain("THOT");
+  expect(readText(setup, CURRENT)).toContain(`Bearer \${GROUNDCREW_TOKEN_THOT}`);
 });
 
-test("AUTH-04 a rotated bridge token replaces the old one in OpenClaw's environment file", async () => {
+test("AUTH-04 a rotated bridge token replaces the old one in the settings of OpenClaw, and no other", async () => {
   const setup = await createTeam();
-  const before = readEnvironment(setup);
+  const [before, old] = [readText(setup, CURRENT), readToken(setup, "imhotep")];
   await setup.provision(["--yes", "--rotate", "imhotep"]);
-  const after = readEnvironment(setup);
-  expect(after["GROUNDCREW_TOKEN_IMHOTEP"]).not.toBe(before["GROUNDCREW_TOKEN_IMHOTEP"]);
-  expect(after["GROUNDCREW_TOKEN_IMHOTEP"]).toBe(readText(setup, "data/agents/imhotep/token").trim());
-  expect({ ...after, GROUNDCREW_TOKEN_IMHOTEP: "" }).toEqual({ ...before, GROUNDCREW_TOKEN_IMHOTEP: "" });
+  const token = readToken(setup, "imhotep");
+  expect(token).not.toBe(old);
+  expect(readText(setup, CURRENT)).toBe(before.replace(old, token));
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });

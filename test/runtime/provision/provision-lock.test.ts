@@ -129,7 +129,7 @@ test("acquiring the lock removes temporary files of interrupted writes, but not 
   const old = [
     resolve(path, "../.secrets.json.0123456789ab"),
     join(agent, ".token.0123456789ab"),
-    join(openclaw, ".openclaw.env.0123456789ab"),
+    join(openclaw, ".openclaw-2026.9.json.0123456789ab"),
   ];
   const stored = [
     resolve(path, "../.secrets.json.ba9876543210"),
