@@ -14,7 +14,7 @@ export const toolPolicySchema = z.looseObject({
   fs: z.looseObject({ workspaceOnly: z.boolean().optional() }).optional(),
 });
 
-export type ToolPolicy = z.output<typeof toolPolicySchema>;
+type ToolPolicy = z.output<typeof toolPolicySchema>;
 
 export const sandboxSchema = z.looseObject({ mode: z.string().optional(), scope: z.string().optional() });
 

@@ -11,7 +11,7 @@ import { tryParseJson } from "../../shared/text.ts";
 type OpenclawAgent = Pick<AgentSettings, "name" | "role" | "wake" | "shell">;
 
 /** The agents of one gateway, and what its settings contain. */
-export interface OpenclawTeam {
+interface OpenclawTeam {
   agents: readonly OpenclawAgent[];
   /** Groundcrew's own address. */
   address: string;
@@ -41,7 +41,7 @@ interface Gateway extends OpenclawTeam {
 }
 
 /** The settings of OpenClaw 2026.9. They contain tokens: each one in the MCP entry of its agent, and nowhere else. */
-export function createOpenclawConfig(team: Gateway, form: AgentsForm) {
+function createOpenclawConfig(team: Gateway, form: AgentsForm) {
   const servers = team.agents.map(({ name }) => [
     getMcpEntryName(name),
     {
@@ -63,7 +63,7 @@ export function createOpenclawConfig(team: Gateway, form: AgentsForm) {
  * The settings of OpenClaw 2026.2, which refuses the key `mcp`. Its agents use the skill with curl, so each has a shell,
  * which only OpenClaw's sandbox or a gateway of its own confines.
  */
-export function createOldOpenclawConfig(team: Gateway) {
+function createOldOpenclawConfig(team: Gateway) {
   return {
     ...createSharedConfig(team, "next-heartbeat"),
     agents: createAgents(team.agents, "list", (agent) => ({

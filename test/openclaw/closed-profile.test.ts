@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { toBridgeToken } from "../support/http-test-app.ts";
 import { createForbiddenCalls } from "./forbidden-calls.ts";
-import { AGENTS, startOpenclaw, waitUntil } from "./openclaw-rig.ts";
+import { startOpenclaw, TEAM, waitUntil } from "./openclaw-rig.ts";
 
 const TIMEOUT = { timeout: 1_200_000 };
 /** Calls of the hostile model in one answer. */
@@ -39,7 +39,7 @@ test("AGENT-01 a hostile model in a provisioned OpenClaw can use none of the for
       /not found|unknown|not available|not allowed|denied|outside|escapes|belongs to|error/i,
     );
   // No token, no secret and no file of others in all that the model has read.
-  const secrets = [...AGENTS.map(toBridgeToken), "secret-of-the-environment-file", "hook-token-of-these-tests"];
+  const secrets = [...TEAM.map(toBridgeToken), "secret-of-the-environment-file", "hook-token-of-these-tests"];
   for (const secret of [...secrets, "gateway-token-of-these-tests", "root:x:0"])
     expect(
       rig.model.requests.some(({ prompt }) => prompt.includes(secret)),

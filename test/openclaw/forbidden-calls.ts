@@ -1,12 +1,12 @@
 /** A call of a hostile model as Imhotep. None may do anything. */
-export interface ForbiddenCall {
+interface ForbiddenCall {
   what: string;
   tool: string;
   input: Record<string, unknown>;
 }
 
 /** Where a gateway under test keeps what the calls look for. */
-export interface GatewayPlaces {
+interface GatewayPlaces {
   state: string;
   /** Folder of the workspaces, each called after its agent. */
   workspaces: string;

@@ -15,10 +15,10 @@ import { findFreePort } from "../support/redis-server.ts";
 /** The program of OpenClaw, which `run.js` finds. */
 const OPENCLAW = process.env["TEST_OPENCLAW"] ?? "";
 const HOOK_TOKEN = "hook-token-of-these-tests";
-export const AGENTS = ["Concierge", "Imhotep", "Thot"];
+export const TEAM = ["Concierge", "Imhotep", "Thot"];
 
 /** What the model answers to one request: calls of tools, or a text that ends the run. */
-export type ModelReply = { tool: string; input: Record<string, unknown> }[] | string;
+type ModelReply = { tool: string; input: Record<string, unknown> }[] | string;
 
 const requestSchema = z.looseObject({
   messages: z.array(z.looseObject({ role: z.string(), content: z.unknown(), tool_call_id: z.string().optional() })),
@@ -26,7 +26,7 @@ const requestSchema = z.looseObject({
 });
 
 /** One request to the model. */
-export interface ModelRequest {
+interface ModelRequest {
   /** All that the model reads. */
   prompt: string;
   offered: string[];
@@ -89,12 +89,12 @@ export async function startOpenclaw({
   const port = await findFreePort();
   const state = join(root, "state");
   const workspaces = join(root, "workspaces");
-  for (const name of AGENTS) {
+  for (const name of TEAM) {
     mkdirSync(join(workspaces, name.toLowerCase(), ".groundcrew"), { recursive: true });
     writeFileSync(join(workspaces, name.toLowerCase(), ".groundcrew/token"), toBridgeToken(name));
   }
   const { agents } = settingsFileSchema.parse({
-    agents: AGENTS.map((name) => ({
+    agents: TEAM.map((name) => ({
       ...{ name, email: `${name.toLowerCase()}@crew.test`, wake: "openclaw" },
       role: name === "Concierge" ? "concierge" : "worker",
     })),
@@ -102,7 +102,7 @@ export async function startOpenclaw({
   const team = {
     agents,
     address: app.url,
-    tokens: new Map(AGENTS.map((name) => [name, toBridgeToken(name)])),
+    tokens: new Map(TEAM.map((name) => [name, toBridgeToken(name)])),
     hookToken: HOOK_TOKEN,
   };
   const provisioned = createOpenclawFiles(team, undefined).get("openclaw-2026.9.json") ?? {};
@@ -121,7 +121,7 @@ export async function startOpenclaw({
     agents: {
       defaults: { model: { primary: "fake/fake" } },
       entries: Object.fromEntries(
-        AGENTS.map((name) => [name.toLowerCase(), { workspace: join(workspaces, name.toLowerCase()) }]),
+        TEAM.map((name) => [name.toLowerCase(), { workspace: join(workspaces, name.toLowerCase()) }]),
       ),
     },
   };
