@@ -162,7 +162,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     while (!stopping.signal.aborted) {
       // While Groundcrew is killed, the human waits for it.
       await human.act().catch(() => {});
-      await wait(pace / 2);
+      await wait(pace);
     }
   }
   const acting = actRepeatedly();

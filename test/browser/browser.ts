@@ -35,8 +35,8 @@ export async function closeSharedBrowser(): Promise<void> {
 }
 
 interface PageOptions {
-  /** Opens the page in a new browser process instead of the shared one. */
-  ownBrowser?: boolean;
+  /** The page stays open for several tests, until the shared browser is closed. */
+  isShared?: boolean;
   locale?: string;
   width?: number;
   height?: number;
@@ -51,7 +51,7 @@ export interface TestPage extends Page {
   problems: string[];
 }
 
-/** Opens a page with its own cookies and storage; it is closed when the test ends. */
+/** Opens a page with its own cookies and storage, as in another browser; by default it is closed when the test ends. */
 export async function openPage(url: string, options: PageOptions = {}): Promise<TestPage> {
   const {
     locale = "en-GB",
@@ -59,11 +59,11 @@ export async function openPage(url: string, options: PageOptions = {}): Promise<
     height = 900,
     dark = false,
     touch = false,
-    ownBrowser = false,
+    isShared = false,
     timezone,
   } = options;
-  if (!ownBrowser) sharedBrowser ??= launchBrowser();
-  const browser = ownBrowser ? await launchBrowser() : await (sharedBrowser ?? launchBrowser());
+  sharedBrowser ??= launchBrowser();
+  const browser = await sharedBrowser;
   const context = await browser.newContext({
     locale,
     viewport: { width, height },
@@ -71,7 +71,7 @@ export async function openPage(url: string, options: PageOptions = {}): Promise<
     ...omitUndefined({ timezoneId: timezone || undefined }),
     colorScheme: dark ? "dark" : "light",
   });
-  onTestFinished(() => (ownBrowser ? browser.close() : context.close()));
+  if (!isShared) onTestFinished(() => context.close());
   const page = await context.newPage();
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));

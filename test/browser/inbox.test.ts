@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
-import { PAGE_ADMIN_TOKEN, startPageTestApp } from "./page-test-app.ts";
+import { PAGE_ADMIN_TOKEN, passUndoTime, startPageTestApp } from "./page-test-app.ts";
 import { createSession, startTicketsPageApp } from "./tickets-page-app.ts";
 
 afterAll(closeSharedBrowser);
@@ -16,6 +16,7 @@ const expectInPage = (page: TestPage, expression: string) => expect.poll(() => p
 /** Signs in at an address and stays there. */
 async function openAt(url: string, options?: Parameters<typeof openPage>[1]): Promise<TestPage> {
   const page = await openPage(url, options);
+  await page.clock.install();
   await page.fill("#token", PAGE_ADMIN_TOKEN);
   await page.press("#token", "Enter");
   await page.waitForSelector("#sign-in", { state: "hidden" });
@@ -64,6 +65,7 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.waitForSelector(".decided:has-text('Both, a little')");
+    await passUndoTime(page);
     await page.waitForSelector("#inbox:has-text('Nothing waits for you.')", WAIT);
     expect(await readOpenKinds(app)).toEqual([]);
     await expectInPage(page, "document.title").toBe("Inbox · Groundcrew");
@@ -121,6 +123,7 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     const page = await openAt(app.url, { width: 390, height: 844, dark: true });
     await page.waitForSelector('.request[data-kind="ticket"]', WAIT);
     await page.click('.request[data-kind="ticket"] [data-answer="approve"]');
+    await passUndoTime(page);
     await page.waitForSelector('.request[data-kind="ticket"]', { ...WAIT, state: "detached" });
     const token = await app.startSessions();
     await app.exchange([createSession("ONB-1")]);
@@ -141,6 +144,7 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     await page.click(`${permission} > button`);
     expect(await page.textContent(`${permission} pre`)).toBe(command);
     await page.click(`${permission} [data-answer="allow"]`);
+    await passUndoTime(page);
     expect(await asked).toMatchObject({ json: { hookSpecificOutput: { decision: { behavior: "allow" } } } });
 
     // An answer that adds a rule names it.
@@ -152,6 +156,7 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     await page.waitForSelector(`${permission} [data-answer="allow_always"]:has-text("Bash(npm test")`, WAIT);
     await page.click(`${permission} [data-answer="deny"]`);
     await page.press(`${permission} form button`, "Enter");
+    await passUndoTime(page);
     expect(await second).toMatchObject({ json: { hookSpecificOutput: { decision: { behavior: "deny" } } } });
 
     // Of several options, several may be chosen, with words of one's own.
@@ -175,8 +180,10 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     expect(await findViolations(page)).toEqual([]);
     expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
     await page.press(`${question} form button`, "Enter");
+    await passUndoTime(page);
     await page.waitForSelector(`${question}:has-text("Question 2 of 2"):has-text("Which size?")`, WAIT);
     await page.click(`${question} button:has-text("M – It is M.")`);
+    await passUndoTime(page);
     const answers = { "Which tools?": 'ky, "zod, v4", axios', "Which size?": "M" };
     expect(await third).toMatchObject({ json: { hookSpecificOutput: { decision: { updatedInput: { answers } } } } });
     expect(page.problems).toEqual([]);

@@ -108,3 +108,9 @@ export async function signIn(page: TestPage): Promise<TestPage> {
 export async function openSignedInPage(url: string, options?: Parameters<typeof openPage>[1]): Promise<TestPage> {
   return signIn(await openPage(url, options));
 }
+
+/** Lets the time pass in which an answer can be undone. The page's clock was installed before the answer. */
+export async function passUndoTime(page: TestPage): Promise<void> {
+  await page.waitForSelector(".decided", { timeout: 45_000 });
+  await page.clock.runFor(5_500);
+}

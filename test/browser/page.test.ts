@@ -44,7 +44,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     const app = await startPageTestApp();
     const [one, two] = await Promise.all([
       openSignedInPage(app.url),
-      openSignedInPage(app.url, { locale: "fr-FR", ownBrowser: true }),
+      openSignedInPage(app.url, { locale: "fr-FR" }),
     ]);
     const item = app.plane.addItem(app.project, {
       name: "Write the guide",
@@ -77,7 +77,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     const app = await startPageTestApp();
     const [one, two] = await Promise.all([
       openSignedInPage(app.url),
-      openSignedInPage(app.url, { locale: "fr-FR", ownBrowser: true }),
+      openSignedInPage(app.url, { locale: "fr-FR" }),
     ]);
     app.plane.addItem(app.project, { name: "Write the guide", assignees: [app.thot] });
     await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 45_000 });

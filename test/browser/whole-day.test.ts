@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
-import { PAGE_ADMIN_TOKEN } from "./page-test-app.ts";
+import { PAGE_ADMIN_TOKEN, passUndoTime } from "./page-test-app.ts";
 import { LONG_COMMAND, startWholeDay } from "./whole-day-app.ts";
 
 afterAll(closeSharedBrowser);
@@ -64,22 +65,47 @@ function createFingers(page: TestPage): Hands {
   };
 }
 
-const DEVICES = [
-  ["with the keyboard alone on a laptop", { width: 1440, height: 900 }, createKeyboard],
-  ["with a finger on a phone", { width: 390, height: 844, touch: true }, createFingers],
-] as const;
+const DEVICES = {
+  "the keyboard alone on a laptop": { screen: { width: 1440, height: 900 }, createHands: createKeyboard },
+  "a finger on a phone": { screen: { width: 390, height: 844, touch: true }, createHands: createFingers },
+} as const;
+
+type Device = keyof typeof DEVICES;
+
+/** In the full run each step is done with each device. */
+const DAYS: readonly [morning: Device, afternoon: Device][] = [
+  ["the keyboard alone on a laptop", "a finger on a phone"],
+  ...(IS_FULL_RUN ? [["a finger on a phone", "the keyboard alone on a laptop"] as [Device, Device]] : []),
+];
+
+const request = (kind: string, title = "") => `.request[data-kind="${kind}"]:has-text("${title}")`;
+
+/** Signs in with a device, and judges with it what waits. */
+async function takeDevice(url: string, name: Device) {
+  const { screen, createHands } = DEVICES[name];
+  const page = await openPage(url, screen);
+  await page.clock.install();
+  const hands = createHands(page);
+  await hands.write("#token", PAGE_ADMIN_TOKEN);
+  await hands.press("#sign-in button");
+  await page.locator("#sign-in").waitFor({ ...WAIT, state: "hidden" });
+  return {
+    page,
+    ...hands,
+    async decide(selector: string) {
+      await hands.press(selector);
+      await passUndoTime(page);
+    },
+    async waitUntilGone(selector: string) {
+      const options = { ...WAIT, state: "detached" } as const;
+      await page.locator(selector).first().waitFor(options);
+    },
+  };
+}
 
 describe.skipIf(!hasChromium())("The whole day of a person", { timeout: 240_000 }, () => {
-  test.each(DEVICES)("%s: signs in, judges all that waits, and stops an agent", async (_name, device, createHands) => {
+  test.each(DAYS)("with %s, then with %s: signs in, judges all that waits, and stops an agent", async (...devices) => {
     const app = await startWholeDay();
-    const page = await openPage(app.url, device);
-    const { press, write, openTask } = createHands(page);
-    const request = (kind: string, title = "") => `.request[data-kind="${kind}"]:has-text("${title}")`;
-    const gone = (selector: string) =>
-      page
-        .locator(selector)
-        .first()
-        .waitFor({ ...WAIT, state: "detached" });
     const expectStory = (part: RegExp) => expect.poll(() => app.narrated.join("\n"), WAIT).toMatch(part);
     const findItem = (title: string) =>
       app.plane
@@ -91,39 +117,41 @@ describe.skipIf(!hasChromium())("The whole day of a person", { timeout: 240_000 
       return found && app.plane.states(found.project).find(({ id }) => id === found.item.state)?.name;
     };
 
-    await write("#token", PAGE_ADMIN_TOKEN);
-    await press("#sign-in button");
-    await page.locator("#sign-in").waitFor({ ...WAIT, state: "hidden" });
-
     // A plan.
-    await press(`${request("plan", "contact form")} [data-answer="approve"]`);
-    await gone(request("plan"));
+    const morning = await takeDevice(app.url, devices[0]);
+    await morning.decide(`${request("plan", "contact form")} [data-answer="approve"]`);
+    await morning.waitUntilGone(request("plan"));
     await expect.poll(() => readState("Design: "), WAIT).toBeDefined();
 
     // A question.
-    await press(`${request("question", "Which colour")} button:has-text("Green")`);
+    await morning.decide(`${request("question", "Which colour")} button:has-text("Green")`);
     await expectStory(/Ptah received an answer about \w+-1: Green/);
 
     // A ticket, and the permission that its session asks for: all of it is shown before it can be allowed.
-    await press(`${request("ticket", "Test all pages")} [data-answer="approve"]`);
+    await morning.decide(`${request("ticket", "Test all pages")} [data-answer="approve"]`);
     const permission = request("permission");
-    await page.locator(permission).waitFor(WAIT);
-    expect(await page.isDisabled(`${permission} [data-answer="allow"]`)).toBe(true);
-    await press(`${permission} > button`);
-    expect(await page.textContent(`${permission} pre`)).toBe(LONG_COMMAND);
-    await press(`${permission} [data-answer="allow"]`);
-    await gone(permission);
-    await press(`${request("result")} [data-answer="approve"]`);
+    await morning.page.locator(permission).waitFor(WAIT);
+    expect(await morning.page.isDisabled(`${permission} [data-answer="allow"]`)).toBe(true);
+    await morning.press(`${permission} > button`);
+    expect(await morning.page.textContent(`${permission} pre`)).toBe(LONG_COMMAND);
+    await morning.decide(`${permission} [data-answer="allow"]`);
+    await morning.waitUntilGone(permission);
+    expect(morning.page.problems).toEqual([]);
+    await morning.page.close();
+
+    // The result of the ticket.
+    const afternoon = await takeDevice(app.url, devices[1]);
+    await afternoon.decide(`${request("result")} [data-answer="approve"]`);
 
     // A review, which is sent back with a reason, and approved when the agent has done it again.
     const review = request("review", "Build: ");
-    await press(`${review} [data-answer="send_back"]`);
-    await write(`${review} textarea`, "Make the buttons larger");
-    await press(`${review} form [type="submit"]`);
-    await gone(review);
+    await afternoon.press(`${review} [data-answer="send_back"]`);
+    await afternoon.write(`${review} textarea`, "Make the buttons larger");
+    await afternoon.decide(`${review} form [type="submit"]`);
+    await afternoon.waitUntilGone(review);
     await expectStory(/40% sure of \w+-2[\s\S]*60% sure of \w+-2/);
-    await press(`${review} [data-answer="approve"]`);
-    await gone(review);
+    await afternoon.decide(`${review} [data-answer="approve"]`);
+    await afternoon.waitUntilGone(review);
     await expect.poll(() => readState("Build: "), WAIT).toBe("Done");
     await expect.poll(() => readState("Test all pages"), WAIT).toBe("Done");
 
@@ -131,12 +159,12 @@ describe.skipIf(!hasChromium())("The whole day of a person", { timeout: 240_000 
     await expectStory(/Ptah asks about \w+-3/);
     const { project, item } = findItem("Test: ") ?? {};
     const key = `${project?.identifier}-${item?.sequence_id}`;
-    await page.locator(request("question", "Which phones")).waitFor(WAIT);
-    await openTask(key);
-    page.once("dialog", (dialog) => dialog.accept());
-    await press('#task button:has-text("⏹")');
-    await page.locator(`#trail tr:has-text("${key}"):has-text("stopped the work")`).waitFor(WAIT);
-    await gone('#task button:has-text("⏹")');
-    expect(page.problems).toEqual([]);
+    await afternoon.page.locator(request("question", "Which phones")).waitFor(WAIT);
+    await afternoon.openTask(key);
+    afternoon.page.once("dialog", (dialog) => dialog.accept());
+    await afternoon.press('#task button:has-text("⏹")');
+    await afternoon.page.locator(`#trail tr:has-text("${key}"):has-text("stopped the work")`).waitFor(WAIT);
+    await afternoon.waitUntilGone('#task button:has-text("⏹")');
+    expect(afternoon.page.problems).toEqual([]);
   });
 });
