@@ -42,10 +42,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
 
   test("shows a change in two browsers without a reload: on the board, in the activity list and in the chat", async () => {
     const app = await startPageTestApp();
-    const [one, two] = await Promise.all([
-      openSignedInPage(app.url),
-      openSignedInPage(app.url, { locale: "fr-FR" }),
-    ]);
+    const [one, two] = await Promise.all([openSignedInPage(app.url), openSignedInPage(app.url, { locale: "fr-FR" })]);
     const item = app.plane.addItem(app.project, {
       name: "Write the guide",
       priority: "urgent",
@@ -75,10 +72,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
 
   test("shows on a card who holds the task and that it waits for a review", async () => {
     const app = await startPageTestApp();
-    const [one, two] = await Promise.all([
-      openSignedInPage(app.url),
-      openSignedInPage(app.url, { locale: "fr-FR" }),
-    ]);
+    const [one, two] = await Promise.all([openSignedInPage(app.url), openSignedInPage(app.url, { locale: "fr-FR" })]);
     app.plane.addItem(app.project, { name: "Write the guide", assignees: [app.thot] });
     await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 45_000 });
     await createTaskOperations(app.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");

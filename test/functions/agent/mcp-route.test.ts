@@ -128,9 +128,7 @@ test("AGENT-01 an answer over MCP names the fields with words of others and thei
   expect(Number(/\d+/.exec(text)?.[0])).toBe(details.title.length + details.text.length);
   for (const mark of ["</data>", "<|im_end|>", "[/INST]"]) expect(text).not.toContain(mark);
   // What only this agent wrote is not marked.
-  expect(getResultText(await callTool(client, "report", { task: "ONB-1", text: "Half way" }))).not.toContain(
-    "others:",
-  );
+  expect(getResultText(await callTool(client, "report", { task: "ONB-1", text: "Half way" }))).not.toContain("others:");
 });
 
 test("AGENT-03 claiming a task with start sets it to in_progress and returns its details and unread remarks, in one call", async () => {
