@@ -154,7 +154,7 @@ const VALUES: Readonly<Record<string, string>> = {
   ...{ date: "Nov 30, 2026", age: "1 min", duration: "1 hr 30 min", month: "November", seconds: "20" },
   ...{ percent: "60%", threshold: "80%", spent: "$160.00", open: "$12.00", budget: "$200.00", missing: "" },
   ...{ priority: "high", status: "done", fields: "title", from: "08:00", to: "09:30", entry: "…", id: "4f1c" },
-  ...{ commit: "3f1c2b7e", branch: "claude/ONB-4", files: "3", insertions: "120", deletions: "8", cost: "$0.42" },
+  ...{ commit: "3f1c2b7e", branch: "claude/ONB-4", pull: "https://git.example.com/onb/app/pulls/4", files: "3", insertions: "120", deletions: "8", cost: "$0.42" },
   ...{ command: "npm test", problem: "exit code 1", tests: "12 passed", setting: "ADMIN_TOKEN", system: "Plane" },
   ...{ detail: "name", nonce: "4f1c", words: "Ada: Friendly, please.", sum: "$0.60", parts: "Thot $0.42" },
   ...{ confidence: "0.6", estimate: "1 hr", file: "mail.md", size: "1.5 KB", subject: "Thot", version: "1.4.0" },

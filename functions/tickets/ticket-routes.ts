@@ -216,7 +216,10 @@ async function answerQuestion(
 ) {
   const request = (await findRequest(deps, id))?.value;
   if (!request || request.subject.key !== key) throw createClosedError();
-  const answer = request.session?.waits === "input" ? { answer: "answer", comment: text } : { answer: text };
+  const { waits } = request.session ?? {};
+  const isWords = waits === "plan" && !request.answers.includes(text);
+  const answer =
+    waits === "input" || isWords ? { answer: isWords ? "send_back" : "answer", comment: text } : { answer: text };
   const decision = { ...answer, hash: hash ?? request.hash, by, where };
   const { outcome } = await decideRequest(deps, id, decision, correlation);
   if (outcome !== "decided") throw createClosedError(outcome);

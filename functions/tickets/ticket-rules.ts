@@ -13,7 +13,7 @@ import { getTicketProjects } from "../../shared/tickets/approval.ts";
 import { approveUpdateByRule } from "../../shared/tickets/completion.ts";
 import { createSessionRequest } from "../../shared/tickets/questions.ts";
 import { changeTicket, readActiveTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
-import { isRequestOver, type NewTicketEvent, type Ticket } from "../../shared/tickets/ticket.ts";
+import { hasOpenPlan, isRequestOver, type NewTicketEvent, type Ticket } from "../../shared/tickets/ticket.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
 type TicketJobBody = Extract<WorkJobBody, { type: "ticket" | "ticket_closed" }>;
@@ -113,7 +113,7 @@ function findRequest(
 
 function findTimeEvent(ticket: Ticket, at: Ms, time: Ms): NewTicketEvent | undefined {
   const { key, run, wanted, deadline, questions } = ticket;
-  if (!wanted || deadline === undefined) return undefined;
+  if (!wanted || deadline === undefined || hasOpenPlan(ticket)) return undefined;
   if (at >= deadline) return { kind: "time_over" };
   const isWarned = questions.some((question) => question.session.waits === "time" && !isRequestOver(question));
   if (isWarned || deadline - at > Math.min(WARNING_MS, time / 5)) return undefined;

@@ -3,11 +3,13 @@
  * after their tickets ended, when their branches are merged. The others are listed with their sizes.
  */
 
+import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { MAX_REPORTED, type WorktreeReport } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { runProgram } from "../node/programs.ts";
 import { pickEnvironment } from "./claude-process.ts";
+import { fetchBase } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { removeSession } from "./session-lifecycle.ts";
 
@@ -25,14 +27,22 @@ export async function cleanWorktrees(
   context: RunnerContext,
   runTask: (ticket: string, task: () => Promise<void>) => Promise<void>,
 ): Promise<WorktreeReport[]> {
-  const { records } = context;
-  for (const { ticket, phase, removable } of records.list())
-    if (phase === "ended" && removable)
-      await runTask(ticket, async () => {
-        const record = records.get(ticket);
-        if (record?.phase === "ended" && record.removable) await removeSession(context, record, false);
-      });
+  const { records, settings, log } = context;
+  const removables = records.list().filter(({ phase, removable }) => phase === "ended" && removable);
+  // Nobody tells of a branch that was only pushed that it was merged.
+  const pushed = removables.filter(({ project }) => settings.repositories.get(project)?.publish === "push");
+  for (const repository of new Set(pushed.map(({ repository: path }) => path)))
+    await fetchBase(context, repository).catch((thrown: unknown) =>
+      log.warn("base branch cannot be fetched", { repository, reason: getErrorMessage(thrown) }),
+    );
+  for (const { ticket } of removables) await runTask(ticket, () => removeIfUnneeded(context, ticket));
   return listWorktrees(context);
+}
+
+/** Removes an ended session whose worktree nobody needs, once that loses nothing. */
+export async function removeIfUnneeded(context: RunnerContext, ticket: string): Promise<void> {
+  const record = context.records.get(ticket);
+  if (record?.phase === "ended" && record.removable) await removeSession(context, record, false);
 }
 
 async function listWorktrees({ env, worktrees, records }: RunnerContext): Promise<WorktreeReport[]> {

@@ -31,7 +31,7 @@ type RunGit = (args: readonly string[], env?: Record<string, string>) => Promise
 /** Options of every call; no file of settings can change them. */
 const SAFE_OPTIONS = [
   ...["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null"],
-  ...["log.showSignature=false", "color.ui=false"],
+  ...["log.showSignature=false", "color.ui=false", "gc.auto=0", "maintenance.auto=false"],
 ];
 
 /** Keeps git from files outside the repository, from programs that ask or show something, and from the network. */
@@ -41,6 +41,15 @@ const SAFE_ENVIRONMENT = {
   ...{ GIT_PAGER: "cat", GIT_EDITOR: "false", GIT_ALLOW_PROTOCOL: "none", GIT_NO_LAZY_FETCH: "1" },
   // Names of who changes a branch, as its log has them.
   ...{ GIT_COMMITTER_NAME: "Groundcrew", GIT_COMMITTER_EMAIL: "groundcrew@localhost" },
+};
+
+/**
+ * With a remote, git has the settings and credentials of the runner's user, which sessions do not get. Transports that
+ * start a program of the address are left out.
+ */
+const REMOTE_ENVIRONMENT = {
+  ...{ GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C.UTF-8", GIT_EDITOR: "false" },
+  GIT_ALLOW_PROTOCOL: "file:git:http:https:ssh",
 };
 
 /** Data of a repository. `config`, `hooks`, `modules` and `remotes` are left out: they can name programs and addresses. */
@@ -65,23 +74,30 @@ const MAX_LINK_BYTES = 8_192;
  * environment. Sessions can write the settings of a repository and the link of their worktree, and both can name
  * programs that git starts. So every command gets a neutral view of the repository (see `createNeutralRepositories`),
  * and its folders from the runner. `folder` is the runner's own.
+ * @param remoteEnv what git may see besides when it talks to a remote
  */
-export function createGit(env: Record<string, string>, folder: string) {
+export function createGit(env: Record<string, string>, folder: string, remoteEnv: Record<string, string>) {
   const repositories = createNeutralRepositories(folder, run);
 
-  function run(args: readonly string[], place: Record<string, string> = {}): Promise<ProgramResult> {
+  function run(args: readonly string[], place: Record<string, string> = {}, isRemote = false): Promise<ProgramResult> {
     const options = SAFE_OPTIONS.flatMap((option) => ["-c", option]);
-    const gitEnv = { ...env, ...SAFE_ENVIRONMENT, ...place };
+    const gitEnv = isRemote
+      ? { ...remoteEnv, ...REMOTE_ENVIRONMENT, ...place }
+      : { ...env, ...SAFE_ENVIRONMENT, ...place };
     return runProgram("git", [...options, ...args], { env: gitEnv, timeoutMs: 120_000 });
   }
 
   /** Runs a command in the view of a repository, or of one of its worktrees. Never rejects. */
-  async function runIn(repository: string, args: readonly string[], worktree?: string): Promise<ProgramResult> {
+  async function runIn(
+    repository: string,
+    args: readonly string[],
+    { worktree, isRemote = false }: { worktree?: string; isRemote?: boolean } = {},
+  ): Promise<ProgramResult> {
     try {
       const view = await repositories.open(repository);
       if ("problem" in view) return view.problem;
       const place = { GIT_DIR: view.gitDir, GIT_COMMON_DIR: view.folder, ...getWorktreePlace(view, worktree) };
-      const result = await run(["-C", view.folder, ...args], place);
+      const result = await run(["-C", view.folder, ...args], place, isRemote);
       // People know the repository, not the view of it.
       return { ...result, stderr: result.stderr.replaceAll(view.folder, view.commonDir) };
     } catch (thrown) {
@@ -102,7 +118,16 @@ export function createGit(env: Record<string, string>, folder: string) {
     },
     /** Runs a command about the files of a worktree. Never rejects. */
     callInWorktree: ({ repository, worktree }: WorktreePlace, args: readonly string[]) =>
-      runIn(repository, args, worktree),
+      runIn(repository, args, { worktree }),
+    /** Fetches or pushes, by the address of the remote, with the settings of the runner's user. Never rejects. */
+    callRemote: (repository: string, args: readonly string[]) => runIn(repository, args, { isRemote: true }),
+    /** Reads the address of the remote `origin`; undefined without one. */
+    async readOrigin(repository: string): Promise<string | undefined> {
+      const view = await repositories.open(repository);
+      if ("problem" in view) return undefined;
+      const args = ["config", "--file", join(view.commonDir, "config"), "--no-includes", "--get", "remote.origin.url"];
+      return (await run(["-C", view.folder, ...args])).stdout.trim() || undefined;
+    },
     /** Makes a worktree's link to its repository what it should be. */
     async restoreLink({ repository, worktree }: WorktreePlace): Promise<void> {
       const view = await repositories.open(repository);

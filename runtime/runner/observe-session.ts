@@ -3,7 +3,12 @@
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
-import { MAX_REPORTED, MAX_SUMMARY_LENGTH, type SessionReport } from "../../shared/tickets/exchange.ts";
+import {
+  MAX_REPORTED,
+  MAX_SUMMARY_LENGTH,
+  publicationSchema,
+  type SessionReport,
+} from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import {
@@ -54,27 +59,16 @@ const START_DIALOGS: readonly [RegExp, string][] = [
 
 /** What is reported of a session to Groundcrew. */
 export function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
-  const {
-    ticket,
-    run,
-    round,
-    session_id,
-    phase,
-    started_at,
-    branch,
-    exit,
-    details,
-    tests,
-    kept_apart,
-    is_new_conversation,
-  } = record;
+  const { ticket, run, round, session_id, phase, started_at, branch, exit, details, tests } = record;
+  const { is_new_conversation, kept_apart } = record;
+  const publication = record.publication && publicationSchema.parse(record.publication);
   const isRunning = phase === "launched" && hasBegun(context, ticket);
   return {
     ...{ ticket, run, round, session_id, name: context.tmux.getName(ticket), started_at, branch },
     state: phase === "ended" ? "ended" : isRunning ? "running" : "starting",
     ...(phase === "ended" && exit ? { exit } : {}),
     ...details,
-    ...omitUndefined({ tests, kept_apart: kept_apart || undefined, is_new_conversation }),
+    ...omitUndefined({ tests, publication, is_new_conversation, kept_apart: kept_apart || undefined }),
     applied: mergeApplied(record, pane).slice(-MAX_REPORTED),
   };
 }

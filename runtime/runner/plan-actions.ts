@@ -7,13 +7,14 @@ import type { Pane } from "./tmux.ts";
 
 export type DesiredSession = ExchangeAnswer["sessions"][number];
 
-/** One step from what there is to what should be. At most one for each ticket, besides an acknowledgement and a test run. */
+/** One step from what there is to what should be. At most one for each ticket, besides an acknowledgement, a test run and a publication. */
 export type RunnerAction = { ticket: string } & (
   | { kind: "start" | "adopt" | "send"; desired: DesiredSession }
   | { kind: "stop"; how: "kindly" | "now"; reason: string }
   | { kind: "acknowledge" | "end_orphan" }
   | { kind: "remove"; force: boolean }
   | { kind: "test"; id: string }
+  | { kind: "publish"; wish: ExchangeAnswer["publish"][number] }
 );
 
 interface PlanInput {
@@ -53,6 +54,13 @@ export function planActions({ answer, records, panes, now }: PlanInput): RunnerA
   for (const { ticket, run, id } of answer.test) {
     const record = recordOf.get(ticket);
     if (record?.run === run && record.tests?.id !== id) besides.push({ kind: "test", ticket, id });
+  }
+  for (const wish of answer.publish) {
+    const { ticket, run, id } = wish;
+    const record = recordOf.get(ticket);
+    // What a session still writes would not be published.
+    if (record?.run === run && record.phase === "ended" && record.publication?.id !== id)
+      besides.push({ kind: "publish", ticket, wish });
   }
   for (const { ticket, run, force } of answer.remove) {
     const record = recordOf.get(ticket);

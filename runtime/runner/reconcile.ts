@@ -22,10 +22,11 @@ import { VERSION } from "../../shared/version.ts";
 import { writePrivateFile } from "../node/files.ts";
 import { checkHost } from "./check-host.ts";
 import { describeLostConversation } from "./claude-process.ts";
-import { CLEANING_MS, cleanWorktrees } from "./clean-worktrees.ts";
+import { CLEANING_MS, cleanWorktrees, removeIfUnneeded } from "./clean-worktrees.ts";
 import { createTerminalWatch, type ExchangeClient } from "./exchange-client.ts";
 import { hasBegun, mergeApplied, readDetails, reportSession } from "./observe-session.ts";
 import { type DesiredSession, findUnknown, planActions, type RunnerAction } from "./plan-actions.ts";
+import { createPublicationPoll, publishBranch } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { sendDifferences } from "./send-differences.ts";
 import type { SessionRecord } from "./session-folder.ts";
@@ -74,6 +75,9 @@ const REPAIR_CHECKS_MS: Ms = MINUTE;
 /** Timeout for the last exchange, which says that the runner stops: 2 s; service managers wait for longer. */
 const STOP_TIMEOUT_MS: Ms = 2 * SECOND;
 
+/** Name of a ticket's task that publishes or looks at what is published. */
+const toPublishing = (ticket: string) => `publication of ${ticket}`;
+
 /** Names of keys as tmux has them. */
 const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpace|DC|Home|End|PPage|NPage|C-[a-z])$/;
 
@@ -106,6 +110,7 @@ export async function runRunner(
     terminals.run(),
     cleanRepeatedly(),
     checkRepeatedly(),
+    pollRepeatedly(),
     sendDifferences(context, client, signal),
   ]);
   while (!signal.aborted) {
@@ -143,6 +148,18 @@ export async function runRunner(
         return [];
       });
       await wait(CLEANING_MS, signal);
+    }
+  }
+
+  /** Looks at pull requests; a worktree whose pull request is merged is removed once Groundcrew knows. */
+  async function pollRepeatedly() {
+    const poll = createPublicationPoll(context);
+    while (!signal.aborted) {
+      for (const record of poll.listDue()) tasks.run(toPublishing(record.ticket), () => poll.look(record));
+      for (const { ticket, publication, removable, is_acknowledged } of records.list())
+        if (publication?.state === "merged" && removable && is_acknowledged)
+          tasks.run(ticket, () => removeIfUnneeded(context, ticket));
+      await wait(LOOK_MS, signal);
     }
   }
 
@@ -200,12 +217,16 @@ export async function runRunner(
     unknown = findUnknown(input);
     for (const ticket of unknown)
       if (!before.includes(ticket)) log.warn("Groundcrew does not know this session, which goes on", { ticket });
-    isDelayed = false;
+    isDelayed = answer.publish.some(({ ticket }) => records.get(ticket)?.phase !== "ended");
     for (const action of planActions(input)) {
       const { ticket } = action;
       // Tests take long, and what happens to the session meanwhile does not wait for them.
       if (action.kind === "test") {
         tasks.run(`tests of ${ticket}`, () => runTests(context, ticket, action.id));
+        continue;
+      }
+      if (action.kind === "publish") {
+        tasks.run(toPublishing(ticket), () => publishBranch(context, action.wish));
         continue;
       }
       const inputs = action.kind === "send" ? action.desired.inputs : [];
@@ -216,7 +237,7 @@ export async function runRunner(
     }
   }
 
-  async function perform(action: Exclude<RunnerAction, { kind: "acknowledge" | "test" }>): Promise<void> {
+  async function perform(action: Exclude<RunnerAction, { kind: "acknowledge" | "test" | "publish" }>): Promise<void> {
     switch (action.kind) {
       case "start":
         return startSession(context, action.desired);
@@ -349,8 +370,9 @@ function createLook(context: RunnerContext, tasks: TicketTasks) {
 function formatNews(reports: readonly SessionReport[]): string {
   return JSON.stringify(
     reports.map(
-      ({ ticket, run, state, exit, completion, attention, interruption, applied, started_at, screen, tests }) => [
-        ...[ticket, run, state, started_at, exit, completion, attention, interruption, applied, screen !== "", tests],
+      ({ ticket, run, state, exit, completion, attention, interruption, applied, started_at, screen, ...rest }) => [
+        ...[ticket, run, state, started_at, exit, completion, attention, interruption, applied, screen !== ""],
+        ...[rest.tests, rest.publication],
       ],
     ),
   );

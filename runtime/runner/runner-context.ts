@@ -8,6 +8,7 @@ import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import type { ConversationReader } from "./conversation.ts";
+import type { Git } from "./git.ts";
 import type { RecordStore } from "./session-folder.ts";
 import type { Tmux } from "./tmux.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
@@ -22,6 +23,7 @@ export interface RunnerContext {
   env: Record<string, string | undefined>;
   records: RecordStore;
   tmux: Tmux;
+  git: Git;
   worktrees: Worktrees;
   gitStates: GitStateReader;
   conversations: ConversationReader;
@@ -73,10 +75,11 @@ export function parseRunnerSettings(
     const {
       hook_minutes = DEFAULT_HOOK_MINUTES,
       env: names = [],
+      publish = "none",
       ...repository
     } = typeof given === "string" ? { path: given } : given;
     const { path, test_command: testCommand } = repository;
-    return [project, { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names }] as const;
+    return [project, { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names, publish }] as const;
   });
   return {
     /** Without a slash at its end. */

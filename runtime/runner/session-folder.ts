@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
 import { tryParseJson } from "../../shared/text.ts";
-import { observedSessionSchema } from "../../shared/tickets/exchange.ts";
+import { observedSessionSchema, publicationSchema } from "../../shared/tickets/exchange.ts";
 import type { Ms } from "../../shared/time.ts";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 
@@ -116,6 +116,9 @@ const sessionRecordSchema = z.object({
   kept_apart: observedSessionSchema.shape.kept_apart,
   /** Run and newest commit of the difference that Groundcrew has. */
   sent_difference: z.string().exactOptional(),
+  /** Where the branch is published: the address of `origin` before the session could change it, and its base. */
+  remote: z.object({ url: z.string(), base: z.string() }).exactOptional(),
+  publication: publicationSchema.extend({ number: z.int().exactOptional(), changed_at: z.int() }).exactOptional(),
   /** The last run of the repository's test command. */
   tests: observedSessionSchema.shape.tests,
 });

@@ -26,6 +26,7 @@ import {
 } from "./claude-process.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
+import { fetchBase, findRemote, isPublished } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { NO_DETAILS, readSessionJson, type SessionRecord, UNREPORTED } from "./session-folder.ts";
 import type { Pane, Tmux } from "./tmux.ts";
@@ -144,8 +145,10 @@ async function prepareWorktree(context: RunnerContext, record: SessionRecord): P
   if (repository === undefined)
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
   const own = await keepApart(context, repository, record);
-  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket);
-  const prepared = context.records.save({ ...own, ...worktree, hooks: isNew ? [] : record.hooks });
+  const refresh = () => (isPublished(context, record) ? fetchBase(context, repository) : Promise.resolve());
+  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket, refresh);
+  const remote = isPublished(context, record) ? { remote: await findRemote(context, repository) } : {};
+  const prepared = context.records.save({ ...own, ...worktree, ...remote, hooks: isNew ? [] : record.hooks });
   const created = await runHookOnce(context, prepared, "after_create");
   return runHookOnce(context, created, "before_run");
 }
@@ -188,7 +191,7 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
     is_new_conversation: isLost || prepared.is_new_conversation,
   });
   const launchPlan = buildLaunch(continued, paths, pending, {
-    ...{ program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token },
+    ...{ program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token, plans: desired.plans },
     env: { ...pickEnvironment(env, "claude", named), PATH: extendSearchPath(settings.folder, env["PATH"]) },
   });
   const storedCost = conversation && !isLost ? conversations.read(ticket, paths).storedCost : 0;

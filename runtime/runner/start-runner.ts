@@ -59,10 +59,11 @@ export async function startRunner(
     );
     installGroundcrewCommand(folder);
     const baseEnv = pickEnvironment(env, "base");
-    const git = createGit(baseEnv, folder);
+    const git = createGit(baseEnv, folder, pickEnvironment(env, "publish"));
     const context: RunnerContext = {
       ...{ settings, env, log, records, clock: Date.now },
       tmux: createTmux(folder, prefix, baseEnv),
+      git,
       worktrees: createWorktrees(folder, git),
       gitStates: createGitStateReader(git),
       conversations: createConversationReader(),

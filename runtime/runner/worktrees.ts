@@ -16,7 +16,7 @@ import type { SessionDetails, SessionRecord } from "./session-folder.ts";
 type Worktree = Pick<SessionRecord, "repository" | "worktree" | "branch" | "main">;
 
 /** What is to be removed. The place of the worktree follows from the ticket. */
-type OldWorktree = Omit<Worktree, "worktree"> & { ticket: string };
+type OldWorktree = Omit<Worktree, "worktree"> & Pick<SessionRecord, "publication"> & { ticket: string };
 
 /** Lists the files of a worktree that have changes which are not committed. */
 const STATUS = ["status", "--porcelain", "--ignore-submodules=all"];
@@ -93,14 +93,19 @@ export function createWorktrees(root: string, git: Git) {
     return main;
   }
 
-  async function create(repository: string, ticket: string): Promise<Worktree & { isNew: boolean }> {
+  async function create(
+    repository: string,
+    ticket: string,
+    refreshBase: () => Promise<unknown>,
+  ): Promise<Worktree & { isNew: boolean }> {
     const worktree = getPath(ticket);
     const branch = getTicketBranch(ticket);
     await git.read(repository, ["check-ref-format", "--branch", branch]);
-    const main = await findMain(repository);
     await git.read(repository, ["worktree", "prune"]);
     if ((await findEntry(repository, worktree))?.isUnfinished) await removeUnfinished(repository, worktree);
     const isNew = (await findEntry(repository, worktree)) === undefined;
+    if (isNew) await refreshBase();
+    const main = await findMain(repository);
     if (isNew) {
       const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
       const source = status === 0 ? [worktree, branch] : ["--no-track", "-b", branch, worktree, main];
@@ -128,25 +133,31 @@ export function createWorktrees(root: string, git: Git) {
   }
 
   /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
-  async function findReasonToKeep({ repository, branch, main, ticket }: OldWorktree): Promise<string | undefined> {
+  async function findReasonToKeep(old: OldWorktree): Promise<string | undefined> {
+    const { repository, main, ticket } = old;
     const status = await git.callInWorktree({ repository, worktree: getPath(ticket) }, STATUS);
     if (status.status !== 0) throw new Error(describeFailure("git status", status));
     if (status.stdout !== "") return "it has changes that are not committed";
-    return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
+    return (await isMerged(old)) ? undefined : `its branch is not merged into ${main}`;
   }
 
-  async function remove({ repository, branch, main }: OldWorktree, path: string): Promise<void> {
+  async function remove(old: OldWorktree, path: string): Promise<void> {
+    const { repository, branch } = old;
     const entry = await findEntry(repository, path);
     if (entry?.isLocked) throw new Error(`The worktree ${path} is locked: use \`git worktree unlock\`.`);
     if (entry) await removeFolder(repository, path);
-    if (await isMerged(repository, branch, main)) await git.call(repository, ["branch", "-D", "--", branch]);
+    if (await isMerged(old)) await git.call(repository, ["branch", "-D", "--", branch]);
   }
 
   return {
     getPath,
     findBase,
-    /** Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses. */
-    prepare: (repository: string, ticket: string) => runInOrder(repository, () => create(repository, ticket)),
+    /**
+     * Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses.
+     * @param refreshBase is called before a new worktree is created
+     */
+    prepare: (repository: string, ticket: string, refreshBase: () => Promise<unknown> = async () => {}) =>
+      runInOrder(repository, () => create(repository, ticket, refreshBase)),
     findReasonToKeep,
     /**
      * Keeps the worktree and the branch that another session of a ticket has left from the next one, under names of
@@ -177,9 +188,12 @@ export function createWorktrees(root: string, git: Git) {
     },
   };
 
-  async function isMerged(repository: string, branch: string, main: string): Promise<boolean> {
+  /** Whether the base has all of a branch: its commits, or a merged pull request with the newest of them. */
+  async function isMerged({ repository, branch, main, publication }: OldWorktree): Promise<boolean> {
     const { status } = await git.call(repository, ["merge-base", "--is-ancestor", `refs/heads/${branch}`, main]);
-    return status === 0;
+    if (status === 0 || publication?.state !== "merged") return status === 0;
+    const head = await git.call(repository, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`]);
+    return head.stdout.trim() === publication.commit;
   }
 }
 

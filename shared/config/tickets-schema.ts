@@ -50,6 +50,18 @@ const repositorySchema = z.union([
       .exactOptional()
       .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
       .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
+    plan_first: z
+      .boolean()
+      .exactOptional()
+      .describe("true or false: a session plans first, and a person approves its plan")
+      .meta({
+        meaning:
+          "Sessions of this repository plan first; only an approved plan is carried out. The label plan-first has the same effect for one work item. Default: false.",
+      }),
+    publish: z.enum(["none", "push", "pull-request"]).exactOptional().describe("none, push, or pull-request").meta({
+      meaning:
+        "What the runner does with the branch of an approved result: nothing, push it, or also open a pull request with gh, glab or tea. With push and pull-request, branches begin at the freshly fetched base. Default: none.",
+    }),
     env: z
       .array(z.string().regex(VARIABLE_NAME))
       .max(100)
@@ -93,7 +105,7 @@ export const ticketsSchema = z.strictObject({
     .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
     .meta({
       meaning:
-        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, env?}. test_command runs the tests that a ticket requires.",
+        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, plan_first?, publish?, env?}. test_command runs the tests that a ticket requires.",
     }),
   triggers: z
     .strictObject({

@@ -490,6 +490,8 @@ export const en = {
         headlines: {
           approval: "Ticket to approve",
           permission: "Claude Code asks for permission",
+          plan: "Plan of Claude Code to approve",
+          checks: "Checks have failed",
           input: "Claude Code waits for you",
           time: "The session’s time is almost over",
           exited: "The session ended without a result",
@@ -534,6 +536,8 @@ export const en = {
         hints: {
           approval: "Nothing runs before you approve. The session gets exactly this text.",
           permission: "The session waits until you allow or deny it.",
+          plan: "Nothing is changed before you approve it. Or reply with what should change in the plan.",
+          checks: "Send it back to have the session repair it in the same pull request.",
           input: "Reply to this message: your text is typed into the session.",
           choices: "Press all answers that apply, then Done. Or reply to this message with an answer of your own.",
           time: "Without a decision the session is stopped then.",
@@ -558,12 +562,14 @@ export const en = {
           complete: "🏁 Complete",
           approveUpdate: "✅ Approve update",
           retry: "🔁 Try again",
+          leave: "✖️ Leave it",
         },
         /** What came of it; also shown after a press. */
         outcomes: {
           approved: "Approved by {by}",
           rejected: "Rejected by {by}",
           cancelled: "Cancelled by {by}",
+          checksLeft: "Left as it is by {by}",
           closed: "The task was closed in Plane: the ticket is cancelled.",
           allowed: "Allowed by {by}",
           allowedByRule: "Always allowed by {by}: {rule}",
@@ -1074,6 +1080,7 @@ export const en = {
     "inbox.words.send_back": "What should change",
     "inbox.part.comment": "Comment",
     "inbox.part.comments": "Earlier comments",
+    "inbox.part.log": "End of the log",
     "inbox.part.changed": "Changed in Plane since the approval; read by the session when you send the result back",
     "inbox.words.deny": "Reason (optional)",
     "inbox.decided.answer": "Your answer",
@@ -1603,6 +1610,7 @@ export const en = {
     ticket: {
       heading: "Done in a Claude Code session",
       branch: "Branch: {branch}",
+      pull: "Pull request: {pull}",
       /** `{files}`, `{insertions}` and `{deletions}` are numbers. */
       diff: "Changed files: {files}, lines added: {insertions}, lines removed: {deletions}",
       /** `{time}` is a duration from the approval to the completion. */
@@ -1777,6 +1785,7 @@ export const ticketPageEn = {
     attention: "Needs your attention: {text}",
     silent: "no progress since {at}",
     "question.permission": "Claude Code asks for permission:",
+    "question.plan": "Claude Code has made a plan:",
     ...TOOL_FIELDS,
     "input.left": "… {n} characters left out …",
     "input.unfold": "{n} characters, show all",
@@ -1811,6 +1820,7 @@ export const ticketPageEn = {
     removal: "The runner was asked to remove the worktree.",
     "do.approve": "Approve",
     "do.reject": "Reject…",
+    "do.send_back": "Send back…",
     "do.allow": "Allow",
     "do.allow_always": "Always allow for this ticket: {rule}",
     "do.allow_in_repo": "Always allow for this repository: {rule}",

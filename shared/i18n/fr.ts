@@ -424,6 +424,8 @@ export const fr: Texts = {
         headlines: {
           approval: "Ticket à approuver",
           permission: "Claude Code demande une autorisation",
+          plan: "Plan de Claude Code à approuver",
+          checks: "Des vérifications ont échoué",
           input: "Claude Code attend votre réponse",
           time: "Le temps de la session est presque écoulé",
           exited: "La session s’est terminée sans résultat",
@@ -460,6 +462,8 @@ export const fr: Texts = {
         hints: {
           approval: "Rien ne s’exécute avant votre approbation. La session reçoit exactement ce texte.",
           permission: "La session attend que vous autorisiez ou refusiez.",
+          plan: "Rien n’est modifié avant votre approbation. Ou répondez avec ce qui doit changer dans le plan.",
+          checks: "Renvoyez-le pour que la session répare dans la même demande de fusion.",
           input: "Répondez à ce message : votre texte est saisi dans la session.",
           choices:
             "Appuyez sur toutes les réponses voulues, puis sur Valider. Ou répondez à ce message avec votre propre réponse.",
@@ -485,11 +489,13 @@ export const fr: Texts = {
           complete: "🏁 Terminer",
           approveUpdate: "✅ Approuver la mise à jour",
           retry: "🔁 Réessayer",
+          leave: "✖️ Laisser",
         },
         outcomes: {
           approved: "Approuvé par {by}",
           rejected: "Refusé par {by}",
           cancelled: "Annulé par {by}",
+          checksLeft: "Laissé tel quel par {by}",
           closed: "La tâche a été fermée dans Plane : le ticket est annulé.",
           allowed: "Autorisé par {by}",
           allowedByRule: "Toujours autorisé par {by} : {rule}",
@@ -1006,6 +1012,7 @@ export const fr: Texts = {
     "inbox.words.send_back": "Ce qui doit changer",
     "inbox.part.comment": "Commentaire",
     "inbox.part.comments": "Commentaires précédents",
+    "inbox.part.log": "Fin du journal",
     "inbox.part.changed": "Modifié dans Plane depuis l’approbation ; lu par la session quand vous renvoyez le résultat",
     "inbox.words.deny": "Raison (facultative)",
     "inbox.decided.answer": "Votre réponse",
@@ -1490,6 +1497,7 @@ export const fr: Texts = {
     ticket: {
       heading: "Réalisée dans une session Claude Code",
       branch: "Branche : {branch}",
+      pull: "Demande de fusion : {pull}",
       diff: "Fichiers modifiés : {files}, lignes ajoutées : {insertions}, lignes supprimées : {deletions}",
       time: "Temps écoulé depuis l’approbation : {time}",
       tests: "Tests : réussis, lancés par l’exécuteur de tickets",
@@ -1648,6 +1656,7 @@ export const ticketPageFr: TicketPageTexts = {
     attention: "Demande votre attention : {text}",
     silent: "aucun progrès depuis {at}",
     "question.permission": "Claude Code demande une autorisation :",
+    "question.plan": "Claude Code a fait un plan :",
     ...TOOL_FIELDS,
     "input.left": "… {n} caractères omis …",
     "input.unfold": "{n} caractères, tout afficher",
@@ -1682,6 +1691,7 @@ export const ticketPageFr: TicketPageTexts = {
     removal: "Le runner doit supprimer le répertoire de travail.",
     "do.approve": "Approuver",
     "do.reject": "Refuser…",
+    "do.send_back": "Renvoyer…",
     "do.allow": "Autoriser",
     "do.allow_always": "Toujours autoriser pour ce ticket : {rule}",
     "do.allow_in_repo": "Toujours autoriser pour ce dépôt : {rule}",

@@ -71,10 +71,10 @@ export interface SessionWait {
   /** The ticket's run. */
   run: number;
   /**
-   * `permission`: may a tool run; `input`: the session waits for text; `time`: its time ends soon; `ended`: it ended
+   * `permission`: may a tool run; `plan`: may a plan be carried out; `input`: the session waits for text; `time`: its time ends soon; `ended`: it ended
    * without a completion.
    */
-  waits: "permission" | "input" | "time" | "ended";
+  waits: "permission" | "plan" | "input" | "time" | "ended";
   /** A call of the session by this id takes the answer. Otherwise it is typed into its terminal. */
   call?: string;
   /** Several options may be chosen; the answer is what `joinChoices` makes of them. */

@@ -35,6 +35,9 @@ import { toSessionIds } from "./ticket-views.ts";
 
 type RequestJob = Extract<WorkJobBody, { type: "ticket" }>;
 
+/** Labels of a work item whose session plans first. */
+const PLAN_LABELS = ["plan-first", "plan first"];
+
 /** An id of Plane, or one that a test has chosen. */
 const testIdSchema = z
   .string()
@@ -111,6 +114,14 @@ async function isTicketWanted(deps: TaskDeps, settings: TicketSettings, task: Ta
 function includesName(names: readonly (string | undefined)[], wanted: readonly string[] | undefined): boolean {
   const lower = names.map((name) => name?.toLowerCase());
   return !wanted || wanted.some((name) => lower.includes(name.toLowerCase()));
+}
+
+/** Whether the session of a ticket plans first: by its repository, or a label of its work item. */
+export async function needsPlan(deps: TaskDeps, { item }: Pick<Ticket, "item">): Promise<boolean> {
+  const repository = deps.settings.tickets?.repositories[item.identifier];
+  if (typeof repository === "object" && repository.plan_first) return true;
+  const task = await findStoredTask(deps, item.id);
+  return task !== undefined && includesName(await readLabelNames(deps, task), PLAN_LABELS);
 }
 
 /** The names of a work item's labels, as far as they are known. */
@@ -197,7 +208,8 @@ export async function approveTicket(
   const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
   const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
-  const event = { kind: "approved", by, where, hash: shown, sessionId, token } as const;
+  const plansFirst = await needsPlan(deps, ticket);
+  const event = { kind: "approved", by, where, hash: shown, sessionId, token, plansFirst } as const;
   const approved = await changeTicket(deps, key, event, correlation);
   deps.notify();
   return toApprovedRun(deps, approved);

@@ -34,6 +34,7 @@ import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
+import { needsPublication } from "./publication.ts";
 import { findChangedContent } from "./read-content.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
 import {
@@ -149,7 +150,8 @@ export async function updatePlane(
   correlation: string,
 ): Promise<UpdateResult> {
   const text = summary === undefined ? {} : { summary: cleanText(summary, MAX_SUMMARY_LENGTH) };
-  await changeTicket(deps, key, { kind: "update_requested", by, where, ...text }, correlation);
+  const publishes = needsPublication(deps.settings, await getTicket(deps, key));
+  await changeTicket(deps, key, { kind: "update_requested", by, where, publishes, ...text }, correlation);
   return finishUpdate(deps, key, correlation);
 }
 
@@ -164,7 +166,7 @@ async function finishUpdate(deps: TaskDeps, key: string, correlation: string): P
   });
   const result = toUpdateResult(await getTicket(deps, key));
   const { status } = result;
-  if (update?.step !== undefined)
+  if (update?.step !== undefined && update.step !== "publish")
     deps.metrics.count("plane_updates_total", { status: status === "updated" ? "success" : status });
   return result;
 }
@@ -201,7 +203,7 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
     );
   const session = await readSession(deps, ticket);
   const comment_html = await renderUpdate(deps.settings, ticket, session);
-  const external_id = `ticket:${ticket.key}:${ticket.run}`;
+  const external_id = `ticket:${ticket.key}:${ticket.run}${ticket.round === 1 ? "" : `.${ticket.round}`}`;
   const json = { comment_html, external_source: GROUNDCREW_SOURCE, external_id };
   await createOnce(() => plane.call(commentsApi.create, { params: { project, item }, json }));
 }
@@ -209,9 +211,10 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
 /** Renders the comment with a ticket's result: summary, branch, commits, size of the change, time and cost. */
 async function renderUpdate(
   { locale, budget }: Pick<Settings, "locale" | "budget">,
-  { completion, approval }: Ticket,
+  { completion, approval, publication }: Ticket,
   session: SessionReport | undefined,
 ): Promise<string> {
+  const pull = publication?.url;
   const { comments } = getTexts(locale);
   const texts = comments.ticket;
   const code = (text: string) => `<code>${escapeHtml(cleanLine(text, MAX_LINE_LENGTH))}</code>`;
@@ -223,6 +226,7 @@ async function renderUpdate(
   const took = completion && approval && localizeDuration(comments.locale, completion.at - approval.at);
   const lines = keepDefined([
     branch === "" ? undefined : formatTemplate(texts.branch, { branch: code(branch) }),
+    pull && formatTemplate(texts.pull, { pull: `<a href="${escapeHtml(pull)}">${escapeHtml(pull)}</a>` }),
     diff && formatTemplate(texts.diff, localizeCounts(diff)),
     session?.tests && session.tests.problem === undefined ? texts.tests : undefined,
     took && formatTemplate(texts.time, { time: escapeHtml(took) }),
@@ -258,7 +262,14 @@ async function setTicketStatus(context: CallContext, { key, item }: Ticket): Pro
 function toUpdateResult(ticket: Ticket) {
   const progress = readUpdateProgress(ticket);
   const { comment_posted, state_updated } = progress;
-  const status = !comment_posted ? "failed_comment" : !state_updated ? "failed_state" : "updated";
+  const isPublishing = ticket.update?.step === "publish" && ticket.update.problem === undefined;
+  const status = isPublishing
+    ? "publishing"
+    : !comment_posted
+      ? "failed_comment"
+      : !state_updated
+        ? "failed_state"
+        : "updated";
   return { status, ticket_id: ticket.key, ...progress, ...omitUndefined({ problem: ticket.update?.problem }) };
 }
 
@@ -272,7 +283,8 @@ export async function approveUpdateByRule(deps: TaskDeps, ticket: Ticket, correl
   const task = await findStoredTask(deps, ticket.item.id);
   // A person decides about the result of a work item that was closed meanwhile.
   if (task && isTicketClosed(tickets, ticket, task)) return;
-  const event = { kind: "update_requested", by: `tickets.approve[${rule}]`, inQueue: true } as const;
+  const publishes = needsPublication(deps.settings, ticket);
+  const event = { kind: "update_requested", by: `tickets.approve[${rule}]`, inQueue: true, publishes } as const;
   await changeTicket(deps, ticket.key, event, correlation);
   deps.notify();
 }
@@ -287,7 +299,9 @@ export async function runUpdateJob(
   if (ticket?.state !== "updating") return { done: true };
   const { status } = await finishUpdate(deps, key, correlation);
   const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];
-  if (status === "updated" || delay === undefined) return { done: true };
+  // The runner's report goes on; what it could not publish a person has to repair.
+  const isWithRunner = (await getTicket(deps, key)).update?.step === "publish";
+  if (status === "updated" || isWithRunner || delay === undefined) return { done: true };
   return { retryAt: (await deps.store.now()) + delay, failed: true };
 }
 

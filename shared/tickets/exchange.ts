@@ -36,6 +36,34 @@ const exitSchema = z.object({
   text: z.string().max(2_000).exactOptional(),
 });
 
+/** Where the branch of a ticket has gone, and what became of it there. Its texts come from programs: they are data. */
+export const publicationSchema = z.object({
+  /** Of the wish that was carried out last. */
+  id: z.string().max(100),
+  /** `nothing`: the branch has no commit of its own. `pushed`: without a pull request. */
+  state: z.enum(["nothing", "pushed", "open", "merged", "closed"]).exactOptional(),
+  /** Why the wish was not carried out. */
+  problem: z.string().max(2_000).exactOptional(),
+  /** The newest commit that was pushed. */
+  commit: z.string().max(64).exactOptional(),
+  /** Of the pull request. */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(500)
+    .exactOptional(),
+  checks: z
+    .object({
+      state: z.enum(["none", "pending", "passed", "failed"]),
+      /** Names of failed checks. */
+      failed: z.array(z.string().max(200)).max(20),
+      /** The end of the first one's log. */
+      log: z.string().max(4_000).exactOptional(),
+    })
+    .exactOptional(),
+});
+
+export type Publication = z.infer<typeof publicationSchema>;
+
 /** One session as tmux and git really have it. Its texts come from programs: they are data. */
 export const observedSessionSchema = z.object({
   ticket: taskKeySchema,
@@ -87,6 +115,7 @@ export const observedSessionSchema = z.object({
       problem: z.string().max(2_000).exactOptional(),
     })
     .exactOptional(),
+  publication: publicationSchema.exactOptional(),
   /** Ids of the inputs that have reached the session. */
   applied: z.array(z.string().max(100)).max(MAX_REPORTED),
 });
@@ -153,6 +182,8 @@ const desiredSessionSchema = z.object({
   ...runSchema,
   session_id: z.uuid(),
   resume: z.boolean(),
+  /** It starts in plan mode: its plan has not been approved. */
+  plans: z.boolean().default(false),
   round: z.int().min(1).default(1),
   /** The project's identifier, which names the repository. */
   project: z.string(),
@@ -178,6 +209,8 @@ export const exchangeAnswerSchema = z.object({
   stop: z.array(z.object({ ...runSchema, how: z.enum(["kindly", "now"]), reason: z.string() })),
   /** Runs of the repository's test command, whose result completes a ticket. */
   test: z.array(z.object({ ...runSchema, id: z.string() })).default([]),
+  /** Results to publish as the repository's settings say. The texts are data, for a pull request. */
+  publish: z.array(z.object({ ...runSchema, id: z.string(), title: z.string(), body: z.string() })).default([]),
   /** Worktrees to remove; without `force` only a clean and merged one. */
   remove: z.array(z.object({ ...runSchema, force: z.boolean() })),
 });

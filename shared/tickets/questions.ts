@@ -6,11 +6,14 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { splitChoices } from "../task/choices.ts";
 import type { NewRequest, OfferedQuestion, SessionWait } from "../task/request.ts";
+import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
+import { MAX_INPUT_LENGTH } from "./exchange.ts";
 import { isAllowing, isRequestOver, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
 
 /** What a person may answer, by what the session waits for; of a permission see `listPermissionAnswers`. */
 const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, readonly string[]>> = {
+  plan: ["approve", "send_back", "reject"],
   input: ["answer", "complete"],
   time: ["extend", "cancel"],
   ended: ["resume", "complete", "cancel"],
@@ -29,7 +32,7 @@ export function createSessionRequest(
   request: Pick<SessionRequest, "id" | "text"> & Partial<SessionRequest>,
 ): SessionRequest {
   return {
-    kind: waits === "permission" ? "permission" : "question",
+    kind: waits === "permission" || waits === "plan" ? waits : "question",
     subject: { item: item.id, key, title: shown.content.title, url: item.url },
     ...{ from: SESSION_NAME, urgency: "normal", createdAt: at, reminders: 0, input: [], options: [], hash: "" },
     answers: waits === "permission" ? [] : ANSWERS[waits],
@@ -103,6 +106,13 @@ export function toInputs(question: SessionRequest, text: string): SessionInput[]
   const { id, session, options } = question;
   // The first entry of a permission allows once, Escape denies.
   if (session.waits === "permission") return [{ id, kind: "keys", text: isAllowing(text) ? "1" : "Escape" }];
+  // Its second entry approves and asks before each edit; the third one takes what should change.
+  if (session.waits === "plan" && text === "approve") return [{ id, kind: "keys", text: "2" }];
+  if (session.waits === "plan")
+    return [
+      { id: `${id}:back`, kind: "keys", text: "3" },
+      { id, kind: "text", text: cleanLine(question.verdict?.comment ?? "", MAX_INPUT_LENGTH) },
+    ];
   if (options.length === 0) return [{ id, kind: "text", text }];
   const offered = listQuestions(question) ?? [];
   const answers = listAnswers(question, text);

@@ -5,9 +5,10 @@ import { GroundcrewError } from "../errors.ts";
 import { findRequest } from "../requests/requests.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { cleanText } from "../text.ts";
-import { rereadTicket } from "./approval.ts";
+import { needsPlan, rereadTicket } from "./approval.ts";
 import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
+import { asksAboutChecks, joinChecks, needsPublication } from "./publication.ts";
 import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
 import type { NewTicketEvent } from "./ticket.ts";
 
@@ -16,10 +17,12 @@ type Decided = Parameters<RequestKind["decide"]>[1]["value"];
 export const TICKET_REQUEST_KINDS: RequestKinds = {
   /** The approval of a ticket. */
   ticket: {
-    ...createTicketKind((deps, { hash, verdict }, key) => {
+    ...createTicketKind(async (deps, { hash, verdict }, key) => {
       const { answer, by, where, comment: text = "" } = verdict;
       if (answer !== "approve") return { kind: "rejected", by, where, text };
-      return { kind: "approved", by, where, hash, sessionId: deps.newId(), token: createRunToken(key, deps.newId) };
+      const plansFirst = await needsPlan(deps, await getTicket(deps, key));
+      const run = { sessionId: deps.newId(), token: createRunToken(key, deps.newId), plansFirst };
+      return { kind: "approved", by, where, hash, ...run };
     }),
     /** The work item is read again: a changed text is what is judged from then on. */
     async reread(deps, request, correlation) {
@@ -31,10 +34,17 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
   permission: createTicketKind(toSessionEvent),
   session: createTicketKind(toSessionEvent),
   /** The approval of a result, and another try of its update; the queue writes it. A rejected one is given up. */
-  result: createTicketKind((_deps, { verdict: { answer, by, where, comment = "" } }) => {
-    if (answer === "send_back") return { kind: "sent_back", text: cleanText(comment, MAX_INPUT_LENGTH), by, where };
+  result: createTicketKind(async (deps, request, key) => {
+    const { answer, by, where, comment = "" } = request.verdict;
+    const ticket = await getTicket(deps, key);
+    if (answer === "send_back") {
+      const text = asksAboutChecks(ticket) ? joinChecks(comment, request) : comment;
+      return { kind: "sent_back", text: cleanText(text, MAX_INPUT_LENGTH), by, where };
+    }
+    if (asksAboutChecks(ticket)) return { kind: "checks_left", by, where };
+    const publishes = needsPublication(deps.settings, ticket);
     return answer === "approve"
-      ? { kind: "update_requested", by, where, inQueue: true }
+      ? { kind: "update_requested", by, where, inQueue: true, publishes }
       : { kind: "cancelled", by, where };
   }),
 };
@@ -58,12 +68,17 @@ async function toSessionEvent(deps: TaskDeps, request: Decided, key: string): Pr
   switch (answer) {
     case "complete":
       return planCompletion(deps, await getTicket(deps, key), { summary: comment, source: "person", by });
+    // A plan that is rejected ends its ticket; one that is sent back is made again.
+    case "reject":
     case "cancel":
       return { kind: "cancelled", by, where };
     case "extend":
       return { kind: "extended", by, where, minutes: deps.settings.tickets?.minutes ?? 30 };
     default:
-      return { kind: "answered", question: request.id, text: answer === "answer" ? comment : answer, by, where };
+      return {
+        ...{ kind: "answered", question: request.id, text: answer === "answer" ? comment : answer, by, where },
+        ...(answer === "send_back" ? { comment: cleanText(comment, MAX_INPUT_LENGTH) } : {}),
+      };
   }
 }
 

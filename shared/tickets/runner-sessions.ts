@@ -7,6 +7,7 @@ import type { TaskDeps } from "../app/deps.ts";
 import type { Terminals } from "../app/terminals.ts";
 import type { TicketSettings } from "../config/tickets-schema.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
 import { cleanLine, cleanText } from "../text.ts";
@@ -14,6 +15,7 @@ import { DAY, MINUTE, type Ms } from "../time.ts";
 import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import { maskSecrets } from "./mask-secrets.ts";
+import { cleanPublication, findPublicationWish } from "./publication.ts";
 import {
   changeTicket,
   createTicketMessageJobs,
@@ -25,6 +27,7 @@ import {
   prepareStoredTicketEvent,
   readActiveTickets,
   readSession,
+  readTickets,
   toNewsPut,
 } from "./stored-tickets.ts";
 import {
@@ -81,6 +84,8 @@ async function observeSession(deps: TaskDeps, report: SessionReport, runner: str
   if (!ticket || ticket.placed !== runner || ticket.run !== report.run) return;
   const session = cleanSession(report, ticket.approval?.token);
   await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
+  const { publication } = session;
+  if (publication) await changeTicket(deps, ticket.key, { kind: "published", publication }, correlation);
   if (session.round !== ticket.round) return;
   await finishCheck(deps, ticket, session, correlation);
   // A summary that the file holds when the session ends counts, so it is applied first.
@@ -145,6 +150,7 @@ function cleanSession(session: SessionReport, token: string | undefined): Sessio
   return {
     ...session,
     screen: maskSecrets(cleanText(session.screen, session.screen.length), token),
+    ...cleanPublication(session, token),
     branch: cleanLine(session.branch, 300),
     commits: session.commits.map(({ id, subject }) => ({ id: cleanLine(id, 64), subject: cleanLine(subject, 300) })),
     ...omitUndefined({
@@ -231,6 +237,7 @@ export async function readDesiredState(
       const { key, run, check } = ticket;
       return check && isChecking(ticket) ? [{ ticket: key, run, id: check.id }] : [];
     }),
+    publish: placed.flatMap((ticket) => findPublicationWish(ticket) ?? []),
     remove: placed.flatMap(({ key, run, removal, wanted }) =>
       removal && !wanted && now - removal.at < REMOVAL_MS ? [{ ticket: key, run, force: removal.force }] : [],
     ),
@@ -241,7 +248,7 @@ export async function readDesiredState(
 async function readCandidates(deps: Pick<TaskDeps, "store">, observed: readonly SessionReport[], now: Ms) {
   const days = [toUtcDay(now), toUtcDay(now - REMOVAL_MS)].map(ticketSets.removedOn);
   const [active, seen, ...removed] = await Promise.all([
-    readActiveTickets(deps),
+    readTickets(deps, [...ACTIVE_TICKET_STATES, "updating"]),
     deps.store.read<TicketRecord>(observed.map(({ ticket }) => ticketKeys.ticket(ticket))),
     ...days.map((day) => readAllRows<TicketRecord>(deps, day)),
   ]);
@@ -257,6 +264,7 @@ function toDesiredSession({ settings, terminals }: Pick<DesiredDeps, "settings" 
     run,
     session_id: approval?.sessionId ?? "",
     resume: started,
+    plans: ticket.plan === "open",
     round,
     project: item.identifier,
     ticket_file: renderTicketFile(ticket),

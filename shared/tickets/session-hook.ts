@@ -9,7 +9,7 @@ import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { joinChoices, splitChoices } from "../task/choices.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
-import { cleanLine, cleanText } from "../text.ts";
+import { cleanLine, cleanText, removeInvisible } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
 import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
@@ -25,6 +25,7 @@ import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
 import {
   ALLOW_IN_REPO,
+  hasOpenPlan,
   isAllowing,
   isChecking,
   isRequestOver,
@@ -41,6 +42,9 @@ type HookAnswer = { json: object } | { wait: string } | undefined;
 interface RequestAnswers {
   waits: SessionWait["waits"];
   answers: string[];
+  /** A person's words with the answer, and the text that it is about. */
+  comment: string;
+  text: string;
 }
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -71,6 +75,16 @@ export const TOO_MANY_REQUESTS = toDecision({
 
 /** Claude Code's tool that asks people. Its permission request arrives before its dialog appears. */
 const QUESTION_TOOL = "AskUserQuestion";
+
+/** Claude Code's tool that shows a plan, and leaves plan mode when it is approved. */
+const PLAN_TOOL = "ExitPlanMode";
+
+const planSchema = z.looseObject({ plan: z.string() });
+
+/** Limit of a plan that can be approved in UTF-16 units: 50,000, as of other inputs that are shown whole. */
+const MAX_PLAN_LENGTH = 50_000;
+
+const NO_PLAN = "There is no plan. Write it to the plan file, then call ExitPlanMode again.";
 
 /** What a session waits for, by the type of its notification. */
 const NOTIFICATIONS = new Map<string, "permission" | "input">([
@@ -121,11 +135,19 @@ export async function applySessionHook(
   };
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
-      if (await allowByRule(deps, ticket, hook, correlation)) return { json: toDecision({ behavior: "allow" }) };
+      const plan = findPlan(hook);
+      if (plan === "") return { json: toDecision({ behavior: "deny", message: NO_PLAN }) };
+      // Rules come with the approval of the plan: in plan mode they would let commands run.
+      if (ticket.plan !== "open" && (await allowByRule(deps, ticket, hook, correlation)))
+        return { json: toDecision({ behavior: "allow" }) };
       const call = createId(deps);
       const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
       try {
-        if (offered) {
+        if (plan !== undefined) {
+          const isWhole = plan.length <= MAX_PLAN_LENGTH;
+          const answers = isWhole ? {} : { answers: ["send_back", "reject"] };
+          await ask({ waits: "plan", call }, { text: plan.slice(0, MAX_PLAN_LENGTH), ...answers });
+        } else if (offered) {
           const { text, options, ...session } = offered;
           await ask({ waits: "input", call, ...session }, { text, options });
         } else {
@@ -139,26 +161,31 @@ export async function applySessionHook(
       return { wait: call };
     }
     case "UserPromptExpansion":
-      return hook.command_name === "complete" ? complete(deps, key, hook.command_args ?? "", correlation) : undefined;
+      return hook.command_name === "complete"
+        ? complete(deps, ticket, hook.command_args ?? "", correlation)
+        : undefined;
     case "Notification": {
       const waits = NOTIFICATIONS.get(hook.notification_type ?? "");
       if (!waits) return undefined;
       // A session that waits for text shows no dialog any more: somebody has denied what it asked.
-      if (waits === "input") await settleQuestions(deps, key, isFree("permission"), correlation);
+      if (waits === "input") await settleQuestions(deps, key, isFree("permission", "plan"), correlation);
       const { questions } = await getTicket(deps, key);
+      if (waits === "permission" && hasOpenPlan(ticket)) return undefined;
       if (questions.some((question) => !isRequestOver(question) && question.session.waits === waits)) return undefined;
       const answers = waits === "permission" ? { answers: ["deny"] } : {};
       return void (await ask({ waits, isNotice: true }, { text: cleanQuestion(hook.message ?? ""), ...answers }));
     }
     case "Stop":
     case "StopFailure": {
-      await settleQuestions(deps, key, isFree("permission", "input"), correlation);
+      await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation);
       const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");
       return void (await ask({ waits: "input" }, { text: cleanQuestion(text) }));
     }
     case "PostToolUse":
     case "PostToolUseFailure": {
       await recordProgress(deps, key);
+      if (findPlan(hook) !== undefined && hook.hook_event_name === "PostToolUse")
+        return void (await changeTicket(deps, key, { kind: "plan_left" }, correlation));
       // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
       const hash = await hashToolCall(hook);
       const offered = findOfferedQuestions(hook);
@@ -169,10 +196,17 @@ export async function applySessionHook(
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
     case "UserPromptSubmit":
-      return void (await settleQuestions(deps, key, isFree("permission", "input"), correlation));
+      return void (await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation));
     default:
       return undefined;
   }
+}
+
+/** The plan that a session shows for approval; "" where it has written none, undefined for another tool. */
+function findPlan({ tool_name, tool_input }: ToolCall): string | undefined {
+  if (tool_name !== PLAN_TOOL) return undefined;
+  // What is carried out is what was shown.
+  return removeInvisible(planSchema.safeParse(tool_input).data?.plan ?? "");
 }
 
 /** Records that the tools of a session go on. It is written once a minute, because a session can use many a second. */
@@ -240,7 +274,10 @@ function cleanQuestion(text: string): string {
   return cleanText(text, MAX_QUESTION_LENGTH);
 }
 
-async function complete(deps: TaskDeps, key: string, args: string, correlation: string): Promise<HookAnswer> {
+async function complete(deps: TaskDeps, ticket: Ticket, args: string, correlation: string): Promise<HookAnswer> {
+  const { key } = ticket;
+  if (ticket.plan === "open")
+    return { json: { decision: "block", reason: "The plan has not been approved yet: approve it first" } };
   if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
   try {
     const completion = { summary: args, source: "command", by: "Claude Code" } as const;
@@ -290,15 +327,24 @@ export async function takeAnswers(
   const answer = getAnswer(found);
   if (answer === undefined) return "open";
   const taken = await changeTicket(deps, key, { kind: "fetched", question }, correlation).catch(ignoreConflict);
-  return taken ? { waits, answers: listAnswers(found, answer) } : "closed";
+  const { verdict, text } = found;
+  return taken ? { waits, answers: listAnswers(found, answer), comment: verdict?.comment ?? "", text } : "closed";
 }
 
 /** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
-export function toPermissionDecision(hook: SessionHook, { waits, answers }: RequestAnswers): object {
+export function toPermissionDecision(hook: SessionHook, { waits, answers, comment, text }: RequestAnswers): object {
+  if (waits === "plan")
+    return answers[0] === "approve" ? approvePlan(text) : toDecision({ behavior: "deny", message: comment });
   const updatedInput = waits === "input" ? answerOfferedQuestions(hook, answers) : undefined;
   const isAllowed = updatedInput !== undefined || (waits === "permission" && isAllowing(answers[0] ?? ""));
   const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
   return toDecision(isAllowed ? allowance : { behavior: "deny", message: "A person denied it." });
+}
+
+/** Approves exactly the plan that was shown. Claude Code ignores a bare "allow" here; with the mode it goes on. */
+function approvePlan(plan: string): object {
+  const updatedPermissions = [{ type: "setMode", mode: "default", destination: "session" }];
+  return toDecision({ behavior: "allow", updatedInput: { plan }, updatedPermissions });
 }
 
 /**

@@ -3,7 +3,7 @@
  * observed, fails and is started again, ends and is removed.
  */
 
-import { type Changes, changeFields } from "../omit-undefined.ts";
+import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import {
   createSessionRequest,
@@ -18,6 +18,7 @@ import {
   type AppliedOutcome,
   closeRequests,
   endRun,
+  hasOpenPlan,
   isActive,
   isAllowing,
   isRequestOver,
@@ -35,7 +36,7 @@ import {
 
 type SessionEventKind =
   | ("placed" | "unplaced" | "observed" | "time_over" | "extended" | "start_requested" | "noticed" | "typed")
-  | ("asked" | "answered" | "allowed_by_rule" | "settled" | "fetched" | "released");
+  | ("asked" | "answered" | "allowed_by_rule" | "settled" | "fetched" | "released" | "plan_left");
 
 /**
  * Limit of requests of a session that wait for a person: 5. A session asks one at a time, its sub-agents beside it;
@@ -78,6 +79,7 @@ export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   settled: (ticket, { at, questions }) => ({ ticket: closeQuestions(ticket, at, ({ id }) => questions.includes(id)) }),
   fetched: fetchAnswer,
   released: release,
+  plan_left: leavePlan,
   noticed: notice,
   typed: typeInput,
   time_over: endTime,
@@ -136,10 +138,12 @@ function canType({ questions }: Ticket, question: SessionRequest): boolean {
   );
 }
 
-/** Whether Claude Code shows a dialog for a question: of a permission, and of its question tool. */
+/** Whether Claude Code shows a dialog for a question: of a permission or a plan, and of its question tool. */
 function hasDialog({ session, options }: SessionRequest): boolean {
   return (
-    session.waits === "permission" || (session.waits === "input" && (session.call !== undefined || options.length > 0))
+    session.waits === "permission" ||
+    session.waits === "plan" ||
+    (session.waits === "input" && (session.call !== undefined || options.length > 0))
   );
 }
 
@@ -256,18 +260,20 @@ function isRequest(question: SessionRequest): boolean {
 }
 
 function answer(ticket: Ticket, event: TicketEvent<"answered">): TicketOutcome {
-  const { at, by, text, question: id, hash, where = "api" } = event;
+  const { at, by, text, comment, question: id, hash, where = "api" } = event;
   const question = ticket.questions.find((one) => one.id === id);
   if (!question || question.closed)
     return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
   const { waits } = question.session;
-  const verdict = waits === "input" ? { answer: "answer", comment: text } : { answer: text };
+  const verdict =
+    waits === "input" ? { answer: "answer", comment: text } : { answer: text, ...omitUndefined({ comment }) };
   if (question.verdict && getAnswer(question) !== text) return refuse("conflict", "It is answered already.");
   if (hash !== undefined && hash !== question.hash)
     return refuse("conflict", "The session asks for something else now. Read it again.");
-  const mistake = findMistake(question, text);
+  const mistake = findMistake(question, text, comment);
   if (mistake !== undefined) return refuse("bad_request", mistake);
-  const answered = changeQuestion(ticket, question, { verdict: { ...verdict, by, where, at } });
+  const given = { ...verdict, by, where, at };
+  const answered = passPlan(changeQuestion(ticket, question, { verdict: given }), question, text, at);
   const step = { reason: `answered_${waits}`, detail: text };
   if (waits === "ended") {
     const cleared = { failures: 0, deadline: undefined, startedAt: undefined };
@@ -276,7 +282,8 @@ function answer(ticket: Ticket, event: TicketEvent<"answered">): TicketOutcome {
   const next = findNextQuestion(question, text, at);
   if (next) return { ...askQuestion(deliver(answered, question), next), step: { by } };
   if (question.session.call !== undefined) return reportStep(answered, step, by);
-  if (canType(ticket, question)) return reportStep(typeAnswer(answered, question, text), step, by);
+  if (canType(ticket, question))
+    return reportStep(typeAnswer(answered, { ...question, verdict: given }, text), step, by);
   if (!hasDialog(question))
     return refuse("conflict", "The terminal asks for something else. Answer that first.", "terminalBusy");
   // It is typed once the earlier dialogs have their answers.
@@ -284,8 +291,12 @@ function answer(ticket: Ticket, event: TicketEvent<"answered">): TicketOutcome {
 }
 
 /** Says why a text cannot answer a question; undefined when it can. */
-function findMistake({ answers, session }: SessionRequest, text: string): string | undefined {
+function findMistake({ answers, session }: SessionRequest, text: string, comment = ""): string | undefined {
   if (session.waits === "input") return undefined;
+  if (session.waits === "plan") {
+    if (!answers.includes(text)) return `Answer one of ${answers.join(", ")}.`;
+    return text === "send_back" && comment === "" ? "Say what should change in the plan." : undefined;
+  }
   if (session.waits === "permission") {
     if (answers.includes(text)) return undefined;
     if (!isAllowing(text)) return "Answer allow or deny.";
@@ -295,6 +306,23 @@ function findMistake({ answers, session }: SessionRequest, text: string): string
   }
   if (session.waits === "time") return "Extend the session, complete or cancel the ticket, or let its time end.";
   return text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
+}
+
+/** A plan that is approved is carried out. A session does not use up its time while a plan of it waits for a person. */
+function passPlan(ticket: Ticket, { session, createdAt }: SessionRequest, text: string, at: Ms): Ticket {
+  if (session.waits !== "plan") return ticket;
+  const { deadline } = ticket;
+  const next = deadline === undefined ? ticket : { ...ticket, deadline: deadline + at - createdAt };
+  return text === "approve" ? { ...next, plan: "approved" } : next;
+}
+
+/** Somebody has approved the plan in the terminal, unless it was approved before. */
+function leavePlan(ticket: Ticket, { at }: TicketEvent<"plan_left">): TicketOutcome {
+  if (ticket.plan !== "open" && !hasOpenPlan(ticket)) return { ticket };
+  const plans = ticket.questions.filter((one) => one.session.waits === "plan" && !isRequestOver(one));
+  const passed = plans.reduce((next, plan) => passPlan(next, plan, "approve", at), ticket);
+  const left = closeQuestions({ ...passed, plan: "approved" }, at, ({ session }) => session.waits === "plan");
+  return reportStep(left, { reason: "plan_left", detail: "" });
 }
 
 function fetchAnswer(ticket: Ticket, event: TicketEvent<"fetched">): TicketOutcome {
@@ -327,6 +355,7 @@ function typeInput(ticket: Ticket, { input }: TicketEvent<"typed">): TicketOutco
 /** The session has used its time: it is stopped, and a person decides how to continue. */
 function endTime(ticket: Ticket, { at }: TicketEvent<"time_over">): TicketOutcome {
   if (!ticket.wanted || ticket.deadline === undefined || ticket.deadline > at) return { ticket };
+  if (hasOpenPlan(ticket)) return { ticket };
   return waitAfterEnd(ticket, at, "time_over", "");
 }
 

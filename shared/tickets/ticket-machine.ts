@@ -5,6 +5,7 @@
 
 import { changeFields, omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
+import { applyPublication, asksAboutChecks } from "./publication.ts";
 import { createSessionRequest } from "./questions.ts";
 import { SESSION_TRANSITIONS, waitAfterEnd } from "./session-machine.ts";
 import {
@@ -44,6 +45,13 @@ const TRANSITIONS: Transitions<Exclude<TicketEventKind, "requested">> = {
   check_failed: failCheck,
   update_requested: requestUpdate,
   update_step: recordUpdateStep,
+  published: (ticket, event) =>
+    applyPublication(ticket, event, (next, problem) => {
+      const step = { at: event.at, kind: "update_step", step: "publish", ...omitUndefined({ problem }) } as const;
+      const outcome = recordUpdateStep(next, step);
+      return "refused" in outcome || problem !== undefined ? outcome : { ...outcome, startUpdate: "by_queue" };
+    }),
+  checks_left: leaveChecks,
 };
 
 /**
@@ -83,14 +91,16 @@ function applyRequest(
 }
 
 /** An approval is bound to the hash of what was shown. Repeating it while its run is active changes nothing. */
-function approve(ticket: Ticket, { at, by, hash, sessionId, token }: TicketEvent<"approved">): TicketOutcome {
+function approve(ticket: Ticket, event: TicketEvent<"approved">): TicketOutcome {
+  const { at, by, hash, sessionId, token, plansFirst } = event;
   const { key, state, shown, approval } = ticket;
   if (isActive(ticket) && approval?.hash === hash) return { ticket };
   if (state !== "pending") return refuseState(ticket, "only a pending ticket can be approved.");
   if (shown.hash !== hash)
     return refuse("conflict", `${key} has changed since it was shown. Read it again and approve ${shown.hash}.`);
   const run = { run: ticket.run + 1, approval: { by, at, hash, sessionId, token }, wanted: true };
-  return reportStep(clearRun(ticket), { state: "approved", reason: "approved", detail: "", ...run }, by);
+  const step = { state: "approved", reason: "approved", detail: "", publication: undefined } as const;
+  return reportStep(clearRun(ticket), { ...step, ...run, plan: plansFirst ? "open" : undefined }, by);
 }
 
 /** Removes what belongs to one run only, for the next one. */
@@ -100,6 +110,7 @@ function clearRun(ticket: Ticket): Ticket {
     ...{ endedStart: undefined, attention: undefined, interruption: undefined, inputs: [] },
     ...{ completion: undefined, update: undefined, removal: undefined, endedAt: undefined },
     ...{ closedBy: undefined, check: undefined, changed: undefined, round: 1, sentBack: undefined },
+    redSince: undefined,
   });
 }
 
@@ -107,7 +118,8 @@ function clearRun(ticket: Ticket): Ticket {
 function sendBack(ticket: Ticket, { at, by, text, cause }: TicketEvent<"sent_back">): TicketOutcome {
   const { key, run, round, state, sentBack, approval, changed } = ticket;
   if (isActive(ticket) && sentBack?.text === text && sentBack.by === by) return { ticket };
-  if (state !== "completed") return refuseState(ticket, "only a result that waits for its update can be sent back.");
+  if (state !== "completed" && !asksAboutChecks(ticket))
+    return refuseState(ticket, "only a result that waits for its update, or has red checks, can be sent back.");
   if (text.trim() === "") return refuse("bad_request", "Say what the session should do about its result.");
   const causes = cause === undefined ? ticket.causes : [...ticket.causes, cause].slice(-MAX_CAUSES);
   const next = { ...clearRun(ticket), started: true, round: round + 1, sentBack: { text, by, at }, causes };
@@ -175,6 +187,8 @@ function complete(ticket: Ticket, event: TicketEvent<"completed">): TicketOutcom
 
 function refuseCompletion(ticket: Ticket, event: TicketEvent<"completed" | "check_requested">) {
   if (!isActive(ticket)) return refuseState(ticket, "no session runs.");
+  if (ticket.plan === "open" && event.source !== "person")
+    return refuse("conflict", `The plan of ${ticket.key} has not been approved yet. Call ExitPlanMode with it.`);
   return event.summary.trim() === "" ? EMPTY_SUMMARY : undefined;
 }
 
@@ -217,14 +231,19 @@ function requestUpdate(ticket: Ticket, event: TicketEvent<"update_requested">): 
   const { summary = completion.summary } = event;
   if (summary.trim() === "") return EMPTY_SUMMARY;
   const approved = { state: "updating", reason: "update_approved", detail: "" } as const;
-  const open = { update: { by, at, step: "comment", retries: 0 } } as const;
+  const open = { update: { by, at, step: event.publishes ? "publish" : "comment", retries: 0 } } as const;
   return { ...reportStep(ticket, { ...approved, ...open, completion: { ...completion, summary } }, by), startUpdate };
+}
+
+function leaveChecks(ticket: Ticket, { by }: TicketEvent<"checks_left">): TicketOutcome {
+  if (!asksAboutChecks(ticket)) return refuseState(ticket, "it has no red checks.");
+  return reportStep(ticket, { redSince: undefined, reason: "checks_left", detail: ticket.publication?.url ?? "" }, by);
 }
 
 /** Without the comment the state is not changed: a closed task whose result nobody sees is worse than an open one. */
 function recordUpdateStep(ticket: Ticket, { at, step, problem }: TicketEvent<"update_step">): TicketOutcome {
   if (ticket.state !== "updating" || ticket.update?.step !== step) return { ticket };
-  const next = step === "comment" ? "state" : undefined;
+  const next = ({ publish: "comment", comment: "state", state: undefined } as const)[step];
   const update = changeFields(ticket.update, problem === undefined ? { step: next, problem } : { problem });
   if (problem !== undefined) return reportStep(ticket, { update, reason: `failed_${step}`, detail: problem });
   if (next) return { ticket: { ...ticket, update } };

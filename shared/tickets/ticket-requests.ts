@@ -18,6 +18,7 @@ import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
 import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request.ts";
 import { isRequestOpen } from "../task/request.ts";
 import type { Ms } from "../time.ts";
+import { asksAboutChecks, describeChecks } from "./publication.ts";
 import { SESSION_NAME } from "./questions.ts";
 import {
   isRequestOver,
@@ -30,7 +31,10 @@ import {
 } from "./ticket.ts";
 import { renderComments } from "./ticket-content.ts";
 
-type TicketHead = Pick<Ticket, "key" | "run" | "round" | "state" | "requestedAt" | "update">;
+type TicketHead = Pick<
+  Ticket,
+  "key" | "run" | "round" | "state" | "requestedAt" | "update" | "publication" | "redSince"
+>;
 
 /** A ticket before an event, with its session's requests as they are stored, and after it. */
 interface TicketChange {
@@ -67,10 +71,13 @@ export function toTicketRecord(ticket: Ticket): TicketRecord {
  * The id of the request for what a ticket itself waits for: its approval, that of its result, or of another try of its
  * update. Later texts belong to the same request until somebody decides. Undefined when it waits for nothing.
  */
-export function findTicketRequestId({ key, run, round, state, requestedAt, update }: TicketHead): string | undefined {
+export function findTicketRequestId(ticket: TicketHead): string | undefined {
+  const { key, run, round, state, requestedAt, update, redSince = 0 } = ticket;
+  if (asksAboutChecks(ticket)) return `${key}.${run}.c${redSince.toString(36)}`;
   if (state === "pending") return `${key}.${run}.${requestedAt.toString(36)}`;
   if (state === "completed") return `${key}.${run}.result${round === 1 ? "" : round}`;
-  return state === "updating" && update?.problem !== undefined ? `${key}.${run}.u${update.retries}` : undefined;
+  const failed = state === "updating" && update?.problem !== undefined ? update : undefined;
+  return failed && `${key}.${run}.u${round === 1 ? "" : `${round}.`}${failed.retries}`;
 }
 
 /** Prepares what a change of a ticket does to its requests; `wait`: what is asked now and was not before. */
@@ -104,7 +111,7 @@ export async function prepareTicketRequests(
     updates.push(
       await preparePublication(deps, { value: await createTicketRequest(after, change.event.at), rev: 0 }, correlation),
     );
-    wait = { kind: after.state === "pending" ? "approval" : after.state === "completed" ? "result" : "update", id: is };
+    wait = { kind: after.state === "pending" ? "approval" : after.state === "updating" ? "update" : "result", id: is };
   } else if (is !== undefined && before?.shown.hash !== after.shown.hash) {
     const stored = await findRequest(deps, is);
     const request = { ...(await createTicketRequest(after, change.event.at)), changed: ["text"] };
@@ -121,6 +128,7 @@ async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecor
   const { key, item, shown, changed, completion, update, state } = ticket;
   const { title, description, comment, comments } = shown.content;
   const isPending = state === "pending";
+  const checks = asksAboutChecks(ticket) && ticket.publication && describeChecks(ticket.publication);
   const parts = isPending
     ? omitUndefined({ comment, comments: comments && renderComments(comments) })
     : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
@@ -135,6 +143,7 @@ async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecor
     ...{ text: isPending ? description : (completion?.summary ?? ""), input },
     answers: state === "completed" ? ["approve", "send_back", "reject"] : ["approve", "reject"],
   };
+  if (checks) Object.assign(request, checks, { answers: ["send_back", "reject"] });
   return isPending ? request : { ...request, hash: await hashRequest(request) };
 }
 
@@ -173,6 +182,7 @@ function toVerdict(event: TicketEvent): RequestVerdict | undefined {
     case "sent_back":
       return { answer: "send_back", comment: event.text, by: event.by, where: event.where ?? "api", at };
     case "rejected":
+    case "checks_left":
     case "cancelled": {
       const comment = "text" in event && event.text !== "" ? event.text : undefined;
       return { answer: "reject", by: event.by, where: event.where ?? "api", at, ...omitUndefined({ comment }) };

@@ -110,6 +110,7 @@ export function toSessionView(
   return {
     ...toTicketHead(ticket),
     waits_for_end: !ticket.wanted,
+    ...omitUndefined({ plan: ticket.plan }),
     questions: questions.filter((question) => !isRequestOver(question)).map(toQuestionView),
     ...omitUndefined({
       position,
@@ -138,9 +139,10 @@ export function toRuleView({ id, rule, subject, by, at, uses }: PermissionRule) 
 export type RuleView = ReturnType<typeof toRuleView>;
 
 /** What every view of a ticket with a run begins with. */
-function toTicketHead({ key, item, shown, state, reason, detail, run }: Ticket) {
+function toTicketHead({ key, item, shown, state, reason, detail, run, publication }: Ticket) {
   const { id: uuid, identifier: project, url } = item;
-  return { id: key, uuid, project, title: shown.content.title, url, state, reason, detail, run };
+  const head = { id: key, uuid, project, title: shown.content.title, url, state, reason, detail, run };
+  return { ...head, ...omitUndefined({ publication }) };
 }
 
 /** What a session waits for, as the page and the commands show it. */
@@ -171,6 +173,7 @@ function toQuestionView(question: SessionRequest) {
               return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
             }),
       complete: tool === undefined ? undefined : isWholeInput(input),
+      answers: waits === "plan" ? question.answers : undefined,
     }),
   };
 }

@@ -14,7 +14,7 @@ import type { WorkEvent } from "../task/events.ts";
 import type { RequestPlace, RequestRecord, SessionWait } from "../task/request.ts";
 import type { Priority } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
-import type { ExchangeAnswer, SessionReport } from "./exchange.ts";
+import type { ExchangeAnswer, Publication, SessionReport } from "./exchange.ts";
 
 /** Why a ticket was requested. `id` identifies the cause, so that one cause requests a ticket once. */
 export interface TicketCause {
@@ -62,7 +62,8 @@ export type SessionRequest = RequestRecord & { session: SessionWait };
 /** Text or keys that the runner types into a session. */
 export type SessionInput = ExchangeAnswer["sessions"][number]["inputs"][number];
 
-export type UpdateStep = "comment" | "state";
+/** `publish` only where the repository's results are published; the runner does it. */
+export type UpdateStep = "publish" | "comment" | "state";
 
 /** The update of Plane with a ticket's result. */
 export interface TicketUpdate {
@@ -84,6 +85,8 @@ export interface Ticket {
   /** Code of the last step, and its details. */
   reason: string;
   detail: string;
+  /** The session plans first: its plan waits for a person, or is approved and carried out. */
+  plan?: "open" | "approved";
   /** Number of approvals. */
   run: number;
   /** Number of the round of this run, from 1: a result that is sent back begins the next one. */
@@ -126,6 +129,10 @@ export interface Ticket {
   /** A completion that counts once the test command, run by the runner by this id, has passed; `problem`: it did not. */
   check?: { id: string; problem?: string } & EventFields["completed"];
   update?: TicketUpdate;
+  /** What the runner has published of the run's results. */
+  publication?: Publication;
+  /** Since when the checks of its pull request are red; gone when somebody leaves them so. */
+  redSince?: Ms;
   /** The worktree may be removed. */
   removal?: { force: boolean; at: Ms };
   endedAt?: Ms;
@@ -155,7 +162,7 @@ interface ByPerson {
 /** What happens to a ticket, by its kind. `by` is a name for people. */
 interface EventFields {
   requested: { key: string; item: TicketItem; version: TicketVersion };
-  approved: { hash: string; sessionId: string; token: string } & ByPerson;
+  approved: { hash: string; sessionId: string; token: string; plansFirst: boolean } & ByPerson;
   rejected: { text: string } & ByPerson;
   /** The result is sent back: the conversation goes on with the text. `cause`: the comment in Plane that says so. */
   sent_back: { text: string; cause?: string } & ByPerson;
@@ -167,7 +174,9 @@ interface EventFields {
   observed: { runner: string; session: SessionFacts; minutes: number };
   asked: { question: SessionRequest };
   /** `hash`: of the input that was shown; the answer is refused for another one. */
-  answered: { question: string; text: string; hash?: string } & ByPerson;
+  answered: { question: string; text: string; comment?: string; hash?: string } & ByPerson;
+  /** The session carries out its plan: somebody has approved it in the terminal. */
+  plan_left: object;
   /** A rule has allowed a tool. `rule`: its id, `text`: what it says. */
   allowed_by_rule: { rule: string; text: string; by: string };
   /** The session does not wait for these any more. */
@@ -187,8 +196,12 @@ interface EventFields {
   /** The ticket is completed when the tests pass, which the runner runs. */
   check_requested: { id: string } & EventFields["completed"];
   check_failed: { id: string; text: string };
-  /** `inQueue`: the queue writes the update. */
-  update_requested: { summary?: string; inQueue?: true } & ByPerson;
+  /** `inQueue`: the queue writes the update. `publishes`: the runner publishes the result first. */
+  update_requested: { summary?: string; inQueue?: true; publishes: boolean } & ByPerson;
+  /** What the runner has published, or has found of it at its server. */
+  published: { publication: Publication };
+  /** Nothing is done about red checks. */
+  checks_left: ByPerson;
   /** A step was written, or failed with `problem`. */
   update_step: { step: UpdateStep; problem?: string };
   closed_in_plane: { text: string };
@@ -342,6 +355,11 @@ export function isRequestOver({ verdict, closed, session }: SessionRequest): boo
   return closed !== undefined || (verdict !== undefined && session.call === undefined);
 }
 
+/** Whether a plan of a session waits for a person. */
+export function hasOpenPlan({ questions }: Pick<Ticket, "questions">): boolean {
+  return questions.some((question) => question.session.waits === "plan" && !isRequestOver(question));
+}
+
 /** Closes those requests of a session that nobody has answered. */
 export function closeRequests(
   requests: readonly SessionRequest[],
@@ -358,7 +376,7 @@ export function closeRequests(
 /** What of its result Plane has. */
 export function readUpdateProgress({ update }: Pick<Ticket, "update">) {
   return {
-    comment_posted: update !== undefined && update.step !== "comment",
+    comment_posted: update !== undefined && (update.step === undefined || update.step === "state"),
     state_updated: update !== undefined && update.step === undefined,
   };
 }

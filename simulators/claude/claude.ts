@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { askPermission, renderPermissionDialog } from "./ask-permission.ts";
+import { askPlan, renderPlanDialog } from "./ask-plan.ts";
 import { askQuestions, type Questions, renderQuestionDialog } from "./ask-questions.ts";
 import { callMcpTool } from "./call-tool.ts";
 import { readSettings, runHooks, runShellCommand } from "./hooks.ts";
@@ -27,6 +28,7 @@ import { waitForModel } from "./wait-for-model.ts";
  *
  * - `run <command>`: a tool that needs no permission
  * - `permission <command>`: a tool that asks first
+ * - `plan <text>`: in plan mode, a plan that a person approves or sends back; then the next step
  * - `ask <JSON>`: the question tool, with its input
  * - `call <tool> <JSON>`: a tool of the MCP server `groundcrew`
  * - `silent`: the model does not answer; `retry <reason>`: it refuses, and is asked again; both until Escape
@@ -53,6 +55,7 @@ const script = ticketFile === undefined ? "" : readFileSync(ticketFile, "utf8");
 const steps = readSteps(script);
 let sessionId = values.get("--resume") ?? values.get("--session-id") ?? randomUUID();
 let promptId = randomUUID();
+let isPlanning = values.get("--permission-mode") === "plan";
 let turns = 0;
 let requests = values.has("--resume") ? readStoredRequests(getTranscriptPath()) : 0;
 let idleNotice: NodeJS.Timeout | undefined;
@@ -97,7 +100,13 @@ function getTranscriptPath(): string {
 
 function getConversation() {
   const title = values.get("--name");
-  return { sessionId, promptId, transcriptPath: getTranscriptPath(), ...(title === undefined ? {} : { title }) };
+  return {
+    sessionId,
+    promptId,
+    mode: isPlanning ? "plan" : "default",
+    transcriptPath: getTranscriptPath(),
+    ...(title === undefined ? {} : { title }),
+  };
 }
 
 function hasStep(word: string): boolean {
@@ -150,7 +159,7 @@ async function runTurn(text: string): Promise<void> {
   for (const { word, rest } of due) {
     countRequest();
     // What waits for a person, or for Groundcrew, is recorded when it has the answer, because it is asked again.
-    if (!["permission", "call", "ask"].includes(word)) recordStep();
+    if (!["permission", "call", "ask", "plan"].includes(word)) recordStep();
     if ((await runStep(word, rest)) === "over") return;
   }
   countRequest();
@@ -194,6 +203,10 @@ async function runStep(word: string, rest: string): Promise<"over" | undefined> 
     if (decision === "allow") await runTool(rest);
     else print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
   }
+  if (word === "plan") {
+    if (isPlanning && (await runPlan(rest)) === "interrupt") return interruptTurn();
+    recordStep();
+  }
   if (word === "ask") {
     if ((await runQuestions(JSON.parse(rest) as Questions)) === "interrupt") return interruptTurn();
     recordStep();
@@ -223,6 +236,30 @@ function interruptTurn(): "over" {
   storeInterruption(getTranscriptPath());
   print("⎿  Interrupted · What should Claude do instead?");
   return "over";
+}
+
+async function runPlan(text: string): Promise<"interrupt" | undefined> {
+  const planFilePath = join(configFolder, "plans", "the-plan.md");
+  mkdirSync(join(configFolder, "plans"), { recursive: true });
+  writeFileSync(planFilePath, text);
+  print(renderPlanDialog(text));
+  const decision = await askPlan(
+    createRequest({ tool_name: "ExitPlanMode", tool_input: { plan: text, planFilePath } }),
+  );
+  if (decision === "interrupt") return decision;
+  if ("back" in decision) {
+    print(`⎿  User rejected the plan: ${decision.back}`);
+    return undefined;
+  }
+  isPlanning = false;
+  const { plan = text } = decision;
+  print(`⎿  User approved Claude's plan: ${plan}`);
+  await report("PostToolUse", {
+    tool_name: "ExitPlanMode",
+    tool_input: decision,
+    tool_response: { plan, isAgent: false },
+  });
+  return undefined;
 }
 
 async function runQuestions(input: Questions): Promise<"interrupt" | undefined> {

@@ -13,6 +13,7 @@ export interface Conversation {
   sessionId: string;
   transcriptPath: string;
   promptId: string;
+  mode: string;
   /** Of `--name`. */
   title?: string;
 }
@@ -34,13 +35,13 @@ const CONTEXT_TOKENS = { input: 1_130, output: 25 };
 
 /** Builds the payload of a hook as the recorded ones: the common fields first, then those of the event. */
 export function buildPayload(event: string, fields: Fields, conversation: Conversation) {
-  const { sessionId, transcriptPath, promptId, title } = conversation;
+  const { sessionId, transcriptPath, promptId, title, mode } = conversation;
   return {
     session_id: sessionId,
     transcript_path: transcriptPath,
     cwd: process.cwd(),
     ...(event === "SessionStart" ? {} : { prompt_id: promptId }),
-    ...(WITH_MODE.includes(event) ? { permission_mode: "default" } : {}),
+    ...(WITH_MODE.includes(event) ? { permission_mode: mode } : {}),
     ...(WITH_EFFORT.includes(event) ? { effort: { level: "medium" } } : {}),
     hook_event_name: event,
     ...fields,

@@ -22,7 +22,7 @@ type ModelRequest = z.infer<typeof modelRequestSchema>;
 /**
  * Does what the ticket file says, in place of thinking: reads the file whose path the system prompt names, runs its
  * lines `do: run <command>` and `do: permission <command>` one after the other as Bash commands, `do: call <tool> <JSON>` as
- * tools of the MCP server `groundcrew` and `do: ask <JSON>` as questions to people, and says that it is done. Steps in a text that sends the result back follow. The state is the conversation itself, so a resumed one continues. Requests without tools, such as for a title,
+ * tools of the MCP server `groundcrew` and `do: ask <JSON>` as questions to people, shows `do: plan <text>` as a plan, and says that it is done. Steps in a text that sends the result back follow. The state is the conversation itself, so a resumed one continues. Requests without tools, such as for a title,
  * get a short text.
  */
 export function followTicket({ system, messages, tools = [] }: ModelRequest): ModelReply {
@@ -38,15 +38,26 @@ export function followTicket({ system, messages, tools = [] }: ModelRequest): Mo
     .filter(({ role }) => role === "user")
     .map(({ content }) => toText(content))
     .filter((text) => text.includes("sends it back"));
-  const steps = [...[file, ...sentBack].join("\n").matchAll(/do: (run|permission|call|ask) (.+)$/gm)];
+  const found = [...file.concat("\n", ...sentBack).matchAll(/do: (run|permission|call|ask|plan) (.+)$/gm)];
+  const planFile = /\/[^\s"\\]+\/plans\/[\w-]+\.md/.exec(JSON.stringify([system, messages]))?.[0] ?? "";
+  const steps = found.flatMap(([, word = "", rest = ""]) => toToolUses(word, rest, planFile));
   const step = steps[uses.length - 1];
-  if (step) return toToolUse(step[1] ?? "", step[2] ?? "");
+  if (step) return step;
   // Claude Code may add messages of its own after the result of a tool.
   const present = messages.slice(messages.findLastIndex(({ role }) => role === "assistant") + 1);
   const isAnswered = present.some(
     ({ content }) => Array.isArray(content) && content.some(({ type }) => type === "tool_result"),
   );
   return { text: isAnswered ? "Tool finished; all done." : "Fake answer: hello from the fake model." };
+}
+
+/** A plan is written to its file, then shown. */
+function toToolUses(word: string, rest: string, planFile: string): ModelReply[] {
+  if (word !== "plan") return [toToolUse(word, rest)];
+  return [
+    { tool: "Write", input: { file_path: planFile, content: rest } },
+    { tool: "ExitPlanMode", input: {} },
+  ];
 }
 
 function toToolUse(word: string, rest: string): ModelReply {

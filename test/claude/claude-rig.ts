@@ -11,12 +11,13 @@ const API_KEY = "sk-ant-api03-key-of-the-fake-model-0123456789";
 export type ClaudeRig = Awaited<ReturnType<typeof createClaudeRig>>;
 
 /** Starts the product with the installed Claude Code, which reaches nothing but this machine. */
-export async function createClaudeRig() {
+export async function createClaudeRig(options: Parameters<typeof createProductRig>[0] = {}) {
   const model = createModelSimulator();
   const url = await model.start();
   onTestFinished(() => model.stop());
   const proxies = { HTTP_PROXY: url, HTTPS_PROXY: url, NO_PROXY: "127.0.0.1,localhost" };
   const rig = await createProductRig({
+    ...options,
     env: {
       ...{ CLAUDE_BIN: CLAUDE, ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: API_KEY, ...proxies },
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",

@@ -149,6 +149,7 @@ describe("The runner's systemd unit", () => {
       round: 1,
       session_id: sessionId,
       resume: false,
+      plans: false,
       project: "ONB",
       minutes: 30,
     };

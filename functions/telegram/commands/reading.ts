@@ -70,8 +70,8 @@ export const statusCommand: TelegramCommand = {
     const blocked = open.filter(({ item }) => isBlocked(item) && !isInReview(item));
     // Plans and reviews have lines of their own.
     const requests = await readOpenRequests(context.deps);
-    const plans = requests.filter(({ kind }) => kind === "plan");
-    const waiting = requests.filter(({ kind }) => kind !== "plan" && kind !== "review");
+    const plans = requests.filter(({ kind, session }) => kind === "plan" && !session);
+    const waiting = requests.filter(({ kind, session }) => kind !== "review" && (kind !== "plan" || session));
     const inReview = open.filter(({ item }) => isInReview(item));
     return paginateReply(context, [
       renderHeading("📊", headings.status),

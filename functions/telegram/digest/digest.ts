@@ -104,7 +104,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const { blocked, due, overdue } = await readOpenToday(deps, today, now);
   const reviews = await readPending(deps, "review");
   const questions = await readPending(deps, "question");
-  const plans = await readPending(deps, "plan");
+  const plans = (await readPending(deps, "plan")).filter(({ request }) => request.session === undefined);
   const cycles = await readCurrentCycles(deps, await listReadableProjects(deps));
   const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderAgent);
   const blockedLines = blocked.map(({ task, since, blockers }) => {

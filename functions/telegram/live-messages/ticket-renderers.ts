@@ -151,13 +151,46 @@ const PERMISSION_RENDERER: RequestRenderer = {
   },
 };
 
+/** The plan of a session, which is approved only where all of it is shown. */
+const PLAN_RENDERER: RequestRenderer = {
+  async render(context, request, { asking }) {
+    const { live } = context.presentation.texts;
+    const { buttons, hints } = live.ticket;
+    const head = renderTicketHeadline(context.presentation, request, "plan");
+    const lines = [
+      head,
+      ...renderLongText(context, request.text, CHAT_LIMITS.units),
+      renderTerminalLink(context, request),
+    ];
+    const approve = request.answers.includes("approve") ? [[live.approve, "approve"] as const] : [];
+    const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
+    return {
+      lines: keepDefined(lines),
+      hint: asking ? live.plan.hint.reason : hints.plan,
+      rows: [[...approve, ...sendBack], [[buttons.reject, "reject"]]],
+      judged: [request.text],
+    };
+  },
+  ...defineOutcome(({ live }, { verdict }) => {
+    const { approved, rejected } = live.ticket.outcomes;
+    if (!verdict) return undefined;
+    if (verdict.answer === "approve") return ["✅", fillName(approved, verdict.by)];
+    if (verdict.answer === "send_back") return ["↩️", fillName(live.sentBack, verdict.by), verdict.comment];
+    return ["✖️", fillName(rejected, verdict.by)];
+  }),
+  getWordsText: ({ live }) => live.plan.reasonToast,
+  readWords: (_, text, _request, asking) =>
+    !asking && isApproval(text) ? { answer: "approve" } : { answer: "send_back", comment: text },
+};
+
 /** What else a session waits for: an answer, more time, or what follows its end. */
 const SESSION_RENDERER: RequestRenderer = {
   async render(context, request, { asking, marked = [] }) {
     const { presentation, deps } = context;
     const { hints, endsAt, part } = presentation.texts.live.ticket;
     const { text, session, options } = request;
-    const { waits = "input", series, isMultiple } = session ?? {};
+    const { series, isMultiple } = session ?? {};
+    const waits = getWait(request);
     const ticket = waits === "ended" ? await findTicket(deps, request.subject.key ?? "") : undefined;
     const name = waits === "ended" ? (ticket?.reason === "time_over" ? "time_over" : "exited") : waits;
     const moment = waits === "time" && presentation.format.momentInSentence(Date.parse(text), await deps.store.now());
@@ -195,7 +228,7 @@ const SESSION_RENDERER: RequestRenderer = {
   getWordsText: ({ live }) => live.ticket.outcomes.summary,
   readWords({ presentation }, text, { session }, asking) {
     if (asking) return { answer: "complete", comment: text };
-    const { waits = "input" } = session ?? {};
+    const waits = getWait({ session });
     if (waits === "input") return { answer: "answer", comment: text };
     return { hint: presentation.texts.live.ticket.hints[waits] };
   },
@@ -211,6 +244,7 @@ export const RESULT_RENDERER: RequestRenderer = {
     const problem = findPart(request, "problem");
     const changed = findPart(request, "changed");
     const isFailed = problem !== undefined;
+    if (!request.answers.includes("approve")) return renderChecks(context, request);
     const head = renderTicketHeadline(presentation, request, isFailed ? "update" : "result");
     const lines = isFailed
       ? [renderFailure(presentation, ticket, problem)]
@@ -230,11 +264,14 @@ export const RESULT_RENDERER: RequestRenderer = {
       rows: [[approve, ...sendBack]],
     };
   },
-  ...defineOutcome(({ live }, { verdict }, ticket) => {
+  ...defineOutcome(({ live }, { verdict, answers }, ticket) => {
     const { update, outcomes } = live.ticket;
     if (!verdict) return undefined;
     if (verdict.answer === "send_back") return ["↩️", fillName(live.sentBack, verdict.by), verdict.comment];
-    if (verdict.answer !== "approve") return ["✖️", fillName(outcomes.cancelled, verdict.by)];
+    if (verdict.answer !== "approve") {
+      const isAboutChecks = !answers.includes("approve");
+      return ["✖️", fillName(isAboutChecks ? outcomes.checksLeft : outcomes.cancelled, verdict.by)];
+    }
     return ticket?.state === "updating"
       ? ["⏳", fillName(update.writing, verdict.by)]
       : ["✅", fillName(update.done, verdict.by)];
@@ -253,6 +290,19 @@ export const RESULT_RENDERER: RequestRenderer = {
     return { hint: presentation.texts.live.ticket.hints.update };
   },
 };
+
+/** Red checks of a pull request: one press sends them back to the session, with the end of the log. */
+function renderChecks({ presentation }: RenderContext, request: RequestRecord) {
+  const { live } = presentation.texts;
+  const log = findPart(request, "log");
+  const lines = keepDefined([
+    renderTicketHeadline(presentation, request, "checks"),
+    toSafeText(request.text, TEXT_LIMIT),
+    log === undefined ? undefined : toCode(log.slice(-COMMENT_LIMIT).toWellFormed()),
+  ]);
+  const rows = [[[live.sendBack, "send_back"] as const, [live.ticket.buttons.leave, "reject"] as const]];
+  return { lines, hint: live.ticket.hints.checks, rows };
+}
 
 /** Renders which files a result changes, the first changed lines, and where all of them are. */
 async function renderDifference(
@@ -284,9 +334,15 @@ function renderFailure({ texts }: Presentation, ticket: Ticket | undefined, prob
   return joinRichText(["⚠️ ", toBold(fillTemplate(template, { problem: toSafeText(problem, 400) }))]);
 }
 
+/** What a session waits for whose request has no renderer of its own. */
+function getWait({ session }: Pick<RequestRecord, "session"> | { session: RequestRecord["session"] | undefined }) {
+  return session?.waits === undefined || session.waits === "plan" ? "input" : session.waits;
+}
+
 /** The renderer of a request of a session. */
 export function getSessionRenderer({ session }: RequestRecord): RequestRenderer | undefined {
   if (!session) return undefined;
+  if (session.waits === "plan") return PLAN_RENDERER;
   return session.waits === "permission" ? PERMISSION_RENDERER : SESSION_RENDERER;
 }
 

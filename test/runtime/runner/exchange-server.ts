@@ -11,7 +11,7 @@ import {
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
-type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "test" | "remove">;
+type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "test" | "publish" | "remove">;
 /** `isAborted`: the session did not wait for the answer. */
 type HookCall = { ticket: string; authorization: string; body: Record<string, unknown>; isAborted?: true };
 
@@ -20,7 +20,7 @@ type HookCall = { ticket: string; authorization: string; body: Record<string, un
  * and holds the answer until that changes. It checks every request and records it.
  */
 export async function startExchangeServer() {
-  let desired: Desired = { sessions: [], stop: [], test: [], remove: [] };
+  let desired: Desired = { sessions: [], stop: [], test: [], publish: [], remove: [] };
   let revision = 1;
   let port = 0;
   const requests: ExchangeRequest[] = [];
@@ -107,7 +107,7 @@ export async function startExchangeServer() {
   }
 
   function set(change: Partial<Desired>) {
-    desired = { sessions: [], stop: [], test: [], remove: [], ...change };
+    desired = { sessions: [], stop: [], test: [], publish: [], remove: [], ...change };
     revision += 1;
     for (const wake of wakes) wake();
   }

@@ -29,6 +29,8 @@ export async function createProductRig({
   tickets = {},
   maxInRepository,
   testCommand,
+  publish,
+  planFirst,
 }: {
   isApart?: boolean;
   env?: Record<string, string>;
@@ -37,6 +39,8 @@ export async function createProductRig({
   maxInRepository?: number;
   /** The repository's `test_command`. */
   testCommand?: string;
+  publish?: "push" | "pull-request";
+  planFirst?: boolean;
 } = {}) {
   const host = createRunnerHost();
   const simulators = await startSimulators();
@@ -46,7 +50,12 @@ export async function createProductRig({
   const output: string[] = [];
   const children = new Map<Part, ChildProcess>();
 
-  const limits = omitUndefined({ max_sessions: maxInRepository, test_command: testCommand });
+  const limits = omitUndefined({
+    max_sessions: maxInRepository,
+    test_command: testCommand,
+    publish,
+    plan_first: planFirst,
+  });
   const repository = Object.keys(limits).length === 0 ? host.repository : { path: host.repository, ...limits };
   writeFileSync(
     join(host.folder, "config.json"),

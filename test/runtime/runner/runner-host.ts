@@ -1,8 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import type { ForgeState } from "../../../simulators/forge/forge.ts";
 import { COMPILE_CACHE, getTestProgram } from "../../support/test-programs.ts";
+
+/** The server of the repository's remote. */
+const FORGE_HOST = "git.example.com";
 
 /** A folder with a repository, a home, and the stand-in for Claude Code as a program. */
 export function createRunnerHost() {
@@ -25,6 +29,41 @@ export function createRunnerHost() {
   const standIn = `'${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram("claude")}'`;
   writeFileSync(claude, `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`);
   chmodSync(claude, 0o755);
+  const bin = join(folder, "bin");
+  mkdirSync(bin);
+
+  /**
+   * Gives the repository a remote: a bare repository, which git finds in the place of an address at a server, and the
+   * commands `programs` that are signed in there.
+   */
+  function addForge(programs: readonly string[]) {
+    const bare = join(folder, "bare.git");
+    const address = `https://${FORGE_HOST}/onb/app.git`;
+    git(["clone", "--quiet", "--bare", repository, bare]);
+    git(["remote", "add", "origin", address]);
+    git(["config", "--global", `url.${bare}.insteadOf`, address]);
+    const script = resolve("simulators/forge/forge.ts");
+    for (const program of programs) {
+      const path = join(bin, program);
+      const command = `'${process.execPath}' --disable-warning=ExperimentalWarning '${script}' ${program} "$@"`;
+      writeFileSync(path, `#!/bin/sh\nexec ${command}\n`, { mode: 0o755 });
+    }
+    const file = join(home, "forge.json");
+    const read = () => JSON.parse(readFileSync(file, "utf8")) as ForgeState;
+    const write = (state: ForgeState) => writeFileSync(file, JSON.stringify(state));
+    write({ host: FORGE_HOST, bare, isSignedIn: true, pulls: [], checks: "none", log: "" });
+    const change = (changes: Partial<ForgeState>) => write({ ...read(), ...changes });
+    /** Merges a pull request as one commit, or closes it. */
+    const close = (number: number, state: "merged" | "closed") =>
+      change({
+        pulls: read().pulls.map((pull) =>
+          pull.number === number ? { ...pull, state, commit: gitBare(pull.branch) } : pull,
+        ),
+      });
+    const gitBare = (ref: string) => git(["rev-parse", ref], bare).trim();
+    return { bare, read, change, close, readBranch: gitBare };
+  }
+
   const tmux = (...args: string[]) => {
     try {
       return execFileSync("tmux", ["-u", "-S", join(runnerFolder, "tmux.sock"), ...args], {
@@ -37,7 +76,7 @@ export function createRunnerHost() {
   };
   /** The environment of a runner on this host. */
   const env = {
-    PATH: [dirname(process.execPath), process.env["PATH"]].join(":"),
+    PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(":"),
     HOME: home,
     RUNNER_FOLDER: runnerFolder,
     RUNNER_NAME: "test-host",
@@ -45,5 +84,5 @@ export function createRunnerHost() {
   };
   const readHome = (name: string) => readFileSync(join(home, name), "utf8");
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  return { folder, runnerFolder, repository, home, git, tmux, env, readHome, remove };
+  return { folder, runnerFolder, repository, home, bin, git, tmux, env, readHome, addForge, remove };
 }

@@ -1,6 +1,7 @@
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { runPlanAndPublish } from "./plan-and-publish.ts";
 import { createProductRig, type ProductRig } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
@@ -62,6 +63,14 @@ test("groundcrew doctor says what each runner's machine has and lacks, and that 
   await rig.stop("groundcrew", "SIGTERM");
   rig.start("groundcrew", { ANTHROPIC_API_KEY: "key" });
   await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "ok", trust: "ok" });
+});
+
+test("TICKET-01 TICKET-04 a plan and a result are sent back, then approved, published, repaired when checks are red, merged and cleaned", async () => {
+  const rig = await createProductRig({ isApart: true, publish: "pull-request", planFirst: true });
+  await runPlanAndPublish(rig, async () => {
+    await rig.restart("groundcrew");
+    await rig.restart("runner");
+  });
 });
 
 test("OPENCLAW-18 a completion file counts once the branch has a commit and the repository's test command has passed", async () => {

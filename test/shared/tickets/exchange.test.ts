@@ -44,6 +44,7 @@ test("an exchange is answered with the whole desired state", () => {
     sessions: [],
     stop: [{ ticket: "ONB-12", run: 1, how: "kindly", reason: "completed" }],
     test: [{ ticket: "ONB-13", run: 2, id: "one" }],
+    publish: [{ ticket: "ONB-14", run: 1, id: "one", title: "ONB-14: made", body: "It is made" }],
     remove: [],
   };
   expect(exchangeAnswerSchema.parse(answer)).toEqual(answer);

@@ -14,7 +14,14 @@ async function watchSession(answerFrame: (frames: number) => { status: number; w
       const { status, watched } = answerFrame(frames);
       return response.writeHead(status).end(JSON.stringify({ watched }));
     }
-    const session = { ticket: "ONB-1", run: 3, session_id: crypto.randomUUID(), resume: false, project: "ONB" };
+    const session = {
+      ticket: "ONB-1",
+      run: 3,
+      session_id: crypto.randomUUID(),
+      resume: false,
+      plans: false,
+      project: "ONB",
+    };
     const wanted = { ...session, ticket_file: "", token: "session-token", inputs: [], watched: true };
     const hasSession = !server.requests.at(-1)?.body.includes('"sessions":[]');
     const reply = () => response.end(JSON.stringify({ revision: "1", sessions: [wanted], stop: [], remove: [] }));

@@ -36,6 +36,7 @@ export async function createSimulatorRig(
         round: 1,
         session_id: randomUUID(),
         resume: false,
+        plans: false,
         project: "ONB",
         minutes: 30,
         inputs: [],

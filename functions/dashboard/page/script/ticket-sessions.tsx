@@ -191,6 +191,25 @@ function ToolInput({ question: { tool, text: name, input = [], complete }, isFol
   );
 }
 
+/** The buttons about a plan; whatever else is written sends it back. */
+function PlanAnswers({ ticket, question: { id, hash, text, answers } }: QuestionProps) {
+  const toProps = (answer: string) => ({ ticket, name: "answer", body: { question: id, answer, hash } }) as const;
+  const asked = { shown: text, choices: [], descriptions: [], body: { question: id, hash } };
+  return (
+    <>
+      {answers?.includes("approve") && (
+        <TicketButton {...toProps("approve")} isMain>
+          {translateTicket("do.approve")}
+        </TicketButton>
+      )}
+      <TicketButton ticket={ticket} name="answer" asks {...asked}>
+        {translateTicket("do.send_back")}
+      </TicketButton>
+      <TicketButton {...toProps("reject")}>{translateTicket("do.reject")}</TicketButton>
+    </>
+  );
+}
+
 /** The buttons of the answers to exactly what is shown. */
 function Answers({ ticket, question, isFolded = false }: QuestionProps) {
   const { id, kind, text, hash, complete, rule, options = [], descriptions = [], multiple } = question;
@@ -198,6 +217,7 @@ function Answers({ ticket, question, isFolded = false }: QuestionProps) {
     ({ ticket, name: "answer", body: { question: id, answer, ...(hash === undefined ? {} : { hash }) } }) as const;
   // The session's own buttons give it more time.
   if (kind === "time") return null;
+  if (kind === "plan") return <PlanAnswers {...{ ticket, question }} />;
   if (kind === "ended" || kind === "permission") {
     const always = rule === undefined ? [] : (["allow_always", "allow_in_repo"] as const);
     const allowing = complete ? (["allow", ...always] as const) : [];

@@ -1,0 +1,192 @@
+/**
+ * Publishes the branch of a ticket as its repository's settings say: branches begin at the freshly fetched base, an
+ * approved result is pushed, a pull request is opened, and what becomes of it on its server is reported. All of it is
+ * done with the credentials of the runner's user, which no session gets.
+ */
+
+import { getErrorMessage } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { cleanText } from "../../shared/text.ts";
+import type { ExchangeAnswer, Publication } from "../../shared/tickets/exchange.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { type ProgramResult, runProgram } from "../node/programs.ts";
+import { pickEnvironment } from "./claude-process.ts";
+import { type Forge, findForge, type PullRequest, parseRemote } from "./forge.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import { type SessionRecord, UNREPORTED } from "./session-folder.ts";
+
+type Wish = ExchangeAnswer["publish"][number];
+
+type Remote = NonNullable<SessionRecord["remote"]>;
+
+/** Shortest time between two looks at a pull request: 2 s, right after it has changed. */
+const MIN_POLL_MS: Ms = 2 * SECOND;
+
+/** Longest time between two looks while checks run, or may be about to: 1 min. Later 5 min. */
+const CHECKS_POLL_MS: Ms = MINUTE;
+
+const MAX_POLL_MS: Ms = 5 * MINUTE;
+
+/** Time after a push in which its checks may still begin: 10 min. */
+const CHECKS_BEGIN_MS: Ms = 10 * MINUTE;
+
+/** Timeout for a request to the server of a repository: 1 min. */
+const REQUEST_TIMEOUT_MS: Ms = MINUTE;
+
+/** The lines with which git says why it, or the server, refuses. */
+const REASON_LINE = /^(?:remote:|fatal:|error:| ! )\s*(.*\S)/;
+
+/** Name and password in an address. */
+const USER_PART = /(?<=\/\/)[^\s/@]+@/g;
+
+/** Whether results of a ticket's repository are published. */
+export function isPublished(
+  { settings }: Pick<RunnerContext, "settings">,
+  { project }: Pick<SessionRecord, "project">,
+) {
+  return (settings.repositories.get(project)?.publish ?? "none") !== "none";
+}
+
+/** Fetches the base branch of a repository, at which new branches begin. Throws when that is not possible. */
+export async function fetchBase({ git }: Pick<RunnerContext, "git">, repository: string): Promise<void> {
+  const { url, base } = await findRemote({ git }, repository);
+  const target = `refs/remotes/origin/${base}`;
+  const options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
+  const fetched = await git.callRemote(repository, ["fetch", ...options, "--", url, `+refs/heads/${base}:${target}`]);
+  if (fetched.status !== 0) throw new Error(describeGit("git fetch", fetched));
+  await git.read(repository, ["symbolic-ref", "refs/remotes/origin/HEAD", target]);
+}
+
+/** Finds the address of `origin`, and its base branch: the one of `origin/HEAD`, or else what the remote says. */
+export async function findRemote({ git }: Pick<RunnerContext, "git">, repository: string): Promise<Remote> {
+  const url = await git.readOrigin(repository);
+  // A leading dash would be read as an option of what git starts.
+  if (url === undefined || url.startsWith("-"))
+    throw new Error(`${repository} has no remote origin to publish to: add one, or set publish to none.`);
+  const known = await git.call(repository, ["symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD"]);
+  const [, local] = /^origin\/(\S+)\n$/.exec(known.stdout) ?? [];
+  if (local) return { url, base: local };
+  const listed = await git.callRemote(repository, ["ls-remote", "--symref", "--", url, "HEAD"]);
+  const [, base] = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed.stdout) ?? [];
+  if (!base) throw new Error(describeGit("git ls-remote", listed));
+  return { url, base };
+}
+
+/** Carries out a wish to publish, once for each id, also for a session that has ended; the record says how it went. */
+export async function publishBranch(context: RunnerContext, { ticket, run, id, title, body }: Wish): Promise<void> {
+  const { records, log, clock } = context;
+  const record = records.get(ticket);
+  if (record?.run !== run) return;
+  let publication: Partial<NonNullable<SessionRecord["publication"]>>;
+  let { remote } = record;
+  try {
+    remote ??= await findRemote(context, record.repository);
+    publication = await publish(context, record, remote, { title, body });
+    log.info("branch published", { ticket, run, state: publication.state, ...omitUndefined({ url: publication.url }) });
+  } catch (thrown) {
+    const problem = cleanText(getErrorMessage(thrown).replace(USER_PART, ""), 2_000);
+    log.warn("branch not published", { ticket, run, reason: problem });
+    // What was published before stays known.
+    publication = { ...record.publication, problem };
+  }
+  const latest = records.getLatest(record);
+  if (latest.run === run)
+    records.save({
+      ...latest,
+      ...UNREPORTED,
+      ...omitUndefined({ remote }),
+      publication: { ...publication, id, changed_at: clock() },
+    });
+}
+
+async function publish(
+  context: RunnerContext,
+  record: SessionRecord,
+  remote: Remote,
+  { title, body }: Pick<Wish, "title" | "body">,
+) {
+  const { git, settings } = context;
+  const { repository, branch, main } = record;
+  const ref = `refs/heads/${branch}`;
+  const commit = await git.read(repository, ["rev-parse", "--verify", `${ref}^{commit}`]);
+  const count = await git.read(repository, ["rev-list", "--count", `${main}..${ref}`]);
+  if (count === "0") return { state: "nothing" } as const;
+  // A branch whose commits were rewritten replaces only what was pushed from here.
+  const pushed = record.publication?.commit;
+  const lease = pushed === undefined ? [] : [`--force-with-lease=${ref}:${pushed}`];
+  const result = await git.callRemote(repository, ["push", "--quiet", ...lease, "--", remote.url, `${ref}:${ref}`]);
+  if (result.status !== 0) throw new Error(describeGit("git push", result));
+  if (settings.repositories.get(record.project)?.publish !== "pull-request")
+    return { state: "pushed", commit } as const;
+  const forge = await openForge(context, remote);
+  const found = await forge.findOpen(branch);
+  return toPublication(found ?? (await forge.open({ branch, base: remote.base, title, body })), commit);
+}
+
+function toPublication({ number, url, state }: PullRequest, commit: string) {
+  return { number, url, state, commit };
+}
+
+/** The reason why git failed, in the words of the server where it has said some. */
+function describeGit(name: string, { status, stderr, problem }: ProgramResult): string {
+  const lines = stderr.split("\n").flatMap((line) => REASON_LINE.exec(line)?.[1] ?? []);
+  const reason = lines.join("; ") || problem || `exit code ${status}`;
+  return `${name}: ${reason}`.replace(USER_PART, "");
+}
+
+/** The command that is signed in at the server of a remote, as the runner's user. */
+function openForge({ settings, env }: RunnerContext, { url }: Remote): Promise<Forge> {
+  const remote = parseRemote(url);
+  if (!remote) throw new Error(`There are no pull requests at ${url.replace(USER_PART, "")}: set publish to push.`);
+  const options = { cwd: settings.folder, timeoutMs: REQUEST_TIMEOUT_MS };
+  const environment = { ...pickEnvironment(env, "publish"), GH_PROMPT_DISABLED: "1", NO_COLOR: "1" };
+  return findForge(remote, env["PATH"], (program, args) => runProgram(program, args, { ...options, env: environment }));
+}
+
+/** Creates what looks at the pull requests of all tickets, each as often as it may change. */
+export function createPublicationPoll(context: RunnerContext) {
+  const { records, clock, log } = context;
+  const polledAt = new Map<string, Ms>();
+  const forges = new Map<string, Forge>();
+
+  function isDue({ ticket, publication }: SessionRecord, now: Ms): boolean {
+    if (publication?.state !== "open") return false;
+    const age = now - publication.changed_at;
+    const isPending = (publication.checks?.state ?? "pending") === "pending" || age < CHECKS_BEGIN_MS;
+    const pause = Math.min(Math.max(age / 2, MIN_POLL_MS), isPending ? CHECKS_POLL_MS : MAX_POLL_MS);
+    return now - (polledAt.get(ticket) ?? publication.changed_at) >= pause;
+  }
+
+  async function look(record: SessionRecord): Promise<void> {
+    const { ticket, publication, remote } = record;
+    if (!remote || publication?.number === undefined) return;
+    polledAt.set(ticket, clock());
+    const forge = forges.get(remote.url) ?? (await openForge(context, remote));
+    forges.set(remote.url, forge);
+    const request = await forge.read(publication.number);
+    const checks: Publication["checks"] =
+      request.state === "open" ? await forge.readChecks(request) : publication.checks;
+    const latest = records.get(ticket);
+    // A push meanwhile has begun other checks.
+    if (!latest?.publication || latest.publication.id !== publication.id) return;
+    const found = {
+      ...latest.publication,
+      ...toPublication(request, publication.commit ?? ""),
+      ...omitUndefined({ checks }),
+    };
+    if (JSON.stringify(found) === JSON.stringify(latest.publication)) return;
+    log.info("pull request changed", { ticket, state: found.state, checks: checks?.state ?? "none" });
+    records.save({ ...latest, ...UNREPORTED, publication: { ...found, changed_at: clock() } });
+  }
+
+  return {
+    /** Lists the tickets at whose pull requests it is time to look. */
+    listDue: (): SessionRecord[] => records.list().filter((record) => isDue(record, clock())),
+    /** Looks at one. A server that does not answer is asked again later. */
+    look: (record: SessionRecord): Promise<void> =>
+      look(record).catch((thrown: unknown) => {
+        log.warn("pull request cannot be read", { ticket: record.ticket, reason: getErrorMessage(thrown) });
+        if (record.remote) forges.delete(record.remote.url);
+      }),
+  };
+}
