@@ -166,7 +166,7 @@ function Round({ round }: { round: TicketPageAnswer["rounds"][number] }) {
         <span class="muted">
           {[
             seconds !== undefined && formatDuration(seconds * 1000),
-            cost_usd !== undefined && formatMoney(cost_usd, "USD"),
+            cost_usd !== undefined && formatMoney(cost_usd),
             tests && (tests.problem ?? translateTicket("round.tests")),
           ]
             .filter(Boolean)
