@@ -66,8 +66,14 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
   "POST /api/sessions/:ticket/cancel": forPage("/api/sessions/ONB-99/cancel", 404, {}),
   "POST /api/sessions/:ticket/extend": forPage("/api/sessions/ONB-99/extend", 404, {}),
   "POST /api/sessions/:ticket/start": forPage("/api/sessions/ONB-99/start", 404, {}),
+  "POST /api/sessions/:ticket/send-back": forPage("/api/sessions/ONB-99/send-back", 400, {}),
   "POST /api/sessions/:ticket/remove": forPage("/api/sessions/ONB-99/remove", 404, {}),
   "POST /api/runner/exchange": { path: "/api/runner/exchange", body: { runner: 1 }, admits: { runner: 400 } },
+  "POST /api/runner/differences/:ticket": {
+    path: "/api/runner/differences/ONB-1",
+    body: {},
+    admits: { runner: 400 },
+  },
   "POST /api/runner/frames/:ticket": { path: "/api/runner/frames/ONB-1", body: {}, admits: { runner: 400 } },
   "POST /api/runner/sessions/:ticket/hooks": {
     path: "/api/runner/sessions/ONB-1/hooks",

@@ -84,6 +84,9 @@ const ATTEMPTS: Record<string, (place: Place) => Attempt> = {
   "POST /api/sessions/:ticket/extend": ({ key }) => ({ path: `/api/sessions/${key}/extend`, body: { minutes: "x" } }),
   "POST /api/sessions/:ticket/remove": ({ key }) => ({ path: `/api/sessions/${key}/remove`, body: { force: 1 } }),
   "POST /api/sessions/:ticket/start": ({ key }) => ({ path: `/api/sessions/${key}/start`, body: { none: 1 } }),
+  "POST /api/sessions/:ticket/send-back": ({ key }) => ({ path: `/api/sessions/${key}/send-back`, body: { text: 1 } }),
+  "GET /api/tickets/:ticket": ({ key }) => ({ path: `/api/tickets/${key}` }),
+  "GET /api/tickets/:ticket/diff": ({ key }) => ({ path: `/api/tickets/${key}/diff`, allowed: 404 }),
   "GET /api/terminals/:ticket": ({ key }) => ({ path: `/api/terminals/${key}` }),
   "GET /api/events": () => ({ path: "/api/events" }),
 };

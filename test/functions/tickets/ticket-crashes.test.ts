@@ -44,7 +44,7 @@ test("An approval killed at any step and repeated starts one session", async () 
 });
 
 test("A request killed at any step becomes one pending ticket", async () => {
-  const body = { type: "ticket", trigger: "created", cause: "created", correlation: "c" } as const;
+  const body = { type: "ticket", trigger: "status", cause: "status", correlation: "c" } as const;
   let item = "";
   await killAtEachStep(
     async () => {

@@ -49,7 +49,8 @@ test("The monthly spending is the sum of the totals that agents report, also whe
     month: "2026-11",
     cost: 0.3,
     sources: { agents: 0.3 },
-    budget,
+    reported: 0.3,
+    budget: { ...budget, stop: false },
   });
   // A Prometheus counter must never decrease.
   expect(await readAllSpending(app.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
@@ -61,10 +62,20 @@ test("The monthly spending starts over with each month in the settings' time zon
   await app.runFirstPoll();
   await app.actAs("Thot").report("ONB-1", { cost: 2 });
   app.advance(Date.parse("2026-11-30T11:00:00Z") - app.time.now);
-  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0, sources: { agents: 0 } });
+  expect(await readMonthlySpending(app.deps)).toEqual({
+    month: "2026-12",
+    cost: 0,
+    sources: { agents: 0 },
+    reported: 0,
+  });
   await app.actAs("Thot").claim("ONB-1");
   await app.actAs("Thot").report("ONB-1", { cost: 2.5 });
-  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0.5, sources: { agents: 0.5 } });
+  expect(await readMonthlySpending(app.deps)).toEqual({
+    month: "2026-12",
+    cost: 0.5,
+    sources: { agents: 0.5 },
+    reported: 0.5,
+  });
 });
 
 test("The monthly spending counts each report once when many agents report concurrently", async () => {

@@ -39,7 +39,7 @@ test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () =
       name: "GROUNDCREW_CONFIG agnets",
       given: "an unknown name",
       wanted:
-        "agents (known names: agents, people, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, schedules, provision, tickets, canary)",
+        "agents (known names: agents, people, claim_minutes, wake_backlog, done, plan, budget, limits, states, mirror, notifications, progress, forward, schedules, provision, tickets, canary)",
     },
   ]);
 });

@@ -12,6 +12,7 @@ test("An empty environment starts the demo with all defaults", () => {
   expect(createTestSettings({})).toEqual({
     demo: true,
     host: "127.0.0.1",
+    limits: { calls: 1200, comments: 60, wakes: 30 },
     port: 8787,
     allowedHosts: ["localhost", "127.0.0.1", "[::1]"],
     trustedProxies: [],

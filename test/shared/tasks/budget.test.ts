@@ -35,7 +35,7 @@ test("A notice is sent once when 80 % of the month's budget are reached and once
   await report(app, 41);
   const first = await readNotices(app);
   expect(first).toEqual([
-    "💶 80% of the budget for November reached: €41.00 spent + €0.00 estimated for open tasks, of €50.00 (82%), cost of 1 open task unknown.",
+    "💶 80% of the budget for November reached: €41.00 spent + €0.00 estimated for open tasks, of €50.00 (82%), cost of 1 open task unknown, €41.00 of it as reported by agents.",
   ]);
   await app.restart();
   await report(app, 10);

@@ -49,7 +49,11 @@ test("with LOCALE fr an agent without an account in Plane is named in French", a
 });
 
 /** Modules whose errors only agents get: people have no claims, and upload nothing. */
-const FOR_AGENTS = [/^shared\/tasks\/claim(?:s|-lease)\.ts$/, /^shared\/tasks\/deliverables\//];
+const FOR_AGENTS = [
+  /^shared\/tasks\/claim(?:s|-lease)\.ts$/,
+  /^shared\/tasks\/deliverables\//,
+  /^shared\/tasks\/people\/brakes\.ts$/,
+];
 
 /** Errors of the other modules that nobody gets in Telegram, but agents and callers of the API: a part of their message. */
 const NOT_FOR_PEOPLE = [

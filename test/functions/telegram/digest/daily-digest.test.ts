@@ -50,34 +50,34 @@ test("the daily digest (NOTIF-08) shows completed tasks with time and cost, bloc
   await app.advanceAndDrain(60_000);
   expect(getDigests(app)).toHaveLength(1);
   expect(toPlainText(getDigests(app)[0])).toMatchInlineSnapshot(`
-      "📋 Daily digest – Nov 22, 2026
+    "📋 Daily digest – Nov 22, 2026
 
-      ✅ Completed yesterday (3): 3 hr, €3.75
-      • ONB-1 Write the mail – Imhotep, 1 hr, €1.25
-      • ONB-2 Send the mail – Imhotep, 1 hr, €1.25
-      • ONB-3 Read the answer – Imhotep, 1 hr, €1.25
+    ✅ Completed yesterday (3): 3 hr, €3.75
+    • ONB-1 Write the mail – Imhotep, 1 hr, €1.25
+    • ONB-2 Send the mail – Imhotep, 1 hr, €1.25
+    • ONB-3 Read the answer – Imhotep, 1 hr, €1.25
 
-      ⛔ Blocked (1)
-      • ONB-7 Paint the door – since Nov 21, 2026 11:00
+    ⛔ Blocked (1)
+    • ONB-7 Paint the door – since Nov 21, 2026 11:00
 
-      📅 Due today (1)
-      • ONB-6 Call the printer
+    📅 Due today (1)
+    • ONB-6 Call the printer
 
-      ⏰ Overdue (1)
-      • ONB-5 Pay the bill – Nov 20, 2026, Thot
+    ⏰ Overdue (1)
+    • ONB-5 Pay the bill – Nov 20, 2026, Thot
 
-      🔍 Waiting for your review (1)
-      • ONB-8 Write the terms – Imhotep, confidence 55%, since Nov 21, 2026 11:10
+    🔍 Waiting for your review (1)
+    • ONB-8 Write the terms – Imhotep, confidence 55%, since Nov 21, 2026 11:10
 
-      ❓ Questions waiting for your answer (1)
-      • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
+    ❓ Questions waiting for your answer (1)
+    • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
 
-      🔮 Forecast from history and estimates
-      • Imhotep: 1 open task, about 1 hr, €1.25 (based on 3 completed tasks)
-      • Thot: 2 open tasks, not enough data for an estimate (based on 0 completed tasks)
+    🔮 Forecast from history and estimates
+    • Imhotep: 1 open task, about 1 hr, €1.25 (based on 3 completed tasks)
+    • Thot: 2 open tasks, not enough data for an estimate (based on 0 completed tasks)
 
-      💶 Cost in November: €5.00 spent + €1.25 estimated for open tasks, of €50.00 (13%), cost of 2 open tasks unknown"
-    `);
+    💶 Cost in November: €5.00 spent + €1.25 estimated for open tasks, of €50.00 (13%), cost of 2 open tasks unknown, €5.00 of it as reported by agents"
+  `);
 });
 
 test("the daily digest (NOTIF-08) is available in French", async () => {
@@ -85,34 +85,34 @@ test("the daily digest (NOTIF-08) is available in French", async () => {
   await digestTick.run(app.deps);
   await app.advanceAndDrain(60_000);
   expect(toPlainText(getDigests(app)[0])).toMatchInlineSnapshot(`
-      "📋 Résumé quotidien – 22 nov. 2026
+    "📋 Résumé quotidien – 22 nov. 2026
 
-      ✅ Terminées hier (3) : 3 h, 3,75 €
-      • ONB-1 Write the mail – Imhotep, 1 h, 1,25 €
-      • ONB-2 Send the mail – Imhotep, 1 h, 1,25 €
-      • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
+    ✅ Terminées hier (3) : 3 h, 3,75 €
+    • ONB-1 Write the mail – Imhotep, 1 h, 1,25 €
+    • ONB-2 Send the mail – Imhotep, 1 h, 1,25 €
+    • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
 
-      ⛔ Bloquées (1)
-      • ONB-7 Paint the door – depuis le 21 nov. 2026 à 11:00
+    ⛔ Bloquées (1)
+    • ONB-7 Paint the door – depuis le 21 nov. 2026 à 11:00
 
-      📅 Échéance aujourd’hui (1)
-      • ONB-6 Call the printer
+    📅 Échéance aujourd’hui (1)
+    • ONB-6 Call the printer
 
-      ⏰ En retard (1)
-      • ONB-5 Pay the bill – 20 nov. 2026, Thot
+    ⏰ En retard (1)
+    • ONB-5 Pay the bill – 20 nov. 2026, Thot
 
-      🔍 En attente de votre relecture (1)
-      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis le 21 nov. 2026 à 11:10
+    🔍 En attente de votre relecture (1)
+    • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis le 21 nov. 2026 à 11:10
 
-      ❓ Questions en attente de votre réponse (1)
-      • ONB-5 Pay the bill – Thot, depuis le 21 nov. 2026 à 11:00 : From which account?
+    ❓ Questions en attente de votre réponse (1)
+    • ONB-5 Pay the bill – Thot, depuis le 21 nov. 2026 à 11:00 : From which account?
 
-      🔮 Prévisions d’après l’historique et les estimations
-      • Imhotep : 1 tâche ouverte, environ 1 h, 1,25 € (d’après 3 tâches terminées)
-      • Thot : 2 tâches ouvertes, données insuffisantes pour une estimation (d’après 0 tâche terminée)
+    🔮 Prévisions d’après l’historique et les estimations
+    • Imhotep : 1 tâche ouverte, environ 1 h, 1,25 € (d’après 3 tâches terminées)
+    • Thot : 2 tâches ouvertes, données insuffisantes pour une estimation (d’après 0 tâche terminée)
 
-      💶 Coût en novembre : 5,00 € dépensés + 1,25 € estimés pour les tâches ouvertes, sur 50,00 € (13 %), coût de 2 tâches ouvertes inconnu"
-    `);
+    💶 Coût en novembre : 5,00 € dépensés + 1,25 € estimés pour les tâches ouvertes, sur 50,00 € (13 %), coût de 2 tâches ouvertes inconnu, dont 5,00 € selon les agents"
+  `);
 });
 
 test("the daily digest (NOTIF-08) of a quiet workspace says that nothing was completed", async () => {

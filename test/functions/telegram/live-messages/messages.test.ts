@@ -100,7 +100,12 @@ test("a question about no task has its choices as buttons; a press answers it an
   expect(app.getButtonLabels(message())).toEqual([]);
   expect(app.getWakes()).toEqual([expect.stringContaining("Ada (Telegram): No")]);
   expect(app.getWakes()[0]).toMatch(/^concierge: .*- Answer: Your question to the person is answered/s);
-  expect(await app.messageHuman(QUESTION)).toEqual({ ...Object(question), status: "answered", answer: "No" });
+  expect(await app.messageHuman(QUESTION)).toEqual({
+    ...Object(question),
+    status: "answered",
+    answer: "No",
+    data: "others: answer (2)",
+  });
 });
 
 test("a question about no task is answered by a reply, which reaches the Concierge as data on one line", async () => {
