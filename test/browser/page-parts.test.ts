@@ -2,9 +2,11 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
+import { readOpenRequests } from "../../shared/requests/requests.ts";
 import { trackUpload } from "../../shared/tasks/deliverables/send-file.ts";
 import { prepareWish } from "../../shared/tasks/wishes.ts";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
+import { answerRequest } from "../support/answer-request.ts";
 import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
 import { FIND_LOW_CONTRAST } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
@@ -269,8 +271,10 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
         project,
         tasks: [{ id: "a", title: "A", assignee: "Thot" }],
       });
-    // Thot plans while it is a Concierge no more, so this plan fails.
+    // No person asked for it, so it needs an approval; and Thot is a Concierge no more, so that it fails then.
     await plan("Shop");
+    const [request] = await readOpenRequests(app.deps());
+    await answerRequest(app.deps(), request?.id ?? "", "approve", "Ada");
     const failed = '#plans li:has-text("Shop"):has-text("0 of 3 steps"):has-text("failed")';
     await page.waitForSelector(`${failed}:has-text("Thot, which made this plan, is no longer a Concierge")`);
     const wish = { id: "asked-for:1", text: "a site", by: "Ada", at: Date.now(), agent: "Thot" };

@@ -27,12 +27,12 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
     expect(lists).toMatch(/Ready to start 1\s+To do:\s+ONB-2/);
     expect(lists).toMatch(/Waiting 2\s+Blocked:\s+ONB-5\s+Build the start page\s+after ONB-/);
     await panel.getByRole("img", { name: "Tasks of Thot, per day: 1, at most 1 on" }).waitFor();
-    await panel.getByRole("img", { name: "Cost of Thot, per day: 0.4" }).waitFor();
+    await panel.getByRole("img", { name: "Cost (as reported) of Thot, per day: $0.40" }).waitFor();
     await panel.getByRole("img", { name: /^Confidence of Thot, per day: 90%/ }).waitFor();
     // The table is beside the charts for screen readers, and for everybody on request.
     const days = panel.locator(".figures").getByRole("row");
     expect(await days.count()).toBe(15);
-    expect(await days.nth(1).innerText()).toMatch(/1\s+\S+ \S+\s+0\.4\s+90%/);
+    expect(await days.nth(1).innerText()).toMatch(/1\s+\S+ \S+\s+\$0\.40\s+90%/);
     await page.click("#team [data-show=table]");
     expect(await panel.getByRole("img").count()).toBe(0);
     await page.reload();

@@ -121,7 +121,7 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
           tasks: STEPS.map((title) => countRuns(gateway.runs, (message) => message.includes(`"title":"${title}"`))),
           end: countRuns(
             gateway.runs,
-            (message) => message.includes("send one summary") || message.includes("summary,"),
+            (message) => message.includes("send one summary") || message.includes("write a summary,"),
           ),
         },
         messages: {

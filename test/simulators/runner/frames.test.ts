@@ -17,6 +17,7 @@ async function watchSession(answerFrame: (frames: number) => { status: number; w
     const session = {
       ticket: "ONB-1",
       run: 3,
+      round: 1,
       session_id: crypto.randomUUID(),
       resume: false,
       plans: false,
