@@ -49,7 +49,7 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
   allow?: "concierge";
   /** It changes nothing. All other tools are idempotent. */
   isReadOnly?: true;
-  /** Its answer contains what others wrote, which a model is told. */
+  /** Its answer contains texts of others, which are marked as data for the model. */
   hasOthersText?: true;
   /** Throws a GroundcrewError that says what to do, or a PlaneError when Plane refuses or fails. */
   run(context: ToolContext, input: z.output<I>): Promise<z.input<O>>;

@@ -140,7 +140,7 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
   const runEnd = actionable.every(({ reason }) => HELD_REASONS.has(reason)) && (await findRunEnd(deps, agent, wake));
   const limit = runEnd || actionable.length === 0 ? undefined : await takeWake(deps, agent.name, `wake:${job.id}`);
   const hold = runEnd ? { until: runEnd, isStopped: undefined } : limit;
-  // That its work was ended is told to an agent whatever its limits.
+  // A wake that says that the agent's work was ended is sent in spite of its limits.
   const tasks = hold ? actionable.filter(({ reason }) => reason === "stopped" && !hold.isStopped) : actionable;
   const held = actionable.filter((task) => !tasks.includes(task));
   // A receiver recognizes a repeated wake by its id, so the id stays only while the wake is the same.

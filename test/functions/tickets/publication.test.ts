@@ -49,7 +49,7 @@ test("TICKET-01 A result is published after its approval, and its pull request i
   expect(await readResult()).toMatchObject({ state: "done", publication: { state: "open", url: URL } });
 });
 
-test("TICKET-01 What could not be published is told and tried again by a person, under an id of its own; nothing is written to Plane before", async () => {
+test("TICKET-01 A publication that failed is reported, and tried again by a person, under an id of its own; nothing is written to Plane before", async () => {
   const { app, report, readResult, readRequests, readComments } = await createPublishingApp();
   await app.call("/api/update-plane/ONB-1");
   const [first] = await report();
