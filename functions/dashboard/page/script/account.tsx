@@ -5,6 +5,7 @@ import { fetchAnswer, fillPath, sendJson } from "./api.ts";
 import { Button, drawPart, Moment } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import { translate } from "./language.ts";
+import { refreshParts } from "./updates.tsx";
 import { loadViewer } from "./viewer.ts";
 import { getView } from "./views.ts";
 
@@ -58,4 +59,5 @@ async function endOthers(): Promise<void> {
   await loadSignIns();
 }
 
-getElement("sign-ins").addEventListener("toggle", loadSignIns);
+// The refresh shows why the list cannot be loaded; a toggle also happens before anybody has signed in.
+getElement("sign-ins").addEventListener("toggle", () => refreshParts(["sign-ins"]));

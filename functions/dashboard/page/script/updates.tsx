@@ -47,7 +47,7 @@ export function refreshPage(): Promise<void> {
 }
 
 /** Loads these parts again. A call during a refresh makes it run once more afterwards. */
-async function refreshParts(ids: string[]): Promise<void> {
+export async function refreshParts(ids: string[]): Promise<void> {
   for (const id of ids) wanted.add(id);
   if (isRefreshing) return;
   isRefreshing = true;
