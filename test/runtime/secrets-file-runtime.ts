@@ -23,7 +23,11 @@ export const NEW = {
 const AGENTS = { agents: [{ name: "Imhotep", email: "imhotep@javisi.local.test" }] };
 
 /** Starts a runtime that watches its secrets file; without `PLANE_URL` its Plane does not answer. */
-export async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<string, string> = {}) {
+export async function startWithSecretsFile(
+  more: Partial<Manifest> = {},
+  given: Record<string, string> = {},
+  moreSecrets: Record<string, string> = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-reload-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "secrets.json");
@@ -32,6 +36,7 @@ export async function startWithSecretsFile(more: Partial<Manifest> = {}, given: 
     AGENT_TOKEN_IMHOTEP: OLD.bridge,
     PLANE_WEBHOOK_SECRET: OLD.webhook,
     PLANE_API_KEY: "marked-plane-key",
+    ...moreSecrets,
   };
   /** Replaces the file atomically, as provision does. */
   function write(change: Record<string, string | string[]> | string, mode = 0o600) {

@@ -121,7 +121,7 @@ test.each([
 );
 
 test("A secrets file that changes logs that another STORE_URL requires a restart, and applies the rest", async () => {
-  const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" });
+  const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" }, { STORE_URL: "memory:" });
   write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
   await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin)).toBe(200);
   expect(findLines("restart required")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
