@@ -267,6 +267,7 @@ test.concurrent.for([
   const desired = rig.want("ONB-1");
   rig.server.set({ sessions: [desired] });
   await rig.waitForState("ONB-1", "running");
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("all done");
   rig.server.set({ stop: [{ ticket: "ONB-1", run: 1, how, reason: "cancelled by Ada" }] });
   await rig.waitForState("ONB-1", "ended");
   expect(rig.report("ONB-1")?.exit).toMatchObject(exit);
