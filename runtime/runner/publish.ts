@@ -120,7 +120,15 @@ async function publish(
     return { state: "pushed", commit } as const;
   const forge = await openForge(context, remote);
   const found = await forge.findOpen(branch);
-  return toPublication(found ?? (await forge.open({ branch, base: remote.base, title, body })), commit);
+  if (found) return toPublication(found, commit);
+  try {
+    return toPublication(await forge.open({ branch, base: remote.base, title, body }), commit);
+  } catch (thrown) {
+    // A program that outlived its killed runner may have opened it meanwhile.
+    const opened = await forge.findOpen(branch).catch(() => undefined);
+    if (opened) return toPublication(opened, commit);
+    throw thrown;
+  }
 }
 
 function toPublication({ number, url, state }: PullRequest, commit: string) {

@@ -428,8 +428,8 @@ export async function endOrphan(context: RunnerContext, { ticket, isDead, sessio
 export async function removeSession(context: RunnerContext, record: SessionRecord, force: boolean): Promise<void> {
   const { worktrees, records, gitStates, conversations, log } = context;
   const { ticket, details } = record;
-  const path = worktrees.getPath(ticket);
-  if (record.repository !== "" && existsSync(path)) {
+  const hasFolder = existsSync(worktrees.getPath(ticket));
+  if (record.repository !== "" && hasFolder) {
     const reason = force ? undefined : await worktrees.findReasonToKeep(record);
     if (reason !== undefined) {
       const attention = `The worktree was not removed: ${reason}.`;
@@ -440,8 +440,9 @@ export async function removeSession(context: RunnerContext, record: SessionRecor
     await runHook(context, record, "before_remove").catch((thrown: unknown) =>
       log.warn("hook failed", { ticket, reason: getErrorMessage(thrown) }),
     );
-    await worktrees.remove(record);
   }
+  // A removal that was interrupted may have left git's entry and the branch.
+  if (hasFolder || existsSync(record.repository)) await worktrees.remove(record);
   gitStates.forget(ticket);
   conversations.forget(ticket);
   records.remove(ticket);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -41,7 +41,7 @@ const ACTIONS = { pending: "in_progress", failed: "failure", passed: "success", 
 const PIPELINES = { pending: "running", failed: "failed", passed: "success", none: "" };
 
 const [program = "", command = "", ...args] = process.argv.slice(2);
-const state = JSON.parse(readFileSync(FILE, "utf8")) as ForgeState;
+const state = readState();
 const getOption = (...names: string[]) => args[args.findIndex((arg) => names.includes(arg)) + 1] ?? "";
 
 if (command === "login")
@@ -77,6 +77,33 @@ function end(out: string, err: string, status: number): never {
   process.exit(status);
 }
 
+function readState(): ForgeState {
+  return JSON.parse(readFileSync(FILE, "utf8"));
+}
+
+/** Adds a pull request, one command after the other. */
+function addPull(create: (number: number) => ForgePull): ForgePull {
+  const lock = `${FILE}.lock`;
+  for (;;) {
+    try {
+      closeSync(openSync(lock, "wx"));
+      break;
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+  try {
+    const latest = readState();
+    const pull = create(latest.pulls.length + 1);
+    // Others read the file at any time.
+    writeFileSync(`${FILE}.new`, JSON.stringify({ ...latest, pulls: [...latest.pulls, pull] }));
+    renameSync(`${FILE}.new`, FILE);
+    return pull;
+  } finally {
+    rmSync(lock);
+  }
+}
+
 /** The newest commit of a branch of the bare repository; undefined without the branch. */
 function findCommit(branch: string): string | undefined {
   try {
@@ -102,8 +129,7 @@ function openPull(
   if (commit === undefined) return invalid("head does not exist");
   if (state.pulls.some((pull) => pull.branch === branch && pull.state === "open"))
     return invalid(`A pull request already exists for onb:${branch}.`);
-  const pull = { number: state.pulls.length + 1, branch, base, title, body, state: "open" as const, commit };
-  writeFileSync(FILE, JSON.stringify({ ...state, pulls: [...state.pulls, pull] }));
+  const pull = addPull((number) => ({ number, branch, base, title, body, state: "open", commit }));
   return { status: 201, body: toBody(pull) };
 }
 

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { ForgeState } from "../../../simulators/forge/forge.ts";
@@ -50,7 +59,11 @@ export function createRunnerHost() {
     }
     const file = join(home, "forge.json");
     const read = () => JSON.parse(readFileSync(file, "utf8")) as ForgeState;
-    const write = (state: ForgeState) => writeFileSync(file, JSON.stringify(state));
+    const write = (state: ForgeState) => {
+      // The commands read the file at any time.
+      writeFileSync(`${file}.test`, JSON.stringify(state));
+      renameSync(`${file}.test`, file);
+    };
     write({ host: FORGE_HOST, bare, isSignedIn: true, pulls: [], checks: "none", log: "" });
     const change = (changes: Partial<ForgeState>) => write({ ...read(), ...changes });
     /** Merges a pull request as one commit, or closes it. */

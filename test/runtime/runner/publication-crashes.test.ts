@@ -1,0 +1,156 @@
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { createProductRig, type ProductRig } from "./product-rig.ts";
+
+vi.setConfig({ testTimeout: 300_000 });
+
+/** The steps of a publication in which a program is stopped, before or after what it does. */
+const STEPS = ["pushing", "pushed", "opening", "opened", "checking", "merging", "cleaning"] as const;
+type Step = (typeof STEPS)[number];
+type Victim = "groundcrew" | "runner";
+type Plan = Partial<Record<Step, readonly Victim[]>>;
+
+/** Which processes are killed in which steps. The full run kills each, and both, in each step. */
+const PLANS: [string, Plan][] = process.env["FULL"]
+  ? STEPS.flatMap((step) =>
+      ([["groundcrew"], ["runner"], ["groundcrew", "runner"]] as const).map((victims): [string, Plan] => [
+        `${victims.join(" and ")} while ${step}`,
+        { [step]: victims },
+      ]),
+    )
+  : [
+      [
+        "one process after the other",
+        {
+          ...{ pushed: ["runner"], opened: ["groundcrew"], checking: ["runner"] },
+          ...{ merging: ["groundcrew", "runner"], cleaning: ["runner"] },
+        },
+      ],
+    ];
+
+/**
+ * Puts gates into the programs that publish: one that is armed stops the next program that comes to it, once, until it
+ * is released. A program that outlives its killed runner goes on, as it does in earnest.
+ */
+function addGates({ folder, bin }: ProductRig["host"], bare: string) {
+  const toPath = (step: Step, state: "armed" | "held") => join(folder, `${step}.${state}`);
+  const toGate = (step: Step) =>
+    `if mv ${toPath(step, "armed")} ${toPath(step, "held")} 2>/dev/null; then ` +
+    `while [ -e ${toPath(step, "held")} ]; do sleep 0.05; done; fi`;
+  const write = (path: string, ...lines: string[]) =>
+    writeFileSync(path, `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o755 });
+  write(join(bare, "hooks", "pre-receive"), toGate("pushing"));
+  write(join(bare, "hooks", "post-receive"), toGate("pushed"));
+  renameSync(join(bin, "gh"), join(folder, "gh"));
+  write(
+    join(bin, "gh"),
+    `case "$*" in *"/pulls -X POST"*) ${toGate("opening")};; esac`,
+    `${join(folder, "gh")} "$@"; status=$?`,
+    `case "$*" in *"/pulls -X POST"*) ${toGate("opened")};; */check-runs*) ${toGate("checking")};; *"/pulls/1") ${toGate("merging")};; esac`,
+    "exit $status",
+  );
+  write(
+    join(bin, "git"),
+    `case " $* " in *" worktree prune "*) ${toGate("cleaning")};; esac`,
+    // Sessions have another path, in which this program is found again.
+    `PATH='${process.env["PATH"]}'`,
+    'exec git "$@"',
+  );
+  return {
+    arm: (step: Step) => writeFileSync(toPath(step, "armed"), ""),
+    isHeld: (step: Step) => existsSync(toPath(step, "held")),
+    release: (step: Step) => rmSync(toPath(step, "held")),
+  };
+}
+
+test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, plan) => {
+  const rig = await createProductRig({ isApart: true, publish: "pull-request" });
+  const forge = rig.host.addForge(["gh"]);
+  const gates = addGates(rig.host, forge.bare);
+  const arm = (...steps: Step[]) => steps.filter((step) => plan[step]).forEach(gates.arm);
+  const killIn = async (...steps: Step[]) => {
+    for (const step of steps) {
+      const victims = plan[step] ?? [];
+      if (victims.length === 0) continue;
+      await rig.waitFor(() => gates.isHeld(step)).toBe(true);
+      for (const victim of victims) await rig.stop(victim, "SIGKILL");
+      gates.release(step);
+      for (const victim of victims) rig.start(victim);
+    }
+  };
+  const readCompleted = () => rig.readCompleted(key).catch(() => undefined);
+  const readRequests = async () => (await rig.call("/api/requests").catch(() => undefined))?.requests;
+
+  const completion = { task: "ONB-1", status: "done", text: "It is made" };
+  const { key, item } = await rig.addTicket([
+    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+    `call update_task_status ${JSON.stringify(completion)}`,
+  ]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(readCompleted).toMatchObject({ state: "completed" });
+  await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+
+  arm("pushing", "pushed", "opening", "opened");
+  const update = rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
+  await killIn("pushing", "pushed", "opening", "opened");
+  await update;
+  const url = "https://git.example.com/onb/app/pulls/1";
+  await rig.waitFor(readCompleted).toMatchObject({ state: "done", publication: { state: "open", url } });
+
+  arm("checking");
+  forge.change({ checks: "failed", log: "expected 1, was 2" });
+  await killIn("checking");
+  const red = { kind: "result", answers: ["send_back", "reject"] };
+  await rig.waitFor(readRequests).toMatchObject([red]);
+  forge.change({ checks: "passed" });
+  await rig.waitFor(readRequests).toEqual([]);
+
+  arm("merging", "cleaning");
+  forge.close(1, "merged");
+  await killIn("merging", "cleaning");
+  await rig.waitFor(readCompleted).toMatchObject({ summary: "It is made", publication: { state: "merged" } });
+  await rig.waitFor(() => readdirSync(join(rig.host.runnerFolder, "sessions"))).toEqual([]);
+  expect(readdirSync(join(rig.host.runnerFolder, "worktrees"))).toEqual([]);
+  expect(rig.host.git(["worktree", "list"]).trim().split("\n")).toHaveLength(1);
+  expect(rig.host.git(["branch", "--format=%(refname:short)"])).toBe("main\n");
+
+  // The ledgers of the server and of Plane.
+  expect(forge.read().pulls).toMatchObject([
+    { number: 1, state: "merged", body: expect.stringContaining("It is made") },
+  ]);
+  expect(rig.host.git(["log", "--format=%s", "groundcrew/onb-1"], forge.bare)).toBe("feat: made\nfirst\n");
+  expect(rig.findComments(item, url)).toHaveLength(1);
+  expect(rig.findComments(item, "It is made")).toHaveLength(1);
+  expect(rig.readStatus(item)).toBe("Done");
+});
+
+test("a pull request that was opened while the runner asked for one is taken, and no problem is reported", async () => {
+  const rig = await createProductRig({ publish: "pull-request" });
+  const forge = rig.host.addForge(["gh"]);
+  const gates = addGates(rig.host, forge.bare);
+  const completion = { task: "ONB-1", status: "done", text: "It is made" };
+  const { key } = await rig.addTicket([
+    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+    `call update_task_status ${JSON.stringify(completion)}`,
+  ]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "completed" });
+  gates.arm("opening");
+  await rig.call(`/api/update-plane/${key}`, "POST", {});
+  await rig.waitFor(() => gates.isHeld("opening")).toBe(true);
+  const [branch, title] = ["groundcrew/onb-1", "Opened meanwhile"];
+  const pull = {
+    number: 1,
+    branch,
+    base: "main",
+    title,
+    body: "",
+    state: "open",
+    commit: forge.readBranch(branch),
+  } as const;
+  forge.change({ pulls: [pull] });
+  gates.release("opening");
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "done", publication: { state: "open" } });
+  expect(forge.read().pulls).toEqual([pull]);
+});
