@@ -8,10 +8,10 @@ import { cleanLine } from "../../shared/text.ts";
 import { MAX_REPORTED, type WorktreeReport } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { runProgram } from "../node/programs.ts";
-import { pickEnvironment } from "./claude-process.ts";
 import { fetchBase } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { removeSession } from "./session-lifecycle.ts";
+import { pickEnvironment } from "./session-processes.ts";
 
 /** Time between two looks at all worktrees: 10 min. Their sizes are read from the disk. */
 export const CLEANING_MS: Ms = 10 * MINUTE;

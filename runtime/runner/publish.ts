@@ -10,10 +10,10 @@ import { cleanText } from "../../shared/text.ts";
 import type { ExchangeAnswer, Publication } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { type ProgramResult, runProgram } from "../node/programs.ts";
-import { pickEnvironment } from "./claude-process.ts";
 import { type Forge, findForge, type PullRequest, parseRemote } from "./forge.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { type SessionRecord, UNREPORTED } from "./session-folder.ts";
+import { pickEnvironment } from "./session-processes.ts";
 
 type Wish = ExchangeAnswer["publish"][number];
 

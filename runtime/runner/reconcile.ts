@@ -3,11 +3,10 @@
  * per ticket. plan-actions.ts decides, and nothing is remembered that a look could not find again.
  */
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { removeInvisible } from "../../shared/text.ts";
 import {
   type ExchangeAnswer,
   type ExchangeRequest,
@@ -19,10 +18,9 @@ import {
 } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { writePrivateFile } from "../node/files.ts";
 import { checkHost } from "./check-host.ts";
-import { describeLostConversation } from "./claude-process.ts";
 import { CLEANING_MS, cleanWorktrees, removeIfUnneeded } from "./clean-worktrees.ts";
+import { getDriver, type Input } from "./driver.ts";
 import { createTerminalWatch, type ExchangeClient } from "./exchange-client.ts";
 import { hasBegun, mergeApplied, readDetails, reportSession } from "./observe-session.ts";
 import { type DesiredSession, findUnknown, planActions, type RunnerAction } from "./plan-actions.ts";
@@ -41,8 +39,6 @@ import {
   stopSession,
 } from "./session-lifecycle.ts";
 import { ENTER_DELAY_MS, type Pane } from "./tmux.ts";
-
-type Input = DesiredSession["inputs"][number];
 
 /** Time between looks at tmux: 500 ms. */
 const LOOK_MS: Ms = 500;
@@ -77,9 +73,6 @@ const STOP_TIMEOUT_MS: Ms = 2 * SECOND;
 
 /** Name of a ticket's task that publishes or looks at what is published. */
 const toPublishing = (ticket: string) => `publication of ${ticket}`;
-
-/** Names of keys as tmux has them. */
-const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpace|DC|Home|End|PPage|NPage|C-[a-z])$/;
 
 /**
  * Brings what tmux has to what Groundcrew wants, until the signal: looks at tmux, sends the whole observation, gets the
@@ -385,7 +378,7 @@ function canSend(context: RunnerContext, ticket: string, { kind }: Input): boole
 
 /**
  * Sends what has not reached the session yet, in order. tmux keeps what it has received, so nothing is sent twice.
- * Texts wait until Claude has begun: before, they would be typed into a dialog, which only keys are meant for.
+ * Texts wait until the CLI has begun: before, they would be typed into a dialog, which only keys are meant for.
  */
 async function sendInputs(context: RunnerContext, desired: DesiredSession, pane: Pane): Promise<void> {
   const { tmux, records } = context;
@@ -401,29 +394,6 @@ async function sendInputs(context: RunnerContext, desired: DesiredSession, pane:
     applied.push(input.id);
     const mark = tmux.markArguments(ticket, applied.slice(-MAX_REPORTED));
     const text = input.text.slice(0, MAX_INPUT_LENGTH);
-    if (input.kind === "paste") await pasteText(context, ticket, text, mark);
-    else if (input.kind === "text") await tmux.typeLine(ticket, text, mark);
-    else await tmux.pressKeys(ticket, input.kind === "interrupt" ? ["Escape"] : toKeyArguments(text), mark);
+    await getDriver(context).send(context, ticket, { ...input, text }, mark);
   }
-}
-
-/**
- * Pastes what a person has sent back. Words before it keep a leading `/` or `!` from being a command. Claude would read
- * a file for each `@` after white space, so that one is escaped; the ticket file has the text as it is.
- */
-async function pasteText({ tmux, records }: RunnerContext, ticket: string, text: string, mark: readonly string[]) {
-  const paths = records.getPaths(ticket);
-  const lost = records.get(ticket)?.is_new_conversation ? `${describeLostConversation(ticket, paths)}\n\n` : "";
-  const lead = `A person has read the result of ticket ${ticket} and sends it back:`;
-  writePrivateFile(paths.paste, `${lost}${lead}\n\n${removeInvisible(text).replaceAll(/(?<=^|\s)@/g, "\\@")}`);
-  await tmux.pasteFile(ticket, paths.paste, mark);
-  rmSync(paths.paste, { force: true });
-}
-
-/** Names of keys, separated by spaces, stay as they are; anything else is what a terminal sends, byte by byte. */
-function toKeyArguments(text: string): string[] {
-  const names = text.split(" ").filter(Boolean);
-  if (names.length > 0 && names.every((key) => KEY_NAMES.test(key)))
-    return names.map((key) => (key === ";" ? "\\;" : key));
-  return ["-H", ...[...Buffer.from(text.toWellFormed(), "utf8")].map((byte) => byte.toString(16).padStart(2, "0"))];
 }

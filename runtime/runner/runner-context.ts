@@ -6,28 +6,21 @@ import { z } from "zod";
 import { DEFAULT_HOOK_MINUTES, type TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { MINUTE, type Ms } from "../../shared/time.ts";
-import type { ConversationReader } from "./conversation.ts";
+import { MINUTE } from "../../shared/time.ts";
+import type { DriverContext, Drivers } from "./driver.ts";
 import type { Git } from "./git.ts";
-import type { RecordStore } from "./session-folder.ts";
-import type { Tmux } from "./tmux.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
 
 /** The settings of a runner. */
 export type RunnerSettings = Exclude<ReturnType<typeof parseRunnerSettings>, { problems: string[] }>;
 
 /** What every step of the runner uses. */
-export interface RunnerContext {
+export interface RunnerContext extends DriverContext {
   settings: RunnerSettings;
-  /** The runner's own environment, of which sessions and hooks receive a part. */
-  env: Record<string, string | undefined>;
-  records: RecordStore;
-  tmux: Tmux;
   git: Git;
   worktrees: Worktrees;
   gitStates: GitStateReader;
-  conversations: ConversationReader;
-  clock: () => Ms;
+  drivers: Drivers;
   log: Log;
 }
 

@@ -1,11 +1,10 @@
 /**
- * The life of a session: its start with worktree, ticket file, the operator's hook and Claude Code in a window of tmux;
+ * The life of a session: its start with worktree, ticket file, the operator's hook and its CLI in a window of tmux;
  * its end, for which it is asked first, then its terminal is closed, then its processes are ended; and its removal.
  */
 
 import { existsSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { DEFAULT_HOOK_MINUTES } from "../../shared/config/tickets-schema.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { changeFields, omitUndefined } from "../../shared/omit-undefined.ts";
@@ -13,22 +12,14 @@ import { cleanLine, cleanText } from "../../shared/text.ts";
 import { MAX_REPORTED, MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
-import { describeFailure, findExecutable, type ProgramOptions, runProgram } from "../node/programs.ts";
-import {
-  buildClaudeSettings,
-  buildLaunch,
-  buildMcpConfig,
-  endSessionProcesses,
-  extendSearchPath,
-  findConversation,
-  findConversationProcesses,
-  pickEnvironment,
-} from "./claude-process.ts";
+import { describeFailure, type ProgramOptions, runProgram } from "../node/programs.ts";
+import { getDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import { fetchBase, findRemote, isPublished } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { NO_DETAILS, readSessionJson, type SessionRecord, UNREPORTED } from "./session-folder.ts";
+import { NO_DETAILS, type SessionRecord, UNREPORTED } from "./session-folder.ts";
+import { buildSessionEnvironment, endSessionProcesses, pickEnvironment } from "./session-processes.ts";
 import type { Pane, Tmux } from "./tmux.ts";
 import { getTicketBranch } from "./worktrees.ts";
 
@@ -54,9 +45,6 @@ const HANGUP_MS: Ms = 3 * SECOND;
 const STATUS_MS: Ms = 3 * SECOND;
 
 const CHECK_MS: Ms = 100;
-
-/** What Claude says before it exits with 1 because it does not know the conversation that it is to resume. */
-const UNKNOWN_CONVERSATION = /^No conversation found with session ID/m;
 
 /**
  * Starts a desired session, or continues a start that was interrupted at any step. A start that fails is an end of the
@@ -165,36 +153,33 @@ async function keepApart({ records, worktrees, log }: RunnerContext, repository:
 }
 
 async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {
-  const { settings, env, records, tmux, conversations, worktrees } = context;
+  const { settings, env, records, tmux, worktrees } = context;
   const { ticket, details } = prepared;
-  const { groundcrewUrl } = settings;
+  const { groundcrewUrl, folder } = settings;
   const paths = records.getPaths(ticket);
-  const program = findExecutable(settings.claudeBin, env["PATH"]);
-  if (program === undefined)
-    throw new Error(`${settings.claudeBin} is not an executable file: set CLAUDE_BIN to the path of Claude Code.`);
+  const driver = getDriver(context);
+  const program = driver.findProgram(context);
   // What an earlier launch has left behind would work on the ticket beside the new session.
   await endSessionProcesses(prepared.session_id);
-  const conversation = findConversation(prepared, paths);
+  const conversation = driver.findConversation(prepared, paths);
   const isLost = conversation?.is_lost === true;
-  const [other] = conversation && !isLost ? findConversationProcesses(conversation.session_id) : [];
+  const [other] = conversation && !isLost ? driver.findConversationProcesses(conversation.session_id) : [];
   if (other !== undefined)
     throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit Claude Code there first.`);
   const pending = desired.inputs.some(({ id, kind }) => kind === "paste" && !prepared.applied.includes(id));
   makePrivateFolder(paths.folder);
   if (isLost) writePrivateFile(paths.difference, await worktrees.readDifference(prepared));
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
-  writePrivateFile(paths.settings, JSON.stringify(buildClaudeSettings({ ticket, groundcrewUrl, paths })));
-  writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
   const named = settings.repositories.get(prepared.project)?.env;
   const continued = changeFields(prepared, {
     conversation,
     is_new_conversation: isLost || prepared.is_new_conversation,
   });
-  const launchPlan = buildLaunch(continued, paths, pending, {
-    ...{ program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token, plans: desired.plans },
-    env: { ...pickEnvironment(env, "claude", named), PATH: extendSearchPath(settings.folder, env["PATH"]) },
-  });
-  const storedCost = conversation && !isLost ? conversations.read(ticket, paths).storedCost : 0;
+  const own = { groundcrewUrl, folder, token: desired.token };
+  const sessionEnv = buildSessionEnvironment(pickEnvironment(env, "claude", named), prepared, paths, own);
+  const facts = { record: continued, paths, desired, hasText: pending, name: tmux.getName(ticket), groundcrewUrl };
+  const launchPlan = { program, ...driver.prepare({ ...facts, env: sessionEnv }) };
+  const storedCost = conversation && !isLost ? driver.readStoredCost(ticket, paths) : 0;
   for (const path of [paths.sessionStart, paths.sessionEnd, paths.status]) rmSync(path, { force: true });
   writePrivateFile(paths.launch, JSON.stringify(launchPlan));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
@@ -311,16 +296,14 @@ export async function stopSession(
   await tmux.killSession(ticket);
 }
 
-/** Asks Claude to exit: Escape closes a dialog or stops the turn. Resolves when it has ended, or in 10 s. */
-async function requestExit({ tmux }: RunnerContext, ticket: string) {
+/** Asks the program of a session to exit. Resolves when it has ended, or in 10 s. */
+async function requestExit(context: RunnerContext, ticket: string) {
   try {
-    await tmux.pressKeys(ticket, ["Escape"]);
-    await wait(CHECK_MS);
-    await tmux.typeLine(ticket, "/exit");
+    await getDriver(context).requestExit(context, ticket);
   } catch {
     // It has ended meanwhile.
   }
-  await waitForEnd(tmux, ticket, EXIT_MS);
+  await waitForEnd(context.tmux, ticket, EXIT_MS);
 }
 
 async function waitForEnd(tmux: Tmux, ticket: string, timeout: Ms) {
@@ -356,11 +339,12 @@ export async function finishSession(
   if (record.phase !== "ended") {
     const details = await readDetails(context, record, pane);
     const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
-    const exit = { ...getExit(pane, reason, hasEnded(context, record)), ...text };
+    const driver = getDriver(context);
+    const exit = { ...getExit(pane, reason, driver.hasEnded(records.getPaths(ticket))), ...text };
     const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
     const { conversation } = record;
-    // Claude has refused to resume it, so the next launch begins a new one.
-    const isUnknown = conversation && exit.status === 1 && UNKNOWN_CONVERSATION.test(details.screen);
+    // The CLI has refused to resume it, so the next launch begins a new one.
+    const isUnknown = conversation && driver.isUnknownConversation(exit.status, details.screen);
     const lost = isUnknown ? { conversation: { ...conversation, is_lost: true } as const } : {};
     records.save({ ...record, ...UNREPORTED, phase: "ended", ...end, ...lost, details });
     log.info("session ended", { ticket, run, reason: exit.reason, status: exit.status });
@@ -386,13 +370,6 @@ function getExit(pane: Pane | undefined, reason: string | undefined, isReported:
   if (pane.signal !== undefined) return { reason: "killed", signal: pane.signal };
   if (pane.status !== undefined) return { reason: "exited", status: pane.status };
   return { reason: isReported ? "exited" : "killed" };
-}
-
-/** Whether Claude itself has reported its end; it does not when it is killed. */
-function hasEnded({ records }: RunnerContext, { ticket }: SessionRecord): boolean {
-  const end = readSessionJson(records.getPaths(ticket).sessionEnd, z.object({ reason: z.string() }));
-  // After /clear the program goes on.
-  return end !== undefined && end.reason !== "clear";
 }
 
 async function runAfterRun(context: RunnerContext, record: SessionRecord): Promise<void> {
@@ -426,7 +403,7 @@ export async function endOrphan(context: RunnerContext, { ticket, isDead, sessio
  * unmerged commits is kept, and the session's `attention` says why.
  */
 export async function removeSession(context: RunnerContext, record: SessionRecord, force: boolean): Promise<void> {
-  const { worktrees, records, gitStates, conversations, log } = context;
+  const { worktrees, records, gitStates, log } = context;
   const { ticket, details } = record;
   const hasFolder = existsSync(worktrees.getPath(ticket));
   if (record.repository !== "" && hasFolder) {
@@ -444,7 +421,7 @@ export async function removeSession(context: RunnerContext, record: SessionRecor
   // A removal that was interrupted may have left git's entry and the branch.
   if (hasFolder || existsSync(record.repository)) await worktrees.remove(record);
   gitStates.forget(ticket);
-  conversations.forget(ticket);
+  getDriver(context).forget(ticket);
   records.remove(ticket);
   log.info("worktree removed", { ticket });
 }

@@ -4,8 +4,6 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -14,32 +12,18 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { lockFolder, writePrivateFile } from "../node/files.ts";
 import { checkPrograms } from "./check-host.ts";
-import { installGroundcrewCommand, pickEnvironment } from "./claude-process.ts";
-import { createConversationReader } from "./conversation.ts";
+import { createClaudeDriver } from "./claude/claude-driver.ts";
+import { installCompleteCommand } from "./claude/complete-command.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
 import { runRunner } from "./reconcile.ts";
 import { parseRunnerSettings, type RunnerContext, type RunnerSettings } from "./runner-context.ts";
 import { createRecordStore, readSessionFile } from "./session-folder.ts";
+import { installGroundcrewCommand, pickEnvironment } from "./session-processes.ts";
 import { createTmux } from "./tmux.ts";
 import { createGitStateReader, createWorktrees } from "./worktrees.ts";
 
 type Env = Record<string, string | undefined>;
-
-/**
- * Claude knows a slash command only when a file of its name exists. The hook of the session answers `/complete` before
- * the model sees it; this text is used when Groundcrew cannot be reached. It must not contain a command, because Claude
- * pastes the arguments into it as text.
- */
-const COMPLETE_COMMAND = `---
-description: Completes the ticket of this Groundcrew session with a summary
-argument-hint: <summary>
----
-Groundcrew could not be reached. Write the summary below, unchanged, to the file whose path is in the environment variable
-GROUNDCREW_COMPLETION_FILE; do nothing else. If that variable is not set, say that this is not a Groundcrew session.
-
-Summary: $ARGUMENTS
-`;
 
 const ID_BYTES = 36;
 
@@ -66,7 +50,7 @@ export async function startRunner(
       git,
       worktrees: createWorktrees(folder, git),
       gitStates: createGitStateReader(git),
-      conversations: createConversationReader(),
+      drivers: { claude: createClaudeDriver() },
     };
     log.info("runner started", { runner, folder, groundcrew });
     const process = { instance: randomUUID(), folderId: getFolderId(folder), signal };
@@ -75,15 +59,6 @@ export async function startRunner(
     unlock();
   }
   log.info("runner stopped", {});
-}
-
-/** Creates the user's command `/complete` in Claude's folder. A command of this name that exists is kept. */
-async function installCompleteCommand(claudeFolder: string): Promise<void> {
-  const folder = join(claudeFolder, "commands");
-  const path = join(folder, "complete.md");
-  if (existsSync(path)) return;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(path, COMPLETE_COMMAND, { flag: "wx", mode: 0o600 });
 }
 
 /**

@@ -68,6 +68,9 @@ const DEAD_PANE_LINE = /\s*\n(Pane is dead \([^)\n]*\))$/;
 const NO_SESSIONS =
   /no server running|no current target|error connecting to .*\((?:No such file or directory|Connection refused)\)/;
 
+/** Names of keys as tmux has them. */
+const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpace|DC|Home|End|PPage|NPage|C-[a-z])$/;
+
 const HEADER_FORMAT = "#{pane_width} #{pane_height} #{cursor_x} #{cursor_y} #{cursor_flag}";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
@@ -250,4 +253,12 @@ function limitLength(screen: string): string {
 function splitText(text: string): string[] {
   const chunks = removeInvisible(text).match(new RegExp(`.{1,${MAX_ARGUMENT_LENGTH}}`, "gsu")) ?? [];
   return chunks.map((chunk) => (chunk.endsWith(";") ? `${chunk.slice(0, -1)}\\;` : chunk));
+}
+
+/** Names of keys, separated by spaces, stay as they are; anything else is what a terminal sends, byte by byte. */
+export function toKeyArguments(text: string): string[] {
+  const names = text.split(" ").filter(Boolean);
+  if (names.length > 0 && names.every((key) => KEY_NAMES.test(key)))
+    return names.map((key) => (key === ";" ? "\\;" : key));
+  return ["-H", ...[...Buffer.from(text.toWellFormed(), "utf8")].map((byte) => byte.toString(16).padStart(2, "0"))];
 }

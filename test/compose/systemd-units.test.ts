@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { endSessionProcesses } from "../../runtime/runner/claude-process.ts";
+import { endSessionProcesses } from "../../runtime/runner/session-processes.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
 import { hasProgram } from "../support/has-program.ts";

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
-import { buildClaudeSettings } from "../../runtime/runner/claude-process.ts";
+import { buildClaudeSettings } from "../../runtime/runner/claude/claude-process.ts";
 import { startExchangeServer } from "../runtime/runner/exchange-server.ts";
 import { getTestProgram } from "../support/test-programs.ts";
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, vi } from "vitest";
-import { findSessionProcesses } from "../../../runtime/runner/claude-process.ts";
+import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });

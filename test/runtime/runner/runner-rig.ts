@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
-import { endSessionProcesses } from "../../../runtime/runner/claude-process.ts";
+import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "./exchange-server.ts";

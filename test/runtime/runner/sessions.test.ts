@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { findSessionProcesses } from "../../../runtime/runner/claude-process.ts";
+import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import { HOUR } from "../../../shared/time.ts";
 import { storeInterruption } from "../../../simulators/claude/transcript.ts";
 import { getTestProgram } from "../../support/test-programs.ts";

@@ -4,19 +4,13 @@
  */
 
 import { z } from "zod";
-import { tryParseJson } from "../../shared/text.ts";
-import type { Ms } from "../../shared/time.ts";
+import { tryParseJson } from "../../../shared/text.ts";
+import type { SessionState } from "../driver.ts";
+import { readFilePart, type SessionPaths } from "../session-folder.ts";
 import { findTranscript } from "./claude-process.ts";
-import { readFilePart, type SessionPaths } from "./session-folder.ts";
 
 /** What is known of a conversation. */
-export interface Conversation {
-  /** Time of the last message of a person or the model. A request that is repeated is no progress. */
-  progressAt?: Ms;
-  /** Sums over all requests; the input counts what was read from the model's cache, too. */
-  tokens?: { input: number; output: number };
-  /** The interruption with which it ends: the session waits for text. Claude runs no hook then. */
-  interruption?: { id: string; at: Ms };
+export interface Conversation extends Pick<SessionState, "progressAt" | "tokens" | "interruption"> {
   /** US dollars that Claude has stored at its last orderly end, and with which a resumed session begins to count. */
   storedCost: number;
 }
@@ -88,8 +82,6 @@ export function createConversationReader() {
     forget: (ticket: string) => void known.delete(ticket),
   };
 }
-
-export type ConversationReader = ReturnType<typeof createConversationReader>;
 
 function createConversation(path: string): ReadConversation {
   return { path, offset: 0, storedCost: 0, lastUsage: { id: "", input: 0, output: 0 } };

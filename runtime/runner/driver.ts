@@ -1,0 +1,88 @@
+/**
+ * The driver of a session: what the runner asks of the CLI that works on a ticket, whichever it is. Worktree, record,
+ * terminal and end belong to the runner; arguments, dialogs, conversation and answers belong to the CLI.
+ */
+
+import type { Ms } from "../../shared/time.ts";
+import type { DesiredSession } from "./plan-actions.ts";
+import type { RecordStore, SessionPaths, SessionRecord } from "./session-folder.ts";
+import type { Tmux } from "./tmux.ts";
+
+export type Input = DesiredSession["inputs"][number];
+
+/** What a driver uses of its runner. */
+export interface DriverContext {
+  settings: { claudeBin: string };
+  /** The runner's own environment, of which sessions and hooks receive a part. */
+  env: Record<string, string | undefined>;
+  records: RecordStore;
+  tmux: Tmux;
+  clock: () => Ms;
+}
+
+/** A session that is about to be started, or resumed with the conversation of its record. */
+export interface Launch {
+  record: SessionRecord;
+  paths: SessionPaths;
+  desired: Pick<DesiredSession, "token" | "plans">;
+  /** What a person has sent back is the prompt; it is sent once the session has begun. */
+  hasText: boolean;
+  /** Name of the session in tmux. */
+  name: string;
+  groundcrewUrl: string;
+  /** What each session's program finds in its environment: of the runner's, and of Groundcrew. */
+  env: Record<string, string>;
+}
+
+/** What a CLI tells of its session. */
+export interface SessionState {
+  /** Time of the last message of a person or the model. A request that is repeated is no progress. */
+  progressAt?: Ms;
+  /** Sums over all requests; the input counts what was read from the model's cache, too. */
+  tokens?: { input: number; output: number };
+  /** The interruption with which the conversation ends: the session waits for text. */
+  interruption?: { id: string; at: Ms };
+  /** US dollars since the last launch; absent where the CLI does not count money. */
+  cost?: number;
+  /** What a person should look at. */
+  attention?: string;
+}
+
+/** A kind of CLI. */
+export interface SessionDriver {
+  /** Finds its program. Throws with what a person has to do when there is none. */
+  findProgram(context: DriverContext): string;
+  /**
+   * The conversation before a launch: the one that the last launch has begun, or else resumed; `is_lost` where it cannot
+   * be resumed any more, undefined where there is none.
+   */
+  findConversation(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"];
+  /** Finds processes that have a conversation open, and would write into it beside the session. */
+  findConversationProcesses(conversation: string): number[];
+  /** Writes what its program reads at its start, and returns its arguments and its whole environment. */
+  prepare(launch: Launch): { args: string[]; env: Record<string, string> };
+  /** US dollars with which a resumed conversation begins to count. */
+  readStoredCost(ticket: string, paths: SessionPaths): number;
+  /** Whether the CLI has begun to work, so that it takes texts. */
+  hasBegun(paths: SessionPaths): boolean;
+  /** Whether the CLI itself has reported its end; it does not when it is killed. */
+  hasEnded(paths: SessionPaths): boolean;
+  /** Reads how a session is; `isLive`: its program runs, and `screen` is what its terminal shows. */
+  observe(context: DriverContext, record: SessionRecord, screen: string, isLive: boolean): SessionState;
+  /** Sends an input; `mark` is stored in tmux together with it. */
+  send(context: DriverContext, ticket: string, input: Input, mark: readonly string[]): Promise<void>;
+  /** Asks the program to end. It may still run afterwards. */
+  requestExit(context: DriverContext, ticket: string): Promise<void>;
+  /** Whether the program has ended because it does not know the conversation that it was to resume. */
+  isUnknownConversation(status: number | undefined, screen: string): boolean;
+  /** Forgets what it remembers of a ticket that was removed. */
+  forget(ticket: string): void;
+}
+
+/** The drivers of all kinds. */
+export type Drivers = Record<"claude", SessionDriver>;
+
+/** The driver of a session. */
+export function getDriver({ drivers }: { drivers: Drivers }): SessionDriver {
+  return drivers.claude;
+}
