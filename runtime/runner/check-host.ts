@@ -10,6 +10,7 @@ import { cleanLine } from "../../shared/text.ts";
 import type { HostCheck } from "../../shared/tickets/exchange.ts";
 import { describeFailure, runProgram } from "../node/programs.ts";
 import { checkClaude, checkTrust } from "./claude/check-claude.ts";
+import { describeDestination } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { pickEnvironment } from "./session-processes.ts";
 
@@ -39,11 +40,14 @@ export async function checkPrograms(env: Env): Promise<Finding[]> {
 }
 
 /** Checks everything that sessions of a runner need. */
-export async function checkHost(context: Pick<RunnerContext, "settings" | "env" | "worktrees">): Promise<HostCheck[]> {
+export async function checkHost(
+  context: Pick<RunnerContext, "settings" | "env" | "worktrees" | "git">,
+): Promise<HostCheck[]> {
   const { settings, env } = context;
-  const repositories = [...settings.repositories].map(async ([project, { path }]) => [
+  const repositories = [...settings.repositories].map(async ([project, { path, publish = "none" }]) => [
     await checkRepository(context, project, path),
     ...checkTrust(env, project, path),
+    ...(publish === "none" ? [] : [await checkPublication(context, project, path, publish === "pull-request")]),
   ]);
   const checks = await Promise.all([checkPrograms(env), checkClaude(settings, env), ...repositories]);
   return [...checks.flat(), checkSpace(settings.folder)].map(({ name, status, detail, todo }) => ({
@@ -63,6 +67,22 @@ async function checkRepository(
   } catch (thrown) {
     return failed`${project}: ${path} has no base branch: ${getErrorMessage(thrown)}
       → Check tickets.repositories, and that the repository has a commit.`;
+  }
+}
+
+/** Checks the remote, and for pull requests that `gh`, `glab` or `tea` is installed and signed in at its server. */
+async function checkPublication(
+  context: Pick<RunnerContext, "settings" | "env" | "git">,
+  project: string,
+  path: string,
+  opensRequests: boolean,
+): Promise<Finding> {
+  const { ok, failed } = createReport("publish");
+  const what = opensRequests ? "pull requests for" : "branches pushed beside";
+  try {
+    return ok`${project}: ${what} ${await describeDestination(context, path, opensRequests)}`;
+  } catch (thrown) {
+    return failed`${project}: ${getErrorMessage(thrown)} → Repair that as the runner's user, or change publish.`;
   }
 }
 

@@ -142,8 +142,19 @@ function describeGit(name: string, { status, stderr, problem }: ProgramResult): 
   return `${name}: ${reason}`.replace(USER_PART, "");
 }
 
+/** Says where the results of a repository go. Throws when they would not get there. */
+export async function describeDestination(
+  context: Pick<RunnerContext, "settings" | "env" | "git">,
+  repository: string,
+  opensRequests: boolean,
+): Promise<string> {
+  const remote = await findRemote(context, repository);
+  if (opensRequests) await openForge(context, remote);
+  return `${remote.base} of ${remote.url.replace(USER_PART, "")}`;
+}
+
 /** The command that is signed in at the server of a remote, as the runner's user. */
-function openForge({ settings, env }: RunnerContext, { url }: Remote): Promise<Forge> {
+function openForge({ settings, env }: Pick<RunnerContext, "settings" | "env">, { url }: Remote): Promise<Forge> {
   const remote = parseRemote(url);
   if (!remote) throw new Error(`There are no pull requests at ${url.replace(USER_PART, "")}: set publish to push.`);
   const options = { cwd: settings.folder, timeoutMs: REQUEST_TIMEOUT_MS };

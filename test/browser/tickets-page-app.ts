@@ -64,6 +64,12 @@ function addRunner(app: Awaited<ReturnType<typeof runPageApp>>) {
       const response = await request(`/api/runner/frames/${ticket}`, RUNNER_TOKEN, frame);
       if (!response.ok) throw new Error(await response.text());
     },
+    /** Sends what the branch of ONB-1 changes in a round. */
+    async sendDifference(text: string, round = 1): Promise<void> {
+      const difference = { run: 1, round, commit: `abc1234def${round}`, text, left_out: 0 };
+      const response = await request("/api/runner/differences/ONB-1", RUNNER_TOKEN, difference);
+      if (!response.ok) throw new Error(await response.text());
+    },
     /** Starts what is wanted, as a runner does; returns the token of the first session. */
     async startSessions(change: Partial<Session> = {}): Promise<string> {
       const { sessions } = await exchange();

@@ -65,6 +65,29 @@ test("groundcrew doctor says what each runner's machine has and lacks, and that 
   await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "ok", trust: "ok" });
 });
 
+test("groundcrew doctor says whether the runner's user can open pull requests", async () => {
+  const rig = await createProductRig({ publish: "pull-request" });
+  const readCheck = async () => {
+    const { checks } = JSON.parse(await rig.runCommand("doctor", "--json"));
+    return checks.find(({ name }: { name: string }) => name === "runner test-host: publish");
+  };
+  const checkAgain = async () => {
+    await rig.stop("groundcrew", "SIGTERM");
+    rig.start("groundcrew");
+  };
+  await rig.waitFor(readCheck).toMatchObject({ status: "failed", detail: expect.stringContaining("no remote origin") });
+  const forge = rig.host.addForge(["gh"]);
+  forge.change({ isSignedIn: false });
+  await checkAgain();
+  const detail = expect.stringContaining("gh is not signed in at git.example.com");
+  await rig.waitFor(readCheck).toMatchObject({ status: "failed", detail });
+  forge.change({ isSignedIn: true });
+  await checkAgain();
+  await rig
+    .waitFor(readCheck)
+    .toMatchObject({ status: "ok", detail: "ONB: pull requests for main of https://git.example.com/onb/app.git" });
+});
+
 test("TICKET-01 TICKET-04 a plan and a result are sent back, then approved, published, repaired when checks are red, merged and cleaned", async () => {
   const rig = await createProductRig({ isApart: true, publish: "pull-request", planFirst: true });
   await runPlanAndPublish(rig, async () => {

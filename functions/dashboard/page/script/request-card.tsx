@@ -143,6 +143,9 @@ function Answers({ request, notes, isFolded, onDecide }: AnswersProps) {
   const [words, setWords] = useState("");
   const [chosen, setChosen] = useState<string[]>([]);
   const subjectName = subject.key ?? from;
+  // Red checks of a result that was approved: what is sent back is their log, which needs no words.
+  const isRed = kind === "result" && !answers.includes("approve");
+  const comment = notes === "" ? {} : { comment: notes };
   if (asked !== undefined)
     return (
       <form
@@ -195,11 +198,13 @@ function Answers({ request, notes, isFolded, onDecide }: AnswersProps) {
           subject={subjectName}
           answer={answer}
           isDisabled={isFolded && ALLOWING.includes(answer)}
-          onPress={() =>
-            isOwn(answer) || WITH_REASON.includes(answer) ? setAsked(answer) : onDecide({ answer, hash })
-          }
+          onPress={() => {
+            if (isRed) onDecide({ answer, hash, ...(answer === "send_back" ? comment : {}) });
+            else if (isOwn(answer) || WITH_REASON.includes(answer)) setAsked(answer);
+            else onDecide({ answer, hash });
+          }}
         >
-          {translateName(options.length > 0 && !multiple && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
+          {translateName(isRed ? "inbox.red" : options.length > 0 && !multiple && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
           {rule && ADDING_RULE.includes(answer) && <code dir="ltr"> {rule}</code>}
         </Button>
       ))}

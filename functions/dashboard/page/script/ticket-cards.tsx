@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Publication } from "../../../../shared/tickets/exchange.ts";
 import type {
   CompletedTicket,
   PendingTicket,
@@ -62,7 +63,7 @@ interface TicketFactsProps {
 }
 
 export function TicketFacts({ ticket, first = [] }: TicketFactsProps) {
-  const { branch, diff, commits = [], conflicts = [], cost_usd, tokens, dirty } = ticket;
+  const { branch, diff, commits = [], conflicts = [], cost_usd, tokens, dirty, publication } = ticket;
   const commitRows = commits.map(({ id, subject }) => [
     <code key="id">{id.slice(0, 10)}</code>,
     " ",
@@ -72,6 +73,7 @@ export function TicketFacts({ ticket, first = [] }: TicketFactsProps) {
   const facts: [string, ComponentChildren][] = [
     ...first,
     ["branch", branch && toCode(branch)],
+    ["publication", publication && <PublicationText {...publication} />],
     ["diff", diff && translateTicket("diff", formatCounts(diff))],
     ["cost", cost_usd !== undefined && formatMoney(cost_usd)],
     ["tokens", tokens && translateTicket("tokens", formatCounts(tokens))],
@@ -84,6 +86,27 @@ export function TicketFacts({ ticket, first = [] }: TicketFactsProps) {
         <Facts facts={facts.map(([name, value]) => [findTicketText(`fact.${name}`) ?? name, value, name])} />
       </dl>
       {dirty && <p class="muted">{translateTicket("dirty")}</p>}
+    </>
+  );
+}
+
+/** Where the branch has gone: the pull request, and what its checks say. */
+function PublicationText({ url, state, checks }: Publication) {
+  const { state: is = "none", failed = [] } = checks ?? {};
+  return (
+    <>
+      {url !== undefined && (
+        <a href={url} target="_blank" rel="noopener noreferrer">
+          <bdi>{url.replace(/^https?:\/\//, "")}</bdi>
+        </a>
+      )}
+      {state && ` ${translateTicket(`publication.${state}`)}`}
+      {state === "open" && is !== "none" && (
+        <b class="checks" data-is={is}>
+          {" "}
+          {translateTicket(`checks.${is}`)} <UserText text={failed.join(", ")} max={300} />
+        </b>
+      )}
     </>
   );
 }

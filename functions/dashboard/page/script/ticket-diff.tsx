@@ -177,6 +177,10 @@ class Block extends Component<BlockProps, { colours?: Map<DiffLine, CodePart[]> 
     requestIdleCallback(() => void this.highlight());
   }
 
+  override componentDidUpdate({ rows }: BlockProps) {
+    if (rows !== this.props.rows) requestIdleCallback(() => void this.highlight());
+  }
+
   override shouldComponentUpdate({ rows, isSplit, noted, notes }: BlockProps, { colours }: this["state"]) {
     const has = (line: DiffLine | undefined) => line !== undefined && listLines(rows).includes(line);
     const isNoted = noted !== this.props.noted && (has(noted) || has(this.props.noted));

@@ -79,8 +79,12 @@ export function TicketPage({ ticket, requests, onDone }: TicketPageProps) {
         )}
         {isActive && <TicketButton ticket={id} name="extend" />}
         {isActive && <TicketButton ticket={id} name="complete" asks />}
-        {state === "completed" && <TicketButton ticket={id} name="update" asks value={latest?.summary ?? ""} />}
-        {(isActive || state === "completed") && <TicketButton ticket={id} name="cancel" asks />}
+        {state === "completed" && (
+          <TicketButton ticket={id} name="update" asks value={latest?.summary ?? ""}>
+            {translateTicket("do.edit")}
+          </TicketButton>
+        )}
+        {isActive && <TicketButton ticket={id} name="cancel" asks />}
         {!isActive && ticket.run > 0 && <TicketButton ticket={id} name="remove" asks />}
       </div>
       <Terminals />

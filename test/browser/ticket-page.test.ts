@@ -1,0 +1,207 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
+import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { PAGE_ADMIN_TOKEN, passUndoTime } from "./page-test-app.ts";
+import { createSession, startTicketsPageApp, type TicketsPageApp } from "./tickets-page-app.ts";
+
+afterAll(closeSharedBrowser);
+
+const WAIT = { timeout: 45_000 };
+const ENDED = { state: "ended", exit: { reason: "exited", status: 0 } } as const;
+
+/** A file whose every line is new, as a unified diff. */
+function createFile(path: string, lines: readonly string[]): string {
+  const added = lines.map((line) => `+${line}\n`).join("");
+  return `diff --git a/${path} b/${path}\nnew file mode 100644\n--- /dev/null\n+++ b/${path}\n@@ -0,0 +1,${lines.length} @@\n${added}`;
+}
+
+const SMALL = `diff --git a/src/sign-in.ts b/src/sign-in.ts
+--- a/src/sign-in.ts
++++ b/src/sign-in.ts
+@@ -10,4 +10,5 @@ export function signIn(user: string) {
+   const now = Date.now();
+-  const host = "old.example";
++  const host = request.host;
++  const path = "/in";
+   return open(host);
+ }
+`;
+const LONG = createFile(
+  "src/long.ts",
+  Array.from({ length: 5_000 }, (_, i) => `export const value${i} = "text of line ${i}"; // ${"x".repeat(i % 40)}`),
+);
+
+/** Opens the page of ONB-1 as a person who has signed in. */
+async function openTicketPage(app: TicketsPageApp, options: Parameters<typeof openPage>[1] = {}): Promise<TestPage> {
+  const page = await openPage(app.url, { width: 1440, ...options });
+  await page.clock.install();
+  await page.fill("#token", PAGE_ADMIN_TOKEN);
+  await page.press("#token", "Enter");
+  await page.waitForSelector("#sign-in", { state: "hidden" });
+  await page.goto(`${app.url}/tickets/ONB-1`);
+  await page.waitForSelector(".ticket-page .diff-file", WAIT);
+  return page;
+}
+
+/** What a round has made, as its runner reports it. */
+const toRound = (round: number) => ({
+  round,
+  commits: [{ id: `abc1234def${round}`, subject: `feat: round ${round}` }],
+  diff: { files: 2, insertions: 5_002, deletions: 1 },
+  cost_usd: 0.42 * round,
+  tokens: { input: 12_000 * round, output: 900 * round },
+});
+
+/** Completes a round of ONB-1 with this difference. */
+async function finishRound(app: TicketsPageApp, round: number, text: string) {
+  await app.exchange();
+  await app.exchange([createSession("ONB-1", toRound(round))]);
+  await app.sendDifference(text, round);
+  await app.call("/api/sessions/ONB-1/complete", { summary: `Result of round ${round}` });
+  await app.exchange([createSession("ONB-1", { ...toRound(round), ...ENDED })]);
+}
+
+async function startWithResult(text: string, settings: object = {}) {
+  const app = await startTicketsPageApp(settings);
+  app.requestTicket("Follow the host of the page", { description_html: "<p>Sign-in goes to the old host.</p>" });
+  await expect.poll(async () => (await app.read<{ count: number }>("/api/pending-tickets")).count, WAIT).toBe(1);
+  await app.call("/api/approve/ONB-1");
+  await finishRound(app, 1, text);
+  return app;
+}
+
+/** A picture for people who change the page; nothing compares it. */
+async function takePicture(page: TestPage, name: string) {
+  const folder = process.env["PICTURE_FOLDER"];
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
+describe.skipIf(!hasChromium())("The page of a ticket in Chromium", { timeout: 180_000 }, () => {
+  test("shows the difference folded and side by side, and sends a comment on a line back; both rounds stay", async () => {
+    const app = await startWithResult(SMALL + LONG);
+    const page = await openTicketPage(app);
+    const file = page.locator('.diff-file[aria-label="src/sign-in.ts"]');
+    const long = page.locator('.diff-file[aria-label="src/long.ts"]');
+    expect(await page.innerText(".diff > p")).toBe("+5,002 −1, files: 2");
+    // A long file is folded; side by side a changed line stands beside the one before.
+    expect(await file.locator("button[aria-expanded]").getAttribute("aria-expanded")).toBe("true");
+    expect(await long.locator("button[aria-expanded]").getAttribute("aria-expanded")).toBe("false");
+    expect(await long.locator("table").count()).toBe(0);
+    const changed = file.locator("table.split tr", { hasText: "old.example" });
+    expect(await changed.locator("td").allInnerTexts()).toEqual([
+      ...["11", '  const host = "old.example";', "11", "  const host = request.host;"],
+    ]);
+    // Colours come later, with the file that has them.
+    await file.locator('i[class^="hljs-"]').first().waitFor(WAIT);
+    await takePicture(page, "ticket-1440");
+
+    await changed.click();
+    await file.locator(".note textarea").fill("Use the header, not the host");
+    await file.locator(".note button", { hasText: "Keep" }).press("Enter");
+    await file.locator(".note", { hasText: "Use the header" }).waitFor(WAIT);
+    await page.click('.request button[data-answer="send_back"]');
+    expect(await page.innerText(".request pre")).toBe(
+      "src/sign-in.ts:11\n> const host = request.host;\nUse the header, not the host",
+    );
+    await page.fill(".request textarea", "Otherwise good");
+    await takePicture(page, "ticket-send-back-1440");
+    await page.click('.request button[type="submit"]');
+    await passUndoTime(page);
+    await page.waitForSelector('.ticket-page:not(:has(.request)):has-text("sent back by")', WAIT);
+    await app.exchange();
+    const [desired] = (await app.exchange()).sessions;
+    const text = "src/sign-in.ts:11\n> const host = request.host;\nUse the header, not the host\n\nOtherwise good";
+    expect(desired).toMatchObject({ round: 2, resume: true, inputs: [{ kind: "paste", text }] });
+
+    await finishRound(app, 2, SMALL.replace("request.host", "header.host"));
+    await page.waitForSelector(".ticket-page .diff:has-text('header.host')", WAIT);
+    await page.waitForSelector(".ticket-page .diff i.hljs-keyword", WAIT);
+    const rounds = await page.locator("[data-round]").allInnerTexts();
+    expect(rounds).toEqual([
+      expect.stringMatching(/Run 1, round 2[\s\S]*Otherwise good[\s\S]*Result of round 2/),
+      expect.stringMatching(/Run 1, round 1[\s\S]*approved by[\s\S]*Result of round 1/),
+    ]);
+    await takePicture(page, "ticket-rounds-1440");
+    expect(page.problems).toEqual([]);
+  });
+
+  test("on a phone the lines stand one below the other, nothing is wider than the screen, and axe-core finds no violation", async () => {
+    const app = await startWithResult(SMALL + LONG);
+    const page = await openTicketPage(app, { width: 390, height: 844, touch: true });
+    await page.locator('.diff-file[aria-label="src/sign-in.ts"] table.unified').waitFor(WAIT);
+    const lines = page.locator('.diff-file[aria-label="src/sign-in.ts"] td.code');
+    expect((await lines.allInnerTexts()).slice(1, 4).map((line) => line.trim())).toEqual([
+      ...['const host = "old.example";', "const host = request.host;", 'const path = "/in";'],
+    ]);
+    await takePicture(page, "ticket-390");
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    await page.locator('.diff i[class^="hljs-"]').first().waitFor(WAIT);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect([colorScheme, await findViolations(page)]).toEqual([colorScheme, []]);
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+    expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
+    await page.locator(".diff-file").first().scrollIntoViewIfNeeded();
+    await takePicture(page, "ticket-diff-390");
+    expect(page.problems).toEqual([]);
+  });
+
+  test("5,000 lines are drawn some hundred rows at a time, each in a task of its own, and those out of sight cost nothing", async () => {
+    const app = await startWithResult(SMALL + LONG);
+    const page = await openTicketPage(app);
+    await page.evaluate(`
+      window.added = [];
+      new MutationObserver((records) => window.added.push(records
+        .flatMap(({ addedNodes }) => [...addedNodes])
+        .reduce((sum, el) => sum + (el.matches?.("tr") ? 1 : (el.querySelectorAll?.("tr").length ?? 0)), 0),
+      )).observe(document.querySelector(".diff"), { childList: true, subtree: true });
+    `);
+    await page.click('.diff-file[aria-label="src/long.ts"] button[aria-expanded]');
+    // The page's clock stands still in this test, and frames with it.
+    await page.clock.resume();
+    const rows = page.locator('.diff-file[aria-label="src/long.ts"] tr');
+    await expect.poll(() => rows.count(), WAIT).toBe(5_001);
+    const added = (await page.evaluate("window.added")) as number[];
+    expect(Math.max(...added)).toBeLessThanOrEqual(400);
+    expect(added.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(5_001);
+    const visibility =
+      "getComputedStyle(document.querySelector('.diff-file[aria-label=\"src/long.ts\"] table')).contentVisibility";
+    expect(await page.evaluate(visibility)).toBe("auto");
+  });
+
+  test("shows the pull request with its checks, and sends red ones back by one press", async () => {
+    const repositories = { ONB: { path: "/srv/onb", publish: "pull-request" } };
+    const app = await startWithResult(SMALL, { repositories });
+    await app.call("/api/update-plane/ONB-1");
+    const { publish } = await app.exchange();
+    const url = "https://git.example.com/onb/app/pulls/1";
+    const report = (publication: object) =>
+      app.exchange([
+        createSession("ONB-1", {
+          ...{ ...toRound(1), ...ENDED },
+          publication: { id: publish[0]?.id ?? "", state: "open", url, commit: "abc1234def1", ...publication },
+        }),
+      ]);
+    await report({ checks: { state: "pending", failed: [] } });
+    const page = await openTicketPage(app);
+    const fact = page.locator('.ticket-page [data-field="publication"] dd');
+    await expect.poll(() => fact.innerText(), WAIT).toContain("checks are running");
+    expect(await fact.locator("a").getAttribute("href")).toBe(url);
+    await report({ checks: { state: "failed", failed: ["build <b>x</b>", "lint"], log: "expected 1, was 2" } });
+    await expect.poll(() => fact.innerText(), WAIT).toContain("open · checks failed: build <b>x</b>, lint");
+    await page.waitForSelector(".request:has-text('expected 1, was 2')", WAIT);
+    await takePicture(page, "ticket-red-1440");
+    await page.click('.request button[data-answer="send_back"]');
+    expect(await page.locator(".request textarea").count()).toBe(0);
+    await passUndoTime(page);
+    await page.waitForSelector(".ticket-page:not(:has(.request))", WAIT);
+    await app.exchange();
+    const [desired] = (await app.exchange()).sessions;
+    expect(desired).toMatchObject({ round: 2, resume: true, inputs: [{ kind: "paste" }] });
+    expect(desired?.inputs[0]?.text).toMatch(
+      /Checks of https:\S+ have failed: build <b>x<\/b>, lint\.[\s\S]*expected 1, was 2/,
+    );
+    expect(page.problems).toEqual([]);
+  });
+});
