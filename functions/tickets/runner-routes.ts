@@ -10,6 +10,7 @@ import {
   cleanScreen,
   FRAME_LIMIT_BYTES,
   type frameAnswerSchema,
+  MAX_HISTORY_LINES,
   terminalFrameSchema,
 } from "../../shared/app/terminals.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
@@ -134,8 +135,14 @@ function createFramesApp(deps: Deps): Hono {
     const frame = await readJson(c, terminalFrameSchema);
     const { run, approval } = await getTicket(deps, key);
     if (frame.run !== run) throw new GroundcrewError("conflict", `The present run of ${key} is ${run}.`);
-    const screen = maskSecrets(cleanScreen(frame.screen, frame.rows), approval?.token);
-    const watched = deps.terminals.receive(key, { ...frame, screen });
+    const { above: rawAbove, is_above_whole: isWhole, ...picture } = frame;
+    const above = rawAbove === undefined ? [] : cleanScreen(rawAbove, MAX_HISTORY_LINES).split("\n");
+    // A secret may begin above the screen.
+    const text = [...above, cleanScreen(frame.screen, frame.rows)].join("\n");
+    const lines = maskSecrets(text, approval?.token).split("\n");
+    const history = isWhole ? { history: lines.splice(0, above.length).join("\n") } : {};
+    const screen = lines.slice(isWhole ? 0 : above.length).join("\n");
+    const watched = deps.terminals.receive(key, { ...picture, screen, ...history });
     return c.json({ watched } satisfies z.infer<typeof frameAnswerSchema>);
   });
 }

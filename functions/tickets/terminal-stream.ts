@@ -47,7 +47,10 @@ const LOOK_INTERVAL: Ms = SECOND;
 /** Width of a terminal whose last picture is only known as plain text: 120 columns, as the runner starts it. */
 const PLAIN_COLUMNS = 120;
 
-/** Server-sent events with the pictures of a session's terminal. While one is open, the runner sends pictures. */
+/**
+ * Server-sent events with the pictures of a session's terminal, and the lines above the last one. While a stream is open,
+ * the runner sends both.
+ */
 export const terminalStreamRoute: Route = { path: "/api/terminals", access: "page", app };
 
 /** The viewers' streams of one process: the newest picture of a terminal, and the state of its ticket. */
@@ -101,7 +104,8 @@ function flush(stream: EventStream<Viewer>) {
   delete stream.reader.frame;
   delete stream.reader.state;
   const stateEvent = state === undefined ? "" : formatEvent("state", state);
-  const frameData = frame && JSON.stringify({ ...frame, at: new Date(frame.at).toISOString() });
+  const { history: _history, ...picture } = frame ?? {};
+  const frameData = frame && JSON.stringify({ ...picture, at: new Date(frame.at).toISOString() });
   stream.send(stateEvent + (frameData ? formatEvent("frame", frameData) : ""));
 }
 
@@ -134,8 +138,13 @@ function app(deps: Deps): Hono {
   const streams = createTerminalStreams(deps);
   const watchAccess = createAccessWatch(deps);
   const formatLimit = (size: number) => `Too many open terminals (${size}). Close one, or try later.`;
-  return new Hono().get("/:ticket", async (c) => {
-    const { key } = await getTicket(deps, readTicketKey(c));
-    return answerEventStream(c, streams, { ticket: key, access: watchAccess(c) }, formatLimit);
-  });
+  return new Hono()
+    .get("/:ticket", async (c) => {
+      const { key } = await getTicket(deps, readTicketKey(c));
+      return answerEventStream(c, streams, { ticket: key, access: watchAccess(c) }, formatLimit);
+    })
+    .get("/:ticket/history", async (c) => {
+      const { key, run } = await getTicket(deps, readTicketKey(c));
+      return c.text(deps.terminals.find(key, run)?.history ?? "");
+    });
 }

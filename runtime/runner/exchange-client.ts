@@ -27,6 +27,9 @@ interface WatchedTerminal {
   run: number;
   /** The last picture, to compare the next one with. */
   picture: string;
+  /** The lines above the picture that were sent last, and when. */
+  above: string;
+  aboveAt: Ms;
   /** The newest frame, if it is not sent yet. */
   unsent?: TerminalFrame;
   isSending: boolean;
@@ -59,6 +62,12 @@ const FRAME_ANSWER_TIMEOUT_MS: Ms = 10 * SECOND;
 
 /** Time between two pictures of a terminal: 100 ms. */
 const PICTURE_MS: Ms = 100;
+
+/** Shortest time between two times that all lines above a picture are sent: 2 s; people ask for them rarely. */
+const HISTORY_MS: Ms = 2 * SECOND;
+
+/** Number of lines above a picture that go with each: 4, in which a secret on the screen may begin. */
+const LINES_ABOVE = 4;
 
 /** Limit of the delay after a frame that was not taken: 5 s, because somebody waits for it. */
 const MAX_PICTURE_RETRY_MS: Ms = 5 * SECOND;
@@ -181,12 +190,18 @@ export function createTerminalWatch(
     const isPresent = ({ ticket, run }: WatchedTerminal) =>
       panes.some((pane) => pane.ticket === ticket && pane.run === run);
     const present = new Map([...watched].filter(([, terminal]) => isPresent(terminal)));
-    for (const [ticket, picture] of await tmux.captureTerminals([...present.keys()])) {
+    for (const [ticket, { above, ...picture }] of await tmux.captureTerminals([...present.keys()])) {
       const terminal = present.get(ticket);
       const text = JSON.stringify(picture);
-      if (!terminal || text === terminal.picture) continue;
+      if (!terminal) continue;
+      const isDue = above !== terminal.above && performance.now() - terminal.aboveAt >= HISTORY_MS;
+      if (text === terminal.picture && !isDue) continue;
+      const isWhole = isDue || terminal.unsent?.is_above_whole;
       terminal.picture = text;
-      terminal.unsent = { run: terminal.run, ...picture };
+      if (isWhole) Object.assign(terminal, { above, aboveAt: performance.now() });
+      const last = above.split("\n").slice(-LINES_ABOVE).join("\n");
+      const lines = isWhole ? { above, is_above_whole: true as const } : last === "" ? {} : { above: last };
+      terminal.unsent = { run: terminal.run, ...picture, ...lines };
       void sendNewest(terminal);
     }
   }
@@ -204,6 +219,8 @@ export function createTerminalWatch(
         if (!isWatched && watched.get(ticket) === terminal) watched.delete(ticket);
       } catch (thrown) {
         terminal.unsent ??= frame;
+        // The lines above go with the next picture.
+        if (frame.is_above_whole) Object.assign(terminal, { above: "", aboveAt: -HISTORY_MS });
         terminal.failures += 1;
         if (terminal.failures === 1 && !signal.aborted)
           log.warn("frame was not taken", { ticket, reason: getErrorMessage(thrown) });
@@ -221,7 +238,16 @@ export function createTerminalWatch(
       for (const [ticket, { run }] of watched)
         if (!stopping.has(ticket) && wanted.get(ticket) !== run) watched.delete(ticket);
       for (const [ticket, run] of wanted)
-        if (!watched.has(ticket)) watched.set(ticket, { ticket, run, picture: "", isSending: false, failures: 0 });
+        if (!watched.has(ticket))
+          watched.set(ticket, {
+            ticket,
+            run,
+            picture: "",
+            above: "",
+            aboveAt: -HISTORY_MS,
+            isSending: false,
+            failures: 0,
+          });
       if (watched.size > 0) begun.resolve();
     },
     /** Whether somebody watches this ticket, as far as the runner knows. */

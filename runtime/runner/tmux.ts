@@ -3,7 +3,14 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { MAX_COLUMNS, MAX_FRAME_LENGTH, MAX_ROWS, type TerminalFrame } from "../../shared/app/terminals.ts";
+import {
+  MAX_COLUMNS,
+  MAX_FRAME_LENGTH,
+  MAX_HISTORY_LENGTH,
+  MAX_HISTORY_LINES,
+  MAX_ROWS,
+  type TerminalFrame,
+} from "../../shared/app/terminals.ts";
 import { removeInvisible } from "../../shared/text.ts";
 import { MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND, wait } from "../../shared/time.ts";
@@ -25,8 +32,10 @@ export interface Pane {
   applied: string[];
 }
 
-/** The picture of a terminal as tmux has it. */
-type TerminalPicture = Omit<TerminalFrame, "run">;
+/** The picture of a terminal as tmux has it; `above`: all lines above it that are kept. */
+interface TerminalPicture extends Omit<TerminalFrame, "run" | "above" | "is_above_whole"> {
+  above: string;
+}
 
 /**
  * Read by the tmux server when it starts, so before its first session: a pane whose program has ended stays, with its
@@ -71,7 +80,7 @@ const NO_SESSIONS =
 /** Names of keys as tmux has them. */
 const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpace|DC|Home|End|PPage|NPage|C-[a-z])$/;
 
-const HEADER_FORMAT = "#{pane_width} #{pane_height} #{cursor_x} #{cursor_y} #{cursor_flag}";
+const HEADER_FORMAT = "#{pane_width} #{pane_height} #{cursor_x} #{cursor_y} #{cursor_flag} #{history_size}";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
 const STYLES = /\u001b\[[\d;:]*m/g;
@@ -143,7 +152,7 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
         const mark = randomUUID();
         const commands = remaining.flatMap((ticket) => [
           ...["display-message", "-p", ...toTarget(ticket), `${mark} ${HEADER_FORMAT}`, ";"],
-          ...["capture-pane", "-e", "-p", "-N", ...toTarget(ticket), ";"],
+          ...["capture-pane", "-e", "-p", "-N", "-S", `-${MAX_HISTORY_LINES}`, ...toTarget(ticket), ";"],
         ]);
         const result = await call(commands);
         if (result.status === undefined) throw new Error(describeFailure("tmux capture-pane", result));
@@ -224,24 +233,34 @@ function getSignalName(number: number): string {
 }
 
 function parsePictures(output: string, mark: string): TerminalPicture[] {
-  const header = new RegExp(`^${mark} (\\d+) (\\d+) (\\d+) (\\d+) ([01])$`);
+  const header = new RegExp(`^${mark} (\\d+) (\\d+) (\\d+) (\\d+) ([01]) (\\d+)$`);
   const lines = output.split("\n");
   const pictures: TerminalPicture[] = [];
   for (let at = 0; ; ) {
-    const [found, width, height, x, y, hasCursor] = header.exec(lines[at] ?? "")?.map(Number) ?? [];
+    const [found, width, height, x, y, hasCursor, size = 0] = header.exec(lines[at] ?? "")?.map(Number) ?? [];
     if (found === undefined) return pictures;
     const rows = height ?? 0;
-    const content = lines.slice(at + 1, at + 1 + rows);
-    at += 1 + rows;
+    const begin = at + 1 + Math.min(size, MAX_HISTORY_LINES);
+    const above = lines.slice(at + 1, begin).map((line) => line.trimEnd());
+    const content = lines.slice(begin, begin + rows);
+    at = begin + rows;
     // The last line ends with a line feed, after which comes the next header or nothing. Less is a part of a picture.
     if (rows === 0 || at >= lines.length) return pictures;
     pictures.push({
       columns: Math.min(width ?? 1, MAX_COLUMNS),
       rows: Math.min(rows, MAX_ROWS),
       screen: limitLength(content.slice(0, MAX_ROWS).join("\n").toWellFormed()),
+      above: limitHistory(above.join("\n")),
       ...(hasCursor === 1 ? { cursor: { column: x ?? 0, row: y ?? 0 } } : {}),
     });
   }
+}
+
+/** A history that is too long is kept without colours, and then without its oldest lines. */
+function limitHistory(text: string): string {
+  const plain = text.length <= MAX_HISTORY_LENGTH ? text : text.replace(STYLES, "");
+  const end = plain.slice(-MAX_HISTORY_LENGTH);
+  return (end.length === plain.length ? end : end.slice(end.indexOf("\n") + 1)).toWellFormed();
 }
 
 /** A screen that is too long has a colour for each cell: it is sent without colours. */

@@ -4,25 +4,32 @@
  */
 
 import { z } from "zod";
+import { omitUndefined } from "../omit-undefined.ts";
 import { removeInvisible } from "../text.ts";
 import { isRecent, type Ms, SECOND } from "../time.ts";
 
-/** A frame and when it arrived. */
-export interface ReceivedFrame extends TerminalFrame {
+/** A frame and when it arrived; `history`: the lines above the screen that were known last. */
+export interface ReceivedFrame extends Omit<TerminalFrame, "above" | "is_above_whole"> {
   at: Ms;
+  history?: string;
 }
 
 /** The last pictures of terminals and who watches them, in the memory of one process. */
 export type Terminals = ReturnType<typeof createTerminals>;
 
-/** Limit of a frame's body in bytes: 1 MB, the longest screen in three-byte characters with room to spare. */
-export const FRAME_LIMIT_BYTES = 1024 * 1024;
+/** Limit of a frame's body in bytes: 2 MB, the longest screen and history in three-byte characters with room to spare. */
+export const FRAME_LIMIT_BYTES = 2 * 1024 * 1024;
 
 /**
  * Limit of a frame's text in UTF-16 units: 256 Ki. A screen of 120 columns and 40 rows with another 24-bit colour in
  * each cell has 190,000; an ordinary one 3,000 to 8,000.
  */
 export const MAX_FRAME_LENGTH = 256 * 1024;
+
+/** Limits of what is kept of the lines above a screen: 1,000 lines, 256 Ki UTF-16 units. */
+export const MAX_HISTORY_LINES = 1_000;
+
+export const MAX_HISTORY_LENGTH = 256 * 1024;
 
 /** Limits of a terminal's size: 500 columns, 300 rows. */
 export const MAX_COLUMNS = 500;
@@ -43,6 +50,9 @@ export const terminalFrameSchema = z.object({
     .exactOptional(),
   /** One line for each row, with ANSI colours. */
   screen: z.string().max(MAX_FRAME_LENGTH),
+  /** The lines that stand above the screen: the last few, or with `is_above_whole` all that are kept. */
+  above: z.string().max(MAX_HISTORY_LENGTH).exactOptional(),
+  is_above_whole: z.literal(true).exactOptional(),
 });
 
 export type TerminalFrame = z.infer<typeof terminalFrameSchema>;
@@ -91,18 +101,24 @@ export function createTerminals(
   let totalLength = 0;
 
   function remove(ticket: string) {
-    totalLength -= frames.get(ticket)?.screen.length ?? 0;
+    totalLength -= getLength(frames.get(ticket));
     frames.delete(ticket);
   }
 
   function keep(ticket: string, frame: ReceivedFrame) {
     remove(ticket);
     frames.set(ticket, frame);
-    totalLength += frame.screen.length;
+    totalLength += getLength(frame);
     for (const oldest of frames.keys()) {
       if (frames.size <= maxFrames && totalLength <= maxTotalLength) break;
       remove(oldest);
     }
+  }
+
+  /** The last frame of a run. */
+  function find(ticket: string, run: number): ReceivedFrame | undefined {
+    const frame = frames.get(ticket);
+    return frame?.run === run ? frame : undefined;
   }
 
   /** Somebody watches this ticket, or did within the last seconds. */
@@ -118,18 +134,15 @@ export function createTerminals(
   return {
     isWatched,
     /** Keeps a frame and hands it to the viewers. Returns whether anybody watches; without viewers nothing is kept. */
-    receive(ticket: string, frame: TerminalFrame): boolean {
+    receive(ticket: string, frame: Omit<ReceivedFrame, "at">): boolean {
       if (!isWatched(ticket)) return false;
-      const received = { ...frame, at: clock() };
+      const history = frame.history ?? find(ticket, frame.run)?.history;
+      const received = { ...frame, ...omitUndefined({ history }), at: clock() };
       keep(ticket, received);
       for (const show of viewers.get(ticket) ?? []) show(received);
       return true;
     },
-    /** The last frame of a run. */
-    find(ticket: string, run: number) {
-      const frame = frames.get(ticket);
-      return frame?.run === run ? frame : undefined;
-    },
+    find,
     /** Adds a viewer, which is called for each frame, and returns a function that removes it. */
     addViewer(ticket: string, show: (frame: ReceivedFrame) => void): () => void {
       const shown = viewers.get(ticket) ?? new Set();
@@ -144,6 +157,10 @@ export function createTerminals(
       };
     },
   };
+}
+
+function getLength({ screen = "", history = "" }: Partial<ReceivedFrame> = {}): number {
+  return screen.length + history.length;
 }
 
 /**

@@ -86,6 +86,7 @@ export const ROUTE_ROLES = {
   "POST /api/sessions/:ticket/send-back": ACTS_ON_TASK,
   "POST /api/sessions/:ticket/remove": ACTS_ON_TASK,
   "GET /api/terminals/:ticket": ACTS_ON_TASK,
+  "GET /api/terminals/:ticket/history": ACTS_ON_TASK,
   "GET /api/events": READS_OWN,
 } as const satisfies Record<string, RouteRole>;
 

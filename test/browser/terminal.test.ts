@@ -218,6 +218,42 @@ describe.skipIf(!hasChromium())("The terminal on a phone in Chromium", { timeout
     expect((await measurePicture(page)).font).toBeGreaterThan(10);
   });
 
+  test("shows the lines above the picture, and finds a text in them", async () => {
+    const page = await openTakenTerminal({ width: 1440, height: 800 });
+    await page.click("#terminal-take");
+    const above = Array.from({ length: 1_000 }, (_, i) => `line ${i}${i % 400 === 100 ? " needle" : ""}`);
+    await app.sendFrame("ONB-1", { ...FRAME, above: above.join("\n"), is_above_whole: true });
+    await page.click("#terminal-earlier");
+    await expect.poll(() => readScreen(page), WAIT).toMatch(/line 999row of the session/);
+    expect(await readScreen(page)).not.toContain(LAST_ROW);
+    // Pictures go on below, and move nothing.
+    await app.sendFrame("ONB-1", { ...FRAME, screen: FRAME.screen.replaceAll("row of", "new row of") });
+    await expect.poll(() => readScreen(page), WAIT).toMatch(/line 999new row of the session/);
+    expect(await readScreen(page)).not.toContain(LAST_ROW);
+
+    await page.fill("#terminal-find", "needle");
+    await page.press("#terminal-find", "Enter");
+    await expect.poll(() => readScreen(page), WAIT).toContain("line 900 needle");
+    expect(await page.textContent("#terminal-found")).toBe("3 / 3");
+    await page.press("#terminal-find", "Enter");
+    await expect.poll(() => page.textContent("#terminal-found"), WAIT).toBe("2 / 3");
+    await expect.poll(() => readScreen(page), WAIT).toContain("line 500 needle");
+    await page.click("#terminal-find-down");
+    await expect.poll(() => readScreen(page), WAIT).toContain("line 900 needle");
+    await page.fill("#terminal-find", "nowhere");
+    await page.press("#terminal-find", "Enter");
+    await expect.poll(() => page.textContent("#terminal-found"), WAIT).toBe("Not found");
+    await page.fill("#terminal-find", "");
+    await expect.poll(() => readScreen(page), WAIT).toContain(LAST_ROW);
+
+    // The wheel does the same: it loads the lines, and scrolls on in them.
+    const box = await page.locator("#terminal-screen").boundingBox();
+    await page.mouse.move((box?.x ?? 0) + 200, (box?.y ?? 0) + 200);
+    await page.mouse.wheel(0, -200);
+    await expect.poll(() => readScreen(page), WAIT).toContain("line 999");
+    expect(page.problems).toEqual([]);
+  });
+
   test("axe-core finds no violation after taking over, and the keys are large enough and named in French", async () => {
     const page = await openTakenTerminal({ ...PHONE, dark: true, locale: "fr-FR" });
     expect(await findViolations(page)).toEqual([]);

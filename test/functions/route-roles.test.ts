@@ -88,6 +88,7 @@ const ATTEMPTS: Record<string, (place: Place) => Attempt> = {
   "GET /api/tickets/:ticket": ({ key }) => ({ path: `/api/tickets/${key}` }),
   "GET /api/tickets/:ticket/diff": ({ key }) => ({ path: `/api/tickets/${key}/diff`, allowed: 404 }),
   "GET /api/terminals/:ticket": ({ key }) => ({ path: `/api/terminals/${key}` }),
+  "GET /api/terminals/:ticket/history": ({ key }) => ({ path: `/api/terminals/${key}/history` }),
   "GET /api/events": () => ({ path: "/api/events" }),
 };
 

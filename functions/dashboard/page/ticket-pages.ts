@@ -66,6 +66,10 @@ export function renderTerminal({ key, language }: { key: string; language: Local
 <header>
 <h1 id="terminal-title">${key}</h1>
 <p id="terminal-phase" role="status" data-is="connecting"></p>
+<div id="terminal-search" role="search"><button id="terminal-earlier" type="button" data-text="terminal.earlier"></button>
+<input id="terminal-find" type="search" maxlength="200" autocomplete="off" spellcheck="false" data-hint="terminal.find" data-label="terminal.find">
+<button id="terminal-find-up" type="button" data-label="terminal.find.up">↑</button><button id="terminal-find-down" type="button" data-label="terminal.find.down">↓</button>
+<span id="terminal-found" role="status"></span></div>
 <button id="terminal-take" type="button" aria-pressed="false" disabled></button>
 </header>
 <p id="terminal-problem" role="alert"></p>

@@ -105,6 +105,35 @@ test("the token of the run is masked in the picture of a terminal, also where it
   viewer.close();
 });
 
+test("the lines above a picture are kept while somebody watches, without secrets, also where one reaches into the picture", async () => {
+  const { app, watch, sendFrame, token } = await createTerminalsApp();
+  const readHistory = async (ticket = "ONB-1") => app.request(`/api/terminals/${ticket}/history`, HTTP_ADMIN_TOKEN);
+  const viewer = await watch();
+  await viewer.next("state");
+  expect(await (await readHistory()).text()).toBe("");
+  const key = `ghp_${"a".repeat(36)}`;
+  const above = `${key}\n\u001b]0;title\u0007one\nT=${token.slice(0, 10)}`;
+  await sendFrame({ above, is_above_whole: true, screen: `${token.slice(10)}\ntwo` });
+  const masked = "•".repeat(token.length - 10);
+  const readNewest = async () => {
+    const { data } = await viewer.next("frame");
+    return data.screen === "> working" ? (await viewer.next("frame")).data : data;
+  };
+  const first = await readNewest();
+  expect(first).toMatchObject({ screen: `${masked}\ntwo` });
+  expect(Object.keys(first)).not.toContain("history");
+  const kept = `ghp_${"•".repeat(36)}\none\nT=ONB-${"•".repeat(6)}`;
+  expect(await (await readHistory()).text()).toBe(kept);
+
+  // The last lines above go with each picture, for its secrets, and change nothing of what is kept.
+  await sendFrame({ above: `T=${token.slice(0, 10)}`, screen: `${token.slice(10)}\nthree` });
+  expect(await readNewest()).toMatchObject({ screen: `${masked}\nthree` });
+  expect(await (await readHistory()).text()).toBe(kept);
+  expect((await readHistory("ONB-99")).status).toBe(404);
+  expect((await sendFrame({ above: "x".repeat(256 * 1024 + 1) })).status).toBe(400);
+  viewer.close();
+});
+
 test("the token of a run sends no frames", async () => {
   const { sendFrame, token } = await createTerminalsApp();
   expect((await sendFrame({}, { token })).status).toBe(403);

@@ -1,4 +1,4 @@
-import type { TerminalFrame } from "../../../../shared/app/terminals.ts";
+import type { ReceivedFrame } from "../../../../shared/app/terminals.ts";
 import type { TerminalTexts } from "../../../../shared/i18n/texts.ts";
 import type { TEXTS } from "./page-texts.ts";
 
@@ -9,8 +9,18 @@ export type TextName = keyof typeof TEXTS.en | keyof TerminalTexts;
 export type TextValues = Readonly<Record<string, string | number | undefined>>;
 
 /** The picture of a terminal, as the stream sends it: `at` is when Groundcrew received it, ISO 8601. */
-export interface ReceivedPicture extends TerminalFrame {
+export interface ReceivedPicture extends Omit<ReceivedFrame, "at" | "history"> {
   at: string;
+}
+
+/** What the terminal's document tells the frame of the picture; without anything, it scrolls up by a screen. */
+export interface ScreenMessage {
+  /** The lines above the picture. */
+  history?: string;
+  /** A text to look for upwards, or downwards. */
+  find?: string;
+  isDown?: boolean;
+  lines?: number;
 }
 
 /** What a viewer learns of a ticket besides pictures. */
@@ -31,6 +41,7 @@ interface FrameElements {
   projects: HTMLSelectElement;
   "say-text": HTMLInputElement;
   token: HTMLInputElement;
+  "terminal-find": HTMLInputElement;
   "terminal-screen": HTMLIFrameElement;
   "terminal-take": HTMLButtonElement;
   "terminal-typing": HTMLTextAreaElement;

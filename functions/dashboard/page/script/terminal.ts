@@ -3,10 +3,10 @@
  * session.
  */
 
-import { createEventStream, onSignInNeeded, openSignInForm, type StreamLoss } from "./api.ts";
+import { createEventStream, fetchText, onSignInNeeded, openSignInForm, type StreamLoss } from "./api.ts";
 import { getElement } from "./find-elements.ts";
 import { formatTime, getLanguage, onLanguageChange, setLanguage, translate, translatePage } from "./language.ts";
-import type { ReceivedPicture, TerminalState } from "./page-types.ts";
+import type { ReceivedPicture, ScreenMessage, TerminalState } from "./page-types.ts";
 import { setUpTyping, showTakeOver } from "./terminal-typing.ts";
 
 const ticket = document.body.dataset["ticket"] ?? "";
@@ -85,11 +85,49 @@ const stream = createEventStream({
   onLoss: showLoss,
 });
 
-addEventListener("message", (event) => {
-  if (event.source !== screenFrame.contentWindow || event.data !== "ready") return;
-  isFrameReady = true;
-  drawNewest();
+addEventListener("message", ({ source, data }) => {
+  if (source !== screenFrame.contentWindow) return;
+  if (data === "ready") {
+    isFrameReady = true;
+    drawNewest();
+  } else if (data === "history") void loadHistory();
+  else if (Number.isInteger(data?.found) && Number.isInteger(data.count)) showFound(data);
 });
+
+/** Loads the lines above the picture for the frame; where that fails, it has only the picture. */
+async function loadHistory() {
+  const history = await fetchText(`${path}/history`).catch(() => "");
+  tellFrame({ history });
+}
+
+function tellFrame(message: ScreenMessage) {
+  screenFrame.contentWindow?.postMessage(message, "*");
+}
+
+/** Looks for what is in the field. */
+function find(isDown: boolean) {
+  const { value } = getElement("terminal-find");
+  if (value === "") getElement("terminal-found").textContent = "";
+  tellFrame({ find: value, isDown });
+}
+
+/** @param found the match that is shown, from 0; the emulator counts no more than 1,000 */
+function showFound({ found, count }: { found: number; count: number }) {
+  const isSought = getElement("terminal-find").value !== "";
+  const text = count === 0 ? translate("terminal.find.none") : `${found < 0 ? "" : `${found + 1} / `}${count}`;
+  getElement("terminal-found").textContent = isSought ? text : "";
+}
+
+getElement("terminal-find").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") find(event.shiftKey);
+});
+getElement("terminal-find").addEventListener("search", ({ currentTarget }) => {
+  // The field was emptied; Enter was handled as a key.
+  if ((currentTarget as HTMLInputElement).value === "") find(false);
+});
+getElement("terminal-find-up").addEventListener("click", () => find(false));
+getElement("terminal-find-down").addEventListener("click", () => find(true));
+getElement("terminal-earlier").addEventListener("click", () => tellFrame({}));
 
 onSignInNeeded(() => showConnection("signed_out"));
 onLanguageChange(showPhase);
