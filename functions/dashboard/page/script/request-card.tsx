@@ -204,7 +204,10 @@ function Answers({ request, notes, isFolded, onDecide }: AnswersProps) {
             else onDecide({ answer, hash });
           }}
         >
-          {translateName(isRed ? "inbox.red" : options.length > 0 && !multiple && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
+          {translateName(
+            isRed ? "inbox.red" : options.length > 0 && !multiple && isOwn(answer) ? "inbox.own" : "inbox.answer",
+            answer,
+          )}
           {rule && ADDING_RULE.includes(answer) && <code dir="ltr"> {rule}</code>}
         </Button>
       ))}
