@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { LongFilesFirst } from "./test/support/long-files-first.ts";
 import { summaryReporter } from "./test/support/summary-reporter.ts";
 
 /** Wrangler asks its makers for news and Cloudflare for a request's place unless it is told not to. */
@@ -27,6 +28,7 @@ export default defineConfig({
     globalSetup: "test/support/build.ts",
     // The slowest tests wait for browsers and processes, so five files at once even on one or two processors.
     maxWorkers: 5,
+    sequence: { sequencer: LongFilesFirst },
     reporters: ["default", summaryReporter],
     // In CI a failed test is run once more, because thousands start real processes on a busy machine; those that pass
     // only then are listed at the end. Elsewhere every failure counts.

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
-import { pickSize } from "../reliability/random-source.ts";
+import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { PAGE_ADMIN_TOKEN, passUndoTime, startPageTestApp } from "./page-test-app.ts";
@@ -218,11 +218,11 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     await page.waitForSelector(".card", WAIT);
     expect(await page.inputValue("#projects")).toBe("ONB");
     await page.click('#views [data-view="team"]');
-    expect(page.url()).toBe(`${app.url}/team?project=ONB`);
+    expect(await page.evaluate("location.href")).toBe(`${app.url}/team?project=ONB`);
     await page.goBack();
     await expectInPage(page, "document.body.dataset.view").toBe("board");
     await page.click(".card > button");
-    expect(page.url()).toBe(`${app.url}/task/ONB-1?project=ONB`);
+    expect(await page.evaluate("location.href")).toBe(`${app.url}/task/ONB-1?project=ONB`);
     await page.goBack();
     await page.waitForSelector("#why-of .chip", { state: "detached" });
     await page.goForward();
@@ -249,12 +249,13 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     expect(await findViolations(page)).toEqual([]);
     await page.keyboard.press("Enter");
     await page.waitForSelector("#why-of .chip:has-text('ONB-1')", WAIT);
-    expect(new URL(page.url()).pathname).toBe("/task/ONB-1");
+    // The browser's process learns of an address later than the page.
+    expect(await page.evaluate("location.pathname")).toBe("/task/ONB-1");
     await page.keyboard.press("?");
-    await page.waitForSelector(".palette dt:has-text('Ctrl K')");
+    await page.waitForSelector(".palette dt:has-text('Ctrl K')", WAIT);
     expect(await findViolations(page)).toEqual([]);
     await page.keyboard.press("Escape");
-    expect(await page.isVisible(".palette")).toBe(false);
+    await page.waitForSelector(".palette", { ...WAIT, state: "hidden" });
     expect(page.problems).toEqual([]);
   });
 
@@ -270,10 +271,10 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     await page.selectOption("[data-filter=agent]", "Thot");
     await page.selectOption("[data-filter=status]", "");
     await page.waitForSelector(".card:has-text('Of Thot')");
-    expect(page.url()).toBe(`${app.url}/board?agent=Thot`);
+    expect(await page.evaluate("location.href")).toBe(`${app.url}/board?agent=Thot`);
     expect(await page.locator(".card").count()).toBe(1);
     await page.click('#views [data-view="inbox"]');
-    expect(page.url()).toBe(`${app.url}/inbox?agent=Thot`);
+    expect(await page.evaluate("location.href")).toBe(`${app.url}/inbox?agent=Thot`);
     await page.waitForSelector(".idle li:has-text('Of Thot')", WAIT);
     expect(await page.locator(".idle:not(.setup) li").count()).toBe(1);
     await page.goBack();
@@ -286,36 +287,39 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     expect(page.problems).toEqual([]);
   });
 
-  test("stay below 3,000 elements each with many tasks (1,250 in the full run) and 50 agents, and a phone shows one column at a time", async () => {
-    // Without a limit the board, the team and the plan would have more elements with as few as these.
-    const count = pickSize(1_250, 500);
-    const agents = Array.from({ length: 50 }, (_, i) => ({ name: `Agent ${i}`, email: `agent${i}@example.com` }));
-    const app = await startPageTestApp(
-      {},
-      (plane, project, thot) => {
-        const states = ["Todo", "In Progress", "Done", "Todo", "Backlog"];
-        for (let i = 0; i < count; i += 1)
-          plane.addItem(project, { name: `Task ${i}`, state: states[i % 5] ?? "Todo", assignees: [thot] });
-      },
-      { agents: [{ name: "Thot", email: "thot@example.com" }, ...agents] },
-    );
-    const page = await openAt(`${app.url}/board`);
-    await page.waitForSelector('[data-column="todo"] .more button', { timeout: 110_000 });
-    const sizes: [string, number][] = [];
-    for (const view of ["board", "team", "plan", "inbox"]) {
-      await page.click(`#views [data-view="${view}"]`);
-      await page.waitForSelector(`#${view} [aria-busy=false]`, { ...WAIT, state: "attached" });
-      sizes.push([view, Number(await page.evaluate("document.querySelectorAll('body *').length"))]);
-    }
-    expect(sizes.filter(([, size]) => size > 3_000)).toEqual([]);
-    await page.click('#views [data-view="board"]');
-    await page.press('[data-column="todo"] .more button', "Enter");
-    await expectInPage(page, "document.querySelectorAll('[data-column=todo] .card').length").toBe(75);
-    await page.setViewportSize({ width: 390, height: 844 });
-    await page.press('.tabs [data-tab="in_progress"]', "Enter");
-    expect(await page.isVisible('[data-column="todo"]')).toBe(false);
-    expect(await page.isVisible('[data-column="in_progress"]')).toBe(true);
-    expect(await page.innerText('.tabs [data-tab="in_progress"]')).toMatch(new RegExp(`In progress\\s+${count / 5}`));
-    expect(page.problems).toEqual([]);
-  });
+  test.runIf(IS_FULL_RUN)(
+    "stay below 3,000 elements each with many tasks and 50 agents, and a phone shows one column at a time",
+    async () => {
+      const count = 1_250;
+      const agents = Array.from({ length: 50 }, (_, i) => ({ name: `Agent ${i}`, email: `agent${i}@example.com` }));
+      // The poll at the start finds them all. Another one each second would draw them again and again.
+      const app = await startPageTestApp(
+        { POLL_CRON: "0 0 1 1 *" },
+        (plane, project, thot) => {
+          const states = ["Todo", "In Progress", "Done", "Todo", "Backlog"];
+          for (let i = 0; i < count; i += 1)
+            plane.addItem(project, { name: `Task ${i}`, state: states[i % 5] ?? "Todo", assignees: [thot] });
+        },
+        { agents: [{ name: "Thot", email: "thot@example.com" }, ...agents] },
+      );
+      const page = await openAt(`${app.url}/board`);
+      await page.waitForSelector('[data-column="todo"] .more button', { timeout: 110_000 });
+      const sizes: [string, number][] = [];
+      for (const view of ["board", "team", "plan", "inbox"]) {
+        await page.click(`#views [data-view="${view}"]`);
+        await page.waitForSelector(`#${view} [aria-busy=false]`, { ...WAIT, state: "attached" });
+        sizes.push([view, Number(await page.evaluate("document.querySelectorAll('body *').length"))]);
+      }
+      expect(sizes.filter(([, size]) => size > 3_000)).toEqual([]);
+      await page.click('#views [data-view="board"]');
+      await page.press('[data-column="todo"] .more button', "Enter");
+      await expectInPage(page, "document.querySelectorAll('[data-column=todo] .card').length").toBe(75);
+      await page.setViewportSize({ width: 390, height: 844 });
+      await page.press('.tabs [data-tab="in_progress"]', "Enter");
+      expect(await page.isVisible('[data-column="todo"]')).toBe(false);
+      expect(await page.isVisible('[data-column="in_progress"]')).toBe(true);
+      expect(await page.innerText('.tabs [data-tab="in_progress"]')).toMatch(new RegExp(`In progress\\s+${count / 5}`));
+      expect(page.problems).toEqual([]);
+    },
+  );
 });

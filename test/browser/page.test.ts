@@ -4,6 +4,7 @@ import { createDecisionPut, type DecisionRecord } from "../../shared/records/dec
 import { wakeKeys } from "../../shared/tasks/wakes.ts";
 import { chatMessageKey, createChatMessagePut, telegramDeliveryKey } from "../../shared/telegram/message-log.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
+import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";
@@ -374,7 +375,7 @@ const createDecisionLogEntry = (app: PageTestApp, minutes: number) =>
   } satisfies DecisionRecord);
 
 describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
-  test("works in more tabs than a browser has connections: hidden tabs close theirs", async () => {
+  test.runIf(IS_FULL_RUN)("works in more tabs than a browser has connections: hidden tabs close theirs", async () => {
     const app = await startPageTestApp();
     const first = await openSignedInPage(app.url);
     const away = `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`;

@@ -155,13 +155,25 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     app.requestTicket("Write it down");
     const pages = await Promise.all([openTickets(app), openTickets(app)]);
     for (const page of pages) await page.waitForSelector(ticketSelector("pending", "ONB-1"), WAIT);
-    await Promise.all(
-      pages.map((page) => page.click(`${ticketSelector("pending", "ONB-1")} button:has-text("Approve")`)),
-    );
+    // Neither request goes on before both are sent, so that no approval takes the other page's button away.
+    const sent = Promise.withResolvers<void>();
+    let count = 0;
+    for (const page of pages)
+      await page.route("**/api/approve/ONB-1", async (route) => {
+        count += 1;
+        if (count === pages.length) sent.resolve();
+        await sent.promise;
+        await route.continue();
+      });
+    // The message goes after a while, so both pages wait for it from the beginning.
+    const told = pages.map((page) => page.waitForSelector("#ticket-told:has-text('ONB-1 is approved.')", WAIT));
+    await Promise.all([
+      ...pages.map((page) => page.click(`${ticketSelector("pending", "ONB-1")} button:has-text("Approve")`, WAIT)),
+      ...told,
+    ]);
     for (const page of pages) {
       await page.waitForSelector(ticketSelector("sessions", "ONB-1"), WAIT);
-      await page.waitForSelector("#ticket-told:has-text('ONB-1 is approved.')", WAIT);
-      expect(await page.locator("#tickets-view .ticket").count()).toBe(1);
+      await expect.poll(() => page.locator("#tickets-view .ticket").count(), WAIT).toBe(1);
       expect(page.problems).toEqual([]);
     }
     const { sessions } = await app.exchange();

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openStore } from "../../runtime/stores/open-store.ts";
+import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { RELIABILITY_ADMIN_TOKEN } from "../reliability/simulators.ts";
 import { createBackupMachine } from "../runtime/backup/backup-machine.ts";
 import { openObjectHost } from "./hosts.ts";
@@ -13,7 +14,7 @@ async function complete({ plane, items, sendWebhooks }: PortableTeam, index: num
   await sendWebhooks();
 }
 
-test(
+test.runIf(IS_FULL_RUN)(
   "a store moves from Workers to a file and back, with its history, and nothing old is said",
   async () => {
     const team = await startPortableTeam(openObjectHost, { tasks: 3 });

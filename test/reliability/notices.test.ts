@@ -740,7 +740,7 @@ test(
   LIMIT_MS,
 );
 
-test.each(Array.from({ length: pickSize(20, 4) }, (_, seed) => seed + 1))(
+test.each(Array.from({ length: pickSize(20, 2) }, (_, seed) => seed + 1))(
   "reliability 46: random damage of the store's file is said within a minute and ends with a sound file (seed %i)",
   async (seed) => {
     const app = await createNoticeApp({ opensItself: true });

@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { readCompletions } from "./completions.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
@@ -96,7 +97,7 @@ test(
 );
 
 describe.skipIf(!hasRedisServer())("with Redis", () => {
-  test(
+  test.runIf(IS_FULL_RUN)(
     "a webhook that was accepted before a crash is reported while Plane is down, with names from Redis",
     async () => {
       const redis = await startRedis();

@@ -34,7 +34,7 @@ export function createRandomSource(seed: number) {
 
 /** Whether this is the full run (`npm run test:full`); other runs use smaller sizes. */
 export const IS_FULL_RUN = process.env["FULL"] !== undefined;
-export const pickSize = (full: number, small: number) => (IS_FULL_RUN ? full : small);
+export const pickSize = <Size>(full: Size, small: Size): Size => (IS_FULL_RUN ? full : small);
 
 /**
  * The effects at which a series of tests kills a process: each one in the full run, otherwise every sixth, from the first

@@ -90,7 +90,7 @@ describe.skipIf(!hasRedisServer() || !hasCaddy())("reliability 50: two processes
     LIMIT_MS,
   );
 
-  test(
+  test.runIf(IS_FULL_RUN)(
     "a change of version, one process after the other, loses nothing and doubles nothing unmarked",
     async () => {
       const redis = await startRedis({ appendonly: "yes" });

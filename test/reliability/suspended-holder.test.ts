@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createFetchClient } from "./agent-clients.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
 import { toAgentToken } from "./runtime-with-agents.ts";
 import { NO_TELEGRAM_LIMITS, startSimulators } from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
@@ -36,7 +37,8 @@ async function startTwoRuntimes() {
   const imhotep = await createFetchClient(first.url, toAgentToken("Imhotep"));
   const thot = await createFetchClient(second.url, toAgentToken("Thot"));
   expect(await imhotep.call("update_task_status", { task: KEY, status: "in_progress" })).toHaveProperty("answer");
-  await second.waitUntilIdle();
+  // The task has its card. The jobs that wait now edit the card in half a minute and compare the labels, which are the same.
+  await expect.poll(() => plane.comments(item).length, { timeout: LIMIT_MS }).toBe(1);
   const client = new Redis(redis.url);
   onTestFinished(() => void client.disconnect());
 
@@ -104,7 +106,7 @@ describe.skipIf(!hasRedisServer())("A process suspended past its lease", () => {
     LIMIT_MS,
   );
 
-  test(
+  test.runIf(IS_FULL_RUN)(
     "reliability 8: a comment whose request had begun exists once, also after the agent repeats the call",
     async () => {
       const { imhotep, thot, suspendDuring, countComments } = await startTwoRuntimes();

@@ -41,22 +41,27 @@ async function runLoop(kills: readonly Kill[], ttl?: number) {
   return { ...loop, result: loop.readResult(), summary: loop.readSummary() };
 }
 
-test("reliability 35: a wish becomes a question, a plan that a tap approves, tasks in order, a review and one summary", async () => {
-  const { result, narrated, summary } = await runLoop([]);
-  expect(result).toEqual(WHOLE_RESULT);
-  const story = narrated.filter((line) => / (starts|reads|presses) /.test(line));
-  expect(story).toEqual([
-    "Ada presses “a project of its own”",
-    "Ada presses “✅ Approve”",
-    "Ptah starts WN-1 “Design: write a newsletter”",
-    "Seshat starts WN-2 “Build: write a newsletter”",
-    "Seshat reads WN-1.md, the result of WN-1 “Design: write a newsletter”",
-    "Ptah starts WN-3 “Test: write a newsletter”",
-    "Ptah reads WN-2.md, the result of WN-2 “Build: write a newsletter”",
-    "Ada presses “✅ Approve”",
-  ]);
-  expect(summary).toMatch(/\nTime: \d+ s\. Cost: 0\.\u2060?36 EUR\.$/);
-}, 120_000);
+// The usual run has the same way, with a person's hands on the page, in test/browser/whole-day.test.ts.
+test.runIf(IS_FULL_RUN)(
+  "reliability 35: a wish becomes a question, a plan that a tap approves, tasks in order, a review and one summary",
+  async () => {
+    const { result, narrated, summary } = await runLoop([]);
+    expect(result).toEqual(WHOLE_RESULT);
+    const story = narrated.filter((line) => / (starts|reads|presses) /.test(line));
+    expect(story).toEqual([
+      "Ada presses “a project of its own”",
+      "Ada presses “✅ Approve”",
+      "Ptah starts WN-1 “Design: write a newsletter”",
+      "Seshat starts WN-2 “Build: write a newsletter”",
+      "Seshat reads WN-1.md, the result of WN-1 “Design: write a newsletter”",
+      "Ptah starts WN-3 “Test: write a newsletter”",
+      "Ptah reads WN-2.md, the result of WN-2 “Build: write a newsletter”",
+      "Ada presses “✅ Approve”",
+    ]);
+    expect(summary).toMatch(/\nTime: \d+ s\. Cost: 0\.\u2060?36 EUR\.$/);
+  },
+  120_000,
+);
 
 test.runIf(IS_FULL_RUN).for(["before", "after"] as const)(
   "reliability 35: kill -9 %s each step of one wish causes no second plan, task, wake or message",

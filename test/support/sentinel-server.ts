@@ -32,8 +32,9 @@ export function hasSentinel(): boolean {
 }
 
 /**
- * Starts a primary with two replicas and three real sentinels, which replace a primary after half a second without an
- * answer. Resolves when both replicas are in step and known.
+ * Starts a primary with two replicas and three real sentinels, which replace a primary after two seconds without an
+ * answer. A replica that gets no processor for half a second must not count as failed as well: then the other one, which
+ * may lack a write, would become the primary. Resolves when both replicas are in step and known.
  */
 export async function startSentinels(options: Record<string, string> = {}): Promise<TestSentinels> {
   const servers: TestRedis[] = [];
@@ -65,7 +66,7 @@ export async function startSentinels(options: Record<string, string> = {}): Prom
 bind 127.0.0.1
 dir ${folder}
 sentinel monitor ${PRIMARY} 127.0.0.1 ${primary.port} 2
-sentinel down-after-milliseconds ${PRIMARY} 500
+sentinel down-after-milliseconds ${PRIMARY} 2000
 sentinel failover-timeout ${PRIMARY} 3000
 `,
     );

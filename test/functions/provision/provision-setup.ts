@@ -130,6 +130,18 @@ export async function createProvisionSetup(
   };
 }
 
+/**
+ * The same for the command in a process of its own, whose requests are real: nothing listens at the webhook's address, so
+ * that none leaves this machine, and none waits for a name that no server resolves.
+ */
+export function createProcessSetup({ env, ...options }: Parameters<typeof createProvisionSetup>[0] = {}) {
+  return createProvisionSetup({
+    webhookAllowedHosts: ["127.0.0.1"],
+    ...options,
+    env: { PLANE_WEBHOOK_TARGET: "http://127.0.0.1:1/webhooks/plane", ...env },
+  });
+}
+
 export const TEAM_AGENTS = [
   { name: "Concierge", email: "concierge@javisi.local", role: "concierge" },
   { name: "Imhotep", email: "imhotep@javisi.local" },

@@ -8,7 +8,7 @@ import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
-import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { createProcessSetup, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const MARKED_SECRETS = {
   PLANE_ADMIN_PASSWORD: "marked-Secret-1-of-the-admin",
@@ -48,7 +48,7 @@ test("reliability 21: provision shows no configured or generated secret in its o
   const telegram = createTelegramSimulator({ clock: Date.now, token: MARKED_SECRETS.TELEGRAM_BOT_TOKEN, chats: [1] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
-  const setup = await createProvisionSetup();
+  const setup = await createProcessSetup();
   // A careless proxy that repeats what it received.
   const echoedSecrets = { error: `no: ${MARKED_SECRETS.PLANE_ADMIN_PASSWORD} ${MARKED_SECRETS.ADMIN_TOKEN}` };
   setup.plane.faults.add(

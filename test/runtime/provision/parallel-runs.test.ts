@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { createProvisionSetup, type ProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
+import { createProcessSetup, type ProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
 import { readProvisionedState } from "../../functions/provision/provisioned-state.ts";
 import { createCommandFolder } from "./command-folder.ts";
 
 const PLANE_ADMIN_PASSWORD = "the-password-of-the-admin-1";
 const createTeamSetup = () =>
-  createProvisionSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) }, env: { PLANE_ADMIN_PASSWORD } });
+  createProcessSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) }, env: { PLANE_ADMIN_PASSWORD } });
 
 /** The changes at which a run is stopped, in their order. */
 const STEPS = [
@@ -67,7 +67,9 @@ test("a second provision process of the same folder is refused at any step of th
   const setup = await createTeamSetup();
   const folder = createCommandFolder(setup);
   const seconds: Awaited<ReturnType<typeof folder.run>>[] = [];
-  const pathsOfSteps = STEPS.map(([, method, path]) => ({ method, path, isReached: false }));
+  // A process for each step in the full run; otherwise at the first, a middle one and the last.
+  const triedSteps = STEPS.filter((_, i) => process.env["FULL"] || i % 3 === 0);
+  const pathsOfSteps = triedSteps.map(([, method, path]) => ({ method, path, isReached: false }));
   setup.plane.faults.beforeRequest(async ({ method, path }) => {
     const step = pathsOfSteps.find(
       (each) => each.method === method && (typeof each.path === "string" ? each.path === path : each.path.test(path)),
@@ -78,7 +80,7 @@ test("a second provision process of the same folder is refused at any step of th
   });
   const first = folder.start(["--yes"]);
   expect(await first.ended).toMatchObject({ exit: 0 });
-  expect(seconds).toHaveLength(STEPS.length);
+  expect(seconds).toHaveLength(triedSteps.length);
   for (const { exit, out, err } of seconds) {
     expect([exit, out]).toEqual([1, ""]);
     expect(err).toContain(`Another provision is running (process ${first.child.pid}`);

@@ -7,7 +7,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
 import { lockFile } from "../../../runtime/stores/store-file.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
-import { createProvisionSetup, type ProvisionSetup } from "../../functions/provision/provision-setup.ts";
+import {
+  createProcessSetup,
+  createProvisionSetup,
+  type ProvisionSetup,
+} from "../../functions/provision/provision-setup.ts";
 import { createCommandFolder } from "./command-folder.ts";
 
 /** A path for a lock in a folder that does not exist yet. */
@@ -158,7 +162,7 @@ test.each([
 ] as const)(
   "provision releases its lock when it is stopped by %s, and says how to continue",
   async (signal, code) => {
-    const setup = await createProvisionSetup();
+    const setup = await createProcessSetup();
     const { start, lock } = createCommandFolder(setup);
     const silence = await silencePlane(setup);
     const run = start(["--yes"]);

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { nodeFiles } from "../../../runtime/node/files.ts";
 import { createProvisionDisk } from "../../../runtime/provision/provision-disk.ts";
-import { createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
+import { createProcessSetup, createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
 import { createCommandFolder, listFiles } from "./command-folder.ts";
 
 /**
@@ -25,7 +25,7 @@ import { createCommandFolder, listFiles } from "./command-folder.ts";
  * accounts and keys are stored, and the token files and other secrets are still to be written.
  */
 async function createSwapRun() {
-  const setup = await createProvisionSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) } });
+  const setup = await createProcessSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) } });
   const folder = createCommandFolder(setup);
   const outside = join(folder.cwd, "outside");
   mkdirSync(outside, { mode: 0o777 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
+import { pickSize } from "../../reliability/random-source.ts";
 import { createRunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -44,7 +45,7 @@ const FORGES = [
   ["tea", "pulls/1"],
 ] as const;
 
-for (const [program, path] of FORGES)
+for (const [program, path] of pickSize<readonly (typeof FORGES)[number][]>(FORGES, FORGES.slice(0, 1)))
   test.concurrent(`with ${program} a result becomes one pull request on the fresh base, whose checks are told, and which is merged and cleaned`, async (context) => {
     const { expect } = context;
     const { rig, forge, base, publishNow, waitForPublication } = await createPublishRig(context, {

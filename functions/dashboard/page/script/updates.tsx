@@ -26,6 +26,9 @@ let isRefreshing = false;
 /** The server takes no further stream. */
 let isFull = false;
 
+/** Until it is known who is signed in, no part is loaded: it would be drawn without what the role may do. */
+let isStarting = true;
+
 /** Ids of the parts to load again. */
 const wanted = new Set<string>();
 
@@ -49,7 +52,7 @@ export function refreshPage(): Promise<void> {
 /** Loads these parts again. A call during a refresh makes it run once more afterwards. */
 export async function refreshParts(ids: string[]): Promise<void> {
   for (const id of ids) wanted.add(id);
-  if (isRefreshing) return;
+  if (isRefreshing || isStarting) return;
   isRefreshing = true;
   while (wanted.size > 0) {
     const due = parts.filter(({ id, route }) => wanted.has(id) && (route === undefined || mayUse(route)));
@@ -98,9 +101,14 @@ const stream = createEventStream({
 
 /** Loads the page for who is signed in, and keeps it up to date. */
 export function startUpdates(): void {
+  isStarting = true;
   stream.connect();
+  const refresh = () => {
+    isStarting = false;
+    return refreshPage();
+  };
   // Without an answer the parts say why.
-  loadViewer().then(refreshPage, refreshPage);
+  loadViewer().then(refresh, refresh);
 }
 
 export function stopUpdates(): void {
