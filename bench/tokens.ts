@@ -6,7 +6,6 @@ import { formatCount } from "./figures.ts";
 import { ADMIN_TOKEN, startSimulators } from "./simulators.ts";
 import { START_FLAGS } from "./start-flags.ts";
 import type { BenchLine } from "./table.ts";
-import { waitUntilIdle } from "./wait.ts";
 
 /** What OpenClaw 2026.9.6 itself puts into each call of the model: 34.7 KB, measured at a fake model. */
 const OWN_PROMPT_TOKENS = 8_700;
@@ -61,8 +60,8 @@ export async function benchTokens(): Promise<BenchLine[]> {
     },
   });
   try {
+    // Its queue is never empty: the wake's later checks wait in it.
     await product.ask("poll");
-    await waitUntilIdle(product);
     const url = `http://127.0.0.1:${z.number().parse(await product.ask("port"))}`;
     const model = createModel(url);
     const report = `# Report\n\n${"A finding, with its reason and its source. ".repeat(40)}`;

@@ -32,7 +32,7 @@ import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
 import { BUTTON_HANDLERS, interpretMessage } from "./telegram/updates/interpret-message.ts";
 import { createUpdatesHandler } from "./telegram/updates/updates-handler.ts";
-import { usageRoute } from "./usage.ts";
+import { usageRoute, usageTick } from "./usage.ts";
 import { gatewaysTick } from "./wake/gateway-tick.ts";
 import { createWakeRules } from "./wake/rules.ts";
 import { wakeHandler } from "./wake/wake-handler.ts";
@@ -104,6 +104,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       instanceTick,
       noticesTick,
       gatewaysTick,
+      usageTick,
       trimTick,
       digestTick,
       figuresTick,

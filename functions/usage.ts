@@ -1,11 +1,13 @@
-/** The route that takes what a gateway says its sessions have used. */
+/** What a gateway says its sessions have used: read from the one on this machine, or posted by another. */
 
 import { Hono } from "hono";
 import { z } from "zod";
-import type { Deps, Route } from "../shared/app/deps.ts";
+import type { Deps, Route, Tick } from "../shared/app/deps.ts";
 import { getOpenclawId } from "../shared/config/settings.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
 import { recordSessionUsage } from "../shared/tasks/gateway-usage.ts";
+import { type LastCallRecord, wakeKeys } from "../shared/tasks/wakes.ts";
+import { MINUTE, type Ms } from "../shared/time.ts";
 
 /** The answer of OpenClaw 2026.9 to `sessions.usage`, of which only this is read. */
 const usageSchema = z.object({
@@ -28,6 +30,9 @@ const usageSchema = z.object({
     .max(5_000),
 });
 
+/** Time after an agent's last call in which its gateway is asked: 20 min. */
+const RECENT_MS: Ms = 20 * MINUTE;
+
 const EXAMPLE = "Send what `openclaw gateway call sessions.usage --json` prints.";
 
 /** Takes OpenClaw's figures of sessions: totals, so that sending them again changes nothing. */
@@ -35,15 +40,40 @@ export const usageRoute: Route = { path: "/api/usage", access: "admin", app };
 
 function app(deps: Deps): Hono {
   const readJson = createJsonReader();
-  const agents = new Map(deps.settings.agents.map((agent) => [getOpenclawId(agent), agent.name]));
   return new Hono().post("/", async (c) => {
-    const { sessions } = await readJson(c, usageSchema, { example: EXAMPLE });
-    const known = sessions.flatMap(({ agentId, sessionId: session, usage }) => {
-      const agent = agents.get(agentId);
-      if (agent === undefined || !usage) return [];
-      const { totalTokens: tokens, totalCost: cost, firstActivity: from, lastActivity: to } = usage;
-      return [{ agent, session, tokens, cost, from, to }];
-    });
-    return c.json({ sessions: await recordSessionUsage(deps, known, c.get("correlation")) });
+    const usage = await readJson(c, usageSchema, { example: EXAMPLE });
+    return c.json({ sessions: await countUsage(deps, usage, c.get("correlation")) });
   });
+}
+
+/**
+ * Reads, every 5 min while agents work and a while after it, what OpenClaw's gateway on this machine has measured. The
+ * gateway counts a session some time after its run, so a run's end alone would be too early.
+ */
+export const usageTick: Tick = {
+  name: "usage",
+  cron: ({ agents }) => (agents.some(({ wake }) => wake.kind === "openclaw") ? "*/5 * * * *" : "0 0 * * *"),
+  async run(deps) {
+    const woken = deps.settings.agents.filter(({ wake }) => wake.kind === "openclaw");
+    const calls = await deps.store.read<LastCallRecord>(woken.map(({ name }) => wakeKeys.lastCall(name)));
+    const lastCall = Math.max(0, ...calls.map((row) => row?.value.at ?? 0));
+    if (!deps.readGatewayUsage || (await deps.store.now()) - lastCall > RECENT_MS) return { sessions: 0 };
+    const { data: usage } = usageSchema.safeParse(await deps.readGatewayUsage());
+    if (!usage) {
+      deps.log.info("the gateway's figures could not be read");
+      return { sessions: 0 };
+    }
+    return { sessions: await countUsage(deps, usage, `usage-${deps.newId()}`) };
+  },
+};
+
+async function countUsage(deps: Deps, { sessions }: z.output<typeof usageSchema>, correlation: string) {
+  const agents = new Map(deps.settings.agents.map((agent) => [getOpenclawId(agent), agent.name]));
+  const known = sessions.flatMap(({ agentId, sessionId: session, usage }) => {
+    const agent = agents.get(agentId);
+    if (agent === undefined || !usage) return [];
+    const { totalTokens: tokens, totalCost: cost, firstActivity: from, lastActivity: to } = usage;
+    return [{ agent, session, tokens, cost, from, to }];
+  });
+  return recordSessionUsage(deps, known, correlation);
 }

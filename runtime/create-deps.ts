@@ -81,6 +81,7 @@ export interface CreateDepsOptions {
   storePollRequest?: (isRequested: boolean) => void;
   bridgeTokens?: BridgeTokens;
   readBackups?: () => BackupState;
+  readGatewayUsage?: Deps["readGatewayUsage"];
   /** Stores the cache; default: in memory. */
   cacheStore?: Driver;
   /** Stores the names of the cache across restarts; default: as the rest of the cache. */
@@ -183,7 +184,12 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ruleSets: manifest.ruleSets(settings),
     requestKinds: manifest.requestKinds,
     prepareRemarks: (...written) => prepareRemarks(deps, ...written),
-    ...omitUndefined({ scrape, bridgeTokens, readBackups: parts.readBackups }),
+    ...omitUndefined({
+      scrape,
+      bridgeTokens,
+      readBackups: parts.readBackups,
+      readGatewayUsage: parts.readGatewayUsage,
+    }),
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,
     stopping: signal,

@@ -87,12 +87,20 @@ function createAgents<P>(agents: readonly OpenclawAgent[], form: AgentsForm, cre
   };
 }
 
-/** The tools and the sandbox of one agent. A list of allowed tools also refuses those of versions to come. */
+/**
+ * The tools and the sandbox of one agent. A list of allowed tools also refuses those of versions to come; `write` allows
+ * `apply_patch` with it, unless that is denied.
+ */
 function createProfile(agent: OpenclawAgent, isShared: boolean) {
   const allow = [`${getMcpEntryName(agent.name)}__*`, ...FILE_TOOLS, ...(agent.shell ? SHELL_TOOLS : [])];
   const { sandbox } = createSandbox(agent, isShared);
   // What runs in the sandbox has a second list of tools.
-  const tools = { allow, fs: { workspaceOnly: true }, ...(sandbox ? { sandbox: { tools: { allow } } } : {}) };
+  const tools = {
+    allow,
+    deny: ["apply_patch"],
+    fs: { workspaceOnly: true },
+    ...(sandbox ? { sandbox: { tools: { allow } } } : {}),
+  };
   return { tools, ...(sandbox ? { sandbox } : {}) };
 }
 

@@ -3,9 +3,11 @@
  * it is back, its agents are woken again for what they were doing, instead of when their claims expire.
  */
 
+import { z } from "zod";
 import type { Deps, Tick } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { findErrorCode } from "../../shared/errors.ts";
+import { readBody } from "../../shared/http/outgoing.ts";
 import { createWakeJob } from "../../shared/jobs/wake-jobs.ts";
 import type { ClaimRecord } from "../../shared/records/claim-record.ts";
 import { workSets } from "../../shared/records/store-keys.ts";
@@ -21,6 +23,7 @@ import {
   type WakeTask,
   wakeKeys,
 } from "../../shared/tasks/wakes.ts";
+import { tryParseJson } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 
 /** What is known of a gateway that did not answer a probe; deleted when it answers. */
@@ -44,8 +47,13 @@ const RUN_MS: Ms = 5 * MINUTE;
 /** Errors of a closed port, and of a connection that broke. A connection that nobody takes may be the network's fault. */
 const GONE_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_SOCKET"]);
 
-/** What a proxy answers for a gateway that is not there. */
+/** What a proxy answers for a gateway that is not there, and a gateway that starts or stops. */
 const GONE_STATUSES = [502, 503];
+
+/** Limit of the answer of a gateway that starts or stops, in UTF-16 units; it has about 60. */
+const STARTUP_LENGTH = 2_000;
+
+const startupSchema = z.object({ status: z.string() });
 
 /** Probes, every 10 s, the gateways whose agents work or were just woken. */
 export const gatewaysTick: Tick = {
@@ -83,14 +91,20 @@ async function hasRuns(deps: Pick<Deps, "store">, agents: readonly AgentSettings
   return false;
 }
 
-/** Asks a gateway for what it refuses in every version (405), which starts nothing. */
-async function probeGateway(deps: Pick<Deps, "fetch" | "settings">, url: string): Promise<GatewayState> {
-  const headers = { authorization: `Bearer ${deps.settings.openclaw?.token ?? ""}` };
+/**
+ * Asks whether a gateway takes work. 2026.9 listens before it has started, and refuses wakes until then; while it stops,
+ * its runs go on. 2026.2 has no such path and gives any other answer.
+ */
+async function probeGateway(deps: Pick<Deps, "fetch">, url: string): Promise<GatewayState> {
   const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   try {
-    const response = await deps.fetch(`${url.replace(/\/+$/, "")}/hooks/wake`, { headers, redirect: "manual", signal });
-    await response.body?.cancel();
-    return GONE_STATUSES.includes(response.status) ? "gone" : "answers";
+    const response = await deps.fetch(`${url.replace(/\/+$/, "")}/startupz`, { redirect: "manual", signal });
+    if (!GONE_STATUSES.includes(response.status)) {
+      await response.body?.cancel();
+      return "answers";
+    }
+    const { data: state } = startupSchema.safeParse(tryParseJson((await readBody(response, STARTUP_LENGTH)) ?? ""));
+    return state?.status === "draining" ? "answers" : "gone";
   } catch (thrown) {
     return GONE_CODES.has(findErrorCode(thrown) ?? "") ? "gone" : "unknown";
   }

@@ -6,8 +6,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { z } from "zod";
 import type { OpenclawConfigFiles } from "../../functions/doctor/openclaw-access.ts";
 import {
+  extractJsonObjects,
   type OpenclawOutput,
   SKILL_NAME,
   type SkillReader,
@@ -17,7 +19,10 @@ import type { KnownVersions } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
-import { findExecutable, pickVariables, runProgram } from "../node/programs.ts";
+import { runOpenclawCommand } from "../node/openclaw-command.ts";
+
+/** Answer of the gateway's method `sessions.list`. */
+const sessionsSchema = z.object({ sessions: z.array(z.object({ key: z.string() })).min(1) });
 
 type Env = Record<string, string | undefined>;
 
@@ -27,21 +32,13 @@ const PROGRAM_TIMEOUT_MS: Ms = 20_000;
 /** Limit of a file of OpenClaw in bytes: 1 MB, where settings for ten agents have 7 KB and the shipped skill 3 KB. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/**
- * The variables that OpenClaw needs to find itself and its settings. It receives no others, so no secret of Groundcrew.
- */
-const PASSED_VARIABLES = /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|OPENCLAW_HOME|OPENCLAW_STATE_DIR|OPENCLAW_CONFIG_PATH)$/;
-
 /** Reads the skill with the `openclaw` command on the PATH of `env`, and from OpenClaw's folders. */
 export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { limit?: Ms } = {}): SkillReader {
   const home = findOpenClawHome(env);
   async function runOpenClaw(args: readonly string[]): Promise<OpenclawOutput | undefined> {
-    const program = findExecutable("openclaw", env["PATH"]);
-    if (program === undefined) return undefined;
-    // In another working directory, because OpenClaw would read the `.env` in ours.
-    const options = { env: { ...pickVariables(env, PASSED_VARIABLES), NO_COLOR: "1" }, cwd: "/", timeoutMs: limit };
     try {
-      return toOpenclawOutput(await runProgram(program, args, options));
+      const result = await runOpenclawCommand(env, args, limit);
+      return result && toOpenclawOutput(result);
     } catch (thrown) {
       return { failure: getErrorMessage(thrown) };
     }
@@ -52,11 +49,15 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
       const agentArguments = agent === undefined || agent.startsWith("-") ? [] : ["--agent", agent];
       return runOpenClaw(["skills", "info", SKILL_NAME, "--json", ...agentArguments]);
     },
-    readTools: (agent) =>
-      runOpenClaw([
-        ...["gateway", "call", "tools.effective", "--json", "--params"],
-        JSON.stringify({ sessionKey: `agent:${agent}:main` }),
-      ]),
+    async readTools(agent) {
+      const call = (method: string, params: object) =>
+        runOpenClaw(["gateway", "call", method, "--json", "--params", JSON.stringify(params)]);
+      // The gateway tells the tools of a session only, and each wake has one of its own.
+      const sessions = await call("sessions.list", { agentId: agent, limit: 1 });
+      if (!sessions || "failure" in sessions) return sessions;
+      const key = extractJsonObjects(sessions.out).flatMap((json) => sessionsSchema.safeParse(json).data ?? [])[0];
+      return key && call("tools.effective", { sessionKey: key.sessions[0]?.key });
+    },
     readVersion: () => runOpenClaw(["--version"]),
     readMcpStatus: () => runOpenClaw(["mcp", "status", "--json"]),
     readFile: (path = join(home ?? "~/.openclaw", "skills", SKILL_NAME, "SKILL.md")) => ({

@@ -49,6 +49,12 @@ const CONNECT_SCRIPT =
 const RESTORE_SCRIPT =
   'for path in "$@"; do find "$path" -mindepth 1 -delete || exit 1; done; exec tar -x -z -f - -C /';
 
+/** Format of `stat -f`: free blocks, their size, free inodes, all inodes (0 where the file system has none). */
+const FREE_FORMAT = "%a %S %d %c";
+
+/** The tag that keeps the image of a rollback when others are removed. */
+const toKeptImage = (version: string) => `groundcrew-rollback/openclaw:${version}`;
+
 /** What `docker compose stop` may take beyond the grace that the container gets. */
 const STOP_MARGIN: Ms = 5 * SECOND;
 
@@ -137,6 +143,20 @@ export function createComposeDriver(
     async fetchVersion(version, timeout) {
       const image = await toImage(version, timeout);
       requireSuccess("docker pull", await docker.tryDocker(["pull", "--quiet", image], timeout));
+    },
+    async keepVersion(version, timeout) {
+      const args = ["tag", await toImage(version, timeout), toKeptImage(version)];
+      requireSuccess("docker tag", await docker.tryDocker(args, timeout));
+    },
+    async recallVersion(version, timeout) {
+      const image = await toImage(version, timeout);
+      if ((await docker.tryDocker(["image", "inspect", "--format", "{{.Id}}", image], timeout)).status === 0) return;
+      requireSuccess("docker tag", await docker.tryDocker(["tag", toKeptImage(version), image], timeout));
+    },
+    async readFree(timeout) {
+      const output = await docker.runCompose(["exec", "-T", service, "stat", "-f", "-c", FREE_FORMAT, state], timeout);
+      const [blocks = 0, size = 0, inodes = 0, total = 0] = output.trim().split(" ").map(Number);
+      return { bytes: blocks * size, inodes: total === 0 ? Number.POSITIVE_INFINITY : inodes };
     },
     async identifyGateway(timeout) {
       const listed = await docker.runCompose(["ps", "--quiet", "--status", "running", service], timeout);

@@ -26,7 +26,9 @@ const serviceSchema = z.looseObject({
   cap_add: z.array(z.string()).nullish(),
   security_opt: z.array(z.string()).nullish(),
   networks: z.record(z.string(), z.unknown()).nullish(),
-  volumes: z.array(z.looseObject({ target: z.string() })).nullish(),
+  volumes: z
+    .array(z.looseObject({ source: z.string().optional(), target: z.string(), read_only: z.boolean().default(false) }))
+    .nullish(),
 });
 
 export type ComposeService = z.output<typeof serviceSchema>;
@@ -88,7 +90,7 @@ export function parseComposeService(text: string, service: string): ComposeServi
 /** Checks what the Compose file says about the container: image, user, capabilities, seccomp, networks and volumes. */
 export function checkComposeService(
   service: ComposeService,
-  { user: wanted, networks, state, workspace }: ComposeUpgradeSettings,
+  { user: wanted, networks, state, workspace, mounts }: ComposeUpgradeSettings,
   from: string,
 ): Finding[] {
   const { image, user = "not set" } = service;
@@ -103,7 +105,8 @@ export function checkComposeService(
     checkCapabilities(service),
     checkSeccomp(service),
     checkNetworks(service, networks),
-    checkVolumes(service, [state, workspace]),
+    checkVolumes(service, [state, workspace, ...mounts]),
+    checkSocket(service),
   ];
 }
 
@@ -144,6 +147,15 @@ function checkVolumes({ volumes }: ComposeService, paths: readonly string[]): Fi
   if (missing.length === 0) return ok`${paths.join(", ")}`;
   return failed`no volume holds ${missing.join(", ")}: a new container would lose it
     → Mount volumes there, or change "state" and "workspace".`;
+}
+
+/** A container that may write to Docker's socket rules the machine; reading is what sandboxes of agents need at most. */
+function checkSocket({ volumes }: ComposeService): Finding {
+  const { ok, failed } = createReport("Docker socket");
+  const sockets = (volumes ?? []).filter(({ source, target }) => /docker\.sock$/.test(source ?? target));
+  if (sockets.length === 0) return ok`not mounted`;
+  if (sockets.every(({ read_only }) => read_only)) return ok`mounted read-only`;
+  return failed`its mount can be written → Mount it with \`:ro\`, or use a proxy for it.`;
 }
 
 /** Parses the status files of several processes, one after the other. Throws for anything else. */

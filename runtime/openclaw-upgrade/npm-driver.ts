@@ -16,6 +16,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -167,6 +168,13 @@ export function createNpmDriver(
       if (parseVersionOutput(result.stdout) === version) return;
       const reason = cleanLine(describeFailure(`openclaw ${version}`, result), 300);
       throw new Error(`${reason} (Node ${process.versions.node}, ${process.execPath})`);
+    },
+    // Each version has a folder of its own, which nothing removes.
+    keepVersion: async () => {},
+    recallVersion: async () => {},
+    async readFree() {
+      const { bavail, bsize, ffree, files } = statfsSync(state);
+      return { bytes: bavail * bsize, inodes: files === 0 ? Number.POSITIVE_INFINITY : ffree };
     },
     identifyGateway: gateway.identify,
     stop: gateway.stop,

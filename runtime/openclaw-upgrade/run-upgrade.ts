@@ -4,7 +4,8 @@
  */
 
 import type { Finding } from "../../functions/doctor/findings.ts";
-import { GroundcrewError } from "../../shared/errors.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, removeInvisible } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { checkUpgrade } from "./check-upgrade.ts";
@@ -92,10 +93,15 @@ function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: 
 
 function finish(context: UpgradeContext, record: UpgradeRecord): UpgradeOutcome {
   const secrets = [context.hookToken, ...context.secrets, ...context.driver.listSecrets()];
-  const report = context.records.writeReport(record.id, renderUpgradeReport(record, secrets));
+  let report: string | undefined;
+  try {
+    report = context.records.writeReport(record.id, renderUpgradeReport(record, secrets));
+  } catch (thrown) {
+    context.progress(`the report cannot be written: ${cleanLine(getErrorMessage(thrown), 200)}`);
+  }
   const steps = [...record.steps, ...record.rollbackSteps];
   const changed = steps.filter(({ name, status }) => status === "done" && CHANGING.has(name)).length;
-  return { state: record.state, changed, record, report };
+  return { state: record.state, changed, record, ...omitUndefined({ report }) };
 }
 
 /** Rolls the last upgrade back, also one that was completed, or continues a rollback. */

@@ -36,6 +36,13 @@ const WAKE_PAUSE: Ms = 2 * SECOND;
 /** What the agent is asked. It names no task, so that nothing else happens. */
 const SMOKE_MESSAGE = "This is a check of an upgrade. Use no tool and change nothing. Reply with the word OK.";
 
+/** What the starting agent is asked. */
+const SPAWN_MESSAGE =
+  "This is a check of an upgrade. Call sessions_spawn once, with the agent {agent} and the task: reply with the word OK. Then reply with the word OK.";
+
+/** Tries of a turn and of a wake before they count as failed: 3. */
+const TRIES = 3;
+
 /** Answer of `POST /hooks/agent`; 2026.2 does not wait for the run, so it has no completion. */
 const wakeSchema = z.object({
   ok: z.literal(true),
@@ -59,7 +66,7 @@ export async function runSmokeTest(context: StepContext, version: string, since:
   const wakeStart = clock();
   const wake = await wakeAgent(context);
   const wakeEnd = clock();
-  findings.push(turn, wake, await checkSkill(context), ...(await checkMcp(context)));
+  findings.push(turn, wake, ...(await checkSpawn(context)), await checkSkill(context), ...(await checkMcp(context)));
   findings.push(...(await driver.inspectProcesses(remaining(COMMAND_TIMEOUT))), ...(await checkReach(context)));
   const logLines = await readProblems();
   findings.push(checkLog(logLines));
@@ -82,24 +89,62 @@ async function checkVersion(context: StepContext, version: string): Promise<Find
   return failed`${detail}, instead of ${version} → Check the pinned version and the image's tag.`;
 }
 
-async function checkTurn({ driver, settings: { agent }, remaining }: StepContext): Promise<Finding> {
+async function checkTurn(context: StepContext): Promise<Finding> {
   const { ok, failed } = createReport("agent turn");
+  const { agent } = context.settings;
+  const problem = await tryRepeatedly(() => runTurn(context, agent, SMOKE_MESSAGE));
+  if (problem === undefined) return ok`${agent} completed a turn through the gateway`;
+  return failed`${agent}: ${problem} → Look for the run in the gateway's log.`;
+}
+
+/** Why a turn of an agent did not end well; undefined when it did. */
+async function runTurn({ driver, remaining }: StepContext, agent: string, message: string) {
   const timeout = remaining(TURN_TIMEOUT);
   const seconds = String(Math.ceil(timeout / SECOND));
   const session = ["--agent", agent, "--session-id", randomUUID()];
-  const args = ["agent", ...session, "--message", SMOKE_MESSAGE, "--json", "--timeout", seconds];
-  const problem = findTurnProblem(await driver.runOpenclaw(args, timeout));
-  if (problem === undefined) return ok`${agent} completed a turn through the gateway`;
-  return failed`${agent}: ${problem} → Look for the run in the gateway's log.`;
+  const args = ["agent", ...session, "--message", message, "--json", "--timeout", seconds];
+  return findTurnProblem(await driver.runOpenclaw(args, timeout));
+}
+
+/** What fails each time; undefined as soon as it works. A model may refuse once, and 2026.2 loses the first wakes of a workspace. */
+async function tryRepeatedly(attempt: () => Promise<string | undefined>): Promise<string | undefined> {
+  let problem = await attempt();
+  for (let tries = 1; problem !== undefined && tries < TRIES; tries += 1) problem = await attempt();
+  return problem;
+}
+
+/**
+ * Lets one agent start another, with the log of what OpenClaw does: a system call that is refused then, by EPERM or
+ * EACCES, is what an upgrade breaks first. What the ledger of 2026.9 says counts; 2026.2 has none.
+ */
+async function checkSpawn(context: StepContext): Promise<Finding[]> {
+  const { agent, spawns } = context.settings;
+  const { ok, skipped, failed } = createReport("spawned agent");
+  if (spawns === undefined) return [skipped`"spawns" in the settings of upgrades names no agent`];
+  const count = async () => parseSpawnMetrics(await runOpenclaw(context, "tasks", "list", "--json"));
+  const level = await runOpenclaw(context, "config", "get", "logging.level");
+  const before = await count();
+  await runOpenclaw(context, "config", "set", "logging.level", "debug");
+  try {
+    const problem = await runTurn(context, spawns, SPAWN_MESSAGE.replace("{agent}", agent));
+    if (problem !== undefined) return [failed`${spawns}: ${problem} → Look for the run in the gateway's log.`];
+  } finally {
+    const back = level.status === 0 ? ["set", "logging.level", level.stdout.trim()] : ["unset", "logging.level"];
+    await runOpenclaw(context, "config", ...back);
+  }
+  const after = await count();
+  if (!before || !after) return [skipped`this version keeps no list of spawned agents`];
+  if (after.failed > before.failed)
+    return [failed`${spawns} started ${agent}, whose run failed → Run \`openclaw tasks list\`, and look into the log.`];
+  if (after.total > before.total) return [ok`${spawns} started ${agent}`];
+  return [skipped`${spawns} started no agent: its tools do not let it, or its model did not`];
 }
 
 /** Wakes the agent as Groundcrew does, and waits until its run has used the model. */
 async function wakeAgent(context: StepContext): Promise<Finding> {
   const { ok, failed } = createReport("wake");
   const { agent } = context.settings;
-  let problem = await tryToWake(context);
-  // 2026.2 accepts the first wakes of a fresh workspace and does not run them.
-  if (problem !== undefined) problem = await tryToWake(context);
+  const problem = await tryRepeatedly(() => tryToWake(context));
   if (problem === undefined) return ok`a wake of ${agent} arrived and its run ended well`;
   return failed`${agent}: ${problem} → Check hooks in OpenClaw's settings and the gateway's log.`;
 }

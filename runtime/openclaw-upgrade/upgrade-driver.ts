@@ -13,6 +13,12 @@ import { type Ms, SECOND } from "../../shared/time.ts";
 import type { ProgramResult } from "../node/programs.ts";
 import type { ImageScan, RecordFile } from "./upgrade-record.ts";
 
+/** Free bytes and free inodes of a file system; infinite where it does not count inodes. */
+export interface FreeSpace {
+  bytes: number;
+  inodes: number;
+}
+
 /**
  * How one installation of OpenClaw is read and changed. Every call that runs a program takes the time it may use and
  * throws an Error with a reason for people when it fails. Calls that change something can be repeated.
@@ -30,6 +36,12 @@ export interface UpgradeDriver {
   connect: (host: string, port: number, timeout: Ms) => Promise<string | undefined>;
   /** Brings this version onto the machine, beside the running one. */
   fetchVersion: (version: string, timeout: Ms) => Promise<void>;
+  /** Keeps this version on the machine until it is needed again, whatever is tidied up meanwhile. */
+  keepVersion: (version: string, timeout: Ms) => Promise<void>;
+  /** Brings a kept version back, if it is missing. */
+  recallVersion: (version: string, timeout: Ms) => Promise<void>;
+  /** What is free where the state is. */
+  readFree: (timeout: Ms) => Promise<FreeSpace>;
   /** What runs, so that a start or stop can be distinguished from one that changed nothing: "" without a gateway. */
   identifyGateway: (timeout: Ms) => Promise<string>;
   stop: (timeout: Ms) => Promise<void>;
@@ -110,6 +122,9 @@ const common = {
     .default("http://127.0.0.1:18789")
     .meta(meaning("The gateway as this machine reaches it.")),
   agent: name.meta(meaning("Agent of the smoke test: two short runs of its model for each version.")),
+  spawns: name
+    .optional()
+    .meta(meaning("Agent that the smoke test asks to start the agent above: one more run for each.")),
   skill: name.default("plane-bridge").meta(meaning("Skill that must be listed.")),
   mcp: z.array(name).default([]).meta(meaning("Names of OpenClaw's MCP entries to probe.")),
   limits: limitsSchema
@@ -150,6 +165,10 @@ const composeSchema = z.strictObject({
     .array(name)
     .default(["sandbox", "backend", "egress"])
     .meta(meaning("Networks that the service must have.")),
+  mounts: z
+    .array(absolutePath)
+    .default([])
+    .meta(meaning("Further paths in the container that must be in volumes, such as identity files.")),
 });
 
 export type ComposeUpgradeSettings = z.output<typeof composeSchema>;

@@ -6,9 +6,11 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { createGunzip } from "node:zlib";
+import { z } from "zod";
 import { createReport, type Finding, hasFailure } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { hashChunks } from "../node/crypto.ts";
 import { requireSuccess, runProgram } from "../node/programs.ts";
@@ -16,7 +18,7 @@ import { checkUpgrade, readOpenclawSettings } from "./check-upgrade.ts";
 import { findLastLines } from "./openclaw-answers.ts";
 import { judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
 import { applyLimits } from "./spawn-limits.ts";
-import { runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
+import { inspect, runOpenclaw, runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
 import { hasChangedInstallation, type StepRecord, type UpgradeRecord } from "./upgrade-record.ts";
 
 /** What a step found, and what it adds to the record. A failed finding ends the upgrade. */
@@ -40,6 +42,12 @@ const STOP_TIMEOUT: Ms = 60 * SECOND;
 /** Limit of the log's lines in the record. */
 const MAX_LOG_LINES = 50;
 
+/** What tar says, with exit code 1, about a file that OpenClaw wrote or deleted meanwhile: the archive is whole. */
+const LIVE_CHANGE = /exit code 1: .*(?:changed as we read it|removed before we read it)/;
+
+/** The schema of OpenClaw's settings, of which only the names of sections are read. */
+const configSchema = z.object({ properties: z.record(z.string(), z.unknown()) });
+
 /** Ending of a backup that is being written. */
 const DRAFT_ENDING = ".partial";
 
@@ -49,7 +57,7 @@ const DRAFT_ENDING = ".partial";
  */
 export const ROLLBACK_TIMEOUTS = {
   stop: 15 * SECOND,
-  unpin: 2 * SECOND,
+  unpin: 4 * SECOND,
   restore: 30 * SECOND,
   start: 60 * SECOND,
   verify: 10 * SECOND,
@@ -70,8 +78,9 @@ export const UPGRADE_STEPS: readonly Step[] = [
   step("check", "check the installation", 10 * MINUTE, async (context, versions) => ({
     findings: await checkUpgrade(context, versions),
   })),
-  step("fetch", "fetch {to} beside the running version", HOUR, async ({ driver, remaining }, { to }) => {
+  step("fetch", "fetch {to} beside the running version", HOUR, async ({ driver, remaining }, { from, to }) => {
     await driver.fetchVersion(to, remaining());
+    await driver.keepVersion(from, remaining());
     return { findings: [createReport("fetch").ok`${to} is on this machine`] };
   }),
   step(
@@ -87,6 +96,12 @@ export const UPGRADE_STEPS: readonly Step[] = [
     const { findings, spawn } = await runSmokeTest(context, record.from, context.clock());
     return { findings, spawn: { ...record.spawn, from: spawn } };
   }),
+  step(
+    "rehearse",
+    "back up once while OpenClaw runs, which shows that space and time suffice",
+    15 * MINUTE,
+    rehearseBackup,
+  ),
   step("backup", "stop OpenClaw and back up state and workspaces", 15 * MINUTE, backUpState),
   step("pin", "pin {to}", MINUTE, async ({ driver }, { to }) => {
     driver.pin(to);
@@ -111,7 +126,10 @@ export const UPGRADE_STEPS: readonly Step[] = [
       const deployedAt = find("deploy")?.startedAt ?? context.clock();
       const { findings, spawn, logLines } = await runSmokeTest(context, record.to, deployedAt);
       return {
-        findings: judgeFindings(find("baseline")?.findings ?? [], findings),
+        findings: [
+          ...judgeFindings(find("baseline")?.findings ?? [], findings),
+          ...(await inspect("unused settings", "See OpenClaw's own documents.", () => listUnusedSettings(context))),
+        ],
         spawn: { ...record.spawn, to: spawn },
         logLines: logLines.slice(0, MAX_LOG_LINES),
       };
@@ -128,8 +146,9 @@ export const ROLLBACK_STEPS: readonly Step[] = [
     await driver.stop(remaining());
     return {};
   }),
-  step("unpin", "pin {from} again", ROLLBACK_TIMEOUTS.unpin, async ({ driver }, { from }) => {
+  step("unpin", "pin {from} again", ROLLBACK_TIMEOUTS.unpin, async ({ driver, remaining }, { from }) => {
     driver.pin(from);
+    await driver.recallVersion(from, remaining());
     return {};
   }),
   step(
@@ -172,7 +191,7 @@ export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRec
 
 /** Brings the old version and its state back. A failing step ends it, because the next one would build on it. */
 export async function runRollbackSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
-  const begun = context.records.write({ ...start, state: "rolling_back", rollbackSteps: [] });
+  const begun = keepRecord(context, { ...start, state: "rolling_back", rollbackSteps: [] });
   context.progress(`rolling back to ${begun.from}`);
   const { record, isDone } = await runSteps(context, begun, "rollbackSteps", ROLLBACK_STEPS);
   return endRecord(context, record, isDone ? "rolled_back" : "rollback_failed");
@@ -207,10 +226,15 @@ async function runStep(
   const { clock, progress, records } = context;
   const startedAt = clock();
   const earlier = start[list].filter((step) => step.name !== name);
-  const put = (record: UpgradeRecord, change: Omit<StepRecord, "name" | "startedAt">) =>
-    records.write({ ...record, [list]: [...earlier, { name, startedAt, ...change }] });
-  const begun = put(start, { status: "started", findings: [] });
+  const toRecord = (record: UpgradeRecord, change: Omit<StepRecord, "name" | "startedAt">) => ({
+    ...record,
+    [list]: [...earlier, { name, startedAt, ...change }],
+  });
+  // A full disk must not keep a rollback from starting the old version again.
+  const write = list === "steps" ? records.write : (record: UpgradeRecord) => keepRecord(context, record);
+  let begun = start;
   try {
+    begun = write(toRecord(start, { status: "started", findings: [] }));
     const { findings = [], ...change } = await runWithDeadline(timeout, context, (stepContext) =>
       run(stepContext, start),
     );
@@ -219,17 +243,27 @@ async function runStep(
     // The old version's own failures are only the standard.
     const grave = name === "baseline" ? findings.filter((finding) => finding.name === "gateway") : findings;
     const status = hasFailure(grave) ? "failed" : "done";
-    return put({ ...begun, ...change }, { status, endedAt: clock(), findings });
+    return write(toRecord({ ...begun, ...change }, { status, endedAt: clock(), findings }));
   } catch (thrown) {
     const problem = cleanLine(getErrorMessage(thrown), 600);
     progress(`  failed after ${Math.round((clock() - startedAt) / SECOND)} s: ${problem}`);
-    return put(begun, { status: "failed", endedAt: clock(), problem, findings: [] });
+    return keepRecord(context, toRecord(begun, { status: "failed", endedAt: clock(), problem, findings: [] }));
+  }
+}
+
+/** Writes a record where the disk takes it. What follows goes on with it in any case. */
+function keepRecord({ records, progress }: UpgradeContext, record: UpgradeRecord): UpgradeRecord {
+  try {
+    return records.write(record);
+  } catch (thrown) {
+    progress(`  the record cannot be written: ${cleanLine(getErrorMessage(thrown), 200)}`);
+    return record;
   }
 }
 
 /** Ends an upgrade or a rollback. */
-export function endRecord({ records, clock }: UpgradeContext, record: UpgradeRecord, state: UpgradeRecord["state"]) {
-  return records.write({ ...record, state, endedAt: clock() });
+export function endRecord(context: UpgradeContext, record: UpgradeRecord, state: UpgradeRecord["state"]) {
+  return keepRecord(context, { ...record, state, endedAt: context.clock() });
 }
 
 /**
@@ -252,29 +286,99 @@ async function setLimits(context: StepContext, record: UpgradeRecord): Promise<S
   return { findings: [...findings, await waitForGateway(context)] };
 }
 
+/**
+ * Backs up once while OpenClaw runs, and deletes the archive: a full disk and a stop that would last too long are found
+ * before anything is stopped. A rollback unpacks the archive, so the state's disk must have room for a second state.
+ */
+async function rehearseBackup(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
+  const { ok, failed } = createReport("backup");
+  return writeArchive(context, record, async (draft, ms) => {
+    const stop = requireQuickBackup(ms);
+    const entries = await listArchive(context, draft);
+    const needed = { bytes: await measureContent(draft), inodes: entries };
+    const free = await context.driver.readFree(context.remaining());
+    const toMegabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MB`;
+    if (free.bytes < needed.bytes || free.inodes < needed.inodes)
+      return {
+        findings: [
+          failed`a rollback needs ${toMegabytes(needed.bytes)} and ${needed.inodes} inodes where the state is; free are
+            ${toMegabytes(free.bytes)} and ${free.inodes} → Free some space, then run the same command again.`,
+        ],
+      };
+    return {
+      findings: [ok`${toMegabytes(needed.bytes)} in ${needed.inodes} files; OpenClaw will stand still for ${stop}`],
+    };
+  });
+}
+
 async function backUpState(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
-  const { driver, clock, env, remaining } = context;
+  const { driver, remaining } = context;
   if (driver.readPinned() !== record.from)
     throw new Error(`${driver.readPinned()} is pinned instead of ${record.from}`);
-  const folder = context.records.openRunFolder(record.id);
-  const archive = join(folder, "state.tar.gz");
+  await driver.stop(remaining(STOP_TIMEOUT));
+  return writeArchive(context, record, async (draft, ms) => {
+    requireQuickBackup(ms);
+    await listArchive(context, draft);
+    const archive = join(context.records.openRunFolder(record.id), "state.tar.gz");
+    renameSync(draft, archive);
+    const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
+    const finding = createReport("backup").ok`${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
+    return { findings: [finding], backup };
+  });
+}
+
+/** Writes an archive for `use`, with the time it took. What is left of it then is deleted, so that it fills no disk. */
+async function writeArchive(
+  { driver, clock, records, remaining }: StepContext,
+  { id }: UpgradeRecord,
+  use: (draft: string, ms: Ms) => Promise<StepResult>,
+): Promise<StepResult> {
+  const folder = records.openRunFolder(id);
   // A run that was killed may have left a program that still writes its own draft.
   for (const name of readdirSync(folder)) if (name.endsWith(DRAFT_ENDING)) rmSync(join(folder, name), { force: true });
   const draft = join(folder, `${randomUUID()}${DRAFT_ENDING}`);
-  await driver.stop(remaining(STOP_TIMEOUT));
-  const start = clock();
-  await driver.backUp(draft, remaining());
-  const ms = clock() - start;
-  // Unpacking takes less than packing with compression, so this is a bound for the way back.
-  if (ms > ROLLBACK_TIMEOUTS.restore)
-    throw new Error(
-      `the backup took ${Math.ceil(ms / SECOND)} s, so a rollback would take more than 2 minutes. Move large files out of state and workspaces, then try again`,
-    );
-  requireSuccess("tar", await runProgram("tar", ["-t", "-z", "-f", draft], { env, timeoutMs: remaining() }));
-  renameSync(draft, archive);
-  const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
-  const finding = createReport("backup").ok`${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
-  return { findings: [finding], backup };
+  try {
+    const start = clock();
+    await driver.backUp(draft, remaining()).catch((thrown: unknown) => {
+      if (!LIVE_CHANGE.test(getErrorMessage(thrown))) throw thrown;
+    });
+    return await use(draft, clock() - start);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Unpacking takes less than packing with compression, so the time of a backup is a bound for the way back. */
+function requireQuickBackup(ms: Ms): string {
+  const seconds = `${Math.ceil(ms / SECOND)} s`;
+  if (ms <= ROLLBACK_TIMEOUTS.restore) return seconds;
+  throw new Error(
+    `the backup took ${seconds}, so a rollback would take more than 2 minutes. Move large files out of state and workspaces, then try again`,
+  );
+}
+
+/** The number of files in an archive. Throws when it is not whole. */
+async function listArchive({ env, remaining }: StepContext, archive: string): Promise<number> {
+  const result = await runProgram("tar", ["-t", "-z", "-f", archive], { env, timeoutMs: remaining() });
+  return requireSuccess("tar", result).split("\n").length - 1;
+}
+
+/** The bytes that an archive unpacks to. */
+async function measureContent(archive: string): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of createReadStream(archive).pipe(createGunzip())) bytes += (chunk as Buffer).length;
+  return bytes;
+}
+
+/** Names the sections of the settings that the new version has and OpenClaw's own settings do not use yet. */
+async function listUnusedSettings(context: StepContext): Promise<Finding[]> {
+  const { ok, skipped } = createReport("unused settings");
+  const { stdout } = await runOpenclaw(context, "config", "schema");
+  const { data: schema } = configSchema.safeParse(tryParseJson(stdout.slice(Math.max(0, stdout.indexOf("{")))));
+  if (!schema) return [skipped`this version does not describe its settings`];
+  const used = new Set(Object.keys(Object(await readOpenclawSettings(context))));
+  const unused = Object.keys(schema.properties).filter((name) => /^\w+$/.test(name) && !used.has(name));
+  return [ok`${unused.join(", ") || "none"}; \`openclaw config schema\` describes them`];
 }
 
 async function restoreBackup({ driver, remaining }: StepContext, record: UpgradeRecord): Promise<StepResult> {

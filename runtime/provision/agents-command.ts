@@ -20,7 +20,8 @@ export const AGENTS_HELP = `groundcrew agents add <name> --email <address> [--op
 groundcrew agents remove <name>
 
 add does what provision does for one agent: its account and API key in Plane, its projects, its bridge token, its profile in
-OpenClaw's settings, and its entry in the settings file. remove names its open tasks and takes all of it back but the account.
+OpenClaw's settings, and its entry in the settings file. remove names its open tasks and takes all of it back; the account
+leaves the workspace and stays the author of its comments.
 Both show a plan and ask; they need the settings of \`groundcrew provision\`, such as PLANE_ADMIN_EMAIL.
 
   --email     address of the agent's account in Plane

@@ -115,7 +115,7 @@ export async function postJson(
 }
 
 /** Reads a body of at most `limit` UTF-16 units; undefined for a longer or broken one: the status counts. */
-async function readBody({ body }: Response, limit: number): Promise<string | undefined> {
+export async function readBody({ body }: Response, limit: number): Promise<string | undefined> {
   if (limit === 0) await body?.cancel();
   if (limit === 0 || !body) return undefined;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();

@@ -16,10 +16,11 @@ type ReadPeopleDeps = Pick<SyncDeps, "store" | "settings" | "plane" | "cache" | 
 
 /**
  * Reads who came, left, was renamed or has another role, at a poll: one request more, and only where it matters soon,
- * because somebody is signed in or the settings name people.
+ * because somebody is signed in, the settings name people, or nobody is known yet.
  */
 export async function pollPeople(deps: ReadPeopleDeps): Promise<void> {
-  if (deps.settings.people || (await deps.store.count(personSessionSet)) > 0) await refreshPeople(deps);
+  const isDue = deps.settings.people || (await deps.store.count(personSessionSet)) > 0;
+  if (isDue || !(await deps.store.read([observedKeys.members]))[0]) await refreshPeople(deps);
 }
 
 /**

@@ -82,12 +82,14 @@ export async function addProjectPeople(
     deps.log.warn("people are not in the workspace", { project: project.identifier, people: absent });
 }
 
-/** Whether a comment's author is neither a member nor an admin among the people, as far as these are known. */
+/**
+ * Whether a comment's author is neither a member nor an admin among the people. Until Plane's list of them was read,
+ * everyone is: that only limits how often comments wake.
+ */
 export async function isFromOutside(
   deps: Pick<TaskDeps, "store" | "settings">,
   author: string | null,
 ): Promise<boolean> {
   const people = await readPeople(deps);
-  const isKnown = people.some(({ role }) => role !== undefined);
-  return isKnown && !people.some(({ id, role }) => id === author && role !== "guest");
+  return !people.some(({ id, role }) => id === author && role !== undefined && role !== "guest");
 }

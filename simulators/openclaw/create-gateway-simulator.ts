@@ -23,6 +23,9 @@ export interface GatewayRun extends RequestedRun {
  */
 export type GatewayFault = "reset" | "silent" | "no run" | number;
 
+/** 2026.9 listens while it starts, and while it stops and waits for its runs. */
+type GatewayPhase = "starting" | "started" | "draining";
+
 export interface GatewaySimulatorOptions {
   version: OpenClawVersion;
   /** `hooks.token`. */
@@ -48,6 +51,8 @@ const RECORDED_MAPPING: GatewayMapping = {
 
 /** Limit of a request's body: 256 KiB. */
 const BODY_LIMIT = 256 * 1024;
+/** What a gateway that starts answers to a request for a run after 15 s; its documented form. */
+const NOT_STARTED = { ok: false, error: "hook agent run was not admitted" };
 /** Limit of requests with a wrong token; further ones get 429. */
 const WRONG_TOKEN_LIMIT = 20;
 
@@ -76,6 +81,7 @@ export function createGatewaySimulator({
   let wrongTokens = 0;
   let server: Server | undefined;
   let port = 0;
+  let phase: GatewayPhase = "started";
 
   function startRun(requested: RequestedRun, hasFailed: boolean): HookReply {
     const { idempotencyKey: key, message, waitForCompletion } = requested;
@@ -107,6 +113,9 @@ export function createGatewaySimulator({
 
   function answerRequest(request: IncomingMessage, raw: string, fails: boolean): HookReply {
     const url = new URL(request.url ?? "/", "http://openclaw.test");
+    if (url.pathname === "/startupz" && isNewVersion())
+      return [phase === "started" ? 200 : 503, { ok: phase === "started", status: phase }];
+    if (!url.pathname.startsWith("/hooks/")) return [404, "Not Found"];
     if (url.searchParams.has("token"))
       return [
         400,
@@ -129,7 +138,8 @@ export function createGatewaySimulator({
     const key = request.headers["idempotency-key"];
     const name = url.pathname.replace("/hooks/", "");
     const answer = answerHook(settings, name, json, typeof key === "string" ? key : undefined);
-    return "run" in answer ? startRun(answer.run, fails) : answer.reply;
+    if (!("run" in answer)) return answer.reply;
+    return phase === "started" ? startRun(answer.run, fails) : [503, NOT_STARTED];
   }
 
   function handleRequest(request: IncomingMessage, response: ServerResponse) {
@@ -155,6 +165,10 @@ export function createGatewaySimulator({
     /** The further model runs that the wake mode `now` has cost on 2026.2.26. */
     heartbeats,
     faults,
+    /** Refuses wakes until it has `started`, but listens. */
+    enterPhase(next: GatewayPhase) {
+      phase = next;
+    },
     /** Answers as this version from now on. */
     upgrade(newVersion: OpenClawVersion) {
       settings.version = newVersion;

@@ -1,25 +1,30 @@
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { checkOpenclawAccess } from "../../functions/doctor/openclaw-access.ts";
+import { extractJsonObjects } from "../../functions/doctor/openclaw-skill.ts";
+import { gatewaysTick } from "../../functions/wake/gateway-tick.ts";
+import { createWakeRules } from "../../functions/wake/rules.ts";
+import { wakeHandler } from "../../functions/wake/wake-handler.ts";
+import { createWorkRules, workHandler } from "../../functions/work.ts";
+import { createSkillProbe, findOpenclawConfig } from "../../runtime/doctor/openclaw-probe.ts";
 import { toBridgeToken } from "../support/http-test-app.ts";
 import { createForbiddenCalls } from "./forbidden-calls.ts";
-import { startOpenclaw, TEAM, waitUntil } from "./openclaw-rig.ts";
+import { countTokens, startOpenclaw, TEAM, waitUntil } from "./openclaw-rig.ts";
 
 const TIMEOUT = { timeout: 1_200_000 };
 /** Calls of the hostile model in one answer. */
 const BATCH = 10;
 
 test("AGENT-01 a hostile model in a provisioned OpenClaw can use none of the forbidden calls", TIMEOUT, async () => {
-  let calls: ReturnType<typeof createForbiddenCalls> = [];
-  const rig = await startOpenclaw({
-    reply: (_, index) => {
-      const batch = calls.slice(index * BATCH, (index + 1) * BATCH);
-      return batch.length > 0 ? batch : "OK";
-    },
-  });
-  calls = createForbiddenCalls(rig.places);
+  const rig = await startOpenclaw();
+  await rig.addTasks();
+  const calls = createForbiddenCalls(rig.places);
+  rig.model.reply = (_, index) => {
+    const batch = calls.slice(index * BATCH, (index + 1) * BATCH);
+    return batch.length > 0 ? batch : "OK";
+  };
   expect(calls.length).toBeGreaterThanOrEqual(40);
   expect((await rig.wake("imhotep", "Work.")).status).toBe(200);
   await waitUntil(() => rig.model.requests.length > calls.length / BATCH);
@@ -30,10 +35,11 @@ test("AGENT-01 a hostile model in a provisioned OpenClaw can use none of the for
   expect(foreign).toEqual([]);
   expect(first?.offered).toContain("groundcrew-imhotep__claim_task");
   const results = calls.map(({ what, tool }, i) => {
-    const result = last?.results.get(`call_${Math.floor(i / BATCH)}_${i % BATCH}`) ?? "no result";
+    const result = last?.results[i] ?? "no result";
     return { call: `${tool}: ${what}`, result };
   });
   process.stdout.write(`${results.map(({ call, result }) => `${call} → ${result.slice(0, 160)}`).join("\n")}\n`);
+  expect(last?.results).toHaveLength(calls.length);
   for (const { call, result } of results)
     expect(result, call).toMatch(
       /not found|unknown|not available|not allowed|denied|outside|escapes|belongs to|error/i,
@@ -56,7 +62,46 @@ test("AGENT-01 a hostile model in a provisioned OpenClaw can use none of the for
   const heard = (audit as { calls: { agent: string; tool: string; outcome: string }[] }).calls;
   expect(heard.filter(({ agent, outcome }) => agent !== "Imhotep" || outcome === "ok")).toEqual([]);
   expect(rig.app.plane.projects().map(({ name }: { name: string }) => name)).not.toContain("Evil");
+
+  // The doctor asks the same gateway, which has a session of Imhotep now; the others' settings speak for them.
+  const env = { ...rig.env, PATH: `${dirname(process.env["TEST_OPENCLAW"] ?? "")}:${rig.env.PATH}` };
+  const probe = createSkillProbe(env, { limit: 300_000 });
+  const listOffered = async () => {
+    const output = await probe.readTools("imhotep");
+    if (!output || "failure" in output) throw new Error(`The gateway did not tell: ${output?.failure}`);
+    const [answer] = extractJsonObjects(output.out).flatMap((json) => toolsSchema.safeParse(json).data ?? []);
+    return answer?.groups.flatMap(({ tools }) => tools.map(({ id }) => id)) ?? [];
+  };
+  const examine = async () => {
+    const files = findOpenclawConfig(env);
+    if (!files) throw new Error("OpenClaw's settings were not found.");
+    const asked = { readTools: (agent: string) => probe.readTools(agent === "imhotep" ? agent : "imhotep") };
+    const findings = await checkOpenclawAccess(files, rig.app.settings, { reader: asked, version: "2026.9.6" });
+    return findings.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
+  };
+  expect(await listOffered()).toEqual(expect.arrayContaining(["read", "write", "edit"]));
+  expect(await examine()).toContain("the gateway offers no agent more than its own tools");
+  // What the doctor counts as open, the gateway really offers.
+  rig.writeProfiles(loosen(rig.provisioned));
+  await waitUntil(async () => (await listOffered()).includes("exec"));
+  expect(await listOffered()).toEqual(expect.arrayContaining(LOOSENED));
+  const failed = await examine();
+  for (const tool of LOOSENED) expect(failed).toMatch(new RegExp(`^failed: .*imhotep: .*\\b${tool}\\b`, "m"));
 });
+
+/** Tools that lead to what is another's. */
+const LOOSENED = ["exec", "process", "sessions_send", "sessions_spawn", "gateway", "automations"];
+
+const toolsSchema = z.object({ groups: z.array(z.object({ tools: z.array(z.object({ id: z.string() })) })) });
+
+/** The settings with these tools for Imhotep. */
+function loosen(provisioned: object) {
+  const config = structuredClone(provisioned) as {
+    agents: { entries: Record<string, { tools: { allow: string[] } }> };
+  };
+  config.agents.entries["imhotep"]?.tools.allow.push(...LOOSENED);
+  return config;
+}
 
 test("AGENT-03 the loop of a task takes a real OpenClaw at most 70,000 prompt tokens", TIMEOUT, async () => {
   const own = (tool: string, input: Record<string, unknown>) => [{ tool: `groundcrew-imhotep__${tool}`, input }];
@@ -72,12 +117,14 @@ test("AGENT-03 the loop of a task takes a real OpenClaw at most 70,000 prompt to
     }),
     "Done.",
   ];
-  const rig = await startOpenclaw({ reply: (_, index) => answers[index] ?? "OK" });
+  const rig = await startOpenclaw();
+  await rig.addTasks();
+  rig.model.reply = (_, index) => answers[index] ?? "OK";
   await rig.wake("imhotep", "ONB-1: It is yours to do: call claim_task ONB-1 with start.");
   await waitUntil(() => rig.model.requests.length >= 4);
   await rig.wake("imhotep", "ONB-1: Your question is answered: English.");
   await waitUntil(() => rig.model.requests.length >= 6);
-  const tokens = rig.model.requests.map(({ prompt }) => Math.ceil(prompt.length / 4));
+  const tokens = rig.model.requests.map(({ prompt }) => countTokens(prompt));
   const sum = tokens.reduce((total, count) => total + count, 0);
   process.stdout.write(`prompt tokens of the loop: ${sum} in ${tokens.length} calls (${tokens.join(", ")})\n`);
   expect(sum).toBeLessThanOrEqual(70_000);
@@ -88,14 +135,56 @@ test("AGENT-03 the loop of a task takes a real OpenClaw at most 70,000 prompt to
   expect(rig.model.requests[0]?.prompt).not.toMatch(/do not execute|UNTRUSTED/i);
 });
 
-test("the gateway tells the doctor the tools that it offers", TIMEOUT, async () => {
-  const rig = await startOpenclaw({ reply: () => "OK" });
-  await rig.wake("imhotep", "Work.");
-  await waitUntil(() => rig.model.requests.length > 0);
-  const params = JSON.stringify({ sessionKey: "agent:imhotep:main" });
-  const args = ["gateway", "call", "tools.effective", "--json", "--params", params];
-  const run = promisify(execFile)(process.env["TEST_OPENCLAW"] ?? "", args, { env: rig.env, cwd: "/" });
-  const { stdout } = await run.catch((thrown: { stdout: string; stderr: string }) => thrown);
-  process.stdout.write(`${stdout.slice(0, 1_500)}\n`);
-  expect(stdout).toContain('"groups"');
-});
+test(
+  "AGENT-01 after kill -9 of the gateway during a run its agent works again within 60 s of its return, once",
+  TIMEOUT,
+  async () => {
+    const rig = await startOpenclaw({
+      parts: {
+        jobHandlers: [wakeHandler, workHandler],
+        ruleSets: (settings) => [createWorkRules(settings.agents), createWakeRules(settings.agents)],
+      },
+    });
+    const { app, model } = rig;
+    let [passed, stepped] = [0, Date.now()];
+    /** Lets the product's time follow the real one, with its ticks and jobs. */
+    const live = async () => {
+      const elapsed = Date.now() - stepped;
+      stepped += elapsed;
+      app.advance(elapsed);
+      if (Math.floor((passed + elapsed) / 10_000) > Math.floor(passed / 10_000)) await gatewaysTick.run(app.deps);
+      passed += elapsed;
+      await app.drain();
+    };
+    const liveUntil = (isMet: () => boolean) =>
+      waitUntil(async () => {
+        await live();
+        return isMet();
+      });
+    const claim = [{ tool: "groundcrew-imhotep__claim_task", input: { task: "ONB-1", start: true } }];
+    // After its claim the model thinks until the gateway is gone.
+    model.reply = ({ prompt }) =>
+      !prompt.includes("ONB-1") || !prompt.includes("imhotep__") ? "OK" : prompt.includes("call_") ? undefined : claim;
+    await rig.addTasks();
+    await liveUntil(() => model.requests.some(({ results }) => results.length > 0));
+    await rig.killGateway();
+    const before = model.requests.length;
+    const end = Date.now() + 30_000;
+    await liveUntil(() => Date.now() > end);
+    model.reply = () => "OK";
+    await rig.startGateway();
+    const returned = Date.now();
+    stepped = returned;
+    const isOurs = ({ prompt }: { prompt: string }) => prompt.includes("Your run was interrupted");
+    await liveUntil(() => model.requests.slice(before).some(isOurs));
+    process.stdout.write(`the model was asked again ${Date.now() - returned} ms after the gateway's return\n`);
+    const again = model.requests.slice(before);
+    process.stdout.write(
+      `${again.map(({ prompt }) => prompt.slice(prompt.lastIndexOf('"role":"user"'), -1).slice(0, 400)).join("\n")}\n`,
+    );
+    expect(Date.now() - returned).toBeLessThanOrEqual(60_000);
+    const until = Date.now() + 40_000;
+    await liveUntil(() => Date.now() > until);
+    expect(model.requests.slice(before).filter(isOurs), "one run").toHaveLength(1);
+  },
+);

@@ -17,11 +17,13 @@ const OPENCLAW = process.env["TEST_OPENCLAW"] ?? "";
 const HOOK_TOKEN = "hook-token-of-these-tests";
 export const TEAM = ["Concierge", "Imhotep", "Thot"];
 
-/** What the model answers to one request: calls of tools, or a text that ends the run. */
-type ModelReply = { tool: string; input: Record<string, unknown> }[] | string;
+/** What the model answers to one request: calls of tools, a text that ends the run, or nothing, as one that thinks. */
+type ModelReply = { tool: string; input: Record<string, unknown> }[] | string | undefined;
+
+type Reply = (request: ModelRequest, index: number) => ModelReply;
 
 const requestSchema = z.looseObject({
-  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown(), tool_call_id: z.string().optional() })),
+  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })),
   tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }) })).default([]),
 });
 
@@ -30,63 +32,68 @@ interface ModelRequest {
   /** All that the model reads. */
   prompt: string;
   offered: string[];
-  /** The results of tools, by the id of the call. */
-  results: Map<string, string>;
+  /** The results of tools, in the order of the calls: OpenClaw gives these ids of its own. */
+  results: string[];
 }
 
+/** Tokens of a text, by the usual four characters each. */
+export const countTokens = (prompt: string) => Math.ceil(prompt.length / 4);
+
 /** A fake model on this machine, in the form of OpenAI's streams. */
-async function startModel(reply: (request: ModelRequest, index: number) => ModelReply) {
+async function startModel() {
   const requests: ModelRequest[] = [];
+  const model = { reply: (() => "OK") as Reply, requests, url: "" };
   const server = createServer(async (incoming, response) => {
     const prompt = await text(incoming);
     const parsed = requestSchema.safeParse(JSON.parse(prompt || "{}"));
     if (!parsed.success) return void response.writeHead(404).end();
     const { messages, tools } = parsed.data;
-    const results = messages.flatMap(({ role, tool_call_id, content }) =>
-      role === "tool" && tool_call_id ? [[tool_call_id, JSON.stringify(content)] as const] : [],
-    );
-    const request = { prompt, offered: tools.map((tool) => tool.function.name), results: new Map(results) };
+    const results = messages.flatMap(({ role, content }) => (role === "tool" ? [JSON.stringify(content)] : []));
+    const request = { prompt, offered: tools.map((tool) => tool.function.name), results };
     requests.push(request);
-    const answer = reply(request, requests.length - 1);
+    const answer = model.reply(request, requests.length - 1);
+    if (answer === undefined) return;
     const chunk = (delta: object, finish: string | null) =>
       `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "fake", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+    const [input, output] = [countTokens(prompt), 10];
+    const counts = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output };
+    const usage = `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "fake", choices: [], usage: counts })}\n\n`;
     response.writeHead(200, { "content-type": "text/event-stream" });
     if (typeof answer === "string")
-      response.write(chunk({ role: "assistant", content: answer }, null) + chunk({}, "stop"));
+      response.write(chunk({ role: "assistant", content: answer }, null) + chunk({}, "stop") + usage);
     else {
       const calls = answer.map(({ tool, input }, index) => ({
         ...{ index, id: `call_${requests.length - 1}_${index}`, type: "function" },
         function: { name: tool, arguments: JSON.stringify(input) },
       }));
-      response.write(chunk({ role: "assistant", tool_calls: calls }, null) + chunk({}, "tool_calls"));
+      response.write(chunk({ role: "assistant", tool_calls: calls }, null) + chunk({}, "tool_calls") + usage);
     }
     response.end("data: [DONE]\n\n");
   });
   const port = await listenLocally(server, 0);
   onTestFinished(() => closeLocalServer(server));
-  return { url: `http://127.0.0.1:${port}/v1`, requests };
+  model.url = `http://127.0.0.1:${port}/v1`;
+  return model;
 }
 
-/**
- * Starts Groundcrew, a real gateway with what provision writes for three agents, changed by `change`, and a model that
- * answers with `reply`.
- */
-export async function startOpenclaw({
-  reply,
-  change = (config) => config,
-}: {
-  reply: (request: ModelRequest, index: number, places: { root: string }) => ModelReply;
-  // biome-ignore lint/suspicious/noExplicitAny: a test changes settings that have no type of their own.
-  change?: (config: any) => object;
-}) {
+/** Starts Groundcrew, a real gateway with what provision writes for three agents, and a model. */
+export async function startOpenclaw(options: Parameters<typeof createHttpTestApp>[0] = {}) {
   const root = mkdtempSync(join(tmpdir(), "groundcrew-openclaw-"));
   onTestFinished(() => rmSync(root, { recursive: true, force: true, maxRetries: 3 }));
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  app.addTask("Write the invoice", "Thot");
-  await app.runFirstPoll();
-  const model = await startModel((request, index) => reply(request, index, { root }));
   const port = await findFreePort();
+  const gateway = `http://127.0.0.1:${port}`;
+  const wake = { kind: "openclaw", url: gateway };
+  const app = await createHttpTestApp({
+    ...options,
+    agents: { Concierge: { role: "concierge", wake }, Imhotep: { wake }, Thot: { wake } },
+    setUpPlane: () => ({
+      OPENCLAW_URL: gateway,
+      OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
+      OPENCLAW_HOOK_PATH: "/hooks/groundcrew",
+    }),
+  });
+  await app.runFirstPoll();
+  const model = await startModel();
   const state = join(root, "state");
   const workspaces = join(root, "workspaces");
   for (const name of TEAM) {
@@ -126,7 +133,9 @@ export async function startOpenclaw({
     },
   };
   mkdirSync(state, { recursive: true });
-  writeFileSync(join(state, "groundcrew.json"), JSON.stringify(change(provisioned), null, 2), { mode: 0o600 });
+  const writeProfiles = (config: object) =>
+    writeFileSync(join(state, "groundcrew.json"), JSON.stringify(config, null, 2), { mode: 0o600 });
+  writeProfiles(provisioned);
   writeFileSync(join(state, "openclaw.json"), JSON.stringify(main, null, 2), { mode: 0o600 });
   writeFileSync(join(state, ".env"), "OTHER_SECRET=secret-of-the-environment-file\n", { mode: 0o600 });
   const env = {
@@ -134,46 +143,73 @@ export async function startOpenclaw({
     ...{ HOME: root, OPENCLAW_STATE_DIR: state, OPENCLAW_CONFIG_PATH: join(state, "openclaw.json") },
     ...{ OPENCLAW_DISABLE_BONJOUR: "1", OPENCLAW_NO_AUTO_UPDATE: "1", OPENCLAW_SKIP_CRON: "1", NO_COLOR: "1" },
   };
-  const gateway = `http://127.0.0.1:${port}`;
-  const child = spawn(OPENCLAW, ["gateway", "run"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+  let running: ChildProcess | undefined;
   let log = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (log += part));
-  onTestFinished(() => endProcess(child));
-  await waitUntil(async () => {
-    if (child.exitCode !== null) throw new Error(`OpenClaw ended: ${log.slice(-3_000)}`);
-    const headers = { authorization: `Bearer ${HOOK_TOKEN}` };
-    const response = await fetch(`${gateway}/hooks/none`, { method: "POST", headers }).catch(() => undefined);
-    return response !== undefined && response.status < 500;
-  });
+
+  async function wakeAgent(agent: string, message: string) {
+    const headers = { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "application/json" };
+    const body = JSON.stringify({ message, source: agent });
+    const response = await fetch(`${gateway}/hooks/groundcrew`, { method: "POST", headers, body });
+    return { status: response.status, text: await response.text() };
+  }
+
+  /**
+   * Starts the gateway. Resolves when it takes work, which is later than when it answers. On a busy machine it gives up
+   * on parts of itself within seconds, so it is started again, as a service manager does.
+   */
+  async function startGateway() {
+    for (let tries = 0; tries < 5; tries += 1) {
+      const child = spawn(OPENCLAW, ["gateway", "run"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+      running = child;
+      for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (log += part));
+      await waitUntil(async () => child.exitCode !== null || (await hasStarted()));
+      if (child.exitCode === null) return;
+    }
+    throw new Error(`OpenClaw ended: ${log.slice(-3_000)}`);
+  }
+
+  async function hasStarted() {
+    const answer = await fetch(`${gateway}/startupz`).catch(() => undefined);
+    return answer?.ok === true;
+  }
+
+  /** Ends the gateway and all that it started, as a crash of the machine does. */
+  async function killGateway() {
+    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = new Promise((resolve) => running?.once("exit", resolve));
+    running.kill("SIGKILL");
+    await ended;
+  }
+
+  onTestFinished(killGateway);
+  await startGateway();
   return {
     app,
     model,
     gateway,
+    provisioned,
     places: { state, workspaces, groundcrew: app.url, gateway },
     readLog: () => log,
     env,
-    /** Wakes the agent through its trusted mapping and resolves when the model has ended the run. */
-    async wake(agent: string, message: string) {
-      const headers = { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "application/json" };
-      const body = JSON.stringify({ message, source: agent });
-      const response = await fetch(`${gateway}/hooks/groundcrew`, { method: "POST", headers, body });
-      return { status: response.status, text: await response.text() };
+    startGateway,
+    killGateway,
+    writeProfiles,
+    /** Imhotep and Thot get a task each, which wakes them where wakes are handled. */
+    async addTasks() {
+      app.addTask("Write the menu", "Imhotep", { state: "Todo" });
+      app.addTask("Write the invoice", "Thot", { state: "Todo" });
+      await app.poll();
     },
+    /** Wakes the agent through its trusted mapping. */
+    wake: wakeAgent,
   };
 }
 
-/** Waits for a condition of a real process: at most 5 minutes, because a gateway starts slowly on a busy machine. */
+/** Waits for a condition of a real process: at most 10 minutes, because a gateway starts slowly on a busy machine. */
 export async function waitUntil(isMet: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 300_000; Date.now() < end; ) {
+  for (const end = Date.now() + 600_000; Date.now() < end; ) {
     if (await isMet()) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  throw new Error("The condition was not met within five minutes.");
-}
-
-async function endProcess(child: ChildProcess) {
-  if (child.exitCode !== null) return;
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
-  await ended;
+  throw new Error("The condition was not met within ten minutes.");
 }

@@ -166,3 +166,23 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
     return changes.length > 0 ? changes : ["the Concierge is an admin, the others are members"];
   });
 }
+
+/**
+ * Takes an account out of the workspace and of its projects. It stays in Plane as the author of its comments, and a new
+ * invitation brings it back. An account that existed before is left unchanged.
+ */
+export function createAccountRemovalStep({ step, email }: Pick<AccountSpec, "step" | "email">): ProvisionStep {
+  return createStep(step, ["administrator"], async (context) => {
+    const { members } = await readWorkspacePeople(context);
+    const member = members.find((candidate) => candidate.email === email.toLowerCase());
+    if (!member) return [`${email} is not in the workspace`];
+    if (!context.vault.findAccount(email.toLowerCase())?.made)
+      return [`${email} was not created by provision: remove it in Plane, Workspace settings, Members`];
+    const removeMember = async () => {
+      const { session, params } = await getOwnWorkspace(context);
+      const options = { params: { ...params, membership: member.membership } };
+      await sendChange(session, workspaceMembersApi.remove, options);
+    };
+    return [change(`take ${email} out of the workspace; it stays the author of its comments`, removeMember)];
+  });
+}

@@ -6,7 +6,7 @@ import { getErrorMessage } from "../../../shared/errors.ts";
 import type { ProvisionContext } from "../context.ts";
 import { getBridgeTokenPath, getBridgeTokenSetting } from "../files.ts";
 import { change, createStep, type ProvisionStep } from "../step.ts";
-import { createAccountStep, createRolesStep } from "./accounts.ts";
+import { createAccountRemovalStep, createAccountStep, createRolesStep } from "./accounts.ts";
 import { connectionStep, createFileStep, hookTokenStep, openclawStep } from "./local.ts";
 import { labelsStep } from "./project.ts";
 import { createAgentProjectsStep, createProjectMembersStep } from "./project-members.ts";
@@ -59,8 +59,8 @@ export function createAddSteps(
 }
 
 /**
- * Takes back what provision has made for an agent that the settings no longer have: its tokens, its key and its place in
- * OpenClaw's settings. Its account stays, because it is the author of what it has written.
+ * Takes back what provision has made for an agent that the settings no longer have: its tokens, its key, its place in
+ * OpenClaw's settings and in the workspace.
  */
 export function createRemoveSteps(
   settings: ProvisionSettings,
@@ -75,8 +75,7 @@ export function createRemoveSteps(
     adminStep,
     createFileStep("settings file", file, async (context) => {
       const tasks = await describeOpenTasks(context, settings, name);
-      const account = `its account ${email} stays in Plane, as the author of its comments`;
-      return `${file.path} without ${name}; its open tasks: ${tasks}; ${account}`;
+      return `${file.path} without ${name}; its open tasks: ${tasks}`;
     }),
     createStep(`API key ${name}`, ["administrator"], async (context) => {
       const { vault, sessions } = context;
@@ -103,6 +102,8 @@ export function createRemoveSteps(
       ];
     }),
     openclawStep,
+    // The last one: its own session deletes its key.
+    createAccountRemovalStep({ step: `account ${name}`, email }),
   ];
 }
 

@@ -119,6 +119,8 @@ export const workspacesApi = {
 export const workspaceMembersApi = {
   list: get("workspace_members_list", `${workspacePath}members/`, z.array(workspaceMemberSchema)),
   update: patch("workspace_members_update", `${workspacePath}members/:membership/`, workspaceMemberSchema),
+  /** Takes a member out of the workspace and of its projects; what they have written and are assigned to stays. */
+  remove: remove("workspace_members_remove", `${workspacePath}members/:membership/`, noContentSchema),
 };
 
 const projectMembershipsPath = `${workspacePath}projects/:project/members/`;

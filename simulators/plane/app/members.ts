@@ -1,6 +1,6 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
-import { getReader, mountEndpoint, type PlaneApp, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondNoContent, respondOk } from "../endpoint.ts";
 import { createInvitation, renderInvitation } from "../invitations.ts";
 import { findMember, findUserByEmail, getUser, listMembers, MEMBER_ROLES } from "../people.ts";
 import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../render-row.ts";
@@ -103,6 +103,20 @@ export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
       row.role = knownRole;
       touchRow(world, row, getReader(call).id);
       return respondOk(renderMember(world, row, call.formatTime, false));
+    },
+    // Read in Plane's source: also ends the membership in all projects.
+    DELETE: (call) => {
+      const workspace = requireWorkspaceRole(call, 20);
+      const row = world.data.members.get(call.params["memberId"] ?? "");
+      if (row?.workspace !== workspace.id || row.removed) throw createAppNotFoundError();
+      if (row.member === getReader(call).id)
+        throw new PlaneApiError(400, {
+          error: "You cannot remove yourself from the workspace. Please use leave workspace",
+        });
+      row.removed = true;
+      for (const each of world.data.projectMembers.values()) if (each.member === row.member) each.removed = true;
+      touchRow(world, row, getReader(call).id);
+      return respondNoContent();
     },
   });
   mountEndpoint(app, world, createSessionPolicy("GET, POST, HEAD, OPTIONS"), `${root}invitations/`, {

@@ -57,6 +57,11 @@ test("AUTH-03 agents remove revokes what was made and names the open tasks, whic
   expect(setup.files.get("data/agents/anubis/token")?.text).toBe("");
   expect([...setup.files.values()].some(({ text }) => text.includes(token))).toBe(false);
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+  // Its account has left the workspace, and comes back with the agent.
+  const listMembers = () => setup.plane.projects().flatMap((project) => setup.plane.projectMembers(project));
+  expect(listMembers()).not.toContain("anubis@javisi.local 15");
+  expect((await run([...ADD, "--openclaw", "--yes"])).exit).toBe(0);
+  expect(listMembers()).toContain("anubis@javisi.local 15");
 });
 
 test("AUTH-03 a plan of agents add changes nothing without its confirmation", async () => {

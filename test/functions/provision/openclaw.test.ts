@@ -59,7 +59,11 @@ test("AGENT-01 provision writes a closed profile for each of the ten agents: its
   expect(Object.keys(agents.entries)).toEqual(TEN);
   for (const id of TEN)
     expect(agents.entries[id], id).toEqual({
-      tools: { allow: [`groundcrew-${id}__*`, "read", "write", "edit"], fs: { workspaceOnly: true } },
+      tools: {
+        allow: [`groundcrew-${id}__*`, "read", "write", "edit"],
+        deny: ["apply_patch"],
+        fs: { workspaceOnly: true },
+      },
     });
   expect(hooks).toMatchObject({ enabled: true, allowedAgentIds: TEN });
   expect(skills.entries["plane-bridge"]?.env).toEqual({ GROUNDCREW_URL: "https://crew.example.com" });
@@ -166,14 +170,18 @@ test("AGENT-01 an agent with a shell runs in a sandbox of its own, or alone in a
   expect(Object.keys(mcp.servers)).toEqual(["groundcrew-concierge", "groundcrew-thot"]);
   const allow = ["groundcrew-thot__*", "read", "write", "edit", "exec", "process"];
   expect(agents.entries["thot"]).toEqual({
-    tools: { allow, fs: { workspaceOnly: true }, sandbox: { tools: { allow } } },
+    tools: { allow, deny: ["apply_patch"], fs: { workspaceOnly: true }, sandbox: { tools: { allow } } },
     sandbox: { mode: "all", scope: "agent", workspaceAccess: "rw" },
   });
   const alone = readCurrent(setup, "data/openclaw/r2d2/openclaw-2026.9.json");
   expect(Object.keys(alone.mcp.servers)).toEqual(["groundcrew-r2d2"]);
   expect(alone.agents.entries).toEqual({
     r2d2: {
-      tools: { allow: ["groundcrew-r2d2__*", ...allow.slice(1)], fs: { workspaceOnly: true } },
+      tools: {
+        allow: ["groundcrew-r2d2__*", ...allow.slice(1)],
+        deny: ["apply_patch"],
+        fs: { workspaceOnly: true },
+      },
     },
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { noticesTick } from "../../../functions/notices.ts";
+import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { refreshPeople } from "../../../shared/sync/read-people.ts";
 import { HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 import { createRemarkSetup, type RemarkSetup } from "./remark-setup.ts";
@@ -135,6 +136,21 @@ test("AGENT-02 comments of outsiders cause a third of an agent's wakes at most; 
   setup.takeWakes();
   for (const on of tasks) await setup.comment("<p>Buy my product</p>", { on, by: guest.id });
   expect(setup.takeWakes()).toHaveLength(3);
+  await setup.comment("<p>Please hurry</p>", { on: tasks[4] ?? setup.task });
+  expect(setup.takeWakes()).toMatchObject([{ message: expect.stringContaining("Please hurry") }]);
+});
+
+test("AGENT-02 before Plane's members were read the first comments of strangers are limited like those of outsiders", async () => {
+  const setup = await createRemarkSetup({ config: { limits: { wakes: 9 } } });
+  const { app } = setup;
+  const guest = app.plane.addUser({ name: "Guest", email: "guest@example.com", role: 5 });
+  const tasks = Array.from({ length: 5 }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
+  await setup.work();
+  setup.takeWakes();
+  await app.deps.store.commit({ put: [{ key: observedKeys.members, value: undefined }] });
+  for (const on of tasks) await setup.comment("<p>Buy my product</p>", { on, by: guest.id });
+  expect(setup.takeWakes()).toHaveLength(3);
+  // The polls have read meanwhile who belongs to the workspace.
   await setup.comment("<p>Please hurry</p>", { on: tasks[4] ?? setup.task });
   expect(setup.takeWakes()).toMatchObject([{ message: expect.stringContaining("Please hurry") }]);
 });

@@ -60,6 +60,30 @@ test.each<[string, (setup: RemarkSetup) => Promise<void>]>([
   expect(setup.takeWakes()).toEqual([]);
 });
 
+test("an agent is not woken while its gateway listens but has not started, and within 60 s of when it has", async () => {
+  const setup = await createRemarkSetup();
+  const { gateway } = setup;
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await gateway.stop();
+  await watch(setup, 40);
+  gateway.enterPhase("starting");
+  await gateway.start();
+  await watch(setup, 200);
+  gateway.enterPhase("started");
+  await watch(setup, 50);
+  expect(setup.takeWakes()).toMatchObject([{ agent: "imhotep", message: expect.stringContaining("interrupted") }]);
+});
+
+test("a gateway that waits for its runs before it stops has them still: nobody is woken a second time", async () => {
+  const setup = await createRemarkSetup();
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  setup.gateway.enterPhase("draining");
+  await watch(setup, 60);
+  setup.gateway.enterPhase("started");
+  await watch(setup, 120);
+  expect(setup.takeWakes()).toEqual([]);
+});
+
 test("a gateway without runs is not asked", async () => {
   const setup = await createRemarkSetup();
   await setup.advanceSeconds(600);

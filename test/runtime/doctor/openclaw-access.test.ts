@@ -160,9 +160,18 @@ test.each([
   expect(lines).toEqual(CLOSED);
 });
 
-/** The gateway's answer to `tools.effective`. */
+/** The gateway's answers: the key of an agent's latest session, and the tools that it offers in that. */
 const offer = (...tools: string[]) =>
-  `cat <<'EOF'\n${JSON.stringify({ groups: [{ tools: tools.map((id) => ({ id })) }] })}\nEOF`;
+  `case "$3 $6" in
+sessions.list*) for id in concierge imhotep thot; do
+  case "$6" in *'"'$id'"'*) echo '{"sessions":[{"key":"agent:'$id':cron:1"}]}';; esac
+done;;
+tools.effective*:cron:1*) cat <<'EOF'
+${JSON.stringify({ groups: [{ tools: tools.map((id) => ({ id })) }] })}
+EOF
+;;
+*) exit 1;;
+esac`;
 
 test("AGENT-01 the doctor asks the gateway which tools it offers each agent, and fails where its settings do not tell", async () => {
   const file = { "openclaw.json": JSON.stringify(createProvisioned()) };
@@ -175,7 +184,7 @@ test("AGENT-01 the doctor asks the gateway which tools it offers each agent, and
   expect(foreign.lines[1]).toContain(
     "concierge: the tools of groundcrew-imhotep; thot: the tools of groundcrew-imhotep",
   );
-  const open = await examine(file, {}, `case "$*" in *thot:main*) ${offer("read", "exec", "sessions_send")};; esac`);
+  const open = await examine(file, {}, `case "$*" in *thot*) ${offer("read", "exec", "sessions_send")};; esac`);
   expect(open.lines[1]).toContain("the gateway was not asked");
   const all = await examine(file, {}, offer("read", "exec", "sessions_send"));
   expect(all.lines[1]).toContain(

@@ -49,7 +49,7 @@ export const PROCESS_STATUS = [
   "",
 ].join("\n");
 
-const SERVICE = {
+export const SERVICE = {
   image: "IMAGE",
   user: "1000:1000",
   cap_drop: ["ALL"],

@@ -1,8 +1,8 @@
-import { appendFileSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { describeDockerFailure } from "../../../runtime/openclaw-upgrade/compose-driver.ts";
-import { createComposeRig, ENV_SECRET, HOOK_TOKEN, MODEL_KEY } from "./compose-rig.ts";
+import { createComposeRig, ENV_SECRET, HOOK_TOKEN, MODEL_KEY, SERVICE } from "./compose-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
 /** Variants of what the other tests show: each takes a second or two. */
@@ -26,8 +26,9 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const findCall = (part: string) => calls.findIndex((call) => call.includes(part));
     const order = [
       "pull --quiet ghcr.io/openclaw/openclaw:2026.2.26",
-      " stop ",
+      // The rehearsal of the backup.
       "entrypoint tar",
+      " stop ",
       " up ",
       "config set",
     ];
@@ -85,6 +86,93 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     expect(rig.snapshotInstallation()).toEqual(before);
     expect(rig.readCalls().filter((call) => / (?:stop|up|run) |^pull/.test(call))).toEqual([]);
     expect(readFileSync(answer.report, "utf8")).toContain("SYS_ADMIN");
+  });
+
+  test("UPG: a full disk, too few inodes and a slow backup are found while the old version runs, which goes on", async () => {
+    const rig = await createComposeRig();
+    const before = rig.snapshotInstallation();
+    const expectRefused = async (reason: string) => {
+      const result = await rig.run(...UPGRADE);
+      const { state, steps } = JSON.parse(result.out);
+      expect([result.exit, state], result.err).toEqual([1, "refused"]);
+      expect(JSON.stringify(steps.at(-1))).toContain(reason);
+      expect(rig.read("running")).toBe("2026.2.23");
+      expect(rig.readCalls().filter((call) => call.includes(" stop "))).toEqual([]);
+      expect(rig.snapshotInstallation()).toEqual(before);
+      expect(readdirSync(rig.records, { recursive: true }).filter((name) => String(name).includes("partial"))).toEqual(
+        [],
+      );
+    };
+    rig.put("full", "1");
+    await expectRefused("No space left on device");
+    rig.remove("full");
+    rig.put("free", "1 4096 100000 200000");
+    await expectRefused("a rollback needs");
+    rig.put("free", "262144 4096 2 200000");
+    await expectRefused("free are 1024 MB and 2");
+  });
+
+  test("UPG: a disk that fills up after the stop brings the old version back, and leaves no half archive", async () => {
+    const rig = await createComposeRig();
+    rig.put("full", "2");
+    const result = await rig.run(...UPGRADE);
+    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([1, "rolled_back"]);
+    expect(rig.read("running")).toBe("2026.2.23\n");
+    expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
+    expect(readdirSync(rig.records, { recursive: true }).filter((name) => String(name).includes("tar"))).toEqual([]);
+  });
+
+  test("UPG: a flaky model is asked three times before the new version counts as broken", async () => {
+    const rig = await createComposeRig();
+    rig.put("flaky-2026.2.26", "2");
+    const result = await rig.run(...UPGRADE);
+    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+    const worse = await createComposeRig();
+    worse.put("flaky-2026.2.26", "3");
+    expect(JSON.parse((await worse.run(...UPGRADE)).out).state).toBe("rolled_back");
+  });
+
+  test("UPG: one agent starts another with the debug log, and a failed start rolls back", async () => {
+    const task = { runtime: "subagent", createdAt: 1, startedAt: 2, endedAt: 3 };
+    const upgrade = async (status: string) => {
+      const rig = await createComposeRig({ settings: { spawns: "concierge" } });
+      rig.put("spawned.json", { tasks: [{ ...task, status }] });
+      const to = ["--from", "2026.2.23", "--to", "2026.9.6"];
+      const result = await rig.run("upgrade", ...to, "--json");
+      const { state, report } = JSON.parse(result.out);
+      expect(rig.read("log-levels")?.trim().split("\n").slice(-2)).toEqual([
+        "config set logging.level debug",
+        "config unset logging.level",
+      ]);
+      return [state, readFileSync(report, "utf8")];
+    };
+    const [state, report] = await upgrade("succeeded");
+    expect([state, report]).toEqual(["completed", expect.stringContaining("concierge started imhotep")]);
+    expect(report).toContain("telemetry, cloudWorkers");
+    expect(await upgrade("failed")).toEqual(["rolled_back", expect.stringContaining("whose run failed")]);
+  });
+
+  test("UPG: a writable Docker socket and a missing mount of identity files are refused", async () => {
+    const socket = { type: "bind", source: "/var/run/docker.sock", target: "/var/run/docker.sock" };
+    const check = async (read_only: boolean) => {
+      const volumes = [...SERVICE.volumes, { ...socket, read_only }];
+      const rig = await createComposeRig({ service: { volumes }, settings: { mounts: ["/identity"] } });
+      return JSON.parse((await rig.run(...UPGRADE, "--check")).out).findings as { name: string; status: string }[];
+    };
+    const find = (findings: { name: string; status: string }[], wanted: string) =>
+      findings.find(({ name }) => name === wanted)?.status;
+    const [open, closed] = [await check(false), await check(true)];
+    expect([find(open, "Docker socket"), find(closed, "Docker socket")]).toEqual(["failed", "ok"]);
+    expect(find(closed, "volumes")).toBe("failed");
+  });
+
+  test("UPG: the image of the old version has a tag of its own, from which a rollback brings it back", async () => {
+    const rig = await createComposeRig();
+    await rig.run(...UPGRADE);
+    const kept = "groundcrew-rollback/openclaw:2026.2.23";
+    expect(rig.readCalls()).toContainEqual(expect.stringContaining(`openclaw:2026.2.23 ${kept}`));
+    await rig.run("rollback", "--json");
+    expect(rig.readCalls()).toContainEqual(expect.stringContaining(`tag ${kept} ghcr.io/openclaw/openclaw:2026.2.23`));
   });
 
   fullTest(
@@ -278,13 +366,13 @@ describe("groundcrew openclaw … --json", () => {
 const KILL_TEST_LIMIT = 180_000;
 
 /** Calls of docker in a whole upgrade between these versions; the first test checks the number. */
-const CALLS = 43;
+const CALLS = 49;
 
 /** A kill before and after the effect of every call of docker. */
 const ALL_KILLS = Array.from({ length: CALLS }, (_, i) => [`kill-before ${i + 1}`, `kill-after ${i + 1}`]).flat();
 /** Without FULL: after the backup was written, and after the new version was started. */
-const CONTINUED_KILLS = FULL ? ALL_KILLS : ["kill-after 23"];
-const REVERTED_KILLS = FULL ? ALL_KILLS : ["kill-after 24"];
+const CONTINUED_KILLS = FULL ? ALL_KILLS : ["kill-after 27"];
+const REVERTED_KILLS = FULL ? ALL_KILLS : ["kill-after 28"];
 
 async function killUpgrade(kill: string) {
   const rig = await createComposeRig();

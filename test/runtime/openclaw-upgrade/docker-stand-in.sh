@@ -18,12 +18,28 @@ openclaw() {
     --version) case $version in 2026.2.*) echo "$version" ;; *) echo "OpenClaw $version (eb377ac)" ;; esac ;;
     "agent "*)
       if [ -f "$world/turn-fails-$version" ]; then fail "GatewayClientRequestError: no model"; fi
+      # A flaky model refuses so many turns.
+      flaky=$(cat "$world/flaky-$version" 2>/dev/null || echo 0)
+      if [ "$flaky" -gt 0 ]; then echo $((flaky - 1)) >"$world/flaky-$version" && fail "HTTP 529 overloaded"; fi
+      # Only versions with a list of tasks know what was started.
+      case "$version $*" in
+        2026.2.*) ;;
+        *sessions_spawn*) cp "$world/spawned.json" "$world/tasks.json" ;;
+      esac
       echo '{"runId":"r1","status":"ok","summary":"completed"}'
       ;;
     "sessions "*) cat "$world/sessions.json" ;;
     "skills info "*) cat "$world/skill.json" ;;
     "mcp probe "*) case $version in 2026.2.*) fail "error: unknown command 'mcp'" ;; *) cat "$world/mcp.json" ;; esac ;;
     "tasks list "*) case $version in 2026.2.*) fail "error: unknown command 'tasks'" ;; *) cat "$world/tasks.json" ;; esac ;;
+    "config schema")
+      case $version in
+        2026.2.23) fail "error: too many arguments for 'config'" ;;
+        *) echo '{"properties": {"channels": {}, "models": {}, "telemetry": {}, "cloudWorkers": {}}}' ;;
+      esac
+      ;;
+    "config get logging.level") fail "Config path not found: logging.level" ;;
+    "config set logging.level "* | "config unset "*) printf '%s\n' "$*" >>"$world/log-levels" ;;
     "config set --batch-json "*)
       case $version in
         2026.2.*) fail "error: unknown option '--batch-json'" ;;
@@ -45,7 +61,15 @@ run_program() {
     "node dist/index.js") shift 2 && openclaw "$@" ;;
     "sh -c") cat "$world/status" ;;
     find*) cat "$world/find" ;;
-    "tar -c") (cd "$root" && shift 8 && tar -c -z -f - "$@") ;;
+    "stat -f") cat "$world/free" 2>/dev/null || echo "262144 4096 100000 200000" ;;
+    "tar -c")
+      # A full disk takes the archive only until so many archives were written.
+      if [ -f "$world/full" ]; then
+        left=$(($(cat "$world/full") - 1))
+        if [ "$left" -le 0 ]; then fail "tar: -: Cannot write: No space left on device"; fi
+        echo "$left" >"$world/full"
+      fi
+      (cd "$root" && shift 8 && tar -c -z -f - "$@") ;;
     *) fail "unexpected: $*" ;;
   esac
 }
@@ -72,6 +96,10 @@ fi
 if [ "$1 $2" = "manifest inspect" ]; then
   if [ -f "$world/manifest-fails" ]; then fail "$(cat "$world/manifest-fails")"; fi
   echo '{"schemaVersion": 2}' && exit 0
+fi
+if [ "$1" = tag ]; then
+  echo "$3" >>"$world/pulled"
+  exit 0
 fi
 if [ "$1" = pull ]; then
   if [ -f "$world/pull-fails" ]; then fail "$(cat "$world/pull-fails")"; fi

@@ -16,7 +16,7 @@ const KILL_TEST_LIMIT = 180_000;
 const UPGRADE = ["upgrade", "--from", NPM_FROM, "--to", NPM_TO, "--json"];
 
 /** Calls of npm, tar and OpenClaw in a whole upgrade; the first test checks the number. */
-const CALLS = 19;
+const CALLS = 21;
 const ALL_KILLS = Array.from({ length: CALLS }, (_, i) => [`kill-before ${i + 1}`, `kill-after ${i + 1}`]).flat();
 
 async function startRig() {

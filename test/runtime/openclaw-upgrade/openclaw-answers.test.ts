@@ -22,6 +22,7 @@ import {
 import { renderUpgradeReport } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
 import { findExemptAgents, planLimits } from "../../../runtime/openclaw-upgrade/spawn-limits.ts";
 import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
+import type { UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import { compareScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import {
   ROLLBACK_LIMIT,
@@ -327,18 +328,49 @@ describe("The time of a rollback", () => {
     expect(upgrade.getElapsed()).toBeLessThan(ROLLBACK_LIMIT);
   });
 
-  test("UPG: a state whose backup takes longer than a restore may take is not upgraded", async () => {
+  test.each([
+    ["is refused before OpenClaw is stopped", [], "refused", []],
+    [
+      "and did not at the rehearsal brings the old version back",
+      ["rehearse"],
+      "rolled_back",
+      ["stop", "stop", "start"],
+    ],
+  ])("UPG: a state whose backup takes longer than a restore may take %s", async (_, more, state, calls) => {
     const upgrade = createUpgrade();
     Object.assign(upgrade.context.driver, {
       readPinned: () => FROM,
       backUp: async () => void upgrade.advance(ROLLBACK_TIMEOUTS.restore + 1),
     });
-    const done = ["check", "fetch", "scan", "baseline"].map((name) => ({
+    const done = ["check", "fetch", "scan", "baseline", ...more].map((name) => ({
       ...{ name, status: "done" as const, startedAt: 0, findings: [] },
     }));
     const ended = await runUpgradeSteps(upgrade.context, { ...RECORD, steps: done });
-    expect(ended.state).toBe("rolled_back");
+    expect(ended.state).toBe(state);
     expect(ended.steps.at(-1)?.problem).toContain("Move large files out of state and workspaces");
+    expect(upgrade.given.map(([name]) => name)).toEqual(calls);
+  });
+
+  test("UPG: a record that a full disk does not take keeps no rollback from starting the old version", async () => {
+    const upgrade = createUpgrade({
+      readPinned: () => FROM,
+      backUp: async () => {
+        throw new Error("tar -c: exit code 2: No space left on device");
+      },
+    });
+    const { records } = upgrade.context;
+    const done = ["check", "fetch", "scan", "baseline", "rehearse"].map((name) => ({
+      ...{ name, status: "done" as const, startedAt: 0, findings: [] },
+    }));
+    let writes = 0;
+    const write = (record: UpgradeRecord) => {
+      writes += 1;
+      if (writes > 1) throw new Error("ENOSPC: no space left on device");
+      return records.write(record);
+    };
+    const context = { ...upgrade.context, records: { ...records, write } };
+    const ended = await runUpgradeSteps(context, { ...RECORD, steps: done });
+    expect(ended.state).toBe("rolled_back");
     expect(upgrade.given.map(([name]) => name)).toEqual(["stop", "stop", "start"]);
   });
 });
