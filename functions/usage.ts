@@ -5,9 +5,10 @@ import { z } from "zod";
 import type { Deps, Route, Tick } from "../shared/app/deps.ts";
 import { getOpenclawId } from "../shared/config/settings.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
+import type { StoreKey } from "../shared/store/port.ts";
 import { recordSessionUsage } from "../shared/tasks/gateway-usage.ts";
 import { type LastCallRecord, wakeKeys } from "../shared/tasks/wakes.ts";
-import { MINUTE, type Ms } from "../shared/time.ts";
+import { MINUTE, type Ms, SECOND } from "../shared/time.ts";
 
 /** The answer of OpenClaw 2026.9 to `sessions.usage`, of which only this is read. */
 const usageSchema = z.object({
@@ -29,6 +30,26 @@ const usageSchema = z.object({
     )
     .max(5_000),
 });
+
+/** The answer of `openclaw tasks list --json`, of which only this is read. */
+const tasksSchema = z.object({
+  tasks: z.array(
+    z.object({
+      runtime: z.string(),
+      status: z.string(),
+      createdAt: z.number(),
+      startedAt: z.number().nullish(),
+      endedAt: z.number().nullish(),
+    }),
+  ),
+});
+
+/** The end of the last run that was observed, by OpenClaw's clock. */
+interface SpawnedRecord {
+  until: Ms;
+}
+
+const SPAWNED_KEY: StoreKey = "usage:spawned-until";
 
 /** Time after an agent's last call in which its gateway is asked: 20 min. */
 const RECENT_MS: Ms = 20 * MINUTE;
@@ -57,13 +78,11 @@ export const usageTick: Tick = {
     const woken = deps.settings.agents.filter(({ wake }) => wake.kind === "openclaw");
     const calls = await deps.store.read<LastCallRecord>(woken.map(({ name }) => wakeKeys.lastCall(name)));
     const lastCall = Math.max(0, ...calls.map((row) => row?.value.at ?? 0));
-    if (!deps.readGatewayUsage || (await deps.store.now()) - lastCall > RECENT_MS) return { sessions: 0 };
-    const { data: usage } = usageSchema.safeParse(await deps.readGatewayUsage());
-    if (!usage) {
-      deps.log.info("the gateway's figures could not be read");
-      return { sessions: 0 };
-    }
-    return { sessions: await countUsage(deps, usage, `usage-${deps.newId()}`) };
+    if (!deps.askOpenclaw || (await deps.store.now()) - lastCall > RECENT_MS) return { sessions: 0, spawned: 0 };
+    const { data: usage } = usageSchema.safeParse(await deps.askOpenclaw("usage"));
+    if (!usage) deps.log.info("the gateway's figures could not be read");
+    const sessions = usage ? await countUsage(deps, usage, `usage-${deps.newId()}`) : 0;
+    return { sessions, spawned: await observeSpawned(deps, await deps.askOpenclaw("tasks")) };
   },
 };
 
@@ -76,4 +95,25 @@ async function countUsage(deps: Deps, { sessions }: z.output<typeof usageSchema>
     return [{ agent, session, tokens, cost, from, to }];
   });
   return recordSessionUsage(deps, known, correlation);
+}
+
+/**
+ * Observes the runs of started agents that have ended since the last look, by the ledger of OpenClaw 2026.9. What it has
+ * when it is seen for the first time is not counted, because nobody knows whether that was before.
+ */
+async function observeSpawned({ store, metrics }: Deps, answer: unknown): Promise<number> {
+  const { data: ledger } = tasksSchema.safeParse(answer);
+  if (!ledger) return 0;
+  const [seen] = await store.read<SpawnedRecord>([SPAWNED_KEY]);
+  const ended = ledger.tasks.filter(({ runtime, endedAt }) => runtime === "subagent" && endedAt);
+  const until = Math.max(0, ...ended.map(({ endedAt }) => endedAt ?? 0));
+  const fresh = ended.filter(({ endedAt }) => seen && (endedAt ?? 0) > seen.value.until);
+  for (const { status, createdAt, startedAt, endedAt } of fresh) {
+    const outcome = /^(?:failed|timed_out|lost)$/.test(status) ? "failed" : "ok";
+    const ms = (endedAt ?? 0) - (startedAt ?? createdAt);
+    metrics.observe("groundcrew_spawned_run_duration_seconds", ms / SECOND, { outcome });
+  }
+  if (!seen || until > seen.value.until)
+    await store.commit({ put: [{ key: SPAWNED_KEY, value: { until } satisfies SpawnedRecord }] });
+  return fresh.length;
 }

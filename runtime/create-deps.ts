@@ -81,7 +81,7 @@ export interface CreateDepsOptions {
   storePollRequest?: (isRequested: boolean) => void;
   bridgeTokens?: BridgeTokens;
   readBackups?: () => BackupState;
-  readGatewayUsage?: Deps["readGatewayUsage"];
+  askOpenclaw?: Deps["askOpenclaw"];
   /** Stores the cache; default: in memory. */
   cacheStore?: Driver;
   /** Stores the names of the cache across restarts; default: as the rest of the cache. */
@@ -188,7 +188,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
       scrape,
       bridgeTokens,
       readBackups: parts.readBackups,
-      readGatewayUsage: parts.readGatewayUsage,
+      askOpenclaw: parts.askOpenclaw,
     }),
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,

@@ -26,7 +26,7 @@ import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
 import { nodeHashing } from "./node/crypto.ts";
 import { createAssetReader } from "./node/files.ts";
-import { createUsageReader } from "./node/openclaw-command.ts";
+import { createOpenclawQuestions } from "./node/openclaw-command.ts";
 import { getRemoteAddress, serveHttp } from "./node/serve-http.ts";
 import { openNoticeFile, reportFailedStart } from "./notice-file.ts";
 import { openNameStore, openStore } from "./stores/open-store.ts";
@@ -147,7 +147,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     write,
     readAsset,
     overrides,
-    ...omitUndefined({ bridgeTokens, nameStore, readBackups, readGatewayUsage: createUsageReader(process.env) }),
+    ...omitUndefined({ bridgeTokens, nameStore, readBackups, askOpenclaw: createOpenclawQuestions(process.env) }),
   };
   const servers: Awaited<ReturnType<typeof serveHttp>>[] = [];
   try {

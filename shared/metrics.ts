@@ -62,6 +62,12 @@ export const HISTOGRAMS = {
     buckets: [60, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400],
   },
   groundcrew_agent_call_duration_seconds: { help: "Duration of calls of agents' tools.", labels: ["tool"] },
+  groundcrew_spawned_run_duration_seconds: {
+    help: "Runs of agents that other agents started, by outcome, `ok` or `failed`, where OpenClaw's command is on this machine.",
+    labels: ["outcome"],
+    // From a second to an hour; OpenClaw ends most after half an hour.
+    buckets: [1, 5, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600],
+  },
   groundcrew_tick_duration_seconds: { help: "Duration of ticks.", labels: ["tick"] },
 } as const satisfies Record<string, MetricDefinition>;
 

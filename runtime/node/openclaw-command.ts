@@ -11,8 +11,8 @@ type Env = Record<string, string | undefined>;
  */
 const PASSED_VARIABLES = /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|OPENCLAW_HOME|OPENCLAW_STATE_DIR|OPENCLAW_CONFIG_PATH)$/;
 
-/** Timeout for the figures of a gateway: 60 s. Its command loads all of OpenClaw first. */
-const USAGE_TIMEOUT: Ms = 60 * SECOND;
+/** Timeout for a question: 60 s. The command loads all of OpenClaw first. */
+const QUESTION_TIMEOUT: Ms = 60 * SECOND;
 
 /** Runs the `openclaw` command on the PATH of `env`. Undefined without one. */
 export async function runOpenclawCommand(
@@ -27,12 +27,19 @@ export async function runOpenclawCommand(
   return runProgram(program, args, options);
 }
 
-/** Creates what asks the gateway on this machine for the usage of its sessions; undefined without OpenClaw's command. */
-export function createUsageReader(env: Env): (() => Promise<unknown>) | undefined {
+/** What is asked, and how. */
+const QUESTIONS = {
+  usage: ["gateway", "call", "sessions.usage", "--params", '{"agentScope":"all"}', "--json"],
+  tasks: ["tasks", "list", "--json"],
+} as const;
+
+/** Creates what asks OpenClaw on this machine; undefined without its command. */
+export function createOpenclawQuestions(
+  env: Env,
+): ((question: keyof typeof QUESTIONS) => Promise<unknown>) | undefined {
   if (findExecutable("openclaw", env["PATH"]) === undefined) return undefined;
-  const args = ["gateway", "call", "sessions.usage", "--params", '{"agentScope":"all"}', "--json"];
-  return async () => {
-    const { stdout = "" } = (await runOpenclawCommand(env, args, USAGE_TIMEOUT)) ?? {};
+  return async (question) => {
+    const { stdout = "" } = (await runOpenclawCommand(env, QUESTIONS[question], QUESTION_TIMEOUT)) ?? {};
     // Lines of its log may come first.
     return tryParseJson(stdout.slice(Math.max(0, stdout.search(/^\{/m))));
   };

@@ -84,10 +84,10 @@ export interface Deps {
   /** Reads what is known of the backups; absent on hosts without a folder for them (BACKUP_FOLDER). */
   readBackups?: () => BackupState;
   /**
-   * Asks the OpenClaw gateway on this machine what its sessions have used, as it answers; absent on hosts without its
-   * command.
+   * Asks OpenClaw on this machine what its sessions have used, or which runs were started, and returns its answer; absent
+   * on hosts without its command.
    */
-  readGatewayUsage?: () => Promise<unknown>;
+  askOpenclaw?: (question: "usage" | "tasks") => Promise<unknown>;
   /** Absent on hosts that do not store the secrets in a local file. */
   bridgeTokens?: BridgeTokens;
   /** Requests a poll within a minute, because a change may have been missed. Repeated requests cause one poll. */

@@ -11,10 +11,16 @@ test("AGENT-03 while agents work the gateway's own figures are read, and count f
   await setup.advanceSeconds(300);
   const answers: unknown[] = [];
   let reads = 0;
+  // The ledger of OpenClaw 2026.9.6, with a run that ended before Groundcrew looked for the first time.
+  const run = { runtime: "subagent", status: "succeeded", createdAt: 1_000, startedAt: 2_000, endedAt: 5_000 };
+  const tasks: (typeof run)[] = [run];
+  const observed: unknown[] = [];
   const read = () =>
     usageTick.run({
       ...app.deps,
-      readGatewayUsage: async () => {
+      metrics: { ...app.deps.metrics, observe: (name, seconds, labels) => void observed.push([name, seconds, labels]) },
+      askOpenclaw: async (question) => {
+        if (question === "tasks") return { tasks };
         reads += 1;
         return answers.at(-1);
       },
@@ -34,7 +40,14 @@ test("AGENT-03 while agents work the gateway's own figures are read, and count f
     answers.push(answer);
     counts.push((await read())?.["sessions"]);
   }
+  tasks.push({ ...run, endedAt: 12_000 }, { ...run, status: "timed_out", endedAt: 32_000 });
+  tasks.push({ ...run, runtime: "cron", endedAt: 40_000 });
   counts.push((await read())?.["sessions"]);
+  const name = "groundcrew_spawned_run_duration_seconds";
+  expect(observed).toEqual([
+    [name, 10, { outcome: "ok" }],
+    [name, 30, { outcome: "failed" }],
+  ]);
   expect(counts).toEqual([0, 0, 1, 0]);
   const details = await setup.call("Imhotep", "get_task_details", { task: "ONB-1" });
   expect(details).toMatchObject({ agent: { cost: 0.5 } });
