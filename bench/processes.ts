@@ -13,6 +13,7 @@ import { createWebhookTemplate } from "./webhook-template.ts";
 /** Size of a webhook's body in bytes. */
 const SIZE = 3 * 1024;
 const ITEMS = 500;
+/** Connections of each load: a process that is added is added because more arrives. */
 const CONNECTIONS = 8;
 
 const cpuSchema = z.object({ user: z.number(), system: z.number() }).transform(({ user, system }) => user + system);
@@ -84,8 +85,8 @@ export async function benchProcesses({
             // Items of its own: changes of one item by two loads would arrive out of order, and be read again.
             const items = template.items.filter((_, n) => n % processes === i);
             const part = Math.ceil(count / processes);
-            const connections = Math.ceil(CONNECTIONS / processes);
-            return load.ask("send", { ...template, items, port, connections, from: round * part, count: part });
+            const order = { ...template, items, port, connections: CONNECTIONS, from: round * part, count: part };
+            return load.ask("send", order);
           }),
         );
         await waitUntilIdle(first.product);
