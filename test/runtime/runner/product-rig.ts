@@ -13,8 +13,11 @@ export type ProductRig = Awaited<ReturnType<typeof createProductRig>>;
 /** `second_runner`: with a folder of its own, on the same machine. */
 type Part = "groundcrew" | "runner" | "second_runner";
 
-/** Timeout for a state that the product must reach: far more than it needs, on a busy machine as well. */
-const STATE_TIMEOUT_MS = 60_000;
+/**
+ * Timeout for a state that the product must reach: far more than it needs, on a busy machine as well, where the real
+ * Claude Code needs more than a minute to its first request.
+ */
+const STATE_TIMEOUT_MS = 180_000;
 /** Number of the last pieces of output that a failed test shows. */
 const SHOWN_LINES = 60;
 const RUNNER_TOKEN = "runner-token-0123456789";
