@@ -33,6 +33,7 @@ const FILES = [
   "runtime/backup/ask-database",
   "runtime/backup/send-to-restic",
   "runtime/runner/launch-session.js",
+  "runtime/runner/box-network.js",
   "skills/plane-bridge/SKILL.md",
   "compose/versions.env",
   "node_modules/@xterm/xterm/lib/xterm.mjs",

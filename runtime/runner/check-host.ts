@@ -7,7 +7,7 @@ import { statfsSync } from "node:fs";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
-import type { HostCheck } from "../../shared/tickets/exchange.ts";
+import { BOX_CHECK, type HostCheck } from "../../shared/tickets/exchange.ts";
 import { describeFailure, runProgram } from "../node/programs.ts";
 import { checkClaude, checkTrust } from "./claude/check-claude.ts";
 import { describeDestination } from "./publish.ts";
@@ -15,6 +15,8 @@ import type { RunnerContext } from "./runner-context.ts";
 import { pickEnvironment } from "./session-processes.ts";
 
 type Env = Record<string, string | undefined>;
+
+const BOX_TODO = "Install bubblewrap on the runner's machine, and allow user namespaces";
 
 const GB = 2 ** 30;
 
@@ -41,11 +43,12 @@ export async function checkPrograms(env: Env): Promise<Finding[]> {
 
 /** Checks everything that sessions of a runner need. */
 export async function checkHost(
-  context: Pick<RunnerContext, "settings" | "env" | "worktrees" | "git">,
+  context: Pick<RunnerContext, "settings" | "env" | "worktrees" | "git" | "findBox">,
 ): Promise<HostCheck[]> {
   const { settings, env } = context;
   const repositories = [...settings.repositories].map(async ([project, { path, publish = "none" }]) => [
     await checkRepository(context, project, path),
+    await checkBox(context, project),
     ...checkTrust(env, project, path),
     ...(publish === "none" ? [] : [await checkPublication(context, project, path, publish === "pull-request")]),
   ]);
@@ -84,6 +87,21 @@ async function checkPublication(
   } catch (thrown) {
     return failed`${project}: ${getErrorMessage(thrown)} → Repair that as the runner's user, or change publish.`;
   }
+}
+
+/** Says whether sessions of a repository are boxed; its name and its first word are known to Groundcrew. */
+async function checkBox({ settings, findBox }: Pick<RunnerContext, "settings" | "findBox">, project: string) {
+  const { ok, warning, failed } = createReport(BOX_CHECK);
+  const sandbox = settings.repositories.get(project)?.sandbox;
+  if (sandbox === "off")
+    return warning`${project}: sandbox is off: sessions run without a box, with all rights of the runner's user
+      → Set tickets.sandbox to auto or required.`;
+  const box = await findBox();
+  if (!("problem" in box)) return ok`${project}: sessions run in ${box.version}`;
+  return sandbox === "required"
+    ? failed`${project}: no session starts, because sandbox is required and no box works: ${box.problem}
+        → ${BOX_TODO}.`
+    : warning`${project}: sessions run without a box: ${box.problem} → ${BOX_TODO}.`;
 }
 
 function checkSpace(folder: string): Finding {

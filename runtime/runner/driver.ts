@@ -48,6 +48,19 @@ export interface SessionState {
   attention?: string;
 }
 
+/** What a CLI has of its own in a box, where the home of the runner's user is empty. */
+export interface BoxedHome {
+  /** Folder of the session, for what the CLI stores. */
+  folder: string;
+  env: Record<string, string>;
+  /** What a person has set up for the CLI: paths outside, and where the session reads them. */
+  placed: readonly (readonly [outside: string, inside: string])[];
+  /** Such files that the CLI also writes. */
+  shared: readonly (readonly [outside: string, inside: string])[];
+  /** Hosts with ports of its model, for sessions that reach nothing else. */
+  hosts: readonly string[];
+}
+
 /** A kind of CLI. */
 export interface SessionDriver {
   /** Finds its program. Throws with what a person has to do when there is none. */
@@ -61,6 +74,8 @@ export interface SessionDriver {
   findConversationProcesses(conversation: string): number[];
   /** Writes what its program reads at its start, and returns its arguments and its whole environment. */
   prepare(launch: Launch): { args: string[]; env: Record<string, string> };
+  /** Makes the home of a boxed session; a CLI without this has an empty one. */
+  createHome?(env: DriverContext["env"], record: SessionRecord, paths: SessionPaths): BoxedHome;
   /** US dollars with which a resumed conversation begins to count. */
   readStoredCost(ticket: string, paths: SessionPaths): number;
   /** Whether the CLI has begun to work, so that it takes texts. */

@@ -11,7 +11,7 @@ import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramResult, runProgram } from "../node/programs.ts";
 import { readSessionFile } from "./session-folder.ts";
 
-interface WorktreePlace {
+export interface WorktreePlace {
   repository: string;
   worktree: string;
 }
@@ -29,7 +29,7 @@ interface NeutralRepository {
 type RunGit = (args: readonly string[], env?: Record<string, string>) => Promise<ProgramResult>;
 
 /** Options of every call; no file of settings can change them. */
-const SAFE_OPTIONS = [
+export const SAFE_OPTIONS = [
   ...["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null"],
   ...["log.showSignature=false", "color.ui=false", "gc.auto=0", "maintenance.auto=false"],
 ];
@@ -55,12 +55,14 @@ const REMOTE_ENVIRONMENT = {
 /** Data of a repository. `config`, `hooks`, `modules` and `remotes` are left out: they can name programs and addresses. */
 const DATA = ["HEAD", "info", "logs", "objects", "packed-refs", "refs", "reftable", "shallow", "worktrees"];
 
+export const REF_STORAGE = "extensions.refstorage";
+
 /** Settings that say how data is stored, and start nothing. */
 const STORAGE_SETTINGS = [
   ...["core.autocrlf", "core.bare", "core.checkstat", "core.eol", "core.filemode", "core.ignorecase"],
   ...["core.logallrefupdates", "core.precomposeunicode", "core.repositoryformatversion", "core.sharedrepository"],
   ...["core.sparsecheckout", "core.sparsecheckoutcone", "core.symlinks", "core.trustctime"],
-  ...["extensions.objectformat", "extensions.refstorage"],
+  ...["extensions.objectformat", REF_STORAGE],
 ];
 
 /** Words and numbers, such as `true`, `input` and `0660`. */
@@ -91,12 +93,17 @@ export function createGit(env: Record<string, string>, folder: string, remoteEnv
   async function runIn(
     repository: string,
     args: readonly string[],
-    { worktree, isRemote = false }: { worktree?: string; isRemote?: boolean } = {},
+    {
+      worktree,
+      isRemote = false,
+      ...more
+    }: { worktree?: string; isRemote?: boolean; env?: Record<string, string> } = {},
   ): Promise<ProgramResult> {
     try {
       const view = await repositories.open(repository);
       if ("problem" in view) return view.problem;
-      const place = { GIT_DIR: view.gitDir, GIT_COMMON_DIR: view.folder, ...getWorktreePlace(view, worktree) };
+      const own = { GIT_DIR: view.gitDir, GIT_COMMON_DIR: view.folder, ...more.env };
+      const place = { ...own, ...getWorktreePlace(view, worktree) };
       const result = await run(["-C", view.folder, ...args], place, isRemote);
       // People know the repository, not the view of it.
       return { ...result, stderr: result.stderr.replaceAll(view.folder, view.commonDir) };
@@ -119,6 +126,17 @@ export function createGit(env: Record<string, string>, folder: string, remoteEnv
     /** Runs a command about the files of a worktree. Never rejects. */
     callInWorktree: ({ repository, worktree }: WorktreePlace, args: readonly string[]) =>
       runIn(repository, args, { worktree }),
+    /** Runs a command about a repository with more variables. Never rejects. */
+    callWith: (repository: string, args: readonly string[], more: Record<string, string>) =>
+      runIn(repository, args, { env: more }),
+    /** Environment in which git reads no settings but those that it is given. */
+    safeEnv: { ...env, ...SAFE_ENVIRONMENT },
+    readSettings: repositories.readSettings,
+    findGitDir: repositories.findGitDir,
+    /** Reads a setting of the repository or of the runner's user, such as `user.name`. */
+    async readUserSetting(repository: string, name: string): Promise<string> {
+      return (await run(["-C", repository, "config", "--get", name], {}, true)).stdout.trim();
+    },
     /** Fetches or pushes, by the address of the remote, with the settings of the runner's user. Never rejects. */
     callRemote: (repository: string, args: readonly string[]) => runIn(repository, args, { isRemote: true }),
     /** Reads the address of the remote `origin`; undefined without one. */
@@ -176,6 +194,17 @@ function createNeutralRepositories(runnerFolder: string, run: RunGit) {
   }
 
   return {
+    /** The settings of a repository that say how its data is stored, and its own folder. */
+    async readSettings(repository: string) {
+      const found = await find(repository);
+      if ("problem" in found) throw new Error(describeFailure("git", found.problem));
+      return { commonDir: found.commonDir, settings: await readSettings(found.commonDir) };
+    },
+    /** The folder that a repository has for a worktree. */
+    async findGitDir({ repository, worktree }: WorktreePlace): Promise<string | undefined> {
+      const found = await find(repository);
+      return "problem" in found ? undefined : findGitDir(found, worktree);
+    },
     /**
      * Prepares the view of a repository; its settings are read again when they have changed. `problem`: git finds no
      * repository there.
@@ -204,7 +233,7 @@ function describeVersion(path: string): string {
   return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : "none";
 }
 
-function replaceLink(path: string, target: string): void {
+export function replaceLink(path: string, target: string): void {
   try {
     if (readlinkSync(path) === target) return;
   } catch {
@@ -214,7 +243,7 @@ function replaceLink(path: string, target: string): void {
   symlinkSync(target, path);
 }
 
-function formatSettings(settings: ReadonlyMap<string, string>): string {
+export function formatSettings(settings: ReadonlyMap<string, string>): string {
   const lines = [...settings].map(([name, value]) => {
     const [section, variable] = name.split(".");
     return `[${section}]\n\t${variable} = ${value}\n`;

@@ -1,5 +1,6 @@
 /** What a session is doing, from its screen and its files: started, waiting for a person, interrupted, completed. */
 
+import { join } from "node:path";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
 import {
@@ -57,8 +58,10 @@ export async function readDetails(
   const screen = captured ?? record.details.screen;
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
+  const { problem, ...git } = gitState;
   const state = getDriver(context).observe(context, record, screen, isLive);
-  const { progressAt = 0, tokens, interruption, cost, attention } = state;
+  const { progressAt = 0, tokens, interruption, cost } = state;
+  const attention = problem ?? state.attention;
   const startedAt = Date.parse(record.started_at);
   const lastOutputAt = pane
     ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
@@ -66,7 +69,7 @@ export async function readDetails(
   // Claude stores an interruption also when it is killed in a dialog; the resumed session asks again.
   const isInterrupted = isLive && interruption !== undefined && interruption.at >= startedAt;
   return {
-    ...gitState,
+    ...git,
     ...{ screen, last_progress_at: new Date(Math.max(startedAt, progressAt)).toISOString() },
     ...omitUndefined({ last_output_at: lastOutputAt, attention, tokens, completion }),
     ...omitUndefined({ interruption: isInterrupted ? interruption.id : undefined }),
@@ -76,13 +79,14 @@ export async function readDetails(
 
 function readCompletion(context: RunnerContext, record: SessionRecord, settle: Ms): SessionDetails["completion"] {
   const isSettled = ({ modifiedAt }: SessionFile) => context.clock() - modifiedAt >= settle;
-  const summary = readSummary(context.records.getPaths(record.ticket).completion, isSettled);
+  const paths = context.records.getPaths(record.ticket);
+  const summary = readSummary(paths.completion, isSettled);
   if (summary !== undefined) return { summary, source: "file" };
   if (!context.settings.legacyFiles) return undefined;
   const startedAt = Date.parse(record.started_at);
   // A file of an earlier run says nothing about this one.
   const isOfThisRun = (file: SessionFile) => isSettled(file) && file.modifiedAt >= startedAt;
-  const legacySummary = readSummary(`/tmp/completion-${record.ticket}.txt`, isOfThisRun);
+  const legacySummary = readSummary(join(paths.temporary, `completion-${record.ticket}.txt`), isOfThisRun);
   return legacySummary === undefined ? undefined : { summary: legacySummary, source: "legacy_file" };
 }
 

@@ -7,6 +7,7 @@ import { DEFAULT_HOOK_MINUTES, type TicketSettings } from "../../shared/config/t
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { MINUTE } from "../../shared/time.ts";
+import type { BoxFinder } from "./box.ts";
 import type { DriverContext, Drivers } from "./driver.ts";
 import type { Git } from "./git.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
@@ -20,6 +21,7 @@ export interface RunnerContext extends DriverContext {
   git: Git;
   worktrees: Worktrees;
   gitStates: GitStateReader;
+  findBox: BoxFinder;
   drivers: Drivers;
   log: Log;
 }
@@ -69,10 +71,14 @@ export function parseRunnerSettings(
       hook_minutes = DEFAULT_HOOK_MINUTES,
       env: names = [],
       publish = "none",
+      sandbox = tickets.sandbox,
+      network = "all",
+      readable = [],
       ...repository
     } = typeof given === "string" ? { path: given } : given;
     const { path, test_command: testCommand } = repository;
-    return [project, { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names, publish }] as const;
+    const box = { sandbox, network, readable };
+    return [project, { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names, publish, ...box }] as const;
   });
   return {
     /** Without a slash at its end. */

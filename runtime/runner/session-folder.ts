@@ -13,11 +13,19 @@ import type { Ms } from "../../shared/time.ts";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 
 /** Paths of a ticket's folder and of its own files. */
-export type SessionPaths = Record<"folder" | keyof typeof FILE_NAMES, string>;
+export type SessionPaths = Record<
+  "folder" | "own" | "temporary" | keyof typeof FILE_NAMES | keyof typeof OWN_NAMES,
+  string
+>;
 
 export interface SessionFile {
   text: string;
   modifiedAt: Ms;
+}
+
+/** Whether these are the paths of a boxed session. */
+export function isBoxed({ folder, own }: Pick<SessionPaths, "folder" | "own">): boolean {
+  return own !== folder;
 }
 
 const FILE_NAMES = {
@@ -31,6 +39,10 @@ const FILE_NAMES = {
   mcp: "mcp.json",
   /** Program, arguments and environment; deleted by the launcher once it has read them. */
   launch: "launch.json",
+} as const;
+
+/** Files that the session writes: in a folder of their own when it is boxed, because the others are read-only there. */
+const OWN_NAMES = {
   sessionStart: "session-start.json",
   sessionEnd: "session-end.json",
   status: "status.json",
@@ -92,6 +104,8 @@ const sessionRecordSchema = z.object({
   worktree: z.string(),
   branch: z.string(),
   main: z.string(),
+  /** Its processes run in a box, and `worktree` is a clone. */
+  is_boxed: z.literal(true).exactOptional(),
   phase: z.enum(["preparing", "launching", "launched", "ended"]),
   started_at: z.iso.datetime(),
   attempts: z.int().min(0),
@@ -144,8 +158,12 @@ export function createRecordStore(root: string) {
   /** The paths of a ticket. The key is parsed before, so it contains no separators. */
   function getPaths(ticket: string): SessionPaths {
     const folder = join(sessions, taskKeySchema.parse(ticket));
-    const paths = Object.entries(FILE_NAMES).map(([file, name]) => [file, join(folder, name)]);
-    return { folder, ...Object.fromEntries(paths) };
+    const own = records.get(ticket)?.is_boxed ? join(folder, "own") : folder;
+    const list = (place: string, names: Record<string, string>) =>
+      Object.entries(names).map(([file, name]) => [file, join(place, name)]);
+    // What is /tmp for the session.
+    const temporary = own === folder ? "/tmp" : join(folder, "tmp");
+    return { folder, own, temporary, ...Object.fromEntries([...list(folder, FILE_NAMES), ...list(own, OWN_NAMES)]) };
   }
 
   return {

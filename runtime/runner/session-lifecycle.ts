@@ -13,14 +13,16 @@ import { MAX_REPORTED, MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.t
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramOptions, runProgram } from "../node/programs.ts";
+import type { Box } from "./box.ts";
 import { getDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import { fetchBase, findRemote, isPublished } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
+import { chooseBox, wrapCommand, wrapSession } from "./session-box.ts";
 import { NO_DETAILS, type SessionRecord, UNREPORTED } from "./session-folder.ts";
 import { buildSessionEnvironment, endSessionProcesses, pickEnvironment } from "./session-processes.ts";
-import type { Pane, Tmux } from "./tmux.ts";
+import { getSignalName, type Pane, type Tmux } from "./tmux.ts";
 import { getTicketBranch } from "./worktrees.ts";
 
 type Exit = NonNullable<SessionRecord["exit"]>;
@@ -58,13 +60,15 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
   const isNextRound = previous?.round !== desired.round;
   let record = prepareRecord(context, desired);
   try {
+    const box = await chooseBox(context, record);
+    record = changeFields(record, { is_boxed: box && true });
     records.save(record);
     // What an earlier run of the ticket has written.
     const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
     if (isNextRound) rmSync(completion, { force: true });
     if (isFirst) for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
     record = await prepareWorktree(context, record);
-    await launch(context, desired, record);
+    await launch(context, desired, record, box);
     log.info("session started", { ticket, run, attempt: record.attempts + 1 });
   } catch (thrown) {
     const text = cleanText(getErrorMessage(thrown), 2_000);
@@ -134,7 +138,9 @@ async function prepareWorktree(context: RunnerContext, record: SessionRecord): P
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
   const own = await keepApart(context, repository, record);
   const refresh = () => (isPublished(context, record) ? fetchBase(context, repository) : Promise.resolve());
-  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket, refresh);
+  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket, {
+    ...{ isBoxed: record.is_boxed === true, refreshBase: refresh },
+  });
   const remote = isPublished(context, record) ? { remote: await findRemote(context, repository) } : {};
   const prepared = context.records.save({ ...own, ...worktree, ...remote, hooks: isNew ? [] : record.hooks });
   const created = await runHookOnce(context, prepared, "after_create");
@@ -152,7 +158,12 @@ async function keepApart({ records, worktrees, log }: RunnerContext, repository:
   return records.save({ ...record, kept_apart: cleanText(text ?? "", 500) });
 }
 
-async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {
+async function launch(
+  context: RunnerContext,
+  desired: DesiredSession,
+  prepared: SessionRecord,
+  box: Box | undefined,
+): Promise<void> {
   const { settings, env, records, tmux, worktrees } = context;
   const { ticket, details } = prepared;
   const { groundcrewUrl, folder } = settings;
@@ -167,7 +178,7 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   if (other !== undefined)
     throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit Claude Code there first.`);
   const pending = desired.inputs.some(({ id, kind }) => kind === "paste" && !prepared.applied.includes(id));
-  makePrivateFolder(paths.folder);
+  for (const folder of [paths.folder, paths.own]) makePrivateFolder(folder);
   if (isLost) writePrivateFile(paths.difference, await worktrees.readDifference(prepared));
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
   const named = settings.repositories.get(prepared.project)?.env;
@@ -181,7 +192,8 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   const launchPlan = { program, ...driver.prepare({ ...facts, env: sessionEnv }) };
   const storedCost = conversation && !isLost ? driver.readStoredCost(ticket, paths) : 0;
   for (const path of [paths.sessionStart, paths.sessionEnd, paths.status]) rmSync(path, { force: true });
-  writePrivateFile(paths.launch, JSON.stringify(launchPlan));
+  const boxedPlan = box ? wrapSession(context, box, prepared, launchPlan) : launchPlan;
+  writePrivateFile(paths.launch, JSON.stringify(boxedPlan));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
   const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1, cost_before };
   const launching = records.save({ ...continued, ...attempt, phase: "launching" });
@@ -213,11 +225,12 @@ async function runHookOnce(context: RunnerContext, record: SessionRecord, name: 
  * needs to know about the ticket is in its environment. Throws when it fails.
  */
 async function runHook(
-  { settings, env }: RunnerContext,
+  context: RunnerContext,
   record: SessionRecord,
   name: HookName,
   onScreen?: (screen: string) => void,
 ): Promise<void> {
+  const { settings } = context;
   const command = settings.hooks[name];
   if (command === undefined) return;
   const timeoutMs = settings.repositories.get(record.project)?.hookTimeout ?? DEFAULT_HOOK_MINUTES * MINUTE;
@@ -227,7 +240,7 @@ async function runHook(
     onScreen?.(output);
   };
   onScreen?.(output);
-  const result = await runCommand({ settings, env }, record, command, { timeoutMs, onOutput });
+  const result = await runCommand(context, record, command, { timeoutMs, onOutput }, name === "after_create");
   if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
 }
 
@@ -237,12 +250,15 @@ function showOutput({ records }: RunnerContext, { ticket, phase }: SessionRecord
   if (phase === "preparing" && latest) records.keep({ ...latest, details: { ...latest.details, screen } });
 }
 
-function runCommand(
-  { settings, env }: Pick<RunnerContext, "settings" | "env">,
+/** Runs a command of the settings, in the session's box where it has one: it runs what the session has written. */
+async function runCommand(
+  context: RunnerContext,
   record: SessionRecord,
   command: string,
   options: Partial<Pick<ProgramOptions, "timeoutMs" | "onOutput">>,
+  isNew = false,
 ) {
+  const { settings, env } = context;
   const facts = {
     GROUNDCREW_TICKET: record.ticket,
     GROUNDCREW_PROJECT: record.project,
@@ -253,7 +269,11 @@ function runCommand(
     GROUNDCREW_WORKTREE: record.worktree,
   };
   const hookEnv = { ...pickEnvironment(env, "hook", settings.repositories.get(record.project)?.env), ...facts };
-  return runProgram("/bin/sh", ["-c", command], { cwd: record.worktree, env: hookEnv, ...options });
+  const plain = { program: "/bin/sh", args: ["-c", command], env: hookEnv };
+  const box = record.is_boxed ? await chooseBox(context, record) : undefined;
+  if (record.is_boxed && !box) throw new Error(`The command is not run: ${record.ticket} needs a box, and none works.`);
+  const { program, args, env: own } = box ? wrapCommand(context, box, record, plain, isNew) : plain;
+  return runProgram(program, args, { cwd: record.worktree, env: own, ...options });
 }
 
 /**
@@ -340,7 +360,7 @@ export async function finishSession(
     const details = await readDetails(context, record, pane);
     const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
     const driver = getDriver(context);
-    const exit = { ...getExit(pane, reason, driver.hasEnded(records.getPaths(ticket))), ...text };
+    const exit = { ...getExit(pane, reason, driver.hasEnded(records.getPaths(ticket)), record.is_boxed), ...text };
     const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
     const { conversation } = record;
     // The CLI has refused to resume it, so the next launch begins a new one.
@@ -365,8 +385,11 @@ async function waitForStatus(tmux: Tmux, dead: Pane): Promise<Pane> {
   return dead;
 }
 
-function getExit(pane: Pane | undefined, reason: string | undefined, isReported: boolean): Exit {
+function getExit(pane: Pane | undefined, reason: string | undefined, isReported: boolean, isBoxed = false): Exit {
   if (!pane?.isDead) return { reason: reason === undefined ? "vanished" : "killed" };
+  // The box exits with this status when a signal has ended its program.
+  const number = isBoxed && pane.status !== undefined ? pane.status - 128 : 0;
+  if (number > 0 && !isReported) return { reason: "killed", signal: getSignalName(number) };
   if (pane.signal !== undefined) return { reason: "killed", signal: pane.signal };
   if (pane.status !== undefined) return { reason: "exited", status: pane.status };
   return { reason: isReported ? "exited" : "killed" };

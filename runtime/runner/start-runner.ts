@@ -11,9 +11,11 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { lockFolder, writePrivateFile } from "../node/files.ts";
+import { createBoxFinder } from "./box.ts";
 import { checkPrograms } from "./check-host.ts";
 import { createClaudeDriver } from "./claude/claude-driver.ts";
 import { installCompleteCommand } from "./claude/complete-command.ts";
+import { createClones } from "./clones.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
 import { runRunner } from "./reconcile.ts";
@@ -44,12 +46,14 @@ export async function startRunner(
     installGroundcrewCommand(folder);
     const baseEnv = pickEnvironment(env, "base");
     const git = createGit(baseEnv, folder, pickEnvironment(env, "publish"));
+    const findBox = createBoxFinder(env["PATH"], Date.now);
+    const clones = createClones(folder, git, findBox);
+    const worktrees = createWorktrees(folder, git, clones);
     const context: RunnerContext = {
       ...{ settings, env, log, records, clock: Date.now },
       tmux: createTmux(folder, prefix, baseEnv),
-      git,
-      worktrees: createWorktrees(folder, git),
-      gitStates: createGitStateReader(git),
+      ...{ git, worktrees, findBox },
+      gitStates: createGitStateReader(git, clones, worktrees),
       drivers: { claude: createClaudeDriver() },
     };
     log.info("runner started", { runner, folder, groundcrew });

@@ -228,7 +228,7 @@ function parsePane(line: string, prefix: string): Pane | undefined {
   };
 }
 
-function getSignalName(number: number): string {
+export function getSignalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
 }
 

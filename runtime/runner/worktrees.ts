@@ -1,15 +1,20 @@
-/** Git for sessions: a worktree and a branch per ticket, and what the session has committed there. */
+/**
+ * Git for sessions: a worktree and a branch per ticket, and what the session has committed there. A boxed session has a
+ * clone in place of a linked worktree.
+ */
 
 import { existsSync, lstatSync, readdirSync, realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { getErrorMessage } from "../../shared/errors.ts";
 import { taskKeySchema } from "../../shared/names.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { MAX_LISTED } from "../../shared/tickets/exchange.ts";
 import { createOrderedRunner, SECOND, wait } from "../../shared/time.ts";
 import { makePrivateFolder } from "../node/files.ts";
 import { describeFailure } from "../node/programs.ts";
-import type { Git } from "./git.ts";
+import type { Clones } from "./clones.ts";
+import type { Git, WorktreePlace } from "./git.ts";
 import type { SessionDetails, SessionRecord } from "./session-folder.ts";
 
 /** A ticket's worktree; `main` is the branch that its branch began at, for example `origin/main`. */
@@ -24,12 +29,13 @@ const STATUS = ["status", "--porcelain", "--ignore-submodules=all"];
 /** Shows differences without a program that the repository names for them. */
 const DIFF = ["diff", "--no-ext-diff", "--no-textconv"];
 
-type GitState = Pick<SessionDetails, "commits" | "diff" | "conflicts" | "dirty">;
+/** `problem`: why new commits of a clone are not fetched. */
+type GitState = Pick<SessionDetails, "commits" | "diff" | "conflicts" | "dirty"> & { problem?: string };
 
-type BranchState = Omit<GitState, "dirty">;
+type BranchState = Omit<GitState, "dirty" | "problem">;
 
 /** The worktrees of all tickets, `<root>/worktrees/<KEY>`. */
-export function createWorktrees(root: string, git: Git) {
+export function createWorktrees(root: string, git: Git, clones: Clones) {
   makePrivateFolder(join(root, "worktrees"));
   const folder = realpathSync(join(root, "worktrees"));
   const orders = new Map<string, ReturnType<typeof createOrderedRunner>>();
@@ -54,6 +60,8 @@ export function createWorktrees(root: string, git: Git) {
       throw new Error(`${path} is not a folder but a link or a file. Remove it.`);
     return path;
   }
+
+  const call = (place: WorktreePlace, args: readonly string[]) => callIn(git, clones, place, args);
 
   async function findEntry(repository: string, path: string): Promise<ReturnType<typeof parseEntry> | undefined> {
     const output = await git.read(repository, ["worktree", "list", "--porcelain", "-z"]);
@@ -96,18 +104,26 @@ export function createWorktrees(root: string, git: Git) {
   async function create(
     repository: string,
     ticket: string,
-    refreshBase: () => Promise<unknown>,
+    { isBoxed, refreshBase }: { isBoxed: boolean; refreshBase: () => Promise<unknown> },
   ): Promise<Worktree & { isNew: boolean }> {
     const worktree = getPath(ticket);
     const branch = getTicketBranch(ticket);
     await git.read(repository, ["check-ref-format", "--branch", branch]);
     await git.read(repository, ["worktree", "prune"]);
     if ((await findEntry(repository, worktree))?.isUnfinished) await removeUnfinished(repository, worktree);
-    const isNew = (await findEntry(repository, worktree)) === undefined;
+    const isLinked = (await findEntry(repository, worktree)) !== undefined;
+    const isClone = existsSync(worktree) && clones.isClone(worktree);
+    const isNew = !isLinked && !isClone;
     if (isNew) await refreshBase();
     const main = await findMain(repository);
+    const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+    if (isClone || isBoxed) {
+      if (isLinked) await git.restoreLink({ repository, worktree });
+      if (status !== 0 && !isClone) await git.read(repository, ["branch", "--no-track", branch, main]);
+      await clones.prepare({ repository, worktree, branch, ticket });
+      return { repository, worktree, branch, main, isNew };
+    }
     if (isNew) {
-      const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
       const source = status === 0 ? [worktree, branch] : ["--no-track", "-b", branch, worktree, main];
       await git.read(repository, ["worktree", "add", ...source]);
     }
@@ -121,7 +137,10 @@ export function createWorktrees(root: string, git: Git) {
     const old = { repository, ticket, branch, main: await findMain(repository) };
     const [path, name] = [`${worktree}.${mark}`, `${branch}.${mark}`];
     // Each step is skipped where it was done before an interruption.
-    if (existsSync(worktree) && (await findEntry(repository, worktree))) {
+    if (existsSync(worktree) && clones.isClone(worktree)) {
+      if ((await findReasonToKeep(old)) === undefined) return void (await remove(old, worktree));
+      await clones.move({ repository, worktree }, path);
+    } else if (existsSync(worktree) && (await findEntry(repository, worktree))) {
       await git.restoreLink({ repository, worktree });
       if ((await findReasonToKeep(old)) === undefined) return void (await remove(old, worktree));
       await git.read(repository, ["worktree", "move", worktree, path]);
@@ -134,16 +153,24 @@ export function createWorktrees(root: string, git: Git) {
 
   /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
   async function findReasonToKeep(old: OldWorktree): Promise<string | undefined> {
-    const { repository, main, ticket } = old;
-    const status = await git.callInWorktree({ repository, worktree: getPath(ticket) }, STATUS);
+    const { repository, main, ticket, branch } = old;
+    const place = { repository, worktree: getPath(ticket), branch, ticket };
+    const status = await call(place, STATUS);
     if (status.status !== 0) throw new Error(describeFailure("git status", status));
     if (status.stdout !== "") return "it has changes that are not committed";
+    if (clones.isClone(place.worktree)) {
+      await clones.bringBack(place);
+      if (await clones.hasUnsaved(place)) return "it has commits that are on no branch of its repository";
+    }
     return (await isMerged(old)) ? undefined : `its branch is not merged into ${main}`;
   }
 
   async function remove(old: OldWorktree, path: string): Promise<void> {
-    const { repository, branch } = old;
-    const entry = await findEntry(repository, path);
+    const { repository, branch, ticket } = old;
+    const isClone = clones.isClone(path);
+    if (isClone) await rm(path, { recursive: true, force: true });
+    if (isClone) await clones.forget({ repository, worktree: path, ticket });
+    const entry = isClone ? undefined : await findEntry(repository, path);
     if (entry?.isLocked) throw new Error(`The worktree ${path} is locked: use \`git worktree unlock\`.`);
     if (entry) await removeFolder(repository, path);
     if (await isMerged(old)) await git.call(repository, ["branch", "-D", "--", branch]);
@@ -154,10 +181,19 @@ export function createWorktrees(root: string, git: Git) {
     findBase,
     /**
      * Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses.
+     * @param isBoxed makes it a clone; one that is a clone stays so
      * @param refreshBase is called before a new worktree is created
      */
-    prepare: (repository: string, ticket: string, refreshBase: () => Promise<unknown> = async () => {}) =>
-      runInOrder(repository, () => create(repository, ticket, refreshBase)),
+    prepare: (
+      repository: string,
+      ticket: string,
+      {
+        isBoxed = false,
+        refreshBase = async () => {},
+      }: { isBoxed?: boolean; refreshBase?: () => Promise<unknown> } = {},
+    ) => runInOrder(repository, () => create(repository, ticket, { isBoxed, refreshBase })),
+    /** Fetches the branch of a clone into its repository. Throws when that is not possible. */
+    bringBack: (record: SessionRecord) => runInOrder(record.repository, () => clones.bringBack(record)),
     findReasonToKeep,
     /**
      * Keeps the worktree and the branch that another session of a ticket has left from the next one, under names of
@@ -174,7 +210,9 @@ export function createWorktrees(root: string, git: Git) {
       }),
     /** Reads what a branch and its worktree have changed, as a patch; without new files that were not added. */
     async readDifference({ repository, worktree, main }: Worktree): Promise<string> {
-      const { stdout } = await git.callInWorktree({ repository, worktree }, [...DIFF, "--merge-base", main, "--"]);
+      // A clone has names of its own.
+      const base = await git.read(repository, ["rev-parse", "--verify", `${main}^{commit}`]);
+      const { stdout } = await call({ repository, worktree }, [...DIFF, "--merge-base", base, "--"]);
       return stdout;
     },
     /** Reads what the commits of a branch have changed since it began. */
@@ -199,6 +237,11 @@ export function createWorktrees(root: string, git: Git) {
 
 export type Worktrees = ReturnType<typeof createWorktrees>;
 
+/** Runs a command about the files of a worktree or a clone. Never rejects. */
+function callIn(git: Git, clones: Clones, place: WorktreePlace, args: readonly string[]) {
+  return clones.isClone(place.worktree) ? clones.call(place, args) : git.callInWorktree(place, args);
+}
+
 /** A worktree that a person has locked, or that git has not finished, is left alone. */
 function parseEntry(text: string) {
   const lines = text.split("\0");
@@ -216,7 +259,7 @@ export function getTicketBranch(ticket: string): string {
 }
 
 /** Reads what a session has done to its branch. What only depends on commits is read again when one was added. */
-export function createGitStateReader(git: Git) {
+export function createGitStateReader(git: Git, clones: Clones, worktrees: Pick<Worktrees, "bringBack">) {
   const cache = new Map<string, { key: string; state: BranchState }>();
 
   async function readBranch({ repository, branch, main }: SessionRecord): Promise<BranchState> {
@@ -235,20 +278,30 @@ export function createGitStateReader(git: Git) {
     };
   }
 
+  async function tryToBringBack(record: SessionRecord): Promise<{ problem?: string }> {
+    try {
+      await worktrees.bringBack(record);
+      return {};
+    } catch (thrown) {
+      return { problem: cleanLine(getErrorMessage(thrown), 500) };
+    }
+  }
+
   return {
     async read(record: SessionRecord): Promise<GitState> {
       const { ticket, repository, worktree, branch, main } = record;
+      const problem = clones.isClone(worktree) ? await tryToBringBack(record) : {};
       const [heads, status] = await Promise.all([
         git.call(repository, ["rev-parse", `refs/heads/${branch}^{commit}`, `${main}^{commit}`, "--"]),
-        git.callInWorktree({ repository, worktree }, STATUS),
+        callIn(git, clones, { repository, worktree }, STATUS),
       ]);
       const dirty = status.status === 0 && status.stdout !== "";
-      if (heads.status !== 0) return { commits: [], dirty };
+      if (heads.status !== 0) return { commits: [], dirty, ...problem };
       const key = heads.stdout;
       const cached = cache.get(ticket);
       const state = cached?.key === key ? cached.state : await readBranch(record);
       cache.set(ticket, { key, state });
-      return { ...state, dirty };
+      return { ...state, dirty, ...problem };
     },
     forget: (ticket: string) => cache.delete(ticket),
   };

@@ -24,6 +24,9 @@ const VARIABLE_NAME = /^(?!(?:PLANE|TELEGRAM|GROUNDCREW|ADMIN|RUNNER|AGENT)_)[A-
 /** Timeout for a set-up command of a session: 10 min, as an installation of dependencies without a cache takes. */
 export const DEFAULT_HOOK_MINUTES = 10;
 
+/** Whether sessions run in a box. */
+const sandboxSchema = z.enum(["auto", "required", "off"]);
+
 const repositorySchema = z.union([
   pathSchema,
   z.strictObject({
@@ -62,6 +65,20 @@ const repositorySchema = z.union([
       meaning:
         "What the runner does with the branch of an approved result: nothing, push it, or also open a pull request with gh, glab or tea. With push and pull-request, branches begin at the freshly fetched base. Default: none.",
     }),
+    sandbox: sandboxSchema
+      .exactOptional()
+      .describe("auto, required, or off")
+      .meta({ meaning: "As tickets.sandbox, for this repository. Default: tickets.sandbox." }),
+    network: z.enum(["all", "model"]).exactOptional().describe("all, or model").meta({
+      meaning:
+        "What boxed sessions reach: the machine's network, or only the model and Groundcrew. Commands of the settings then have no network, except after_create. Default: all.",
+    }),
+    readable: z
+      .array(pathSchema)
+      .max(100)
+      .exactOptional()
+      .describe("a list of at most 100 absolute paths")
+      .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
     env: z
       .array(z.string().regex(VARIABLE_NAME))
       .max(100)
@@ -105,8 +122,12 @@ export const ticketsSchema = z.strictObject({
     .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
     .meta({
       meaning:
-        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, plan_first?, publish?, env?}. test_command runs the tests that a ticket requires.",
+        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, plan_first?, publish?, sandbox?, network?, readable?, env?}. test_command runs the tests that a ticket requires.",
     }),
+  sandbox: sandboxSchema.default("auto").describe("auto, required, or off").meta({
+    meaning:
+      "Sessions run in a box of bubblewrap: where that works, or else not at all (required). With auto, the doctor and the approval of a ticket say when there is none.",
+  }),
   triggers: z
     .strictObject({
       created: triggerSchema(

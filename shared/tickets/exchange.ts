@@ -142,6 +142,9 @@ const hostCheckSchema = z.object({
   todo: z.string().max(500).exactOptional(),
 });
 
+/** Name of the check whether sessions are boxed; its detail begins with the project's identifier. */
+export const BOX_CHECK = "box";
+
 export type HostCheck = z.infer<typeof hostCheckSchema>;
 
 /** Limit of a runner's checks: 500, three for each of many repositories. */

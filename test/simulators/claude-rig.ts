@@ -35,6 +35,7 @@ export async function startStandIn(
   configure(server);
   const path = (name: string) => join(folder, name);
   const paths = {
+    ...{ folder, own: folder },
     ticket: path("ticket.md"),
     difference: path("difference.patch"),
     completion: path("completion.txt"),

@@ -61,19 +61,22 @@ function checkLogin(status: string, env: Env): Finding {
 }
 
 /** What people have answered to Claude Code on this machine. */
-function readAnswers(env: Env): z.infer<typeof answersSchema> | undefined {
+export function readAnswers(env: Env): z.infer<typeof answersSchema> | undefined {
   const path = join(env["CLAUDE_CONFIG_DIR"] ?? env["HOME"] ?? homedir(), ".claude.json");
   return answersSchema.safeParse(tryParseJson(readSessionFile(path, MAX_ANSWERS_BYTES)?.text ?? "")).data;
 }
 
-/** A folder is trusted with a folder above it; worktrees count as their repository. */
+/** Whether a person has said that a folder is trusted, or a folder above it. */
+export function isTrusted(answers: z.infer<typeof answersSchema> | undefined, folder: string): boolean {
+  const isAnswered = answers?.projects[folder]?.hasTrustDialogAccepted === true;
+  return isAnswered || (dirname(folder) !== folder && isTrusted(answers, dirname(folder)));
+}
+
+/** Worktrees and clones count as their repository. */
 export function checkTrust(env: Env, project: string, path: string): Finding[] {
   const { ok, warning } = createReport("trust");
-  const projects = readAnswers(env)?.projects ?? {};
-  const isTrusted = (folder: string): boolean =>
-    projects[folder]?.hasTrustDialogAccepted === true || (dirname(folder) !== folder && isTrusted(dirname(folder)));
   return [
-    isTrusted(path)
+    isTrusted(readAnswers(env), path)
       ? ok`${project}: Claude Code trusts ${path}`
       : warning`${project}: Claude Code will ask at the start of a session whether ${path} is trusted
           → Run \`claude\` there once as the runner's user.`,

@@ -11,6 +11,7 @@ import type { DriverContext, SessionDriver } from "../driver.ts";
 import { buildSentBack } from "../prompts.ts";
 import { readSessionFile, readSessionJson, type SessionPaths, type SessionRecord } from "../session-folder.ts";
 import { toKeyArguments } from "../tmux.ts";
+import { createClaudeHome } from "./claude-home.ts";
 import {
   buildArguments,
   buildClaudeSettings,
@@ -65,6 +66,7 @@ export function createClaudeDriver(): SessionDriver {
       const variables = { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "1", DISABLE_AUTOUPDATER: "1" };
       return { args: buildArguments(launch), env: { ...env, ...variables } };
     },
+    createHome: createClaudeHome,
     readStoredCost: (ticket, paths) => conversations.read(ticket, paths).storedCost,
     hasBegun,
     hasEnded({ sessionEnd }) {

@@ -1,17 +1,25 @@
 /** Claude Code as a process: the arguments that start or resume it, its settings and hooks, and its conversation. */
 
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
 import { quoteForShell } from "../../node/programs.ts";
 import type { Launch } from "../driver.ts";
 import { buildInstructions, buildPrompt } from "../prompts.ts";
-import { readSessionJson, type SessionPaths, type SessionRecord, transcriptSchema } from "../session-folder.ts";
+import {
+  isBoxed,
+  readSessionJson,
+  type SessionPaths,
+  type SessionRecord,
+  transcriptSchema,
+} from "../session-folder.ts";
 import { findProcesses, GROUNDCREW_TOOLS, MCP_SERVER, TOKEN_VARIABLE } from "../session-processes.ts";
+import { getClaudeHome } from "./claude-home.ts";
 
 interface ClaudeSettingsOptions {
   ticket: string;
   groundcrewUrl: string;
-  paths: Pick<SessionPaths, "ticket" | "difference" | "completion" | "sessionStart" | "sessionEnd" | "status">;
+  paths: Omit<SessionPaths, "record" | "paste" | "settings" | "mcp" | "launch" | "temporary">;
 }
 
 /** Timeout for the answer of a person to a permission request: 7,210 s, slightly longer than Groundcrew holds it. */
@@ -54,17 +62,30 @@ export function buildArguments({ record, paths, desired: { plans }, hasText, nam
 }
 
 /** The conversation that a session has begun: its id and its stored entries. Undefined before SessionStart. */
-export function findTranscript({ sessionStart }: Pick<SessionPaths, "sessionStart">) {
-  return readSessionJson(sessionStart, transcriptSchema);
+export function findTranscript(paths: Pick<SessionPaths, "sessionStart" | "folder" | "own">) {
+  const transcript = readSessionJson(paths.sessionStart, transcriptSchema);
+  // A boxed session cannot have the runner read a file that it does not see itself.
+  return isBoxed(paths) && !isInHome(paths.folder, transcript?.transcript_path) ? undefined : transcript;
+}
+
+/** Whether a conversation is in the home that Claude has in a box. */
+function isInHome(folder: string, transcriptPath: string | undefined): boolean {
+  const home = getClaudeHome(folder);
+  if (!transcriptPath?.startsWith(`${home}/`)) return false;
+  const place = dirname(transcriptPath);
+  return !existsSync(place) || realpathSync(place).startsWith(`${realpathSync(home)}/`);
 }
 
 /**
  * The conversation before a launch: the one that the last launch has begun, or else resumed. It is lost where its file
- * is gone; one of which nothing was stored is none, because Claude refuses to resume it.
+ * is gone, or in the home that Claude had with or without a box before; one of which nothing was stored is none, because
+ * Claude refuses to resume it.
  */
 export function findConversation(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"] {
   const known = findTranscript(paths) ?? record.conversation;
-  if (!known || existsSync(known.transcript_path)) return known;
+  if (!known) return known;
+  const isHere = isInHome(paths.folder, known.transcript_path) === isBoxed(paths);
+  if (isHere && existsSync(known.transcript_path)) return known;
   const wasStored = record.conversation !== undefined || record.details.tokens !== undefined;
   return wasStored ? { ...known, is_lost: true } : undefined;
 }
@@ -83,6 +104,8 @@ export function buildClaudeSettings({ ticket, groundcrewUrl, paths }: ClaudeSett
     ([event, timeout]) => [event, [{ hooks: [createHook(timeout)] }]] as const,
   );
   return {
+    // A box in a box breaks every command.
+    ...(isBoxed(paths) ? { sandbox: { enabled: false } } : {}),
     permissions: {
       // In automatic mode a plan would be left by itself, and commands while planning would ask in the terminal only.
       disableAutoMode: "disable",

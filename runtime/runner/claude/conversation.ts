@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { tryParseJson } from "../../../shared/text.ts";
 import type { SessionState } from "../driver.ts";
-import { readFilePart, type SessionPaths } from "../session-folder.ts";
+import { readFilePart } from "../session-folder.ts";
 import { findTranscript } from "./claude-process.ts";
 
 /** What is known of a conversation. */
@@ -71,7 +71,7 @@ export function createConversationReader() {
   const known = new Map<string, ReadConversation>();
   return {
     /** Reads what is new in the conversation of a ticket's session. */
-    read(ticket: string, paths: Pick<SessionPaths, "sessionStart">): Conversation {
+    read(ticket: string, paths: Parameters<typeof findTranscript>[0]): Conversation {
       const path = findTranscript(paths)?.transcript_path;
       const before = known.get(ticket);
       const conversation = before?.path === path && before ? before : createConversation(path ?? "");

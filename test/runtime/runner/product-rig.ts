@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { expect, onTestFailed, onTestFinished } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
@@ -34,6 +34,7 @@ export async function createProductRig({
   testCommand,
   publish,
   planFirst,
+  isBoxed = process.env["TEST_BOXED"] === "1",
 }: {
   isApart?: boolean;
   env?: Record<string, string>;
@@ -44,6 +45,8 @@ export async function createProductRig({
   testCommand?: string;
   publish?: "push" | "pull-request";
   planFirst?: boolean;
+  /** Sessions are boxed; the stand-in is a program of the sources. */
+  isBoxed?: boolean;
 } = {}) {
   const host = createRunnerHost();
   const simulators = await startSimulators();
@@ -59,10 +62,14 @@ export async function createProductRig({
     publish,
     plan_first: planFirst,
   });
-  const repository = Object.keys(limits).length === 0 ? host.repository : { path: host.repository, ...limits };
+  const boxed = isBoxed ? { readable: [resolve(".")] } : {};
+  const isPlain = Object.keys({ ...limits, ...boxed }).length === 0;
+  const repository = isPlain ? host.repository : { path: host.repository, ...limits, ...boxed };
   writeFileSync(
     join(host.folder, "config.json"),
-    JSON.stringify({ tickets: { repositories: { ONB: repository }, ...tickets } }),
+    JSON.stringify({
+      tickets: { repositories: { ONB: repository }, sandbox: isBoxed ? "required" : "off", ...tickets },
+    }),
     { mode: 0o600 },
   );
   onTestFailed(() => console.info(output.slice(-SHOWN_LINES).join("")));

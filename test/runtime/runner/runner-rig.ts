@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { TestContext } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
@@ -12,6 +12,9 @@ import { createRunnerHost } from "./runner-host.ts";
 
 export type Desired = ExchangeAnswer["sessions"][number];
 
+/** Whether the sessions of all tests are boxed: not by default, because many look at processes, links and files outside. */
+const IS_BOXED = process.env["TEST_BOXED"] === "1";
+
 /** Timeout for a state that the runner must reach: far more than it needs, on a busy machine as well. */
 const STATE_TIMEOUT_MS = 90_000;
 
@@ -20,6 +23,8 @@ interface RigOptions {
   tickets?: object;
   repository?: object;
   env?: Record<string, string>;
+  /** Sessions are boxed; the stand-in is a program of the sources. */
+  isBoxed?: boolean;
 }
 
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
@@ -27,7 +32,7 @@ export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
 /** Starts `groundcrew runner` with a repository of its own, the real tmux and git, and the stand-in for Claude Code. */
 export async function createRunnerRig(
   { expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">,
-  { tickets = {}, repository: more = {}, env = {} }: RigOptions = {},
+  { tickets = {}, repository: more = {}, env = {}, isBoxed = false }: RigOptions = {},
 ) {
   const host = createRunnerHost();
   const { folder, runnerFolder, repository, home, git, tmux } = host;
@@ -38,7 +43,12 @@ export async function createRunnerRig(
 
   writeFileSync(
     join(folder, "config.json"),
-    JSON.stringify({ tickets: { repositories: { ONB: { path: repository, ...more } }, ...tickets } }),
+    JSON.stringify({
+      tickets: {
+        repositories: { ONB: { path: repository, readable: [resolve(".")], ...more } },
+        ...{ sandbox: isBoxed || IS_BOXED ? "required" : "off", ...tickets },
+      },
+    }),
     { mode: 0o600 },
   );
 
@@ -124,7 +134,12 @@ export async function createRunnerRig(
     want,
     report,
     worktree: (key: string) => join(runnerFolder, "worktrees", key),
-    sessionFile: (key: string, name: string) => join(runnerFolder, "sessions", key, name),
+    sessionFile(key: string, name: string) {
+      const own = join(runnerFolder, "sessions", key, "own");
+      const isOwn = /^(?:session-|status|completion)/.test(name) && existsSync(own) && readdirSync(own).length > 0;
+      return isOwn ? join(own, name) : join(runnerFolder, "sessions", key, name);
+    },
+    host,
     get exitCode() {
       return child?.exitCode;
     },
