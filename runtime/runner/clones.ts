@@ -123,9 +123,12 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
     renameSync(draft, worktree);
   }
 
-  /** Makes a linked worktree a clone. Its files stay as they are, and what git knows of them, such as a merge that is begun. */
+  /**
+   * Makes a linked worktree a clone, also where that was interrupted. Its files stay as they are, and what git knows of
+   * them, such as a merge that is begun.
+   */
   async function convert(place: ClonePlace): Promise<void> {
-    const { repository, worktree } = place;
+    const { worktree } = place;
     const gitDir = await git.findGitDir(place);
     if (gitDir === undefined) throw new Error(`${worktree} is no worktree of its repository.`);
     const draft = join(dirname(worktree), `.${basename(worktree)}.new`);
@@ -134,10 +137,10 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
     for (const entry of readdirSync(gitDir, { withFileTypes: true }))
       if (entry.isFile() && !LINK_FILES.includes(entry.name))
         copyFileSync(join(gitDir, entry.name), join(draft, entry.name));
-    await openView(place);
     rmSync(join(worktree, ".git"), { recursive: true, force: true });
     renameSync(draft, join(worktree, ".git"));
-    await git.read(repository, ["worktree", "prune"]);
+    await openView(place);
+    rmSync(gitDir, { recursive: true, force: true });
   }
 
   /**
@@ -199,7 +202,9 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
         return true;
       }
       if (!isClone(worktree)) await convert(place);
-      else await openView(place);
+      await openView(place);
+      const link = await git.findGitDir(place);
+      if (link !== undefined) rmSync(link, { recursive: true, force: true });
       return false;
     },
     bringBack,

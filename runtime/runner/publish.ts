@@ -105,8 +105,9 @@ async function publish(
   remote: Remote,
   { title, body }: Pick<Wish, "title" | "body">,
 ) {
-  const { git, settings } = context;
+  const { git, settings, worktrees } = context;
   const { repository, branch, main } = record;
+  await worktrees.bringBack(record);
   const ref = `refs/heads/${branch}`;
   const commit = await git.read(repository, ["rev-parse", "--verify", `${ref}^{commit}`]);
   const count = await git.read(repository, ["rev-list", "--count", `${main}..${ref}`]);

@@ -4,6 +4,7 @@
  */
 
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_HOOK_MINUTES } from "../../shared/config/tickets-schema.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -178,6 +179,7 @@ async function launch(
   if (other !== undefined)
     throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit Claude Code there first.`);
   const pending = desired.inputs.some(({ id, kind }) => kind === "paste" && !prepared.applied.includes(id));
+  if (!box) rmSync(join(paths.folder, "own"), { recursive: true, force: true });
   for (const folder of [paths.folder, paths.own]) makePrivateFolder(folder);
   if (isLost) writePrivateFile(paths.difference, await worktrees.readDifference(prepared));
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
@@ -209,7 +211,10 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
   const repository = settings.repositories.get(project)?.path;
   if (repository === undefined) return;
   const { isNew: _isNew, ...worktree } = await worktrees.prepare(repository, ticket);
-  records.save({ ...prepareRecord(context, desired), ...worktree, phase: "launched", attempts: 1 });
+  const record = { ...prepareRecord(context, desired), ...worktree, phase: "launched", attempts: 1 } as const;
+  // Only a boxed session has this folder.
+  const isBoxed = existsSync(join(records.getPaths(ticket).folder, "own"));
+  records.save(isBoxed ? { ...record, is_boxed: true } : record);
   log.warn("session adopted", { ticket, run });
 }
 

@@ -118,7 +118,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     const main = await findMain(repository);
     const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
     if (isClone || isBoxed) {
-      if (isLinked) await git.restoreLink({ repository, worktree });
+      if (isLinked && !isClone) await git.restoreLink({ repository, worktree });
       if (status !== 0 && !isClone) await git.read(repository, ["branch", "--no-track", branch, main]);
       await clones.prepare({ repository, worktree, branch, ticket });
       return { repository, worktree, branch, main, isNew };

@@ -1078,6 +1078,7 @@ export const en = {
     "inbox.words.complete": "What was done",
     "inbox.words.reject": "Reason (optional)",
     "inbox.words.send_back": "What should change",
+    "inbox.part.box": "Box",
     "inbox.part.comment": "Comment",
     "inbox.part.comments": "Earlier comments",
     "inbox.part.log": "End of the log",

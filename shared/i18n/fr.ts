@@ -1010,6 +1010,7 @@ export const fr: Texts = {
     "inbox.words.complete": "Ce qui a été fait",
     "inbox.words.reject": "Raison (facultative)",
     "inbox.words.send_back": "Ce qui doit changer",
+    "inbox.part.box": "Bac à sable",
     "inbox.part.comment": "Commentaire",
     "inbox.part.comments": "Commentaires précédents",
     "inbox.part.log": "Fin du journal",

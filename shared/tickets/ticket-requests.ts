@@ -14,10 +14,12 @@ import {
   prepareRequestChange,
 } from "../requests/requests.ts";
 import type { Store, StoredValue } from "../store/port.ts";
-import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
+import { mergeUpdates, readAllRows, type ValueUpdate } from "../store/records.ts";
 import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request.ts";
 import { isRequestOpen } from "../task/request.ts";
+import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
+import { BOX_CHECK, type HostCheck } from "./exchange.ts";
 import { asksAboutChecks, describeChecks } from "./publication.ts";
 import { SESSION_NAME } from "./questions.ts";
 import {
@@ -28,8 +30,12 @@ import {
   type TicketEvent,
   type TicketRecord,
   type TicketWait,
+  ticketSets,
 } from "./ticket.ts";
 import { renderComments } from "./ticket-content.ts";
+
+/** Limit of the reason why a session would have no box in UTF-16 units: 300. */
+const MAX_BOX_LENGTH = 300;
 
 type TicketHead = Pick<
   Ticket,
@@ -109,12 +115,16 @@ export async function prepareTicketRequests(
     updates.push(await prepareTicketRequestEnd(deps, was, change, correlation));
   if (is !== undefined && is !== was) {
     updates.push(
-      await preparePublication(deps, { value: await createTicketRequest(after, change.event.at), rev: 0 }, correlation),
+      await preparePublication(
+        deps,
+        { value: await createTicketRequest(deps, after, change.event.at), rev: 0 },
+        correlation,
+      ),
     );
     wait = { kind: after.state === "pending" ? "approval" : after.state === "updating" ? "update" : "result", id: is };
   } else if (is !== undefined && before?.shown.hash !== after.shown.hash) {
     const stored = await findRequest(deps, is);
-    const request = { ...(await createTicketRequest(after, change.event.at)), changed: ["text"] };
+    const request = { ...(await createTicketRequest(deps, after, change.event.at)), changed: ["text"] };
     if (stored)
       updates.push(
         prepareRequestChange(deps, { ...request, createdAt: stored.value.createdAt }, stored.rev, correlation),
@@ -124,13 +134,16 @@ export async function prepareTicketRequests(
 }
 
 /** The request for what a ticket waits for now, with all that is judged. Its hash is the ticket's, where it has one. */
-async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecord> {
+async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Promise<RequestRecord> {
   const { key, item, shown, changed, completion, update, state } = ticket;
   const { title, description, comment, comments } = shown.content;
   const isPending = state === "pending";
   const checks = asksAboutChecks(ticket) && ticket.publication && describeChecks(ticket.publication);
   const parts = isPending
-    ? omitUndefined({ comment, comments: comments && renderComments(comments) })
+    ? omitUndefined({
+        ...{ box: await findMissingBox(deps, ticket), comment },
+        comments: comments && renderComments(comments),
+      })
     : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
   const input: RequestPart[] = Object.entries(parts).map(([label, value]) => ({ label, value }));
   const request: RequestRecord = {
@@ -145,6 +158,16 @@ async function createTicketRequest(ticket: Ticket, at: Ms): Promise<RequestRecor
   };
   if (checks) Object.assign(request, checks, { answers: ["send_back", "reject"] });
   return isPending ? request : { ...request, hash: await hashRequest(request) };
+}
+
+/** Why the session of a ticket would have no box, as the connected runners say; undefined when they have one. */
+async function findMissingBox({ store }: TaskDeps, { item }: Ticket): Promise<string | undefined> {
+  const project = `${item.identifier}: `;
+  const runners = await readAllRows<{ checks?: HostCheck[] }>({ store }, ticketSets.runners);
+  const missing = runners
+    .flatMap(({ value }) => value.checks ?? [])
+    .find(({ name, status, detail }) => name === BOX_CHECK && status !== "ok" && detail.startsWith(project));
+  return missing && cleanLine(missing.detail.slice(project.length), MAX_BOX_LENGTH);
 }
 
 /** The texts that the work item has now, with which a session goes on when its result is sent back. */

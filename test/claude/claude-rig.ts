@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { createModelSimulator } from "../../simulators/model/create-model-simulator.ts";
@@ -33,7 +33,9 @@ export async function createClaudeRig(options: Parameters<typeof createProductRi
   const readTerminal = (key: string) => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
   /** The entries of a session's conversation, as Claude Code has stored them. */
   const readTranscript = (key: string) => {
-    const start = readFileSync(join(rig.host.runnerFolder, "sessions", key, "session-start.json"), "utf8");
+    const folder = join(rig.host.runnerFolder, "sessions", key);
+    const own = ["own", ""].map((name) => join(folder, name, "session-start.json")).find((path) => existsSync(path));
+    const start = readFileSync(own ?? "", "utf8");
     const lines = readFileSync(JSON.parse(start).transcript_path, "utf8").trim().split("\n");
     return lines.map((line) => JSON.parse(line));
   };

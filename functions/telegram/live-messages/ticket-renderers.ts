@@ -85,10 +85,12 @@ export const TICKET_RENDERER: RequestRenderer = {
     const { noDescription, changed, buttons, hints } = live.ticket;
     const comment = findPart(request, "comment");
     const comments = findPart(request, "comments");
+    const box = findPart(request, "box");
     const { text: description } = request;
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
       ...(await renderOrigin(context, request)),
+      ...(box === undefined ? [] : [toPlainText(`⚠️ ${box}`)]),
       ...(description === "" ? [toPlainText(noDescription)] : renderLongText(context, description, DESCRIPTION_LIMIT)),
       ...(comment === undefined
         ? []
