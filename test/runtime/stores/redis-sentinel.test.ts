@@ -59,14 +59,15 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
   /** Writes with ten callers until `stop`; the keys whose writes were acknowledged. */
   function startWriters(store: Awaited<ReturnType<typeof openStore>>) {
     const acknowledged: string[] = [];
-    let [isGoing, next, refused] = [true, 0, 0];
+    let [isGoing, next, refused, refusal] = [true, 0, 0, ""];
     const running = Promise.all(
       Array.from({ length: 10 }, async () => {
         while (isGoing) {
           const key = `k${next++}`;
           await store.commit({ put: [{ key, value: "x".repeat(50), sets: ["s"] }] }).then(
             () => acknowledged.push(key),
-            () => {
+            (thrown: unknown) => {
+              refusal = String(thrown);
               refused += 1;
             },
           );
@@ -77,6 +78,8 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
     );
     return {
       acknowledged,
+      /** Says why writes are refused, for a test that waits in vain for the next one. */
+      describeRefusals: () => `${refused} refused, the last: ${refusal}`,
       async stop() {
         isGoing = false;
         await running;
@@ -176,7 +179,10 @@ describe.skipIf(!hasSentinel())("REL-10 A store behind Redis Sentinel", { timeou
       await sentinels.waitForReplicas();
     }
     const after = writers.acknowledged.length;
-    await vi.waitFor(() => expect(writers.acknowledged.length).toBeGreaterThan(after + 100), LIMIT);
+    await vi.waitFor(
+      () => expect(writers.acknowledged.length, writers.describeRefusals()).toBeGreaterThan(after + 100),
+      LIMIT,
+    );
     expect(await writers.stop()).toBeGreaterThan(0);
     expect(await findLost(store, writers.acknowledged)).toEqual([]);
   });
