@@ -393,6 +393,7 @@ function createEventMetrics(registry: Registry): Metrics {
     for (const outcome of ["kept", "unauthorized"])
       counters.get("groundcrew_webhooks_total")?.inc({ source, outcome }, 0);
   for (const outcome of ["ok", "error"]) counters.get("groundcrew_ticks_total")?.inc({ tick: "poll", outcome }, 0);
+  for (const outcome of ["ok", "failed"]) histograms.get("groundcrew_spawned_run_duration_seconds")?.zero({ outcome });
   return {
     count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
     observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
