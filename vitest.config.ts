@@ -38,6 +38,10 @@ export default defineConfig({
       ...(process.env["TEST_CLAUDE"]
         ? [{ test: { name: "claude", include: ["test/claude/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
         : []),
+      // Only `npm run test:codex` has the path of an installed Codex.
+      ...(process.env["TEST_CODEX"]
+        ? [{ test: { name: "codex", include: ["test/codex/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
+        : []),
       // Only `npm run test:openclaw` has the path of an installed OpenClaw.
       ...(process.env["TEST_OPENCLAW"]
         ? [{ test: { name: "openclaw", include: ["test/openclaw/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
@@ -57,7 +61,14 @@ export default defineConfig({
         test: {
           name: "product",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**", "test/workerd/**", "test/claude/**", "test/openclaw/**", ...PARTS],
+          exclude: [
+            "test/worker/**",
+            "test/workerd/**",
+            "test/claude/**",
+            "test/codex/**",
+            "test/openclaw/**",
+            ...PARTS,
+          ],
           testTimeout: TEST_TIMEOUT_MS,
           expect: EXPECT_OPTIONS,
         },

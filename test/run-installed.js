@@ -1,4 +1,4 @@
-// `npm run test:claude` and `npm run test:openclaw`: the tests that need a real program which is installed on this
+// `npm run test:claude`, `npm run test:codex` and `npm run test:openclaw`: the tests that need a real program which is installed on this
 // machine, against a fake model. The first argument is the name of their project.
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -7,6 +7,11 @@ import { delimiter, isAbsolute, join } from "node:path";
 /** How each program is called, and how it is installed. */
 const PROGRAMS = {
   claude: { title: "Claude Code", install: "Install it, or set CLAUDE_BIN to its path." },
+  codex: {
+    title: "Codex",
+    install:
+      "Run `npm install --prefix /tmp/cx @openai/codex@0.169.0`, and set CODEX_BIN to /tmp/cx/node_modules/.bin/codex.",
+  },
   openclaw: {
     title: "OpenClaw",
     install:
@@ -14,8 +19,9 @@ const PROGRAMS = {
   },
 };
 
-const name = process.argv[2] === "openclaw" ? "openclaw" : "claude";
-const { title, install } = PROGRAMS[name];
+const [, , name = "claude"] = process.argv;
+if (!(name in PROGRAMS)) throw new Error(`There is no program ${name}.`);
+const { title, install } = PROGRAMS[/** @type {keyof typeof PROGRAMS} */ (name)];
 const program = process.env[`${name.toUpperCase()}_BIN`] ?? name;
 const folders = (process.env.PATH ?? "").split(delimiter);
 const path = isAbsolute(program)

@@ -34,6 +34,7 @@ const FILES = [
   "runtime/backup/send-to-restic",
   "runtime/runner/launch-session.js",
   "runtime/runner/box-network.js",
+  "runtime/runner/codex/session-host.js",
   "skills/plane-bridge/SKILL.md",
   "compose/versions.env",
   "node_modules/@xterm/xterm/lib/xterm.mjs",

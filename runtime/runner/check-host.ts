@@ -7,11 +7,14 @@ import { statfsSync } from "node:fs";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
+import { describeCliLimits } from "../../shared/tickets/cli.ts";
 import { BOX_CHECK, type HostCheck } from "../../shared/tickets/exchange.ts";
-import { describeFailure, runProgram } from "../node/programs.ts";
+import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
 import { checkClaude, checkTrust } from "./claude/check-claude.ts";
+import { checkCodex } from "./codex/check-codex.ts";
 import { describeDestination } from "./publish.ts";
-import type { RunnerContext } from "./runner-context.ts";
+import type { RunnerContext, RunnerSettings } from "./runner-context.ts";
+import { findRepositoryBox } from "./session-box.ts";
 import { pickEnvironment } from "./session-processes.ts";
 
 type Env = Record<string, string | undefined>;
@@ -46,17 +49,36 @@ export async function checkHost(
   context: Pick<RunnerContext, "settings" | "env" | "worktrees" | "git" | "findBox">,
 ): Promise<HostCheck[]> {
   const { settings, env } = context;
-  const repositories = [...settings.repositories].map(async ([project, { path, publish = "none" }]) => [
+  const repositories = [...settings.repositories].map(async ([project, { path, cli, publish = "none" }]) => [
     await checkRepository(context, project, path),
     await checkBox(context, project),
-    ...checkTrust(env, project, path),
+    ...(cli === "claude" ? checkTrust(env, project, path) : []),
     ...(publish === "none" ? [] : [await checkPublication(context, project, path, publish === "pull-request")]),
   ]);
-  const checks = await Promise.all([checkPrograms(env), checkClaude(settings, env), ...repositories]);
+  const checks = await Promise.all([checkPrograms(env), ...checkClis(settings, env), ...repositories]);
   return [...checks.flat(), checkSpace(settings.folder)].map(({ name, status, detail, todo }) => ({
     ...{ name, status: status === "skipped" ? "warning" : status, detail: cleanLine(detail, 500) },
     ...(todo === undefined ? {} : { todo: cleanLine(todo, 500) }),
   }));
+}
+
+/** Checks each CLI that the repositories name. */
+function checkClis(settings: RunnerSettings, env: Env): Promise<Finding[]>[] {
+  const clis = [...settings.repositories.values()].map(({ cli }) => cli);
+  return [
+    ...(clis.includes("claude") ? [checkClaude(settings, env)] : []),
+    ...(clis.includes("codex") ? [checkCodex(settings.codexBin, env)] : []),
+    ...clis.flatMap((cli) => (typeof cli === "object" ? [Promise.resolve([checkCommand(cli, env)])] : [])),
+  ];
+}
+
+function checkCommand(cli: { command: string[] }, env: Env): Finding {
+  const { warning, failed } = createReport("command");
+  const [name = ""] = cli.command;
+  const program = findExecutable(name, env["PATH"]);
+  return program === undefined
+    ? failed`${name} is not an executable file → Check cli of tickets.repositories.`
+    : warning`${program}: ${describeCliLimits(cli) ?? ""} → Approve only tickets that it may do unasked.`;
 }
 
 async function checkRepository(
@@ -90,18 +112,19 @@ async function checkPublication(
 }
 
 /** Says whether sessions of a repository are boxed; its name and its first word are known to Groundcrew. */
-async function checkBox({ settings, findBox }: Pick<RunnerContext, "settings" | "findBox">, project: string) {
+async function checkBox(context: Pick<RunnerContext, "settings" | "findBox">, project: string) {
   const { ok, warning, failed } = createReport(BOX_CHECK);
-  const sandbox = settings.repositories.get(project)?.sandbox;
+  const { cli, sandbox } = context.settings.repositories.get(project) ?? {};
   if (sandbox === "off")
     return warning`${project}: sandbox is off: sessions run without a box, with all rights of the runner's user
       → Set tickets.sandbox to auto or required.`;
-  const box = await findBox();
+  const box = await findRepositoryBox(context, project);
+  const todo = cli === "codex" ? "Take another cli, or accept that Codex is not boxed" : BOX_TODO;
   if (!("problem" in box)) return ok`${project}: sessions run in ${box.version}`;
   return sandbox === "required"
     ? failed`${project}: no session starts, because sandbox is required and no box works: ${box.problem}
-        → ${BOX_TODO}.`
-    : warning`${project}: sessions run without a box: ${box.problem} → ${BOX_TODO}.`;
+        → ${todo}.`
+    : warning`${project}: sessions run without a box: ${box.problem} → ${todo}.`;
 }
 
 function checkSpace(folder: string): Finding {

@@ -3,6 +3,7 @@
  * terminal and end belong to the runner; arguments, dialogs, conversation and answers belong to the CLI.
  */
 
+import type { Cli } from "../../shared/tickets/cli.ts";
 import type { Ms } from "../../shared/time.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import type { RecordStore, SessionPaths, SessionRecord } from "./session-folder.ts";
@@ -12,7 +13,7 @@ export type Input = DesiredSession["inputs"][number];
 
 /** What a driver uses of its runner. */
 export interface DriverContext {
-  settings: { claudeBin: string };
+  settings: { claudeBin: string; codexBin: string; repositories: ReadonlyMap<string, { cli: Cli }> };
   /** The runner's own environment, of which sessions and hooks receive a part. */
   env: Record<string, string | undefined>;
   records: RecordStore;
@@ -22,6 +23,7 @@ export interface DriverContext {
 
 /** A session that is about to be started, or resumed with the conversation of its record. */
 export interface Launch {
+  program: string;
   record: SessionRecord;
   paths: SessionPaths;
   desired: Pick<DesiredSession, "token" | "plans">;
@@ -63,8 +65,12 @@ export interface BoxedHome {
 
 /** A kind of CLI. */
 export interface SessionDriver {
+  /** Name under which people know it. */
+  name: string;
+  /** Kind of the variables of the runner that its program receives. */
+  environment: "base" | "claude" | "codex";
   /** Finds its program. Throws with what a person has to do when there is none. */
-  findProgram(context: DriverContext): string;
+  findProgram(context: DriverContext, record: SessionRecord): string;
   /**
    * The conversation before a launch: the one that the last launch has begun, or else resumed; `is_lost` where it cannot
    * be resumed any more, undefined where there is none.
@@ -72,14 +78,18 @@ export interface SessionDriver {
   findConversation(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"];
   /** Finds processes that have a conversation open, and would write into it beside the session. */
   findConversationProcesses(conversation: string): number[];
-  /** Writes what its program reads at its start, and returns its arguments and its whole environment. */
-  prepare(launch: Launch): { args: string[]; env: Record<string, string> };
+  /** Writes what its program reads at its start, and returns what is to be started. Throws when it cannot do that. */
+  prepare(launch: Launch, context: DriverContext): { program: string; args: string[]; env: Record<string, string> };
   /** Makes the home of a boxed session; a CLI without this has an empty one. */
   createHome?(env: DriverContext["env"], record: SessionRecord, paths: SessionPaths): BoxedHome;
   /** US dollars with which a resumed conversation begins to count. */
   readStoredCost(ticket: string, paths: SessionPaths): number;
   /** Whether the CLI has begun to work, so that it takes texts. */
   hasBegun(paths: SessionPaths): boolean;
+  /** Attends to a session that Groundcrew wants and tmux has, where the CLI needs that. It may be repeated. */
+  attend?(context: DriverContext, record: SessionRecord, desired: DesiredSession): void;
+  /** Whether a session that has begun takes texts now. Default: yes. */
+  isReady?(context: DriverContext, ticket: string): boolean;
   /** Whether the CLI itself has reported its end; it does not when it is killed. */
   hasEnded(paths: SessionPaths): boolean;
   /** Reads how a session is; `isLive`: its program runs, and `screen` is what its terminal shows. */
@@ -95,9 +105,12 @@ export interface SessionDriver {
 }
 
 /** The drivers of all kinds. */
-export type Drivers = Record<"claude", SessionDriver>;
+export type Drivers = Record<SessionRecord["cli"], SessionDriver>;
 
-/** The driver of a session. */
-export function getDriver({ drivers }: { drivers: Drivers }): SessionDriver {
-  return drivers.claude;
+/** The driver of a session; of one without a record, Claude Code's. */
+export function getDriver(
+  { drivers, records }: { drivers: Drivers; records: Pick<RecordStore, "get"> },
+  ticket: string,
+): SessionDriver {
+  return drivers[records.get(ticket)?.cli ?? "claude"];
 }

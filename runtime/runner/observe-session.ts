@@ -44,7 +44,7 @@ export function mergeApplied(record: SessionRecord | undefined, pane: Pane | und
 
 /** Whether the CLI of a session has begun. */
 export function hasBegun(context: RunnerContext, ticket: string): boolean {
-  return getDriver(context).hasBegun(context.records.getPaths(ticket));
+  return getDriver(context, ticket).hasBegun(context.records.getPaths(ticket));
 }
 
 /** Reads what is to report of a session. Without a pane the last screen stays. */
@@ -59,7 +59,7 @@ export async function readDetails(
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
   const { problem, ...git } = gitState;
-  const state = getDriver(context).observe(context, record, screen, isLive);
+  const state = getDriver(context, record.ticket).observe(context, record, screen, isLive);
   const { progressAt = 0, tokens, interruption, cost } = state;
   const attention = problem ?? state.attention;
   const startedAt = Date.parse(record.started_at);

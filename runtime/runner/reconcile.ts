@@ -373,7 +373,10 @@ function formatNews(reports: readonly SessionReport[]): string {
 
 /** Whether an input need not wait for the start of its session. */
 function canSend(context: RunnerContext, ticket: string, { kind }: Input): boolean {
-  return (kind !== "text" && kind !== "paste") || hasBegun(context, ticket);
+  if (kind === "keys") return true;
+  const { isReady } = getDriver(context, ticket);
+  if (isReady) return isReady(context, ticket);
+  return kind === "interrupt" || hasBegun(context, ticket);
 }
 
 /**
@@ -383,6 +386,8 @@ function canSend(context: RunnerContext, ticket: string, { kind }: Input): boole
 async function sendInputs(context: RunnerContext, desired: DesiredSession, pane: Pane): Promise<void> {
   const { tmux, records } = context;
   const { ticket } = desired;
+  const record = records.get(ticket);
+  if (record) getDriver(context, ticket).attend?.(context, record, desired);
   if (await tmux.isEnterMissing(ticket)) await tmux.pressEnter(ticket);
   const applied = mergeApplied(records.get(ticket), pane);
   let isFirst = true;
@@ -394,6 +399,6 @@ async function sendInputs(context: RunnerContext, desired: DesiredSession, pane:
     applied.push(input.id);
     const mark = tmux.markArguments(ticket, applied.slice(-MAX_REPORTED));
     const text = input.text.slice(0, MAX_INPUT_LENGTH);
-    await getDriver(context).send(context, ticket, { ...input, text }, mark);
+    await getDriver(context, ticket).send(context, ticket, { ...input, text }, mark);
   }
 }

@@ -36,6 +36,7 @@ const environmentSchema = z.object({
     .refine((url) => !new URL(url).username && !new URL(url).search && !new URL(url).hash)
     .describe("Groundcrew's address, for example https://crew.example.com"),
   CLAUDE_BIN: z.string().min(1).default("claude").describe("the path of Claude Code, or its name on the PATH"),
+  CODEX_BIN: z.string().min(1).default("codex").describe("the path of Codex, or its name on the PATH"),
   RUNNER_NAME: z
     .string()
     .max(100)
@@ -65,12 +66,13 @@ export function parseRunnerSettings(
   if (tickets === undefined)
     problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
   if (!parsed.success || token === undefined || tickets === undefined) return { problems };
-  const { GROUNDCREW_URL, CLAUDE_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
+  const { GROUNDCREW_URL, CLAUDE_BIN, CODEX_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
   const repositories = Object.entries(tickets.repositories).map(([project, given]) => {
     const {
       hook_minutes = DEFAULT_HOOK_MINUTES,
       env: names = [],
       publish = "none",
+      cli = "claude",
       sandbox = tickets.sandbox,
       network = "all",
       readable = [],
@@ -78,7 +80,10 @@ export function parseRunnerSettings(
     } = typeof given === "string" ? { path: given } : given;
     const { path, test_command: testCommand } = repository;
     const box = { sandbox, network, readable };
-    return [project, { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names, publish, ...box }] as const;
+    return [
+      project,
+      { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names, publish, cli, ...box },
+    ] as const;
   });
   return {
     /** Without a slash at its end. */
@@ -87,7 +92,7 @@ export function parseRunnerSettings(
     runner: RUNNER_NAME,
     /** Folder of worktrees, session files and tmux's socket. */
     folder: RUNNER_FOLDER,
-    claudeBin: CLAUDE_BIN,
+    ...{ claudeBin: CLAUDE_BIN, codexBin: CODEX_BIN },
     /** By project identifier. */
     repositories: new Map(repositories),
     ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },

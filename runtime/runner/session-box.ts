@@ -4,10 +4,22 @@
  */
 
 import { join } from "node:path";
-import { type Box, type Command, toHostAndPort, wrapInBox } from "./box.ts";
+import { type Box, type BoxCheck, type Command, toHostAndPort, wrapInBox } from "./box.ts";
 import { getDriver } from "./driver.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { SessionRecord } from "./session-folder.ts";
+
+/**
+ * Whether the sessions of a repository can be boxed. Those of Codex cannot: the socket at which its requests are answered
+ * would be inside, where each command could answer them.
+ */
+export async function findRepositoryBox(
+  { settings, findBox }: Pick<RunnerContext, "settings" | "findBox">,
+  project: string,
+): Promise<BoxCheck> {
+  if (settings.repositories.get(project)?.cli !== "codex") return findBox();
+  return { problem: "Codex's requests are answered at a socket that its commands would reach in a box" };
+}
 
 /** The box of a repository's sessions; undefined where they have none. Throws where they need one and none works. */
 export async function chooseBox(
@@ -15,7 +27,8 @@ export async function chooseBox(
   { project, ticket }: Pick<SessionRecord, "project" | "ticket">,
 ): Promise<Box | undefined> {
   const { sandbox } = settings.repositories.get(project) ?? {};
-  const box = sandbox === "off" ? { problem: "sandbox is off" } : await findBox();
+  const box =
+    sandbox === "off" ? { problem: "sandbox is off" } : await findRepositoryBox({ settings, findBox }, project);
   if (!("problem" in box)) return box;
   if (sandbox === "required")
     throw new Error(`No session starts: sandbox is required for ${project}, and no box works here: ${box.problem}.`);
@@ -28,7 +41,7 @@ export function wrapSession(context: RunnerContext, box: Box, record: SessionRec
   const { settings, env, records } = context;
   const paths = records.getPaths(record.ticket);
   const repository = settings.repositories.get(record.project);
-  const home = getDriver(context).createHome?.(env, record, paths);
+  const home = getDriver(context, record.ticket).createHome?.(env, record, paths);
   const hosts = [...(home?.hosts ?? []), ...toHostAndPort(settings.groundcrewUrl)];
   const network = repository?.network === "model" ? { hosts, socket: join(paths.folder, "network.sock") } : undefined;
   return wrapInBox(

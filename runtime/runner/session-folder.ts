@@ -44,6 +44,10 @@ const FILE_NAMES = {
 /** Files that the session writes: in a folder of their own when it is boxed, because the others are read-only there. */
 const OWN_NAMES = {
   sessionStart: "session-start.json",
+  /** Of Codex: where it listens, what it prints, and what its requests are about. */
+  socket: "codex.sock",
+  log: "codex.log",
+  requests: "requests.json",
   sessionEnd: "session-end.json",
   status: "status.json",
   /** GROUNDCREW_COMPLETION_FILE. */
@@ -79,7 +83,7 @@ export const NO_DETAILS: SessionDetails = { screen: "", commits: [], dirty: fals
 /** The part of a record that says that Groundcrew has not received its last news. */
 export const UNREPORTED = { is_reported: false, is_acknowledged: false } as const;
 
-/** What Claude tells of the conversation that a session has begun: its id and the file of its stored entries. */
+/** What is known of the conversation that a session has begun: its id and the file of its stored entries. */
 export const transcriptSchema = z.object({ session_id: z.uuid(), transcript_path: z.string() });
 
 /**
@@ -94,6 +98,8 @@ const sessionRecordSchema = z.object({
   run: z.int().min(1),
   round: z.int().min(1).default(1),
   session_id: z.uuid(),
+  /** The kind of CLI that works in it. */
+  cli: z.enum(["claude", "codex", "command"]).default("claude"),
   /** The conversation that the last launch has begun or resumed; `is_lost`: Claude does not know it any more. */
   conversation: transcriptSchema.extend({ is_lost: z.literal(true).exactOptional() }).exactOptional(),
   /** The session of this round could not resume the conversation before. */

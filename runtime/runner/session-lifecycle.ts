@@ -10,6 +10,7 @@ import { DEFAULT_HOOK_MINUTES } from "../../shared/config/tickets-schema.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { changeFields, omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, cleanText } from "../../shared/text.ts";
+import { getCliKind } from "../../shared/tickets/cli.ts";
 import { MAX_REPORTED, MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
@@ -117,6 +118,7 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
       run,
       round,
       session_id,
+      cli: getCliKind(context.settings.repositories.get(project)?.cli),
       project,
       repository: "",
       worktree: "",
@@ -169,15 +171,15 @@ async function launch(
   const { ticket, details } = prepared;
   const { groundcrewUrl, folder } = settings;
   const paths = records.getPaths(ticket);
-  const driver = getDriver(context);
-  const program = driver.findProgram(context);
+  const driver = getDriver(context, ticket);
+  const program = driver.findProgram(context, prepared);
   // What an earlier launch has left behind would work on the ticket beside the new session.
   await endSessionProcesses(prepared.session_id);
   const conversation = driver.findConversation(prepared, paths);
   const isLost = conversation?.is_lost === true;
   const [other] = conversation && !isLost ? driver.findConversationProcesses(conversation.session_id) : [];
   if (other !== undefined)
-    throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit Claude Code there first.`);
+    throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit ${driver.name} there first.`);
   const pending = desired.inputs.some(({ id, kind }) => kind === "paste" && !prepared.applied.includes(id));
   if (!box) rmSync(join(paths.folder, "own"), { recursive: true, force: true });
   for (const folder of [paths.folder, paths.own]) makePrivateFolder(folder);
@@ -189,11 +191,12 @@ async function launch(
     is_new_conversation: isLost || prepared.is_new_conversation,
   });
   const own = { groundcrewUrl, folder, token: desired.token };
-  const sessionEnv = buildSessionEnvironment(pickEnvironment(env, "claude", named), prepared, paths, own);
-  const facts = { record: continued, paths, desired, hasText: pending, name: tmux.getName(ticket), groundcrewUrl };
-  const launchPlan = { program, ...driver.prepare({ ...facts, env: sessionEnv }) };
+  const sessionEnv = buildSessionEnvironment(pickEnvironment(env, driver.environment, named), prepared, paths, own);
+  const facts = { program, record: continued, paths, desired, hasText: pending, groundcrewUrl, env: sessionEnv };
+  const launchPlan = driver.prepare({ ...facts, name: tmux.getName(ticket) }, context);
   const storedCost = conversation && !isLost ? driver.readStoredCost(ticket, paths) : 0;
-  for (const path of [paths.sessionStart, paths.sessionEnd, paths.status]) rmSync(path, { force: true });
+  for (const path of [paths.sessionStart, paths.sessionEnd, paths.status, paths.requests])
+    rmSync(path, { force: true });
   const boxedPlan = box ? wrapSession(context, box, prepared, launchPlan) : launchPlan;
   writePrivateFile(paths.launch, JSON.stringify(boxedPlan));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
@@ -324,7 +327,7 @@ export async function stopSession(
 /** Asks the program of a session to exit. Resolves when it has ended, or in 10 s. */
 async function requestExit(context: RunnerContext, ticket: string) {
   try {
-    await getDriver(context).requestExit(context, ticket);
+    await getDriver(context, ticket).requestExit(context, ticket);
   } catch {
     // It has ended meanwhile.
   }
@@ -364,7 +367,7 @@ export async function finishSession(
   if (record.phase !== "ended") {
     const details = await readDetails(context, record, pane);
     const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
-    const driver = getDriver(context);
+    const driver = getDriver(context, ticket);
     const exit = { ...getExit(pane, reason, driver.hasEnded(records.getPaths(ticket)), record.is_boxed), ...text };
     const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
     const { conversation } = record;
@@ -449,7 +452,7 @@ export async function removeSession(context: RunnerContext, record: SessionRecor
   // A removal that was interrupted may have left git's entry and the branch.
   if (hasFolder || existsSync(record.repository)) await worktrees.remove(record);
   gitStates.forget(ticket);
-  getDriver(context).forget(ticket);
+  getDriver(context, ticket).forget(ticket);
   records.remove(ticket);
   log.info("worktree removed", { ticket });
 }

@@ -35,6 +35,10 @@ const EXTRA_NAMES = {
     ...["ANTHROPIC_\\w+", "CLAUDE_\\w+", "AWS_\\w+"],
     ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
   ],
+  /** The same for Codex. */
+  codex: [
+    ...["OPENAI_\\w+", "CODEX_\\w+", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
+  ],
 };
 
 /** Name of the variable by which the processes of a session are recognised, whoever is their parent by now. */

@@ -16,6 +16,8 @@ import { checkPrograms } from "./check-host.ts";
 import { createClaudeDriver } from "./claude/claude-driver.ts";
 import { installCompleteCommand } from "./claude/complete-command.ts";
 import { createClones } from "./clones.ts";
+import { createCodexDriver } from "./codex/codex-driver.ts";
+import { createCommandDriver } from "./command-driver.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
 import { runRunner } from "./reconcile.ts";
@@ -54,7 +56,11 @@ export async function startRunner(
       tmux: createTmux(folder, prefix, baseEnv),
       ...{ git, worktrees, findBox },
       gitStates: createGitStateReader(git, clones, worktrees),
-      drivers: { claude: createClaudeDriver() },
+      drivers: {
+        claude: createClaudeDriver(),
+        codex: createCodexDriver(groundcrew, log),
+        command: createCommandDriver(),
+      },
     };
     log.info("runner started", { runner, folder, groundcrew });
     const process = { instance: randomUUID(), folderId: getFolderId(folder), signal };

@@ -203,6 +203,14 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
     markArguments(ticket: string, applied: readonly string[]): string[] {
       return [";", ...setOption(ticket, "applied", applied.map(encodeURIComponent).join(","))];
     },
+    /** Stores a mark in tmux without keys, for what has reached the session in another way. */
+    storeMark: async (mark: readonly string[]) => void (await callSafely(mark.slice(1))),
+    /** Sends a signal to the program of a session, if it has one. */
+    async signalProgram(ticket: string, signal: NodeJS.Signals) {
+      const { stdout } = await call(["display-message", "-p", ...toTarget(ticket), "#{pane_dead} #{pane_pid}"]);
+      const [, pid] = /^0 (\d+)$/.exec(stdout.trim()) ?? [];
+      if (Number(pid) > 1) process.kill(Number(pid), signal);
+    },
     /** Ends a session; its program receives SIGHUP. Without such a session nothing happens. */
     async killSession(ticket: string) {
       await call(["kill-session", "-t", `=${getName(ticket)}`]);

@@ -79,6 +79,17 @@ const repositorySchema = z.union([
       .exactOptional()
       .describe("a list of at most 100 absolute paths")
       .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
+    cli: z
+      .union([
+        z.enum(["claude", "codex"]),
+        z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
+      ])
+      .exactOptional()
+      .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}')
+      .meta({
+        meaning:
+          "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
+      }),
     env: z
       .array(z.string().regex(VARIABLE_NAME))
       .max(100)
@@ -122,7 +133,7 @@ export const ticketsSchema = z.strictObject({
     .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
     .meta({
       meaning:
-        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, plan_first?, publish?, sandbox?, network?, readable?, env?}. test_command runs the tests that a ticket requires.",
+        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, plan_first?, publish?, cli?, sandbox?, network?, readable?, env?}. test_command runs the tests that a ticket requires.",
     }),
   sandbox: sandboxSchema.default("auto").describe("auto, required, or off").meta({
     meaning:

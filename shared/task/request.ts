@@ -77,6 +77,8 @@ export interface SessionWait {
   waits: "permission" | "plan" | "input" | "time" | "ended";
   /** A call of the session by this id takes the answer. Otherwise it is typed into its terminal. */
   call?: string;
+  /** The session asks with the same id until it has the answer, which therefore is never typed. */
+  isRepeated?: true;
   /** Several options may be chosen; the answer is what `joinChoices` makes of them. */
   isMultiple?: true;
   /** The questions that the session asks with one call, of several, and the answers to those before this one. */

@@ -20,7 +20,7 @@ const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, read
 };
 
 /** Name under which a session asks. */
-export const SESSION_NAME = "Claude Code";
+const SESSION_NAME = "Claude Code";
 
 /**
  * Creates a request of a ticket's session. Its hash is computed when it is stored, unless it has one.

@@ -7,10 +7,12 @@ import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { findRequest } from "../requests/requests.ts";
 import { joinChoices, splitChoices } from "../task/choices.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText, removeInvisible } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
+import { findCli, getCliName } from "./cli.ts";
 import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
 import {
@@ -58,6 +60,11 @@ export const sessionHookSchema = z.looseObject({
   notification_type: z.string().exactOptional(),
   last_assistant_message: z.string().nullish(),
   error: z.string().exactOptional(),
+  /** A request of a CLI that asks with the same id until it has an answer. */
+  request_id: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .exactOptional(),
 });
 
 export type SessionHook = z.infer<typeof sessionHookSchema>;
@@ -129,18 +136,23 @@ export async function applySessionHook(
 ): Promise<HookAnswer> {
   const { key } = ticket;
   const ask = async (session: Omit<SessionWait, "run">, request: Partial<RequestRecord> & { text: string }) => {
-    const id = session.call ?? createId(deps);
-    const question = createSessionRequest(ticket, await deps.store.now(), session, { id, ...request });
+    const id = session.call ?? hook.request_id ?? createId(deps);
+    const from = getCliName(findCli(deps.settings.tickets, ticket.item.identifier));
+    const repeated = hook.request_id !== undefined && session.call !== undefined ? { isRepeated: true as const } : {};
+    const fields = { id, from, ...request };
+    const question = createSessionRequest(ticket, await deps.store.now(), { ...session, ...repeated }, fields);
     await changeTicket(deps, key, { kind: "asked", question }, correlation);
   };
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
+      const repeated = hook.request_id && (await findRepeated(deps, ticket, hook.request_id, hook));
+      if (repeated) return repeated;
       const plan = findPlan(hook);
       if (plan === "") return { json: toDecision({ behavior: "deny", message: NO_PLAN }) };
       // Rules come with the approval of the plan: in plan mode they would let commands run.
       if (ticket.plan !== "open" && (await allowByRule(deps, ticket, hook, correlation)))
         return { json: toDecision({ behavior: "allow" }) };
-      const call = createId(deps);
+      const call = hook.request_id ?? createId(deps);
       const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
       try {
         if (plan !== undefined) {
@@ -177,6 +189,8 @@ export async function applySessionHook(
     }
     case "Stop":
     case "StopFailure": {
+      // Its end was told before, and a person may have answered since.
+      if (hook.request_id && (await findRequest(deps, hook.request_id))) return undefined;
       await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation);
       const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");
       return void (await ask({ waits: "input" }, { text: cleanQuestion(text) }));
@@ -195,11 +209,35 @@ export async function applySessionHook(
           : offered !== undefined && hasSameQuestions(question, offered);
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
+    case "RequestResolved":
+      return void (await settleQuestions(deps, key, ({ session }) => session.call === hook.request_id, correlation));
     case "UserPromptSubmit":
       return void (await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation));
     default:
       return undefined;
   }
+}
+
+/**
+ * The answer to a request that is repeated: it waits, or has its verdict, which did not reach the session. Undefined for
+ * a new one.
+ */
+async function findRepeated(deps: TaskDeps, ticket: Ticket, call: string, hook: SessionHook) {
+  if (findHeldQuestion(ticket, call)) return { wait: call };
+  const asked = (await findRequest(deps, call))?.value;
+  if (!asked) return undefined;
+  // An id of another ticket's request tells nothing of it.
+  if (asked.subject.key !== ticket.key) return { json: toDecision({ behavior: "deny", message: "Not asked." }) };
+  const questions = asked.session?.series?.questions.length ?? 1;
+  const last = questions === 1 ? asked : (await findRequest(deps, `${call}.${questions}`))?.value;
+  const answer = last && getAnswer(last);
+  if (!last?.session || answer === undefined)
+    return { json: toDecision({ behavior: "deny", message: "Not answered." }) };
+  if (last.session.waits === "permission" && last.hash !== (await hashToolCall(hook))) return undefined;
+  const { verdict, text, session } = last;
+  const answers = [...(session.series?.answers ?? []), answer];
+  const taken = { waits: session.waits, answers, comment: verdict?.comment ?? "", text };
+  return { json: toPermissionDecision(hook, taken) };
 }
 
 /** The plan that a session shows for approval; "" where it has written none, undefined for another tool. */

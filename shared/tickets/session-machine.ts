@@ -116,7 +116,8 @@ function applyObservation(ticket: Ticket, event: TicketEvent<"observed">): Ticke
 function typeLateAnswers(ticket: Ticket, at: Ms): Ticket {
   return ticket.questions.reduce((typed, question) => {
     const { verdict } = question;
-    const isLate = !isRequestOver(question) && verdict !== undefined && at - verdict.at >= FETCH_ANSWER_MS;
+    const isTyped = !isRequestOver(question) && question.session.isRepeated === undefined;
+    const isLate = isTyped && verdict !== undefined && at - verdict.at >= FETCH_ANSWER_MS;
     return isLate && canType(typed, question) ? typeAnswer(typed, question, getAnswer(question) ?? "") : typed;
   }, ticket);
 }
@@ -334,7 +335,7 @@ function fetchAnswer(ticket: Ticket, event: TicketEvent<"fetched">): TicketOutco
 function release(ticket: Ticket, event: TicketEvent<"released">): TicketOutcome {
   const question = findHeldQuestion(ticket, event.question);
   // An answer that was given just now is typed with the next observation.
-  if (!question || question.verdict) return { ticket };
+  if (!question || question.verdict || question.session.isRepeated) return { ticket };
   return { ticket: changeQuestion(ticket, question, { session: changeFields(question.session, { call: undefined }) }) };
 }
 

@@ -19,9 +19,9 @@ import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request
 import { isRequestOpen } from "../task/request.ts";
 import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
+import { describeCliLimits, findCli, getCliName } from "./cli.ts";
 import { BOX_CHECK, type HostCheck } from "./exchange.ts";
 import { asksAboutChecks, describeChecks } from "./publication.ts";
-import { SESSION_NAME } from "./questions.ts";
 import {
   isRequestOver,
   type SessionRequest,
@@ -139,10 +139,12 @@ async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Prom
   const { title, description, comment, comments } = shown.content;
   const isPending = state === "pending";
   const checks = asksAboutChecks(ticket) && ticket.publication && describeChecks(ticket.publication);
+  const cli = findCli(deps.settings.tickets, item.identifier);
   const parts = isPending
     ? omitUndefined({
         ...{ box: await findMissingBox(deps, ticket), comment },
         comments: comments && renderComments(comments),
+        limits: describeCliLimits(cli),
       })
     : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
   const input: RequestPart[] = Object.entries(parts).map(([label, value]) => ({ label, value }));
@@ -150,7 +152,7 @@ async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Prom
     ...{ id: findTicketRequestId(ticket) ?? "", kind: isPending ? "ticket" : "result" },
     ...{
       subject: { item: item.id, key, title, url: item.url },
-      from: isPending ? (shown.cause.by ?? "Plane") : SESSION_NAME,
+      from: isPending ? (shown.cause.by ?? "Plane") : getCliName(cli),
     },
     ...{ urgency: "normal", createdAt: at, reminders: 0, options: [], hash: shown.hash },
     ...{ text: isPending ? description : (completion?.summary ?? ""), input },

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { closeLocalServer, listenLocally } from "../local-server.ts";
 import { followTicket, modelRequestSchema } from "./follow-ticket.ts";
+import { responsesRequestSchema, streamResponse } from "./follow-ticket-by-responses.ts";
 import { renderMessage, streamMessage } from "./stream-message.ts";
 
 /**
- * Creates a stand-in for the model behind Claude Code: the Messages API over real HTTP on this machine, streaming. It is
+ * Creates a stand-in for the model behind Claude Code and Codex: the Messages and the Responses API over real HTTP on this machine, streaming. It is
  * also an HTTP proxy that refuses every connection, so that a program with its address in `HTTPS_PROXY` reaches
  * nothing else, and `refused` says what it tried to reach.
  */
@@ -34,6 +35,10 @@ export function createModelSimulator() {
     const [path] = target.split("?");
     if (request.method !== "POST") return answer(response, 200, {});
     if (path === "/v1/messages/count_tokens") return answer(response, 200, { input_tokens: 120 });
+    if (path === "/v1/responses") {
+      const asked = responsesRequestSchema.safeParse(parseJson(body));
+      return asked.success ? streamResponse(response, asked.data) : answer(response, 400, {});
+    }
     if (path !== "/v1/messages") return answer(response, 404, toError("not_found_error", `no ${path}`));
     const parsed = modelRequestSchema.safeParse(parseJson(body));
     if (!parsed.success) return answer(response, 400, toError("invalid_request_error", parsed.error.message));

@@ -7,6 +7,7 @@ const PROGRAMS = {
   store: "test/runtime/stores/child.ts",
   claims: "test/shared/tasks/claims/claims-child.ts",
   claude: "simulators/claude/claude.ts",
+  codex: "simulators/codex/codex.ts",
 };
 
 const FOLDER = resolve("node_modules/.cache/groundcrew-tests");

@@ -86,6 +86,7 @@ export const TICKET_RENDERER: RequestRenderer = {
     const comment = findPart(request, "comment");
     const comments = findPart(request, "comments");
     const box = findPart(request, "box");
+    const limits = findPart(request, "limits");
     const { text: description } = request;
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
@@ -96,6 +97,7 @@ export const TICKET_RENDERER: RequestRenderer = {
         ? []
         : [joinRichText(["💬 ", fields.comment, colon]), ...renderLongText(context, comment, COMMENT_LIMIT)]),
       ...(comments === undefined ? [] : renderLongText(context, comments, COMMENT_LIMIT)),
+      ...(limits === undefined ? [] : [toPlainText(`⚠️ ${limits}`)]),
       ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];

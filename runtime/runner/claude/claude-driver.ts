@@ -51,6 +51,8 @@ export function createClaudeDriver(): SessionDriver {
   }
 
   return {
+    name: "Claude Code",
+    environment: "claude",
     findProgram({ settings: { claudeBin }, env }) {
       const program = findExecutable(claudeBin, env["PATH"]);
       if (program !== undefined) return program;
@@ -59,12 +61,12 @@ export function createClaudeDriver(): SessionDriver {
     findConversation,
     findConversationProcesses,
     prepare(launch) {
-      const { record, paths, groundcrewUrl, env } = launch;
+      const { program, record, paths, groundcrewUrl, env } = launch;
       const settings = buildClaudeSettings({ ticket: record.ticket, groundcrewUrl, paths });
       writePrivateFile(paths.settings, JSON.stringify(settings));
       writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
       const variables = { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "1", DISABLE_AUTOUPDATER: "1" };
-      return { args: buildArguments(launch), env: { ...env, ...variables } };
+      return { program, args: buildArguments(launch), env: { ...env, ...variables } };
     },
     createHome: createClaudeHome,
     readStoredCost: (ticket, paths) => conversations.read(ticket, paths).storedCost,

@@ -19,7 +19,10 @@ import { getClaudeHome } from "./claude-home.ts";
 interface ClaudeSettingsOptions {
   ticket: string;
   groundcrewUrl: string;
-  paths: Omit<SessionPaths, "record" | "paste" | "settings" | "mcp" | "launch" | "temporary">;
+  paths: Omit<
+    SessionPaths,
+    "socket" | "log" | "requests" | "record" | "paste" | "settings" | "mcp" | "launch" | "temporary"
+  >;
 }
 
 /** Timeout for the answer of a person to a permission request: 7,210 s, slightly longer than Groundcrew holds it. */

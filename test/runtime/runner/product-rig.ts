@@ -35,6 +35,7 @@ export async function createProductRig({
   publish,
   planFirst,
   isBoxed = process.env["TEST_BOXED"] === "1",
+  cli,
 }: {
   isApart?: boolean;
   env?: Record<string, string>;
@@ -47,6 +48,8 @@ export async function createProductRig({
   planFirst?: boolean;
   /** Sessions are boxed; the stand-in is a program of the sources. */
   isBoxed?: boolean;
+  /** The repository's `cli`. */
+  cli?: "codex" | { command: string[] };
 } = {}) {
   const host = createRunnerHost();
   const simulators = await startSimulators();
@@ -61,6 +64,7 @@ export async function createProductRig({
     test_command: testCommand,
     publish,
     plan_first: planFirst,
+    cli,
   });
   const boxed = isBoxed ? { readable: [resolve(".")] } : {};
   const isPlain = Object.keys({ ...limits, ...boxed }).length === 0;

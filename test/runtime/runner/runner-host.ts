@@ -34,10 +34,13 @@ export function createRunnerHost() {
   writeFileSync(join(repository, "readme.txt"), "first\n");
   git(["add", "-A"]);
   git(["commit", "--quiet", "-m", "first"]);
-  const claude = join(folder, "claude");
-  const standIn = `'${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram("claude")}'`;
-  writeFileSync(claude, `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`);
-  chmodSync(claude, 0o755);
+  const [claude, codex] = (["claude", "codex"] as const).map((name) => {
+    const path = join(folder, name);
+    const standIn = `'${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram(name)}'`;
+    writeFileSync(path, `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`);
+    chmodSync(path, 0o755);
+    return path;
+  });
   const bin = join(folder, "bin");
   mkdirSync(bin);
 
@@ -93,7 +96,8 @@ export function createRunnerHost() {
     HOME: home,
     RUNNER_FOLDER: runnerFolder,
     RUNNER_NAME: "test-host",
-    CLAUDE_BIN: claude,
+    CLAUDE_BIN: claude ?? "",
+    CODEX_BIN: codex ?? "",
   };
   const readHome = (name: string) => readFileSync(join(home, name), "utf8");
   const remove = () => rmSync(folder, { recursive: true, force: true });

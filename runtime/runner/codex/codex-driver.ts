@@ -1,0 +1,93 @@
+/** The driver of Codex: an app-server for each session, with which the runner speaks, and its terminal beside it. */
+
+import { fileURLToPath } from "node:url";
+import type { Log } from "../../../shared/log.ts";
+import { getProductFile } from "../../node/files.ts";
+import { findExecutable } from "../../node/programs.ts";
+import type { DriverContext, SessionDriver } from "../driver.ts";
+import { buildSentBack } from "../prompts.ts";
+import { GROUNDCREW_TOOLS, MCP_SERVER, TOKEN_VARIABLE } from "../session-processes.ts";
+import { toKeyArguments } from "../tmux.ts";
+import { type CodexSession, createCodexSession } from "./codex-session.ts";
+import { createHookReporter } from "./hook-reporter.ts";
+import { findEarlierThread, findThread } from "./thread-file.ts";
+
+const HOST = fileURLToPath(getProductFile("runtime/runner/codex/session-host.js"));
+
+/** Variables that commands of a session do not receive. */
+const HIDDEN_VARIABLES = ["*TOKEN*", "*KEY*", "*SECRET*", "*PASSWORD*"];
+
+/** Creates the driver of Codex. */
+export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDriver {
+  const reporter = createHookReporter(groundcrewUrl, log);
+  const sessions = new Map<string, CodexSession>();
+
+  function getSession(context: DriverContext, ticket: string): CodexSession {
+    const session = sessions.get(ticket) ?? createCodexSession(context, ticket, reporter);
+    sessions.set(ticket, session);
+    return session;
+  }
+
+  return {
+    name: "Codex",
+    environment: "codex",
+    findProgram({ settings: { codexBin }, env }) {
+      const program = findExecutable(codexBin, env["PATH"]);
+      if (program !== undefined) return program;
+      throw new Error(`${codexBin} is not an executable file: set CODEX_BIN to the path of Codex.`);
+    },
+    findConversation: findEarlierThread,
+    // A second server is refused: Codex locks its threads.
+    findConversationProcesses: () => [],
+    prepare({ program, record, paths, groundcrewUrl, env }) {
+      const untrusted = `{trust_level="untrusted"}`;
+      const server = [
+        `url=${JSON.stringify(`${groundcrewUrl}/mcp`)}`,
+        `bearer_token_env_var="${TOKEN_VARIABLE}"`,
+        `enabled_tools=${JSON.stringify(GROUNDCREW_TOOLS)}`,
+        'default_tools_approval_mode="approve"',
+      ];
+      const options = [
+        // Else the first thread would write into the user's configuration that the repository is trusted.
+        `projects={${JSON.stringify(record.repository)}=${untrusted},${JSON.stringify(record.worktree)}=${untrusted}}`,
+        `mcp_servers.${MCP_SERVER}={${server.join(",")}}`,
+        `shell_environment_policy.exclude=${JSON.stringify(HIDDEN_VARIABLES)}`,
+        ...["check_for_update_on_startup=false", "features.default_mode_request_user_input=true"],
+        // Else a model that cannot be reached is tried for ever.
+        "features.unbounded_connection_retries=false",
+      ];
+      const { socket, sessionStart, log: logFile } = paths;
+      const args = [HOST, program, socket, sessionStart, logFile, ...options.flatMap((option) => ["-c", option])];
+      return { program: process.execPath, args, env };
+    },
+    readStoredCost: () => 0,
+    hasBegun: (paths) => findThread(paths) !== undefined,
+    hasEnded: () => false,
+    attend: (context, record, desired) => getSession(context, record.ticket).attend(record, desired),
+    observe: (context, record, _screen, isLive) => getSession(context, record.ticket).read(record, isLive),
+    isReady: (context, ticket) => getSession(context, ticket).isReady(),
+    async send(context, ticket, { id, kind, text }, mark) {
+      const { tmux, records } = context;
+      const session = getSession(context, ticket);
+      if (kind === "keys") return tmux.pressKeys(ticket, toKeyArguments(text), mark);
+      if (kind === "interrupt") await session.interrupt();
+      else {
+        const sent =
+          kind === "paste" ? buildSentBack(records.get(ticket), ticket, records.getPaths(ticket), text) : text;
+        await session.sendText(id, sent);
+      }
+      await tmux.storeMark(mark);
+    },
+    async requestExit(context, ticket) {
+      await getSession(context, ticket)
+        .interrupt()
+        .catch(() => undefined);
+      await context.tmux.signalProgram(ticket, "SIGTERM");
+    },
+    isUnknownConversation: () => false,
+    forget(ticket) {
+      sessions.get(ticket)?.forget();
+      sessions.delete(ticket);
+    },
+  };
+}
