@@ -21,7 +21,7 @@ sessions continue without it. Needs tmux, git and Claude Code on this machine.
   RUNNER_TOKEN       the runner's token, as Groundcrew has it; or RUNNER_TOKEN_FILE
   GROUNDCREW_CONFIG  the settings file with tickets.repositories, for example {"tickets": {"repositories": {"ONB": "/srv/repo"}}}
   CLAUDE_BIN         path of Claude Code (default: claude on the PATH)
-  CODEX_BIN          path of Codex, where a repository has it as cli (default: codex on the PATH)
+  CODEX_BIN          path of Codex (default: codex on the PATH)
   RUNNER_NAME        name of this runner (default: the host's name)
   RUNNER_FOLDER      folder of worktrees and session files (default: ~/.local/state/groundcrew-runner)
 `;
