@@ -103,7 +103,9 @@ function createHome(groundcrewUrl: string) {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   // The stand-in for tmux's and git's folders is the path of this test; on a host it is that of the unit.
   writeFileSync(join(config, "runner.env"), `${lines.join("\n")}\nPATH=${host.env.PATH}\n`, { mode: 0o600 });
-  writeFileSync(join(config, "runner.json"), JSON.stringify({ tickets: { repositories: { ONB: host.repository } } }));
+  // Where sessions have a box, it shows the stand-in for Claude Code, which is in this checkout.
+  const repository = { path: host.repository, readable: [resolve(".")] };
+  writeFileSync(join(config, "runner.json"), JSON.stringify({ tickets: { repositories: { ONB: repository } } }));
   return { ...host, socket: join(home, ".local/state/groundcrew-runner/tmux.sock") };
 }
 

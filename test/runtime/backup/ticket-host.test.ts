@@ -32,7 +32,7 @@ function createTicketHost() {
   chmodSync(join(folder, CONFIG, "runner.json"), 0o640);
   write(`${CONFIG}/runner.env`, "RUNNER_TOKEN=marked-secret-runner-token\n");
   // Every file that a runner has of a session.
-  const { folder: _, ...paths } = createRecordStore(join(folder, RUNNER)).getPaths("ONB-12");
+  const { folder: _, own: __, temporary: ___, ...paths } = createRecordStore(join(folder, RUNNER)).getPaths("ONB-12");
   for (const path of Object.values(paths)) write(path.slice(folder.length), "marked-secret-launch");
   write(RECORD, '{"ticket": "ONB-12"}');
   write(`${RUNNER}/runner-id`, "5f0c2d1e-7a55-4a35-9d0f-9a4c1f1f6a11");
