@@ -8,9 +8,13 @@ const PASTE_END = "\u001b[201~";
 /** Keys that end the program when they are pressed twice in a row. */
 const EXIT_KEYS = ["\u0003", "\u0004"];
 
+/** Ctrl-U */
+const CLEAR_KEY = "\u0015";
+
 /**
  * Reads keys as Claude does: Enter submits only when it arrives alone; within a longer chunk it is a line end of a pasted
- * text, as everything is between the marks of a paste. Escape empties the line. Ctrl-C or Ctrl-D twice counts as `/exit`. `echo` shows what is typed into the line.
+ * text, as everything is between the marks of a paste. Escape leaves the line, Ctrl-U empties it. Ctrl-C or Ctrl-D twice
+ * counts as `/exit`. `echo` shows what is typed into the line.
  */
 export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) => void) {
   let line = "";
@@ -53,8 +57,9 @@ export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) =>
       deliver(line);
       line = "";
     } else if (chunk.startsWith("\u001b")) {
-      line = "";
       deliver("\u001b");
+    } else if (chunk === CLEAR_KEY) {
+      line = "";
     } else {
       line += chunk.replaceAll("\r", "\n");
       echo(chunk.replaceAll("\r", "\n"));

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { hasProgram } from "../support/has-program.ts";
 import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
@@ -26,8 +28,10 @@ async function decideInTerminal(rig: ClaudeRig, key: string, findKey: (screen: s
   await rig.waitFor(press).not.toContain("Do you want to proceed?");
 }
 
-test(`a ticket runs with ${CLAUDE && execFileSync(CLAUDE, ["--version"], { encoding: "utf8" }).trim()} from its approval to one comment in Plane`, async () => {
-  const rig = await createClaudeRig();
+const VERSION = CLAUDE && execFileSync(CLAUDE, ["--version"], { encoding: "utf8" }).trim();
+
+async function runTicket(isBoxed: boolean): Promise<void> {
+  const rig = await createClaudeRig({ isBoxed });
   const completion = { task: "ONB-1", status: "done", text: SUMMARY };
   const { key, item } = await rig.addTicket([
     "permission echo made > made.txt && git add -A && git commit -qm 'feat: made'",
@@ -46,6 +50,8 @@ test(`a ticket runs with ${CLAUDE && execFileSync(CLAUDE, ["--version"], { encod
   await waitForPermission(rig, key, "allowed.txt");
   await rig.waitFor(() => rig.readTerminal(key)).toMatch(/touch allowed\.txt[\s\S]*Do you want to proceed\?/);
   await decideInTerminal(rig, key, () => "1");
+  // What a person is typing when the session ends must not make its command to exit a message to the model.
+  rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "-l", "--", "half a line");
   await rig
     .waitFor(() => rig.readCompleted(key))
     .toMatchObject({
@@ -56,8 +62,14 @@ test(`a ticket runs with ${CLAUDE && execFileSync(CLAUDE, ["--version"], { encod
   expect(rig.findComments(item, "feat: made")).toHaveLength(1);
   expect(rig.host.git(["ls-files", "--others"], join(rig.host.runnerFolder, "worktrees", key))).toBe("allowed.txt\n");
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+  expect(existsSync(join(rig.host.runnerFolder, "sessions", key, "own"))).toBe(isBoxed);
+  expect(JSON.stringify(rig.readTranscript(key))).not.toContain("half a line");
   expect(rig.model.requests.length).toBeGreaterThan(4);
-});
+}
+
+test(`a ticket runs with ${VERSION} from its approval to one comment in Plane`, () => runTicket(false));
+
+test.runIf(hasProgram("bwrap"))(`a ticket runs with ${VERSION} in a box in the same way`, () => runTicket(true));
 
 test("the end of a turn asks, its answer is typed, and /complete records the summary without the model", async () => {
   const rig = await createClaudeRig();

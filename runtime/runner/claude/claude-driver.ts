@@ -33,7 +33,7 @@ const statusSchema = z.object({
 /** What Claude says before it exits with 1 because it does not know the conversation that it is to resume. */
 const UNKNOWN_CONVERSATION = /^No conversation found with session ID/m;
 
-/** Delay between the key that closes a dialog and the command to exit: 100 ms. */
+/** Delay between the keys that close a dialog, empty the line, and the command to exit: 100 ms each. */
 const EXIT_DELAY_MS: Ms = 100;
 
 /** Creates the driver of Claude Code. */
@@ -96,8 +96,11 @@ export function createClaudeDriver(): SessionDriver {
       rmSync(paths.paste, { force: true });
     },
     async requestExit({ tmux }, ticket) {
-      // Escape closes a dialog or stops the turn.
+      // Escape closes a dialog or stops the turn; Ctrl+U removes what a person has begun to type, which would make the
+      // command a message to the model.
       await tmux.pressKeys(ticket, ["Escape"]);
+      await wait(EXIT_DELAY_MS);
+      await tmux.pressKeys(ticket, ["C-u"]);
       await wait(EXIT_DELAY_MS);
       await tmux.typeLine(ticket, "/exit");
     },

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, vi } from "vitest";
-import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
+import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -138,7 +138,7 @@ git update-ref HEAD $signed
 
 test("git of the runner starts no program that a repository, a user or a forged link of a worktree names", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
+  const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX });
   const traps = setTraps(rig);
   const scripts = { commit: COMMIT, forge: FORGE_LINK(traps.script), missing: COMMIT_MISSING };
   for (const [name, text] of Object.entries(scripts))

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
 import { pickSize } from "../../reliability/random-source.ts";
-import { createRunnerRig } from "./runner-rig.ts";
+import { createRunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -12,9 +12,9 @@ const COMMIT = "run echo hello > made.txt && git add made.txt && git commit -qm 
 /** Runs ONB-1 to its end, on a runner that publishes it; `publish` has it published, as by the approval of its result. */
 async function createPublishRig(
   context: TestContext,
-  { programs = ["gh"], publish = "pull-request", steps = [COMMIT, "exit 0"] } = {},
+  { programs = ["gh"], publish = "pull-request", steps = [COMMIT, "exit 0"], tickets = {} } = {},
 ) {
-  const rig = await createRunnerRig(context, { repository: { publish }, env: SECRETS });
+  const rig = await createRunnerRig(context, { tickets, repository: { publish }, env: SECRETS });
   const forge = rig.addForge(programs);
   /** A commit of somebody else, which this machine has not fetched. */
   const commitElsewhere = () => {
@@ -137,6 +137,7 @@ test.concurrent("a branch is only pushed where no pull request is wanted, one wi
     publish: "push",
     programs: [],
     steps: ["run env > $HOME/env.txt", "exit 0"],
+    tickets: WITHOUT_BOX,
   });
   expect(await publishNow()).toMatchObject({ state: "nothing" });
   writeFileSync(join(rig.worktree("ONB-1"), "made.txt"), "made");

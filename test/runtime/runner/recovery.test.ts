@@ -31,12 +31,12 @@ const KILL_POINTS: ((rig: RunnerRig, key: string) => boolean)[] = [
   (rig, key) => existsSync(rig.sessionFile(key, "session-start.json")),
 ];
 
-const countStarts = (rig: RunnerRig, key: string) => readFileSync(join(rig.home, `${key}.txt`), "utf8");
+const countStarts = (rig: RunnerRig, key: string) => rig.host.readCached(`${key}.txt`);
 
 test.concurrent("many tickets over kill -9 of the runner at many steps: each session runs once", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context);
-  const sessions = KEYS.map((key) => rig.want(key, [`run echo started >> $HOME/${key}.txt`]));
+  const sessions = KEYS.map((key) => rig.want(key, [`run echo started >> $HOME/.cache/${key}.txt`]));
   for (const [i, key] of KEYS.entries()) {
     rig.server.set({ sessions: sessions.slice(0, i + 1) });
     await rig.waitFor(() => KILL_POINTS[i % KILL_POINTS.length]?.(rig, key), 1).toBe(true);
@@ -47,7 +47,7 @@ test.concurrent("many tickets over kill -9 of the runner at many steps: each ses
     .waitFor(() => rig.server.requests.at(-1)?.sessions.filter(({ state }) => state === "running").length)
     .toBe(COUNT);
   await rig
-    .waitFor(() => KEYS.map((key) => existsSync(join(rig.home, `${key}.txt`)) && countStarts(rig, key)))
+    .waitFor(() => KEYS.map((key) => existsSync(rig.host.findCached(`${key}.txt`)) && countStarts(rig, key)))
     .toEqual(KEYS.map(() => "started\n"));
   expect(rig.listSessions().sort()).toEqual(KEYS.map((key) => `claude-${key}`).sort());
   expect(rig.server.problems).toEqual([]);
@@ -56,7 +56,10 @@ test.concurrent("many tickets over kill -9 of the runner at many steps: each ses
 test.concurrent("after kill -9 of the tmux server sessions are reported with their last screen and continue", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context);
-  const desired = rig.want("ONB-1", ["run sleep 1000 > /dev/null 2>&1 &", "run echo started >> $HOME/ONB-1.txt"]);
+  const desired = rig.want("ONB-1", [
+    "run sleep 1000 > /dev/null 2>&1 &",
+    "run echo started >> $HOME/.cache/ONB-1.txt",
+  ]);
   rig.server.set({ sessions: [desired] });
   await rig.waitFor(() => rig.report("ONB-1")?.screen ?? "").toContain("all done");
   rig.server.set({});
@@ -96,7 +99,7 @@ test.concurrent("what happened while Groundcrew was away is reported when it is 
 test.concurrent("a runner that lost its records takes over its sessions, and a second runner is refused", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context);
-  const desired = rig.want("ONB-1", ["run echo started >> $HOME/ONB-1.txt"]);
+  const desired = rig.want("ONB-1", ["run echo started >> $HOME/.cache/ONB-1.txt"]);
   rig.server.set({ sessions: [desired] });
   await rig.waitForState("ONB-1", "running");
   await rig.kill();

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -24,7 +25,7 @@ export function createRunnerHost() {
   const repository = join(folder, "repository");
   const home = join(folder, "home");
 
-  mkdirSync(home);
+  mkdirSync(join(home, ".cache"), { recursive: true });
   mkdirSync(repository);
   const git = (args: string[], cwd = repository) =>
     execFileSync("git", args, { cwd, env: { PATH: process.env["PATH"], HOME: home }, encoding: "utf8" });
@@ -100,6 +101,26 @@ export function createRunnerHost() {
     CODEX_BIN: codex ?? "",
   };
   const readHome = (name: string) => readFileSync(join(home, name), "utf8");
+  /** A file that sessions write as `$HOME/.cache/<name>`: that folder alone is shared with a box, at another place. */
+  const findCached = (name: string) => {
+    const shared = join(runnerFolder, "cache", "ONB", name);
+    return existsSync(shared) ? shared : join(home, ".cache", name);
+  };
+  const readCached = (name: string) => readFileSync(findCached(name), "utf8");
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  return { folder, runnerFolder, repository, home, bin, git, tmux, env, readHome, addForge, remove };
+  return {
+    folder,
+    runnerFolder,
+    repository,
+    home,
+    bin,
+    git,
+    tmux,
+    env,
+    readHome,
+    findCached,
+    readCached,
+    addForge,
+    remove,
+  };
 }

@@ -15,6 +15,9 @@ export type Desired = ExchangeAnswer["sessions"][number];
 /** Whether the sessions of all tests are boxed: not by default, because many look at processes, links and files outside. */
 const IS_BOXED = process.env["TEST_BOXED"] === "1";
 
+/** Settings of tests in which a program of the box writes outside of it, or waits for a file there, on purpose. */
+export const WITHOUT_BOX = { sandbox: "off" };
+
 /** Timeout for a state that the runner must reach: far more than it needs, on a busy machine as well. */
 const STATE_TIMEOUT_MS = 90_000;
 

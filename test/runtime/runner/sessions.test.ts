@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import { HOUR } from "../../../shared/time.ts";
 import { storeInterruption } from "../../../simulators/claude/transcript.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
-import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
+import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -343,7 +343,7 @@ test.concurrent("a Claude Code that ends at once is reported with its status and
     `#!/bin/sh\ntest -e ${repaired} || { echo "error: unknown option '$1'" >&2; exit 1; }\n${STAND_IN}\n`,
   );
   chmodSync(claude, 0o755);
-  const rig = await createRunnerRig(context, { env: { CLAUDE_BIN: claude } });
+  const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX, env: { CLAUDE_BIN: claude } });
   await rig.waitFor(() => rig.output.join("")).toContain('"check":"Claude Code"');
   // Several, because tmux misses the end of about one in ten programs that end at once.
   const keys = ["ONB-1", "ONB-2", "ONB-3", "ONB-4"];
@@ -430,7 +430,8 @@ test.concurrent("the runner runs the test command of its own settings once for e
 }) => {
   // It passes from its second run on.
   const test_command = `echo "$GROUNDCREW_TICKET $RUNNER_TOKEN" >> ../runs.txt; test $(wc -l < ../runs.txt) -gt 1`;
-  const rig = await createRunnerRig({ expect, onTestFinished }, { repository: { test_command } });
+  const options = { tickets: WITHOUT_BOX, repository: { test_command } };
+  const rig = await createRunnerRig({ expect, onTestFinished }, options);
   const session = rig.want("ONB-1", [COMMIT]);
   rig.server.set({ sessions: [session] });
   await rig.waitFor(() => rig.report("ONB-1")?.commits.length).toBe(1);
@@ -543,7 +544,7 @@ const remove = (ticket: string, force = false) => ({ ticket, run: 1, force });
 test.concurrent("a worktree is removed when it is clean and merged, or on request, and kept otherwise", async (context) => {
   const { expect } = context;
   const hooks = { before_remove: "echo $GROUNDCREW_TICKET >> $HOME/removed.txt" };
-  const rig = await createRunnerRig(context, { tickets: { hooks } });
+  const rig = await createRunnerRig(context, { tickets: { hooks, ...WITHOUT_BOX } });
   const keys = ["ONB-1", "ONB-2", "ONB-3"];
   rig.server.set({
     sessions: [
@@ -575,7 +576,7 @@ test.concurrent("hooks run once each in the worktree; a failing before_run ends 
     before_run: `${log("before_run")}; test $GROUNDCREW_TICKET != ONB-2`,
     after_run: log("after_run"),
   };
-  const rig = await createRunnerRig(context, { tickets: { hooks } });
+  const rig = await createRunnerRig(context, { tickets: { hooks, ...WITHOUT_BOX } });
   rig.server.set({ sessions: [rig.want("ONB-1", ["exit 0"])] });
   await rig.waitForState("ONB-1", "ended");
   const path = join(rig.home, "ONB-1.txt");
@@ -594,7 +595,7 @@ test.concurrent("what a set-up command prints is shown while it runs", async (co
   const hooks = {
     after_create: 'echo installed 1; until test -e "$HOME/go"; do sleep 0.1; done; echo >&2 installed 2',
   };
-  const rig = await createRunnerRig(context, { tickets: { hooks }, repository: { hook_minutes: 1 } });
+  const rig = await createRunnerRig(context, { tickets: { hooks, ...WITHOUT_BOX }, repository: { hook_minutes: 1 } });
   rig.server.set({ sessions: [rig.want("ONB-1")] });
   await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("installed 1\n");
   expect(rig.report("ONB-1")).toMatchObject({ state: "starting" });
@@ -612,7 +613,9 @@ test.concurrent("with legacy_files, a file in /tmp completes a ticket", async (c
   rig.server.set({ sessions: [rig.want(key)] });
   await rig.waitForState(key, "running");
   expect(rig.report(key)?.completion).toBeUndefined();
-  writeFileSync(path, "done");
+  // In a box, /tmp is a folder of the session.
+  const own = rig.sessionFile(key, "tmp");
+  writeFileSync(existsSync(own) ? join(own, basename(path)) : path, "done");
   await rig.waitFor(() => rig.report(key)?.completion).toEqual({ summary: "done", source: "legacy_file" });
 });
 

@@ -35,13 +35,13 @@ test("in a session, the command groundcrew reads and completes its ticket with t
   const { key } = await rig.addTicket([
     'run groundcrew get_task_details ONB-1 > details.txt 2>&1; echo "exit $?" >> details.txt',
     'run groundcrew add_comment ONB-1 --text Hello > refused.txt 2>&1; echo "exit $?" >> refused.txt',
-    "run cp details.txt refused.txt $HOME",
+    "run cp details.txt refused.txt $HOME/.cache",
     "run groundcrew update_task_status ONB-1 --status done --text 'By the command'",
   ]);
   await rig.call(`/api/approve/${key}`, "POST", {});
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "By the command", source: "tool" });
-  expect(rig.host.readHome("details.txt")).toMatch(/Make it[\s\S]*exit 0/);
-  expect(rig.host.readHome("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
+  expect(rig.host.readCached("details.txt")).toMatch(/Make it[\s\S]*exit 0/);
+  expect(rig.host.readCached("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
 });
 
 test("groundcrew doctor says what each runner's machine has and lacks, and that it was repaired", async () => {
@@ -144,7 +144,7 @@ function killAtEachStep(victim: Victim): Record<Step, readonly Victim[]> {
 
 const SUMMARY = { task: "ONB-1", status: "done", text: "All is done" };
 const TICKET = [
-  "permission echo allowed >> $HOME/allowed.txt; echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+  "permission echo allowed >> $HOME/.cache/allowed.txt; echo made > made.txt; git add -A; git commit -qm 'feat: made'",
   `call update_task_status ${JSON.stringify(SUMMARY)}`,
 ];
 
@@ -157,7 +157,7 @@ async function allowUntilDone(rig: ProductRig, key: string): Promise<void> {
     );
     for (const { id } of open)
       await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer: "allow" }).catch(() => undefined);
-    return existsSync(join(rig.host.home, "allowed.txt"));
+    return existsSync(rig.host.findCached("allowed.txt"));
   };
   await rig.waitFor(allow, 120_000).toBe(true);
 }
@@ -187,7 +187,7 @@ test.each(PLANS)("a ticket over kill -9 of %s reaches Plane as one comment", asy
   await rig.waitFor(update, 120_000).toMatchObject({ status: "updated", comment_posted: true, state_updated: true });
 
   expect(rig.findComments(item, "All is done")).toHaveLength(1);
-  expect(rig.host.readHome("allowed.txt")).toBe("allowed\n");
+  expect(rig.host.readCached("allowed.txt")).toBe("allowed\n");
   expect(rig.readStatus(item)).toBe("Done");
   await rig.waitFor(() => rig.host.tmux("list-sessions"), 120_000).toBe("");
 });
@@ -234,7 +234,7 @@ test.runIf(IS_FULL_RUN)(
   "a session goes on while the store is moved away and after a restart with an empty one, until its ticket is approved again",
   async () => {
     const rig = await createProductRig({ isApart: true });
-    const { key, item } = await rig.addTicket(["run echo started >> $HOME/started.txt", "permission true"]);
+    const { key, item } = await rig.addTicket(["run echo started >> $HOME/.cache/started.txt", "permission true"]);
     await rig.call(`/api/approve/${key}`, "POST", {});
     await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "permission" }]);
     const readPanes = () => rig.host.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid} #{pane_dead}");
@@ -265,7 +265,7 @@ test.runIf(IS_FULL_RUN)(
     await rig.waitFor(listPending).toContain(key);
     expect(readPanes()).toBe(before);
     await rig.call(`/api/approve/${key}`, "POST", {});
-    await rig.waitFor(() => rig.host.readHome("started.txt")).toBe("started\nstarted\n");
+    await rig.waitFor(() => rig.host.readCached("started.txt")).toBe("started\nstarted\n");
     expect(readPanes()).not.toBe(before);
     expect(readPanes()).toMatch(/^claude-ONB-\d+ \d+ 0\n$/);
   },
