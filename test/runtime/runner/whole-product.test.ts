@@ -25,7 +25,8 @@ test("one process runs an approved ticket from Plane to its comment, with tmux, 
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "All is done", source: "tool" });
   expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
   expect(rig.findComments(item, "All is done")).toHaveLength(1);
-  expect(rig.host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
+  // The commits of a boxed session are fetched from its clone.
+  await rig.waitFor(() => rig.host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
   expect(await rig.stop("groundcrew", "SIGTERM")).toBe(0);
 });
@@ -54,7 +55,10 @@ test("groundcrew doctor says what each runner's machine has and lacks, and that 
       own.map(({ name, status }: { name: string; status: string }) => [name.slice(18), status]),
     );
   };
-  const programs = { tmux: "ok", git: "ok", "Claude Code": "ok", repository: "ok", "free space": expect.any(String) };
+  const programs = {
+    ...{ tmux: "ok", git: "ok", "Claude Code": "ok", repository: "ok", "free space": expect.any(String) },
+    box: process.env["TEST_BOXED"] === "1" ? "ok" : "warning",
+  };
   await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "failed", trust: "warning" });
   writeFileSync(
     join(home, ".claude.json"),
