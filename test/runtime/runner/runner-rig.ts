@@ -13,7 +13,7 @@ import { createRunnerHost } from "./runner-host.ts";
 export type Desired = ExchangeAnswer["sessions"][number];
 
 /** Whether the sessions of all tests are boxed: not by default, because many look at processes, links and files outside. */
-const IS_BOXED = process.env["TEST_BOXED"] === "1";
+export const IS_BOXED = process.env["TEST_BOXED"] === "1";
 
 /** Settings of tests in which a program of the box writes outside of it, or waits for a file there, on purpose. */
 export const WITHOUT_BOX = { sandbox: "off" };
