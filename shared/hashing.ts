@@ -30,9 +30,6 @@ interface Sha256 {
   hex(): string;
 }
 
-/** Limit of data that is hashed at once, in bytes. */
-const SMALL_BYTES = 2_000;
-
 const encoder = new TextEncoder();
 
 /** Web Crypto, which every host has. */
@@ -51,8 +48,6 @@ export const webHashing: Hashing = {
 /** SHA-256 as 64 lower-case hex characters. */
 export async function sha256Hex(data: string | Uint8Array<ArrayBuffer>): Promise<string> {
   const bytes = typeof data === "string" ? encoder.encode(data) : data;
-  // Web Crypto works in another thread, and passing a small text there takes longer than its hash.
-  if (bytes.length <= SMALL_BYTES) return toHex(fastSha256.hash(bytes));
   return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
