@@ -225,7 +225,8 @@ test.concurrent("a hostile ticket runs nothing and leaves everything outside its
   expect(existsSync(join(rig.worktree("ONB-1"), "hacked"))).toBe(false);
   expect(rig.git(["status", "--porcelain"], rig.worktree("ONB-1"))).toBe("");
   expect(readdirSync(rig.repository)).toEqual(before);
-  expect(readdirSync(rig.home).sort()).toEqual([".claude", ".gitconfig"]);
+  expect(readdirSync(rig.home).sort()).toEqual([".cache", ".claude", ".gitconfig"]);
+  expect(readdirSync(join(rig.home, ".cache"))).toEqual([]);
 });
 
 test.concurrent("a ticket of a project without a repository is not started", async (context) => {
