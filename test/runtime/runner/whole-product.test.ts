@@ -6,6 +6,9 @@ import { createProductRig, type ProductRig } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
+/** Long ways whose parts have tests of their own are in the full run only. */
+const IS_FULL_RUN = Boolean(process.env["FULL"]);
+
 const COMMIT = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
 const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
 
@@ -69,7 +72,7 @@ test("groundcrew doctor says what each runner's machine has and lacks, and that 
   await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "ok", trust: "ok" });
 });
 
-test("groundcrew doctor says whether the runner's user can open pull requests", async () => {
+test.runIf(IS_FULL_RUN)("groundcrew doctor says whether the runner's user can open pull requests", async () => {
   const rig = await createProductRig({ publish: "pull-request" });
   const readCheck = async () => {
     const { checks } = JSON.parse(await rig.runCommand("doctor", "--json"));
@@ -92,13 +95,16 @@ test("groundcrew doctor says whether the runner's user can open pull requests", 
     .toMatchObject({ status: "ok", detail: "ONB: pull requests for main of https://git.example.com/onb/app.git" });
 });
 
-test("TICKET-01 TICKET-04 a plan and a result are sent back, then approved, published, repaired when checks are red, merged and cleaned", async () => {
-  const rig = await createProductRig({ isApart: true, publish: "pull-request", planFirst: true });
-  await runPlanAndPublish(rig, async () => {
-    await rig.restart("groundcrew");
-    await rig.restart("runner");
-  });
-});
+test.runIf(IS_FULL_RUN)(
+  "TICKET-01 TICKET-04 a plan and a result are sent back, then approved, published, repaired when checks are red, merged and cleaned",
+  async () => {
+    const rig = await createProductRig({ isApart: true, publish: "pull-request", planFirst: true });
+    await runPlanAndPublish(rig, async () => {
+      await rig.restart("groundcrew");
+      await rig.restart("runner");
+    });
+  },
+);
 
 test("OPENCLAW-18 a completion file counts once the branch has a commit and the repository's test command has passed", async () => {
   const rig = await createProductRig({ testCommand: "grep -q made made.txt" });
@@ -118,7 +124,6 @@ test("OPENCLAW-18 a completion file counts once the branch has a commit and the 
   expect(rig.findComments(item, "Tests: passed, run by the ticket runner")).toHaveLength(1);
 });
 
-const IS_FULL_RUN = Boolean(process.env["FULL"]);
 const VICTIMS = ["groundcrew", "runner", "tmux"] as const;
 type Victim = (typeof VICTIMS)[number];
 /** The steps of a ticket, after each of which a part is killed. */
