@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Deps, Route, Tick } from "../shared/app/deps.ts";
 import { getOpenclawId } from "../shared/config/settings.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
+import { openclawTasksSchema } from "../shared/openclaw-tasks.ts";
 import type { StoreKey } from "../shared/store/port.ts";
 import { recordSessionUsage } from "../shared/tasks/gateway-usage.ts";
 import { type LastCallRecord, wakeKeys } from "../shared/tasks/wakes.ts";
@@ -29,19 +30,6 @@ const usageSchema = z.object({
       }),
     )
     .max(5_000),
-});
-
-/** The answer of `openclaw tasks list --json`, of which only this is read. */
-const tasksSchema = z.object({
-  tasks: z.array(
-    z.object({
-      runtime: z.string(),
-      status: z.string(),
-      createdAt: z.number(),
-      startedAt: z.number().nullish(),
-      endedAt: z.number().nullish(),
-    }),
-  ),
 });
 
 /** The end of the last run that was observed, by OpenClaw's clock. */
@@ -102,7 +90,7 @@ async function countUsage(deps: Deps, { sessions }: z.output<typeof usageSchema>
  * when it is seen for the first time is not counted, because nobody knows whether that was before.
  */
 async function observeSpawned({ store, metrics }: Deps, answer: unknown): Promise<number> {
-  const { data: ledger } = tasksSchema.safeParse(answer);
+  const { data: ledger } = openclawTasksSchema.safeParse(answer);
   if (!ledger) return 0;
   const [seen] = await store.read<SpawnedRecord>([SPAWNED_KEY]);
   const ended = ledger.tasks.filter(({ runtime, endedAt }) => runtime === "subagent" && endedAt);

@@ -4,6 +4,7 @@ import { posix } from "node:path";
 import { z } from "zod";
 import { extractJsonObjects } from "../../functions/doctor/openclaw-skill.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { openclawTasksSchema } from "../../shared/openclaw-tasks.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { describeFailure, type ProgramResult } from "../node/programs.ts";
@@ -25,18 +26,6 @@ const sessionsSchema = z.object({
 
 const messageSchema = z.object({
   message: z.object({ role: z.string(), stopReason: z.string().optional() }),
-});
-
-const tasksSchema = z.object({
-  tasks: z.array(
-    z.object({
-      runtime: z.string(),
-      status: z.string(),
-      createdAt: z.number(),
-      startedAt: z.number().nullish(),
-      endedAt: z.number().nullish(),
-    }),
-  ),
 });
 
 /** Limit of a reason in UTF-16 units. */
@@ -97,7 +86,7 @@ export function hasModelAnswer(transcript: string): boolean {
 
 /** What OpenClaw's ledger says about spawned agents; undefined when this version has none. */
 export function parseSpawnMetrics({ stdout }: ProgramResult): SpawnMetrics["spawned"] {
-  const [answer] = findAnswers(tasksSchema, stdout);
+  const [answer] = findAnswers(openclawTasksSchema, stdout);
   if (!answer) return undefined;
   const spawned = answer.tasks.filter(({ runtime }) => runtime === "subagent");
   const waits = spawned.flatMap(({ createdAt, startedAt }) => (startedAt ? [startedAt - createdAt] : []));

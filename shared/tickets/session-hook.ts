@@ -189,7 +189,7 @@ export async function applySessionHook(
     }
     case "Stop":
     case "StopFailure": {
-      // Its end was told before, and a person may have answered since.
+      // Its end was reported before, and a person may have answered since.
       if (hook.request_id && (await findRequest(deps, hook.request_id))) return undefined;
       await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation);
       const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");

@@ -188,7 +188,7 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
     const last = turns.at(-1);
     activeTurn = last?.status === "inProgress" ? last.id : undefined;
     state = omitUndefined({ progressAt: state.progressAt, tokens: state.tokens });
-    // What has ended while nobody was connected is told now.
+    // What has ended while nobody was connected is reported now.
     plan = last?.items.flatMap(toPlan).at(-1);
     if (last && last.status !== "inProgress" && isOfLaunch(last, launch)) finishTurn(last);
   }

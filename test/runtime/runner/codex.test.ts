@@ -142,7 +142,7 @@ test("a plan waits for a person, comes again when it is sent back, and only an a
   await waitForCommits(rig, key, ["planned"]);
 });
 
-test("the end of a turn and an error of the model ask a person, a result that is sent back goes on in the thread, and tokens are told", async () => {
+test("the end of a turn and an error of the model ask a person, a result that is sent back goes on in the thread, and tokens are reported", async () => {
   const rig = await createProductRig({ cli: "codex" });
   const { key } = await rig.addTicket([
     "say What next?",
