@@ -85,7 +85,7 @@ export interface RequestsAnswer {
 /** A request as the API shows it: with the verdict or why it is closed, when it waits no more. */
 function toRequestAnswer(request: RequestRecord) {
   const { id, kind, subject, from, createdAt, deadline, text, input, hash, answers, options } = request;
-  const { session: { rule, isMultiple, series } = {}, changed, verdict, closed } = request;
+  const { session: { rule, isMultiple, series, waits } = {}, changed, verdict, closed } = request;
   const toIso = (at: number) => new Date(at).toISOString();
   return omitUndefined({
     id,
@@ -99,6 +99,8 @@ function toRequestAnswer(request: RequestRecord) {
     hash,
     answers,
     options: options.length > 0 ? options : undefined,
+    // A session whose time ends, at the time that is the text, or that has ended.
+    waits: waits === "time" || waits === "ended" ? waits : undefined,
     // Of a question of several, and what a permission for ever would allow.
     ...{ multiple: isMultiple, number: series && series.answers.length + 1, count: series?.questions.length, rule },
     changed,

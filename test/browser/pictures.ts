@@ -92,7 +92,7 @@ async function takeTicketsPicture() {
     await page.goto(`${app.url}/tickets`);
     await page.fill("#token", PAGE_ADMIN_TOKEN);
     await page.press("#token", "Enter");
-    await page.waitForSelector("#tickets-view .question", WAIT);
+    await page.waitForSelector("#tickets-view .request", WAIT);
     savePicture("tickets", await page.screenshot());
   } finally {
     await app.close();

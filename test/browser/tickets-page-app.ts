@@ -115,6 +115,7 @@ export async function openTickets(
   options?: Parameters<typeof openSignedInPage>[1],
 ): Promise<TestPage> {
   const page = await openSignedInPage(app.url, options);
+  await page.clock.install();
   await page.click('#views [data-view="tickets"]');
   await page.waitForSelector("#tickets-view[aria-busy=false]", { timeout: 30_000 });
   return page;

@@ -70,7 +70,6 @@ const SAME_IN_BOTH: readonly string[] = [
   "card.labels.tests",
   "card.sum",
   "pageTickets.description",
-  "pageTickets.field.description",
   "pageTickets.fact.commits",
   "pageTickets.fact.runner",
   "pageViews.team.concierge",

@@ -23,15 +23,24 @@ let idle: IdleTasksAnswer | undefined;
 /** What the installation needs; undefined until it was loaded. */
 let setup: Pick<SetupAnswer, "steps"> | undefined;
 
-/** Number of requests that wait for a person. */
-export function getWaitingCount(): number {
-  return requests.length;
+/** Draws the requests in another view that shows some of them. */
+let drawElsewhere = () => {};
+
+/** What waits for a person. */
+export function getRequests(): RequestsAnswer["requests"] {
+  return requests;
+}
+
+/** @param draw draws the view that also shows requests */
+export function onRequests(draw: () => void): void {
+  drawElsewhere = draw;
 }
 
 /** Loads what waits for a person, and shows it while its view is shown. */
 export async function loadInbox(): Promise<void> {
   requests = (await fetchAnswer("/api/requests")).requests;
   getElement("inbox-count").textContent = requests.length > 0 ? String(requests.length) : "";
+  if (getView() === "tickets") drawElsewhere();
   if (getView() !== "inbox") return;
   const language = getLanguage();
   [idle, setup] = await Promise.all([

@@ -8,7 +8,7 @@ import { loadChat } from "./chat.tsx";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
 import { findTarget, focusFirstVisible, getElement } from "./find-elements.ts";
 import { showHeader, showNotices } from "./header.tsx";
-import { drawInbox, getWaitingCount, loadInbox } from "./inbox.tsx";
+import { drawInbox, getRequests, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { startKeys } from "./palette.tsx";
@@ -84,7 +84,7 @@ async function loadStyle(): Promise<void> {
 
 /** The title: how much waits for a person, and where one is. */
 function showTitle(): void {
-  const count = getWaitingCount();
+  const count = getRequests().length;
   const link = document.querySelector(`header [data-view="${getView()}"]`);
   const name = getChosenTask() ?? translate(link?.getAttribute("data-name") as TextName);
   document.title = `${count > 0 ? `(${count}) ` : ""}${name} · Groundcrew`;

@@ -1,6 +1,6 @@
 /** A request to a person: what is judged, whole, and its answers, which can be taken back before they are sent. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { joinChoices } from "../../../../shared/task/choices.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import { fillPath, sendJson } from "./api.ts";
@@ -43,12 +43,17 @@ interface RequestCardProps {
   notes?: string;
   /** Loads what waits again, after an answer and after its refusal. */
   onDone: () => Promise<void>;
+  /** What an answer that was taken begins. */
+  onDecided?: (answer: string) => void;
 }
 
 /** A request, whole, with its answers. */
-export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
-  const { id, kind, subject, from, created_at, deadline, text, input = [], hash, number = 0, count = 0 } = request;
-  const parts = [{ label: "", value: text }, ...input];
+export function RequestCard({ request, notes = "", onDone, onDecided }: RequestCardProps) {
+  const { id, kind, subject, from, created_at, deadline, input = [], hash, answers } = request;
+  const { number = 0, count = 0 } = request;
+  const card = useRef<HTMLLIElement>(null);
+  const head = useId();
+  const parts = [{ label: "", value: describeText(request) }, ...input];
   const facts = kind === "permission" ? [] : input.filter(({ value }) => isFact(value));
   const [unfolded, setUnfolded] = useState<string>();
   const [decision, setDecision] = useState<Decision>();
@@ -56,19 +61,26 @@ export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
   const isFolded = unfolded !== hash && parts.some(({ value }) => isLong(value));
   const length = parts.reduce((sum, { value }) => sum + value.length, 0);
   const title = subject.title || from;
+  const labels = kind === "permission" ? "field" : "inbox.part";
+  const translateLabel = (label: string) => label && translateName(labels, label);
 
   /** Sends the answer, and shows what waits after it, also when it was refused. */
   async function send(sent: Decision) {
     unsent.delete(id);
+    const view = card.current?.closest<HTMLElement>("section[tabindex]");
     try {
       await sendJson(fillPath("/api/requests/:id", { id }), sent);
+      onDecided?.(sent.answer);
     } finally {
       await onDone().finally(() => setDecision(undefined));
+      // The button that had the focus is gone, and often the whole card.
+      if (document.activeElement === document.body)
+        focusFirstVisible(card.current, view?.querySelector<HTMLElement>(".request"), view);
     }
   }
 
   return (
-    <li class="request" data-kind={kind} data-request={id} tabIndex={-1} aria-labelledby={`request-${id}`}>
+    <li class="request" data-kind={kind} data-request={id} tabIndex={-1} aria-labelledby={head} ref={card}>
       <p class="line">
         <span class="kind">{translateName("inbox.kind", kind)}</span>
         {subject.key && (
@@ -81,7 +93,7 @@ export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
           {deadline && ` · ${translate("inbox.deadline", { at: formatTime(Date.parse(deadline)) })}`}
         </span>
       </p>
-      <h3 id={`request-${id}`} class="written" dir="auto">
+      <h3 id={head} class="written" dir="auto">
         {title.slice(0, 300)}
       </h3>
       {request.changed && <p class="notice">{translate("inbox.changed")}</p>}
@@ -89,15 +101,16 @@ export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
       {parts
         .filter((part) => !facts.includes(part))
         .map(({ label, value }) => (
-          <Part key={label} label={label} value={isFolded ? fold(value) : value} />
+          <Part key={label} label={translateLabel(label)} value={isFolded ? fold(value) : value} />
         ))}
       <dl>
         <Facts
           facts={facts
             .filter(({ value }) => value !== title)
-            .map(({ label, value }) => [translateName("inbox.part", label), value, label])}
+            .map(({ label, value }) => [translateLabel(label), value, label])}
         />
       </dl>
+      {kind === "permission" && !answers.includes("allow") && <p class="muted">{translate("inbox.terminal")}</p>}
       {isFolded && (
         <Button class="go" onPress={() => setUnfolded(hash)}>
           {translate("inbox.unfold", { n: formatCount(length) })}
@@ -118,12 +131,18 @@ export function RequestCard({ request, notes = "", onDone }: RequestCardProps) {
   );
 }
 
+/** What is asked: by Groundcrew about a session, or else in the words of who asks. */
+function describeText({ waits, text }: RequestAnswer): string {
+  if (waits === "time") return translate("inbox.time", { at: formatTime(Date.parse(text)) });
+  return waits === "ended" ? [translate("inbox.ended"), text].filter(Boolean).join("\n") : text;
+}
+
 /** A text of the model is drawn from left to right, whatever its characters. */
 function Part({ label, value }: { label: string; value: string }) {
   if (label === "") return <p class="asked written">{value}</p>;
   return (
     <div class="part">
-      <b>{translateName("inbox.part", label)}</b>
+      <b>{label}</b>
       <pre dir="ltr">{value}</pre>
     </div>
   );
@@ -331,7 +350,7 @@ export function fold(value: string): string {
 /** Moves the focus among the requests with j and k, and answers the one in focus with a and d. */
 function handleKey(event: KeyboardEvent): void {
   const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
-  if (getView() !== "inbox" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!["inbox", "tickets"].includes(getView()) || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   const cards = [...document.querySelectorAll<HTMLElement>(".request")];
   const current = cards.findIndex((card) => card.contains(document.activeElement));
   const step = { j: 1, k: -1 }[event.key];

@@ -2,9 +2,8 @@
 
 import { type ComponentChildren, render, type TargetedSubmitEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { joinChoices } from "../../../../shared/task/choices.ts";
 import { getProblemCode, getProblemText, sendJson } from "./api.ts";
-import { Button, UserText } from "./elements.tsx";
+import { Button } from "./elements.tsx";
 import { findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
 import { fillText, getLanguage } from "./language.ts";
 import type { TextValues } from "./page-types.ts";
@@ -13,39 +12,28 @@ import { TICKET_TEXTS } from "./ticket-texts.ts";
 export type TicketTextName = keyof (typeof TICKET_TEXTS)["en"];
 
 type DialogForm = { text?: string; isRequired?: boolean; check?: string };
-type DialogName = "answer" | "cancel" | "complete" | "reject" | "remove" | "update";
+type DialogName = "cancel" | "complete" | "remove" | "update";
 
 /** What a person does with a ticket, at once or after a dialog. */
 interface TicketAction {
   /** Key of the ticket. */
   ticket: string;
-  name: DialogName | "approve" | "extend" | "revoke" | "start";
+  name: DialogName | "extend" | "revoke" | "start";
   body?: object;
-  /** Shows what the action has begun, once the tickets are loaded again. */
-  onDone?: () => void;
-  /** What a conflict means, once the tickets are loaded again. */
-  explainConflict?: () => string | undefined;
-  /** In the dialog: the text of the session that is answered, the text to begin with, and what may be chosen. */
-  shown?: string;
+  /** In the dialog: the text to begin with. */
   value?: string;
-  choices?: readonly string[];
-  descriptions?: readonly string[];
 }
 
 /** The routes of actions; those of sessions are named as the action is. */
 const ROUTES: Readonly<Record<string, string>> = {
-  approve: "approve/{id}",
-  reject: "reject/{id}",
   update: "update-plane/{id}",
   revoke: "permission-rules/remove",
 };
 
 /** What a dialog asks for: a text or a confirmation, by the names that the request has for it. */
 const DIALOGS: Record<DialogName, DialogForm> = {
-  answer: { text: "answer", isRequired: true },
   cancel: {},
   complete: { text: "summary", isRequired: true },
-  reject: { text: "reason" },
   remove: { check: "force" },
   update: { text: "summary", isRequired: true },
 };
@@ -61,38 +49,35 @@ let message = { told: "", problem: "" };
 /** The place of the dialog is outside of the view: a modal dialog in a hidden view would lock the page. */
 const dialogPlace = document.body.appendChild(document.createElement("div"));
 
-let reload = async () => {};
+/** Loads the tickets, and what waits for a person, again. It never rejects. */
+export let reloadTickets = async () => {};
 
 /** Draws the tickets that were loaded. */
 export let drawTickets = () => {};
 
 /** @param load loads and draws the tickets; never rejects @param draw draws what was loaded */
 export function onTicketChange(load: () => Promise<void>, draw: () => void): void {
-  reload = load;
+  reloadTickets = load;
   drawTickets = draw;
 }
 
 interface TicketButtonProps extends TicketAction {
   /** What is on the button; by default the action. */
   children?: ComponentChildren;
-  isMain?: boolean;
-  isDisabled?: boolean;
   /** The action asks first. */
   asks?: boolean;
 }
 
 /** A button about a ticket, whose key screen readers hear after its text. */
-export function TicketButton({ children, isMain, isDisabled = false, asks, ...action }: TicketButtonProps) {
+export function TicketButton({ children, asks, ...action }: TicketButtonProps) {
   async function send() {
     const refusal = await sendAction(action);
-    if (refusal === undefined) action.onDone?.();
-    else showMessage({ problem: refusal });
+    if (refusal !== undefined) showMessage({ problem: refusal });
     focusTicket(action.ticket);
   }
-  const props = { class: isMain ? "go main" : "go", subject: action.ticket, isDisabled };
   return (
-    <Button {...props} onPress={asks ? () => ask(action) : send}>
-      {children || translateTicket(`do.${action.name}`)}
+    <Button class="go" subject={action.ticket} onPress={asks ? () => ask(action) : send}>
+      {children || translateTicket(`do.${action.name}` as TicketTextName)}
     </Button>
   );
 }
@@ -102,22 +87,22 @@ function ask(action: TicketAction) {
 }
 
 /** Sends an action and loads the tickets again; returns why it was refused. */
-async function sendAction({ ticket: key, name, body = {}, explainConflict }: TicketAction) {
+async function sendAction({ ticket: key, name, body = {} }: TicketAction) {
   showMessage({});
   const path = `/api/${fillText(ROUTES[name] ?? `sessions/{id}/${name}`, { id: encodeURIComponent(key) })}`;
   try {
     const outcome: { status?: string; problem?: string; waits_for?: string } = await sendJson(path, body);
-    await reload();
+    await reloadTickets();
     // An update that was begun may have failed in Plane.
     if (name === "update" && outcome.status !== "updated")
       return translateTicket("problem.update", { key, reason: outcome.problem ?? "" });
     showMessage({ told: translateTicket(outcome.waits_for === "tests" ? "told.tests" : `told.${name}`, { key }) });
     return undefined;
   } catch (thrown) {
-    await reload();
+    await reloadTickets();
     // Why a ticket cannot be completed is said by the server; other conflicts show in what was loaded again.
     if (name === "complete" || getProblemCode(thrown) !== "conflict") return getProblemText(thrown);
-    return explainConflict?.() ?? translateTicket("problem.conflict", { key });
+    return translateTicket("problem.conflict", { key });
   }
 }
 
@@ -151,23 +136,20 @@ export function Messages() {
 }
 
 /** Asks for what an action needs, and sends it. A refusal is shown in the dialog, which stays open with what was written. */
-function TicketDialog({ choices = [], descriptions = [], ...action }: TicketAction) {
-  const { ticket, name, shown, value = "", body } = action;
+function TicketDialog(action: TicketAction) {
+  const { ticket, name, value = "", body } = action;
   const [problem, setProblem] = useState("");
   const [isBusy, setIsBusy] = useState(false);
-  const [isChosen, setIsChosen] = useState(false);
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => dialog.current?.showModal(), []);
   const { text, isRequired = false, check }: DialogForm = DIALOGS[name as DialogName];
-  const hasChoices = choices.length > 0;
   async function submit(event: TargetedSubmitEvent<HTMLFormElement>) {
     event.preventDefault();
     if (isBusy) return;
     setIsBusy(true);
     setProblem("");
     const form = new FormData(event.currentTarget);
-    const chosen = joinChoices(form.getAll("choice").map(String));
-    const written = text && { [text]: [chosen, form.get("text")?.toString().trim()].filter(Boolean).join(", ") };
+    const written = text && { [text]: form.get("text")?.toString().trim() };
     const checked = check && { [check]: form.has("check") };
     const refusal = await sendAction({ ...action, body: { ...body, ...written, ...checked } });
     if (refusal === undefined) dialog.current?.close();
@@ -182,42 +164,13 @@ function TicketDialog({ choices = [], descriptions = [], ...action }: TicketActi
 
   return (
     <dialog class="ask" aria-labelledby="ask-title" ref={dialog} onClose={forget}>
-      <form
-        class="words"
-        onSubmit={submit}
-        onChange={({ currentTarget }) => setIsChosen(new FormData(currentTarget).has("choice"))}
-      >
+      <form class="words" onSubmit={submit}>
         <h3 id="ask-title">{translateTicket(`ask.${name as DialogName}`, { key: ticket })}</h3>
         {!text && <p>{translateTicket(name === "remove" ? "ask.remove.text" : "ask.cancel.text")}</p>}
-        {/* A dialog would focus this text, which can be scrolled with the keyboard, but for `autofocus`. */}
-        {shown && (
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls.
-          <div class="text" dir="auto" tabIndex={0}>
-            {shown}
-          </div>
-        )}
-        {hasChoices && (
-          <fieldset>
-            <legend>{translateTicket("ask.answer.choices")}</legend>
-            {choices.map((choice, i) => (
-              <label key={choice} class="check">
-                <input type="checkbox" name="choice" value={choice} autofocus={i === 0} />{" "}
-                <UserText text={[choice, descriptions[i]].filter(Boolean).join(" – ")} />
-              </label>
-            ))}
-          </fieldset>
-        )}
         {text && (
           <label>
-            {translateTicket(hasChoices ? "ask.answer.own" : (`ask.${name}.label` as TicketTextName))}
-            <textarea
-              name="text"
-              rows={hasChoices ? 2 : 6}
-              maxLength={20_000}
-              required={isRequired && !isChosen}
-              autofocus={!hasChoices}
-              defaultValue={value}
-            />
+            {translateTicket(`ask.${name}.label` as TicketTextName)}
+            <textarea name="text" rows={6} maxLength={20_000} required={isRequired} autofocus defaultValue={value} />
           </label>
         )}
         {check && (

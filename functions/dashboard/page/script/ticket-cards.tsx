@@ -1,27 +1,32 @@
-/** A ticket as it is shown: head, state and facts, while it waits for approval and after its end. */
+/** A ticket as it is shown: head, state, what waits for a person, and facts, also after its end. */
 
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Publication } from "../../../../shared/tickets/exchange.ts";
 import type {
   CompletedTicket,
-  PendingTicket,
   RuleView,
   SessionTicket,
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import { Facts, UserText } from "./elements.tsx";
+import { getRequests } from "./inbox.tsx";
 import { formatBytes, formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.ts";
+import { RequestCard } from "./request-card.tsx";
 import { PlaneLink } from "./task-card.tsx";
-import { findTicketText, TicketButton, type TicketTextName, translateTicket } from "./ticket-actions.tsx";
-import { openApprovedTerminal } from "./ticket-terminals.tsx";
+import {
+  findTicketText,
+  reloadTickets,
+  TicketButton,
+  type TicketTextName,
+  translateTicket,
+} from "./ticket-actions.tsx";
 import { chooseTask } from "./views.ts";
 
 /** Limit of commits and conflicts that a card lists; the branch has the others. */
 const MAX_LISTED = 10;
 
 interface TicketCardProps {
-  ticket: PendingTicket | SessionTicket | CompletedTicket;
+  ticket: SessionTicket | CompletedTicket;
   /** What follows the title. */
   mark?: ComponentChildren;
   children: ComponentChildren;
@@ -38,13 +43,28 @@ export function TicketCard({ ticket: { id, title, url, state }, mark, children }
         <h4>
           <UserText text={title} max={500} />
         </h4>
-        {state !== "pending" && <span class="ticket-state">{translateTicket(`state.${state}`)}</span>}
+        <span class="ticket-state">{translateTicket(`state.${state}`)}</span>
         {mark}
         <PlaneLink url={url} task={id} />
       </div>
       {children}
     </li>
   );
+}
+
+interface TicketRequestsProps {
+  /** Key of the ticket. */
+  ticket: string;
+  notes?: string;
+  onDone?: () => Promise<void>;
+}
+
+/** What of a ticket waits for a person. */
+export function TicketRequests({ ticket, notes = "", onDone = reloadTickets }: TicketRequestsProps) {
+  const cards = getRequests()
+    .filter(({ subject }) => subject.key === ticket)
+    .map((request) => <RequestCard key={request.id} {...{ request, notes, onDone }} />);
+  return cards.length > 0 && <ul class="requests">{cards}</ul>;
 }
 
 /** A text of people or programs, whole, with its line breaks. */
@@ -131,45 +151,6 @@ export function formatTicketTime(time = ""): string {
   return time && formatTime(Date.parse(time));
 }
 
-/** A ticket that waits for approval. Exactly what is shown is approved, and a text that changes while it is read is marked. */
-export function PendingCard({ ticket }: { ticket: PendingTicket }) {
-  const { id, hash, description, comment, requested_by: by, trigger_type: trigger, priority, created_at: at } = ticket;
-  const [firstHash] = useState(hash);
-  const shown = useRef<string>(undefined);
-  useLayoutEffect(() => {
-    shown.current = hash;
-    return () => {
-      shown.current = undefined;
-    };
-  }, [hash]);
-  function explainConflict() {
-    if (shown.current === undefined) return translateTicket("problem.gone", { key: id });
-    return shown.current === hash ? undefined : translateTicket("problem.changed", { key: id });
-  }
-  const onDone = () => openApprovedTerminal(id);
-  return (
-    <TicketCard ticket={ticket}>
-      <p class="line muted">
-        <span class="priority" data-is={priority}>
-          {translate(`priority.${priority}`)}
-        </span>
-        <span>{translateTicket(`trigger.${trigger}`)}</span>
-        {by && <bdi>{translateTicket("by", { who: by.slice(0, 80) })}</bdi>}
-        <time dateTime={at}>{formatTicketTime(at)}</time>
-      </p>
-      {firstHash !== hash && <p class="notice">{translateTicket("changed")}</p>}
-      {description && <TicketText name="description" text={description} />}
-      {!description && <p class="muted">{translateTicket("description.none")}</p>}
-      {comment && <h5>{translateTicket("comment")}</h5>}
-      {comment && <TicketText name="comment" text={comment} />}
-      <div class="actions">
-        <TicketButton ticket={id} name="approve" isMain body={{ hash }} {...{ onDone, explainConflict }} />
-        <TicketButton ticket={id} name="reject" asks />
-      </div>
-    </TicketCard>
-  );
-}
-
 /** A ticket with a result. */
 export function CompletedCard({ ticket }: { ticket: CompletedTicket }) {
   const { id, state, summary, completed_at: at = "", seconds, reason, comment_posted, state_updated, problem } = ticket;
@@ -181,7 +162,9 @@ export function CompletedCard({ ticket }: { ticket: CompletedTicket }) {
   );
   return (
     <TicketCard ticket={ticket} mark={mark}>
-      <TicketText name="summary" text={summary} />
+      {/* A result that waits is in its request. */}
+      {state !== "completed" && <TicketText name="summary" text={summary} />}
+      <TicketRequests ticket={id} />
       <TicketFacts ticket={ticket} first={[["took", seconds !== undefined && formatDuration(seconds * 1000)]]} />
       {state === "updating" && (
         <div class={problem === undefined ? "muted" : "notice"}>
@@ -189,22 +172,15 @@ export function CompletedCard({ ticket }: { ticket: CompletedTicket }) {
             <span>{translateTicket("update.comment", { is: is(comment_posted) })}</span>
             <span>{translateTicket("update.status", { is: is(state_updated) })}</span>
           </p>
-          {problem !== undefined && <UserText text={problem} max={600} />}
         </div>
       )}
       {state === "done" && reason === "removal_requested" && <p class="muted">{translateTicket("removal")}</p>}
       <div class="actions">
-        {state !== "done" && (
-          <TicketButton ticket={id} name="update" isMain>
-            {state === "updating" && translateTicket("do.retry")}
-          </TicketButton>
-        )}
         {state === "completed" && (
           <TicketButton ticket={id} name="update" asks value={summary}>
             {translateTicket("do.edit")}
           </TicketButton>
         )}
-        {state === "completed" && <TicketButton ticket={id} name="cancel" asks />}
         {state !== "updating" && <TicketButton ticket={id} name="remove" asks />}
       </div>
     </TicketCard>

@@ -3,45 +3,25 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-page.ts";
-import type { RequestAnswer } from "../../../requests.ts";
-import { fetchAnswer, fetchText, fillPath } from "./api.ts";
+import { fetchText, fillPath } from "./api.ts";
 import { Button, Moment, UserText } from "./elements.tsx";
+import { getRequests } from "./inbox.tsx";
 import { formatDuration, formatMoney } from "./language.ts";
-import { RequestCard } from "./request-card.tsx";
 import { PlaneLink } from "./task-card.tsx";
-import { findTicketText, Messages, TicketButton, translateTicket } from "./ticket-actions.tsx";
-import { TicketFacts, TicketText } from "./ticket-cards.tsx";
+import { findTicketText, Messages, reloadTickets, TicketButton, translateTicket } from "./ticket-actions.tsx";
+import { TicketFacts, TicketRequests, TicketText } from "./ticket-cards.tsx";
 import { Diff, formatNotes, type LineNote } from "./ticket-diff.tsx";
 import { Screen } from "./ticket-sessions.tsx";
 import { openTerminal, Terminals } from "./ticket-terminals.tsx";
 
-/** What is known of the ticket, and what of it waits for a person. */
-export interface TicketPageData {
-  ticket: TicketPageAnswer;
-  requests: readonly RequestAnswer[];
-}
-
 /** States in which a session may be stopped, and those in which it has a terminal. */
 const ACTIVE = ["approved", "starting", "running", "waiting"];
 
-export async function loadTicketPage(key: string): Promise<TicketPageData> {
-  const [ticket, { requests }] = await Promise.all([
-    fetchAnswer("/api/tickets/:key", { key }),
-    fetchAnswer("/api/requests"),
-  ]);
-  return { ticket, requests: requests.filter(({ subject }) => subject.key === key) };
-}
-
-interface TicketPageProps extends TicketPageData {
-  /** Loads the ticket again. */
-  onDone: () => Promise<void>;
-}
-
-export function TicketPage({ ticket, requests, onDone }: TicketPageProps) {
+export function TicketPage({ ticket }: { ticket: TicketPageAnswer }) {
   const { id, title, url, state, attention, rounds, description, comment, comments, done_when: needs } = ticket;
   const [notes, setNotes] = useState<readonly LineNote[]>([]);
   const [latest] = rounds;
-  const canSendBack = requests.some(({ answers }) => answers.includes("send_back"));
+  const canSendBack = getRequests().some(({ subject, answers }) => subject.key === id && answers.includes("send_back"));
   const isActive = ACTIVE.includes(state);
   const change = (note: LineNote, isRemoved = false) =>
     setNotes(isRemoved ? notes.filter((one) => one !== note) : [...notes, note]);
@@ -61,16 +41,11 @@ export function TicketPage({ ticket, requests, onDone }: TicketPageProps) {
         <PlaneLink url={url} task={id} />
       </div>
       {attention !== undefined && <p class="notice">{translateTicket("attention", { text: attention })}</p>}
-      <ul class="requests">
-        {requests.map((request) => (
-          <RequestCard
-            key={request.id}
-            request={request}
-            notes={formatNotes(notes)}
-            onDone={() => onDone().finally(() => setNotes([]))}
-          />
-        ))}
-      </ul>
+      <TicketRequests
+        ticket={id}
+        notes={formatNotes(notes)}
+        onDone={() => reloadTickets().finally(() => setNotes([]))}
+      />
       <div class="actions">
         {isActive && (
           <Button class="go" subject={id} onPress={() => openTerminal(id)}>

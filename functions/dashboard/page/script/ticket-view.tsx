@@ -1,21 +1,24 @@
 /** The view Tickets: what waits for approval, sessions, results, and the rules that allow tools without asking. */
 
 import type { ComponentChildren, ComponentType } from "preact";
+import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-page.ts";
 import type {
   CompletedTicketsAnswer,
-  PendingTicketsAnswer,
   SessionsAnswer,
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
+import type { RequestAnswer } from "../../../requests.ts";
 import { fetchAnswer } from "./api.ts";
 import { drawPart } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
+import { getRequests, loadInbox, onRequests } from "./inbox.tsx";
 import { formatCount, formatMoney, translate } from "./language.ts";
-import { findTicketText, Messages, onTicketChange, translateTicket } from "./ticket-actions.tsx";
-import { CompletedCard, FailedCard, PendingCard, RuleCard, WorktreeCard } from "./ticket-cards.tsx";
-import { loadTicketPage, TicketPage, type TicketPageData } from "./ticket-page.tsx";
+import { RequestCard } from "./request-card.tsx";
+import { findTicketText, Messages, onTicketChange, reloadTickets, translateTicket } from "./ticket-actions.tsx";
+import { CompletedCard, FailedCard, RuleCard, WorktreeCard } from "./ticket-cards.tsx";
+import { TicketPage } from "./ticket-page.tsx";
 import { SessionCard } from "./ticket-sessions.tsx";
-import { Terminals } from "./ticket-terminals.tsx";
+import { openApprovedTerminal, Terminals } from "./ticket-terminals.tsx";
 import { showTrouble } from "./updates.tsx";
 import { getNamedTicket } from "./views.ts";
 
@@ -23,14 +26,12 @@ import { getNamedTicket } from "./views.ts";
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
 
 const PATHS = {
-  pending: "/api/pending-tickets",
   sessions: "/api/sessions",
   completed: "/api/completed-tickets",
   worktrees: "/api/worktrees",
 } as const;
 
 interface TicketAnswers {
-  pending: PendingTicketsAnswer;
   sessions: SessionsAnswer;
   completed: CompletedTicketsAnswer;
   worktrees: WorktreesAnswer;
@@ -42,19 +43,18 @@ const answeredRequests: Partial<Record<keyof TicketAnswers, number>> = {};
 
 let requestCount = 0;
 
-/** The ticket that the address names, with what is known of it. */
-let page: TicketPageData | undefined;
+/** The ticket that the address names. */
+let page: TicketPageAnswer | undefined;
 
 /** Loads the tickets, or only the sessions, and shows them; or only the ticket that the address names. */
 export async function showTickets(which: "all" | "sessions" = "all"): Promise<void> {
   const key = getNamedTicket();
   if (key !== undefined) {
-    if (page?.ticket.id !== key) drawPart("tickets-view", <p class="empty">{translate("loading")}</p>);
-    page = await loadTicketPage(key);
+    if (page?.id !== key) drawPart("tickets-view", <p class="empty">{translate("loading")}</p>);
+    page = await fetchAnswer("/api/tickets/:key", { key });
     return draw();
   }
-  const names =
-    which === "all" ? (["pending", "sessions", "completed", "worktrees"] as const) : (["sessions"] as const);
+  const names = which === "all" ? (["sessions", "completed", "worktrees"] as const) : (["sessions"] as const);
   await Promise.all(names.map(loadAnswer));
   draw();
 }
@@ -72,21 +72,30 @@ async function loadAnswer(name: keyof TicketAnswers) {
 function draw() {
   const key = getNamedTicket();
   if (key !== undefined) {
-    if (page?.ticket.id !== key) return;
+    if (page?.id !== key) return;
     getElement("tickets-cost").textContent = "";
-    return void drawPart("tickets-view", <TicketPage key={key} {...page} onDone={() => showTickets()} />);
+    return void drawPart("tickets-view", <TicketPage key={key} ticket={page} />);
   }
-  const { pending, sessions, completed, worktrees } = answers;
-  if (!pending || !sessions || !completed || !worktrees) return;
+  const { sessions, completed, worktrees } = answers;
+  if (!sessions || !completed || !worktrees) return;
   const { configured, cost_today } = sessions;
   const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd) });
   getElement("tickets-cost").textContent = configured ? cost : "";
-  drawPart("tickets-view", <Tickets {...{ pending, sessions, completed, worktrees }} />);
+  drawPart("tickets-view", <Tickets {...{ sessions, completed, worktrees }} />);
 }
 
-onTicketChange(() => showTickets().catch((thrown) => showTrouble("tickets", thrown)), draw);
+onRequests(draw);
 
-function Tickets({ pending, sessions, completed, worktrees }: TicketAnswers) {
+onTicketChange(
+  () =>
+    Promise.all([loadInbox(), showTickets()]).then(
+      () => {},
+      (thrown) => showTrouble("tickets", thrown),
+    ),
+  draw,
+);
+
+function Tickets({ sessions, completed, worktrees }: TicketAnswers) {
   const { configured, runners, server_time, failed, rules } = sessions;
   const completedCount = completed.count + completed.updated_count;
   const results = [...completed.tickets, ...completed.updated];
@@ -94,12 +103,13 @@ function Tickets({ pending, sessions, completed, worktrees }: TicketAnswers) {
   const now = Date.parse(server_time);
   const running = sessions.sessions.map((session) => ({ ...session, now }));
   const names = runners.map(({ name }) => name).join(", ");
-  const isShown = configured || pending.count + sessions.count + completedCount > 0;
+  const pending = getRequests().filter(({ kind }) => kind === "ticket");
+  const isShown = configured || pending.length + sessions.count + completedCount > 0;
   return (
     <>
       <Messages />
       <Notices {...sessions} />
-      {isShown && <Part name="pending" count={pending.count} rows={pending.tickets} Card={PendingCard} />}
+      {isShown && <Part name="pending" count={pending.length} rows={pending} Card={PendingCard} />}
       {isShown && (
         <Part name="sessions" count={sessions.count} rows={running} Card={SessionCard}>
           <Terminals />
@@ -120,6 +130,12 @@ function Tickets({ pending, sessions, completed, worktrees }: TicketAnswers) {
   );
 }
 
+/** A ticket that waits for approval. Once it is approved, its terminal opens. */
+function PendingCard({ ticket: request }: { ticket: RequestAnswer }) {
+  const open = (answer: string) => answer === "approve" && openApprovedTerminal(request.subject.key ?? "");
+  return <RequestCard request={request} onDone={reloadTickets} onDecided={open} />;
+}
+
 interface PartProps<Row> {
   name: "pending" | "sessions" | "failed" | "completed" | "rules" | "worktrees";
   /** Number of all, of which `rows` are shown. */
@@ -138,7 +154,7 @@ function Part<Row extends { id: string }>({ name, count, rows, Card, children }:
         {count > 0 && <b> {formatCount(count)}</b>}
       </h3>
       {count === 0 && <p class="empty">{findTicketText(`none.${name}`)}</p>}
-      <ul>{cards}</ul>
+      <ul class={name === "pending" ? "requests" : undefined}>{cards}</ul>
       {children}
     </section>
   );
