@@ -5,15 +5,13 @@ const PASTE_MODE = "\u001b[?2004h";
 const PASTE_START = "\u001b[200~";
 const PASTE_END = "\u001b[201~";
 
+const CTRL_C = "\u0003";
 /** Keys that end the program when they are pressed twice in a row. */
-const EXIT_KEYS = ["\u0003", "\u0004"];
-
-/** Ctrl-U */
-const CLEAR_KEY = "\u0015";
+const EXIT_KEYS = [CTRL_C, "\u0004"];
 
 /**
  * Reads keys as Claude does: Enter submits only when it arrives alone; within a longer chunk it is a line end of a pasted
- * text, as everything is between the marks of a paste. Escape leaves the line, Ctrl-U empties it. Ctrl-C or Ctrl-D twice
+ * text, as everything is between the marks of a paste. Escape leaves the line, Ctrl-C empties it. Ctrl-C or Ctrl-D twice
  * counts as `/exit`. `echo` shows what is typed into the line.
  */
 export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) => void) {
@@ -51,6 +49,7 @@ export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) =>
       keyWaiter(chunk);
       keyWaiter = undefined;
     } else if (EXIT_KEYS.includes(key)) {
+      if (key === CTRL_C) line = "";
       if (isRepeated) deliver("/exit");
     } else if (chunk === "\r") {
       echo("\n");
@@ -58,8 +57,6 @@ export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) =>
       line = "";
     } else if (chunk.startsWith("\u001b")) {
       deliver("\u001b");
-    } else if (chunk === CLEAR_KEY) {
-      line = "";
     } else {
       line += chunk.replaceAll("\r", "\n");
       echo(chunk.replaceAll("\r", "\n"));

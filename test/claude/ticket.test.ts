@@ -19,13 +19,14 @@ async function waitForPermission(rig: ClaudeRig, key: string, text: string): Pro
 
 /** A dialog that has just been drawn ignores keys, so a person presses them again. */
 async function decideInTerminal(rig: ClaudeRig, key: string, findKey: (screen: string) => string): Promise<void> {
-  const press = () => {
-    const screen = rig.readTerminal(key);
-    if (screen.includes("Do you want to proceed?"))
-      rig.host.tmux("send-keys", "-t", `=claude-${key}:`, findKey(screen));
-    return rig.readTerminal(key);
-  };
-  await rig.waitFor(press).not.toContain("Do you want to proceed?");
+  const readScreen = () => rig.readTerminal(key);
+  const isAsked = () => readScreen().includes("Do you want to proceed?");
+  // A key may come before the dialog takes keys. One too many would be typed into the line below.
+  while (isAsked()) {
+    rig.host.tmux("send-keys", "-t", `=claude-${key}:`, findKey(readScreen()));
+    const end = Date.now() + 3_000;
+    while (isAsked() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 const VERSION = CLAUDE && execFileSync(CLAUDE, ["--version"], { encoding: "utf8" }).trim();

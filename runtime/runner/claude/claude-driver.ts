@@ -33,8 +33,11 @@ const statusSchema = z.object({
 /** What Claude says before it exits with 1 because it does not know the conversation that it is to resume. */
 const UNKNOWN_CONVERSATION = /^No conversation found with session ID/m;
 
-/** Delay between the keys that close a dialog, empty the line, and the command to exit: 100 ms each. */
-const EXIT_DELAY_MS: Ms = 100;
+/** Interval between the keys that end it: 300 ms. Claude exits at a second one within 800 ms. */
+const EXIT_KEY_MS: Ms = 300;
+
+/** Limit of those keys: 10. The first ones close a dialog, stop the turn, or empty the line. */
+const MAX_EXIT_KEYS = 10;
 
 /** Creates the driver of Claude Code. */
 export function createClaudeDriver(): SessionDriver {
@@ -96,13 +99,13 @@ export function createClaudeDriver(): SessionDriver {
       rmSync(paths.paste, { force: true });
     },
     async requestExit({ tmux }, ticket) {
-      // Escape closes a dialog or stops the turn; Ctrl+U removes what a person has begun to type, which would make the
-      // command a message to the model.
-      await tmux.pressKeys(ticket, ["Escape"]);
-      await wait(EXIT_DELAY_MS);
-      await tmux.pressKeys(ticket, ["C-u"]);
-      await wait(EXIT_DELAY_MS);
-      await tmux.typeLine(ticket, "/exit");
+      // The command to exit would be a message to the model where a person has begun to type.
+      for (let count = 0; count < MAX_EXIT_KEYS; count += 1) {
+        const pane = await tmux.findPane(ticket);
+        if (!pane || pane.isDead) return;
+        await tmux.pressKeys(ticket, ["C-c"]);
+        await wait(EXIT_KEY_MS);
+      }
     },
     isUnknownConversation: (status, screen) => status === 1 && UNKNOWN_CONVERSATION.test(screen),
     forget: conversations.forget,
