@@ -34,7 +34,8 @@ interface NewPullRequest {
 
 /** What Groundcrew does with pull requests of one repository. Throws with the server's own words when it refuses. */
 export interface Forge {
-  findOpen(branch: string): Promise<PullRequest | undefined>;
+  /** The open pull request of a branch, or else the merged one of this commit, the newest of the branch. */
+  find(branch: string, commit: string): Promise<PullRequest | undefined>;
   open(request: NewPullRequest): Promise<PullRequest>;
   read(number: number): Promise<PullRequest>;
   readChecks(request: PullRequest): Promise<Checks>;
@@ -174,6 +175,12 @@ function parseAnswer<T>(schema: z.ZodType<T>, stdout: string): T {
   throw new Error(describeRefusal("unexpected answer", { status: 0, stdout, stderr: stdout.slice(0, 200) }));
 }
 
+/** Finds the open pull request of a branch, or else the merged one of its newest commit. @param list lists those of the branch */
+async function findPullRequest(commit: string, list: (isOpen: boolean) => Promise<PullRequest[]>) {
+  const [open] = await list(true);
+  return open ?? (await list(false)).find((one) => one.state === "merged" && one.commit === commit);
+}
+
 /** GitHub, Gitea and Forgejo. Only GitHub has check runs with logs besides statuses. */
 function createGithubLike({ path }: RemoteRepository, call: CallApi, hasRuns: boolean): Forge {
   const repository = `repos/${path}`;
@@ -186,12 +193,14 @@ function createGithubLike({ path }: RemoteRepository, call: CallApi, hasRuns: bo
     };
   };
   return {
-    async findOpen(branch) {
-      const query = new URLSearchParams({ state: "open", head: `${owner}:${branch}` });
-      const found = parseAnswer(z.array(pullSchema), await call(`${repository}/pulls?${query}`));
-      const own = found.find(({ head }) => head.ref === branch);
-      return own && toPullRequest(own);
-    },
+    find: (branch, commit) =>
+      findPullRequest(commit, async (isOpen) => {
+        // GitHub sorts by `updated`, Gitea by `recentupdate`, which ignores the filter of the head.
+        const sort = hasRuns ? { sort: "updated", direction: "desc" } : { sort: "recentupdate" };
+        const query = new URLSearchParams({ state: isOpen ? "open" : "closed", head: `${owner}:${branch}`, ...sort });
+        const found = parseAnswer(z.array(pullSchema), await call(`${repository}/pulls?${query}`));
+        return found.filter(({ head }) => head.ref === branch).map(toPullRequest);
+      }),
     async open({ branch: head, base, title, body }) {
       return toPullRequest(parseAnswer(pullSchema, await call(`${repository}/pulls`, { title, head, base, body })));
     },
@@ -235,11 +244,12 @@ function createGitlab({ path }: RemoteRepository, call: CallApi): Forge {
   const readRequest = async (number: number) =>
     parseAnswer(mergeRequestSchema, await call(`${project}/merge_requests/${number}`));
   return {
-    async findOpen(branch) {
-      const query = new URLSearchParams({ state: "opened", source_branch: branch });
-      const [own] = parseAnswer(z.array(mergeRequestSchema), await call(`${project}/merge_requests?${query}`));
-      return own && toPullRequest(own);
-    },
+    find: (branch, commit) =>
+      findPullRequest(commit, async (isOpen) => {
+        const query = new URLSearchParams({ state: isOpen ? "opened" : "merged", source_branch: branch });
+        const found = parseAnswer(z.array(mergeRequestSchema), await call(`${project}/merge_requests?${query}`));
+        return found.map(toPullRequest);
+      }),
     async open({ branch: source_branch, base: target_branch, title, body: description }) {
       const fields = { source_branch, target_branch, title, description };
       return toPullRequest(parseAnswer(mergeRequestSchema, await call(`${project}/merge_requests`, fields)));

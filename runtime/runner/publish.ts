@@ -120,13 +120,13 @@ async function publish(
   if (settings.repositories.get(record.project)?.publish !== "pull-request")
     return { state: "pushed", commit } as const;
   const forge = await openForge(context, remote);
-  const found = await forge.findOpen(branch);
+  const found = await forge.find(branch, commit);
   if (found) return toPublication(found, commit);
   try {
     return toPublication(await forge.open({ branch, base: remote.base, title, body }), commit);
   } catch (thrown) {
     // A program that outlived its killed runner may have opened it meanwhile.
-    const opened = await forge.findOpen(branch).catch(() => undefined);
+    const opened = await forge.find(branch, commit).catch(() => undefined);
     if (opened) return toPublication(opened, commit);
     throw thrown;
   }

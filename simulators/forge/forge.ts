@@ -151,8 +151,11 @@ function askGithub(): Answer {
   if (rest === "pulls") {
     const head = new URLSearchParams(search).get("head")?.replace(/^\w+:/, "");
     // Gitea ignores the filter of the head.
-    const open = state.pulls.filter(({ state: is, branch }) => is === "open" && (program === "tea" || branch === head));
-    return { status: 200, body: open.map(refreshPull).map(toBody) };
+    const isOpen = new URLSearchParams(search).get("state") === "open";
+    const found = state.pulls.filter(
+      ({ state: is, branch }) => (is === "open") === isOpen && (program === "tea" || branch === head),
+    );
+    return { status: 200, body: found.map(refreshPull).map(toBody) };
   }
   const [kind, id, part] = rest.split("/");
   const pull = kind === "pulls" ? findPull(id) : undefined;
@@ -193,9 +196,10 @@ function askGitlab(): Answer {
     return openPull({ branch, base, title, body }, toBody);
   }
   if (rest.startsWith("merge_requests?")) {
-    const branch = new URLSearchParams(rest.slice("merge_requests?".length)).get("source_branch");
-    const open = state.pulls.filter((pull) => pull.state === "open" && pull.branch === branch);
-    return { status: 200, body: open.map(refreshPull).map(toBody) };
+    const query = new URLSearchParams(rest.slice("merge_requests?".length));
+    const is = query.get("state") === "opened" ? "open" : query.get("state");
+    const found = state.pulls.filter((pull) => pull.state === is && pull.branch === query.get("source_branch"));
+    return { status: 200, body: found.map(refreshPull).map(toBody) };
   }
   const pull = rest.startsWith("merge_requests/") ? findPull(rest.split("/")[1]) : undefined;
   if (pull) return { status: 200, body: toBody(pull) };

@@ -154,3 +154,26 @@ test("a pull request that was opened while the runner asked for one is taken, an
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "done", publication: { state: "open" } });
   expect(forge.read().pulls).toEqual([pull]);
 });
+
+test("a pull request that was merged before the runner knew of it is not opened a second time", async () => {
+  const rig = await createProductRig({ isApart: true, publish: "pull-request" });
+  const forge = rig.host.addForge(["gh"]);
+  const gates = addGates(rig.host, forge.bare);
+  const completion = { task: "ONB-1", status: "done", text: "It is made" };
+  const { key } = await rig.addTicket([
+    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+    `call update_task_status ${JSON.stringify(completion)}`,
+  ]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "completed" });
+  gates.arm("opened");
+  const update = rig.call(`/api/update-plane/${key}`, "POST", {});
+  await rig.waitFor(() => gates.isHeld("opened")).toBe(true);
+  await rig.stop("runner", "SIGKILL");
+  forge.close(1, "merged");
+  gates.release("opened");
+  rig.start("runner");
+  await update;
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "done", publication: { state: "merged" } });
+  expect(forge.read().pulls).toHaveLength(1);
+});

@@ -46,7 +46,7 @@ const FORGES = [
 ] as const;
 
 for (const [program, path] of pickSize<readonly (typeof FORGES)[number][]>(FORGES, FORGES.slice(0, 1)))
-  test.concurrent(`with ${program} a result becomes one pull request on the fresh base, whose checks are told, and which is merged and cleaned`, async (context) => {
+  test.concurrent(`with ${program} a result becomes one pull request on the fresh base, whose checks are reported, and which is merged and cleaned`, async (context) => {
     const { expect } = context;
     const { rig, forge, base, publishNow, waitForPublication } = await createPublishRig(context, {
       programs: [program],
@@ -93,7 +93,7 @@ for (const [program, path] of pickSize<readonly (typeof FORGES)[number][]>(FORGE
     expect(rig.server.problems).toEqual([]);
   });
 
-test.concurrent("what a server or its command refuses is told in its own words, and tried again at the next wish", async (context) => {
+test.concurrent("what a server or its command refuses is said in its own words, and tried again at the next wish", async (context) => {
   const { expect } = context;
   const { rig, forge, publishNow, waitForPublication } = await createPublishRig(context);
   const hook = join(forge.bare, "hooks", "pre-receive");
