@@ -5,8 +5,23 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
+/**
+ * What Playwright switches off itself, because only one such list counts, and then what costs a third of the processor's
+ * time: two pages that each new window prepares for its address bar, a process in reserve, and one per site.
+ */
+const DISABLED_FEATURES = [
+  ...["AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "DialMediaRouteProvider"],
+  ...["GlobalMediaControls", "HttpsUpgrades", "LensOverlay", "MediaRouter", "PaintHolding", "Translate"],
+  ...["ThirdPartyStoragePartitioning", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"],
+  ...["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess", "IsolateOrigins"],
+  "site-per-process",
+];
+
 /** Headless, and without requests of the browser itself (updates, say) to other servers. */
 const ARGS = [
+  `--disable-features=${DISABLED_FEATURES.join(",")}`,
+  "--disable-site-isolation-trials",
+  "--in-process-gpu",
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -44,6 +59,8 @@ interface PageOptions {
   /** The screen can be tapped. */
   touch?: boolean;
   timezone?: string;
+  /** The page moves what is new, as for people who do not ask for less; it costs time to draw. */
+  motion?: boolean;
 }
 
 export interface TestPage extends Page {
@@ -61,6 +78,7 @@ export async function openPage(url: string, options: PageOptions = {}): Promise<
     touch = false,
     isShared = false,
     timezone,
+    motion = false,
   } = options;
   sharedBrowser ??= launchBrowser();
   const browser = await sharedBrowser;
@@ -70,6 +88,7 @@ export async function openPage(url: string, options: PageOptions = {}): Promise<
     hasTouch: touch,
     ...omitUndefined({ timezoneId: timezone || undefined }),
     colorScheme: dark ? "dark" : "light",
+    reducedMotion: motion ? "no-preference" : "reduce",
   });
   if (!isShared) onTestFinished(() => context.close());
   const page = await context.newPage();

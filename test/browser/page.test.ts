@@ -43,7 +43,10 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
 
   test("shows a change in two browsers without a reload: on the board, in the activity list and in the chat", async () => {
     const app = await startPageTestApp();
-    const [one, two] = await Promise.all([openSignedInPage(app.url), openSignedInPage(app.url, { locale: "fr-FR" })]);
+    const [one, two] = await Promise.all([
+      openSignedInPage(app.url, { motion: true }),
+      openSignedInPage(app.url, { locale: "fr-FR" }),
+    ]);
     const item = app.plane.addItem(app.project, {
       name: "Write the guide",
       priority: "urgent",
