@@ -35,6 +35,7 @@ const FILES = [
   "runtime/runner/launch-session.js",
   "runtime/runner/box-network.js",
   "runtime/runner/codex/session-host.js",
+  "runtime/runner/codex/try-box.js",
   "skills/plane-bridge/SKILL.md",
   "compose/versions.env",
   "node_modules/@xterm/xterm/lib/xterm.mjs",

@@ -124,6 +124,8 @@ function join(client, remote, greeting = "", isOpen = false) {
 /** Starts the ports in a process beside the program, so that the terminal belongs to the program alone. */
 async function becomeProgram() {
   const ports = spawn(process.execPath, [process.argv[1] ?? "", "ports", socket, list], {
+    // The program's environment is not for its commands, which can read that of this process.
+    env: {},
     stdio: ["ignore", "pipe", "ignore"],
     detached: true,
   });

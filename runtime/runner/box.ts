@@ -19,13 +19,16 @@ export interface Command {
   program: string;
   args: readonly string[];
   env: Environment;
+  /** Arguments of Node.js for the proxy that runs outside, beside a box with a network of its own. */
+  proxy?: string[];
 }
 
 /** How a command looks at the machine. All paths are absolute, and the same inside and outside. */
 export interface BoxView {
   /** The clone: work folder of the command. */
   workFolder: string;
-  repository: string;
+  /** The repository of which it takes objects, if any. */
+  repository?: string;
   /** Folder that stays, for what programs download. */
   cache: string;
   /** Folder that becomes /tmp. */
@@ -76,15 +79,20 @@ const ISOLATION = [
 /** A box has no namespace of its own making, in which a program would have capabilities again. */
 const USER_NAMESPACE = ["--unshare-user", "--disable-userns"];
 
+/** The user in a box of root that has further boxes: in them, no namespace may stand for root. */
+const NESTING_USER = 1_000;
+
 /** Bubblewrap as it works on this machine. */
 export interface Box {
   bwrap: string;
   version: string;
   isolation: readonly string[];
+  /** Files that appear at another place for each command, see `BoxView`. */
+  placed?: BoxView["placed"];
 }
 
-/** Whether sessions can be boxed here, or why not. */
-export type BoxCheck = Box | { problem: string };
+/** Whether sessions can be boxed here, or why not, and what a person can do where that is not to install bubblewrap. */
+export type BoxCheck = Box | { problem: string; todo?: string };
 
 /** Says whether this machine can box sessions. */
 export type BoxFinder = () => Promise<BoxCheck>;
@@ -116,12 +124,28 @@ async function checkBox(searchPath: string | undefined): Promise<BoxCheck> {
   return { problem };
 }
 
+/**
+ * The same box for a CLI that has a box of its own for each of its commands. They are further namespaces in it, so that
+ * it cannot forbid them. Its first process is the CLI: one of bubblewrap would show the CLI's environment to commands.
+ * Undefined where this machine has no namespaces for users.
+ */
+export function allowNesting(box: Box): Box | undefined {
+  if (!box.isolation.includes("--unshare-user")) return undefined;
+  const user = String(getNestingUser());
+  return { ...box, isolation: [...ISOLATION, "--unshare-user", "--uid", user, "--gid", user, "--as-pid-1"] };
+}
+
+/** The id of the user in such a box. */
+export function getNestingUser(): number {
+  return process.getuid?.() || NESTING_USER;
+}
+
 /** Puts a command into the box of a session: what to start in its place. */
 export function wrapInBox(
-  { bwrap, isolation }: Box,
+  { bwrap, isolation, placed = [] }: Box,
   { program, args, env }: Command,
   view: BoxView,
-): Command & { proxy?: string[] } {
+): Command {
   const { workFolder, cache, temporary, network } = view;
   const reached = network === "none" ? undefined : network;
   const home = env["HOME"] ?? "/";
@@ -147,10 +171,10 @@ export function wrapInBox(
     ...show(view.readable),
     ...hidden.flatMap((path) => hide(path, view.readable)),
     ...show(shown),
-    ...listObjectStores(view.repository).flatMap((path) => ["--ro-bind", path, path]),
+    ...(view.repository ? listObjectStores(view.repository) : []).flatMap((path) => ["--ro-bind", path, path]),
     ...["--bind", cache, inside, "--bind", workFolder, workFolder],
     ...view.writable.flatMap((path) => ["--bind", path, path]),
-    ...view.placed.flatMap(([path, place]) => ["--ro-bind-try", path, place]),
+    ...[...placed, ...view.placed].flatMap(([path, place]) => ["--ro-bind-try", path, place]),
     ...view.shared.flatMap(([path, place]) => ["--bind-try", path, place]),
     ...(reached ? ["--ro-bind", reached.socket, reached.socket] : []),
     ...["--chdir", workFolder, "--"],
@@ -214,7 +238,7 @@ function listProductFiles(): string[] {
 }
 
 /** A program that an npm package brings needs the other packages of its publisher. */
-function listPrograms(binary: string): string[] {
+export function listPrograms(binary: string): string[] {
   const [before, name] = binary.split(`${sep}node_modules${sep}`, 2);
   const publisher = name?.split(sep)[0];
   return publisher ? [binary, join(before ?? "", "node_modules", publisher)] : [binary];

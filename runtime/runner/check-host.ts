@@ -7,14 +7,14 @@ import { statfsSync } from "node:fs";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { describeCliLimits } from "../../shared/tickets/cli.ts";
+import { describeCliLimits, getCliKind } from "../../shared/tickets/cli.ts";
 import { BOX_CHECK, type HostCheck } from "../../shared/tickets/exchange.ts";
 import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
 import { checkClaude, checkTrust } from "./claude/check-claude.ts";
-import { checkCodex } from "./codex/check-codex.ts";
+import { checkCodex, checkCodexTrust } from "./codex/check-codex.ts";
 import { describeDestination } from "./publish.ts";
 import type { RunnerContext, RunnerSettings } from "./runner-context.ts";
-import { findRepositoryBox } from "./session-box.ts";
+import { findCliBox } from "./session-box.ts";
 import { pickEnvironment } from "./session-processes.ts";
 
 type Env = Record<string, string | undefined>;
@@ -45,14 +45,13 @@ export async function checkPrograms(env: Env): Promise<Finding[]> {
 }
 
 /** Checks everything that sessions of a runner need. */
-export async function checkHost(
-  context: Pick<RunnerContext, "settings" | "env" | "worktrees" | "git" | "findBox">,
-): Promise<HostCheck[]> {
+export async function checkHost(context: RunnerContext): Promise<HostCheck[]> {
   const { settings, env } = context;
   const repositories = [...settings.repositories].map(async ([project, { path, cli, publish = "none" }]) => [
     await checkRepository(context, project, path),
     await checkBox(context, project),
     ...(cli === "claude" ? checkTrust(env, project, path) : []),
+    ...(cli === "codex" ? [checkCodexTrust(project, path)] : []),
     ...(publish === "none" ? [] : [await checkPublication(context, project, path, publish === "pull-request")]),
   ]);
   const checks = await Promise.all([checkPrograms(env), ...checkClis(settings, env), ...repositories]);
@@ -112,19 +111,18 @@ async function checkPublication(
 }
 
 /** Says whether sessions of a repository are boxed; its name and its first word are known to Groundcrew. */
-async function checkBox(context: Pick<RunnerContext, "settings" | "findBox">, project: string) {
+async function checkBox(context: RunnerContext, project: string) {
   const { ok, warning, failed } = createReport(BOX_CHECK);
   const { cli, sandbox } = context.settings.repositories.get(project) ?? {};
   if (sandbox === "off")
     return warning`${project}: sandbox is off: sessions run without a box, with all rights of the runner's user
       → Set tickets.sandbox to auto or required.`;
-  const box = await findRepositoryBox(context, project);
-  const todo = cli === "codex" ? "Take another cli, or accept that Codex is not boxed" : BOX_TODO;
+  const box = await findCliBox(context, getCliKind(cli));
   if (!("problem" in box)) return ok`${project}: sessions run in ${box.version}`;
   return sandbox === "required"
     ? failed`${project}: no session starts, because sandbox is required and no box works: ${box.problem}
-        → ${todo}.`
-    : warning`${project}: sessions run without a box: ${box.problem} → ${todo}.`;
+        → ${box.todo ?? BOX_TODO}.`
+    : warning`${project}: sessions run without a box: ${box.problem} → ${box.todo ?? BOX_TODO}.`;
 }
 
 function checkSpace(folder: string): Finding {

@@ -5,6 +5,7 @@
 
 import type { Cli } from "../../shared/tickets/cli.ts";
 import type { Ms } from "../../shared/time.ts";
+import type { Box, BoxCheck, Command } from "./box.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import type { RecordStore, SessionPaths, SessionRecord } from "./session-folder.ts";
 import type { Tmux } from "./tmux.ts";
@@ -13,7 +14,12 @@ export type Input = DesiredSession["inputs"][number];
 
 /** What a driver uses of its runner. */
 export interface DriverContext {
-  settings: { claudeBin: string; codexBin: string; repositories: ReadonlyMap<string, { cli: Cli }> };
+  settings: {
+    claudeBin: string;
+    codexBin: string;
+    folder: string;
+    repositories: ReadonlyMap<string, { cli: Cli; readable: readonly string[] }>;
+  };
   /** The runner's own environment, of which sessions and hooks receive a part. */
   env: Record<string, string | undefined>;
   records: RecordStore;
@@ -63,6 +69,9 @@ export interface BoxedHome {
   hosts: readonly string[];
 }
 
+/** Puts the terminal of a CLI into a box: with its home, and what appears there at another place. */
+export type TerminalWrapper = (command: Command, home: Pick<BoxedHome, "folder" | "placed">) => Command;
+
 /** A kind of CLI. */
 export interface SessionDriver {
   /** Name under which people know it. */
@@ -79,7 +88,15 @@ export interface SessionDriver {
   /** Finds processes that have a conversation open, and would write into it beside the session. */
   findConversationProcesses(conversation: string): number[];
   /** Writes what its program reads at its start, and returns what is to be started. Throws when it cannot do that. */
-  prepare(launch: Launch, context: DriverContext): { program: string; args: string[]; env: Record<string, string> };
+  prepare(launch: Launch, context: DriverContext): Command;
+  /** Makes a box one in which its program can work, or says why that cannot be had. Default: the box as it is. */
+  adaptBox?(box: Box, context: DriverContext): Promise<BoxCheck>;
+  /**
+   * Starts the program, boxed or not, from another one that stays outside: for a CLI with a server, which reports and
+   * asks, and a terminal of its own. `wrapTerminal` puts that into a box with nothing but its home. Default: the program
+   * is what tmux starts.
+   */
+  host?(program: Command, launch: Launch, context: DriverContext, wrapTerminal?: TerminalWrapper): Command;
   /** Makes the home of a boxed session; a CLI without this has an empty one. */
   createHome?(env: DriverContext["env"], record: SessionRecord, paths: SessionPaths): BoxedHome;
   /** US dollars with which a resumed conversation begins to count. */

@@ -4,31 +4,33 @@
  */
 
 import { join } from "node:path";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { type Box, type BoxCheck, type Command, toHostAndPort, wrapInBox } from "./box.ts";
-import { getDriver } from "./driver.ts";
+import { getDriver, type TerminalWrapper } from "./driver.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { SessionRecord } from "./session-folder.ts";
 
-/**
- * Whether the sessions of a repository can be boxed. Those of Codex cannot: the socket at which its requests are answered
- * would be inside, where each command could answer them.
- */
-export async function findRepositoryBox(
-  { settings, findBox }: Pick<RunnerContext, "settings" | "findBox">,
-  project: string,
-): Promise<BoxCheck> {
-  if (settings.repositories.get(project)?.cli !== "codex") return findBox();
-  return { problem: "Codex's requests are answered at a socket that its commands would reach in a box" };
+/** Whether the sessions of a CLI can be boxed. */
+export async function findCliBox(context: RunnerContext, cli: SessionRecord["cli"]): Promise<BoxCheck> {
+  const box = await context.findBox();
+  const { adaptBox } = context.drivers[cli];
+  if ("problem" in box || !adaptBox) return box;
+  try {
+    return await adaptBox(box, context);
+  } catch (thrown) {
+    return { problem: cleanLine(getErrorMessage(thrown), 300) };
+  }
 }
 
 /** The box of a repository's sessions; undefined where they have none. Throws where they need one and none works. */
 export async function chooseBox(
-  { settings, findBox, log }: Pick<RunnerContext, "settings" | "findBox" | "log">,
-  { project, ticket }: Pick<SessionRecord, "project" | "ticket">,
+  context: RunnerContext,
+  { project, ticket, cli }: Pick<SessionRecord, "project" | "ticket" | "cli">,
 ): Promise<Box | undefined> {
+  const { settings, log } = context;
   const { sandbox } = settings.repositories.get(project) ?? {};
-  const box =
-    sandbox === "off" ? { problem: "sandbox is off" } : await findRepositoryBox({ settings, findBox }, project);
+  const box = sandbox === "off" ? { problem: "sandbox is off" } : await findCliBox(context, cli);
   if (!("problem" in box)) return box;
   if (sandbox === "required")
     throw new Error(`No session starts: sandbox is required for ${project}, and no box works here: ${box.problem}.`);
@@ -55,6 +57,20 @@ export function wrapSession(context: RunnerContext, box: Box, record: SessionRec
       ...(network ? { network } : {}),
     },
   );
+}
+
+/** Puts the terminal of a session into a box of its own, which sees nothing that the session writes. */
+export function createTerminalWrapper(
+  { settings }: RunnerContext,
+  box: Box,
+  { project }: SessionRecord,
+): TerminalWrapper {
+  const { readable = [] } = settings.repositories.get(project) ?? {};
+  return (command, { folder, placed }) =>
+    wrapInBox(box, command, {
+      ...{ workFolder: folder, cache: join(folder, "cache"), temporary: join(folder, "tmp"), network: "none" },
+      ...{ writable: [], readable, shared: [], placed },
+    });
 }
 
 /**

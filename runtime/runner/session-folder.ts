@@ -3,8 +3,18 @@
  * read with care.
  */
 
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
 import { tryParseJson } from "../../shared/text.ts";
@@ -39,15 +49,16 @@ const FILE_NAMES = {
   mcp: "mcp.json",
   /** Program, arguments and environment; deleted by the launcher once it has read them. */
   launch: "launch.json",
+  /** Of Codex: where it listens, what it prints, its thread, and what its requests are about. */
+  socket: "codex.sock",
+  log: "codex.log",
+  thread: "session-start.json",
+  requests: "requests.json",
 } as const;
 
 /** Files that the session writes: in a folder of their own when it is boxed, because the others are read-only there. */
 const OWN_NAMES = {
   sessionStart: "session-start.json",
-  /** Of Codex: where it listens, what it prints, and what its requests are about. */
-  socket: "codex.sock",
-  log: "codex.log",
-  requests: "requests.json",
   sessionEnd: "session-end.json",
   status: "status.json",
   /** GROUNDCREW_COMPLETION_FILE. */
@@ -144,6 +155,30 @@ const sessionRecordSchema = z.object({
 });
 
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;
+
+/** Whether a conversation is in the home that a CLI has in a box. */
+export function isInHome(home: string, transcriptPath: string | undefined): boolean {
+  if (!transcriptPath?.startsWith(`${home}/`)) return false;
+  const place = dirname(transcriptPath);
+  return !existsSync(place) || realpathSync(place).startsWith(`${realpathSync(home)}/`);
+}
+
+/**
+ * The conversation with which a launch goes on. It is lost where its file is gone, or in the home that the CLI had with
+ * or without a box before; one of which nothing was stored is none, because it cannot be resumed.
+ */
+export function checkConversation(
+  known: SessionRecord["conversation"],
+  { conversation, details }: SessionRecord,
+  paths: Pick<SessionPaths, "folder" | "own">,
+  boxedHome: string,
+): SessionRecord["conversation"] {
+  if (!known) return known;
+  const isHere = isInHome(boxedHome, known.transcript_path) === isBoxed(paths);
+  if (isHere && existsSync(known.transcript_path)) return known;
+  const wasStored = conversation !== undefined || details.tokens !== undefined;
+  return wasStored ? { ...known, is_lost: true } : undefined;
+}
 
 /**
  * The records of all sessions, in memory and in `<folder>/sessions/<KEY>`, which only this user can read. A change is

@@ -21,7 +21,7 @@ import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import { fetchBase, findRemote, isPublished } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { chooseBox, wrapCommand, wrapSession } from "./session-box.ts";
+import { chooseBox, createTerminalWrapper, wrapCommand, wrapSession } from "./session-box.ts";
 import { NO_DETAILS, type SessionRecord, UNREPORTED } from "./session-folder.ts";
 import { buildSessionEnvironment, endSessionProcesses, pickEnvironment } from "./session-processes.ts";
 import { getSignalName, type Pane, type Tmux } from "./tmux.ts";
@@ -66,9 +66,10 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
     record = changeFields(record, { is_boxed: box && true });
     records.save(record);
     // What an earlier run of the ticket has written.
-    const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
+    const { sessionStart, thread, status, completion, launch: launchFile } = records.getPaths(ticket);
     if (isNextRound) rmSync(completion, { force: true });
-    if (isFirst) for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
+    if (isFirst)
+      for (const path of [sessionStart, thread, status, completion, launchFile]) rmSync(path, { force: true });
     record = await prepareWorktree(context, record);
     await launch(context, desired, record, box);
     log.info("session started", { ticket, run, attempt: record.attempts + 1 });
@@ -192,13 +193,23 @@ async function launch(
   });
   const own = { groundcrewUrl, folder, token: desired.token };
   const sessionEnv = buildSessionEnvironment(pickEnvironment(env, driver.environment, named), prepared, paths, own);
-  const facts = { program, record: continued, paths, desired, hasText: pending, groundcrewUrl, env: sessionEnv };
-  const launchPlan = driver.prepare({ ...facts, name: tmux.getName(ticket) }, context);
+  const facts = {
+    program,
+    record: continued,
+    paths,
+    desired,
+    hasText: pending,
+    groundcrewUrl,
+    env: sessionEnv,
+    name: tmux.getName(ticket),
+  };
+  const plan = driver.prepare(facts, context);
   const storedCost = conversation && !isLost ? driver.readStoredCost(ticket, paths) : 0;
-  for (const path of [paths.sessionStart, paths.sessionEnd, paths.status, paths.requests])
+  for (const path of [paths.sessionStart, paths.thread, paths.sessionEnd, paths.status, paths.requests])
     rmSync(path, { force: true });
-  const boxedPlan = box ? wrapSession(context, box, prepared, launchPlan) : launchPlan;
-  writePrivateFile(paths.launch, JSON.stringify(boxedPlan));
+  const boxed = box ? wrapSession(context, box, prepared, plan) : plan;
+  const started = driver.host?.(boxed, facts, context, box && createTerminalWrapper(context, box, prepared)) ?? boxed;
+  writePrivateFile(paths.launch, JSON.stringify(started));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
   const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1, cost_before };
   const launching = records.save({ ...continued, ...attempt, phase: "launching" });

@@ -21,7 +21,8 @@ interface State {
   /** Number of lines of the ticket file that were done. */
   step: number;
   calls: number;
-  writer: number;
+  /** The server that has it open: its process, and when that began. */
+  writer: string;
   turns: Turn[];
   tokens: number;
 }
@@ -37,7 +38,16 @@ export function createThread(
   { id, cwd, developerInstructions }: Pick<State, "id" | "cwd" | "developerInstructions">,
 ) {
   if (!existsSync(cwd)) throw new Error(`no such folder: ${cwd}`);
-  const state = { id, cwd, developerInstructions, step: 0, calls: 0, writer: process.pid, turns: [], tokens: 0 };
+  const state = {
+    id,
+    cwd,
+    developerInstructions,
+    step: 0,
+    calls: 0,
+    writer: describeProcess(process.pid),
+    turns: [],
+    tokens: 0,
+  };
   return openThread(host, join(home, "sessions", `rollout-${id}.jsonl`), state);
 }
 
@@ -47,17 +57,20 @@ export function loadThread(host: ThreadHost, home: string, id: string) {
   const name = existsSync(folder) && readdirSync(folder).find((file) => file.endsWith(`-${id}.jsonl`));
   if (!name) throw new Error(`no rollout found for thread id ${id}`);
   const state = JSON.parse(readFileSync(join(folder, name), "utf8")) as State;
-  if (isAlive(state.writer)) throw new Error(`thread ${id} already has an active writer`);
+  if (describeProcess(Number.parseInt(state.writer, 10)) === state.writer)
+    throw new Error(`thread ${id} already has an active writer`);
   for (const turn of state.turns) if (turn.status === "inProgress") turn.status = "interrupted";
-  return openThread(host, join(folder, name), { ...state, writer: process.pid });
+  return openThread(host, join(folder, name), { ...state, writer: describeProcess(process.pid) });
 }
 
-function isAlive(pid: number) {
+/** A process by its number and its start: another box has the same numbers. Empty when it has ended. */
+function describeProcess(pid: number): string {
   try {
-    process.kill(pid, 0);
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? "" : `${pid} ${fields[19]}`;
   } catch {
-    return false;
+    return "";
   }
 }
 
@@ -143,6 +156,9 @@ function openThread(host: ThreadHost, path: string, state: State) {
       case "mcp":
         await askForTool(rest);
         return undefined;
+      case "form":
+        await askByForm(rest);
+        return undefined;
       case "question":
         await askQuestion(rest);
         return undefined;
@@ -221,7 +237,19 @@ function openThread(host: ThreadHost, path: string, state: State) {
       _meta: { ..._meta, persist: ["session", "always"] },
       requestedSchema: { type: "object", properties: {} },
     });
-    addItem({ type: "agentMessage", text: `tool ${tool}: ${(result as { action?: string }).action}` });
+    const { action, _meta: kept } = result as { action?: string; _meta?: unknown };
+    writeFileSync(join(state.cwd, `${tool}.json`), JSON.stringify({ action, kept: kept ?? "" }));
+    addItem({ type: "agentMessage", text: `tool ${tool}: ${action}` });
+  }
+
+  /** An MCP server asks for values of its own, which only the terminal takes. */
+  async function askByForm(message: string) {
+    const { result } = await host.request("mcpServer/elicitation/request", {
+      ...{ turnId: turn?.id, serverName: "other", mode: "form", message, _meta: null },
+      requestedSchema: { type: "object", properties: { answer: { type: "string" } } },
+    });
+    const { action, content } = result as { action?: string; content?: { answer?: string } };
+    writeFileSync(join(state.cwd, "form.txt"), `${action} ${content?.answer ?? ""}`);
   }
 
   async function askQuestion(rest: string) {

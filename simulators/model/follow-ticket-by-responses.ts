@@ -17,13 +17,22 @@ let responses = 0;
 /**
  * Does what the ticket file says, in place of thinking, for Codex: lines `do: run <command>` in the sandbox, `do:
  * permission <command>` outside of it, `do: patch <file> <text>`, `do: question <text>|<option>|…`, `do: plan <text>`, and
- * `do: call <tool> <JSON>` of the MCP server `groundcrew`, one after the other. The state is the conversation itself.
+ * `do: call <tool> <JSON>` of the MCP server `groundcrew`, one after the other; then those of texts that send the result
+ * back. The state is the conversation itself.
  */
 export function streamResponse(response: ServerResponse, { input }: z.infer<typeof responsesRequestSchema>) {
   const text = JSON.stringify(input);
   const path = /(\/[^\s"\\]+\/ticket\.md)/.exec(text)?.[1];
   const file = path === undefined ? "" : readFileSync(path, "utf8");
-  const steps = [...file.matchAll(/^do: (\w+) (.+)$/gm)].map(([, word = "", rest = ""]) => toStep(word, rest));
+  // The file has the texts of the last round only, the conversation those of all.
+  const [own = ""] = file.split("\n## Round ");
+  const sentBack = input.flatMap(({ role, content }) => {
+    const said = role === "user" && Array.isArray(content) ? content.map((part) => String(part?.text ?? "")) : [];
+    return said.filter((part) => part.includes("sends it back"));
+  });
+  const steps = [...[own, ...sentBack].join("\n").matchAll(/^do: (\w+) (.+)$/gm)].map(([, word = "", rest = ""]) =>
+    toStep(word, rest),
+  );
   const isDone = (item: object) => {
     const { type, role } = item as { type?: string; role?: string };
     const isCall = type === "function_call" || type === "custom_tool_call";

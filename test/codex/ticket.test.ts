@@ -1,49 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { createModelSimulator } from "../../simulators/model/create-model-simulator.ts";
-import { createProductRig, type ProductRig } from "../runtime/runner/product-rig.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { CODEX, completion, createCodexRig, decide, waitForRequest } from "./codex-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
-
-/** The program of Codex, which `run-installed.js` finds. */
-const CODEX = process.env["TEST_CODEX"] ?? "";
-
-/** Starts the product with the installed Codex, whose model is a fake one on this machine. */
-async function createCodexRig(options: Parameters<typeof createProductRig>[0] = {}) {
-  const model = createModelSimulator();
-  const url = await model.start();
-  // Codex makes no helpers below /tmp, without which its sandbox does not work.
-  const codexHome = mkdtempSync(resolve("node_modules/.cache/codex-"));
-  onTestFinished(async () => {
-    await model.stop();
-    rmSync(codexHome, { recursive: true, force: true });
-  });
-  const provider = `[model_providers.fake]\nname = "fake"\nbase_url = "${url}/v1"\nwire_api = "responses"\n`;
-  const config = `model = "gpt-6-sol"\nmodel_provider = "fake"\n${provider}`;
-  writeFileSync(join(codexHome, "config.toml"), config);
-  const proxies = { HTTP_PROXY: url, HTTPS_PROXY: url, NO_PROXY: "127.0.0.1,localhost" };
-  const env = { CODEX_BIN: CODEX, CODEX_HOME: codexHome, ...proxies };
-  const rig = await createProductRig({ ...options, cli: "codex", env });
-  const work = (key: string, name: string) => join(rig.host.runnerFolder, "worktrees", key, name);
-  return { ...rig, codexHome, work };
-}
-
-async function waitForRequest(rig: ProductRig, kind: string, text: string) {
-  const find = async () =>
-    (await rig.call("/api/requests")).requests.find(
-      (one: { kind: string }) => one.kind === kind && JSON.stringify(one).includes(text),
-    );
-  await rig.waitFor(find, 120_000).toBeTruthy();
-  return find();
-}
-
-const decide = (rig: ProductRig, { id, hash }: { id: string; hash: string }, answer: string, comment?: string) =>
-  rig.call(`/api/requests/${id}`, "POST", { answer, hash, ...(comment === undefined ? {} : { comment }) });
-
-const completion = (text: string) =>
-  `call update_task_status ${JSON.stringify({ task: "ONB-1", status: "done", text })}`;
 
 test(`a ticket runs with ${CODEX && execFileSync(CODEX, ["--version"], { encoding: "utf8" }).trim()} from its approval to its result`, async () => {
   const rig = await createCodexRig();

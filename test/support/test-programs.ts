@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 
 /** Programs that tests start, by the name of their bundle: the product with a part replaced, and what imports much of it. */
@@ -44,5 +54,20 @@ export async function buildTestPrograms(): Promise<void> {
 export function getTestProgram(name: keyof typeof PROGRAMS): string {
   const path = join(FOLDER, "chunks", `${name}.js`);
   if (!existsSync(path)) throw new Error(`${path} is missing: run the tests with vitest, which makes it first.`);
+  return path;
+}
+
+/**
+ * A copy of Node.js that can be executed and not read, as the runner makes one of Codex: a program that it runs is closed
+ * to other processes in its box.
+ */
+export function getHiddenNode(): string {
+  const path = resolve(`node_modules/.cache/node-${process.version}-${statSync(process.execPath).size}`);
+  if (existsSync(path)) return path;
+  const draft = `${path}.${process.pid}`;
+  mkdirSync(resolve("node_modules/.cache"), { recursive: true });
+  copyFileSync(process.execPath, draft, constants.COPYFILE_FICLONE);
+  chmodSync(draft, 0o111);
+  renameSync(draft, path);
   return path;
 }

@@ -1,13 +1,13 @@
 /** Claude Code as a process: the arguments that start or resume it, its settings and hooks, and its conversation. */
 
 import { randomUUID } from "node:crypto";
-import { existsSync, realpathSync } from "node:fs";
-import { dirname } from "node:path";
 import { quoteForShell } from "../../node/programs.ts";
 import type { Launch } from "../driver.ts";
 import { buildInstructions, buildPrompt } from "../prompts.ts";
 import {
+  checkConversation,
   isBoxed,
+  isInHome,
   readSessionJson,
   type SessionPaths,
   type SessionRecord,
@@ -21,7 +21,7 @@ interface ClaudeSettingsOptions {
   groundcrewUrl: string;
   paths: Omit<
     SessionPaths,
-    "socket" | "log" | "requests" | "record" | "paste" | "settings" | "mcp" | "launch" | "temporary"
+    "socket" | "log" | "thread" | "requests" | "record" | "paste" | "settings" | "mcp" | "launch" | "temporary"
   >;
 }
 
@@ -68,29 +68,12 @@ export function buildArguments({ record, paths, desired: { plans }, hasText, nam
 export function findTranscript(paths: Pick<SessionPaths, "sessionStart" | "folder" | "own">) {
   const transcript = readSessionJson(paths.sessionStart, transcriptSchema);
   // A boxed session cannot have the runner read a file that it does not see itself.
-  return isBoxed(paths) && !isInHome(paths.folder, transcript?.transcript_path) ? undefined : transcript;
+  return isBoxed(paths) && !isInHome(getClaudeHome(paths.folder), transcript?.transcript_path) ? undefined : transcript;
 }
 
-/** Whether a conversation is in the home that Claude has in a box. */
-function isInHome(folder: string, transcriptPath: string | undefined): boolean {
-  const home = getClaudeHome(folder);
-  if (!transcriptPath?.startsWith(`${home}/`)) return false;
-  const place = dirname(transcriptPath);
-  return !existsSync(place) || realpathSync(place).startsWith(`${realpathSync(home)}/`);
-}
-
-/**
- * The conversation before a launch: the one that the last launch has begun, or else resumed. It is lost where its file
- * is gone, or in the home that Claude had with or without a box before; one of which nothing was stored is none, because
- * Claude refuses to resume it.
- */
+/** The conversation before a launch: the one that the last launch has begun, or else resumed. */
 export function findConversation(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"] {
-  const known = findTranscript(paths) ?? record.conversation;
-  if (!known) return known;
-  const isHere = isInHome(paths.folder, known.transcript_path) === isBoxed(paths);
-  if (isHere && existsSync(known.transcript_path)) return known;
-  const wasStored = record.conversation !== undefined || record.details.tokens !== undefined;
-  return wasStored ? { ...known, is_lost: true } : undefined;
+  return checkConversation(findTranscript(paths) ?? record.conversation, record, paths, getClaudeHome(paths.folder));
 }
 
 /** Builds the settings of one session: hooks that report to Groundcrew, the status line, and what needs no permission. */

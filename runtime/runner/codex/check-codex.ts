@@ -1,6 +1,8 @@
 /** What Codex needs on a runner's machine: its version, and a log-in. */
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { createReport, type Finding } from "../../../functions/doctor/findings.ts";
@@ -23,6 +25,15 @@ const answerSchema = z.looseObject({
   result: z.looseObject({ account: z.unknown().optional(), requiresOpenaiAuth: z.boolean() }),
 });
 
+/** Says what of a repository its sessions leave out, because they never trust it. */
+export function checkCodexTrust(project: string, path: string): Finding {
+  const { ok, warning } = createReport("trust");
+  return existsSync(join(path, ".codex"))
+    ? warning`${project}: sessions do not read ${join(path, ".codex")}, because they trust no repository
+        → Put what they need into the config.toml of the runner's user.`
+    : ok`${project}: sessions of Codex trust no repository`;
+}
+
 /** Checks the version of Codex, that it is signed in, and what it cannot do. */
 export async function checkCodex(codexBin: string, env: Env): Promise<Finding[]> {
   const { ok, warning, failed } = createReport("Codex");
@@ -40,8 +51,8 @@ export async function checkCodex(codexBin: string, env: Env): Promise<Finding[]>
   const found = isTested
     ? ok`${name}`
     : warning`${name} is older than ${testedMajor}.${testedMinor} → Install a tested version.`;
-  const limits = createReport("Codex's limits").warning`it reports tokens and no money, and a command that a person
-    allows outside its sandbox could answer the session's next requests → Allow only commands that you know.`;
+  const limits = createReport("Codex's limits").warning`it reports tokens and no money. Without a box, a command that a
+    person allows outside its sandbox could answer the session's next requests → Allow only commands that you know.`;
   return [found, await checkAccount(program, environment), limits];
 }
 

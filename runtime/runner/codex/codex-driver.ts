@@ -6,13 +6,19 @@ import { getProductFile } from "../../node/files.ts";
 import { findExecutable } from "../../node/programs.ts";
 import type { DriverContext, SessionDriver } from "../driver.ts";
 import { buildSentBack } from "../prompts.ts";
+import { isBoxed } from "../session-folder.ts";
 import { GROUNDCREW_TOOLS, MCP_SERVER, TOKEN_VARIABLE } from "../session-processes.ts";
 import { toKeyArguments } from "../tmux.ts";
+import { createCodexBoxAdapter, findNativeProgram } from "./codex-box.ts";
+import { createCodexHome, createTerminalHome, getListeningFolders, SOCKET_IN_BOX } from "./codex-home.ts";
 import { type CodexSession, createCodexSession } from "./codex-session.ts";
 import { createHookReporter } from "./hook-reporter.ts";
 import { findEarlierThread, findThread } from "./thread-file.ts";
 
 const HOST = fileURLToPath(getProductFile("runtime/runner/codex/session-host.js"));
+
+/** Stands for the id of the thread, which is not known at the start. */
+const THREAD_PLACE = "{thread}";
 
 /** Variables that commands of a session do not receive. */
 const HIDDEN_VARIABLES = ["*TOKEN*", "*KEY*", "*SECRET*", "*PASSWORD*"];
@@ -21,6 +27,7 @@ const HIDDEN_VARIABLES = ["*TOKEN*", "*KEY*", "*SECRET*", "*PASSWORD*"];
 export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDriver {
   const reporter = createHookReporter(groundcrewUrl, log);
   const sessions = new Map<string, CodexSession>();
+  const adaptBox = createCodexBoxAdapter();
 
   function getSession(context: DriverContext, ticket: string): CodexSession {
     const session = sessions.get(ticket) ?? createCodexSession(context, ticket, reporter);
@@ -28,14 +35,16 @@ export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDrive
     return session;
   }
 
+  function findProgram({ settings: { codexBin }, env }: DriverContext): string {
+    const program = findExecutable(codexBin, env["PATH"]);
+    if (program !== undefined) return program;
+    throw new Error(`${codexBin} is not an executable file: set CODEX_BIN to the path of Codex.`);
+  }
+
   return {
     name: "Codex",
     environment: "codex",
-    findProgram({ settings: { codexBin }, env }) {
-      const program = findExecutable(codexBin, env["PATH"]);
-      if (program !== undefined) return program;
-      throw new Error(`${codexBin} is not an executable file: set CODEX_BIN to the path of Codex.`);
-    },
+    findProgram,
     findConversation: findEarlierThread,
     // A second server is refused: Codex locks its threads.
     findConversationProcesses: () => [],
@@ -56,9 +65,32 @@ export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDrive
         // Else a model that cannot be reached is tried for ever.
         "features.unbounded_connection_retries=false",
       ];
-      const { socket, sessionStart, log: logFile } = paths;
-      const args = [HOST, program, socket, sessionStart, logFile, ...options.flatMap((option) => ["-c", option])];
-      return { program: process.execPath, args, env };
+      const args = ["app-server", "--listen", `unix://${isBoxed(paths) ? SOCKET_IN_BOX : paths.socket}`];
+      const own = isBoxed(paths) ? findNativeProgram(program) : program;
+      return { program: own, args: [...args, ...options.flatMap((option) => ["-c", option])], env };
+    },
+    async adaptBox(box, context) {
+      return adaptBox(findProgram(context), box, context);
+    },
+    createHome: createCodexHome,
+    host(server, { program, paths }, { env }, wrapTerminal) {
+      const { socket, thread, log: logFile, folder } = paths;
+      const args = ["resume", THREAD_PLACE, "--remote", `unix://${wrapTerminal ? SOCKET_IN_BOX : socket}`];
+      const terminal = { program, args: [...args, "--no-alt-screen", "-c", "check_for_update_on_startup=false"] };
+      const home = wrapTerminal && createTerminalHome(env, folder);
+      const shown =
+        home && wrapTerminal
+          ? wrapTerminal(
+              { ...terminal, program: findNativeProgram(program), env: server.env },
+              { ...home, placed: [...home.placed, [socket, SOCKET_IN_BOX]] },
+            )
+          : terminal;
+      const parts = {
+        ...{ server: [server.program, ...server.args], terminal: [shown.program, ...shown.args] },
+        ...{ socket, thread, log: logFile, terminalEnv: home ? { CODEX_HOME: home.folder } : {} },
+        ...(home ? { listening: getListeningFolders(folder) } : {}),
+      };
+      return { ...server, program: process.execPath, args: [HOST, JSON.stringify(parts)] };
     },
     readStoredCost: () => 0,
     hasBegun: (paths) => findThread(paths) !== undefined,

@@ -4,6 +4,7 @@
  * runner, and sends open requests again on a new connection: all that is done here can be repeated.
  */
 
+import { join } from "node:path";
 import { z } from "zod";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
@@ -182,7 +183,7 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
       : await call("thread/start", common, threadSchema);
     const { id, path, turns } = begun.thread;
     thread = { id, model: begun.model };
-    writePrivateFile(paths.sessionStart, JSON.stringify({ session_id: id, transcript_path: path }));
+    writePrivateFile(paths.thread, JSON.stringify({ session_id: id, transcript_path: path }));
     for (const turn of turns) for (const item of turn.items) readItem(item);
     hasTextOfLaunch ||= turns.some((turn) => isOfLaunch(turn, launch));
     const last = turns.at(-1);
@@ -209,7 +210,10 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
     if (texts.has(id)) return;
     if (!connection) throw new Error("There is no connection to Codex.");
     const settings = { model: thread.model, reasoning_effort: null, developer_instructions: null };
-    const workspace = { writableRoots: [], networkAccess: false, excludeTmpdirEnvVar: false, excludeSlashTmp: false };
+    const record = getRecord();
+    // The repository of a clone is its own, and read in a box: a commit needs nobody.
+    const writableRoots = record?.is_boxed ? [join(record.worktree, ".git")] : [];
+    const workspace = { writableRoots, networkAccess: false, excludeTmpdirEnvVar: false, excludeSlashTmp: false };
     const params = {
       ...{ threadId: thread.id, clientUserMessageId: id, input: [{ type: "text", text, text_elements: [] }] },
       approvalPolicy: "on-request",

@@ -1,6 +1,7 @@
 /** A connection to a Codex app-server: JSON-RPC over a WebSocket at a unix socket, one message in each text frame. */
 
-import { realpathSync } from "node:fs";
+import { closeSync, openSync, realpathSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { WebSocket } from "ws";
 import { z } from "zod";
 import { tryParseJson } from "../../../shared/text.ts";
@@ -29,6 +30,9 @@ export type CodexConnection = Awaited<ReturnType<typeof connectToCodex>>;
 /** Timeout for an answer: 30 s, in which a server reads a long conversation. */
 const CALL_TIMEOUT_MS: Ms = 30 * SECOND;
 
+/** Limit of a socket's path in bytes. */
+const MAX_ADDRESS_BYTES = 107;
+
 /** Limit of a message in bytes: 64 MB; a whole conversation is one. */
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 
@@ -37,8 +41,11 @@ export async function connectToCodex(
   socket: string,
   { onMessage, onClose }: { onMessage: (message: ServerMessage) => void; onClose: () => void },
 ) {
-  // The socket is a link to a shorter path: an address has at most 107 bytes.
-  const ws = new WebSocket(`ws+unix:${realpathSync(socket)}:/`, {
+  // Without a box the socket is a link to a shorter path: an address has at most 107 bytes.
+  const path = realpathSync(socket);
+  const folder = Buffer.byteLength(path) > MAX_ADDRESS_BYTES ? openSync(dirname(path), "r") : undefined;
+  const address = folder === undefined ? path : `/proc/self/fd/${folder}/${basename(path)}`;
+  const ws = new WebSocket(`ws+unix:${address}:/`, {
     ...{ maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, handshakeTimeout: CALL_TIMEOUT_MS },
   });
   const calls = new Map<number, PromiseWithResolvers<unknown>>();
@@ -60,7 +67,11 @@ export async function connectToCodex(
   const opened = Promise.withResolvers<void>();
   ws.once("open", opened.resolve);
   ws.once("close", () => opened.reject(new Error("Codex does not take the connection.")));
-  await opened.promise;
+  try {
+    await opened.promise;
+  } finally {
+    if (folder !== undefined) closeSync(folder);
+  }
 
   /** Calls a method; its result is checked. Throws what the server refuses, or when it does not answer in 30 s. */
   async function call<T>(method: string, params: object, schema: z.ZodType<T>): Promise<T> {

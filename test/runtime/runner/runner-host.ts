@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { ForgeState } from "../../../simulators/forge/forge.ts";
-import { COMPILE_CACHE, getTestProgram } from "../../support/test-programs.ts";
+import { COMPILE_CACHE, getHiddenNode, getTestProgram } from "../../support/test-programs.ts";
 
 /** The server of the repository's remote. */
 const FORGE_HOST = "git.example.com";
@@ -37,7 +37,8 @@ export function createRunnerHost() {
   git(["commit", "--quiet", "-m", "first"]);
   const [claude, codex] = (["claude", "codex"] as const).map((name) => {
     const path = join(folder, name);
-    const standIn = `'${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram(name)}'`;
+    const node = name === "codex" ? getHiddenNode() : process.execPath;
+    const standIn = `'${node}' --disable-warning=ExperimentalWarning '${getTestProgram(name)}'`;
     writeFileSync(path, `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`);
     chmodSync(path, 0o755);
     return path;
