@@ -1,9 +1,7 @@
-/**
- * The driver for OpenClaw installed by npm: a prefix for each version, archives of its folders, and the gateway as a
- * process.
- */
+/** The driver for OpenClaw installed by npm: a prefix for each version, and the gateway as a unit or as a process. */
 
 import { type SpawnOptions, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   createReadStream,
@@ -11,23 +9,20 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
-import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { makePrivateFolder, nodeFiles } from "../node/files.ts";
@@ -41,8 +36,7 @@ import {
   runOrThrow,
   runProgram,
 } from "../node/programs.ts";
-import { checkWorkspace, type WorkspaceEntry } from "./container-checks.ts";
-import { inspect, type NpmUpgradeSettings, type UpgradeContext, type UpgradeDriver } from "./upgrade-driver.ts";
+import type { NpmUpgradeSettings, UpgradeContext, UpgradeDriver } from "./upgrade-driver.ts";
 import { redactCredentials } from "./upgrade-record.ts";
 
 /**
@@ -58,9 +52,6 @@ const MAX_LOG_BYTES = 4 * 2 ** 20;
 type RunProgram = (file: string, args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
-
-/** Ending of the folder that a restored one replaces; it is kept for whoever looks for the reason. */
-const ASIDE = ".before-rollback";
 
 /** How npm begins a line about an error; before version 10 it wrote `npm ERR!`. */
 const ERROR_LINE = /^npm (?:error|ERR!)(?: |$)/;
@@ -81,12 +72,7 @@ const MAX_LINES = 6;
 
 const MAX_LENGTH = 600;
 
-/** Timeout for one connection: 5 s, as inside a container. */
-const CONNECT_TIMEOUT: Ms = 5 * SECOND;
-
 const pidFileSchema = z.object({ pid: z.int().positive(), born: z.string() });
-
-type PidFile = z.infer<typeof pidFileSchema>;
 
 /**
  * Writes the process's own number and start time, and then becomes the gateway. The command that starts it may be killed
@@ -111,19 +97,22 @@ export function createNpmDriver(
   env: Record<string, string | undefined>,
   deps: Pick<UpgradeContext, "clock" | "wait">,
 ): UpgradeDriver {
-  const { state, workspaces } = settings;
+  const { state, workspaces, overrides } = settings;
   const passed = pickVariables(env, PASSED_VARIABLES);
   const openclawEnv = { ...passed, OPENCLAW_STATE_DIR: state, NO_COLOR: "1" };
   const prefix = openNpmPrefix(settings.prefix, passed);
-  const folders = [state, ...workspaces];
   const run: RunProgram = (file, args, timeoutMs) => runProgram(file, args, { env: passed, cwd: "/", timeoutMs });
   const runEntry = (version: string, args: readonly string[], timeoutMs: Ms) =>
     runProgram(process.execPath, [prefix.getEntry(version), ...args], { env: openclawEnv, cwd: "/", timeoutMs });
-  const getEntry = () => prefix.getEntry(prefix.readPinned());
-  const gateway =
-    settings.unit === undefined
-      ? openOwnGateway(settings.records, deps, getEntry, openclawEnv)
-      : openUnit(settings.unit, settings.user_unit, run);
+  const own = createGatewayProcess(settings.records, deps);
+  const startOwn = () =>
+    own.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv);
+  const {
+    check: checkGateway,
+    programs,
+    identify,
+    ...gateway
+  } = settings.unit === undefined ? { ...own, start: startOwn } : openUnit(settings.unit, settings.user_unit, run);
 
   async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
     const { ok, failed } = createReport("new version");
@@ -137,73 +126,44 @@ export function createNpmDriver(
   }
 
   return {
-    kind: "npm",
+    ...{ kind: "npm", workspaces, owner: `${process.getuid?.()}:${process.getgid?.()}`, ...gateway },
     readPinned: prefix.readPinned,
     pin: prefix.pin,
     async checkTools(timeout) {
       const { ok, failed } = createReport("programs");
-      const programs = ["npm", "tar", ...gateway.programs];
-      for (const program of programs) {
+      const needed = ["npm", "tar", ...programs];
+      for (const program of needed) {
         const result = await run(program, ["--version"], timeout);
         if (result.status === 0) continue;
         const detail = cleanLine(describeFailure(`${program} --version`, result), 200);
         return failed`${detail} → Install ${program}, or add its folder to PATH.`;
       }
-      return ok`${programs.join(", ")}`;
+      return ok`${needed.join(", ")}`;
     },
     async checkInstallation(to, timeout) {
       const { ok, failed } = createReport("folder");
-      const found = folders.map((path) =>
-        existsSync(path)
+      const folders = [state, ...workspaces].map((path) =>
+        lstatSync(path, { throwIfNoEntry: false })?.isDirectory()
           ? ok`${path}`
-          : failed`${path} does not exist → Fix "state" and "workspaces" in the settings of upgrades.`,
+          : failed`${path} is not a folder, or a link → Fix "state" and "workspaces" in the settings of upgrades.`,
       );
-      return [await gateway.check(timeout), await checkTarget(to, timeout), ...found];
+      return [await checkGateway(timeout), await checkTarget(to, timeout), ...folders];
     },
-    connect: connectLocally,
-    async fetchVersion(version, timeout) {
-      await prefix.install(version, settings.overrides, timeout);
+    async fetchVersion({ to }, timeout) {
+      await prefix.install(to, overrides, timeout);
       // Each version needs its own versions of Node, and says so when it starts.
-      const result = await runEntry(version, ["--version"], timeout);
-      if (parseVersionOutput(result.stdout) === version) return;
-      const reason = cleanLine(describeFailure(`openclaw ${version}`, result), 300);
+      const result = await runEntry(to, ["--version"], timeout);
+      if (parseVersionOutput(result.stdout) === to) return;
+      const reason = cleanLine(describeFailure(`openclaw ${to}`, result), 300);
       throw new Error(`${reason} (Node ${process.versions.node}, ${process.execPath})`);
     },
     // Each version has a folder of its own, which nothing removes.
-    keepVersion: async () => {},
     recallVersion: async () => {},
-    async readFree() {
-      const { bavail, bsize, ffree, files } = statfsSync(state);
-      return { bytes: bavail * bsize, inodes: files === 0 ? Number.POSITIVE_INFINITY : ffree };
-    },
-    identifyGateway: gateway.identify,
-    stop: gateway.stop,
-    start: gateway.start,
-    backUp(archive, timeoutMs) {
-      const present = folders.filter((path) => existsSync(path)).map((path) => path.slice(1));
-      const args = ["-c", "-z", "-f", "-", "-C", "/", "--", ...present];
-      return runOrThrow("tar", args, { env: passed, cwd: "/", timeoutMs, output: archive });
-    },
-    async restore(archive, timeoutMs) {
-      for (const path of folders) setAside(path);
-      const args = ["-x", "-z", "-f", "-", "-p", "-C", "/"];
-      await runOrThrow("tar", args, { env: passed, cwd: "/", timeoutMs, input: archive });
-    },
+    identifyGateway: async (timeout) => identify(timeout),
+    exec: ([program = "", ...args], timeout) => run(program === "node" ? process.execPath : program, args, timeout),
+    transfer: ([program = "", ...args], files, timeoutMs) =>
+      runOrThrow(program, args, { env: passed, cwd: "/", timeoutMs, ...files }),
     runOpenclaw: (args, timeout) => runEntry(prefix.readPinned(), args, timeout),
-    readFile: async (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined),
-    readLog: gateway.readLog,
-    async inspectProcesses() {
-      const containers = createReport("process capabilities").skipped`only the compose driver checks containers`;
-      if (workspaces.length === 0) return [containers, createReport("workspace").skipped`"workspaces" names none`];
-      const owner = `${process.getuid?.()}:${process.getgid?.()}`;
-      const check = async () => [
-        checkWorkspace(
-          workspaces.flatMap((path) => walkWorkspace(path)),
-          owner,
-        ),
-      ];
-      return [containers, ...(await inspect("workspace", "Check the folder.", check))];
-    },
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
     listSecrets: () => [],
   };
@@ -237,50 +197,29 @@ function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
   };
 }
 
-/** The gateway as a process that this command starts and stops. `getEntry` finds the program of the pinned version. */
-function openOwnGateway(
-  folder: string,
-  deps: Pick<UpgradeContext, "clock" | "wait">,
-  getEntry: () => string,
-  env: Record<string, string>,
-) {
-  const gateway = createGatewayProcess(folder, deps);
-  return {
-    programs: [],
-    identify: async () => gateway.identify(),
-    start: async () => gateway.start(process.execPath, [getEntry(), "gateway", "run"], env),
-    stop: gateway.stop,
-    async check(): Promise<Finding> {
-      const { ok, failed } = createReport("service");
-      if (gateway.identify() !== "") return ok`the gateway was started by this command`;
-      return failed`no systemd unit is named, and the gateway was not started by this command
-        → Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run
-        \`groundcrew openclaw start\`.`;
-    },
-    /** The last part of the log, which begins with the start of the gateway. */
-    async readLog(): Promise<string> {
-      const { logPath } = gateway;
-      if (!existsSync(logPath)) return "";
-      const start = Math.max(0, statSync(logPath).size - MAX_LOG_BYTES);
-      return text(createReadStream(logPath, { start }));
-    },
-  };
-}
-
 /** A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command. */
 export function createGatewayProcess(folder: string, { clock, wait }: Pick<UpgradeContext, "clock" | "wait">) {
   const [pidPath, logPath] = [join(folder, "gateway.json"), join(folder, "gateway.log")];
 
   /** The process that was started last, unless it has ended: its start time tells it from another with its number. */
-  function findRunning(): PidFile | undefined {
+  function findRunning() {
     const { data: known } = pidFileSchema.safeParse(tryParseJson(nodeFiles.read(pidPath)?.text ?? ""));
     return known && readProcessStart(known.pid) === known.born ? known : undefined;
   }
 
+  /** The number and birth of the process; "" when there is none. */
+  const identify = () => Object.values(findRunning() ?? {}).join(" ");
+
   return {
-    logPath,
-    /** The number and birth of the process; "" when there is none. */
-    identify: () => Object.values(findRunning() ?? {}).join(" "),
+    programs: [],
+    identify,
+    async check(): Promise<Finding> {
+      const { ok, failed } = createReport("service");
+      if (identify() !== "") return ok`the gateway was started by this command`;
+      return failed`no systemd unit is named, and the gateway was not started by this command
+        → Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run
+        \`groundcrew openclaw start\`.`;
+    },
     async start(file: string, args: readonly string[], env: Record<string, string>) {
       if (findRunning()) return;
       makePrivateFolder(folder);
@@ -290,10 +229,7 @@ export function createGatewayProcess(folder: string, { clock, wait }: Pick<Upgra
       try {
         const options = { env, cwd: "/", detached: true, stdio: ["ignore", log, log] } satisfies SpawnOptions;
         const child = spawn("/bin/sh", ["-c", LAUNCH_SCRIPT, "sh", pidPath, file, ...args], options);
-        await new Promise<void>((resolve, reject) => {
-          child.once("spawn", resolve);
-          child.once("error", reject);
-        });
+        await once(child, "spawn");
         const end = clock() + LAUNCH_TIMEOUT;
         while (findRunning()?.pid !== child.pid) {
           if (child.exitCode !== null || child.signalCode !== null || clock() >= end)
@@ -319,39 +255,12 @@ export function createGatewayProcess(folder: string, { clock, wait }: Pick<Upgra
       }
       rmSync(pidPath, { force: true });
     },
+    /** The last part of the log, which begins with the start of the gateway. */
+    async readLog(): Promise<string> {
+      if (!existsSync(logPath)) return "";
+      return text(createReadStream(logPath, { start: Math.max(0, statSync(logPath).size - MAX_LOG_BYTES) }));
+    },
   };
-}
-
-function connectLocally(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT });
-    const end = (problem?: string) => {
-      socket.destroy();
-      resolve(problem);
-    };
-    socket.on("connect", () => end());
-    socket.on("error", (error) => end(getErrorMessage(error)));
-    socket.on("timeout", () => end("no answer"));
-  });
-}
-
-/** Empties a folder. What was there is kept beside it until the next time. */
-function setAside(path: string): void {
-  if (!existsSync(path)) return;
-  if (lstatSync(path).isSymbolicLink())
-    throw new GroundcrewError("bad_request", `${path} is a link; name the folder itself in the settings of upgrades.`);
-  rmSync(path + ASIDE, { recursive: true, force: true });
-  renameSync(path, path + ASIDE);
-  mkdirSync(path, { mode: 0o700 });
-}
-
-/** Lists a folder with what is in it, down to this depth, without following links. */
-function walkWorkspace(path: string, depth = 2): WorkspaceEntry[] {
-  const stats = lstatSync(path);
-  const kind = stats.isDirectory() ? "d" : stats.isSymbolicLink() ? "l" : "f";
-  const entry = { owner: `${stats.uid}:${stats.gid}`, mode: stats.mode & 0o7777, kind, path };
-  if (kind !== "d" || depth === 0) return [entry];
-  return [entry, ...readdirSync(path).flatMap((name) => walkWorkspace(join(path, name), depth - 1))];
 }
 
 /** A folder with OpenClaw in `<version>/node_modules/openclaw`, and the link `current` to one of these folders. */

@@ -36,25 +36,20 @@ const PERMISSION_PROBLEM = /\b(?:EPERM|EACCES)\b|operation not permitted|permiss
 
 /** Why the agent's turn did not run through the gateway; undefined when it did. */
 export function findTurnProblem(result: ProgramResult): string | undefined {
-  const [turn] = findAnswers(turnSchema, result.stdout);
-  if (!turn) {
-    if (/falling back to embedded/i.test(result.stderr))
-      return "the turn ran without the gateway, which did not answer";
-    return explainOutput("openclaw agent", result);
-  }
-  return turn.status === "ok" ? undefined : `the turn ended with status ${cleanLine(turn.status, 40)}`;
+  const turn = findAnswer(turnSchema, result);
+  if (turn) return turn.status === "ok" ? undefined : `the turn ended with status ${cleanLine(turn.status, 40)}`;
+  if (/falling back to embedded/i.test(result.stderr)) return "the turn ran without the gateway, which did not answer";
+  return explainOutput("openclaw agent", result);
 }
 
-function findAnswers<T>(schema: z.ZodType<T>, output: string): T[] {
-  return extractJsonObjects(output).flatMap((json) => {
-    const parsed = schema.safeParse(json);
-    return parsed.success ? [parsed.data] : [];
-  });
+/** The first object of this form in what a command printed, which may have lines of a log around it. */
+export function findAnswer<T>(schema: z.ZodType<T>, { stdout }: ProgramResult): T | undefined {
+  return extractJsonObjects(stdout).flatMap((json) => schema.safeParse(json).data ?? [])[0];
 }
 
 /** The number of an MCP entry's tools, or why it cannot be used; `unsupported` for 2026.2, which has no such command. */
 export function parseMcpProbe(entry: string, result: ProgramResult): number | "unsupported" | { problem: string } {
-  const [probe] = findAnswers(probeSchema, result.stdout);
+  const probe = findAnswer(probeSchema, result);
   if (!probe) {
     if (/unknown command.{0,5}mcp/i.test(result.stderr + result.stdout)) return "unsupported";
     return { problem: explainOutput("openclaw mcp probe", result) };
@@ -66,12 +61,10 @@ export function parseMcpProbe(entry: string, result: ProgramResult): number | "u
 }
 
 /** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them, and the files with what was said. */
-export function parseHookSessions({ stdout }: ProgramResult) {
-  const [answer] = findAnswers(sessionsSchema, stdout);
-  if (!answer) return [];
-  const folder = posix.dirname(answer.path);
-  return answer.sessions.flatMap(({ key, sessionId }) =>
-    key.includes(":hook:") ? [{ key, transcript: posix.join(folder, `${sessionId}.jsonl`) }] : [],
+export function parseHookSessions(result: ProgramResult) {
+  const { path, sessions } = findAnswer(sessionsSchema, result) ?? { path: "", sessions: [] };
+  return sessions.flatMap(({ key, sessionId }) =>
+    key.includes(":hook:") ? [{ key, transcript: posix.join(posix.dirname(path), `${sessionId}.jsonl`) }] : [],
   );
 }
 
@@ -85,18 +78,19 @@ export function hasModelAnswer(transcript: string): boolean {
 }
 
 /** What OpenClaw's ledger says about spawned agents; undefined when this version has none. */
-export function parseSpawnMetrics({ stdout }: ProgramResult): SpawnMetrics["spawned"] {
-  const [answer] = findAnswers(openclawTasksSchema, stdout);
-  if (!answer) return undefined;
-  const spawned = answer.tasks.filter(({ runtime }) => runtime === "subagent");
-  const waits = spawned.flatMap(({ createdAt, startedAt }) => (startedAt ? [startedAt - createdAt] : []));
-  const runs = spawned.flatMap(({ startedAt, endedAt }) => (startedAt && endedAt ? [endedAt - startedAt] : []));
+export function parseSpawnMetrics(result: ProgramResult): SpawnMetrics["spawned"] {
+  const spawned = findAnswer(openclawTasksSchema, result)?.tasks.filter(({ runtime }) => runtime === "subagent");
+  if (!spawned) return undefined;
+  const started = spawned.flatMap(({ startedAt, ...run }) => (startedAt ? [{ ...run, startedAt }] : []));
+  // One that ends when another starts does not overlap with it.
+  const countAt = (time: Ms) =>
+    started.filter(({ startedAt, endedAt }) => startedAt <= time && (!endedAt || endedAt > time)).length;
   return omitUndefined({
     total: spawned.length,
     failed: spawned.filter(({ status }) => /^(?:failed|timed_out|lost)$/.test(status)).length,
-    mostAtOnce: countMostAtOnce(spawned),
-    medianWaitMs: findMedian(waits),
-    medianRunMs: findMedian(runs),
+    mostAtOnce: Math.max(0, ...started.map(({ startedAt }) => countAt(startedAt))),
+    medianWaitMs: findMedian(started.map(({ createdAt, startedAt }) => startedAt - createdAt)),
+    medianRunMs: findMedian(started.flatMap(({ startedAt, endedAt }) => (endedAt ? [endedAt - startedAt] : []))),
   });
 }
 
@@ -104,32 +98,10 @@ function findMedian(values: readonly Ms[]): Ms | undefined {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-function countMostAtOnce(
-  runs: readonly { startedAt?: number | null | undefined; endedAt?: number | null | undefined }[],
-) {
-  const changes = runs.flatMap(({ startedAt, endedAt }) =>
-    startedAt ? [[startedAt, 1] as const, [endedAt ?? Number.POSITIVE_INFINITY, -1] as const] : [],
-  );
-  // One that ends when another starts does not overlap with it.
-  changes.sort(([a, x], [b, y]) => a - b || x - y);
-  let [now, most] = [0, 0];
-  for (const [, change] of changes) {
-    now += change;
-    most = Math.max(most, now);
-  }
-  return most;
-}
-
-/** The lines of a log that show a refused system call, without the same line twice. */
-export function findPermissionProblems(log: string): string[] {
-  const lines = log.split("\n").filter((line) => PERMISSION_PROBLEM.test(line));
+/** The lines of a log, cleaned, each of limited length and none twice; by default those that show a refused call. */
+export function findLines(log: string, pattern = PERMISSION_PROBLEM): string[] {
+  const lines = log.split("\n").filter((line) => pattern.test(line));
   return [...new Set(lines.map((line) => cleanLine(line, MAX_REASON)))];
-}
-
-/** The last lines of a log, cleaned, each of limited length. */
-export function findLastLines(log: string, count: number): string[] {
-  const lines = log.split("\n").map((line) => cleanLine(line, MAX_REASON));
-  return lines.filter((line) => line !== "").slice(-count);
 }
 
 /** Describes what a program of OpenClaw did instead of answering. */

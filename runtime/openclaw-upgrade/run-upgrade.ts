@@ -8,7 +8,6 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, removeInvisible } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { checkUpgrade } from "./check-upgrade.ts";
 import { findRegressions } from "./smoke-test.ts";
 import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
 import {
@@ -23,6 +22,7 @@ import {
   type Vulnerability,
 } from "./upgrade-record.ts";
 import {
+  checkUpgrade,
   endRecord,
   formatTitle,
   ROLLBACK_STEPS,

@@ -13,16 +13,17 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
+import { inspectContainer } from "./container-checks.ts";
 import {
   explainOutput,
-  findPermissionProblems,
+  findLines,
   findTurnProblem,
   hasModelAnswer,
   parseHookSessions,
   parseMcpProbe,
   parseSpawnMetrics,
 } from "./openclaw-answers.ts";
-import { COMMAND_TIMEOUT, runOpenclaw, type StepContext } from "./upgrade-driver.ts";
+import { COMMAND_TIMEOUT, readFile, runOpenclaw, type StepContext } from "./upgrade-driver.ts";
 
 /** Timeout for one turn of the agent: 5 minutes. With a model that answers at once 2026.9 took 2 on an overloaded machine. */
 const TURN_TIMEOUT: Ms = 300 * SECOND;
@@ -40,6 +41,11 @@ const SMOKE_MESSAGE = "This is a check of an upgrade. Use no tool and change not
 const SPAWN_MESSAGE =
   "This is a check of an upgrade. Call sessions_spawn once, with the agent {agent} and the task: reply with the word OK. Then reply with the word OK.";
 
+/** Connects from where OpenClaw runs; host and port are arguments, never part of the program. */
+const CONNECT_SCRIPT =
+  'const s=require("node:net").connect({host:process.argv[1],port:+process.argv[2]},()=>process.exit(0));' +
+  's.on("error",(e)=>{console.error(e.code);process.exit(1)});s.setTimeout(5000,()=>{console.error("timeout");process.exit(1)})';
+
 /** Tries of a turn and of a wake before they count as failed: 3. */
 const TRIES = 3;
 
@@ -56,7 +62,7 @@ const PROBE_PAUSE: Ms = SECOND;
 /** Tests a started version as its users see it. Costs two runs of a model. `since`: when it was started. */
 export async function runSmokeTest(context: StepContext, version: string, since: Ms) {
   const { driver, clock, remaining } = context;
-  const readProblems = async () => findPermissionProblems(await driver.readLog(since, remaining(COMMAND_TIMEOUT)));
+  const readProblems = async () => findLines(await driver.readLog(since, remaining(COMMAND_TIMEOUT)));
   const gateway = await waitForGateway(context);
   // Without a gateway every further check would only wait for its timeout.
   if (gateway.status === "failed") return { findings: [gateway], spawn: {}, logLines: await readProblems() };
@@ -67,7 +73,7 @@ export async function runSmokeTest(context: StepContext, version: string, since:
   const wake = await wakeAgent(context);
   const wakeEnd = clock();
   findings.push(turn, wake, ...(await checkSpawn(context)), await checkSkill(context), ...(await checkMcp(context)));
-  findings.push(...(await driver.inspectProcesses(remaining(COMMAND_TIMEOUT))), ...(await checkReach(context)));
+  findings.push(...(await inspectContainer(context)), ...(await checkReach(context)));
   const logLines = await readProblems();
   findings.push(checkLog(logLines));
   // 2026.2 records nothing about spawned agents.
@@ -151,7 +157,7 @@ async function wakeAgent(context: StepContext): Promise<Finding> {
 
 /** Why a wake did not arrive, or its run did not end well; undefined when all went well. */
 async function tryToWake(context: StepContext): Promise<string | undefined> {
-  const { driver, clock, wait, remaining } = context;
+  const { clock, wait, remaining } = context;
   const before = (await listHookSessions(context)).map(({ key }) => key);
   const posted = await postWake(context, remaining(WAKE_TIMEOUT));
   if ("problem" in posted) return posted.problem;
@@ -162,7 +168,7 @@ async function tryToWake(context: StepContext): Promise<string | undefined> {
   for (;;) {
     const sessions = await listHookSessions(context);
     for (const { transcript } of sessions.filter(({ key }) => !before.includes(key))) {
-      const text = await driver.readFile(transcript, remaining(COMMAND_TIMEOUT));
+      const text = await readFile(context, transcript);
       if (text !== undefined && hasModelAnswer(text)) return undefined;
     }
     if (clock() >= end) return "the wake was accepted, but no run with an answer of the model appeared";
@@ -223,9 +229,11 @@ export async function checkReach({ driver, settings, remaining }: StepContext): 
     const { ok, failed } = createReport(`reach ${name}`);
     const { hostname, port, protocol } = new URL(target.includes("://") ? target : `tcp://${target}`);
     const number = Number(port || (protocol === "https:" ? "443" : "80"));
-    const problem = await driver.connect(hostname, number, remaining(COMMAND_TIMEOUT));
+    const args = ["node", "-e", CONNECT_SCRIPT, hostname, String(number)];
+    const { status, problem, stderr } = await driver.exec(args, remaining(COMMAND_TIMEOUT));
     const place = `${hostname}:${number}`;
-    findings.push(problem === undefined ? ok`${place}` : failed`${place}: ${problem} → ${todo}`);
+    const reason = problem ?? cleanLine(stderr, 100);
+    findings.push(status === 0 ? ok`${place}` : failed`${place}: ${reason} → ${todo}`);
   }
   return findings;
 }

@@ -10,14 +10,8 @@ import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import type { ProgramResult } from "../node/programs.ts";
-import type { ImageScan, RecordFile } from "./upgrade-record.ts";
-
-/** Free bytes and free inodes of a file system; infinite where it does not count inodes. */
-export interface FreeSpace {
-  bytes: number;
-  inodes: number;
-}
+import { describeFailure, type ProgramOptions, type ProgramResult } from "../node/programs.ts";
+import type { ImageScan, RecordFile, UpgradeVersions } from "./upgrade-record.ts";
 
 /**
  * How one installation of OpenClaw is read and changed. Every call that runs a program takes the time it may use and
@@ -25,6 +19,9 @@ export interface FreeSpace {
  */
 export interface UpgradeDriver {
   kind: "compose" | "npm";
+  /** Where OpenClaw has its workspaces, and the user (`uid:gid`) that they and its processes belong to. */
+  workspaces: readonly string[];
+  owner: string;
   /** The version that starts next. Throws when none can be read. */
   readPinned: () => string;
   pin: (version: string) => void;
@@ -32,32 +29,22 @@ export interface UpgradeDriver {
   checkTools: (timeout: Ms) => Promise<Finding>;
   /** Checks the installation before an upgrade. Changes nothing. */
   checkInstallation: (to: string, timeout: Ms) => Promise<Finding[]>;
-  /** Connects from where OpenClaw runs. Returns why that failed, undefined when it worked. Changes nothing. */
-  connect: (host: string, port: number, timeout: Ms) => Promise<string | undefined>;
-  /** Brings this version onto the machine, beside the running one. */
-  fetchVersion: (version: string, timeout: Ms) => Promise<void>;
-  /** Keeps this version on the machine until it is needed again, whatever is tidied up meanwhile. */
-  keepVersion: (version: string, timeout: Ms) => Promise<void>;
-  /** Brings a kept version back, if it is missing. */
+  /** Brings the new version onto the machine, and keeps the running one there, whatever is tidied up meanwhile. */
+  fetchVersion: (versions: UpgradeVersions, timeout: Ms) => Promise<void>;
+  /** Brings a version back that `fetchVersion` has kept, if it is missing. */
   recallVersion: (version: string, timeout: Ms) => Promise<void>;
-  /** What is free where the state is. */
-  readFree: (timeout: Ms) => Promise<FreeSpace>;
   /** What runs, so that a start or stop can be distinguished from one that changed nothing: "" without a gateway. */
   identifyGateway: (timeout: Ms) => Promise<string>;
   stop: (timeout: Ms) => Promise<void>;
   /** Starts the pinned version; the gateway may need longer until it answers. */
   start: (timeout: Ms) => Promise<void>;
-  /** Writes state and workspaces into this archive. OpenClaw must be stopped. */
-  backUp: (archive: string, timeout: Ms) => Promise<void>;
-  /** Replaces state and workspaces by those of the archive. OpenClaw must be stopped. */
-  restore: (archive: string, timeout: Ms) => Promise<void>;
+  /** Runs a program where OpenClaw runs, while it does. `node` is there. */
+  exec: (args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
+  /** Runs a program that sees OpenClaw's folders, also while OpenClaw is stopped. */
+  transfer: (args: readonly string[], files: Pick<ProgramOptions, "input" | "output">, timeout: Ms) => Promise<void>;
   /** Runs the pinned version's own command, while its gateway runs. */
   runOpenclaw: (args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
-  /** Reads a file that OpenClaw can read; undefined when it does not exist. */
-  readFile: (path: string, timeout: Ms) => Promise<string | undefined>;
   readLog: (since: Ms, timeout: Ms) => Promise<string>;
-  /** Checks users, capabilities and seccomp of the processes, and owner and mode of the workspaces. */
-  inspectProcesses: (timeout: Ms) => Promise<Finding[]>;
   scanImage: (version: string, timeout: Ms) => Promise<ImageScan>;
   /** Values that must not appear in a report, as the installation's own files have them. */
   listSecrets: () => string[];
@@ -252,7 +239,20 @@ export async function inspect(name: string, todo: string, check: () => Promise<F
   }
 }
 
+/** The findings of several checks, each under its name. */
+export function reportEach(checks: Record<string, (report: ReturnType<typeof createReport>) => Finding>): Finding[] {
+  return Object.entries(checks).map(([name, check]) => check(createReport(name)));
+}
+
 /** Runs a command of the pinned version, while its gateway runs. */
 export function runOpenclaw({ driver, remaining }: StepContext, ...args: string[]): Promise<ProgramResult> {
   return driver.runOpenclaw(args, remaining(COMMAND_TIMEOUT));
+}
+
+/** Reads a file that OpenClaw can read; undefined when it does not exist. Throws an Error for people. */
+export async function readFile({ driver, remaining }: StepContext, path: string): Promise<string | undefined> {
+  const result = await driver.exec(["cat", "--", path], remaining(COMMAND_TIMEOUT));
+  if (result.status === 0) return result.stdout;
+  if (/No such file/.test(result.stderr)) return undefined;
+  throw new Error(cleanLine(describeFailure(`${path} cannot be read`, result), 300));
 }

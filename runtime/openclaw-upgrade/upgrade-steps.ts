@@ -7,31 +7,27 @@ import { randomUUID } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
-import { z } from "zod";
 import { createReport, type Finding, hasFailure } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { cleanLine, tryParseJson } from "../../shared/text.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { hashChunks } from "../node/crypto.ts";
-import { requireSuccess, runProgram } from "../node/programs.ts";
-import { checkUpgrade, readOpenclawSettings } from "./check-upgrade.ts";
-import { findLastLines } from "./openclaw-answers.ts";
-import { judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
-import { applyLimits } from "./spawn-limits.ts";
-import { inspect, runOpenclaw, runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
-import { hasChangedInstallation, type StepRecord, type UpgradeRecord } from "./upgrade-record.ts";
+import { requireSuccess, runOrThrow } from "../node/programs.ts";
+import { findLines } from "./openclaw-answers.ts";
+import { applyLimits, checkDirectMessages, listUnusedSettings, readOpenclawSettings } from "./openclaw-settings.ts";
+import { checkReach, judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
+import { COMMAND_TIMEOUT, inspect, runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
+import { hasChangedInstallation, type StepRecord, type UpgradeRecord, type UpgradeVersions } from "./upgrade-record.ts";
 
 /** What a step found, and what it adds to the record. A failed finding ends the upgrade. */
 interface StepResult extends Partial<Pick<UpgradeRecord, "backup" | "scans" | "spawn" | "logLines">> {
   findings?: Finding[];
 }
 
-type TitleFacts = Pick<UpgradeRecord, "from" | "to" | "backup">;
-
 interface Step {
   name: string;
   /** What it does, for the plan of a dry run, with `{from}` and `{to}`. */
-  title: string | ((record: TitleFacts) => string);
+  title: string;
   timeout: Ms;
   run: (context: StepContext, record: UpgradeRecord) => Promise<StepResult>;
 }
@@ -45,8 +41,12 @@ const MAX_LOG_LINES = 50;
 /** What tar says, with exit code 1, about a file that OpenClaw wrote or deleted meanwhile: the archive is whole. */
 const LIVE_CHANGE = /exit code 1: .*(?:changed as we read it|removed before we read it)/;
 
-/** The schema of OpenClaw's settings, of which only the names of sections are read. */
-const configSchema = z.object({ properties: z.record(z.string(), z.unknown()) });
+/** Format of `stat -f`: free blocks, their size, free inodes, all inodes (0 where the file system has none). */
+const FREE_FORMAT = "%a %S %d %c";
+
+/** Empties the folders and unpacks the archive from standard input. The paths are arguments. */
+const RESTORE_SCRIPT =
+  'for path in "$@"; do mkdir -p "$path" && find "$path" -mindepth 1 -delete || exit 1; done; exec tar -x -z -f - -p -C /';
 
 /** Ending of a backup that is being written. */
 const DRAFT_ENDING = ".partial";
@@ -63,12 +63,7 @@ export const ROLLBACK_TIMEOUTS = {
   verify: 10 * SECOND,
 } as const satisfies Record<string, Ms>;
 
-const step = (name: string, title: Step["title"], timeout: Ms, run: Step["run"]): Step => ({
-  name,
-  title,
-  timeout,
-  run,
-});
+const step = (name: string, title: string, timeout: Ms, run: Step["run"]): Step => ({ name, title, timeout, run });
 
 /**
  * The steps of an upgrade, in order. Each can run again after it was interrupted: until `pin` the state belongs to the
@@ -79,8 +74,7 @@ export const UPGRADE_STEPS: readonly Step[] = [
     findings: await checkUpgrade(context, versions),
   })),
   step("fetch", "fetch {to} beside the running version", HOUR, async ({ driver, remaining }, { from, to }) => {
-    await driver.fetchVersion(to, remaining());
-    await driver.keepVersion(from, remaining());
+    await driver.fetchVersion({ from, to }, remaining());
     return { findings: [createReport("fetch").ok`${to} is on this machine`] };
   }),
   step(
@@ -114,7 +108,7 @@ export const UPGRADE_STEPS: readonly Step[] = [
     const gateway = await waitForGateway(context);
     if (gateway.status !== "failed") return { findings: [gateway] };
     const log = await driver.readLog(since, 20 * SECOND);
-    return { findings: [gateway], logLines: findLastLines(log, MAX_LOG_LINES) };
+    return { findings: [gateway], logLines: findLines(log, /\S/).slice(-MAX_LOG_LINES) };
   }),
   step("limits", "set the limits of spawned agents in OpenClaw's settings", 15 * MINUTE, setLimits),
   step(
@@ -151,12 +145,7 @@ export const ROLLBACK_STEPS: readonly Step[] = [
     await driver.recallVersion(from, remaining());
     return {};
   }),
-  step(
-    "restore",
-    ({ backup }) => (backup ? "restore state and workspaces from the backup" : "keep the state, which is unchanged"),
-    ROLLBACK_TIMEOUTS.restore,
-    restoreBackup,
-  ),
+  step("restore", "restore state and workspaces, if {to} was started", ROLLBACK_TIMEOUTS.restore, restoreBackup),
   step("start", "start {from}", ROLLBACK_TIMEOUTS.start, async (context) => {
     await context.driver.start(context.remaining());
     return { findings: [await waitForGateway(context)] };
@@ -177,9 +166,8 @@ export const ROLLBACK_STEPS: readonly Step[] = [
 ];
 
 /** What a step does in this upgrade. */
-export function formatTitle({ title }: Step, record: TitleFacts): string {
-  const text = typeof title === "string" ? title : title(record);
-  return text.replace("{from}", record.from).replace("{to}", record.to);
+export function formatTitle({ title }: Step, { from, to }: UpgradeVersions): string {
+  return title.replace("{from}", from).replace("{to}", to);
 }
 
 /** Runs the steps that are not done yet, and rolls back when one fails after OpenClaw was stopped. */
@@ -187,6 +175,40 @@ export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRec
   const { record, isDone } = await runSteps(context, start, "steps", UPGRADE_STEPS);
   if (isDone) return endRecord(context, record, "completed");
   return hasChangedInstallation(record) ? runRollbackSteps(context, record) : endRecord(context, record, "refused");
+}
+
+/** Checks everything that an upgrade needs. Changes nothing. */
+export async function checkUpgrade(context: StepContext, versions: UpgradeVersions): Promise<Finding[]> {
+  const { driver, remaining } = context;
+  const findings = [checkPinned(driver.readPinned(), versions), checkKnown(versions.to, context.knownVersions)];
+  findings.push(await probeGateway(context));
+  const tools = await driver.checkTools(remaining());
+  findings.push(tools);
+  // Without its programs every further check would only report the same cause in other words.
+  if (tools.status === "failed") return findings;
+  const install = () => driver.checkInstallation(versions.to, remaining());
+  findings.push(...(await inspect("installation", "Fix it, then run the same command again.", install)));
+  const reached = await checkReach(context);
+  if (reached.length === 0) reached.push(createReport("reach").skipped`"reach" in the settings names nothing`);
+  findings.push(...reached);
+  const readPolicies = async () => [checkDirectMessages(await readOpenclawSettings(context))];
+  const todo = 'Fix the file, or "state" in the settings of upgrades.';
+  return [...findings, ...(await inspect("settings", todo, readPolicies))];
+}
+
+function checkPinned(pinned: string, { from, to }: UpgradeVersions): Finding {
+  const { ok, failed } = createReport("version");
+  if (pinned === from) return ok`${from} is pinned`;
+  if (pinned === to) return ok`${to} is pinned already: nothing is left to upgrade`;
+  return failed`${pinned} is pinned, not ${from} → Run the command with --from ${pinned}.`;
+}
+
+function checkKnown(to: string, known: readonly string[] | undefined): Finding {
+  const { ok, skipped, warning } = createReport("known version");
+  if (known === undefined) return skipped`this installation has no list of known versions`;
+  if (known.includes(to)) return ok`Groundcrew is known to work with ${to}`;
+  return warning`Groundcrew was not tried with ${to}, only with ${known.join(", ")}
+    → Go on if you want to: the smoke test decides.`;
 }
 
 /** Brings the old version and its state back. A failing step ends it, because the next one would build on it. */
@@ -278,8 +300,7 @@ async function setLimits(context: StepContext, record: UpgradeRecord): Promise<S
     await driver.start(remaining());
     await waitForGateway(context);
   }
-  const config = await readOpenclawSettings(context);
-  const { changes, findings } = await applyLimits(context, config);
+  const { changes, findings } = await applyLimits(context, await readOpenclawSettings(context));
   if (changes === 0 && !isRepeated) return { findings };
   await driver.stop(remaining(STOP_TIMEOUT));
   await driver.start(remaining());
@@ -290,36 +311,28 @@ async function setLimits(context: StepContext, record: UpgradeRecord): Promise<S
  * Backs up once while OpenClaw runs, and deletes the archive: a full disk and a stop that would last too long are found
  * before anything is stopped. A rollback unpacks the archive, so the state's disk must have room for a second state.
  */
-async function rehearseBackup(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
+async function rehearseBackup(context: StepContext, { id }: UpgradeRecord): Promise<StepResult> {
   const { ok, failed } = createReport("backup");
-  return writeArchive(context, record, async (draft, ms) => {
-    const stop = requireQuickBackup(ms);
-    const entries = await listArchive(context, draft);
-    const needed = { bytes: await measureContent(draft), inodes: entries };
-    const free = await context.driver.readFree(context.remaining());
+  return writeArchive(context, id, async ({ draft, entries, ms }) => {
+    const bytes = await measureContent(draft);
+    const free = await readFree(context);
     const toMegabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MB`;
-    if (free.bytes < needed.bytes || free.inodes < needed.inodes)
-      return {
-        findings: [
-          failed`a rollback needs ${toMegabytes(needed.bytes)} and ${needed.inodes} inodes where the state is; free are
-            ${toMegabytes(free.bytes)} and ${free.inodes} → Free some space, then run the same command again.`,
-        ],
-      };
-    return {
-      findings: [ok`${toMegabytes(needed.bytes)} in ${needed.inodes} files; OpenClaw will stand still for ${stop}`],
-    };
+    const finding =
+      free.bytes < bytes || free.inodes < entries
+        ? failed`a rollback needs ${toMegabytes(bytes)} and ${entries} inodes where the state is; free are
+            ${toMegabytes(free.bytes)} and ${free.inodes} → Free some space, then run the same command again.`
+        : ok`${toMegabytes(bytes)} in ${entries} files; OpenClaw will stand still for ${Math.ceil(ms / SECOND)} s`;
+    return { findings: [finding] };
   });
 }
 
-async function backUpState(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
-  const { driver, remaining } = context;
-  if (driver.readPinned() !== record.from)
-    throw new Error(`${driver.readPinned()} is pinned instead of ${record.from}`);
+async function backUpState(context: StepContext, { id, from }: UpgradeRecord): Promise<StepResult> {
+  const { driver, records, remaining } = context;
+  const pinned = driver.readPinned();
+  if (pinned !== from) throw new Error(`${pinned} is pinned instead of ${from}`);
   await driver.stop(remaining(STOP_TIMEOUT));
-  return writeArchive(context, record, async (draft, ms) => {
-    requireQuickBackup(ms);
-    await listArchive(context, draft);
-    const archive = join(context.records.openRunFolder(record.id), "state.tar.gz");
+  return writeArchive(context, id, async ({ draft, ms }) => {
+    const archive = join(records.openRunFolder(id), "state.tar.gz");
     renameSync(draft, archive);
     const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
     const finding = createReport("backup").ok`${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
@@ -327,40 +340,57 @@ async function backUpState(context: StepContext, record: UpgradeRecord): Promise
   });
 }
 
-/** Writes an archive for `use`, with the time it took. What is left of it then is deleted, so that it fills no disk. */
+/**
+ * Writes an archive for `use`, with the number of its files and the time it took. What is left of it then is deleted,
+ * so that it fills no disk. Throws when it is not whole, or took so long that a rollback would exceed its limit:
+ * unpacking takes less than packing with compression.
+ */
 async function writeArchive(
-  { driver, clock, records, remaining }: StepContext,
-  { id }: UpgradeRecord,
-  use: (draft: string, ms: Ms) => Promise<StepResult>,
+  context: StepContext,
+  id: string,
+  use: (archive: { draft: string; entries: number; ms: Ms }) => Promise<StepResult>,
 ): Promise<StepResult> {
+  const { driver, clock, records, remaining } = context;
   const folder = records.openRunFolder(id);
   // A run that was killed may have left a program that still writes its own draft.
   for (const name of readdirSync(folder)) if (name.endsWith(DRAFT_ENDING)) rmSync(join(folder, name), { force: true });
   const draft = join(folder, `${randomUUID()}${DRAFT_ENDING}`);
   try {
     const start = clock();
-    await driver.backUp(draft, remaining()).catch((thrown: unknown) => {
+    const paths = listFolders(context).map((path) => path.slice(1));
+    const args = ["tar", "-c", "-z", "-f", "-", "-C", "/", "--", ...paths];
+    await driver.transfer(args, { output: draft }, remaining()).catch((thrown: unknown) => {
       if (!LIVE_CHANGE.test(getErrorMessage(thrown))) throw thrown;
     });
-    return await use(draft, clock() - start);
+    const ms = clock() - start;
+    if (ms > ROLLBACK_TIMEOUTS.restore)
+      throw new Error(
+        `the backup took ${Math.ceil(ms / SECOND)} s, so a rollback would take more than 2 minutes. Move large files out of state and workspaces, then try again`,
+      );
+    return await use({ draft, entries: await countEntries(context, draft), ms });
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
-/** Unpacking takes less than packing with compression, so the time of a backup is a bound for the way back. */
-function requireQuickBackup(ms: Ms): string {
-  const seconds = `${Math.ceil(ms / SECOND)} s`;
-  if (ms <= ROLLBACK_TIMEOUTS.restore) return seconds;
-  throw new Error(
-    `the backup took ${seconds}, so a rollback would take more than 2 minutes. Move large files out of state and workspaces, then try again`,
-  );
+/** What is backed up: state and workspaces. */
+const listFolders = ({ driver, settings }: StepContext) => [settings.state, ...driver.workspaces];
+
+/** What is free where the state is; infinite inodes where the file system does not count them. */
+async function readFree({ driver, settings, remaining }: StepContext) {
+  const result = await driver.exec(["stat", "-f", "-c", FREE_FORMAT, settings.state], remaining(COMMAND_TIMEOUT));
+  const [blocks = 0, size = 0, inodes = 0, total = 0] = requireSuccess("stat", result).trim().split(" ").map(Number);
+  return { bytes: blocks * size, inodes: total === 0 ? Number.POSITIVE_INFINITY : inodes };
 }
 
-/** The number of files in an archive. Throws when it is not whole. */
-async function listArchive({ env, remaining }: StepContext, archive: string): Promise<number> {
-  const result = await runProgram("tar", ["-t", "-z", "-f", archive], { env, timeoutMs: remaining() });
-  return requireSuccess("tar", result).split("\n").length - 1;
+/** The number of files in an archive, which may be too many to keep their list. Throws when it is not whole. */
+async function countEntries({ env, remaining }: StepContext, archive: string): Promise<number> {
+  let entries = 0;
+  const onOutput = (text: string) => {
+    entries += text.split("\n").length - 1;
+  };
+  await runOrThrow("tar", ["-t", "-z", "-f", archive], { env, timeoutMs: remaining(), onOutput });
+  return entries;
 }
 
 /** The bytes that an archive unpacks to. */
@@ -370,18 +400,7 @@ async function measureContent(archive: string): Promise<number> {
   return bytes;
 }
 
-/** Names the sections of the settings that the new version has and OpenClaw's own settings do not use yet. */
-async function listUnusedSettings(context: StepContext): Promise<Finding[]> {
-  const { ok, skipped } = createReport("unused settings");
-  const { stdout } = await runOpenclaw(context, "config", "schema");
-  const { data: schema } = configSchema.safeParse(tryParseJson(stdout.slice(Math.max(0, stdout.indexOf("{")))));
-  if (!schema) return [skipped`this version does not describe its settings`];
-  const used = new Set(Object.keys(Object(await readOpenclawSettings(context))));
-  const unused = Object.keys(schema.properties).filter((name) => /^\w+$/.test(name) && !used.has(name));
-  return [ok`${unused.join(", ") || "none"}; \`openclaw config schema\` describes them`];
-}
-
-async function restoreBackup({ driver, remaining }: StepContext, record: UpgradeRecord): Promise<StepResult> {
+async function restoreBackup(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
   const { backup } = record;
   // The steps before the new version's first start leave the state alone.
   if (!backup || !record.steps.some(({ name }) => name === "deploy"))
@@ -390,6 +409,7 @@ async function restoreBackup({ driver, remaining }: StepContext, record: Upgrade
   const sha256 = await hashChunks(createReadStream(backup.archive));
   if (sha256 !== backup.sha256)
     throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
-  await driver.restore(backup.archive, remaining());
+  const args = ["sh", "-c", RESTORE_SCRIPT, "sh", ...listFolders(context)];
+  await context.driver.transfer(args, { input: backup.archive }, context.remaining());
   return { findings: [createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`] };
 }

@@ -1,7 +1,8 @@
 import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { describeDockerFailure } from "../../../runtime/openclaw-upgrade/compose-driver.ts";
+import { describeFailure } from "../../../runtime/node/programs.ts";
+import { explainDocker } from "../../../runtime/openclaw-upgrade/compose-driver.ts";
 import { createComposeRig, ENV_SECRET, HOOK_TOKEN, MODEL_KEY, SERVICE } from "./compose-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
@@ -314,7 +315,7 @@ describe("groundcrew openclaw upgrade where Docker does not work", () => {
     ["error during connect: Get http://10.0.0.1:2375/v1.50/version: dial tcp: i/o timeout", "cannot be reached"],
     ['service "openclaw-gateway" is not running', "is not running"],
   ])("UPG: Docker's %j is described", (stderr, description) => {
-    const text = describeDockerFailure("docker compose config", { status: 1, stdout: "", stderr });
+    const text = describeFailure("docker compose config", explainDocker({ status: 1, stdout: "", stderr }));
     expect(text).toContain(description);
   });
 });

@@ -62,6 +62,8 @@ export async function createNpmRig() {
   writeFileSync(join(state, "openclaw.json"), "{}");
   writeFileSync(join(state, "memory.txt"), "what the agents know");
   writeFileSync(join(workspace, "result.txt"), "work");
+  // The way back keeps what the umask would take.
+  chmodSync(join(workspace, "result.txt"), 0o664);
   const port = await findFreePort();
   put("port", String(port));
   put("skill.json", JSON.stringify(RECORDINGS.find(({ name }) => name === "skills info, eligible")?.response.output));

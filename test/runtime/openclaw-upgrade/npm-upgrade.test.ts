@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -68,6 +68,19 @@ describe("groundcrew openclaw upgrade with npm", () => {
     expect(await countChanges("stop")).toEqual([1, 0]);
     expect(await countChanges("stop")).toEqual([0, 0]);
     expect(await countChanges("start")).toEqual([1, 1]);
+  });
+
+  test("UPG: a link in place of a folder, of which a backup would keep nothing but the link, is refused", async () => {
+    const { rig } = await startRig();
+    const workspace = join(rig.folder, "workspace");
+    renameSync(workspace, `${workspace}.real`);
+    symlinkSync(`${workspace}.real`, workspace);
+    const result = await rig.run(...UPGRADE, "--check");
+    const failed = JSON.parse(result.out).findings.filter(({ status }: { status: string }) => status === "failed");
+    expect([result.exit, failed]).toEqual([
+      1,
+      [expect.objectContaining({ name: "folder", detail: expect.stringContaining(workspace) })],
+    ]);
   });
 
   fullTest("UPG: a new version whose wakes fail is rolled back by itself", async () => {

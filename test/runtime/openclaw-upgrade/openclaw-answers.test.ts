@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parsePinnedValue } from "../../../functions/doctor/versions.ts";
 import { parseOpenclawOptions } from "../../../runtime/cli/openclaw-command.ts";
-import { checkDirectMessages } from "../../../runtime/openclaw-upgrade/check-upgrade.ts";
 import {
   checkComposeService,
   checkProcesses,
@@ -13,14 +12,18 @@ import {
   parseWorkspaceEntries,
 } from "../../../runtime/openclaw-upgrade/container-checks.ts";
 import {
-  findPermissionProblems,
+  findLines,
   findTurnProblem,
   hasModelAnswer,
   parseMcpProbe,
   parseSpawnMetrics,
 } from "../../../runtime/openclaw-upgrade/openclaw-answers.ts";
+import {
+  checkDirectMessages,
+  findExemptAgents,
+  planLimits,
+} from "../../../runtime/openclaw-upgrade/openclaw-settings.ts";
 import { renderUpgradeReport } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
-import { findExemptAgents, planLimits } from "../../../runtime/openclaw-upgrade/spawn-limits.ts";
 import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import type { UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import { compareScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
@@ -82,7 +85,7 @@ describe("OpenClaw's answers", () => {
   test("UPG: a refused system call is found in the log once per line, and a similar word is not", () => {
     const log =
       "Error: EACCES: permission denied, open '/workspace/x'\nError: EACCES: permission denied, open '/workspace/x'\nEPERMANENT fine";
-    expect(findPermissionProblems(log)).toEqual(["Error: EACCES: permission denied, open '/workspace/x'"]);
+    expect(findLines(log)).toEqual(["Error: EACCES: permission denied, open '/workspace/x'"]);
   });
 
   test("UPG: only settings that differ are changed", () => {
@@ -131,7 +134,7 @@ describe("The processes of the container", () => {
 
   test("UPG: the kernel's own form of this process is read", () => {
     const [own] = parseProcessStatus(readFileSync("/proc/self/status", "utf8"));
-    expect(own?.uids).toEqual(Array(4).fill(process.getuid?.()));
+    expect(own?.Uid).toEqual(Array(4).fill(process.getuid?.()));
   });
 
   test.each([
@@ -304,7 +307,7 @@ describe("The time of a rollback", () => {
   test.each(["stop", "restore", "start"] as const)(
     "UPG: a driver that hangs in %s is given up in time",
     async (name) => {
-      const upgrade = createUpgrade({ [name]: hang });
+      const upgrade = createUpgrade({ [name === "restore" ? "transfer" : name]: hang });
       const archive = join(upgrade.folder, "state.tar.gz");
       writeFileSync(archive, "");
       const sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -340,7 +343,7 @@ describe("The time of a rollback", () => {
     const upgrade = createUpgrade();
     Object.assign(upgrade.context.driver, {
       readPinned: () => FROM,
-      backUp: async () => void upgrade.advance(ROLLBACK_TIMEOUTS.restore + 1),
+      transfer: async () => void upgrade.advance(ROLLBACK_TIMEOUTS.restore + 1),
     });
     const done = ["check", "fetch", "scan", "baseline", ...more].map((name) => ({
       ...{ name, status: "done" as const, startedAt: 0, findings: [] },
@@ -354,7 +357,7 @@ describe("The time of a rollback", () => {
   test("UPG: a record that a full disk does not take keeps no rollback from starting the old version", async () => {
     const upgrade = createUpgrade({
       readPinned: () => FROM,
-      backUp: async () => {
+      transfer: async () => {
         throw new Error("tar -c: exit code 2: No space left on device");
       },
     });
