@@ -24,7 +24,7 @@ export function renderUpgradeSettings(): string {
     const rows = listFields(driver).map(({ name, schema: field, required }) => [
       renderCode(name),
       required ? "required" : renderCode(JSON.stringify(field.default ?? "").replaceAll(homedir(), "~")),
-      field.const === undefined ? escapeProse(String(field["meaning"] ?? "")) : formatType(field),
+      field.const === undefined ? escapeProse(field.description ?? "") : formatType(field),
     ]);
     return renderTable(["Key", "Default", "Meaning"], rows);
   });

@@ -26,13 +26,6 @@ import { type ImageScan, parseScan, SCANNERS } from "./upgrade-record.ts";
 
 type RunProgram = (args: readonly string[], timeoutMs: Ms) => Promise<ProgramResult>;
 
-/** What Docker's client prints when no command of it can work, why, and what to do. */
-interface DockerProblem {
-  pattern: RegExp;
-  detail: string;
-  todo: string;
-}
-
 /** The tag that keeps the image of a rollback when others are removed. */
 const toKeptImage = (version: string) => `groundcrew-rollback/openclaw:${version}`;
 
@@ -43,14 +36,8 @@ const STOP_MARGIN: Ms = 5 * SECOND;
 const PASSED_VARIABLES =
   /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_\w+|COMPOSE_\w+|TRIVY_\w+|GRYPE_\w+|HTTPS?_PROXY|NO_PROXY)$/i;
 
-/** Timeout for a question to Docker about itself: 20 s; a daemon that starts answers late. */
-const TIMEOUT: Ms = 20 * SECOND;
-
-/** Timeout for a question to a registry: 30 s. */
-const REGISTRY_TIMEOUT: Ms = 30 * SECOND;
-
-/** What Docker's client prints, in the order in which the causes exclude each other. */
-const KNOWN_PROBLEMS: readonly DockerProblem[] = [
+/** What Docker's client prints when no command of it can work, in the order in which the causes exclude each other. */
+const KNOWN_PROBLEMS = [
   {
     pattern: /^spawn docker (?:ENOENT|EACCES)/m,
     detail: "the command docker is not installed, or not in PATH",
@@ -111,8 +98,8 @@ export function createComposeDriver(
   /** Checks that an image is on this machine or in its registry. Downloads nothing. */
   async function checkImageExists(image: string, timeout: Ms): Promise<Finding> {
     const { ok, warning, failed } = createReport("new version");
-    if (await hasImage(image, Math.min(TIMEOUT, timeout))) return ok`${image} is on this machine`;
-    const remote = await docker(["manifest", "inspect", image], Math.min(REGISTRY_TIMEOUT, timeout));
+    if (await hasImage(image, timeout)) return ok`${image} is on this machine`;
+    const remote = await docker(["manifest", "inspect", image], timeout);
     if (remote.status === 0) return ok`the registry has ${image}`;
     const reason = cleanLine(describeFailure("docker manifest inspect", explainDocker(remote)), 400);
     if (/no such manifest|manifest unknown|not found|denied|unauthorized/i.test(remote.stderr))
@@ -196,15 +183,12 @@ async function scanImage(
  */
 function findPinnedVersion(path: string, variable: string): { before: string; version: string; after: string } {
   const createError = (message: string) => new GroundcrewError("bad_request", message);
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (!stats?.isFile())
-    throw createError(`${path} ${stats ? "is not a regular file" : "does not exist"}. It must contain ${variable}.`);
-  const text = readFileSync(path, "utf8");
+  const text = lstatSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, "utf8") : "";
   const lines = [...text.matchAll(new RegExp(`^(?:export )?${variable}=(["']?)([^"'\r\n]*)\\1[ \t]*$`, "gm"))];
   const [line] = lines;
   if (!line || lines.length > 1)
     throw createError(
-      `${path} has ${lines.length} lines ${variable}=…, wanted: one, such as ${variable}=ghcr.io/openclaw/openclaw:2026.2.26. Use this variable for the image in the Compose file, or name yours as "variable".`,
+      `${path} must be a file with one line ${variable}=…, and has ${lines.length}. Write one, such as ${variable}=ghcr.io/openclaw/openclaw:2026.2.26. Use this variable for the image in the Compose file, or name yours as "variable".`,
     );
   const value = line[2] ?? "";
   const parts = parsePinnedValue(value);
@@ -228,7 +212,7 @@ async function checkDocker(docker: RunProgram, timeout: Ms): Promise<Finding> {
   const questions = { "docker compose version": [], "docker version": ["--format", "{{.Server.Version}}"] };
   const versions: string[] = [];
   for (const [command, options] of Object.entries(questions)) {
-    const result = await docker([...command.split(" ").slice(1), ...options], Math.min(TIMEOUT, timeout));
+    const result = await docker([...command.split(" ").slice(1), ...options], timeout);
     const known = findDockerProblem(result);
     if (result.status === 0) versions.push(cleanLine(result.stdout, 60));
     else if (known) return failed`${known.detail} → ${known.todo}`;
@@ -240,7 +224,7 @@ async function checkDocker(docker: RunProgram, timeout: Ms): Promise<Finding> {
 }
 
 /** Finds the cause when Docker itself does not work; undefined for every other failure. */
-function findDockerProblem({ problem, stderr }: ProgramResult): DockerProblem | undefined {
+function findDockerProblem({ problem, stderr }: ProgramResult) {
   const text = `${problem ?? ""}\n${stderr}`;
   return KNOWN_PROBLEMS.find(({ pattern }) => pattern.test(text));
 }

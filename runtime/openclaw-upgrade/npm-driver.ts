@@ -60,10 +60,8 @@ const ERROR_LINE = /^npm (?:error|ERR!)(?: |$)/;
 const ADVICE =
   /^(?:\d+ *$|A complete log of this run|For a full report see|Please make sure you have the correct access|and the repository exists|If you are behind a proxy|(?:\d+ +)?(?:Note that you can also install|tarball, folder, http url)|at |(?:code|errno|syscall|address|port|type|hostname): |[{}]$|(?:errno|syscall) )/;
 
-/** npm's lines about a package from Git that this machine cannot fetch. */
-const GIT_COMMAND = /^command git .*\b(?:ls-remote|clone|fetch)\b/m;
-
-const GIT_ADDRESS = /\b(?:ssh|git|git\+ssh|git\+https|https):\/\/[^\s'"]+/;
+/** The address in npm's line about a package from Git that this machine cannot fetch. */
+const GIT_ADDRESS = /^command git .*\b(?:ls-remote|clone|fetch)\b.*?\b((?:git\+)?(?:ssh|git|https):\/\/[^\s'"]+)/;
 
 const SECRET_VARIABLE = /token|auth|passw|secret/i;
 
@@ -340,7 +338,7 @@ export function describeNpmFailure(name: string, result: ProgramResult, env: Rea
   const redact = (text: string) => cleanLine(redactCredentials(text, secrets), MAX_LENGTH);
   if (reasons.length === 0) return redact(describeFailure(name, result));
   const reason = result.problem ?? `exit code ${result.status}`;
-  const address = GIT_ADDRESS.exec(reasons.find((line) => GIT_COMMAND.test(line)) ?? "")?.[0];
+  const [address] = reasons.flatMap((line) => GIT_ADDRESS.exec(line)?.[1] ?? []);
   const hint =
     address === undefined
       ? ""

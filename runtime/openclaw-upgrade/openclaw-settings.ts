@@ -10,8 +10,14 @@ import { z } from "zod";
 import { collectFindings, createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { loadOpenclawConfig } from "../../functions/doctor/openclaw-access.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { explainOutput, findAnswer } from "./openclaw-answers.ts";
-import { readFile, runOpenclaw, type SpawnLimits, type StepContext } from "./upgrade-driver.ts";
+import {
+  explainOutput,
+  findAnswer,
+  readFile,
+  runOpenclaw,
+  type SpawnLimits,
+  type StepContext,
+} from "./upgrade-driver.ts";
 
 const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom: z.array(z.unknown()).optional() });
 

@@ -7,19 +7,15 @@ import type { Finding } from "../../functions/doctor/findings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, removeInvisible } from "../../shared/text.ts";
-import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { MINUTE, SECOND } from "../../shared/time.ts";
 import { findRegressions } from "./smoke-test.ts";
 import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
 import {
-  compareScans,
   hasChangedInstallation,
-  type ImageScan,
   redactCredentials,
-  type SpawnMetrics,
   type StepRecord,
   type UpgradeRecord,
   type UpgradeVersions,
-  type Vulnerability,
 } from "./upgrade-record.ts";
 import {
   checkUpgrade,
@@ -53,9 +49,6 @@ const OUTCOMES: Record<UpgradeRecord["state"], string> = {
   rollback_failed: "**the rollback failed: OpenClaw needs a person**",
 };
 
-/** Limit of vulnerabilities and log lines in the report. */
-const MAX_ROWS = 50;
-
 /** Upgrades, or continues an upgrade between the same versions. Throws when another one is not finished. */
 export async function upgradeOpenclaw(context: UpgradeContext, versions: UpgradeVersions): Promise<UpgradeOutcome> {
   const unfinished = findUnfinished(context, versions);
@@ -87,7 +80,7 @@ function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: 
   const id = new Date(startedAt).toISOString().replaceAll(/[:.]/g, "-");
   return records.write({
     ...{ format: 1, id, from, to, driver: driver.kind, state: "running", startedAt },
-    ...{ steps: [], rollbackSteps: [], spawn: {}, logLines: [] },
+    ...{ steps: [], rollbackSteps: [], logLines: [] },
   });
 }
 
@@ -169,8 +162,6 @@ export function renderUpgradeReport(record: UpgradeRecord, secrets: readonly str
     ...renderBroken(record),
     ...renderSteps("Steps", record.steps),
     ...(record.rollbackSteps.length > 0 ? renderSteps("Rollback", record.rollbackSteps) : []),
-    ...renderSpawns(record),
-    ...renderScans(record),
     ...renderLog(record.logLines),
   ];
   return `${redactCredentials(lines.join("\n"), secrets).trimEnd()}\n`;
@@ -210,7 +201,7 @@ function escapeMarkdown(text: string): string {
 
 function renderSteps(title: string, steps: readonly StepRecord[]): string[] {
   const rows = steps.flatMap(({ name, status, startedAt, endedAt, problem, findings }) => [
-    `| ${name} | ${status} | ${endedAt ? formatSeconds(endedAt - startedAt) : ""} | ${problem ? toCell(problem) : ""} |`,
+    `| ${name} | ${status} | ${endedAt ? `${((endedAt - startedAt) / SECOND).toFixed(1)} s` : ""} | ${problem ? toCell(problem) : ""} |`,
     ...findings.map(
       (finding) => `| &nbsp;&nbsp;${escapeMarkdown(finding.name)} | ${finding.status} | | ${toCell(finding.detail)} |`,
     ),
@@ -223,55 +214,9 @@ function toCell(text: string): string {
   return toCode(text.replaceAll("|", "¦"));
 }
 
-function renderSpawns({ spawn, from, to }: UpgradeRecord): string[] {
-  if (!spawn.from && !spawn.to) return [];
-  const toRow = (label: string, read: (metrics: SpawnMetrics) => string | undefined) => {
-    const [before, after] = [spawn.from, spawn.to].map((metrics) => (metrics && read(metrics)) ?? "not known");
-    return `| ${label} | ${before} | ${after} |`;
-  };
-  return renderPart("## Spawned agents", [
-    `| | ${from} | ${to} |`,
-    "|---|---|---|",
-    toRow("turn of an agent", ({ turnMs }) => formatSeconds(turnMs)),
-    toRow("wake until its run ended", ({ wakeMs }) => formatSeconds(wakeMs)),
-    toRow("spawned agents recorded", ({ spawned }) => spawned && `${spawned.total}, ${spawned.failed} failed`),
-    toRow("most of them at once", ({ spawned }) => spawned && String(spawned.mostAtOnce)),
-    toRow("median wait in the queue", ({ spawned }) => formatSeconds(spawned?.medianWaitMs)),
-    toRow("median run", ({ spawned }) => formatSeconds(spawned?.medianRunMs)),
-  ]);
-}
-
-const formatSeconds = (ms: Ms | undefined) => (ms === undefined ? undefined : `${(ms / SECOND).toFixed(1)} s`);
-
-function renderScans({ scans }: UpgradeRecord): string[] {
-  if (!scans) return [];
-  const difference = compareScans(scans.from, scans.to);
-  if (!difference) {
-    const reasons = new Set([scans.from, scans.to].map(describeScan));
-    return renderPart("## Image scan", [`Not compared: ${[...reasons].join("; ")}.`]);
-  }
-  const { added, removed, unchanged } = difference;
-  const scanner = scans.to.kind === "scanned" ? scans.to.scanner : "";
-  const counts = `By ${scanner}: ${added.length} new, ${removed.length} gone, ${unchanged} in both.`;
-  return [
-    ...renderPart("## Image scan", [counts]),
-    ...renderPart("### New", listVulnerabilities(added)),
-    ...renderPart("### Gone", listVulnerabilities(removed)),
-  ];
-}
-
-function describeScan(scan: ImageScan): string {
-  return scan.kind === "scanned" ? `scanned by ${scan.scanner}` : escapeMarkdown(cleanLine(scan.why, 200));
-}
-
-function listVulnerabilities(list: readonly Vulnerability[]): string[] {
-  const shown = list.slice(0, MAX_ROWS).map((one) => `- ${one.severity}: ${toCode(`${one.id} in ${one.package}`)}`);
-  return list.length > MAX_ROWS ? [...shown, `- and ${list.length - MAX_ROWS} more`] : shown;
-}
-
 function renderLog(lines: readonly string[]): string[] {
   if (lines.length === 0) return [];
-  const text = removeInvisible(lines.slice(0, MAX_ROWS).join("\n"));
+  const text = removeInvisible(lines.join("\n"));
   const fence = "`".repeat(Math.max(3, findLongestRun(text) + 1));
   return ["## Log", "", `${fence}text`, text, fence, ""];
 }

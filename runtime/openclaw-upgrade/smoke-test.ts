@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { posix } from "node:path";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { checkGateway, postHook } from "../../functions/doctor/openclaw.ts";
@@ -11,19 +12,20 @@ import { parseSkillVerdict, toOpenclawOutput } from "../../functions/doctor/open
 import { parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { openclawTasksSchema } from "../../shared/openclaw-tasks.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
+import type { ProgramResult } from "../node/programs.ts";
 import { inspectContainer } from "./container-checks.ts";
 import {
+  COMMAND_TIMEOUT,
   explainOutput,
-  findLines,
-  findTurnProblem,
-  hasModelAnswer,
-  parseHookSessions,
-  parseMcpProbe,
-  parseSpawnMetrics,
-} from "./openclaw-answers.ts";
-import { COMMAND_TIMEOUT, readFile, runOpenclaw, type StepContext } from "./upgrade-driver.ts";
+  findAnswer,
+  MAX_REASON,
+  readFile,
+  runOpenclaw,
+  type StepContext,
+} from "./upgrade-driver.ts";
 
 /** Timeout for one turn of the agent: 5 minutes. With a model that answers at once 2026.9 took 2 on an overloaded machine. */
 const TURN_TIMEOUT: Ms = 300 * SECOND;
@@ -59,31 +61,50 @@ const wakeSchema = z.object({
 /** Pause between two requests to a gateway that starts: 1 s; starting took 8 to 60 s on two busy cores. */
 const PROBE_PAUSE: Ms = SECOND;
 
+/** Answer of `openclaw agent --json` through the gateway. One of a run without the gateway has no status. */
+const turnSchema = z.object({ runId: z.string(), status: z.string() });
+
+const probeSchema = z.object({
+  servers: z.record(z.string(), z.object({ tools: z.number() })),
+  diagnostics: z.array(z.unknown()).default([]),
+});
+
+const sessionsSchema = z.object({
+  path: z.string(),
+  // The id becomes part of a path.
+  sessions: z.array(z.object({ key: z.string(), sessionId: z.string().regex(/^[\w-]{1,100}$/) })),
+});
+
+const messageSchema = z.object({
+  message: z.object({ role: z.string(), stopReason: z.string().optional() }),
+});
+
+/** Messages of the kernel and of Node for a call that the user, a capability or seccomp does not allow. */
+const PERMISSION_PROBLEM = /\b(?:EPERM|EACCES)\b|operation not permitted|permission denied/i;
+
+type Check = (context: StepContext, version: string) => Promise<Finding | Finding[]>;
+
+/** The checks of a version in their order; the gateway was asked before. */
+const CHECKS: Check[] = [
+  checkVersion,
+  checkTurn,
+  checkWake,
+  checkSpawn,
+  checkSkill,
+  checkMcp,
+  inspectContainer,
+  checkReach,
+  countSpawned,
+];
+
 /** Tests a started version as its users see it. Costs two runs of a model. `since`: when it was started. */
 export async function runSmokeTest(context: StepContext, version: string, since: Ms) {
-  const { driver, clock, remaining } = context;
-  const readProblems = async () => findLines(await driver.readLog(since, remaining(COMMAND_TIMEOUT)));
-  const gateway = await waitForGateway(context);
+  const findings = [await waitForGateway(context)];
   // Without a gateway every further check would only wait for its timeout.
-  if (gateway.status === "failed") return { findings: [gateway], spawn: {}, logLines: await readProblems() };
-  const findings = [gateway, await checkVersion(context, version)];
-  const turnStart = clock();
-  const turn = await checkTurn(context);
-  const wakeStart = clock();
-  const wake = await wakeAgent(context);
-  const wakeEnd = clock();
-  findings.push(turn, wake, ...(await checkSpawn(context)), await checkSkill(context), ...(await checkMcp(context)));
-  findings.push(...(await inspectContainer(context)), ...(await checkReach(context)));
-  const logLines = await readProblems();
-  findings.push(checkLog(logLines));
-  // 2026.2 records nothing about spawned agents.
-  const spawned = parseSpawnMetrics(await runOpenclaw(context, "tasks", "list", "--json"));
-  const spawn = omitUndefined({
-    turnMs: turn.status === "ok" ? wakeStart - turnStart : undefined,
-    wakeMs: wake.status === "ok" ? wakeEnd - wakeStart : undefined,
-    spawned,
-  });
-  return { findings, spawn, logLines };
+  const checks = findings[0]?.status === "failed" ? [] : CHECKS;
+  for (const check of checks) findings.push(...[await check(context, version)].flat());
+  const logLines = findLines(await context.driver.readLog(since, context.remaining(COMMAND_TIMEOUT)));
+  return { findings: checks.length > 0 ? [...findings, checkLog(logLines)] : findings, logLines };
 }
 
 async function checkVersion(context: StepContext, version: string): Promise<Finding> {
@@ -98,8 +119,8 @@ async function checkVersion(context: StepContext, version: string): Promise<Find
 async function checkTurn(context: StepContext): Promise<Finding> {
   const { ok, failed } = createReport("agent turn");
   const { agent } = context.settings;
-  const problem = await tryRepeatedly(() => runTurn(context, agent, SMOKE_MESSAGE));
-  if (problem === undefined) return ok`${agent} completed a turn through the gateway`;
+  const { problem, time } = await tryRepeatedly(context, () => runTurn(context, agent, SMOKE_MESSAGE));
+  if (problem === undefined) return ok`${agent} completed a turn through the gateway in ${time}`;
   return failed`${agent}: ${problem} → Look for the run in the gateway's log.`;
 }
 
@@ -112,46 +133,32 @@ async function runTurn({ driver, remaining }: StepContext, agent: string, messag
   return findTurnProblem(await driver.runOpenclaw(args, timeout));
 }
 
-/** What fails each time; undefined as soon as it works. A model may refuse once, and 2026.2 loses the first wakes of a workspace. */
-async function tryRepeatedly(attempt: () => Promise<string | undefined>): Promise<string | undefined> {
-  let problem = await attempt();
-  for (let tries = 1; problem !== undefined && tries < TRIES; tries += 1) problem = await attempt();
-  return problem;
+/**
+ * What fails each time, undefined as soon as it works, and how long the last attempt took. A model may refuse once, and
+ * 2026.2 loses the first wakes of a workspace.
+ */
+async function tryRepeatedly({ clock }: StepContext, attempt: () => Promise<string | undefined>) {
+  for (let tries = 1; ; tries += 1) {
+    const start = clock();
+    const problem = await attempt();
+    if (problem === undefined || tries === TRIES) return { problem, time: formatSeconds(clock() - start) };
+  }
 }
 
-/**
- * Lets one agent start another, with the log of what OpenClaw does: a system call that is refused then, by EPERM or
- * EACCES, is what an upgrade breaks first. What the ledger of 2026.9 says counts; 2026.2 has none.
- */
-async function checkSpawn(context: StepContext): Promise<Finding[]> {
-  const { agent, spawns } = context.settings;
-  const { ok, skipped, failed } = createReport("spawned agent");
-  if (spawns === undefined) return [skipped`"spawns" in the settings of upgrades names no agent`];
-  const count = async () => parseSpawnMetrics(await runOpenclaw(context, "tasks", "list", "--json"));
-  const level = await runOpenclaw(context, "config", "get", "logging.level");
-  const before = await count();
-  await runOpenclaw(context, "config", "set", "logging.level", "debug");
-  try {
-    const problem = await runTurn(context, spawns, SPAWN_MESSAGE.replace("{agent}", agent));
-    if (problem !== undefined) return [failed`${spawns}: ${problem} → Look for the run in the gateway's log.`];
-  } finally {
-    const back = level.status === 0 ? ["set", "logging.level", level.stdout.trim()] : ["unset", "logging.level"];
-    await runOpenclaw(context, "config", ...back);
-  }
-  const after = await count();
-  if (!before || !after) return [skipped`this version keeps no list of spawned agents`];
-  if (after.failed > before.failed)
-    return [failed`${spawns} started ${agent}, whose run failed → Run \`openclaw tasks list\`, and look into the log.`];
-  if (after.total > before.total) return [ok`${spawns} started ${agent}`];
-  return [skipped`${spawns} started no agent: its tools do not let it, or its model did not`];
+/** Why the agent's turn did not run through the gateway; undefined when it did. */
+export function findTurnProblem(result: ProgramResult): string | undefined {
+  const turn = findAnswer(turnSchema, result);
+  if (turn) return turn.status === "ok" ? undefined : `the turn ended with status ${cleanLine(turn.status, 40)}`;
+  if (/falling back to embedded/i.test(result.stderr)) return "the turn ran without the gateway, which did not answer";
+  return explainOutput("openclaw agent", result);
 }
 
 /** Wakes the agent as Groundcrew does, and waits until its run has used the model. */
-async function wakeAgent(context: StepContext): Promise<Finding> {
+async function checkWake(context: StepContext): Promise<Finding> {
   const { ok, failed } = createReport("wake");
   const { agent } = context.settings;
-  const problem = await tryRepeatedly(() => tryToWake(context));
-  if (problem === undefined) return ok`a wake of ${agent} arrived and its run ended well`;
+  const { problem, time } = await tryRepeatedly(context, () => tryToWake(context));
+  if (problem === undefined) return ok`a wake of ${agent} arrived and its run ended well in ${time}`;
   return failed`${agent}: ${problem} → Check hooks in OpenClaw's settings and the gateway's log.`;
 }
 
@@ -195,6 +202,85 @@ async function postWake({ fetch, settings, hookToken }: StepContext, timeout: Ms
   return { problem: `the gateway answered ${reply.status} ${cleanLine(reply.text, 200)}` };
 }
 
+/** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them, and the files with what was said. */
+export function parseHookSessions(result: ProgramResult) {
+  const { path, sessions } = findAnswer(sessionsSchema, result) ?? { path: "", sessions: [] };
+  return sessions.flatMap(({ key, sessionId }) =>
+    key.includes(":hook:") ? [{ key, transcript: posix.join(posix.dirname(path), `${sessionId}.jsonl`) }] : [],
+  );
+}
+
+/** Whether the model has answered in a transcript; a run that failed has no answer, or one that stopped by an error. */
+export function hasModelAnswer(transcript: string): boolean {
+  return transcript.split("\n").some((line) => {
+    // The last line may just be being written.
+    const { success, data } = messageSchema.safeParse(tryParseJson(line));
+    return success && data.message.role === "assistant" && data.message.stopReason !== "error";
+  });
+}
+
+/**
+ * Lets one agent start another, with the log of what OpenClaw does: a system call that is refused then, by EPERM or
+ * EACCES, is what an upgrade breaks first. What the ledger of 2026.9 says counts; 2026.2 has none.
+ */
+async function checkSpawn(context: StepContext): Promise<Finding[]> {
+  const { agent, spawns } = context.settings;
+  const { ok, skipped, failed } = createReport("spawned agent");
+  if (spawns === undefined) return [skipped`"spawns" in the settings of upgrades names no agent`];
+  const level = await runOpenclaw(context, "config", "get", "logging.level");
+  const before = await readSpawnMetrics(context);
+  await runOpenclaw(context, "config", "set", "logging.level", "debug");
+  try {
+    const problem = await runTurn(context, spawns, SPAWN_MESSAGE.replace("{agent}", agent));
+    if (problem !== undefined) return [failed`${spawns}: ${problem} → Look for the run in the gateway's log.`];
+  } finally {
+    const back = level.status === 0 ? ["set", "logging.level", level.stdout.trim()] : ["unset", "logging.level"];
+    await runOpenclaw(context, "config", ...back);
+  }
+  const after = await readSpawnMetrics(context);
+  if (!before || !after) return [skipped`this version keeps no list of spawned agents`];
+  if (after.failed > before.failed)
+    return [failed`${spawns} started ${agent}, whose run failed → Run \`openclaw tasks list\`, and look into the log.`];
+  if (after.total > before.total) return [ok`${spawns} started ${agent}`];
+  return [skipped`${spawns} started no agent: its tools do not let it, or its model did not`];
+}
+
+/** The figures of spawned agents, for a comparison of the versions. */
+async function countSpawned(context: StepContext): Promise<Finding> {
+  const { ok, skipped } = createReport("spawned agents");
+  const metrics = await readSpawnMetrics(context);
+  if (!metrics) return skipped`this version keeps no list of spawned agents`;
+  const { total, failed, mostAtOnce, medianWaitMs, medianRunMs } = metrics;
+  return ok`${total} recorded, ${failed} failed, ${mostAtOnce} at once at most; median wait
+    ${formatSeconds(medianWaitMs)}, median run ${formatSeconds(medianRunMs)}`;
+}
+
+const formatSeconds = (ms: Ms | undefined) => (ms === undefined ? "not known" : `${(ms / SECOND).toFixed(1)} s`);
+
+const readSpawnMetrics = async (context: StepContext) =>
+  parseSpawnMetrics(await runOpenclaw(context, "tasks", "list", "--json"));
+
+/** What OpenClaw's ledger says about spawned agents; undefined when this version has none. */
+export function parseSpawnMetrics(result: ProgramResult) {
+  const spawned = findAnswer(openclawTasksSchema, result)?.tasks.filter(({ runtime }) => runtime === "subagent");
+  if (!spawned) return undefined;
+  const started = spawned.flatMap(({ startedAt, ...run }) => (startedAt ? [{ ...run, startedAt }] : []));
+  // One that ends when another starts does not overlap with it.
+  const countAt = (time: Ms) =>
+    started.filter(({ startedAt, endedAt }) => startedAt <= time && (!endedAt || endedAt > time)).length;
+  return omitUndefined({
+    total: spawned.length,
+    failed: spawned.filter(({ status }) => /^(?:failed|timed_out|lost)$/.test(status)).length,
+    mostAtOnce: Math.max(0, ...started.map(({ startedAt }) => countAt(startedAt))),
+    medianWaitMs: findMedian(started.map(({ createdAt, startedAt }) => startedAt - createdAt)),
+    medianRunMs: findMedian(started.flatMap(({ startedAt, endedAt }) => (endedAt ? [endedAt - startedAt] : []))),
+  });
+}
+
+function findMedian(values: readonly Ms[]): Ms | undefined {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
 async function checkSkill(context: StepContext): Promise<Finding> {
   const { ok, failed } = createReport("skill");
   const { skill, agent } = context.settings;
@@ -218,12 +304,21 @@ async function checkMcp(context: StepContext): Promise<Finding[]> {
   return findings;
 }
 
+/** The number of an MCP entry's tools, or why it cannot be used; `unsupported` for 2026.2, which has no such command. */
+export function parseMcpProbe(entry: string, result: ProgramResult): number | "unsupported" | { problem: string } {
+  const probe = findAnswer(probeSchema, result);
+  if (!probe) {
+    if (/unknown command.{0,5}mcp/i.test(result.stderr + result.stdout)) return "unsupported";
+    return { problem: explainOutput("openclaw mcp probe", result) };
+  }
+  const tools = probe.servers[entry]?.tools;
+  if (tools !== undefined && tools > 0) return tools;
+  const details = cleanLine(JSON.stringify(probe.diagnostics), MAX_REASON);
+  return { problem: tools === 0 ? "it offers no tool" : `it did not answer: ${details}` };
+}
+
 /** Connects to what `reach` in the settings names, from where OpenClaw runs. Changes nothing. */
 export async function checkReach({ driver, settings, remaining }: StepContext): Promise<Finding[]> {
-  const todo = {
-    compose: "Check the networks of both services.",
-    npm: "Check the address and the network.",
-  }[driver.kind];
   const findings: Finding[] = [];
   for (const [name, target] of Object.entries(settings.reach)) {
     const { ok, failed } = createReport(`reach ${name}`);
@@ -233,9 +328,17 @@ export async function checkReach({ driver, settings, remaining }: StepContext): 
     const { status, problem, stderr } = await driver.exec(args, remaining(COMMAND_TIMEOUT));
     const place = `${hostname}:${number}`;
     const reason = problem ?? cleanLine(stderr, 100);
-    findings.push(status === 0 ? ok`${place}` : failed`${place}: ${reason} → ${todo}`);
+    findings.push(
+      status === 0 ? ok`${place}` : failed`${place}: ${reason} → Check the address, and the networks of both.`,
+    );
   }
   return findings;
+}
+
+/** The lines of a log, cleaned, each of limited length and none twice; by default those that show a refused call. */
+export function findLines(log: string, pattern = PERMISSION_PROBLEM): string[] {
+  const lines = log.split("\n").filter((line) => pattern.test(line));
+  return [...new Set(lines.map((line) => cleanLine(line, MAX_REASON)))];
 }
 
 function checkLog({ length }: readonly string[]): Finding {
@@ -276,12 +379,9 @@ export async function probeGateway(context: StepContext): Promise<Finding> {
 
 /** Asks until the gateway answers, or no time is left for another request with its pause. */
 export async function waitForGateway(context: StepContext): Promise<Finding> {
-  const { clock, wait, deadline } = context;
-  const hasTime = () => deadline - clock() > 2 * PROBE_PAUSE;
-  let check = await probeGateway(context);
-  while (check.status !== "ok" && hasTime()) {
-    await wait(PROBE_PAUSE);
-    if (hasTime()) check = await probeGateway(context);
+  for (;;) {
+    const check = await probeGateway(context);
+    if (check.status === "ok" || context.deadline - context.clock() <= 2 * PROBE_PAUSE) return check;
+    await context.wait(PROBE_PAUSE);
   }
-  return check;
 }

@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
+import { extractJsonObjects } from "../../functions/doctor/openclaw-skill.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
@@ -81,6 +82,9 @@ export interface StepContext extends UpgradeContext {
 /** Timeout for one command of OpenClaw: 60 s. It loads all of OpenClaw first, which took 4 s on two busy cores. */
 export const COMMAND_TIMEOUT: Ms = 60 * SECOND;
 
+/** Limit of a reason in UTF-16 units. */
+export const MAX_REASON = 300;
+
 const text = (pattern: RegExp, message: string) => z.string().regex(pattern, message);
 
 const absolutePath = z.string().refine((path) => isAbsolute(path) && !/\p{Cc}/u.test(path), "must be an absolute path");
@@ -100,62 +104,55 @@ const limitsSchema = z.strictObject({
 
 export type SpawnLimits = z.output<typeof limitsSchema>;
 
-/** A field's meaning, as docs/operations.md has it. */
-const meaning = (text: string) => ({ meaning: text });
-
+/** What every driver has. The descriptions are those of docs/operations.md. */
 const common = {
   gateway: z
     .url({ protocol: /^https?$/ })
     .default("http://127.0.0.1:18789")
-    .meta(meaning("The gateway as this machine reaches it.")),
-  agent: name.meta(meaning("Agent of the smoke test: two short runs of its model for each version.")),
-  spawns: name
-    .optional()
-    .meta(meaning("Agent that the smoke test asks to start the agent above: one more run for each.")),
-  skill: name.default("plane-bridge").meta(meaning("Skill that must be listed.")),
-  mcp: z.array(name).default([]).meta(meaning("Names of OpenClaw's MCP entries to probe.")),
+    .describe("The gateway as this machine reaches it."),
+  agent: name.describe("Agent of the smoke test: two short runs of its model for each version."),
+  spawns: name.optional().describe("Agent that the smoke test asks to start the agent above: one more run for each."),
+  skill: name.default("plane-bridge").describe("Skill that must be listed."),
+  mcp: z.array(name).default([]).describe("Names of OpenClaw's MCP entries to probe."),
   limits: limitsSchema
     .nullable()
     .default(limitsSchema.parse({}))
-    .meta(meaning("Limits of spawned agents; null leaves OpenClaw's alone. Memory and CPU hold in sandboxes only.")),
+    .describe("Limits of spawned agents; null leaves OpenClaw's alone. Memory and CPU hold in sandboxes only."),
   reach: z
     .record(name, target)
     .default({})
-    .meta(meaning("Addresses that must accept a connection from where OpenClaw runs, by name.")),
+    .describe("Addresses that must accept a connection from where OpenClaw runs, by name."),
   records: absolutePath
     .default(() => join(homedir(), ".local/state/groundcrew-openclaw"))
-    .meta(meaning("Folder of record, backups and reports.")),
+    .describe("Folder of record, backups and reports."),
 };
 
 const composeSchema = z.strictObject({
   driver: z.literal("compose"),
   ...common,
-  folder: absolutePath.meta(meaning("Folder of the Compose file.")),
-  service: name.default("openclaw-gateway").meta(meaning("Service of the gateway.")),
+  folder: absolutePath.describe("Folder of the Compose file."),
+  service: name.default("openclaw-gateway").describe("Service of the gateway."),
   env_file: text(/^[^/\p{Cc}]+$/u, "must be a file's name")
     .default(".env")
-    .meta(meaning("File in the folder that pins the version.")),
+    .describe("File in the folder that pins the version."),
   variable: text(/^[A-Za-z_]\w*$/, "must be a variable's name")
     .default("OPENCLAW_IMAGE")
-    .meta(meaning("Variable in it: ghcr.io/openclaw/openclaw:2026.2.26, or only the version.")),
+    .describe("Variable in it: ghcr.io/openclaw/openclaw:2026.2.26, or only the version."),
   command: z
     .array(z.string().min(1))
     .min(1)
     .default(["node", "dist/index.js"])
-    .meta(meaning("OpenClaw's command in the image.")),
-  state: absolutePath.default("/home/node/.openclaw").meta(meaning("Path in the container, in a volume.")),
-  workspace: absolutePath.default("/workspace").meta(meaning("Path in the container, in a volume.")),
+    .describe("OpenClaw's command in the image."),
+  state: absolutePath.default("/home/node/.openclaw").describe("Path in the container, in a volume."),
+  workspace: absolutePath.default("/workspace").describe("Path in the container, in a volume."),
   user: text(/^\d{1,10}:\d{1,10}$/, 'must be like "1000:1000"')
     .default("1000:1000")
-    .meta(meaning("User that the service must have.")),
-  networks: z
-    .array(name)
-    .default(["sandbox", "backend", "egress"])
-    .meta(meaning("Networks that the service must have.")),
+    .describe("User that the service must have."),
+  networks: z.array(name).default(["sandbox", "backend", "egress"]).describe("Networks that the service must have."),
   mounts: z
     .array(absolutePath)
     .default([])
-    .meta(meaning("Further paths in the container that must be in volumes, such as identity files.")),
+    .describe("Further paths in the container that must be in volumes, such as identity files."),
 });
 
 export type ComposeUpgradeSettings = z.output<typeof composeSchema>;
@@ -163,17 +160,17 @@ export type ComposeUpgradeSettings = z.output<typeof composeSchema>;
 const npmSchema = z.strictObject({
   driver: z.literal("npm"),
   ...common,
-  prefix: absolutePath.meta(meaning("Folder with one folder per version, and the link `current`.")),
-  state: absolutePath.default(() => join(homedir(), ".openclaw")).meta(meaning("Folder to back up.")),
-  workspaces: z.array(absolutePath).default([]).meta(meaning("Further folders to back up.")),
+  prefix: absolutePath.describe("Folder with one folder per version, and the link `current`."),
+  state: absolutePath.default(() => join(homedir(), ".openclaw")).describe("Folder to back up."),
+  workspaces: z.array(absolutePath).default([]).describe("Further folders to back up."),
   unit: text(/^[A-Za-z0-9_][\w@.:-]{0,200}$/, "must be a unit's name")
     .optional()
-    .meta(meaning("systemd unit of the gateway; without one `groundcrew openclaw start` and `stop` run it.")),
-  user_unit: z.boolean().default(false).meta(meaning("Whether it is a unit of this user's systemd.")),
+    .describe("systemd unit of the gateway; without one `groundcrew openclaw start` and `stop` run it."),
+  user_unit: z.boolean().default(false).describe("Whether it is a unit of this user's systemd."),
   overrides: z
     .record(z.string(), z.string())
     .default({})
-    .meta(meaning("npm's overrides for packages that this machine cannot fetch.")),
+    .describe("npm's overrides for packages that this machine cannot fetch."),
 });
 
 export type NpmUpgradeSettings = z.output<typeof npmSchema>;
@@ -255,4 +252,16 @@ export async function readFile({ driver, remaining }: StepContext, path: string)
   if (result.status === 0) return result.stdout;
   if (/No such file/.test(result.stderr)) return undefined;
   throw new Error(cleanLine(describeFailure(`${path} cannot be read`, result), 300));
+}
+
+/** The first object of this form in what a command printed, which may have lines of a log around it. */
+export function findAnswer<T>(schema: z.ZodType<T>, { stdout }: ProgramResult): T | undefined {
+  return extractJsonObjects(stdout).flatMap((json) => schema.safeParse(json).data ?? [])[0];
+}
+
+/** Describes what a program of OpenClaw did instead of answering. */
+export function explainOutput(command: string, result: ProgramResult): string {
+  if (result.problem !== undefined || result.status !== 0)
+    return cleanLine(describeFailure(command, result), MAX_REASON);
+  return `${command} gave an answer that cannot be read`;
 }

@@ -1,14 +1,14 @@
 /**
- * The record of an upgrade on the disk: its steps, findings, and scans of the image with what the new version adds to
- * them, without credentials.
+ * The record of an upgrade on the disk with its steps and findings, scans of the image with what the new version adds to
+ * them, and texts without credentials.
  */
 
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { findingSchema } from "../../functions/doctor/findings.ts";
+import { createReport, type Finding, findingSchema } from "../../functions/doctor/findings.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
-import { createRedactor } from "../../shared/text.ts";
+import { cleanLine, createRedactor } from "../../shared/text.ts";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 
 const stepSchema = z.object({
@@ -22,34 +22,16 @@ const stepSchema = z.object({
 
 export type StepRecord = z.infer<typeof stepSchema>;
 
-const vulnerabilitySchema = z.object({ id: z.string(), package: z.string(), severity: z.string() });
-
-export type Vulnerability = z.infer<typeof vulnerabilitySchema>;
+interface Vulnerability {
+  id: string;
+  package: string;
+  severity: string;
+}
 
 /** Result of a scan, or why there is none. */
-const scanSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("scanned"), scanner: z.string(), found: z.array(vulnerabilitySchema) }),
-  z.object({ kind: z.literal("not scanned"), why: z.string() }),
-]);
-
-export type ImageScan = z.infer<typeof scanSchema>;
-
-/** Times of the smoke test and of spawned agents, before and after. Milliseconds; absent where unknown. */
-const spawnSchema = z.object({
-  turnMs: z.number().optional(),
-  wakeMs: z.number().optional(),
-  spawned: z
-    .object({
-      total: z.number(),
-      failed: z.number(),
-      mostAtOnce: z.number(),
-      medianWaitMs: z.number().optional(),
-      medianRunMs: z.number().optional(),
-    })
-    .optional(),
-});
-
-export type SpawnMetrics = z.infer<typeof spawnSchema>;
+export type ImageScan =
+  | { kind: "scanned"; scanner: string; found: Vulnerability[] }
+  | { kind: "not scanned"; why: string };
 
 /**
  * One upgrade, as it is on the disk. `running`: not finished, continue or roll back. `refused`: it ended before
@@ -67,8 +49,6 @@ const upgradeRecordSchema = z.object({
   steps: z.array(stepSchema),
   rollbackSteps: z.array(stepSchema).default([]),
   backup: z.object({ archive: z.string(), sha256: z.string(), bytes: z.number(), ms: z.number() }).optional(),
-  scans: z.object({ from: scanSchema, to: scanSchema }).optional(),
-  spawn: z.object({ from: spawnSchema.optional(), to: spawnSchema.optional() }).default({}),
   /** Lines of the gateway's log that show a problem, cleaned and without secrets. */
   logLines: z.array(z.string()).default([]),
 });
@@ -80,8 +60,8 @@ export type UpgradeVersions = Pick<UpgradeRecord, "from" | "to">;
 /** Steps from which on the installation differs from what it was before. */
 const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "deploy", "limits", "smoke"]);
 
-/** Limit of the record in bytes: 16 MB; the largest part is two scans with some thousand vulnerabilities. */
-const MAX_RECORD_BYTES = 16 * 2 ** 20;
+/** Limit of new vulnerabilities that are named. */
+const MAX_NEW = 50;
 
 const toVulnerability = (id: string, name: string, severity: string): Vulnerability => ({
   ...{ id, package: name, severity: severity.toLowerCase() },
@@ -127,10 +107,8 @@ export function openRecordFile(folder: string) {
   return {
     path,
     read(): UpgradeRecord | undefined {
-      const stats = statSync(path, { throwIfNoEntry: false });
-      if (!stats) return undefined;
+      if (!existsSync(path)) return undefined;
       try {
-        if (!stats.isFile() || stats.size > MAX_RECORD_BYTES) throw new Error("not a file of at most 16 MB");
         return upgradeRecordSchema.parse(JSON.parse(readFileSync(path, "utf8")));
       } catch (cause) {
         throw new GroundcrewError(
@@ -178,6 +156,21 @@ export function compareScans(before: ImageScan, after: ImageScan) {
     removed: [...old].filter(([key]) => !current.has(key)).map(([, one]) => one),
     unchanged: [...current.keys()].filter((key) => old.has(key)).length,
   };
+}
+
+/** What the new image adds to the old one. */
+export function judgeScans(before: ImageScan, after: ImageScan): Finding[] {
+  const { ok, skipped } = createReport("image scan");
+  const difference = compareScans(before, after);
+  if (!difference) {
+    const describe = (scan: ImageScan) => (scan.kind === "scanned" ? `scanned by ${scan.scanner}` : scan.why);
+    return [skipped`not compared: ${[...new Set([before, after].map(describe))].join("; ")}`];
+  }
+  const { added, removed, unchanged } = difference;
+  const named = added.slice(0, MAX_NEW).map(({ id, package: name, severity }) => {
+    return createReport(cleanLine(id, 60)).warning`${severity}, in ${name}`;
+  });
+  return [ok`${added.length} new vulnerabilities, ${removed.length} gone, ${unchanged} in both`, ...named];
 }
 
 /** Replaces secrets, and what looks like a credential, by `[secret]`: for texts of programs in reports and errors. */

@@ -8,21 +8,25 @@ import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { createReport, type Finding, hasFailure } from "../../functions/doctor/findings.ts";
+import { checkKnownOpenclaw } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { hashChunks } from "../node/crypto.ts";
 import { requireSuccess, runOrThrow } from "../node/programs.ts";
-import { findLines } from "./openclaw-answers.ts";
 import { applyLimits, checkDirectMessages, listUnusedSettings, readOpenclawSettings } from "./openclaw-settings.ts";
-import { checkReach, judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
+import { checkReach, findLines, judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
 import { COMMAND_TIMEOUT, inspect, runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
-import { hasChangedInstallation, type StepRecord, type UpgradeRecord, type UpgradeVersions } from "./upgrade-record.ts";
+import {
+  hasChangedInstallation,
+  judgeScans,
+  type StepRecord,
+  type UpgradeRecord,
+  type UpgradeVersions,
+} from "./upgrade-record.ts";
 
-/** What a step found, and what it adds to the record. A failed finding ends the upgrade. */
-interface StepResult extends Partial<Pick<UpgradeRecord, "backup" | "scans" | "spawn" | "logLines">> {
-  findings?: Finding[];
-}
+/** What a step found, alone or with what it adds to the record. A failed finding ends the upgrade. */
+type StepResult = Finding[] | ({ findings: Finding[] } & Partial<Pick<UpgradeRecord, "backup" | "logLines">>);
 
 interface Step {
   name: string;
@@ -70,12 +74,10 @@ const step = (name: string, title: string, timeout: Ms, run: Step["run"]): Step 
  * old version, and what comes after reads or sets the same values again.
  */
 export const UPGRADE_STEPS: readonly Step[] = [
-  step("check", "check the installation", 10 * MINUTE, async (context, versions) => ({
-    findings: await checkUpgrade(context, versions),
-  })),
+  step("check", "check the installation", 10 * MINUTE, checkUpgrade),
   step("fetch", "fetch {to} beside the running version", HOUR, async ({ driver, remaining }, { from, to }) => {
     await driver.fetchVersion({ from, to }, remaining());
-    return { findings: [createReport("fetch").ok`${to} is on this machine`] };
+    return [createReport("fetch").ok`${to} is on this machine`];
   }),
   step(
     "scan",
@@ -83,12 +85,12 @@ export const UPGRADE_STEPS: readonly Step[] = [
     HOUR,
     async ({ driver, remaining }, { from, to }) => {
       const before = await driver.scanImage(from, remaining());
-      return { scans: { from: before, to: await driver.scanImage(to, remaining()) } };
+      return judgeScans(before, await driver.scanImage(to, remaining()));
     },
   ),
   step("baseline", "test {from} as the new version will be tested", 20 * MINUTE, async (context, record) => {
-    const { findings, spawn } = await runSmokeTest(context, record.from, context.clock());
-    return { findings, spawn: { ...record.spawn, from: spawn } };
+    const { findings } = await runSmokeTest(context, record.from, context.clock());
+    return findings;
   }),
   step(
     "rehearse",
@@ -99,14 +101,14 @@ export const UPGRADE_STEPS: readonly Step[] = [
   step("backup", "stop OpenClaw and back up state and workspaces", 15 * MINUTE, backUpState),
   step("pin", "pin {to}", MINUTE, async ({ driver }, { to }) => {
     driver.pin(to);
-    return { findings: [createReport("pin").ok`${to} is pinned`] };
+    return [createReport("pin").ok`${to} is pinned`];
   }),
   step("deploy", "start {to}", 10 * MINUTE, async (context) => {
     const { driver, clock, remaining } = context;
     const since = clock();
     await driver.start(remaining());
     const gateway = await waitForGateway(context);
-    if (gateway.status !== "failed") return { findings: [gateway] };
+    if (gateway.status !== "failed") return [gateway];
     const log = await driver.readLog(since, 20 * SECOND);
     return { findings: [gateway], logLines: findLines(log, /\S/).slice(-MAX_LOG_LINES) };
   }),
@@ -118,13 +120,12 @@ export const UPGRADE_STEPS: readonly Step[] = [
     async (context, record) => {
       const find = (step: string) => record.steps.find(({ name }) => name === step);
       const deployedAt = find("deploy")?.startedAt ?? context.clock();
-      const { findings, spawn, logLines } = await runSmokeTest(context, record.to, deployedAt);
+      const { findings, logLines } = await runSmokeTest(context, record.to, deployedAt);
       return {
         findings: [
           ...judgeFindings(find("baseline")?.findings ?? [], findings),
           ...(await inspect("unused settings", "See OpenClaw's own documents.", () => listUnusedSettings(context))),
         ],
-        spawn: { ...record.spawn, to: spawn },
         logLines: logLines.slice(0, MAX_LOG_LINES),
       };
     },
@@ -138,30 +139,24 @@ export const ROLLBACK_LIMIT: Ms = 120 * SECOND;
 export const ROLLBACK_STEPS: readonly Step[] = [
   step("stop", "stop OpenClaw", ROLLBACK_TIMEOUTS.stop, async ({ driver, remaining }) => {
     await driver.stop(remaining());
-    return {};
+    return [];
   }),
   step("unpin", "pin {from} again", ROLLBACK_TIMEOUTS.unpin, async ({ driver, remaining }, { from }) => {
     driver.pin(from);
     await driver.recallVersion(from, remaining());
-    return {};
+    return [];
   }),
   step("restore", "restore state and workspaces, if {to} was started", ROLLBACK_TIMEOUTS.restore, restoreBackup),
   step("start", "start {from}", ROLLBACK_TIMEOUTS.start, async (context) => {
     await context.driver.start(context.remaining());
-    return { findings: [await waitForGateway(context)] };
+    return [await waitForGateway(context)];
   }),
   // Cheap, because it must be quick, and without a run of a model.
   step(
     "verify",
     "check that the gateway answers and {from} is pinned",
     ROLLBACK_TIMEOUTS.verify,
-    async (context, { from }) => {
-      const { ok, failed } = createReport("version");
-      const pinned = context.driver.readPinned();
-      const version =
-        pinned === from ? ok`${from} is pinned` : failed`${pinned} is pinned instead of ${from} → Pin it by hand.`;
-      return { findings: [version, await probeGateway(context)] };
-    },
+    async (context, { from }) => [checkPinned(context, [from]), await probeGateway(context)],
   ),
 ];
 
@@ -178,37 +173,28 @@ export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRec
 }
 
 /** Checks everything that an upgrade needs. Changes nothing. */
-export async function checkUpgrade(context: StepContext, versions: UpgradeVersions): Promise<Finding[]> {
-  const { driver, remaining } = context;
-  const findings = [checkPinned(driver.readPinned(), versions), checkKnown(versions.to, context.knownVersions)];
+export async function checkUpgrade(context: StepContext, { from, to }: UpgradeVersions): Promise<Finding[]> {
+  const { driver, knownVersions, remaining } = context;
+  const findings = [checkPinned(context, [from, to]), ...checkKnownOpenclaw(to, knownVersions)];
   findings.push(await probeGateway(context));
-  const tools = await driver.checkTools(remaining());
+  const tools = await driver.checkTools(remaining(COMMAND_TIMEOUT));
   findings.push(tools);
   // Without its programs every further check would only report the same cause in other words.
   if (tools.status === "failed") return findings;
-  const install = () => driver.checkInstallation(versions.to, remaining());
+  const install = () => driver.checkInstallation(to, remaining(COMMAND_TIMEOUT));
   findings.push(...(await inspect("installation", "Fix it, then run the same command again.", install)));
-  const reached = await checkReach(context);
-  if (reached.length === 0) reached.push(createReport("reach").skipped`"reach" in the settings names nothing`);
-  findings.push(...reached);
+  findings.push(...(await checkReach(context)));
   const readPolicies = async () => [checkDirectMessages(await readOpenclawSettings(context))];
   const todo = 'Fix the file, or "state" in the settings of upgrades.';
   return [...findings, ...(await inspect("settings", todo, readPolicies))];
 }
 
-function checkPinned(pinned: string, { from, to }: UpgradeVersions): Finding {
+function checkPinned({ driver }: StepContext, wanted: readonly string[]): Finding {
   const { ok, failed } = createReport("version");
-  if (pinned === from) return ok`${from} is pinned`;
-  if (pinned === to) return ok`${to} is pinned already: nothing is left to upgrade`;
-  return failed`${pinned} is pinned, not ${from} → Run the command with --from ${pinned}.`;
-}
-
-function checkKnown(to: string, known: readonly string[] | undefined): Finding {
-  const { ok, skipped, warning } = createReport("known version");
-  if (known === undefined) return skipped`this installation has no list of known versions`;
-  if (known.includes(to)) return ok`Groundcrew is known to work with ${to}`;
-  return warning`Groundcrew was not tried with ${to}, only with ${known.join(", ")}
-    → Go on if you want to: the smoke test decides.`;
+  const pinned = driver.readPinned();
+  if (wanted.includes(pinned)) return ok`${pinned} is pinned`;
+  return failed`${pinned} is pinned instead of ${wanted[0]}
+    → Run an upgrade with --from ${pinned}; after a rollback pin the old version by hand.`;
 }
 
 /** Brings the old version and its state back. A failing step ends it, because the next one would build on it. */
@@ -257,9 +243,8 @@ async function runStep(
   let begun = start;
   try {
     begun = write(toRecord(start, { status: "started", findings: [] }));
-    const { findings = [], ...change } = await runWithDeadline(timeout, context, (stepContext) =>
-      run(stepContext, start),
-    );
+    const result = await runWithDeadline(timeout, context, (step) => run(step, start));
+    const { findings, ...change } = Array.isArray(result) ? { findings: result } : result;
     for (const finding of findings.filter(({ status }) => status === "failed" || status === "warning"))
       progress(cleanLine(`  ${finding.status}: ${finding.name}: ${finding.detail}`, 400));
     // The old version's own failures are only the standard.
@@ -301,10 +286,10 @@ async function setLimits(context: StepContext, record: UpgradeRecord): Promise<S
     await waitForGateway(context);
   }
   const { changes, findings } = await applyLimits(context, await readOpenclawSettings(context));
-  if (changes === 0 && !isRepeated) return { findings };
+  if (changes === 0 && !isRepeated) return findings;
   await driver.stop(remaining(STOP_TIMEOUT));
   await driver.start(remaining());
-  return { findings: [...findings, await waitForGateway(context)] };
+  return [...findings, await waitForGateway(context)];
 }
 
 /**
@@ -317,12 +302,12 @@ async function rehearseBackup(context: StepContext, { id }: UpgradeRecord): Prom
     const bytes = await measureContent(draft);
     const free = await readFree(context);
     const toMegabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MB`;
-    const finding =
+    return [
       free.bytes < bytes || free.inodes < entries
         ? failed`a rollback needs ${toMegabytes(bytes)} and ${entries} inodes where the state is; free are
             ${toMegabytes(free.bytes)} and ${free.inodes} → Free some space, then run the same command again.`
-        : ok`${toMegabytes(bytes)} in ${entries} files; OpenClaw will stand still for ${Math.ceil(ms / SECOND)} s`;
-    return { findings: [finding] };
+        : ok`${toMegabytes(bytes)} in ${entries} files; OpenClaw will stand still for ${Math.ceil(ms / SECOND)} s`,
+    ];
   });
 }
 
@@ -404,12 +389,12 @@ async function restoreBackup(context: StepContext, record: UpgradeRecord): Promi
   const { backup } = record;
   // The steps before the new version's first start leave the state alone.
   if (!backup || !record.steps.some(({ name }) => name === "deploy"))
-    return { findings: [createReport("restore").skipped`the new version had not touched the state`] };
+    return [createReport("restore").skipped`the new version had not touched the state`];
   if (!existsSync(backup.archive)) throw new Error(`the backup ${backup.archive} is missing; the state was left alone`);
   const sha256 = await hashChunks(createReadStream(backup.archive));
   if (sha256 !== backup.sha256)
     throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
   const args = ["sh", "-c", RESTORE_SCRIPT, "sh", ...listFolders(context)];
   await context.driver.transfer(args, { input: backup.archive }, context.remaining());
-  return { findings: [createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`] };
+  return [createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`];
 }

@@ -12,18 +12,18 @@ import {
   parseWorkspaceEntries,
 } from "../../../runtime/openclaw-upgrade/container-checks.ts";
 import {
-  findLines,
-  findTurnProblem,
-  hasModelAnswer,
-  parseMcpProbe,
-  parseSpawnMetrics,
-} from "../../../runtime/openclaw-upgrade/openclaw-answers.ts";
-import {
   checkDirectMessages,
   findExemptAgents,
   planLimits,
 } from "../../../runtime/openclaw-upgrade/openclaw-settings.ts";
 import { renderUpgradeReport } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
+import {
+  findLines,
+  findTurnProblem,
+  hasModelAnswer,
+  parseMcpProbe,
+  parseSpawnMetrics,
+} from "../../../runtime/openclaw-upgrade/smoke-test.ts";
 import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import type { UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import { compareScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";

@@ -115,5 +115,5 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
 
 export const RECORD: UpgradeRecord = {
   ...{ format: 1, id: "2026-11-23T12-00-00-000Z", from: FROM, to: TO, driver: "compose", state: "running" },
-  ...{ startedAt: 0, steps: [], rollbackSteps: [], spawn: {}, logLines: [] },
+  ...{ startedAt: 0, steps: [], rollbackSteps: [], logLines: [] },
 };
