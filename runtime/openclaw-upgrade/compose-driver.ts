@@ -22,7 +22,7 @@ import {
 import { checkComposeService, parseComposeService } from "./container-checks.ts";
 import { listFileSecrets } from "./openclaw-settings.ts";
 import type { ComposeUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
-import { type ImageScan, parseScan, SCANNERS } from "./upgrade-record.ts";
+import { parseScan, SCANNERS } from "./upgrade-record.ts";
 
 type RunProgram = (args: readonly string[], timeoutMs: Ms) => Promise<ProgramResult>;
 
@@ -152,29 +152,22 @@ export function createComposeDriver(
     runOpenclaw: (args, timeout) => exec([...settings.command, ...args], timeout),
     readLog: (since, timeout) =>
       runCompose(["logs", "--no-color", "--no-log-prefix", "--since", new Date(since).toISOString(), service], timeout),
-    async scanImage(version, timeout) {
-      const image = await toImage(version, timeout);
-      return scanImage(image, (file, args) => runProgram(file, args, { ...options, timeoutMs: timeout }));
+    async scanImage(version, timeoutMs) {
+      const image = await toImage(version, timeoutMs);
+      for (const scanner of ["trivy", "grype"] as const) {
+        const result = await runProgram(scanner, SCANNERS[scanner].toArguments(image), { ...options, timeoutMs });
+        if (result.problem?.includes("ENOENT")) continue;
+        try {
+          return { kind: "scanned", scanner, found: parseScan(scanner, requireSuccess(scanner, result)) };
+        } catch (thrown) {
+          const why = result.status === 0 ? `the answer of ${scanner} cannot be read` : getErrorMessage(thrown);
+          return { kind: "not scanned", why };
+        }
+      }
+      return { kind: "not scanned", why: "neither trivy nor grype is installed" };
     },
     listSecrets: () => listFileSecrets(envFile),
   };
-}
-
-async function scanImage(
-  image: string,
-  run: (file: string, args: readonly string[]) => Promise<ProgramResult>,
-): Promise<ImageScan> {
-  for (const scanner of ["trivy", "grype"] as const) {
-    const result = await run(scanner, SCANNERS[scanner].toArguments(image));
-    if (result.problem?.includes("ENOENT")) continue;
-    try {
-      return { kind: "scanned", scanner, found: parseScan(scanner, requireSuccess(scanner, result)) };
-    } catch (thrown) {
-      const why = result.status === 0 ? `the answer of ${scanner} cannot be read` : getErrorMessage(thrown);
-      return { kind: "not scanned", why };
-    }
-  }
-  return { kind: "not scanned", why: "neither trivy nor grype is installed" };
 }
 
 /**

@@ -4,21 +4,17 @@ import { type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
-  createReadStream,
   existsSync,
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
@@ -46,15 +42,12 @@ import { redactCredentials } from "./upgrade-record.ts";
 const PASSED_VARIABLES =
   /^(?:PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS|OPENCLAW_(?!HOOK_TOKEN)\w+|npm_config_\w+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO)$/i;
 
-/** Limit of the log that is read: the last 4 MB. */
-const MAX_LOG_BYTES = 4 * 2 ** 20;
-
 type RunProgram = (file: string, args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
 
-/** How npm begins a line about an error; before version 10 it wrote `npm ERR!`. */
-const ERROR_LINE = /^npm (?:error|ERR!)(?: |$)/;
+/** npm's line about an error; before version 10 it wrote `npm ERR!`. */
+const ERROR_LINE = /^npm (?:error|ERR!)\s+(\S.*?)\s*$/;
 
 /** npm's lines that give no reason: general advice, where its log is, and its own stack. */
 const ADVICE =
@@ -65,10 +58,8 @@ const GIT_ADDRESS = /^command git .*\b(?:ls-remote|clone|fetch)\b.*?\b((?:git\+)
 
 const SECRET_VARIABLE = /token|auth|passw|secret/i;
 
-/** Limits of what is shown: the last 6 lines with a reason, 600 UTF-16 units. */
+/** What is shown of npm's reasons: the last 6 lines. */
 const MAX_LINES = 6;
-
-const MAX_LENGTH = 600;
 
 const pidFileSchema = z.object({ pid: z.int().positive(), born: z.string() });
 
@@ -103,14 +94,14 @@ export function createNpmDriver(
   const runEntry = (version: string, args: readonly string[], timeoutMs: Ms) =>
     runProgram(process.execPath, [prefix.getEntry(version), ...args], { env: openclawEnv, cwd: "/", timeoutMs });
   const own = createGatewayProcess(settings.records, deps);
-  const startOwn = () =>
-    own.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv);
-  const {
-    check: checkGateway,
-    programs,
-    identify,
-    ...gateway
-  } = settings.unit === undefined ? { ...own, start: startOwn } : openUnit(settings.unit, settings.user_unit, run);
+  const ownGateway = {
+    ...own,
+    start: () => own.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv),
+    /** The last part of the log, which begins with the start of the gateway; as much as a program's output may have. */
+    readLog: async (_: Ms, timeout: Ms) => (await run("tail", ["-c", "4M", own.logPath], timeout)).stdout,
+  };
+  const gateway = settings.unit === undefined ? ownGateway : openUnit(settings.unit, settings.user_unit, run);
+  const { start, stop, readLog } = gateway;
 
   async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
     const { ok, failed } = createReport("new version");
@@ -124,12 +115,12 @@ export function createNpmDriver(
   }
 
   return {
-    ...{ kind: "npm", workspaces, owner: `${process.getuid?.()}:${process.getgid?.()}`, ...gateway },
+    ...{ kind: "npm", workspaces, owner: `${process.getuid?.()}:${process.getgid?.()}`, start, stop, readLog },
     readPinned: prefix.readPinned,
     pin: prefix.pin,
     async checkTools(timeout) {
       const { ok, failed } = createReport("programs");
-      const needed = ["npm", "tar", ...programs];
+      const needed = ["npm", "tar", ...gateway.programs];
       for (const program of needed) {
         const result = await run(program, ["--version"], timeout);
         if (result.status === 0) continue;
@@ -145,7 +136,7 @@ export function createNpmDriver(
           ? ok`${path}`
           : failed`${path} is not a folder, or a link → Fix "state" and "workspaces" in the settings of upgrades.`,
       );
-      return [await checkGateway(timeout), await checkTarget(to, timeout), ...folders];
+      return [await gateway.check(timeout), await checkTarget(to, timeout), ...folders];
     },
     async fetchVersion({ to }, timeout) {
       await prefix.install(to, overrides, timeout);
@@ -157,7 +148,7 @@ export function createNpmDriver(
     },
     // Each version has a folder of its own, which nothing removes.
     recallVersion: async () => {},
-    identifyGateway: async (timeout) => identify(timeout),
+    identifyGateway: async (timeout) => gateway.identify(timeout),
     exec: ([program = "", ...args], timeout) => run(program === "node" ? process.execPath : program, args, timeout),
     transfer: ([program = "", ...args], files, timeoutMs) =>
       runOrThrow(program, args, { env: passed, cwd: "/", timeoutMs, ...files }),
@@ -210,6 +201,7 @@ export function createGatewayProcess(folder: string, { clock, wait }: Pick<Upgra
 
   return {
     programs: [],
+    logPath,
     identify,
     async check(): Promise<Finding> {
       const { ok, failed } = createReport("service");
@@ -253,11 +245,6 @@ export function createGatewayProcess(folder: string, { clock, wait }: Pick<Upgra
       }
       rmSync(pidPath, { force: true });
     },
-    /** The last part of the log, which begins with the start of the gateway. */
-    async readLog(): Promise<string> {
-      if (!existsSync(logPath)) return "";
-      return text(createReadStream(logPath, { start: Math.max(0, statSync(logPath).size - MAX_LOG_BYTES) }));
-    },
   };
 }
 
@@ -267,12 +254,8 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
   const getEntry = (version: string) => join(prefix, version, "node_modules/openclaw/openclaw.mjs");
 
   function isInstalled(version: string, folder = join(prefix, version)): boolean {
-    try {
-      const text = readFileSync(join(folder, "node_modules/openclaw/package.json"), "utf8");
-      return packageSchema.parse(JSON.parse(text)).version === version;
-    } catch {
-      return false;
-    }
+    const text = nodeFiles.read(join(folder, "node_modules/openclaw/package.json"))?.text ?? "";
+    return packageSchema.safeParse(tryParseJson(text)).data?.version === version;
   }
 
   return {
@@ -318,11 +301,8 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
 }
 
 function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path).replace(/\/+$/, "");
-  } catch {
-    return undefined;
-  }
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+  return isLink ? readlinkSync(path).replace(/\/+$/, "") : undefined;
 }
 
 /**
@@ -330,12 +310,10 @@ function readLink(path: string): string | undefined {
  * `env`: the environment that npm ran with.
  */
 export function describeNpmFailure(name: string, result: ProgramResult, env: Readonly<Record<string, string>>): string {
-  const lines = result.stderr
-    .split("\n")
-    .flatMap((line) => (ERROR_LINE.test(line) ? line.replace(ERROR_LINE, "") : []));
-  const reasons = lines.map((line) => line.trim()).filter((line) => line !== "" && !ADVICE.test(line));
+  const lines = result.stderr.split("\n").flatMap((line) => ERROR_LINE.exec(line)?.[1] ?? []);
+  const reasons = lines.filter((line) => !ADVICE.test(line));
   const secrets = Object.entries(env).flatMap(([variable, value]) => (SECRET_VARIABLE.test(variable) ? [value] : []));
-  const redact = (text: string) => cleanLine(redactCredentials(text, secrets), MAX_LENGTH);
+  const redact = (text: string) => cleanLine(redactCredentials(text, secrets), 600);
   if (reasons.length === 0) return redact(describeFailure(name, result));
   const reason = result.problem ?? `exit code ${result.status}`;
   const [address] = reasons.flatMap((line) => GIT_ADDRESS.exec(line)?.[1] ?? []);

@@ -48,7 +48,7 @@ const upgradeRecordSchema = z.object({
   endedAt: z.number().optional(),
   steps: z.array(stepSchema),
   rollbackSteps: z.array(stepSchema).default([]),
-  backup: z.object({ archive: z.string(), sha256: z.string(), bytes: z.number(), ms: z.number() }).optional(),
+  backup: z.object({ archive: z.string(), sha256: z.string() }).optional(),
   /** Lines of the gateway's log that show a problem, cleaned and without secrets. */
   logLines: z.array(z.string()).default([]),
 });

@@ -319,9 +319,9 @@ async function backUpState(context: StepContext, { id, from }: UpgradeRecord): P
   return writeArchive(context, id, async ({ draft, ms }) => {
     const archive = join(records.openRunFolder(id), "state.tar.gz");
     renameSync(draft, archive);
-    const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
-    const finding = createReport("backup").ok`${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
-    return { findings: [finding], backup };
+    const sha256 = await hashChunks(createReadStream(archive));
+    const finding = createReport("backup").ok`${statSync(archive).size} bytes in ${(ms / SECOND).toFixed(1)} s`;
+    return { findings: [finding], backup: { archive, sha256 } };
   });
 }
 
@@ -396,5 +396,5 @@ async function restoreBackup(context: StepContext, record: UpgradeRecord): Promi
     throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
   const args = ["sh", "-c", RESTORE_SCRIPT, "sh", ...listFolders(context)];
   await context.driver.transfer(args, { input: backup.archive }, context.remaining());
-  return [createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`];
+  return [createReport("restore").ok`from ${backup.archive}`];
 }
