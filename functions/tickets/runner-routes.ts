@@ -25,6 +25,7 @@ import {
   exchangeRequestSchema,
 } from "../../shared/tickets/exchange.ts";
 import { maskSecrets } from "../../shared/tickets/mask-secrets.ts";
+import { recordPolicies } from "../../shared/tickets/policies.ts";
 import {
   observeSessions,
   placeTickets,
@@ -94,6 +95,7 @@ function createExchangeApp(deps: Deps): Hono {
   async function exchange(request: ExchangeRequest, correlation: string, client: AbortSignal): Promise<ExchangeAnswer> {
     await requireOwnName(deps, request);
     if (!request.stopping) await recordRunner(deps, request);
+    await recordPolicies(deps, request);
     await observeSessions(deps, request, correlation);
     if (request.stopping) {
       await releaseRunner(deps, request, correlation);

@@ -7,6 +7,7 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { type Difference, readDifference } from "../../shared/tickets/differences.ts";
+import { describePolicy } from "../../shared/tickets/policies.ts";
 import { getTicket } from "../../shared/tickets/stored-tickets.ts";
 import { readTicketPage } from "../../shared/tickets/ticket-page.ts";
 import { countChanges, parseDiff } from "../../shared/tickets/unified-diff.ts";
@@ -16,11 +17,12 @@ const countSchema = z.coerce.number().int().min(1).optional();
 
 const diffQuerySchema = z.object({ run: countSchema, round: countSchema });
 
-/** Shows one ticket, and below `/diff` the unified diff of its branch, or its files and counts as JSON. */
+/** Shows the policy of a repository, one ticket, and below `/diff` the unified diff of its branch, or its files and counts as JSON. */
 export const ticketPageRoute: Route = { path: "/api/tickets", access: "page", app: createTicketPageApp };
 
 function createTicketPageApp(deps: Deps): Hono {
   return new Hono()
+    .get("/policies/:id", async (c) => answerCleanJson(c, await describePolicy(deps, c.req.param("id"))))
     .get("/:ticket", async (c) =>
       answerCleanJson(c, await readTicketPage(deps, await getTicket(deps, readTicketKey(c)))),
     )

@@ -16,6 +16,7 @@ import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tic
 import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
 import { MAX_INPUT_LENGTH, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { readRules, removeRule } from "../../shared/tickets/permission-rules.ts";
+import { readMinutes } from "../../shared/tickets/policies.ts";
 import { rankApproved } from "../../shared/tickets/runner-sessions.ts";
 import { readRunners } from "../../shared/tickets/runners.ts";
 import {
@@ -199,8 +200,8 @@ const SESSION_ACTIONS = {
     toStateAnswer(await completeTicket(deps, key, { summary, source: "person", by }, correlation)),
   ),
   cancel: defineEvent(undefined, ({ by, where }) => ({ kind: "cancelled", by, where })),
-  extend: defineEvent(extensionSchema, ({ deps, by, where }, { minutes = deps.settings.tickets?.minutes ?? 30 }) => {
-    return { kind: "extended", by, where, minutes };
+  extend: defineEvent(extensionSchema, async ({ deps, key, by, where }, { minutes }) => {
+    return { kind: "extended", by, where, minutes: minutes ?? (await readMinutes(deps, key)) };
   }),
   start: defineEvent(undefined, ({ by, where }) => ({ kind: "start_requested", by, where })),
   "send-back": defineEvent(sendBackSchema, ({ by, where }, { text }) => {
@@ -258,10 +259,10 @@ function defineAction<Input>(
 /** Defines an action that is one event of the ticket. */
 function defineEvent<Input>(
   schema: z.ZodType<Input> | undefined,
-  toEvent: (request: ActionRequest, input: Input) => NewTicketEvent,
+  toEvent: (request: ActionRequest, input: Input) => NewTicketEvent | Promise<NewTicketEvent>,
 ) {
   return defineAction(schema, async (request, input: Input) =>
-    toStateAnswer(await changeTicket(request.deps, request.key, toEvent(request, input), request.correlation)),
+    toStateAnswer(await changeTicket(request.deps, request.key, await toEvent(request, input), request.correlation)),
   );
 }
 

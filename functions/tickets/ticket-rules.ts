@@ -3,7 +3,7 @@
  * sessions and resumes what a crash interrupted.
  */
 
-import type { Tick } from "../../shared/app/deps.ts";
+import type { TaskDeps, Tick } from "../../shared/app/deps.ts";
 import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
@@ -11,8 +11,9 @@ import type { AnyEvent, EventKind } from "../../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 import { getTicketProjects } from "../../shared/tickets/approval.ts";
 import { approveUpdateByRule } from "../../shared/tickets/completion.ts";
+import { readPolicy } from "../../shared/tickets/policies.ts";
 import { createSessionRequest } from "../../shared/tickets/questions.ts";
-import { changeTicket, readActiveTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
+import { changeTicket, readActiveTickets, readSpent, readTickets } from "../../shared/tickets/stored-tickets.ts";
 import { hasOpenPlan, isRequestOver, type NewTicketEvent, type Ticket } from "../../shared/tickets/ticket.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
@@ -33,8 +34,11 @@ const WATCHED_EVENTS = new Set<EventKind>([
 /** Time before the end of a session at which a person is asked: 5 min, or a fifth of a shorter session. */
 const WARNING_MS: Ms = 5 * MINUTE;
 
+/** A person is asked when a fifth of a limit is left. */
+const WARNING_SHARE = 5;
+
 /**
- * Watches the time of sessions every 10 s: asks a person before it is over, and ends it. Also resumes what a crash
+ * Watches the time and the cost of sessions every 10 s: asks a person before they are used up, and ends a session then. Also resumes what a crash
  * interrupted. Makes no request to Plane.
  */
 export const ticketsTick: Tick = {
@@ -48,7 +52,7 @@ export const ticketsTick: Tick = {
     const at = await deps.store.now();
     const counts = { warned: 0, ended: 0 };
     for (const ticket of await readActiveTickets(deps)) {
-      const event = findTimeEvent(ticket, at, deps.settings.tickets.minutes * MINUTE);
+      const event = await findLimitEvent(deps, ticket, at);
       if (!event) continue;
       await changeTicket(deps, ticket.key, event, correlation);
       counts[event.kind === "asked" ? "warned" : "ended"] += 1;
@@ -111,13 +115,36 @@ function findRequest(
   return { trigger: "status", cause: `${event.kind}:${itemRev ?? at}`, ...by };
 }
 
+/** The end of a limit of a session, or the question before it. */
+async function findLimitEvent(deps: TaskDeps, ticket: Ticket, at: Ms): Promise<NewTicketEvent | undefined> {
+  if (!ticket.wanted || hasOpenPlan(ticket)) return undefined;
+  const { minutes, budget_usd: budget } = (await readPolicy(deps, ticket.item.identifier)).values;
+  return (
+    findTimeEvent(ticket, at, minutes * MINUTE) ??
+    (budget === undefined ? undefined : findBudgetEvent(ticket, at, budget, await readSpent(deps, ticket)))
+  );
+}
+
 function findTimeEvent(ticket: Ticket, at: Ms, time: Ms): NewTicketEvent | undefined {
-  const { key, run, wanted, deadline, questions } = ticket;
-  if (!wanted || deadline === undefined || hasOpenPlan(ticket)) return undefined;
-  if (at >= deadline) return { kind: "time_over" };
-  const isWarned = questions.some((question) => question.session.waits === "time" && !isRequestOver(question));
-  if (isWarned || deadline - at > Math.min(WARNING_MS, time / 5)) return undefined;
+  const { key, run, deadline } = ticket;
+  if (deadline === undefined) return undefined;
+  if (at >= deadline) return { kind: "limit_over", limit: "time" };
+  if (isAsked(ticket, "time") || deadline - at > Math.min(WARNING_MS, time / WARNING_SHARE)) return undefined;
   const id = `${key}.${run}.t${deadline.toString(36)}`;
   const question = createSessionRequest(ticket, at, { waits: "time" }, { id, text: new Date(deadline).toISOString() });
   return { kind: "asked", question };
+}
+
+function findBudgetEvent(ticket: Ticket, at: Ms, budget: number, spent: number): NewTicketEvent | undefined {
+  const { key, run, budgetFrom = 0 } = ticket;
+  const left = budgetFrom + budget - spent;
+  if (left <= 0) return { kind: "limit_over", limit: "budget", spent };
+  if (isAsked(ticket, "budget") || left > budget / WARNING_SHARE) return undefined;
+  const id = `${key}.${run}.b${Math.round(budgetFrom * 100).toString(36)}`;
+  const text = `${spent.toFixed(2)} / ${(budgetFrom + budget).toFixed(2)} USD`;
+  return { kind: "asked", question: createSessionRequest(ticket, at, { waits: "budget", budget }, { id, text }) };
+}
+
+function isAsked({ questions }: Ticket, limit: "time" | "budget"): boolean {
+  return questions.some((question) => question.session.waits === limit && !isRequestOver(question));
 }

@@ -166,6 +166,12 @@ const TICKET_COMMANDS: PersonCommand[] = [
   defineTicketCommand("revoke", "POST /api/permission-rules/remove", "Takes a rule back.", [
     defineField("id", "id of the rule", { required: true }),
   ]),
+  {
+    ...{ name: "policy", route: "GET /api/tickets/policies/:id" },
+    description: "Shows what is in force for a repository or a ticket, and where each line comes from.",
+    fields: [defineField("id", "the project's identifier, such as ONB, or a ticket's key", { required: true })],
+    unnamed: ["id"],
+  },
   defineTicketCommand("complete", "POST /api/sessions/:task/complete", "Completes a ticket; its session is stopped.", [
     defineField("summary", "what was done", { required: true }),
   ]),

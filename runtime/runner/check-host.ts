@@ -21,6 +21,8 @@ type Env = Record<string, string | undefined>;
 
 const BOX_TODO = "Install bubblewrap on the runner's machine, and allow user namespaces";
 
+const POLICY_TODO = "Until then no session starts; `groundcrew tickets policy` shows its lines.";
+
 const GB = 2 ** 30;
 
 /** Free space below which there is a warning, and below which sessions fail soon: 2 GB and 200 MB. */
@@ -47,12 +49,15 @@ export async function checkPrograms(env: Env): Promise<Finding[]> {
 /** Checks everything that sessions of a runner need. */
 export async function checkHost(context: RunnerContext): Promise<HostCheck[]> {
   const { settings, env } = context;
-  const repositories = [...settings.repositories].map(async ([project, { path, cli, publish = "none" }]) => [
-    await checkRepository(context, project, path),
+  const repositories = [...settings.repositories].map(async ([project, { path, cli, publish, policy, problem }]) => [
+    await checkRepository(context, project, path, policy.base),
+    ...(problem === undefined ? [] : [createReport("policy").failed`${problem} → ${POLICY_TODO}`]),
     await checkBox(context, project),
     ...(cli === "claude" ? checkTrust(env, project, path) : []),
     ...(cli === "codex" ? [checkCodexTrust(project, path)] : []),
-    ...(publish === "none" ? [] : [await checkPublication(context, project, path, publish === "pull-request")]),
+    ...(publish === "none"
+      ? []
+      : [await checkPublication(context, project, path, publish === "pull-request", policy.base)]),
   ]);
   const checks = await Promise.all([checkPrograms(env), ...checkClis(settings, env), ...repositories]);
   return [...checks.flat(), checkSpace(settings.folder)].map(({ name, status, detail, todo }) => ({
@@ -84,10 +89,11 @@ async function checkRepository(
   { worktrees }: Pick<RunnerContext, "worktrees">,
   project: string,
   path: string,
+  base: string | undefined,
 ): Promise<Finding> {
   const { ok, failed } = createReport("repository");
   try {
-    return ok`${project}: branches of tickets begin at ${await worktrees.findBase(path)} of ${path}`;
+    return ok`${project}: branches of tickets begin at ${(await worktrees.findBase(path, base)).main} of ${path}`;
   } catch (thrown) {
     return failed`${project}: ${path} has no base branch: ${getErrorMessage(thrown)}
       → Check tickets.repositories, and that the repository has a commit.`;
@@ -100,11 +106,12 @@ async function checkPublication(
   project: string,
   path: string,
   opensRequests: boolean,
+  base: string | undefined,
 ): Promise<Finding> {
   const { ok, failed } = createReport("publish");
   const what = opensRequests ? "pull requests for" : "branches pushed beside";
   try {
-    return ok`${project}: ${what} ${await describeDestination(context, path, opensRequests)}`;
+    return ok`${project}: ${what} ${await describeDestination(context, path, opensRequests, base)}`;
   } catch (thrown) {
     return failed`${project}: ${getErrorMessage(thrown)} → Repair that as the runner's user, or change publish.`;
   }

@@ -8,7 +8,7 @@ import { cleanLine } from "../../shared/text.ts";
 import { MAX_REPORTED, type WorktreeReport } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { runProgram } from "../node/programs.ts";
-import { fetchBase } from "./publish.ts";
+import { fetchBase, findNamedBase } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { removeSession } from "./session-lifecycle.ts";
 import { pickEnvironment } from "./session-processes.ts";
@@ -31,10 +31,13 @@ export async function cleanWorktrees(
   const removables = records.list().filter(({ phase, removable }) => phase === "ended" && removable);
   // Nobody tells of a branch that was only pushed that it was merged.
   const pushed = removables.filter(({ project }) => settings.repositories.get(project)?.publish === "push");
-  for (const repository of new Set(pushed.map(({ repository: path }) => path)))
-    await fetchBase(context, repository).catch((thrown: unknown) =>
+  const projects = new Map(pushed.map((record) => [record.project, record]));
+  for (const record of projects.values()) {
+    const { repository } = record;
+    await fetchBase(context, repository, findNamedBase(context, record)).catch((thrown: unknown) =>
       log.warn("base branch cannot be fetched", { repository, reason: getErrorMessage(thrown) }),
     );
+  }
   for (const { ticket } of removables) await runTask(ticket, () => removeIfUnneeded(context, ticket));
   return listWorktrees(context);
 }

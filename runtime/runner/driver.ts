@@ -4,6 +4,7 @@
  */
 
 import type { Cli } from "../../shared/tickets/cli.ts";
+import type { PolicyValues } from "../../shared/tickets/policy.ts";
 import type { Ms } from "../../shared/time.ts";
 import type { Box, BoxCheck, Command } from "./box.ts";
 import type { DesiredSession } from "./plan-actions.ts";
@@ -18,7 +19,7 @@ export interface DriverContext {
     claudeBin: string;
     codexBin: string;
     folder: string;
-    repositories: ReadonlyMap<string, { cli: Cli; readable: readonly string[] }>;
+    repositories: ReadonlyMap<string, { cli: Cli; readable: readonly string[]; policy: PolicyValues }>;
   };
   /** The runner's own environment, of which sessions and hooks receive a part. */
   env: Record<string, string | undefined>;
@@ -38,6 +39,8 @@ export interface Launch {
   /** Name of the session in tmux. */
   name: string;
   groundcrewUrl: string;
+  /** Absent where the settings have the repository no more. */
+  policy: PolicyValues | undefined;
   /** What each session's program finds in its environment: of the runner's, and of Groundcrew. */
   env: Record<string, string>;
 }

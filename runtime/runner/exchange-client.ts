@@ -12,6 +12,7 @@ import {
   type ExchangeRequest,
   exchangeAnswerSchema,
 } from "../../shared/tickets/exchange.ts";
+import { GROUNDCREW_LINES } from "../../shared/tickets/policy.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { Pane } from "./tmux.ts";
@@ -147,7 +148,10 @@ function formatRequest(request: ExchangeRequest): string {
     screen: session.screen.slice(-SHORT_SCREEN_LENGTH).toWellFormed(),
     commits: session.commits.slice(0, FEW_COMMITS),
   }));
-  return JSON.stringify({ ...request, sessions });
+  const policies = request.policies?.map((policy) => {
+    return { ...policy, lines: policy.lines.filter(({ name }) => GROUNDCREW_LINES.includes(name)), left_out: [] };
+  });
+  return JSON.stringify({ ...request, sessions, policies });
 }
 
 /** The reason of a refusal, such as a name that another runner has; of other answers only the status. */

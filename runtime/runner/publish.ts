@@ -47,22 +47,42 @@ export function isPublished(
   return (settings.repositories.get(project)?.publish ?? "none") !== "none";
 }
 
-/** Fetches the base branch of a repository, at which new branches begin. Throws when that is not possible. */
-export async function fetchBase({ git }: Pick<RunnerContext, "git">, repository: string): Promise<void> {
-  const { url, base } = await findRemote({ git }, repository);
+/** The base branch that the policy of a ticket's repository names. */
+export function findNamedBase(
+  { settings }: Pick<RunnerContext, "settings">,
+  { project }: Pick<SessionRecord, "project">,
+) {
+  return settings.repositories.get(project)?.policy.base;
+}
+
+/**
+ * Fetches the base branch of a repository, at which new branches begin. Throws when that is not possible.
+ * @param named the policy's base
+ */
+export async function fetchBase(
+  { git }: Pick<RunnerContext, "git">,
+  repository: string,
+  named?: string,
+): Promise<void> {
+  const { url, base } = await findRemote({ git }, repository, named);
   const target = `refs/remotes/origin/${base}`;
   const options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
   const fetched = await git.callRemote(repository, ["fetch", ...options, "--", url, `+refs/heads/${base}:${target}`]);
   if (fetched.status !== 0) throw new Error(describeGit("git fetch", fetched));
-  await git.read(repository, ["symbolic-ref", "refs/remotes/origin/HEAD", target]);
+  if (named === undefined) await git.read(repository, ["symbolic-ref", "refs/remotes/origin/HEAD", target]);
 }
 
-/** Finds the address of `origin`, and its base branch: the one of `origin/HEAD`, or else what the remote says. */
-export async function findRemote({ git }: Pick<RunnerContext, "git">, repository: string): Promise<Remote> {
+/** Finds the address of `origin`, and its base branch: the named one, that of `origin/HEAD`, or what the remote says. */
+export async function findRemote(
+  { git }: Pick<RunnerContext, "git">,
+  repository: string,
+  named?: string,
+): Promise<Remote> {
   const url = await git.readOrigin(repository);
   // A leading dash would be read as an option of what git starts.
   if (url === undefined || url.startsWith("-"))
     throw new Error(`${repository} has no remote origin to publish to: add one, or set publish to none.`);
+  if (named !== undefined) return { url, base: named };
   const known = await git.call(repository, ["symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD"]);
   const [, local] = /^origin\/(\S+)\n$/.exec(known.stdout) ?? [];
   if (local) return { url, base: local };
@@ -80,7 +100,7 @@ export async function publishBranch(context: RunnerContext, { ticket, run, id, t
   let publication: Partial<NonNullable<SessionRecord["publication"]>>;
   let { remote } = record;
   try {
-    remote ??= await findRemote(context, record.repository);
+    remote ??= await findRemote(context, record.repository, findNamedBase(context, record));
     publication = await publish(context, record, remote, { title, body });
     log.info("branch published", { ticket, run, state: publication.state, ...omitUndefined({ url: publication.url }) });
   } catch (thrown) {
@@ -148,8 +168,9 @@ export async function describeDestination(
   context: Pick<RunnerContext, "settings" | "env" | "git">,
   repository: string,
   opensRequests: boolean,
+  named: string | undefined,
 ): Promise<string> {
-  const remote = await findRemote(context, repository);
+  const remote = await findRemote(context, repository, named);
   if (opensRequests) await openForge(context, remote);
   return `${remote.base} of ${remote.url.replace(USER_PART, "")}`;
 }

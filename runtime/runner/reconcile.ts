@@ -63,6 +63,9 @@ const DETAILS_MS: Ms = 2 * SECOND;
 /** Time between stored versions of them, which are needed after a restart of the machine: 30 s. */
 const STORE_MS: Ms = 30 * SECOND;
 
+/** Time between two looks at the base branches for policies: 10 s. */
+const POLICIES_MS: Ms = 10 * SECOND;
+
 /** Time between two checks of the machine: 10 min, and 1 min while something is missing, which a person may be repairing. */
 const CHECKS_MS: Ms = 10 * MINUTE;
 
@@ -83,7 +86,7 @@ export async function runRunner(
   client: ExchangeClient,
   { instance, folderId, signal }: { instance: string; folderId: string; signal: AbortSignal },
 ): Promise<void> {
-  const { settings, records, clock, log, tmux } = context;
+  const { settings, records, clock, log, tmux, policies } = context;
   const tasks = createTicketTasks(log);
   const look = createLook(context, tasks);
   const terminals = createTerminalWatch(context, client, look.getPanes, signal);
@@ -104,6 +107,7 @@ export async function runRunner(
     cleanRepeatedly(),
     checkRepeatedly(),
     pollRepeatedly(),
+    readPoliciesRepeatedly(),
     sendDifferences(context, client, signal),
   ]);
   while (!signal.aborted) {
@@ -156,16 +160,37 @@ export async function runRunner(
     }
   }
 
+  /** Looks at the base branches. Groundcrew learns at once what has changed there. */
+  async function readPoliciesRepeatedly() {
+    let known = JSON.stringify(policies.listReports());
+    while (!signal.aborted) {
+      await wait(POLICIES_MS, signal);
+      await policies.readAll();
+      // A start of a session reads them, too.
+      const present = JSON.stringify(policies.listReports());
+      if (present === known) continue;
+      known = present;
+      await lookAtHost();
+      interruption.abort();
+    }
+  }
+
   async function checkRepeatedly() {
     while (!signal.aborted) {
-      const before = checks;
-      checks = await checkHost(context);
-      const missing = checks.filter(({ status }) => status !== "ok");
-      for (const { name, detail, todo } of missing)
-        if (!before.some((check) => check.name === name && check.detail === detail))
-          log.warn("sessions need something of this machine", { check: name, detail, ...omitUndefined({ todo }) });
-      await wait(missing.length > 0 ? REPAIR_CHECKS_MS : CHECKS_MS, signal);
+      const isComplete = await lookAtHost();
+      await wait(isComplete ? CHECKS_MS : REPAIR_CHECKS_MS, signal);
     }
+  }
+
+  /** Checks the machine; returns whether it has all that sessions need. */
+  async function lookAtHost(): Promise<boolean> {
+    const before = checks;
+    checks = await checkHost(context);
+    const missing = checks.filter(({ status }) => status !== "ok");
+    for (const { name, detail, todo } of missing)
+      if (!before.some((check) => check.name === name && check.detail === detail))
+        log.warn("sessions need something of this machine", { check: name, detail, ...omitUndefined({ todo }) });
+    return missing.length === 0;
   }
 
   function buildRequest(): ExchangeRequest {
@@ -176,7 +201,7 @@ export async function runRunner(
     return {
       ...{ runner, instance, folder: folderId, version: VERSION, repositories: [...repositories.keys()] },
       ...{ seen, wait_ms: isPending ? PENDING_WAIT_MS : IDLE_WAIT_MS, sessions },
-      ...{ watched: live.filter(terminals.isWatched), worktrees, checks },
+      ...{ watched: live.filter(terminals.isWatched), worktrees, checks, policies: policies.listReports() },
     };
   }
 

@@ -3,13 +3,14 @@
 import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { DEFAULT_HOOK_MINUTES, type TicketSettings } from "../../shared/config/tickets-schema.ts";
+import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { MINUTE } from "../../shared/time.ts";
+import { mergePolicy } from "../../shared/tickets/policy.ts";
 import type { BoxFinder } from "./box.ts";
 import type { DriverContext, Drivers } from "./driver.ts";
 import type { Git } from "./git.ts";
+import { type Policies, type RunnerRepository, toRunnerRepository } from "./policies.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
 
 /** The settings of a runner. */
@@ -17,7 +18,9 @@ export type RunnerSettings = Exclude<ReturnType<typeof parseRunnerSettings>, { p
 
 /** What every step of the runner uses. */
 export interface RunnerContext extends DriverContext {
+  /** Its repositories have what is in force. */
   settings: RunnerSettings;
+  policies: Policies;
   git: Git;
   worktrees: Worktrees;
   gitStates: GitStateReader;
@@ -67,24 +70,12 @@ export function parseRunnerSettings(
     problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
   if (!parsed.success || token === undefined || tickets === undefined) return { problems };
   const { GROUNDCREW_URL, CLAUDE_BIN, CODEX_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
-  const repositories = Object.entries(tickets.repositories).map(([project, given]) => {
-    const {
-      hook_minutes = DEFAULT_HOOK_MINUTES,
-      env: names = [],
-      publish = "none",
-      cli = "claude",
-      sandbox = tickets.sandbox,
-      network = "all",
-      readable = [],
-      ...repository
-    } = typeof given === "string" ? { path: given } : given;
-    const { path, test_command: testCommand } = repository;
-    const box = { sandbox, network, readable };
-    return [
+  const repositories = new Map(
+    Object.keys(tickets.repositories).map((project) => [
       project,
-      { path, testCommand, hookTimeout: hook_minutes * MINUTE, env: names, publish, cli, ...box },
-    ] as const;
-  });
+      toRunnerRepository(tickets, project, mergePolicy(tickets, project).values),
+    ]),
+  );
   return {
     /** Without a slash at its end. */
     groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""),
@@ -93,8 +84,9 @@ export function parseRunnerSettings(
     /** Folder of worktrees, session files and tmux's socket. */
     folder: RUNNER_FOLDER,
     ...{ claudeBin: CLAUDE_BIN, codexBin: CODEX_BIN },
+    tickets,
     /** By project identifier. */
-    repositories: new Map(repositories),
+    repositories: repositories as ReadonlyMap<string, RunnerRepository>,
     ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
   };
 }

@@ -12,6 +12,7 @@ import { changeFields, omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, cleanText } from "../../shared/text.ts";
 import { getCliKind } from "../../shared/tickets/cli.ts";
 import { MAX_REPORTED, MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
+import { mergePolicy } from "../../shared/tickets/policy.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramOptions, runProgram } from "../node/programs.ts";
@@ -19,7 +20,7 @@ import type { Box } from "./box.ts";
 import { getDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
-import { fetchBase, findRemote, isPublished } from "./publish.ts";
+import { fetchBase, findNamedBase, findRemote, isPublished } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { chooseBox, createTerminalWrapper, wrapCommand, wrapSession } from "./session-box.ts";
 import { NO_DETAILS, type SessionRecord, UNREPORTED } from "./session-folder.ts";
@@ -29,7 +30,10 @@ import { getTicketBranch } from "./worktrees.ts";
 
 type Exit = NonNullable<SessionRecord["exit"]>;
 
-type HookName = keyof RunnerContext["settings"]["hooks"];
+type HookName = keyof RunnerContext["settings"]["hooks"] | "setup";
+
+/** Commands that run once in a new worktree. */
+const NEW_WORKTREE_HOOKS: readonly string[] = ["after_create", "setup"];
 
 const LAUNCHER = fileURLToPath(getProductFile("runtime/runner/launch-session.js"));
 
@@ -60,8 +64,10 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
   const previous = records.get(ticket);
   const isFirst = !isSameRun(previous, desired);
   const isNextRound = previous?.round !== desired.round;
+  const problem = await refreshPolicy(context, desired);
   let record = prepareRecord(context, desired);
   try {
+    if (problem !== undefined) throw new Error(problem);
     const box = await chooseBox(context, record);
     record = changeFields(record, { is_boxed: box && true });
     records.save(record);
@@ -93,6 +99,38 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
   }
 }
 
+/**
+ * Reads the policy of a session's repository anew, from a base branch that is fetched first where a new worktree is
+ * published. Returns why the session cannot start.
+ */
+async function refreshPolicy(context: RunnerContext, desired: DesiredSession): Promise<string | undefined> {
+  const { settings, policies, worktrees } = context;
+  const { ticket, project, plans, resume } = desired;
+  const before = settings.repositories.get(project);
+  if (!before) return undefined;
+  const { path } = before;
+  const fetchNamed = async (base: string | undefined) => {
+    const isPushed = settings.repositories.get(project)?.publish !== "none";
+    if (isPushed && !existsSync(worktrees.getPath(ticket)))
+      await worktrees.runInOrder(path, () => fetchBase(context, path, base));
+  };
+  try {
+    const ownBase = mergePolicy(settings.tickets, project).values.base;
+    await fetchNamed(ownBase);
+    await policies.read(project);
+    const { policy, problem } = settings.repositories.get(project) ?? before;
+    if (problem !== undefined) return problem;
+    if (policy.base !== ownBase) await fetchNamed(policy.base);
+    const isNews = policy.plan_first && !before.policy.plan_first;
+    // Groundcrew learns of it before the next start, and then wants a plan.
+    return isNews && !plans && !resume
+      ? `The policy of ${project} has just changed: its sessions plan first.`
+      : undefined;
+  } catch (thrown) {
+    return getErrorMessage(thrown);
+  }
+}
+
 /** Whether a record is of this run. Runs are counted anew after Groundcrew has lost its store, so their number can repeat. */
 function isSameRun(record: SessionRecord | undefined, { run, session_id }: DesiredSession): record is SessionRecord {
   return record?.run === run && record.session_id === session_id;
@@ -103,7 +141,7 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
   const { ticket, run, round, session_id, project } = desired;
   const previous = context.records.get(ticket);
   const last = { run: previous?.run ?? 0, session_id: previous?.session_id };
-  const created = previous?.hooks.filter((name) => name === "after_create") ?? [];
+  const created = previous?.hooks.filter((name) => NEW_WORKTREE_HOOKS.includes(name)) ?? [];
   const begun = { ...UNREPORTED, phase: "preparing", started_at: readTime(context) } as const;
   if (isSameRun(previous, desired)) {
     const hooks = previous.phase === "ended" ? created : previous.hooks;
@@ -141,21 +179,21 @@ async function prepareWorktree(context: RunnerContext, record: SessionRecord): P
   if (repository === undefined)
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
   const own = await keepApart(context, repository, record);
-  const refresh = () => (isPublished(context, record) ? fetchBase(context, repository) : Promise.resolve());
-  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket, {
-    ...{ isBoxed: record.is_boxed === true, refreshBase: refresh },
-  });
-  const remote = isPublished(context, record) ? { remote: await findRemote(context, repository) } : {};
+  const base = findNamedBase(context, record);
+  const isBoxed = record.is_boxed === true;
+  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket, { isBoxed, base });
+  const remote = isPublished(context, record) ? { remote: await findRemote(context, repository, base) } : {};
   const prepared = context.records.save({ ...own, ...worktree, ...remote, hooks: isNew ? [] : record.hooks });
   const created = await runHookOnce(context, prepared, "after_create");
-  return runHookOnce(context, created, "before_run");
+  return runHookOnce(context, await runHookOnce(context, created, "setup"), "before_run");
 }
 
 /** Keeps what a session that Groundcrew did not know has left from this run, once. */
-async function keepApart({ records, worktrees, log }: RunnerContext, repository: string, record: SessionRecord) {
+async function keepApart(context: RunnerContext, repository: string, record: SessionRecord) {
+  const { records, worktrees, log } = context;
   const { ticket, other_session, kept_apart } = record;
   if (other_session === undefined || kept_apart !== undefined) return record;
-  const kept = await worktrees.keepApart(repository, ticket, other_session);
+  const kept = await worktrees.keepApart(repository, ticket, other_session, findNamedBase(context, record));
   if (kept !== undefined) log.warn("another session of this key is kept apart", { ticket, kept });
   const text =
     kept && `Another session of ${ticket}, which Groundcrew does not know, has left ${kept}. It is kept apart.`;
@@ -186,7 +224,7 @@ async function launch(
   for (const folder of [paths.folder, paths.own]) makePrivateFolder(folder);
   if (isLost) writePrivateFile(paths.difference, await worktrees.readDifference(prepared));
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
-  const named = settings.repositories.get(prepared.project)?.env;
+  const { env: named, policy } = settings.repositories.get(prepared.project) ?? {};
   const continued = changeFields(prepared, {
     conversation,
     is_new_conversation: isLost || prepared.is_new_conversation,
@@ -201,6 +239,7 @@ async function launch(
     hasText: pending,
     groundcrewUrl,
     env: sessionEnv,
+    policy,
     name: tmux.getName(ticket),
   };
   const plan = driver.prepare(facts, context);
@@ -224,7 +263,8 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
   const { ticket, run, project } = desired;
   const repository = settings.repositories.get(project)?.path;
   if (repository === undefined) return;
-  const { isNew: _isNew, ...worktree } = await worktrees.prepare(repository, ticket);
+  const base = findNamedBase(context, desired);
+  const { isNew: _isNew, ...worktree } = await worktrees.prepare(repository, ticket, { base });
   const record = { ...prepareRecord(context, desired), ...worktree, phase: "launched", attempts: 1 } as const;
   // Only a boxed session has this folder.
   const isBoxed = existsSync(join(records.getPaths(ticket).folder, "own"));
@@ -250,17 +290,18 @@ async function runHook(
   onScreen?: (screen: string) => void,
 ): Promise<void> {
   const { settings } = context;
-  const command = settings.hooks[name];
+  const { policy, hookTimeout = DEFAULT_HOOK_MINUTES * MINUTE } = settings.repositories.get(record.project) ?? {};
+  const { command: setup, minutes: setupMinutes = DEFAULT_HOOK_MINUTES } = policy?.setup ?? {};
+  const [command, timeoutMs] = name === "setup" ? [setup, setupMinutes * MINUTE] : [settings.hooks[name], hookTimeout];
   if (command === undefined) return;
-  const timeoutMs = settings.repositories.get(record.project)?.hookTimeout ?? DEFAULT_HOOK_MINUTES * MINUTE;
   let output = `$ ${command}\n`;
   const onOutput = (text: string) => {
     output = (output + text).slice(-MAX_SCREEN_LENGTH);
     onScreen?.(output);
   };
   onScreen?.(output);
-  const result = await runCommand(context, record, command, { timeoutMs, onOutput }, name === "after_create");
-  if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
+  const result = await runCommand(context, record, command, { timeoutMs, onOutput }, NEW_WORKTREE_HOOKS.includes(name));
+  if (result.status !== 0) throw new Error(describeFailure(name === "setup" ? "setup" : `Hook ${name}`, result));
 }
 
 /** Shows what a command prints that prepares a session, where its terminal will be. */

@@ -20,6 +20,7 @@ import { createCodexDriver } from "./codex/codex-driver.ts";
 import { createCommandDriver } from "./command-driver.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
+import { createPolicies } from "./policies.ts";
 import { runRunner } from "./reconcile.ts";
 import { parseRunnerSettings, type RunnerContext, type RunnerSettings } from "./runner-context.ts";
 import { createRecordStore, readSessionFile } from "./session-folder.ts";
@@ -51,8 +52,11 @@ export async function startRunner(
     const findBox = createBoxFinder(env["PATH"], Date.now);
     const clones = createClones(folder, git, findBox);
     const worktrees = createWorktrees(folder, git, clones);
+    const policies = createPolicies(settings, git, worktrees);
+    await policies.readAll();
     const context: RunnerContext = {
-      ...{ settings, env, log, records, clock: Date.now },
+      ...{ env, log, records, clock: Date.now, policies },
+      settings: { ...settings, repositories: policies.repositories },
       tmux: createTmux(folder, prefix, baseEnv),
       ...{ git, worktrees, findBox },
       gitStates: createGitStateReader(git, clones, worktrees),

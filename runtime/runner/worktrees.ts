@@ -86,7 +86,8 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     await git.read(repository, ["worktree", "prune"]);
   }
 
-  async function findMain(repository: string): Promise<string> {
+  async function findMain(repository: string, base?: string): Promise<string> {
+    if (base !== undefined) return findNamed(repository, base);
     for (const ref of ["refs/remotes/origin/HEAD", "HEAD"]) {
       const { status, stdout } = await git.call(repository, ["symbolic-ref", "-q", "--short", ref]);
       if (status === 0) return stdout.trim();
@@ -94,17 +95,29 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     return git.read(repository, ["rev-parse", "--verify", "HEAD"]);
   }
 
-  /** The branch at which the branches of tickets begin. Throws where there is none with a commit. */
-  async function findBase(repository: string): Promise<string> {
-    const main = await findMain(repository);
-    await git.read(repository, ["rev-parse", "--verify", "--quiet", `${main}^{commit}`]);
-    return main;
+  /** The branch of this name, as the remote has it where it was fetched. */
+  async function findNamed(repository: string, base: string): Promise<string> {
+    for (const [ref, name] of [
+      [`refs/remotes/origin/${base}`, `origin/${base}`],
+      [`refs/heads/${base}`, base],
+    ] as const)
+      if ((await git.call(repository, ["show-ref", "--verify", "--quiet", ref])).status === 0) return name;
+    throw new Error(`there is no branch ${base} in ${repository}, which base names`);
+  }
+
+  /**
+   * The branch at which the branches of tickets begin, and its newest commit. Throws where there is none with a commit.
+   * @param base its name; without it, that of the remote or the present one
+   */
+  async function findBase(repository: string, base?: string): Promise<{ main: string; commit: string }> {
+    const main = await findMain(repository, base);
+    return { main, commit: await git.read(repository, ["rev-parse", "--verify", "--quiet", `${main}^{commit}`]) };
   }
 
   async function create(
     repository: string,
     ticket: string,
-    { isBoxed, refreshBase }: { isBoxed: boolean; refreshBase: () => Promise<unknown> },
+    { isBoxed, base }: { isBoxed: boolean; base: string | undefined },
   ): Promise<Worktree & { isNew: boolean }> {
     const worktree = getPath(ticket);
     const branch = getTicketBranch(ticket);
@@ -114,8 +127,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     const isLinked = (await findEntry(repository, worktree)) !== undefined;
     const isClone = existsSync(worktree) && clones.isClone(worktree);
     const isNew = !isLinked && !isClone;
-    if (isNew) await refreshBase();
-    const main = await findMain(repository);
+    const main = await findMain(repository, base);
     const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
     if (isClone || isBoxed) {
       if (isLinked && !isClone) await git.restoreLink({ repository, worktree });
@@ -132,9 +144,9 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     return { repository, worktree, branch, main, isNew };
   }
 
-  async function keepApart(repository: string, ticket: string, sessionId: string): Promise<string | undefined> {
+  async function keepApart(repository: string, ticket: string, sessionId: string, base?: string) {
     const [worktree, branch, mark] = [getPath(ticket), getTicketBranch(ticket), sessionId.slice(0, 8)];
-    const old = { repository, ticket, branch, main: await findMain(repository) };
+    const old = { repository, ticket, branch, main: await findMain(repository, base) };
     const [path, name] = [`${worktree}.${mark}`, `${branch}.${mark}`];
     // Each step is skipped where it was done before an interruption.
     if (existsSync(worktree) && clones.isClone(worktree)) {
@@ -182,16 +194,14 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     /**
      * Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses.
      * @param isBoxed makes it a clone; one that is a clone stays so
-     * @param refreshBase is called before a new worktree is created
+     * @param base name of the branch at which a new branch begins
      */
     prepare: (
       repository: string,
       ticket: string,
-      {
-        isBoxed = false,
-        refreshBase = async () => {},
-      }: { isBoxed?: boolean; refreshBase?: () => Promise<unknown> } = {},
-    ) => runInOrder(repository, () => create(repository, ticket, { isBoxed, refreshBase })),
+      { isBoxed = false, base }: { isBoxed?: boolean; base?: string | undefined } = {},
+    ) => runInOrder(repository, () => create(repository, ticket, { isBoxed, base })),
+    runInOrder,
     /** Fetches the branch of a clone into its repository. Throws when that is not possible. */
     bringBack: (record: SessionRecord) => runInOrder(record.repository, () => clones.bringBack(record)),
     findReasonToKeep,
@@ -199,8 +209,8 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
      * Keeps the worktree and the branch that another session of a ticket has left from the next one, under names of
      * their own; returns these, or undefined when nothing was left that would be lost.
      */
-    keepApart: (repository: string, ticket: string, sessionId: string) =>
-      runInOrder(repository, () => keepApart(repository, ticket, sessionId)),
+    keepApart: (repository: string, ticket: string, sessionId: string, base?: string) =>
+      runInOrder(repository, () => keepApart(repository, ticket, sessionId, base)),
     /** Lists the worktrees of tickets, also those that are kept apart. */
     list: (): { ticket: string; path: string; isApart: boolean }[] =>
       readdirSync(folder).flatMap((name) => {

@@ -27,25 +27,130 @@ export const DEFAULT_HOOK_MINUTES = 10;
 /** Whether sessions run in a box. */
 const sandboxSchema = z.enum(["auto", "required", "off"]);
 
+/** Rules in Claude Code's own syntax: `Bash(npm test:*)`, `Read(./.env)`, `mcp__server__tool`. */
+const rulesSchema = z
+  .array(
+    z
+      .string()
+      .max(200)
+      .regex(/^[A-Za-z_][\w*-]*(?:\([^\p{Cc}]+\))?$/u),
+  )
+  .max(100)
+  .exactOptional()
+  .describe('a list of at most 100 rules in the syntax of Claude Code, for example ["Bash(npm test:*)"]');
+
+const minutesSchema = (most: number) =>
+  z.int().min(1).max(most).exactOptional().describe(`whole minutes, 1 to ${most}`);
+
+const commandSchema = z.string().min(1).max(4_000);
+
+/** Lines of a policy, which a repository may also have in its own file on its base branch. */
+const POLICY_LINES = {
+  max_sessions: maxSessionsSchema
+    .exactOptional()
+    .describe("the number of sessions of this repository at once, 1 to 100")
+    .meta({ meaning: "Sessions of this repository at once. Default: tickets.max_sessions." }),
+  minutes: minutesSchema(1_440).meta({ meaning: "Time of a session of this repository. Default: tickets.minutes." }),
+  budget_usd: z.number().min(0.01).max(100_000).exactOptional().describe("US dollars, 0.01 to 100000").meta({
+    meaning:
+      "What the sessions of a ticket may cost in all its runs and rounds, by what Claude Code reports. A person is asked at four fifths, and can grant the same again. Default: no limit.",
+  }),
+  setup: z
+    .strictObject({
+      command: commandSchema.describe("a shell command").meta({ meaning: "Prepares a new worktree." }),
+      minutes: minutesSchema(120).meta({ meaning: `Time that it may take. Default: ${DEFAULT_HOOK_MINUTES}.` }),
+    })
+    .exactOptional()
+    .describe('{"command": "npm ci", "minutes": 10}')
+    .meta({ meaning: "A command that prepares a new worktree, after tickets.hooks.after_create." }),
+  test_command: commandSchema.exactOptional().describe("a shell command that ends with 0 when the tests pass").meta({
+    meaning:
+      "Where a ticket requires tests, the runner runs this in the worktree, for 10 minutes at most, and its exit code counts. Default: what the summary says.",
+  }),
+  base: z
+    .string()
+    .regex(/^(?!groundcrew\/)[\w][\w./+-]{0,199}$/)
+    .exactOptional()
+    .describe("the name of a branch")
+    .meta({
+      meaning:
+        "Branch at which those of tickets begin, and into which results go. Default: the remote's, or the present one.",
+    }),
+  prompt: z.string().min(1).max(8_000).exactOptional().describe("a text of at most 8000 characters").meta({
+    meaning:
+      "What sessions read besides the ticket; {ticket} and {branch} are replaced. The texts of settings and file both count.",
+  }),
+  model: z
+    .string()
+    .regex(/^[\w][\w.:@/[\]-]{0,99}$/)
+    .exactOptional()
+    .describe("the name of a model")
+    .meta({ meaning: "Model of sessions. Default: the CLI's own." }),
+  permission_mode: z
+    .enum(["dontAsk", "manual", "acceptEdits", "bypassPermissions"])
+    .exactOptional()
+    .describe("dontAsk, manual, acceptEdits, or bypassPermissions (with sandbox required)")
+    .meta({ meaning: "Claude Code's permission mode. Default: manual." }),
+  allow: rulesSchema.meta({ meaning: "Tools that Claude Code runs without asking. Default: none." }),
+  deny: rulesSchema.meta({
+    meaning: "Tools that Claude Code refuses. A convenience: other commands read the same files. The box protects.",
+  }),
+  plan_first: z
+    .boolean()
+    .exactOptional()
+    .describe("true or false: a session plans first, and a person approves its plan")
+    .meta({
+      meaning:
+        "Sessions of this repository plan first; only an approved plan is carried out. The label plan-first has the same effect for one work item. Default: false.",
+    }),
+  publish: z.enum(["none", "push", "pull-request"]).exactOptional().describe("none, push, or pull-request").meta({
+    meaning:
+      "What the runner does with the branch of an approved result: nothing, push it, or also open a pull request with gh, glab or tea. With push and pull-request, branches begin at the freshly fetched base. Default: none.",
+  }),
+  sandbox: sandboxSchema
+    .exactOptional()
+    .describe("auto, required, or off")
+    .meta({ meaning: "As tickets.sandbox, for this repository. Default: tickets.sandbox." }),
+  network: z.enum(["all", "model"]).exactOptional().describe("all, or model").meta({
+    meaning:
+      "What boxed sessions reach: the machine's network, or only the model and Groundcrew. Commands of the settings then have no network, except after_create and setup. Default: all.",
+  }),
+  readable: z
+    .array(pathSchema)
+    .max(100)
+    .exactOptional()
+    .describe("a list of at most 100 absolute paths")
+    .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
+  cli: z
+    .union([
+      z.enum(["claude", "codex"]),
+      z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
+    ])
+    .exactOptional()
+    .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}')
+    .meta({
+      meaning:
+        "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
+    }),
+  env: z
+    .array(z.string().regex(VARIABLE_NAME))
+    .max(100)
+    .exactOptional()
+    .describe("a list of at most 100 names of environment variables, none of Groundcrew's own")
+    .meta({ meaning: "Variables of the runner that sessions and hooks of this repository also receive." }),
+};
+
+/** A repository's own policy: the file `.groundcrew.json` of its base branch. */
+export const policyFileSchema = z.strictObject(POLICY_LINES);
+
+export type PolicyFile = z.output<typeof policyFileSchema>;
+
 const repositorySchema = z.union([
   pathSchema,
   z.strictObject({
     path: pathSchema
       .describe("the absolute path of a git repository on the runner's host")
       .meta({ meaning: "Path of the repository." }),
-    max_sessions: maxSessionsSchema
-      .exactOptional()
-      .describe("the number of sessions of this repository at once, 1 to 100")
-      .meta({ meaning: "Sessions of this repository at once. Default: tickets.max_sessions." }),
-    test_command: z
-      .string()
-      .min(1)
-      .exactOptional()
-      .describe("a shell command that ends with 0 when the tests pass")
-      .meta({
-        meaning:
-          "Where a ticket requires tests, the runner runs this in the worktree, for 10 minutes at most, and its exit code counts. Default: what the summary says.",
-      }),
     hook_minutes: z
       .int()
       .min(1)
@@ -53,51 +158,19 @@ const repositorySchema = z.union([
       .exactOptional()
       .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
       .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
-    plan_first: z
+    trust_repository: z
       .boolean()
       .exactOptional()
-      .describe("true or false: a session plans first, and a person approves its plan")
+      .describe("true or false: the base branch may loosen the policy")
       .meta({
         meaning:
-          "Sessions of this repository plan first; only an approved plan is carried out. The label plan-first has the same effect for one work item. Default: false.",
+          "The base branch may loosen what is not set here: with its .groundcrew.json, the allow rules of its .claude/settings.json and the servers of its .mcp.json. Default: false.",
       }),
-    publish: z.enum(["none", "push", "pull-request"]).exactOptional().describe("none, push, or pull-request").meta({
-      meaning:
-        "What the runner does with the branch of an approved result: nothing, push it, or also open a pull request with gh, glab or tea. With push and pull-request, branches begin at the freshly fetched base. Default: none.",
-    }),
-    sandbox: sandboxSchema
-      .exactOptional()
-      .describe("auto, required, or off")
-      .meta({ meaning: "As tickets.sandbox, for this repository. Default: tickets.sandbox." }),
-    network: z.enum(["all", "model"]).exactOptional().describe("all, or model").meta({
-      meaning:
-        "What boxed sessions reach: the machine's network, or only the model and Groundcrew. Commands of the settings then have no network, except after_create. Default: all.",
-    }),
-    readable: z
-      .array(pathSchema)
-      .max(100)
-      .exactOptional()
-      .describe("a list of at most 100 absolute paths")
-      .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
-    cli: z
-      .union([
-        z.enum(["claude", "codex"]),
-        z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
-      ])
-      .exactOptional()
-      .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}')
-      .meta({
-        meaning:
-          "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
-      }),
-    env: z
-      .array(z.string().regex(VARIABLE_NAME))
-      .max(100)
-      .exactOptional()
-      .describe("a list of at most 100 names of environment variables, none of Groundcrew's own")
-      .meta({ meaning: "Variables of the runner that sessions and hooks of this repository also receive." }),
+    ...POLICY_LINES,
   }),
 ]);
+
+export type RepositorySettings = Exclude<z.output<typeof repositorySchema>, string>;
 
 /** A field that is true or false; `effect` completes the sentence "wanted: true or false: …". */
 export const toggle = (byDefault: boolean, effect: string, meaning: string) =>
@@ -133,7 +206,7 @@ export const ticketsSchema = z.strictObject({
     .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
     .meta({
       meaning:
-        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?, hook_minutes?, plan_first?, publish?, cli?, sandbox?, network?, readable?, env?}. test_command runs the tests that a ticket requires.",
+        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, …} with the policy of the repository.",
     }),
   sandbox: sandboxSchema.default("auto").describe("auto, required, or off").meta({
     meaning:

@@ -71,10 +71,12 @@ export interface SessionWait {
   /** The ticket's run. */
   run: number;
   /**
-   * `permission`: may a tool run; `plan`: may a plan be carried out; `input`: the session waits for text; `time`: its time ends soon; `ended`: it ended
-   * without a completion.
+   * `permission`: may a tool run; `plan`: may a plan be carried out; `input`: the session waits for text; `time` and `budget`: its time ends soon, or
+   * what its ticket may cost is almost used up; `ended`: it ended without a completion.
    */
-  waits: "permission" | "plan" | "input" | "time" | "ended";
+  waits: "permission" | "plan" | "input" | "time" | "budget" | "ended";
+  /** Of a budget, in US dollars: what more time grants again. */
+  budget?: number;
   /** A call of the session by this id takes the answer. Otherwise it is typed into its terminal. */
   call?: string;
   /** The session asks with the same id until it has the answer, which therefore is never typed. */

@@ -20,6 +20,7 @@ import { type Caller, createCallContext } from "../tasks/call-context.ts";
 import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
 import { cleanText } from "../text.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
+import { readPolicy } from "./policies.ts";
 import { createContent, readPersonComments } from "./read-content.ts";
 import {
   changeTicket,
@@ -118,8 +119,7 @@ function includesName(names: readonly (string | undefined)[], wanted: readonly s
 
 /** Whether the session of a ticket plans first: by its repository, or a label of its work item. */
 export async function needsPlan(deps: TaskDeps, { item }: Pick<Ticket, "item">): Promise<boolean> {
-  const repository = deps.settings.tickets?.repositories[item.identifier];
-  if (typeof repository === "object" && repository.plan_first) return true;
+  if ((await readPolicy(deps, item.identifier)).values.plan_first) return true;
   const task = await findStoredTask(deps, item.id);
   return task !== undefined && includesName(await readLabelNames(deps, task), PLAN_LABELS);
 }

@@ -1,19 +1,11 @@
 /** The CLI that works on tickets: Claude Code, Codex, or a command of one's own; and what each of them cannot do. */
 
-import type { TicketSettings } from "../config/tickets-schema.ts";
-
 /** A CLI as the settings name it. */
 export type Cli = "claude" | "codex" | { command: string[] };
 
 /** The kind of a CLI. */
 export function getCliKind(cli: Cli = "claude"): "claude" | "codex" | "command" {
   return typeof cli === "string" ? cli : "command";
-}
-
-/** The CLI that works on the tickets of a project. */
-export function findCli(settings: TicketSettings | undefined, identifier: string): Cli {
-  const repository = settings?.repositories[identifier];
-  return (typeof repository === "object" ? repository.cli : undefined) ?? "claude";
 }
 
 /** The name under which people read of a CLI. */

@@ -34,6 +34,7 @@ import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
+import { readPolicy } from "./policies.ts";
 import { needsPublication } from "./publication.ts";
 import { findChangedContent } from "./read-content.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
@@ -150,7 +151,7 @@ export async function updatePlane(
   correlation: string,
 ): Promise<UpdateResult> {
   const text = summary === undefined ? {} : { summary: cleanText(summary, MAX_SUMMARY_LENGTH) };
-  const publishes = needsPublication(deps.settings, await getTicket(deps, key));
+  const publishes = await needsPublication(deps, await getTicket(deps, key));
   await changeTicket(deps, key, { kind: "update_requested", by, where, publishes, ...text }, correlation);
   return finishUpdate(deps, key, correlation);
 }
@@ -283,7 +284,7 @@ export async function approveUpdateByRule(deps: TaskDeps, ticket: Ticket, correl
   const task = await findStoredTask(deps, ticket.item.id);
   // A person decides about the result of a work item that was closed meanwhile.
   if (task && isTicketClosed(tickets, ticket, task)) return;
-  const publishes = needsPublication(deps.settings, ticket);
+  const publishes = await needsPublication(deps, ticket);
   const event = { kind: "update_requested", by: `tickets.approve[${rule}]`, inQueue: true, publishes } as const;
   await changeTicket(deps, ticket.key, event, correlation);
   deps.notify();
@@ -321,8 +322,7 @@ async function requireTicketCriteria(
   const required = await readDoneCriteria(deps, task);
   const session = await readSession(deps, ticket);
   const [head] = session?.commits ?? [];
-  const repository = deps.settings.tickets?.repositories[ticket.item.identifier];
-  const command = typeof repository === "object" ? repository.test_command : undefined;
+  const { test_command: command } = (await readPolicy(deps, ticket.item.identifier)).values;
   const last = session?.tests;
   // A session repeats what it has said; it changes a result by a commit. A person may want another run.
   const known = source !== "person" && last?.problem !== undefined && last.commit === head?.id ? last : undefined;

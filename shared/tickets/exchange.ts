@@ -1,7 +1,7 @@
 /** The wire format between a runner and Groundcrew: what the runner observed, and which sessions it is to have. */
 
 import { z } from "zod";
-import { taskKeySchema } from "../names.ts";
+import { identifierSchema, taskKeySchema } from "../names.ts";
 
 /** Limit of an exchange's body in bytes: 2 MB, 60 sessions with their screens and commits. */
 export const EXCHANGE_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -150,6 +150,25 @@ export type HostCheck = z.infer<typeof hostCheckSchema>;
 /** Limit of a runner's checks: 500, three for each of many repositories. */
 const MAX_CHECKS = 500;
 
+/** Limit of lines of a policy: 500. */
+const MAX_POLICY_LINES = 500;
+
+const policyLineSchema = z.object({ name: z.string().max(40), value: z.unknown(), from: z.string().max(200) });
+
+/** The policy that is in force for a repository, and what of its base branch is not. Its texts are data. */
+const policySchema = z.object({
+  project: identifierSchema,
+  /** The branch at which it was read, and its commit; absent where there is none. */
+  base: z.string().max(300).exactOptional(),
+  commit: z.string().max(64).exactOptional(),
+  lines: z.array(policyLineSchema).max(MAX_POLICY_LINES),
+  left_out: z.array(policyLineSchema.extend({ why: z.string().max(300) })).max(MAX_POLICY_LINES),
+  /** Why no session starts. */
+  problem: z.string().max(1_000).exactOptional(),
+});
+
+export type PolicyReport = z.infer<typeof policySchema>;
+
 /** What a runner has: its whole observation, not a change of it. */
 export const exchangeRequestSchema = z.object({
   /** The host's name. */
@@ -170,6 +189,7 @@ export const exchangeRequestSchema = z.object({
   worktrees: z.array(worktreeSchema).max(MAX_REPORTED).exactOptional(),
   /** What sessions need on its machine, as it was some minutes ago. */
   checks: z.array(hostCheckSchema).max(MAX_CHECKS).exactOptional(),
+  policies: z.array(policySchema).max(MAX_REPORTED).exactOptional(),
   /** The runner's process ends: it begins no session any more. Those that it has go on. */
   stopping: z.literal(true).exactOptional(),
   /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */

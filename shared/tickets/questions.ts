@@ -16,8 +16,14 @@ const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, read
   plan: ["approve", "send_back", "reject"],
   input: ["answer", "complete"],
   time: ["extend", "cancel"],
+  budget: ["extend", "cancel"],
   ended: ["resume", "complete", "cancel"],
 };
+
+/** Whether a question is about a limit that ends soon, which its session does not wait for. */
+export function isAboutLimit({ session: { waits } }: Pick<SessionRequest, "session">): boolean {
+  return waits === "time" || waits === "budget";
+}
 
 /** Name under which a session asks. */
 const SESSION_NAME = "Claude Code";

@@ -8,6 +8,7 @@ import { cleanText } from "../text.ts";
 import { needsPlan, rereadTicket } from "./approval.ts";
 import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
+import { readMinutes } from "./policies.ts";
 import { asksAboutChecks, joinChecks, needsPublication } from "./publication.ts";
 import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
 import type { NewTicketEvent } from "./ticket.ts";
@@ -42,7 +43,7 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
       return { kind: "sent_back", text: cleanText(text, MAX_INPUT_LENGTH), by, where };
     }
     if (asksAboutChecks(ticket)) return { kind: "checks_left", by, where };
-    const publishes = needsPublication(deps.settings, ticket);
+    const publishes = await needsPublication(deps, ticket);
     return answer === "approve"
       ? { kind: "update_requested", by, where, inQueue: true, publishes }
       : { kind: "cancelled", by, where };
@@ -73,7 +74,7 @@ async function toSessionEvent(deps: TaskDeps, request: Decided, key: string): Pr
     case "cancel":
       return { kind: "cancelled", by, where };
     case "extend":
-      return { kind: "extended", by, where, minutes: deps.settings.tickets?.minutes ?? 30 };
+      return { kind: "extended", by, where, minutes: await readMinutes(deps, key), question: request.id };
     default:
       return {
         ...{ kind: "answered", question: request.id, text: answer === "answer" ? comment : answer, by, where },

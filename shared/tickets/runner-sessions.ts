@@ -15,7 +15,10 @@ import { DAY, MINUTE, type Ms } from "../time.ts";
 import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import { maskSecrets } from "./mask-secrets.ts";
+import { readPolicy } from "./policies.ts";
+import type { PolicyValues } from "./policy.ts";
 import { cleanPublication, findPublicationWish } from "./publication.ts";
+import { isAboutLimit } from "./questions.ts";
 import {
   changeTicket,
   createTicketMessageJobs,
@@ -90,11 +93,11 @@ async function observeSession(deps: TaskDeps, report: SessionReport, runner: str
   await finishCheck(deps, ticket, session, correlation);
   // A summary that the file holds when the session ends counts, so it is applied first.
   const missing = ticket.wanted ? await completeFromFile(deps, ticket.key, session, correlation) : undefined;
-  const minutes = deps.settings.tickets?.minutes ?? 30;
+  const { minutes } = (await readPolicy(deps, ticket.item.identifier)).values;
   const observed = { kind: "observed", runner, session, minutes } as const;
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
-  const isAnswerable = questions.some((question) => !isRequestOver(question) && question.session.waits !== "time");
+  const isAnswerable = questions.some((question) => !isRequestOver(question) && !isAboutLimit(question));
   // A session that runs and makes no progress for long, while it waits for nobody.
   const isWorking = !isAnswerable && session.state === "running";
   const silence = isWorking ? await describeSilence(deps, session) : undefined;
@@ -134,13 +137,14 @@ async function saveSession(deps: TaskDeps, ticket: Ticket, observed: ObservedSes
     if (last && JSON.stringify(last.session) === JSON.stringify(session)) return undefined;
     const counted = last?.session.run === session.run ? (last.session.cost_usd ?? 0) : 0;
     const cost = Math.max(0, (session.cost_usd ?? counted) - counted);
+    const spent = (last?.spent ?? last?.session.cost_usd ?? 0) + cost;
     const spending = await prepareTicketCost(deps, ticket, cost, correlation);
     // The message with the result shows the cost and the commits, of which the last arrive after it.
     const cause = `session.${rev}`;
     const messages = ticket.completion ? createTicketMessageJobs(deps.settings, ticket, cause, correlation) : [];
     const jobs = [...spending.jobs, ...messages];
     const news = toNewsPut({ event: "session", data: { id: session.ticket, run: session.run } });
-    const put = [{ key, value: observed, expires: SESSION_MS }, news, ...spending.put];
+    const put = [{ key, value: { ...observed, spent }, expires: SESSION_MS }, news, ...spending.put];
     return { ...spending, put, jobs, afterCommit: () => (jobs.length > 0 ? deps.notify() : undefined) };
   });
 }
@@ -177,15 +181,20 @@ export async function placeTickets(deps: TaskDeps, request: ExchangeRequest, cor
 function placeNextTicket(deps: TaskDeps, settings: TicketSettings, request: ExchangeRequest, correlation: string) {
   return updateValue<true, boolean>(deps, ticketKeys.revision, async () => {
     const [active, at] = await Promise.all([readActiveTickets(deps), deps.store.now()]);
-    const next = findNextTicket(settings, active, request, at);
+    const approved = active.filter(({ state }) => state === "approved").map(({ item }) => item.identifier);
+    const policies = new Map<string, PolicyValues>();
+    for (const identifier of new Set(approved)) policies.set(identifier, (await readPolicy(deps, identifier)).values);
+    const next = findNextTicket(settings, policies, active, request, at);
     if (!next) return { result: false };
-    const event = { kind: "placed", runner: request.runner } as const;
+    const plansFirst = policies.get(next.item.identifier)?.plan_first === true;
+    const event = { kind: "placed", runner: request.runner, plansFirst } as const;
     return { ...(await prepareStoredTicketEvent(deps, next.key, event, correlation)), result: true };
   });
 }
 
 function findNextTicket(
   settings: TicketSettings,
+  policies: ReadonlyMap<string, PolicyValues>,
   active: readonly Ticket[],
   { runner, repositories, sessions }: ExchangeRequest,
   at: Ms,
@@ -202,10 +211,8 @@ function findNextTicket(
     // The dead session of an earlier start is removed first: its name is taken.
     if (sessions.some((session) => session.ticket === ticket.key)) return false;
     const inRepository = present.filter((one) => one === identifier).length;
-    const repository = settings.repositories[identifier];
-    if (repository === undefined) return false;
-    const limit = typeof repository === "string" ? undefined : repository.max_sessions;
-    return inRepository < (limit ?? settings.max_sessions);
+    if (settings.repositories[identifier] === undefined) return false;
+    return inRepository < (policies.get(identifier)?.max_sessions ?? 0);
   });
 }
 
@@ -226,7 +233,7 @@ export async function readDesiredState(
   return {
     revision,
     server_time: new Date(now).toISOString(),
-    sessions: wanted.map((ticket) => toDesiredSession(deps, ticket)),
+    sessions: await Promise.all(wanted.map((ticket) => toDesiredSession(deps, ticket))),
     stop: observed.flatMap((session) => {
       const ticket = byKey.get(session.ticket);
       if (!ticket || wantedRuns.get(ticket.key) === session.run || !isOver(ticket, session, runner)) return [];
@@ -257,7 +264,7 @@ async function readCandidates(deps: Pick<TaskDeps, "store">, observed: readonly 
   return [...new Map([...found, ...active].map((ticket) => [ticket.key, ticket])).values()];
 }
 
-function toDesiredSession({ settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">, ticket: Ticket) {
+async function toDesiredSession(deps: DesiredDeps, ticket: Ticket) {
   const { key, run, round, approval, started, item, inputs } = ticket;
   return {
     ticket: key,
@@ -269,9 +276,9 @@ function toDesiredSession({ settings, terminals }: Pick<DesiredDeps, "settings" 
     project: item.identifier,
     ticket_file: renderTicketFile(ticket),
     token: approval?.token ?? "",
-    minutes: settings.tickets?.minutes ?? 30,
+    minutes: (await readPolicy(deps, item.identifier)).values.minutes,
     inputs,
-    watched: terminals.isWatched(key),
+    watched: deps.terminals.isWatched(key),
   };
 }
 

@@ -12,9 +12,11 @@ import { joinChoices, splitChoices } from "../task/choices.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText, removeInvisible } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
-import { findCli, getCliName } from "./cli.ts";
+import { getCliName } from "./cli.ts";
 import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
+import { readPolicy } from "./policies.ts";
+import type { PolicyValues } from "./policy.ts";
 import {
   createSessionRequest,
   findHeldQuestion,
@@ -47,6 +49,8 @@ interface RequestAnswers {
   /** A person's words with the answer, and the text that it is about. */
   comment: string;
   text: string;
+  /** Of a plan: what its repository's policy lets the session do without asking. */
+  policy?: Pick<PolicyValues, "permission_mode" | "allow">;
 }
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -137,7 +141,7 @@ export async function applySessionHook(
   const { key } = ticket;
   const ask = async (session: Omit<SessionWait, "run">, request: Partial<RequestRecord> & { text: string }) => {
     const id = session.call ?? hook.request_id ?? createId(deps);
-    const from = getCliName(findCli(deps.settings.tickets, ticket.item.identifier));
+    const from = getCliName((await readPolicy(deps, ticket.item.identifier)).values.cli);
     const repeated = hook.request_id !== undefined && session.call !== undefined ? { isRepeated: true as const } : {};
     const fields = { id, from, ...request };
     const question = createSessionRequest(ticket, await deps.store.now(), { ...session, ...repeated }, fields);
@@ -236,7 +240,14 @@ async function findRepeated(deps: TaskDeps, ticket: Ticket, call: string, hook: 
   if (last.session.waits === "permission" && last.hash !== (await hashToolCall(hook))) return undefined;
   const { verdict, text, session } = last;
   const answers = [...(session.series?.answers ?? []), answer];
-  const taken = { waits: session.waits, answers, comment: verdict?.comment ?? "", text };
+  const { waits } = session;
+  const taken = {
+    waits,
+    answers,
+    comment: verdict?.comment ?? "",
+    text,
+    ...(await readPlanPolicy(deps, ticket, waits)),
+  };
   return { json: toPermissionDecision(hook, taken) };
 }
 
@@ -358,30 +369,51 @@ export async function takeAnswers(
   hook: SessionHook,
   correlation: string,
 ): Promise<RequestAnswers | "open" | "closed"> {
-  const found = findHeldQuestion(await getTicket(deps, key), question);
+  const ticket = await getTicket(deps, key);
+  const found = findHeldQuestion(ticket, question);
   if (!found) return "closed";
   const { waits } = found.session;
   if (waits === "permission" && found.hash !== (await hashToolCall(hook))) return "closed";
   const answer = getAnswer(found);
   if (answer === undefined) return "open";
   const taken = await changeTicket(deps, key, { kind: "fetched", question }, correlation).catch(ignoreConflict);
+  if (!taken) return "closed";
   const { verdict, text } = found;
-  return taken ? { waits, answers: listAnswers(found, answer), comment: verdict?.comment ?? "", text } : "closed";
+  const given = { waits, answers: listAnswers(found, answer), comment: verdict?.comment ?? "", text };
+  return { ...given, ...(await readPlanPolicy(deps, ticket, waits)) };
+}
+
+/** Reads what a session may do without asking once its plan is approved; nothing for another request. */
+async function readPlanPolicy(deps: TaskDeps, { item }: Ticket, waits: SessionWait["waits"]) {
+  return waits === "plan" ? { policy: (await readPolicy(deps, item.identifier)).values } : {};
 }
 
 /** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
-export function toPermissionDecision(hook: SessionHook, { waits, answers, comment, text }: RequestAnswers): object {
+export function toPermissionDecision(hook: SessionHook, taken: RequestAnswers): object {
+  const { waits, answers, comment, text, policy = { permission_mode: "manual", allow: [] } } = taken;
   if (waits === "plan")
-    return answers[0] === "approve" ? approvePlan(text) : toDecision({ behavior: "deny", message: comment });
+    return answers[0] === "approve" ? approvePlan(text, policy) : toDecision({ behavior: "deny", message: comment });
   const updatedInput = waits === "input" ? answerOfferedQuestions(hook, answers) : undefined;
   const isAllowed = updatedInput !== undefined || (waits === "permission" && isAllowing(answers[0] ?? ""));
   const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
   return toDecision(isAllowed ? allowance : { behavior: "deny", message: "A person denied it." });
 }
 
-/** Approves exactly the plan that was shown. Claude Code ignores a bare "allow" here; with the mode it goes on. */
-function approvePlan(plan: string): object {
-  const updatedPermissions = [{ type: "setMode", mode: "default", destination: "session" }];
+/**
+ * Approves exactly the plan that was shown, with the mode and the rules of the policy, which do not count while planning.
+ * Claude Code ignores a bare "allow" here.
+ */
+function approvePlan(plan: string, { permission_mode, allow }: NonNullable<RequestAnswers["policy"]>): object {
+  const mode = permission_mode === "manual" ? "default" : permission_mode;
+  const rules = allow.map((rule) => {
+    const [, toolName = rule, ruleContent] = /^([^(]+)\((.*)\)$/s.exec(rule) ?? [];
+    return { toolName, ...omitUndefined({ ruleContent }) };
+  });
+  const destination = "session";
+  const updatedPermissions = [
+    { type: "setMode", mode, destination },
+    ...(rules.length === 0 ? [] : [{ type: "addRules", rules, behavior: "allow", destination }]),
+  ];
   return toDecision({ behavior: "allow", updatedInput: { plan }, updatedPermissions });
 }
 

@@ -11,6 +11,7 @@ import {
   findNextQuestion,
   getAnswer,
   hasSameQuestions,
+  isAboutLimit,
   listQuestions,
   toInputs,
 } from "./questions.ts";
@@ -35,7 +36,7 @@ import {
 } from "./ticket.ts";
 
 type SessionEventKind =
-  | ("placed" | "unplaced" | "observed" | "time_over" | "extended" | "start_requested" | "noticed" | "typed")
+  | ("placed" | "unplaced" | "observed" | "limit_over" | "extended" | "start_requested" | "noticed" | "typed")
   | ("asked" | "answered" | "allowed_by_rule" | "settled" | "fetched" | "released" | "plan_left");
 
 /**
@@ -82,15 +83,24 @@ export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   plan_left: leavePlan,
   noticed: notice,
   typed: typeInput,
-  time_over: endTime,
+  limit_over: endLimit,
   extended: extend,
   start_requested: startNow,
 };
 
-function place(ticket: Ticket, { at, runner }: TicketEvent<"placed">): TicketOutcome {
-  const { state, placed = runner, retryAt = 0 } = ticket;
+function place(ticket: Ticket, { at, runner, plansFirst }: TicketEvent<"placed">): TicketOutcome {
+  const { state, placed = runner, retryAt = 0, plan, started } = ticket;
   if (state !== "approved" || retryAt > at || placed !== runner) return { ticket };
-  return reportStep(ticket, { state: "starting", reason: "placed", detail: runner, placed, retryAt: undefined });
+  // Its policy may have changed since the approval.
+  const planned = plansFirst && plan === undefined && !started ? { plan: "open" as const } : {};
+  return reportStep(ticket, {
+    state: "starting",
+    reason: "placed",
+    detail: runner,
+    placed,
+    retryAt: undefined,
+    ...planned,
+  });
 }
 
 function unplace(ticket: Ticket, { runner }: TicketEvent<"unplaced">): TicketOutcome {
@@ -305,7 +315,8 @@ function findMistake({ answers, session }: SessionRequest, text: string, comment
       ? "No rule covers it. Answer allow or deny."
       : "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.";
   }
-  if (session.waits === "time") return "Extend the session, complete or cancel the ticket, or let its time end.";
+  if (session.waits === "time" || session.waits === "budget")
+    return "Extend the session, complete or cancel the ticket, or let it end.";
   return text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
 }
 
@@ -353,22 +364,33 @@ function typeInput(ticket: Ticket, { input }: TicketEvent<"typed">): TicketOutco
   return { ticket: addInput(ticket, input) };
 }
 
-/** The session has used its time: it is stopped, and a person decides how to continue. */
-function endTime(ticket: Ticket, { at }: TicketEvent<"time_over">): TicketOutcome {
-  if (!ticket.wanted || ticket.deadline === undefined || ticket.deadline > at) return { ticket };
-  if (hasOpenPlan(ticket)) return { ticket };
+/** The session has used its time or budget: it is stopped, and a person decides how to continue. */
+function endLimit(ticket: Ticket, event: TicketEvent<"limit_over">): TicketOutcome {
+  const { at, limit } = event;
+  if (!ticket.wanted) return { ticket };
+  // Whoever resumes it grants the budget again.
+  if (limit === "budget") return waitAfterEnd({ ...ticket, budgetFrom: event.spent }, at, "budget_over", "");
+  if (ticket.deadline === undefined || ticket.deadline > at || hasOpenPlan(ticket)) return { ticket };
   return waitAfterEnd(ticket, at, "time_over", "");
 }
 
-function extend(ticket: Ticket, { at, minutes, by, where = "api" }: TicketEvent<"extended">): TicketOutcome {
+/** Grants more time, and the budget again where that was asked. */
+function extend(ticket: Ticket, event: TicketEvent<"extended">): TicketOutcome {
+  const { at, minutes, question, by, where = "api" } = event;
   if (!ticket.wanted || ticket.deadline === undefined) return refuseState(ticket, "no session can be extended.");
-  const detail = String(minutes);
-  const deadline = Math.max(ticket.deadline, at) + minutes * MINUTE;
+  const isMeant = (one: SessionRequest) =>
+    isAboutLimit(one) && (question === undefined ? !isRequestOver(one) : one.id === question);
+  const meant = ticket.questions.filter(isMeant);
+  const granted = meant.reduce((sum, { session }) => sum + (session.budget ?? 0), 0);
+  const isBudgetOnly = question !== undefined && granted > 0;
+  const detail = isBudgetOnly ? `${granted} USD` : String(minutes);
+  const deadline = isBudgetOnly ? ticket.deadline : Math.max(ticket.deadline, at) + minutes * MINUTE;
+  const budget = granted > 0 ? { budgetFrom: (ticket.budgetFrom ?? 0) + granted } : {};
   const verdict = { answer: "extend", comment: detail, by, where, at };
   const answered = ticket.questions.map(
-    (one): SessionRequest => (one.session.waits === "time" && !isRequestOver(one) ? { ...one, verdict } : one),
+    (one): SessionRequest => (isMeant(one) && !one.verdict ? { ...one, verdict } : one),
   );
-  const extended = continueSession({ ...ticket, questions: answered });
+  const extended = continueSession({ ...ticket, ...budget, questions: answered });
   return reportStep(extended, { deadline, reason: "extended", detail }, by);
 }
 

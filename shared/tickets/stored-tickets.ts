@@ -55,6 +55,8 @@ export interface ObservedSession {
   /** Store time of the observation that changed it. */
   at: Ms;
   session: SessionReport;
+  /** What all runs of the ticket have cost, in US dollars. */
+  spent?: number;
 }
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
@@ -283,6 +285,15 @@ export async function readSession(
 ): Promise<ObservedSession["session"] | undefined> {
   const [record] = await store.read<ObservedSession>([ticketKeys.session(key)]);
   return record?.value.session.run === run ? record.value.session : undefined;
+}
+
+/** Reads what all runs of a ticket have cost, in US dollars. */
+export async function readSpent(
+  { store }: { store: Pick<Store, "read"> },
+  { key }: Pick<Ticket, "key">,
+): Promise<number> {
+  const [record] = await store.read<ObservedSession>([ticketKeys.session(key)]);
+  return record?.value.spent ?? record?.value.session.cost_usd ?? 0;
 }
 
 /**

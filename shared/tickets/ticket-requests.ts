@@ -17,10 +17,12 @@ import type { Store, StoredValue } from "../store/port.ts";
 import { mergeUpdates, readAllRows, type ValueUpdate } from "../store/records.ts";
 import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request.ts";
 import { isRequestOpen } from "../task/request.ts";
-import { cleanLine } from "../text.ts";
+import { cleanLine, cleanText } from "../text.ts";
 import type { Ms } from "../time.ts";
-import { describeCliLimits, findCli, getCliName } from "./cli.ts";
+import { describeCliLimits, getCliName } from "./cli.ts";
 import { BOX_CHECK, type HostCheck } from "./exchange.ts";
+import { type KnownPolicy, readPolicy } from "./policies.ts";
+import type { PolicyLine } from "./policy.ts";
 import { asksAboutChecks, describeChecks } from "./publication.ts";
 import {
   isRequestOver,
@@ -33,6 +35,15 @@ import {
   ticketSets,
 } from "./ticket.ts";
 import { renderComments } from "./ticket-content.ts";
+
+/** Lines of a policy that a person should know before an approval, with the values that are not worth a word. */
+const NOTABLE_LINES: Readonly<Record<string, unknown>> = {
+  ...{ permission_mode: "manual", publish: "none", plan_first: false, sandbox: "auto", network: "all" },
+  ...{ allow: "", mcp_server: "" },
+};
+
+/** Limit of such lines in UTF-16 units: 2,000; `groundcrew tickets policy` has all. */
+const MAX_POLICY_LENGTH = 2_000;
 
 /** Limit of the reason why a session would have no box in UTF-16 units: 300. */
 const MAX_BOX_LENGTH = 300;
@@ -139,12 +150,14 @@ async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Prom
   const { title, description, comment, comments } = shown.content;
   const isPending = state === "pending";
   const checks = asksAboutChecks(ticket) && ticket.publication && describeChecks(ticket.publication);
-  const cli = findCli(deps.settings.tickets, item.identifier);
+  const policy = await readPolicy(deps, item.identifier);
+  const { cli } = policy.values;
   const parts = isPending
     ? omitUndefined({
         ...{ box: await findMissingBox(deps, ticket), comment },
         comments: comments && renderComments(comments),
         limits: describeCliLimits(cli),
+        policy: describeForApproval(policy),
       })
     : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
   const input: RequestPart[] = Object.entries(parts).map(([label, value]) => ({ label, value }));
@@ -160,6 +173,13 @@ async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Prom
   };
   if (checks) Object.assign(request, checks, { answers: ["send_back", "reject"] });
   return isPending ? request : { ...request, hash: await hashRequest(request) };
+}
+
+/** The lines of a policy by which a session may do more than ask and stay in its box, or may not start. */
+function describeForApproval({ lines, problems }: KnownPolicy): string | undefined {
+  const isNotable = ({ name, value }: PolicyLine) => NOTABLE_LINES[name] !== undefined && value !== NOTABLE_LINES[name];
+  const texts = lines.filter(isNotable).map(({ name, value, from }) => `${name}: ${String(value)} (${from})`);
+  return cleanText([...problems, ...texts].join("\n"), MAX_POLICY_LENGTH) || undefined;
 }
 
 /** Why the session of a ticket would have no box, as the connected runners say; undefined when they have one. */

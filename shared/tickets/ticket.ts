@@ -111,6 +111,8 @@ export interface Ticket {
   started: boolean;
   startedAt?: Ms;
   deadline?: Ms;
+  /** What all runs had cost, in US dollars, when the present budget began. */
+  budgetFrom?: number;
   /** Starts that have failed in a row, and when the next one is due. */
   failures: number;
   retryAt?: Ms;
@@ -168,7 +170,7 @@ interface EventFields {
   sent_back: { text: string; cause?: string } & ByPerson;
   /** The ticket was read again at its approval. */
   reread: { version: TicketVersion; isClosed: boolean };
-  placed: { runner: string };
+  placed: { runner: string; plansFirst: boolean };
   /** The runner stops before it has begun the session: another one may have it. */
   unplaced: { runner: string };
   observed: { runner: string; session: SessionFacts; minutes: number };
@@ -206,10 +208,12 @@ interface EventFields {
   update_step: { step: UpdateStep; problem?: string };
   closed_in_plane: { text: string };
   cancelled: ByPerson;
-  time_over: object;
+  /** The time of the session, or the budget of its ticket, is used up; `spent`: by all its runs, in US dollars. */
+  limit_over: { limit: "time" } | { limit: "budget"; spent: number };
   /** The cause of failed starts is repaired: the next one need not wait. */
   start_requested: ByPerson;
-  extended: { minutes: number } & ByPerson;
+  /** `question`: the only one that is meant. */
+  extended: { minutes: number; question?: string } & ByPerson;
   removal_requested: { by: string; force: boolean };
 }
 
@@ -270,6 +274,8 @@ export const ticketKeys = {
   revision: "ticket-revision",
   /** The last change of a ticket, or of its session, for those who watch. */
   news: (event: "ticket" | "session", key: string): StoreKey => `ticket-news:${event}:${key}`,
+  /** The policy of a project's repository, as a runner has read it. */
+  policy: (identifier: string): StoreKey => `ticket-policy:${identifier}`,
   runner: (name: string): StoreKey => `runner:${encodeURIComponent(name)}`,
   runnerFolder: (name: string): StoreKey => `runner-folder:${encodeURIComponent(name)}`,
 } as const;

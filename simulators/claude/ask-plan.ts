@@ -1,7 +1,11 @@
 import { type Answer, type PermissionRequest, waitForDecision } from "./ask-permission.ts";
+import type { applyPermissionUpdates } from "./decide-by-rules.ts";
 
 /** What became of a plan: it is carried out, as it is or with another text, or made again. */
-export type PlanDecision = { plan?: string } | { back: string } | "interrupt";
+export type PlanDecision =
+  | { plan?: string; updates?: Parameters<typeof applyPermissionUpdates>[1] }
+  | { back: string }
+  | "interrupt";
 
 /** The dialog about a plan, as the recorded one where automatic mode is switched off. */
 export function renderPlanDialog(plan: string): string {
@@ -25,9 +29,9 @@ async function readDecision(keyboard: PermissionRequest["keyboard"], signal: Abo
 /** An "allow" without an input is ignored: the dialog stays. */
 function parseDecision(answer: Answer): PlanDecision | undefined {
   const output = answer?.["hookSpecificOutput"] as
-    | { decision?: { behavior?: string; message?: string; updatedInput?: { plan?: string } } }
+    | { decision?: { behavior?: string; message?: string; updatedInput?: { plan?: string }; updatedPermissions?: [] } }
     | undefined;
-  const { behavior, message = "", updatedInput } = output?.decision ?? {};
+  const { behavior, message = "", updatedInput, updatedPermissions: updates = [] } = output?.decision ?? {};
   if (behavior === "deny") return { back: message };
-  return behavior === "allow" ? updatedInput : undefined;
+  return behavior === "allow" && updatedInput ? { ...updatedInput, updates } : undefined;
 }

@@ -6,6 +6,7 @@ import { askPermission, renderPermissionDialog } from "./ask-permission.ts";
 import { askPlan, renderPlanDialog } from "./ask-plan.ts";
 import { askQuestions, type Questions, renderQuestionDialog } from "./ask-questions.ts";
 import { callMcpTool } from "./call-tool.ts";
+import { applyPermissionUpdates, decideByRules, type Permissions } from "./decide-by-rules.ts";
 import { readSettings, runHooks, runShellCommand } from "./hooks.ts";
 import { createKeyboard } from "./keyboard.ts";
 import { DIALOG_NOTICE_MS, IDLE_NOTICE_MS } from "./notice-delays.ts";
@@ -27,7 +28,7 @@ import { waitForModel } from "./wait-for-model.ts";
  * samples of the real program. In place of a model it follows the lines `do: …` of the ticket file:
  *
  * - `run <command>`: a tool that needs no permission
- * - `permission <command>`: a tool that asks first
+ * - `permission <command>`: a tool that asks first, unless the rules or the mode of the session decide
  * - `plan <text>`: in plan mode, a plan that a person approves or sends back; then the next step
  * - `ask <JSON>`: the question tool, with its input
  * - `call <tool> <JSON>`: a tool of the MCP server `groundcrew`
@@ -55,6 +56,10 @@ const script = ticketFile === undefined ? "" : readFileSync(ticketFile, "utf8");
 const steps = readSteps(script);
 let sessionId = values.get("--resume") ?? values.get("--session-id") ?? randomUUID();
 let promptId = randomUUID();
+const permissions: Permissions = {
+  mode: values.get("--permission-mode") ?? "manual",
+  ...{ allow: [], ask: [], deny: [], ...settings.permissions },
+};
 let isPlanning = values.get("--permission-mode") === "plan";
 let turns = 0;
 let requests = values.has("--resume") ? readStoredRequests(getTranscriptPath()) : 0;
@@ -197,10 +202,12 @@ async function runStep(word: string, rest: string): Promise<"over" | undefined> 
     recordStep();
   }
   if (word === "permission") {
-    const decision = await requestPermission(rest);
+    const byRule = decideByRules(rest, permissions);
+    const decision = byRule === "ask" ? await requestPermission(rest) : byRule;
     if (decision === "interrupt") return interruptTurn();
     recordStep();
     if (decision === "allow") await runTool(rest);
+    else if (byRule === "deny") print(`⎿  Error: Permission to use Bash with command ${rest} has been denied.`);
     else print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
   }
   if (word === "plan") {
@@ -252,11 +259,13 @@ async function runPlan(text: string): Promise<"interrupt" | undefined> {
     return undefined;
   }
   isPlanning = false;
-  const { plan = text } = decision;
+  const { plan = text, updates = [] } = decision;
+  permissions.mode = "manual";
+  applyPermissionUpdates(permissions, updates);
   print(`⎿  User approved Claude's plan: ${plan}`);
   await report("PostToolUse", {
     tool_name: "ExitPlanMode",
-    tool_input: decision,
+    tool_input: { plan },
     tool_response: { plan, isAgent: false },
   });
   return undefined;

@@ -19,7 +19,10 @@ export interface ClaudeSettings {
   /** In any source: no hook of any source runs. */
   disableAllHooks?: boolean;
   statusLine?: { command: string };
+  permissions?: Partial<Record<RuleKind, string[]>>;
 }
+
+type RuleKind = "allow" | "ask" | "deny";
 
 interface SettingsPlaces {
   /** Path of `--settings`. */
@@ -47,7 +50,9 @@ export function readSettings({ given, sources, configFolder }: SettingsPlaces): 
   for (const [event, groups] of all.flatMap((one) => Object.entries(one.hooks ?? {})))
     hooks[event] = [...(hooks[event] ?? []), ...groups];
   const isDisabled = all.some(({ disableAllHooks }) => disableAllHooks);
-  return { ...Object.assign({}, ...all), hooks: isDisabled ? {} : hooks };
+  const collect = (kind: RuleKind) => all.flatMap(({ permissions }) => permissions?.[kind] ?? []);
+  const permissions = { allow: collect("allow"), ask: collect("ask"), deny: collect("deny") };
+  return { ...Object.assign({}, ...all), permissions, hooks: isDisabled ? {} : hooks };
 }
 
 function readSettingsFile(path: string): ClaudeSettings[] {

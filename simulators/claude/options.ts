@@ -8,6 +8,7 @@ const WITH_VALUE = [
   "--append-system-prompt",
   "--name",
   "--mcp-config",
+  "--model",
 ];
 const WITHOUT_VALUE = ["--strict-mcp-config", "--version", "--help"];
 const PERMISSION_MODES = ["acceptEdits", "auto", "bypassPermissions", "manual", "dontAsk", "plan"];

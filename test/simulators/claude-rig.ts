@@ -43,7 +43,13 @@ export async function startStandIn(
     sessionEnd: path("end.json"),
     status: path("status.json"),
   };
-  const settings = buildClaudeSettings({ ticket: "ONB-1", groundcrewUrl: server.url, paths });
+  const settings = buildClaudeSettings({
+    policy: undefined,
+    plans: false,
+    ticket: "ONB-1",
+    groundcrewUrl: server.url,
+    paths,
+  });
   writeFileSync(path("settings.json"), JSON.stringify(settings));
   writeFileSync(paths.ticket, steps.map((step) => `do: ${step}`).join("\n"));
   mkdirSync(path(".claude/commands"), { recursive: true });

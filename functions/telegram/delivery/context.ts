@@ -29,7 +29,7 @@ interface OutboxSettings extends PresentationSettings, Partial<Pick<Settings, "p
   progress?: boolean;
   timezone?: string;
   /** `minutes`: what a button adds to the time of a session. */
-  tickets?: { minutes: number } | undefined;
+  tickets?: Settings["tickets"];
 }
 
 /** The context of one job that is being handled. */

@@ -18,6 +18,7 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { readDifference } from "../../../shared/tickets/differences.ts";
+import { readMinutes } from "../../../shared/tickets/policies.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
 import { isAllowing, isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
 import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
@@ -196,7 +197,7 @@ const SESSION_RENDERER: RequestRenderer = {
     const { series, isMultiple } = session ?? {};
     const waits = getWait(request);
     const ticket = waits === "ended" ? await findTicket(deps, request.subject.key ?? "") : undefined;
-    const name = waits === "ended" ? (ticket?.reason === "time_over" ? "time_over" : "exited") : waits;
+    const name = waits === "ended" ? findEnd(ticket?.reason) : waits;
     const moment = waits === "time" && presentation.format.momentInSentence(Date.parse(text), await deps.store.now());
     const place = series && { number: String(series.answers.length + 1), count: String(series.questions.length) };
     const lines = keepDefined([
@@ -211,16 +212,16 @@ const SESSION_RENDERER: RequestRenderer = {
       renderTerminalLink(context, request),
     ]);
     const hint = asking ? hints.summary : isMultiple ? hints.choices : hints[waits];
-    return { lines, hint, rows: createSessionRows(context, request, marked) };
+    return { lines, hint, rows: await createSessionRows(context, request, marked) };
   },
-  ...defineOutcome(({ live }, { verdict, session }) => {
+  ...defineOutcome(({ live }, { verdict }) => {
     const { extended, resumed, cancelled, completedBy } = live.ticket.outcomes;
     if (!verdict) return undefined;
     const { answer, by, comment } = verdict;
     if (answer === "resume") return ["▶️", fillName(resumed, by)];
     if (answer === "cancel") return ["✖️", fillName(cancelled, by)];
     if (answer === "complete") return ["🏁", fillName(completedBy, by)];
-    if (session?.waits === "time") return ["⏱️", fillTemplate(extended, { by: toSafeText(by, 80) })];
+    if (answer === "extend") return ["⏱️", fillTemplate(extended, { by: toSafeText(by, 80) })];
     return ["💡", fillName(live.answered, by), comment];
   }),
   async renderProgress({ deps, presentation }, { subject, verdict }) {
@@ -343,6 +344,11 @@ function getWait({ session }: Pick<RequestRecord, "session"> | { session: Reques
   return session?.waits === undefined || session.waits === "plan" ? "input" : session.waits;
 }
 
+/** How a session has ended that completed nothing. */
+function findEnd(reason: string | undefined) {
+  return reason === "time_over" || reason === "budget_over" ? reason : "exited";
+}
+
 /** The renderer of a request of a session. */
 export function getSessionRenderer({ session }: RequestRecord): RequestRenderer | undefined {
   if (!session) return undefined;
@@ -443,17 +449,22 @@ function findLabel(labels: Readonly<Record<string, string>>, name: string): Rich
   return Object.hasOwn(labels, key) ? toPlainText(labels[key] ?? "") : toSafeText(name);
 }
 
-function createSessionRows(
+async function createSessionRows(
   { deps, presentation }: RenderContext,
-  { options, session }: RequestRecord,
+  { options, session, subject }: RequestRecord,
   marked: readonly number[],
-): readonly LiveButton[][] {
+): Promise<readonly LiveButton[][]> {
   const { live } = presentation.texts;
   const { buttons } = live.ticket;
   const complete = [buttons.complete, ASK_FOR_WORDS] as const;
-  if (session?.waits === "time") {
-    const minutes = String(deps.settings.tickets?.minutes ?? 30);
-    return [[[fillTemplate(buttons.extend, { minutes }).text, "extend"]], [[buttons.stop, "cancel"]]];
+  if (session?.waits === "time" || session?.waits === "budget") {
+    const minutes = String(await readMinutes(deps, subject.key ?? ""));
+    const { budget } = session;
+    const more =
+      budget === undefined
+        ? fillTemplate(buttons.extend, { minutes })
+        : fillTemplate(buttons.grant, { amount: `${budget} USD` });
+    return [[[more.text, "extend"]], [[buttons.stop, "cancel"]]];
   }
   if (session?.waits === "ended") return [[[buttons.resume, "resume"], complete], [[live.cancel, "cancel"]]];
   const toMark = (i: number) => (session?.isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");

@@ -64,10 +64,11 @@ export function createClaudeDriver(): SessionDriver {
     findConversation,
     findConversationProcesses,
     prepare(launch) {
-      const { program, record, paths, groundcrewUrl, env } = launch;
-      const settings = buildClaudeSettings({ ticket: record.ticket, groundcrewUrl, paths });
+      const { program, record, paths, groundcrewUrl, env, policy, desired } = launch;
+      const { plans } = desired;
+      const settings = buildClaudeSettings({ ticket: record.ticket, groundcrewUrl, paths, policy, plans });
       writePrivateFile(paths.settings, JSON.stringify(settings));
-      writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
+      writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl, policy?.servers)));
       const variables = { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "1", DISABLE_AUTOUPDATER: "1" };
       return { program, args: buildArguments(launch), env: { ...env, ...variables } };
     },

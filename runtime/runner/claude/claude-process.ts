@@ -18,6 +18,8 @@ import { getClaudeHome } from "./claude-home.ts";
 
 interface ClaudeSettingsOptions {
   ticket: string;
+  policy: Launch["policy"];
+  plans: boolean;
   groundcrewUrl: string;
   paths: Omit<
     SessionPaths,
@@ -51,15 +53,17 @@ const HTTP_EVENTS = {
 const CONVERSATION_OPTIONS = ["--resume", "-r", "--session-id"];
 
 /** The arguments that start a session, or resume it. */
-export function buildArguments({ record, paths, desired: { plans }, hasText, name }: Launch): string[] {
+export function buildArguments({ record, paths, desired: { plans }, hasText, name, policy }: Launch): string[] {
   const { ticket, session_id, conversation } = record;
+  const { permission_mode: mode = "manual", model, prompt } = policy ?? {};
   const begin = ["--session-id", conversation ? randomUUID() : session_id];
   return [
     ...(conversation && !conversation.is_lost ? ["--resume", conversation.session_id] : begin),
-    ...["--permission-mode", plans ? "plan" : "manual", "--strict-mcp-config", "--mcp-config", paths.mcp],
+    ...["--permission-mode", plans ? "plan" : mode, "--strict-mcp-config", "--mcp-config", paths.mcp],
+    ...(model === undefined ? [] : ["--model", model]),
     // The branch's own settings could run hooks with the session's token, or switch off those of Groundcrew.
     ...["--setting-sources", "user", "--settings", paths.settings],
-    ...["--append-system-prompt", buildInstructions(ticket, paths, "CLAUDE.md"), "--name", name],
+    ...["--append-system-prompt", buildInstructions(ticket, paths, "CLAUDE.md", prompt), "--name", name],
     ...(hasText ? [] : ["--", buildPrompt(record, paths, plans)]),
   ];
 }
@@ -77,7 +81,8 @@ export function findConversation(record: SessionRecord, paths: SessionPaths): Se
 }
 
 /** Builds the settings of one session: hooks that report to Groundcrew, the status line, and what needs no permission. */
-export function buildClaudeSettings({ ticket, groundcrewUrl, paths }: ClaudeSettingsOptions) {
+export function buildClaudeSettings({ ticket, groundcrewUrl, paths, policy, plans }: ClaudeSettingsOptions) {
+  const { allow = [], ask = [], deny = [] } = policy ?? {};
   const url = `${groundcrewUrl}/api/runner/sessions/${encodeURIComponent(ticket)}/hooks`;
   const createHook = (timeout: number) => ({
     type: "http",
@@ -98,7 +103,11 @@ export function buildClaudeSettings({ ticket, groundcrewUrl, paths }: ClaudeSett
       allow: [
         ...[`Read(/${paths.ticket})`, `Read(/${paths.difference})`, `Edit(/${paths.completion})`],
         ...GROUNDCREW_TOOLS.map((tool) => `mcp__${MCP_SERVER}__${tool}`),
+        // In plan mode they would let commands run: they come with the approval of the plan.
+        ...(plans ? [] : allow),
       ],
+      ask,
+      deny,
     },
     // These two commands are constant texts but for paths of the runner's own folder.
     statusLine: {
@@ -126,10 +135,10 @@ function buildStoreCommand(path: string): string {
   return `cat > ${draft} && mv -f ${draft} ${quoteForShell(path)}`;
 }
 
-/** Builds the MCP configuration of a session: Groundcrew's tools. The token stays in the environment. */
-export function buildMcpConfig(groundcrewUrl: string) {
+/** Builds the MCP configuration of a session: Groundcrew's tools, and servers of its policy. The token stays in the environment. */
+export function buildMcpConfig(groundcrewUrl: string, servers: Record<string, object> = {}) {
   const headers = { authorization: `Bearer \${${TOKEN_VARIABLE}}` };
-  return { mcpServers: { [MCP_SERVER]: { type: "http", url: `${groundcrewUrl}/mcp`, headers } } };
+  return { mcpServers: { ...servers, [MCP_SERVER]: { type: "http", url: `${groundcrewUrl}/mcp`, headers } } };
 }
 
 /**

@@ -172,11 +172,13 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
     const { account, requiresOpenaiAuth } = await call("account/read", {}, accountSchema);
     if (requiresOpenaiAuth && (account ?? null) === null)
       throw new Error("Codex is not signed in: run `codex login` as the runner's user.");
-    const { conversation, worktree } = record;
+    const { conversation, worktree, project } = record;
+    const { policy } = context.settings.repositories.get(project) ?? {};
     const known = findThread(paths) ?? (conversation?.is_lost ? undefined : conversation);
     const common = {
       ...{ cwd: worktree, sandbox: "workspace-write", approvalPolicy: "on-request" },
-      developerInstructions: buildInstructions(ticket, paths, "AGENTS.md"),
+      ...{ developerInstructions: buildInstructions(ticket, paths, "AGENTS.md", policy?.prompt) },
+      ...omitUndefined({ model: policy?.model }),
     };
     const begun = known
       ? await call("thread/resume", { threadId: known.session_id, ...common }, threadSchema)

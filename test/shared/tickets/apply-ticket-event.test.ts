@@ -46,7 +46,7 @@ const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc.record({ kind: fc.constant("approved"), by: fc.constant("Ada"), hash, sessionId: fc.uuid(), token: fc.uuid() }),
   fc.record({ kind: fc.constant("rejected"), by: fc.constant("Ada"), text: fc.constant("") }),
   fc.record({ kind: fc.constant("reread"), version, isClosed: fc.boolean() }),
-  fc.record({ kind: fc.constant("placed"), runner: fc.constantFrom("one", "two") }),
+  fc.record({ kind: fc.constant("placed"), runner: fc.constantFrom("one", "two"), plansFirst: fc.boolean() }),
   fc.record({
     kind: fc.constant("observed"),
     runner: fc.constantFrom("one", "two"),
@@ -81,7 +81,7 @@ const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("closed_in_plane"), text: fc.constant("done") }),
   fc.record({ kind: fc.constant("cancelled"), by: fc.constant("Ada") }),
-  fc.record({ kind: fc.constant("time_over") }),
+  fc.record({ kind: fc.constant("limit_over"), limit: fc.constantFrom("time", "budget"), spent: fc.constant(5) }),
   fc.record({ kind: fc.constant("extended"), minutes: fc.constant(30), by: fc.constant("Ada") }),
   fc.record({ kind: fc.constant("removal_requested"), by: fc.constant("Ada"), force: fc.boolean() }),
 );
