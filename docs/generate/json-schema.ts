@@ -58,6 +58,11 @@ export function getItemSchema({ items }: JsonSchema): JsonSchema | undefined {
   return isSchema(items) ? items : undefined;
 }
 
+/** What an object with free names holds; undefined for anything else. */
+export function getNamedSchema({ additionalProperties }: JsonSchema): JsonSchema | undefined {
+  return isSchema(additionalProperties) ? additionalProperties : undefined;
+}
+
 function formatNested(schema: JsonSchema, indent: string): string {
   const item = getItemSchema(schema);
   const line = formatType(schema);

@@ -6,6 +6,7 @@ import {
   formatLimits,
   formatType,
   getItemSchema,
+  getNamedSchema,
   type JsonSchema,
   listAlternatives,
   listFields,
@@ -63,11 +64,13 @@ function listObjects(path: string, object: JsonSchema, variant = ""): FoundObjec
   const inner = listFields(object).flatMap(({ name, schema }) => {
     const fieldPath = path === "" ? name : `${path}.${name}`;
     const item = getItemSchema(schema);
-    const objects = listInnerObjects(item ?? schema);
+    const named = getNamedSchema(schema);
+    const objects = listInnerObjects(item ?? named ?? schema);
+    const place = item ? `${fieldPath}[]` : named ? `${fieldPath}.ID` : fieldPath;
     return objects.flatMap((one) => {
       const kind = listFields(one).find((field) => field.schema.const !== undefined);
       const suffix = objects.length > 1 && kind ? `, ${kind.name} ${formatType(kind.schema)}` : "";
-      return listObjects(item ? `${fieldPath}[]` : fieldPath, one, suffix);
+      return listObjects(place, one, suffix);
     });
   });
   // An object of one known field, such as {"kind": "none"}, needs no table.

@@ -7,6 +7,7 @@ import { noMetrics } from "../../shared/metrics.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { createTelegramBot } from "../../shared/telegram/bot.ts";
 import { createRedactor } from "../../shared/text.ts";
+import { mergePolicy } from "../../shared/tickets/policy.ts";
 import {
   collectFindings,
   createReport,
@@ -116,6 +117,7 @@ const CHECKS: readonly PartCheck[] = [
     unset: ["openclaw", "Set OPENCLAW_URL and OPENCLAW_HOOK_TOKEN, or leave it out if agents poll."],
     find: ({ deps, settings }) => checkOpenclaw(deps, settings),
   },
+  { find: ({ settings }) => checkPolicies(settings) },
   { find: ({ deps, settings }) => checkSkill(deps.skill, settings) },
   {
     find: async ({ deps: { skill, knownVersions }, settings }) =>
@@ -166,6 +168,17 @@ function checkSettings(parsed: ParsedSettings): Finding[] {
         → Set PLANE_URL, PLANE_WORKSPACE and PLANE_API_KEY, or run \`npm run provision\`.`,
   );
   return checks.length > 0 ? checks : [ok`all settings are valid`];
+}
+
+/** Reports settings of repositories that contradict each other: no session starts with them. */
+function checkPolicies({ tickets }: Settings): Finding[] {
+  if (!tickets) return [];
+  const { failed } = createReport("policy");
+  return Object.keys(tickets.repositories).flatMap((id) =>
+    mergePolicy(tickets, id).problems.map(
+      (problem) => failed`${id}: ${problem} → Change tickets.repositories.${id}: until then no session starts.`,
+    ),
+  );
 }
 
 /** Reports files with secrets that other users of this machine can read. A missing file is not reported. */

@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import type { describePolicy } from "../../shared/tickets/policies.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError } from "../backup/manifest.ts";
 import {
@@ -97,7 +98,17 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage
 ${EXIT.token} no valid token.
 `;
 
-type PersonCommand = ToolSpec & { route: string };
+type PersonCommand = ToolSpec & {
+  route: string;
+  /** How people read its answer, where that is no list of fields. */
+  format?: (answer: never) => string;
+};
+
+/** What `GET /api/tickets/policies/:id` answers. */
+type PolicyAnswer = Awaited<ReturnType<typeof describePolicy>>;
+
+/** Width of the column of values in characters: 60; longer ones are followed by their place. */
+const MAX_VALUE_WIDTH = 60;
 
 /** `groundcrew why KEY` */
 const WHY_COMMAND: PersonCommand = {
@@ -171,6 +182,7 @@ const TICKET_COMMANDS: PersonCommand[] = [
     description: "Shows what is in force for a repository or a ticket, and where each line comes from.",
     fields: [defineField("id", "the project's identifier, such as ONB, or a ticket's key", { required: true })],
     unnamed: ["id"],
+    format: formatPolicy,
   },
   defineTicketCommand("complete", "POST /api/sessions/:task/complete", "Completes a ticket; its session is stopped.", [
     defineField("summary", "what was done", { required: true }),
@@ -334,7 +346,7 @@ async function runPersonCommand(
 
 /** Calls the route of a command for people, whose first field in the path is its subject. */
 async function callPersonRoute(
-  { route, ...spec }: PersonCommand,
+  { route, format = formatAnswer, ...spec }: PersonCommand,
   { rest, json, help }: Pick<CliOptions, "rest" | "json" | "help">,
   { env, stdin }: CommandHost,
 ): Promise<string> {
@@ -346,7 +358,24 @@ async function callPersonRoute(
   const path = pattern.replace(`:${subject}`, encodeURIComponent(String(input[subject])));
   const { [subject]: _, ...body } = input;
   const answer = await (method === "POST" ? client.post(path, body) : client.get(path));
-  return json ? formatJsonLine(answer) : formatAnswer(answer);
+  return json ? formatJsonLine(answer) : format(answer as never);
+}
+
+/** Formats the policy of a repository: a line with its value and its place each, and below what is not in force. */
+function formatPolicy({ project, base, commit, problems, lines, left_out }: PolicyAnswer): string {
+  const toText = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  const rows = [...lines, ...left_out].map(({ name, value }) => `${name}: ${toText(value)}`);
+  const width = Math.min(MAX_VALUE_WIDTH, Math.max(0, ...rows.map((row) => row.length)));
+  const render = (place: string, i: number) => `  ${(rows[i] ?? "").padEnd(width)}  ${place}`;
+  const notInForce = left_out.map(({ from, why }, i) => render(`${from}: ${why}`, lines.length + i));
+  return formatForTerminal(
+    [
+      base === undefined ? project : `${project}, ${base} ${commit}`,
+      ...problems.map((problem) => `! ${problem}`),
+      ...lines.map(({ from, added_at: at }, i) => render(at === undefined ? from : `${from}, ${at}`, i)),
+      ...(notInForce.length > 0 ? ["Not in force:", ...notInForce] : []),
+    ].join("\n"),
+  );
 }
 
 function renderGroupHelp(group: keyof typeof PERSON_COMMANDS): string {

@@ -13,7 +13,7 @@ import type { Store } from "../store/port.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { ExchangeRequest, PolicyReport } from "./exchange.ts";
 import { readRules } from "./permission-rules.ts";
-import { GROUNDCREW_LINES, mergePolicy, type Policy, toPolicyValues } from "./policy.ts";
+import { GROUNDCREW_LINES, mergePolicy, type Policy, type PolicyLine, toPolicyValues } from "./policy.ts";
 import { ticketKeys } from "./ticket.ts";
 
 /** What a runner has reported last. */
@@ -100,7 +100,7 @@ export async function describePolicy(deps: Pick<TaskDeps, "settings" | "store">,
     ...omitUndefined({ base, commit: commit?.slice(0, 12), runner: read?.runner }),
     problems: read ? problems : [...problems, "No runner has read the base branch yet: these are the settings."],
     lines: [
-      ...lines,
+      ...lines.map((line): PolicyLine & { added_at?: string; uses?: number } => line),
       ...rules.map(({ rule, subject, by, at, uses }) => {
         const from = `always allowed for ${subject} by ${by}`;
         return { name: "allow", value: rule, from, added_at: new Date(at).toISOString(), uses };

@@ -468,3 +468,17 @@ test("UPG: the doctor knows the versions of compose/versions.env, and reads what
   expect(parseVersionOutput("2026.2.26\n")).toBe("2026.2.26");
   expect(parseVersionOutput("update available: 2026.9.6\n")).toBeUndefined();
 });
+
+test.each([
+  [{ network: "model", sandbox: "off" }, "ONB: network is model, which only a box keeps, and sandbox is off"],
+  [{ cli: "codex", budget_usd: 5 }, "ONB: Codex reports no money, so that budget_usd cannot be kept"],
+])("The doctor refuses a policy that contradicts itself: %j", async (repository, detail) => {
+  const { config, examine } = await createDoctorSetup();
+  Object.assign(config, { tickets: { repositories: { ONB: { path: "/srv/onb", ...repository } } } });
+  const findings = await examine();
+  expect(findings.ok).toBe(false);
+  expect(findings.checks).toContainEqual({
+    ...{ name: "policy", status: "failed", detail },
+    todo: "Change tickets.repositories.ONB: until then no session starts.",
+  });
+});
