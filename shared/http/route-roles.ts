@@ -74,6 +74,7 @@ export const ROUTE_ROLES = {
   "POST /api/permission-rules/remove": { role: "member", about: "own" },
   "GET /api/worktrees": { role: "member", about: "own" },
   "POST /api/test/add-ticket": ADMINISTERS,
+  "GET /api/tickets/policies/:id": ADMINISTERS,
   "GET /api/tickets/:ticket": ACTS_ON_TASK,
   "GET /api/tickets/:ticket/diff": ACTS_ON_TASK,
   "GET /api/sessions": { role: "member", about: "own" },

@@ -91,7 +91,13 @@ export async function describePolicy(deps: Pick<TaskDeps, "settings" | "store">,
   const key = parseTaskKey(id);
   const project = (key?.identifier ?? id.trim().normalize("NFC")).toUpperCase();
   if (!deps.settings.tickets?.repositories[project])
-    throw new GroundcrewError("not_found", `tickets.repositories in the settings file has no ${project.slice(0, 40)}.`);
+    throw new GroundcrewError(
+      "not_found",
+      `tickets.repositories in the settings file has no ${project.slice(0, 40)}.`,
+      {
+        refusal: { name: "ticketNotPossible" },
+      },
+    );
   const { lines, leftOut, problems, read } = await readPolicy(deps, project);
   const rules = (await readRules(deps)).filter(({ subject }) => [key?.key, project].includes(subject));
   const { base, commit } = read?.report ?? {};

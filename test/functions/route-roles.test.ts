@@ -85,6 +85,7 @@ const ATTEMPTS: Record<string, (place: Place) => Attempt> = {
   "POST /api/sessions/:ticket/remove": ({ key }) => ({ path: `/api/sessions/${key}/remove`, body: { force: 1 } }),
   "POST /api/sessions/:ticket/start": ({ key }) => ({ path: `/api/sessions/${key}/start`, body: { none: 1 } }),
   "POST /api/sessions/:ticket/send-back": ({ key }) => ({ path: `/api/sessions/${key}/send-back`, body: { text: 1 } }),
+  "GET /api/tickets/policies/:id": () => ({ path: "/api/tickets/policies/NONE", allowed: 404 }),
   "GET /api/tickets/:ticket": ({ key }) => ({ path: `/api/tickets/${key}` }),
   "GET /api/tickets/:ticket/diff": ({ key }) => ({ path: `/api/tickets/${key}/diff`, allowed: 404 }),
   "GET /api/terminals/:ticket": ({ key }) => ({ path: `/api/terminals/${key}` }),
