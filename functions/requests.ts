@@ -100,7 +100,7 @@ function toRequestAnswer(request: RequestRecord) {
     answers,
     options: options.length > 0 ? options : undefined,
     // A session whose time ends, at the time that is the text, or that has ended.
-    waits: waits === "time" || waits === "ended" ? waits : undefined,
+    waits: waits === "time" || waits === "budget" || waits === "ended" ? waits : undefined,
     // Of a question of several, and what a permission for ever would allow.
     ...{ multiple: isMultiple, number: series && series.answers.length + 1, count: series?.questions.length, rule },
     changed,

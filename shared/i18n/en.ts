@@ -508,6 +508,8 @@ export const en = {
         /** What requested a ticket. */
         triggers: { created: "new task", status: "change of status", comment: "comment", test: "test" },
         noDescription: "No description.",
+        /** Lines of the policy that a person should know before an approval follow. */
+        policy: "Policy of the repository:",
         /** The text is longer than a message; the first one where the page has an address. */
         shortened: { onPage: "… shortened; all of it: {page}", inPlane: "… shortened; all of it is on the page." },
         page: "page",
@@ -1054,6 +1056,7 @@ export const en = {
     "inbox.choices": "Several can be chosen",
     "inbox.terminal": "Not all of it is known here. Read it and allow it in the terminal.",
     "inbox.time": "The time of the session ends at {at}.",
+    "inbox.budget": "The budget of the ticket is almost used up: {text}",
     "inbox.ended": "The session has ended. Resume it, complete the ticket, or cancel it.",
     "inbox.changed": "The text has changed since you were first asked.",
     "inbox.undo": "Undo",
@@ -1088,6 +1091,7 @@ export const en = {
     "inbox.words.send_back": "What should change",
     ...TOOL_FIELDS,
     "inbox.part.box": "Box",
+    "inbox.part.policy": "Policy",
     "inbox.part.comment": "Comment",
     "inbox.part.comments": "Earlier comments",
     "inbox.part.log": "End of the log",

@@ -88,6 +88,7 @@ export const TICKET_RENDERER: RequestRenderer = {
     const comments = findPart(request, "comments");
     const box = findPart(request, "box");
     const limits = findPart(request, "limits");
+    const policy = findPart(request, "policy");
     const { text: description } = request;
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
@@ -99,6 +100,9 @@ export const TICKET_RENDERER: RequestRenderer = {
         : [joinRichText(["💬 ", fields.comment, colon]), ...renderLongText(context, comment, COMMENT_LIMIT)]),
       ...(comments === undefined ? [] : renderLongText(context, comments, COMMENT_LIMIT)),
       ...(limits === undefined ? [] : [toPlainText(`⚠️ ${limits}`)]),
+      ...(policy === undefined
+        ? []
+        : [toPlainText(`📋 ${live.ticket.policy}`), ...renderLongText(context, policy, COMMENT_LIMIT)]),
       ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];

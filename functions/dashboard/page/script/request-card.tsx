@@ -134,6 +134,7 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
 /** What is asked: by Groundcrew about a session, or else in the words of who asks. */
 function describeText({ waits, text }: RequestAnswer): string {
   if (waits === "time") return translate("inbox.time", { at: formatTime(Date.parse(text)) });
+  if (waits === "budget") return translate("inbox.budget", { text });
   return waits === "ended" ? [translate("inbox.ended"), text].filter(Boolean).join("\n") : text;
 }
 
