@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { DEFAULT_HOOK_MINUTES, policyFileSchema, type TicketSettings } from "../../shared/config/tickets-schema.ts";
+import { policyFileSchema, type TicketSettings } from "../../shared/config/tickets-schema.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import type { PolicyReport } from "../../shared/tickets/exchange.ts";
@@ -15,16 +15,10 @@ import {
   mergePolicy,
   POLICY_FILE,
   type Policy,
-  type PolicyValues,
 } from "../../shared/tickets/policy.ts";
-import { MINUTE } from "../../shared/time.ts";
 import type { Git } from "./git.ts";
+import { type Policies, type RunnerRepository, toRunnerRepository } from "./runner-context.ts";
 import type { Worktrees } from "./worktrees.ts";
-
-/** A repository with the policy that is in force for it. */
-export type RunnerRepository = ReturnType<typeof toRunnerRepository>;
-
-export type Policies = ReturnType<typeof createPolicies>;
 
 /** The base branch of a repository, at which its policy was read. */
 interface Base {
@@ -74,11 +68,10 @@ export function createPolicies(
   { tickets, repositories: given }: { tickets: TicketSettings; repositories: ReadonlyMap<string, RunnerRepository> },
   git: Git,
   worktrees: Pick<Worktrees, "findBase">,
-) {
+): Policies {
   const repositories = new Map(given);
   const reports = new Map<string, PolicyReport>();
 
-  /** Reads the policy of a repository anew. A problem is part of what is in force. */
   async function read(project: string): Promise<void> {
     const { path = "" } = given.get(project) ?? {};
     const last = reports.get(project);
@@ -100,14 +93,12 @@ export function createPolicies(
   }
 
   return {
-    /** By project identifier. */
-    repositories: repositories as ReadonlyMap<string, RunnerRepository>,
+    repositories,
     read,
-    /** Reads all policies anew. */
-    async readAll(): Promise<void> {
+    async readAll() {
       for (const project of given.keys()) await read(project);
     },
-    listReports: (): PolicyReport[] => [...reports.values()],
+    listReports: () => [...reports.values()],
   };
 }
 
@@ -181,18 +172,4 @@ function toReport(project: string, base: Base | undefined, policy: Policy, probl
     left_out: policy.leftOut.slice(0, MAX_LINES).map(clean),
     ...(problem === undefined ? {} : { problem: cleanLine(problem, 1_000) }),
   };
-}
-
-/** A repository of the settings with its policy. `problem`: why no session starts. */
-export function toRunnerRepository(
-  { repositories }: TicketSettings,
-  project: string,
-  policy: PolicyValues,
-  problem?: string,
-) {
-  const given = repositories[project] ?? "";
-  const { path, hook_minutes = DEFAULT_HOOK_MINUTES } = typeof given === "string" ? { path: given } : given;
-  const { test_command: testCommand, env, publish, cli, sandbox, network, readable } = policy;
-  const own = { path, hookTimeout: hook_minutes * MINUTE, policy, problem };
-  return { ...own, testCommand, env, publish, cli, sandbox, network, readable };
 }

@@ -3,18 +3,33 @@
 import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
+import { DEFAULT_HOOK_MINUTES, type TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { mergePolicy } from "../../shared/tickets/policy.ts";
+import type { PolicyReport } from "../../shared/tickets/exchange.ts";
+import { mergePolicy, type PolicyValues } from "../../shared/tickets/policy.ts";
+import { MINUTE } from "../../shared/time.ts";
 import type { BoxFinder } from "./box.ts";
 import type { DriverContext, Drivers } from "./driver.ts";
 import type { Git } from "./git.ts";
-import { type Policies, type RunnerRepository, toRunnerRepository } from "./policies.ts";
 import type { GitStateReader, Worktrees } from "./worktrees.ts";
 
 /** The settings of a runner. */
 export type RunnerSettings = Exclude<ReturnType<typeof parseRunnerSettings>, { problems: string[] }>;
+
+/** A repository with the policy that is in force for it. */
+export type RunnerRepository = ReturnType<typeof toRunnerRepository>;
+
+/** The policies of the repositories. */
+export interface Policies {
+  /** What is in force, by project identifier. */
+  repositories: ReadonlyMap<string, RunnerRepository>;
+  /** Reads the policy of a repository anew. A problem is part of what is in force. */
+  read(project: string): Promise<void>;
+  /** Reads all of them anew. */
+  readAll(): Promise<void>;
+  listReports(): PolicyReport[];
+}
 
 /** What every step of the runner uses. */
 export interface RunnerContext extends DriverContext {
@@ -89,4 +104,18 @@ export function parseRunnerSettings(
     repositories: repositories as ReadonlyMap<string, RunnerRepository>,
     ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
   };
+}
+
+/** A repository of the settings with its policy. `problem`: why no session starts. */
+export function toRunnerRepository(
+  { repositories }: TicketSettings,
+  project: string,
+  policy: PolicyValues,
+  problem?: string,
+) {
+  const given = repositories[project] ?? "";
+  const { path, hook_minutes = DEFAULT_HOOK_MINUTES } = typeof given === "string" ? { path: given } : given;
+  const { test_command: testCommand, env, publish, cli, sandbox, network, readable } = policy;
+  const own = { path, hookTimeout: hook_minutes * MINUTE, policy, problem };
+  return { ...own, testCommand, env, publish, cli, sandbox, network, readable };
 }
