@@ -34,8 +34,7 @@ import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
-import { readPolicy } from "./policies.ts";
-import { needsPublication } from "./publication.ts";
+import { needsPublication, readPolicy } from "./policies.ts";
 import { findChangedContent } from "./read-content.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
 import {

@@ -14,7 +14,7 @@ import { DAY, type Ms } from "../time.ts";
 import type { ExchangeRequest, PolicyReport } from "./exchange.ts";
 import { readRules } from "./permission-rules.ts";
 import { GROUNDCREW_LINES, mergePolicy, type Policy, type PolicyLine, toPolicyValues } from "./policy.ts";
-import { ticketKeys } from "./ticket.ts";
+import { type Ticket, ticketKeys } from "./ticket.ts";
 
 /** What a runner has reported last. */
 interface PolicyRecord {
@@ -76,6 +76,11 @@ export async function readPolicy({ settings, store }: PolicyDeps, identifier: st
   const leftOut = [...own.leftOut.filter(isOwn), ...left_out];
   const values = toPolicyValues(lines, {});
   return { values, lines, leftOut, problems: problem === undefined ? [] : [problem], read: stored.value };
+}
+
+/** Whether an approved result of a ticket is published before it is written to Plane. */
+export async function needsPublication(deps: PolicyDeps, { item }: Pick<Ticket, "item">): Promise<boolean> {
+  return (await readPolicy(deps, item.identifier)).values.publish !== "none";
 }
 
 /** The time of a session of a ticket in minutes, by the policy of its repository. */

@@ -3,26 +3,16 @@
  * its server. Red checks are a request to a person, who may send them back to the session.
  */
 
-import type { TaskDeps } from "../app/deps.ts";
 import { changeFields, omitUndefined } from "../omit-undefined.ts";
 import type { RequestPart, RequestRecord } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import type { ExchangeAnswer, Publication, SessionReport } from "./exchange.ts";
 import { maskSecrets } from "./mask-secrets.ts";
-import { readPolicy } from "./policies.ts";
 import { reportStep, type Ticket, type TicketEvent, type TicketOutcome } from "./ticket.ts";
 
 const MAX_TITLE_LENGTH = 200;
 
 const MAX_PROBLEM_LENGTH = 2_000;
-
-/** Whether an approved result of a ticket is published before it is written to Plane. */
-export async function needsPublication(
-  deps: Pick<TaskDeps, "settings" | "store">,
-  { item }: Pick<Ticket, "item">,
-): Promise<boolean> {
-  return (await readPolicy(deps, item.identifier)).values.publish !== "none";
-}
 
 /** What the runner is to publish now; undefined when it is nothing. Each try has an id of its own. */
 export function findPublicationWish(ticket: Ticket): ExchangeAnswer["publish"][number] | undefined {

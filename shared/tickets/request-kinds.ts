@@ -8,8 +8,8 @@ import { cleanText } from "../text.ts";
 import { needsPlan, rereadTicket } from "./approval.ts";
 import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
-import { readMinutes } from "./policies.ts";
-import { asksAboutChecks, joinChecks, needsPublication } from "./publication.ts";
+import { needsPublication, readMinutes } from "./policies.ts";
+import { asksAboutChecks, joinChecks } from "./publication.ts";
 import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
 import type { NewTicketEvent } from "./ticket.ts";
 
