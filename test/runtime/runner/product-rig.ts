@@ -36,6 +36,7 @@ export async function createProductRig({
   planFirst,
   isBoxed = process.env["TEST_BOXED"] === "1",
   cli,
+  policy = {},
 }: {
   isApart?: boolean;
   env?: Record<string, string>;
@@ -50,6 +51,8 @@ export async function createProductRig({
   isBoxed?: boolean;
   /** The repository's `cli`. */
   cli?: "codex" | { command: string[] };
+  /** More lines of the repository's policy. */
+  policy?: object;
 } = {}) {
   const host = createRunnerHost();
   const simulators = await startSimulators();
@@ -65,6 +68,7 @@ export async function createProductRig({
     publish,
     plan_first: planFirst,
     cli,
+    ...policy,
   });
   const boxed = isBoxed ? { readable: [resolve(".")] } : {};
   const isPlain = Object.keys({ ...limits, ...boxed }).length === 0;
