@@ -13,7 +13,7 @@ import type { Store } from "../store/port.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { ExchangeRequest, PolicyReport } from "./exchange.ts";
 import { readRules } from "./permission-rules.ts";
-import { GROUNDCREW_LINES, mergePolicy, type Policy, type PolicyLine, toPolicyValues } from "./policy.ts";
+import { GROUNDCREW_LINES, isGeneral, mergePolicy, type Policy, type PolicyLine, toPolicyValues } from "./policy.ts";
 import { type Ticket, ticketKeys } from "./ticket.ts";
 
 /** What a runner has reported last. */
@@ -67,9 +67,9 @@ export async function readPolicy({ settings, store }: PolicyDeps, identifier: st
   if (!stored) return mergePolicy(tickets, identifier);
   const { lines: reported, left_out, problem } = stored.value.report;
   const isOwn = ({ name }: { name: string }) => GROUNDCREW_LINES.some((one) => one === name);
-  const file = ownLinesSchema.safeParse(
-    Object.fromEntries(reported.filter(isOwn).map(({ name, value }) => [name, value])),
-  ).data;
+  // What the runner's settings say about all repositories is no wish for this one.
+  const given = reported.filter((line) => isOwn(line) && !isGeneral(line));
+  const file = ownLinesSchema.safeParse(Object.fromEntries(given.map(({ name, value }) => [name, value]))).data;
   const sources = Object.fromEntries(reported.map(({ name, from }) => [name, from]));
   const own = mergePolicy(tickets, identifier, { sources, ...omitUndefined({ file }) });
   const lines = [...own.lines.filter(isOwn), ...reported.filter((line) => !isOwn(line))];

@@ -154,6 +154,11 @@ function describeWinner({ from }: PolicyLine): string {
   return `${from} counts`;
 }
 
+/** Whether a line is one for all repositories, or a default. */
+export function isGeneral({ from }: Pick<PolicyLine, "from">): boolean {
+  return from === "default" || (from.startsWith("tickets.") && !from.startsWith("tickets.repositories."));
+}
+
 /** The line for all repositories, or the default. */
 function getGeneral(settings: TicketSettings, name: OrderedName): PolicyLine {
   if (name === "minutes" || name === "max_sessions" || name === "sandbox")

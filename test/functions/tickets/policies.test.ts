@@ -84,6 +84,20 @@ test("time and sessions at once are the smaller ones of the settings and the fil
   ]);
 });
 
+test("what the runner's own settings say about all repositories changes nothing of Groundcrew's", async () => {
+  const { app, start } = await createPolicyApp({}, { minutes: 60, publish: "push" });
+  const from = { minutes: "tickets.minutes", max_sessions: "tickets.max_sessions", publish: "default" };
+  const values = { minutes: 30, max_sessions: 1, publish: "none" };
+  const lines = Object.entries(values).map(([name, value]) => ({ name, value, from: from[name as keyof typeof from] }));
+  await app.exchange([], { policies: [createReport({}, { lines })] });
+  await start();
+  await app.exchange([createSession()], { policies: [createReport({}, { lines })] });
+  expect((await app.exchange([createSession()])).sessions).toMatchObject([{ minutes: 60 }]);
+  const policy = await app.read("/api/tickets/policies/ONB");
+  expect(policy.lines).toContainEqual({ name: "publish", value: "push", from: "tickets.repositories.ONB.publish" });
+  expect(policy.lines).toContainEqual({ name: "max_sessions", value: 5, from: "tickets.max_sessions" });
+});
+
 test("where the settings name no test command, that of the file is run", async () => {
   const { app } = await createPolicyApp({ test_command: "make test" });
   await app.requestTicket("Build it", { description_html: "<p>Done when: tests</p>" });

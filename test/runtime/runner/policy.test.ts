@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
 import type { PolicyFile } from "../../../shared/config/tickets-schema.ts";
+import { hasProgram } from "../../support/has-program.ts";
 import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -217,4 +218,59 @@ test.concurrent("nothing starts with a link in the place of the file", async (co
   rig.server.set({ sessions: [rig.want("ONB-1")] });
   await rig.waitForState("ONB-1", "ended");
   expect(rig.report("ONB-1")?.exit?.text).toContain("is not a plain file");
+});
+
+test.concurrent("a set-up that fails ends the start, with what it said", async (context) => {
+  const { expect } = context;
+  const rig = await createPolicyRig(context, { setup: { command: "echo no network >&2; exit 4" } });
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitForState("ONB-1", "ended");
+  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed", text: "setup: exit code 4: no network" });
+});
+
+test.concurrent("the file chooses the CLI, and its model", async (context) => {
+  const { expect } = context;
+  const rig = await createPolicyRig(context);
+  commitPolicy(rig, { cli: "codex", model: "gpt-fake" });
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitForState("ONB-1", "running");
+  expect(JSON.parse(readFileSync(rig.sessionFile("ONB-1", "record.json"), "utf8"))).toMatchObject({ cli: "codex" });
+});
+
+test.concurrent("a file that requires a box has no session start without one", async (context) => {
+  const { expect } = context;
+  const rig = await createPolicyRig(context);
+  writeFileSync(join(rig.host.bin, "bwrap"), "#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n", { mode: 0o755 });
+  commitPolicy(rig, { sandbox: "required" });
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitForState("ONB-1", "ended");
+  expect(rig.report("ONB-1")?.exit?.text).toMatch(/^No session starts: sandbox is required for ONB, and no box works/);
+});
+
+test.concurrent.for(hasProgram("bwrap") ? ["model", "all"] : [])(
+  "with the network %s of the file a boxed session has its own, or the machine's",
+  async (network, context) => {
+    const { expect } = context;
+    const rig = await createRunnerRig(context, { isBoxed: true });
+    commitPolicy(rig, { network });
+    await runSteps(rig, ["run readlink /proc/self/ns/net > network.txt"]);
+    const isOwn = readWork(rig, "network.txt").trim() !== readlinkSync("/proc/self/ns/net");
+    expect(isOwn).toBe(network === "model");
+  },
+);
+
+test.concurrent("a result goes into the branch that base names, at which its branch has begun, freshly fetched", async (context) => {
+  const { expect } = context;
+  const rig = await createPolicyRig(context, { publish: "pull-request", base: "develop" });
+  const forge = rig.addForge(["gh"]);
+  const tree = rig.git(["rev-parse", "main^{tree}"], forge.bare).trim();
+  const commit = rig.git(["commit-tree", tree, "-p", "main", "-m", "of develop"], forge.bare).trim();
+  rig.git(["update-ref", "refs/heads/develop", commit], forge.bare);
+  const steps = ["run echo made > made.txt && git add -A && git commit -qm made", "exit 0"];
+  rig.server.set({ sessions: [rig.want("ONB-1", steps)] });
+  await rig.waitForState("ONB-1", "ended");
+  expect(rig.git(["merge-base", "origin/develop", "groundcrew/onb-1"]).trim()).toBe(commit);
+  rig.server.set({ publish: [{ ticket: "ONB-1", run: 1, id: "try-1", title: "ONB-1: Make it", body: "It is made" }] });
+  await rig.waitFor(() => rig.report("ONB-1")?.publication).toMatchObject({ id: "try-1", state: "open" });
+  expect(forge.read().pulls).toMatchObject([{ base: "develop" }]);
 });
