@@ -28,6 +28,7 @@ import { listUnread, type Remark, readRemarks } from "../../shared/tasks/remark-
 import { createTokenUsePuts } from "../../shared/tasks/token-use.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
+import { getTicketCliName } from "../../shared/tickets/cli.ts";
 import { completeTicket } from "../../shared/tickets/completion.ts";
 import { getTicket } from "../../shared/tickets/stored-tickets.ts";
 import { isChecking } from "../../shared/tickets/ticket.ts";
@@ -321,7 +322,12 @@ async function completeAsSession(
   if (text.trim() === "")
     throw new GroundcrewError("bad_request", "The summary is missing: say as text what was done.");
   const summary = tests?.trim() ? `${text}\n\nTests: ${tests}` : text;
-  const ticket = await completeTicket(deps, key, { summary, source: "tool", by: "Claude Code" }, correlation);
+  const ticket = await completeTicket(
+    deps,
+    key,
+    { summary, source: "tool", by: getTicketCliName(await getTicket(deps, key)) },
+    correlation,
+  );
   if (isChecking(ticket))
     throw new GroundcrewError(
       "conflict",

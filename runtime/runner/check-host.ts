@@ -6,6 +6,7 @@
 import { statfsSync } from "node:fs";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { getTexts } from "../../shared/i18n/texts.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { describeCliLimits, getCliKind } from "../../shared/tickets/cli.ts";
 import { BOX_CHECK, type HostCheck } from "../../shared/tickets/exchange.ts";
@@ -68,7 +69,7 @@ export async function checkHost(context: RunnerContext): Promise<HostCheck[]> {
 
 /** Checks each CLI that the repositories name. */
 function checkClis(settings: RunnerSettings, env: Env): Promise<Finding[]>[] {
-  const clis = [...settings.repositories.values()].map(({ cli }) => cli);
+  const clis = [...[...settings.repositories.values()].map(({ cli }) => cli), ...settings.cliByLabel.values()];
   return [
     ...(clis.includes("claude") ? [checkClaude(settings, env)] : []),
     ...(clis.includes("codex") ? [checkCodex(settings.codexBin, env)] : []),
@@ -82,7 +83,7 @@ function checkCommand(cli: { command: string[] }, env: Env): Finding {
   const program = findExecutable(name, env["PATH"]);
   return program === undefined
     ? failed`${name} is not an executable file → Check cli of tickets.repositories.`
-    : warning`${program}: ${describeCliLimits(cli) ?? ""} → Approve only tickets that it may do unasked.`;
+    : warning`${program}: ${describeCliLimits(cli, getTexts("en").comments.ticket) ?? ""} → Approve only tickets that it may do unasked.`;
 }
 
 async function checkRepository(

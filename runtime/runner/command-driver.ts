@@ -7,7 +7,7 @@ import { existsSync, rmSync } from "node:fs";
 import { getCliName } from "../../shared/tickets/cli.ts";
 import { writePrivateFile } from "../node/files.ts";
 import { findExecutable } from "../node/programs.ts";
-import type { DriverContext, SessionDriver } from "./driver.ts";
+import { type DriverContext, findSessionCli, type SessionDriver } from "./driver.ts";
 import { buildSentBack } from "./prompts.ts";
 import type { SessionRecord } from "./session-folder.ts";
 import { toKeyArguments } from "./tmux.ts";
@@ -51,7 +51,7 @@ export function createCommandDriver(): SessionDriver {
   };
 }
 
-function getCommand({ settings }: DriverContext, { project }: SessionRecord): string[] {
-  const cli = settings.repositories.get(project)?.cli;
+function getCommand({ settings }: DriverContext, record: SessionRecord): string[] {
+  const cli = findSessionCli(settings, record);
   return typeof cli === "object" ? cli.command : [];
 }

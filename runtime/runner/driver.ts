@@ -20,6 +20,8 @@ export interface DriverContext {
     codexBin: string;
     folder: string;
     repositories: ReadonlyMap<string, { cli: Cli; readable: readonly string[]; policy: PolicyValues }>;
+    /** CLIs by the labels that choose them. */
+    cliByLabel: ReadonlyMap<string, Cli>;
   };
   /** The runner's own environment, of which sessions and hooks receive a part. */
   env: Record<string, string | undefined>;
@@ -122,6 +124,14 @@ export interface SessionDriver {
   isUnknownConversation(status: number | undefined, screen: string): boolean;
   /** Forgets what it remembers of a ticket that was removed. */
   forget(ticket: string): void;
+}
+
+/** The CLI of a session as the settings name it: by the label that has chosen it, or else by its repository. */
+export function findSessionCli(
+  { cliByLabel, repositories }: DriverContext["settings"],
+  { project, cli_label }: { project: string; cli_label?: string },
+): Cli | undefined {
+  return cli_label === undefined ? repositories.get(project)?.cli : cliByLabel.get(cli_label);
 }
 
 /** The drivers of all kinds. */

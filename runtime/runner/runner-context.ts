@@ -102,6 +102,7 @@ export function parseRunnerSettings(
     tickets,
     /** By project identifier. */
     repositories: repositories as ReadonlyMap<string, RunnerRepository>,
+    cliByLabel: new Map(Object.entries(tickets.cli_by_label ?? {})),
     ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
   };
 }

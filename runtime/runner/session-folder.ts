@@ -111,6 +111,8 @@ const sessionRecordSchema = z.object({
   session_id: z.uuid(),
   /** The kind of CLI that works in it. */
   cli: z.enum(["claude", "codex", "command"]).default("claude"),
+  /** The label that has chosen it. */
+  cli_label: z.string().exactOptional(),
   /** The conversation that the last launch has begun or resumed; `is_lost`: Claude does not know it any more. */
   conversation: transcriptSchema.extend({ is_lost: z.literal(true).exactOptional() }).exactOptional(),
   /** The session of this round could not resume the conversation before. */

@@ -17,7 +17,7 @@ import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramOptions, runProgram } from "../node/programs.ts";
 import type { Box } from "./box.ts";
-import { getDriver } from "./driver.ts";
+import { findSessionCli, getDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import { fetchBase, findNamedBase, findRemote, isPublished } from "./publish.ts";
@@ -68,6 +68,8 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
   let record = prepareRecord(context, desired);
   try {
     if (problem !== undefined) throw new Error(problem);
+    if (desired.cli_label !== undefined && !findSessionCli(context.settings, desired))
+      throw new Error(`This runner has no CLI for the label ${desired.cli_label}: add it to tickets.cli_by_label.`);
     const box = await chooseBox(context, record);
     record = changeFields(record, { is_boxed: box && true });
     records.save(record);
@@ -157,7 +159,8 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
       run,
       round,
       session_id,
-      cli: getCliKind(context.settings.repositories.get(project)?.cli),
+      cli: getCliKind(findSessionCli(context.settings, desired)),
+      ...omitUndefined({ cli_label: desired.cli_label }),
       project,
       repository: "",
       worktree: "",

@@ -27,6 +27,12 @@ export const DEFAULT_HOOK_MINUTES = 10;
 /** Whether sessions run in a box. */
 const sandboxSchema = z.enum(["auto", "required", "off"]);
 
+/** The CLI that works on tickets. */
+const cliSchema = z.union([
+  z.enum(["claude", "codex"]),
+  z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
+]);
+
 /** Rules in Claude Code's own syntax: `Bash(npm test:*)`, `Read(./.env)`, `mcp__server__tool`. */
 const rulesSchema = z
   .array(
@@ -121,11 +127,7 @@ const POLICY_LINES = {
     .exactOptional()
     .describe("a list of at most 100 absolute paths")
     .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
-  cli: z
-    .union([
-      z.enum(["claude", "codex"]),
-      z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
-    ])
+  cli: cliSchema
     .exactOptional()
     .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}')
     .meta({
@@ -207,6 +209,14 @@ export const ticketsSchema = z.strictObject({
     .meta({
       meaning:
         "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, …} with the policy of the repository.",
+    }),
+  cli_by_label: z
+    .record(z.string().min(1).max(255), cliSchema)
+    .exactOptional()
+    .describe('CLIs by labels of work items, for example {"codex": "codex"}')
+    .meta({
+      meaning:
+        "The CLI that works on a ticket whose work item has this label, in place of that of its repository. The first one of this list counts; the approval names it.",
     }),
   sandbox: sandboxSchema.default("auto").describe("auto, required, or off").meta({
     meaning:

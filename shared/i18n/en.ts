@@ -486,13 +486,13 @@ export const en = {
       },
       /** Texts of messages about tickets: approvals, what sessions wait for, and results. */
       ticket: {
-        /** The first words of a message: what it wants. */
+        /** The first words of a message: what it wants. `{cli}` is the name of the CLI. */
         headlines: {
           approval: "Ticket to approve",
-          permission: "Claude Code asks for permission",
-          plan: "Plan of Claude Code to approve",
+          permission: "{cli} asks for permission",
+          plan: "Plan of {cli} to approve",
           checks: "Checks have failed",
-          input: "Claude Code waits for you",
+          input: "{cli} waits for you",
           time: "The session’s time is almost over",
           budget: "The ticket’s budget is almost used up",
           exited: "The session ended without a result",
@@ -755,7 +755,7 @@ export const en = {
     "event.circle": "These tasks wait for each other: {path}.",
     "event.failed": "An operation of {agent} failed: “{text}”",
     "event.ticket": "The ticket of this task changed. {text}",
-    "event.ticket.pending": "A ticket for a Claude Code session waits for approval.",
+    "event.ticket.pending": "A ticket waits for approval.",
     "event.ticket.allowed_by_rule": "The ticket’s session ran a tool without asking, allowed by rule {text}",
     "event.ticket.approved": "The ticket was approved{by}.",
     "event.ticket.answered_permission": "The session’s request for permission was answered{by}: {text}",
@@ -1092,6 +1092,8 @@ export const en = {
     ...TOOL_FIELDS,
     "inbox.part.box": "Box",
     "inbox.part.policy": "Policy",
+    "inbox.part.cli": "CLI",
+    "inbox.part.limits": "Limits of the CLI",
     "inbox.part.comment": "Comment",
     "inbox.part.comments": "Earlier comments",
     "inbox.part.log": "End of the log",
@@ -1435,7 +1437,7 @@ export const en = {
       cancelled: "{key} is cancelled.",
       request: "{key} has waited for a person since {since}: {request}.",
       working: "{agent} has worked on {key} since {since}{progress}.",
-      session: "A Claude Code session works on {key}.",
+      session: "The session of a ticket works on {key}.",
       session_waiting: "{key} is approved and waits for a ticket runner.",
       in_review: "{key} has the label review: agents leave it until a person has reviewed it.",
       hidden: "{key} belongs to a plan that is still being carried out.",
@@ -1622,9 +1624,17 @@ export const en = {
     blockedBy: "Blocked by: {keys}",
     /** A task in `{blockers}` that is done. */
     doneTask: "{task} (done)",
-    /** The comment with the result of a ticket's Claude Code session. */
+    /** The comment with the result of a ticket's session. */
     ticket: {
-      heading: "Done in a Claude Code session",
+      /** `{cli}` is the name of the CLI that worked on it. */
+      heading: "Done in a session of {cli}",
+      /** What a CLI cannot do: a person reads it before the approval of a ticket. */
+      limits: {
+        codex:
+          "Codex works in its own sandbox and asks only for what is outside of it. It reports tokens and no money. Without a box, a commit asks, too, and a command that you allow outside its sandbox could answer its next requests.",
+        command:
+          "The command {command} runs unasked, makes no plan, and reports neither tokens nor money. Without a box, it has all rights of the runner's user.",
+      },
       branch: "Branch: {branch}",
       pull: "Pull request: {pull}",
       /** `{files}`, `{insertions}` and `{deletions}` are numbers. */

@@ -423,10 +423,10 @@ export const fr: Texts = {
       ticket: {
         headlines: {
           approval: "Ticket à approuver",
-          permission: "Claude Code demande une autorisation",
-          plan: "Plan de Claude Code à approuver",
+          permission: "{cli} demande une autorisation",
+          plan: "Plan de {cli} à approuver",
           checks: "Des vérifications ont échoué",
-          input: "Claude Code attend votre réponse",
+          input: "{cli} attend votre réponse",
           time: "Le temps de la session est presque écoulé",
           budget: "Le budget du ticket est presque épuisé",
           exited: "La session s’est terminée sans résultat",
@@ -682,7 +682,7 @@ export const fr: Texts = {
     "event.circle": "Ces tâches s’attendent mutuellement : {path}.",
     "event.failed": "Une opération de {agent} a échoué : « {text} »",
     "event.ticket": "Le ticket de cette tâche a changé. {text}",
-    "event.ticket.pending": "Un ticket pour une session Claude Code attend votre approbation.",
+    "event.ticket.pending": "Un ticket attend votre approbation.",
     "event.ticket.allowed_by_rule":
       "La session du ticket a exécuté un outil sans demander, autorisé par la règle {text}",
     "event.ticket.approved": "Le ticket a été approuvé{by}.",
@@ -1023,6 +1023,8 @@ export const fr: Texts = {
     ...TOOL_FIELDS,
     "inbox.part.box": "Bac à sable",
     "inbox.part.policy": "Règles du dépôt",
+    "inbox.part.cli": "Programme",
+    "inbox.part.limits": "Limites du CLI",
     "inbox.part.comment": "Commentaire",
     "inbox.part.comments": "Commentaires précédents",
     "inbox.part.log": "Fin du journal",
@@ -1201,7 +1203,7 @@ export const fr: Texts = {
       cancelled: "{key} est annulée.",
       request: "{key} attend une personne depuis {since} : {request}.",
       working: "{agent} travaille sur {key} depuis {since}{progress}.",
-      session: "Une session de Claude Code travaille sur {key}.",
+      session: "La session d’un ticket travaille sur {key}.",
       session_waiting: "{key} est approuvée et attend un exécuteur de tickets.",
       in_review: "{key} porte l’étiquette review : les agents n’y touchent pas avant qu’une personne l’ait relue.",
       hidden: "{key} fait partie d’un plan en cours de réalisation.",
@@ -1510,7 +1512,13 @@ export const fr: Texts = {
     blockedBy: "Bloquée par : {keys}",
     doneTask: "{task} (terminée)",
     ticket: {
-      heading: "Réalisée dans une session Claude Code",
+      heading: "Réalisée dans une session de {cli}",
+      limits: {
+        codex:
+          "Codex travaille dans son propre bac à sable et ne demande que ce qui en sort. Il indique les jetons, pas le coût. Hors de celui de Groundcrew, un commit demande aussi une autorisation, et une commande que vous autorisez hors du sien pourrait répondre à ses demandes suivantes.",
+        command:
+          "La commande {command} s’exécute sans rien demander, ne fait pas de plan et n’indique ni jetons ni coût. Hors du bac à sable, elle a tous les droits de l’utilisateur du runner.",
+      },
       branch: "Branche : {branch}",
       pull: "Demande de fusion : {pull}",
       diff: "Fichiers modifiés : {files}, lignes ajoutées : {insertions}, lignes supprimées : {deletions}",

@@ -12,15 +12,16 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { findPerson } from "../people/directory.ts";
 import type { Task } from "../records/plane-records.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
-import { findLabelName, findPlanePerson } from "../sync/names.ts";
+import { findPlanePerson } from "../sync/names.ts";
 import { refreshPeople } from "../sync/read-people.ts";
 import type { RequestPlace } from "../task/request.ts";
 import { isOpenItem } from "../task/snapshot.ts";
 import { type Caller, createCallContext } from "../tasks/call-context.ts";
 import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
 import { cleanText } from "../text.ts";
+import { getCliName } from "./cli.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
-import { readPolicy } from "./policies.ts";
+import { chooseTicketCli, readPolicy } from "./policies.ts";
 import { createContent, readPersonComments } from "./read-content.ts";
 import {
   changeTicket,
@@ -31,6 +32,7 @@ import {
   requireTicketKey,
 } from "./stored-tickets.ts";
 import { isActive, isFinal, type Ticket, type TicketCause, type TicketContent, type TicketItem } from "./ticket.ts";
+import { readLabelCli, readLabelNames } from "./ticket-cli.ts";
 import { createVersion } from "./ticket-content.ts";
 import { toSessionIds } from "./ticket-views.ts";
 
@@ -78,7 +80,10 @@ export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<v
   if (body.comment !== undefined && !comments.some((one) => one.id === body.comment)) return;
   const at = await deps.store.now();
   const cause: TicketCause = { trigger, id, at, ...omitUndefined({ by }) };
-  const version = await createVersion(cause, await createContent(task.item, cause, comments));
+  const version = await createVersion(cause, {
+    ...(await createContent(task.item, cause, comments)),
+    ...(await readLabelCli(deps, task)),
+  });
   const event = { kind: "requested", key: task.key, item: toTicketItem(task), version } as const;
   const ticket = await changeTicket(deps, task.key, event, correlation);
   await approveByRule(deps, ticket, correlation);
@@ -122,11 +127,6 @@ export async function needsPlan(deps: TaskDeps, { item }: Pick<Ticket, "item">):
   if ((await readPolicy(deps, item.identifier)).values.plan_first) return true;
   const task = await findStoredTask(deps, item.id);
   return task !== undefined && includesName(await readLabelNames(deps, task), PLAN_LABELS);
-}
-
-/** The names of a work item's labels, as far as they are known. */
-function readLabelNames(deps: TaskDeps, { item, project }: Pick<Task, "item" | "project">) {
-  return Promise.all(item.snapshot.labels.map((id) => findLabelName(deps, project.id, id)));
 }
 
 /** Whether a work item is assigned to one of `people`, if the settings name any. */
@@ -209,7 +209,8 @@ export async function approveTicket(
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
   const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
   const plansFirst = await needsPlan(deps, ticket);
-  const event = { kind: "approved", by, where, hash: shown, sessionId, token, plansFirst } as const;
+  const cli = { name: getCliName((await chooseTicketCli(deps, ticket)).cli) };
+  const event = { kind: "approved", by, where, hash: shown, sessionId, token, plansFirst, cli } as const;
   const approved = await changeTicket(deps, key, event, correlation);
   deps.notify();
   return toApprovedRun(deps, approved);
@@ -238,7 +239,7 @@ export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, c
 /** Reads the comments again; the one that requested the ticket stays as it was, also when it was deleted. */
 async function rereadContent(deps: TaskDeps, { shown }: Ticket, task: Task): Promise<TicketContent> {
   const content = await createContent(task.item, shown.cause, await readPersonComments(deps, task));
-  return { ...content, ...omitUndefined({ comment: shown.content.comment }) };
+  return { ...content, ...omitUndefined({ comment: shown.content.comment }), ...(await readLabelCli(deps, task)) };
 }
 
 /** Reads an item from Plane; undefined when it was removed. */

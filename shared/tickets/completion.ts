@@ -33,6 +33,7 @@ import { listUnread, readRemarks } from "../tasks/remark-record.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
+import { getTicketCliName } from "./cli.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
 import { needsPublication, readPolicy } from "./policies.ts";
 import { findChangedContent } from "./read-content.ts";
@@ -211,9 +212,10 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
 /** Renders the comment with a ticket's result: summary, branch, commits, size of the change, time and cost. */
 async function renderUpdate(
   { locale, budget }: Pick<Settings, "locale" | "budget">,
-  { completion, approval, publication }: Ticket,
+  ticket: Ticket,
   session: SessionReport | undefined,
 ): Promise<string> {
+  const { completion, approval, publication } = ticket;
   const pull = publication?.url;
   const { comments } = getTexts(locale);
   const texts = comments.ticket;
@@ -239,7 +241,8 @@ async function renderUpdate(
     const text = escapeHtml(cleanLine(subject, MAX_LINE_LENGTH));
     return `<li>${code(id.slice(0, 12))} ${text}</li>`;
   });
-  const heading = `<p><strong>${texts.heading}</strong></p>`;
+  const name = formatTemplate(texts.heading, { cli: escapeHtml(getTicketCliName(ticket)) });
+  const heading = `<p><strong>${name}</strong></p>`;
   const summary = await toHtml(completion?.summary ?? "");
   const facts = lines.length > 0 ? `<p>${lines.join("<br>")}</p>` : "";
   const list = shown.length > 0 ? `<p>${texts.commits}</p><ul>${shown.join("")}</ul>` : "";

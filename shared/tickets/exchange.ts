@@ -210,6 +210,8 @@ const desiredSessionSchema = z.object({
   round: z.int().min(1).default(1),
   /** The project's identifier, which names the repository. */
   project: z.string(),
+  /** The label that has chosen the CLI, of which the runner's own settings say what it is. */
+  cli_label: z.string().max(255).exactOptional(),
   /** The ticket as Markdown; data only. */
   ticket_file: z.string(),
   /** GROUNDCREW_TOKEN of this run. */

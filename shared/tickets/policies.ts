@@ -11,6 +11,7 @@ import { parseTaskKey } from "../names.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Store } from "../store/port.ts";
 import { DAY, type Ms } from "../time.ts";
+import { type CliChoice, chooseCli } from "./cli.ts";
 import type { ExchangeRequest, PolicyReport } from "./exchange.ts";
 import { readRules } from "./permission-rules.ts";
 import { GROUNDCREW_LINES, isGeneral, mergePolicy, type Policy, type PolicyLine, toPolicyValues } from "./policy.ts";
@@ -81,6 +82,13 @@ export async function readPolicy({ settings, store }: PolicyDeps, identifier: st
 /** Whether an approved result of a ticket is published before it is written to Plane. */
 export async function needsPublication(deps: PolicyDeps, { item }: Pick<Ticket, "item">): Promise<boolean> {
   return (await readPolicy(deps, item.identifier)).values.publish !== "none";
+}
+
+/** The CLI that works on a ticket once it is approved as it is shown. */
+export async function chooseTicketCli(deps: PolicyDeps, { item, shown }: Ticket): Promise<CliChoice> {
+  const label = shown.content.cli?.label;
+  const { cli } = (await readPolicy(deps, item.identifier)).values;
+  return chooseCli(deps.settings.tickets, cli, label === undefined ? [] : [label]);
 }
 
 /** The time of a session of a ticket in minutes, by the policy of its repository. */

@@ -8,6 +8,7 @@ import { splitChoices } from "../task/choices.ts";
 import type { NewRequest, OfferedQuestion, SessionWait } from "../task/request.ts";
 import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
+import { getTicketCliName } from "./cli.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
 import { isAllowing, isRequestOver, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
 
@@ -25,22 +26,28 @@ export function isAboutLimit({ session: { waits } }: Pick<SessionRequest, "sessi
   return waits === "time" || waits === "budget";
 }
 
-/** Name under which a session asks. */
-const SESSION_NAME = "Claude Code";
-
 /**
  * Creates a request of a ticket's session. Its hash is computed when it is stored, unless it has one.
  */
 export function createSessionRequest(
-  { key, item, shown, run }: Pick<Ticket, "key" | "item" | "shown" | "run">,
+  ticket: Pick<Ticket, "key" | "item" | "shown" | "run" | "approval">,
   at: Ms,
   { waits, ...session }: Omit<SessionWait, "run">,
   request: Pick<SessionRequest, "id" | "text"> & Partial<SessionRequest>,
 ): SessionRequest {
+  const { key, item, shown, run } = ticket;
   return {
     kind: waits === "permission" || waits === "plan" ? waits : "question",
     subject: { item: item.id, key, title: shown.content.title, url: item.url },
-    ...{ from: SESSION_NAME, urgency: "normal", createdAt: at, reminders: 0, input: [], options: [], hash: "" },
+    ...{
+      from: getTicketCliName(ticket),
+      urgency: "normal",
+      createdAt: at,
+      reminders: 0,
+      input: [],
+      options: [],
+      hash: "",
+    },
     answers: waits === "permission" ? [] : ANSWERS[waits],
     ...request,
     session: { run, waits, ...session },

@@ -6,9 +6,10 @@ import { findRequest } from "../requests/requests.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { cleanText } from "../text.ts";
 import { needsPlan, rereadTicket } from "./approval.ts";
+import { getCliName } from "./cli.ts";
 import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
-import { needsPublication, readMinutes } from "./policies.ts";
+import { chooseTicketCli, needsPublication, readMinutes } from "./policies.ts";
 import { asksAboutChecks, joinChecks } from "./publication.ts";
 import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
 import type { NewTicketEvent } from "./ticket.ts";
@@ -21,8 +22,10 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
     ...createTicketKind(async (deps, { hash, verdict }, key) => {
       const { answer, by, where, comment: text = "" } = verdict;
       if (answer !== "approve") return { kind: "rejected", by, where, text };
-      const plansFirst = await needsPlan(deps, await getTicket(deps, key));
-      const run = { sessionId: deps.newId(), token: createRunToken(key, deps.newId), plansFirst };
+      const ticket = await getTicket(deps, key);
+      const plansFirst = await needsPlan(deps, ticket);
+      const cli = { name: getCliName((await chooseTicketCli(deps, ticket)).cli) };
+      const run = { sessionId: deps.newId(), token: createRunToken(key, deps.newId), plansFirst, cli };
       return { kind: "approved", by, where, hash, ...run };
     }),
     /** The work item is read again: a changed text is what is judged from then on. */

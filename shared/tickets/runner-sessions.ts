@@ -12,6 +12,7 @@ import { readAllRows, updateValue } from "../store/records.ts";
 import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
+import { getTicketCliName } from "./cli.ts";
 import { completeTicket, findNotDone, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import { maskSecrets } from "./mask-secrets.ts";
@@ -44,7 +45,7 @@ import {
   toUtcDay,
 } from "./ticket.ts";
 import { renderTicketFile } from "./ticket-content.ts";
-import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
+import { prepareTicketCost } from "./ticket-views.ts";
 
 interface DesiredDeps extends TaskDeps {
   terminals: Pick<Terminals, "isWatched">;
@@ -92,7 +93,7 @@ async function observeSession(deps: TaskDeps, report: SessionReport, runner: str
   if (session.round !== ticket.round) return;
   await finishCheck(deps, ticket, session, correlation);
   // A summary that the file holds when the session ends counts, so it is applied first.
-  const missing = ticket.wanted ? await completeFromFile(deps, ticket.key, session, correlation) : undefined;
+  const missing = ticket.wanted ? await completeFromFile(deps, ticket, session, correlation) : undefined;
   const { minutes } = (await readPolicy(deps, ticket.item.identifier)).values;
   const observed = { kind: "observed", runner, session, minutes } as const;
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
@@ -115,18 +116,18 @@ async function describeSilence({ store }: TaskDeps, session: SessionReport): Pro
 /** Completes a ticket with its completion file. Returns what the completion of a session lacks. */
 async function completeFromFile(
   deps: TaskDeps,
-  key: string,
+  ticket: Ticket,
   { completion, tests, commits }: SessionReport,
   correlation: string,
 ): Promise<string | undefined> {
   if (completion && completion.summary.trim() !== "")
     try {
-      await completeTicket(deps, key, { ...completion, by: TICKET_SPENDER }, correlation);
+      await completeTicket(deps, ticket.key, { ...completion, by: getTicketCliName(ticket) }, correlation);
       return undefined;
     } catch (thrown) {
       return findNotDone(thrown) ?? ignoreConflict(thrown);
     }
-  return tests?.commit === commits[0]?.id ? (await getTicket(deps, key)).check?.problem : undefined;
+  return tests?.commit === commits[0]?.id ? (await getTicket(deps, ticket.key)).check?.problem : undefined;
 }
 
 /** Saves an observation when it differs from the last one; its cost counts once, in the commit of the observation. */
@@ -276,6 +277,7 @@ async function toDesiredSession(deps: DesiredDeps, ticket: Ticket) {
     project: item.identifier,
     ticket_file: renderTicketFile(ticket),
     token: approval?.token ?? "",
+    ...omitUndefined({ cli_label: approval?.cli?.label }),
     minutes: (await readPolicy(deps, item.identifier)).values.minutes,
     inputs,
     watched: deps.terminals.isWatched(key),

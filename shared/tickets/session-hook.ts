@@ -12,7 +12,7 @@ import { joinChoices, splitChoices } from "../task/choices.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText, removeInvisible } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
-import { getCliName } from "./cli.ts";
+import { getTicketCliName } from "./cli.ts";
 import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
 import { readPolicy } from "./policies.ts";
@@ -141,9 +141,8 @@ export async function applySessionHook(
   const { key } = ticket;
   const ask = async (session: Omit<SessionWait, "run">, request: Partial<RequestRecord> & { text: string }) => {
     const id = session.call ?? hook.request_id ?? createId(deps);
-    const from = getCliName((await readPolicy(deps, ticket.item.identifier)).values.cli);
     const repeated = hook.request_id !== undefined && session.call !== undefined ? { isRepeated: true as const } : {};
-    const fields = { id, from, ...request };
+    const fields = { id, ...request };
     const question = createSessionRequest(ticket, await deps.store.now(), { ...session, ...repeated }, fields);
     await changeTicket(deps, key, { kind: "asked", question }, correlation);
   };
@@ -329,7 +328,7 @@ async function complete(deps: TaskDeps, ticket: Ticket, args: string, correlatio
     return { json: { decision: "block", reason: "The plan has not been approved yet: approve it first" } };
   if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
   try {
-    const completion = { summary: args, source: "command", by: "Claude Code" } as const;
+    const completion = { summary: args, source: "command", by: getTicketCliName(ticket) } as const;
     const checks = isChecking(await completeTicket(deps, key, completion, correlation));
     const reason = checks ? "Recorded once the test command has passed; the runner runs it now" : "Recorded";
     return { json: { decision: "block", reason } };

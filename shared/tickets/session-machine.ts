@@ -63,8 +63,8 @@ const HEALTHY_MS: Ms = 10 * MINUTE;
 /** Time for which the request of a session may take to fetch an answer: 5 s; then the answer is typed instead. */
 const FETCH_ANSWER_MS: Ms = 5 * SECOND;
 
-/** What Claude Code shows after an interruption. */
-const INTERRUPTED_TEXT = "Interrupted · What should Claude do instead?";
+/** What a session asks after an interruption. */
+const INTERRUPTED_TEXT = "Interrupted · What should be done instead?";
 
 /** Limit of open questions of a session: 20; a session asks one at a time. */
 const MAX_QUESTIONS = 20;

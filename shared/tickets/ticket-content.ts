@@ -18,7 +18,7 @@ const MAX_COMMENT_LENGTH = 5_000;
 
 /** Creates a version of a ticket from its content, whose texts are cleaned of control and direction characters. */
 export async function createVersion(cause: TicketCause, given: TicketContent): Promise<TicketVersion> {
-  const { title, description, comment, comments = [] } = given;
+  const { title, description, comment, comments = [], cli } = given;
   const cleaned = comments.map(({ by, at, text }) => {
     return { by: cleanLine(by, MAX_TITLE_LENGTH), at, text: cleanText(text, MAX_COMMENT_LENGTH) };
   });
@@ -27,12 +27,14 @@ export async function createVersion(cause: TicketCause, given: TicketContent): P
     description: cleanText(description, MAX_TEXT_LENGTH),
     ...(comment === undefined ? {} : { comment: cleanText(comment, MAX_TEXT_LENGTH) }),
     ...(cleaned.length > 0 ? { comments: cleaned } : {}),
+    ...(cli ? { cli } : {}),
   };
   const parts = [
     content.title,
     content.description,
     content.comment ?? null,
     ...cleaned.map(({ by, text }) => [by, text]),
+    ...(cli ? [cli] : []),
   ];
   // Sixteen characters suffice to tell the versions of one ticket apart, and people can compare them.
   return { cause, content, hash: (await sha256Hex(JSON.stringify(parts))).slice(0, 16) };

@@ -92,13 +92,17 @@ function applyRequest(
 
 /** An approval is bound to the hash of what was shown. Repeating it while its run is active changes nothing. */
 function approve(ticket: Ticket, event: TicketEvent<"approved">): TicketOutcome {
-  const { at, by, hash, sessionId, token, plansFirst } = event;
+  const { at, by, hash, sessionId, token, plansFirst, cli } = event;
   const { key, state, shown, approval } = ticket;
   if (isActive(ticket) && approval?.hash === hash) return { ticket };
   if (state !== "pending") return refuseState(ticket, "only a pending ticket can be approved.");
   if (shown.hash !== hash)
     return refuse("conflict", `${key} has changed since it was shown. Read it again and approve ${shown.hash}.`);
-  const run = { run: ticket.run + 1, approval: { by, at, hash, sessionId, token }, wanted: true };
+  const run = {
+    run: ticket.run + 1,
+    approval: { by, at, hash, sessionId, token, cli: shown.content.cli ?? cli },
+    wanted: true,
+  };
   const step = { state: "approved", reason: "approved", detail: "", publication: undefined } as const;
   return reportStep(clearRun(ticket), { ...step, ...run, plan: plansFirst ? "open" : undefined }, by);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { TaskDeps } from "../app/deps.ts";
+import { getTexts } from "../i18n/texts.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { workKeys } from "../records/store-keys.ts";
 import {
@@ -19,9 +20,9 @@ import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request
 import { isRequestOpen } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import type { Ms } from "../time.ts";
-import { describeCliLimits, getCliName } from "./cli.ts";
+import { describeCliLimits, getCliName, getTicketCliName } from "./cli.ts";
 import { BOX_CHECK, type HostCheck } from "./exchange.ts";
-import { type KnownPolicy, readPolicy } from "./policies.ts";
+import { chooseTicketCli, type KnownPolicy, readPolicy } from "./policies.ts";
 import type { PolicyLine } from "./policy.ts";
 import { asksAboutChecks, describeChecks } from "./publication.ts";
 import {
@@ -151,12 +152,14 @@ async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Prom
   const isPending = state === "pending";
   const checks = asksAboutChecks(ticket) && ticket.publication && describeChecks(ticket.publication);
   const policy = await readPolicy(deps, item.identifier);
-  const { cli } = policy.values;
+  const { cli, label } = await chooseTicketCli(deps, ticket);
+  const name = getCliName(cli);
   const parts = isPending
     ? omitUndefined({
         ...{ box: await findMissingBox(deps, ticket), comment },
         comments: comments && renderComments(comments),
-        limits: describeCliLimits(cli),
+        cli: label === undefined ? (cli === "claude" ? undefined : name) : `${name} (${label})`,
+        limits: describeCliLimits(cli, getTexts(deps.settings.locale).comments.ticket),
         policy: describeForApproval(policy),
       })
     : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
@@ -165,7 +168,7 @@ async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Prom
     ...{ id: findTicketRequestId(ticket) ?? "", kind: isPending ? "ticket" : "result" },
     ...{
       subject: { item: item.id, key, title, url: item.url },
-      from: isPending ? (shown.cause.by ?? "Plane") : getCliName(cli),
+      from: isPending ? (shown.cause.by ?? "Plane") : getTicketCliName(ticket),
     },
     ...{ urgency: "normal", createdAt: at, reminders: 0, options: [], hash: shown.hash },
     ...{ text: isPending ? description : (completion?.summary ?? ""), input },

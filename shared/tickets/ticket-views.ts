@@ -66,7 +66,7 @@ export interface CompletedTicketsAnswer {
 }
 
 /** Under this name sessions appear in figures of cost, on the agent card and in the view Team. */
-export const TICKET_SPENDER = "Claude Code";
+const TICKET_SPENDER = "Claude Code";
 
 /** A ticket as a person decides about it. An approval may name `hash`. */
 export function toPendingView({ key, item, shown, state, reason, requestedAt, run }: Ticket) {

@@ -35,6 +35,8 @@ export interface TicketContent {
   comment?: string;
   /** What people wrote about the work item besides, oldest first. */
   comments?: { by: string; at: string; text: string }[];
+  /** The CLI that a label of the work item has chosen. */
+  cli?: TicketCli;
 }
 
 /** A version of a ticket's content, with the cause that requested it. */
@@ -102,7 +104,7 @@ export interface Ticket {
   causes: string[];
   requestedAt: Ms;
   /** Of the present or last run; absent before the first approval. */
-  approval?: { by: string; at: Ms; hash: string; sessionId: string; token: string };
+  approval?: { by: string; at: Ms; hash: string; sessionId: string; token: string; cli?: TicketCli };
   /** The runner that has the session and its worktree. */
   placed?: string;
   /** A session should exist. */
@@ -142,6 +144,12 @@ export interface Ticket {
   closedByUpdate?: true;
 }
 
+/** The CLI of a run: its name for people, and the label that has chosen it; without one, the repository has. */
+interface TicketCli {
+  name: string;
+  label?: string;
+}
+
 /** What the session of a further round gets from the person who has sent its result back. */
 interface SentBack {
   text: string;
@@ -164,7 +172,7 @@ interface ByPerson {
 /** What happens to a ticket, by its kind. `by` is a name for people. */
 interface EventFields {
   requested: { key: string; item: TicketItem; version: TicketVersion };
-  approved: { hash: string; sessionId: string; token: string; plansFirst: boolean } & ByPerson;
+  approved: { hash: string; sessionId: string; token: string; plansFirst: boolean; cli: TicketCli } & ByPerson;
   rejected: { text: string } & ByPerson;
   /** The result is sent back: the conversation goes on with the text. `cause`: the comment in Plane that says so. */
   sent_back: { text: string; cause?: string } & ByPerson;

@@ -87,12 +87,14 @@ export const TICKET_RENDERER: RequestRenderer = {
     const comment = findPart(request, "comment");
     const comments = findPart(request, "comments");
     const box = findPart(request, "box");
+    const cli = findPart(request, "cli");
     const limits = findPart(request, "limits");
     const policy = findPart(request, "policy");
     const { text: description } = request;
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
       ...(await renderOrigin(context, request)),
+      ...(cli === undefined ? [] : [joinRichText(["🖥️ ", toSafeText(cli, 80)])]),
       ...(box === undefined ? [] : [toPlainText(`⚠️ ${box}`)]),
       ...(description === "" ? [toPlainText(noDescription)] : renderLongText(context, description, DESCRIPTION_LIMIT)),
       ...(comment === undefined
@@ -384,12 +386,19 @@ function findClosure({ live }: TelegramTexts, { closed }: RequestRecord, ticket:
 
 function renderTicketHeadline(
   presentation: Presentation,
-  { subject }: RequestRecord,
+  { subject, from }: RequestRecord,
   name: keyof TelegramTexts["live"]["ticket"]["headlines"],
 ): RichText {
   const { key = "", title, url = "" } = subject;
   const task = renderTaskTitle(presentation, { key, title, url }, { path: toTicketPath(key) });
-  return renderHeadline(presentation, [EVENT_EMOJI.ticket, presentation.texts.live.ticket.headlines[name]], task);
+  return renderHeadline(
+    presentation,
+    [
+      EVENT_EMOJI.ticket,
+      fillTemplate(presentation.texts.live.ticket.headlines[name], { cli: toSafeText(from, 40) }).text,
+    ],
+    task,
+  );
 }
 
 /** Where a ticket comes from: its project, its priority, and what requested it. */

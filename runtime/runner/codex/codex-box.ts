@@ -64,7 +64,7 @@ async function tryBox(native: string, outer: Box, { settings, env }: DriverConte
   const folder = join(settings.folder, "programs");
   const box = { ...nesting, placed: await hideProgram(folder, native) };
   const work = join(folder, "try");
-  const readable = [...settings.repositories.values()].flatMap((one) => (one.cli === "codex" ? one.readable : []));
+  const readable = [...settings.repositories.values()].flatMap((one) => one.readable);
   makePrivateFolder(work);
   const own = { PATH: env["PATH"] ?? "", HOME: work, CODEX_HOME: work };
   const {

@@ -145,3 +145,32 @@ test("tools of an MCP server are allowed and denied by people, for once, and a f
   await rig.waitFor(() => rig.readCompleted(key), 90_000).toMatchObject({ summary: "Done" });
   expect(readWork(rig, key, "form.txt")).toBe("accept typed");
 });
+
+test("a label chooses the CLI of a ticket, which the approval names in the installation's language; one that comes later is shown first", async () => {
+  const tickets = { cli_by_label: { Codex: "codex", own: { command: ["/bin/sh", "-c", "exit 0"] } } };
+  const rig = await createProductRig({ tickets, env: { LOCALE: "fr" } });
+  const label = rig.addLabel("codex");
+  const steps = ["ask git commit -q --allow-empty -m made", "complete Done"];
+  const { key, item } = await rig.addTicket(steps, "", [label]);
+  const approval = await waitForRequest(rig, "ticket", "Codex (Codex)");
+  expect(approval.input).toContainEqual({ label: "cli", value: "Codex (Codex)" });
+  expect(JSON.stringify(approval.input)).toContain("pas le coût");
+  await decide(rig, approval, "approve");
+  const permission = await waitForRequest(rig, "permission", "git commit");
+  expect(permission.from).toBe("Codex");
+  await decide(rig, permission, "allow");
+  await rig.waitFor(() => rig.readCompleted(key), 90_000).toMatchObject({ summary: "Done" });
+  const stored = JSON.parse(readFileSync(join(rig.host.runnerFolder, "sessions", key, "record.json"), "utf8"));
+  expect(stored).toMatchObject({ cli: "codex", cli_label: "Codex" });
+  await rig.call(`/api/update-plane/${key}`, "POST", {});
+  expect(rig.findComments(item, "session de Codex")).toHaveLength(1);
+
+  // What is approved is what was shown: a label that was added meanwhile is shown before it counts.
+  const later = await rig.addTicket(["nothing"]);
+  const shown = await waitForRequest(rig, "ticket", later.key);
+  expect(JSON.stringify(shown.input)).not.toContain('"cli"');
+  rig.simulators.plane.editItem(later.item, { labels: [rig.addLabel("own")] });
+  expect(await decide(rig, shown, "approve")).toHaveProperty("error");
+  await waitForRequest(rig, "ticket", "sh (own)");
+  expect(await rig.readSession(later.key)).toBeUndefined();
+});

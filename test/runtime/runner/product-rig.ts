@@ -173,12 +173,14 @@ export async function createProductRig({
       await stop(part, "SIGKILL");
       start(part);
     },
+    /** The id of a new label. */
+    addLabel: (name: string) => simulators.plane.addLabel(project, name).id,
     /** Adds a work item whose description holds these steps; resolves when it is a pending ticket. */
-    async addTicket(steps: readonly string[], doneWhen = "") {
+    async addTicket(steps: readonly string[], doneWhen = "", labels: readonly string[] = []) {
       const lines = steps.map((step) => `do: ${step}`).join("\n");
       const code = `<pre><code>${lines.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</code></pre>`;
       const description_html = doneWhen === "" ? code : `${code}<p>Done when: ${doneWhen}</p>`;
-      const item = simulators.plane.addItem(project, { name: "Make it", description_html });
+      const item = simulators.plane.addItem(project, { name: "Make it", description_html, labels: [...labels] });
       const key = `ONB-${item.sequence_id}`;
       await call("/ticks/poll", "POST");
       const listKeys = async () => (await call("/api/pending-tickets")).tickets.map(({ id }: { id: string }) => id);
