@@ -20,6 +20,9 @@ export interface RedisConnectOptions {
 /** Timeout for a reply: 2 s. The connection is then closed, so commands that wait behind it fail as well. */
 const ANSWER_TIMEOUT: Ms = 2_000;
 
+/** Pause before a connection that ioredis has given up is opened again: 50 ms. */
+const RECONNECT_PAUSE: Ms = 50;
+
 /** Timeout for one attempt to connect: 3 s. */
 const CONNECT_TIMEOUT: Ms = 3_000;
 
@@ -53,6 +56,8 @@ export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection 
     // more.
     socketTimeout: ANSWER_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
+    // A sentinel that takes the connection and answers nothing: the next one is asked.
+    sentinelCommandTimeout: ANSWER_TIMEOUT,
     keepAlive: 10_000,
     retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
     // The primary has become a replica: after reconnecting, the address may lead to the new primary.
@@ -79,6 +84,10 @@ export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection 
     isUp = false;
     if (!isClosing) onConnection(lastError);
   });
+  // ioredis gives up for good when a sentinel reports a failover while it asks another one for the primary.
+  redis.on("end", () => {
+    setTimeout(() => isClosing || redis.connect().catch(() => {}), RECONNECT_PAUSE);
+  });
   redis.on("ready", () => {
     if (isUp) return;
     isUp = true;
@@ -88,6 +97,7 @@ export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection 
 
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
+      isClosing = true;
       redis.disconnect();
       const message = `${address} cannot be reached: ${lastError}. Is it running, and is STORE_URL right?`;
       reject(new GroundcrewError("unavailable", message));

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
@@ -8,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { openNameStore, openStore } from "../../../runtime/stores/open-store.ts";
 import { parseRedisAddress } from "../../../runtime/stores/redis/address.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
-import { findFreePort, startRedis } from "../../support/redis-server.ts";
+import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { hasSentinel, startSentinels } from "../../support/sentinel-server.ts";
 
 /** Limit for what happens within a few seconds on a machine that is not busy. */
@@ -40,6 +41,87 @@ describe("REL-10 The address of a Redis behind Sentinel", () => {
   test("is refused without the name of a primary, and without repeating the password", async () => {
     for (const url of ["redis+sentinel://:marked-secret@a:1,b:2", "redis+sentinel://:marked-secret@a/main?wait=x"])
       await expect(openStore(url, { prefix: "t" })).rejects.toThrow(/^(?!.*marked-secret)STORE_URL/);
+  });
+});
+
+/** A sentinel that answers with this server as the primary when, and if, the test lets it. */
+async function startScriptedSentinel(port: number) {
+  const sockets = new Set<Socket>();
+  const [subscribers, asked] = [new Set<Socket>(), [] as (() => void)[]];
+  let isHeld = false;
+  const toBulk = (...parts: (string | number)[]) =>
+    `*${parts.length}\r\n${parts.map((part) => `$${String(part).length}\r\n${part}\r\n`).join("")}`;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => subscribers.delete(socket));
+    socket.on("data", (data) => {
+      const answer = () => void socket.write(toBulk("127.0.0.1", port));
+      for (const [, name] of String(data).matchAll(/(get-master-addr-by-name|sentinels|subscribe|client)\r\n/gi))
+        if (name === "get-master-addr-by-name") isHeld ? asked.push(answer) : answer();
+        else if (name === "sentinels") socket.write("*0\r\n");
+        else if (name === "subscribe") socket.write("*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n");
+        else socket.write("+OK\r\n");
+      if (String(data).includes("+switch-master")) subscribers.add(socket);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    host: `127.0.0.1:${address.port}`,
+    asked,
+    subscribers,
+    hold: () => {
+      isHeld = true;
+    },
+    release() {
+      isHeld = false;
+      for (const answer of asked.splice(0)) answer();
+    },
+    reportFailover() {
+      for (const socket of subscribers) socket.write(toBulk("message", "+switch-master", "main"));
+    },
+  };
+}
+
+describe.skipIf(!hasRedisServer())("REL-10 A store whose sentinels behave badly", () => {
+  const commitSoon = async (store: Awaited<ReturnType<typeof openStore>>) =>
+    expect.poll(() => store.commit({ put: [{ key: "a", value: 1 }] }).catch(String), LIMIT).toBe("committed");
+
+  test("connects again when a failover is reported while a sentinel is asked for the primary", async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const sentinel = await startScriptedSentinel(redis.port);
+    const store = await openStore(`redis+sentinel://${sentinel.host}/main?wait=0`, { prefix: "t" });
+    onTestFinished(() => store.close());
+    await commitSoon(store);
+    await expect.poll(() => sentinel.subscribers.size, LIMIT).toBe(1);
+    sentinel.hold();
+    await redis.kill();
+    await expect.poll(() => sentinel.asked.length, LIMIT).toBe(1);
+    sentinel.reportFailover();
+    // The store has read the report when it ends its subscription.
+    await expect.poll(() => sentinel.subscribers.size, LIMIT).toBe(0);
+    await redis.start();
+    sentinel.release();
+    await commitSoon(store);
+  });
+
+  test("asks the next sentinel when one takes the connection and answers nothing", async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const [silent, sentinel] = [await startScriptedSentinel(redis.port), await startScriptedSentinel(redis.port)];
+    silent.hold();
+    const url = `redis+sentinel://${silent.host},${sentinel.host}/main?wait=0`;
+    const store = await openStore(url, { prefix: "t" });
+    onTestFinished(() => store.close());
+    await commitSoon(store);
+    expect(silent.asked.length).toBeGreaterThan(0);
   });
 });
 
