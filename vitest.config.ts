@@ -23,6 +23,28 @@ const EXPECT_OPTIONS = { requireAssertions: true, poll: { timeout: POLL_TIMEOUT_
 /** Tests of functions and handlers within the test's own process. */
 const PARTS = ["test/shared/**/*.test.ts", "test/functions/**/*.test.ts"];
 
+/** Those that start programs, which takes long in a process that has grown: each has a process of its own. */
+const STARTING_PARTS = [
+  "test/functions/requests.test.ts",
+  "test/functions/store-tick.test.ts",
+  "test/functions/tickets/ticket-stores.test.ts",
+  "test/functions/webhooks/inbox-handler.test.ts",
+  "test/shared/procedure/crash-at-every-step.test.ts",
+  "test/shared/store/model.test.ts",
+  "test/shared/store/redis.test.ts",
+  "test/shared/tasks/claims/claims-processes.test.ts",
+];
+
+/** Short tests of the product. To load it takes half a second of each file that has a process of its own. */
+const LIGHT = [
+  "test/*.test.ts",
+  ...["demo", "docs", "mutants", "reliability", "simulators"].map((folder) => `test/${folder}/**/*.test.ts`),
+  ...["backup", "cli", "doctor"].map((folder) => `test/runtime/${folder}/**/*.test.ts`),
+];
+
+/** Files share a process and its loaded modules, because their tests undo what they change outside themselves. */
+const SHARED_PROCESS = { isolate: false, setupFiles: "test/support/free-memory.ts" };
+
 export default defineConfig({
   test: {
     globalSetup: "test/support/build.ts",
@@ -50,11 +72,27 @@ export default defineConfig({
         test: {
           name: "parts",
           include: PARTS,
+          exclude: STARTING_PARTS,
           testTimeout: TEST_TIMEOUT_MS,
           expect: EXPECT_OPTIONS,
-          // These tests change nothing outside themselves, so that files can share a process and its loaded modules.
-          isolate: false,
-          setupFiles: "test/support/free-memory.ts",
+          ...SHARED_PROCESS,
+        },
+      },
+      {
+        test: {
+          name: "starting-parts",
+          include: STARTING_PARTS,
+          testTimeout: TEST_TIMEOUT_MS,
+          expect: EXPECT_OPTIONS,
+        },
+      },
+      {
+        test: {
+          name: "light",
+          include: LIGHT,
+          testTimeout: TEST_TIMEOUT_MS,
+          expect: EXPECT_OPTIONS,
+          ...SHARED_PROCESS,
         },
       },
       {
@@ -68,6 +106,7 @@ export default defineConfig({
             "test/codex/**",
             "test/openclaw/**",
             ...PARTS,
+            ...LIGHT,
           ],
           testTimeout: TEST_TIMEOUT_MS,
           expect: EXPECT_OPTIONS,

@@ -2,11 +2,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll } from "vitest";
 
-/** Resident memory of a process from which garbage is collected: 700 MB, of which loaded modules take a third. */
-const FIRST_LIMIT = 700e6;
+/** Resident memory of a process from which garbage is collected: 500 MB, of which loaded modules take a half. */
+const FIRST_LIMIT = 500e6;
 
-/** Growth of that memory until the next collection: 300 MB, because a collection takes a quarter of a second. */
-const GROWTH = 300e6;
+/**
+ * Growth of that memory until the next collection: 200 MB, because a collection takes a quarter of a second, and the
+ * start of a program the longer the more memory there is.
+ */
+const GROWTH = 200e6;
 
 const readMemory = () => process.memoryUsage.rss();
 

@@ -1,8 +1,10 @@
-import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /** Whether a program is in the path. */
 export function isInstalled(name: string): boolean {
-  return spawnSync("which", [name], { stdio: "ignore" }).status === 0;
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, name)));
 }
 
 /** Whether a program that CI installs is in the path. Always true in CI, so that tests there fail instead of being skipped. */
