@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
 import type { PolicyFile } from "../../../shared/config/tickets-schema.ts";
 import { hasProgram } from "../../support/has-program.ts";
+import { createProductRig } from "./product-rig.ts";
 import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -273,4 +274,27 @@ test.concurrent("a result goes into the branch that base names, at which its bra
   rig.server.set({ publish: [{ ticket: "ONB-1", run: 1, id: "try-1", title: "ONB-1: Make it", body: "It is made" }] });
   await rig.waitFor(() => rig.report("ONB-1")?.publication).toMatchObject({ id: "try-1", state: "open" });
   expect(forge.read().pulls).toMatchObject([{ base: "develop" }]);
+});
+
+test.concurrent("over the whole product, a session first makes the plan that the file wants, and ends at the budget of the file", async ({
+  expect,
+}) => {
+  const rig = await createProductRig({ policy: { allow: ["Bash(touch:*)"] } });
+  const steps = ["plan Make it", "permission touch made.txt", ...Array.from({ length: 9 }, () => "run true")];
+  const { key } = await rig.addTicket(steps);
+  writeFileSync(join(rig.host.repository, ".groundcrew.json"), JSON.stringify({ plan_first: true, budget_usd: 0.01 }));
+  rig.host.git(["add", "-A"]);
+  rig.host.git(["commit", "-qm", "policy"]);
+  const readLines = async () => (await rig.call("/api/tickets/policies/ONB")).lines;
+  await rig.waitFor(readLines).toContainEqual({ name: "plan_first", value: true, from: ".groundcrew.json" });
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  const readQuestion = async () => (await rig.readSession(key))?.questions[0];
+  await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: "Make it" });
+  expect(existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"))).toBe(false);
+  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: (await readQuestion()).id, answer: "approve" });
+  // Its rule came with the plan, so nobody was asked; eleven requests to the model cost more than a cent.
+  await rig.waitFor(() => rig.readSession(key)).toMatchObject({ state: "waiting", reason: "budget_over" });
+  expect(existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"))).toBe(true);
+  await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+  expect(await readQuestion()).toMatchObject({ kind: "ended" });
 });
