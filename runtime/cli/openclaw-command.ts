@@ -14,6 +14,7 @@ import { readKnownVersions } from "../doctor/openclaw-probe.ts";
 import { lockFolder, makePrivateFolder, nodeFiles } from "../node/files.ts";
 import { createComposeDriver } from "../openclaw-upgrade/compose-driver.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
+import { listInstallationSecrets } from "../openclaw-upgrade/openclaw-settings.ts";
 import {
   checkOnly,
   planRollback,
@@ -115,8 +116,7 @@ async function executeOpenclaw(
     status?.show("  working");
   });
   // The files that are read on the way add secrets, and programs quote them in their errors.
-  const redact = (text: string) =>
-    redactCredentials(text, [context.hookToken, ...context.secrets, ...context.driver.listSecrets()]);
+  const redact = (text: string) => redactCredentials(text, context.secrets);
   try {
     const outcome = await executeWithLock(context, options);
     const exit = isSuccess(outcome, options) ? EXIT.done : EXIT.failed;
@@ -155,7 +155,7 @@ function createUpgradeContext(
     records: openRecordFile(settings.records),
     env: { PATH: env["PATH"] ?? "" },
     knownVersions: readKnownVersions().openclaw,
-    secrets: [...parts.secrets.values()].flat(),
+    secrets: [...[...parts.secrets.values()].flat(), ...listInstallationSecrets(settings)],
     progress,
   };
 }

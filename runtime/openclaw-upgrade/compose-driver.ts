@@ -20,7 +20,6 @@ import {
   runProgram,
 } from "../node/programs.ts";
 import { checkComposeService, parseComposeService } from "./container-checks.ts";
-import { listFileSecrets } from "./openclaw-settings.ts";
 import type { ComposeUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
 import { parseScan, SCANNERS } from "./upgrade-record.ts";
 
@@ -166,7 +165,6 @@ export function createComposeDriver(
       }
       return { kind: "not scanned", why: "neither trivy nor grype is installed" };
     },
-    listSecrets: () => listFileSecrets(envFile),
   };
 }
 

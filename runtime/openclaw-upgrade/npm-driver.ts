@@ -154,7 +154,6 @@ export function createNpmDriver(
       runOrThrow(program, args, { env: passed, cwd: "/", timeoutMs, ...files }),
     runOpenclaw: (args, timeout) => runEntry(prefix.readPinned(), args, timeout),
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
-    listSecrets: () => [],
   };
 }
 

@@ -3,13 +3,13 @@
  * agents start, which an upgrade sets because newer versions do it differently, and what is not used yet.
  */
 
-import { readFileSync } from "node:fs";
-import { posix } from "node:path";
+import { join, posix } from "node:path";
 import { parseEnv } from "node:util";
 import { z } from "zod";
 import { collectFindings, createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { loadOpenclawConfig } from "../../functions/doctor/openclaw-access.ts";
 import { cleanLine } from "../../shared/text.ts";
+import { nodeFiles } from "../node/files.ts";
 import {
   explainOutput,
   findAnswer,
@@ -17,6 +17,7 @@ import {
   runOpenclaw,
   type SpawnLimits,
   type StepContext,
+  type UpgradeSettings,
 } from "./upgrade-driver.ts";
 
 const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom: z.array(z.unknown()).optional() });
@@ -70,14 +71,10 @@ function listConfigSecrets(config: unknown, isSecret = false): string[] {
   );
 }
 
-/** The values of an environment file whose names say that they are secret; none when it cannot be read. */
-export function listFileSecrets(path: string): string[] {
-  try {
-    const entries = Object.entries(parseEnv(readFileSync(path, "utf8")));
-    return entries.flatMap(([name, value]) => (SECRET_NAME.test(name) && value ? [value] : []));
-  } catch {
-    return [];
-  }
+/** The values of the Compose project's environment file whose names say that they are secret; none without the file. */
+export function listInstallationSecrets(settings: UpgradeSettings): string[] {
+  if (settings.driver === "npm") return [];
+  return listConfigSecrets(parseEnv(nodeFiles.read(join(settings.folder, settings.env_file))?.text ?? ""));
 }
 
 /**

@@ -8,7 +8,6 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, removeInvisible } from "../../shared/text.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
-import { findRegressions } from "./smoke-test.ts";
 import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
 import {
   hasChangedInstallation,
@@ -85,10 +84,9 @@ function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: 
 }
 
 function finish(context: UpgradeContext, record: UpgradeRecord): UpgradeOutcome {
-  const secrets = [context.hookToken, ...context.secrets, ...context.driver.listSecrets()];
   let report: string | undefined;
   try {
-    report = context.records.writeReport(record.id, renderUpgradeReport(record, secrets));
+    report = context.records.writeReport(record.id, renderUpgradeReport(record, context.secrets));
   } catch (thrown) {
     context.progress(`the report cannot be written: ${cleanLine(getErrorMessage(thrown), 200)}`);
   }
@@ -184,13 +182,13 @@ function renderPart(heading: string, lines: readonly string[]): string[] {
 }
 
 function renderBroken({ steps }: UpgradeRecord): string[] {
-  const findFindings = (step: string) => steps.find(({ name }) => name === step)?.findings ?? [];
-  const failures = [...findFindings("check"), ...findFindings("deploy")].filter(({ status }) => status === "failed");
-  const broken = [...failures, ...findRegressions(findFindings("baseline"), findFindings("smoke"))];
-  const rows = [
-    ...steps.flatMap(({ name, problem }) => (problem === undefined ? [] : [`- step ${name}: ${toCode(problem)}`])),
-    ...broken.map(({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escapeMarkdown(todo)}` : ""}`),
-  ];
+  // The old version's own failures are only the standard.
+  const rows = steps.flatMap(({ name, problem, findings }) => [
+    ...(problem === undefined ? [] : [`- step ${name}: ${toCode(problem)}`]),
+    ...(name === "baseline" ? [] : findings.filter(({ status }) => status === "failed")).map((finding) =>
+      `- ${finding.name}: ${toCode(finding.detail)} ${escapeMarkdown(finding.todo ?? "")}`.trimEnd(),
+    ),
+  ]);
   return renderPart("## What broke", rows.length > 0 ? rows : ["Nothing."]);
 }
 

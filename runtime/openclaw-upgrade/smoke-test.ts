@@ -116,12 +116,39 @@ async function checkVersion(context: StepContext, version: string): Promise<Find
   return failed`${detail}, instead of ${version} → Check the pinned version and the image's tag.`;
 }
 
-async function checkTurn(context: StepContext): Promise<Finding> {
-  const { ok, failed } = createReport("agent turn");
-  const { agent } = context.settings;
-  const { problem, time } = await tryRepeatedly(context, () => runTurn(context, agent, SMOKE_MESSAGE));
-  if (problem === undefined) return ok`${agent} completed a turn through the gateway in ${time}`;
-  return failed`${agent}: ${problem} → Look for the run in the gateway's log.`;
+function checkTurn(context: StepContext): Promise<Finding> {
+  return tryRepeatedly(context, () => runTurn(context, context.settings.agent, SMOKE_MESSAGE), {
+    name: "agent turn",
+    success: "completed a turn through the gateway",
+    todo: "Look for the run in the gateway's log.",
+  });
+}
+
+/** Wakes the agent as Groundcrew does, and waits until its run has used the model. */
+function checkWake(context: StepContext): Promise<Finding> {
+  return tryRepeatedly(context, () => tryToWake(context), {
+    name: "wake",
+    success: "was woken and its run ended well",
+    todo: "Check hooks in OpenClaw's settings and the gateway's log.",
+  });
+}
+
+/**
+ * Tries what an agent should do, which says why it failed, until it works. A model may refuse once, and 2026.2 loses the
+ * first wakes of a workspace.
+ */
+async function tryRepeatedly(
+  { clock, settings: { agent } }: StepContext,
+  attempt: () => Promise<string | undefined>,
+  { name, success, todo }: { name: string; success: string; todo: string },
+): Promise<Finding> {
+  const { ok, failed } = createReport(name);
+  for (let tries = 1; ; tries += 1) {
+    const start = clock();
+    const problem = await attempt();
+    if (problem === undefined) return ok`${agent} ${success} in ${formatSeconds(clock() - start)}`;
+    if (tries === TRIES) return failed`${agent}: ${problem} → ${todo}`;
+  }
 }
 
 /** Why a turn of an agent did not end well; undefined when it did. */
@@ -133,33 +160,12 @@ async function runTurn({ driver, remaining }: StepContext, agent: string, messag
   return findTurnProblem(await driver.runOpenclaw(args, timeout));
 }
 
-/**
- * What fails each time, undefined as soon as it works, and how long the last attempt took. A model may refuse once, and
- * 2026.2 loses the first wakes of a workspace.
- */
-async function tryRepeatedly({ clock }: StepContext, attempt: () => Promise<string | undefined>) {
-  for (let tries = 1; ; tries += 1) {
-    const start = clock();
-    const problem = await attempt();
-    if (problem === undefined || tries === TRIES) return { problem, time: formatSeconds(clock() - start) };
-  }
-}
-
 /** Why the agent's turn did not run through the gateway; undefined when it did. */
 export function findTurnProblem(result: ProgramResult): string | undefined {
   const turn = findAnswer(turnSchema, result);
   if (turn) return turn.status === "ok" ? undefined : `the turn ended with status ${cleanLine(turn.status, 40)}`;
   if (/falling back to embedded/i.test(result.stderr)) return "the turn ran without the gateway, which did not answer";
   return explainOutput("openclaw agent", result);
-}
-
-/** Wakes the agent as Groundcrew does, and waits until its run has used the model. */
-async function checkWake(context: StepContext): Promise<Finding> {
-  const { ok, failed } = createReport("wake");
-  const { agent } = context.settings;
-  const { problem, time } = await tryRepeatedly(context, () => tryToWake(context));
-  if (problem === undefined) return ok`a wake of ${agent} arrived and its run ended well in ${time}`;
-  return failed`${agent}: ${problem} → Check hooks in OpenClaw's settings and the gateway's log.`;
 }
 
 /** Why a wake did not arrive, or its run did not end well; undefined when all went well. */
@@ -183,8 +189,13 @@ async function tryToWake(context: StepContext): Promise<string | undefined> {
   }
 }
 
+/** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them, and the files with what was said. */
 async function listHookSessions(context: StepContext) {
-  return parseHookSessions(await runOpenclaw(context, "sessions", "--agent", context.settings.agent, "--json"));
+  const result = await runOpenclaw(context, "sessions", "--agent", context.settings.agent, "--json");
+  const { path, sessions } = findAnswer(sessionsSchema, result) ?? { path: "", sessions: [] };
+  return sessions.flatMap(({ key, sessionId }) =>
+    key.includes(":hook:") ? [{ key, transcript: posix.join(posix.dirname(path), `${sessionId}.jsonl`) }] : [],
+  );
 }
 
 async function postWake({ fetch, settings, hookToken }: StepContext, timeout: Ms) {
@@ -200,14 +211,6 @@ async function postWake({ fetch, settings, hookToken }: StepContext, timeout: Ms
   const parsed = wakeSchema.safeParse(tryParseJson(reply.text));
   if (parsed.success) return parsed.data;
   return { problem: `the gateway answered ${reply.status} ${cleanLine(reply.text, 200)}` };
-}
-
-/** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them, and the files with what was said. */
-export function parseHookSessions(result: ProgramResult) {
-  const { path, sessions } = findAnswer(sessionsSchema, result) ?? { path: "", sessions: [] };
-  return sessions.flatMap(({ key, sessionId }) =>
-    key.includes(":hook:") ? [{ key, transcript: posix.join(posix.dirname(path), `${sessionId}.jsonl`) }] : [],
-  );
 }
 
 /** Whether the model has answered in a transcript; a run that failed has no answer, or one that stopped by an error. */
@@ -349,19 +352,12 @@ function checkLog({ length }: readonly string[]): Finding {
     seccomp profile of your own for it; keep Docker's default otherwise.`;
 }
 
-/** What worked before and fails now: the failures of the new version that the old one did not have. */
-export function findRegressions(before: readonly Finding[], after: readonly Finding[]): Finding[] {
-  const failedBefore = new Set(before.flatMap(({ name, status }) => (status === "failed" ? [name] : [])));
-  return after.filter(({ name, status }) => status === "failed" && !failedBefore.has(name));
-}
-
 /** A failure that the old version had as well is no reason to go back to it. */
 export function judgeFindings(before: readonly Finding[], after: readonly Finding[]): Finding[] {
-  const regressions = new Set(findRegressions(before, after));
+  const failedBefore = new Set(before.flatMap(({ name, status }) => (status === "failed" ? [name] : [])));
   return after.map((finding) => {
-    if (finding.status !== "failed" || regressions.has(finding)) return finding;
-    const { name, detail, todo = "See the log." } = finding;
-    return { name, status: "warning", detail: `${detail} (as before the upgrade)`, todo };
+    if (finding.status !== "failed" || !failedBefore.has(finding.name)) return finding;
+    return { todo: "See the log.", ...finding, status: "warning", detail: `${finding.detail} (as before the upgrade)` };
   });
 }
 

@@ -47,8 +47,6 @@ export interface UpgradeDriver {
   runOpenclaw: (args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
   readLog: (since: Ms, timeout: Ms) => Promise<string>;
   scanImage: (version: string, timeout: Ms) => Promise<ImageScan>;
-  /** Values that must not appear in a report, as the installation's own files have them. */
-  listSecrets: () => string[];
 }
 
 /** Everything that an upgrade uses from outside. */

@@ -167,8 +167,8 @@ export function formatTitle({ title }: Step, { from, to }: UpgradeVersions): str
 
 /** Runs the steps that are not done yet, and rolls back when one fails after OpenClaw was stopped. */
 export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
-  const { record, isDone } = await runSteps(context, start, "steps", UPGRADE_STEPS);
-  if (isDone) return endRecord(context, record, "completed");
+  const record = await runSteps(context, start, "steps", UPGRADE_STEPS);
+  if (record.steps.every(isDone)) return endRecord(context, record, "completed");
   return hasChangedInstallation(record) ? runRollbackSteps(context, record) : endRecord(context, record, "refused");
 }
 
@@ -201,8 +201,8 @@ function checkPinned({ driver }: StepContext, wanted: readonly string[]): Findin
 export async function runRollbackSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
   const begun = keepRecord(context, { ...start, state: "rolling_back", rollbackSteps: [] });
   context.progress(`rolling back to ${begun.from}`);
-  const { record, isDone } = await runSteps(context, begun, "rollbackSteps", ROLLBACK_STEPS);
-  return endRecord(context, record, isDone ? "rolled_back" : "rollback_failed");
+  const record = await runSteps(context, begun, "rollbackSteps", ROLLBACK_STEPS);
+  return endRecord(context, record, record.rollbackSteps.every(isDone) ? "rolled_back" : "rollback_failed");
 }
 
 /**
@@ -214,16 +214,18 @@ async function runSteps(
   start: UpgradeRecord,
   list: "steps" | "rollbackSteps",
   steps: readonly Step[],
-): Promise<{ record: UpgradeRecord; isDone: boolean }> {
+): Promise<UpgradeRecord> {
   let record = start;
   for (const step of steps) {
-    if (record[list].some(({ name, status }) => name === step.name && status === "done")) continue;
+    if (record[list].some((known) => known.name === step.name && isDone(known))) continue;
     context.progress(formatTitle(step, record));
     record = await runStep(context, record, list, step);
-    if (record[list].at(-1)?.status === "failed") return { record, isDone: false };
+    if (!record[list].every(isDone)) break;
   }
-  return { record, isDone: true };
+  return record;
 }
+
+const isDone = ({ status }: StepRecord) => status === "done";
 
 async function runStep(
   context: UpgradeContext,

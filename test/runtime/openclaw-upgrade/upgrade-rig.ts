@@ -89,7 +89,6 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
     runOpenclaw: async () => ({ status: 0, stdout: "", stderr: "" }),
     readLog: async () => "",
     scanImage: async () => ({ kind: "not scanned", why: "a test" }),
-    listSecrets: () => [],
     ...change,
   };
   const settings = parseUpgradeSettings("x.json", '{"driver":"compose","folder":"/srv","agent":"imhotep"}');
