@@ -3,11 +3,13 @@
  * report in Markdown.
  */
 
+import { join } from "node:path";
 import type { Finding } from "../../functions/doctor/findings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, removeInvisible } from "../../shared/text.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
+import { writePrivateFile } from "../node/files.ts";
 import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
 import {
   hasChangedInstallation,
@@ -86,7 +88,9 @@ function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: 
 function finish(context: UpgradeContext, record: UpgradeRecord): UpgradeOutcome {
   let report: string | undefined;
   try {
-    report = context.records.writeReport(record.id, renderUpgradeReport(record, context.secrets));
+    const path = join(context.records.openRunFolder(record.id), "report.md");
+    writePrivateFile(path, renderUpgradeReport(record, context.secrets));
+    report = path;
   } catch (thrown) {
     context.progress(`the report cannot be written: ${cleanLine(getErrorMessage(thrown), 200)}`);
   }

@@ -250,7 +250,7 @@ async function checkSpawn(context: StepContext): Promise<Finding[]> {
 
 /** The figures of spawned agents, for a comparison of the versions. */
 async function countSpawned(context: StepContext): Promise<Finding> {
-  const { ok, skipped } = createReport("spawned agents");
+  const { ok, skipped } = createReport("recorded spawns");
   const metrics = await readSpawnMetrics(context);
   if (!metrics) return skipped`this version keeps no list of spawned agents`;
   const { total, failed, mostAtOnce, medianWaitMs, medianRunMs } = metrics;

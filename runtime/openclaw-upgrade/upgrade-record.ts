@@ -63,17 +63,17 @@ const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "deploy", 
 /** Limit of new vulnerabilities that are named. */
 const MAX_NEW = 50;
 
-const toVulnerability = (id: string, name: string, severity: string): Vulnerability => ({
-  ...{ id, package: name, severity: severity.toLowerCase() },
-});
+const toVulnerability = (id: string, name: string, severity: string) => ({ id, package: name, severity });
+
+const severitySchema = z.string().toLowerCase();
 
 const trivyEntry = z
-  .object({ VulnerabilityID: z.string(), PkgName: z.string(), Severity: z.string() })
+  .object({ VulnerabilityID: z.string(), PkgName: z.string(), Severity: severitySchema })
   .transform((entry) => toVulnerability(entry.VulnerabilityID, entry.PkgName, entry.Severity));
 
 const grypeEntry = z
   .object({
-    vulnerability: z.object({ id: z.string(), severity: z.string() }),
+    vulnerability: z.object({ id: z.string(), severity: severitySchema }),
     artifact: z.object({ name: z.string() }),
   })
   .transform(({ vulnerability: { id, severity }, artifact }) => toVulnerability(id, artifact.name, severity));
@@ -130,11 +130,6 @@ export function openRecordFile(folder: string) {
       makePrivateFolder(runFolder);
       return runFolder;
     },
-    writeReport(id: string, text: string): string {
-      const reportPath = join(this.openRunFolder(id), "report.md");
-      writePrivateFile(reportPath, text);
-      return reportPath;
-    },
   };
 }
 
@@ -175,8 +170,5 @@ export function judgeScans(before: ImageScan, after: ImageScan): Finding[] {
 
 /** Replaces secrets, and what looks like a credential, by `[secret]`: for texts of programs in reports and errors. */
 export function redactCredentials(text: string, secrets: readonly string[]): string {
-  return createRedactor(secrets)(text).replace(
-    CREDENTIAL,
-    (_, ...groups: unknown[]) => `${groups.slice(0, 4).find((group) => typeof group === "string") ?? ""}[secret]`,
-  );
+  return createRedactor(secrets)(text).replace(CREDENTIAL, "$1$2$3$4[secret]");
 }

@@ -26,7 +26,7 @@ import {
 } from "../../../runtime/openclaw-upgrade/smoke-test.ts";
 import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import type { UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
-import { compareScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
+import { compareScans, judgeScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import {
   ROLLBACK_LIMIT,
   ROLLBACK_TIMEOUTS,
@@ -229,6 +229,13 @@ describe("Image scans", () => {
       1,
     ]);
     expect(compareScans(scan([]), scan([], "grype"))).toBeUndefined();
+    expect(judgeScans(scan(["CVE-1", "CVE-2"]), scan(["CVE-2", "CVE-3"]))).toEqual([
+      { name: "image scan", status: "ok", detail: "1 new vulnerabilities, 1 gone, 1 in both" },
+      { name: "CVE-3", status: "warning", detail: "high, in ssl" },
+    ]);
+    expect(judgeScans(scan([]), { kind: "not scanned", why: "no image" })).toEqual([
+      { name: "image scan", status: "skipped", detail: "not compared: scanned by trivy; no image" },
+    ]);
     const match = { vulnerability: { id: "CVE-9", severity: "Low" }, artifact: { name: "zlib" } };
     expect(parseScan("grype", JSON.stringify({ matches: [match] }))).toEqual([
       { id: "CVE-9", package: "zlib", severity: "low" },
