@@ -70,6 +70,7 @@ const SAME_IN_BOTH: readonly string[] = [
   "card.labels.tests",
   "card.sum",
   "pageTickets.description",
+  "pageViews.field.description",
   "pageTickets.fact.commits",
   "pageTickets.fact.runner",
   "pageViews.team.concierge",
