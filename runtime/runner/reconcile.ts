@@ -27,6 +27,7 @@ import { type DesiredSession, findUnknown, planActions, type RunnerAction } from
 import { createPublicationPoll, publishBranch } from "./publish.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { sendDifferences } from "./send-differences.ts";
+import { runTests } from "./session-commands.ts";
 import type { SessionRecord } from "./session-folder.ts";
 import {
   adoptSession,
@@ -34,7 +35,6 @@ import {
   finishSession,
   needsAfterRun,
   removeSession,
-  runTests,
   startSession,
   stopSession,
 } from "./session-lifecycle.ts";

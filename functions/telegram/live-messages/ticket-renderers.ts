@@ -7,7 +7,7 @@ import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
-import { findPart, type RequestPart, type RequestRecord } from "../../../shared/task/request.ts";
+import { findPart, type RequestRecord } from "../../../shared/task/request.ts";
 import {
   joinRichText,
   type RichText,
@@ -21,7 +21,6 @@ import { readDifference } from "../../../shared/tickets/differences.ts";
 import { readMinutes } from "../../../shared/tickets/policies.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
 import { isAllowing, isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
-import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
 import { parseDiff } from "../../../shared/tickets/unified-diff.ts";
 import {
   EVENT_EMOJI,
@@ -41,8 +40,8 @@ import {
   type RequestRenderer,
   renderHeadline,
   renderLongText,
-  type WholePlace,
 } from "./live-message.ts";
+import { CHAT_LIMITS, findWholePlace, renderTool } from "./tool-input.ts";
 
 /** Limits of the shown description and comment in UTF-16 units; together with the rest they fit into one message. */
 const DESCRIPTION_LIMIT = 2_000;
@@ -57,15 +56,6 @@ const MAX_OPTIONS = 8;
 
 /** Limit of a button's label in UTF-16 units. */
 const LABEL_LIMIT = 40;
-
-/**
- * Limits of the input that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold the title
- * and the hint as well, and 40 lines, about what two screens of a phone show.
- */
-const CHAT_LIMITS = { units: 3_000, lines: 40, fields: 20 };
-
-/** Limits of an input that does not fit: less, because it is read elsewhere before it is allowed. */
-const SHORTENED_LIMITS = { units: 1_200, lines: 24, fields: 8 };
 
 /** Limits of what a message shows of a difference: files, changed lines of the first one, and UTF-16 units of a line. */
 const MAX_FILES = 8;
@@ -134,15 +124,13 @@ const PERMISSION_RENDERER: RequestRenderer = {
     };
     const rules = answers.filter(isAlways);
     const once = answers.filter((answer) => !isAlways(answer));
-    const lines = session?.isNotice
-      ? renderLongText(context, text, TEXT_LIMIT)
-      : renderToolInput(presentation, text, input);
+    const lines = session?.isNotice ? renderLongText(context, text, TEXT_LIMIT) : renderTool(presentation, text, input);
     const head = renderTicketHeadline(presentation, request, "permission");
     return {
       lines: keepDefined([head, ...lines, renderTerminalLink(context, request)]),
       hint: hints.permission,
       rows: [once.map(toButton), ...rules.map((answer) => [toButton(answer)])],
-      ...omitUndefined({ elsewhere: findPlace(request) }),
+      ...omitUndefined({ elsewhere: findWholePlace(request) }),
     };
   },
   ...defineOutcome(({ live }, { verdict, session }) => {
@@ -157,7 +145,7 @@ const PERMISSION_RENDERER: RequestRenderer = {
     if (DENY_PATTERN.test(text)) return { answer: "deny" };
     if (isApproval(text) || ALLOW_PATTERN.test(text)) return { answer: "allow" };
     const { allowElsewhere, hints } = presentation.texts.live.ticket;
-    const place = findPlace(request);
+    const place = findWholePlace(request);
     return { hint: place ? allowElsewhere[place] : hints.permission };
   },
 };
@@ -430,36 +418,6 @@ export function renderTerminalLink(
 ): RichText | undefined {
   const path = `/terminal/${encodeURIComponent(subject.key ?? "")}`;
   return findPageLink(presentation, path, presentation.texts.live.ticket.terminal);
-}
-
-/** Where to allow a permission of which the message does not show all; undefined when it does. */
-function findPlace({ text, input, session }: RequestRecord): WholePlace | undefined {
-  if (session?.isNotice) return "unknown";
-  if (!isWholeInput(input)) return "terminal";
-  const whole = { tool: text, fields: input };
-  return shortenInput(whole, CHAT_LIMITS) === whole ? undefined : "page";
-}
-
-/** Renders a tool and its input. Values are code, in which Telegram detects no links and keeps all white space. */
-function renderToolInput(presentation: Presentation, tool: string, input: RequestPart[]): RichText[] {
-  const { texts, format } = presentation;
-  const { ticket } = texts.live;
-  const whole = { tool, fields: input };
-  const { fields } = shortenInput(whole, CHAT_LIMITS) === whole ? whole : shortenInput(whole, SHORTENED_LIMITS);
-  const lines = fields.flatMap(({ label, value, leftOut, end = "" }) => {
-    const isBlock = leftOut !== undefined || value.includes("\n");
-    const name = joinRichText([findLabel(ticket.fields, label), texts.colon.trimEnd(), isBlock ? "\n" : " "]);
-    const first = joinRichText([name, toCode(value === "" && leftOut === undefined ? '""' : value)]);
-    if (leftOut === undefined) return [first];
-    const gap = fillTemplate(ticket.leftOut, { n: format.number(leftOut) });
-    return end === "" ? [first, gap] : [first, gap, toCode(end)];
-  });
-  return [toSafeText(tool), ...lines];
-}
-
-function findLabel(labels: Readonly<Record<string, string>>, name: string): RichText {
-  const key = `field.${name}`;
-  return Object.hasOwn(labels, key) ? toPlainText(labels[key] ?? "") : toSafeText(name);
 }
 
 async function createSessionRows(

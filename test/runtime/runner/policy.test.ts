@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type TestContext, test, vi } from "vitest";
+import { expect, type TestContext, test, vi } from "vitest";
 import type { PolicyFile } from "../../../shared/config/tickets-schema.ts";
 import { hasProgram } from "../../support/has-program.ts";
 import { createProductRig } from "./product-rig.ts";
@@ -276,9 +276,7 @@ test.concurrent("a result goes into the branch that base names, at which its bra
   expect(forge.read().pulls).toMatchObject([{ base: "develop" }]);
 });
 
-test.concurrent("over the whole product, a session first makes the plan that the file wants, and ends at the budget of the file", async ({
-  expect,
-}) => {
+test("over the whole product, a session first makes the plan that the file wants, and ends at the budget of the file", async () => {
   const rig = await createProductRig({ policy: { allow: ["Bash(touch:*)"] } });
   const steps = ["plan Make it", "permission touch made.txt", ...Array.from({ length: 9 }, () => "run true")];
   const { key } = await rig.addTicket(steps);

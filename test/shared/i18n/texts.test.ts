@@ -20,7 +20,6 @@ const ENGLISH = new Map(listTexts("en"));
 const SAME_IN_BOTH: readonly string[] = [
   "page.account",
   "page.account.sessions",
-  "pageViews.field.description",
   "pageViews.filter.agent",
   "pageViews.task.description",
   "pageViews.task.agent",
