@@ -6,6 +6,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONG_FILES = [
   "test/browser/demo.test.ts",
   "test/runtime/runner/codex.test.ts",
+  "test/runtime/runner/codex-limits.test.ts",
+  "test/runtime/runner/policy.test.ts",
   "test/reliability/details-quota.test.ts",
   "test/reliability/redis.test.ts",
   "test/reliability/clock-jumps.test.ts",

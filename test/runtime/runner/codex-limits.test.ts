@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
 import { createProductRig, type ProductRig } from "./product-rig.ts";
 
@@ -116,35 +117,38 @@ test("an interrupt ends the turn of Codex and what it has left in the background
   expect(readWork(rig, key, "never.txt")).toBeUndefined();
 });
 
-test("tools of an MCP server are allowed and denied by people, for once, and a form of its own is filled in in the terminal", async () => {
-  const rig = await createProductRig({ cli: "codex" });
-  const { key } = await rig.addTicket([
-    'mcp read_page {"page":7}',
-    'mcp write_page {"page":8}',
-    "form Which page is meant?",
-    "run git commit -q --allow-empty -m made",
-    "complete Done",
-  ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const read = await waitForRequest(rig, "permission", "mcp__other__read_page");
-  expect(read.input).toContainEqual({ label: "page", value: "7" });
-  await decide(rig, read, "allow");
-  await decide(rig, await waitForRequest(rig, "permission", "mcp__other__write_page"), "deny");
-  // Nothing that persists is answered.
-  const findAnswers = () =>
-    ["read_page", "write_page"].map((name) => JSON.parse(readWork(rig, key, `${name}.json`) ?? "{}"));
-  await rig.waitFor(findAnswers).toEqual([
-    { action: "accept", kept: "" },
-    { action: "decline", kept: "" },
-  ]);
-  await rig.waitFor(async () => (await rig.readSession(key))?.attention).toContain("only its terminal takes");
-  expect(readWork(rig, key, "form.txt")).toBeUndefined();
-  const readTerminal = () => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
-  await rig.waitFor(readTerminal).toContain("Which page is meant?");
-  rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "y");
-  await rig.waitFor(() => rig.readCompleted(key), 90_000).toMatchObject({ summary: "Done" });
-  expect(readWork(rig, key, "form.txt")).toBe("accept typed");
-});
+test.runIf(IS_FULL_RUN)(
+  "tools of an MCP server are allowed and denied by people, for once, and a form of its own is filled in in the terminal",
+  async () => {
+    const rig = await createProductRig({ cli: "codex" });
+    const { key } = await rig.addTicket([
+      'mcp read_page {"page":7}',
+      'mcp write_page {"page":8}',
+      "form Which page is meant?",
+      "run git commit -q --allow-empty -m made",
+      "complete Done",
+    ]);
+    await rig.call(`/api/approve/${key}`, "POST", {});
+    const read = await waitForRequest(rig, "permission", "mcp__other__read_page");
+    expect(read.input).toContainEqual({ label: "page", value: "7" });
+    await decide(rig, read, "allow");
+    await decide(rig, await waitForRequest(rig, "permission", "mcp__other__write_page"), "deny");
+    // Nothing that persists is answered.
+    const findAnswers = () =>
+      ["read_page", "write_page"].map((name) => JSON.parse(readWork(rig, key, `${name}.json`) ?? "{}"));
+    await rig.waitFor(findAnswers).toEqual([
+      { action: "accept", kept: "" },
+      { action: "decline", kept: "" },
+    ]);
+    await rig.waitFor(async () => (await rig.readSession(key))?.attention).toContain("only its terminal takes");
+    expect(readWork(rig, key, "form.txt")).toBeUndefined();
+    const readTerminal = () => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
+    await rig.waitFor(readTerminal).toContain("Which page is meant?");
+    rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "y");
+    await rig.waitFor(() => rig.readCompleted(key), 90_000).toMatchObject({ summary: "Done" });
+    expect(readWork(rig, key, "form.txt")).toBe("accept typed");
+  },
+);
 
 test("a label chooses the CLI of a ticket, which the approval names in the installation's language; one that comes later is shown first", async () => {
   const tickets = { cli_by_label: { Codex: "codex", own: { command: ["/bin/sh", "-c", "exit 0"] } } };

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { createProductRig, type ProductRig } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -86,44 +87,47 @@ test("a ticket runs with Codex from its approval, which says what Codex cannot d
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
 });
 
-test("kill -9 of the runner, then of the app-server, while a request waits: it stays one, and its command runs once", async () => {
-  const rig = await createProductRig({ cli: "codex", isApart: true });
-  const { key } = await rig.addTicket([
-    "ask echo once >> first.txt",
-    "ask echo once >> second.txt",
-    "patch third.txt whole",
-    "complete Done after all",
-  ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const first = await waitForRequest(rig, key, "permission", "first.txt");
-  await rig.restart("runner");
-  await rig.waitFor(async () => (await rig.call("/health")).tmux_service).toBe(true);
-  await decide(rig, first, "allow");
-  const second = await waitForRequest(rig, key, "permission", "second.txt");
-  // The answer comes while there is no runner: it is not typed, and waits for the next one.
-  await rig.stop("runner", "SIGKILL");
-  await decide(rig, second, "allow");
-  rig.start("runner");
-  const third = await waitForRequest(rig, key, "permission", "third.txt");
-  expect(await readQuestions(rig, key)).toHaveLength(1);
-  expect([readWork(rig, key, "first.txt"), readWork(rig, key, "second.txt")]).toEqual(["once\n", "once\n"]);
-  await rig.restart("runner");
-  await rig.waitFor(() => rig.output.join("")).toContain("runner started");
-  expect((await readQuestions(rig, key)).map(({ id }: { id: string }) => id)).toEqual([third.id]);
-  // The app-server dies with its open request: the ticket starts again with its thread, and asks anew.
-  const pane = rig.host.tmux("list-panes", "-a", "-F", "#{pane_pid}").trim();
-  const children = readFileSync(`/proc/${pane}/task/${pane}/children`, "utf8").trim().split(" ").map(Number);
-  for (const child of children) process.kill(child, "SIGKILL");
-  const find = async () =>
-    (await rig.call("/api/requests")).requests.find(
-      (one: { id: string; kind: string }) => one.kind === "permission" && one.id !== third.id,
-    );
-  await rig.waitFor(find, 90_000).toBeTruthy();
-  const again = await find();
-  await decide(rig, again, "allow");
-  await waitForResult(rig, key, "Done after all");
-  expect([readWork(rig, key, "first.txt"), readWork(rig, key, "third.txt")]).toEqual(["once\n", "whole\n"]);
-});
+test.runIf(IS_FULL_RUN)(
+  "kill -9 of the runner, then of the app-server, while a request waits: it stays one, and its command runs once",
+  async () => {
+    const rig = await createProductRig({ cli: "codex", isApart: true });
+    const { key } = await rig.addTicket([
+      "ask echo once >> first.txt",
+      "ask echo once >> second.txt",
+      "patch third.txt whole",
+      "complete Done after all",
+    ]);
+    await rig.call(`/api/approve/${key}`, "POST", {});
+    const first = await waitForRequest(rig, key, "permission", "first.txt");
+    await rig.restart("runner");
+    await rig.waitFor(async () => (await rig.call("/health")).tmux_service).toBe(true);
+    await decide(rig, first, "allow");
+    const second = await waitForRequest(rig, key, "permission", "second.txt");
+    // The answer comes while there is no runner: it is not typed, and waits for the next one.
+    await rig.stop("runner", "SIGKILL");
+    await decide(rig, second, "allow");
+    rig.start("runner");
+    const third = await waitForRequest(rig, key, "permission", "third.txt");
+    expect(await readQuestions(rig, key)).toHaveLength(1);
+    expect([readWork(rig, key, "first.txt"), readWork(rig, key, "second.txt")]).toEqual(["once\n", "once\n"]);
+    await rig.restart("runner");
+    await rig.waitFor(() => rig.output.join("")).toContain("runner started");
+    expect((await readQuestions(rig, key)).map(({ id }: { id: string }) => id)).toEqual([third.id]);
+    // The app-server dies with its open request: the ticket starts again with its thread, and asks anew.
+    const pane = rig.host.tmux("list-panes", "-a", "-F", "#{pane_pid}").trim();
+    const children = readFileSync(`/proc/${pane}/task/${pane}/children`, "utf8").trim().split(" ").map(Number);
+    for (const child of children) process.kill(child, "SIGKILL");
+    const find = async () =>
+      (await rig.call("/api/requests")).requests.find(
+        (one: { id: string; kind: string }) => one.kind === "permission" && one.id !== third.id,
+      );
+    await rig.waitFor(find, 90_000).toBeTruthy();
+    const again = await find();
+    await decide(rig, again, "allow");
+    await waitForResult(rig, key, "Done after all");
+    expect([readWork(rig, key, "first.txt"), readWork(rig, key, "third.txt")]).toEqual(["once\n", "whole\n"]);
+  },
+);
 
 test("a plan waits for a person, comes again when it is sent back, and only an approved one is carried out", async () => {
   const rig = await createProductRig({ cli: "codex", planFirst: true });
@@ -167,21 +171,24 @@ test("the end of a turn and an error of the model ask a person, a result that is
   expect(stored.details).not.toHaveProperty("cost_usd");
 });
 
-test("two tickets at once have a server each, and a request that somebody answers in the terminal is over", async () => {
-  const rig = await createProductRig({ cli: "codex" });
-  const one = await rig.addTicket(["ask touch one.txt", "run git commit -q --allow-empty -m one", "complete One"]);
-  const two = await rig.addTicket(["ask touch two.txt", "run git commit -q --allow-empty -m two", "complete Two"]);
-  for (const { key } of [one, two]) await rig.call(`/api/approve/${key}`, "POST", {});
-  await waitForRequest(rig, one.key, "permission", "one.txt");
-  const second = await waitForRequest(rig, two.key, "permission", "two.txt");
-  const readTerminal = () => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${one.key}:`);
-  await rig.waitFor(readTerminal).toContain("touch one.txt");
-  rig.host.tmux("send-keys", "-t", `=claude-${one.key}:`, "y");
-  await waitForResult(rig, one.key, "One");
-  await decide(rig, second, "allow");
-  await waitForResult(rig, two.key, "Two");
-  expect(readWork(rig, two.key, "two.txt")).toBe("");
-});
+test.runIf(IS_FULL_RUN)(
+  "two tickets at once have a server each, and a request that somebody answers in the terminal is over",
+  async () => {
+    const rig = await createProductRig({ cli: "codex" });
+    const one = await rig.addTicket(["ask touch one.txt", "run git commit -q --allow-empty -m one", "complete One"]);
+    const two = await rig.addTicket(["ask touch two.txt", "run git commit -q --allow-empty -m two", "complete Two"]);
+    for (const { key } of [one, two]) await rig.call(`/api/approve/${key}`, "POST", {});
+    await waitForRequest(rig, one.key, "permission", "one.txt");
+    const second = await waitForRequest(rig, two.key, "permission", "two.txt");
+    const readTerminal = () => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${one.key}:`);
+    await rig.waitFor(readTerminal).toContain("touch one.txt");
+    rig.host.tmux("send-keys", "-t", `=claude-${one.key}:`, "y");
+    await waitForResult(rig, one.key, "One");
+    await decide(rig, second, "allow");
+    await waitForResult(rig, two.key, "Two");
+    expect(readWork(rig, two.key, "two.txt")).toBe("");
+  },
+);
 
 test("a plain command finds its ticket, its exit ends the session, and the approval says what it cannot do", async () => {
   const script =
