@@ -135,9 +135,14 @@ describe.each([
     async () => {
       const env = { TRUSTED_PROXIES: "127.0.0.1/32", PUBLIC_URL: `https://${CREW}` };
       const runtime = await startTestRuntime({ env });
+      // The product makes a dead letter of what it cannot read, sooner or later.
+      const countStored = async () => {
+        const { pending, dead } = (await runtime.store.stats()).queues.inbox;
+        return pending + dead;
+      };
       const send = await start([new URL(runtime.url).host]);
       expect(await send(deliver('{"n":1}'))).toMatchObject({ status: 200 });
-      expect((await runtime.store.stats()).queues.inbox.pending).toBe(1);
+      expect(await countStored()).toBe(1);
       expect(await send({ host: CREW, path: "/", from: VPN_CLIENT })).toMatchObject({ status: 200 });
       expect((await send({ host: CREW, path: "/" }))?.status).toBe(refused === REFUSED ? 403 : 200);
       const large = deliver(JSON.stringify({ text: "x".repeat(limit) }));
@@ -145,7 +150,7 @@ describe.each([
         (await send({ ...large, headers: { ...large.headers, "content-length": String(large.body.length) } }))?.status,
       ).toBe(413);
       for (const path of refused) expect((await send({ ...deliver('{"n":2}'), path }))?.status, path).not.toBe(200);
-      expect((await runtime.store.stats()).queues.inbox.pending).toBe(1);
+      expect(await countStored()).toBe(1);
     },
   );
 

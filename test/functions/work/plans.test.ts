@@ -326,7 +326,7 @@ describe("reliability 35: a plan for a wish", () => {
 });
 
 describe("AGENT-01 what no stored wish asks for", () => {
-  test("a plan needs a person's approval although the settings require none, and says that nobody asked for it; a dry run needs none", async () => {
+  test("a plan without a wish needs a person's approval under settings that require none, and a dry run does not", async () => {
     const setup = await createPlanSetup({ config: { plan: { approve: false } } });
     expect(await setup.plan({ dry_run: true })).not.toHaveProperty("awaiting_approval");
     expect(await setup.plan()).toMatchObject({ awaiting_approval: true });

@@ -64,6 +64,18 @@ function addGates({ folder, bin }: ProductRig["host"], bare: string) {
   };
 }
 
+/** Adds a ticket, and lets its session commit and complete it. */
+async function completeTicket(rig: ProductRig) {
+  const completion = { task: "ONB-1", status: "done", text: "It is made" };
+  const ticket = await rig.addTicket([
+    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+    `call update_task_status ${JSON.stringify(completion)}`,
+  ]);
+  await rig.call(`/api/approve/${ticket.key}`, "POST", {});
+  await rig.waitFor(() => rig.readCompleted(ticket.key)).toMatchObject({ state: "completed" });
+  return ticket;
+}
+
 test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, plan) => {
   const rig = await createProductRig({ isApart: true, publish: "pull-request" });
   const forge = rig.host.addForge(["gh"]);
@@ -79,16 +91,10 @@ test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, 
       for (const victim of victims) rig.start(victim);
     }
   };
-  const readCompleted = () => rig.readCompleted(key).catch(() => undefined);
   const readRequests = async () => (await rig.call("/api/requests").catch(() => undefined))?.requests;
 
-  const completion = { task: "ONB-1", status: "done", text: "It is made" };
-  const { key, item } = await rig.addTicket([
-    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    `call update_task_status ${JSON.stringify(completion)}`,
-  ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await rig.waitFor(readCompleted).toMatchObject({ state: "completed" });
+  const { key, item } = await completeTicket(rig);
+  const readCompleted = () => rig.readCompleted(key).catch(() => undefined);
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
 
   arm("pushing", "pushed", "opening", "opened");
@@ -129,13 +135,7 @@ test("a pull request that was opened while the runner asked for one is taken, an
   const rig = await createProductRig({ publish: "pull-request" });
   const forge = rig.host.addForge(["gh"]);
   const gates = addGates(rig.host, forge.bare);
-  const completion = { task: "ONB-1", status: "done", text: "It is made" };
-  const { key } = await rig.addTicket([
-    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    `call update_task_status ${JSON.stringify(completion)}`,
-  ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "completed" });
+  const { key } = await completeTicket(rig);
   gates.arm("opening");
   await rig.call(`/api/update-plane/${key}`, "POST", {});
   await rig.waitFor(() => gates.isHeld("opening")).toBe(true);
@@ -159,13 +159,7 @@ test("a pull request that was merged before the runner knew of it is not opened 
   const rig = await createProductRig({ isApart: true, publish: "pull-request" });
   const forge = rig.host.addForge(["gh"]);
   const gates = addGates(rig.host, forge.bare);
-  const completion = { task: "ONB-1", status: "done", text: "It is made" };
-  const { key } = await rig.addTicket([
-    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    `call update_task_status ${JSON.stringify(completion)}`,
-  ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "completed" });
+  const { key } = await completeTicket(rig);
   gates.arm("opened");
   const update = rig.call(`/api/update-plane/${key}`, "POST", {});
   await rig.waitFor(() => gates.isHeld("opened")).toBe(true);
