@@ -9,6 +9,7 @@ import type { Storage } from "unstorage";
 import type { Settings } from "../config/settings.ts";
 import type { GroundcrewError } from "../errors.ts";
 import type { Hashing } from "../hashing.ts";
+import type { RefusalName } from "../i18n/en.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { NoticeKind } from "../notice-kinds.ts";
@@ -172,6 +173,11 @@ export interface RequestKind {
   apply?(deps: TaskDeps, decided: RequestRecord, correlation: string): Promise<void>;
   /** Prepares what follows when it is closed without an answer: who asked is told. */
   close?(deps: TaskDeps, closed: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
+  /**
+   * Asks again what a person answers although it is not stored, as after the loss of the store. Returns what the person
+   * reads; undefined when the id is none of this kind, or nothing is to be asked.
+   */
+  restore?(deps: TaskDeps, id: string, by: string, correlation: string): Promise<RefusalName | undefined>;
 }
 
 export type RequestKinds = Readonly<Partial<Record<RequestKindName | "session" | "schedule", RequestKind>>>;

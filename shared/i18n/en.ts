@@ -666,6 +666,8 @@ export const en = {
         "Groundcrew’s Plane account cannot add members to {project}. Make it an admin of that project, or add the members yourself.",
       noState: "{project} has no state in Plane that means “{status}”. Add one in the project’s settings.",
       notInReview: "{task} is not in review; it is {status}.",
+      planGone: "This plan no longer exists. Write your wish again.",
+      ticketRestored: "This request was lost. The ticket waits for approval again, with the text that it has now.",
       ticketGone: "The ticket does not exist any more.",
       ruleGone: "This rule was taken back already.",
       terminalBusy: "The terminal asks for something else, so nothing is typed. Answer that first.",

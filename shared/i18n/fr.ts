@@ -590,6 +590,8 @@ export const fr: Texts = {
       noState:
         "{project} n’a aucun état dans Plane qui corresponde à « {status} ». Ajoutez-en un dans les paramètres du projet.",
       notInReview: "La tâche {task} n’est pas en relecture ; elle est {status}.",
+      planGone: "Ce plan n’existe plus. Écrivez de nouveau votre demande.",
+      ticketRestored: "Cette demande est perdue. Le ticket attend de nouveau une approbation, avec son texte actuel.",
       ticketGone: "Le ticket n’existe plus.",
       ruleGone: "Cette règle a déjà été retirée.",
       terminalBusy: "Le terminal demande autre chose : rien n’est saisi. Répondez d’abord à cela.",

@@ -12,6 +12,7 @@
 import type { RequestKind, TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
+import type { RefusalName } from "../i18n/en.ts";
 import { createLiveRefreshJob } from "../jobs/outgoing-jobs.ts";
 import { createWorkJob, type WorkJobBody } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
@@ -175,10 +176,7 @@ export async function decideRequest(
   correlation: string,
 ): Promise<DecisionResult> {
   const found = (await findRequest(deps, id))?.value;
-  if (!found)
-    throw new GroundcrewError("not_found", "There is no such request. GET /api/requests lists those that wait.", {
-      refusal: { name: "requestGone" },
-    });
+  if (!found) throw await createUnknownError(deps, id, decision.by, correlation);
   const { reread, apply } = getKind(deps, found);
   if (reread && isRequestOpen(found))
     await storeReread(deps, found, await reread(deps, found, correlation), correlation);
@@ -197,6 +195,19 @@ export async function decideRequest(
   );
   if (result.outcome === "decided") await apply?.(deps, result.request, correlation);
   return result;
+}
+
+/** The refusal of an answer to a request that is not stored. Its kind may ask it again, as after the loss of the store. */
+export async function createUnknownError(
+  deps: TaskDeps,
+  id: string,
+  by: string,
+  correlation: string,
+): Promise<GroundcrewError> {
+  let name: RefusalName | undefined;
+  for (const kind of Object.values(deps.requestKinds)) name ??= await kind.restore?.(deps, id, by, correlation);
+  const text = "There is no such request. GET /api/requests lists those that wait.";
+  return new GroundcrewError("not_found", text, { refusal: { name: name ?? "requestGone" } });
 }
 
 function throwUnlessOffered({ kind, answers }: RequestRecord, { answer, comment }: RequestDecision): void {

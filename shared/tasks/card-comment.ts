@@ -25,6 +25,7 @@ import {
   dropAgentReport,
   getEarliestEdit,
   queueCardWrite,
+  readCard,
   toCardPut,
   updateCardRecord,
 } from "./card-record.ts";
@@ -181,7 +182,7 @@ const toExternalId = (item: string) => `card:${item}`;
  * Searches the comments of an item for its card. The author must be Groundcrew's own user: Plane sets `actor`, while
  * any author can set the source and the external id.
  */
-export async function findCard(
+async function findCard(
   deps: TaskDeps,
   task: Task,
   options: Pick<PlaneCallOptions, "waitBudget"> = {},
@@ -200,11 +201,20 @@ export async function findCard(
   return undefined;
 }
 
+/** Reads the card of a task from Plane, unless the store knows its comment: the store may have been lost. */
+export async function restoreLostCard(deps: TaskDeps, task: Task): Promise<CardRecord | undefined> {
+  if (!(await readCard(deps, task.id))?.comment) {
+    const found = await findCard(deps, task);
+    if (found) await restoreCard(deps, task, found);
+  }
+  return readCard(deps, task.id);
+}
+
 /**
  * Restores the values that a lost store had written to a card; values stored since then take precedence. One commit,
  * and only while the stored card has no comment, so nothing is restored twice. False on a concurrent change.
  */
-export async function restoreCard(deps: TaskDeps, task: Task, found: FoundCard): Promise<boolean> {
+async function restoreCard(deps: TaskDeps, task: Task, found: FoundCard): Promise<boolean> {
   const [cardKey, timeKey] = [workKeys.card(task.id), workKeys.time(task.id)];
   const [card] = await deps.store.read<CardRecord>([cardKey]);
   const [times] = await deps.store.read<TimeEntriesRecord>([timeKey]);

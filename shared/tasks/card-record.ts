@@ -44,8 +44,8 @@ export const cardReportSchema = z.object({
   tests: z.string().exactOptional(),
   /** Whether the agent has written a summary of what was done. */
   summary: z.boolean().exactOptional(),
-  /** Set when a human was asked for a review (store time). */
-  review: z.object({ at: z.number(), confidence: z.number() }).exactOptional(),
+  /** Set when a human was asked for a review (store time): its request. */
+  review: z.object({ at: z.number(), confidence: z.number(), request: z.string().exactOptional() }).exactOptional(),
 });
 
 /** What is known about the work on an item that Plane has no fields for, and the state of the agent card in Plane. */

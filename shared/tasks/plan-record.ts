@@ -336,3 +336,8 @@ export async function readPlannedItems(
 export function toPlanRequestId({ id, hash, at }: Pick<PlanRun, "id" | "hash" | "at">): string {
   return `${id}-${hash.slice(0, 8)}${Math.floor(at).toString(36)}`;
 }
+
+/** Whether an id is one of a request for a plan. */
+export function isPlanRequestId(id: string): boolean {
+  return /^[0-9a-f]{16}-[0-9a-f]{8}[0-9a-z]+$/.test(id);
+}

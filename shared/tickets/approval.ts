@@ -71,13 +71,34 @@ export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<v
   const { tickets } = deps.settings;
   const task = await findStoredTask(deps, body.item);
   if (!tickets || !task) return;
-  const { trigger, cause: id, by, correlation } = body;
   if (await sendBackByComment(deps, task, body)) return;
-  if (!tickets.triggers[trigger] || !isOpenItem(task.item) || task.item.template) return;
+  if (tickets.triggers[body.trigger]) await openTicket(deps, tickets, task, body);
+}
+
+/**
+ * Requests a ticket again that people were asked about and that is not stored, as after the loss of the store: what
+ * Plane says now is judged. True when it waits for approval then. Takes up to two requests to Plane.
+ */
+export async function restoreTicket(deps: TaskDeps, key: string, by: string, correlation: string): Promise<boolean> {
+  const { tickets } = deps.settings;
+  if (!tickets) return false;
+  const context = createCallContext(deps, { name: by, role: "human" }, correlation);
+  const task = (await findTicket(deps, key)) ? undefined : await findTask(context, key).catch(ignoreNotFound);
+  if (task) await openTicket(deps, tickets, task, { trigger: "status", cause: "restored", by, correlation });
+  return (await findTicket(deps, key))?.state === "pending";
+}
+
+/** Opens the ticket of a work item as it is now, if the settings want one, or adds what requests it to an open one. */
+async function openTicket(
+  deps: TaskDeps,
+  tickets: TicketSettings,
+  task: Task,
+  { trigger, cause: id, by, comment, correlation }: Omit<RequestJob, "type" | "item">,
+): Promise<void> {
   if (!(await isTicketWanted(deps, tickets, task))) return;
   const comments = trigger === "created" ? [] : await readPersonComments(deps, task);
   // A comment that was deleted meanwhile requests nothing.
-  if (body.comment !== undefined && !comments.some((one) => one.id === body.comment)) return;
+  if (comment !== undefined && !comments.some((one) => one.id === comment)) return;
   const at = await deps.store.now();
   const cause: TicketCause = { trigger, id, at, ...omitUndefined({ by }) };
   const version = await createVersion(cause, {
@@ -110,6 +131,7 @@ async function sendBackByComment(
 
 /** Whether the settings want a ticket for a work item as it is now. */
 async function isTicketWanted(deps: TaskDeps, settings: TicketSettings, task: Task): Promise<boolean> {
+  if (!isOpenItem(task.item) || task.item.template) return false;
   if (!getTicketProjects(settings).includes(task.project.identifier)) return false;
   if (!settings.states.includes(task.item.snapshot.status)) return false;
   if (settings.labels && !includesName(await readLabelNames(deps, task), settings.labels)) return false;
@@ -204,6 +226,11 @@ export async function approveTicket(
   { by, where = "api", hash }: { by: string; where?: RequestPlace; hash?: string },
   correlation: string,
 ): Promise<ReturnType<typeof toApprovedRun>> {
+  const isKnown = (await findTicket(deps, key)) !== undefined;
+  if (!isKnown && (await restoreTicket(deps, key, by, correlation)))
+    throw new GroundcrewError("conflict", `${key} was unknown and is requested again. Read it, then approve it.`, {
+      refusal: { name: "ticketRestored" },
+    });
   const ticket = await getTicket(deps, key);
   const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);

@@ -2,10 +2,11 @@
 
 import type { RequestKind, RequestKinds, TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
+import { parseTaskKey } from "../names.ts";
 import { findRequest } from "../requests/requests.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { cleanText } from "../text.ts";
-import { needsPlan, rereadTicket } from "./approval.ts";
+import { needsPlan, rereadTicket, restoreTicket } from "./approval.ts";
 import { getCliName } from "./cli.ts";
 import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
@@ -33,6 +34,11 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
       const ticket = await getTicket(deps, getKey(request));
       if (ticket.state === "pending") await rereadTicket(deps, ticket, "Groundcrew", correlation).catch(ignoreConflict);
       return (await findRequest(deps, request.id))?.value ?? request;
+    },
+    async restore(deps, id, by, correlation) {
+      const [, name = ""] = /^([^.]+)\.\d+\.[\w.]+$/.exec(id) ?? [];
+      const key = parseTaskKey(name)?.key;
+      return key !== undefined && (await restoreTicket(deps, key, by, correlation)) ? "ticketRestored" : undefined;
     },
   },
   permission: createTicketKind(toSessionEvent),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
+import { claimsTick } from "../../functions/work.ts";
 import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
@@ -52,7 +53,16 @@ interface KindCase {
   effect: unknown;
   /** A lost store finds it again in Plane. */
   isFoundAgain?: true;
+  /** What the button of its old message says after a lost store; absent where it answers. */
+  afterLoss?: RegExp;
 }
+
+/** Until then the agent card in Plane says who works on a task, and what is reviewed. */
+const CARD_WRITE_MS = 31_000;
+
+const TICKET_AGAIN = /The ticket waits for approval again/;
+
+const GONE = /no longer exists\.$/;
 
 const KINDS: Record<string, KindCase> = {
   question: {
@@ -72,6 +82,7 @@ const KINDS: Record<string, KindCase> = {
       return [comments.length, questions.latest[0]?.answer];
     },
     effect: [1, "Red"],
+    isFoundAgain: true,
   },
   review: {
     async ask(app) {
@@ -94,6 +105,8 @@ const KINDS: Record<string, KindCase> = {
     readEffect: async (app) => app.readPlaneItem(getItem(app)),
     effect: expect.objectContaining({ state: "Done", labels: ["agent:Imhotep"] }),
     isFoundAgain: true,
+    // The report is only in the comments, so that what is judged is shown again.
+    afterLoss: /has changed/,
   },
   plan: {
     async ask(app) {
@@ -107,6 +120,7 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Approved by",
     readEffect: (app) => app.findItemNames("Dark mode"),
     effect: ["Draw it"],
+    afterLoss: /no longer exists\. Write your wish again/,
   },
   ticket: {
     hasTickets: true,
@@ -119,6 +133,7 @@ const KINDS: Record<string, KindCase> = {
     command: "/plane approve ONB-1",
     readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, run }) => [ticket, run]),
     effect: [["ONB-1", 1]],
+    afterLoss: TICKET_AGAIN,
   },
   permission: {
     hasTickets: true,
@@ -130,6 +145,7 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Allowed by",
     readEffect: readInputs,
     effect: [["keys", "1"]],
+    afterLoss: GONE,
   },
   "question of a session": {
     kind: "question",
@@ -142,6 +158,7 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Answered by",
     readEffect: readInputs,
     effect: [["keys", "2"]],
+    afterLoss: GONE,
   },
   "end of a session": {
     kind: "question",
@@ -156,6 +173,7 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Resumed by",
     readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, resume }) => [ticket, resume]),
     effect: [["ONB-1", true]],
+    afterLoss: TICKET_AGAIN,
   },
   result: {
     hasTickets: true,
@@ -170,6 +188,7 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Written to Plane, approved by",
     readEffect: async (app) => app.readComments(getItem(app)).filter((html) => html.includes("All is done")).length,
     effect: 1,
+    afterLoss: TICKET_AGAIN,
   },
   agent: {
     config: { limits: { comments: 2 } },
@@ -187,6 +206,7 @@ const KINDS: Record<string, KindCase> = {
       return status;
     },
     effect: 200,
+    afterLoss: GONE,
   },
   budget: {
     hasTickets: true,
@@ -208,6 +228,7 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Answered by",
     readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket }) => ticket),
     effect: ["ONB-2"],
+    afterLoss: GONE,
   },
 };
 
@@ -288,6 +309,17 @@ async function createRequestsApp(
       return { cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "", origin: app.url };
     },
   });
+}
+
+/** Starts a new process on an empty store, which reads Plane. */
+async function loseStore(app: App) {
+  await app.advanceAndDrain(CARD_WRITE_MS);
+  await app.restart({ store: "lost" });
+  await app.listenAgain();
+  await app.runFirstPoll();
+  await app.poll();
+  await claimsTick.run(app.deps);
+  await app.advanceAndDrain();
 }
 
 /** Asks a request of a kind; returns what is listed of it. */
@@ -465,16 +497,31 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
     await expectAnswered(app, id, kind.decision);
   });
 
+  test("is answered by the button of its old message after a lost store, or the button says what to do", async () => {
+    const app = await createRequestsApp(kind);
+    await ask(app, kind);
+    const message = app.findMessage(kind.message);
+    await loseStore(app);
+    // Existing work items ask nobody for anything by themselves.
+    expect(await app.list()).toHaveLength(kind.isFoundAgain ? 1 : 0);
+    const press = () => app.tapButton(message, kind.button);
+    const toast = await press();
+    await app.advanceAndDrain(8_000);
+    if (kind.afterLoss) expect(toast).toMatch(kind.afterLoss);
+    else expect(await kind.readEffect(app)).toEqual(kind.effect);
+    if (kind.afterLoss !== TICKET_AGAIN) return;
+    expect(await press()).toMatch(TICKET_AGAIN);
+    expect(await app.list()).toMatchObject([{ kind: "ticket", subject: { key: "ONB-1" } }]);
+    expect(await app.tapButton(app.findMessage("Ticket to approve"), "✅ Approve")).toContain("Approved by");
+    expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+  });
+
   const lossTests = kind.isFoundAgain ? engines : [];
   test.each(lossTests)("is found again after the store %s was lost, and can be answered", async (_, openStores) => {
     const stores = await openStores(2);
     const app = await createRequestsApp(kind, (clock) => (stores.shift() ?? failToOpen)(clock));
     await ask(app, kind);
-    await app.restart({ store: "lost" });
-    await app.listenAgain();
-    await app.runFirstPoll();
-    await app.poll();
-    await app.advanceAndDrain();
+    await loseStore(app);
     const [again] = await app.list();
     expect(again).toMatchObject({ kind: name, subject: { key: "ONB-1" } });
     expect((await app.call(`/${again?.id}`, { ...kind.decision, hash: again?.hash })).status).toBe(200);

@@ -56,10 +56,8 @@ export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testA
     return fetch(url + path, { ...init, headers });
   }
 
-  return Object.assign(testApp, {
-    get url() {
-      return url;
-    },
+  const app = Object.assign(testApp, {
+    url,
     /** Starts the HTTP server of the new process after `restart`. */
     async listenAgain() {
       url = await listen();
@@ -83,6 +81,8 @@ export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testA
       return client;
     },
   });
+  // The address after `listenAgain`; `Object.assign` would copy the first one.
+  return Object.defineProperty(app, "url", { get: () => url });
 }
 
 /** Calls a tool through the MCP client. */

@@ -7,7 +7,7 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import { createAudienceLookup } from "../../../shared/requests/audience.ts";
-import { decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
+import { createUnknownError, decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
 import { joinChoices } from "../../../shared/task/choices.ts";
 import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
@@ -117,7 +117,7 @@ export async function pressRequest(
   const { texts } = context.presentation;
   const { id, action, hash } = press;
   const request = (await findRequest(context.deps, id))?.value;
-  if (!request) return { toast: texts.answers.expiredButton };
+  if (!request) return { toast: await renderUnknownToast(context, id) };
   const message = press.message ?? { ...UNCONFIRMED_MESSAGE, ...toRequestMessage(request) };
   const isShownHash = request.hash.startsWith(hash) && hash.length === BUTTON_HASH_LENGTH;
   if (action === ASK_FOR_WORDS) {
@@ -136,6 +136,17 @@ export async function pressRequest(
   if (isRefused) return { toast };
   const { asking: _asking, marked: _marked, ...rest } = message;
   return { action: toAction(request, decision), toast, message: rest };
+}
+
+/** The notice that a request is unknown, as after the loss of the store, and whether it is asked again. */
+async function renderUnknownToast(context: CommandContext, id: string): Promise<string> {
+  requireMember(context);
+  const { deps, from, correlation, presentation } = context;
+  return renderError(presentation, await createUnknownError(deps, id, from.name, correlation));
+}
+
+function renderError({ texts }: CommandContext["presentation"], error: GroundcrewError): string {
+  return renderRefusal(texts, getRefusal(error) ?? { name: "ticketNotPossible" }) ?? error.message;
 }
 
 /** What the press of a button says: the number of an option chooses it; undefined for an unknown one. */
@@ -185,10 +196,7 @@ export async function submitDecision(
     if (thrown instanceof GroundcrewError && thrown.code === "conflict") return thrown;
     throw thrown;
   });
-  if (result instanceof GroundcrewError) {
-    const toast = renderRefusal(presentation.texts, getRefusal(result) ?? { name: "ticketNotPossible" });
-    return { toast: toast ?? result.message, isDecided: false };
-  }
+  if (result instanceof GroundcrewError) return { toast: renderError(presentation, result), isDecided: false };
   const isChanged = result.outcome === "changed";
   const toast = isChanged
     ? renderChangedToast(context, result.request)

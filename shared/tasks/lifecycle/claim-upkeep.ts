@@ -22,8 +22,8 @@ import { scanRows, updateValue } from "../../store/records.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { createCallContext, SYSTEM_CALLER } from "../call-context.ts";
-import { findCard, restoreCard } from "../card-comment.ts";
-import { queueCardWrite, readCard } from "../card-record.ts";
+import { restoreLostCard } from "../card-comment.ts";
+import { queueCardWrite } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
 import {
   createClaim,
@@ -268,11 +268,7 @@ export async function restoreClaim(
   if (!task || task.item.removedAt !== undefined || task.item.snapshot.status !== "in_progress") return;
   // A task in review, or one that a person stopped, has no holder.
   if (task.item.review || task.item.stopped) return;
-  if (!(await readCard(deps, item))?.comment) {
-    const found = await findCard(deps, task);
-    if (found) await restoreCard(deps, task, found);
-  }
-  const { agent, since } = (await readCard(deps, item)) ?? {};
+  const { agent, since } = (await restoreLostCard(deps, task)) ?? {};
   if (agent === undefined || !task.item.owners?.includes(agent)) return;
   await restoreQuestions(deps, task, agent, correlation);
   const [last] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);

@@ -31,7 +31,7 @@ interface ReviewedReport {
 const REPORTED_PARTS: readonly string[] = ["Confidence", "Commit", "Tests"];
 
 /**
- * Requests a review, once for each attempt. A request that exists is not made again, also when it was decided, which a
+ * Requests a review, once for each attempt, and returns its id. A request that exists is not made again, also when it was decided, which a
  * change that is resumed late may find.
  */
 export async function requestReview(
@@ -39,11 +39,12 @@ export async function requestReview(
   task: Task,
   { id, input }: StatusChangeRecord,
   correlation: string,
-): Promise<void> {
+): Promise<string> {
   const { agent, review: confidence = 0, text = "", commit, tests } = input;
   const report = { agent, confidence, text, ...omitUndefined({ commit, tests }) };
   const request = await createReview(deps, task, await toReviewId(task.id, id), report);
   await publishRequest(deps, request, correlation);
+  return request.id;
 }
 
 /** The id of the review of an attempt to finish a task. */

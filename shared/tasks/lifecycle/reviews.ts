@@ -9,6 +9,7 @@ import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import {
   findProcedure,
   type ProcedureKind,
@@ -33,7 +34,8 @@ import { isInReview, isOpen } from "../../task/snapshot.ts";
 import { DAY, MINUTE } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { type CallContext, createCallContext, isHuman, SYSTEM_CALLER } from "../call-context.ts";
-import { readCard, updateCard } from "../card-record.ts";
+import { restoreLostCard } from "../card-comment.ts";
+import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
 import { findStoredTask, readFreshTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
@@ -265,9 +267,9 @@ export async function queueUnsettledReviews(
 
 /** Stores the missing request of a task in review, which people were asked before. What its agent reported is on its card. */
 async function restoreReview(deps: TaskDeps, task: Task): Promise<RequestRecord> {
-  const confidence = (await readCard(deps, task.id))?.review?.confidence ?? 0;
-  const agent = task.item.owners?.[0] ?? "";
-  const request = await createReview(deps, task, deps.newId(), { agent, text: "", confidence });
+  const { review, commit, tests, agent = task.item.owners?.[0] ?? "" } = (await restoreLostCard(deps, task)) ?? {};
+  const report = { agent, text: "", confidence: review?.confidence ?? 0, ...omitUndefined({ commit, tests }) };
+  const request = await createReview(deps, task, review?.request ?? deps.newId(), report);
   await restoreRequest(deps, request, request.id);
   return request;
 }

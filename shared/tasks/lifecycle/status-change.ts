@@ -227,8 +227,8 @@ async function releaseClaim({ context, task }: StatusRun, { id, input }: StatusC
 async function finishStatusChange({ context, task }: StatusRun, attempt: StatusChangeRecord): StatusStepResult {
   const { review, status, agent } = attempt.input;
   if (review !== undefined) {
-    await requestReview(context.deps, task, attempt, context.correlation);
-    await updateCard(context, task, { review: { at: attempt.at, confidence: review } });
+    const request = await requestReview(context.deps, task, attempt, context.correlation);
+    await updateCard(context, task, { review: { at: attempt.at, confidence: review, request } });
   } else if (status === "done" && isAgent(context.caller)) {
     await recordFinishedTask(context.deps, task, agent);
     await updateCard(context, task, { percent: 100 });

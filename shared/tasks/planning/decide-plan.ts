@@ -20,6 +20,7 @@ import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
 import {
+  isPlanRequestId,
   type PlanCost,
   type PlannedRecurrence,
   type PlanRun,
@@ -59,6 +60,8 @@ export const PLAN: RequestKind = {
     const published = await preparePlanEvent(deps, run.project, { record: key, rev }, event, correlation);
     return mergeUpdates([{ expect: [[key, rev]], put: [toPlanRunPut(next)] }, update, published]);
   },
+  // A plan and its wish are only in the store.
+  restore: async (_, id) => (isPlanRequestId(id) ? "planGone" : undefined),
 };
 
 /** Creates the request for a proposal: the warnings and the cost come before its tasks, which are shown in full. */

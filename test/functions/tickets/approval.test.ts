@@ -58,6 +58,26 @@ test("A rejected ticket does not run, and its cause does not request it again", 
   expect(await getStates(app)).toEqual([]);
 });
 
+test("After a lost store the approval of a ticket asks again with what Plane has, unless the settings want no ticket", async () => {
+  const app = await createTicketsApp({ states: ["todo"] });
+  const item = await app.requestTicket("Before");
+  app.addTask("Begun", [], { state: "In Progress" });
+  await app.restart({ store: "lost" });
+  await app.listenAgain();
+  app.plane.editItem(item, { name: "After" });
+  await app.runFirstPoll();
+  expect(await getStates(app)).toEqual([]);
+  expect((await app.call("/api/approve/ONB-2")).status).toBe(404);
+  const refused = await app.call("/api/approve/ONB-1");
+  expect(refused).toMatchObject({
+    status: 409,
+    json: { error: { message: expect.stringContaining("requested again") } },
+  });
+  expect((await app.read("/api/pending-tickets")).tickets).toMatchObject([{ id: "ONB-1", title: "After" }]);
+  expect((await app.call("/api/approve/ONB-1")).status).toBe(200);
+  expect(await getStates(app)).toEqual(["ONB-1 approved"]);
+});
+
 test("A person's comment requests the ticket again, with its whole text", async () => {
   const app = await createTicketsApp();
   const item = await app.requestTicket();
