@@ -25,7 +25,7 @@ import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
 import { STATUS_CHANGE } from "../shared/tasks/lifecycle/status-change.ts";
 import { postAnswer } from "../shared/tasks/people/questions.ts";
 import { handleMention, postRemark, wakeForHeldRemarks } from "../shared/tasks/people/remarks.ts";
-import { runPlan } from "../shared/tasks/planning/run-plan.ts";
+import { createPlanProcedure } from "../shared/tasks/planning/run-plan.ts";
 import { closeTicket, requestTicket } from "../shared/tickets/approval.ts";
 import { runUpdateJob } from "../shared/tickets/completion.ts";
 import { MINUTE } from "../shared/time.ts";
@@ -36,10 +36,17 @@ type ItemCheck = "mirror" | "check_claim" | "resolve_dependants";
 type BodyByType = { [Body in WorkJobBody as Body["type"]]: Body };
 
 /** The jobs that complete at once or fail; the others may ask to be tried again later. */
-type OperationType = Exclude<keyof BodyByType, "plan" | "ticket_update" | "mirror" | "resume_procedure">;
+type OperationType = Exclude<keyof BodyByType, "ticket_update" | "mirror" | "resume_procedure">;
 
 /** All kinds of procedures: what takes several steps, and continues after an interruption. */
-export const PROCEDURES: readonly ProcedureKind<object, unknown>[] = [STATUS_CHANGE, VERDICT, UPLOAD];
+export const PROCEDURES: readonly ProcedureKind<object, unknown>[] = [
+  STATUS_CHANGE,
+  VERDICT,
+  UPLOAD,
+  createPlanProcedure(({ deps, correlation }, task, rule) =>
+    createSchedule(createCallContext(deps, SYSTEM_CALLER, correlation), { task }, rule),
+  ),
+];
 
 /** The checks after each kind of event. */
 const ITEM_CHECKS: Partial<Record<AnyEvent["kind"], readonly ItemCheck[]>> = {
@@ -88,12 +95,8 @@ export const workHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = parseJobBody(job, workJobBodySchema);
-    if (body.type === "plan") {
-      const context = createCallContext(deps, SYSTEM_CALLER, body.correlation);
-      return runPlan(deps, body, job, (task, rule) => createSchedule(context, { task }, rule));
-    }
     if (body.type === "ticket_update") return runUpdateJob(deps, body, job);
-    if (body.type === "resume_procedure") return resumeProcedure(deps, PROCEDURES, body);
+    if (body.type === "resume_procedure") return resumeProcedure(deps, PROCEDURES, body, job);
     if (body.type === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.type === "card") await queueLiveUpdate(deps, body, job.id);
     await runOperation(deps, body.type, body);

@@ -1,17 +1,12 @@
 import { PROCEDURES } from "../../functions/work.ts";
 import { renderCode, renderTable } from "./markdown.ts";
 
-/** A wish has no steps in the code: each of its records is committed with the job that follows from it. */
+/** A wish: each of its records is committed with the job that follows from it; only its plan takes several steps. */
 const WISH = [
   ["update from Telegram", "its id", "it is the same wish"],
   ["wish", "the Concierge's wake", "the wake is sent"],
   ["plan, proposed", "its message to people", "the message is sent"],
-  ["plan, approved", "the job that carries it out", "the job runs"],
-  [
-    "each step of each task",
-    "nothing",
-    "the job takes the steps that are not recorded; Plane refuses a second task with its external id",
-  ],
+  ["plan, approved", "the procedure `plan` with its job", "the job takes the steps that are left"],
   ["plan, done", "the wakes of agents that can start", "the wakes are sent"],
   ["plan, completed", "the Concierge's wake for its summary", "the wake is sent"],
 ];

@@ -40,7 +40,6 @@ const PLAN_RUN: PlanRun = {
   state: "awaiting_approval",
   at: NOW,
   complete: [],
-  starts: 0,
 };
 
 const PLAN_ID = toPlanRequestId(PLAN_RUN);

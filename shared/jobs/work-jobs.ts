@@ -85,8 +85,6 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
     /** The request of the person who approved was the first try. */
     isRetry: z.literal(true).exactOptional(),
   }),
-  /** Carries out a plan, from where it stopped. */
-  z.object({ type: z.literal("plan"), plan: z.string(), correlation: z.string() }),
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
@@ -119,20 +117,4 @@ export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: 
  */
 export function createPostJob(...job: Parameters<typeof createWorkJob>): Job {
   return { ...createWorkJob(...job), queue: "posts" };
-}
-
-/**
- * Carries out a plan. The plans of one agent share a lane, because they share its pace: one after the other is as fast,
- * and a long plan occupies one place of the queue only.
- */
-export function createPlanJob({ id, agent, at, starts }: PlanStart, correlation: string): Job {
-  return createWorkJob(`plan:${id}:${at}:${starts}`, `plan:${agent}`, { type: "plan", plan: id, correlation });
-}
-
-/** A start of a plan: `at` is the store time of its proposal and `starts` the number of starts since. */
-interface PlanStart {
-  id: string;
-  agent: string;
-  at: Ms;
-  starts: number;
 }

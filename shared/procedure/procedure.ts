@@ -11,7 +11,7 @@ import { PlaneNotFoundError } from "../plane/errors.ts";
 import { AGENT_PACE_MS } from "../plane/quota.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { ProcedureRecord } from "../records/task-records.ts";
-import type { Job, JobResult, Put } from "../store/port.ts";
+import type { Job, JobResult, LeasedJob, Put } from "../store/port.ts";
 import { scanRows } from "../store/records.ts";
 import { MINUTE, type Ms } from "../time.ts";
 
@@ -26,8 +26,20 @@ export interface ProcedureKind<Input extends object, Run> {
   getGiveUpMs(settings: Settings): Ms;
   /** Retention of the record once the procedure is complete. */
   keptMs: Ms;
+  /** No call waits for it: one job takes all its steps. The jobs of procedures with this lane go one after the other. */
+  getLane?(input: Input): string;
   /** Creates what the steps need when the queue continues; undefined ends the procedure, because nothing is left to do. */
   createRun(deps: TaskDeps, procedure: ProcedureRecord<Input>, correlation: string): Promise<Run | undefined>;
+  /** Ends the procedure after a failure in the queue, or says when it is tried again; absent: as any job. */
+  handleFailure?(deps: TaskDeps, failure: ProcedureFailure): Promise<"end" | JobResult>;
+}
+
+/** `failures`: the number of earlier ones that waiting does not mend. */
+export interface ProcedureFailure {
+  subject: string;
+  thrown: unknown;
+  failures: number;
+  correlation: string;
 }
 
 interface ProcedureStep<Input extends object, Run> {
@@ -70,6 +82,17 @@ export function toProcedurePut<Input extends object>(
   return toPut(kind, { kind: kind.name, subject, id, input, at: now }, kind.steps[0], now);
 }
 
+/** Prepares a procedure that no call waits for: its record, and the job that takes its steps from this one on. */
+export function prepareQueuedProcedure<Input extends object>(
+  { name: kind, getLane }: { name: string; getLane: (input: NoInfer<Input>) => string },
+  { subject, id, input }: NewProcedure<Input>,
+  { step: queuedStep, now, correlation }: { step: string; now: Ms; correlation: string },
+): { put: Put[]; jobs: Job[] } {
+  const value: ProcedureRecord<Input> = { kind, subject, id, input, at: now, queuedStep };
+  const job = createResumeJob(value, "work", now, correlation);
+  return { put: [{ key: workKeys.procedure(kind, subject), value }], jobs: [{ ...job, lane: getLane(input) }] };
+}
+
 /** The record before this step; one that no job continues yet is in the set of those that are resumed. */
 function toPut<Input extends object>(
   kind: ProcedureKind<Input, unknown>,
@@ -82,6 +105,7 @@ function toPut<Input extends object>(
   if (!step) return complete;
   const record: ProcedureRecord<Input> = { kind: kind.name, subject, id, input, at: now };
   if (step.isQueued) return { ...complete, value: { ...record, queuedStep: step.name } };
+  if (kind.getLane) return { key: complete.key, value: { ...record, queuedStep: step.name } };
   const value = { ...record, step: step.name, resumeAt: now + kind.resumeAfterMs };
   return { key: complete.key, value, sets: [workSets.procedures] };
 }
@@ -125,7 +149,7 @@ export async function runProcedure<Input extends object, Run>(
     const [stored] = await store.read<ProcedureRecord<Input>>([key]);
     if (stored?.value.id !== id) return undefined;
     const { value, rev } = stored;
-    const start = value.step ?? (first === "queued" ? value.queuedStep : first);
+    const start = value.step ?? (first === "queued" || kind.getLane ? value.queuedStep : first);
     let at = kind.steps.findIndex(({ name }) => name === start);
     if (at < 0) return value;
     let result: ProcedureStepResult<Input>;
@@ -179,6 +203,7 @@ export async function resumeProcedure(
   deps: TaskDeps,
   kinds: readonly ProcedureKind<object, unknown>[],
   { kind: name, subject, correlation }: { kind: string; subject: string; correlation: string },
+  { failures }: Pick<LeasedJob, "failures">,
 ): Promise<JobResult> {
   const kind = kinds.find((one) => one.name === name);
   if (!kind) return { dead: `There is no procedure "${name}".` };
@@ -187,12 +212,12 @@ export async function resumeProcedure(
   // A call has continued it meanwhile; when that is interrupted as well, there is another job.
   const step = procedure?.step ?? procedure?.queuedStep;
   if (!procedure || step === undefined || (procedure.resumeAt ?? 0) >= now) return { done: true };
-  const run = await kind.createRun(deps, procedure, correlation);
-  // What it was about has been deleted, so nothing is left to do.
-  const end = run === undefined ? "gone" : await runProcedure(deps, kind, procedure, run, "queued").catch(toGone);
-  if (end !== "gone" && end !== "stuck") return { done: true };
+  const end = await continueInQueue(deps, kind, procedure, correlation).catch((thrown: unknown) =>
+    kind.handleFailure ? kind.handleFailure(deps, { subject, thrown, failures, correlation }) : endWithItem(thrown),
+  );
   if (end === "stuck" && now - procedure.at <= kind.getGiveUpMs(deps.settings))
     return { retryAt: now + STUCK_RETRY_MS };
+  if (typeof end === "object") return end;
   const key = workKeys.procedure(name, subject);
   const [stored] = await deps.store.read<ProcedureRecord<object>>([key]);
   if (stored?.value.id !== procedure.id || stored.value.at !== procedure.at) return { retryAt: now };
@@ -202,7 +227,19 @@ export async function resumeProcedure(
   return outcome === "committed" ? { done: true } : { retryAt: now };
 }
 
-function toGone(thrown: unknown): "gone" {
-  if (thrown instanceof PlaneNotFoundError) return "gone";
+async function continueInQueue(
+  deps: TaskDeps,
+  kind: ProcedureKind<object, unknown>,
+  procedure: ProcedureRecord<object>,
+  correlation: string,
+): Promise<JobResult | "end" | "stuck"> {
+  const run = await kind.createRun(deps, procedure, correlation);
+  if (run === undefined) return "end";
+  return (await runProcedure(deps, kind, procedure, run, "queued")) === "stuck" ? "stuck" : { done: true };
+}
+
+/** What it was about has been deleted, so nothing is left to do. */
+function endWithItem(thrown: unknown): "end" {
+  if (thrown instanceof PlaneNotFoundError) return "end";
   throw thrown;
 }

@@ -8,10 +8,11 @@ import type { TaskDeps } from "../app/deps.ts";
 import { estimateSchema, type PlannedTask, plannedTaskSchema } from "../config/schedules-schema.ts";
 import { sha256Hex } from "../hashing.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { prepareQueuedProcedure } from "../procedure/procedure.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Put } from "../store/port.ts";
-import { readAllRows, updateValue } from "../store/records.ts";
+import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import { type ItemRecord, isOpenItem, PRIORITIES } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
 
@@ -113,8 +114,6 @@ export interface PlanRun {
   isNewProject?: true;
   /** Names of the planned tasks that were complete before this run, so that agents may be working on them. */
   complete: string[];
-  /** Number of starts, which makes each start's job unique. */
-  starts: number;
   /** Store time of its end: done, rejected or failed. */
   endedAt?: Ms;
   /** Plane's ids of all its tasks, once it is done. */
@@ -140,6 +139,11 @@ interface PlannedTasksRecord {
   tasks: Record<string, PlannedTaskProgress>;
 }
 
+/** What is known of a plan that is carried out: the rest is in its run. */
+export interface PlanInput {
+  agent: string;
+}
+
 /** Whether agents must not see a task yet. */
 type HiddenCheck = (item: ItemRecord) => boolean;
 
@@ -154,6 +158,12 @@ const KEPT_MS: Ms = 30 * DAY;
 
 /** Time for which the tasks of a failed plan stay hidden: 1 day, in which it can be repeated or its tasks be changed. */
 const FAILED_HIDDEN_MS: Ms = DAY;
+
+/**
+ * The plans of one agent share a lane, because they share its pace: one after the other is as fast, and a long plan
+ * occupies one place of the queue only.
+ */
+export const PLAN_PROCEDURE = { name: "plan", getLane: ({ agent }: PlanInput) => `plan:${agent}` };
 
 /** Finds the run of a plan by its id. */
 export async function findPlanRun(deps: Pick<TaskDeps, "store">, id: string): Promise<PlanRun | undefined> {
@@ -225,7 +235,21 @@ function sortFields(fields: object): object {
 
 /** Starts a run: also one that was rejected or failed, and then is carried out from where it stopped. */
 export function startRun({ reason: _, endedAt: __, ...run }: PlanRun, approvedBy?: string): PlanRun {
-  return { ...run, state: "running", starts: run.starts + 1, ...omitUndefined({ approvedBy }) };
+  return { ...run, state: "running", ...omitUndefined({ approvedBy }) };
+}
+
+/** Prepares the writes after which the queue carries out a plan whose run is stored with them. */
+export async function queuePlan(
+  deps: Pick<TaskDeps, "store" | "newId">,
+  { id: subject, agent }: PlanRun,
+  correlation: string,
+): Promise<ValueUpdate> {
+  const [id, now] = [deps.newId(), await deps.store.now()];
+  return prepareQueuedProcedure(
+    PLAN_PROCEDURE,
+    { subject, id, input: { agent } },
+    { step: "project", now, correlation },
+  );
 }
 
 /** Ends a run because a step cannot be carried out. */

@@ -7,7 +7,6 @@ import type { RequestKind, TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/schedules-schema.ts";
 import { localizeMoney } from "../../i18n/localize.ts";
 import { describeSchedule } from "../../i18n/schedule-words.ts";
-import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys, workSets } from "../../records/store-keys.ts";
@@ -24,6 +23,7 @@ import {
   type PlanCost,
   type PlannedRecurrence,
   type PlanRun,
+  queuePlan,
   rejectRun,
   startRun,
   toPlanRequestId,
@@ -147,7 +147,7 @@ async function prepareVerdict(
     return {
       next,
       event: { kind: "plan_approved", ...fields, by, reason },
-      update: { jobs: [createPlanJob(next, correlation)] },
+      update: await queuePlan(deps, next, correlation),
     };
   }
   const isCancelled = answer === "reject";

@@ -10,15 +10,16 @@ import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import { PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
+import type { ProcedureFailure, ProcedureKind } from "../../procedure/procedure.ts";
 import type { ProjectRecord, Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 import { getRefusal, isRefusal } from "../../refusals/render-refusal.ts";
-import type { JobResult, LeasedJob, Revision } from "../../store/port.ts";
+import type { JobResult, Revision } from "../../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { PlanEvent } from "../../task/events.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
-import { type Ms, SECOND } from "../../time.ts";
+import { MINUTE, type Ms, SECOND } from "../../time.ts";
 import type { Assignee } from "../assignees.ts";
 import { type CallContext, createCallContext, withLock } from "../call-context.ts";
 import { addBlockers, renderBlockedByLine } from "../change-blockers.ts";
@@ -31,7 +32,9 @@ import {
   finishRun,
   hashPlannedTask,
   listRequiredSteps,
+  PLAN_PROCEDURE,
   type Plan,
+  type PlanInput,
   type PlannedRecurrence,
   type PlanRun,
   type PlanStep,
@@ -50,60 +53,103 @@ import { createProject, isProjectIncomplete } from "./create-project.ts";
 /** What the steps of a plan need. */
 interface PlanSteps {
   context: CallContext;
-  project: ProjectRecord;
-  /** Its tasks are in topological order: blockers before their dependants. */
-  plan: Plan;
+  run: PlanRun;
   /** Assignees by the names the plan uses. */
   assignees: ReadonlyMap<string, Assignee>;
   /** Blockers outside the plan, by the names the plan uses. */
   externalTasks: ReadonlyMap<string, Task>;
-  /** Called before each step. Throws when another call carries the plan out. */
-  renew: () => Promise<void>;
+}
+
+/** The steps that concern its tasks, when no other call carries out a plan of their project. */
+interface TaskSteps extends Omit<PlanSteps, "run"> {
+  project: ProjectRecord;
+  /** Its tasks are in topological order: blockers before their dependants. */
+  plan: Plan;
   /** Records a problem that does not end the plan. */
   warn: (text: string) => Promise<void>;
+  /** Called before each step. Throws when another call carries the plan out. */
+  renew: () => Promise<void>;
 }
 
 /** Makes the task with this id of Plane recur; shared/schedules, which is above this folder, knows how. */
-type TemplateMaker = (item: string, rule: PlannedRecurrence) => Promise<unknown>;
+type TemplateMaker = (context: CallContext, item: string, rule: PlannedRecurrence) => Promise<unknown>;
 
 /** Delay of the next attempt after a failure that may pass: 15 s, so that a plan continues soon after Plane is back. */
 const RETRY_MS: Ms = 15 * SECOND;
 
-/** Limit of attempts at a step that fails although Plane answers, for example with an unknown form: 5, over a minute. */
+/** Limit of attempts at a plan that fails although Plane answers, for example with an unknown form: 5, over a minute. */
 const MAX_ATTEMPTS = 5;
 
 /** Limit of a failure's reason, in characters. */
 const MAX_REASON_LENGTH = 1_000;
 
-const DONE: JobResult = { done: true };
-
 /**
- * Carries out the steps of a plan that are left, as the agent that made it and at its pace, for as long as one call may
- * wait; then the job is due again. A plan that cannot be completed fails with the reason, and the Concierge is woken.
+ * A plan is carried out as the agent that made it and at its pace: the project, all tasks, then their relations, cycles
+ * and modules, then the assignments, so that no agent starts with an incomplete plan. What was done for a task is
+ * recorded and not repeated. A plan that cannot be completed fails with the reason, and the Concierge is woken.
  */
-export async function runPlan(
+export function createPlanProcedure(makeTemplate: TemplateMaker): ProcedureKind<PlanInput, PlanSteps> {
+  return {
+    ...PLAN_PROCEDURE,
+    steps: [
+      { name: "project", run: setProject, does: "creates the project and sets it up; one of its name is found" },
+      { name: "tasks", run: createTasks, does: "creates the tasks; Plane refuses a second one with its external id" },
+      { name: "relations", run: relateTasks, does: "adds their dependencies; Plane keeps one of each" },
+      { name: "groups", run: groupTasks, does: "adds them to cycles and modules; Plane keeps them once in each" },
+      { name: "assignees", run: assignTasks, does: "assigns them, adds cards; an assigned task is not written" },
+      {
+        name: "template",
+        // The task is hidden until the plan is done, so no agent is woken for the template before it is one.
+        async run({ context, run }) {
+          const { recurs } = run.plan;
+          if (recurs)
+            for (const [, item] of await readPlannedItems(context.deps, run)) await makeTemplate(context, item, recurs);
+          return undefined;
+        },
+        does: "makes its task recur, where it shall; it has one schedule",
+      },
+      { name: "finish", run: finishPlan, does: "shows the tasks and wakes agents; a plan that is done has done so" },
+    ],
+    // Lease of its job: 2 min, after which another process continues it.
+    resumeAfterMs: 2 * MINUTE,
+    getGiveUpMs: () => 0,
+    // The run is what people and agents see of it afterwards.
+    keptMs: MINUTE,
+    createRun: createPlanSteps,
+    handleFailure: handlePlanFailure,
+  };
+}
+
+async function createPlanSteps(
   deps: TaskDeps,
-  { plan: id, correlation }: { plan: string; correlation: string },
-  { failures }: Pick<LeasedJob, "failures">,
-  makeTemplate: TemplateMaker,
-): Promise<JobResult> {
-  const run = await findPlanRun(deps, id);
-  if (run?.state !== "running") return DONE;
-  try {
-    const context = createCallContext(deps, { name: run.agent, role: requirePlanner(deps, run) }, correlation);
-    await carryOut(context, run, makeTemplate);
-    await finishPlan(deps, id, correlation);
-    return DONE;
-  } catch (thrown) {
-    const delay = getPassingDelay(thrown);
-    if (delay !== undefined) return { retryAt: (await deps.store.now()) + delay };
-    if (!isRefusal(thrown) && failures + 1 < MAX_ATTEMPTS) {
-      deps.log.warn("plan interrupted", { correlation, plan: id, agent: run.agent, error: getErrorMessage(thrown) });
-      return { retryAt: (await deps.store.now()) + RETRY_MS, failed: true };
-    }
-    await failPlan(deps, id, thrown, correlation);
-    return DONE;
+  { subject }: { subject: string },
+  correlation: string,
+): Promise<PlanSteps | undefined> {
+  const run = await findPlanRun(deps, subject);
+  if (run?.state !== "running") return undefined;
+  const { tasks } = run.plan;
+  const context = createCallContext(deps, { name: run.agent, role: requirePlanner(deps, run) }, correlation);
+  const problems: string[] = [];
+  const assignees = await resolveAssignees(context, tasks, problems);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `${problems.join("; ")}.`, { refusal: { name: "planAssignees" } });
+  // A blocker outside the plan that was removed meanwhile blocks nothing.
+  return { context, run, assignees, externalTasks: await resolveBlockers(context, tasks, []) };
+}
+
+/** Continues after what passes, for as long as it takes; everything else is tried a few times, and refusals once. */
+async function handlePlanFailure(
+  deps: TaskDeps,
+  { subject: id, thrown, failures, correlation }: ProcedureFailure,
+): Promise<"end" | JobResult> {
+  const delay = getPassingDelay(thrown);
+  if (delay !== undefined) return { retryAt: (await deps.store.now()) + delay };
+  if (!isRefusal(thrown) && failures + 1 < MAX_ATTEMPTS) {
+    deps.log.warn("plan interrupted", { correlation, plan: id, error: getErrorMessage(thrown) });
+    return { retryAt: (await deps.store.now()) + RETRY_MS, failed: true };
   }
+  await failPlan(deps, id, thrown, correlation);
+  return "end";
 }
 
 /** Throws `conflict` when the agent that made the plan may not plan any more. */
@@ -117,24 +163,9 @@ function requirePlanner({ settings }: Pick<Deps, "settings">, { agent }: PlanRun
   });
 }
 
-async function carryOut(context: CallContext, run: PlanRun, makeTemplate: TemplateMaker): Promise<void> {
-  const { deps } = context;
-  const { plan } = run;
-  const project = await getOrCreateProject(context, run);
-  const problems: string[] = [];
-  const assignees = await resolveAssignees(context, plan.tasks, problems);
-  if (problems.length > 0)
-    throw new GroundcrewError("bad_request", `${problems.join("; ")}.`, { refusal: { name: "planAssignees" } });
-  // A blocker outside the plan that was removed meanwhile blocks nothing.
-  const externalTasks = await resolveBlockers(context, plan.tasks, []);
-  const warn = (text: string) => addWarning(deps, run.id, text);
-  const steps = { context, project, plan, assignees, externalTasks, warn };
-  await withLock(context, "plan", project.id, (renew) => runPlanSteps({ ...steps, renew }));
-  const { recurs } = plan;
-  if (!recurs) return;
-  // Its task is hidden until the plan is done, so no agent is woken for the template before it is one.
-  for (const [, item] of await readPlannedItems(deps, { ...run, project: project.id }))
-    await makeTemplate(item, recurs);
+async function setProject(steps: PlanSteps): Promise<undefined> {
+  const { id: project } = await getOrCreateProject(steps.context, steps.run);
+  steps.run = { ...steps.run, project };
 }
 
 /** Returns the plan's project; a new one is created, and recorded before it gets tasks. */
@@ -170,30 +201,55 @@ async function addWarning(deps: TaskDeps, id: string, text: string): Promise<voi
   });
 }
 
-/**
- * Creates all tasks, then their relations, cycles and modules, then their assignments, so that no agent starts with an
- * incomplete plan. Each step runs once and is recorded when done; the steps continue where they were interrupted.
- */
-async function runPlanSteps(steps: PlanSteps): Promise<void> {
-  const { context, project } = steps;
-  const { tasks } = steps.plan;
-  for (const planned of tasks) {
-    await runStepOnce(steps, planned, "made", async (_, blockers) => {
-      const keys = blockers.map(({ key }) => key);
-      const fields = await toItemFields(planned, await renderBlockedByLine(context, keys));
-      return (await createItem(context, project, await hashPlannedTask(planned), fields)).task;
-    });
-  }
-  const relate = async (task: Task | undefined, blockers: Task[]) => task && addBlockers(context, task, blockers);
-  for (const planned of tasks) await runStepOnce(steps, planned, "related", relate);
-  for (const kind of ["cycle", "module"] as const) await addToGroups(steps, kind);
-  for (const planned of tasks)
-    await runStepOnce(steps, planned, "handed", async (task) => task && assignPlannedTask(steps, planned, task));
+/** Runs an action on the plan's tasks while no other call carries out a plan of their project. */
+async function withTasks(
+  { run, ...steps }: PlanSteps,
+  action: (steps: TaskSteps) => Promise<void>,
+): Promise<undefined> {
+  const { context } = steps;
+  const { deps } = context;
+  const project = await getOrCreateProject(context, run);
+  const warn = (text: string) => addWarning(deps, run.id, text);
+  await withLock(context, "plan", project.id, (renew) => action({ ...steps, project, plan: run.plan, warn, renew }));
+}
+
+function createTasks(run: PlanSteps): Promise<undefined> {
+  return withTasks(run, async (steps) => {
+    const { context, project, plan } = steps;
+    for (const planned of plan.tasks)
+      await runStepOnce(steps, planned, "made", async (_, blockers) => {
+        const keys = blockers.map(({ key }) => key);
+        const fields = await toItemFields(planned, await renderBlockedByLine(context, keys));
+        return (await createItem(context, project, await hashPlannedTask(planned), fields)).task;
+      });
+  });
+}
+
+function relateTasks(run: PlanSteps): Promise<undefined> {
+  return withTasks(run, async (steps) => {
+    const relate = async (task: Task | undefined, blockers: Task[]) =>
+      task && addBlockers(steps.context, task, blockers);
+    for (const planned of steps.plan.tasks) await runStepOnce(steps, planned, "related", relate);
+  });
+}
+
+function groupTasks(run: PlanSteps): Promise<undefined> {
+  return withTasks(run, async (steps) => {
+    for (const kind of ["cycle", "module"] as const) await addToGroups(steps, kind);
+  });
+}
+
+function assignTasks(run: PlanSteps): Promise<undefined> {
+  return withTasks(run, async (steps) => {
+    const assign = (planned: PlannedTask) => async (task: Task | undefined) =>
+      task && assignPlannedTask(steps, planned, task);
+    for (const planned of steps.plan.tasks) await runStepOnce(steps, planned, "handed", assign(planned));
+  });
 }
 
 /** Runs a step that the task needs, unless it is recorded as done. A task that people have deleted is skipped. */
 async function runStepOnce(
-  { context, project, plan, externalTasks, renew }: PlanSteps,
+  { context, project, plan, externalTasks, renew }: TaskSteps,
   planned: PlannedTask,
   step: PlanStep,
   action: (task: Task | undefined, blockers: Task[]) => Promise<Task | undefined>,
@@ -218,7 +274,7 @@ async function runStepOnce(
 }
 
 /** Adds the tasks of each cycle or module with one request, because Plane takes several at once. */
-async function addToGroups({ context, project, plan, renew }: PlanSteps, kind: TaskGroupKind): Promise<void> {
+async function addToGroups({ context, project, plan, renew }: TaskSteps, kind: TaskGroupKind): Promise<void> {
   const { deps } = context;
   const { tasks, cycles = [] } = plan;
   for (const name of new Set(tasks.flatMap((task) => task[kind] ?? []))) {
@@ -237,7 +293,7 @@ async function addToGroups({ context, project, plan, renew }: PlanSteps, kind: T
   }
 }
 
-async function assignPlannedTask(steps: PlanSteps, planned: PlannedTask, task: Task): Promise<Task> {
+async function assignPlannedTask(steps: TaskSteps, planned: PlannedTask, task: Task): Promise<Task> {
   const { context, assignees, warn } = steps;
   const assignee = assignees.get(planned.assignee ?? "");
   const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
@@ -250,7 +306,7 @@ async function assignPlannedTask(steps: PlanSteps, planned: PlannedTask, task: T
  * Ends a plan of which everything exists: in one commit its tasks become visible and the agents that can start one are
  * woken, each once.
  */
-async function finishPlan(deps: TaskDeps, id: string, correlation: string): Promise<void> {
+async function finishPlan({ context: { deps, correlation }, run: { id } }: PlanSteps): Promise<undefined> {
   await updateRunningRun(deps, id, async (run, rev) => {
     const items = [...(await readPlannedItems(deps, run)).values()];
     const put = [toPlanRunPut(finishRun(run, items, await deps.store.now()))];

@@ -10,7 +10,6 @@ import { listNextTimes } from "../../cron.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { explainRefusedWords, parseScheduleCommand } from "../../i18n/parse-schedule.ts";
 import { describeSchedule } from "../../i18n/schedule-words.ts";
-import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
@@ -29,6 +28,7 @@ import {
   newTaskSchema,
   type Plan,
   type PlanRun,
+  queuePlan,
   readPlanProgress,
   startRun,
   toPlanRequestId,
@@ -229,7 +229,6 @@ async function startPlan(
       checked: { warnings: isWished ? warnings : [...warnings, NOBODY_ASKED], cost },
       at: now,
       complete,
-      starts: before?.starts ?? 0,
     };
     const stored = before && isSame ? before : fresh;
     const run = isApproved ? startRun({ ...stored, agent: caller.name }) : stored;
@@ -238,7 +237,7 @@ async function startPlan(
       await prepareLinkedWish(context, chosen, run),
       before ? await prepareReplacement(deps, before, correlation) : {},
       isApproved
-        ? { jobs: [createPlanJob(run, correlation)], afterCommit: () => deps.notify() }
+        ? mergeUpdates([await queuePlan(deps, run, correlation), { afterCommit: () => deps.notify() }])
         : await prepareProposal(deps, run, chosen, correlation),
     ]);
     const afterCommit = async () => {

@@ -9,13 +9,16 @@ import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts"
 import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
+import type { Settings } from "../../../shared/config/settings.ts";
 import { AGENT_PACE_MS } from "../../../shared/plane/quota.ts";
+import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
-import type { Item } from "../../../simulators/plane/types.ts";
+import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
+import type { Item, Project } from "../../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
@@ -107,6 +110,45 @@ function createUploadScenario(
   };
 }
 
+/** A plan whose project exists or is created for it; its tasks have a cycle, and one a blocker. */
+function createPlanScenario(title: string, toProject: (n: number) => string): Scenario {
+  const plan = ({ sequence_id: n }: Item) => ({
+    project: toProject(n),
+    tasks: [
+      { id: "draw", title: `Drawing ${n}`, assignee: "Imhotep", cycle: `Sprint ${n}`, module: `Design ${n}` },
+      { id: "text", title: `Text ${n}`, assignee: "Thot", blocked_by: ["draw"], cycle: `Sprint ${n}` },
+    ],
+  });
+  return {
+    title,
+    prepare: (app, { sequence_id: n }) => app.addWish(`a website ${n}`),
+    act: (deps, app, item) => createTaskOperations(deps, app.getCaller("Concierge")).plan(plan(item)),
+    async readState(app, item) {
+      const { plane } = app;
+      const isOfPlan = ({ name }: { name: string }) => name.endsWith(` ${item.sequence_id}`);
+      const projects = plane.projects().filter(({ name }) => name === plan(item).project || name === "Onboarding");
+      const countGroups = async ({ id: project }: Project) => {
+        const { data: cycles } = await app.deps.plane.call(cyclesApi.list, { params: { project } });
+        const { data: modules } = await app.deps.plane.call(modulesApi.list, { params: { project } });
+        return cycles.results.filter(isOfPlan).length + modules.results.filter(isOfPlan).length;
+      };
+      const tasks = projects.flatMap((project) => plane.items(project).filter(isOfPlan));
+      const [run] = await readPlanRuns(app.deps);
+      return {
+        tasks: tasks.map((task) => ({
+          name: task.name.replace(/ \d+$/, ""),
+          assignees: app.readPlaneItem(task).assignees,
+          blockers: plane.blockers(task).map((id) => plane.item(id)?.name.replace(/ \d+$/, "")),
+          cards: app.readComments(task).filter((comment) => comment.includes("Agent card")).length,
+          events: app.actions.flatMap(({ facts, event }) => (facts.item?.id === task.id ? [event.kind] : [])).sort(),
+        })),
+        groups: await Promise.all(projects.map(countGroups)),
+        run: run && { state: run.state, done: run.done, total: run.total },
+      };
+    },
+  };
+}
+
 /** Of every kind of procedure: a kind without a scenario fails. */
 const SCENARIOS: Record<string, Scenario[]> = {
   status: [
@@ -126,15 +168,22 @@ const SCENARIOS: Record<string, Scenario[]> = {
     createUploadScenario("a streamed file", STREAMED),
     createUploadScenario("a file after a broken call", STREAMED, true),
   ],
+  plan: [
+    createPlanScenario("a plan with a new project", (n) => `Website ${n}`),
+    createPlanScenario("a plan in a project that exists", () => "Onboarding"),
+  ],
 };
 
 const START_TIME = Date.parse("2026-11-21T08:00:00.000Z");
 
-/** Limit of the changes of one call. */
-const MAX_CHANGES = 60;
+/** Limit of the changes of one call and of the steps that it leaves to the queue. */
+const MAX_CHANGES = 200;
 
-/** Distance of the changes after which a call is killed, so that other runs than FULL take a sample. */
-const SAMPLE = IS_FULL_RUN ? 1 : 7;
+/** Of so many points the other runs than FULL take one with each engine, an odd number so that both ways are taken. */
+const SAMPLE = 11;
+
+/** Limit of the calls that are killed in one workspace, whose polls take longer with each. */
+const KILLS_PER_APP = 25;
 
 /** Where a call is killed: at the begin or end of a step, or after its `change`th change of the store or of Plane. */
 interface Kill {
@@ -147,19 +196,18 @@ interface Kill {
 type Kind = (typeof PROCEDURES)[number];
 type OpenStore = () => Promise<(clock: () => number) => Store>;
 
-function listKills({ steps }: Kind): Kill[] {
+/** The points at which a call is killed, or a sample, which is another one with each engine. */
+function listKills({ steps }: Kind, engine: number): Kill[] {
   const points = steps.flatMap(({ name }) => [`before ${name}`, `after ${name}`]);
-  const kills = points.flatMap((step, i) =>
-    [true, false].map((queueFirst, j) => ({ step, queueFirst, isSampled: i % 2 === j })),
-  );
-  return [
-    ...kills.filter(({ isSampled }) => IS_FULL_RUN || isSampled),
-    ...Array.from({ length: MAX_CHANGES / SAMPLE }, (_, i) => ({ change: 1 + i * SAMPLE, queueFirst: i % 2 === 0 })),
+  const kills = [
+    ...points.flatMap((step) => [true, false].map((queueFirst) => ({ step, queueFirst }))),
+    ...Array.from({ length: MAX_CHANGES }, (_, i) => ({ change: 1 + i, queueFirst: i % 2 === 0 })),
   ];
+  return IS_FULL_RUN ? kills : kills.filter((_, i) => i % SAMPLE === engine * 4);
 }
 
-/** The queue that takes at once what a call leaves to it. */
-const POSTS = { ...workHandler, queue: "posts" } as const;
+/** The queue that takes at once what a call leaves to it: its last step, or all of a kind that no call waits for. */
+const toQueueHandler = ({ getLane }: Kind) => ({ ...workHandler, queue: getLane ? "work" : "posts" }) as const;
 
 /**
  * Runs the call on a new task, and the steps that it leaves to the queue, and kills the process; then the call is
@@ -182,11 +230,14 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
       return kill?.step === `after ${step.name}` ? process.end() : result;
     });
   });
-  const queue = createPump(process.deps, [POSTS]);
+  const handler = toQueueHandler(kind);
+  const queue = createPump(process.deps, [handler]);
   const live = async () => {
     await act(process.deps, app, item);
-    app.advance(AGENT_PACE_MS);
-    await queue.drain();
+    do {
+      app.advance(AGENT_PACE_MS);
+      await queue.drain();
+    } while ((await app.store.stats()).queues[handler.queue].pending > 0);
   };
   const outcome = await process.orCrash(live());
   for (const spy of spies) spy.mockRestore();
@@ -241,30 +292,34 @@ test("every kind of procedure has scenarios", () => {
   expect(Object.keys(SCENARIOS)).toEqual(PROCEDURES.map(({ name }) => name));
 });
 
-const engines = Object.entries(ENGINES).filter(
-  ([name]) => name === "memory" || (IS_FULL_RUN && (name !== "redis" || hasRedisServer())),
-);
-const kindsByEngine = engines.flatMap(([engine, openStore]) =>
-  PROCEDURES.map((kind) => [kind.name, engine, kind, openStore] as const),
+async function createApp(openStore: OpenStore): Promise<AgentTestApp> {
+  const parts = { ruleSets: ({ agents }: Settings) => [createWorkRules(agents)] };
+  const app = await createAgentTestApp({ config: { plan: { approve: false } }, store: await openStore(), parts });
+  await app.runFirstPoll();
+  return app;
+}
+
+const engines = Object.entries(ENGINES).filter(([name]) => name !== "redis" || hasRedisServer());
+const kindsByEngine = engines.flatMap(([engine, openStore], i) =>
+  PROCEDURES.map((kind) => ({ name: kind.name, engine, kind, kills: listKills(kind, i), openStore })),
 );
 
-describe.each(kindsByEngine)("procedure %s on the store in %s", (name, _, kind, openStore) => {
+describe.each(kindsByEngine)("procedure $name on the store in $engine", ({ name, kind, kills, openStore }) => {
   test.each(SCENARIOS[name] ?? [])(
     "$title, killed before or after any step or after any change and repeated, ends the same",
     async (scenario) => {
-      const app = await createAgentTestApp({
-        store: await openStore(),
-        parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
-      });
-      await app.runFirstPoll();
+      let app = await createApp(openStore);
       const { state: expected, reached } = await runKilled(app, kind, scenario);
       expect(expected.open).toBe(0);
-      for (const kill of listKills(kind)) {
+      for (const [i, kill] of kills.entries()) {
+        if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp(openStore);
         const { isKilled, state } = await runKilled(app, kind, scenario, kill);
         expect(state, JSON.stringify(kill)).toEqual(expected);
         if (kill.step !== undefined) expect(isKilled).toBe(reached.includes(kill.step.split(" ")[1] ?? ""));
-        else if (!isKilled) break;
+        // The call has no further change.
+        else if (!isKilled) return;
       }
+      expect.fail(`A call has more than ${MAX_CHANGES} changes.`);
     },
     300_000,
   );
