@@ -28,3 +28,8 @@ export function changeFields<T extends object>(record: T, changes: Changes<T>): 
 export function keepDefined<T>(values: readonly (T | undefined)[]): T[] {
   return values.filter((value) => value !== undefined);
 }
+
+/** The value at a path such as `sandbox.mode` in parsed JSON; undefined where there is none. */
+export function readPath(json: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, name) => Object(value)[name], json);
+}

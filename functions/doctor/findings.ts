@@ -30,6 +30,9 @@ export interface DoctorFindings {
   settingsFailed: boolean;
 }
 
+/** The template tags for findings about one part. */
+export type FindingReport = Record<Finding["status"], ReportTag>;
+
 type ReportTag = (strings: TemplateStringsArray, ...values: readonly unknown[]) => Finding;
 
 const MAX_DETAIL_LENGTH = 2_000;
@@ -38,7 +41,7 @@ const MAX_DETAIL_LENGTH = 2_000;
  * Creates the template tags for findings about one part. A finding is written as it is printed: what was found and,
  * after ` → `, how to fix it. A line break in the template with its blanks is one blank; values are never split.
  */
-export function createReport(name: string): Record<Finding["status"], ReportTag> {
+export function createReport(name: string): FindingReport {
   const report = (status: Finding["status"]): ReportTag => {
     return (strings, ...values) => {
       const [detail = "", todo] = splitFinding(strings, values);

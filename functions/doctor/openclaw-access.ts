@@ -25,7 +25,7 @@ import {
   sandboxSchema,
   toolPolicySchema,
 } from "./openclaw-reach.ts";
-import { extractJsonObjects, isGroundcrewEntry, type SkillReader } from "./openclaw-skill.ts";
+import { findAnswer, isGroundcrewEntry, type SkillReader } from "./openclaw-skill.ts";
 
 /** OpenClaw's settings on this machine. */
 export interface OpenclawConfigFiles {
@@ -161,7 +161,7 @@ async function listOffered(
     const output = await reader.readTools(id);
     // A gateway that is away or a version that does not tell would cost its timeout for each agent.
     if (!output || "failure" in output) return [offered, false] as const;
-    const [answer] = extractJsonObjects(output.out).flatMap((json) => effectiveToolsSchema.safeParse(json).data ?? []);
+    const answer = findAnswer(effectiveToolsSchema, output.out);
     if (!answer) return [offered, false] as const;
     const tools = answer.groups.flatMap((group) => group.tools.map((tool) => tool.id));
     const foreign = entries.filter(

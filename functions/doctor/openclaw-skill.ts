@@ -142,9 +142,8 @@ export async function checkSkill(reader: SkillReader, settings: Settings): Promi
  */
 function findMcpEntries(output: OpenclawOutput | undefined, settings: Settings): string[] | undefined {
   if (output === undefined || "failure" in output) return undefined;
-  const [mcpStatus] = extractJsonObjects(output.out).flatMap((json) => mcpStatusSchema.safeParse(json).data ?? []);
-  return mcpStatus?.servers
-    .filter(({ enabled, ok, name, launch }) => enabled && ok && isGroundcrewEntry(name, launch, settings))
+  return findAnswer(mcpStatusSchema, output.out)
+    ?.servers.filter(({ enabled, ok, name, launch }) => enabled && ok && isGroundcrewEntry(name, launch, settings))
     .map(({ name }) => name);
 }
 
@@ -296,7 +295,7 @@ export function toOpenclawOutput(program: EndedProgram): OpenclawOutput {
 /** Parses OpenClaw's answer, which may have log lines before and after it. */
 export function parseSkillVerdict(output: OpenclawOutput): SkillVerdict {
   if ("failure" in output) return { kind: "unknown", reason: output.failure };
-  const [answer] = extractJsonObjects(output.out).flatMap((json) => skillAnswerSchema.safeParse(json).data ?? []);
+  const answer = findAnswer(skillAnswerSchema, output.out);
   if (answer && "eligible" in answer) return toSkillVerdict(answer);
   if (answer?.skill !== undefined && /not found/i.test(answer.error)) return { kind: "not found" };
   if (answer) return { kind: "unknown", reason: cleanLine(answer.error, 200) };
@@ -319,13 +318,15 @@ function findFirstLine(text: string): string | undefined {
 }
 
 /**
- * The JSON objects in a text, each on one line or indented as by `JSON.stringify`. Tries at most `MAX_ATTEMPTS` lines.
+ * The first JSON object of this form in what OpenClaw printed, on one line or indented as by `JSON.stringify`. Lines of
+ * a log may stand around it. Tries at most `MAX_ATTEMPTS` lines.
  */
-export function extractJsonObjects(text: string): unknown[] {
-  const lines = text.split("\n").map((line) => line.trimEnd());
+export function findAnswer<T>(schema: z.ZodType<T>, output: string): T | undefined {
+  const lines = output.split("\n").map((line) => line.trimEnd());
   const starts = lines.flatMap((line, at) => (line.startsWith("{") ? [at] : [])).slice(0, MAX_ATTEMPTS);
   const ends = starts.map((at) => (lines[at] === "{" ? lines.indexOf("}", at) : at));
-  return keepDefined(starts.map((at, i) => tryParseJson(lines.slice(at, (ends[i] ?? at) + 1).join("\n"))));
+  const objects = starts.map((at, i) => tryParseJson(lines.slice(at, (ends[i] ?? at) + 1).join("\n")));
+  return objects.flatMap((json) => schema.safeParse(json).data ?? [])[0];
 }
 
 /** Whether an MCP entry of OpenClaw leads to Groundcrew. `launch` is its URL. */

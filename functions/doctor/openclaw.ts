@@ -55,7 +55,7 @@ export async function checkGateway(
   url: string,
   token: string,
   agents: readonly OpenclawAgent[],
-): Promise<Finding[]> {
+): Promise<[gateway: Finding, ...agents: Finding[]]> {
   const sendProbe = async (body: object): Promise<GatewayReply> => {
     const reply = await postHook(deps.fetch, url, token, body);
     if ("thrown" in reply) return { unreachable: findErrorCode(reply.thrown) ?? getErrorMessage(reply.thrown) };
@@ -63,14 +63,15 @@ export async function checkGateway(
   };
   // A request without a message cannot start a run.
   const reply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
-  const checks = [toGatewayCheck(url, reply)];
-  if (checks[0]?.status !== "ok" || agents.length === 0) return checks;
+  const gateway = toGatewayCheck(url, reply);
+  if (gateway.status !== "ok" || agents.length === 0) return [gateway];
   if ("unreachable" in reply || !WAITING_SUPPORTED.test(reply.text)) {
     const { warning } = createReport("openclaw agents");
     const check = warning`this version does not report whether it knows an agent
       → Run \`openclaw agents list\` on its machine; wakes of unknown agents go to its default agent.`;
-    return [...checks, check];
+    return [gateway, check];
   }
+  const checks: Finding[] = [];
   for (const { name, id } of agents) {
     // A persistent session needs a session key that the gateway allows. It checks the agent first and then refuses this
     // key.
@@ -83,7 +84,7 @@ export async function checkGateway(
     });
     checks.push(toAgentCheck(name, id, answer));
   }
-  return checks;
+  return [gateway, ...checks];
 }
 
 /** Posts to the hook of a gateway. The text of its answer is cut at 2,000 UTF-16 units and does not contain the token. */

@@ -15,14 +15,7 @@ import { lockFolder, makePrivateFolder, nodeFiles } from "../node/files.ts";
 import { createComposeDriver } from "../openclaw-upgrade/compose-driver.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
 import { listInstallationSecrets } from "../openclaw-upgrade/openclaw-settings.ts";
-import {
-  checkOnly,
-  planRollback,
-  planUpgrade,
-  rollBackOpenclaw,
-  type UpgradeOutcome,
-  upgradeOpenclaw,
-} from "../openclaw-upgrade/run-upgrade.ts";
+import { checkOnly, rollBackOpenclaw, type UpgradeOutcome, upgradeOpenclaw } from "../openclaw-upgrade/run-upgrade.ts";
 import { waitForGateway } from "../openclaw-upgrade/smoke-test.ts";
 import {
   parseUpgradeSettings,
@@ -155,7 +148,7 @@ function createUpgradeContext(
     records: openRecordFile(settings.records),
     env: { PATH: env["PATH"] ?? "" },
     knownVersions: readKnownVersions().openclaw,
-    secrets: [...[...parts.secrets.values()].flat(), ...listInstallationSecrets(settings)],
+    secrets: [...[...parts.secrets.values()].flat(), ...listInstallationSecrets(settings, env)],
     progress,
   };
 }
@@ -164,7 +157,7 @@ async function executeWithLock(context: UpgradeContext, options: OpenclawOptions
   const versions = { from: options.from ?? "", to: options.to ?? "" };
   if (options.check) return checkOnly(context, versions);
   if (options["dry-run"])
-    return options.command === "rollback" ? planRollback(context) : planUpgrade(context, versions);
+    return options.command === "rollback" ? rollBackOpenclaw(context, true) : upgradeOpenclaw(context, versions, true);
   const unlock = await lockRecords(context.settings.records);
   try {
     if (options.command === "upgrade") return await upgradeOpenclaw(context, versions);

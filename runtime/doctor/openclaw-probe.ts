@@ -9,7 +9,7 @@ import { parseEnv } from "node:util";
 import { z } from "zod";
 import type { OpenclawConfigFiles } from "../../functions/doctor/openclaw-access.ts";
 import {
-  extractJsonObjects,
+  findAnswer,
   type OpenclawOutput,
   SKILL_NAME,
   type SkillReader,
@@ -55,7 +55,7 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
       // The gateway tells the tools of a session only, and each wake has one of its own.
       const sessions = await call("sessions.list", { agentId: agent, limit: 1 });
       if (!sessions || "failure" in sessions) return sessions;
-      const key = extractJsonObjects(sessions.out).flatMap((json) => sessionsSchema.safeParse(json).data ?? [])[0];
+      const key = findAnswer(sessionsSchema, sessions.out);
       return key && call("tools.effective", { sessionKey: key.sessions[0]?.key });
     },
     readVersion: () => runOpenClaw(["--version"]),

@@ -30,13 +30,14 @@ export interface ProgramOptions {
   input?: string;
   /** File of mode 0600 that receives its standard output; `stdout` of the result is then empty. */
   output?: string;
+  /** Limit of each output stream in bytes; the rest is dropped. Default: 4 MB, because a hostile repository may print forever. */
+  maxOutputBytes?: number;
   /** Called with each part of its output and its errors as they arrive. */
   onOutput?: (text: string) => void;
 }
 
 const DEFAULT_TIMEOUT_MS: Ms = 30_000;
 
-/** Limit of each output stream in bytes: 4 MB. The rest is dropped, because a hostile repository may print forever. */
 const MAX_OUTPUT_BYTES = 4 * 2 ** 20;
 
 /** Limit of the error text in UTF-16 units: its end, because programs say the cause last. */
@@ -49,7 +50,15 @@ const MAX_ERROR = 2_000;
 export async function runProgram(
   file: string,
   args: readonly string[],
-  { env, cwd, timeoutMs = DEFAULT_TIMEOUT_MS, input, output, onOutput }: ProgramOptions,
+  {
+    env,
+    cwd,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    maxOutputBytes = MAX_OUTPUT_BYTES,
+    input,
+    output,
+    onOutput,
+  }: ProgramOptions,
 ): Promise<ProgramResult> {
   const opened: number[] = [];
   const openFile = (path: string, flags: string) => {
@@ -68,8 +77,8 @@ export async function runProgram(
         "pipe",
       ],
     });
-    const stdout = collectOutput(child.stdout);
-    const stderr = collectOutput(child.stderr);
+    const stdout = collectOutput(child.stdout, maxOutputBytes);
+    const stderr = collectOutput(child.stderr, maxOutputBytes);
     if (onOutput)
       for (const stream of [child.stdout, child.stderr])
         stream?.on("data", (chunk: Buffer) => onOutput(chunk.toString()));
@@ -95,11 +104,11 @@ export async function runProgram(
   }
 }
 
-function collectOutput(stream: NodeJS.ReadableStream | null): () => string {
+function collectOutput(stream: NodeJS.ReadableStream | null, limit: number): () => string {
   const chunks: Buffer[] = [];
   let size = 0;
   stream?.on("data", (chunk: Buffer) => {
-    if (size < MAX_OUTPUT_BYTES) chunks.push(chunk.subarray(0, MAX_OUTPUT_BYTES - size));
+    if (size < limit) chunks.push(chunk.subarray(0, limit - size));
     size += chunk.length;
   });
   stream?.on("error", () => {});

@@ -1,13 +1,11 @@
-/**
- * The driver for OpenClaw in Docker Compose: its calls of docker with their known failures, and the version pinned in
- * `.env`.
- */
+/** The driver for OpenClaw in Docker Compose, with docker's known failures and checks of the Compose file. */
 
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
-import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { replaceFile } from "../node/files.ts";
@@ -19,9 +17,33 @@ import {
   runOrThrow,
   runProgram,
 } from "../node/programs.ts";
-import { checkComposeService, parseComposeService } from "./container-checks.ts";
-import type { ComposeUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
-import { parseScan, SCANNERS } from "./upgrade-record.ts";
+import { scanImage } from "./image-scans.ts";
+import { type ComposeUpgradeSettings, reportEach, type UpgradeDriver } from "./upgrade-driver.ts";
+
+/** A field that Compose leaves out or writes as null. */
+const optional = <T>(schema: z.ZodType<T>, empty: T) => schema.nullish().transform((value) => value ?? empty);
+
+const names = optional(z.array(z.string()), []);
+
+const serviceSchema = z.object({
+  image: z.string(),
+  user: z.string().default("not set"),
+  privileged: z.boolean().default(false),
+  cap_drop: names,
+  cap_add: names,
+  security_opt: names,
+  networks: optional(z.record(z.string(), z.unknown()), {}),
+  volumes: optional(
+    z.array(z.object({ source: z.string().optional(), target: z.string(), read_only: z.boolean().default(false) })),
+    [],
+  ),
+});
+
+type ComposeService = z.output<typeof serviceSchema>;
+
+const configSchema = z.object({ services: z.record(z.string(), z.unknown()) });
+
+const ALLOWED_CAPABILITIES = ["CHOWN", "SETGID", "SETUID"];
 
 type RunProgram = (args: readonly string[], timeoutMs: Ms) => Promise<ProgramResult>;
 
@@ -74,13 +96,13 @@ export function createComposeDriver(
   const options = { env: pickVariables(env, PASSED_VARIABLES), cwd: folder };
   const toCompose = (args: readonly string[]) => ["compose", "--env-file", envFile, ...args];
   const docker: RunProgram = (args, timeoutMs) => runProgram("docker", args, { ...options, timeoutMs });
+  const compose: RunProgram = async (args, timeout) => explainDocker(await docker(toCompose(args), timeout));
+  const exec: RunProgram = (args, timeout) => compose(["exec", "-T", service, ...args], timeout);
   /** Standard output of `docker …`. Throws when it fails. */
   const runDocker = async (args: readonly string[], timeout: Ms) =>
     requireSuccess(`docker ${args[0]}`, explainDocker(await docker(args, timeout)));
   const runCompose = async (args: readonly string[], timeout: Ms) =>
-    requireSuccess(`docker compose ${args[0]}`, explainDocker(await docker(toCompose(args), timeout)));
-  const exec: RunProgram = async (args, timeout) =>
-    explainDocker(await docker(toCompose(["exec", "-T", service, ...args]), timeout));
+    requireSuccess(`docker compose ${args[0]}`, await compose(args, timeout));
   const hasImage = async (image: string, timeout: Ms) =>
     (await docker(["image", "inspect", "--format", "{{.Id}}", image], timeout)).status === 0;
   const readPinned = () => findPinnedVersion(envFile, settings.variable).version;
@@ -108,22 +130,21 @@ export function createComposeDriver(
   }
 
   return {
-    kind: "compose",
-    workspaces: [workspace],
-    owner: user,
-    readPinned,
+    ...{ kind: "compose", workspaces: [workspace], owner: user, readPinned, exec },
     pin(version) {
       // Everything else in the file, its mode included, stays.
       const { before, version: current, after } = findPinnedVersion(envFile, settings.variable);
-      if (current !== version) replaceFile(envFile, `${before}${version}${after}`);
+      if (current !== version) replaceFile(envFile, before + version + after);
     },
     checkTools: (timeout) => checkDocker(docker, timeout),
-    async checkInstallation(to, timeout) {
-      const service = await readService(timeout);
-      const findings = checkComposeService(service, settings, readPinned());
-      // An image that is not pinned by a version has its own finding.
-      const image = replaceVersion(service.image, to);
-      return image === undefined ? findings : [...findings, await checkImageExists(image, timeout)];
+    checks: {
+      async container(_, to, timeout) {
+        const service = await readService(timeout);
+        const findings = checkComposeService(service, settings, readPinned());
+        // An image that is not pinned by a version has its own finding.
+        const image = replaceVersion(service.image, to);
+        return image === undefined ? findings : [...findings, await checkImageExists(image, timeout)];
+      },
     },
     async fetchVersion({ from, to }, timeout) {
       await runDocker(["pull", "--quiet", await toImage(to, timeout)], timeout);
@@ -142,7 +163,6 @@ export function createComposeDriver(
     async start(timeout) {
       await runCompose(["up", "--detach", "--no-deps", "--no-build", "--pull", "never", service], timeout);
     },
-    exec,
     /** In a container of its own, with the same volumes. */
     transfer([program = "", ...args], files, timeoutMs) {
       const run = ["run", "--rm", "--no-deps", "-T", "--entrypoint", program, service, ...args];
@@ -151,20 +171,7 @@ export function createComposeDriver(
     runOpenclaw: (args, timeout) => exec([...settings.command, ...args], timeout),
     readLog: (since, timeout) =>
       runCompose(["logs", "--no-color", "--no-log-prefix", "--since", new Date(since).toISOString(), service], timeout),
-    async scanImage(version, timeoutMs) {
-      const image = await toImage(version, timeoutMs);
-      for (const scanner of ["trivy", "grype"] as const) {
-        const result = await runProgram(scanner, SCANNERS[scanner].toArguments(image), { ...options, timeoutMs });
-        if (result.problem?.includes("ENOENT")) continue;
-        try {
-          return { kind: "scanned", scanner, found: parseScan(scanner, requireSuccess(scanner, result)) };
-        } catch (thrown) {
-          const why = result.status === 0 ? `the answer of ${scanner} cannot be read` : getErrorMessage(thrown);
-          return { kind: "not scanned", why };
-        }
-      }
-      return { kind: "not scanned", why: "neither trivy nor grype is installed" };
-    },
+    scanImage: async (version, timeoutMs) => scanImage(await toImage(version, timeoutMs), { ...options, timeoutMs }),
   };
 }
 
@@ -173,45 +180,36 @@ export function createComposeDriver(
  * the version, and the file's text before and after it. Throws when there is not exactly one.
  */
 function findPinnedVersion(path: string, variable: string): { before: string; version: string; after: string } {
-  const createError = (message: string) => new GroundcrewError("bad_request", message);
   const text = lstatSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, "utf8") : "";
-  const lines = [...text.matchAll(new RegExp(`^(?:export )?${variable}=(["']?)([^"'\r\n]*)\\1[ \t]*$`, "gm"))];
-  const [line] = lines;
-  if (!line || lines.length > 1)
-    throw createError(
-      `${path} must be a file with one line ${variable}=…, and has ${lines.length}. Write one, such as ${variable}=ghcr.io/openclaw/openclaw:2026.2.26. Use this variable for the image in the Compose file, or name yours as "variable".`,
+  const pattern = new RegExp(`^(?:export )?${variable}=(["']?)([^"'\r\n]*)\\1[ \t]*$`, "gm");
+  const [line, ...more] = text.matchAll(pattern);
+  const parts = parsePinnedValue(line?.[2] ?? "");
+  if (!line || !parts || more.length > 0)
+    throw new GroundcrewError(
+      "bad_request",
+      `${path} must be a file with one line that pins a version of OpenClaw, such as ${variable}=ghcr.io/openclaw/openclaw:2026.2.26 (neither "latest" nor a digest can be compared). Use this variable for the image in the Compose file, or name yours as "variable".`,
     );
-  const value = line[2] ?? "";
-  const parts = parsePinnedValue(value);
-  if (!parts)
-    throw createError(
-      `${variable} in ${path} does not end in a version of OpenClaw, such as 2026.2.26 (neither "latest" nor a digest can be compared). Pin one.`,
-    );
-  const start = line.index + line[0].lastIndexOf(value) + parts.before.length;
+  const start = line.index + line[0].lastIndexOf(line[2] ?? "") + parts.before.length;
   return { before: text.slice(0, start), version: parts.version, after: text.slice(start + parts.version.length) };
 }
 
 /** An image with another version; undefined when it is not pinned by one. */
 function replaceVersion(image: string, version: string): string | undefined {
   const parts = parsePinnedValue(image);
-  return parts && `${parts.before}${version}${parts.after}`;
+  return parts && parts.before + version + parts.after;
 }
 
 /** Checks that Docker's client, its daemon and the Compose plugin work, because everything else runs through them. */
 async function checkDocker(docker: RunProgram, timeout: Ms): Promise<Finding> {
   const { ok, failed } = createReport("docker");
-  const questions = { "docker compose version": [], "docker version": ["--format", "{{.Server.Version}}"] };
-  const versions: string[] = [];
-  for (const [command, options] of Object.entries(questions)) {
-    const result = await docker([...command.split(" ").slice(1), ...options], timeout);
-    const known = findDockerProblem(result);
-    if (result.status === 0) versions.push(cleanLine(result.stdout, 60));
-    else if (known) return failed`${known.detail} → ${known.todo}`;
-    else
-      return failed`${cleanLine(describeFailure(command, result), 400)} → Run \`${command}\` and fix what it reports.`;
-  }
-  const [plugin, engine] = versions;
-  return ok`Docker ${engine}, ${plugin}`;
+  const plugin = await docker(["compose", "version"], timeout);
+  const engine = await docker(["version", "--format", "{{.Server.Version}}"], timeout);
+  const failure = [plugin, engine].find(({ status }) => status !== 0);
+  if (!failure) return ok`Docker ${cleanLine(engine.stdout, 60)}, ${cleanLine(plugin.stdout, 60)}`;
+  const known = findDockerProblem(failure);
+  if (known) return failed`${known.detail} → ${known.todo}`;
+  return failed`${cleanLine(describeFailure("docker", failure), 400)}
+    → Run \`docker version\` and \`docker compose version\`, and fix what they report.`;
 }
 
 /** Finds the cause when Docker itself does not work; undefined for every other failure. */
@@ -224,4 +222,66 @@ function findDockerProblem({ problem, stderr }: ProgramResult) {
 export function explainDocker(result: ProgramResult): ProgramResult {
   const known = result.status === 0 ? undefined : findDockerProblem(result);
   return known ? { ...result, stderr: "", problem: `${known.detail}. ${known.todo}` } : result;
+}
+
+/** Parses the service from `docker compose config --format json`. Throws an Error for people. */
+export function parseComposeService(text: string, service: string): ComposeService {
+  const { services } = configSchema.parse(JSON.parse(text));
+  if (services[service] === undefined)
+    throw new Error(`the Compose file has no service ${service}; it has ${Object.keys(services).join(", ") || "none"}`);
+  return serviceSchema.parse(services[service]);
+}
+
+/** Checks what the Compose file says about the container: image, user, rights, networks, volumes and Docker's socket. */
+export function checkComposeService(
+  { image, user, privileged, volumes, ...service }: ComposeService,
+  { user: wanted, networks, state, workspace, mounts }: ComposeUpgradeSettings,
+  from: string,
+): Finding[] {
+  const added = service.cap_add.map((capability) => capability.replace(/^CAP_/, ""));
+  const more = added.filter((capability) => !ALLOWED_CAPABILITIES.includes(capability));
+  const powers = [
+    ...(privileged ? ["the container is privileged"] : []),
+    ...(service.cap_drop.includes("ALL") ? [] : ["cap_drop lacks ALL"]),
+    ...(more.length > 0 ? [`cap_add has ${more.join(", ")}`] : []),
+  ];
+  const [profile] = service.security_opt.flatMap((option) => /^seccomp[:=](.*)$/.exec(option)?.[1] ?? []);
+  const missing = networks.filter((network) => !(network in service.networks));
+  const paths = [state, workspace, ...mounts];
+  const targets = volumes.map(({ target }) => target.replace(/\/+$/, ""));
+  const lost = paths.filter((path) => !targets.some((target) => path === target || path.startsWith(`${target}/`)));
+  const sockets = volumes.filter(({ source, target }) => /docker\.sock$/.test(source ?? target));
+  return reportEach({
+    image: ({ ok, failed }) =>
+      parsePinnedValue(image)?.version === from
+        ? ok`${image}`
+        : failed`the service's image is ${image}, but the environment file pins ${from}
+            → Write the image with the variable in the Compose file, and without a digest or \`latest\`.`,
+    user: ({ ok, failed }) =>
+      user === wanted ? ok`${user}` : failed`user is ${user}, wanted ${wanted} → Set \`user: "${wanted}"\`.`,
+    capabilities: ({ ok, failed }) =>
+      powers.length > 0
+        ? failed`${powers.join("; ")} → Drop ALL and add at most ${ALLOWED_CAPABILITIES.join(", ")}.`
+        : ok`only ${added.join(", ") || "none"}`,
+    seccomp: ({ ok, warning, failed }) => {
+      if (profile === undefined) return ok`Docker's default profile`;
+      if (profile === "unconfined") return failed`seccomp is off → Remove seccomp=unconfined from security_opt.`;
+      return warning`a profile of your own
+        → Try the new version with Docker's default first; keep the profile only if a system call is refused.`;
+    },
+    networks: ({ ok, failed }) =>
+      missing.length > 0
+        ? failed`not in ${missing.join(", ")} → Add them to the service, or change "networks".`
+        : ok`${networks.join(", ") || "none wanted"}`,
+    volumes: ({ ok, failed }) =>
+      lost.length > 0
+        ? failed`no volume holds ${lost.join(", ")}: a new container would lose it
+            → Mount volumes there, or change "state" and "workspace".`
+        : ok`${paths.join(", ")}`,
+    // A container that may write to Docker's socket rules the machine; reading is what sandboxes need at most.
+    "Docker socket": ({ ok, failed }) =>
+      sockets.some(({ read_only }) => !read_only)
+        ? failed`its mount can be written → Mount it with \`:ro\`, or use a proxy for it.`
+        : ok`${sockets.length > 0 ? "mounted read-only" : "not mounted"}`,
+  });
 }

@@ -16,9 +16,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { createReport, type Finding } from "../../functions/doctor/findings.ts";
+import { createReport } from "../../functions/doctor/findings.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { readPath } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { makePrivateFolder, nodeFiles } from "../node/files.ts";
@@ -33,7 +34,6 @@ import {
   runProgram,
 } from "../node/programs.ts";
 import type { NpmUpgradeSettings, UpgradeContext, UpgradeDriver } from "./upgrade-driver.ts";
-import { redactCredentials } from "./upgrade-record.ts";
 
 /**
  * What OpenClaw, npm and systemctl need, with the certificates of a company's own authority. Nothing else is passed on,
@@ -44,19 +44,15 @@ const PASSED_VARIABLES =
 
 type RunProgram = (file: string, args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
 
-const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
-
-/** npm's line about an error; before version 10 it wrote `npm ERR!`. */
-const ERROR_LINE = /^npm (?:error|ERR!)\s+(\S.*?)\s*$/;
-
-/** npm's lines that give no reason: general advice, where its log is, and its own stack. */
+/** How npm's lines begin that give no reason: general advice, where its log is, and its own stack. */
 const ADVICE =
-  /^(?:\d+ *$|A complete log of this run|For a full report see|Please make sure you have the correct access|and the repository exists|If you are behind a proxy|(?:\d+ +)?(?:Note that you can also install|tarball, folder, http url)|at |(?:code|errno|syscall|address|port|type|hostname): |[{}]$|(?:errno|syscall) )/;
+  /(?:\d+ *$|A complete log of this run|For a full report see|Please make sure you have the correct access|and the repository exists|If you are behind a proxy|(?:\d+ +)?(?:Note that you can also install|tarball, folder, http url)|at |(?:code|errno|syscall|address|port|type|hostname): |[{}]$|(?:errno|syscall) )/;
 
 /** The address in npm's line about a package from Git that this machine cannot fetch. */
 const GIT_ADDRESS = /^command git .*\b(?:ls-remote|clone|fetch)\b.*?\b((?:git\+)?(?:ssh|git|https):\/\/[^\s'"]+)/;
 
-const SECRET_VARIABLE = /token|auth|passw|secret/i;
+/** npm's line about an error; before version 10 it wrote `npm ERR!`. */
+const REASON = new RegExp(`^npm (?:error|ERR!)\\s+(?!${ADVICE.source})(\\S.*?)\\s*$`, "gm");
 
 /** What is shown of npm's reasons: the last 6 lines. */
 const MAX_LINES = 6;
@@ -86,7 +82,7 @@ export function createNpmDriver(
   env: Record<string, string | undefined>,
   deps: Pick<UpgradeContext, "clock" | "wait">,
 ): UpgradeDriver {
-  const { state, workspaces, overrides } = settings;
+  const { state, workspaces, overrides, unit } = settings;
   const passed = pickVariables(env, PASSED_VARIABLES);
   const openclawEnv = { ...passed, OPENCLAW_STATE_DIR: state, NO_COLOR: "1" };
   const prefix = openNpmPrefix(settings.prefix, passed);
@@ -100,27 +96,15 @@ export function createNpmDriver(
     /** The last part of the log, which begins with the start of the gateway; as much as a program's output may have. */
     readLog: async (_: Ms, timeout: Ms) => (await run("tail", ["-c", "4M", own.logPath], timeout)).stdout,
   };
-  const gateway = settings.unit === undefined ? ownGateway : openUnit(settings.unit, settings.user_unit, run);
-  const { start, stop, readLog } = gateway;
-
-  async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
-    const { ok, failed } = createReport("new version");
-    if (prefix.isInstalled(version)) return ok`${version} is installed`;
-    const result = await run("npm", ["view", `openclaw@${version}`, "version"], timeout);
-    if (result.status === 0 && result.stdout.trim() === version) return ok`npm has ${version}`;
-    if (result.status === 0 || /\bE404\b/.test(result.stderr))
-      return failed`npm has no openclaw@${version} → Choose a version that npm has.`;
-    const detail = describeNpmFailure(`npm view openclaw@${version}`, result, passed);
-    return failed`${detail} → Check the connection to the registry and npm's settings.`;
-  }
+  const gateway = unit === undefined ? ownGateway : openUnit(unit, settings.user_unit, run);
 
   return {
-    ...{ kind: "npm", workspaces, owner: `${process.getuid?.()}:${process.getgid?.()}`, start, stop, readLog },
-    readPinned: prefix.readPinned,
-    pin: prefix.pin,
+    ...{ kind: "npm", workspaces, owner: `${process.getuid?.()}:${process.getgid?.()}` },
+    ...{ readPinned: prefix.readPinned, pin: prefix.pin },
+    ...{ start: gateway.start, stop: gateway.stop, readLog: gateway.readLog, identifyGateway: gateway.identify },
     async checkTools(timeout) {
       const { ok, failed } = createReport("programs");
-      const needed = ["npm", "tar", ...gateway.programs];
+      const needed = ["npm", "tar", ...(unit === undefined ? [] : ["systemctl", "journalctl"])];
       for (const program of needed) {
         const result = await run(program, ["--version"], timeout);
         if (result.status === 0) continue;
@@ -129,14 +113,29 @@ export function createNpmDriver(
       }
       return ok`${needed.join(", ")}`;
     },
-    async checkInstallation(to, timeout) {
-      const { ok, failed } = createReport("folder");
-      const folders = [state, ...workspaces].map((path) =>
-        lstatSync(path, { throwIfNoEntry: false })?.isDirectory()
-          ? ok`${path}`
-          : failed`${path} is not a folder, or a link → Fix "state" and "workspaces" in the settings of upgrades.`,
-      );
-      return [await gateway.check(timeout), await checkTarget(to, timeout), ...folders];
+    checks: {
+      async service({ ok, failed }, _, timeout) {
+        const name = unit === undefined ? "the gateway that this command starts" : `the unit ${unit}`;
+        if ((await gateway.identify(timeout)) !== "") return ok`${name} runs`;
+        return failed`${name} does not run
+          → Start it, or fix "unit" in the settings of upgrades. Without systemd, stop the gateway and run \`groundcrew
+          openclaw start\`.`;
+      },
+      async "new version"({ ok, failed }, to, timeout) {
+        if (prefix.isInstalled(to)) return ok`${to} is installed`;
+        const result = await run("npm", ["view", `openclaw@${to}`, "version"], timeout);
+        if (result.status === 0 && result.stdout.trim() === to) return ok`npm has ${to}`;
+        if (result.status === 0 || /\bE404\b/.test(result.stderr))
+          return failed`npm has no openclaw@${to} → Choose a version that npm has.`;
+        const detail = describeNpmFailure(`npm view openclaw@${to}`, result);
+        return failed`${detail} → Check the connection to the registry and npm's settings.`;
+      },
+      folder: ({ ok, failed }) =>
+        [state, ...workspaces].map((path) =>
+          lstatSync(path, { throwIfNoEntry: false })?.isDirectory()
+            ? ok`${path}`
+            : failed`${path} is not a folder, or a link → Fix "state" and "workspaces" in the settings of upgrades.`,
+        ),
     },
     async fetchVersion({ to }, timeout) {
       await prefix.install(to, overrides, timeout);
@@ -148,7 +147,6 @@ export function createNpmDriver(
     },
     // Each version has a folder of its own, which nothing removes.
     recallVersion: async () => {},
-    identifyGateway: async (timeout) => gateway.identify(timeout),
     exec: ([program = "", ...args], timeout) => run(program === "node" ? process.execPath : program, args, timeout),
     transfer: ([program = "", ...args], files, timeoutMs) =>
       runOrThrow(program, args, { env: passed, cwd: "/", timeoutMs, ...files }),
@@ -158,25 +156,15 @@ export function createNpmDriver(
 }
 
 function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
-  const runSystemctl = (action: string, timeout: Ms, ...options: string[]) =>
-    run("systemctl", [...(isUserUnit ? ["--user"] : []), action, ...options, unit], timeout);
-  const manage = (action: "start" | "stop") => async (timeout: Ms) => {
-    requireSuccess(`systemctl ${action} ${unit}`, await runSystemctl(action, timeout));
+  const systemctl = async (timeout: Ms, ...command: string[]) => {
+    const result = await run("systemctl", [...(isUserUnit ? ["--user"] : []), ...command, unit], timeout);
+    return requireSuccess(`systemctl ${command[0]} ${unit}`, result);
   };
   return {
-    programs: ["systemctl", "journalctl"],
-    async identify(timeout: Ms): Promise<string> {
-      const shown = requireSuccess(`systemctl show ${unit}`, await runSystemctl("show", timeout, "--property=MainPID"));
-      return /[1-9]\d*/.exec(shown)?.[0] ?? "";
-    },
-    start: manage("start"),
-    stop: manage("stop"),
-    async check(timeout: Ms): Promise<Finding> {
-      const { ok, failed } = createReport("service");
-      const { status } = await runSystemctl("is-active", timeout);
-      if (status === 0) return ok`the unit ${unit} is active`;
-      return failed`the unit ${unit} is not active → Start it first, or fix its name.`;
-    },
+    /** The number of its process; "" when there is none. */
+    identify: async (timeout: Ms) => /[1-9]\d*/.exec(await systemctl(timeout, "show", "--property=MainPID"))?.[0] ?? "",
+    start: async (timeout: Ms) => void (await systemctl(timeout, "start")),
+    stop: async (timeout: Ms) => void (await systemctl(timeout, "stop")),
     async readLog(since: Ms, timeout: Ms): Promise<string> {
       const scope = [isUserUnit ? "--user-unit" : "--unit", unit];
       const args = ["--no-pager", "--output", "cat", "--since", `@${Math.floor(since / SECOND)}`, ...scope];
@@ -195,52 +183,41 @@ export function createGatewayProcess(folder: string, { clock, wait }: Pick<Upgra
     return known && readProcessStart(known.pid) === known.born ? known : undefined;
   }
 
-  /** The number and birth of the process; "" when there is none. */
-  const identify = () => Object.values(findRunning() ?? {}).join(" ");
+  /** Waits until this is so, for a limited time, and tells whether it is. */
+  async function waitUntil(isSo: () => boolean, timeout: Ms): Promise<boolean> {
+    for (const end = clock() + timeout; !isSo(); await wait(PAUSE)) if (clock() >= end) return false;
+    return true;
+  }
 
   return {
-    programs: [],
     logPath,
-    identify,
-    async check(): Promise<Finding> {
-      const { ok, failed } = createReport("service");
-      if (identify() !== "") return ok`the gateway was started by this command`;
-      return failed`no systemd unit is named, and the gateway was not started by this command
-        → Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run
-        \`groundcrew openclaw start\`.`;
-    },
+    /** The number and birth of the process; "" when there is none. */
+    identify: async () => Object.values(findRunning() ?? {}).join(" "),
     async start(file: string, args: readonly string[], env: Record<string, string>) {
       if (findRunning()) return;
       makePrivateFolder(folder);
       // A log of its own for each start; the one before stays beside it.
       if (existsSync(logPath)) renameSync(logPath, `${logPath}.old`);
       const log = openSync(logPath, "w", 0o600);
-      try {
-        const options = { env, cwd: "/", detached: true, stdio: ["ignore", log, log] } satisfies SpawnOptions;
-        const child = spawn("/bin/sh", ["-c", LAUNCH_SCRIPT, "sh", pidPath, file, ...args], options);
-        await once(child, "spawn");
-        const end = clock() + LAUNCH_TIMEOUT;
-        while (findRunning()?.pid !== child.pid) {
-          if (child.exitCode !== null || child.signalCode !== null || clock() >= end)
-            throw new Error(`the gateway ended at once; ${logPath} may say why`);
-          await wait(PAUSE);
-        }
-        child.unref();
-      } finally {
-        closeSync(log);
-      }
+      const options = { env, cwd: "/", detached: true, stdio: ["ignore", log, log] } satisfies SpawnOptions;
+      const child = spawn("/bin/sh", ["-c", LAUNCH_SCRIPT, "sh", pidPath, file, ...args], options);
+      closeSync(log);
+      await once(child, "spawn");
+      child.unref();
+      const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+      await waitUntil(() => hasEnded() || findRunning()?.pid === child.pid, LAUNCH_TIMEOUT);
+      if (findRunning()?.pid !== child.pid) throw new Error(`the gateway ended at once; ${logPath} may say why`);
     },
     /** Asks the gateway to end, and kills it with everything it started when half of the time is over. */
     async stop(timeout: Ms) {
       const running = findRunning();
       if (running) {
-        const end = clock() + timeout;
         process.kill(running.pid, "SIGTERM");
-        while (findRunning() && clock() < end - timeout / 2) await wait(PAUSE);
+        await waitUntil(() => !findRunning(), timeout / 2);
         // It has a group of its own; children that outlive it would keep the port.
         killProcessGroup(running.pid);
-        while (findRunning() && clock() < end) await wait(PAUSE);
-        if (findRunning()) throw new Error(`the gateway, process ${running.pid}, does not end`);
+        if (!(await waitUntil(() => !findRunning(), timeout / 2)))
+          throw new Error(`the gateway, process ${running.pid}, does not end`);
       }
       rmSync(pidPath, { force: true });
     },
@@ -253,8 +230,8 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
   const getEntry = (version: string) => join(prefix, version, "node_modules/openclaw/openclaw.mjs");
 
   function isInstalled(version: string, folder = join(prefix, version)): boolean {
-    const text = nodeFiles.read(join(folder, "node_modules/openclaw/package.json"))?.text ?? "";
-    return packageSchema.safeParse(tryParseJson(text)).data?.version === version;
+    const found = tryParseJson(nodeFiles.read(join(folder, "node_modules/openclaw/package.json"))?.text ?? "");
+    return readPath(found, "name") === "openclaw" && readPath(found, "version") === version;
   }
 
   return {
@@ -291,7 +268,7 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
       const result = await runProgram("npm", args, { env, cwd: draft, timeoutMs: timeout });
       if (result.status !== 0 || !isInstalled(version, draft)) {
         rmSync(draft, { recursive: true, force: true });
-        throw new Error(describeNpmFailure(`npm install openclaw@${version}`, result, env));
+        throw new Error(describeNpmFailure(`npm install openclaw@${version}`, result));
       }
       rmSync(join(prefix, version), { recursive: true, force: true });
       renameSync(draft, join(prefix, version));
@@ -304,21 +281,13 @@ function readLink(path: string): string | undefined {
   return isLink ? readlinkSync(path).replace(/\/+$/, "") : undefined;
 }
 
-/**
- * Describes in one line why npm failed: its own reason without secrets, and what to do where a package comes from Git.
- * `env`: the environment that npm ran with.
- */
-export function describeNpmFailure(name: string, result: ProgramResult, env: Readonly<Record<string, string>>): string {
-  const lines = result.stderr.split("\n").flatMap((line) => ERROR_LINE.exec(line)?.[1] ?? []);
-  const reasons = lines.filter((line) => !ADVICE.test(line));
-  const secrets = Object.entries(env).flatMap(([variable, value]) => (SECRET_VARIABLE.test(variable) ? [value] : []));
-  const redact = (text: string) => cleanLine(redactCredentials(text, secrets), 600);
-  if (reasons.length === 0) return redact(describeFailure(name, result));
-  const reason = result.problem ?? `exit code ${result.status}`;
+/** Describes in one line why npm failed: its own reason, and what to do where a package comes from Git. */
+function describeNpmFailure(name: string, result: ProgramResult): string {
+  const reasons = [...result.stderr.matchAll(REASON)].map(([, reason = ""]) => reason);
+  if (reasons.length === 0) return cleanLine(describeFailure(name, result), 600);
   const [address] = reasons.flatMap((line) => GIT_ADDRESS.exec(line)?.[1] ?? []);
-  const hint =
-    address === undefined
-      ? ""
-      : `A package comes from ${address}, which this machine cannot fetch. Allow that connection, or replace the package by "overrides" in the settings of upgrades. `;
-  return redact(`${name}: ${reason}. ${hint}npm says: ${reasons.slice(-MAX_LINES).join("; ")}`);
+  const hint = `A package comes from ${address}, which this machine cannot fetch. Allow that connection, or replace the package by "overrides" in the settings of upgrades. `;
+  const said = reasons.slice(-MAX_LINES).join("; ");
+  const reason = result.problem ?? `exit code ${result.status}`;
+  return cleanLine(`${name}: ${reason}. ${address === undefined ? "" : hint}npm says: ${said}`, 600);
 }

@@ -1,18 +1,15 @@
-/**
- * What an upgrade needs of an installation (UpgradeDriver), the settings that describe one, and what the steps share:
- * the driver, the record and deadlines.
- */
+/** What an upgrade needs of an installation, the settings that describe one, and what all steps and checks share. */
 
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { createReport, type Finding } from "../../functions/doctor/findings.ts";
-import { extractJsonObjects } from "../../functions/doctor/openclaw-skill.ts";
+import { createReport, type Finding, type FindingReport } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { describeFailure, type ProgramOptions, type ProgramResult } from "../node/programs.ts";
-import type { ImageScan, RecordFile, UpgradeVersions } from "./upgrade-record.ts";
+import type { ImageScan } from "./image-scans.ts";
+import type { RecordFile, UpgradeVersions } from "./upgrade-record.ts";
 
 /**
  * How one installation of OpenClaw is read and changed. Every call that runs a program takes the time it may use and
@@ -28,8 +25,8 @@ export interface UpgradeDriver {
   pin: (version: string) => void;
   /** Checks the programs that every other call needs. Changes nothing. */
   checkTools: (timeout: Ms) => Promise<Finding>;
-  /** Checks the installation before an upgrade. Changes nothing. */
-  checkInstallation: (to: string, timeout: Ms) => Promise<Finding[]>;
+  /** Checks of the installation before an upgrade. They change nothing. */
+  checks: Record<string, Check<[to: string, timeout: Ms]>>;
   /** Brings the new version onto the machine, and keeps the running one there, whatever is tidied up meanwhile. */
   fetchVersion: (versions: UpgradeVersions, timeout: Ms) => Promise<void>;
   /** Brings a version back that `fetchVersion` has kept, if it is missing. */
@@ -69,13 +66,21 @@ export interface UpgradeContext {
   progress: (line: string) => void;
 }
 
-/** What a step uses: everything from outside, and its time. */
+/** What a step uses: everything from outside, its time, and programs that end within it. */
 export interface StepContext extends UpgradeContext {
-  /** The end of the step's time. */
-  deadline: Ms;
   /** What is left of the step's time, at least 1 ms and at most `limit`; throws when nothing is. */
   remaining: (limit?: Ms) => Ms;
+  /** Runs a program where OpenClaw runs, while it does. */
+  exec: (...args: string[]) => Promise<ProgramResult>;
+  /** Runs a command of the pinned version, while its gateway runs. */
+  openclaw: (...args: string[]) => Promise<ProgramResult>;
 }
+
+/** One of several checks, with what it reports in. It throws an Error for people when it cannot be made. */
+export type Check<T extends unknown[]> = (
+  report: FindingReport,
+  ...args: T
+) => Finding[] | Promise<Finding | Finding[]>;
 
 /** Timeout for one command of OpenClaw: 60 s. It loads all of OpenClaw first, which took 4 s on two busy cores. */
 export const COMMAND_TIMEOUT: Ms = 60 * SECOND;
@@ -84,12 +89,14 @@ export const COMMAND_TIMEOUT: Ms = 60 * SECOND;
 export const MAX_REASON = 300;
 
 const text = (pattern: RegExp, message: string) => z.string().regex(pattern, message);
-
 const absolutePath = z.string().refine((path) => isAbsolute(path) && !/\p{Cc}/u.test(path), "must be an absolute path");
-
+const fileName = text(/^[^/\p{Cc}]+$/u, "must be a file's name");
 /** A name that becomes an argument of a program: it must not look like an option. */
 const name = text(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/, "must be a name of letters, digits, dots and dashes");
-
+const variableName = text(/^[A-Za-z_]\w*$/, "must be a variable's name");
+const unitName = text(/^[A-Za-z0-9_][\w@.:-]{0,200}$/, "must be a unit's name");
+const userIds = text(/^\d{1,10}:\d{1,10}$/, 'must be like "1000:1000"');
+const webAddress = z.url({ protocol: /^https?$/ });
 const target = text(/^(?:https?:\/\/[^\s]+|[A-Za-z0-9.-]+:\d{1,5})$/, "must be a URL, or host:port");
 
 /** Limits of spawned agents in OpenClaw's own settings. The rest queues. */
@@ -104,10 +111,7 @@ export type SpawnLimits = z.output<typeof limitsSchema>;
 
 /** What every driver has. The descriptions are those of docs/operations.md. */
 const common = {
-  gateway: z
-    .url({ protocol: /^https?$/ })
-    .default("http://127.0.0.1:18789")
-    .describe("The gateway as this machine reaches it."),
+  gateway: webAddress.default("http://127.0.0.1:18789").describe("The gateway as this machine reaches it."),
   agent: name.describe("Agent of the smoke test: two short runs of its model for each version."),
   spawns: name.optional().describe("Agent that the smoke test asks to start the agent above: one more run for each."),
   skill: name.default("plane-bridge").describe("Skill that must be listed."),
@@ -116,10 +120,7 @@ const common = {
     .nullable()
     .default(limitsSchema.parse({}))
     .describe("Limits of spawned agents; null leaves OpenClaw's alone. Memory and CPU hold in sandboxes only."),
-  reach: z
-    .record(name, target)
-    .default({})
-    .describe("Addresses that must accept a connection from where OpenClaw runs, by name."),
+  reach: z.record(name, target).default({}).describe("Addresses that OpenClaw must be able to reach, by name."),
   records: absolutePath
     .default(() => join(homedir(), ".local/state/groundcrew-openclaw"))
     .describe("Folder of record, backups and reports."),
@@ -130,27 +131,16 @@ const composeSchema = z.strictObject({
   ...common,
   folder: absolutePath.describe("Folder of the Compose file."),
   service: name.default("openclaw-gateway").describe("Service of the gateway."),
-  env_file: text(/^[^/\p{Cc}]+$/u, "must be a file's name")
-    .default(".env")
-    .describe("File in the folder that pins the version."),
-  variable: text(/^[A-Za-z_]\w*$/, "must be a variable's name")
+  env_file: fileName.default(".env").describe("File in the folder that pins the version."),
+  variable: variableName
     .default("OPENCLAW_IMAGE")
     .describe("Variable in it: ghcr.io/openclaw/openclaw:2026.2.26, or only the version."),
-  command: z
-    .array(z.string().min(1))
-    .min(1)
-    .default(["node", "dist/index.js"])
-    .describe("OpenClaw's command in the image."),
+  command: z.string().min(1).array().min(1).default(["node", "dist/index.js"]).describe("OpenClaw's own command."),
   state: absolutePath.default("/home/node/.openclaw").describe("Path in the container, in a volume."),
   workspace: absolutePath.default("/workspace").describe("Path in the container, in a volume."),
-  user: text(/^\d{1,10}:\d{1,10}$/, 'must be like "1000:1000"')
-    .default("1000:1000")
-    .describe("User that the service must have."),
+  user: userIds.default("1000:1000").describe("User that the service must have."),
   networks: z.array(name).default(["sandbox", "backend", "egress"]).describe("Networks that the service must have."),
-  mounts: z
-    .array(absolutePath)
-    .default([])
-    .describe("Further paths in the container that must be in volumes, such as identity files."),
+  mounts: z.array(absolutePath).default([]).describe("Further paths that must be in volumes, such as identity files."),
 });
 
 export type ComposeUpgradeSettings = z.output<typeof composeSchema>;
@@ -161,14 +151,9 @@ const npmSchema = z.strictObject({
   prefix: absolutePath.describe("Folder with one folder per version, and the link `current`."),
   state: absolutePath.default(() => join(homedir(), ".openclaw")).describe("Folder to back up."),
   workspaces: z.array(absolutePath).default([]).describe("Further folders to back up."),
-  unit: text(/^[A-Za-z0-9_][\w@.:-]{0,200}$/, "must be a unit's name")
-    .optional()
-    .describe("systemd unit of the gateway; without one `groundcrew openclaw start` and `stop` run it."),
+  unit: unitName.optional().describe("systemd unit of the gateway; without, `groundcrew openclaw start` runs it."),
   user_unit: z.boolean().default(false).describe("Whether it is a unit of this user's systemd."),
-  overrides: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe("npm's overrides for packages that this machine cannot fetch."),
+  overrides: z.record(z.string(), z.string()).default({}).describe("npm's overrides for packages it cannot fetch."),
 });
 
 export type NpmUpgradeSettings = z.output<typeof npmSchema>;
@@ -189,14 +174,12 @@ export function parseUpgradeSettings(path: string, text: string | undefined): Up
     return { problems: [`${path} does not exist. Write one, for example ${EXAMPLE}, or name another with --config.`] };
   const json = tryParseJson(text);
   if (json === undefined) return { problems: [`${path} is not valid JSON. Example: ${EXAMPLE}`] };
-  const parsed = upgradeSettingsSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  return {
-    problems: parsed.error.issues.map(({ path: at, message }) => {
-      const place = at.length > 0 ? `${at.join(".")}: ` : "";
-      return cleanLine(`${path}: ${place}${message}. Example: ${EXAMPLE}`, 400);
-    }),
-  };
+  const { data, error } = upgradeSettingsSchema.safeParse(json);
+  if (data) return data;
+  const problems = error.issues.map(({ path: at, message }) =>
+    [path, at.join("."), message].filter(Boolean).join(": "),
+  );
+  return { problems: problems.map((problem) => cleanLine(`${problem}. Example: ${EXAMPLE}`, 400)) };
 }
 
 /** Runs a step that must end within `limit`. It can ask for what is left, and is given up when it ignores that. */
@@ -205,7 +188,7 @@ export async function runWithDeadline<T>(
   context: UpgradeContext,
   run: (context: StepContext) => Promise<T>,
 ): Promise<T> {
-  const { clock, wait } = context;
+  const { clock, driver, wait } = context;
   const deadline = clock() + limit;
   const expiry = new Error(`no end within ${limit / 1_000} s`);
   function remaining(most = limit) {
@@ -213,48 +196,49 @@ export async function runWithDeadline<T>(
     if (left <= 0) throw expiry;
     return Math.min(left, most);
   }
+  const exec = (...args: string[]) => driver.exec(args, remaining(COMMAND_TIMEOUT));
+  const openclaw = (...args: string[]) => driver.runOpenclaw(args, remaining(COMMAND_TIMEOUT));
   const done = new AbortController();
   const expire = async () => {
     await wait(limit, done.signal);
     throw expiry;
   };
   try {
-    return await Promise.race([run({ ...context, deadline, remaining }), expire()]);
+    return await Promise.race([run({ ...context, remaining, exec, openclaw }), expire()]);
   } finally {
     done.abort();
   }
 }
 
-/** What a check finds; where it fails, one finding that says why and what to do. */
-export async function inspect(name: string, todo: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
-  try {
-    return await check();
-  } catch (thrown) {
-    return [createReport(name).failed`${getErrorMessage(thrown)} → ${todo}`];
+/** Makes checks one after the other. One that cannot be made has failed, under its name and with this advice. */
+export async function runChecks<T extends unknown[]>(
+  checks: Record<string, Check<T>>,
+  todo: string,
+  ...args: T
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [name, check] of Object.entries(checks)) {
+    const report = createReport(name);
+    try {
+      findings.push(...[await check(report, ...args)].flat());
+    } catch (thrown) {
+      findings.push(report.failed`${getErrorMessage(thrown)} → ${todo}`);
+    }
   }
+  return findings;
 }
 
-/** The findings of several checks, each under its name. */
-export function reportEach(checks: Record<string, (report: ReturnType<typeof createReport>) => Finding>): Finding[] {
+/** The findings of checks that only look at what is known, each under its name. */
+export function reportEach(checks: Record<string, (report: FindingReport) => Finding>): Finding[] {
   return Object.entries(checks).map(([name, check]) => check(createReport(name)));
 }
 
-/** Runs a command of the pinned version, while its gateway runs. */
-export function runOpenclaw({ driver, remaining }: StepContext, ...args: string[]): Promise<ProgramResult> {
-  return driver.runOpenclaw(args, remaining(COMMAND_TIMEOUT));
-}
-
 /** Reads a file that OpenClaw can read; undefined when it does not exist. Throws an Error for people. */
-export async function readFile({ driver, remaining }: StepContext, path: string): Promise<string | undefined> {
-  const result = await driver.exec(["cat", "--", path], remaining(COMMAND_TIMEOUT));
+export async function readFile({ exec }: StepContext, path: string): Promise<string | undefined> {
+  const result = await exec("cat", "--", path);
   if (result.status === 0) return result.stdout;
   if (/No such file/.test(result.stderr)) return undefined;
-  throw new Error(cleanLine(describeFailure(`${path} cannot be read`, result), 300));
-}
-
-/** The first object of this form in what a command printed, which may have lines of a log around it. */
-export function findAnswer<T>(schema: z.ZodType<T>, { stdout }: ProgramResult): T | undefined {
-  return extractJsonObjects(stdout).flatMap((json) => schema.safeParse(json).data ?? [])[0];
+  throw new Error(cleanLine(describeFailure(`${path} cannot be read`, result), MAX_REASON));
 }
 
 /** Describes what a program of OpenClaw did instead of answering. */

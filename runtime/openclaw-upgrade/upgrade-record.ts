@@ -1,14 +1,12 @@
-/**
- * The record of an upgrade on the disk with its steps and findings, scans of the image with what the new version adds to
- * them, and texts without credentials.
- */
+/** The record of an upgrade on the disk with its steps and findings, and its report in Markdown without credentials. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { createReport, type Finding, findingSchema } from "../../functions/doctor/findings.ts";
+import { findingSchema } from "../../functions/doctor/findings.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
-import { cleanLine, createRedactor } from "../../shared/text.ts";
+import { cleanLine, createRedactor, removeInvisible } from "../../shared/text.ts";
+import { type Ms, SECOND } from "../../shared/time.ts";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 
 const stepSchema = z.object({
@@ -22,28 +20,26 @@ const stepSchema = z.object({
 
 export type StepRecord = z.infer<typeof stepSchema>;
 
-interface Vulnerability {
-  id: string;
-  package: string;
-  severity: string;
-}
+/** What a record says about how an upgrade ended, for people. */
+const OUTCOMES = {
+  /** Not finished: continue or roll back. */
+  running: "not finished: run the same command again to continue, or `groundcrew openclaw rollback`",
+  completed: "completed",
+  /** It ended before anything was changed. */
+  refused: "not begun: nothing was changed",
+  rolling_back: "rollback not finished: run `groundcrew openclaw rollback` again",
+  rolled_back: "rolled back: the old version runs with the state from before",
+  rollback_failed: "**the rollback failed: OpenClaw needs a person**",
+};
 
-/** Result of a scan, or why there is none. */
-export type ImageScan =
-  | { kind: "scanned"; scanner: string; found: Vulnerability[] }
-  | { kind: "not scanned"; why: string };
-
-/**
- * One upgrade, as it is on the disk. `running`: not finished, continue or roll back. `refused`: it ended before
- * anything was changed. `rolling_back`: a rollback is not finished.
- */
+/** One upgrade, as it is on the disk. */
 const upgradeRecordSchema = z.object({
   format: z.literal(1),
   id: z.string().regex(/^[0-9TZ-]{1,40}$/),
   from: z.string(),
   to: z.string(),
   driver: z.enum(["compose", "npm"]),
-  state: z.enum(["running", "completed", "refused", "rolling_back", "rolled_back", "rollback_failed"]),
+  state: z.literal(Object.keys(OUTCOMES) as (keyof typeof OUTCOMES)[]),
   startedAt: z.number(),
   endedAt: z.number().optional(),
   steps: z.array(stepSchema),
@@ -57,49 +53,9 @@ export type UpgradeRecord = z.infer<typeof upgradeRecordSchema>;
 
 export type UpgradeVersions = Pick<UpgradeRecord, "from" | "to">;
 
-/** Steps from which on the installation differs from what it was before. */
-const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "deploy", "limits", "smoke"]);
-
-/** Limit of new vulnerabilities that are named. */
-const MAX_NEW = 50;
-
-const toVulnerability = (id: string, name: string, severity: string) => ({ id, package: name, severity });
-
-const severitySchema = z.string().toLowerCase();
-
-const trivyEntry = z
-  .object({ VulnerabilityID: z.string(), PkgName: z.string(), Severity: severitySchema })
-  .transform((entry) => toVulnerability(entry.VulnerabilityID, entry.PkgName, entry.Severity));
-
-const grypeEntry = z
-  .object({
-    vulnerability: z.object({ id: z.string(), severity: severitySchema }),
-    artifact: z.object({ name: z.string() }),
-  })
-  .transform(({ vulnerability: { id, severity }, artifact }) => toVulnerability(id, artifact.name, severity));
-
-/** Each scanner with the arguments for JSON about an image, and what it prints. */
-export const SCANNERS = {
-  trivy: {
-    toArguments: (image: string) => ["image", "--quiet", "--scanners", "vuln", "--format", "json", image],
-    schema: z
-      .object({ Results: z.array(z.object({ Vulnerabilities: z.array(trivyEntry).nullish() })).nullish() })
-      .transform(({ Results }) => (Results ?? []).flatMap(({ Vulnerabilities }) => Vulnerabilities ?? [])),
-  },
-  grype: {
-    toArguments: (image: string) => ["--quiet", "--output", "json", image],
-    schema: z.object({ matches: z.array(grypeEntry) }).transform(({ matches }) => matches),
-  },
-};
-
 /** A credential after `Bearer`, the password in an address, one of npm's settings or tokens, whatever the secrets are. */
 const CREDENTIAL =
   /(\bbearer\s+)[\w.~+/=-]{6,}|(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)|(_(?:authToken|auth|password)\s*=\s*)\S+|\b(npm_)[A-Za-z0-9]{20,}/gi;
-
-/** Whether a step has begun that stops or changes OpenClaw. */
-export function hasChangedInstallation({ steps }: UpgradeRecord): boolean {
-  return steps.some(({ name }) => CHANGING_STEPS.has(name));
-}
 
 /** The record of the last upgrade and the folder of each, in a folder that only this user can read. */
 export function openRecordFile(folder: string) {
@@ -125,9 +81,8 @@ export function openRecordFile(folder: string) {
     },
     /** The folder of one upgrade, with its backup and report. */
     openRunFolder(id: string): string {
-      makePrivateFolder(folder);
       const runFolder = join(folder, id);
-      makePrivateFolder(runFolder);
+      for (const one of [folder, runFolder]) makePrivateFolder(one);
       return runFolder;
     },
   };
@@ -135,40 +90,74 @@ export function openRecordFile(folder: string) {
 
 export type RecordFile = ReturnType<typeof openRecordFile>;
 
-/** Parses a scanner's JSON. Throws for any other text. */
-export function parseScan(scanner: keyof typeof SCANNERS, text: string): Vulnerability[] {
-  return SCANNERS[scanner].schema.parse(JSON.parse(text));
-}
-
-/** Compares two scans by vulnerability and package; undefined unless the same scanner made both. */
-export function compareScans(before: ImageScan, after: ImageScan) {
-  if (before.kind !== "scanned" || after.kind !== "scanned" || before.scanner !== after.scanner) return undefined;
-  const toKey = ({ id, package: name }: Vulnerability) => JSON.stringify([id, name]);
-  const old = new Map(before.found.map((one) => [toKey(one), one]));
-  const current = new Map(after.found.map((one) => [toKey(one), one]));
-  return {
-    added: [...current].filter(([key]) => !old.has(key)).map(([, one]) => one),
-    removed: [...old].filter(([key]) => !current.has(key)).map(([, one]) => one),
-    unchanged: [...current.keys()].filter((key) => old.has(key)).length,
-  };
-}
-
-/** What the new image adds to the old one. */
-export function judgeScans(before: ImageScan, after: ImageScan): Finding[] {
-  const { ok, skipped } = createReport("image scan");
-  const difference = compareScans(before, after);
-  if (!difference) {
-    const describe = (scan: ImageScan) => (scan.kind === "scanned" ? `scanned by ${scan.scanner}` : scan.why);
-    return [skipped`not compared: ${[...new Set([before, after].map(describe))].join("; ")}`];
-  }
-  const { added, removed, unchanged } = difference;
-  const named = added.slice(0, MAX_NEW).map(({ id, package: name, severity }) => {
-    return createReport(cleanLine(id, 60)).warning`${severity}, in ${name}`;
-  });
-  return [ok`${added.length} new vulnerabilities, ${removed.length} gone, ${unchanged} in both`, ...named];
-}
-
 /** Replaces secrets, and what looks like a credential, by `[secret]`: for texts of programs in reports and errors. */
 export function redactCredentials(text: string, secrets: readonly string[]): string {
   return createRedactor(secrets)(text).replace(CREDENTIAL, "$1$2$3$4[secret]");
+}
+
+/**
+ * Renders the report of an upgrade as Markdown. Texts of logs and programs are data: without control characters and
+ * secrets, in code spans or fenced blocks that they cannot leave.
+ */
+export function renderUpgradeReport(record: UpgradeRecord, secrets: readonly string[]): string {
+  const { from, to, driver, state, startedAt, endedAt, backup, steps, rollbackSteps } = record;
+  const formatTime = (time: Ms) => new Date(time).toISOString();
+  const facts = [
+    `- Outcome: ${OUTCOMES[state]}`,
+    `- Driver: ${driver}`,
+    `- Started: ${formatTime(startedAt)}`,
+    ...(endedAt ? [`- Ended: ${formatTime(endedAt)}`] : []),
+    ...(backup ? [`- Backup: ${toCode(backup.archive)}, SHA-256 ${backup.sha256}`] : []),
+  ];
+  const broken = steps.flatMap(listBroken);
+  const log = removeInvisible(record.logLines.join("\n"));
+  const fence = createFence(log, 3);
+  const parts = {
+    [`# OpenClaw ${from} → ${to}`]: facts,
+    "## What broke": broken.length > 0 ? broken : ["Nothing."],
+    "## Steps": renderSteps(steps),
+    "## Rollback": renderSteps(rollbackSteps),
+    "## Log": log === "" ? [] : [`${fence}text`, log, fence],
+  };
+  const filled = Object.entries(parts).filter(([, lines]) => lines.length > 0);
+  const text = filled.map(([heading, lines]) => `${heading}\n\n${lines.join("\n")}\n`).join("\n");
+  return redactCredentials(text, secrets);
+}
+
+/** A fence of backticks that the text cannot end. */
+function createFence(text: string, least = 1): string {
+  return "`".repeat(Math.max(least, ...(text.match(/`+/g) ?? []).map((run) => run.length + 1)));
+}
+
+/** A code span that the text cannot leave; without line ends and control characters. */
+function toCode(text: string): string {
+  const line = cleanLine(text, 400);
+  const fence = createFence(line);
+  return fence.length > 1 ? `${fence} ${line} ${fence}` : `\`${line}\``;
+}
+
+/** Our own short texts may contain names from settings, so what Markdown would interpret is escaped; code stays code. */
+function escapeMarkdown(text: string): string {
+  return text.replaceAll(/[<>[\]*_|\\]/g, "\\$&");
+}
+
+function listBroken({ name, problem, findings }: StepRecord): string[] {
+  // The old version's own failures are only the standard.
+  const failed = name === "baseline" ? [] : findings.filter(({ status }) => status === "failed");
+  const rows = failed.map(({ name, detail, todo = "" }) => `- ${name}: ${toCode(detail)} ${escapeMarkdown(todo)}`);
+  return [...(problem === undefined ? [] : [`- step ${name}: ${toCode(problem)}`]), ...rows].map((row) =>
+    row.trimEnd(),
+  );
+}
+
+function renderSteps(steps: readonly StepRecord[]): string[] {
+  // In a table a vertical bar would end the cell even in code.
+  const toCell = (text: string | undefined) => (text ? toCode(text.replaceAll("|", "¦")) : "");
+  const rows = steps.flatMap(({ name, status, startedAt, endedAt, problem, findings }) => [
+    `| ${name} | ${status} | ${endedAt ? `${((endedAt - startedAt) / SECOND).toFixed(1)} s` : ""} | ${toCell(problem)} |`,
+    ...findings.map(
+      (finding) => `| &nbsp;&nbsp;${escapeMarkdown(finding.name)} | ${finding.status} | | ${toCell(finding.detail)} |`,
+    ),
+  ]);
+  return rows.length > 0 ? ["| Step | Result | Time | Detail |", "|---|---|---|---|", ...rows] : [];
 }

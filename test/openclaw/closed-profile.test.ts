@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { checkOpenclawAccess } from "../../functions/doctor/openclaw-access.ts";
-import { extractJsonObjects } from "../../functions/doctor/openclaw-skill.ts";
+import { findAnswer } from "../../functions/doctor/openclaw-skill.ts";
 import { gatewaysTick } from "../../functions/wake/gateway-tick.ts";
 import { createWakeRules } from "../../functions/wake/rules.ts";
 import { wakeHandler } from "../../functions/wake/wake-handler.ts";
@@ -69,7 +69,7 @@ test("AGENT-01 a hostile model in a provisioned OpenClaw can use none of the for
   const listOffered = async () => {
     const output = await probe.readTools("imhotep");
     if (!output || "failure" in output) throw new Error(`The gateway did not tell: ${output?.failure}`);
-    const [answer] = extractJsonObjects(output.out).flatMap((json) => toolsSchema.safeParse(json).data ?? []);
+    const answer = findAnswer(toolsSchema, output.out);
     return answer?.groups.flatMap(({ tools }) => tools.map(({ id }) => id)) ?? [];
   };
   const examine = async () => {

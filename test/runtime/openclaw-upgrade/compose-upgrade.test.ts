@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { describeFailure } from "../../../runtime/node/programs.ts";
@@ -165,6 +165,33 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const [open, closed] = [await check(false), await check(true)];
     expect([find(open, "Docker socket"), find(closed, "Docker socket")]).toEqual(["failed", "ok"]);
     expect(find(closed, "volumes")).toBe("failed");
+  });
+
+  test("UPG: a scan of an image with thousands of vulnerabilities is read whole, and the new ones are named", async () => {
+    const rig = await createComposeRig();
+    const putScan = (version: string, last: string) => {
+      const known = Array.from({ length: 12_000 }, (_, i) => ({
+        ...{ VulnerabilityID: `CVE-2025-${i}`, PkgName: "libc6", Severity: "LOW", Description: "x".repeat(400) },
+      }));
+      const found = [...known, { VulnerabilityID: last, PkgName: "openssl", Severity: "HIGH" }];
+      const scan = JSON.stringify({ Results: [{ Target: "debian", Vulnerabilities: found }] });
+      expect(scan.length).toBeGreaterThan(5 * 2 ** 20);
+      rig.put(`scan-${version}`, scan);
+    };
+    putScan("2026.2.23", "CVE-2024-1");
+    putScan("2026.2.26", "CVE-2026-1");
+    writeFileSync(
+      join(rig.folder, "bin/trivy"),
+      '#!/bin/sh\ncat "$DOCKER_STAND_IN/scan-$(echo "$7" | cut -d : -f 2)"\n',
+      { mode: 0o755 },
+    );
+    // The upgrade ends after the scan, because this one is about that alone.
+    rig.put("full", "1");
+    const { steps } = JSON.parse((await rig.run(...UPGRADE)).out);
+    expect(steps.find(({ name }: { name: string }) => name === "scan").findings).toEqual([
+      { name: "image scan", status: "ok", detail: "1 new vulnerabilities, 1 gone, 12000 in both" },
+      { name: "CVE-2026-1", status: "warning", detail: "high, in openssl" },
+    ]);
   });
 
   test("UPG: the image of the old version has a tag of its own, from which a rollback brings it back", async () => {

@@ -3,36 +3,28 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parsePinnedValue } from "../../../functions/doctor/versions.ts";
 import { parseOpenclawOptions } from "../../../runtime/cli/openclaw-command.ts";
-import {
-  checkComposeService,
-  checkProcesses,
-  checkWorkspace,
-  parseComposeService,
-  parseProcessStatus,
-  parseWorkspaceEntries,
-} from "../../../runtime/openclaw-upgrade/container-checks.ts";
+import { checkComposeService, parseComposeService } from "../../../runtime/openclaw-upgrade/compose-driver.ts";
+import { compareScans, judgeScans, parseScan } from "../../../runtime/openclaw-upgrade/image-scans.ts";
 import {
   checkDirectMessages,
   findExemptAgents,
   planLimits,
 } from "../../../runtime/openclaw-upgrade/openclaw-settings.ts";
-import { renderUpgradeReport } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
+import { runRollbackSteps, runUpgradeSteps } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
 import {
+  checkProcesses,
+  checkWorkspace,
   findLines,
   findTurnProblem,
   hasModelAnswer,
   parseMcpProbe,
+  parseProcessStatus,
   parseSpawnMetrics,
+  parseWorkspaceEntries,
 } from "../../../runtime/openclaw-upgrade/smoke-test.ts";
 import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
-import type { UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
-import { compareScans, judgeScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
-import {
-  ROLLBACK_LIMIT,
-  ROLLBACK_TIMEOUTS,
-  runRollbackSteps,
-  runUpgradeSteps,
-} from "../../../runtime/openclaw-upgrade/upgrade-steps.ts";
+import { renderUpgradeReport, type UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
+import { ROLLBACK_LIMIT, ROLLBACK_TIMEOUTS } from "../../../runtime/openclaw-upgrade/upgrade-steps.ts";
 import { PROCESS_STATUS } from "./compose-rig.ts";
 import { createUpgrade, FROM, RECORD } from "./upgrade-rig.ts";
 

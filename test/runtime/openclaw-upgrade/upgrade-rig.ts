@@ -76,7 +76,7 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
       pinned = version;
     },
     checkTools: async () => ({ name: "programs", status: "ok", detail: "" }),
-    checkInstallation: async () => [],
+    checks: {},
     workspaces: [],
     owner: "1000:1000",
     fetchVersion: async () => {},
