@@ -530,8 +530,8 @@ export const en = {
         /** Where to approve what a message does not show whole, at most 200 characters for the answer to a press. */
         allowElsewhere: {
           linked:
-            "This message does not show all of it, so it can only be denied here. Read all of it and allow it on the {page}.",
-          page: "The message does not show all of it, so it can only be denied here. Read all of it and allow it on the page.",
+            "This message does not show all of it, so it can only be refused here. Read all of it and decide on the {page}.",
+          page: "The message does not show all of it, so it can only be refused here. Read all of it and decide on the page.",
           terminal:
             "It is too long to be shown, so it can only be denied here. Read all of it and allow it in the terminal.",
           unknown: "Its input was not reported, so it can only be denied here. Read it and allow it in the terminal.",

@@ -455,8 +455,8 @@ export const fr: Texts = {
         leftOut: "… {n} caractères omis …",
         allowElsewhere: {
           linked:
-            "Ce message n’en montre qu’une partie : ici, vous pouvez seulement interdire. Pour tout lire et autoriser : {page}.",
-          page: "Le message n’en montre qu’une partie : ici, vous pouvez seulement interdire. Lisez tout et autorisez sur la page.",
+            "Ce message n’en montre qu’une partie : ici, vous pouvez seulement refuser. Pour tout lire et décider : {page}.",
+          page: "Le message n’en montre qu’une partie : ici, vous pouvez seulement refuser. Lisez tout et décidez sur la page.",
           terminal:
             "Le texte est trop long : ici, vous pouvez seulement interdire. Lisez tout et autorisez dans le terminal.",
           unknown:

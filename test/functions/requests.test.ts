@@ -4,29 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
 import { claimsTick } from "../../functions/work.ts";
 import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
-import type { Store } from "../../shared/store/port.ts";
 import { runCliHere } from "../runtime/cli/cli-process.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
+import {
+  askBySession,
+  createRequestsApp,
+  type OpenStore,
+  type RequestsApp,
+  requestTicket,
+  startSession,
+} from "./requests-app.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";
-import { createMessagesApp } from "./telegram/messages-app.ts";
-import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
-
-type App = Awaited<ReturnType<typeof createRequestsApp>>;
-
-const requestSchema = z.looseObject({
-  id: z.string(),
-  kind: z.string(),
-  hash: z.string(),
-  answers: z.array(z.string()),
-  state: z.enum(["open", "answered", "closed"]),
-});
-
-const listSchema = z.object({ requests: z.array(requestSchema) });
+import { createSession } from "./tickets/tickets-app.ts";
 
 /** A kind of request: how it is asked, how people answer it, and what their answer does. */
 interface KindCase {
@@ -36,7 +29,7 @@ interface KindCase {
   hasTickets?: true;
   /** Further content of the settings file. */
   config?: Record<string, unknown>;
-  ask(app: App): Promise<void>;
+  ask(app: RequestsApp): Promise<void>;
   /** Part of its message in Telegram. */
   message: string;
   decision: { answer: string; comment?: string };
@@ -46,10 +39,10 @@ interface KindCase {
   /** Part of what the message shows once it is answered. */
   outcome: string;
   /** What people do in Plane instead, and what comes of the request. */
-  inPlane?: { act(app: App): void; state: "answered" | "closed" };
+  inPlane?: { act(app: RequestsApp): void; state: "answered" | "closed"; effect?: unknown };
   command?: string;
   /** What the answer has done, once. */
-  readEffect(app: App): Promise<unknown>;
+  readEffect(app: RequestsApp): Promise<unknown>;
   effect: unknown;
   /** A lost store finds it again in Plane. */
   isFoundAgain?: true;
@@ -95,10 +88,7 @@ const KINDS: Record<string, KindCase> = {
     reply: "ok",
     outcome: "Approved by",
     inPlane: {
-      act(app) {
-        const done = app.plane.states(app.onb.id).find(({ name }) => name === "Done");
-        app.plane.editItem(getItem(app), { state: done?.id ?? "" });
-      },
+      act: setDone,
       state: "closed",
     },
     command: "/plane approve ONB-1",
@@ -130,6 +120,7 @@ const KINDS: Record<string, KindCase> = {
     button: "✅ Approve",
     reply: "ok",
     outcome: "Approved by",
+    inPlane: { act: setDone, state: "closed", effect: [] },
     command: "/plane approve ONB-1",
     readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, run }) => [ticket, run]),
     effect: [["ONB-1", 1]],
@@ -160,6 +151,40 @@ const KINDS: Record<string, KindCase> = {
     effect: [["keys", "2"]],
     afterLoss: GONE,
   },
+  "plan of a session": {
+    kind: "plan",
+    hasTickets: true,
+    config: { tickets: { repositories: { ONB: { path: "/srv/onb", plan_first: true } } } },
+    ask: (app) => askBySession(app, { tool_name: "ExitPlanMode", tool_input: { plan: "1. Edit a.txt" } }),
+    message: "1. Edit a.txt",
+    decision: { answer: "approve" },
+    button: "✅ Approve",
+    reply: "ok",
+    outcome: "Approved by",
+    readEffect: async (app) => (await app.read("/api/sessions")).sessions[0]?.plan,
+    effect: "approved",
+    afterLoss: GONE,
+  },
+  "time of a session": {
+    kind: "question",
+    hasTickets: true,
+    async ask(app) {
+      await startSession(app);
+      app.advance(26 * 60_000);
+      await app.tick();
+    },
+    message: "time is almost over",
+    decision: { answer: "extend" },
+    button: "⏱️ 30 more minutes",
+    outcome: "Extended by",
+    // It had 4 minutes left.
+    async readEffect(app) {
+      const { sessions, server_time } = await app.read("/api/sessions");
+      return Math.round((Date.parse(sessions[0].ends_at) - Date.parse(server_time)) / (10 * 60_000));
+    },
+    effect: 3,
+    afterLoss: TICKET_AGAIN,
+  },
   "end of a session": {
     kind: "question",
     hasTickets: true,
@@ -186,6 +211,7 @@ const KINDS: Record<string, KindCase> = {
     button: "✅ Approve update",
     reply: "ok",
     outcome: "Written to Plane, approved by",
+    inPlane: { act: (app) => app.plane.addComment(getItem(app), "<p>Once more</p>"), state: "answered", effect: 0 },
     readEffect: async (app) => app.readComments(getItem(app)).filter((html) => html.includes("All is done")).length,
     effect: 1,
     afterLoss: TICKET_AGAIN,
@@ -237,82 +263,24 @@ const COLOUR = {
   options: ["Red", "Blue"].map((label) => ({ label, description: `It is ${label}.` })),
 };
 
-async function requestTicket(app: App) {
-  app.addTask("Write it down", []);
-  await app.deliverWebhooks();
-  await app.advanceAndDrain();
-}
-
-async function startSession(app: App): Promise<string> {
-  await requestTicket(app);
-  await app.post("/api/approve/ONB-1", {});
-  const [desired] = (await app.exchange()).sessions;
-  await app.exchange([createSession()]);
-  return desired?.token ?? "";
-}
-
-/** Asks by a request of the session whose process ends before the answer, which is typed then. */
-async function askBySession(app: App, call: object) {
-  const token = await startSession(app);
-  const { wait } = app.deps;
-  app.deps.wait = async () => {
-    app.deps.wait = wait;
-    throw new Error("the process has ended");
-  };
-  await app.hook(token, { hook_event_name: "PermissionRequest", ...call });
-}
-
-async function readInputs(app: App) {
+async function readInputs(app: RequestsApp) {
   const [session] = (await app.exchange([createSession()])).sessions;
   return session?.inputs.map(({ kind, text }) => [kind, text]);
 }
 
-const getItem = (app: App) => {
+function setDone(app: RequestsApp) {
+  const done = app.plane.states(app.onb.id).find(({ name }) => name === "Done");
+  app.plane.editItem(getItem(app), { state: done?.id ?? "" });
+}
+
+const getItem = (app: RequestsApp) => {
   const [item] = app.plane.items(app.onb);
   if (!item) throw new Error("no item");
   return item;
 };
 
-async function createRequestsApp(
-  { hasTickets, config }: Pick<KindCase, "hasTickets" | "config"> = {},
-  openStore?: OpenStore,
-) {
-  const tickets = { repositories: { ONB: "/srv/onb" } };
-  const messages = await createMessagesApp({
-    env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
-    config: { ...config, ...(hasTickets ? { tickets } : {}) },
-    ...(hasTickets ? { parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } } : {}),
-    ...(openStore ? { store: openStore } : {}),
-  });
-  const app = addTicketCalls(messages);
-  const post = app.call;
-  async function call(path = "", body?: object, headers: Record<string, string> = {}) {
-    const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
-    const token = headers["cookie"] === undefined ? { authorization: `Bearer ${HTTP_ADMIN_TOKEN}` } : {};
-    const type = { "content-type": "application/json" };
-    const response = await fetch(`${app.url}/api/requests${path}`, {
-      ...init,
-      headers: { ...token, ...type, ...headers },
-    });
-    const json: unknown = await response.json();
-    return { status: response.status, json };
-  }
-  return Object.assign(app, {
-    post,
-    call,
-    list: async () => listSchema.parse((await call()).json).requests,
-    readRequest: async (id: string) => requestSchema.parse((await call(`/${id}`)).json),
-    /** Signs in to the page; returns its cookie. */
-    async signIn() {
-      const init = { method: "POST", body: JSON.stringify({ token: HTTP_ADMIN_TOKEN }) };
-      const response = await app.request("/api/session", HTTP_ADMIN_TOKEN, init);
-      return { cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "", origin: app.url };
-    },
-  });
-}
-
 /** Starts a new process on an empty store, which reads Plane. */
-async function loseStore(app: App) {
+async function loseStore(app: RequestsApp) {
   await app.advanceAndDrain(CARD_WRITE_MS);
   await app.restart({ store: "lost" });
   await app.listenAgain();
@@ -323,7 +291,7 @@ async function loseStore(app: App) {
 }
 
 /** Asks a request of a kind; returns what is listed of it. */
-async function ask(app: App, { ask: askFor }: KindCase) {
+async function ask(app: RequestsApp, { ask: askFor }: KindCase) {
   await askFor(app);
   await app.advanceAndDrain(8_000);
   const [request, ...others] = await app.list();
@@ -337,7 +305,7 @@ const PLACES: Record<
   {
     by: string;
     where: string;
-    answer(app: App, kind: KindCase, request: { id: string; hash: string }): Promise<unknown>;
+    answer(app: RequestsApp, kind: KindCase, request: { id: string; hash: string }): Promise<unknown>;
   }
 > = {
   "a button": {
@@ -373,8 +341,6 @@ const PLACES: Record<
     },
   },
 };
-
-type OpenStore = (clock: () => number) => Store;
 
 let redis: TestRedis | undefined;
 
@@ -417,7 +383,7 @@ const failToOpen: OpenStore = () => {
 };
 
 describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) => {
-  async function expectAnswered(app: App, id: string, verdict: object) {
+  async function expectAnswered(app: RequestsApp, id: string, verdict: object) {
     await app.advanceAndDrain(30_000);
     expect(await app.readRequest(id)).toMatchObject({ kind: kind.kind ?? name, state: "answered", verdict });
     expect(await app.list()).toEqual([]);
@@ -455,7 +421,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
     await app.advanceAndDrain(30_000);
     expect((await app.readRequest(id)).state).toBe(kind.inPlane?.state);
     expect(app.getButtonLabels(app.findMessage(kind.message))).toEqual([]);
-    expect(await kind.readEffect(app)).toEqual(kind.effect);
+    expect(await kind.readEffect(app)).toEqual(kind.inPlane?.effect ?? kind.effect);
   });
 
   test("answered in two places at the same moment has one verdict with one name, which both show (reliability 44)", async () => {

@@ -20,6 +20,7 @@ import {
   isApproval,
   type RequestRenderer,
   renderHeadline,
+  renderLongText,
   SHORT_LINES,
   toSafeLines,
 } from "./live-message.ts";
@@ -31,6 +32,9 @@ const BUTTON_LIMIT = 8;
 
 /** Longer choices are truncated on their button and shown in full in the text. UTF-16 units. */
 const BUTTON_LABEL_LIMIT = 40;
+
+/** Limit of the shown report of a review in UTF-16 units: as of a ticket's texts. */
+const REPORT_LIMIT = 2_000;
 
 const QUESTION_RENDERER: RequestRenderer = {
   async render({ presentation }, request, { reminder }) {
@@ -70,9 +74,11 @@ const PART_NAMES: Record<string, (texts: TelegramTexts) => string> = {
 };
 
 const REVIEW_RENDERER: RequestRenderer = {
-  async render({ presentation }, request, { asking }) {
+  async render(context, request, { asking }) {
+    const { presentation } = context;
     const { texts, format } = presentation;
     const { live } = texts;
+    const report = stripMarkdown(request.text);
     const percent = format.percent(Number(findPart(request, "Confidence") ?? 0));
     const title = [EVENT_EMOJI.review, texts.events.review.title] as const;
     const approve = [live.approve, "approve"] as const;
@@ -80,8 +86,9 @@ const REVIEW_RENDERER: RequestRenderer = {
       lines: [
         renderHeadline(presentation, title, renderSubject(presentation, request)),
         fillTemplate(live.confidence, { agent: toSafeText(request.from, 80), percent }),
-        ...toSafeLines(stripMarkdown(request.text), 1_500, SHORT_LINES),
+        ...renderLongText(context, report, REPORT_LIMIT),
       ],
+      judged: [report],
       progress: renderChangedParts(request, texts),
       hint: live.hint[asking ? "reason" : "review"],
       rows: asking ? [[[live.withoutReason, "send_back"]], [approve]] : [[approve, [live.sendBack, ASK_FOR_WORDS]]],

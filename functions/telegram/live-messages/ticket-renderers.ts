@@ -261,6 +261,7 @@ export const RESULT_RENDERER: RequestRenderer = {
       lines: [head, ...lines],
       hint: asking ? live.plan.hint.reason : hints.result,
       rows: [[approve, ...sendBack]],
+      judged: [request.text, changed ?? ""],
     };
   },
   ...defineOutcome(({ live }, { verdict, answers }, ticket) => {

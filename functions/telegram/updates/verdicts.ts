@@ -6,7 +6,7 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { readTaskRequests } from "../../../shared/requests/requests.ts";
-import { isRequestOpen, type RequestDecision } from "../../../shared/task/request.ts";
+import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { createTaskCommand, isTaskKey } from "../commands/arguments.ts";
@@ -20,6 +20,7 @@ import {
   type TelegramCommand,
 } from "../commands/command.ts";
 import { renderTaskLink } from "../commands/task-lists.ts";
+import { readLiveMessages } from "../live-messages/live-message.ts";
 import { submitDecision } from "../live-messages/requests.ts";
 
 /** What of a task can be judged by a command, in the order in which it is offered: the answers that approve and reject. */
@@ -79,7 +80,7 @@ async function judgeTask(context: CommandContext, task: Task, side: 0 | 1, reaso
     const { verdict } = request ?? {};
     const isRepeated = context.isRetry && verdict?.by === context.from.name && verdict.answer === answer;
     if (request && answer && (isRequestOpen(request) || isRepeated))
-      verdicts.push({ kind, answer, hash: request.hash, reason });
+      verdicts.push({ kind, answer, hash: await findShownHash(context, request), reason });
   }
   const [first, ...others] = verdicts;
   if (!first && !deps.settings.tickets) return replyRefusal(context, task, "notInReview");
@@ -94,6 +95,13 @@ async function judgeTask(context: CommandContext, task: Task, side: 0 | 1, reaso
 
 async function findLatest({ deps }: CommandContext, { id }: Task, kind: JudgedKind) {
   return (await readTaskRequests(deps, id, kind)).at(-1)?.value;
+}
+
+/** The hash of what the message of a request has shown; without one in this chat that of the request as it is now. */
+async function findShownHash({ deps, chat }: CommandContext, request: RequestRecord): Promise<string> {
+  const rows = await readLiveMessages(deps.store, chat, getSubjectId(request));
+  const shown = rows.flatMap(({ value }) => ("request" in value && value.request === request.id ? [value.hash] : []));
+  return shown.at(-1) ?? request.hash;
 }
 
 async function applyVerdict(

@@ -78,6 +78,8 @@ const NOT_FOR_PEOPLE = [
   "was removed in Plane. Restore it",
   "does not follow the project of",
   "does not see the work item of",
+  // The queue writes agent cards; a command only reads one.
+  "The agent card of",
   // An agent's claim.
   "is the template of recurring work, which",
 ];

@@ -6,7 +6,7 @@ import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 type App = Awaited<ReturnType<typeof createTicketMessagesApp>>;
 
 const HEADLINE = "asks for permission";
-const ELSEWHERE = "so it can only be denied here. Read all of it and allow it on the page.";
+const ELSEWHERE = "so it can only be refused here. Read all of it and decide on the page.";
 
 async function createRunningApp(env: Record<string, string> = {}) {
   const app = await createTicketMessagesApp({}, { env });
@@ -207,7 +207,7 @@ test("a permission is shown in French where the product is", async () => {
   const command = "x".repeat(4_500);
   const check = (_: unknown, text: string) => {
     expect(text).toMatch(/\nCommande :\nx+\n… [\d ]+ caractères omis …\nx+\n/);
-    expect(text.split("\n").at(-1)).toContain("Lisez tout et autorisez sur la page.");
+    expect(text.split("\n").at(-1)).toContain("Lisez tout et décidez sur la page.");
   };
   await holdPermission(app, token, toHook({ command }), check, "demande une autorisation");
 });

@@ -131,6 +131,20 @@ test("a ticket that a rule approves ends without open buttons", async () => {
   expect(app.getBotMessages().flatMap(({ buttons }) => buttons.flat())).toEqual([]);
 });
 
+test("a ticket whose changed text its message does not show yet is approved by no command, but by its button afterwards", async () => {
+  const app = await createTicketMessagesApp();
+  const item = await app.requestTicketMessage();
+  app.plane.editItem(item, { name: "Another title" });
+  app.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+  for (let n = 0; n < 2; n += 1) {
+    await app.sendMessage("/plane approve ONB-1");
+    expect((await app.exchange()).sessions).toEqual([]);
+  }
+  await app.advanceAndDrain(40_000);
+  await app.tapButton(app.findMessage("Another title"), "✅ Approve");
+  expect((await app.exchange()).sessions).toHaveLength(1);
+});
+
 test("a ticket is approved by a reply that only says ok, unless its text has changed since", async () => {
   const app = await createTicketMessagesApp();
   const item = await app.requestTicketMessage();

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { createMessagesApp } from "./telegram/messages-app.ts";
+import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
+
+export type RequestsApp = Awaited<ReturnType<typeof createRequestsApp>>;
+
+export type OpenStore = (clock: () => number) => Store;
+
+const requestSchema = z.looseObject({
+  id: z.string(),
+  kind: z.string(),
+  hash: z.string(),
+  answers: z.array(z.string()),
+  state: z.enum(["open", "answered", "closed"]),
+});
+
+const listSchema = z.object({ requests: z.array(requestSchema) });
+
+/** Creates the product over HTTP with a chat, a Concierge, and tickets for ONB where a test needs them. */
+export async function createRequestsApp(
+  { hasTickets, config }: { hasTickets?: true; config?: Record<string, unknown> } = {},
+  openStore?: OpenStore,
+) {
+  const tickets = { repositories: { ONB: "/srv/onb" } };
+  const messages = await createMessagesApp({
+    env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
+    config: { ...(hasTickets ? { tickets } : {}), ...config },
+    ...(hasTickets ? { parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } } : {}),
+    ...(openStore ? { store: openStore } : {}),
+  });
+  const app = addTicketCalls(messages);
+  const post = app.call;
+  async function call(path = "", body?: object, headers: Record<string, string> = {}) {
+    const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
+    const token = headers["cookie"] === undefined ? { authorization: `Bearer ${HTTP_ADMIN_TOKEN}` } : {};
+    const type = { "content-type": "application/json" };
+    const response = await fetch(`${app.url}/api/requests${path}`, {
+      ...init,
+      headers: { ...token, ...type, ...headers },
+    });
+    const json: unknown = await response.json();
+    return { status: response.status, json };
+  }
+  return Object.assign(app, {
+    post,
+    call,
+    list: async () => listSchema.parse((await call()).json).requests,
+    readRequest: async (id: string) => requestSchema.parse((await call(`/${id}`)).json),
+    /** Signs in to the page; returns its cookie. */
+    async signIn() {
+      const init = { method: "POST", body: JSON.stringify({ token: HTTP_ADMIN_TOKEN }) };
+      const response = await app.request("/api/session", HTTP_ADMIN_TOKEN, init);
+      return { cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "", origin: app.url };
+    },
+  });
+}
+
+/** Adds a work item of ONB, which requests a ticket. */
+export async function requestTicket(app: RequestsApp) {
+  app.addTask("Write it down", []);
+  await app.deliverWebhooks();
+  await app.advanceAndDrain();
+}
+
+/** Approves ONB-1, whose session runs then; returns the token of its run. */
+export async function startSession(app: RequestsApp): Promise<string> {
+  await requestTicket(app);
+  await app.post("/api/approve/ONB-1", {});
+  const [desired] = (await app.exchange()).sessions;
+  await app.exchange([createSession()]);
+  return desired?.token ?? "";
+}
+
+/** Asks by a request of the session whose process ends before the answer, which is typed then. */
+export async function askBySession(app: RequestsApp, call: object) {
+  const token = await startSession(app);
+  const { wait } = app.deps;
+  app.deps.wait = async () => {
+    app.deps.wait = wait;
+    throw new Error("the process has ended");
+  };
+  await app.hook(token, { hook_event_name: "PermissionRequest", ...call });
+}
