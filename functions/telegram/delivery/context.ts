@@ -57,8 +57,6 @@ export interface SendAttempt {
   by?: string;
   /** An earlier call got no answer. */
   isUncertain: boolean;
-  /** How often Telegram was unreachable or refused temporarily. */
-  failures: number;
   /** The message can never be edited: its text is sent as a new message. */
   resend?: true;
 }
@@ -79,7 +77,7 @@ const RETRY_DELAYS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 2 
 /** Intervals for repeating a commit that the store rejected: 5 s in all, enough for a short outage of the store. */
 const COMMIT_PAUSES: readonly Ms[] = [200, 1_000, 4_000];
 
-export const NO_SEND_ATTEMPT: SendAttempt = { isUncertain: false, failures: 0 };
+export const NO_SEND_ATTEMPT: SendAttempt = { isUncertain: false };
 
 /**
  * Retention for deliveries: as long as the decision log, which shows with them what became of a job. That is longer
@@ -93,8 +91,9 @@ export const SEND_ATTEMPT_RETENTION: Ms = 30 * DAY;
 /** Sent even for muted tasks: an agent waits for an answer, or something is wrong. */
 const NEVER_MUTED: readonly EventKind[] = ["asked", "review", "critical", "failed", "plan_proposed", "plan_failed"];
 
-export async function retryAfter({ deps }: DeliveryContext, wait: Ms): Promise<JobResult> {
-  return { retryAt: (await deps.store.now()) + wait };
+/** @param failed Telegram was unreachable or refused temporarily */
+export async function retryAfter({ deps }: DeliveryContext, wait: Ms, failed = false): Promise<JobResult> {
+  return { retryAt: (await deps.store.now()) + wait, ...(failed ? { failed } : {}) };
 }
 
 /** @param failures number of failures before this one */

@@ -85,8 +85,6 @@ export interface MessageThread {
 }
 
 interface EditRequest {
-  /** The stored attempt of this job, or "unread": then it is read only if the edit fails. */
-  attempt: StoredValue<SendAttempt> | undefined | "unread";
   messageId: number;
   rich: RichText;
   /** Without buttons, Telegram removes those that are under the message. */
@@ -98,8 +96,8 @@ interface EditRequest {
   successLog?: { level: "info" | "debug"; message: string };
   /** Records the edit and settles the job. */
   onEdited: () => Promise<JobResult>;
-  /** Settles the job when the message can never be edited. Without it, the next try finds `anew` in its attempt. */
-  onPermanentFailure?: () => Promise<JobResult>;
+  /** Settles the job when the message can never be edited: it no longer exists, or its new text is refused. */
+  onPermanentFailure: () => Promise<JobResult>;
 }
 
 /** Retention for a task's thread: 7 days. Until then, new messages about a task reply to its first one. */
@@ -145,31 +143,28 @@ export async function sendMessage(
   deps.log.warn("telegram message not sent", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
   if (outcome.kind === "wait") return releaseAttempt(context, { ...earlier, isUncertain: doubtful }, outcome.ms);
   if (outcome.kind === "refused" && outcome.lasting) {
-    await releaseAttempt(context, { ...earlier, isUncertain: doubtful, failures: 0 }, 0);
+    await releaseAttempt(context, { ...earlier, isUncertain: doubtful }, 0);
     return { dead: `Telegram refused the message: ${outcome.reason}` };
   }
-  const failedAttempt = {
-    ...earlier,
-    failures: earlier.failures + 1,
-    isUncertain: doubtful || outcome.kind === "unknown",
-  };
-  return releaseAttempt(context, failedAttempt, getRetryDelay(earlier.failures));
+  const isUncertain = doubtful || outcome.kind === "unknown";
+  return releaseAttempt(context, { ...earlier, isUncertain }, getRetryDelay(job.failures), true);
 }
 
 /** Stores what remains of this try's attempt, unless another try has started its own, and retries after `wait`. */
 async function releaseAttempt(
   context: DeliveryContext,
   { by: _, ...remaining }: SendAttempt,
-  wait: number,
+  wait: Ms,
+  failed = false,
 ): Promise<JobResult> {
   const { store } = context.deps;
   const key = sendAttemptKey(context.job);
   const [stored] = await store.read<SendAttempt>([key]);
   if (stored?.value.by === context.job.token) {
-    const value = remaining.isUncertain || remaining.failures > 0 || remaining.resend ? remaining : undefined;
+    const value = remaining.isUncertain || remaining.resend ? remaining : undefined;
     await store.commit({ expect: [[key, stored.rev]], put: [{ key, value, expires: SEND_ATTEMPT_RETENTION }] });
   }
-  return retryAfter(context, wait);
+  return retryAfter(context, wait, failed);
 }
 
 function toFailureFields(failure: BotFailure | { kind: "gone"; reason: string }): { reason: string } | { ms: number } {
@@ -278,24 +273,23 @@ export async function editMessage(context: DeliveryContext, request: EditRequest
     deps.log[level](message, fields);
     return onEdited();
   }
-  if (outcome.kind === "gone" && !onPermanentFailure)
-    deps.log.info("telegram message is gone, sending it again", { ...fields, reason: outcome.reason });
-  else deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
-
+  deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
   if (outcome.kind === "wait") return retryAfter(context, outcome.ms);
-  // Telegram will never accept this edit: the message no longer exists, or its new text is refused.
-  const isPermanent = outcome.kind === "gone" || (outcome.kind === "refused" && outcome.lasting);
-  if (isPermanent && onPermanentFailure) return onPermanentFailure();
-  const attempt = request.attempt === "unread" ? (await readDeliveryState(context)).attempt : request.attempt;
-  const earlier = attempt?.value ?? NO_SEND_ATTEMPT;
-  const value: SendAttempt = isPermanent
-    ? { ...earlier, resend: true }
-    : { ...earlier, failures: earlier.failures + 1 };
-  await deps.store.commit({
-    expect: [[sendAttemptKey(job), attempt?.rev ?? 0]],
-    put: [{ key: sendAttemptKey(job), value, expires: SEND_ATTEMPT_RETENTION }],
-  });
-  return retryAfter(context, isPermanent ? 0 : getRetryDelay(earlier.failures));
+  if (outcome.kind === "gone" || (outcome.kind === "refused" && outcome.lasting)) return onPermanentFailure();
+  return retryAfter(context, getRetryDelay(job.failures), true);
+}
+
+/** Records that a message can never be edited, so that the next try of the job sends its text as a new one. */
+export async function sendInNextTry(
+  context: DeliveryContext,
+  attempt: StoredValue<SendAttempt> | undefined,
+): Promise<JobResult> {
+  const { deps, job } = context;
+  const key = sendAttemptKey(job);
+  const value: SendAttempt = { ...(attempt?.value ?? NO_SEND_ATTEMPT), resend: true };
+  const put = [{ key, value, expires: SEND_ATTEMPT_RETENTION }];
+  await deps.store.commit({ expect: [[key, attempt?.rev ?? 0]], put });
+  return retryAfter(context, 0);
 }
 
 /** What the record of a message that is kept up to date says about it. */
@@ -335,14 +329,12 @@ export async function updateMessage(
   const record = async (isGone: boolean): Promise<JobResult> => {
     const edited = isGone ? [] : (await recordEdit(context, messageId, view)).put;
     const { expect, put = [] } = await createRecord({ viewHash, isGone });
-    const attempt = { key: sendAttemptKey(context.job), value: undefined };
-    await commitWithRetry(context, { ...omitUndefined({ expect }), put: [...put, ...edited, attempt] });
+    await commitWithRetry(context, { ...omitUndefined({ expect }), put: [...put, ...edited] });
     return JOB_DONE;
   };
   return editMessage(context, {
     ...request,
     ...view,
-    attempt: "unread",
     messageId,
     onEdited: () => record(false),
     onPermanentFailure: () => record(true),
@@ -360,7 +352,6 @@ export async function replaceMessage(
   if (isDelivered) return JOB_DONE;
   if (attempt?.value.resend) return sendPreparedMessage(context, { type: "reply", chat, answer: message, correlation });
   return editMessage(context, {
-    attempt,
     messageId,
     rich: show.rich,
     buttons: show.buttons,
@@ -370,14 +361,11 @@ export async function replaceMessage(
       const { record, put } = await recordEdit(context, messageId, show);
       await commitWithRetry(context, {
         expect: [[jobDeliveryKey(job), 0]],
-        put: [
-          createDeliveryPut(job, { in: messageId, record, notice: 1 }),
-          ...put,
-          { key: sendAttemptKey(job), value: undefined },
-        ],
+        put: [createDeliveryPut(job, { in: messageId, record, notice: 1 }), ...put],
       });
       return JOB_DONE;
     },
+    onPermanentFailure: () => sendInNextTry(context, attempt),
   });
 }
 

@@ -31,7 +31,14 @@ import {
   type SendAttempt,
   sendAttemptKey,
 } from "./context.ts";
-import { editMessage, type MessageThread, readThread, type SentMessage, sendMessage } from "./messages.ts";
+import {
+  editMessage,
+  type MessageThread,
+  readThread,
+  type SentMessage,
+  sendInNextTry,
+  sendMessage,
+} from "./messages.ts";
 
 interface BurstSendRequest {
   content: BurstContent;
@@ -295,7 +302,6 @@ export async function refreshBurst(
   }
   const rich = renderBurst(content, presentation, repeat);
   return editMessage(context, {
-    attempt,
     messageId,
     rich,
     priority: "notification",
@@ -307,6 +313,7 @@ export async function refreshBurst(
         (now) => createBurstMessagePuts(context, now, rich, appendMessageHistory(history, content.count, deps.clock())),
         correlation,
       ),
+    onPermanentFailure: () => sendInNextTry(context, attempt),
   });
 }
 

@@ -61,6 +61,7 @@ const NOT_FOR_PEOPLE = [
   "but is not stored",
   "waits for a human's review",
   "has been written.",
+  "changed while it was being written",
   // An agent's access to a task, its changes of status, questions and wishes.
   "This session is for",
   "only its own agent may do this",

@@ -5,7 +5,7 @@ import {
   type SendAttempt,
   sendAttemptKey,
 } from "../../../../functions/telegram/delivery/context.ts";
-import { editMessage } from "../../../../functions/telegram/delivery/messages.ts";
+import { editMessage, sendInNextTry } from "../../../../functions/telegram/delivery/messages.ts";
 import { TELEGRAM_LIMITS } from "../../../../functions/telegram/delivery/rate-limits.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import type { EditOutcome } from "../../../../shared/telegram/bot.ts";
@@ -15,7 +15,7 @@ import { createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from ".
 
 type EditRequest = Parameters<typeof editMessage>[1];
 
-/** Runs one edit that has this outcome. By default its caller has not read the attempt. */
+/** Runs one edit that has this outcome. By default its text is sent as a new message when it fails for good. */
 async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {}, isLeaseValid = true) {
   const setup = await createOutboxSetup();
   await enqueueNotices(setup.store, createNotices(1, 1));
@@ -44,12 +44,12 @@ async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {},
     isLeaseValid: () => isLeaseValid,
   };
   const jobResult = await editMessage(context, {
-    attempt: "unread",
     messageId: 7,
     rich: toPlainText("new"),
     priority: "reply",
     fields: { correlation: "c" },
     onEdited: async () => JOB_DONE,
+    onPermanentFailure: () => sendInNextTry(context, undefined),
     ...changes,
   });
   const [attempt] = await setup.store.read<SendAttempt>([sendAttemptKey(job)]);
@@ -80,7 +80,7 @@ test("a frequent edit is logged with its own level and message", async () => {
 test("a message that is gone is sent again by the next try", async () => {
   const { settlement: jobResult, attempt, now } = await runEdit(GONE);
   expect(jobResult).toEqual({ retryAt: now });
-  expect(attempt).toMatchObject({ resend: true });
+  expect(attempt).toEqual({ isUncertain: false, resend: true });
 });
 
 test("a caller can settle a permanent failure itself: then no attempt is read or written", async () => {
@@ -95,15 +95,10 @@ test("a caller can settle a permanent failure itself: then no attempt is read or
   expect(log).toMatch(/"warn".*telegram message not edited/);
 });
 
-test("an edit whose answer is lost is retried, and the failure is counted", async () => {
-  const { settlement: jobResult, attempt, now } = await runEdit({ kind: "unknown", reason: "no answer" });
-  expect(jobResult).toEqual({ retryAt: now + 1_000 });
-  expect(attempt).toMatchObject({ failures: 1 });
-});
-
-test("an attempt that the caller has read is not read again", async () => {
-  const { reads } = await runEdit({ kind: "unknown", reason: "no answer" }, { attempt: undefined });
-  expect(reads).toEqual([]);
+test("an edit whose answer is lost is retried, and the failure is counted by its job", async () => {
+  const { settlement: jobResult, attempt, reads, now } = await runEdit({ kind: "unknown", reason: "no answer" });
+  expect(jobResult).toEqual({ retryAt: now + 1_000, failed: true });
+  expect([attempt, reads]).toEqual([undefined, []]);
 });
 
 test("a wait that Telegram requests is not counted as a failure", async () => {
