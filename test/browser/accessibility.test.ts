@@ -1,115 +1,11 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
-import { IS_FULL_RUN } from "../reliability/random-source.ts";
-import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { openSignedInPage, PAGE_ADMIN_TOKEN, signIn, startPageTestApp } from "./page-test-app.ts";
-import { startTeamPlanApp } from "./team-plan-app.ts";
 
 afterAll(closeSharedBrowser);
 
 const WAIT = { timeout: 45_000 };
-
-/** A screen on which axe-core looks at each view. */
-interface Screen {
-  width: number;
-  height: number;
-  dark: boolean;
-  locale: string;
-}
-
-const WIDE = { width: 1440, height: 800 };
-const PHONE = { width: 360, height: 800 };
-/** 1280 x 1024 pixels at 400 % zoom (WCAG 1.4.10). */
-const ZOOMED = { width: 320, height: 256 };
-
-/**
- * Each size, theme and language; all combinations, and axe-core at 400 % zoom, in the full run. In the usual one axe-core
- * looks at each view on one of the two screens.
- */
-const SCREENS: readonly Screen[] = IS_FULL_RUN
-  ? [WIDE, PHONE, ZOOMED].flatMap((size) =>
-      [false, true].flatMap((dark) => ["en-GB", "fr-FR"].map((locale) => ({ ...size, dark, locale }))),
-    )
-  : [
-      { ...WIDE, dark: false, locale: "en-GB" },
-      { ...PHONE, dark: true, locale: "fr-FR" },
-    ];
-
-/** Each view by its address, with an element that it has then, and what is pressed there first. */
-const PLACES: readonly [path: string, selector: string, pressed?: readonly string[]][] = [
-  ["/inbox?agent=Thot", "#inbox .idle"],
-  ["/board", "#board .card"],
-  ["/board?status=todo", "#board .column.only"],
-  ["/team", "#team .agent .task", ['#team [data-show="picture"]']],
-  ["/team", "#team .agent .task", ['#team [data-show="table"]']],
-  ["/plans/ONB", "#plan .figures button.key", [".figures button.key"]],
-  ["/plans/ONB", "#plan .figures button.key", ['#plan [data-show="picture"]', ".node[data-critical] > button"]],
-  ["/task/ONB-11", "#task h2"],
-  ["/activity", "#trail tr"],
-  ["/chat", "#chat .message"],
-  ["/settings", "#settings h2"],
-];
-
-const ARABIC = "مراجعة التقرير الأسبوعي قبل الاجتماع";
-const HOSTILE = `"><img src=x onerror=window.hacked=1> \u202egnp.exe ${"long".repeat(60)}`;
-
-/** Counts the written texts whose direction is not theirs. */
-const COUNT_WRONG_DIRECTIONS = `[...document.querySelectorAll(".written")].filter((el) => el.checkVisibility() &&
-  (getComputedStyle(el).direction === "rtl") !== el.textContent.startsWith("${ARABIC.slice(0, 8)}")).length`;
-
-/** Goes to an address as the keys back and forward do, without loading the page anew. */
-async function goTo(page: TestPage, path: string) {
-  await page.evaluate(
-    `history.pushState(null, "", ${JSON.stringify(path)}); dispatchEvent(new PopStateEvent("popstate"))`,
-  );
-}
-
-/** Checks that controls are large enough, and nothing is wider than the screen. */
-async function checkSize(page: TestPage, place: string, width: number) {
-  expect([place, await page.evaluate("document.documentElement.scrollWidth")]).toEqual([place, width]);
-  expect([place, await page.evaluate(FIND_SMALL_TARGETS)]).toEqual([place, []]);
-  expect([place, await page.evaluate(COUNT_WRONG_DIRECTIONS)]).toEqual([place, 0]);
-}
-
-describe.skipIf(!hasChromium())("axe-core finds no violation on the page", { timeout: 240_000 }, () => {
-  test.each(SCREENS.map((screen, nth) => ({ ...screen, nth })))(
-    "before sign-in, in any view and the palette, with hostile titles and ones from right to left, $locale, $width pixels, dark: $dark; nothing is too small or wider than the screen, also zoomed to 400 percent",
-    async (screen) => {
-      const { width, height, nth } = screen;
-      const app = await startTeamPlanApp();
-      const { plane, project, thot } = app;
-      const [first, second] = [ARABIC, HOSTILE].map((name) => plane.addItem(project, { name, assignees: [thot] }));
-      if (first && second) plane.relate(second, first);
-      await app.deps().ticks.runNow("poll");
-      const page = await openPage(app.url, screen);
-      await page.waitForSelector("#sign-in:not([hidden])");
-      expect(await findViolations(page)).toEqual([]);
-      await signIn(page);
-      await page.waitForSelector(".message", { ...WAIT, state: "attached" });
-      const check = async (place: string, number: number) => {
-        if (IS_FULL_RUN || number % SCREENS.length === nth)
-          expect([place, await findViolations(page)]).toEqual([place, []]);
-        await checkSize(page, place, width);
-        await page.setViewportSize(ZOOMED);
-        await checkSize(page, place, ZOOMED.width);
-        await page.setViewportSize({ width, height });
-      };
-      for (const [number, [path, selector, pressed = []]] of PLACES.entries()) {
-        await goTo(page, path);
-        await page.locator(selector).filter({ visible: true }).first().waitFor(WAIT);
-        for (const button of pressed) await page.click(button);
-        await check([path, ...pressed].join(" "), number);
-        if (path.startsWith("/plans")) await page.press("#plan-detail", "Escape");
-      }
-      await page.keyboard.press("Control+k");
-      await page.waitForSelector(".palette [role=option]");
-      await check("palette", PLACES.length);
-      expect(await page.evaluate("window.hacked")).toBeUndefined();
-      expect(page.problems).toEqual([]);
-    },
-  );
-});
 
 const FOCUSED = "document.activeElement";
 const ALLOWED_USERS = { TELEGRAM_ALLOWED_USERS: "4711" };

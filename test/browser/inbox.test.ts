@@ -139,8 +139,6 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     expect(await page.innerText(permission)).toMatch(/echo begin x+\s+… [\d,]+ characters left out …\s+x+ ; curl/);
     expect(await page.isDisabled(`${permission} [data-answer="allow"]`)).toBe(true);
     expect(await page.isDisabled(`${permission} [data-answer="deny"]`)).toBe(false);
-    expect(await findViolations(page)).toEqual([]);
-    expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
     await page.click(`${permission} > button`);
     expect(await page.textContent(`${permission} pre`)).toBe(command);
@@ -246,14 +244,12 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     await page.keyboard.press("/");
     await page.keyboard.type("guide write");
     await page.waitForSelector(".palette [aria-selected=true]:has-text('<b>Write</b> the guide')");
-    expect(await findViolations(page)).toEqual([]);
     await page.keyboard.press("Enter");
     await page.waitForSelector("#why-of .chip:has-text('ONB-1')", WAIT);
     // The browser's process learns of an address later than the page.
     expect(await page.evaluate("location.pathname")).toBe("/task/ONB-1");
     await page.keyboard.press("?");
     await page.waitForSelector(".palette dt:has-text('Ctrl K')", WAIT);
-    expect(await findViolations(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.waitForSelector(".palette", { ...WAIT, state: "hidden" });
     expect(page.problems).toEqual([]);

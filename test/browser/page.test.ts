@@ -9,13 +9,6 @@ import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";
 
-const HOSTILE_TITLES = [
-  "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>",
-  "\u202egnp.exe \u2066$(id) `ls` _*[x](javascript:window.hacked=1)",
-  "<b>bold</b> ".repeat(800),
-  '"><svg/onload=window.hacked=1>; --flag',
-];
-
 /** Polls an expression in the page for its expected value. */
 const expectInPage = (page: TestPage, expression: string, timeout = 15_000) =>
   expect.poll(() => page.evaluate(expression), { timeout, interval: 100 });
@@ -140,28 +133,6 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     expect(page.problems).toEqual([]);
   });
 
-  test("shows hostile titles as text: in cards, in the activity list and in the chat (reliability 18)", async () => {
-    const app = await startPageTestApp();
-    const page = await openSignedInPage(app.url);
-    for (const name of HOSTILE_TITLES) {
-      const item = app.plane.addItem(app.project, { name: name.slice(0, 255) });
-      app.plane.editItem(item, { state: "Done" });
-    }
-    await expectInPage(page, "document.querySelectorAll('[data-column=done] .card').length").toBe(4);
-    await page.waitForSelector(".message .text");
-    expect(await page.evaluate("window.hacked")).toBeUndefined();
-    expect(await page.evaluate("document.querySelectorAll('main img, main svg, main script, main b b').length")).toBe(
-      0,
-    );
-    expect(await page.textContent("#columns")).toContain("<img src=x onerror=window.hacked=1>");
-    expect(
-      await page.evaluate("[...document.querySelectorAll('a')].filter((a) => !/^https?:/.test(a.href)).length"),
-    ).toBe(0);
-    const width = await page.evaluate("document.documentElement.scrollWidth");
-    expect(width).toBeLessThanOrEqual(1440);
-    expect(page.problems).toEqual([]);
-  });
-
   test("shows a lost connection, reconnects, and misses no change", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);
@@ -173,22 +144,6 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     await page.waitForSelector('#live[data-is="on"]', { timeout: 20_000 });
     expect(await page.isVisible("#lost")).toBe(false);
     await page.waitForSelector(cardSelector("todo", "Came while nobody was there"), { timeout: 45_000 });
-    expect(page.problems).toEqual([]);
-  });
-
-  test("shows one section at a time on a phone, and nothing is wider than the screen", async () => {
-    const app = await startPageTestApp();
-    app.plane.addItem(app.project, { name: "A title that goes on and on ".repeat(8) + "x".repeat(30) });
-    const page = await openSignedInPage(app.url, { width: 360, height: 740 });
-    await page.waitForSelector(".card", { timeout: 45_000 });
-    for (const view of ["why", "chat", "board"]) {
-      await page.click(`#views [data-view="${view}"]`);
-      expect(await page.isVisible(`#${view}`)).toBe(true);
-      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
-    }
-    expect(await page.isVisible("#why")).toBe(false);
-    await page.click(".card > button");
-    expect(await page.isVisible("#why")).toBe(true);
     expect(page.problems).toEqual([]);
   });
 

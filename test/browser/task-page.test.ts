@@ -1,7 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
-import { pickSize } from "../reliability/random-source.ts";
-import { findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 import { PAGE_ADMIN_TOKEN, startPageTestApp } from "./page-test-app.ts";
 
@@ -79,19 +77,4 @@ describe.skipIf(!hasChromium())("The page of a task", { timeout: 120_000 }, () =
     expect(await page.evaluate("document.querySelectorAll('#task img').length + (window.hacked ?? 0)")).toBe(0);
     expect(page.problems).toEqual([]);
   });
-
-  test.each(pickSize([true, false], [false]))(
-    "has no finding of axe on a phone (dark: %s), and is not wider than it",
-    async (dark) => {
-      const app = await startTask();
-      const page = await openPage(`${app.url}/task/ONB-1`, { width: 390, height: 844, dark });
-      await page.fill("#token", PAGE_ADMIN_TOKEN);
-      await page.press("#token", "Enter");
-      await page.waitForSelector("#task form", WAIT);
-      expect(await page.isVisible("#why")).toBe(true);
-      expect(await findViolations(page)).toEqual([]);
-      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
-      expect(page.problems).toEqual([]);
-    },
-  );
 });

@@ -23,8 +23,8 @@ const DEPENDENCIES = [
   [6, 3],
 ] as const;
 
-/** Adds a project with a plan: seven tasks that depend on each other, and two that do not. */
-function addPlan(plane: PlaneSimulator, project: Project, thot: User): Item[] {
+/** Adds to a project a plan: seven tasks that depend on each other, and two that do not. */
+export function addPlan(plane: PlaneSimulator, project: Project, thot: User): Item[] {
   const items = TASKS.map((name, i) => plane.addItem(project, { name, assignees: i % 3 === 2 ? [] : [thot] }));
   for (const [blocked, blocker] of DEPENDENCIES) {
     const [one, other] = [items[blocked], items[blocker]];

@@ -1,31 +1,26 @@
+import { onTestFinished } from "vitest";
 import type { TerminalFrame } from "../../shared/app/terminals.ts";
 import type { ExchangeRequest } from "../../shared/tickets/exchange.ts";
 import { type ExchangeAnswer, exchangeAnswerSchema } from "../../shared/tickets/exchange.ts";
 import type { ItemPatch } from "../../simulators/plane/types.ts";
 import type { TestPage } from "./browser.ts";
-import { openSignedInPage, PAGE_ADMIN_TOKEN, runPageApp, startPageTestApp } from "./page-test-app.ts";
+import { openSignedInPage, PAGE_ADMIN_TOKEN, runPageApp } from "./page-test-app.ts";
 
 const RUNNER_TOKEN = "runner-token-of-the-browser-tests";
 
 type Session = ExchangeRequest["sessions"][number];
 
-const createConfig = (settings: object) => ({ tickets: { repositories: { ONB: "/srv/onb" }, ...settings } });
-
 /** Starts the product with tickets for ONB, and a runner that the test plays, until the test ends. */
-export async function startTicketsPageApp(
-  settings: object = {},
-  env: Record<string, string> = {},
-  /** Further content of the settings file. */
-  config: object = {},
-) {
-  return addRunner(
-    await startPageTestApp({ RUNNER_TOKEN, ...env }, undefined, { ...createConfig(settings), ...config }),
-  );
+export async function startTicketsPageApp(...options: Parameters<typeof runTicketsPageApp>) {
+  const app = await runTicketsPageApp(...options);
+  onTestFinished(app.close);
+  return app;
 }
 
-/** Starts the same outside of a test. */
-export async function runTicketsPageApp(settings: object) {
-  return addRunner(await runPageApp({ RUNNER_TOKEN }, () => {}, createConfig(settings)));
+/** Starts the same for several tests. @param config further content of the settings file */
+export async function runTicketsPageApp(settings: object = {}, env: Record<string, string> = {}, config: object = {}) {
+  const crew = { tickets: { repositories: { ONB: "/srv/onb" }, ...settings }, ...config };
+  return addRunner(await runPageApp({ RUNNER_TOKEN, ...env }, () => {}, crew));
 }
 
 /** Adds a runner without tmux, which speaks the wire format. */

@@ -1,6 +1,6 @@
 /** A request to a person: what is judged, whole, and its answers, which can be taken back before they are sent. */
 
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { joinChoices } from "../../../../shared/task/choices.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import { fillPath, sendJson } from "./api.ts";
@@ -276,7 +276,8 @@ interface WordsProps {
 
 function Words({ label, value, isRequired, onInput }: WordsProps) {
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // At once: a key that is pressed right after the button belongs to what the person went to.
+  useLayoutEffect(() => field.current?.focus(), []);
   return (
     <label>
       {label}
@@ -302,8 +303,8 @@ interface UndoProps {
 /** Says what was decided, and sends it when the time to undo has passed. */
 function Undo({ id, decision, onSend, onUndo }: UndoProps) {
   const button = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => button.current?.focus(), []);
   useEffect(() => {
-    button.current?.focus();
     unsent.set(id, decision);
     const timer = setTimeout(() => onSend(decision), UNDO_MS);
     return () => clearTimeout(timer);
