@@ -136,11 +136,9 @@ function createUpgradeContext(
       EXIT.config,
       "OPENCLAW_HOOK_TOKEN is not set. Set it, or OPENCLAW_HOOK_TOKEN_FILE, to hooks.token of OpenClaw's settings.",
     );
-  const deps = { clock: Date.now, wait };
-  const driver =
-    settings.driver === "compose" ? createComposeDriver(settings, env) : createNpmDriver(settings, env, deps);
+  const driver = settings.driver === "compose" ? createComposeDriver(settings, env) : createNpmDriver(settings, env);
   return {
-    ...deps,
+    ...{ clock: Date.now, wait },
     driver,
     settings,
     hookToken,

@@ -4,11 +4,11 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
-import type { Ms } from "../../shared/time.ts";
+import { type Ms, wait } from "../../shared/time.ts";
 
 /** How a program ended. `status` is undefined when a signal, the timeout or the system ended it; `problem` says why. */
 export interface ProgramResult {
@@ -37,6 +37,11 @@ export interface ProgramOptions {
 }
 
 const DEFAULT_TIMEOUT_MS: Ms = 30_000;
+
+/** Timeout for processes after SIGKILL: 3 s; only a process that waits for a disk needs more. */
+const KILL_MS: Ms = 3_000;
+
+const CHECK_MS: Ms = 50;
 
 const MAX_OUTPUT_BYTES = 4 * 2 ** 20;
 
@@ -177,7 +182,7 @@ export function quoteForShell(text: string): string {
 }
 
 /** Kills a process that leads a group of its own, with all its children. A group that has already ended is no error. */
-export function killProcessGroup(pid: number | undefined): void {
+function killProcessGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
@@ -185,17 +190,42 @@ export function killProcessGroup(pid: number | undefined): void {
   }
 }
 
-/**
- * The start time of a process in the kernel's ticks, which tells it from another one with its number; known on Linux
- * only. `ended` stands for a zombie: it has ended, but its parent has not collected it.
- */
-export function readProcessStart(pid: number): string | undefined {
+/** Finds the processes that live and have such variables or arguments. Only Linux tells them. */
+export function findProcesses(
+  file: "environ" | "cmdline",
+  isWanted: (entries: readonly string[]) => boolean,
+): number[] {
+  const names = existsSync("/proc") ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)) : [];
+  return names.map(Number).filter((pid) => {
+    try {
+      if (!isWanted(readFileSync(`/proc/${pid}/${file}`, "latin1").split("\0"))) return false;
+      // A zombie has ended, but its parent has not collected it. The name before the state may contain anything.
+      return !/^.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    } catch {
+      // It belongs to another user, or has ended meanwhile.
+      return false;
+    }
+  });
+}
+
+/** Ends all processes that are found: SIGTERM, and SIGKILL after this time. Throws when one is still alive. */
+export async function endProcesses(find: () => number[], terminationMs: Ms): Promise<void> {
+  for (const [signal, timeout] of [["SIGTERM", terminationMs] as const, ["SIGKILL", KILL_MS] as const]) {
+    for (let waited = 0; waited <= timeout; waited += CHECK_MS) {
+      const pids = find();
+      if (pids.length === 0) return;
+      // Repeated, because a process may have started another one meanwhile.
+      for (const pid of pids) if (waited === 0 || signal === "SIGKILL") sendSignal(pid, signal);
+      await wait(CHECK_MS);
+    }
+  }
+  throw new Error(`Processes cannot be ended: ${find().join(", ")}`);
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals) {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return fields[0] === "Z" ? "ended" : fields[19];
+    process.kill(pid, signal);
   } catch {
-    return undefined;
+    // It has ended meanwhile.
   }
 }

@@ -15,7 +15,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { createReport } from "../../functions/doctor/findings.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
@@ -25,15 +24,15 @@ import { type Ms, SECOND } from "../../shared/time.ts";
 import { makePrivateFolder, nodeFiles } from "../node/files.ts";
 import {
   describeFailure,
-  killProcessGroup,
+  endProcesses,
+  findProcesses,
   type ProgramResult,
   pickVariables,
-  readProcessStart,
   requireSuccess,
   runOrThrow,
   runProgram,
 } from "../node/programs.ts";
-import type { NpmUpgradeSettings, UpgradeContext, UpgradeDriver } from "./upgrade-driver.ts";
+import type { NpmUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
 
 /**
  * What OpenClaw, npm and systemctl need, with the certificates of a company's own authority. Nothing else is passed on,
@@ -57,31 +56,11 @@ const REASON = new RegExp(`^npm (?:error|ERR!)\\s+(?!${ADVICE.source})(\\S.*?)\\
 /** What is shown of npm's reasons: the last 6 lines. */
 const MAX_LINES = 6;
 
-const pidFileSchema = z.object({ pid: z.int().positive(), born: z.string() });
-
-/**
- * Writes the process's own number and start time, and then becomes the gateway. The command that starts it may be killed
- * at once, and a gateway that nobody knows would keep the port and the state. `$1` is the file, the rest the program.
- */
-const LAUNCH_SCRIPT = `umask 077
-path=$1 && shift
-# The shell's own name, the second field, has no space.
-born=$(cut -d ' ' -f 22 "/proc/$$/stat") &&
-  printf '{"pid":%s,"born":"%s"}' "$$" "$born" >"$path.draft" && mv -f -- "$path.draft" "$path" || exit 1
-exec "$@"`;
-
-/** Pause between two looks at a process that ends: 100 ms. */
-const PAUSE: Ms = 100;
-
-/** Timeout until a started process has written its number: 10 s, because it needs no more than a shell. */
-const LAUNCH_TIMEOUT: Ms = 10 * SECOND;
+/** Name of the variable by which the gateway and what it starts are known, with the folder of the records as its value. */
+const GATEWAY_VARIABLE = "GROUNDCREW_GATEWAY";
 
 /** OpenClaw from npm in a prefix folder, run by a systemd unit or by this command. */
-export function createNpmDriver(
-  settings: NpmUpgradeSettings,
-  env: Record<string, string | undefined>,
-  deps: Pick<UpgradeContext, "clock" | "wait">,
-): UpgradeDriver {
+export function createNpmDriver(settings: NpmUpgradeSettings, env: Record<string, string | undefined>): UpgradeDriver {
   const { state, workspaces, overrides, unit } = settings;
   const passed = pickVariables(env, PASSED_VARIABLES);
   const openclawEnv = { ...passed, OPENCLAW_STATE_DIR: state, NO_COLOR: "1" };
@@ -89,7 +68,7 @@ export function createNpmDriver(
   const run: RunProgram = (file, args, timeoutMs) => runProgram(file, args, { env: passed, cwd: "/", timeoutMs });
   const runEntry = (version: string, args: readonly string[], timeoutMs: Ms) =>
     runProgram(process.execPath, [prefix.getEntry(version), ...args], { env: openclawEnv, cwd: "/", timeoutMs });
-  const own = createGatewayProcess(settings.records, deps);
+  const own = createGatewayProcess(settings.records);
   const ownGateway = {
     ...own,
     start: () => own.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv),
@@ -173,54 +152,34 @@ function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
   };
 }
 
-/** A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command. */
-export function createGatewayProcess(folder: string, { clock, wait }: Pick<UpgradeContext, "clock" | "wait">) {
-  const [pidPath, logPath] = [join(folder, "gateway.json"), join(folder, "gateway.log")];
-
-  /** The process that was started last, unless it has ended: its start time tells it from another with its number. */
-  function findRunning() {
-    const { data: known } = pidFileSchema.safeParse(tryParseJson(nodeFiles.read(pidPath)?.text ?? ""));
-    return known && readProcessStart(known.pid) === known.born ? known : undefined;
-  }
-
-  /** Waits until this is so, for a limited time, and tells whether it is. */
-  async function waitUntil(isSo: () => boolean, timeout: Ms): Promise<boolean> {
-    for (const end = clock() + timeout; !isSo(); await wait(PAUSE)) if (clock() >= end) return false;
-    return true;
-  }
-
+/**
+ * A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command, which may be
+ * killed at once, so it is found by what it has inherited: one that nobody knows would keep the port and the state.
+ */
+export function createGatewayProcess(folder: string) {
+  const logPath = join(folder, "gateway.log");
+  const entry = `${GATEWAY_VARIABLE}=${folder}`;
+  // An agent may run this command.
+  const find = () =>
+    findProcesses("environ", (entries) => entries.includes(entry)).filter((pid) => pid !== process.pid);
   return {
     logPath,
-    /** The number and birth of the process; "" when there is none. */
-    identify: async () => Object.values(findRunning() ?? {}).join(" "),
+    /** The number of the process; "" when there is none. */
+    identify: async () => String(find()[0] ?? ""),
     async start(file: string, args: readonly string[], env: Record<string, string>) {
-      if (findRunning()) return;
+      if (find().length > 0) return;
       makePrivateFolder(folder);
       // A log of its own for each start; the one before stays beside it.
       if (existsSync(logPath)) renameSync(logPath, `${logPath}.old`);
       const log = openSync(logPath, "w", 0o600);
-      const options = { env, cwd: "/", detached: true, stdio: ["ignore", log, log] } satisfies SpawnOptions;
-      const child = spawn("/bin/sh", ["-c", LAUNCH_SCRIPT, "sh", pidPath, file, ...args], options);
+      const options = { env: { ...env, [GATEWAY_VARIABLE]: folder }, cwd: "/", detached: true } satisfies SpawnOptions;
+      const child = spawn(file, args, { ...options, stdio: ["ignore", log, log] });
       closeSync(log);
       await once(child, "spawn");
       child.unref();
-      const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-      await waitUntil(() => hasEnded() || findRunning()?.pid === child.pid, LAUNCH_TIMEOUT);
-      if (findRunning()?.pid !== child.pid) throw new Error(`the gateway ended at once; ${logPath} may say why`);
     },
-    /** Asks the gateway to end, and kills it with everything it started when half of the time is over. */
-    async stop(timeout: Ms) {
-      const running = findRunning();
-      if (running) {
-        process.kill(running.pid, "SIGTERM");
-        await waitUntil(() => !findRunning(), timeout / 2);
-        // It has a group of its own; children that outlive it would keep the port.
-        killProcessGroup(running.pid);
-        if (!(await waitUntil(() => !findRunning(), timeout / 2)))
-          throw new Error(`the gateway, process ${running.pid}, does not end`);
-      }
-      rmSync(pidPath, { force: true });
-    },
+    /** Asks the gateway and what it has started to end, and kills what remains when half of the time is over. */
+    stop: (timeout: Ms) => endProcesses(find, timeout / 2),
   };
 }
 

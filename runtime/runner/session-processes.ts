@@ -1,10 +1,10 @@
 /** The environment of a session's processes, and the processes themselves, whichever CLI works in it. */
 
-import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { type Ms, wait } from "../../shared/time.ts";
+import type { Ms } from "../../shared/time.ts";
 import { getProgramPath, makePrivateFolder, writePrivateFile } from "../node/files.ts";
-import { pickVariables, quoteForShell, readProcessStart } from "../node/programs.ts";
+import { endProcesses, findProcesses, pickVariables, quoteForShell } from "../node/programs.ts";
 import type { SessionPaths, SessionRecord } from "./session-folder.ts";
 
 type Environment = Record<string, string>;
@@ -46,11 +46,6 @@ const SESSION_VARIABLE = "GROUNDCREW_SESSION";
 
 /** Timeout for processes after SIGTERM: 2 s. */
 const TERMINATION_MS: Ms = 2_000;
-
-/** Timeout for processes after SIGKILL: 3 s; only a process that waits for a disk needs more. */
-const KILL_MS: Ms = 3_000;
-
-const CHECK_MS: Ms = 50;
 
 /**
  * Picks the variables that a kind of program receives, and those that the settings name. Everything else of the runner's
@@ -113,44 +108,7 @@ export function findSessionProcesses(sessionId: string): number[] {
   return findProcesses("environ", (entries) => entries.includes(entry));
 }
 
-/** Finds the processes that live and have such variables or arguments. */
-export function findProcesses(
-  file: "environ" | "cmdline",
-  isWanted: (entries: readonly string[]) => boolean,
-): number[] {
-  const names = existsSync("/proc") ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)) : [];
-  return names.map(Number).filter((pid) => {
-    try {
-      const entries = readFileSync(`/proc/${pid}/${file}`, "latin1").split("\0");
-      return isWanted(entries) && readProcessStart(pid) !== "ended";
-    } catch {
-      // It belongs to another user, or has ended meanwhile.
-      return false;
-    }
-  });
-}
-
-/** Ends all processes of a session: SIGTERM, then SIGKILL. Throws when one is still alive. */
-export async function endSessionProcesses(sessionId: string): Promise<void> {
-  for (const [signal, timeout] of [
-    ["SIGTERM", TERMINATION_MS],
-    ["SIGKILL", KILL_MS],
-  ] as const) {
-    for (let waited = 0; waited <= timeout; waited += CHECK_MS) {
-      const pids = findSessionProcesses(sessionId);
-      if (pids.length === 0) return;
-      // Repeated, because a process may have started another one meanwhile.
-      for (const pid of pids) if (waited === 0 || signal === "SIGKILL") sendSignal(pid, signal);
-      await wait(CHECK_MS);
-    }
-  }
-  throw new Error(`Processes of the session cannot be ended: ${findSessionProcesses(sessionId).join(", ")}`);
-}
-
-function sendSignal(pid: number, signal: NodeJS.Signals) {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has ended meanwhile.
-  }
+/** Ends all processes of a session. Throws when one is still alive. */
+export function endSessionProcesses(sessionId: string): Promise<void> {
+  return endProcesses(() => findSessionProcesses(sessionId), TERMINATION_MS);
 }

@@ -1,7 +1,7 @@
 /** Claude Code as a process: the arguments that start or resume it, its settings and hooks, and its conversation. */
 
 import { randomUUID } from "node:crypto";
-import { quoteForShell } from "../../node/programs.ts";
+import { findProcesses, quoteForShell } from "../../node/programs.ts";
 import type { Launch } from "../driver.ts";
 import { buildInstructions, buildPrompt } from "../prompts.ts";
 import {
@@ -13,7 +13,7 @@ import {
   type SessionRecord,
   transcriptSchema,
 } from "../session-folder.ts";
-import { findProcesses, GROUNDCREW_TOOLS, MCP_SERVER, TOKEN_VARIABLE } from "../session-processes.ts";
+import { GROUNDCREW_TOOLS, MCP_SERVER, TOKEN_VARIABLE } from "../session-processes.ts";
 import { getClaudeHome } from "./claude-home.ts";
 
 interface ClaudeSettingsOptions {

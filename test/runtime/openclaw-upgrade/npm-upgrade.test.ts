@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createGatewayProcess } from "../../../runtime/openclaw-upgrade/npm-driver.ts";
-import { wait } from "../../../shared/time.ts";
 import { createNpmRig, NPM_FROM, NPM_TO } from "./npm-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
@@ -145,8 +144,8 @@ npm error A complete log of this run can be found in: /x
 
 function createGateway() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-gateway-"));
-  const paths = { folder, pidPath: join(folder, "gateway.json"), logPath: join(folder, "gateway.log") };
-  const gateway = createGatewayProcess(folder, { clock: Date.now, wait });
+  const paths = { folder, logPath: join(folder, "gateway.log") };
+  const gateway = createGatewayProcess(folder);
   onTestFinished(async () => {
     await gateway.stop(5_000);
     rmSync(folder, { recursive: true, force: true });
@@ -155,12 +154,12 @@ function createGateway() {
 }
 
 test("UPG: a gateway is known although the command that started it was killed at once", async () => {
-  const { gateway, folder, pidPath } = createGateway();
+  const { gateway, folder, logPath } = createGateway();
   const script = `import { createGatewayProcess } from ${JSON.stringify(resolve("runtime/openclaw-upgrade/npm-driver.ts"))};
-    void createGatewayProcess(${JSON.stringify(folder)}, { clock: Date.now, wait: async () => {} }).start("sleep", ["60"], { PATH: process.env.PATH });
+    void createGatewayProcess(${JSON.stringify(folder)}).start("sleep", ["60"], { PATH: process.env.PATH });
     process.kill(process.pid, "SIGKILL");`;
   const killed = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
   expect(await once(killed, "exit")).toEqual([null, "SIGKILL"]);
   await expect.poll(gateway.identify, { timeout: 10_000 }).not.toBe("");
-  expect(statSync(pidPath).mode & 0o777).toBe(0o600);
+  expect(statSync(logPath).mode & 0o777).toBe(0o600);
 });
