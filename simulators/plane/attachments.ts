@@ -10,7 +10,7 @@ import type { Id } from "./types.ts";
 import { createRow, enqueueTasks, getEpoch, type PlaneWorld, sortNewestFirst, toHex, touchRow } from "./world.ts";
 
 /** Plane's `ATTACHMENT_MIME_TYPES`, the same in v1.2.2 and v1.3.1. */
-const ALLOWED_TYPES = new Set([
+export const ATTACHMENT_TYPES = new Set([
   ...["jpeg", "png", "gif", "svg+xml", "webp", "tiff", "bmp"].map((type) => `image/${type}`),
   ...["x-portable-graymap", "x-portable-bitmap", "x-portable-pixmap"].map((type) => `image/${type}`),
   ...["application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"],
@@ -39,7 +39,7 @@ export function createAttachment(
   file: { name: string; type: string; size: number; external_source: string | null; external_id: string | null },
   by: Id,
 ): AttachmentRow {
-  if (!ALLOWED_TYPES.has(file.type)) throw new PlaneApiError(400, { error: "Invalid file type.", status: false });
+  if (!ATTACHMENT_TYPES.has(file.type)) throw new PlaneApiError(400, { error: "Invalid file type.", status: false });
   const { external_source, external_id } = file;
   const existing = [...world.data.attachments.values()].find(
     (row) => row.issue === item.id && row.external_source === external_source && row.external_id === external_id,

@@ -11,24 +11,11 @@ test.each([
   expect(parseTaskKey(text)).toEqual({ key, identifier, number });
 });
 
-test.each([
-  "",
-  "../x",
-  "ONB-0",
-  "ONB-01",
-  "ONB-1/..",
-  "onb 1",
-  "-1",
-  "ONB",
-  "A".repeat(13).concat("-1"),
-  "O\0B-1",
-  "ON:B-1",
-])("%j is no task's key", (text) => {
-  expect(parseTaskKey(text)).toBeUndefined();
-});
-
-test.each(["ONB-12\n", " ONB-12", "ONB-1.", "ONB-1/.."])("%j is not sent as a key between programs", (text) => {
-  expect(taskKeySchema.safeParse(text).success).toBe(false);
+test("other texts are no task's key, and a key is not sent with anything around it", () => {
+  const wrong = ["", "../x", "ONB-0", "ONB-01", "ONB-1/..", "onb 1", "-1", "ONB", "O\0B-1", "ON:B-1"];
+  for (const text of [...wrong, `${"A".repeat(13)}-1`]) expect(parseTaskKey(text), text).toBeUndefined();
+  for (const text of ["ONB-12\n", " ONB-12", "ONB-1.", "ONB-1/.."])
+    expect(taskKeySchema.safeParse(text).success, text).toBe(false);
 });
 
 test("an identifier of the settings is in upper case, as Plane keeps it", () => {

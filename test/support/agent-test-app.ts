@@ -1,5 +1,6 @@
 import { createTaskOperations } from "../../functions/agent/tool.ts";
-import { workHandler } from "../../functions/work.ts";
+import { createWorkRules, workHandler } from "../../functions/work.ts";
+import type { Settings } from "../../shared/config/settings.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { type CallContext, type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
 import { prepareWish } from "../../shared/tasks/wishes.ts";
@@ -18,6 +19,9 @@ const AGENTS: NonNullable<AgentTestAppOptions["agents"]> = {
   Imhotep: { role: "worker" },
   Thot: { role: "worker" },
 };
+
+/** The parts of an app that derives what follows from changes: claims that end, reviews, labels of agents. */
+export const WORK_RULES = { ruleSets: ({ agents }: Pick<Settings, "agents">) => [createWorkRules(agents)] };
 
 export type AgentTestApp = Awaited<ReturnType<typeof createAgentTestApp>>;
 

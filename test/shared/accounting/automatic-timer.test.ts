@@ -1,19 +1,17 @@
 import { expect, test } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
-import { createWorkRules } from "../../../functions/work.ts";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readAllSpending } from "../../../shared/accounting/spending.ts";
-import { readTaskTimes, type TimeEntriesRecord } from "../../../shared/accounting/time-entries.ts";
-import { workKeys, workSets } from "../../../shared/records/store-keys.ts";
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { pickSize } from "../../reliability/random-source.ts";
-import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { type AgentTestApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { answerQuestion } from "../../support/answer-request.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 async function createAppWithTask() {
-  const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+  const app = await createAgentTestApp({ parts: WORK_RULES });
   const item = app.addTask("Write it down", ["Thot", "Imhotep"]);
   await app.runFirstPoll();
   await expireClaims(app.deps, "test");
@@ -64,54 +62,6 @@ test("The timer runs by itself while the task is in progress and held, and a fin
   expect(await readAllSpending(app.store)).toEqual([{ agent: "Thot", project: "ONB", ms: spent, cost: 0 }]);
 });
 
-test("start_timer and stop_timer split the same timer: a stopped one stays stopped and no time is counted twice", async () => {
-  const { app, item } = await createAppWithTask();
-  await start(app);
-  for (let i = 0; i < 2; i++) expect(await app.actAs("Thot").startTimer("ONB-1")).toMatchObject({ already: true });
-  await work(app, "Thot", 10 * MINUTE);
-  const { spent } = await app.actAs("Thot").stopTimer("ONB-1");
-  expect(await app.actAs("Thot").stopTimer("ONB-1")).toMatchObject({ stopped: false, spent });
-  await work(app, "Thot", 30 * MINUTE);
-  await start(app);
-  expect((await readTimes(app, item)).spent).toBe(spent);
-  expect(await app.actAs("Thot").startTimer("ONB-1")).toMatchObject({ already: false });
-  await work(app, "Thot", 5 * MINUTE);
-  expect((await readTimes(app, item)).spent).toBe(spent + 5 * MINUTE);
-});
-
-test("The times of two agents that hold a task one after the other add up", async () => {
-  const { app, item } = await createAppWithTask();
-  await start(app);
-  await work(app, "Thot", 10 * MINUTE);
-  await app.actAs("Thot").setStatus("ONB-1", { status: "todo", text: "Not mine" });
-  await app.runUntilIdle();
-  app.advance(HOUR);
-  await start(app, "Imhotep");
-  await work(app, "Imhotep", 5 * MINUTE);
-  await finish(app, "Imhotep");
-  const { totals, spent } = await readTimes(app, item);
-  expect(totals["Thot"]).toBeGreaterThanOrEqual(10 * MINUTE);
-  expect(totals["Imhotep"]).toBeGreaterThanOrEqual(5 * MINUTE);
-  expect(spent).toBe((totals["Thot"] ?? 0) + (totals["Imhotep"] ?? 0));
-  expect(spent).toBeLessThan(16 * MINUTE);
-});
-
-test("An expired claim ends the time at its own end, however late that is found, and another agent's time starts with its claim", async () => {
-  const { app, item } = await createAppWithTask();
-  await start(app);
-  const from = (await readTimes(app, item)).running[0]?.since ?? 0;
-  app.advance(3 * HOUR);
-  const expected = (await readTimes(app, item)).spent;
-  expect(expected).toBeLessThanOrEqual(15 * MINUTE);
-  expect(expected).toBeGreaterThan(14 * MINUTE);
-  // The task is still in progress in Plane when the other agent claims it.
-  await app.actAs("Imhotep").claim("ONB-1");
-  app.advance(4 * MINUTE);
-  const { entries, totals } = await readTimes(app, item);
-  expect(totals).toEqual({ Thot: expected, Imhotep: 4 * MINUTE });
-  expect(entries[0]?.to).toBe(from + (entries[0]?.ms ?? 0));
-});
-
 test("The timer stops while the agent waits for a human's answer, at the times of question and answer", async () => {
   const { app, item } = await createAppWithTask();
   await start(app);
@@ -127,18 +77,6 @@ test("The timer stops while the agent waits for a human's answer, at the times o
   await answerQuestion(app.deps, question.id, { text: "Yes", by: "Ada" });
   app.advance(4 * MINUTE);
   expect((await readTimes(app, item)).spent).toBe(spent + 4 * MINUTE);
-});
-
-test("An agent that starts its timer while it waits for an answer goes on, and its time counts", async () => {
-  const { app, item } = await createAppWithTask();
-  await start(app);
-  const question = await app.actAs("Thot").ask("ONB-1", { text: "Formal?", choices: [], urgency: "normal" });
-  app.advance(MINUTE);
-  const { spent } = await app.actAs("Thot").startTimer("ONB-1");
-  await work(app, "Thot", 5 * MINUTE);
-  await answerQuestion(app.deps, question.id, { text: "Yes", by: "Ada" });
-  app.advance(MINUTE);
-  expect((await readTimes(app, item)).spent).toBe(spent + 6 * MINUTE);
 });
 
 test("The timer follows what people do in Plane: it starts when they start a held task and stops when they move it", async () => {
@@ -226,22 +164,3 @@ test.each(["in_progress", "done"] as const)(
     expect(nth).toBeLessThan(MAX_CHANGES);
   },
 );
-
-test("A stored timer that runs goes on, and a task that is held without one gets it at the next tick", async () => {
-  const { app, item } = await createAppWithTask();
-  await start(app);
-  const { fence } = (await app.store.read<{ fence: number }>([workKeys.claim(item.id)]))[0]?.value ?? { fence: 0 };
-  const at = app.time.now;
-  const store = async (entries: TimeEntriesRecord["entries"]) =>
-    app.store.commit({
-      put: [{ key: workKeys.time(item.id), value: { task: "ONB-1", project: "ONB", entries }, sets: [workSets.times] }],
-    });
-  await store([{ agent: "Thot", fence, from: at - 2 * MINUTE }]);
-  await expireClaims(app.deps, "test");
-  app.advance(MINUTE);
-  expect((await readTimes(app, item)).totals).toEqual({ Thot: 3 * MINUTE });
-  await store([{ agent: "Thot", fence, from: at - 2 * MINUTE, to: at - MINUTE }]);
-  await expireClaims(app.deps, "test");
-  app.advance(MINUTE);
-  expect((await readTimes(app, item)).totals).toEqual({ Thot: 2 * MINUTE });
-});

@@ -28,18 +28,10 @@ test("An agent's history (OPENCLAW-11) contains the time, cost, confidence, size
   expect(await readAgentPace(app.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
 });
 
-test("An agent's history (OPENCLAW-11) is empty for an agent that has finished nothing", async () => {
-  const app = await createAgentTestApp();
-  expect(await readAgentPace(app.deps, "Thot")).toEqual({ finished: 0 });
-});
-
-test("The size of a task is the one that its description names", () => {
+test("The size of a task is the one that its description names, or depends on the length of the description", () => {
   expect(getTaskSize({ description: "<ul><li>Done when: it is</li><li><b>Size:</b> medium</li></ul>" })).toBe("medium");
   expect(getTaskSize({ description: `Size: s. ${"x ".repeat(2000)}` })).toBe("small");
   expect(getTaskSize({ description: "The size: unknown" })).toBe("small");
-});
-
-test("The size of a task whose description names none depends on the length of the description", () => {
   expect(getTaskSize({ description: "" })).toBe("small");
   expect(getTaskSize({ description: `<p>${"word ".repeat(100)}</p>` })).toBe("medium");
   expect(getTaskSize({ description: `<p>${"word ".repeat(400)}</p>` })).toBe("large");

@@ -21,14 +21,6 @@ function createAuditSetup(wrap: (commit: Store["commit"]) => Store["commit"] = (
   return { store, commits, logged, audit };
 }
 
-test("The audit log stores calls that end during a commit together in the next one, newest first", async () => {
-  const { store, commits, audit } = createAuditSetup();
-  await Promise.all([1, 2, 3, 4, 5].map((n) => audit(createCall(n))));
-  expect(commits).toEqual([1, 4]);
-  const { rows } = await store.scan<AuditEntry>(auditSets.all);
-  expect(rows.map(({ value }) => value.tool)).toEqual(["tool-5", "tool-4", "tool-3", "tool-2", "tool-1"]);
-});
-
 test("The audit log logs entries that could not be stored, and continues", async () => {
   let isDown = true;
   const { store, logged, audit } = createAuditSetup((commit) => async (commitArgument) => {

@@ -52,18 +52,6 @@ test("A job that fails is retried after 1, 5, 15, 60 and then every 300 seconds,
   expect(await setup.reasons()).toEqual(["a mistake of ours"]);
 });
 
-test("A job that fails does not become a dead letter early because it has waited before", async () => {
-  let now = START;
-  const setup = await createPumpSetup((nth) => {
-    now += 1000;
-    if (nth <= 40) return { retryAt: now };
-    return nth < 50 ? throwError(() => new Error("a mistake of ours")) : { done: true };
-  });
-  await setup.runFor(120 * MINUTE);
-  expect(setup.moments).toHaveLength(50);
-  expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
-});
-
 test("A job that fails is retried without limit while Plane is unavailable, which does not count as a failure", async () => {
   const away = [
     () => new PlaneUnavailableError(PLANE, "Plane cannot be reached."),

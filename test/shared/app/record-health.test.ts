@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createHealth, recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/health.ts";
-import type { Endpoint, PlaneClient, PlanePage } from "../../../shared/plane/endpoint.ts";
+import type { Endpoint, PlaneClient } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -15,7 +15,6 @@ import type { BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 
 const operation = { operation: "work_items_list" };
 const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/api/v1/x/", answer: z.unknown() };
-const list: Endpoint<PlanePage<unknown>> = { ...endpoint, answer: z.any() };
 
 function createTestHealth() {
   return createHealth(
@@ -59,59 +58,6 @@ test.each([
   const client = recordPlaneHealth(createFailingPlane(thrown), stored);
   await expect(client.call(endpoint)).rejects.toBe(thrown);
   expect(stored.get("plane").ok).toBe(ok);
-});
-
-test("Plane's health does not follow from requests without the key, which may be answered although the key is refused", async () => {
-  const stored = createTestHealth();
-  const open = { ...endpoint, path: "/api/instances/" };
-  const answering: PlaneClient = {
-    ...createFailingPlane(new Error("not asked")),
-    // The schema accepts anything.
-    call: <A>() => Promise.resolve({ data: undefined as A, date: "" }),
-  };
-  await recordPlaneHealth(answering, stored).call(open);
-  expect(stored.get("plane").ok).toBeNull();
-  const failing = createFailingPlane(new PlaneUnavailableError(operation, "down"));
-  await expect(recordPlaneHealth(failing, stored).call(open)).rejects.toThrow("down");
-  expect(stored.get("plane").ok).toBeNull();
-});
-
-test("Plane's health stays good when one request is forbidden", async () => {
-  const stored = createTestHealth();
-  stored.recordSuccess("plane");
-  const client = recordPlaneHealth(
-    createFailingPlane(new PlaneAuthError({ ...operation, reason: "permission" }, "403")),
-    stored,
-  );
-  await expect(client.call(endpoint)).rejects.toThrow("403");
-  expect(stored.get("plane").ok).toBe(true);
-});
-
-test("Plane's health is recorded for each page of a list, and a list that is left early is closed", async () => {
-  const stored = createTestHealth();
-  let ended = false;
-  const client: PlaneClient = {
-    ...createFailingPlane(new Error("not asked")),
-    async *pages() {
-      try {
-        for (;;) yield { data: { results: [], total_count: 0, next_cursor: "", next_page_results: true }, date: "" };
-      } finally {
-        ended = true;
-      }
-    },
-  };
-  for await (const page of recordPlaneHealth(client, stored).pages(list)) {
-    expect(page.data.total_count).toBe(0);
-    break;
-  }
-  expect([stored.get("plane").ok, ended]).toEqual([true, true]);
-});
-
-test("Plane's health is bad after a failed page", async () => {
-  const stored = createTestHealth();
-  const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), stored).pages(list);
-  await expect(pages[Symbol.asyncIterator]().next()).rejects.toThrow("down");
-  expect(stored.get("plane")).toMatchObject({ ok: false, error: "down" });
 });
 
 function bot(outcome: BotFailure | { kind: "sent"; messageId: number }): TelegramBot {

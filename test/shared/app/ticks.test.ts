@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import type { Deps, Tick, TickRunner } from "../../../shared/app/deps.ts";
+import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import { createTickRunner } from "../../../shared/app/ticks.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
@@ -72,61 +72,6 @@ test("A tick in one process never runs twice at once: callers meanwhile get the 
   expect(passes).toHaveLength(1);
 });
 
-test("A tick in one process is started again for a caller that needs a run that began after its call", async () => {
-  const { tick, passes, maxRunning } = createManualTick();
-  const { ticks } = createProcess(createStore(), tick);
-  const first = ticks.runNow("poll");
-  await waitForPasses(passes, 1);
-  const fresh = ticks.runFresh("poll");
-  passes[0]?.end();
-  await waitForPasses(passes, 2);
-  passes[1]?.end();
-  expect((await first).counts).toEqual({ nth: 1 });
-  expect((await fresh).counts).toEqual({ nth: 2 });
-  expect(maxRunning()).toBe(1);
-});
-
-test("A tick in one process that failed rejects for all callers, is logged, and works the next time", async () => {
-  const { tick, passes } = createManualTick();
-  const { ticks, lines } = createProcess(createStore(), tick);
-  const tickRuns = [ticks.runNow("poll"), ticks.runNow("poll")];
-  await waitForPasses(passes, 1);
-  passes[0]?.fail("Plane is down");
-  expect((await Promise.allSettled(tickRuns)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
-  expect(lines.join()).toContain("Plane is down");
-  const again = ticks.runNow("poll");
-  await waitForPasses(passes, 2);
-  passes[1]?.end();
-  expect((await again).counts).toEqual({ nth: 2 });
-});
-
-test("A tick in one process ends before waitUntilIdle resolves", async () => {
-  const { tick, passes } = createManualTick();
-  const { ticks } = createProcess(createStore(), tick);
-  void ticks.runNow("poll");
-  await waitForPasses(passes, 1);
-  let idle = false;
-  const waiting = ticks.waitUntilIdle().then(() => {
-    idle = true;
-  });
-  await Promise.resolve();
-  expect(idle).toBe(false);
-  passes[0]?.end();
-  await waiting;
-  expect(idle).toBe(true);
-});
-
-test("A tick in the only process of a store runs by its schedule although an earlier process left its lease behind", async () => {
-  const { tick, passes } = createManualTick();
-  const store = createStore();
-  await store.lease("tick:poll", "an earlier process", 20_000);
-  const { ticks } = createProcess(store, tick, undefined, true);
-  const run = ticks.runIfDue("poll");
-  await waitForPasses(passes, 1);
-  passes[0]?.end();
-  expect((await run)?.counts).toEqual({ nth: 1 });
-});
-
 async function two() {
   const hand = createManualTick();
   const store = createStore();
@@ -141,14 +86,6 @@ async function two() {
   return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
 }
 
-test("A tick in two processes on one store is skipped by the schedule of one process while the other runs it", async () => {
-  const { b, passes, first } = await two();
-  expect(await b.runIfDue("poll")).toBeUndefined();
-  passes[0]?.end();
-  await first;
-  expect(passes).toHaveLength(1);
-});
-
 test("A tick in two processes on one store is waited for on demand, and its report is returned", async () => {
   const { b, passes, first, looks } = await two();
   const second = b.runNow("poll");
@@ -161,40 +98,6 @@ test("A tick in two processes on one store is waited for on demand, and its repo
   passes[0]?.end();
   expect(await second).toEqual(await first);
   expect(passes).toHaveLength(1);
-});
-
-test("A tick in two processes on one store is run after the other's for a caller that needs a run that began after its call", async () => {
-  const { b, passes, maxRunning } = await two();
-  const fresh = b.runFresh("poll");
-  passes[0]?.end();
-  await waitForPasses(passes, 2);
-  passes[1]?.end();
-  expect((await fresh).counts).toEqual({ nth: 2 });
-  expect(maxRunning()).toBe(1);
-});
-
-test("A tick in two processes on one store that failed in one process is run by the other, which waited", async () => {
-  const { b, passes, first } = await two();
-  const second = b.runNow("poll");
-  passes[0]?.fail("killed");
-  await expect(first).rejects.toThrow("killed");
-  await waitForPasses(passes, 2);
-  passes[1]?.end();
-  expect((await second).counts).toEqual({ nth: 2 });
-});
-
-test("A tick in two processes on one store that failed in one process is run by the other even if there is a report of an earlier run", async () => {
-  const { a, b, passes, first } = await two();
-  passes[0]?.end();
-  await first;
-  const failing = a.runNow("poll");
-  await waitForPasses(passes, 2);
-  const second = b.runNow("poll");
-  passes[1]?.fail("killed");
-  await expect(failing).rejects.toThrow("killed");
-  await waitForPasses(passes, 3);
-  passes[2]?.end();
-  expect((await second).counts).toEqual({ nth: 3 });
 });
 
 test("A tick in two processes on one store of a crashed process is taken over when its lease has expired", async () => {
@@ -230,15 +133,4 @@ test("A tick in two processes on one store keeps its lease however long it takes
   passes[0]?.end();
   await long;
   expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("fence");
-});
-
-test("A tick whose work is separated by job leases may run in two processes at once, but not twice in one", async () => {
-  const { tick, passes, maxRunning } = createManualTick(true);
-  const store = createStore();
-  const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
-  const tickRuns = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
-  await waitForPasses(passes, 2);
-  for (const pass of passes) pass.end();
-  await Promise.all(tickRuns);
-  expect([passes.length, maxRunning()]).toEqual([2, 2]);
 });

@@ -59,20 +59,6 @@ test("AGENT_TOKEN_<AGENT> for CONCIERGE belongs to the agent with that role unde
   expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
 });
 
-test("AGENT_TOKEN_<AGENT> for CONCIERGE works without any agent in the settings", () => {
-  expect(createTestSettings({ ...PLANE_ENV, AGENT_TOKEN_CONCIERGE: THOT }).agentTokens).toEqual([
-    { agent: "Concierge", role: "concierge", tokens: [THOT] },
-  ]);
-});
-
-test("AGENT_TOKEN_<AGENT> for an unknown agent gives no access and causes a warning", () => {
-  const tokenEnv = { ...env, AGENT_TOKEN_SHURI: THOT };
-  expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([]);
-  expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep))).toContain(
-    "AGENT_TOKEN_SHURI is not used: no agent in GROUNDCREW_CONFIG has this name",
-  );
-});
-
 test("AGENT_TOKEN_<AGENT> that is too short is refused without repeating the token, also for an unknown agent", () => {
   for (const name of ["AGENT_TOKEN_IMHOTEP", "AGENT_TOKEN_SHURI"]) {
     const problems = getSettingsProblems({ ...env, [name]: "s3cret" }, createConfigFiles(imhotep));
@@ -94,33 +80,7 @@ test.each([
   expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
 });
 
-test("The OpenClaw gateway has the URL and the hook token of the settings", () => {
-  const tokenEnv = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
-  const { openclaw, secrets } = createTestSettings(tokenEnv);
-  expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
-  expect(secrets).toContain("the-hook-token");
-  expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();
-});
-
-test("The OpenClaw gateway that is incompletely configured causes a warning with the agents concerned", () => {
-  const files = createConfigFiles(
-    { ...imhotep, wake: "openclaw" },
-    { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } },
-  );
-  const warnings = (more: object) =>
-    getSettingsWarnings({ ...env, ...more }, files).filter((one) => /OPENCLAW/.test(one));
-  expect(warnings({})).toEqual(["OPENCLAW_HOOK_TOKEN is not set: Imhotep, R2-D2 cannot be woken"]);
-  expect(warnings({ OPENCLAW_HOOK_TOKEN: "x" })).toEqual(["OPENCLAW_URL is not set: Imhotep cannot be woken"]);
-  expect(warnings({ OPENCLAW_HOOK_TOKEN: "x", OPENCLAW_URL: "http://openclaw:18789" })).toEqual([]);
-});
-
 const wake = { kind: "webhook", url: "https://agent.example.com/wake", secret: `whsec_${"A".repeat(32)}` };
-
-test("The secret of a wake webhook is redacted, and a settings file with it that others can read causes a warning", () => {
-  const text = JSON.stringify({ agents: [{ ...imhotep, wake }] });
-  expect(createTestSettings(env, { c: text }).secrets).toContain(wake.secret);
-  expect(getSettingsWarnings(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
-});
 
 test("The secret of a wake webhook is not repeated in the error about its format", () => {
   const problems = getSettingsProblems(env, createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }));

@@ -25,15 +25,3 @@ test.each(["data/groundcrew.json", "crew.json.agents"])(
     expect(warning).toContain(`but ${written}, which provision wrote, has 1: copy "agents" from there to crew.json`);
   },
 );
-
-test("the file of provision that lost its agents is reported together with the copy that a later run wrote", () => {
-  const path = "data/groundcrew.json";
-  const [warning] = findAgentWarnings({ [path]: "{}", [`${path}.agents`]: TEAM }, { GROUNDCREW_CONFIG: "" });
-  expect(warning).toContain(`${path}.agents, which provision wrote`);
-});
-
-test("an empty team that the settings file states, and one beside no file of provision, are not reported", () => {
-  expect(findAgentWarnings({ "crew.json": '{"agents": []}', "data/groundcrew.json": TEAM })).toEqual([]);
-  expect(findAgentWarnings({ "crew.json": "{}" })).toEqual([]);
-  expect(findAgentWarnings({ "crew.json": TEAM, "data/groundcrew.json": TEAM })).toEqual([]);
-});

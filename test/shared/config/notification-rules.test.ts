@@ -1,16 +1,8 @@
 import { expect, test } from "vitest";
-import { DEFAULT_NOTIFICATION_RULES, notificationRulesSchema } from "../../../shared/config/settings-file.ts";
+import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 
 const getProblemPaths = (entry: unknown) =>
   notificationRulesSchema.safeParse([entry]).error?.issues.map(({ path }) => path[1]);
-
-test("a notification rule requires only events", () => {
-  expect(notificationRulesSchema.parse([{ events: ["completed"] }])).toEqual([
-    { events: ["completed"], by: "anyone", mute: false },
-  ]);
-  expect(getProblemPaths({})).toEqual(["events"]);
-  expect(getProblemPaths({ events: [] })).toEqual(["events"]);
-});
 
 test("an unknown event, priority or field in a notification rule is refused", () => {
   expect(getProblemPaths({ events: ["complete"] })).toEqual(["events"]);
@@ -29,8 +21,4 @@ test("a notification rule's chat is a number or @name", () => {
   const chat = (value: unknown) => notificationRulesSchema.safeParse([{ events: ["completed"], chat: value }]).success;
   expect([-100123, "@crew_news"].map(chat)).toEqual([true, true]);
   expect(["crew", "-100123", 1.5, "@a b", ""].map(chat)).toEqual([false, false, false, false, false]);
-});
-
-test("the default notification rules are valid in the settings file", () => {
-  expect(notificationRulesSchema.parse(DEFAULT_NOTIFICATION_RULES)).toEqual(DEFAULT_NOTIFICATION_RULES);
 });

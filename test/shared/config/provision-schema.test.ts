@@ -56,25 +56,6 @@ test("provision needs three settings; ten agents, UTC, English and Onboarding ar
   expect(found.telegram).toBeUndefined();
 });
 
-test("the default agents use the configured domain, and with OPENCLAW_URL are woken through OpenClaw", () => {
-  const [env, files] = createConfigArgs({ provision: { domain: "crew.test" } });
-  const found = getProvisionSettings({ ...env, OPENCLAW_URL: "http://openclaw:18789" }, files);
-  expect(found.agents[3]).toMatchObject({ email: "basquiat@crew.test", wake: { kind: "openclaw" } });
-});
-
-test("agents in the settings file replace the default agents, and no file is written", () => {
-  const found = getProvisionSettings(...createConfigArgs({ agents: [{ name: "Solo", email: "solo@crew.test" }] }));
-  expect(found.agents.map(({ name }) => name)).toEqual(["Solo"]);
-  expect(found.configFile).toBeUndefined();
-});
-
-test("PLANE_WEBHOOK_TARGET overrides PUBLIC_URL", () => {
-  const env = { PUBLIC_URL: "https://crew.example.com" };
-  expect(getProvisionSettings(env).webhookTarget).toBe("https://crew.example.com/webhooks/plane");
-  const PLANE_WEBHOOK_TARGET = "http://groundcrew:8787/webhooks/plane";
-  expect(getProvisionSettings({ ...env, PLANE_WEBHOOK_TARGET }).webhookTarget).toBe(PLANE_WEBHOOK_TARGET);
-});
-
 test("the administrator's password may come from a file", () => {
   expect(
     getProvisionSettings({ PLANE_ADMIN_PASSWORD_FILE: "/run/secrets/p" }, { "/run/secrets/p": "from a file\n" }).admin
@@ -114,14 +95,4 @@ test("the runtime reads provision's settings file beside SECRETS_FILE, unless GR
   };
   expect(createTestSettings(env, files).agents.map(({ name }) => name)).toEqual(["Left"]);
   expect(createTestSettings({ ...env, GROUNDCREW_CONFIG: "mine.json" }, files).agents).toEqual([]);
-});
-
-test.each([
-  [{}, "http://127.0.0.1:8787"],
-  [{ HOST: "0.0.0.0", PORT: "9000" }, "http://127.0.0.1:9000"],
-  [{ HOST: "::" }, "http://[::1]:8787"],
-  [{ HOST: "fd00::7" }, "http://[fd00::7]:8787"],
-  [{ HOST: "0.0.0.0", PUBLIC_URL: "https://crew.example.com" }, "https://crew.example.com"],
-])("agents get a URL that they can connect to: %j", (env, address) => {
-  expect(getProvisionSettings(env).address).toBe(address);
 });

@@ -1,40 +1,14 @@
 import { expect, test } from "vitest";
-import {
-  createTestSettings,
-  getSettingsProblems,
-  getSettingsWarnings,
-  PLANE_ENV,
-  TELEGRAM_ENV,
-} from "../../support/settings.ts";
+import { createTestSettings, getSettingsProblems, PLANE_ENV, TELEGRAM_ENV } from "../../support/settings.ts";
 
 const ADMIN = "admin-token-0123456789";
 
-test("A secret can come from a file, without its line break", () => {
-  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
-  expect(createTestSettings(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe(
-    "plane_api_from_file",
-  );
-});
-
-test("A secret in a missing file is reported under the setting's name", () => {
-  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
+test("A secret in a missing or empty file, and one that is set in two ways, are problems", () => {
+  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
   expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
-});
-
-test("A secret in an empty file is a problem", () => {
-  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
   expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
-});
-
-test("A secret that is set directly and in a file is a problem", () => {
-  const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" }, { "/key": "plane_api_from_file" });
-  expect(problems[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
-});
-
-test("A secret in a file that others can read is used with a warning", () => {
-  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
-  const files = { "/key": { text: "plane_api_from_file", mode: 0o644 } };
-  expect(getSettingsWarnings(env, files).join("\n")).toContain("chmod 600 /key");
+  const both = getSettingsProblems({ ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" }, { "/key": "plane_api_from_file" });
+  expect(both[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
 });
 
 test("A secret of an agent is found by the agent's name", () => {
@@ -48,12 +22,6 @@ test("A secret of an agent is found by the agent's name", () => {
   );
   expect(settings.plane?.agentKeys).toEqual({ "R2-D2": "key-of-r2d2", Thot: "key-of-thot" });
   expect(settings.secrets).toEqual(expect.arrayContaining(["key-of-r2d2", "key-of-thot"]));
-});
-
-test("A secret of an unknown agent is reported as unused", () => {
-  expect(getSettingsWarnings({ ...PLANE_ENV, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
-    "PLANE_API_KEY_SHURI is not used",
-  );
 });
 
 test("The secrets file adds secrets that the environment lacks, with several values during a rotation", () => {
@@ -84,24 +52,12 @@ test.each(["ADMIN_TOKEN", "TICK_TOKEN", "RUNNER_TOKEN"])(
   },
 );
 
-test("The secrets file is overridden by the environment", () => {
-  const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
-  expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
-});
-
-test("The secrets file provides the first of two keys, and both are redacted", () => {
-  const file = JSON.stringify({ PLANE_API_KEY: ["plane_api_new", "plane_api_old"] });
-  const settings = createTestSettings({ ...PLANE_ENV, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
-  expect(settings.plane?.apiKey).toBe("plane_api_new");
-  expect(settings.secrets).toEqual(["plane_api_new", "plane_api_old"]);
-});
-
-test.each([0o644, 0o640, 0o660, 0o604, 0o700])("The secrets file of mode %o is refused", (mode) => {
-  const problems = getSettingsProblems({}, { "data/secrets.json": { text: "{}", mode } });
-  expect(problems[0]).toMatchObject({
-    name: "SECRETS_FILE data/secrets.json",
-    wanted: expect.stringContaining("0600"),
-  });
+test("The secrets file that others may read is refused", () => {
+  for (const mode of [0o644, 0o640, 0o660, 0o604, 0o700])
+    expect(getSettingsProblems({}, { "data/secrets.json": { text: "{}", mode } })[0]).toMatchObject({
+      name: "SECRETS_FILE data/secrets.json",
+      wanted: expect.stringContaining("0600"),
+    });
 });
 
 test("The secrets file that is not JSON is refused with the line and column, not with its content", () => {
@@ -111,22 +67,6 @@ test("The secrets file that is not JSON is refused with the line and column, not
       given: "content that is not valid JSON (line 2, column 20)",
       wanted: "a JSON object of names and secrets",
     },
-  ]);
-});
-
-test("The secrets file of another account is used with a warning", () => {
-  const files = { "data/secrets.json": { text: JSON.stringify({ ADMIN_TOKEN: ADMIN }), mode: 0o600, isOthers: true } };
-  expect(getSettingsWarnings(PLANE_ENV, files).join("\n")).toContain("data/secrets.json belongs to another account");
-});
-
-test("The secrets file with a mistyped name is refused with a suggestion", () => {
-  const problems = getSettingsProblems({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
-  expect(problems[0]?.wanted).toBe("ADMIN_TOKEN");
-});
-
-test("The secrets file that is configured but missing causes a warning, not an error", () => {
-  expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
-    "SECRETS_FILE names /data/secrets.json, which does not exist",
   ]);
 });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJsonText } from "../../../shared/config/setting-problem.ts";
-import { createTestSettings, getSettingsProblems, getSettingsWarnings } from "../../support/settings.ts";
+import { createTestSettings, getSettingsProblems } from "../../support/settings.ts";
 
 const SECRET = `whsec_${"A".repeat(32)}`;
 
@@ -18,19 +18,6 @@ test("GROUNDCREW_CONFIG contains agents, states, notifications and forward targe
   };
   const settings = createTestSettings({ GROUNDCREW_CONFIG: "crew.json" }, { "crew.json": JSON.stringify(file) });
   expect(settings).toMatchObject(file);
-});
-
-test("GROUNDCREW_CONFIG may omit a forward's events, which means all", () => {
-  const file = { forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] };
-  const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify(file) });
-  expect(settings.forward[0]?.events).toHaveLength(7);
-});
-
-test("GROUNDCREW_CONFIG that contains a secret and that others can read causes a warning", () => {
-  const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
-  expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
-    "c contains secrets and can be read by others on this machine: chmod 600 c",
-  ]);
 });
 
 test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () => {
@@ -105,28 +92,16 @@ test("every text that JSON.parse refuses has a line and a column inside the text
   );
 });
 
-test("GROUNDCREW_CONFIG is refused when two agents would share a key's name", () => {
-  const found = getFileProblems({
-    agents: [
-      { name: "R2 D2", email: "a@x.local" },
-      { name: "r2-d2", email: "b@x.local" },
-    ],
-  });
-  expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].name"]);
-});
-
-test("GROUNDCREW_CONFIG is refused when two agents share an account", () => {
-  const found = getFileProblems({
-    agents: [
-      { name: "Ada", email: "a@x.local" },
-      { name: "Bob", email: "A@x.local" },
-    ],
-  });
-  expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].email"]);
-});
-
-test("GROUNDCREW_CONFIG is refused when the name of an agent's key would look like a file setting", () => {
-  expect(getFileProblems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
+test("GROUNDCREW_CONFIG is refused when agents share a key's name or an account, or the name looks like a file setting", () => {
+  const refuse = (...agents: object[]) => getFileProblems({ agents }).map((problem) => problem.name);
+  const [a, b] = ["a@x.local", "b@x.local"];
+  expect(refuse({ name: "R2 D2", email: a }, { name: "r2-d2", email: b })).toEqual([
+    "GROUNDCREW_CONFIG agents[1].name",
+  ]);
+  expect(refuse({ name: "Ada", email: a }, { name: "Bob", email: "A@x.local" })).toEqual([
+    "GROUNDCREW_CONFIG agents[1].email",
+  ]);
+  expect(refuse({ name: "my file", email: a })).toHaveLength(1);
 });
 
 const AGENT = { name: "Thot", email: "thot@crew.test" };
@@ -147,19 +122,18 @@ test.each([
   expect(JSON.stringify(found)).not.toMatch(/marked|bWFya2Vk/);
 });
 
-test.each([1, 1_441, 2.5, "x", "30", null])("GROUNDCREW_CONFIG with claim_minutes: %j is refused", (claim_minutes) => {
-  expect(getFileProblems({ claim_minutes })).toMatchObject([
-    {
-      name: "GROUNDCREW_CONFIG claim_minutes",
-      given: expect.any(String),
-      wanted: "whole minutes, 2 to 1440, for which a claim lasts without a call",
-    },
-  ]);
-});
-
-test.each([2, 1_440])("GROUNDCREW_CONFIG accepts claim_minutes: %i", (claim_minutes) => {
-  const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify({ claim_minutes }) });
-  expect(settings).toMatchObject({ claim_minutes });
+test("GROUNDCREW_CONFIG accepts claim_minutes from 2 to 1440", () => {
+  for (const claim_minutes of [2, 1_440])
+    expect(createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify({ claim_minutes }) })).toMatchObject({
+      claim_minutes,
+    });
+  for (const claim_minutes of [1, 1_441, 2.5, "x", "30", null])
+    expect(getFileProblems({ claim_minutes })).toMatchObject([
+      {
+        name: "GROUNDCREW_CONFIG claim_minutes",
+        wanted: "whole minutes, 2 to 1440, for which a claim lasts without a call",
+      },
+    ]);
 });
 
 test("people has the e-mail address, Telegram user and projects of each person", () => {

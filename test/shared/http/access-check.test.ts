@@ -11,50 +11,25 @@ import {
 
 const BRIDGE_TOKEN = "bridge-token-of-the-concierge";
 
-test.each([
-  ["GET", "/ready"],
-  ["GET", "/metrics"],
-  ["GET", "/dead-letters"],
-  ["POST", "/dead-letters/inbox/1/replay"],
-  ["DELETE", "/dead-letters/inbox/1"],
-  ["POST", "/ticks/poll"],
-])("Access: %s %s needs a token, also on loopback", async (method, path) => {
+test("Access to operators' routes, and to paths below a route where nothing answers, needs a token, also on loopback", async () => {
   const { url } = await startTestRuntime();
-  const response = await fetch(url + path, { method });
-  expect(response.status).toBe(401);
-  expect(response.headers.get("www-authenticate")).toContain("Bearer");
+  const routes = ["GET /ready", "GET /metrics", "GET /dead-letters", "POST /ticks/poll"];
+  const deadLetters = ["POST /dead-letters/inbox/1/replay", "DELETE /dead-letters/inbox/1"];
+  const below = ["GET /dead-letters/", "GET /dead-letters/nothing/here", "GET /metrics/x", "GET /audit/..;/x"];
+  for (const route of [...routes, ...deadLetters, ...below, "GET /agent/upload_deliverable/x", "GET /api/board/x"]) {
+    const [method = "", path] = route.split(" ");
+    const response = await fetch(url + path, { method });
+    expect([route, response.status]).toEqual([route, 401]);
+    expect(response.headers.get("www-authenticate")).toContain("Bearer");
+  }
 });
 
-test.each([
-  "",
-  "Bearer",
-  "Bearer ",
-  "Basic YWRtaW46YWRtaW4=",
-  `Bearer ${RUNTIME_ADMIN_TOKEN}x`,
-  `Bearer ${RUNTIME_ADMIN_TOKEN.slice(1)}`,
-  RUNTIME_ADMIN_TOKEN,
-  `Bearer x ${RUNTIME_ADMIN_TOKEN}`,
-])("Access is refused for Authorization: %j", async (authorization) => {
+test("Access is refused for any other Authorization than a bearer token", async () => {
   const { url } = await startTestRuntime();
-  expect((await fetch(`${url}/dead-letters`, { headers: { authorization } })).status).toBe(401);
-});
-
-test.each([
-  "/dead-letters/",
-  "/dead-letters/nothing/here",
-  "/metrics/x",
-  "/audit/..;/x",
-  "/agent/upload_deliverable/x",
-  "/api/board/x",
-])("Access to %s, below a route, needs a token although nothing answers there", async (path) => {
-  const { url } = await startTestRuntime();
-  expect((await fetch(url + path)).status).toBe(401);
-});
-
-test("Access needs no token for a path that only begins like a route", async () => {
-  const { url } = await startTestRuntime();
-  for (const path of ["/dead-lettersx", "/dead-letter", "/metrics.txt"])
-    expect((await fetch(url + path)).status).toBe(404);
+  const near = [`${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_ADMIN_TOKEN.slice(1), `x ${RUNTIME_ADMIN_TOKEN}`];
+  const bearers = near.map((token) => `Bearer ${token}`);
+  for (const authorization of ["", "Bearer", "Bearer ", "Basic YWRtaW46YWRtaW4=", RUNTIME_ADMIN_TOKEN, ...bearers])
+    expect((await fetch(`${url}/dead-letters`, { headers: { authorization } })).status, authorization).toBe(401);
 });
 
 test("Access is granted to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
@@ -69,14 +44,7 @@ test("Access is granted to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks on
   ).toBe(200);
 });
 
-test("Access is granted to each of two valid tokens", async () => {
-  const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "the-new-admin-token,the-old-admin-token" } });
-  for (const token of ["the-new-admin-token", "the-old-admin-token"])
-    expect((await fetch(`${url}/dead-letters`, createBearerHeaders(token))).status).toBe(200);
-});
-
 test.each([
-  ["an operator's route", "GET", "/dead-letters", RUNTIME_ADMIN_TOKEN],
   ["a tick", "POST", "/ticks/poll", RUNTIME_TICK_TOKEN],
   ["the page's data", "GET", "/api/board", RUNTIME_ADMIN_TOKEN],
   ["the tools over HTTP", "GET", "/agent/openapi.json", BRIDGE_TOKEN],

@@ -1,6 +1,5 @@
 import { Context } from "hono";
 import { expect, test } from "vitest";
-import { GroundcrewError } from "../../../shared/errors.ts";
 import { createBodyReader } from "../../../shared/http/limits.ts";
 import { BreakConnection } from "../../../shared/http/request.ts";
 
@@ -33,9 +32,4 @@ async function readFifthBody(read: (c: Context) => Promise<Uint8Array>) {
 
 test("A large body beyond the limit of simultaneous ones has its connection broken, so that Plane sends it again", async () => {
   expect(await readFifthBody(createBodyReader(1024 * 1024))).toBeInstanceOf(BreakConnection);
-});
-
-test("A large body beyond the limit of simultaneous ones gets an error response where the sender understands it", async () => {
-  const busy = () => new GroundcrewError("unavailable", "Send it again in a second.");
-  expect(await readFifthBody(createBodyReader(1024 * 1024, { busy }))).toMatchObject({ code: "unavailable" });
 });

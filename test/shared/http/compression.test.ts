@@ -43,12 +43,11 @@ test("the page's document and long answers of its API are sent in gzip, short on
   expect(JSON.parse(board.body.toString())).toHaveProperty("notices");
 });
 
-test.each(["identity", "gzip;q=0", "gzip; q=0.0, br"])(
-  "nothing is compressed for a client that takes %s",
-  async (taken) => {
-    const { url } = await startTestRuntime();
+test("nothing is compressed for a client that does not take gzip", async () => {
+  const { url } = await startTestRuntime();
+  for (const taken of ["identity", "gzip;q=0", "gzip; q=0.0, br"]) {
     const page = await readRaw(url, { "accept-encoding": taken });
     expect(page.headers["content-encoding"]).toBeUndefined();
     expect(page.body.toString()).toMatch(/^<!doctype html>/);
-  },
-);
+  }
+});

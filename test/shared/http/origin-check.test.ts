@@ -1,5 +1,4 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { z } from "zod";
 import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
 import {
   createBearerHeaders,
@@ -17,26 +16,14 @@ async function sendRawRequest(url: string, path: string, headers: Record<string,
 
 const adminHeaders = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
 
-test.each(["evil.example", "127.0.0.1.evil.example", "localhost.", "192.168.1.7:8787", "", "localhost@evil.example"])(
-  "Host (reliability 27): %j is refused",
-  async (host) => {
-    const { url } = await startTestRuntime();
-    const { status } = await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host });
-    expect([400, 403]).toContain(status);
-  },
-);
-
-test.each(["localhost", "LOCALHOST:1234", "127.0.0.1:8787", "[::1]:8787"])(
-  "Host (reliability 27): %j is a loopback name and taken",
-  async (host) => {
-    const { url } = await startTestRuntime();
-    expect((await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host })).status).toBe(200);
-  },
-);
-
-test("Host (reliability 27) of PUBLIC_URL is accepted", async () => {
-  const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
-  expect((await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host: "crew.example.com" })).status).toBe(200);
+test("Host (reliability 27): loopback names are taken, and any other is refused", async () => {
+  const { url } = await startTestRuntime();
+  const status = async (host: string) => (await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host })).status;
+  const near = ["127.0.0.1.evil.example", "localhost.", "localhost@evil.example"];
+  for (const host of ["evil.example", "192.168.1.7:8787", "", ...near])
+    expect([400, 403], host).toContain(await status(host));
+  for (const host of ["localhost", "LOCALHOST:1234", "127.0.0.1:8787", "[::1]:8787"])
+    expect(await status(host), host).toBe(200);
 });
 
 test("Host (reliability 27) that is not listed in ALLOWED_HOSTS is refused, loopback names too", async () => {
@@ -48,38 +35,23 @@ test("Host (reliability 27) that is not listed in ALLOWED_HOSTS is refused, loop
   expect(await status("127.0.0.1")).toBe(403);
 });
 
-test("Host (reliability 27) is also checked for public routes and unknown paths", async () => {
+test("Host (reliability 27) is also checked for public routes, unknown paths and those that only look like a webhook's", async () => {
   const { url } = await startTestRuntime();
-  expect((await sendRawRequest(url, "/health", { host: "evil.example" })).status).toBe(403);
-  expect((await sendRawRequest(url, "/nothing", { host: "evil.example" })).status).toBe(403);
-});
-
-test("Host (reliability 27) is also checked for a path that only looks like a webhook's", async () => {
-  const { url } = await startTestRuntime();
-  for (const path of ["/webhooks/../dead-letters", "/webhooks/%2e%2e/dead-letters", "//webhooks/../dead-letters"]) {
-    const { status } = await sendRawRequest(url, path, { ...adminHeaders, host: "evil.example" });
-    expect([400, 403, 404]).toContain(status);
-  }
+  const status = async (path: string) =>
+    (await sendRawRequest(url, path, { ...adminHeaders, host: "evil.example" })).status;
+  for (const path of ["/health", "/nothing"]) expect(await status(path)).toBe(403);
+  for (const path of ["/webhooks/../dead-letters", "/webhooks/%2e%2e/dead-letters", "//webhooks/../dead-letters"])
+    expect([400, 403, 404], path).toContain(await status(path));
 });
 
 const post = (url: string, origin: string, host = new URL(url).host) =>
   sendRawRequest(url, "/ticks/poll", { ...adminHeaders, host, origin }, "POST");
 
-test.each(["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "file://"])(
-  "Origin (reliability 27): %s may change nothing",
-  async (origin) => {
-    const { url } = await startTestRuntime();
-    expect((await post(url, origin)).status).toBe(403);
-  },
-);
-
-test("Origin (reliability 27) of the page itself is accepted", async () => {
+test("Origin (reliability 27): only the page itself, and programs without an origin, may change anything", async () => {
   const { url } = await startTestRuntime();
+  for (const origin of ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "file://"])
+    expect((await post(url, origin)).status, origin).toBe(403);
   expect((await post(url, url)).status).toBe(200);
-});
-
-test("Origin (reliability 27) may be absent, as in a program's request", async () => {
-  const { url } = await startTestRuntime();
   expect((await sendRawRequest(url, "/ticks/poll", adminHeaders, "POST")).status).toBe(200);
 });
 
@@ -89,41 +61,26 @@ test("Origin (reliability 27) of PUBLIC_URL is accepted behind a TLS proxy, and 
   expect((await post(url, "http://crew.example.com", "crew.example.com")).status).toBe(403);
 });
 
-test("Origin (reliability 27) that is foreign may request public routes, but gets no CORS permission to read them", async () => {
+test("Origin (reliability 27) that is foreign gets no CORS permission, not even for public routes", async () => {
   const { url } = await startTestRuntime();
   const { status, text } = await sendRawRequest(url, "/health", { origin: "https://evil.example" });
   expect(status).toBe(200);
   expect(text.toLowerCase()).not.toContain("access-control");
-});
-
-test("Origin (reliability 27) that is foreign gets no CORS permission in a preflight", async () => {
-  const { url } = await startTestRuntime();
   const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
   expect((await sendRawRequest(url, "/ticks/poll", headers, "OPTIONS")).status).toBe(403);
 });
 
-test.each([
-  "token=x",
-  "access_token=x",
-  "api_key=x",
-  "key=x",
-  "Authorization=x",
-  "secret=x",
-  `anything=${RUNTIME_ADMIN_TOKEN}`,
-  `x=${RUNTIME_TICK_TOKEN}`,
-])(
-  "A token in the URL (reliability 27): ?%s is refused with how to send it, even beside a valid one",
-  async (query) => {
-    const { url } = await startTestRuntime();
+test("A token in the URL (reliability 27) is refused with how to send it, even beside a valid one", async () => {
+  const { url } = await startTestRuntime();
+  const names = ["token", "access_token", "api_key", "key", "Authorization", "secret"].map((name) => `${name}=x`);
+  for (const query of [...names, `anything=${RUNTIME_ADMIN_TOKEN}`, `x=${RUNTIME_TICK_TOKEN}`]) {
     const response = await fetch(`${url}/dead-letters?${query}`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
-    expect(response.status).toBe(400);
-    const { error } = z
-      .object({ error: z.object({ code: z.string(), message: z.string() }) })
-      .parse(await response.json());
-    expect(error.message).toContain("Authorization: Bearer");
-    expect(error.message).not.toContain(RUNTIME_ADMIN_TOKEN);
-  },
-);
+    expect(response.status, query).toBe(400);
+    const answer = await response.text();
+    expect(answer).toContain("Authorization: Bearer");
+    expect(answer).not.toContain(RUNTIME_ADMIN_TOKEN);
+  }
+});
 
 test("A token in the URL (reliability 27) is refused under any name when it is a bridge token", async () => {
   const { url, lines } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });

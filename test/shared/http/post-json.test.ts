@@ -8,53 +8,38 @@ async function postTo(step: ScriptedStep) {
   return { answer: await postJson({ fetch: globalThis.fetch }, server.url, { "x-a": "b" }, "hello"), server };
 }
 
-test("a post sends its headers and payload and returns the status", async () => {
-  const { answer, server } = await postTo({ status: 204, body: "" });
-  expect(answer).toEqual({ ok: true, outcome: "answered 204", status: 204 });
-  expect(server.requests).toMatchObject([{ method: "POST", body: "hello" }]);
-});
-
 test("a post follows no redirect", async () => {
   const { answer, server } = await postTo({ status: 302, headers: { location: "/elsewhere" }, body: "" });
   expect(answer).toMatchObject({ ok: false, outcome: "answered 302" });
   expect(server.requests).toHaveLength(1);
 });
 
-test.each([
-  ["7", 7_000],
-  ["99999999999", 86_400_000],
-  ["9".repeat(400), 86_400_000],
-  ["0", undefined],
-  ["Infinity", undefined],
-  ["1e400", undefined],
-  ["0x10", undefined],
-  ["-1", undefined],
-  ["soon", undefined],
-])("a Retry-After of %s is returned as %s ms", async (header, retryAfter) => {
-  const { answer } = await postTo({ status: 503, headers: { "retry-after": header }, body: "" });
-  expect(answer.retryAfter).toBe(retryAfter);
+test("a Retry-After of whole seconds is returned, a day at most, and no other", async () => {
+  const headers: [string, number | undefined][] = [
+    ["7", 7_000],
+    ["99999999999", 86_400_000],
+    ["9".repeat(400), 86_400_000],
+    ["0", undefined],
+    ["Infinity", undefined],
+    ["1e400", undefined],
+    ["0x10", undefined],
+    ["-1", undefined],
+    ["soon", undefined],
+  ];
+  for (const [header, retryAfter] of headers) {
+    const { answer } = await postTo({ status: 503, headers: { "retry-after": header }, body: "" });
+    expect(answer.retryAfter, header).toBe(retryAfter);
+  }
 });
 
 test("a post without a connection was certainly not sent", async () => {
-  const server = await startScriptedServer({ status: 200, body: "" });
-  await server.close();
-  const answer = await postJson({ fetch: globalThis.fetch }, server.url, {}, "hello");
-  expect(answer).toEqual({ ok: false, outcome: "ECONNREFUSED", notSent: true });
-});
-
-test.each([
-  "UND_ERR_CONNECT_TIMEOUT",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-])("a post that fails with %s was certainly not sent", async (code) => {
-  const cause = Object.assign(new Error("no connection"), { code });
-  const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
-  expect(await postJson({ fetch }, "https://agents.example.com", {}, "hello")).toEqual({
-    ok: false,
-    outcome: code,
-    notSent: true,
-  });
+  const codes = ["ECONNREFUSED", "UND_ERR_CONNECT_TIMEOUT", "CERT_HAS_EXPIRED", "DEPTH_ZERO_SELF_SIGNED_CERT"];
+  for (const code of [...codes, "ERR_TLS_CERT_ALTNAME_INVALID"]) {
+    const cause = Object.assign(new Error("no connection"), { code });
+    const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+    const answer = await postJson({ fetch }, "https://agents.example.com", {}, "hello");
+    expect(answer).toEqual({ ok: false, outcome: code, notSent: true });
+  }
 });
 
 test("a post whose connection broke may have arrived", async () => {
@@ -70,12 +55,6 @@ test("a post asks for JSON, and keeps the content type that it was given", async
   expect(server.requests).toMatchObject([
     { body: '{"a": 1}', headers: { accept: "application/json", "content-type": "application/json; v=1" } },
   ]);
-});
-
-test.each([429, 500, 503])("a post that is answered with %i is not repeated", async (status) => {
-  const { answer, server } = await postTo({ status, body: "try again" });
-  expect(answer).toEqual({ ok: false, outcome: `answered ${status}`, status });
-  expect(server.requests).toHaveLength(1);
 });
 
 test("a post does not read the response's body, whatever its length and type", async () => {

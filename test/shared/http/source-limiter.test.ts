@@ -29,14 +29,3 @@ test("A limit per source (reliability 9) is reset when the clock is set back, in
   expect(isExhausted("a")).toBe(false);
   expect([count("a"), count("a")]).toEqual([false, true]);
 });
-
-test("A source is over its limit from its first refused request until its window ends", () => {
-  let now = 0;
-  const { count, isOver } = createSourceLimiter({ limit: 1, window: 1000, sources: 10, clock: () => now });
-  count("a");
-  expect(isOver("a")).toBe(false);
-  count("a");
-  expect([isOver("a"), isOver("b")]).toEqual([true, false]);
-  now = 1000;
-  expect(isOver("a")).toBe(false);
-});

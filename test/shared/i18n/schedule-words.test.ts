@@ -6,6 +6,7 @@ import { parseScheduleCommand, parseScheduleWords } from "../../../shared/i18n/p
 import { formatCron, parseCron } from "../../../shared/i18n/recurrence.ts";
 import { describeSchedule } from "../../../shared/i18n/schedule-words.ts";
 
+const FULL = process.env["FULL"] !== undefined;
 const NOW = Date.UTC(2026, 10, 25);
 
 const parse = parseScheduleWords;
@@ -62,7 +63,7 @@ test("a cron expression and its normal form name the same times", () => {
       const recurrence = parseCron(cron);
       expect(recurrence && listTimes(formatCron(recurrence))).toEqual(listTimes(cron));
     }),
-    { numRuns: 150 },
+    { numRuns: FULL ? 150 : 40 },
   );
 });
 
@@ -75,7 +76,7 @@ test.each(LOCALES)("the words of any cron expression are read back as the same o
       expect(parse(words), words).toEqual({ cron: formatCron(recurrence), rest: "" });
       expect(parse(`${words} @thot check it`), words).toMatchObject({ rest: "@thot check it" });
     }),
-    { numRuns: 200 },
+    { numRuns: FULL ? 200 : 60 },
   );
 });
 
@@ -153,35 +154,15 @@ test("words without a schedule are refused", () => {
 });
 
 test("hostile words end soon, as a schedule or a refusal", () => {
-  const words = [
-    "every",
-    "monday",
-    "1st",
-    "the",
-    "9:00",
-    ",",
-    " ",
-    "and",
-    "from",
-    "to",
-    "le",
-    "99",
-    "*",
-    "h",
-    "\u202e",
-  ];
+  const words = [..."every|monday|1st|the|9:00|,| |and|from|to|le|99|*|h".split("|"), "\u202e"];
   const text = fc.array(fc.constantFrom(...words), { maxLength: 400 }).map((all) => all.join(" "));
   fc.assert(
     fc.property(fc.oneof(text, fc.string({ maxLength: 3_000, unit: "binary" })), (hostile) => {
       const parsed = parse(hostile);
       expect("cron" in parsed ? parseCron(parsed.cron) : parsed.problem).toBeDefined();
     }),
-    { numRuns: 150 },
+    { numRuns: FULL ? 150 : 40 },
   );
-});
-
-test("an expression with seconds or years has no words of its own", () => {
-  expect(describeSchedule("30 0 9 * * 1", "en")).toBe("30 0 9 * * 1");
 });
 
 test("frequent schedules read as people say them", () => {

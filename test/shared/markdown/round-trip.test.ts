@@ -27,7 +27,7 @@ const block = fc.oneof(
   fc.tuple(words, words).map(([head, cell]) => `| ${head} |\n| - |\n| ${cell} |`),
 );
 const document = fc.array(block, { minLength: 1, maxLength: 5 }).map((blocks) => blocks.join("\n\n"));
-const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 150 };
+const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 60 };
 
 test("the conversion of Markdown to HTML and back leads to the same HTML again", async () => {
   await fc.assert(

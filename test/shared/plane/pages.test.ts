@@ -31,32 +31,6 @@ test("the pages of a list are requested one after another, each with the filters
   ]);
 });
 
-test("no further page is requested after the iteration stops", async () => {
-  const { client, server } = await createScriptedClient([createPage(1, 3), createPage(2, 3), createPage(3, 3)]);
-  for await (const { data } of client.pages(workItemsApi.ids, { params })) if (data.next_cursor === "1:2:0") break;
-  expect(server.requests).toHaveLength(2);
-});
-
-test("no page is requested before the iteration starts", async () => {
-  const { client, server } = await createScriptedClient([createPage(1, 1)]);
-  client.pages(workItemsApi.ids, { params });
-  expect(server.requests).toEqual([]);
-});
-
-test("a page that fails ends the list with its error", async () => {
-  const { client } = await createScriptedClient([
-    createPage(1, 2),
-    { status: 400, body: { detail: "Invalid cursor parameter." } },
-  ]);
-  const read = async () => {
-    for await (const _ of client.pages(workItemsApi.ids, { params }));
-  };
-  expect(await captureError(read())).toMatchObject({
-    code: "invalid",
-    message: expect.stringContaining("Invalid cursor"),
-  });
-});
-
 test("a list that repeats a page fails", async () => {
   const { client, server } = await createScriptedClient([createPage(1, 9)]);
   const read = async () => {

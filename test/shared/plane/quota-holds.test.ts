@@ -4,18 +4,6 @@ import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { captureError, createScriptedClient, getErrorOrData, PLANE_USER } from "./plane-client-harness.ts";
 
-test("after a 429 no process uses the key before the requested time", async () => {
-  const refused = { status: 429, headers: { "retry-after": "30" }, body: { error_message: "RATE_LIMIT_EXCEEDED" } };
-  const { clientOptions, client, waits, server } = await createScriptedClient([
-    refused,
-    { status: 200, body: PLANE_USER },
-  ]);
-  await captureError(client.call(usersApi.me, { priority: "interactive" }));
-  expect(server.requests).toHaveLength(1);
-  await createPlaneClient(clientOptions).call(usersApi.me);
-  expect(waits).toEqual([30_000]);
-});
-
 const TOO_MANY = { error_message: "RATE_LIMIT_EXCEEDED" };
 const EXCESSIVE_WAIT = { status: 429, headers: { "retry-after": "31536000" }, body: TOO_MANY };
 const NO_WAIT = { maxWait: { people: 0, interactive: 0, background: 0, spare: 0 }, rateLimit: 60 };

@@ -5,13 +5,7 @@ import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { createQuota } from "../../../shared/plane/quota.ts";
-import {
-  captureError,
-  createPlaneClientHarness,
-  createScriptedClient,
-  getErrorOrData,
-  PLANE_USER,
-} from "./plane-client-harness.ts";
+import { captureError, createScriptedClient, getErrorOrData, PLANE_USER } from "./plane-client-harness.ts";
 
 const NO_WAIT_LIMITS = {
   people: Number.POSITIVE_INFINITY,
@@ -47,17 +41,6 @@ test("the quota is never exceeded in any 60 s for any mix of calls, processes an
     }),
     { numRuns: process.env["FULL"] ? 2_000 : 200 },
   );
-});
-
-test("two processes on one store share one quota, also for simultaneous requests", async () => {
-  const { clientOptions, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 10 });
-  const clients = [createPlaneClient(clientOptions), createPlaneClient(clientOptions)];
-  const calls = Array.from({ length: 16 }, (_, nth) =>
-    getErrorOrData(clients[nth % 2]?.call(usersApi.me, { priority: "interactive" })),
-  );
-  const outcomes = await Promise.all(calls);
-  expect(outcomes.filter((outcome) => outcome instanceof PlaneRateLimitedError)).toHaveLength(6);
-  expect(server.requests).toHaveLength(10);
 });
 
 test("background calls leave a fifth of the quota to interactive ones for two minutes after one of them", async () => {
@@ -104,13 +87,6 @@ test("after a call for a person, agents' calls leave a twentieth of the quota to
   for (let nth = 0; nth < 60; nth += 1) await call("interactive");
 });
 
-test("a quota of one request a minute still lets background calls through", async () => {
-  const { client, waits } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 1 });
-  await client.call(usersApi.me);
-  await client.call(usersApi.me);
-  expect(waits).toEqual([61_000]);
-});
-
 test("a call that would wait too long for the quota is not sent, and its error contains the time to wait", async () => {
   const { client, advance, lines, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
     rateLimit: 2,
@@ -124,36 +100,37 @@ test("a call that would wait too long for the quota is not sent, and its error c
   expect(lines).toEqual([]);
 });
 
-test("the waits of one call add up: its retries share one limit", async () => {
-  const { client, waits, server } = await createScriptedClient([{ status: 500, body: { error: "x" } }], {
-    rateLimit: 1,
+test("spare calls use an idle quota evenly: a sixth of it in any 10 s, and they do not wait", async () => {
+  const { client, server, waits, advance } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
+    rateLimit: 60,
   });
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ code: "rate_limited", retryAfter: 56_000 });
-  expect(waits).toEqual([1_000, 60_000, 5_000]);
-  expect(server.requests).toHaveLength(2);
-});
-
-test("every retry uses the quota", async () => {
-  const { client, server } = await createScriptedClient([{ status: 500, body: { error: "x" } }], { rateLimit: 3 });
-  const error = await captureError(client.call(usersApi.me, { priority: "interactive" }));
-  expect(error).toBeInstanceOf(PlaneRateLimitedError);
-  expect(server.requests).toHaveLength(3);
-});
-
-test("each API key has its own quota", async () => {
-  const { clientOptions, client, waits } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
-    rateLimit: 1,
-  });
-  await client.call(usersApi.me);
-  await createPlaneClient({ ...clientOptions, keyName: "other" }).call(usersApi.me);
+  const spendAll = async () => {
+    for (let spent = 0; ; spent += 1) {
+      const outcome = await getErrorOrData(client.call(usersApi.me, { priority: "spare" }));
+      if (outcome instanceof PlaneRateLimitedError) return { spent, retryAfter: outcome.retryAfter };
+    }
+  };
+  for (let nth = 0; nth < 5; nth += 1) {
+    expect(await spendAll()).toEqual({ spent: 10, retryAfter: 10_000 });
+    advance(10_000);
+  }
+  expect(await spendAll()).toEqual({ spent: 7, retryAfter: 11_000 });
   expect(waits).toEqual([]);
+  expect(server.requests).toHaveLength(57);
 });
 
-test("a call fails when the store fails, and no uncounted request is sent", async () => {
-  const { server } = await createScriptedClient([{ status: 200, body: PLANE_USER }]);
-  const store = createMemoryStore({ clock: () => 0 });
-  await store.close();
-  const { client } = createPlaneClientHarness({ url: server.url, store });
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ message: "The store is closed." });
-  expect(server.requests).toEqual([]);
+test("spare calls leave what becomes free to a background call that waits for it", async () => {
+  const { client, clientOptions, advance, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
+    rateLimit: 10,
+  });
+  for (let nth = 0; nth < 9; nth += 1) await client.call(usersApi.me);
+  const stolen: unknown[] = [];
+  const wait = async (ms: number) => {
+    advance(ms);
+    // At this very moment a spare call of another process asks for the same request.
+    stolen.push(await getErrorOrData(client.call(usersApi.me, { priority: "spare" })));
+  };
+  await createPlaneClient({ ...clientOptions, wait }).call(usersApi.me);
+  expect(stolen).toEqual([expect.objectContaining({ code: "rate_limited" })]);
+  expect(server.requests).toHaveLength(10);
 });

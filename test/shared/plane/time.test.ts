@@ -4,19 +4,19 @@ import { planeTimeSchema } from "../../../shared/plane/endpoint.ts";
 
 const normalizePlaneTime = (text: string) => planeTimeSchema.parse(text);
 
-test("a time of Plane keeps its microseconds", () => {
-  expect(normalizePlaneTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");
-});
-
-test("microseconds that Plane omits become zeros", () => {
-  expect(normalizePlaneTime("2026-12-05T23:59:00Z")).toBe("2026-12-05T23:59:00.000000Z");
-  expect(normalizePlaneTime("2026-12-05T23:59:00.25Z")).toBe("2026-12-05T23:59:00.250000Z");
-});
-
-test("a time in the time zone of the key's owner is converted to UTC, also across midnight and new year", () => {
-  expect(normalizePlaneTime("2026-11-21T05:33:08.694237+01:00")).toBe("2026-11-21T04:33:08.694237Z");
-  expect(normalizePlaneTime("2027-01-01T05:15:00+05:45")).toBe("2026-12-31T23:30:00.000000Z");
-  expect(normalizePlaneTime("2026-11-20T23:33:08.000001-05:00")).toBe("2026-11-21T04:33:08.000001Z");
+test("a time of Plane keeps its microseconds, which it may omit, and is converted to UTC from any time zone", () => {
+  for (const [text, time] of [
+    ["2026-11-21T04:33:08.694237Z", "2026-11-21T04:33:08.694237Z"],
+    ["2026-12-05T23:59:00Z", "2026-12-05T23:59:00.000000Z"],
+    ["2026-12-05T23:59:00.25Z", "2026-12-05T23:59:00.250000Z"],
+    ["2026-11-21T05:33:08.694237+01:00", "2026-11-21T04:33:08.694237Z"],
+    ["2027-01-01T05:15:00+05:45", "2026-12-31T23:30:00.000000Z"],
+    ["2026-11-20T23:33:08.000001-05:00", "2026-11-21T04:33:08.000001Z"],
+  ] as const)
+    expect(normalizePlaneTime(text)).toBe(time);
+  const noZone = "2026-11-21T04:33:08";
+  for (const text of ["", "yesterday", "2026-11-21", noZone, "2026-13-01T00:00:00Z", `${noZone}.1234567Z`])
+    expect(planeTimeSchema.safeParse(text).success, text).toBe(false);
 });
 
 test("normalized times sort as strings, whatever time zones Plane used", () => {
@@ -31,17 +31,6 @@ test("normalized times sort as strings, whatever time zones Plane used", () => {
       expect(first === second).toBe(a.micros === b.micros);
     }),
   );
-});
-
-test.each([
-  "",
-  "yesterday",
-  "2026-11-21",
-  "2026-11-21T04:33:08",
-  "2026-13-01T00:00:00Z",
-  "2026-11-21T04:33:08.1234567Z",
-])("%j is refused as a time", (text) => {
-  expect(planeTimeSchema.safeParse(text).success).toBe(false);
 });
 
 /** Formats a time like Django: local time of the zone, with microseconds only if they are not zero. */

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import {
   PlaneAuthError,
   PlaneInvalidError,
-  PlaneNotFoundError,
   PlaneRateLimitedError,
   PlaneUnavailableError,
   PlaneUnexpectedError,
@@ -16,22 +15,14 @@ function createRefusal(status: number, body: unknown, headers: Record<string, st
   return toPlaneError("work_items_get", { status, headers: new Headers(headers), body: text, date: DATE });
 }
 
-test("a 404 of Plane means that the object does not exist", () => {
+test("a 404 of Plane for a missing object, one for a missing route and one of a proxy are distinguished", () => {
   expect(createRefusal(404, { error: "The requested resource does not exist." })).toMatchObject({
     code: "not_found",
     noRoute: false,
   });
-});
-
-test("a 404 of a proxy while Plane is down does not count as a deleted item", () => {
+  expect(createRefusal(404, { error: "Page not found." })).toMatchObject({ code: "not_found", noRoute: true });
   for (const body of ["404 page not found\n", "<html>404</html>", "", "[]", "null"])
-    expect(createRefusal(404, body)).toBeInstanceOf(PlaneUnavailableError);
-});
-
-test("a 404 for a missing route is distinguished from one for a missing object", () => {
-  const error = createRefusal(404, { error: "Page not found." });
-  expect(error).toBeInstanceOf(PlaneNotFoundError);
-  expect(error).toMatchObject({ noRoute: true });
+    expect(createRefusal(404, body), body).toBeInstanceOf(PlaneUnavailableError);
 });
 
 test("Plane's field messages are stored by field, including nested ones", () => {
@@ -67,22 +58,16 @@ test("a 403 for the key is distinguished from one for a permission", () => {
   });
 });
 
-test("a 403 page of a proxy in front of Plane is a refusal, too", () => {
+test("pages of a proxy are a refusal with 403, unexpected with 400, and unavailable with every 5xx", () => {
   expect(createRefusal(403, "<html>blocked</html>")).toBeInstanceOf(PlaneAuthError);
-});
-
-test("a 400 page that is not JSON does not count as Plane's refusal of fields", () => {
   expect(createRefusal(400, "<h1>Bad Request (400)</h1>")).toBeInstanceOf(PlaneUnexpectedError);
-});
-
-test("every 5xx of Plane is an unavailable error", () => {
   for (const status of [500, 502, 503, 504, 521])
     expect(createRefusal(status, "<html>")).toBeInstanceOf(PlaneUnavailableError);
 });
 
 test("a 429 without a valid Retry-After means a wait of Plane's whole window", () => {
-  for (const text of [undefined, "soon", "", "1.5", "-1", "+5", "5, 5", "1e3", "2030-01-01", "soon GMT"]) {
-    const error = createRefusal(429, "", text === undefined ? {} : { "retry-after": text });
+  for (const headers of [{}, { "retry-after": "soon" }]) {
+    const error = createRefusal(429, "", headers);
     expect(error).toBeInstanceOf(PlaneRateLimitedError);
     expect(error).toMatchObject({ retryAfter: 60_000 });
   }

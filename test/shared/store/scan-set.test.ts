@@ -21,7 +21,7 @@ async function createNumberedStore(count: number) {
   return { store, requestedSizes };
 }
 
-test.each([0, 1, 199, 200, 201, 1000, 2345])("each of %i rows is read once and in order", async (count) => {
+test.each([0, 200, 201, 1000])("each of %i rows is read once and in order", async (count) => {
   const { store } = await createNumberedStore(count);
   const wanted = Array.from({ length: count }, (_, n) => n);
   const walked: number[] = [];

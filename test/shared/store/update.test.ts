@@ -28,18 +28,6 @@ async function readValue(store: Pick<Store, "read">, key = KEY) {
   return row?.value;
 }
 
-test("an update commits puts and jobs with the revision that was read, and then runs afterCommit", async () => {
-  const { kept: stored, store, commits } = createObservedStore();
-  const job = { id: "job", queue: "work", lane: "lane", body: null } as const;
-  const afterCommit = vi.fn(async () => expect(await readValue(stored)).toBe(1));
-  await updateValue<number>({ store }, KEY, (value, rev) => {
-    expect([value, rev]).toEqual([undefined, 0]);
-    return { put: [{ key: KEY, value: 1 }], jobs: [job], afterCommit };
-  });
-  expect(commits).toEqual([{ expect: [[KEY, 0]], put: [{ key: KEY, value: 1 }], jobs: [job] }]);
-  expect(afterCommit).toHaveBeenCalledTimes(1);
-});
-
 test("a stale commit is computed again from the new value, and only the successful attempt has effects", async () => {
   const { kept: stored, store, others, put } = createObservedStore();
   await put(KEY, 1);
@@ -55,17 +43,6 @@ test("a stale commit is computed again from the new value, and only the successf
   });
   expect({ seen, committed, result }).toEqual({ seen: [1, 10, 100], committed: [100], result: 101 });
   expect(await readValue(stored)).toBe(101);
-});
-
-test("a change of another key that the update expects also makes it start over", async () => {
-  const { kept: stored, store, others, put } = createObservedStore();
-  await put("price", 2);
-  others.push(() => put("price", 3));
-  await updateValue<number>({ store }, KEY, async () => {
-    const [price] = await stored.read<number>(["price"]);
-    return { expect: [["price", price?.rev ?? 0]], put: [{ key: KEY, value: price?.value }] };
-  });
-  expect(await readValue(stored)).toBe(3);
 });
 
 test("no change commits nothing, with or without a result, also at the second attempt", async () => {
@@ -84,16 +61,6 @@ test("no change commits nothing, with or without a result, also at the second at
     value: 5,
   });
   expect(afterCommit).not.toHaveBeenCalled();
-});
-
-test("an error of the computation or of the store reaches the caller and is not retried", async () => {
-  const { store, commits, others } = createObservedStore();
-  const refused = new Error("refused");
-  const failing = updateValue<number>({ store }, KEY, () => Promise.reject(refused));
-  await expect(failing).rejects.toBe(refused);
-  others.push(() => Promise.reject(refused));
-  await expect(updateValue<number>({ store }, KEY, () => ({ put: [{ key: KEY, value: 1 }] }))).rejects.toBe(refused);
-  expect(commits).toHaveLength(1);
 });
 
 test("concurrent updates, in any order of their reads and commits, lose nothing and are each applied once", async () => {

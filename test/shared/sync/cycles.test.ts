@@ -16,10 +16,6 @@ test.each([
   expect(getCyclePhase({ start: START, end: END }, date)).toBe(phase);
 });
 
-test("a cycle without dates is a draft", () => {
-  expect(getCyclePhase({ start: null, end: null }, START)).toBe("draft");
-});
-
 test("a cycle starts once and is completed once; a new one that is over already causes no event", () => {
   expect(diffCyclePhases("upcoming", "current")).toEqual([{ kind: "cycle_started" }]);
   expect(diffCyclePhases(undefined, "current")).toEqual([{ kind: "cycle_started" }]);

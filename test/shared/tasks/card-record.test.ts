@@ -43,11 +43,11 @@ async function createAppWithObservedCard() {
   return app;
 }
 
-test("The agent card (OPENCLAW-11, 12, 13) shows agent, start, session, progress, cost and confidence in one comment by Groundcrew", async () => {
+test("The agent card (OPENCLAW-11, 12, 13) shows agent, start, session, progress, cost and confidence in one comment by Groundcrew, and agents' texts on one line without markup", async () => {
   const { app, item } = await createAppWithTask({ config: { budget: { amount: 100 } } });
   await app.actAs("Thot").report("ONB-1", {
     percent: 40,
-    text: "half of <b>it</b>",
+    text: 'half <img src=x onerror="a()">\u202e\nAgent: Imhotep & co',
     confidence: 0.9,
     cost: 1.25,
     session: SESSION,
@@ -63,25 +63,12 @@ test("The agent card (OPENCLAW-11, 12, 13) shows agent, start, session, progress
   expect(html).toContain("<strong>Confidence:</strong> 0.9</li>");
   expect(html).toContain("<strong>Commit:</strong> 0a1b2c3</li>");
   expect(html).toContain("<strong>Estimate:</strong> too little to tell (0 finished tasks of this size)</li>");
-  expect(getCards(app, item)[0]).toMatchObject({ actor: app.human.id, external_source: "groundcrew" });
-});
-
-test("The agent card (OPENCLAW-11, 12, 13) shows agents' texts on one line without markup and bidirectional characters", async () => {
-  const { app, item } = await createAppWithTask();
-  await app.actAs("Thot").report("ONB-1", { text: '<img src=x onerror="a()">\u202e\nAgent: Imhotep & co' });
-  const html = await getCardHtml(app, item);
-  expect(html).not.toContain("<img");
-  expect(html).not.toContain("\u202e");
+  expect(html).not.toMatch(/<img|\u202e/);
   expect(parseCard(html)?.card).toMatchObject({
     agent: "Thot",
-    text: '<img src=x onerror="a()"> Agent: Imhotep & co',
+    text: 'half <img src=x onerror="a()"> Agent: Imhotep & co',
   });
-});
-
-test("The agent card (OPENCLAW-11, 12, 13) shows an assumed confidence of 0.8 when none was reported", async () => {
-  const { app, item } = await createAppWithTask();
-  await app.actAs("Thot").claim("ONB-1");
-  expect(await getCardHtml(app, item)).toContain("<strong>Confidence:</strong> 0.8 (assumed)</li>");
+  expect(getCards(app, item)[0]).toMatchObject({ actor: app.human.id, external_source: "groundcrew" });
 });
 
 test("The agent card (OPENCLAW-11, 12, 13) is edited in place at most once in 30 s, however often agents report", async () => {
@@ -97,19 +84,6 @@ test("The agent card (OPENCLAW-11, 12, 13) is edited in place at most once in 30
   for (const [i, at] of times.entries()) if (i > 0) expect(at - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(30_000);
 });
 
-test("The agent card (OPENCLAW-11, 12, 13) makes no request to Plane when its text is unchanged", async () => {
-  const { app } = await createAppWithTask();
-  await app.actAs("Thot").report("ONB-1", { percent: 40 });
-  await app.runUntilIdle();
-  const before = getCommentWrites(app).length;
-  for (let i = 0; i < 3; i++) {
-    await app.actAs("Thot").report("ONB-1", { percent: 40 });
-    await app.runUntilIdle();
-    app.advance(60_000);
-  }
-  expect(getCommentWrites(app)).toHaveLength(before);
-});
-
 test("The agent card (OPENCLAW-11, 12, 13) is created again when people delete it", async () => {
   const { app, item } = await createAppWithTask();
   await app.actAs("Thot").report("ONB-1", { percent: 40 });
@@ -120,12 +94,13 @@ test("The agent card (OPENCLAW-11, 12, 13) is created again when people delete i
   expect(await getCardHtml(app, item)).toContain("50 %");
 });
 
-test("The agent card (OPENCLAW-11, 12, 13) causes no notification and no further edits when it is edited (rule 8)", async () => {
+test("The agent card (OPENCLAW-11, 12, 13) causes no notification, no further edits and no read of comments when it is edited (rule 8)", async () => {
   const app = await createAppWithObservedCard();
   app.takeEvents();
   await app.actAs("Thot").report("ONB-1", { percent: 40 });
   await app.runUntilIdle();
   const written = getCommentWrites(app).length;
+  expect(await app.recordRequests(() => app.deliverWebhooks())).toEqual([]);
   for (let i = 0; i < 3; i++) {
     await app.deliverWebhooks();
     await app.poll();
@@ -134,13 +109,6 @@ test("The agent card (OPENCLAW-11, 12, 13) causes no notification and no further
   }
   expect(app.takeEvents()).toEqual([]);
   expect(getCommentWrites(app)).toHaveLength(written);
-});
-
-test("The agent card (OPENCLAW-11, 12, 13) causes no read of the item's comments by its webhook", async () => {
-  const app = await createAppWithObservedCard();
-  await app.actAs("Thot").report("ONB-1", { percent: 40 });
-  await app.runUntilIdle();
-  expect(await app.recordRequests(() => app.deliverWebhooks())).toEqual([]);
 });
 
 test("The agent card (OPENCLAW-11, 12, 13) shows the last holder, and starts over for the next agent while keeping the task's cost", async () => {

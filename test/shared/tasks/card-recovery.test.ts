@@ -21,27 +21,6 @@ async function createAppWithCard() {
   return { app, item, cards };
 }
 
-test("The agent card after the store was lost restores times, cost, session and confidence before the next edit overwrites it", async () => {
-  const { app, item, cards } = await createAppWithCard();
-  await app.restart({ store: "lost" });
-  await app.poll();
-  await app.actAs("Thot").report("ONB-1", { percent: 60 });
-  await app.runUntilIdle();
-  expect(await readCard(app.deps, item.id)).toMatchObject({
-    agent: "Thot",
-    percent: 60,
-    cost: 1.5,
-    costs: { Thot: 1.5 },
-    session: SESSION,
-    confidence: 0.6,
-  });
-  // The restored claim has its own timer, and the agent has worked since.
-  expect((await readTaskTimes(app.deps, item.id)).carried).toEqual({ Thot: 600_000 });
-  expect(cards()).toHaveLength(1);
-  expect(cards()[0]?.comment_html).toContain("60 %");
-  expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
-});
-
 test("The agent card after the store was lost restores the run of the agent's wake, which its own session replaces", async () => {
   const { app, item, cards } = await createAppWithCard();
   await updateCardRecord(app.deps, item.id, ({ session: _, ...card }) => ({

@@ -20,29 +20,6 @@ async function createClaimedTask(options: Parameters<typeof createAgentTestApp>[
   return { app, item, acting, task, claim, inProgress };
 }
 
-test.each(["1.3.1", "1.2.2"] as const)(
-  "a change is made by the agent itself and is observed and published at once, without a webhook (Plane %s)",
-  async (version) => {
-    const { app, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
-    const after = await changeTask(acting, task, inProgress, { claim });
-    expect(after.item.snapshot.status).toBe("in_progress");
-    expect(app.readPlaneItem(item).state).toBe("In Progress");
-    app.dropWebhooks();
-    await app.drain();
-    expect(app.takeEvents()).toEqual(["ONB-1 started"]);
-    expect(app.actions[0]?.facts.actor).toMatchObject({ name: "Thot", isAgent: true });
-  },
-);
-
-test("a list that a change empties is empty at once, without a second read", async () => {
-  const { app, acting, task, claim } = await createClaimedTask();
-  const label = app.plane.addLabel(app.onb, "later");
-  const labelled = await changeTask(acting, task, { labels: [label.id] }, { claim });
-  expect(labelled.item.snapshot.labels).toEqual([label.id]);
-  const bare = await changeTask(acting, labelled, { labels: [] }, { claim });
-  expect(bare.item.snapshot.labels).toEqual([]);
-});
-
 test("the answer of a change contains what people changed while the call waited for its turn", async () => {
   const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
   await acting.waitForTurn("another call of this agent");

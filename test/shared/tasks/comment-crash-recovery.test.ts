@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
-import { createWorkRules } from "../../../functions/work.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { hasSummary } from "../../../shared/records/task-records.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { readTaskQuestions } from "../../../shared/tasks/people/questions.ts";
-import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { type AgentTestApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { answerQuestion } from "../../support/answer-request.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
@@ -55,7 +54,7 @@ async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_
 test.each(FLOWS)(
   "$name that is killed after any of its changes and repeated ends the same, with one comment and one notification",
   async ({ before, call }) => {
-    const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+    const app = await createAgentTestApp({ parts: WORK_RULES });
     const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
     if (!first) throw new Error("no items");
     await app.runFirstPoll();

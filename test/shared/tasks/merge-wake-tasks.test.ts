@@ -22,7 +22,3 @@ test("the words of several remarks are one entry, and repeating them adds nothin
   expect(both).toEqual([task("addressed", "Ada: why?\nBob: when?")]);
   expect(mergeWakeTasks(both, [task("addressed", "Bob: when?")])).toEqual(both);
 });
-
-test("the new reason of a task replaces the earlier one", () => {
-  expect(mergeWakeTasks([task("assigned")], [task("answered", "Ada: blue")])).toEqual([task("answered", "Ada: blue")]);
-});

@@ -120,112 +120,57 @@ function adjust(fields: Record<string, unknown>, ticket: Ticket | undefined): Re
 
 const RUNS = { numRuns: process.env["FULL"] ? 20_000 : 250 };
 
-/** Returns a step of random histories for which the statement is false; undefined: it holds. */
-function findViolation(isTrue: (step: Step) => boolean): Step | undefined {
-  const failure = fc.check(
-    fc.property(anyHistory, (steps) => steps.every(isTrue)),
+const STATEMENTS: Record<string, (step: Step) => boolean> = {
+  "a ticket runs only after an approval that named the hash of what was shown": ({ event, before, after }) =>
+    !after ||
+    after.run === (before?.run ?? 0) ||
+    (event.kind === "approved" && before?.state === "pending" && before.shown.hash === event.hash),
+  "a session is wanted only in a run that was approved and is not over": ({ after }) =>
+    !after?.wanted || (isActive(after) && after.approval !== undefined && after.run > 0),
+  "a session that starts or runs is wanted, so that an exchange names it": ({ after }) =>
+    !after || !["starting", "running"].includes(after.state) || after.wanted,
+  "a repeated approval keeps the session of the first one": ({ event, before, after }) =>
+    event.kind !== "approved" ||
+    before === undefined ||
+    !isActive(before) ||
+    after?.approval?.sessionId === before.approval?.sessionId,
+  "only a new request leaves a final state": ({ event, before, after }) =>
+    !before || !isFinal(before.state) || after?.state === before.state || event.kind === "requested",
+  "a completion is recorded once in each run": ({ before, after }) =>
+    before?.completion === undefined || before.run !== after?.run || after.completion?.at === before.completion.at,
+  "a step of the update that is done stays done until the next run": ({ before, after }) => {
+    if (!before?.update || before.run !== after?.run) return true;
+    const steps = ["comment", "state", undefined];
+    return steps.indexOf(after.update?.step) >= steps.indexOf(before.update.step);
+  },
+  "one cause requests a ticket once": ({ event, before, after }) =>
+    event.kind !== "requested" || !before?.causes.includes(event.version.cause.id) || after === before,
+  "a ticket in no run asks nothing and has no input for a session": ({ after }) =>
+    !after || isActive(after) || after.questions.every(isRequestOver),
+  "an answer is fetched once, by the request that waits for it, or typed": ({ event, before, after }) => {
+    if (event.kind !== "fetched" || after === before) return true;
+    const wasAnswered = before?.questions.some(({ session, verdict }) => session.call === event.question && verdict);
+    return wasAnswered === true && after?.inputs.length === before?.inputs.length;
+  },
+};
+
+test("After any event of any history: what runs was approved, what is over stays over, and nothing counts twice", () => {
+  fc.assert(
+    fc.property(anyHistory, (steps) => {
+      for (const step of steps)
+        expect(
+          Object.keys(STATEMENTS).filter((statement) => !STATEMENTS[statement]?.(step)),
+          JSON.stringify(step),
+        ).toEqual([]);
+    }),
     RUNS,
   );
-  return failure.counterexample?.[0].find((step) => !isTrue(step));
-}
-
-test("A ticket runs only after an approval that named the hash of what was shown", () => {
-  expect(
-    findViolation(({ event, before, after }) => {
-      if (!after || after.run === (before?.run ?? 0)) return true;
-      return event.kind === "approved" && before?.state === "pending" && before.shown.hash === event.hash;
-    }),
-  ).toBeUndefined();
-});
-
-test("A session is wanted only in a run that was approved and is not over", () => {
-  expect(
-    findViolation(({ after }) => !after?.wanted || (isActive(after) && after.approval !== undefined && after.run > 0)),
-  ).toBeUndefined();
-});
-
-test("A session that starts or runs is wanted, so that an exchange names it", () => {
-  expect(
-    findViolation(({ after }) => !after || !["starting", "running"].includes(after.state) || after.wanted),
-  ).toBeUndefined();
-});
-
-test("A repeated approval keeps the session of the first one", () => {
-  expect(
-    findViolation(({ event, before, after }) => {
-      const isRepeat = event.kind === "approved" && before !== undefined && isActive(before);
-      return !isRepeat || after?.approval?.sessionId === before.approval?.sessionId;
-    }),
-  ).toBeUndefined();
-});
-
-test("Only a new request leaves a final state", () => {
-  expect(
-    findViolation(({ event, before, after }) => {
-      if (!before || !isFinal(before.state) || after?.state === before.state) return true;
-      return event.kind === "requested";
-    }),
-  ).toBeUndefined();
-});
-
-test("A completion is recorded once in each run", () => {
-  expect(
-    findViolation(
-      ({ before, after }) =>
-        before?.completion === undefined || before.run !== after?.run || after.completion?.at === before.completion.at,
-    ),
-  ).toBeUndefined();
-});
-
-test("A step of the update that is done stays done until the next run", () => {
-  expect(
-    findViolation(({ before, after }) => {
-      if (!before?.update || before.run !== after?.run) return true;
-      const steps = ["comment", "state", undefined];
-      return steps.indexOf(after.update?.step) >= steps.indexOf(before.update.step);
-    }),
-  ).toBeUndefined();
-});
-
-test("One cause requests a ticket once", () => {
-  expect(
-    findViolation(
-      ({ event, before, after }) =>
-        event.kind !== "requested" || !before?.causes.includes(event.version.cause.id) || after === before,
-    ),
-  ).toBeUndefined();
-});
-
-test("A ticket in no run asks nothing and has no input for a session", () => {
-  expect(
-    findViolation(({ after }) => !after || isActive(after) || after.questions.every(isRequestOver)),
-  ).toBeUndefined();
-});
-
-test("An answer reaches its session once: it is fetched by the request that waits for it, or typed", () => {
-  expect(
-    findViolation(({ event, before, after }) => {
-      if (event.kind !== "fetched" || after === before) return true;
-      const wasAnswered = before?.questions.some(({ session, verdict }) => session.call === event.question && verdict);
-      return wasAnswered === true && after?.inputs.length === before?.inputs.length;
-    }),
-  ).toBeUndefined();
 });
 
 test("The random histories reach every state", () => {
   const states = new Set(
     fc.sample(anyHistory, { numRuns: 1_000, seed: 1 }).flatMap((steps) => steps.map(({ after }) => after?.state)),
   );
-  for (const state of [
-    "pending",
-    "approved",
-    "starting",
-    "running",
-    "waiting",
-    "completed",
-    "updating",
-    "rejected",
-    "cancelled",
-  ])
-    expect.soft([...states]).toContain(state);
+  const before = ["pending", "approved", "starting", "running", "waiting"];
+  expect([...states]).toEqual(expect.arrayContaining([...before, "completed", "updating", "rejected", "cancelled"]));
 });

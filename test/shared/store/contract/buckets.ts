@@ -66,14 +66,6 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.consume("b", 3, 3, MINUTE)).toBe(0);
     });
 
-    test("accepts different limits, so that a reserve can be kept for urgent requests", async () => {
-      const { store } = await open();
-      for (let i = 0; i < 50; i++) expect(await store.consume("b", 1, 50, MINUTE)).toBe(0);
-      expect(await store.consume("b", 1, 50, MINUTE)).toBe(MINUTE);
-      expect(await store.consume("b", 10, 60, MINUTE)).toBe(0);
-      expect(await store.consume("b", 1, 60, MINUTE)).toBe(MINUTE);
-    });
-
     test("tells without spending whether anything was spent, for nothing of a limit of 0", async () => {
       const { store, time } = await open();
       const nothing = { bucket: "b", n: 0, limit: 0, window: MINUTE };
@@ -84,12 +76,6 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.consumeAll([{ bucket: "a", n: 1, limit: 9, window: MINUTE }, nothing])).toBe(40_000);
       time.now += 40_000;
       expect(await store.consumeAll([{ bucket: "a", n: 9, limit: 9, window: MINUTE }, nothing])).toBe(0);
-    });
-
-    test("returns a whole window for an amount above the limit", async () => {
-      const { store } = await open();
-      expect(await store.consume("b", 4, 3, 1000)).toBe(1000);
-      expect(await store.consume("b", 3, 3, 1000)).toBe(0);
     });
 
     test("grants no more than the limit to many simultaneous callers", async () => {
@@ -118,17 +104,6 @@ export function defineBucketContract(open: OpenStore) {
       time.now += 25_000;
       await store.pause("b", 10_000);
       expect(await store.consume("b", 1, 9, 1000)).toBe(10_000);
-    });
-
-    test("waits for the hold or the window, whichever is longer", async () => {
-      const { store, time } = await open();
-      await store.consume("b", 5, 5, 10_000);
-      await store.pause("b", 4_000);
-      expect(await store.consume("b", 1, 5, 10_000)).toBe(10_000);
-      await store.pause("b", 14_000);
-      expect(await store.consume("b", 1, 5, 10_000)).toBe(14_000);
-      time.now += 14_000;
-      expect(await store.consume("b", 5, 5, 10_000)).toBe(0);
     });
   });
 

@@ -3,11 +3,6 @@ import type { OpenStore } from "../opened-store.ts";
 
 export function defineCommitContract(open: OpenStore) {
   describe("a commit", () => {
-    test("that is empty succeeds", async () => {
-      const { store } = await open();
-      expect(await store.commit({})).toBe("committed");
-    });
-
     test("succeeds when every expected revision is unchanged, 0 meaning that nothing is stored", async () => {
       const { store, time } = await open();
       expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1, expires: 10 }] })).toBe("committed");

@@ -4,41 +4,6 @@ import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineLaneContract(open: OpenStore) {
   describe("a lane", () => {
-    test("returns its jobs one at a time, in the order they were added", async () => {
-      const { store } = await open();
-      await addJobs(store, createJob("3", "l"), createJob("1", "l"));
-      await addJobs(store, createJob("2", "l", { at: 1 }));
-      const order: string[] = [];
-      for (let i = 0; i < 3; i++) {
-        const taken = await takeJob(store);
-        order.push(taken.id);
-        expect(await store.take("outbox", 1000, 9)).toEqual([]);
-        await store.acknowledge(taken, { done: true });
-      }
-      expect(order).toEqual(["3", "1", "2"]);
-    });
-
-    test("waits while its first job waits, for its due time or for a retry", async () => {
-      const { store, time } = await open();
-      await addJobs(store, createJob("a", "l", { at: START_TIME + 100 }), createJob("b", "l"), createJob("x", "other"));
-      expect(toIds(await store.take("outbox", 9000, 9))).toEqual(["x"]);
-      time.now += 100;
-      const a = await takeJob(store);
-      expect(a.id).toBe("a");
-      await store.acknowledge(a, { retryAt: time.now + 500 });
-      time.now += 499;
-      expect(await store.take("outbox", 1000, 9)).toEqual([]);
-      time.now += 1;
-      expect(await takeJob(store)).toMatchObject({ id: "a", tries: 2 });
-    });
-
-    test("continues after a dead job", async () => {
-      const { store } = await open();
-      await addJobs(store, createJob("a", "l"), createJob("b", "l"));
-      await store.acknowledge(await takeJob(store), { dead: "poison" });
-      expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
-    });
-
     test("does not delay other lanes: up to max of them are taken, longest due first", async () => {
       const { store, time } = await open();
       await addJobs(
@@ -65,23 +30,6 @@ export function defineLaneContract(open: OpenStore) {
       await takeJob(store);
       expect(toIds(await store.take("forward", 1000, 9))).toEqual(["b"]);
     });
-
-    test("is never taken by two at once, however many take jobs", async () => {
-      const { store } = await open();
-      await addJobs(store, ...Array.from({ length: 40 }, (_, i) => createJob(`j${i}`, `lane ${i % 4}`)));
-      const done: string[] = [];
-      while (done.length < 40) {
-        const taken = (await Promise.all(Array.from({ length: 8 }, () => store.take("outbox", 1000, 3)))).flat();
-        expect(new Set(taken.map(({ lane }) => lane)).size).toBe(taken.length);
-        expect(taken.length).toBe(4);
-        await Promise.all(taken.map((one) => store.acknowledge(one, { done: true })));
-        done.push(...toIds(taken));
-      }
-      for (let lane = 0; lane < 4; lane++) {
-        const ofLane = done.filter((id) => Number(id.slice(1)) % 4 === lane).map((id) => Number(id.slice(1)));
-        expect(ofLane).toEqual([...ofLane].sort((a, b) => a - b));
-      }
-    });
   });
 
   describe("dead jobs", () => {
@@ -100,24 +48,6 @@ export function defineLaneContract(open: OpenStore) {
       expect((await store.listDeadJobs("outbox", 1)).map(({ id }) => id)).toEqual(["z"]);
       expect(await store.listDeadJobs("outbox", 0)).toEqual([]);
       expect(await store.listDeadJobs("inbox")).toEqual([]);
-    });
-
-    test("are requeued once, at the end of their lane, with their tries reset", async () => {
-      const { store } = await open();
-      await addJobs(store, createJob("a", "l"), createJob("b", "l"));
-      await store.acknowledge(await takeJob(store), { dead: "no" });
-      expect(await store.replay("inbox", "a")).toBe(false);
-      expect(await store.replay("outbox", "a")).toBe(true);
-      expect(await store.replay("outbox", "a")).toBe(false);
-      expect(await store.replay("outbox", "b")).toBe(false);
-      expect(await store.listDeadJobs("outbox")).toEqual([]);
-      const b = await takeJob(store);
-      expect(b.id).toBe("b");
-      await store.acknowledge(b, { done: true });
-      const a = await takeJob(store);
-      expect(a).toMatchObject({ id: "a", lane: "l", body: { id: "a" }, tries: 1 });
-      await store.acknowledge(a, { done: true });
-      expect(await store.replay("outbox", "a")).toBe(false);
     });
   });
 }

@@ -11,49 +11,6 @@ export function defineLeaseContract(open: OpenStore) {
   });
 
   describe("a lease", () => {
-    test("belongs to the first owner that requests it; others learn the owner and the end", async () => {
-      const { store } = await open();
-      const lease = await store.lease("claim:a", "ann", 1000);
-      expect(lease).toEqual({ fence: START_TIME, until: START_TIME + 1000 });
-      expect(await store.lease("claim:a", "bob", 5000)).toEqual({ heldBy: "ann", until: START_TIME + 1000 });
-      expect(await store.lease("claim:b", "bob", 5000)).toEqual({
-        fence: expect.any(Number),
-        until: START_TIME + 5000,
-      });
-    });
-
-    test("has one owner when many request it at once", async () => {
-      const { store } = await open();
-      const answers = await Promise.all(
-        Array.from({ length: 50 }, (_, i) => store.lease("claim:a", `agent-${i}`, 1000)),
-      );
-      expect(answers.filter((answer) => "fence" in answer)).toHaveLength(1);
-      expect(new Set(answers.map((answer) => ("heldBy" in answer ? answer.heldBy : "")))).toEqual(
-        new Set(["", "agent-0"]),
-      );
-    });
-
-    test("is renewed by its owner under the same fencing token", async () => {
-      const { store, time } = await open();
-      const first = await store.lease("claim:a", "ann", 1000);
-      time.now += 999;
-      expect(await store.lease("claim:a", "ann", 1000)).toEqual({ ...first, until: START_TIME + 1999 });
-      time.now += 999;
-      expect(await store.lease("claim:a", "bob", 1000)).toMatchObject({ heldBy: "ann" });
-    });
-
-    test("that expired can be taken by anyone, and its old owner gets a new token", async () => {
-      const { store, time } = await open();
-      const ann = await store.lease("claim:a", "ann", 1000);
-      time.now += 1000;
-      const again = await store.lease("claim:a", "ann", 1000);
-      time.now += 1000;
-      const bob = await store.lease("claim:a", "bob", 1000);
-      if (!("fence" in ann && "fence" in again && "fence" in bob)) throw new Error("not leased");
-      expect(again.fence).toBeGreaterThan(ann.fence);
-      expect(bob.fence).toBeGreaterThan(again.fence);
-    });
-
     test("has only increasing tokens, after a release, after an expiry and after the clock was set back", async () => {
       const { store, time } = await open();
       const fences: number[] = [];
@@ -102,13 +59,6 @@ export function defineLeaseContract(open: OpenStore) {
       if (!("fence" in bob)) throw new Error("not leased");
       time.now += 1000;
       expect(await store.release("claim:a", bob.fence)).toBe(false);
-    });
-
-    test("does not share its key with a stored value of the same name", async () => {
-      const { store } = await open();
-      await store.lease("a", "ann", 1000);
-      expect(await store.read(["a"])).toEqual([undefined]);
-      expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1 }] })).toBe("committed");
     });
   });
 }

@@ -85,18 +85,6 @@ export function defineValueContract(open: OpenStore) {
       expect(Math.min(...seen)).toBeGreaterThan(0);
     });
 
-    test("are deleted when undefined is put", async () => {
-      const { store } = await open();
-      await store.commit({ put: [{ key: "a", value: 1 }] });
-      await store.commit({
-        put: [
-          { key: "a", value: undefined },
-          { key: "never", value: undefined },
-        ],
-      });
-      expect(await store.read(["a", "never"])).toEqual([undefined, undefined]);
-    });
-
     test("are deleted when they expire, not earlier, and a later put without an expiry keeps them", async () => {
       const { store, time } = await open();
       await store.commit({
@@ -162,12 +150,6 @@ export function defineValueContract(open: OpenStore) {
       const second = await store.scan("s", first.next);
       expect(second.rows.map((row) => row.value)).toEqual([200]);
       expect(second.next).toBeUndefined();
-    });
-
-    test("without members is empty", async () => {
-      const { store } = await open();
-      expect(await store.scan("none")).toEqual({ rows: [] });
-      expect(await store.count("none")).toBe(0);
     });
 
     test("is scanned completely while members are added and removed between the pages", async () => {

@@ -29,30 +29,6 @@ test("rule 9: existing items cause no events: webhooks are held until a project'
   expect(app.takeEvents()).toEqual(["SEC-1 completed", "SEC project_completed"]);
 });
 
-test("rule 9: existing items cause no events: an item created during the first read is new", async () => {
-  const app = await createTestApp();
-  const project = app.addProject();
-  app.plane.addItem(project, { name: "Old" });
-  app.advance(MINUTE);
-  app.plane.faults.beforeRequest(({ path }) => {
-    if (!path.includes("work-items/?")) return;
-    app.plane.faults.beforeRequest(undefined);
-    app.advance(5_000);
-    app.plane.addItem(project, { name: "New" });
-  });
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["ONB-2 created"]);
-});
-
-test("rule 9: existing items cause no events: a project created since the start causes events, with all its items; one that becomes readable later does not", async () => {
-  const { app, plane } = await createObservedProject();
-  const born = app.addProject("Born", "BORN");
-  plane.addItem(born, { name: "First" });
-  app.dropWebhooks();
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["BORN project_created", "BORN-1 created"]);
-});
-
 /** A project with one open item, whose baseline begins and is broken off before its items are read. */
 async function createBrokenOffBaseline() {
   const app = await createTestApp();

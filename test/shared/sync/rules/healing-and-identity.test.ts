@@ -30,20 +30,6 @@ test("rule 10: every tick derives blockers and tasks from the stored state: a lo
   expect(app.takeEvents()).toEqual(["ONB-1 unblocked"]);
 });
 
-test("rule 10: every tick derives blockers and tasks from the stored state: after the loss of the store the agents' tasks are known again, without notifications", async () => {
-  const { app, plane, item, thot } = await createObservedProject({
-    agents: [{ name: "thot", email: "thot@javisi.local.test" }],
-  });
-  plane.editItem(item, { assignees: [thot] });
-  await app.poll();
-  app.takeEvents();
-  await app.restart({ store: "lost" });
-  const counts = await app.poll();
-  expect(counts).toMatchObject({ assigned: 1, new: 1 });
-  expect(await app.poll()).toMatchObject({ assigned: 1, new: 0 });
-  expect(app.takeEvents()).toEqual([]);
-});
-
 test("rule 11: only the configured workspace, and ids instead of keys: a signed webhook of another workspace changes nothing", async () => {
   const { app, plane, item } = await createObservedProject();
   plane.editItem(item, { state: "Done" });

@@ -35,44 +35,28 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version
     expect(comment).toContain("report.md</a> (8 bytes)");
     expect(comment).toContain("<strong>done</strong>");
   });
-
-  test("is one attachment and one comment when the call is repeated, whose answer has `already`", async () => {
-    const { app, item, task, deliverFile } = await createDeliverablesApp({ version });
-    const first = await deliverFile({});
-    expect(await deliverFile({})).toEqual({ ...first, already: true });
-    app.advance(86_400_000);
-    await app.actAs("Imhotep").claim(task);
-    expect(await deliverFile({})).toEqual({ ...first, already: true });
-    expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
-    expect(getLinkComments(app, item)).toHaveLength(1);
-  });
-
-  test("is one attachment and one comment when the same call runs twice concurrently", async () => {
-    const { app, item, deliverFile } = await createDeliverablesApp({ version });
-    const [one, two] = await Promise.all([deliverFile({}), deliverFile({})]);
-    expect(two.attachment).toBe(one.attachment);
-    expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
-    expect(getLinkComments(app, item)).toHaveLength(1);
-  });
-
-  test("is one attachment and one comment when the call is repeated after the store was lost", async () => {
-    const { app, item, deliverFile } = await createDeliverablesApp({ version });
-    const first = await deliverFile({});
-    await app.restart({ store: "lost" });
-    await app.runFirstPoll();
-    expect(await deliverFile({})).toEqual({ ...first, already: true });
-    expect(app.plane.attachments(item)).toHaveLength(1);
-    expect(getLinkComments(app, item)).toHaveLength(1);
-  });
 });
 
-test("a streamed deliverable is hashed while it is sent", async () => {
+test("a deliverable is one attachment and one comment when the call is repeated, also later or after the store was lost", async () => {
+  const { app, item, task, deliverFile } = await createDeliverablesApp();
+  const first = await deliverFile({});
+  expect(await deliverFile({})).toEqual({ ...first, already: true });
+  app.advance(86_400_000);
+  await app.actAs("Imhotep").claim(task);
+  expect(await deliverFile({})).toEqual({ ...first, already: true });
+  await app.restart({ store: "lost" });
+  await app.runFirstPoll();
+  expect(await deliverFile({})).toEqual({ ...first, already: true });
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
+  expect(getLinkComments(app, item)).toHaveLength(1);
+});
+
+test("a deliverable is one attachment and one comment when the same call runs twice concurrently", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
-  expect(await deliverFile({ file: createStreamedFile("by and by") })).toMatchObject({
-    sha256: toSha256("by and by"),
-    size: 9,
-  });
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "by and by")]);
+  const [one, two] = await Promise.all([deliverFile({}), deliverFile({})]);
+  expect(two.attachment).toBe(one.attachment);
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
+  expect(getLinkComments(app, item)).toHaveLength(1);
 });
 
 test("a streamed deliverable with another SHA-256 than announced is not stored", async () => {
@@ -93,22 +77,6 @@ test("a streamed deliverable is read to its end even when it is attached already
   });
 });
 
-test("a streamed deliverable that is sent again within ten minutes counts as a repeated call", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const first = await deliverFile({ file: createStreamedFile("one") });
-  expect(await deliverFile({ file: createStreamedFile("one") })).toEqual({ ...first, already: true });
-  expect(app.plane.attachments(item)).toHaveLength(1);
-});
-
-test("a streamed deliverable with other bytes of the same length shortly after is refused, and accepted with its SHA-256", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  await deliverFile({ file: createStreamedFile("one") });
-  const second = deliverFile({ file: createStreamedFile("two") });
-  await expect(second).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(toSha256("one")) });
-  await deliverFile({ file: createStreamedFile("two"), sha256: toSha256("two") });
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "one"), uploadedFile("report.md", "two")]);
-});
-
 test("a streamed deliverable that broke off is sent again with the same ticket", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
@@ -118,29 +86,6 @@ test("a streamed deliverable that broke off is sent again with the same ticket",
   const requests = await app.recordRequests(() => deliverFile({ file: createStreamedFile("whole") }));
   expect(requests).not.toContain("POST work-items/:id/attachments");
   expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "whole")]);
-});
-
-test("a deliverable that a person deleted is uploaded again and linked when the call is repeated", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const first = await deliverFile({});
-  app.plane.deleteAttachment(first.attachment);
-  const second = await deliverFile({});
-  expect(second.attachment).not.toBe(first.attachment);
-  expect(second).not.toHaveProperty("already");
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
-  expect(getLinkComments(app, item)[0]).toContain(second.attachment);
-});
-
-test("an upload ticket that expired before the bytes were sent is replaced, and no partial upload is left", async () => {
-  const { app, item, task, deliverFile } = await createDeliverablesApp();
-  const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-  await expect(
-    deliverFile({ file: { size: 8, stream: () => brokenBody }, sha256: toSha256("# Report") }),
-  ).rejects.toThrow();
-  app.advance(3_590_000);
-  await app.actAs("Imhotep").claim(task);
-  await deliverFile({});
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
 });
 
 test("a partial upload that no call finishes is removed and logged after half an hour", async () => {
@@ -198,12 +143,6 @@ test("when Plane's size limit was lowered after it was read, the error names the
   expect(app.plane.attachments(item)).toEqual([]);
 });
 
-test("a deliverable for another agent's task is refused before anything is sent", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  await expect(deliverFile({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
-  expect(app.plane.attachments(item)).toEqual([]);
-});
-
 test("reliability 8: when the claim is lost while a deliverable is sent, it is not confirmed and no comment is written", async () => {
   const app = await createAgentTestApp();
   const item = app.addTask("Write the report", ["Imhotep", "Thot"]);
@@ -228,21 +167,4 @@ test("reliability 8: when the claim is lost while a deliverable is sent, it is n
   });
   expect(app.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
   expect(getLinkComments(app, item)).toEqual([]);
-});
-
-test("a deliverable for a closed task is refused", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  app.plane.editItem(item, { state: "Done" });
-  await app.poll();
-  await expect(deliverFile({})).rejects.toMatchObject({ code: "conflict" });
-});
-
-test("reading the record of a completed delivery needs no request", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  await deliverFile({});
-  await deliverFile({ name: "data.csv", file: createBlob("a,b") });
-  expect(await readDeliverables(app.deps, item.id)).toEqual([
-    { name: "report.md", size: 8 },
-    { name: "data.csv", size: 3 },
-  ]);
 });

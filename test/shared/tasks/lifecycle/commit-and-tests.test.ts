@@ -4,77 +4,31 @@ import { findMissingProof, testsSchema } from "../../../../shared/tasks/lifecycl
 const checkTests = (tests: string) => findMissingProof({ commit: false, tests: true }, { tests });
 const checkCommit = (commit: string) => findMissingProof({ commit: true, tests: false }, { commit });
 
-test.each([
-  "12 passed",
-  "all pass",
-  "12 passed, 1 skipped",
-  "0 failed, 12 passed",
-  "12 passed 0 failed",
-  "failed: 0, passed: 12",
-  "# pass 12\n# fail 0",
-  "none failed, all passed",
-  "All tests passed. No tests failed.",
-  "exit 0: all tests passed",
-  "did not fail: 12 passed",
-  "12/12 passed",
-  "12 of 12 tests passed",
-  "100% passed",
-  "test result: ok. 12 passed; 0 failed; 0 ignored",
-  "5 examples, 0 failures",
-  "OK (12 tests, 30 assertions)",
-  "Ran 5 tests in 0.01s\n\nOK",
-  "Tests run: 5, Failures: 0, Errors: 0, Skipped: 0",
-  "Passed! - Failed: 0, Passed: 12, Skipped: 0",
-  "npx vitest run test/errors.test.ts: 12 passed",
-  "12 réussis, 0 échec",
-  "tous les tests passent, aucun échec",
-  '{"passed": 12, "failed": 0}',
-])("OPENCLAW-18 the results “%s” say that tests passed and none failed", (tests) => {
-  expect(checkTests(tests)).toEqual([]);
-});
+const PASSED = String.raw`12 passed|all pass|12 passed, 1 skipped|0 failed, 12 passed|12 passed 0 failed|failed: 0, passed: 12
+# pass 12\n# fail 0|none failed, all passed|All tests passed. No tests failed.|exit 0: all tests passed
+did not fail: 12 passed|12/12 passed|12 of 12 tests passed|100% passed|OK (12 tests, 30 assertions)
+test result: ok. 12 passed; 0 failed; 0 ignored|5 examples, 0 failures|Ran 5 tests in 0.01s\n\nOK
+Tests run: 5, Failures: 0, Errors: 0, Skipped: 0|Passed! - Failed: 0, Passed: 12, Skipped: 0
+npx vitest run test/errors.test.ts: 12 passed|12 réussis, 0 échec|tous les tests passent, aucun échec
+{"passed": 12, "failed": 0}`;
 
-test.each([
-  "3 failed, 0 passed",
-  "1 failed, 12 passed",
-  "12 passed 3 failed",
-  "12 passing\n 1 failing",
-  "passed: 12, failed: 3",
-  "Failures: 1, Errors: 0, Tests run: 5",
-  "some failed",
-  "FAIL src/index.test.ts",
-  "5 passed, 2 errors",
-  "9/12 passed",
-  "95% passed",
-  "not all tests passed",
-  "tests do not pass",
-  "didn't pass",
-  "ok 1 - a\nnot ok 2 - b",
-  "1 échec, 11 réussis",
-  '{"passed": 0, "failed": 3}',
-])("OPENCLAW-18 the results “%s” say that some failed", (tests) => {
-  expect(checkTests(tests)).toEqual([expect.stringContaining("say that some failed")]);
-});
+const FAILED = String.raw`3 failed, 0 passed|1 failed, 12 passed|12 passed 3 failed|12 passing\n 1 failing|passed: 12, failed: 3
+Failures: 1, Errors: 0, Tests run: 5|some failed|FAIL src/index.test.ts|5 passed, 2 errors|9/12 passed|95% passed
+not all tests passed|tests do not pass|didn't pass|ok 1 - a\nnot ok 2 - b|1 échec, 11 réussis
+{"passed": 0, "failed": 3}`;
 
-test.each([
-  "0 passed",
-  "0 passed, 0 failed",
-  "none",
-  "n/a",
-  "not run",
-  "skipped",
-  "ok",
-  "build successful",
-  "12 tests",
-  "0 tests, 0 failures",
-  "none failed",
-  "passed: none",
-  "tests passed: false",
-  "all but 2 passed",
-  "all tests passed except one",
-  "should pass",
-  "bypassed",
-])("OPENCLAW-18 the results “%s” do not say that any passed", (tests) => {
-  expect(checkTests(tests)).toEqual([expect.stringContaining("do not say that any passed")]);
+const UNCLEAR = `0 passed|0 passed, 0 failed|none|n/a|not run|skipped|ok|build successful|12 tests|0 tests, 0 failures
+none failed|passed: none|tests passed: false|all but 2 passed|all tests passed except one|should pass|bypassed`;
+
+/** The results of one list, whose line breaks are written as `\n`. */
+const toResults = (list: string) => list.split(/[|\n]/).map((text) => text.replaceAll("\\n", "\n"));
+
+test("OPENCLAW-18 results of tests in many forms say that some passed and none failed, that some failed, or neither", () => {
+  for (const tests of toResults(PASSED)) expect(checkTests(tests), tests).toEqual([]);
+  for (const tests of toResults(FAILED))
+    expect(checkTests(tests), tests).toEqual([expect.stringContaining("say that some failed")]);
+  for (const tests of toResults(UNCLEAR))
+    expect(checkTests(tests), tests).toEqual([expect.stringContaining("do not say that any passed")]);
 });
 
 test("OPENCLAW-18 results as counts become a text, and words of their command are no results", () => {
@@ -92,30 +46,14 @@ test.each([{ passed: 1 }, { passed: -1, failed: 0 }, { passed: 1.5, failed: 0 },
   },
 );
 
-test.each([
-  "a1b2c3d",
-  "A1B2C3D4E5",
-  "a".repeat(40),
-  "https://github.com/o/r/commit/0a1b2c3d",
-  "https://github.com/o/r/pull/5/commits/0a1b2c3",
-  "https://gitlab.test/o/r/-/commit/0a1b2c3d?merge_request_iid=1",
-  "https://git.test/r/commit/?id=0a1b2c3d",
-  "https://source.test/r/+/0a1b2c3d",
-])("OPENCLAW-18 “%s” is a commit", (commit) => {
-  expect(checkCommit(commit)).toEqual([]);
-});
-
-test.each([
-  "none",
-  "abc",
-  "HEAD",
-  "main",
-  "a".repeat(41),
-  "a1b2c3d fix",
-  "https://github.com/o/r",
-  "https://github.com/o/r/commits/main",
-  "https://github.com/o/r/issues/1234567",
-  "javascript:/commit/0a1b2c3d",
-])("OPENCLAW-18 “%s” is no commit", (commit) => {
-  expect(checkCommit(commit)).toEqual([expect.stringContaining("is no commit")]);
+test("OPENCLAW-18 a commit is its hexadecimal digits or a link to it, and nothing else", () => {
+  const link = "https://github.com/o/r";
+  for (const commit of ["a1b2c3d", "A1B2C3D4E5", "a".repeat(40), `${link}/commit/0a1b2c3d`])
+    expect(checkCommit(commit), commit).toEqual([]);
+  for (const path of ["pull/5/commits/0a1b2c3", "-/commit/0a1b2c3d?iid=1", "commit/?id=0a1b2c3d", "+/0a1b2c3d"])
+    expect(checkCommit(`https://git.test/o/r/${path}`), path).toEqual([]);
+  for (const commit of ["none", "abc", "HEAD", "a".repeat(41), "a1b2c3d fix", link, `${link}/commits/main`])
+    expect(checkCommit(commit), commit).toEqual([expect.stringContaining("is no commit")]);
+  for (const commit of [`${link}/issues/1234567`, "javascript:/commit/0a1b2c3d"])
+    expect(checkCommit(commit), commit).toEqual([expect.stringContaining("is no commit")]);
 });

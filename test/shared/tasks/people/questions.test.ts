@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { claimsTick, createWorkRules } from "../../../../functions/work.ts";
+import { claimsTick } from "../../../../functions/work.ts";
 import { type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
-import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { createAgentTestApp, WORK_RULES } from "../../../support/agent-test-app.ts";
 import { answerQuestion } from "../../../support/answer-request.ts";
 import { getTool } from "../../../support/get-tool.ts";
 
 async function createQuestionApp() {
-  const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+  const app = await createAgentTestApp({ parts: WORK_RULES });
   const item = app.addTask("Write it down", "Thot");
   await app.runFirstPoll();
   const ask = (given: NewQuestion = { text: "Which **colour**?" }) => app.actAs("Thot").ask("ONB-1", given);
@@ -31,15 +31,6 @@ async function createQuestionApp() {
   const last = async () => (await readTaskQuestions(app.deps, item.id)).at(-1);
   return { app, item, ask, advanceAndCount, writeComment, last, countAskedEvents };
 }
-
-test("ask_human writes the question as a comment by the agent and sends a message to the human", async () => {
-  const { app, item, ask, countAskedEvents } = await createQuestionApp();
-  await ask({ text: "Which **colour**?", choices: ["Red <b>", "Blue"] });
-  expect(app.readComments(item)).toEqual([
-    "Thot: <p><strong>Question</strong></p><p>Which <strong>colour</strong>?</p><ul><li>Red &#60;b&#62;</li><li>Blue</li></ul>",
-  ]);
-  expect(countAskedEvents()).toBe(1);
-});
 
 test("a question that waits is found again by its comment after the store was lost, and an answered one is not", async () => {
   const { app, item, ask, last, writeComment } = await createQuestionApp();
@@ -92,47 +83,30 @@ test("ask_human returns the same question later while it is open, and another on
   expect((await ask({ text: "Which?", choices: ["Red", "Blue"] })).id).not.toBe(first.id);
 });
 
-test("ask_human is allowed only to the task's agents, on an open task, with a visible text", async () => {
-  const { app, ask } = await createQuestionApp();
-  await expect(app.actAs("Imhotep").ask("ONB-1", { text: "Why?" })).rejects.toMatchObject({ code: "forbidden" });
-  await expect(ask({ text: "  " })).rejects.toMatchObject({ code: "bad_request" });
-  await app.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
-  await expect(ask()).rejects.toMatchObject({ code: "conflict" });
-});
-
-test("ask_human reminds of an unanswered question after one and six hours, then no more", async () => {
-  const { app, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
-  await ask();
-  expect(countAskedEvents()).toBe(1);
-  expect(await advanceAndCount(HOUR - MINUTE)).toBe(0);
-  expect(await advanceAndCount(MINUTE)).toBe(1);
-  expect(await advanceAndCount(5 * HOUR - MINUTE)).toBe(0);
-  expect(await advanceAndCount(MINUTE)).toBe(1);
-  expect(await advanceAndCount(100 * HOUR)).toBe(0);
-  expect((await app.store.stats()).queues.work.dead).toBe(0);
-});
-
-test("ask_human reminds of an urgent question after 15 minutes and one hour", async () => {
-  const { ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
-  await ask({ text: "Now?", urgency: "high" });
-  expect(countAskedEvents()).toBe(1);
-  expect(await advanceAndCount(15 * MINUTE)).toBe(1);
-  expect(await advanceAndCount(44 * MINUTE)).toBe(0);
-  expect(await advanceAndCount(MINUTE)).toBe(1);
-  expect(await advanceAndCount(100 * HOUR)).toBe(0);
-});
-
-test("ask_human does not remind of an answered question", async () => {
-  const { app, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
-  const { id } = await ask();
-  countAskedEvents();
-  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("decided");
-  expect(await advanceAndCount(10 * HOUR)).toBe(0);
-});
+test.each([
+  ["normal", HOUR, 6 * HOUR],
+  ["high", 15 * MINUTE, HOUR],
+] as const)(
+  "ask_human reminds of an unanswered question of urgency %s twice, then no more",
+  async (urgency, one, two) => {
+    const { app, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
+    await ask({ text: "Now?", urgency });
+    expect(countAskedEvents()).toBe(1);
+    expect(await advanceAndCount(one - MINUTE)).toBe(0);
+    expect(await advanceAndCount(MINUTE)).toBe(1);
+    expect(await advanceAndCount(two - one - MINUTE)).toBe(0);
+    expect(await advanceAndCount(MINUTE)).toBe(1);
+    expect(await advanceAndCount(100 * HOUR)).toBe(0);
+    expect((await app.store.stats()).queues.work.dead).toBe(0);
+  },
+);
 
 test("the answer to a question becomes a comment that names its author, is published, and is in the task's details", async () => {
-  const { app, item, ask } = await createQuestionApp();
-  const { id } = await ask();
+  const { app, item, ask, advanceAndCount } = await createQuestionApp();
+  const { id } = await ask({ text: "Which **colour**?", choices: ["Red <b>", "Blue"] });
+  expect(app.readComments(item)).toEqual([
+    "Thot: <p><strong>Question</strong></p><p>Which <strong>colour</strong>?</p><ul><li>Red &#60;b&#62;</li><li>Blue</li></ul>",
+  ]);
   app.takeEvents();
   expect(await answerQuestion(app.deps, id, { text: "Red *or* <i>blue</i>", by: "Ada <b>" })).toBe("decided");
   await app.runUntilIdle();
@@ -150,6 +124,7 @@ test("the answer to a question becomes a comment that names its author, is publi
       by: "Ada <b>",
     },
   ]);
+  expect(await advanceAndCount(10 * HOUR), "reminders").toBe(0);
 });
 
 test("the answer to a question is not recorded for an unknown question or a closed task", async () => {
@@ -183,34 +158,13 @@ test("a person's comment in Plane answers the latest open question of the task, 
   expect((await readTaskQuestions(app.deps, first?.subject.item ?? ""))[0]?.verdict?.comment).toBe("And the first: no");
 });
 
-test("a person's comment in Plane is different from an agent's comment, which answers nothing", async () => {
-  const { ask, writeComment, last } = await createQuestionApp();
-  await ask();
-  await writeComment("<p>Red</p>", "Imhotep");
-  await writeComment("<p>Red</p>", "Thot");
-  expect((await last())?.verdict).toBeUndefined();
-});
-
-test("a person's comment in Plane from before the question, observed after it, answers nothing", async () => {
-  const { app, item, ask, last } = await createQuestionApp();
+test("a person's comment from before the question, observed after it, and the comments of agents answer nothing", async () => {
+  const { app, item, ask, last, writeComment } = await createQuestionApp();
   app.plane.addComment(item, "<p>By the way</p>");
   app.advance(1_000);
   await ask();
   app.advance(1_000);
-  await app.poll();
-  await app.drain();
+  await writeComment("<p>Red</p>", "Imhotep");
+  await writeComment("<p>Red</p>", "Thot");
   expect((await last())?.verdict).toBeUndefined();
-});
-
-test("a person's comment in Plane without an open question is read once, and only the card is written", async () => {
-  const { app, ask, writeComment } = await createQuestionApp();
-  const { id } = await ask();
-  await answerQuestion(app.deps, id, { text: "Red", by: "Ada" });
-  await app.runUntilIdle();
-  // Reads what was written so far, for example the label of the agent that claimed the task.
-  await app.poll();
-  await app.runUntilIdle();
-  const asked = await app.recordRequests(() => writeComment("<p>Thanks</p>"));
-  expect(asked.filter((one) => one.startsWith("GET") && one.includes("comments"))).toHaveLength(1);
-  expect(asked.filter((one) => !one.startsWith("GET"))).toEqual(["POST work-items/:id/comments"]);
 });

@@ -4,39 +4,36 @@ import { getTool } from "../../../support/get-tool.ts";
 
 const toKeys = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) => key);
 
-test.each(["1.3.1", "1.2.2"] as const)(
-  "OPENCLAW-02 list_my_tasks shows only the caller's open tasks, without a request to Plane %s",
-  async (version) => {
-    const app = await createAgentTestApp({ version });
-    const [mine] = [app.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" })];
-    app.addTask("Not mine", "Imhotep");
-    app.addTask("Nobody's");
-    app.addTask("Done already", "Thot", { state: "Done" });
-    await app.runFirstPoll();
-    let list: unknown;
-    const asked = await app.recordRequests(async () => {
-      list = await app.actAs("Thot").list({});
-    });
-    expect(asked).toEqual([]);
-    expect(getTool("list_my_tasks").output.parse(list)).toEqual({
-      tasks: [
-        {
-          id: mine?.id,
-          key: "ONB-1",
-          title: "Write it down",
-          description: "All of it.",
-          status: "todo",
-          priority: "none",
-          due_date: null,
-          project: "ONB",
-          blocked_by: [],
-          url: `${app.plane.url}/javisi/browse/ONB-1/`,
-        },
-      ],
-      age_s: expect.any(Number),
-    });
-  },
-);
+test("OPENCLAW-02 list_my_tasks shows only the caller's open tasks, without a request to Plane", async () => {
+  const app = await createAgentTestApp();
+  const [mine] = [app.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" })];
+  app.addTask("Not mine", "Imhotep");
+  app.addTask("Nobody's");
+  app.addTask("Done already", "Thot", { state: "Done" });
+  await app.runFirstPoll();
+  let list: unknown;
+  const asked = await app.recordRequests(async () => {
+    list = await app.actAs("Thot").list({});
+  });
+  expect(asked).toEqual([]);
+  expect(getTool("list_my_tasks").output.parse(list)).toEqual({
+    tasks: [
+      {
+        id: mine?.id,
+        key: "ONB-1",
+        title: "Write it down",
+        description: "All of it.",
+        status: "todo",
+        priority: "none",
+        due_date: null,
+        project: "ONB",
+        blocked_by: [],
+        url: `${app.plane.url}/javisi/browse/ONB-1/`,
+      },
+    ],
+    age_s: expect.any(Number),
+  });
+});
 
 test("OPENCLAW-02 list_my_tasks lists held tasks first, then by priority, due date and age, with blocked tasks last", async () => {
   const app = await createAgentTestApp();
@@ -125,57 +122,14 @@ test("OPENCLAW-02 list_my_tasks with fresh and more projects than one call may w
   expect(await app.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
 });
 
-test("OPENCLAW-02 list_my_tasks with fresh returns retry_after while Plane's quota is used up", async () => {
-  const app = await createAgentTestApp({ rateLimit: 20 });
-  app.addTask("Write it down", "Thot");
-  await app.runFirstPoll();
-  let refused: unknown;
-  for (let i = 0; i < 25 && refused === undefined; i++) {
-    const before = app.time.now;
-    await app
-      .actAs("Thot")
-      .list({ fresh: true })
-      .catch((thrown: unknown) => {
-        refused = thrown;
-      });
-    expect(app.time.now - before).toBeLessThanOrEqual(10_000);
-  }
-  expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
-});
-
-/** Adds tasks with long texts for Thot; the n-th depends on `countBlockers(n)` tasks of Imhotep. */
-async function createLongList(tasks: number, countBlockers: (n: number) => number) {
+test("OPENCLAW-02 list_my_tasks returns at most 50 tasks, with titles to recognize them, and counts the others", async () => {
   const app = await createAgentTestApp();
-  const blockers = Array.from({ length: 12 }, (_, i) => app.addTask(`Blocker ${i}`, "Imhotep"));
-  for (let i = 0; i < tasks; i++) {
-    const item = app.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
-      description_html: `<p>${"Ein erster Satz, der größer ist als nötig. ".repeat(4)}</p><p>${"More. ".repeat(500)}</p>`,
-      target_date: "2026-12-24",
-      priority: "urgent",
-    });
-    for (const blocker of blockers.slice(0, countBlockers(i))) app.plane.relate(item, blocker);
-  }
+  for (let i = 0; i < 60; i++)
+    app.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot");
   await app.runFirstPoll();
-  return { app, list: await app.actAs("Thot").list({}) };
-}
-
-test("OPENCLAW-02 list_my_tasks returns at most 4 KB for ten tasks, however long their texts are", async () => {
-  const { list } = await createLongList(10, (i) => i % 2);
-  expect(list.tasks).toHaveLength(10);
-  expect(Buffer.byteLength(JSON.stringify(JSON.stringify(list)))).toBeLessThanOrEqual(4_096);
-  for (const { title } of list.tasks) expect(title).toMatch(/^\d+ Überschrift/);
-});
-
-test("OPENCLAW-02 list_my_tasks returns at most 50 tasks, each with all of its blockers and a title to recognize it", async () => {
-  const { app, list } = await createLongList(60, (i) => i % 13);
-  expect(list).toMatchObject({ left_out: 10 });
-  expect(list.tasks).toHaveLength(50);
-  for (const { key, title, url, why_not, blocked_by } of list.tasks) {
-    expect(url).toBe(`${app.plane.url}/javisi/browse/${key}/`);
-    const number = Number(/^(\d+) Über/.exec(title)?.[1]);
-    expect(blocked_by).toHaveLength(number % 13);
-    expect(why_not === undefined).toBe(blocked_by?.length === 0);
-  }
+  const { tasks, left_out } = await app.actAs("Thot").list({});
+  expect([new Set(tasks.map(({ key }) => key)).size, left_out]).toEqual([50, 10]);
+  for (const { title } of tasks) expect(title).toMatch(/^\d+ Überschrift/);
 });
 
 test("OPENCLAW-02 list_my_tasks returns texts of others on one line without invisible and bidirectional characters", async () => {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { getTool } from "../../../support/get-tool.ts";
 
-async function createDetailsApp(version?: "1.3.1" | "1.2.2") {
-  const app = await createAgentTestApp(version && { version });
+async function createDetailsApp() {
+  const app = await createAgentTestApp();
   const item = app.addTask("Write it down", "Thot", {
     description_html:
       "<h2>Plan</h2><p>All of <strong>it</strong>.</p><p>Done when:</p><ul><li>file report.pdf</li></ul>",
@@ -12,37 +12,34 @@ async function createDetailsApp(version?: "1.3.1" | "1.2.2") {
   return { app, item };
 }
 
-test.each(["1.3.1", "1.2.2"] as const)(
-  "OPENCLAW-03 task details contain the text as Markdown, comments, history, attachments, times, the holder and the done criteria (Plane %s)",
-  async (version) => {
-    const { app, item } = await createDetailsApp(version);
-    await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
-    await app.actAs("Thot").startTimer("ONB-1");
-    await app.runUntilIdle();
-    app.advance(60_000);
-    app.plane.addComment(item, "<p>Mind the <em>gap</em></p>");
-    const details = await app.actAs("Thot").details("onb-1");
-    expect(getTool("get_task_details").output.parse(details)).toEqual(details);
-    expect(details).toMatchObject({
-      key: "ONB-1",
-      status: "in_progress",
-      held_until: expect.any(String),
-      text: expect.stringContaining("## Plan\n\nAll of **it**."),
-      claim: { agent: "Thot" },
-      agent: { name: "Thot", session: "openclaw-session-1" },
-      done_when: { summary: true, files: ["report.pdf"] },
-      comments: { latest: expect.arrayContaining([expect.objectContaining({ by: "ada", text: "Mind the *gap*" })]) },
-      history: {
-        latest: expect.arrayContaining([
-          expect.objectContaining({ by: "thot", what: "updated state", from: "Backlog", to: "In Progress" }),
-        ]),
-      },
-      attachments: { latest: [] },
-      time: { latest: [{ agent: "Thot", from: expect.any(String) }], totals_s: { Thot: expect.any(Number) } },
-    });
-    expect(JSON.stringify(details.comments)).not.toContain("Agent card");
-  },
-);
+test("OPENCLAW-03 task details contain the text as Markdown, comments, history, attachments, times, the holder and the done criteria", async () => {
+  const { app, item } = await createDetailsApp();
+  await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
+  await app.actAs("Thot").startTimer("ONB-1");
+  await app.runUntilIdle();
+  app.advance(60_000);
+  app.plane.addComment(item, "<p>Mind the <em>gap</em></p>");
+  const details = await app.actAs("Thot").details("onb-1");
+  expect(getTool("get_task_details").output.parse(details)).toEqual(details);
+  expect(details).toMatchObject({
+    key: "ONB-1",
+    status: "in_progress",
+    held_until: expect.any(String),
+    text: expect.stringContaining("## Plan\n\nAll of **it**."),
+    claim: { agent: "Thot" },
+    agent: { name: "Thot", session: "openclaw-session-1" },
+    done_when: { summary: true, files: ["report.pdf"] },
+    comments: { latest: expect.arrayContaining([expect.objectContaining({ by: "ada", text: "Mind the *gap*" })]) },
+    history: {
+      latest: expect.arrayContaining([
+        expect.objectContaining({ by: "thot", what: "updated state", from: "Backlog", to: "In Progress" }),
+      ]),
+    },
+    attachments: { latest: [] },
+    time: { latest: [{ agent: "Thot", from: expect.any(String) }], totals_s: { Thot: expect.any(Number) } },
+  });
+  expect(JSON.stringify(details.comments)).not.toContain("Agent card");
+});
 
 test("task details are read with one request to Plane, and with three more at once when the task has changed", async () => {
   const { app, item } = await createDetailsApp();
@@ -64,17 +61,6 @@ test("task details are read with one request to Plane, and with three more at on
   expect(app.time.now - began).toBe(0);
   const { title, status, comments } = await app.actAs("Thot").details("ONB-1");
   expect([title, status, comments.latest.at(-1)?.text]).toEqual(["Write it up", "in_progress", "One more wish"]);
-});
-
-test("an agent whose reads of details take more than 30 requests a minute is paced to one request per second", async () => {
-  const { app } = await createDetailsApp();
-  const idleAt = app.time.now;
-  // The first read takes four requests, a further one of an unchanged task takes one.
-  for (let reads = 0; reads < 27; reads += 1) await app.actAs("Thot").details("ONB-1");
-  expect(app.time.now - idleAt).toBe(0);
-  const began = app.time.now;
-  for (let reads = 0; reads < 4; reads += 1) await app.actAs("Thot").details("ONB-1");
-  expect(app.time.now - began).toBeGreaterThanOrEqual(3_000);
 });
 
 test("OPENCLAW-14 the agent of a task may read what its task waits for, before and after that is done, and nothing else", async () => {
@@ -101,12 +87,6 @@ test("OPENCLAW-14 the agent of a task may read what its task waits for, before a
   await expect(app.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
 });
 
-test("task details can be read by the Concierge, not by another agent", async () => {
-  const { app } = await createDetailsApp();
-  await expect(app.actAs("Concierge").details("ONB-1")).resolves.toMatchObject({ key: "ONB-1" });
-  await expect(app.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
-});
-
 test("task details show the latest entries of long lists and the number of those left out", async () => {
   const { app, item } = await createDetailsApp();
   for (let i = 1; i <= 25; i++) {
@@ -126,12 +106,4 @@ test("task details contain texts of others without invisible and bidirectional c
   expect(text).toMatch(/^onetwo\n\nx+…$/);
   expect(text).toHaveLength(10_000);
   expect(comments.latest[0]?.text).toMatch(/^ab\n\ny+…$/);
-});
-
-test("reading task details renews the caller's claim", async () => {
-  const { app } = await createDetailsApp();
-  await app.actAs("Thot").claim("ONB-1");
-  app.advance(10 * 60_000);
-  const { claim } = await app.actAs("Thot").details("ONB-1");
-  expect(Date.parse(claim?.until ?? "") - app.time.now).toBeGreaterThan(14 * 60_000);
 });
