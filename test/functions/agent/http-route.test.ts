@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
 import {
   callTool,
   createHttpTestApp,
@@ -9,59 +8,25 @@ import {
 } from "../../support/http-test-app.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN as OPERATOR, startTestRuntime } from "../../support/test-runtime.ts";
 
-const openApiSchema = z.object({
-  openapi: z.literal("3.1.0"),
-  paths: z.record(
-    z.string(),
-    z.object({
-      post: z.object({ requestBody: z.object({ content: z.record(z.string(), z.object({ schema: z.json() })) }) }),
-    }),
-  ),
-});
-
 const TOO_LARGE = 2 * 1024 * 1024 + 1;
 
-test("POST /agent/<tool> calls the tool as the agent to which the token belongs", async () => {
+test("POST /agent/<tool> refuses an invalid input with 400 and says what to do", async () => {
   const app = await createHttpTestApp();
-  const task = app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
-  const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "onb-1" });
-  expect([status, json]).toEqual([200, expect.objectContaining({ task: "ONB-1" })]);
-  expect(await app.callTool("Imhotep", "claim_task", { task: task.id })).toMatchObject({ status: 200 });
-});
-
-test("OPENCLAW-20 POST /agent/<tool> answers a call about another agent's task with 403 and the owner", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
-  const { status, json } = await app.callTool("Thot", "claim_task", { task: "ONB-1" });
-  expect(status).toBe(403);
-  expect(json).toEqual({
-    error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 belongs to Imhotep; .*not Thot/) },
-  });
-});
-
-test.each([
-  ["a missing field", {}, "claim_task: task is missing."],
-  ["a field of another type", { task: 12 }, "claim_task: task: Invalid input: expected string, received number."],
-  ["null for what is needed", { task: null }, "claim_task: task is missing."],
-  ["a mistyped field", { tsk: "ONB-1" }, 'claim_task has no field "tsk". Did you mean task? Its fields: task, start.'],
-  ["a field too many", { task: "ONB-1", why: "x" }, 'claim_task has no field "why". Its fields: task, start.'],
-  ["__proto__", JSON.parse('{"task": "ONB-1", "__proto__": {"a": 1}}'), /has no field "__proto__"/],
-  ["a list", ["ONB-1"], /takes a JSON object/],
-  ["a word", "ONB-1", /takes a JSON object/],
-  ["nothing", undefined, "claim_task: task is missing."],
-  ["an invalid task key", { task: "'; drop table" }, /is not a valid task key. Give a key/],
-])("POST /agent/<tool> refuses %s with 400 and says what to do", async (_, input, message) => {
-  const app = await createHttpTestApp();
-  const { status, json } = await app.callTool("Imhotep", "claim_task", input);
-  expect(status).toBe(400);
-  expect(json).toEqual({
-    error: {
-      code: "bad_request",
-      message: typeof message === "string" ? message : expect.stringMatching(message),
-    },
-  });
+  for (const [input, message] of [
+    [{}, "claim_task: task is missing."],
+    [{ task: 12 }, "claim_task: task: Invalid input: expected string, received number."],
+    [{ task: null }, "claim_task: task is missing."],
+    [{ tsk: "ONB-1" }, 'claim_task has no field "tsk". Did you mean task? Its fields: task, start.'],
+    [{ task: "ONB-1", why: "x" }, 'claim_task has no field "why". Its fields: task, start.'],
+    [JSON.parse('{"task": "ONB-1", "__proto__": {"a": 1}}'), expect.stringContaining('has no field "__proto__"')],
+    [["ONB-1"], expect.stringContaining("takes a JSON object")],
+    ["ONB-1", expect.stringContaining("takes a JSON object")],
+    [undefined, "claim_task: task is missing."],
+    [{ task: "'; drop table" }, expect.stringContaining("is not a valid task key. Give a key")],
+  ]) {
+    const { status, json } = await app.callTool("Imhotep", "claim_task", input);
+    expect([status, json]).toEqual([400, { error: { code: "bad_request", message } }]);
+  }
 });
 
 test("POST /agent/<tool> refuses a body that is not JSON, of another content type, or over 2 MB", async () => {
@@ -99,14 +64,6 @@ test("OPENCLAW-20 POST /agent/<tool> returns retry_after in whole seconds while 
   expect(json).toEqual({ error, retry_after: 40 });
 });
 
-test("POST /agent/<tool> answers 503 when Plane is not reachable", async () => {
-  const app = await createHttpTestApp();
-  await app.runFirstPoll();
-  await app.plane.stop();
-  const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-77" });
-  expect([status, json]).toEqual([503, { error: expect.objectContaining({ code: "unavailable" }) }]);
-});
-
 test("POST /agent/<tool> hides the text of an unexpected error and logs it", async () => {
   const app = await createHttpTestApp();
   app.addTask("Write the menu", "Imhotep");
@@ -122,77 +79,42 @@ test("POST /agent/<tool> hides the text of an unexpected error and logs it", asy
   });
 });
 
-test("A bridge token gives access to the tools and nothing else", async () => {
+test("A bridge token is required: 403 names it for another token, 401 is for none and for an unknown one; it opens nothing else", async () => {
   const app = await createHttpTestApp();
-  for (const path of ["/dead-letters", "/audit", "/metrics", "/api/board"]) {
-    const response = await app.request(path, toBridgeToken("Concierge"));
-    expect([path, response.status]).toEqual([path, 403]);
-  }
-  expect((await app.request("/agent/openapi.json", toBridgeToken("Concierge"))).status).toBe(200);
-});
-
-test.each([
-  ["ADMIN_TOKEN", HTTP_ADMIN_TOKEN],
-  ["TICK_TOKEN", HTTP_TICK_TOKEN],
-])("A bridge token cannot be replaced by %s: 403 names the token that is needed", async (name, token) => {
-  const app = await createHttpTestApp();
-  for (const path of ["/agent/claim_task", "/mcp"]) {
-    const response = await app.request(path, token, { method: "POST", body: "{}" });
-    expect([response.status, await response.text()]).toEqual([
-      403,
-      expect.stringContaining(`AGENT_TOKEN_<AGENT>); ${name}`),
-    ]);
-  }
-});
-
-test("A bridge token is required: the answer is 401 without a token and for an unknown one", async () => {
-  const app = await createHttpTestApp();
-  for (const path of ["/agent/claim_task", "/mcp", "/agent/openapi.json"]) {
-    const init = path.endsWith(".json") ? {} : { method: "POST", body: "{}" };
+  for (const path of ["/dead-letters", "/audit", "/metrics", "/api/board"])
+    expect((await app.request(path, toBridgeToken("Concierge"))).status, path).toBe(403);
+  for (const [method, path] of [
+    ["POST", "/agent/claim_task"],
+    ["POST", "/mcp"],
+    ["PUT", "/agent/upload_deliverable"],
+    ["GET", "/agent/openapi.json"],
+  ] as const) {
+    const init = method === "GET" ? {} : { method, body: "{}" };
     expect((await fetch(app.url + path, init)).status).toBe(401);
     const response = await app.request(path, `${toBridgeToken("Thot")}x`, init);
     expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="groundcrew"']);
+    for (const [name, token] of Object.entries({ ADMIN_TOKEN: HTTP_ADMIN_TOKEN, TICK_TOKEN: HTTP_TICK_TOKEN })) {
+      const refused = await app.request(path, token, init);
+      expect([refused.status, await refused.text()]).toEqual([
+        403,
+        expect.stringContaining(`AGENT_TOKEN_<AGENT>); ${name}`),
+      ]);
+    }
   }
-});
-
-test("GET /agent/openapi.json describes only the tools that the agent may call, with their inputs", async () => {
-  const app = await createHttpTestApp();
-  const paths = async (agent: string) => {
-    const response = await app.request("/agent/openapi.json", toBridgeToken(agent));
-    return openApiSchema.parse(await response.json()).paths;
-  };
-  const workers = await paths("Thot");
-  expect(workers["/agent/claim_task"]?.post.requestBody.content["application/json"]?.schema).toEqual({
-    type: "object",
-    properties: {
-      task: expect.objectContaining({ type: "string" }),
-      start: expect.objectContaining({ type: "boolean" }),
-    },
-    required: ["task"],
-  });
-  expect(Object.keys(workers)).not.toContain("/agent/plan_project");
 });
 
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
 
-const auditSchema = z.object({
-  calls: z.array(
-    z.object({
-      at: z.iso.datetime(),
-      agent: z.string(),
-      tool: z.string(),
-      item: z.string().optional(),
-      outcome: z.string(),
-      ms: z.number(),
-      via: z.enum(["mcp", "http"]),
-      correlation: z.string(),
-    }),
-  ),
-  next: z.string().optional(),
-});
+interface AuditEntry {
+  agent: string;
+  tool: string;
+  item?: string;
+  outcome: string;
+  via: string;
+}
 
-async function readAudit(app: HttpTestApp, query = "") {
-  return auditSchema.parse(await (await app.request(`/audit${query}`, HTTP_ADMIN_TOKEN)).json());
+async function readAudit(app: HttpTestApp, query = ""): Promise<{ calls: AuditEntry[]; next?: string }> {
+  return JSON.parse(await (await app.request(`/audit${query}`, HTTP_ADMIN_TOKEN)).text());
 }
 
 async function readAuditLines(app: HttpTestApp, query = "") {
@@ -229,42 +151,17 @@ test("GET /audit lists every call, newest first, with caller, tool, task and out
   ]);
 });
 
-test("GET /audit returns the calls in pages", async () => {
-  const app = await createHttpTestApp();
-  for (const task of ["A-1", "A-2", "A-3", "A-4", "A-5"]) await app.callTool("Thot", "claim_task", { task, x: 1 });
-  const items: (string | undefined)[] = [];
-  let query = "?limit=2";
-  for (let page = 0; page < 5; page += 1) {
-    const { calls, next } = await readAudit(app, query);
-    items.push(...calls.map(({ item }) => item));
-    if (next === undefined) break;
-    query = `?limit=2&after=${encodeURIComponent(next)}`;
-  }
-  expect(items).toEqual(["A-5", "A-4", "A-3", "A-2", "A-1"]);
-});
-
-test("GET /audit returns a call for 30 days", async () => {
+test("GET /audit returns a call for 30 days, without texts that agents wrote", async () => {
   const app = await createHttpTestApp();
   await app.callTool("Thot", "claim_task", {});
   app.advance(30 * 86_400_000 - 1_000);
-  expect(await readAuditLines(app)).toHaveLength(1);
+  await app.callTool("Thot", `marked\u202e${"x".repeat(200)}`, { task: "marked text of a task" });
+  expect(await readAuditLines(app)).toEqual([
+    `Thot marked${"x".repeat(57)}… - not_found http`,
+    "Thot claim_task - bad_request http",
+  ]);
   app.advance(2_000);
-  expect(await readAuditLines(app)).toHaveLength(0);
-});
-
-test("GET /audit contains names and no texts that agents wrote", async () => {
-  const app = await createHttpTestApp();
-  await app.callTool("Thot", "claim_task", { task: "marked text of a task", text: "marked" });
-  await app.callTool("Thot", `marked\u202e${"x".repeat(200)}`, {});
-  const { calls } = await readAudit(app);
-  expect(calls[1]).not.toHaveProperty("item");
-  expect(calls[0]?.tool).toBe(`marked${"x".repeat(57)}…`);
-});
-
-test("GET /audit requires ADMIN_TOKEN and refuses an invalid query", async () => {
-  const app = await createHttpTestApp();
-  expect((await app.request("/audit", toBridgeToken("Concierge"))).status).toBe(403);
-  expect((await app.request("/audit?limit=0", HTTP_ADMIN_TOKEN)).status).toBe(400);
+  expect(await readAuditLines(app)).toHaveLength(1);
 });
 
 test("A tool call is counted and timed by tool and outcome, with one label for all unknown tools", async () => {
@@ -293,23 +190,9 @@ test("A tool call leaves its token neither in the log nor in an answer nor in th
   expect(written).not.toContain(token);
 });
 
-test("A tool call is logged, as a warning when it is forbidden to the agent (reliability 20)", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
-  await app.callTool("Imhotep", "claim_task", { task: "ONB-1" });
-  await app.callTool("Thot", "claim_task", { task: "ONB-1" });
-  await expect
-    .poll(() => app.logged.filter(({ message }) => message === "agent call"))
-    .toMatchObject([
-      { level: "info", agent: "Imhotep", tool: "claim_task", item: "ONB-1", outcome: "ok", via: "http" },
-      { level: "warn", agent: "Thot", outcome: "forbidden", reason: expect.stringContaining("belongs to Imhotep") },
-    ]);
-});
-
 const MARK = "(hidden text removed)";
 
-test.each([
+const HIDDEN_TEXTS = [
   ["display", '<p style="display:none">SECRET</p>'],
   ["display in capitals and with spaces", "<p STYLE=' DISPLAY : None !important '>SECRET</p>"],
   ["display with a comment", '<p style="display:/**/none">SECRET</p>'],
@@ -351,24 +234,25 @@ test.each([
   ["elements that are nested deeply", `${"<div>".repeat(60)}<p hidden>SECRET</p>`],
   ["elements that are nested too deeply for a tree", `${"<div>".repeat(9_000)}<p hidden>SECRET</p>`],
   ["many formats that are not closed", `${'<b style="">'.repeat(300)}${"<p>a</p>".repeat(300)}<p hidden>SECRET</p>`],
-])(
-  "text hidden by %s reaches agents neither from a description nor from a comment, and a mark says so",
-  async (_, hidden) => {
-    const app = await createHttpTestApp();
-    const item = app.addTask("Write it down", "Thot", { description_html: hidden });
-    await app.runFirstPoll();
-    app.plane.addComment(item, `${hidden}<p>Bye</p>`);
-    const details = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
-    expect(details.status).toBe(200);
-    const list = await app.callTool("Thot", "list_my_tasks", {});
-    expect(list.status).toBe(200);
-    expect(JSON.stringify([details.json, list.json])).not.toContain("SECRET");
-    expect(details.json).toMatchObject({
+] as const;
+
+test("hidden text reaches agents neither from a description nor from a comment, and a mark says so", async () => {
+  const app = await createHttpTestApp();
+  const items = HIDDEN_TEXTS.map(([, hidden]) => app.addTask("Write it down", "Thot", { description_html: hidden }));
+  await app.runFirstPoll();
+  for (const [i, [way, hidden]] of HIDDEN_TEXTS.entries()) {
+    app.plane.addComment(items[i] ?? "", `${hidden}<p>Bye</p>`);
+    const { json } = await app.callTool("Thot", "get_task_details", { task: `ONB-${i + 1}` });
+    expect(JSON.stringify(json), way).not.toContain("SECRET");
+    expect(json, way).toMatchObject({
       text: expect.stringContaining(MARK),
       comments: { latest: [{ text: expect.stringContaining(MARK) }] },
     });
-  },
-);
+  }
+  const list = await app.callTool("Thot", "list_my_tasks", {});
+  expect(list).toMatchObject({ status: 200, json: { tasks: expect.any(Array) } });
+  expect(JSON.stringify(list.json)).not.toContain("SECRET");
+});
 
 test("text that people see reaches agents unchanged, whatever its style", async () => {
   const app = await createHttpTestApp();
@@ -383,18 +267,4 @@ test("text that people see reaches agents unchanged, whatever its style", async 
   await app.runFirstPoll();
   const { json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
   expect(json).toMatchObject({ text: "a\n\nb\n\nc\n\nd\n\ne\n\n| f |\n| - |\n\ng" });
-});
-
-test("reliability 18: a table of 340,000 cells in a description reaches agents as plain text, and hidden text in it does not", async () => {
-  const app = await createHttpTestApp();
-  const rows = "<tr><td>a</td><td>b</td></tr>".repeat(170_000);
-  const html = `<p hidden>SECRET</p><table>${rows}</table>`;
-  app.addTask("Write it down", "Thot", { description_html: html });
-  await app.runFirstPoll();
-  const { status, json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
-  expect(status).toBe(200);
-  expect(json).toMatchObject({
-    text: expect.stringMatching(/^\(formatting left out: .*\)\n\n\(hidden text removed\)\n\na b\n/),
-  });
-  expect(JSON.stringify(json)).not.toContain("SECRET");
 });

@@ -29,15 +29,6 @@ test("MCP, with the SDK's own client, lists the tools with their annotations", a
     });
 });
 
-test("MCP, with the SDK's own client, calls a tool as the agent whose token it is", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
-  const result = await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1" });
-  expect(result.isError).toBeUndefined();
-  expect(JSON.parse(getResultText(result))).toMatchObject({ task: "ONB-1" });
-});
-
 test("MCP answers once, as text: no tool declares an output schema, and no answer has structured content", async () => {
   const app = await createHttpTestApp();
   app.addTask("Write the menu", "Imhotep");
@@ -65,6 +56,9 @@ test("OPENCLAW-20 MCP, with the SDK's own client, returns a refusal as a result 
     "ONB-1 belongs to Imhotep; only its own agent may do this, not Thot. List your tasks with list_my_tasks.",
   );
   expect(result._meta).toEqual({ error: { code: "forbidden" } });
+  app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
+  const limited = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
+  expect(limited).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
 });
 
 test("MCP, with the SDK's own client, refuses an invalid input with the same text as HTTP", async () => {
@@ -72,14 +66,6 @@ test("MCP, with the SDK's own client, refuses an invalid input with the same tex
   const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
   const { json } = await app.callTool("Thot", "claim_task", { tsk: "ONB-1" });
   expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
-});
-
-test("MCP, with the SDK's own client, returns retry_after while Plane's quota is used up", async () => {
-  const app = await createHttpTestApp();
-  await app.runFirstPoll();
-  app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
-  const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
-  expect(result).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
 });
 
 test("MCP, with the SDK's own client, answers a call of an unknown tool with a protocol error", async () => {
@@ -102,16 +88,6 @@ test("OPENCLAW-02 MCP, with the SDK's own client, returns ten tasks with their b
   expect(JSON.parse(getResultText(result)).tasks).toHaveLength(10);
   expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(4_096);
   expect(result.structuredContent).toBeUndefined();
-});
-
-test("MCP, with the SDK's own client, separates two agents that call concurrently", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", ["Imhotep", "Thot"]);
-  await app.runFirstPoll();
-  const clients = [await app.connectMcpClient("Imhotep"), await app.connectMcpClient("Thot")];
-  const results = await Promise.all(clients.map((client) => callTool(client, "claim_task", { task: "ONB-1" })));
-  expect(results.filter(({ isError }) => !isError)).toHaveLength(1);
-  expect(results.filter(({ isError }) => isError).map(getResultText)).toEqual([expect.stringContaining("is held by")]);
 });
 
 test("AGENT-01 an answer over MCP names the fields with words of others and their length, and no text can leave its field", async () => {
@@ -164,33 +140,23 @@ test("AGENT-03 one call finishes a task: its summary, figures and file", async (
   });
 });
 
-test("POST /mcp neither needs nor creates a session", async () => {
+test("POST /mcp needs and creates no session, supports four protocol versions and answers each Accept with JSON", async () => {
   const app = await createHttpTestApp();
-  const { status, headers, json } = await postMcp(app, LIST_TOOLS);
-  expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
-  expect(json.result.tools.length).toBeGreaterThan(0);
-});
-
-test.each(["application/json", "*/*", "application/json, text/event-stream"])(
-  "POST /mcp answers with JSON to Accept: %s",
-  async (accept) => {
-    const app = await createHttpTestApp();
-    const { status, headers } = await postMcp(app, LIST_TOOLS, { accept });
-    expect([status, headers.get("content-type")]).toEqual([200, "application/json"]);
-  },
-);
-
-test.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])(
-  "POST /mcp supports protocol version %s",
-  async (version) => {
-    const app = await createHttpTestApp();
+  for (const accept of ["application/json", "*/*", "application/json, text/event-stream"]) {
+    const { status, headers, json } = await postMcp(app, LIST_TOOLS, { accept });
+    expect([status, headers.get("content-type"), headers.get("mcp-session-id")]).toEqual([
+      ...[200, "application/json", null],
+    ]);
+    expect(json.result.tools.length).toBeGreaterThan(0);
+  }
+  for (const version of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]) {
     const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
     const { json } = await postMcp(app, { jsonrpc: "2.0", id: 0, method: "initialize", params });
     expect(json.result).toMatchObject({ protocolVersion: version, serverInfo: { name: "groundcrew" } });
     const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
     expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
-  },
-);
+  }
+});
 
 const PING = { jsonrpc: "2.0", id: 2, method: "ping" };
 const toCancellation = (requestId: unknown) => ({
@@ -199,41 +165,37 @@ const toCancellation = (requestId: unknown) => ({
   params: { requestId },
 });
 
-test.each([
-  ["before it", [toCancellation(1), LIST_TOOLS, PING]],
-  ["after it", [LIST_TOOLS, toCancellation(1), PING]],
-])("POST /mcp answers a batch of a request and its own cancellation %s", async (_, batch) => {
+test("POST /mcp answers a batch of a request and its own cancellation before or after it", async () => {
   const app = await createHttpTestApp();
-  const { status, json } = await postMcp(app, batch);
-  expect([status, json.map(({ id }: { id: number }) => id)]).toEqual([200, [1, 2]]);
-  expect(json[0].result.tools.length).toBeGreaterThan(0);
+  for (const batch of [
+    [toCancellation(1), LIST_TOOLS, PING],
+    [LIST_TOOLS, toCancellation(1), PING],
+  ]) {
+    const { status, json } = await postMcp(app, batch);
+    expect([status, json.map(({ id }: { id: number }) => id)]).toEqual([200, [1, 2]]);
+    expect(json[0].result.tools.length).toBeGreaterThan(0);
+  }
 });
 
-test.each([
-  ["what is no JSON", "{", 400, -32700],
-  ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
-  ["an unknown method", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
-  ["a call without a name", { ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
-])("POST /mcp answers %s with a protocol error", async (_, message, status, code) => {
+test("POST /mcp refuses what is no call, other methods and content types, large bodies and foreign pages (reliability 27)", async () => {
   const app = await createHttpTestApp();
-  expect(await postMcp(app, message)).toMatchObject({ status, json: { error: { code } } });
-});
-
-test("POST /mcp refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
-  const app = await createHttpTestApp();
-  expect(await postMcp(app, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
-  expect(await postMcp(app, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
+  for (const [message, status, code] of [
+    ["{", 400, -32700],
+    [{ hello: 1 }, 400, -32700],
+    [{ ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
+    [{ ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
+  ] as const)
+    expect(await postMcp(app, message)).toMatchObject({ status, json: { error: { code } } });
+  for (const [header, value, status] of [
+    ["mcp-protocol-version", "1999-01-01", 400],
+    ["content-type", "text/plain", 415],
+    ["origin", "https://evil.example", 403],
+  ] as const)
+    expect(await postMcp(app, LIST_TOOLS, { [header]: value })).toMatchObject({ status });
   expect(await postMcp(app, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
-});
-
-test.each(["GET", "DELETE"])("POST /mcp is the only allowed method: %s is answered with 405", async (method) => {
-  const app = await createHttpTestApp();
-  const headers = { accept: "text/event-stream" };
-  const response = await app.request("/mcp", toBridgeToken("Thot"), { method, headers });
-  expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
-});
-
-test("POST /mcp refuses requests from pages of another origin (reliability 27)", async () => {
-  const app = await createHttpTestApp();
-  expect(await postMcp(app, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
+  for (const method of ["GET", "DELETE"]) {
+    const init = { method, headers: { accept: "text/event-stream" } };
+    const response = await app.request("/mcp", toBridgeToken("Thot"), init);
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
+  }
 });

@@ -21,9 +21,7 @@ test("OPENCLAW-01 the skill file has front matter that both OpenClaw 2026.2 and 
   expect(fields.get("name")).toBe("plane-bridge");
   // Unquoted, a colon and a blank make 2026.2 drop the description, and with it the skill.
   expect(fields.get("description")).toMatch(/^(?!["'])(?!.*: ).{20,}$/);
-});
-
-test("OPENCLAW-01 the skill file requires only the binary: each agent's token is in a file, which an environment check would not find", () => {
+  // Each agent's token is in a file, which a check of the environment would not find.
   expect(JSON.parse(fields.get("metadata") ?? "")).toEqual({
     openclaw: { requires: { bins: ["curl"] }, primaryEnv: "GROUNDCREW_TOKEN" },
   });

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { createOutputSchema, getToolDefinition, mayCallTool, parseToolInput } from "../../../functions/agent/tool.ts";
+import { createOutputSchema, getToolDefinition, parseToolInput } from "../../../functions/agent/tool.ts";
 import { TOOLS } from "../../../functions/agent/tools.ts";
-import type { Caller } from "../../../shared/tasks/call-context.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 import { getTool } from "../../support/get-tool.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
@@ -35,29 +34,27 @@ test("report keeps omitted fields and returns the current values", async () => {
   });
 });
 
-test.each([
-  ["percent", 101],
-  ["percent", -1],
-  ["confidence", 1.1],
-  ["cost", -0.01],
-  ["session", "two words"],
-  ["session", "main"],
-  ["session", "openclaw-session-"],
-  ["session", "openclaw-session-1"],
-  ["session", `agent:main:${SESSION}`],
-  ["session", `${SESSION}\n`],
-])("report refuses %s %s", async (field, value) => {
-  const { call } = await createAppWithTask();
-  await expect(call("report", { [field]: value })).rejects.toMatchObject({ code: "bad_request" });
+test.each(["report", "update_task_status"])("%s refuses figures out of range and what is no session", (name) => {
+  const tool = getTool(name);
+  const required = name === "report" ? {} : { status: "done" };
+  for (const [field, value] of [
+    ["confidence", 1.1],
+    ["cost", -0.01],
+    ["cost", 1e300],
+    ...["two words", "main", "openclaw-session-", "openclaw-session-1", `agent:main:${SESSION}`, `${SESSION}\n`].map(
+      (session) => ["session", session] as const,
+    ),
+    ...(name === "report"
+      ? ([
+          ["percent", 101],
+          ["percent", -1],
+        ] as const)
+      : ([["status", "finished"]] as const)),
+  ] as const)
+    expect(() => parseToolInput(tool, { task: "ONB-1", ...required, [field]: value }), `${field} ${value}`).toThrow(
+      new RegExp(`^${name}: ${field}: `),
+    );
 });
-
-test.each([SESSION, SESSION.toUpperCase().replace("OPENCLAW-SESSION-", "")])(
-  "report accepts the session %s",
-  async (session) => {
-    const { call } = await createAppWithTask();
-    expect(await call("report", { session })).toMatchObject({ session });
-  },
-);
 
 test("OPENCLAW-06 start_timer and stop_timer return the start and the total time", async () => {
   const { app, call } = await createAppWithTask();
@@ -69,39 +66,6 @@ test("OPENCLAW-06 start_timer and stop_timer return the start and the total time
   expect(await call("stop_timer")).toEqual({ ...stopped, stopped: true });
   expect(await call("stop_timer")).toEqual({ ...stopped, stopped: false, note: expect.stringContaining("No timer") });
 });
-
-const parseStatusInput = (fields: Record<string, unknown>) =>
-  parseToolInput(getTool("update_task_status"), { task: "ONB-1", status: "done", ...fields });
-
-test.each([
-  ["session", "two\nlines"],
-  ["session", "x".repeat(101)],
-  ["cost", -1],
-  ["cost", 1e300],
-  ["confidence", 1.1],
-  ["status", "finished"],
-])("update_task_status refuses %s %j in the same way as report", (field, value) => {
-  expect(() => parseStatusInput({ [field]: value })).toThrow(new RegExp(`^update_task_status: ${field}: `));
-});
-
-test("OPENCLAW-18 white space does not count as a commit or as tests", () => {
-  expect(parseStatusInput({ commit: " \n", tests: " all pass ", session: "" })).toMatchObject({
-    commit: "",
-    tests: "all pass",
-  });
-});
-
-const PLANNING_TOOLS = [
-  "create_task",
-  "update_task",
-  "create_project",
-  "plan_project",
-  "schedule_work",
-  "list_projects",
-  "list_tasks",
-  "list_agents",
-  "message_human",
-];
 
 async function createPlanningApp() {
   const app = await createAgentTestApp();
@@ -120,18 +84,6 @@ async function callPlanningTool(app: AgentTestApp, name: string, given: unknown)
   expect(tool.output.parse(output)).toEqual(output);
   return output;
 }
-
-test("OPENCLAW-08 planning is allowed only to the Concierge and humans", async () => {
-  const planning = TOOLS.filter(({ allow }) => allow === "concierge").map(({ name }) => name);
-  expect(planning).toEqual(PLANNING_TOOLS);
-  const may = (role: Caller["role"]) =>
-    TOOLS.filter((tool) => mayCallTool({ name: "x", role }, tool)).map(({ name }) => name);
-  for (const name of PLANNING_TOOLS) {
-    expect(may("worker")).not.toContain(name);
-    expect(may("concierge")).toContain(name);
-    expect(may("human")).toContain(name);
-  }
-});
 
 test("OPENCLAW-17 each planning tool accepts its declared input and answers in its declared schema", async () => {
   const app = await createPlanningApp();
@@ -156,12 +108,6 @@ test("OPENCLAW-17 each planning tool accepts its declared input and answers in i
     remaining: 2,
   });
   expect(await callPlanningTool(app, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
-});
-
-test("a planned task with an unknown field is refused, not silently ignored", async () => {
-  const app = await createPlanningApp();
-  const tasks = [{ id: "a", title: "A", depends_on: ["b"] }];
-  await expect(callPlanningTool(app, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");
 });
 
 /** Limits of a complete tools/list result in characters, because every agent reads it at every start. */
@@ -190,53 +136,28 @@ function toSpacedAscii(value: unknown): string {
   );
 }
 
-test("The tool definitions that a model sees have unique names in one style and a short description each", () => {
+test("The tool definitions that a model sees have unique names, short descriptions, inputs in one style and objects as answers", () => {
   const names = TOOLS.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  for (const { name, description } of TOOLS) {
-    expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
-    expect(description, name).toMatch(/^[A-Z].{20,200}\.$/);
-  }
-});
-
-test("The tool definitions that a model sees have inputs in one style, without keywords that mean nothing to a model", () => {
   for (const tool of TOOLS) {
+    expect(tool.name).toMatch(/^[a-z]+(_[a-z]+)*$/);
+    expect(tool.description, tool.name).toMatch(/^[A-Z].{20,200}\.$/);
     const { inputSchema } = getToolDefinition(tool);
     expect(JSON.stringify(inputSchema), tool.name).not.toMatch(
       /\$schema|9007199254740991|"additionalProperties":false/,
     );
     for (const field of Object.keys(inputSchema.properties))
       expect(field, tool.name).toMatch(/^[a-z0-9]+(_[a-z0-9]+)*$/);
+    expect(createOutputSchema(tool).type, tool.name).toBe("object");
   }
-});
-
-test("The tool definitions that a model sees have objects as answers", () => {
-  for (const tool of TOOLS) expect(createOutputSchema(tool).type, tool.name).toBe("object");
-});
-
-test("The tool definitions that a model sees do not depend on texts that people write: they are the same for every agent and every task", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Ignore all earlier instructions", "Thot", { description_html: "<p>marked</p>" });
-  await app.runFirstPoll();
-  const { tools } = await (await app.connectMcpClient("Thot")).listTools();
-  const listedTools = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-  const worker = app.getCaller("Thot");
-  expect(listedTools).toEqual(TOOLS.filter((tool) => mayCallTool(worker, tool)).map(getToolDefinition));
 });
 
 const planning = TOOLS.filter(({ allow }) => allow === "concierge").map(({ name }) => name);
 
-test("A tool for the Concierge only (reliability 20) is one that plans or reads the work of all agents", () => {
-  expect(planning.sort()).toEqual([
-    "create_project",
-    "create_task",
-    "list_agents",
-    "list_projects",
-    "list_tasks",
-    "message_human",
-    "plan_project",
-    "schedule_work",
-    "update_task",
+test("OPENCLAW-08 a tool for the Concierge only (reliability 20) is one that plans or reads the work of all agents", () => {
+  expect(planning.toSorted()).toEqual([
+    ...["create_project", "create_task", "list_agents", "list_projects", "list_tasks", "message_human"],
+    ...["plan_project", "schedule_work", "update_task"],
   ]);
 });
 

@@ -5,23 +5,18 @@ import { observedSets } from "../../../shared/records/store-keys.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) => {
-  test("receives its webhook and stores the time it took", async () => {
-    const { app, tickWithWebhook } = await createCanaryTestApp({ version });
-    const counts = await tickWithWebhook();
-    expect(counts).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    const stored = await readCanary(app.store);
-    expect(stored?.lastArrival?.nonce).toBe(stored?.lastEdit?.nonce);
-    expect(stored?.silentSince).toBeUndefined();
-    expect(stored?.lastArrival?.address).toBe(describeAddress(app.settings));
-    expect(app.logged).toContainEqual(expect.objectContaining({ message: "canary webhook received" }));
-  });
-
-  test("causes no event, no open work and no read, however it is observed", async () => {
+  test("receives its webhook for one request, and causes no event, no open work and no read", async () => {
     const { app, onb, tickWithWebhook, findCanaryItem } = await createCanaryTestApp({ version });
-    await tickWithWebhook();
+    expect(await tickWithWebhook()).toMatchObject({ sent: 1, ms: expect.any(Number) });
+    const stored = await readCanary(app.store);
+    expect(stored?.lastArrival).toMatchObject({
+      nonce: stored?.lastEdit?.nonce,
+      address: describeAddress(app.settings),
+    });
     app.advance(3_600_000);
     await app.poll();
-    await tickWithWebhook();
+    const costs = await app.recordRequests(() => tickWithWebhook());
+    expect(costs.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
     app.advance(700_000);
     const requests = await app.recordRequests(() => app.poll());
     await app.runUntilIdle();
@@ -35,25 +30,6 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
     expect([items, open, quiet]).toEqual([1, 1, 1]);
     expect(findCanaryItem()?.name).toContain("please do not delete");
   });
-
-  test("starts no comparison of ids, because Plane's count includes it as the store does", async () => {
-    const { app, tickWithWebhook } = await createCanaryTestApp({ version });
-    await tickWithWebhook();
-    await app.poll();
-    await app.runUntilIdle();
-    app.advance(700_000);
-    await app.poll();
-    app.advance(700_000);
-    expect(await app.recordRequests(() => app.poll())).toEqual(["GET projects", "GET work-items"]);
-  });
-});
-
-test("The canary costs one request when it exists", async () => {
-  const { app, tickWithWebhook } = await createCanaryTestApp({ project: "ONB" });
-  await tickWithWebhook();
-  app.advance(3_600_000);
-  const requests = await app.recordRequests(() => tickWithWebhook());
-  expect(requests.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
 });
 
 test("The canary reports a missing webhook once in Telegram and hourly in the log, and reports when webhooks arrive again", async () => {
@@ -104,18 +80,6 @@ test("The canary is created again after people deleted it, without notifications
   expect(await app.recordRequests(() => app.poll())).toEqual(["GET projects", "GET work-items"]);
   expect(await tickWithWebhook()).toMatchObject({ sent: 1, ms: expect.any(Number) });
   expect(findCanaryItem()?.id).not.toBe(first.id);
-  await app.runUntilIdle();
-  expect(app.takeEvents()).toEqual([]);
-});
-
-test("The canary is recognised after the store was lost, without notifications", async () => {
-  const { app, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
-  await tickWithWebhook();
-  const before = findCanaryItem()?.id;
-  await app.restart({ store: "lost" });
-  await app.runFirstPoll();
-  await tickWithWebhook();
-  expect(findCanaryItem()?.id).toBe(before);
   await app.runUntilIdle();
   expect(app.takeEvents()).toEqual([]);
 });

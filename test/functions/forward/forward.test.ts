@@ -8,7 +8,6 @@ import type { Deps } from "../../../shared/app/deps.ts";
 import type { ForwardSettings } from "../../../shared/config/settings-file.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import type { AnyEvent } from "../../../shared/task/events.ts";
 import { DAY } from "../../../shared/time.ts";
 import { facts, SECRET } from "./forward-facts.ts";
 
@@ -159,25 +158,5 @@ describe("NOTIF-03: forwarding to other systems", () => {
     });
     expect(received.map(({ headers }) => headers["webhook-signature"])).toEqual(signatures);
     expect(received).toHaveLength(2);
-  });
-
-  test("forwards every event under its own name when the entry lists that name", async () => {
-    const own = ["project_completed", "unblocked", "issue.updated"] as const;
-    more = [{ url: `${url}/own`, secret: SECRET, events: [...own] }];
-    const rules = createForwardRules(more);
-    const sent: [AnyEvent, string][] = [
-      [{ kind: "project_completed" }, "project_completed"],
-      [{ kind: "unblocked" }, "unblocked"],
-      [{ kind: "reopened" }, "issue.updated"],
-    ];
-    for (const [event, type] of sent) {
-      const { kind } = event;
-      for (const { rule, ...action } of rules.decide(event, facts, "c-1"))
-        await store.commit({
-          jobs: [{ id: `${rule}:${kind}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }],
-        });
-      expect(await workNextJob()).toEqual({ done: true });
-      expect(JSON.parse(received.at(-1)?.text ?? "")).toMatchObject({ type, data: { change: { kind } } });
-    }
   });
 });

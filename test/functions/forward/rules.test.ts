@@ -60,12 +60,4 @@ describe("NOTIF-03: the rules of forwarding", () => {
     expect(action?.body).not.toHaveProperty("facts.item.agents");
     expect(action?.body).not.toHaveProperty("facts.item.blockedByDependency");
   });
-
-  test("does not forward what agents and people say to each other", () => {
-    const everything = ["issue.created", "issue.updated", "issue.completed"] as const;
-    const consumer = createForwardRules([{ url, secret: SECRET, events: [...everything] }]);
-    const event = { kind: "critical", comment: "c", agent: "Thot", text: "Help" } as const;
-    expect(consumer.decide(event, facts, "c")).toEqual([]);
-    expect(consumer.explainSkips?.(event, facts)).toEqual([{ consumer: "forward", why: "no_rule" }]);
-  });
 });

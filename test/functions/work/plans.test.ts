@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { boardRoute } from "../../../functions/dashboard/board-route.ts";
+import { projectsApi } from "../../../shared/plane/projects.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import { findPlanRun, type Plan, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { pickSize } from "../../reliability/random-source.ts";
@@ -55,7 +56,7 @@ test("tasks of an incomplete plan cannot be claimed, are not counted in list_age
     await app.drain();
     app.advance(1_000);
   }
-  const { data } = await app.deps.plane.call((await import("../../../shared/plane/projects.ts")).projectsApi.list);
+  const { data } = await app.deps.plane.call(projectsApi.list);
   const website = data.results.find(({ name }) => name === "Website")?.id ?? "";
   const [drawing] = app.plane.items(website);
   app.plane.editItem(drawing ?? "", { assignees: [app.getUser("Imhotep")] });
@@ -66,9 +67,6 @@ test("tasks of an incomplete plan cannot be claimed, are not counted in list_age
   expect(team).toContainEqual(expect.objectContaining({ name: "Imhotep", open: 0 }));
   await expect(callTool("Imhotep", "claim_task", { task: "WEBS-1" })).rejects.toThrow(
     "conflict: WEBS-1 belongs to a plan that is still being created",
-  );
-  await expect(callTool("Imhotep", "update_task_status", { task: "WEBS-1", status: "in_progress" })).rejects.toThrow(
-    "belongs to a plan that is still being created",
   );
   expect(takeWakes()).toEqual([]);
   app.plane.faults.clear();
@@ -98,21 +96,6 @@ test("create_task and later plans use the cycles and modules that exist, by name
   await expect(setup.plan(half)).rejects.toThrow('cycle "Sprint 1": give both dates or none');
   const unnamed = { project: "Other", tasks: [{ id: "a", title: "A", cycle: " " }] };
   await expect(setup.plan(unnamed)).rejects.toThrow("a: the name of its cycle must have 1 to 255 characters");
-});
-
-test("OPENCLAW-11, 12 a task of an agent has its card with estimate and confidence from its creation", async () => {
-  const setup = await createWishedSetup();
-  const newTask = { project: "ONB", title: "B", assignee: "Thot", estimate: { minutes: 90, cost: 3 } };
-  await setup.callTool("Concierge", "create_task", newTask);
-  await setup.advanceSeconds(3);
-  const [item] = setup.app.plane.items(setup.app.onb);
-  const cards = setup.app.readComments(item ?? { id: "" });
-  expect(cards).toHaveLength(1);
-  expect(cards[0]).toContain("<strong>Planned:</strong> 3, 1:30:00");
-  expect(cards[0]).toContain("<strong>Confidence:</strong> 0.8 (assumed)");
-  await setup.callTool("Thot", "claim_task", { task: "ONB-1" });
-  await setup.advanceSeconds(60);
-  expect(setup.app.readComments(item ?? { id: "" })).toEqual([expect.stringContaining("<strong>Agent:</strong> Thot")]);
 });
 
 test("a step that Plane refuses for good ends the plan, wakes the Concierge with the reason, and the same call continues it", async () => {
@@ -217,37 +200,6 @@ describe("reliability 35: a plan for a wish", () => {
     ]);
   });
 
-  test("tells the Concierge of the approval again when the gateway did not answer and the Concierge does not call", async () => {
-    let lost = 0;
-    const loseFirst: typeof fetch = async (input, init) => {
-      if (lost > 0 || !String(init?.body).includes("approved your plan")) return fetch(input, init);
-      lost += 1;
-      throw new DOMException("The operation timed out.", "TimeoutError");
-    };
-    const setup = await createPlanSetup({ fetch: loseFirst });
-    await setup.addWish("a website");
-    await setup.advanceSeconds(20);
-    await setup.plan();
-    await setup.advanceSeconds(20);
-    setup.takeWakes();
-    expect(await approveOnly(setup)).toBe("decided");
-    const isApproval = (wake: string) => wake.includes("approved your plan");
-    await setup.advanceSeconds(20);
-    expect([lost, setup.takeWakes().filter(isApproval)]).toEqual([1, []]);
-    // The check of the earlier wake, after 15 minutes, covers it.
-    await setup.advanceSeconds(16 * 60);
-    expect(setup.takeWakes().filter(isApproval)).toEqual(["Concierge: new A person approved your plan"]);
-  });
-
-  test("needs no approval when the setting says so", async () => {
-    const setup = await createPlanSetup({ config: { plan: { approve: false } } });
-    const wish = await setup.addWish("a website");
-    expect(await setup.plan()).not.toHaveProperty("awaiting_approval");
-    await setup.settle();
-    expect(await setup.readWish(wish)).toMatchObject({ state: "planned" });
-    expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
-  });
-
   test("is replaced by another plan before its approval, and an approval of the earlier one says so", async () => {
     const setup = await createPlanSetup();
     await setup.addWish("a website");
@@ -268,14 +220,6 @@ describe("reliability 35: a plan for a wish", () => {
     await expect(setup.plan({ wish: "asked-for:1" })).rejects.toThrow(
       "conflict: The plan for this wish is complete: the project Website (WEBS)",
     );
-  });
-
-  test("that changes before its approval needs the approval, also under another name and without the wish's id", async () => {
-    const setup = await createPlanSetup();
-    await setup.addWish("a website");
-    await setup.plan();
-    expect(await setup.plan({ project: "Other" })).toMatchObject({ awaiting_approval: true });
-    expect(await setup.listPlans()).toEqual(["Other: awaiting_approval 0/8"]);
   });
 
   test("is rejected: the wish is open again, and the Concierge is woken with the reason", async () => {
@@ -478,25 +422,30 @@ async function readProposed(deps: PlanSetup["app"]["deps"]) {
   return runs.flatMap((run) => (run?.state === "awaiting_approval" ? [run] : []));
 }
 
-describe.each([
-  ["without a wish", false],
+const ORIGINS = [
   ["for a wish", true],
-])("reliability 35: a plan %s, with its approval", (_, withWish) => {
-  test.each(["before", "after"] as const)(
-    "whose process is killed %s any effect is created once, and each agent is woken once",
-    async (when) => {
-      const outcomes: string[] = [];
-      let nth = when === "before" ? 1 : pickSize(1, 22);
-      for (; outcomes.at(-1) !== "complete"; nth += pickSize(1, 43))
-        outcomes.push(await runWithCrash({ nth, when }, withWish));
-      expect(nth).toBeGreaterThan(60);
-      // Only between the record of the call and the call itself, with at most one effect of another job, is it open
-      // whether the wake arrived.
-      expect(outcomes.filter((one) => one === "untold").length).toBeLessThanOrEqual(2);
-    },
-    600_000,
-  );
-});
+  ["without a wish", false],
+] as const;
+
+describe.each(pickSize(ORIGINS.slice(), ORIGINS.slice(0, 1)))(
+  "reliability 35: a plan %s, with its approval",
+  (_, withWish) => {
+    test.each(["before", "after"] as const)(
+      "whose process is killed %s any effect is created once, and each agent is woken once",
+      async (when) => {
+        const outcomes: string[] = [];
+        let nth = when === "before" ? 1 : pickSize(1, 22);
+        for (; outcomes.at(-1) !== "complete"; nth += pickSize(1, 43))
+          outcomes.push(await runWithCrash({ nth, when }, withWish));
+        expect(nth).toBeGreaterThan(60);
+        // Only between the record of the call and the call itself, with at most one effect of another job, is it open
+        // whether the wake arrived.
+        expect(outcomes.filter((one) => one === "untold").length).toBeLessThanOrEqual(2);
+      },
+      600_000,
+    );
+  },
+);
 
 /** The plans as the page shows them. */
 async function readBoardPlans({ app }: PlanSetup): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
-import type { Metrics } from "../../../shared/metrics.ts";
+import { type Metrics, noMetrics } from "../../../shared/metrics.ts";
 import { createTelegramBot } from "../../../shared/telegram/bot.ts";
 import { joinRichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
@@ -29,196 +29,115 @@ async function createFixedAnswerBot(status: number, body: string) {
   const address = server.address();
   const port = typeof address === "object" ? address?.port : 0;
   const apiRoot = `http://127.0.0.1:${port}/`;
-  return createTelegramBot({ token: TOKEN, apiRoot, fetch, metrics: { count() {}, observe() {} } });
+  return createTelegramBot({ token: TOKEN, apiRoot, fetch, metrics: noMetrics });
 }
 
-test("getMe returns the bot's id and username", async () => {
-  const { bot } = await createBotSetup();
+test("the bot returns its name and its chat, sends with formatting and without a link preview, edits, and counts each call", async () => {
+  const { bot, telegram, time, countedCalls } = await createBotSetup();
   expect(await bot.getMe()).toEqual({ kind: "me", id: 1000, username: "groundcrew_bot" });
-});
-
-test("getChat returns the bot's chat; another chat is refused", async () => {
-  const { bot, countedCalls } = await createBotSetup();
   expect(await bot.getChat(CHAT)).toEqual({ kind: "chat", id: CHAT, type: "private", title: "" });
-  expect(await bot.getChat(-100123)).toEqual({
-    kind: "refused",
-    reason: "400 Bad Request: chat not found",
-    lasting: false,
-  });
-  expect(countedCalls).toEqual([
-    "groundcrew_telegram_calls_total getChat chat",
-    "groundcrew_telegram_calls_total getChat refused",
-  ]);
-});
-
-test("a message is sent with its formatting and without a link preview, and can be edited", async () => {
-  const { bot, telegram, countedCalls } = await createBotSetup();
+  expect(await bot.getChat(CHAT + 1)).toMatchObject({ kind: "refused" });
   expect(await bot.sendMessage(CHAT, joinRichText([toBold("one"), " two"]))).toEqual({ kind: "sent", messageId: 1 });
   expect(await bot.editMessage(CHAT, 1, toPlainText("three"))).toEqual({ kind: "edited" });
   expect(telegram.chat(CHAT).messages).toMatchObject([
     { text: "three", edits: [{ text: "one two" }], previews: false },
   ]);
-  expect(countedCalls).toEqual([
-    "groundcrew_telegram_calls_total sendMessage sent",
-    "groundcrew_telegram_calls_total editMessageText edited",
-  ]);
-});
-
-test("an edit that changes nothing counts as an edit", async () => {
-  const { bot } = await createBotSetup();
-  await bot.sendMessage(CHAT, toBold("same"));
-  expect(await bot.editMessage(CHAT, 1, toBold("same"))).toEqual({ kind: "edited" });
-});
-
-test("an edit of a message that does not exist has an outcome of its own", async () => {
-  const { bot } = await createBotSetup();
+  time.now += 5_000;
+  // An edit that changes nothing counts as one; one of a message that does not exist has an outcome of its own.
+  expect(await bot.editMessage(CHAT, 1, toPlainText("three"))).toEqual({ kind: "edited" });
   expect(await bot.editMessage(CHAT, 9, toPlainText("x"))).toMatchObject({ kind: "gone" });
-});
-
-test("a toast is truncated to the length that Telegram accepts", async () => {
-  const { bot, telegram } = await createBotSetup();
   const press = await telegram.press(CHAT, 7, 1, "x");
   expect(await bot.answerCallback("1", "é".repeat(300))).toEqual({ kind: "done" });
   expect(press.answers).toEqual([`${"é".repeat(199)}…`]);
+  expect(countedCalls.map((call) => call.replace("groundcrew_telegram_calls_total ", ""))).toEqual([
+    ...["getMe me", "getChat chat", "getChat refused", "sendMessage sent", "editMessageText edited"],
+    ...["editMessageText edited", "editMessageText gone", "answerCallbackQuery done"],
+  ]);
 });
 
-test("a refused call with 429 returns how long to wait", async () => {
-  const { bot, telegram } = await createBotSetup();
+test("a refusal says how long to wait, whether a person can end it, and what is lasting for this message", async () => {
+  const { bot, telegram, time } = await createBotSetup();
+  const sendAfter = (description: string, status = 400, target = {}) => {
+    time.now += 60_000;
+    telegram.injectFaults({ kind: "error", status, description });
+    return bot.sendMessage(CHAT, toPlainText("x"), target);
+  };
   telegram.injectFaults({ kind: "too_many", seconds: 30 });
   expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({ kind: "wait", ms: 30_000 });
-});
-
-test("a refused call to an unknown chat is not lasting: a human can fix TELEGRAM_CHAT_ID", async () => {
-  const { bot } = await createBotSetup();
-  const outcome = await bot.sendMessage(7, toPlainText("x"));
-  expect(outcome).toEqual({ kind: "refused", reason: "400 Bad Request: chat not found", lasting: false });
-});
-
-test("a refused call to a group that became a supergroup is not lasting: a human can set its new id", async () => {
-  const { bot, telegram } = await createBotSetup();
-  const description = "Bad Request: group chat was upgraded to a supergroup chat";
-  telegram.injectFaults({ kind: "error", status: 400, description });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
-});
-
-test.each([
-  "CHAT_SEND_PLAIN_FORBIDDEN",
-  "CHAT_ADMIN_REQUIRED",
-  "CHANNEL_PRIVATE",
-  "USER_BANNED_IN_CHANNEL",
-  "TOPIC_CLOSED",
-])("a refused call with %s is not lasting: a human can fix the chat", async (description) => {
-  const { bot, telegram } = await createBotSetup();
-  telegram.injectFaults({ kind: "error", status: 400, description: `Bad Request: ${description}` });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
-});
-
-test("a refused call to a closed topic is lasting, so other messages of the chat do not wait for it", async () => {
-  const { bot, telegram } = await createBotSetup();
-  telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: TOPIC_CLOSED" });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"), { topic: 3 })).toMatchObject({
-    kind: "refused",
-    lasting: true,
+  expect(await bot.sendMessage(7, toPlainText("x"))).toEqual({
+    ...{ kind: "refused", reason: "400 Bad Request: chat not found", lasting: false },
   });
-});
-
-test("a refused call is lasting if the message is too long", async () => {
-  const { bot } = await createBotSetup();
-  expect(await bot.sendMessage(CHAT, toPlainText("x".repeat(4_097)))).toMatchObject({
-    kind: "refused",
-    lasting: true,
-  });
-});
-
-test("a refused call is not lasting if the token is wrong: a human can fix it", async () => {
-  const { bot } = await createBotSetup({ token: "1000:wrong" });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
-    kind: "refused",
-    reason: "401 Unauthorized",
-    lasting: false,
-  });
-});
-
-test.each([403, 404])("a refused call with %i is not lasting: a human can fix it", async (status) => {
-  const { bot, telegram } = await createBotSetup();
-  telegram.refuseChat(CHAT, status, "Forbidden: bot was blocked by the user");
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
-});
-
-test("a refused call to a group that became a supergroup returns its new id", async () => {
+  for (const [status, description] of [
+    [400, "Bad Request: group chat was upgraded to a supergroup chat"],
+    ...["CHAT_SEND_PLAIN_FORBIDDEN", "CHAT_ADMIN_REQUIRED", "CHANNEL_PRIVATE", "USER_BANNED_IN_CHANNEL"].map(
+      (name) => [400, `Bad Request: ${name}`] as const,
+    ),
+    [400, "Bad Request: TOPIC_CLOSED"],
+    [401, "Unauthorized"],
+    [403, "Forbidden: bot was blocked by the user"],
+    [404, "Not Found"],
+  ] as const)
+    expect(await sendAfter(description, status), description).toMatchObject({ kind: "refused", lasting: false });
+  // Other messages of the chat do not wait for a closed topic.
+  expect(await sendAfter("Bad Request: TOPIC_CLOSED", 400, { topic: 3 })).toMatchObject({ lasting: true });
+  expect(await bot.sendMessage(CHAT, toPlainText("x".repeat(4_097)))).toMatchObject({ kind: "refused", lasting: true });
   const parameters = { migrate_to_chat_id: -1001 };
-  const bot = await createFixedAnswerBot(
-    400,
-    JSON.stringify({ ok: false, error_code: 400, description: "upgraded", parameters }),
-  );
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({
-    reason: "400 upgraded (the chat is now -1001)",
-  });
+  const moved = { ok: false, error_code: 400, description: "upgraded", parameters };
+  expect(
+    await (await createFixedAnswerBot(400, JSON.stringify(moved))).sendMessage(CHAT, toPlainText("x")),
+  ).toMatchObject({ reason: "400 upgraded (the chat is now -1001)" });
 });
 
-test("a call without an answer was not sent if the connection is refused", async () => {
+test("a call was not sent if the connection is refused, the host name is unknown or the Bot API reports an internal error", async () => {
   const { bot, telegram } = await createBotSetup();
+  telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
+  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
+    ...{ kind: "not_sent", reason: "500 Internal Server Error" },
+  });
   await telegram.stop();
   expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
-    kind: "not_sent",
-    reason: "no answer: ECONNREFUSED",
+    ...{ kind: "not_sent", reason: "no answer: ECONNREFUSED" },
   });
-});
-
-test("a call without an answer was not sent if the host name cannot be resolved", async () => {
   const unresolvedFetch: typeof fetch = async () => {
     const cause = Object.assign(new Error("getaddrinfo ENOTFOUND telegram.invalid"), { code: "ENOTFOUND" });
     throw new TypeError("fetch failed", { cause });
   };
-  const metrics = { count() {}, observe() {} };
-  const bot = createTelegramBot({
-    token: TOKEN,
-    apiRoot: "http://telegram.invalid",
-    fetch: unresolvedFetch,
-    metrics,
-  });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "not_sent" });
+  const apiRoot = "http://telegram.invalid";
+  const unresolved = createTelegramBot({ token: TOKEN, apiRoot, fetch: unresolvedFetch, metrics: noMetrics });
+  expect(await unresolved.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "not_sent" });
 });
 
-test("a call without an answer was not sent if the Bot API reports an internal error", async () => {
-  const { bot, telegram } = await createBotSetup();
-  telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
-    kind: "not_sent",
-    reason: "500 Internal Server Error",
-  });
-});
-
-test.each([
-  { kind: "silent" },
-  { kind: "lost" },
-  { kind: "dropped" },
-  { kind: "gateway", status: 502, done: true },
-] as const)("a call without an answer may have arrived after the fault $kind", async (fault) => {
-  const { bot, telegram } = await createBotSetup({ timeout: 100 });
-  telegram.injectFaults(fault);
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "unknown" });
-});
-
-test.each([
-  [200, '{"ok":true,"resu', "unknown"],
-  [200, '{"ok":true,"result":{}}', "unknown"],
-  [200, "<html>sign in</html>", "unknown"],
-  [302, "", "not_sent"],
-  [403, "<html>blocked by the proxy</html>", "not_sent"],
-])("a call without an answer with status %i and body %j has the outcome %s", async (status, body, kind) => {
-  const bot = await createFixedAnswerBot(status, body);
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind });
+test("a call whose answer is lost or cannot be read may have arrived", async () => {
+  const { bot, telegram, time } = await createBotSetup({ timeout: 100 });
+  for (const fault of [
+    { kind: "silent" },
+    { kind: "lost" },
+    { kind: "dropped" },
+    { kind: "gateway", status: 502, done: true },
+  ] as const) {
+    time.now += 60_000;
+    telegram.injectFaults(fault);
+    expect(await bot.sendMessage(CHAT, toPlainText("x")), fault.kind).toMatchObject({ kind: "unknown" });
+  }
+  for (const [status, body, kind] of [
+    [200, '{"ok":true,"resu', "unknown"],
+    [200, '{"ok":true,"result":{}}', "unknown"],
+    [200, "<html>sign in</html>", "unknown"],
+    [302, "", "not_sent"],
+    [403, "<html>blocked by the proxy</html>", "not_sent"],
+  ] as const) {
+    const fixed = await createFixedAnswerBot(status, body);
+    expect(await fixed.sendMessage(CHAT, toPlainText("x")), body).toMatchObject({ kind });
+  }
 });
 
 test("no outcome contains the token, even if the failure quotes it (reliability 21)", async () => {
   const quotingFetch: typeof fetch = async (url) => {
     throw Object.assign(new TypeError(`Failed to parse URL from ${url}`), { code: `ERR_INVALID_URL ${url}` });
   };
-  const metrics = { count() {}, observe() {} };
   const bots = [
-    createTelegramBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quotingFetch, metrics }),
-    createTelegramBot({ token: TOKEN, apiRoot: "no url", fetch, metrics }),
+    createTelegramBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quotingFetch, metrics: noMetrics }),
+    createTelegramBot({ token: TOKEN, apiRoot: "no url", fetch, metrics: noMetrics }),
     await createFixedAnswerBot(
       403,
       JSON.stringify({ ok: false, error_code: 403, description: `no /bot${TOKEN}/ here` }),

@@ -9,50 +9,32 @@ import {
 } from "../../../../functions/telegram/commands/arguments.ts";
 import { parseMuteDuration } from "../../../../functions/telegram/commands/mute.ts";
 
-test.each([
-  ["/plane status", { word: "status", args: "" }],
-  ["  /PLANE   task   ONB-1  ", { word: "task", args: "ONB-1" }],
-  ["/plane@groundcrew_bot task ONB-1", { word: "task", args: "ONB-1", bot: "groundcrew_bot" }],
-  ["/plane new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
-  ["/plane", { word: "help", args: "" }],
-  ["/help@groundcrew_bot", { word: "help", args: "", bot: "groundcrew_bot" }],
-])("parsing a message in a group, %j is a command", (text, command) =>
-  expect(parseCommand(text, false)).toEqual(command),
-);
-
-test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
-  "parsing a message in a group, %j is not for the bot",
-  (text) => expect(parseCommand(text, false)).toBeUndefined(),
-);
-
-test.each([
-  ["/status", { word: "status", args: "" }],
-  ["/task ONB-1", { word: "task", args: "ONB-1" }],
-  ["/état", { word: "état", args: "" }],
-  ["/new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
-  ["/weather", { word: "weather", args: "" }],
-  ["/start", { word: "help", args: "" }],
-  ["/start abc", { word: "help", args: "" }],
-])("parsing a message in a private chat, %j is a command without the word “plane”", (text, command) =>
-  expect(parseCommand(text, true)).toEqual(command),
-);
-
-test("parsing a message in a group, a command without the word “plane” needs the bot's name", () => {
-  expect(parseCommand("/status@groundcrew_bot", false)).toEqual({ word: "status", args: "", bot: "groundcrew_bot" });
+test("a command in a group begins with /plane or names the bot; in a private chat it begins with a slash", () => {
+  const groupTexts: Record<string, object> = {
+    "/plane status": { word: "status", args: "" },
+    "  /PLANE   task   ONB-1  ": { word: "task", args: "ONB-1" },
+    "/plane@groundcrew_bot task ONB-1": { word: "task", args: "ONB-1", bot: "groundcrew_bot" },
+    "/plane new ONB one\ntwo": { word: "new", args: "ONB one\ntwo" },
+    "/plane": { word: "help", args: "" },
+    "/help@groundcrew_bot": { word: "help", args: "", bot: "groundcrew_bot" },
+    "/status@groundcrew_bot": { word: "status", args: "", bot: "groundcrew_bot" },
+  };
+  const privateTexts: Record<string, object> = {
+    "/task ONB-1": { word: "task", args: "ONB-1" },
+    "/état": { word: "état", args: "" },
+    "/new ONB one\ntwo": { word: "new", args: "ONB one\ntwo" },
+    "/weather": { word: "weather", args: "" },
+    "/start abc": { word: "help", args: "" },
+  };
+  for (const [text, command] of Object.entries(groupTexts)) expect(parseCommand(text, false), text).toEqual(command);
+  for (const [text, command] of Object.entries(privateTexts)) expect(parseCommand(text, true), text).toEqual(command);
+  for (const text of ["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])
+    expect(parseCommand(text, false), text).toBeUndefined();
+  for (const text of ["status", "plane task ONB-1", "   ", "/", "/etc/passwd is broken", "see /status"])
+    expect(parseCommand(text, true), text).toBeUndefined();
+  expect(parseBareText("plane task ONB-1")).toEqual({ word: "task", args: "ONB-1" });
+  expect(parseBareText("  Plane")).toEqual({ word: "help", args: "" });
 });
-
-test.each(["status", "plane task ONB-1", "   ", "/", "/etc/passwd is broken", "see /status"])(
-  "parsing a message in a private chat, %j has no slash of a command",
-  (text) => expect(parseCommand(text, true)).toBeUndefined(),
-);
-
-test.each([
-  ["status", { word: "status", args: "" }],
-  ["plane task ONB-1", { word: "task", args: "ONB-1" }],
-  ["  Plane", { word: "help", args: "" }],
-])("parsing a text without a slash, %j has the words of a command", (text, command) =>
-  expect(parseBareText(text)).toEqual(command),
-);
 
 test.each([
   ["ONB-1 because", { first: "ONB-1", rest: "because", quoted: false }],

@@ -36,9 +36,3 @@ test.each(["/plane approve öko_2-1", "/plane approve o\u0308ko_2-1"])("%s appro
   expect(await app.sendAndGetReply(text)).toBe(`✅ Ticket approved: ${KEY} Write it down`);
   expect((await app.exchange([], runner)).sessions).toMatchObject([{ ticket: KEY }]);
 });
-
-test("/plane reject takes the reason after a key that is not only ASCII", async () => {
-  const { app } = await createOkoApp();
-  expect(await app.sendAndGetReply(`/plane reject ${KEY} Too vague`)).toBe(`✖️ Ticket rejected: ${KEY} Write it down`);
-  expect(app.readLines("Ticket to approve").at(-1)).toBe("Too vague");
-});

@@ -16,33 +16,23 @@ async function createFrenchApp(options: Parameters<typeof createCommandsApp>[0] 
 const REFUSED_CHANGE =
   "⚠️ Plane a refusé la modification ou n’a pas répondu. Vérifiez dans Plane avant de réessayer. Motif : ";
 
-test("with LOCALE fr a command that Plane does not answer is refused in French", async () => {
-  const { app, ask } = await createFrenchApp();
-  await app.plane.takeDown();
-  expect(await ask("/plane annuler ONB-1")).toBe(`${REFUSED_CHANGE}Plane n’a pas répondu. Vérifiez qu’il fonctionne.`);
-});
-
-test.each([
-  [403, { detail: "You do not have permission." }, /^Plane ne l’autorise pas\./],
-  [401, { detail: "Given API token is not valid" }, /^Plane a refusé la clé d’API\./],
-  [400, { state: ["Not valid."] }, /^Plane a rejeté la modification \(state: Not valid\.\)\.$/],
-])("with LOCALE fr the answer %s of Plane to a command is explained in French", async (status, body, text) => {
-  const { app, ask } = await createFrenchApp();
-  app.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status, body: JSON.stringify(body) });
-  const reply = await ask("/plane annuler ONB-1");
-  expect(reply.slice(0, REFUSED_CHANGE.length)).toBe(REFUSED_CHANGE);
-  expect(reply.slice(REFUSED_CHANGE.length)).toMatch(text);
-});
-
-test("with LOCALE fr a title that is too long for Plane is refused in French", async () => {
-  const { ask } = await createFrenchApp();
+test("with LOCALE fr each refusal is in French: by Plane, of a title that is too long, of an agent without an account", async () => {
+  const { app, ask } = await createFrenchApp({ agents: { Ghost: { role: "worker", email: "ghost@elsewhere.test" } } });
+  for (const [status, body, text] of [
+    [403, { detail: "You do not have permission." }, /^Plane ne l’autorise pas\./],
+    [401, { detail: "Given API token is not valid" }, /^Plane a refusé la clé d’API\./],
+    [400, { state: ["Not valid."] }, /^Plane a rejeté la modification \(state: Not valid\.\)\.$/],
+  ] as const) {
+    const fault = { kind: "status", status, body: JSON.stringify(body) } as const;
+    const end = app.plane.faults.add({ method: "PATCH", path: "work-items" }, fault);
+    const reply = await ask("/plane annuler ONB-1");
+    end();
+    expect(reply.slice(0, REFUSED_CHANGE.length)).toBe(REFUSED_CHANGE);
+    expect(reply.slice(REFUSED_CHANGE.length)).toMatch(text);
+  }
   expect(await ask(`/plane nouvelle ONB ${"a".repeat(300)}`)).toBe(
     "⚠️ Le titre doit compter de 1 à 255 caractères ; celui-ci en compte 300.",
   );
-});
-
-test("with LOCALE fr an agent without an account in Plane is named in French", async () => {
-  const { ask } = await createFrenchApp({ agents: { Ghost: { role: "worker", email: "ghost@elsewhere.test" } } });
   expect(await ask("/plane attribuer ONB-1 Ghost")).toBe(
     "⚠️ Ghost n’a pas de compte dans l’espace de travail Plane. Invitez d’abord cet agent.",
   );

@@ -12,35 +12,6 @@ async function createReviewApp(): Promise<TicketMessagesApp> {
   return app;
 }
 
-test("/plane approve approves a ticket, and says so when nothing waits", async () => {
-  const app = await createTicketMessagesApp();
-  await app.requestTicketMessage();
-  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("✅ Ticket approved: ONB-1 Write it down");
-  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1" }]);
-  expect(app.readLines("Ticket to approve").at(-1)).toBe("✅ Approved by Ada (Telegram)");
-  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe(
-    "ℹ️ No ticket and no review waits here: ONB-1 Write it down",
-  );
-});
-
-test("/plane reject rejects a ticket with its reason", async () => {
-  const app = await createTicketMessagesApp();
-  await app.requestTicketMessage();
-  expect(await app.sendAndGetReply("/plane reject ONB-1 Too vague")).toBe("✖️ Ticket rejected: ONB-1 Write it down");
-  expect(app.readLines("Ticket to approve").slice(-2)).toEqual(["✖️ Rejected by Ada (Telegram): ", "Too vague"]);
-});
-
-test("/plane approve does not approve a text that changed in Plane meanwhile", async () => {
-  const app = await createTicketMessagesApp();
-  const item = await app.requestTicketMessage();
-  app.plane.editItem(item, { description_html: "<p>Delete everything</p>" });
-  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe(
-    "ℹ️ ONB-1 has changed. Read it again before you approve it.",
-  );
-  expect(app.readLines("Ticket to approve")).toContain("Delete everything");
-  expect((await app.exchange()).sessions).toEqual([]);
-});
-
 test.each([
   ["🎫 The ticket: ONB-1 Write the mail", "In Progress", 1],
   ["🔍 The review: ONB-1 Write the mail", "Done", 0],
@@ -71,30 +42,16 @@ test("/plane reject asks, too, and sends the review back with its reason", async
   expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1 });
 });
 
-test.each([
-  [
-    "another round of the review",
-    async (app: TicketMessagesApp) => {
-      const [reject] = await app.sendMessage("/plane reject ONB-1 Not yet");
-      await app.pressButton(reject, /review/);
-      await app.advanceAndDrain();
-      const agent = app.actAs("Imhotep");
-      await agent.setStatus("ONB-1", { status: "in_progress" });
-      await agent.setStatus("ONB-1", { status: "done", text: "Now it is", confidence: 0.4 });
-      await app.advanceAndDrain();
-    },
-  ],
-  [
-    "a change of the task",
-    async (app: TicketMessagesApp) => {
-      for (const item of app.plane.items(app.onb)) app.plane.editItem(item, { name: "Something else" });
-      app.dropWebhooks();
-    },
-  ],
-] as const)("a button about a review approves nothing after %s", async (_, change) => {
+test("a button about a review approves nothing after another round of the review", async () => {
   const app = await createReviewApp();
   const [reply] = await app.sendMessage("/plane approve ONB-1");
-  await change(app);
+  const [reject] = await app.sendMessage("/plane reject ONB-1 Not yet");
+  await app.pressButton(reject, /review/);
+  await app.advanceAndDrain();
+  const agent = app.actAs("Imhotep");
+  await agent.setStatus("ONB-1", { status: "in_progress" });
+  await agent.setStatus("ONB-1", { status: "done", text: "Now it is", confidence: 0.4 });
+  await app.advanceAndDrain();
   await app.pressButton(reply, /review/);
   await app.advanceAndDrain();
   expect(toPlainText(app.getBotMessages().find(({ id }) => id === reply?.id))).toContain(
@@ -129,9 +86,4 @@ test("/plane status counts tickets, and lists those that wait for you", async ()
       expect.stringMatching(/🎫 ONB-2 Two \(ada, /),
     ]),
   );
-});
-
-test("/plane status says nothing about tickets where there are none", async () => {
-  const app = await createTicketMessagesApp({}, { config: { tickets: undefined } });
-  expect(await app.sendAndGetReply("/plane status")).not.toContain("Ticket");
 });

@@ -6,35 +6,31 @@ const CONCIERGE_WITH_WAKE = { Concierge: { role: "concierge", wake: { kind: "ope
 
 test("/plane new creates a task in the project; the lines after the first are its description", async () => {
   const app = await createCommandsApp();
+  const web = app.plane.addProject({ identifier: "OPS", name: "Web Site" });
   await app.runFirstPoll();
   expect(await app.sendAndGetReply("/plane new ONB Écrire le guide\nAvec *soin*")).toBe(
     "🆕 Created: ONB-1 Écrire le guide",
   );
   expect(await app.sendAndGetReply("/plane new onboarding Another one")).toBe("🆕 Created: ONB-2 Another one");
+  expect(await app.sendAndGetReply("/plane new web  site Write the  guide\n\nWith *care*")).toContain("Write the");
   const [one, two] = app.plane.items(app.onb);
+  expect(app.plane.items(web)).toMatchObject([{ name: "Write the  guide" }]);
   expect(one).toMatchObject({ name: "Écrire le guide" });
   expect(one?.description_html).toContain("<em>soin</em>");
   expect(two).toMatchObject({ name: "Another one" });
 });
 
-test("/plane new accepts a project's name of several words without quotation marks", async () => {
-  const app = await createCommandsApp();
-  const web = app.plane.addProject({ identifier: "OPS", name: "Web Site" });
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane new web  site Write the  guide\n\nWith *care*")).toContain("Write the");
-  const [task] = app.plane.items(web);
-  expect(task).toMatchObject({ name: "Write the  guide" });
-  expect(task?.description_html).toContain("<em>care</em>");
-});
-
 test("/plane new without a project wakes the Concierge with the request, once", async () => {
   const app = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
+  app.plane.addProject({ identifier: "ADR", name: "Addresses" });
   await app.runFirstPoll();
   expect(await app.sendAndGetReply("/plane new Organise the party; rm -rf /")).toBe(
     "📨 Sent to Concierge for planning: Organise the party; rm -rf /",
   );
   const [stored] = await app.store.read<WakeRecord>(["wake:Concierge"]);
   expect(stored?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
+  // The first word is part of a project's name.
+  expect(await app.sendAndGetReply("/plane new add dark mode")).toMatch(/^📨 Sent to Concierge/);
 });
 
 test("/plane new reports when there is no Concierge or it cannot be woken", async () => {
@@ -44,24 +40,6 @@ test("/plane new reports when there is no Concierge or it cannot be woken", asyn
   const deaf = await createCommandsApp();
   await deaf.runFirstPoll();
   expect(await deaf.sendAndGetReply("/plane new Organise the party")).toMatch(/Concierge cannot be woken/);
-});
-
-test("/plane new takes a request whose first word is part of a project's name as a request", async () => {
-  const app = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
-  app.plane.addProject({ identifier: "ADR", name: "Addresses" });
-  await app.runFirstPoll();
-  for (const text of ["add dark mode to the website", "board the train"])
-    expect(await app.sendAndGetReply(`/plane new ${text}`)).toBe(`📨 Sent to Concierge for planning: ${text}`);
-});
-
-test("/plane assign creates the agent's label again if it was deleted after it was listed", async () => {
-  const app = await createCommandsApp();
-  const item = app.addTask("Mail", "Thot");
-  await app.runFirstPoll();
-  const deletedLabel = "11111111-2222-4333-8444-555555555555";
-  await app.deps.cache.setItem(`labels-of:${app.onb.id}`, { "agent:imhotep": deletedLabel });
-  expect(await app.sendAndGetReply("/plane assign ONB-1 Imhotep")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
-  expect(app.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
 });
 
 test("/plane assign sets the agent as assignee and label, and keeps other labels", async () => {
@@ -112,25 +90,6 @@ test("/plane block, unblock, cancel ask before they change a task named by part 
   expect(app.readPlaneItem(item).state).toBe("Cancelled");
 });
 
-test("/plane block, unblock, cancel: cancel ends the claim of the agent", async () => {
-  const app = await createCommandsApp();
-  app.addTask("Mail", "Imhotep");
-  await app.runFirstPoll();
-  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  await app.sendAndGetReply("/plane cancel ONB-1");
-  await expect(app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "x" })).rejects.toThrow(/ONB-1/);
-});
-
-test("/plane block, unblock, cancel report an error of Plane in words, and the next command works", async () => {
-  const app = await createCommandsApp();
-  app.addTask("Mail");
-  await app.runFirstPoll();
-  await app.plane.takeDown();
-  expect(await app.sendAndGetReply("/plane cancel ONB-1")).toMatch(/^⚠️ Plane refused the change or did not respond/);
-  await app.plane.bringUp();
-  expect(await app.sendAndGetReply("/plane cancel ONB-1")).toBe("✖️ Cancelled: ONB-1 Mail");
-});
-
 async function inReview() {
   const app = await createCommandsApp();
   const item = app.addTask("Mail", "Imhotep");
@@ -140,13 +99,6 @@ async function inReview() {
   await app.runUntilIdle();
   return { app, item };
 }
-
-test("/plane approve, reject: approve completes a task in review", async () => {
-  const { app, item } = await inReview();
-  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("✅ Approved and done: ONB-1 Mail");
-  expect(app.readPlaneItem(item)).toMatchObject({ state: "Done" });
-  expect(app.readComments(item).join()).toContain("by Ada (Telegram)");
-});
 
 test("/plane approve, reject: reject sends a task in review back with a reason", async () => {
   const { app, item } = await inReview();
@@ -186,12 +138,4 @@ test("/plane mute stops notifications for the given time, and unmute resumes the
   await app.deliverWebhooks();
   await app.runUntilIdle();
   expect(toPlainText(app.getBotMessages().at(-1))).toContain("ONB-3");
-});
-
-test("/plane mute refuses an invalid duration", async () => {
-  const app = await createCommandsApp();
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane mute ONB soon")).toBe(
-    "⚠️ “soon” is not a valid duration. Use a format such as 30m, 2h or 3d.",
-  );
 });

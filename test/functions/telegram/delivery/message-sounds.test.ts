@@ -2,8 +2,6 @@ import { expect, test } from "vitest";
 import { type AnyEvent, EVENT_KINDS } from "../../../../shared/task/events.ts";
 import { isSilentMessage, MESSAGE_SOUNDS } from "../../../../shared/telegram/chat-settings.ts";
 import type { TelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
-import { GROUP_CHAT } from "../commands/commands-app.ts";
-import { createLiveMessagesApp } from "../live-messages-app.ts";
 import {
   createNotice,
   createNotices,
@@ -21,64 +19,32 @@ const getSounds = (telegram: TelegramSimulator) =>
     .chat(OUTBOX_CHAT)
     .messages.map(({ text, silent }) => [parseTaskKeys(text).join(" "), silent ? "silent" : "sound"]);
 
-test("a completed task comes without a sound, a critical blocker with one", async () => {
-  const setup = await createOutboxSetup({ burst: 0 });
-  await enqueueNotices(setup.store, [
-    createNotice(1),
-    createNotice(2, { priority: "urgent", word: "blocked" }, BLOCKED),
-  ]);
-  await setup.runUntilEmpty();
-  expect(getSounds(setup.telegram)).toEqual([
-    ["ONB-1", "silent"],
-    ["ONB-2", "sound"],
-  ]);
-});
+const createBlocker = (n: number, change: Parameters<typeof createNotice>[1] = { priority: "high" }) =>
+  createNotice(n, { word: "blocked", ...change }, BLOCKED);
 
 test.each([
-  ["a blocked task of normal priority", { priority: "medium" as const }],
-  ["an urgent task that waits for another one as planned", { blockers: [{ key: "WEB-9", title: "First" }] }],
-])("%s comes without a sound", async (_, change) => {
+  ["a completed task comes without a sound", () => [createNotice(1)], [["ONB-1", "silent"]]],
+  ["a critical blocker comes with one", () => [createBlocker(1)], [["ONB-1", "sound"]]],
+  ["a blocker of normal priority without", () => [createBlocker(1, { priority: "medium" })], [["ONB-1", "silent"]]],
+  [
+    "an urgent task that waits for another one as planned without",
+    () => [createBlocker(1, { priority: "urgent", blockers: [{ key: "WEB-9", title: "First" }] })],
+    [["ONB-1", "silent"]],
+  ],
+  [
+    "what needs a person is not edited into a message that came without one",
+    () => [...createNotices(1, 2), createBlocker(3), createNotice(4), createBlocker(5)],
+    [
+      ["ONB-1 ONB-2 ONB-4", "silent"],
+      ["ONB-3 ONB-5", "sound"],
+    ],
+  ],
+  ["what only informs joins one with a sound", () => [createBlocker(1), createNotice(2)], [["ONB-1 ONB-2", "sound"]]],
+])("sounds: %s", async (_, createAll, sounds) => {
   const setup = await createOutboxSetup();
-  const notice = createNotice(1, { priority: "urgent", word: "blocked", ...change }, BLOCKED);
-  await enqueueNotices(setup.store, [notice]);
+  await enqueueNotices(setup.store, createAll());
   await setup.runUntilEmpty();
-  expect(getSounds(setup.telegram)).toEqual([["ONB-1", "silent"]]);
-});
-
-test("what needs the human is not edited into a message that came without a sound", async () => {
-  const setup = await createOutboxSetup();
-  const blocker = (n: number) => createNotice(n, { priority: "high", word: "blocked" }, BLOCKED);
-  await enqueueNotices(setup.store, [...createNotices(1, 2), blocker(3), createNotice(4), blocker(5)]);
-  await setup.runUntilEmpty();
-  expect(getSounds(setup.telegram)).toEqual([
-    ["ONB-1 ONB-2 ONB-4", "silent"],
-    ["ONB-3 ONB-5", "sound"],
-  ]);
-});
-
-test("what only informs joins an open message that came with a sound", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, [createNotice(1, { priority: "high", word: "blocked" }, BLOCKED), createNotice(2)]);
-  await setup.runUntilEmpty();
-  expect(getSounds(setup.telegram)).toEqual([["ONB-1 ONB-2", "sound"]]);
-});
-
-test("a message without a sound that cannot be edited is replaced by one without a sound", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.handleDueJobs();
-  setup.telegram.removeMessage(OUTBOX_CHAT, setup.telegram.chat(OUTBOX_CHAT).messages[0]?.id ?? 0);
-  await enqueueNotices(setup.store, createNotices(2, 2));
-  await setup.runUntilEmpty();
-  expect(getSounds(setup.telegram)).toEqual([["ONB-1 ONB-2", "silent"]]);
-});
-
-test("the progress message of a task comes without a sound, the question of its agent with one (NOTIF-07)", async () => {
-  const app = await createLiveMessagesApp();
-  const key = await app.startTask("Imhotep");
-  await app.askQuestion("Imhotep", key, { text: "Which host?", choices: ["A", "B"], urgency: "normal" });
-  const sounds = app.telegram.chat(GROUP_CHAT).messages.map(({ silent }) => silent ?? false);
-  expect(sounds).toEqual([true, false]);
+  expect(getSounds(setup.telegram)).toEqual(sounds);
 });
 
 test("every kind of event has a rule for its sound", () => {

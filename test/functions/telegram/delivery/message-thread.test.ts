@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
-import { createNotice, createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
+import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
 
 test("the thread of a task: messages of a task reply to its first message, also after restarts", async () => {
   const app = await createLiveMessagesApp();
@@ -16,19 +16,6 @@ test("the thread of a task: messages of a task reply to its first message, also 
   const others = app.getBotMessages().filter(({ id }) => id !== first?.id);
   expect(others.map((text) => toPlainText(text).split(":")[0])).toEqual(["❓ Question from Imhotep", "✅ Completed"]);
   expect(others.map(({ replyTo }) => replyTo)).toEqual([first?.id, first?.id]);
-});
-
-test("the thread of a task: messages of another task or about several tasks are not part of the thread", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.runUntilEmpty();
-  setup.time.now += 30_000;
-  await enqueueNotices(setup.store, createNotices(2, 2));
-  await setup.runUntilEmpty();
-  setup.time.now += 30_000;
-  await enqueueNotices(setup.store, [createNotice(1)]);
-  await setup.runUntilEmpty();
-  expect(setup.telegram.chat(OUTBOX_CHAT).messages.map(({ replyTo }) => replyTo)).toEqual([undefined, undefined, 1]);
 });
 
 test("the thread of a task: when the first message was deleted, the next one is sent without a reply", async () => {

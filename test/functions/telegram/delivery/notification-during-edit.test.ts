@@ -5,7 +5,6 @@ import {
   createOutboxSetup,
   enqueueNotices,
   getChatTexts,
-  OUTBOX_CHAT,
   type OutboxSetup,
   parseTaskKeys,
   wrapBot,
@@ -27,18 +26,6 @@ const deliverNotices = async (setup: OutboxSetup, from: number, to = from) => {
   await setup.handleDueJobs();
 };
 
-test("a notification that arrives during an edit is merged while the edit waits for its turn, and shown by that edit", async () => {
-  const setup = await createOutboxSetup();
-  await deliverNotices(setup, 1, 2);
-  setup.telegram.injectFaults({ kind: "too_many", seconds: 10 });
-  setup.time.now += 1_500;
-  await setup.handleDueJobs();
-  for (const n of [3, 4, 5]) await deliverNotices(setup, n);
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]]);
-  expect(setup.telegram.calls.map(({ outcome }) => outcome)).toEqual(["ok", "429", "ok"]);
-});
-
 test.each(["before", "after"] as const)(
   "a notification that arrives during an edit is shown by another edit if it comes %s Telegram edits",
   async (when) => {
@@ -52,18 +39,6 @@ test.each(["before", "after"] as const)(
     expect(setup.telegram.calls).toHaveLength(3);
   },
 );
-
-test("a notification that arrives during an edit is in the message that replaces a deleted one", async () => {
-  const setup = await createOutboxSetup();
-  await deliverNotices(setup, 1, 2);
-  setup.telegram.removeMessage(OUTBOX_CHAT, 1);
-  setup.time.now += 1_500;
-  await setup.handleJob(await takeOutboxJob(setup));
-  setup.time.now += 1_500;
-  await handleJobDuring(setup, "after", () => deliverNotices(setup, 3));
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
-});
 
 test("a notification that arrives during an edit is not lost with an edit that Telegram will never accept", async () => {
   const setup = await createOutboxSetup();

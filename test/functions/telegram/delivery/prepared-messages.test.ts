@@ -86,33 +86,6 @@ test("a reply is sent once (reliability 14): a send without an answer is repeate
   expect(getChatTexts(setup.telegram)).toEqual(["Bonjour", "Bonjour\n(doublon possible)"]);
 });
 
-test("a reply is sent once (reliability 14): a reply refused with 429 is sent after the wait", async () => {
-  const setup = await createOutboxSetup();
-  setup.telegram.injectFaults({ kind: "too_many", seconds: 30 }, { kind: "too_many", seconds: 3 });
-  const began = setup.time.now;
-  await enqueueAnswer(setup, "answer:1", createAnswerBody("one"));
-  await enqueueAnswer(setup, "show:2", createUpdateBody(1, "two"));
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram)).toEqual(["two"]);
-  expect(setup.telegram.calls.filter(({ outcome }) => outcome === "429")).toHaveLength(2);
-  expect(setup.time.now - began).toBeGreaterThanOrEqual(33_000);
-});
-
-test("a reply is sent once (reliability 14): 429 on an edit of notifications delays the replies of the chat too", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.handleDueJobs();
-  setup.telegram.injectFaults({ kind: "too_many", seconds: 30 });
-  await enqueueNotices(setup.store, createNotices(2, 2));
-  await setup.runUntilEmpty(5_000);
-  await enqueueAnswer(setup, "answer:1", createAnswerBody("one"));
-  await setup.runUntilEmpty();
-  const [, refused, next] = setup.telegram.calls;
-  expect(refused).toMatchObject({ method: "editMessageText", outcome: "429" });
-  expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(30_000);
-  expect(getChatTexts(setup.telegram)).toContain("one");
-});
-
 test.each(["before", "after"] as const)(
   "a reply is sent once (reliability 14): a crash %s each step loses nothing and marks a repeat",
   async (when) => {
@@ -135,42 +108,3 @@ test.each(["before", "after"] as const)(
     expect(marked).toBe(1);
   },
 );
-
-test.each(["before", "after"] as const)(
-  "a reply is sent once (reliability 14): a crash %s each step of an edit leaves the message with its new text",
-  async (when) => {
-    await repeatForEachStep(async (at) => {
-      const setup = await createOutboxSetup();
-      await enqueueAnswer(setup, "answer:1", createAnswerBody("one", { buttons: BUTTONS }));
-      await setup.runUntilEmpty();
-      setup.time.now += 2_000;
-      await enqueueAnswer(setup, "show:2", createUpdateBody(1, "two"));
-      if (!(await handleUntilCrash(setup, at, when))) return false;
-      setup.time.now += setup.jobHandler.leaseMs;
-      await setup.runUntilEmpty();
-      expect(setup.telegram.chat(OUTBOX_CHAT).messages, `step ${at}`).toMatchObject([{ text: "two", buttons: [] }]);
-      return true;
-    });
-  },
-);
-
-test("a storm of notifications in a group does not delay replies", async () => {
-  const GROUP = -7;
-  const setup = await createOutboxSetup({ burst: 0, chats: [GROUP] });
-  await enqueueNotices(setup.store, createNotices(1, 60), GROUP);
-  await setup.runUntilEmpty(25_000);
-  const enqueuedAt = setup.time.now;
-  await enqueueAnswer(setup, "answer:1", createAnswerBody("Here you are"), GROUP);
-  await setup.runUntilEmpty(2_000);
-  const call = setup.telegram.calls.find(({ text }) => text === "Here you are");
-  expect((call?.at ?? Number.POSITIVE_INFINITY) - enqueuedAt).toBeLessThanOrEqual(2_000);
-  await setup.runUntilEmpty();
-  expect(setup.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
-});
-
-test("a job with an unknown body in the lane of replies becomes a dead letter", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueAnswer(setup, "answer:1", { answer: { text: "?" }, correlation: "c" });
-  await setup.runUntilEmpty(1_000);
-  expect(await setup.store.listDeadJobs("outbox")).toHaveLength(1);
-});

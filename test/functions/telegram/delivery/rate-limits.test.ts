@@ -24,10 +24,6 @@ test.each([
   expect(await countReservations(-100, priority)).toBe(calls);
 });
 
-test("a private chat has no limit per minute", async () => {
-  expect(await countReservations(42, "background")).toBe(30);
-});
-
 test.each([
   ["request", 30],
   ["notification", 27],
@@ -38,14 +34,6 @@ test.each([
     Array.from({ length: 40 }, (_, n) => reserveSend(store, n + 1, TELEGRAM_LIMITS, priority)),
   );
   expect(turns.filter(({ wait }) => wait === 0)).toHaveLength(calls);
-});
-
-test("a request is sent when notifications have used up their share of a group's calls", async () => {
-  const time = { now: 0 };
-  const store = createMemoryStore({ clock: () => time.now });
-  for (let n = 0; n < 12; n += 1, time.now += 2_000) await reserveSend(store, -100, TELEGRAM_LIMITS, "notification");
-  expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "notification")).wait).toBeGreaterThan(0);
-  expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "request")).wait).toBe(0);
 });
 
 test("the next call in a chat is that of the highest priority that waits, however often the others ask", async () => {

@@ -6,14 +6,7 @@ import type { AnyEvent } from "../../../../shared/task/events.ts";
 import type { ActionBody } from "../../../../shared/task/rule-set.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
-import {
-  createNotice,
-  createNotices,
-  createOutboxSetup,
-  enqueueNotices,
-  PLANE_BASE_URL,
-  PROJECT,
-} from "../outbox-setup.ts";
+import { createNotice, createNotices, PLANE_BASE_URL, PROJECT } from "../outbox-setup.ts";
 
 const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
 const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
@@ -52,24 +45,6 @@ test("NOTIF-04 a single notification shows project, agent, task with link, statu
   ]);
 });
 
-test("NOTIF-04 a single notification shows the same in French", () => {
-  expect(normalizeSpaces(renderText([richNotice], fr))).toBe(
-    [
-      "✅ Terminée : ONB-12 Write the welcome mail",
-      "Projet : Onboarding (ONB)",
-      "Statut : ✅ terminée",
-      "Agent : Builder",
-      "Temps passé : 2 h 5 min",
-      "Bloquée par : ONB-3 Choose a host",
-      "Par : Ada",
-    ].join("\n"),
-  );
-});
-
-test("a single notification omits unknown fields", () => {
-  expect(renderText([createNotice(1)])).toBe("✅ Completed: ONB-1 Task 1\nProject: Onboarding (ONB)\nStatus: ✅ done");
-});
-
 test.each<[AnyEvent, string]>([
   [{ kind: "due", from: null, to: "2026-12-03" }, "Due date: none → Dec 3, 2026"],
   [{ kind: "priority", from: "low", to: "urgent" }, "Priority: low → urgent"],
@@ -89,20 +64,6 @@ test("a single notification of a cycle shows its dates and progress", () => {
     "🏆 Cycle completed: Sprint 3\nProject: Onboarding (ONB)\nDates: Nov 2, 2026 – Nov 15, 2026\n9 of 12 done",
   );
   expect(normalizeSpaces(renderText([body], fr))).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 terminées");
-});
-
-test("a single notification of a project names it", () => {
-  const body: ActionBody = {
-    event: { kind: "project_created" },
-    facts: { project: PROJECT, at: "" },
-    correlation: "c",
-  };
-  expect(renderText([body])).toBe("📁 New project: Onboarding (ONB)");
-});
-
-test("a single notification: a link to anywhere but Plane and the dashboard is plain text", () => {
-  const { entities } = renderBurst(createBurstContent([createNotice(1, { url: "https://evil.example/x" })]), en);
-  expect(entities.filter((entity) => "url" in entity && entity.url.includes("evil"))).toEqual([]);
 });
 
 test("several notifications: up to ten get a line each, with the agent and the blockers of a blocked task", () => {
@@ -143,15 +104,6 @@ test("several notifications of many projects have as many links as Telegram acce
   expect(entities.length).toBeGreaterThan(20);
   expect(entities.length).toBeLessThanOrEqual(100);
   expect(text).toContain("(P20): ONB-1, ONB-2");
-});
-
-test("several notifications that are too long for lines are counted", () => {
-  const key = (n: number) => `${"LONG".repeat(30)}-${n}`;
-  const long = Array.from({ length: 10 }, (_, n) =>
-    createNotice(n, { key: key(n), title: "x".repeat(250), agent: "/".repeat(200) }),
-  );
-  const text = renderText(long);
-  expect(text).toMatch(/^✅ 10 tasks completed/);
 });
 
 test("several notifications of more kinds and projects than fit end in a count of the rest", () => {
@@ -225,19 +177,4 @@ test("hostile text stays text: Telegram accepts every message and detects no ent
     }),
     { numRuns: runs },
   );
-});
-
-test("a hostile title arrives in the chat as text (reliability 18)", async () => {
-  const setup = await createOutboxSetup({ burst: 0 });
-  const bodies = HOSTILE_TEXTS.map((title, n) => createNotice(n, { title }));
-  await enqueueNotices(setup.store, bodies);
-  await setup.runUntilEmpty();
-  const { messages } = setup.telegram.chat(42);
-  expect(messages).toHaveLength(HOSTILE_TEXTS.length);
-  expect(await setup.store.listDeadJobs("outbox")).toEqual([]);
-  for (const { entities, previews } of messages) {
-    expect(previews).toBe(false);
-    expect(entities.map(({ type }) => type)).toEqual(["bold", "text_link", "text_link"]);
-  }
-  expect(messages[0]?.text).toContain("<b>bold<");
 });

@@ -4,7 +4,6 @@ import { toPlainText } from "../commands/commands-app.ts";
 import { createCrashingApp, killEverywhere, SENT_ONCE } from "../crashing-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
-const MESSAGE = { kind: "inform", text: "Dark mode is live." } as const;
 const QUESTION = { kind: "ask" as const, text: "Dark mode for the blog?", choices: ["Yes", "No"] };
 const PLAN = { project: "Dark mode", tasks: [{ id: "a", title: "Choose the colours", assignee: "Imhotep" }] };
 
@@ -25,18 +24,6 @@ describe.each(["before", "after"] as const)("reliability 2: when the process is 
   const kill = (least: number, scene: (app: CrashingApp, crash: CrashPoint) => Promise<boolean>) =>
     killEverywhere({ when, least }, createCrashingMessagesApp, scene);
 
-  test("a message of the Concierge is sent, and a possible repeat is marked", async () => {
-    await kill(3, async (app, crash) => {
-      const send = async () => {
-        await app.actAs("Concierge").message(MESSAGE);
-        await app.advanceAndDrain(3_000);
-      };
-      const died = await app.killDuring(crash, send);
-      expect(app.countMessages("Dark mode is live."), JSON.stringify(crash)).toEqual(SENT_ONCE);
-      return died;
-    });
-  });
-
   test("a question about no task is asked, and a possible repeat is marked", async () => {
     await kill(3, async (app, crash) => {
       const ask = async () => {
@@ -45,32 +32,6 @@ describe.each(["before", "after"] as const)("reliability 2: when the process is 
       };
       const died = await app.killDuring(crash, ask);
       expect(app.countMessages("Dark mode for the blog?"), JSON.stringify(crash)).toEqual(SENT_ONCE);
-      return died;
-    });
-  });
-
-  test("an answer to a question about no task is recorded once and wakes the Concierge once", async () => {
-    await kill(5, async (app, crash) => {
-      await app.messageHuman(QUESTION);
-      await app.press("No");
-      const died = await app.killDuring(crash, () => app.advanceAndDrain());
-      const label = JSON.stringify(crash);
-      expect(app.countMessages("Answered by Ada (Telegram)"), label).toEqual(SENT_ONCE);
-      expect(app.getBotMessages(), label).toHaveLength(1);
-      expect(await app.countWakes(0), label).toBe(1);
-      return died;
-    });
-  });
-
-  test("a plan is proposed once, and a possible repeat of its message is marked", async () => {
-    await kill(3, async (app, crash) => {
-      await app.sendMessage("/plane new add dark mode");
-      const propose = async () => {
-        await app.actAs("Concierge").plan(PLAN);
-        await app.advanceAndDrain(3_000);
-      };
-      const died = await app.killDuring(crash, propose);
-      expect(app.countMessages("Plan to approve"), JSON.stringify(crash)).toEqual(SENT_ONCE);
       return died;
     });
   });

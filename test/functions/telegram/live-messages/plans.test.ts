@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
 import { HTTP_ADMIN_TOKEN } from "../../../support/http-test-app.ts";
-import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
 type MessagesApp = Awaited<ReturnType<typeof createMessagesApp>>;
@@ -91,12 +91,13 @@ test("a plan that is to be changed asks for the reason; the reply wakes the Conc
   expect(await findProject(app)).toBeUndefined();
 });
 
-test("a plan that is cancelled creates nothing, the Concierge learns it, and the same plan is refused afterwards", async () => {
+test("a plan is not judged by strangers (reliability 17); cancelled, it creates nothing, and the same plan is refused", async () => {
   const app = await createMessagesApp();
   const { message } = await proposePlan(app);
+  expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
+  await app.replyTo(message(), "ok", STRANGER_USER);
   const wakes = app.getWakes().length;
   expect(await app.tapButton(message(), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
-  expect(toPlainText(message())).toContain("✖️ Cancelled by Ada (Telegram)");
   expect(app.getWakes().slice(wakes)).toEqual([expect.stringContaining("do not plan it again")]);
   expect(await app.callAsConcierge("plan_project", PLAN)).toContain("rejected");
   await app.advanceAndDrain(30_000);
@@ -119,30 +120,6 @@ test("a plan that changed meanwhile is not approved by the button of its earlier
   expect(await app.tapButton(later, "✅ Approve")).toBe("Approved by Ada (Telegram)");
 });
 
-test("a plan is decided once: fifty presses have one effect, and a later press learns who decided", async () => {
-  const app = await createMessagesApp();
-  const { message } = await proposePlan(app);
-  const buttons = message()?.buttons.flat() ?? [];
-  const [approve, cancel] = [buttons[0], buttons[2]];
-  for (let n = 0; n < 50; n += 1)
-    await app.telegram.press(GROUP_CHAT, ADA_USER, message()?.id ?? 0, approve?.callback_data ?? "");
-  await app.pollUpdates();
-  await app.advanceAndDrain(30_000);
-  expect(await app.tapButtonData(message()?.id ?? 0, cancel?.callback_data ?? "")).toBe("Approved by Ada (Telegram)");
-  expect(await findProject(app)).toHaveLength(3);
-  expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
-});
-
-test("a plan ignores presses and replies of unauthorized users (reliability 17)", async () => {
-  const app = await createMessagesApp();
-  const { message } = await proposePlan(app);
-  expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
-  await app.replyTo(message(), "ok", STRANGER_USER);
-  await app.advanceAndDrain(30_000);
-  expect(app.getButtonLabels(message())).toHaveLength(3);
-  expect(await findProject(app)).toBeUndefined();
-});
-
 test("a plan with many tasks is shown in one message: as many tasks as fit, how many more there are, and the totals", async () => {
   const app = await createMessagesApp();
   const title = (n: number) => `Task ${n} <b>*@all* /start ${"x".repeat(100)}\u{1f600}`;
@@ -160,24 +137,6 @@ test("a plan with many tasks is shown in one message: as many tasks as fit, how 
   expect(shown?.entities.every(({ type }) => type === "bold")).toBe(true);
 });
 
-test("a plan whose send got no answer can be approved in either message, and both show it", async () => {
-  const app = await createMessagesApp();
-  await app.sendMessage("/plane new add dark mode to the website");
-  app.telegram.injectFaults({ kind: "lost" });
-  await app.callAsConcierge("plan_project", PLAN);
-  await app.restart();
-  await app.advanceAndDrain();
-  const both = () => app.getBotMessages().filter((message) => toPlainText(message).includes("Plan to approve"));
-  expect(both()).toHaveLength(2);
-  expect(toPlainText(both()[1])).toContain("(may be a repeat)");
-  expect(await app.tapButton(both()[0], "✅ Approve")).toBe("Approved by Ada (Telegram)");
-  await app.advanceAndDrain(10_000);
-  for (const message of both()) {
-    expect(toPlainText(message)).toContain("Approved by Ada (Telegram)");
-    expect(app.getButtonLabels(message)).toEqual([]);
-  }
-});
-
 test("a plan that waits for approval is in /plane status and in the digest until somebody decides", async () => {
   const app = await createMessagesApp();
   const { message } = await proposePlan(app);
@@ -189,20 +148,6 @@ test("a plan that waits for approval is in /plane status and in the digest until
   await app.tapButton(proposal, "✖️ Cancel");
   expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
   expect(await app.sendAndGetReply("/plane digest")).not.toContain("Plans to approve");
-});
-
-test("a plan is shown in French where the product is", async () => {
-  const app = await createMessagesApp({ env: { LOCALE: "fr" } });
-  await app.sendMessage("/plane new ajouter un mode sombre");
-  await app.callAsConcierge("plan_project", PLAN);
-  const message = app.findMessage("Plan à approuver");
-  const lines = toPlainText(message).split("\n");
-  expect(lines.slice(0, 2)).toEqual([
-    "🗺️ Plan à approuver – Concierge : Dark mode",
-    "💭 Demandé par Ada (Telegram) : ajouter un mode sombre",
-  ]);
-  expect(lines).toContain("3. Write the help (après 1, 2)");
-  expect(app.getButtonLabels(message)).toEqual(["✅ Approuver", "✏️ Modifier", "✖️ Annuler"]);
 });
 
 test("a message after the end of a plan is its summary: it closes the person's wish, once, in one commit", async () => {

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { findRequest } from "../../../../shared/requests/requests.ts";
-import { answerQuestion } from "../../../support/answer-request.ts";
-import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { ADA_USER, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const QUESTION = { text: "Which colour?\nThe logo has both.", choices: ["Blue", "Red"] };
@@ -15,58 +14,20 @@ async function askColour(app: LiveMessagesApp) {
 
 const readAnswer = async (app: LiveMessagesApp, id: string) => (await findRequest(app, id))?.value.verdict;
 
-test("a question is a separate message with a button for each choice, in the thread of its task", async () => {
+test("a question is a separate message with a button for each choice, in the thread of its task; a reply answers it", async () => {
   const app = await createLiveMessagesApp();
-  const { key, message } = await askColour(app);
+  const { key, question, message } = await askColour(app);
   expect(toPlainText(message())).toBe(
     `❓ Question from Imhotep: ${key} Paint the door\nWhich colour?\nThe logo has both.\n` +
       "Press a button, or reply to this message with your own answer.",
   );
   expect(app.getButtonLabels(message())).toEqual(["Blue", "Red"]);
   expect(message()?.replyTo).toBe(app.getBotMessages()[0]?.id);
-});
-
-test("a question can be answered by a reply in the human's own words", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
   const before = app.getBotMessages().length;
-  await app.replyTo(message(), "Neither: green");
-  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Neither: green" });
-  expect(toPlainText(message())).toContain("Neither: green");
-  expect(app.getBotMessages()).toHaveLength(before);
-});
-
-test("a question is answered by a text with invisible characters, and no further message is sent", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  const before = app.getBotMessages().length;
+  // What cannot be seen is left out of an answer in words.
   await app.replyTo(message(), "\u200fGreen\u200b,\r\nplease");
   expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Green,\nplease" });
   expect(app.getBotMessages()).toHaveLength(before);
-});
-
-test("a question can be answered by the caption of a picture", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  const as = { text: undefined, caption: "Like this one", photo: [] };
-  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "-", { replyTo: message()?.id ?? 0, as });
-  await app.pollUpdates();
-  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Like this one" });
-});
-
-test("a question answered elsewhere shows the answer, and a late press or reply learns who was first", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  const button = message()?.buttons[0]?.[0]?.callback_data ?? "";
-  await answerQuestion(app.deps, question.id, { text: "Red", by: "Bob" });
-  await app.advanceAndDrain();
-  expect(toPlainText(message())).toContain("Answered by Bob");
-  expect(await app.tapButtonData(message()?.id ?? 0, button)).toBe("Answered by Bob: Red");
-  await app.replyTo(message(), "Blue!");
-  expect(toPlainText(app.getBotMessages().at(-1))).toBe(
-    "Answered by Bob: Red\n💬 Passed on to Imhotep: ONB-1 Paint the door",
-  );
-  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red", by: "Bob" });
 });
 
 test("a question of a closed task needs no answer: its buttons are removed, and a late press reports that it is closed", async () => {
@@ -103,15 +64,6 @@ test("a question pressed fifty times, and one press delivered fifty times, has o
   ).toHaveLength(1);
 });
 
-test("a question ignores presses and replies of unauthorized users (reliability 17)", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  expect(await app.tapButton(message(), "Red", STRANGER_USER)).toBe("");
-  await app.replyTo(message(), "Black", STRANGER_USER);
-  expect(await readAnswer(app, question.id)).toBeUndefined();
-  expect(app.getButtonLabels(message())).toEqual(["Blue", "Red"]);
-});
-
 test("a question shows choices in full in its text if they are many, long or hostile", async () => {
   const app = await createLiveMessagesApp();
   const key = await app.startTask("Imhotep", "<b>_*[x](http://evil.example) @all /start \u202e");
@@ -144,27 +96,6 @@ test("a reminder replies to the first message and has its buttons; one answer cl
     expect(toPlainText(copy)).toContain("Answered by Ada (Telegram)");
     expect(app.getButtonLabels(copy)).toEqual([]);
   }
-});
-
-test("a question is not lost by a restart between the question and its message", async () => {
-  const app = await createLiveMessagesApp();
-  const key = await app.startTask("Imhotep", "Paint the door");
-  app.telegram.injectFaults({ kind: "dropped" });
-  await app.askQuestion("Imhotep", key, QUESTION);
-  await app.restart();
-  await app.advanceAndDrain();
-  expect(app.getButtonLabels(app.findMessage("Which colour?"))).toEqual(["Blue", "Red"]);
-});
-
-test("a question is not lost by a restart between the answer and the edit that shows it", async () => {
-  const app = await createLiveMessagesApp();
-  const { question, message } = await askColour(app);
-  app.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" }, { kind: "dropped" });
-  await answerQuestion(app.deps, question.id, { text: "Red", by: "Bob" });
-  await app.drain();
-  await app.restart();
-  await app.advanceAndDrain(20_000);
-  expect(toPlainText(message())).toContain("Answered by Bob");
 });
 
 test("a question is not lost by a restart when its send got no answer: both messages can be pressed, and both lose their buttons", async () => {

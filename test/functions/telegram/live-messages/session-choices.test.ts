@@ -4,7 +4,8 @@ import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const ADA = "Ada (Telegram)";
 const toOptions = (...labels: string[]) => labels.map((label) => ({ label }));
-const COLOUR = { question: "Which colour?", options: toOptions("Red", "Blue") };
+const LONG = "Grey with a label that is much too long for a button";
+const COLOUR = { question: "Which colour?", options: toOptions("Red", "Blue", LONG) };
 const TOOLS = { question: "Which tools?", multiSelect: true, options: toOptions("ky", "zod, v4", "tsx") };
 const createHook = (...questions: object[]) => ({
   hook_event_name: "PermissionRequest",
@@ -45,7 +46,9 @@ test("the questions of one call are messages one after the other, and an old but
       await app.pollUpdates();
       expect(late.answers).toEqual([`Answered by ${ADA}: Blue`]);
       await app.replyTo(app.findMessage("Which colour?"), "Red");
-      expect(readLabels("Which background?")).toEqual(["Red", "Blue", "🏁 Complete"]);
+      expect(readLabels("Which background?")).toEqual([
+        ...["Red", "Blue", "Grey with a label that is much too long…", "🏁 Complete"],
+      ]);
       expect(await tap("Which background?", "Red")).toBe(`Answered by ${ADA}: Red`);
     },
   );

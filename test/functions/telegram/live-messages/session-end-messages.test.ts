@@ -1,10 +1,8 @@
 import { expect, test } from "vitest";
-import { ADA_USER, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { toPlainText } from "../commands/commands-app.ts";
 import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const ADA = "Ada (Telegram)";
-const END_OF_TURN = { hook_event_name: "Stop", last_assistant_message: "Which *colour*?" };
-const ENDED = { state: "ended", exit: { reason: "exited", status: 0, text: "bye" } } as const;
 
 async function createRunningApp(settings: Record<string, unknown> = {}) {
   const app = await createTicketMessagesApp(settings);
@@ -12,50 +10,13 @@ async function createRunningApp(settings: Record<string, unknown> = {}) {
   return { app, token: await app.startSession() };
 }
 
-test("a session that ended without a result is resumed by a button, once", async () => {
+test("a session whose time is over is cancelled by a button, and one before its end is stopped by a button", async () => {
   const { app } = await createRunningApp();
-  await app.exchangeAndSend(ENDED);
-  const message = app.findMessage("ended without a result");
-  expect(app.getButtonLabels(message)).toEqual(["▶️ Resume", "🏁 Complete", "✖️ Cancel"]);
-  const [resume, , cancel] = message?.buttons.flat() ?? [];
-  expect(await app.tapButtonData(message?.id ?? 0, resume?.callback_data ?? "")).toBe(`Resumed by ${ADA}`);
-  expect(await app.tapButtonData(message?.id ?? 0, cancel?.callback_data ?? "")).toBe(`Resumed by ${ADA}`);
-  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", resume: true }]);
-  expect(app.readLines("ended without a result").at(-1)).toBe(`▶️ Resumed by ${ADA}`);
-});
-
-test("a ticket whose session ended is cancelled by a button", async () => {
-  const { app } = await createRunningApp();
-  await app.exchangeAndSend(ENDED);
-  expect(await app.tapButton(app.findMessage("ended without a result"), "✖️ Cancel")).toBe(`Cancelled by ${ADA}`);
-  expect((await app.exchange()).sessions).toEqual([]);
-});
-
-test("a session is extended once before its time ends, however often the button is pressed", async () => {
-  const { app } = await createRunningApp({ minutes: 30 });
-  const [{ ends_at: end }] = (await app.read("/api/sessions")).sessions;
-  app.advance(26 * 60_000);
-  await app.tick();
-  await app.advanceAndDrain();
-  const message = app.findMessage("time is almost over");
-  expect(app.getButtonLabels(message)).toEqual(["⏱️ 30 more minutes", "⏹️ Stop and cancel"]);
-  const [extend] = message?.buttons.flat() ?? [];
-  for (let n = 0; n < 10; n += 1)
-    await app.telegram.press(GROUP_CHAT, ADA_USER, message?.id ?? 0, extend?.callback_data ?? "");
-  await app.pollUpdates();
-  const [{ ends_at: later }] = (await app.read("/api/sessions")).sessions;
-  expect(Date.parse(later) - Date.parse(end)).toBe(30 * 60_000);
-  expect(app.readLines("time is almost over").at(-1)).toBe(`⏱️ Extended by ${ADA}`);
-});
-
-test("a session that is stopped before its time ends, and one whose time is over", async () => {
-  const { app } = await createRunningApp();
-  app.advance(26 * 60_000);
-  await app.tick();
-  await app.advanceAndDrain();
-  app.advance(5 * 60_000);
-  await app.tick();
-  await app.advanceAndDrain();
+  for (const minutes of [26, 5]) {
+    app.advance(minutes * 60_000);
+    await app.tick();
+    await app.advanceAndDrain();
+  }
   expect(app.readLines("time is almost over").at(-1)).toBe("ℹ️ No answer is needed any more.");
   expect(await app.tapButton(app.findMessage("session’s time is over"), "✖️ Cancel")).toBe(`Cancelled by ${ADA}`);
 
@@ -85,16 +46,7 @@ test("a silent session is reported once; a reply is typed into it, and its progr
   expect(app.readLines("needs a look").at(-1)).toBe("ℹ️ No answer is needed any more.");
 });
 
-test("a session that waits for an answer is not reported as silent", async () => {
-  const { app, token } = await createRunningApp();
-  const last_progress_at = new Date(app.time.now).toISOString();
-  await app.askBySession(token, END_OF_TURN);
-  app.advance(6 * 60_000);
-  await app.exchangeAndSend({ last_progress_at });
-  expect(app.findMessage("needs a look")).toBeUndefined();
-});
-
-test("a start dialog is shown as text, and a changed screen edits the message", async () => {
+test("a start dialog is shown as text, and a changed screen edits its message", async () => {
   const { app } = await createRunningApp();
   await app.exchangeAndSend({ attention: "Do you trust\n<b>@all</b>?\u001b[1m" });
   expect(app.readLines("needs a look").slice(1, 3)).toEqual(["Do you trust", "<b>@all</b>?[1m"]);
@@ -128,10 +80,4 @@ test("a session that failed after all tries is reported with the reason", async 
     "out of memory",
     "It is not started again. A change of the task requests a new ticket.",
   ]);
-});
-
-test("messages of a session are replies to the first message of its ticket", async () => {
-  const { app, token } = await createRunningApp();
-  await app.askBySession(token, END_OF_TURN);
-  expect(app.findMessage("waits for you")?.replyTo).toBe(app.findMessage("Ticket to approve")?.id);
 });

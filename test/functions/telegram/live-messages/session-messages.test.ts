@@ -17,44 +17,29 @@ async function createRunningApp(settings: Record<string, unknown> = {}) {
   return { app, token: await app.startSession() };
 }
 
-test.each([
-  ["✅ Allow", { behavior: "allow" }, `✅ Allowed by ${ADA}`],
-  ["⛔ Deny", { behavior: "deny", message: "A person denied it." }, `⛔ Denied by ${ADA}`],
-])(
-  "a permission is sent with tool and input as text, and %s reaches the held request",
-  async (label, decision, line) => {
-    const { app, token } = await createRunningApp();
-    const { json } = await app.holdHook(token, PERMISSION, async () => {
-      await app.advanceAndDrain();
-      const message = app.findMessage("asks for permission");
-      expect(message?.silent).toBeFalsy();
-      expect(toPlainText(message).split("\n")).toEqual([
-        "🎫 Claude Code asks for permission: ONB-1 Write it down",
-        "Bash",
-        "Command: rm <b>x</b> @all ⟨U+202E⟩ /start",
-        "The session waits until you allow or deny it.",
-      ]);
-      expect(await app.tapButton(message, label)).toBe(line.slice(2).trim());
-    });
-    expect(json).toMatchObject({ hookSpecificOutput: { decision } });
-    await app.advanceAndDrain();
-    expect(app.readLines("asks for permission").at(-1)).toBe(line);
-    expect(app.getButtonLabels(app.findMessage("asks for permission"))).toEqual([]);
-  },
-);
-
-test("a permission is answered once: the first of two presses counts, and the second one says so", async () => {
+test("a permission is sent with tool and input as text, and the first of two presses reaches the held request", async () => {
   const { app, token } = await createRunningApp();
   const { json } = await app.holdHook(token, PERMISSION, async () => {
     await app.advanceAndDrain();
     const message = app.findMessage("asks for permission");
+    expect(message?.silent).toBeFalsy();
+    expect(toPlainText(message).split("\n")).toEqual([
+      "🎫 Claude Code asks for permission: ONB-1 Write it down",
+      "Bash",
+      "Command: rm <b>x</b> @all ⟨U+202E⟩ /start",
+      "The session waits until you allow or deny it.",
+    ]);
     const [allow, deny] = message?.buttons.flat() ?? [];
     const first = await app.telegram.press(GROUP_CHAT, ADA_USER, message?.id ?? 0, deny?.callback_data ?? "");
     const second = await app.telegram.press(GROUP_CHAT, ADA_USER, message?.id ?? 0, allow?.callback_data ?? "");
     await app.pollUpdates();
     expect([first.answers, second.answers]).toEqual([[`Denied by ${ADA}`], [`Denied by ${ADA}`]]);
   });
-  expect(json).toMatchObject({ hookSpecificOutput: { decision: { behavior: "deny" } } });
+  const decision = { behavior: "deny", message: "A person denied it." };
+  expect(json).toMatchObject({ hookSpecificOutput: { decision } });
+  await app.advanceAndDrain();
+  expect(app.readLines("asks for permission").at(-1)).toBe(`⛔ Denied by ${ADA}`);
+  expect(app.getButtonLabels(app.findMessage("asks for permission"))).toEqual([]);
 });
 
 test("a permission that the page or the terminal answers updates its message", async () => {
@@ -73,35 +58,6 @@ test("a permission that the page or the terminal answers updates its message", a
   expect(app.readLines("asks for permission").at(-1)).toBe("ℹ️ No answer is needed any more.");
 });
 
-test("a permission takes yes and no as a reply, and explains itself after other words", async () => {
-  const { app, token } = await createRunningApp();
-  const { json } = await app.holdHook(token, PERMISSION, async () => {
-    await app.advanceAndDrain();
-    await app.replyTo(app.findMessage("asks for permission"), "hm, why?");
-    expect(toPlainText(app.getBotMessages().at(-1))).toBe("The session waits until you allow or deny it.");
-    await app.replyTo(app.findMessage("asks for permission"), "Yes");
-  });
-  expect(json).toMatchObject({ hookSpecificOutput: { decision: { behavior: "allow" } } });
-});
-
-test("the end of a turn is answered by a reply, which is typed into the session, and the message shows it", async () => {
-  const { app, token } = await createRunningApp();
-  await app.askBySession(token, END_OF_TURN);
-  expect(app.readLines("waits for you").slice(1)).toEqual([
-    "Which *colour*?",
-    "Reply to this message: your text is typed into the session.",
-  ]);
-  const before = app.getBotMessages().length;
-  await app.replyTo(app.findMessage("waits for you"), "Blue <b>");
-  expect((await app.exchange([createSession()])).sessions[0]?.inputs).toMatchObject([
-    { kind: "text", text: "Blue <b>" },
-  ]);
-  expect(app.readLines("waits for you").slice(-2)).toEqual([`💡 Answered by ${ADA}: `, "Blue <b>"]);
-  await app.replyTo(app.findMessage("waits for you"), "Red");
-  expect(toPlainText(app.getBotMessages().at(-1))).toBe(`Answered by ${ADA}: Blue <b>`);
-  expect(app.getBotMessages()).toHaveLength(before + 1);
-});
-
 test("the end of a turn in which the result was written asks nobody", async () => {
   const { app, token } = await createRunningApp();
   await app.hook(token, END_OF_TURN);
@@ -109,25 +65,6 @@ test("the end of a turn in which the result was written asks nobody", async () =
   await app.exchangeAndSend({ completion: { summary: "All is done", source: "file" } });
   expect(app.findMessage("waits for you")).toBeUndefined();
   expect(app.findMessage("Result to approve")).toBeDefined();
-});
-
-test("a question with options has them as buttons, and its answer reaches the held request", async () => {
-  const { app, token } = await createRunningApp();
-  const options = ["Blue", "Red with a label that is much too long for a button"].map((label) => ({ label }));
-  const question = {
-    hook_event_name: "PermissionRequest",
-    tool_name: "AskUserQuestion",
-    tool_input: { questions: [{ question: "Which colour?", options }] },
-  };
-  const { json } = await app.holdHook(token, question, async () => {
-    await app.advanceAndDrain();
-    const message = app.findMessage("Which colour?");
-    expect(app.getButtonLabels(message)).toEqual(["Blue", "Red with a label that is much too long…", "🏁 Complete"]);
-    expect(await app.tapButton(message, "Blue")).toBe(`Answered by ${ADA}: Blue`);
-  });
-  expect(json).toMatchObject({
-    hookSpecificOutput: { decision: { behavior: "allow", updatedInput: { answers: { "Which colour?": "Blue" } } } },
-  });
 });
 
 test("a ticket is completed from its question: the button asks for the summary, and the reply is the result", async () => {

@@ -51,16 +51,6 @@ test("a reply to the progress message of a task is a comment in Plane and wakes 
   expect(app.lastReply()).toContain("Passed on to Imhotep: ONB-1");
 });
 
-test("each of two equal replies is a comment and wakes the agent", async () => {
-  const app = await createTaskReplyApp();
-  const key = await app.startTask("Imhotep");
-  app.takeWakes();
-  await app.replyAndWait("Status: in progress", "Which one?");
-  await app.replyAndWait("Status: in progress", "Which one?");
-  expect(app.readTaskComments(key).filter((html) => html.includes("Which one?"))).toHaveLength(2);
-  expect(app.takeWakes()).toHaveLength(2);
-});
-
 test("a reply with stop to any message about a task ends the work", async () => {
   for (const part of ["Status: in progress", "Which colour?"]) {
     const app = await createTaskReplyApp();

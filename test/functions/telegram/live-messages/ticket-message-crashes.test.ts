@@ -18,33 +18,6 @@ describe.each(["before", "after"] as const)("reliability 2: when the process is 
   const kill = (least: number, scene: (app: App, crash: CrashPoint) => Promise<boolean>) =>
     killEverywhere({ when, least }, createApp, scene);
 
-  test("a ticket that waits for approval is sent, and a possible repeat is marked", async () => {
-    await kill(3, async (app, crash) => {
-      app.addTask("Write it down", []);
-      const observe = async () => {
-        await app.poll();
-        await app.advanceAndDrain(3_000);
-      };
-      const died = await app.killDuring(crash, observe);
-      expect(app.countMessages("Ticket to approve"), JSON.stringify(crash)).toEqual(SENT_ONCE);
-      return died;
-    });
-  });
-
-  test("a ticket that a button approves has one session, and its message shows who approved it", async () => {
-    await kill(4, async (app, crash) => {
-      await app.requestTicketMessage();
-      await app.press("✅ Approve");
-      const died = await app.killDuring(crash, () => app.advanceAndDrain());
-      await app.listenAgain();
-      const label = JSON.stringify(crash);
-      expect(app.countMessages("Approved by Ada (Telegram)"), label).toEqual(SENT_ONCE);
-      expect(app.getBotMessages(), label).toHaveLength(1);
-      expect((await app.exchange()).sessions, label).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
-      return died;
-    });
-  });
-
   test("a permission that a button allows is allowed once, and its message shows who allowed it", async () => {
     await kill(3, async (app, crash) => {
       const token = await startSession(app);

@@ -2,32 +2,7 @@ import { expect, test } from "vitest";
 import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
-const ADA = "Ada (Telegram)";
 const TITLE = "Ticket to approve";
-
-test("tickets in a burst are separate messages, in order, each with the buttons of its own ticket", async () => {
-  const app = await createTicketMessagesApp();
-  for (const name of ["One", "Two", "Three"]) app.addTask(name, []);
-  await app.deliverWebhooks();
-  await app.advanceAndDrain(10_000);
-  const messages = app.getBotMessages().filter((message) => toPlainText(message).startsWith("🎫"));
-  expect(messages.map((message) => toPlainText(message).split("\n")[0])).toEqual([
-    "🎫 Ticket to approve: ONB-1 One",
-    "🎫 Ticket to approve: ONB-2 Two",
-    "🎫 Ticket to approve: ONB-3 Three",
-  ]);
-  await app.tapButton(messages[1], "✅ Approve");
-  expect((await app.exchange()).sessions.map(({ ticket }) => ticket)).toEqual(["ONB-2"]);
-});
-
-test("a ticket is shown in French where the product is", async () => {
-  const app = await createTicketMessagesApp({}, { env: { LOCALE: "fr" } });
-  await app.requestTicketMessage();
-  const message = app.findMessage("Ticket à approuver");
-  expect(toPlainText(message).split("\n")[2]).toBe("Demandé par ada (nouvelle tâche)");
-  expect(app.getButtonLabels(message)).toEqual(["✅ Approuver", "✖️ Refuser"]);
-  expect(await app.tapButton(message, "✅ Approuver")).toBe(`Approuvé par ${ADA}`);
-});
 
 test("a ticket whose text the chat does not show whole is approved neither by a reply, a crafted press nor a command", async () => {
   const app = await createTicketMessagesApp();

@@ -29,30 +29,6 @@ test("authorized users (reliability 17): an empty list authorizes no one", async
   expect(await app.sendMessage("/plane status")).toEqual([]);
 });
 
-test("authorized users (reliability 17): commands in another chat than TELEGRAM_CHAT_ID get no reply", async () => {
-  const app = await createCommandsApp({ chats: [GROUP_CHAT, PRIVATE] });
-  expect(await app.sendMessage("/plane status", { chat: PRIVATE })).toEqual([]);
-  expect(app.getBotMessages(PRIVATE)).toEqual([]);
-});
-
-test("authorized users (reliability 17): a chat configured as @name is recognized by its name", async () => {
-  const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
-  const message = { message_id: 5, from: { id: ADA_USER }, text: "/plane help" };
-  const update = (id: number, username: string) => ({
-    update_id: id,
-    message: { ...message, chat: { id: -1, type: "supergroup", username } },
-  });
-  for (const [id, name] of [
-    [1, "other_room"],
-    [2, "crew_room"],
-  ] as const) {
-    const job = createUpdateJob(update(id, name), `c${id}`);
-    if (job) await app.store.commit({ jobs: [job] });
-  }
-  await app.runUntilIdle();
-  expect(app.getBotMessages("@Crew_Room")).toHaveLength(1);
-});
-
 test("authorized users (reliability 17): messages to others in a group and commands for another bot get no reply", async () => {
   const app = await createCommandsApp();
   for (const text of [
@@ -79,15 +55,6 @@ test("authorized users (reliability 17): a forwarded message is not a command of
   expect(app.readPlaneItem(item).state).toBe("Backlog");
 });
 
-test("authorized users (reliability 17): a user on the list is accepted even if the server writes null for absent fields", async () => {
-  const app = await createCommandsApp();
-  await app.runFirstPoll();
-  const as = { reply_to_message: null, message_thread_id: null, forward_origin: null, caption: null };
-  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane help", { as });
-  await app.pollUpdates();
-  expect(app.getBotMessages()).toHaveLength(1);
-});
-
 test("authorized users (reliability 17): in a private chat the slash is optional, and /start shows the help", async () => {
   const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: String(PRIVATE) }, chats: [PRIVATE] });
   const help = await app.sendAndGetReply("/start", { chat: PRIVATE });
@@ -110,16 +77,20 @@ test("repeated updates: the same update_id 50 times has one effect and one reply
   expect(app.getBotMessages()).toHaveLength(1);
 });
 
-test("repeated updates: the same press of a page button turns the page once", async () => {
-  const app = await createCommandsApp();
-  for (let n = 1; n <= 40; n += 1) app.addTask(`Task ${n}`, "Imhotep");
-  await app.runFirstPoll();
-  const [page] = await app.sendMessage("/plane agent Imhotep");
-  const button = page?.buttons.flat().at(-1);
-  const { update } = await app.telegram.press(GROUP_CHAT, ADA_USER, page?.id ?? 0, button?.callback_data ?? "");
-  await app.pollUpdates();
-  const job = createUpdateJob(update, "again");
-  if (job) await app.store.commit({ jobs: [job] });
+test("authorized users (reliability 17): a chat configured as @name is recognized by its name", async () => {
+  const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
+  const message = { message_id: 5, from: { id: ADA_USER }, text: "/plane help" };
+  const update = (id: number, username: string) => ({
+    update_id: id,
+    message: { ...message, chat: { id: -1, type: "supergroup", username } },
+  });
+  for (const [id, name] of [
+    [1, "other_room"],
+    [2, "crew_room"],
+  ] as const) {
+    const job = createUpdateJob(update(id, name), `c${id}`);
+    if (job) await app.store.commit({ jobs: [job] });
+  }
   await app.runUntilIdle();
-  expect(app.telegram.calls.filter(({ method }) => method === "editMessageText")).toHaveLength(1);
+  expect(app.getBotMessages("@Crew_Room")).toHaveLength(1);
 });

@@ -18,24 +18,19 @@ test("in a private chat, /status and /help need no /plane, and neither do words 
   expect(app.getWakes().join()).not.toContain("Request");
 });
 
-test.each([
-  "je veux ajouter une page de contact",
-  "new landing page, please",
-  "Plane is slow today",
-  "status of the landing page?",
-  "task ONB-1 is wrong",
-  "help me with the newsletter",
-  "agent names are too long",
-  "cancel the newsletter",
-  "add ONB-1 to the plan",
-  "done",
-  "/etc/passwd is broken",
-])("in a private chat, %j is not taken for a command: all of it reaches the Concierge", async (text) => {
+test("in a private chat, a text that only begins like a command is not one: all of it reaches the Concierge", async () => {
   const app = await createPrivateChatApp();
   app.addTask("Send the mail", "Imhotep");
   await app.poll();
-  expect(await app.ask(text)).toEqual(["📨 Sent to Concierge."]);
-  expect(app.readLastWake()).toMatchObject([{ text }]);
+  for (const text of [
+    ...["je veux ajouter une page de contact", "new landing page, please", "Plane is slow today", "done"],
+    ...["status of the landing page?", "task ONB-1 is wrong", "help me with the newsletter"],
+    ...["agent names are too long", "cancel the newsletter", "add ONB-1 to the plan", "/etc/passwd is broken"],
+  ]) {
+    expect(await app.ask(text), text).toEqual(["📨 Sent to Concierge."]);
+    expect(app.readLastWake().at(-1), text).toMatchObject({ text });
+    app.advance(60_000);
+  }
   expect(app.plane.items(app.onb)).toHaveLength(1);
 });
 

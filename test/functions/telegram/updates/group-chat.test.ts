@@ -24,14 +24,6 @@ test("in a group, a mention of the bot is for the Concierge, without the mention
   expect(readWishTexts(app).at(-1)).toMatchObject({ text: "Ask about the blog" });
 });
 
-test("in a group, a mention with a command or alone is answered", async () => {
-  const app = await createMessagesApp();
-  expect((await readTexts(app, "@groundcrew_bot status"))[0]).toMatch(/^📊 Status/);
-  expect((await readTexts(app, "/status@groundcrew_bot"))[0]).toMatch(/^📊 Status/);
-  expect((await readTexts(app, "@groundcrew_bot"))[0]).toMatch(/^🧭 Commands/);
-  expect(app.getWakes()).toEqual([]);
-});
-
 test("in a group, messages to others, mentions of others and media are not read", async () => {
   const app = await createMessagesApp();
   for (const text of ["how far is the landing page?", "status", "@other_bot status", "ada@groundcrew_bot.example"])

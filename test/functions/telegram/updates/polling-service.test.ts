@@ -1,8 +1,6 @@
-import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { pollTelegramOnce } from "../../../../functions/telegram/updates/receive-updates.ts";
 import { readLongPauses, shortenPauses } from "../../../../shared/app/health.ts";
-import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "./polling-setup.ts";
 
 test("updates are stored once and confirmed to Telegram with the next call", async () => {
@@ -29,17 +27,6 @@ test("one runtime polls at a time; another takes over when its lease has expired
   expect((await deps.store.stats()).queues.updates.pending).toBe(2);
 });
 
-test("the offset is stored: a restarted process stores no update twice", async () => {
-  const { telegram, deps, time } = await createPollingSetup();
-  const update = await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
-  await pollTelegramOnce(deps, "first");
-  time.now += 46_000;
-  await telegram.repeatUpdate(update);
-  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "two");
-  await pollTelegramOnce(deps, "second");
-  expect((await deps.store.stats()).queues.updates.pending).toBe(2);
-});
-
 test("updates that could not be stored are polled again, since they share a commit with the offset", async () => {
   const { telegram, deps } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
@@ -47,6 +34,14 @@ test("updates that could not be stored are polled again, since they share a comm
   await expect(pollTelegramOnce({ ...deps, store: broken }, "me")).rejects.toThrow("down");
   await pollTelegramOnce(deps, "me");
   expect((await deps.store.stats()).queues.updates.pending).toBe(1);
+});
+
+test("replies, and commands for agents, wait for none of the commands before them (PEOPLE-02)", async () => {
+  const { telegram, deps } = await createPollingSetup();
+  for (const text of ["/plane status", "/plane stop ONB-1", "/plane comment ONB-1 Blue, please", "/plane done ONB-1"])
+    await telegram.postAsUser(POLLING_CHAT, POLLING_USER, text);
+  await pollTelegramOnce(deps, "me");
+  expect((await deps.store.stats()).queues).toMatchObject({ people: { pending: 2 }, updates: { pending: 2 } });
 });
 
 test("a conflict (409) is logged: another program reads this bot's updates", async () => {
@@ -65,30 +60,6 @@ test("a stop ends an open call, confirms nothing and lets the next runtime poll 
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "while nobody listened");
   expect(await pollTelegramOnce({ ...deps, stopping: new AbortController().signal }, "next")).toBe(0);
   expect((await deps.store.stats()).queues.updates.pending).toBe(1);
-});
-
-test("a finished call leaves no listener on the stop signal", async () => {
-  const { telegram, deps } = await createPollingSetup();
-  for (let n = 0; n < 3; n += 1) {
-    await telegram.postAsUser(POLLING_CHAT, POLLING_USER, `${n}`);
-    await pollTelegramOnce(deps, "me");
-  }
-  expect(getEventListeners(deps.stopping, "abort")).toEqual([]);
-});
-
-test("a field that is null is treated as absent", () => {
-  const message = {
-    message_id: 3,
-    chat: { id: POLLING_CHAT, username: null },
-    from: { id: POLLING_USER, language_code: null },
-    text: "x",
-  };
-  const update = { update_id: 3, message: { ...message, reply_to_message: null }, callback_query: null };
-  expect(createUpdateJob(update, "c")).toMatchObject({
-    id: "update:3",
-    lane: `chat:${POLLING_CHAT}`,
-    body: { update: { message } },
-  });
 });
 
 test("an excessive retry_after stops the polls for an hour at most, visibly, and they continue at once when it is ended", async () => {
