@@ -428,7 +428,23 @@ export const en = {
       /** Questions: the headline of a reminder. */
       askedAgain: "Question (reminder)",
       urgent: "urgent",
-      answered: "Answered by {by}",
+      /** Who decided; also shown after a press. `{by}` is a person. */
+      verdicts: {
+        answered: "Answered by {by}",
+        approved: "Approved by {by}",
+        sentBack: "Sent back by {by}",
+        rejected: "Rejected by {by}",
+        cancelled: "Cancelled by {by}",
+        checksLeft: "Left as it is by {by}",
+        allowed: "Allowed by {by}",
+        allowedByRule: "Always allowed by {by}: {rule}",
+        denied: "Denied by {by}",
+        extended: "Extended by {by}",
+        resumed: "Resumed by {by}",
+        completed: "Completed by {by}",
+        writing: "Being written to Plane, approved by {by}",
+        written: "Written to Plane, approved by {by}",
+      },
       notNeeded: "The task is closed: no answer is needed.",
       expired: "Nobody answered in time: no answer is needed.",
       /** Buttons under a request about an agent or the budget. */
@@ -439,9 +455,6 @@ export const en = {
       cancel: "✖️ Cancel",
       sendBack: "↩️ Send back",
       withoutReason: "↩️ Send back without a reason",
-      approved: "Approved by {by}",
-      sentBack: "Sent back by {by}",
-      rejected: "Rejected by {by}",
       reviewClosed: "No review is needed: the task is {word}.",
       changed: "Changed since this message was sent: {fields}. Review the task again before you approve it.",
       title: "title",
@@ -470,12 +483,6 @@ export const en = {
         hint: {
           decide: "Nothing is created before you approve. Reply to this message with what to change.",
           reason: "Reply to this message with what to change.",
-        },
-        /** Who decided. `{by}` is a person. */
-        verdicts: {
-          approved: "Approved by {by}",
-          sent_back: "Sent back by {by}",
-          cancelled: "Cancelled by {by}",
         },
         /** The message shows a proposal that another one has replaced. */
         replaced: "The plan has changed since. A newer message shows the current one.",
@@ -570,20 +577,10 @@ export const en = {
           retry: "🔁 Try again",
           leave: "✖️ Leave it",
         },
-        /** What came of it; also shown after a press. */
+        /** What came of it without a verdict, or before it; also shown after a press. */
         outcomes: {
-          approved: "Approved by {by}",
-          rejected: "Rejected by {by}",
-          cancelled: "Cancelled by {by}",
-          checksLeft: "Left as it is by {by}",
           closed: "The task was closed in Plane: the ticket is cancelled.",
-          allowed: "Allowed by {by}",
-          allowedByRule: "Always allowed by {by}: {rule}",
-          denied: "Denied by {by}",
-          extended: "Extended by {by}",
-          resumed: "Resumed by {by}",
           completed: "The ticket is completed.",
-          completedBy: "Completed by {by}",
           notNeeded: "No answer is needed any more.",
           typed: "Typed into the session of {key}.",
           summary: "Reply with the summary.",
@@ -592,10 +589,8 @@ export const en = {
         commits: { one: "{n} commit", other: "{n} commits" },
         /** The update of Plane; `{problem}` is why a step failed. */
         update: {
-          writing: "Being written to Plane, approved by {by}",
           noComment: "Not written yet: the comment with the summary, and the status. {problem}",
           noStatus: "The comment is written; the status is not set yet. {problem}",
-          done: "Written to Plane, approved by {by}",
         },
         /** `/plane status`. */
         heading: "Tickets",

@@ -14,7 +14,7 @@ import {
   toSafeText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
-import { cleanText } from "../../../shared/text.ts";
+import { cleanLine, cleanText } from "../../../shared/text.ts";
 import { isAllowing, type TicketWait } from "../../../shared/tickets/ticket.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
@@ -96,6 +96,9 @@ export interface MessageView {
 /** What came of a request: a line, and a person's words. */
 export type Outcome = readonly [emoji: string, line: RichText, words?: string | undefined];
 
+/** What a verdict is: its name in the texts, and words in place of the person's own. */
+export type VerdictLook = readonly [emoji: string, name: keyof TelegramTexts["live"]["verdicts"], words?: string];
+
 /** How one kind of request looks in Telegram, and what people read about the answer to it. */
 export interface RequestRenderer {
   /** What is asked, with the buttons of an open request: an answer, the number of an option, or `ASK_FOR_WORDS`. */
@@ -104,8 +107,10 @@ export interface RequestRenderer {
     request: RequestRecord,
     message: RequestMessage,
   ): Promise<Omit<LiveContent, "outcome" | "buttons"> & { rows: readonly LiveButton[][] }>;
-  /** What came of it, also as the notice after a press or a reply. */
-  findOutcome(context: RenderContext, request: RequestRecord): Promise<Outcome>;
+  /** What came of it when nobody has decided. */
+  findClosure(context: RenderContext, request: RequestRecord): Promise<Outcome>;
+  /** What its verdict is, where that is not what the answer is elsewhere. */
+  findVerdict?(context: RenderContext, request: RequestRecord): Promise<VerdictLook | undefined>;
   /** How far it is after its verdict; undefined once nothing more comes of it. */
   renderProgress?(context: RenderContext, request: RequestRecord): Promise<RichText[] | undefined>;
   /** The notice that what was shown has changed, with `{key}`; else the request is closed. */
@@ -135,6 +140,12 @@ const OPEN_RETENTION: Ms = 180 * DAY;
 
 /** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
 const BUTTON_DATA_LIMIT = 64;
+
+/** Maximum number of options that have a button; any other one can be named in a reply. */
+export const OPTION_LIMIT = 8;
+
+/** Limit of a button's label in UTF-16 units. */
+export const LABEL_LIMIT = 40;
 
 /** Lines of what a person or an agent says, and of what is judged: about one and two screens of a phone. */
 export const SHORT_LINES = 20;
@@ -204,6 +215,17 @@ export function renderView(context: RenderContext, content: LiveContent): Messag
   const rows = buttons.rows.map((row) => row.filter(([, action]) => !isApproving(action)));
   const offered = toInlineButtons({ ...buttons, rows: rows.filter((row) => row.length > 0) });
   return { rich: render(renderElsewhere(context, elsewhere)), isClosed, elsewhere, ...offered };
+}
+
+/** Creates a button for each of the first options: its number is the action, and a mark says what is chosen of several. */
+export function createOptionRows(
+  { options, session }: RequestRecord,
+  marked: readonly number[] = [],
+): readonly LiveButton[][] {
+  const toMark = (i: number) => (session?.isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");
+  return options
+    .slice(0, OPTION_LIMIT)
+    .map(({ label }, i) => [[toMark(i) + (cleanLine(label, LABEL_LIMIT) || String(i + 1)), String(i)]]);
 }
 
 /** Whether an answer lets something happen that the person must have read. */

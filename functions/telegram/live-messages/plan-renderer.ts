@@ -17,7 +17,6 @@ import {
 } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
-  fillName,
   type RenderContext,
   type RequestRenderer,
   renderHeadline,
@@ -55,15 +54,13 @@ export const PLAN_RENDERER: RequestRenderer = {
       judged: run ? listJudgedTexts(run) : [],
     };
   },
-  async findOutcome({ presentation }, { verdict, closed }) {
+  async findClosure({ presentation }, { closed }) {
     const { plan } = presentation.texts.live;
-    const { approved, cancelled, sent_back } = plan.verdicts;
-    if (!verdict && closed?.why === "replaced") return ["✏️", toPlainText(plan.replaced)];
-    if (!verdict) return ["ℹ️", toPlainText(plan.closed)];
-    const { answer, by, comment } = verdict;
-    if (answer === "approve") return [STATUS_EMOJI.done, fillName(approved, by), comment];
-    if (answer === "reject") return [STATUS_EMOJI.cancelled, fillName(cancelled, by), comment];
-    return ["✏️", fillName(sent_back, by), comment];
+    return closed?.why === "replaced" ? ["✏️", toPlainText(plan.replaced)] : ["ℹ️", toPlainText(plan.closed)];
+  },
+  async findVerdict(_, { verdict }) {
+    if (verdict?.answer === "reject") return [STATUS_EMOJI.cancelled, "cancelled"];
+    return verdict?.answer === "send_back" ? ["✏️", "sentBack"] : undefined;
   },
   getChangedText: ({ live }) => live.plan.replaced,
   getWordsText: ({ live }) => live.plan.reasonToast,

@@ -16,22 +16,21 @@ import {
 } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
-  fillName,
+  createOptionRows,
   isApproval,
+  LABEL_LIMIT,
+  OPTION_LIMIT,
+  type Outcome,
+  type RenderContext,
   type RequestRenderer,
   renderHeadline,
   renderLongText,
   SHORT_LINES,
   toSafeLines,
+  type VerdictLook,
 } from "./live-message.ts";
 import { PLAN_RENDERER } from "./plan-renderer.ts";
 import { getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER } from "./ticket-renderers.ts";
-
-/** Maximum number of buttons of a question; any other choice can be named in a reply. */
-const BUTTON_LIMIT = 8;
-
-/** Longer choices are truncated on their button and shown in full in the text. UTF-16 units. */
-const BUTTON_LABEL_LIMIT = 40;
 
 /** Limit of the shown report of a review in UTF-16 units: as of a ticket's texts. */
 const REPORT_LIMIT = 2_000;
@@ -51,15 +50,12 @@ const QUESTION_RENDERER: RequestRenderer = {
         ...renderChoices(request),
       ],
       hint: options.length > 0 ? live.hint.press : live.hint.reply,
-      rows: options
-        .slice(0, BUTTON_LIMIT)
-        .map(({ label }, i) => [[cleanLine(label, BUTTON_LABEL_LIMIT) || String(i + 1), String(i)]]),
+      rows: createOptionRows(request),
     };
   },
-  async findOutcome({ presentation }, { verdict, closed }) {
-    const { live } = presentation.texts;
-    if (!verdict) return ["ℹ️", toPlainText(closed?.why === "expired" ? live.expired : live.notNeeded)];
-    return ["💡", fillName(live.answered, verdict.by), verdict.comment];
+  async findClosure({ presentation }, { closed }) {
+    const { expired, notNeeded } = presentation.texts.live;
+    return ["ℹ️", toPlainText(closed?.why === "expired" ? expired : notNeeded)];
   },
 };
 
@@ -94,16 +90,10 @@ const REVIEW_RENDERER: RequestRenderer = {
       rows: asking ? [[[live.withoutReason, "send_back"]], [approve]] : [[approve, [live.sendBack, ASK_FOR_WORDS]]],
     };
   },
-  async findOutcome({ deps, presentation }, { verdict, subject }) {
+  async findClosure({ deps, presentation }, { subject }) {
     const { live, statuses } = presentation.texts;
-    if (!verdict) {
-      const [item] = await deps.store.read<ItemRecord>([observedKeys.item(subject.item ?? "")]);
-      return ["ℹ️", fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
-    }
-    const { answer, by, comment } = verdict;
-    if (answer === "approve") return [STATUS_EMOJI.done, fillName(live.approved, by), comment];
-    if (answer === "reject") return [STATUS_EMOJI.cancelled, fillName(live.rejected, by), comment];
-    return [EVENT_EMOJI.sent_back, fillName(live.sentBack, by), comment];
+    const [item] = await deps.store.read<ItemRecord>([observedKeys.item(subject.item ?? "")]);
+    return ["ℹ️", fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
   },
   getChangedText: ({ live }) => live.toast.changed,
 };
@@ -118,11 +108,12 @@ const DECISION_RENDERER: RequestRenderer = {
       rows: [request.answers.map((answer) => [nameDecision(live, answer), answer] as const)],
     };
   },
-  async findOutcome({ presentation }, { verdict }) {
-    const { live } = presentation.texts;
-    if (!verdict) return ["ℹ️", toPlainText(live.toast.over)];
-    return ["💡", fillName(live.answered, verdict.by), nameDecision(live, verdict.answer)];
-  },
+  findClosure: async ({ presentation }) => ["ℹ️", toPlainText(presentation.texts.live.toast.over)],
+  findVerdict: async ({ presentation }, { verdict }) => [
+    "💡",
+    "answered",
+    nameDecision(presentation.texts.live, verdict?.answer ?? ""),
+  ],
   readWords({ presentation }, text, { answers }) {
     const { live } = presentation.texts;
     const wanted = text.toLowerCase();
@@ -151,6 +142,33 @@ export function getRenderer(request: RequestRecord): RequestRenderer {
   return getSessionRenderer(request) ?? RENDERERS[request.kind] ?? QUESTION_RENDERER;
 }
 
+/** What each answer is called. */
+const VERDICTS: Readonly<Record<string, VerdictLook>> = {
+  approve: [STATUS_EMOJI.done, "approved"],
+  reject: [STATUS_EMOJI.cancelled, "rejected"],
+  send_back: [EVENT_EMOJI.sent_back, "sentBack"],
+  cancel: [STATUS_EMOJI.cancelled, "cancelled"],
+  allow: ["✅", "allowed"],
+  allow_always: ["✅", "allowedByRule"],
+  allow_in_repo: ["✅", "allowedByRule"],
+  deny: ["⛔", "denied"],
+  extend: ["⏱️", "extended"],
+  resume: ["▶️", "resumed"],
+  // The summary is that of the result.
+  complete: ["🏁", "completed", ""],
+};
+
+/** What came of a request, also as the notice after a press or a reply. */
+export async function findOutcome(context: RenderContext, request: RequestRecord): Promise<Outcome> {
+  const { verdict, session } = request;
+  const renderer = getRenderer(request);
+  if (!verdict) return renderer.findClosure(context, request);
+  const own = await renderer.findVerdict?.(context, request);
+  const [emoji, name, words = verdict.comment] = own ?? VERDICTS[verdict.answer] ?? ["💡", "answered"];
+  const values = { by: toSafeText(verdict.by, 80), rule: toSafeText(session?.rule ?? "") };
+  return [emoji, fillTemplate(context.presentation.texts.live.verdicts[name], values), words];
+}
+
 /** The task that a request is about, as a link; undefined without one. */
 function renderSubject(presentation: Presentation, { subject }: RequestRecord): RichText | undefined {
   const { key, title, url } = subject;
@@ -159,8 +177,8 @@ function renderSubject(presentation: Presentation, { subject }: RequestRecord): 
 
 /** Lists the choices of an open question when their buttons cannot show them in full. */
 function renderChoices({ options, verdict, closed }: RequestRecord): RichText[] {
-  const areShort = options.every(({ label }) => cleanLine(label, 1_000).length <= BUTTON_LABEL_LIMIT);
-  if (verdict || closed || (options.length <= BUTTON_LIMIT && areShort)) return [];
+  const areShort = options.every(({ label }) => cleanLine(label, 1_000).length <= LABEL_LIMIT);
+  if (verdict || closed || (options.length <= OPTION_LIMIT && areShort)) return [];
   return options.map(({ label }, i) => joinRichText([`${i + 1}. `, toSafeText(label, 200)]));
 }
 

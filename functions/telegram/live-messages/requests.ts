@@ -27,7 +27,7 @@ import {
   renderView,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
-import { getRenderer } from "./request-renderers.ts";
+import { findOutcome, getRenderer } from "./request-renderers.ts";
 
 /** What a decision in Telegram says: an answer with the person's own words. */
 type Answer = Pick<RequestDecision, "answer" | "comment">;
@@ -68,7 +68,7 @@ export async function renderRequest(context: RenderContext, message: RequestMess
   const progress = await renderer.renderProgress?.(context, request);
   const { lines } = content;
   if (progress) return renderView(context, { lines, progress });
-  const outcome = renderOutcome(presentation, await renderer.findOutcome(context, request));
+  const outcome = renderOutcome(presentation, await findOutcome(context, request));
   return renderView(context, { lines, outcome });
 }
 
@@ -96,7 +96,7 @@ async function renderAudience(
 
 /** What came of a request, as the notice after a press or a reply. */
 async function renderOutcomeToast(context: CommandContext, request: RequestRecord): Promise<string> {
-  const [, line, words = ""] = await getRenderer(request).findOutcome(context, request);
+  const [, line, words = ""] = await findOutcome(context, request);
   return words === "" ? line.text : `${line.text}${context.presentation.texts.colon}${toSafeText(words, 100).text}`;
 }
 

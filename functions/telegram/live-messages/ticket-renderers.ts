@@ -20,7 +20,7 @@ import { cleanLine } from "../../../shared/text.ts";
 import { readDifference } from "../../../shared/tickets/differences.ts";
 import { readMinutes } from "../../../shared/tickets/policies.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
-import { isAllowing, isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
+import { isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
 import { parseDiff } from "../../../shared/tickets/unified-diff.ts";
 import {
   EVENT_EMOJI,
@@ -32,8 +32,10 @@ import {
 } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
+  createOptionRows,
   fillName,
   isApproval,
+  LABEL_LIMIT,
   type LiveButton,
   type Outcome,
   type RenderContext,
@@ -51,12 +53,6 @@ const COMMENT_LIMIT = 1_000;
 /** Limit of the shown text of a question and a summary in UTF-16 units; the page has all of them. */
 const TEXT_LIMIT = 2_000;
 
-/** Maximum number of options that have a button; any other one can be written in a reply. */
-const MAX_OPTIONS = 8;
-
-/** Limit of a button's label in UTF-16 units. */
-const LABEL_LIMIT = 40;
-
 /** Limits of what a message shows of a difference: files, changed lines of the first one, and UTF-16 units of a line. */
 const MAX_FILES = 8;
 
@@ -73,38 +69,31 @@ export const TICKET_RENDERER: RequestRenderer = {
   async render(context, request) {
     const { presentation } = context;
     const { fields, live, colon } = presentation.texts;
-    const { noDescription, changed, buttons, hints } = live.ticket;
-    const comment = findPart(request, "comment");
-    const comments = findPart(request, "comments");
-    const box = findPart(request, "box");
-    const cli = findPart(request, "cli");
-    const limits = findPart(request, "limits");
-    const policy = findPart(request, "policy");
+    const { noDescription, changed, buttons, hints, policy } = live.ticket;
     const { text: description } = request;
+    const renderPart = (label: string, render: (value: string) => RichText[]) => {
+      const value = findPart(request, label);
+      return value === undefined ? [] : render(value);
+    };
+    const renderLong = (value: string) => renderLongText(context, value, COMMENT_LIMIT);
+    const renderWarning = (value: string) => [toPlainText(`⚠️ ${value}`)];
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
       ...(await renderOrigin(context, request)),
-      ...(cli === undefined ? [] : [joinRichText(["🖥️ ", toSafeText(cli, 80)])]),
-      ...(box === undefined ? [] : [toPlainText(`⚠️ ${box}`)]),
+      ...renderPart("cli", (name) => [joinRichText(["🖥️ ", toSafeText(name, 80)])]),
+      ...renderPart("box", renderWarning),
       ...(description === "" ? [toPlainText(noDescription)] : renderLongText(context, description, DESCRIPTION_LIMIT)),
-      ...(comment === undefined
-        ? []
-        : [joinRichText(["💬 ", fields.comment, colon]), ...renderLongText(context, comment, COMMENT_LIMIT)]),
-      ...(comments === undefined ? [] : renderLongText(context, comments, COMMENT_LIMIT)),
-      ...(limits === undefined ? [] : [toPlainText(`⚠️ ${limits}`)]),
-      ...(policy === undefined
-        ? []
-        : [toPlainText(`📋 ${live.ticket.policy}`), ...renderLongText(context, policy, COMMENT_LIMIT)]),
+      ...renderPart("comment", (text) => [joinRichText(["💬 ", fields.comment, colon]), ...renderLong(text)]),
+      ...renderPart("comments", renderLong),
+      ...renderPart("limits", renderWarning),
+      ...renderPart("policy", (text) => [toPlainText(`📋 ${policy}`), ...renderLong(text)]),
       ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];
-    return { lines, hint: hints.approval, rows: [row], judged: [description, comment ?? "", comments ?? ""] };
+    const judged = [description, findPart(request, "comment") ?? "", findPart(request, "comments") ?? ""];
+    return { lines, hint: hints.approval, rows: [row], judged };
   },
-  ...defineOutcome(({ live }, { verdict }) => {
-    const { approved, rejected } = live.ticket.outcomes;
-    if (verdict?.answer === "approve") return ["✅", fillName(approved, verdict.by)];
-    return verdict && ["✖️", fillName(rejected, verdict.by), verdict.comment];
-  }),
+  findClosure,
   getChangedText: ({ live }) => live.toast.changed,
   // A reply with other words is a comment on the task like any others.
   readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
@@ -133,14 +122,7 @@ const PERMISSION_RENDERER: RequestRenderer = {
       ...omitUndefined({ elsewhere: findWholePlace(request) }),
     };
   },
-  ...defineOutcome(({ live }, { verdict, session }) => {
-    const { allowed, allowedByRule, denied } = live.ticket.outcomes;
-    if (!verdict) return undefined;
-    if (!isAllowing(verdict.answer)) return ["⛔", fillName(denied, verdict.by)];
-    if (verdict.answer === "allow") return ["✅", fillName(allowed, verdict.by)];
-    const rule = toSafeText(session?.rule ?? "");
-    return ["✅", fillTemplate(allowedByRule, { by: toSafeText(verdict.by, 80), rule })];
-  }),
+  findClosure,
   readWords({ presentation }, text, request) {
     if (DENY_PATTERN.test(text)) return { answer: "deny" };
     if (isApproval(text) || ALLOW_PATTERN.test(text)) return { answer: "allow" };
@@ -170,13 +152,7 @@ const PLAN_RENDERER: RequestRenderer = {
       judged: [request.text],
     };
   },
-  ...defineOutcome(({ live }, { verdict }) => {
-    const { approved, rejected } = live.ticket.outcomes;
-    if (!verdict) return undefined;
-    if (verdict.answer === "approve") return ["✅", fillName(approved, verdict.by)];
-    if (verdict.answer === "send_back") return ["↩️", fillName(live.sentBack, verdict.by), verdict.comment];
-    return ["✖️", fillName(rejected, verdict.by)];
-  }),
+  findClosure,
   getWordsText: ({ live }) => live.plan.reasonToast,
   readWords: (_, text, _request, asking) =>
     !asking && isApproval(text) ? { answer: "approve" } : { answer: "send_back", comment: text },
@@ -208,16 +184,7 @@ const SESSION_RENDERER: RequestRenderer = {
     const hint = asking ? hints.summary : isMultiple ? hints.choices : hints[waits];
     return { lines, hint, rows: await createSessionRows(context, request, marked) };
   },
-  ...defineOutcome(({ live }, { verdict }) => {
-    const { extended, resumed, cancelled, completedBy } = live.ticket.outcomes;
-    if (!verdict) return undefined;
-    const { answer, by, comment } = verdict;
-    if (answer === "resume") return ["▶️", fillName(resumed, by)];
-    if (answer === "cancel") return ["✖️", fillName(cancelled, by)];
-    if (answer === "complete") return ["🏁", fillName(completedBy, by)];
-    if (answer === "extend") return ["⏱️", fillTemplate(extended, { by: toSafeText(by, 80) })];
-    return ["💡", fillName(live.answered, by), comment];
-  }),
+  findClosure,
   async renderProgress({ deps, presentation }, { subject, verdict }) {
     const ticket = verdict?.answer === "complete" ? await findTicket(deps, subject.key ?? "") : undefined;
     return ticket && isChecking(ticket)
@@ -264,25 +231,20 @@ export const RESULT_RENDERER: RequestRenderer = {
       judged: [request.text, changed ?? ""],
     };
   },
-  ...defineOutcome(({ live }, { verdict, answers }, ticket) => {
-    const { update, outcomes } = live.ticket;
-    if (!verdict) return undefined;
-    if (verdict.answer === "send_back") return ["↩️", fillName(live.sentBack, verdict.by), verdict.comment];
-    if (verdict.answer !== "approve") {
-      const isAboutChecks = !answers.includes("approve");
-      return ["✖️", fillName(isAboutChecks ? outcomes.checksLeft : outcomes.cancelled, verdict.by)];
-    }
-    return ticket?.state === "updating"
-      ? ["⏳", fillName(update.writing, verdict.by)]
-      : ["✅", fillName(update.done, verdict.by)];
-  }),
+  findClosure,
+  async findVerdict({ deps }, { verdict, answers, subject }) {
+    if (verdict?.answer === "reject") return ["✖️", answers.includes("approve") ? "cancelled" : "checksLeft"];
+    if (verdict?.answer !== "approve") return undefined;
+    const isWriting = (await findTicket(deps, subject.key ?? ""))?.state === "updating";
+    return isWriting ? ["⏳", "writing"] : ["✅", "written"];
+  },
   async renderProgress({ deps, presentation }, { subject, verdict, id }) {
     const ticket = await findTicket(deps, subject.key ?? "");
     if (verdict?.answer !== "approve" || ticket?.state !== "updating" || !id.startsWith(`${ticket.key}.${ticket.run}.`))
       return undefined;
     const { problem } = ticket.update ?? {};
     if (problem !== undefined) return [renderFailure(presentation, ticket, problem)];
-    return [joinRichText(["⏳ ", fillName(presentation.texts.live.ticket.update.writing, verdict.by)])];
+    return [joinRichText(["⏳ ", fillName(presentation.texts.live.verdicts.writing, verdict.by)])];
   },
   readWords({ presentation }, text, { answers }, asking) {
     if (!asking && isApproval(text)) return { answer: "approve" };
@@ -351,24 +313,17 @@ export function getSessionRenderer({ session }: RequestRecord): RequestRenderer 
   return session.waits === "permission" ? PERMISSION_RENDERER : SESSION_RENDERER;
 }
 
-/** Defines what came of a request about a ticket. */
-function defineOutcome(
-  find: (texts: TelegramTexts, request: RequestRecord, ticket: Ticket | undefined) => Outcome | undefined,
-): Pick<RequestRenderer, "findOutcome"> {
-  return {
-    async findOutcome({ deps, presentation: { texts } }, request) {
-      const ticket = await findTicket(deps, request.subject.key ?? "");
-      return find(texts, request, ticket) ?? findClosure(texts, request, ticket);
-    },
-  };
-}
-
 /** Why nobody has to answer any more. */
-function findClosure({ live }: TelegramTexts, { closed }: RequestRecord, ticket: Ticket | undefined): Outcome {
-  const { cancelled, closed: closedInPlane, completed, notNeeded } = live.ticket.outcomes;
+async function findClosure(
+  { deps, presentation }: RenderContext,
+  { closed, subject }: RequestRecord,
+): Promise<Outcome> {
+  const { live } = presentation.texts;
+  const { closed: closedInPlane, completed, notNeeded } = live.ticket.outcomes;
   if (closed?.why === "task_closed") return ["✖️", toPlainText(closedInPlane)];
+  const ticket = await findTicket(deps, subject.key ?? "");
   if (ticket?.state === "cancelled" && ticket.closedBy !== undefined)
-    return ["✖️", fillName(cancelled, ticket.closedBy)];
+    return ["✖️", fillName(live.verdicts.cancelled, ticket.closedBy)];
   if (ticket?.state === "cancelled") return ["✖️", toPlainText(closedInPlane)];
   return ticket?.completion ? ["🏁", toPlainText(completed)] : ["ℹ️", toPlainText(notNeeded)];
 }
@@ -423,9 +378,10 @@ export function renderTerminalLink(
 
 async function createSessionRows(
   { deps, presentation }: RenderContext,
-  { options, session, subject }: RequestRecord,
+  request: RequestRecord,
   marked: readonly number[],
 ): Promise<readonly LiveButton[][]> {
+  const { session, subject } = request;
   const { live } = presentation.texts;
   const { buttons } = live.ticket;
   const complete = [buttons.complete, ASK_FOR_WORDS] as const;
@@ -439,11 +395,8 @@ async function createSessionRows(
     return [[[more.text, "extend"]], [[buttons.stop, "cancel"]]];
   }
   if (session?.waits === "ended") return [[[buttons.resume, "resume"], complete], [[live.cancel, "cancel"]]];
-  const toMark = (i: number) => (session?.isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");
-  const toLabel = (label: string, i: number) => toMark(i) + (cleanLine(label, LABEL_LIMIT) || String(i + 1));
-  const choices = options.slice(0, MAX_OPTIONS).map(({ label }, i) => [[toLabel(label, i), String(i)] as const]);
   const choose = session?.isMultiple && marked.length > 0 ? [[[buttons.choose, "choose"] as const]] : [];
-  return [...choices, ...choose, [complete]];
+  return [...createOptionRows(request, marked), ...choose, [complete]];
 }
 
 /** Renders the facts of a result: the branch, the size of the change, time and cost. */
