@@ -210,14 +210,16 @@ export async function createUnknownError(
   return new GroundcrewError("not_found", text, { refusal: { name: name ?? "requestGone" } });
 }
 
-function throwUnlessOffered({ kind, answers }: RequestRecord, { answer, comment }: RequestDecision): void {
+function throwUnlessOffered({ kind, answers, session }: RequestRecord, { answer, comment }: RequestDecision): void {
+  const isSentBackPlan = session?.waits === "plan" && answer === "send_back";
   const list = answers.join(", ");
   if (!answers.includes(answer))
     throw new GroundcrewError("bad_request", `answer must be one of: ${list}.`, {
       refusal: { name: "answerNotOffered", values: { answers: list } },
     });
-  if (kind === "question" && ANSWERS_WITH_WORDS.includes(answer) && (comment ?? "").trim() === "")
-    throw new GroundcrewError("bad_request", "comment is empty. Give the answer to the question as comment.", {
+  const needsWords = kind === "question" ? ANSWERS_WITH_WORDS.includes(answer) : isSentBackPlan;
+  if (needsWords && (comment ?? "").trim() === "")
+    throw new GroundcrewError("bad_request", "comment is empty. Give the answer, or what should change, as comment.", {
       refusal: { name: "emptyText" },
     });
 }

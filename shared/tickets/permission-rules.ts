@@ -157,12 +157,13 @@ export async function prepareRuleChange(
     const { value, rev } = present;
     return { expect: [[ruleKey(value.id), rev]], put: [toPut({ ...value, uses: value.uses + 1 })] };
   }
-  const question = event.kind === "answered" && ticket?.questions.find(({ id }) => id === event.question);
-  if (!question || !ticket || question.session.rule === undefined || !isAlways(event.text)) return {};
-  const { key, item } = ticket;
-  const subject = event.text === ALLOW_IN_REPO ? item.identifier : key;
-  const id = (await sha256Hex(JSON.stringify([subject, question.session.rule]))).slice(0, 16);
-  return { put: [toPut({ id, rule: question.session.rule, subject, by: event.by, at: event.at, uses: 0 })] };
+  if (event.kind !== "answered" || !ticket || !isAlways(event.verdict.answer)) return {};
+  const rule = ticket.questions.find(({ id }) => id === event.question)?.session.rule;
+  if (rule === undefined) return {};
+  const { answer, by } = event.verdict;
+  const subject = answer === ALLOW_IN_REPO ? ticket.item.identifier : ticket.key;
+  const id = (await sha256Hex(JSON.stringify([subject, rule]))).slice(0, 16);
+  return { put: [toPut({ id, rule, subject, by, at: event.at, uses: 0 })] };
 }
 
 function toPut(value: PermissionRule): Put {

@@ -85,10 +85,7 @@ async function toSessionEvent(deps: TaskDeps, request: Decided, key: string): Pr
     case "extend":
       return { kind: "extended", by, where, minutes: await readMinutes(deps, key), question: request.id };
     default:
-      return {
-        ...{ kind: "answered", question: request.id, text: answer === "answer" ? comment : answer, by, where },
-        ...(answer === "send_back" ? { comment: cleanText(comment, MAX_INPUT_LENGTH) } : {}),
-      };
+      return { kind: "answered", question: request.id, verdict: request.verdict };
   }
 }
 

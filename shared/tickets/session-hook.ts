@@ -395,7 +395,9 @@ export function toPermissionDecision(hook: SessionHook, taken: RequestAnswers): 
   const updatedInput = waits === "input" ? answerOfferedQuestions(hook, answers) : undefined;
   const isAllowed = updatedInput !== undefined || (waits === "permission" && isAllowing(answers[0] ?? ""));
   const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
-  return toDecision(isAllowed ? allowance : { behavior: "deny", message: "A person denied it." });
+  const hasReason = waits === "permission" && comment !== "";
+  const message = hasReason ? `A person denied it: ${comment}` : "A person denied it.";
+  return toDecision(isAllowed ? allowance : { behavior: "deny", message });
 }
 
 /**

@@ -3,7 +3,7 @@
  * observed, fails and is started again, ends and is removed.
  */
 
-import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
+import { type Changes, changeFields } from "../omit-undefined.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import {
   createSessionRequest,
@@ -21,7 +21,6 @@ import {
   endRun,
   hasOpenPlan,
   isActive,
-  isAllowing,
   isRequestOver,
   refuse,
   refuseState,
@@ -270,21 +269,17 @@ function isRequest(question: SessionRequest): boolean {
   return hasDialog(question) && question.session.isNotice === undefined;
 }
 
-function answer(ticket: Ticket, event: TicketEvent<"answered">): TicketOutcome {
-  const { at, by, text, comment, question: id, hash, where = "api" } = event;
-  const question = ticket.questions.find((one) => one.id === id);
-  if (!question || question.closed)
+function answer(ticket: Ticket, { at, question: id, verdict }: TicketEvent<"answered">): TicketOutcome {
+  const found = ticket.questions.find((one) => one.id === id);
+  if (!found || found.closed)
     return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
+  if (!found.answers.includes(verdict.answer))
+    return refuse("bad_request", `Answer one of ${found.answers.join(", ")}.`);
+  const question = { ...found, verdict };
+  const { by } = verdict;
   const { waits } = question.session;
-  const verdict =
-    waits === "input" ? { answer: "answer", comment: text } : { answer: text, ...omitUndefined({ comment }) };
-  if (question.verdict && getAnswer(question) !== text) return refuse("conflict", "It is answered already.");
-  if (hash !== undefined && hash !== question.hash)
-    return refuse("conflict", "The session asks for something else now. Read it again.");
-  const mistake = findMistake(question, text, comment);
-  if (mistake !== undefined) return refuse("bad_request", mistake);
-  const given = { ...verdict, by, where, at };
-  const answered = passPlan(changeQuestion(ticket, question, { verdict: given }), question, text, at);
+  const text = getAnswer(question) ?? "";
+  const answered = passPlan(changeQuestion(ticket, question, { verdict }), question, text, at);
   const step = { reason: `answered_${waits}`, detail: text };
   if (waits === "ended") {
     const cleared = { failures: 0, deadline: undefined, startedAt: undefined };
@@ -293,31 +288,11 @@ function answer(ticket: Ticket, event: TicketEvent<"answered">): TicketOutcome {
   const next = findNextQuestion(question, text, at);
   if (next) return { ...askQuestion(deliver(answered, question), next), step: { by } };
   if (question.session.call !== undefined) return reportStep(answered, step, by);
-  if (canType(ticket, question))
-    return reportStep(typeAnswer(answered, { ...question, verdict: given }, text), step, by);
+  if (canType(ticket, question)) return reportStep(typeAnswer(answered, question, text), step, by);
   if (!hasDialog(question))
     return refuse("conflict", "The terminal asks for something else. Answer that first.", "terminalBusy");
   // It is typed once the earlier dialogs have their answers.
   return reportStep(changeQuestion(answered, question, { session: { ...question.session, call: id } }), step, by);
-}
-
-/** Says why a text cannot answer a question; undefined when it can. */
-function findMistake({ answers, session }: SessionRequest, text: string, comment = ""): string | undefined {
-  if (session.waits === "input") return undefined;
-  if (session.waits === "plan") {
-    if (!answers.includes(text)) return `Answer one of ${answers.join(", ")}.`;
-    return text === "send_back" && comment === "" ? "Say what should change in the plan." : undefined;
-  }
-  if (session.waits === "permission") {
-    if (answers.includes(text)) return undefined;
-    if (!isAllowing(text)) return "Answer allow or deny.";
-    return answers.includes("allow")
-      ? "No rule covers it. Answer allow or deny."
-      : "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.";
-  }
-  if (session.waits === "time" || session.waits === "budget")
-    return "Extend the session, complete or cancel the ticket, or let it end.";
-  return text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
 }
 
 /** A plan that is approved is carried out. A session does not use up its time while a plan of it waits for a person. */

@@ -11,7 +11,7 @@ import { workKeys } from "../records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import type { SetName, StoreKey } from "../store/port.ts";
 import type { WorkEvent } from "../task/events.ts";
-import type { RequestPlace, RequestRecord, SessionWait } from "../task/request.ts";
+import type { RequestPlace, RequestRecord, RequestVerdict, SessionWait } from "../task/request.ts";
 import type { Priority } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { ExchangeAnswer, Publication, SessionReport } from "./exchange.ts";
@@ -183,8 +183,7 @@ interface EventFields {
   unplaced: { runner: string };
   observed: { runner: string; session: SessionFacts; minutes: number };
   asked: { question: SessionRequest };
-  /** `hash`: of the input that was shown; the answer is refused for another one. */
-  answered: { question: string; text: string; comment?: string; hash?: string } & ByPerson;
+  answered: { question: string; verdict: RequestVerdict };
   /** The session carries out its plan: somebody has approved it in the terminal. */
   plan_left: object;
   /** A rule has allowed a tool. `rule`: its id, `text`: what it says. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { decideRequest } from "../../../shared/requests/requests.ts";
 import { applySessionHook, takeAnswers } from "../../../shared/tickets/session-hook.ts";
-import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets.ts";
+import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
 import { createAppWithSession, createSession } from "./tickets-app.ts";
 
@@ -212,15 +213,10 @@ test("A series that is killed at any step is asked to its end once, and the repe
       const held = ticket && (await applySessionHook(deps, ticket, createHook(ALL), "c"));
       for (let i = 0; i < ALL.length; i += 1) {
         const [question] = (await findTicket(deps, "ONB-1"))?.questions ?? [];
-        const text = answers[question?.text ?? ""] ?? "";
-        const event = {
-          kind: "answered",
-          at: await deps.store.now(),
-          question: question?.id ?? "",
-          text,
-          by: "Ada",
-        } as const;
-        await changeTicket(deps, "ONB-1", event, "c");
+        const { id = "", hash = "" } = question ?? {};
+        const comment = answers[question?.text ?? ""] ?? "";
+        const decision = { answer: "answer", comment, hash, by: "Ada", where: "api" } as const;
+        await decideRequest(deps, id, decision, "c");
       }
       if (held && "wait" in held) await takeAnswers(deps, "ONB-1", held.wait, createHook(ALL), "c");
     },

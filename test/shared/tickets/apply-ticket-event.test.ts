@@ -57,8 +57,7 @@ const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc.record({
     kind: fc.constant("answered"),
     question: id,
-    text: fc.constantFrom("allow", "deny", "resume"),
-    by: fc.constant("Ada"),
+    verdict: fc.record({ answer: fc.constantFrom("allow", "deny", "resume"), by: fc.constant("Ada") }),
   }),
   fc.record({ kind: fc.constant("settled"), questions: fc.subarray(["a", "b", "c"]) }),
   fc.record({ kind: fc.constantFrom("released", "fetched"), question: id }),
