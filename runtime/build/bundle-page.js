@@ -18,9 +18,9 @@ const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;
 
 /** The style sheets in the order of the cascade, by the file that has them. */
 const STYLES = {
-  "page.css": ["base", "frame", "inbox", "palette", "board", "views", "plan", "decision-log", "chat"].map(toStylePath),
+  "page.css": ["base", "parts", "frame", "board", "plan", "activity"].map(toStylePath),
   "tickets.css": ["tickets"].map(toStylePath),
-  "terminal.css": ["base", "terminal"].map(toStylePath),
+  "terminal.css": ["base", "parts", "terminal"].map(toStylePath),
   "terminal-screen.css": ["terminal-screen"].map(toStylePath),
   "console.css": ["demo/console/console.css"],
 };

@@ -106,11 +106,11 @@ export function renderPage({ demo, language, tickets, currency }: PageOptions) {
 </header>
 <p id="lost" hidden><span id="lost-what" role="alert"></span> <span id="lost-wait" aria-hidden="true"></span></p>
 <div id="notices" role="alert"></div>
-<div id="sign-in" role="main" hidden><form>
+<div id="sign-in" role="main" hidden><form class="words">
 <h2 data-text="sign.in">Sign in</h2>
 <label for="token" data-text="sign.token">Admin token</label>
 <input id="token" type="password" autocomplete="current-password" required aria-describedby="token-why">
-<p id="token-why" data-text="sign.why"></p>
+<p id="token-why" class="muted" data-text="sign.why"></p>
 <p id="sign-in-problem" role="alert"></p>
 <button data-text="sign.go">Sign in</button>
 </form></div>
@@ -125,7 +125,7 @@ export function renderPage({ demo, language, tickets, currency }: PageOptions) {
 <section id="tickets" data-route="GET /api/sessions" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>
 <section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p id="why-of"></p><p id="why-session" hidden></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
 <section id="chat" data-route="GET /api/chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
-<form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>
+<form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" class="grow" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>
 <section id="settings" tabindex="-1" aria-labelledby="settings-head"><div class="view-head"><h2 id="settings-head" data-text="settings">Settings</h2></div><div class="trouble" role="alert"></div>
 <details id="agents" open hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><div id="agents-view"></div></details>
 <details id="failed-jobs" data-route="GET /dead-letters" open><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><div id="failed-jobs-view"></div></details>

@@ -65,19 +65,19 @@ export function renderTerminal({ key, language }: { key: string; language: Local
 <body data-ticket="${key}">
 <header>
 <h1 id="terminal-title">${key}</h1>
-<p id="terminal-phase" role="status" data-is="connecting"></p>
-<div id="terminal-search" role="search"><button id="terminal-earlier" type="button" data-text="terminal.earlier"></button>
+<p id="terminal-phase" class="dot muted" role="status" data-is="connecting"></p>
+<div id="terminal-search" class="line" role="search"><button id="terminal-earlier" type="button" data-text="terminal.earlier"></button>
 <input id="terminal-find" type="search" maxlength="200" autocomplete="off" spellcheck="false" data-hint="terminal.find" data-label="terminal.find">
 <button id="terminal-find-up" type="button" data-label="terminal.find.up">↑</button><button id="terminal-find-down" type="button" data-label="terminal.find.down">↓</button>
-<span id="terminal-found" role="status"></span></div>
+<span id="terminal-found" class="muted" role="status"></span></div>
 <button id="terminal-take" type="button" aria-pressed="false" disabled></button>
 </header>
-<p id="terminal-problem" role="alert"></p>
+<p id="terminal-problem" class="problem" role="alert"></p>
 <main><iframe id="terminal-screen" src="/terminal/screen" sandbox="allow-scripts"></iframe></main>
-<footer id="terminal-keyboard" hidden><p id="terminal-hint" role="status" data-text="terminal.typing"></p>
-<div id="terminal-keys" role="group" data-label="terminal.keys">${TOUCH_KEYS.map(renderTouchKey)}</div>
+<footer id="terminal-keyboard" class="line" hidden><p id="terminal-hint" role="status" data-text="terminal.typing"></p>
+<div id="terminal-keys" class="line" role="group" data-label="terminal.keys">${TOUCH_KEYS.map(renderTouchKey)}</div>
 <textarea id="terminal-typing" rows="1" autocapitalize="off" autocomplete="off" autocorrect="off" spellcheck="false" data-hint="terminal.here" data-label="terminal.here" aria-describedby="terminal-hint"></textarea>
-<p id="terminal-sending"></p></footer>
+<p id="terminal-sending" class="muted"></p></footer>
 </body>
 </html>
 `;

@@ -186,7 +186,7 @@ function FailedJobs() {
       <p id="failed-job-hint" class="muted">
         {jobs.length > 0 ? hint : translate("failed_jobs.none")}
       </p>
-      <ul id="failed-job-list">
+      <ul id="failed-job-list" class="list">
         {jobs.map((job) => (
           <FailedJobRow key={`${job.queue} ${job.id}`} job={job} />
         ))}

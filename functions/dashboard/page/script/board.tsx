@@ -52,7 +52,6 @@ export function drawColumns(): void {
   if (!board) return;
   const focused = findTarget({ target: document.activeElement }, ".card")?.dataset["key"];
   const root = drawPart("columns", <Columns board={board} />);
-  root.dataset["shown"] = getFilters().status || shownColumn;
   const cards = findElements(root, ".card");
   const tabStop = cards.find((card) => card.dataset["key"] === focused) ?? cards[0];
   setTabStop(root, tabStop);
@@ -85,7 +84,7 @@ function Columns({ board: { projects, columns, beyond } }: { board: BoardAnswer 
         ))}
       </div>
       {columns.map((column) => (
-        <Column key={column.name} column={column} isOnly={columns.length === 1} />
+        <Column key={column.name} column={column} isOnly={columns.length === 1} isShown={column.name === shown} />
       ))}
       {beyond > 0 && <p class="beyond">{translate("beyond", { n: beyond })}</p>}
     </>
@@ -95,14 +94,16 @@ function Columns({ board: { projects, columns, beyond } }: { board: BoardAnswer 
 interface ColumnProps {
   column: BoardAnswer["columns"][number];
   isOnly: boolean;
+  /** A phone shows it. */
+  isShown: boolean;
 }
 
-function Column({ column: { name, total, cards }, isOnly }: ColumnProps) {
+function Column({ column: { name, total, cards }, isOnly, isShown }: ColumnProps) {
   const drawn = drawnCounts[name] ?? WINDOW;
   const left = cards.length - drawn;
   const id = `column-${name}`;
   return (
-    <div class={isOnly ? "column only" : "column"} data-column={name}>
+    <div class={`column ${isOnly ? "only" : ""} ${isShown ? "shown" : ""}`} data-column={name}>
       <h3 id={id}>
         <i />
         <span>{translate(`column.${name}`)}</span>

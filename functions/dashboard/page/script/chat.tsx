@@ -159,8 +159,8 @@ export async function showMessage(id: string): Promise<void> {
   }
   focusFirstVisible(makeFocusable(message));
   message.scrollIntoView({ block: "nearest" });
-  message.classList.remove("found");
-  requestAnimationFrame(() => requestAnimationFrame(() => message.classList.add("found")));
+  message.classList.remove("fresh");
+  requestAnimationFrame(() => requestAnimationFrame(() => message.classList.add("fresh")));
 }
 
 /** Sends the text of the chat form to Groundcrew. The answer arrives as a chat message. */

@@ -106,7 +106,7 @@ function Design() {
         </div>
       </div>
       <Part title="Colours">
-        <ul class="samples">
+        <ul class="tiles">
           {COLOURS.map((name) => (
             <li key={name}>
               <i class="swatch" style={{ background: `var(--${name})` }} />
@@ -123,7 +123,7 @@ function Design() {
         ))}
       </Part>
       <Part title="Spaces">
-        <ul class="samples">
+        <ul class="tiles">
           {SPACES.map((name) => (
             <li key={name}>
               <i class="swatch" style={{ width: `var(--${name})` }} />
@@ -136,7 +136,7 @@ function Design() {
         <Buttons />
       </Part>
       <Part title="Cards">
-        <ul class="samples">
+        <ul class="tiles">
           {CARDS.map((card) => (
             <Card key={card.id} card={card} />
           ))}

@@ -4,7 +4,7 @@ import type { RequestsAnswer } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type { IdleTasksAnswer } from "../../answers.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart } from "./elements.tsx";
+import { Button, drawPart, UserText } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import { formatCount, getLanguage, translate } from "./language.ts";
 import { RequestCard } from "./request-card.tsx";
@@ -76,7 +76,7 @@ function Inbox({ requests: waiting, idle: { tasks, total }, steps }: InboxProps)
           <h3 id="idle-head">
             {translate("inbox.idle")} <b>{formatCount(total)}</b>
           </h3>
-          <ul>
+          <ul class="list">
             {tasks.slice(0, MAX_IDLE).map((task) => (
               <IdleRow key={task.key} task={task} />
             ))}
@@ -97,18 +97,14 @@ export function SetupList({ steps }: Pick<InboxProps, "steps">) {
   return (
     <section class="setup idle" aria-labelledby="setup-head">
       <h3 id="setup-head">{translate("setup")}</h3>
-      <ul aria-live="polite">
+      <ul class="list" aria-live="polite">
         {steps.map(({ name, state, text, fix: { command, file, lines } = {} }) => (
           <li key={name} data-step={name} data-state={state}>
-            <span class="written">
+            <p class="written">
               <b>{translate(`setup.state.${state}`)}</b> {text}
-            </span>
-            {(command ?? file) !== undefined && (
-              <span class="why">
-                <code dir="ltr">{[command, file].filter(Boolean).join(" · ")}</code>
-                {lines && <pre dir="ltr">{lines.join("\n")}</pre>}
-              </span>
-            )}
+            </p>
+            {(command ?? file) !== undefined && <code dir="ltr">{[command, file].filter(Boolean).join(" · ")}</code>}
+            {lines && <pre dir="ltr">{lines.join("\n")}</pre>}
           </li>
         ))}
       </ul>
@@ -123,13 +119,13 @@ export function SetupList({ steps }: Pick<InboxProps, "steps">) {
 function IdleRow({ task }: { task: IdleTasksAnswer["tasks"][number] }) {
   const { key, title, remedy } = task;
   return (
-    <li data-task={key}>
-      <span class="written" dir="auto">
-        {title.slice(0, 200)}
-      </span>
-      <span class="why">
-        <WhyText why={task} />
-      </span>
+    <li class="line" data-task={key}>
+      <div class="grow">
+        <UserText text={title} max={200} />
+        <p class="muted">
+          <WhyText why={task} />
+        </p>
+      </div>
       <RemedyButton subject={key} remedy={remedy} onDone={loadInbox} />
     </li>
   );

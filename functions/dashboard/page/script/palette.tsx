@@ -50,7 +50,7 @@ function KeyList() {
   return (
     <>
       <h2>{translate("keys")}</h2>
-      <dl>
+      <dl class="pairs">
         {KEYS.map(([key, text]) => (
           <div key={key}>
             <dt>

@@ -105,7 +105,7 @@ function getNodeStyle({ layer, y }: LinkedTask, sizes: Sizes) {
 /** The tasks without dependencies. */
 export function NodeList({ headId, tasks, ...nodes }: NodesProps & { headId: string }) {
   return (
-    <ul class="loose-nodes" aria-labelledby={headId} onKeyDown={moveInList}>
+    <ul class="loose-nodes tiles" aria-labelledby={headId} onKeyDown={moveInList}>
       {tasks.map((task) => (
         <Node key={task.card.id} task={task} style={undefined} {...nodes} />
       ))}

@@ -66,7 +66,7 @@ function Choices({ plan: { project, projects } }: { plan: PlanGraphAnswer }) {
   return (
     <>
       <p class="empty">{translate(text)}</p>
-      <ul class="choices">
+      <ul class="tiles">
         {(project ? [] : projects).map((choice) => (
           <li key={choice.identifier}>
             <Button class="go" onPress={() => openPlace({ project: choice.identifier })}>
@@ -145,24 +145,24 @@ function Forecast({ plan: { forecast } }: { plan: PlanGraphAnswer }) {
 function Legend({ plan: { tasks, independent } }: { plan: PlanGraphAnswer }) {
   const columns = new Set([...tasks, ...independent].map(({ card }) => card.column));
   return (
-    <p class="legend picture" aria-hidden="true">
+    <p class="legend line picture" aria-hidden="true">
       {(["todo", "in_progress", "blocked", "done"] as const).map(
         (column) =>
           columns.has(column) && (
-            <span key={column}>
+            <span key={column} class="line">
               <StateMark column={column} />
               {translate(`status.${column}`)}
             </span>
           ),
       )}
       {tasks.some(({ critical }) => critical) && (
-        <span>
+        <span class="line">
           <i class="stroke" />
           {translate("graph.mark.critical")}
         </span>
       )}
       {tasks.some(({ cycle }) => cycle) && (
-        <span class="problem">
+        <span class="line problem">
           <i class="stroke" data-is="cycle" />
           {translate("graph.mark.cycle")}
         </span>
@@ -237,7 +237,7 @@ function drawDetail(task: LinkedTask): void {
   drawPart(
     "plan-detail",
     <>
-      <div>
+      <div class="line">
         <p class="muted">{describeMarks(place, task)}</p>
         <button type="button" class="quiet" aria-label={close} title={close} onClick={closeDetail}>
           ✕
@@ -246,7 +246,7 @@ function drawDetail(task: LinkedTask): void {
       <ul>
         <Card card={card} />
       </ul>
-      <dl>
+      <dl class="pairs">
         <Facts
           facts={[
             [translate("detail.left"), formatWorkLeft(task)],

@@ -25,7 +25,7 @@ export async function loadSchedules(): Promise<void> {
     shown.length === 0 ? (
       <p class="empty">{translate("schedules.empty")}</p>
     ) : (
-      <ul class="schedules">
+      <ul class="list">
         {shown.map((view) =>
           deleted.has(view.id) ? <Deleted key={view.id} view={view} /> : <Schedule key={view.id} view={view} />,
         )}

@@ -125,10 +125,10 @@ function focusTicket(key: string): void {
 export function Messages() {
   return (
     <div class="said">
-      <p id="ticket-told" role="status">
+      <p id="ticket-told" class="notice" role="status">
         {message.told}
       </p>
-      <p id="ticket-problem" role="alert">
+      <p id="ticket-problem" class="notice" role="alert">
         {message.problem}
       </p>
     </div>

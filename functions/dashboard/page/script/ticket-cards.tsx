@@ -40,7 +40,7 @@ export function TicketCard({ ticket: { id, title, url, state }, mark, children }
         <button type="button" class="key" title={translate("card.trail", { key: id })} onClick={() => chooseTask(id)}>
           {id}
         </button>
-        <h4>
+        <h4 class="grow">
           <UserText text={title} max={500} />
         </h4>
         <span class="ticket-state">{translateTicket(`state.${state}`)}</span>

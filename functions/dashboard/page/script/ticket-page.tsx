@@ -34,7 +34,7 @@ export function TicketPage({ ticket }: { ticket: TicketPageAnswer }) {
         <a class="key" href={`/task/${encodeURIComponent(id)}`}>
           {id}
         </a>
-        <h3>
+        <h3 class="grow">
           <UserText text={title} max={500} />
         </h3>
         <span class="ticket-state">{translateTicket(`state.${state}`)}</span>
