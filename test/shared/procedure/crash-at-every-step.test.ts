@@ -182,6 +182,9 @@ const MAX_CHANGES = 200;
 /** Of so many points the other runs than FULL take one with each engine, an odd number so that both ways are taken. */
 const SAMPLE = 11;
 
+/** Timeout for the kills of one scenario: 15 min, because a full run makes about 130, each of which polls several times. */
+const TIMEOUT_MS = 15 * 60_000;
+
 /** Limit of the calls that are killed in one workspace, whose polls take longer with each. */
 const KILLS_PER_APP = 25;
 
@@ -321,6 +324,6 @@ describe.each(kindsByEngine)("procedure $name on the store in $engine", ({ name,
       }
       expect.fail(`A call has more than ${MAX_CHANGES} changes.`);
     },
-    300_000,
+    TIMEOUT_MS,
   );
 });
