@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createHealth, recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/health.ts";
+import { createHealth, recordPlaneHealth } from "../../../shared/app/health.ts";
 import type { Endpoint, PlaneClient } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
@@ -11,7 +11,6 @@ import {
   PlaneUnavailableError,
   PlaneUnexpectedError,
 } from "../../../shared/plane/errors.ts";
-import type { BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 
 const operation = { operation: "work_items_list" };
 const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/api/v1/x/", answer: z.unknown() };
@@ -58,32 +57,4 @@ test.each([
   const client = recordPlaneHealth(createFailingPlane(thrown), stored);
   await expect(client.call(endpoint)).rejects.toBe(thrown);
   expect(stored.get("plane").ok).toBe(ok);
-});
-
-function bot(outcome: BotFailure | { kind: "sent"; messageId: number }): TelegramBot {
-  const failure: BotFailure = outcome.kind === "sent" ? { kind: "unknown", reason: "not asked" } : outcome;
-  return {
-    getMe: async () => failure,
-    sendMessage: async () => outcome,
-    editMessage: async () => failure,
-    answerCallback: async () => failure,
-    getUpdates: async () => failure,
-    getWebhook: async () => failure,
-    setWebhook: async () => failure,
-    getCommands: async () => failure,
-    setCommands: async () => failure,
-  };
-}
-
-test.each<[string, Parameters<typeof bot>[0], boolean | null]>([
-  ["a message that was sent", { kind: "sent", messageId: 1 }, true],
-  ["a message that is wrong in itself", { kind: "refused", reason: "400", lasting: true }, true],
-  ["a token that is not valid", { kind: "refused", reason: "401", lasting: false }, false],
-  ["no connection", { kind: "not_sent", reason: "ECONNREFUSED" }, false],
-  ["no answer", { kind: "unknown", reason: "no answer" }, false],
-  ["too many messages", { kind: "wait", ms: 1000 }, null],
-])("Telegram's health has the expected state after %s", async (_, outcome, ok) => {
-  const stored = createTestHealth();
-  expect(await recordTelegramHealth(bot(outcome), stored).sendMessage(1, { text: "x", entities: [] })).toEqual(outcome);
-  expect(stored.get("telegram").ok).toBe(ok);
 });

@@ -31,19 +31,6 @@ test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () =
   ]);
 });
 
-test("GROUNDCREW_CONFIG with an unknown nested name is refused with its path", () => {
-  const [problem] = getFileProblems({
-    agents: [
-      { name: "Thot", email: "t@x.local" },
-      { name: "R2", mail: "r@x.local" },
-    ],
-  }).slice(-1);
-  expect(problem).toMatchObject({
-    name: "GROUNDCREW_CONFIG agents[1].mail",
-    wanted: expect.stringMatching(/^email /),
-  });
-});
-
 test("GROUNDCREW_CONFIG is refused with all its problems at once", () => {
   const found = getFileProblems({
     agents: [{ name: "", email: "nobody" }],

@@ -1,14 +1,8 @@
 import { expect, test } from "vitest";
 import type { PlaneCallOptions } from "../../../shared/plane/endpoint.ts";
-import {
-  PlaneConflictError,
-  PlaneInvalidError,
-  PlaneNotFoundError,
-  PlaneRateLimitedError,
-  PlaneUnavailableError,
-} from "../../../shared/plane/errors.ts";
+import { PlaneConflictError, PlaneRateLimitedError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
-import { commentsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
+import { commentsApi } from "../../../shared/plane/work-items.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import { unusedApi } from "../../support/unused-plane-endpoints.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
@@ -75,17 +69,6 @@ test("a delete is not repeated after an unclear failure", async () => {
   const { client, server } = await createScriptedClient([BREAK_CONNECTION]);
   expect(await captureError(client.call(unusedApi.removeItem, { params }))).toBeInstanceOf(PlaneUnavailableError);
   expect(server.requests).toHaveLength(1);
-});
-
-test("a request that Plane refuses is not repeated", async () => {
-  for (const [status, body, kind] of [
-    [400, { name: ["This field is required."] }, PlaneInvalidError],
-    [404, { error: "gone" }, PlaneNotFoundError],
-  ] as const) {
-    const { client, server } = await createScriptedClient([{ status, body }]);
-    expect(await captureError(client.call(workItemsApi.get, { params }))).toBeInstanceOf(kind);
-    expect(server.requests).toHaveLength(1);
-  }
 });
 
 test("a request is repeated exactly when a 429 allows it, even one that is not safe to repeat otherwise", async () => {

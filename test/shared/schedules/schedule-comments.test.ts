@@ -19,7 +19,7 @@ async function createApp() {
   return Object.assign(app, { item, comment });
 }
 
-test("RECUR-02 a comment /every monday 9:00 makes the task a template", async () => {
+test("RECUR-02 a comment /every monday 9:00 makes the task a template, and is no remark to its agent", async () => {
   const app = await createApp();
   await app.comment("<p>/every monday 9:00</p>");
   expect(app.readPlaneItem(app.item)).toMatchObject({
@@ -30,6 +30,7 @@ test("RECUR-02 a comment /every monday 9:00 makes the task a template", async ()
   expect(await listSchedules(app.deps)).toMatchObject([
     { name: "Check the backups", cron: "0 9 * * 1", key: "ONB-1", text: "every Monday at 9:00" },
   ]);
+  expect(app.takeEvents().filter((event) => event.includes("addressed"))).toEqual([]);
   const [card] = app.readComments(app.item);
   expect(card).toContain("🔁 every Monday at 9:00");
   expect(card).toContain("Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00");
@@ -65,10 +66,4 @@ test("RECUR-02 an agent's comment makes nothing recur", async () => {
   const app = await createApp();
   await app.comment("<p>/every monday 9:00</p>", { by: "Thot" });
   expect(await listSchedules(app.deps)).toEqual([]);
-});
-
-test("RECUR-02 the words are no remark to the task's agent", async () => {
-  const app = await createApp();
-  await app.comment("<p>/every monday 9:00</p>");
-  expect(app.takeEvents().filter((event) => event.includes("addressed"))).toEqual([]);
 });

@@ -1,30 +1,15 @@
 import { expect, test } from "vitest";
 import { toStatus } from "../../../shared/task/snapshot.ts";
 
-test.each([
-  ["Backlog", "backlog", "todo"],
-  ["Todo", "unstarted", "todo"],
-  ["Triage", "triage", "todo"],
-  ["In Progress", "started", "in_progress"],
-  ["Done", "completed", "done"],
-  ["Cancelled", "cancelled", "cancelled"],
-  ["Anything", "a group of tomorrow", "todo"],
-])("the state %s of the group %s has the status %s", (name, group, word) => {
-  expect(toStatus({ name, group }, [], {})).toBe(word);
-});
-
-test("an open state named Blocked is blocked, a closed one is not", () => {
+test("a state has the status of its group, or blocked by its name or a label while it is open", () => {
+  const groups = { backlog: "todo", unstarted: "todo", triage: "todo", started: "in_progress", completed: "done" };
+  for (const [group, status] of Object.entries({ ...groups, cancelled: "cancelled", "of tomorrow": "todo" }))
+    expect(toStatus({ name: "Anything", group }, [], {}), group).toBe(status);
   expect(toStatus({ name: " bLoCkEd ", group: "started" }, [], {})).toBe("blocked");
   expect(toStatus({ name: "Blocked", group: "unstarted" }, [], {})).toBe("blocked");
   expect(toStatus({ name: "Blocked", group: "cancelled" }, [], {})).toBe("cancelled");
-});
-
-test("the label blocked blocks an open item, but not a closed one", () => {
   expect(toStatus({ name: "Todo", group: "unstarted" }, ["bug", "Blocked"], {})).toBe("blocked");
   expect(toStatus({ name: "Done", group: "completed" }, ["blocked"], {})).toBe("done");
-});
-
-test("the label blocked also blocks an item in an open state from the setting", () => {
   expect(toStatus({ name: "Doing", group: "started" }, ["blocked"], { in_progress: ["Doing"] })).toBe("blocked");
 });
 

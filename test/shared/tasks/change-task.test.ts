@@ -42,19 +42,6 @@ function stopping(at: "before" | "after", time: () => { now: number }): typeof f
   };
 }
 
-test("an agent whose process is suspended past its lease starts no write: it is refused with the reason, and Plane gets no request", async () => {
-  const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
-  app.advance(CLAIM_MS + 1);
-  const asked = await app.recordRequests(() =>
-    expect(changeTask(acting, task, inProgress, { claim })).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining(": the claim expired"),
-    }),
-  );
-  expect(asked).toEqual([]);
-  expect(app.readPlaneItem(item).state).toBe("Backlog");
-});
-
 test.each(["before", "after"] as const)(
   "an agent whose process is suspended past its lease gets the result of a write it had already started: suspended %s it reached Plane",
   async (at) => {
