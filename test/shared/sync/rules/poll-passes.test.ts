@@ -32,8 +32,8 @@ test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves aft
 });
 
 test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves after a complete pass only: changes that a pass did not reach are found by the next one", async () => {
-  const { app, plane, project } = await createObservedProject({ fetch: fetchSmallPages });
-  const items = Array.from({ length: 15 }, (_, i) => plane.addItem(project, { name: `Item ${i}` }));
+  const { app, plane, project } = await createObservedProject();
+  const items = Array.from({ length: 105 }, (_, i) => plane.addItem(project, { name: `Item ${i}` }));
   await app.poll();
   for (let i = 0; i < 3; i += 1) {
     app.advance(20 * MINUTE);
@@ -49,7 +49,7 @@ test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves aft
   undo();
   await app.poll();
   await app.runUntilIdle();
-  expect(app.takeEvents().filter((event) => event.endsWith("completed"))).toHaveLength(15);
+  expect(app.takeEvents().filter((event) => event.endsWith("completed"))).toHaveLength(105);
 });
 
 test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves after a complete pass only: a row that moved from one page to the previous one is found", async () => {
