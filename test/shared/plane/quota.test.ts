@@ -100,6 +100,15 @@ test("a call that would wait too long for the quota is not sent, and its error c
   expect(lines).toEqual([]);
 });
 
+test("the waits of one call add up: its retries share one limit", async () => {
+  const { client, waits, server } = await createScriptedClient([{ status: 500, body: { error: "x" } }], {
+    rateLimit: 1,
+  });
+  expect(await captureError(client.call(usersApi.me))).toMatchObject({ code: "rate_limited", retryAfter: 56_000 });
+  expect(waits).toEqual([1_000, 60_000, 5_000]);
+  expect(server.requests).toHaveLength(2);
+});
+
 test("spare calls use an idle quota evenly: a sixth of it in any 10 s, and they do not wait", async () => {
   const { client, server, waits, advance } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
     rateLimit: 60,

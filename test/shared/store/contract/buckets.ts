@@ -78,6 +78,12 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.consumeAll([{ bucket: "a", n: 9, limit: 9, window: MINUTE }, nothing])).toBe(0);
     });
 
+    test("returns a whole window for an amount above the limit", async () => {
+      const { store } = await open();
+      expect(await store.consume("b", 4, 3, 1000)).toBe(1000);
+      expect(await store.consume("b", 3, 3, 1000)).toBe(0);
+    });
+
     test("grants no more than the limit to many simultaneous callers", async () => {
       const { store } = await open();
       const waits = await Promise.all(Array.from({ length: 40 }, () => store.consume("b", 1, 7, 1000)));

@@ -3,7 +3,7 @@ import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { DAY, type Ms } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../opened-store.ts";
-import { addJobs, createJob, takeJob } from "./job-helpers.ts";
+import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineJobContract(open: OpenStore) {
   describe("a job", () => {
@@ -23,6 +23,15 @@ export function defineJobContract(open: OpenStore) {
         },
       ]);
       expect(await store.take("outbox", 1000, 5)).toEqual([]);
+    });
+
+    test("is not taken before its due time", async () => {
+      const { store, time } = await open();
+      await addJobs(store, createJob("a", "l", { at: START_TIME + 500 }));
+      time.now += 499;
+      expect(await store.take("outbox", 1000, 5)).toEqual([]);
+      time.now += 1;
+      expect(toIds(await store.take("outbox", 1000, 5))).toEqual(["a"]);
     });
 
     test("with a known id is not added again: while waiting, taken or dead, and for 2 days after it was done", async () => {
@@ -67,6 +76,25 @@ export function defineJobContract(open: OpenStore) {
       expect(await store.listDeadJobs("outbox")).toEqual([]);
       expect((await store.stats()).queues.outbox).toEqual({ pending: 0, dead: 0 });
       await expectRemembered(store, time, again);
+    });
+
+    test("whose lease expired is taken by another, and the first taker's settlement is refused and changes nothing", async () => {
+      const { store, time } = await open();
+      await addJobs(store, createJob("a", "l"), createJob("b", "l"));
+      const first = await takeJob(store);
+      time.now += 999;
+      expect(await store.take("outbox", 1000, 9)).toEqual([]);
+      time.now += 1;
+      const second = await takeJob(store);
+      expect(second).toMatchObject({ id: "a", tries: 2 });
+      expect(second.token).not.toBe(first.token);
+      for (const how of [{ done: true as const }, { retryAt: 0 }, { dead: "late" }]) {
+        expect(await store.acknowledge(first, how)).toBe(false);
+      }
+      expect(await store.take("outbox", 1000, 9)).toEqual([]);
+      expect(await store.listDeadJobs("outbox")).toEqual([]);
+      expect(await store.acknowledge(second, { done: true })).toBe(true);
+      expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
     });
 
     test("that only waited has not failed; its failures are counted separately from its tries and are reset by a requeue", async () => {

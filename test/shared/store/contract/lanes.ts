@@ -4,6 +4,20 @@ import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineLaneContract(open: OpenStore) {
   describe("a lane", () => {
+    test("waits while its first job waits, for its due time or for a retry", async () => {
+      const { store, time } = await open();
+      await addJobs(store, createJob("a", "l", { at: START_TIME + 100 }), createJob("b", "l"), createJob("x", "other"));
+      expect(toIds(await store.take("outbox", 9000, 9))).toEqual(["x"]);
+      time.now += 100;
+      const a = await takeJob(store);
+      expect(a.id).toBe("a");
+      await store.acknowledge(a, { retryAt: time.now + 500 });
+      time.now += 499;
+      expect(await store.take("outbox", 1000, 9)).toEqual([]);
+      time.now += 1;
+      expect(await takeJob(store)).toMatchObject({ id: "a", tries: 2 });
+    });
+
     test("does not delay other lanes: up to max of them are taken, longest due first", async () => {
       const { store, time } = await open();
       await addJobs(
