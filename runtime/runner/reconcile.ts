@@ -210,7 +210,7 @@ export async function runRunner(
     for (const { ticket, run, state, started_at } of sessions) {
       const record = records.get(ticket);
       const isSame = record?.run === run && record.started_at === started_at && record.phase === "ended";
-      if (isSame && state === "ended" && !record.is_reported) records.save({ ...record, is_reported: true });
+      if (isSame && state === "ended" && !record.is_reported) records.saveOrKeep({ ...record, is_reported: true });
     }
   }
 
@@ -251,7 +251,7 @@ export async function runRunner(
       isDelayed ||= tasks.isBusy(ticket) || inputs.some((one) => !canSend(context, ticket, one));
       const record = records.get(ticket);
       if (action.kind !== "acknowledge") tasks.run(ticket, () => perform(action));
-      else if (record && !tasks.isBusy(ticket)) records.save({ ...record, is_acknowledged: true });
+      else if (record && !tasks.isBusy(ticket)) records.saveOrKeep({ ...record, is_acknowledged: true });
     }
   }
 
@@ -354,7 +354,7 @@ function createLook(context: RunnerContext, tasks: TicketTasks) {
       tasks.run(ticket, () => finishSession(context, record, pane));
       return;
     }
-    if (phase === "launching") records.save({ ...record, phase: "launched" });
+    if (phase === "launching") records.saveOrKeep({ ...record, phase: "launched" });
     await refreshDetails(ticket, pane);
   }
 
@@ -370,7 +370,7 @@ function createLook(context: RunnerContext, tasks: TicketTasks) {
     if (tasks.isBusy(ticket) || records.get(ticket) !== record) return;
     const isDue = clock() - last.stored >= STORE_MS;
     if (isDue) readAt.set(ticket, { details: clock(), stored: clock() });
-    records[isDue ? "save" : "keep"]({ ...record, details });
+    records[isDue ? "saveOrKeep" : "keep"]({ ...record, details });
   }
 
   function getReports(): SessionReport[] {

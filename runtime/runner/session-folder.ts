@@ -209,21 +209,33 @@ export function createRecordStore(root: string) {
     return { folder, own, temporary, ...Object.fromEntries([...list(folder, FILE_NAMES), ...list(own, OWN_NAMES)]) };
   }
 
+  function save(record: SessionRecord): SessionRecord {
+    const paths = getPaths(record.ticket);
+    makePrivateFolder(paths.folder);
+    writePrivateFile(paths.record, JSON.stringify(record));
+    records.set(record.ticket, record);
+    return record;
+  }
+
+  const keep = (record: SessionRecord) => void records.set(record.ticket, record);
+
   return {
     getPaths,
     list: (): SessionRecord[] => [...records.values()],
     get: (ticket: string) => records.get(ticket),
     /** A record as it is now, after changes meanwhile. */
     getLatest: (record: SessionRecord) => records.get(record.ticket) ?? record,
-    save(record: SessionRecord): SessionRecord {
-      const paths = getPaths(record.ticket);
-      makePrivateFolder(paths.folder);
-      writePrivateFile(paths.record, JSON.stringify(record));
-      records.set(record.ticket, record);
-      return record;
-    },
+    save,
     /** Changes a record in memory only: for what can be observed again. */
-    keep: (record: SessionRecord) => void records.set(record.ticket, record),
+    keep,
+    /** Changes a record, in memory only where the disk is full, so that the runner goes on and can still tell. */
+    saveOrKeep(record: SessionRecord): void {
+      try {
+        save(record);
+      } catch {
+        keep(record);
+      }
+    },
     remove(ticket: string) {
       rmSync(getPaths(ticket).folder, { recursive: true, force: true });
       records.delete(ticket);

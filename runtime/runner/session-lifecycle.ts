@@ -83,12 +83,7 @@ export async function startSession(context: RunnerContext, desired: DesiredSessi
       ended_at: readTime(context),
       exit,
     } as const;
-    try {
-      records.save(ended);
-    } catch {
-      // On a full disk the reason is still told.
-      records.keep(ended);
-    }
+    records.saveOrKeep(ended);
   }
 }
 
