@@ -39,7 +39,10 @@ const STARTING_PARTS = [
 const LIGHT = [
   "test/*.test.ts",
   ...["demo", "docs", "mutants", "reliability", "simulators"].map((folder) => `test/${folder}/**/*.test.ts`),
-  ...["backup", "cli", "doctor"].map((folder) => `test/runtime/${folder}/**/*.test.ts`),
+  ...["backup", "cli", "doctor", "node", "workers"].map((folder) => `test/runtime/${folder}/**/*.test.ts`),
+  "test/runtime/{background,secrets-file,start-runtime,store-format}.test.ts",
+  "test/runtime/stores/{open-store,sqlite-store,redis/redis-store}.test.ts",
+  "test/compose/monitoring/**/*.test.ts",
 ];
 
 /** Files share a process and its loaded modules, because their tests undo what they change outside themselves. */

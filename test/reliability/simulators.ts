@@ -20,6 +20,8 @@ interface SimulatorsOptions {
   chats?: readonly number[];
   telegram?: Partial<TelegramLimits>;
   random?: () => number;
+  /** Takes what ends them. Default: they end with the test. */
+  onEnd?: (end: () => Promise<void>) => void;
 }
 
 export type Simulators = Awaited<ReturnType<typeof startSimulators>>;
@@ -34,6 +36,7 @@ export const NO_TELEGRAM_LIMITS: Partial<TelegramLimits> = {
 /** Starts the simulated Plane and Telegram, which record every request that they receive. */
 export async function startSimulators(options: SimulatorsOptions = {}) {
   const { clock = Date.now, rateLimit = UNLIMITED, chats = [SIMULATED_CHAT], version, random } = options;
+  const { onEnd = onTestFinished } = options;
   const plane = createPlaneSimulator({ clock, rateLimit, ...omitUndefined({ version, random }) });
   const telegram = createTelegramSimulator({
     clock,
@@ -42,7 +45,7 @@ export async function startSimulators(options: SimulatorsOptions = {}) {
     limits: { tolerance: 0, ...options.telegram },
   });
   const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
-  onTestFinished(async () => {
+  onEnd(async () => {
     await Promise.all([plane.stop(), telegram.stop()]);
   });
   const ada = plane.addUser({ name: "Ada" });

@@ -71,14 +71,10 @@ async function runTeam(nth: number, when: "before" | "after") {
   return { steps: crash.state.steps, isDone: isDone(), runs: runs.length, notices, deadJobs };
 }
 
-test("reliability 30: an agent that does one task per run is woken once per task when no process ends", async () => {
-  const { isDone, runs, notices, deadJobs } = await runTeam(NEVER, "before");
-  expect({ isDone, runs, deadJobs }).toEqual({ isDone: true, runs: 2, deadJobs: [] });
-  expect(notices.filter((notice) => notice.includes("Imhotep"))).toEqual([]);
-});
-
-test("reliability 30: kill -9 before and after each step of a wake leaves no task idle and costs at most one more wake", async () => {
-  const { steps } = await runTeam(NEVER, "before");
+test("reliability 30: an agent that does one task per run is woken once per task, and kill -9 before and after each step of a wake leaves no task idle and costs at most one more wake", async () => {
+  const { steps, ...undisturbed } = await runTeam(NEVER, "before");
+  expect(undisturbed).toMatchObject({ isDone: true, runs: 2, deadJobs: [] });
+  expect(undisturbed.notices.filter((notice) => notice.includes("Imhotep"))).toEqual([]);
   expect(steps).toBeGreaterThan(15);
   for (const when of ["before", "after"] as const) {
     for (let nth = FIRST_KILL[when]; nth <= steps; nth += KILL_STRIDE) {

@@ -7,6 +7,9 @@ import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
 
+const ADMIN_TOKEN = "admin-token-of-tests";
+const AGENT_TOKEN = "bridge-token-of-the-concierge";
+const ORIGIN = "https://crew.example.com";
 const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
 
 /** Limit of the bundle, compressed: 640 KiB, a little more than it has with the scripts of all views, so that a large new part is noticed. */
@@ -31,14 +34,15 @@ const worker = createTestHarness({
       secrets: {
         PLANE_API_KEY: "plane_api_of_this_test",
         PLANE_WEBHOOK_SECRET: WEBHOOK_SECRET,
-        ADMIN_TOKEN: "admin-token-of-tests",
+        ADMIN_TOKEN,
+        AGENT_TOKEN_CONCIERGE: AGENT_TOKEN,
       },
     },
   ],
 });
 
 function postWebhook(headers: Record<string, string>) {
-  return worker.fetch("https://crew.example.com/webhooks/plane", { method: "POST", headers, body: BODY });
+  return worker.fetch(`${ORIGIN}/webhooks/plane`, { method: "POST", headers, body: BODY });
 }
 
 beforeAll(async () => {
@@ -52,7 +56,7 @@ afterAll(async () => {
 });
 
 test("Groundcrew in workerd reports that it is healthy", async () => {
-  const response = await worker.fetch("https://crew.example.com/health");
+  const response = await worker.fetch(`${ORIGIN}/health`);
   expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
   const { headers } = response;
   expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
@@ -72,9 +76,9 @@ test("Groundcrew in workerd refuses a forged webhook", async () => {
 
 test("Groundcrew in workerd refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
   expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
-  expect((await worker.fetch("https://crew.example.com/dead-letters")).status).toBe(401);
-  const headers = { authorization: "Bearer admin-token-of-tests" };
-  expect((await worker.fetch("https://crew.example.com/dead-letters", { headers })).status).toBe(200);
+  expect((await worker.fetch(`${ORIGIN}/dead-letters`)).status).toBe(401);
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  expect((await worker.fetch(`${ORIGIN}/dead-letters`, { headers })).status).toBe(200);
 });
 
 test("Groundcrew in workerd polls Plane at its start, by the object's alarm", async () => {
@@ -85,6 +89,54 @@ test("Groundcrew in workerd polls Plane at its start, by the object's alarm", as
     },
   );
   expect((await worker.getWorker().scheduled({ scheduledTime: new Date() })).outcome).toBe("ok");
+});
+
+const callMcp = (method: string, params: object) =>
+  worker.fetch(`${ORIGIN}/mcp`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${AGENT_TOKEN}`, "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+
+test("Groundcrew in workerd serves the tools over MCP and records each call even after its response was sent", async () => {
+  expect((await worker.fetch(`${ORIGIN}/mcp`, { method: "POST" })).status).toBe(401);
+  const list = await callMcp("tools/list", {});
+  expect([list.status, await list.text()]).toEqual([200, expect.stringContaining('"name":"claim_task"')]);
+  const refused = await callMcp("tools/call", { name: "claim_task", arguments: {} });
+  expect(await refused.json()).toMatchObject({ result: { isError: true } });
+  const audit = await worker.fetch(`${ORIGIN}/audit`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+  expect(await audit.json()).toMatchObject({
+    calls: [{ agent: "Concierge", tool: "claim_task", outcome: "bad_request", via: "mcp" }],
+  });
+});
+
+test("Groundcrew in workerd serves its page without tickets, and data only after signing in", async () => {
+  const page = await worker.fetch(ORIGIN);
+  expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("'none'")]);
+  const markup = await page.text();
+  expect(markup).toContain('data-view="inbox"');
+  expect(markup).not.toContain('data-view="tickets"');
+  expect(await (await worker.fetch(`${ORIGIN}/assets/page.js`)).text()).toContain("EventSource");
+  // Its views whose scripts are loaded when they are opened.
+  for (const name of ["plan.js", "schedules.js", "task-page.js"])
+    expect(await (await worker.fetch(`${ORIGIN}/assets/${name}`)).text()).toMatch(/from"\.\/page\.js"/);
+  for (const path of ["/assets/tickets.js", "/terminal/ONB-1", "/api/sessions"])
+    expect([path, (await worker.fetch(ORIGIN + path)).status]).toEqual([path, 404]);
+  expect((await worker.fetch(`${ORIGIN}/api/board`)).status).toBe(401);
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ token: ADMIN_TOKEN });
+  const signedIn = await worker.fetch(`${ORIGIN}/api/session`, { method: "POST", headers, body });
+  const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const board = await worker.fetch(`${ORIGIN}/api/board`, { headers: { cookie } });
+  expect([board.status, await board.json()]).toMatchObject([200, { projects: [], demo: false }]);
+
+  expect((await worker.fetch(`${ORIGIN}/api/events`)).status).toBe(401);
+  const events = await worker.fetch(`${ORIGIN}/api/events`, { headers: { cookie } });
+  const { value } = (await events.body?.getReader().read()) ?? {};
+  expect([events.headers.get("content-type"), new TextDecoder().decode(value)]).toEqual([
+    "text/event-stream",
+    expect.stringMatching(/^event: change\ndata: [\d.]+\n\n$/),
+  ]);
 });
 
 test("wrangler deploy --dry-run bundles the worker without Node modules", { timeout: 60_000 }, async () => {

@@ -67,23 +67,3 @@ test("A person can approve, answer and deny before the scripted human, who then 
   expect(story).toEqual([]);
   expect(app.readComments(item).filter((comment) => comment.includes("Claude Code"))).toHaveLength(1);
 });
-
-test("The scripted human answers a session that asks for words, and a rejected ticket waits and runs no more", async () => {
-  const { app, human, story, play, runner } = await createDemoTicketApp(DEMO_TICKETS.forConsole(0));
-  await expect
-    .poll(async () => {
-      await play(1_000);
-      return story.at(-1);
-    }, WAIT)
-    .toBe("page: Ada answers the result ONB-1 with “approve”");
-  expect(story).toContain("page: Ada answers the question ONB-1 with “OK”");
-  const reports = runner.getReports().length;
-  await app.requestTicket("Second", {});
-  await human.act();
-  expect(human.waiting).toBe(1);
-  await app.call("/api/reject/ONB-2");
-  await play(60_000);
-  expect(human.waiting).toBe(0);
-  expect(story.filter((line) => line.includes("ONB-2"))).toEqual([]);
-  expect(runner.getReports()).toHaveLength(reports);
-});

@@ -291,14 +291,6 @@ test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew
   expect(text).not.toContain("BACKUP_AFTER");
 });
 
-test("A failure of BACKUP_AFTER is reported, and the backup stays", async () => {
-  const machine = createBackupMachine({ BACKUP_AFTER: "restic backup {backup}" });
-  const { exit, err } = await machine.run(["backup"], { env: addPrograms(machine, { restic: "exit 3" }) });
-  expect(exit).toBe(1);
-  expect(err).toContain("was made, but BACKUP_AFTER failed (restic: exit code 3)");
-  expect(machine.listBackups()).toHaveLength(1);
-});
-
 test("A secret file that is a link is refused, because links are not followed", async () => {
   const machine = createBackupMachine();
   machine.remove("data/secrets.json");

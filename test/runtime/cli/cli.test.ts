@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -37,12 +37,6 @@ test("groundcrew changes a task as the Concierge; null removes a value", async (
   expect(app.readPlaneItem(item)).toMatchObject({ target_date: null, assignees: [] });
   const help = await runCommand(["update_task", "--help"], { env });
   expect(help.out).toMatch(/--due_date <text> +\(null removes it\)/);
-});
-
-test("groundcrew --version prints the version alone, without an address or a token", async () => {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-  for (const args of [["--version"], ["--version", "list_my_tasks"], ["tickets", "--version"]])
-    expect(await runCli(args, { cwd: createTempFolder() })).toEqual({ exit: 0, out: `${version}\n`, err: "" });
 });
 
 /** provision and doctor are programs of their own. */

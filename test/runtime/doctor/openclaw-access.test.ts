@@ -262,17 +262,6 @@ test("The doctor reads comments, keys without quotes, trailing commas and includ
   expect((await examine(open)).lines[0]).toContain("guest can use groundcrew-concierge");
 });
 
-test("The doctor tells whose token an entry holds, without showing it", async () => {
-  const config = createProvisioned();
-  config.mcp.servers = {
-    crew: { url: "http://127.0.0.1:8787/mcp", transport: "", headers: { Authorization: `Bearer ${TOKEN}` } },
-  };
-  config.agents.entries = { thot: { tools: { deny: [] } } };
-  const { lines, out } = await examine({ "groundcrew.json5": JSON.stringify(config) });
-  expect(lines).toEqual(["failed: agents can act under another agent's identity: thot can use crew"]);
-  expect(out).not.toContain("marked-secret");
-});
-
 test.each([
   [
     "a missing file",

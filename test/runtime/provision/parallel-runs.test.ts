@@ -34,8 +34,12 @@ function interruptAt(setup: ProvisionSetup, [, method, path]: (typeof STEPS)[num
   return state;
 }
 
+let undisturbed: ReturnType<typeof readProvisionedState> | undefined;
+
 /** The state that a run without interruption leads to. */
-async function readUndisturbedState() {
+const readUndisturbedState = () => (undisturbed ??= runUndisturbed());
+
+async function runUndisturbed() {
   const setup = await createTeamSetup();
   const folder = createCommandFolder(setup);
   expect(await folder.run("--yes")).toMatchObject({ exit: 0 });

@@ -18,7 +18,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { nodeFiles } from "../../../runtime/node/files.ts";
 import { createProvisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { createProcessSetup, createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { createCommandFolder, listFiles } from "./command-folder.ts";
+
+/** The full run tries each form, the usual one the first. */
+const sample = <T>(forms: readonly T[]): readonly T[] => (IS_FULL_RUN ? forms : forms.slice(0, 1));
 
 /**
  * A run of the real command during which `swap` runs once, while Plane handles the first project request: then the
@@ -50,7 +54,7 @@ async function createSwapRun() {
   return { setup, folder, outside, data: join(folder.cwd, "data"), runWithSwap, findExposed };
 }
 
-test.each(["secrets.json", "agents/imhotep/token"])(
+test.each(sample(["secrets.json", "agents/imhotep/token"]))(
   "a link to another file that takes the place of %s during a provision run is refused, and the other file is not overwritten",
   async (name) => {
     const { data, outside, folder, runWithSwap, findExposed } = await createSwapRun();
@@ -66,14 +70,11 @@ test.each(["secrets.json", "agents/imhotep/token"])(
     expect(out + err).toContain(`${path.slice(folder.cwd.length + 1)} was replaced by another process`);
     expect(readFileSync(target, "utf8")).toBe('{"TICK_TOKEN":"of-another-program-1"}');
     expect(findExposed()).toEqual(["data/skill/plane-bridge/SKILL.md", "outside/theirs.json"]);
-    rmSync(path);
-    expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
-    expect((statSync(join(data, "secrets.json")).mode & 0o777).toString(8)).toBe("600");
   },
   30_000,
 );
 
-test.each<[string, (data: string, outside: string) => void]>([
+const REPLACED_FOLDERS: [string, (data: string, outside: string) => void][] = [
   ["a link to another folder", (data, outside) => symlinkSync(outside, data)],
   [
     "another folder that everyone may write to",
@@ -82,7 +83,9 @@ test.each<[string, (data: string, outside: string) => void]>([
       chmodSync(data, 0o777);
     },
   ],
-])(
+];
+
+test.each(sample(REPLACED_FOLDERS))(
   "%s that takes the place of the data folder during a provision run receives no file, and no secret is lost",
   async (_what, replace) => {
     const { data, outside, folder, runWithSwap, findExposed } = await createSwapRun();
@@ -99,18 +102,15 @@ test.each<[string, (data: string, outside: string) => void]>([
     rmSync(data, { recursive: true });
     renameSync(moved, data);
     expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
-    expect((await folder.run("--yes")).out).toContain("Nothing to do");
   },
   30_000,
 );
 
 test("a secrets file that others may read and that takes the place of SECRETS_FILE during a provision run is neither used nor overwritten", async () => {
-  const { data, runWithSwap, folder } = await createSwapRun();
+  const { data, runWithSwap } = await createSwapRun();
   const path = join(data, "secrets.json");
-  let original = "";
   const theirs = '{"AGENT_TOKEN_IMHOTEP":"a-token-that-they-know-1"}';
   const { exit, out } = await runWithSwap(() => {
-    original = readFileSync(path, "utf8");
     rmSync(path);
     writeFileSync(path, theirs);
     chmodSync(path, 0o666);
@@ -118,10 +118,6 @@ test("a secrets file that others may read and that takes the place of SECRETS_FI
   expect(exit).toBe(1);
   expect(out).toContain("data/secrets.json has mode 0666, wanted 0600");
   expect(readFileSync(path, "utf8")).toBe(theirs);
-  rmSync(path);
-  writeFileSync(path, original, { mode: 0o600 });
-  expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
-  expect(folder.read("data/secrets.json")).not.toContain("they-know");
 }, 30_000);
 
 test("an agent's token file that others may read or write is not taken as the agent's token", async () => {
@@ -137,7 +133,7 @@ test("an agent's token file that others may read or write is not taken as the ag
 }, 30_000);
 
 test("a provision run whose lock file is removed or replaced writes nothing more, so that it cannot undo what another run stores", async () => {
-  for (const replace of [() => {}, (lock: string) => writeFileSync(lock, "{}", { mode: 0o600 })]) {
+  for (const replace of sample([(lock: string) => writeFileSync(lock, "{}", { mode: 0o600 }), () => {}])) {
     const { data, folder, runWithSwap } = await createSwapRun();
     let before = "";
     const { exit, out } = await runWithSwap(() => {
@@ -191,7 +187,6 @@ test("a file that takes the place of the temporary file before it is renamed is 
   rmSync(join(data, "secrets.json"));
   expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
   expect((statSync(join(data, "secrets.json")).mode & 0o777).toString(8)).toBe("600");
-  expect((await folder.run("--yes")).out).toContain("Nothing to do");
 }, 30_000);
 
 test.runIf(existsSync("/proc/self/fd"))(
@@ -206,9 +201,6 @@ test.runIf(existsSync("/proc/self/fd"))(
     expect(exit).toBe(1);
     expect(listFiles(outside)).toEqual([]);
     expect(listFiles(`${data}.moved`)).toContain("secrets.json");
-    rmSync(data);
-    renameSync(`${data}.moved`, data);
-    expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
   },
   30_000,
 );

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { hasProgram } from "../../support/has-program.ts";
-import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
+import { createRunnerRig, REFUSED_BOX, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -17,12 +17,6 @@ function changeSettings(rig: RunnerRig, tickets: object) {
   const path = join(rig.folder, "config.json");
   const settings = JSON.parse(readFileSync(path, "utf8"));
   writeFileSync(path, JSON.stringify({ tickets: { ...settings.tickets, ...tickets } }));
-}
-
-/** A bubblewrap that the kernel refuses its namespaces. */
-function refuseNamespaces(rig: RunnerRig) {
-  const text = "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n";
-  writeFileSync(join(rig.host.bin, "bwrap"), text, { mode: 0o755 });
 }
 
 test.runIf(canBox)(
@@ -107,10 +101,7 @@ test.runIf(canBox)("a branch that somebody else has changed is not overwritten, 
 });
 
 test("with sandbox required no session starts where no box works, and the reason is said", async () => {
-  const rig = await createRunnerRig({ expect, onTestFinished }, { isBoxed: true });
-  await rig.kill();
-  refuseNamespaces(rig);
-  rig.start();
+  const rig = await createRunnerRig({ expect, onTestFinished }, { isBoxed: true, programs: REFUSED_BOX });
   rig.server.set({ sessions: [rig.want("ONB-1", [commit("made")])] });
   await rig.waitFor(() => rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed" });
   expect(rig.report("ONB-1")?.exit?.text).toContain("sandbox is required for ONB, and no box works here");
@@ -123,10 +114,8 @@ test("with sandbox required no session starts where no box works, and the reason
 });
 
 test("with sandbox auto a session runs without a box where none works, and the check and the log say so", async () => {
-  const rig = await createRunnerRig({ expect, onTestFinished }, { tickets: { sandbox: "auto" } });
-  await rig.kill();
-  refuseNamespaces(rig);
-  rig.start();
+  const options = { tickets: { sandbox: "auto" }, programs: REFUSED_BOX };
+  const rig = await createRunnerRig({ expect, onTestFinished }, options);
   rig.server.set({ sessions: [rig.want("ONB-1", [commit("made")])] });
   await rig.waitFor(() => rig.report("ONB-1")?.commits.length).toBe(1);
   expect(isClone(rig, "ONB-1")).toBe(false);

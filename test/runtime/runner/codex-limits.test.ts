@@ -3,23 +3,11 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
-import { createProductRig, type ProductRig } from "./product-rig.ts";
+import { createProductRig, type ProductRig, shareProduct } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
-interface Check {
-  name: string;
-  status: string;
-  detail: string;
-  todo?: string;
-}
-
-/** What the doctor says of the runner's machine, by the name of the check. */
-async function readChecks(rig: ProductRig): Promise<Record<string, Check>> {
-  const { checks } = JSON.parse(await rig.runCommand("doctor", "--json")) as { checks: Check[] };
-  const own = checks.filter(({ name }) => name.startsWith("runner test-host: "));
-  return Object.fromEntries(own.map((check) => [check.name.slice("runner test-host: ".length), check]));
-}
+const useProduct = shareProduct({ cli: "codex" });
 
 async function waitForRequest(rig: ProductRig, kind: string, text: string) {
   const find = async () =>
@@ -54,24 +42,24 @@ test("the doctor says that Codex is not found, is too old or not signed in, and 
     rig.start("groundcrew", env);
   };
   await rig
-    .waitFor(async () => (await readChecks(rig))["Codex"])
+    .waitFor(async () => (await rig.readHostChecks())["Codex"])
     .toMatchObject({ status: "failed", todo: "Install it, or set CODEX_BIN to its path." });
   const detail = expect.stringContaining("/nowhere/codex is not an executable file");
-  expect(await readChecks(rig)).toMatchObject({ trust: { status: "ok" }, box: { status: "failed", detail } });
+  expect(await rig.readHostChecks()).toMatchObject({ trust: { status: "ok" }, box: { status: "failed", detail } });
 
   mkdirSync(join(rig.host.repository, ".codex"));
   const { CODEX_BIN } = rig.host.env;
   await startAgain({ CODEX_BIN, CODEX_VERSION: "0.168.2", CODEX_SIGNED_OUT: "1" });
-  await rig.waitFor(async () => (await readChecks(rig))["Codex"]).toMatchObject({ status: "warning" });
-  const old = await readChecks(rig);
+  await rig.waitFor(async () => (await rig.readHostChecks())["Codex"]).toMatchObject({ status: "warning" });
+  const old = await rig.readHostChecks();
   expect(old["Codex"]?.detail).toMatch(/codex-cli 0\.168\.2 .* is older than 0\.169/);
   expect(old["Codex log-in"]).toMatchObject({ status: "failed", todo: expect.stringContaining("codex login") });
   expect(old["trust"]).toMatchObject({ status: "warning", detail: expect.stringContaining(".codex") });
   expect(old["Codex's limits"]?.detail).toContain("no money");
 
   await startAgain({ CODEX_BIN });
-  await rig.waitFor(async () => (await readChecks(rig))["Codex"]).toMatchObject({ status: "ok" });
-  expect(await readChecks(rig)).toMatchObject({
+  await rig.waitFor(async () => (await rig.readHostChecks())["Codex"]).toMatchObject({ status: "ok" });
+  expect(await rig.readHostChecks()).toMatchObject({
     ...{ "Codex log-in": { status: "ok", detail: "signed in" }, box: { status: "ok" } },
   });
 });
@@ -81,7 +69,7 @@ test("where a command could reach into the app-server, required refuses the sess
   await rig.stop("groundcrew", "SIGTERM");
   rig.start("groundcrew", { CODEX_BIN: addOpenCodex(rig) });
   await rig
-    .waitFor(async () => (await readChecks(rig))["box"])
+    .waitFor(async () => (await rig.readHostChecks())["box"])
     .toMatchObject({ status: "failed", detail: expect.stringContaining("could reach into Codex's app-server") });
   const { key } = await rig.addTicket(["run touch ran.txt"]);
   const approval = await waitForRequest(rig, "ticket", "could reach into");
@@ -92,7 +80,7 @@ test("where a command could reach into the app-server, required refuses the sess
 });
 
 test("an interrupt ends the turn of Codex and what it has left in the background, and a text goes on", async () => {
-  const rig = await createProductRig({ cli: "codex" });
+  const rig = await useProduct();
   const { key } = await rig.addTicket([
     "background while sleep 0.1; do date >> ticks.txt; done",
     "ask touch never.txt",
@@ -120,7 +108,7 @@ test("an interrupt ends the turn of Codex and what it has left in the background
 test.runIf(IS_FULL_RUN)(
   "tools of an MCP server are allowed and denied by people, for once, and a form of its own is filled in in the terminal",
   async () => {
-    const rig = await createProductRig({ cli: "codex" });
+    const rig = await useProduct();
     const { key } = await rig.addTicket([
       'mcp read_page {"page":7}',
       'mcp write_page {"page":8}',

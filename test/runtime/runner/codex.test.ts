@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { createProductRig, type ProductRig } from "./product-rig.ts";
+import { createProductRig, type ProductRig, shareProduct } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
+
+const useProduct = shareProduct({ cli: "codex" });
 
 const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
 
@@ -45,7 +47,7 @@ const waitForCommits = (rig: ProductRig, key: string, subjects: string[]) =>
     .toEqual(subjects);
 
 test("a ticket runs with Codex from its approval, which says what Codex cannot do, to one comment in Plane", async () => {
-  const rig = await createProductRig({ cli: "codex" });
+  const rig = await useProduct();
   const { key, item } = await rig.addTicket([
     "run env > env.txt",
     "together touch allowed.txt ;; touch denied.txt",
@@ -147,7 +149,7 @@ test("a plan waits for a person, comes again when it is sent back, and only an a
 });
 
 test("the end of a turn and an error of the model ask a person, a result that is sent back goes on in the thread, and tokens are reported", async () => {
-  const rig = await createProductRig({ cli: "codex" });
+  const rig = await useProduct();
   const { key } = await rig.addTicket([
     "say What next?",
     "stay",
@@ -174,7 +176,7 @@ test("the end of a turn and an error of the model ask a person, a result that is
 test.runIf(IS_FULL_RUN)(
   "two tickets at once have a server each, and a request that somebody answers in the terminal is over",
   async () => {
-    const rig = await createProductRig({ cli: "codex" });
+    const rig = await useProduct();
     const one = await rig.addTicket(["ask touch one.txt", "run git commit -q --allow-empty -m one", "complete One"]);
     const two = await rig.addTicket(["ask touch two.txt", "run git commit -q --allow-empty -m two", "complete Two"]);
     for (const { key } of [one, two]) await rig.call(`/api/approve/${key}`, "POST", {});

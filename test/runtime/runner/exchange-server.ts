@@ -11,22 +11,26 @@ import {
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
-type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "test" | "publish" | "remove">;
+export type Wishes = Pick<ExchangeAnswer, "sessions" | "stop" | "test" | "publish" | "remove">;
 /** `isAborted`: the session did not wait for the answer. */
 type HookCall = { ticket: string; authorization: string; body: Record<string, unknown>; isAborted?: true };
 
 /**
  * A scripted server that speaks the wire format: it answers every exchange with the desired state that the test has set,
- * and holds the answer until that changes. It checks every request and records it.
+ * and holds the answer until that changes. It checks every request and records it. With `endsOnce`, a session that has
+ * ended is not wanted any more until the test wants it again.
  */
-export async function startExchangeServer() {
-  let desired: Desired = { sessions: [], stop: [], test: [], publish: [], remove: [] };
+export async function startExchangeServer({ endsOnce = false } = {}) {
+  let desired: Wishes = { sessions: [], stop: [], test: [], publish: [], remove: [] };
   let revision = 1;
   let port = 0;
   const requests: ExchangeRequest[] = [];
+  const ends = new Set<string>();
+  const over = new WeakSet<object>();
   const problems: string[] = [];
   const hooks: HookCall[] = [];
   const wakes = new Set<() => void>();
+  /** Answers by the hook's event, or by `<ticket> <event>` for one ticket. */
   const answerHook = new Map<string, object>();
   /** Events whose hooks get no answer until the session gives up. */
   const heldHooks = new Set<string>();
@@ -52,7 +56,7 @@ export async function startExchangeServer() {
         call.isAborted = true;
         return undefined;
       }
-      const answer = answerHook.get(event);
+      const answer = answerHook.get(`${call.ticket} ${event}`) ?? answerHook.get(event);
       return answer ? response.end(JSON.stringify(answer)) : response.writeHead(204).end();
     }
     if (request.headers.authorization !== `Bearer ${RUNNER_TOKEN}`) return response.writeHead(401).end();
@@ -72,9 +76,18 @@ export async function startExchangeServer() {
       return response.writeHead(400).end();
     }
     requests.push(parsed.data);
+    if (endsOnce) parsed.data.sessions.forEach(noteEnd);
     if (parsed.data.seen === String(revision)) await waitForChange(parsed.data.wait_ms, response);
-    const answer = { ...desired, revision: String(revision), server_time: new Date().toISOString() };
+    const sessions = desired.sessions.filter((session) => !over.has(session));
+    const answer = { ...desired, sessions, revision: String(revision), server_time: new Date().toISOString() };
     return response.end(JSON.stringify(exchangeAnswerSchema.parse(answer)));
+  }
+
+  function noteEnd({ ticket, state, started_at }: ExchangeRequest["sessions"][number]) {
+    const end = `${ticket} ${started_at}`;
+    if (state !== "ended" || ends.has(end)) return;
+    ends.add(end);
+    for (const session of desired.sessions) if (session.ticket === ticket) over.add(session);
   }
 
   function answerFrame(ticket: string, body: string, response: ServerResponse) {
@@ -106,10 +119,12 @@ export async function startExchangeServer() {
     if (address !== null && typeof address !== "string") port = address.port;
   }
 
-  function set(change: Partial<Desired>) {
+  /** Returns the revision, which the runner has seen when it says so. */
+  function set(change: Partial<Wishes>) {
     desired = { sessions: [], stop: [], test: [], publish: [], remove: [], ...change };
     revision += 1;
     for (const wake of wakes) wake();
+    return revision;
   }
 
   /** Refuses connections, as while Groundcrew restarts. */

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, type TestContext, test, vi } from "vitest";
 import type { PolicyFile } from "../../../shared/config/tickets-schema.ts";
 import { hasProgram } from "../../support/has-program.ts";
 import { createProductRig } from "./product-rig.ts";
-import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
+import { createRunnerRig, REFUSED_BOX, type RunnerRig, shareRunner, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -172,6 +172,14 @@ test.concurrent("rules that allow come with the approval of a plan, and not befo
   expect(permissions.deny).toEqual(["Bash(rm:*)"]);
 });
 
+test.concurrent("a set-up that fails ends the start, with what it said", async (context) => {
+  const { expect } = context;
+  const rig = await createPolicyRig(context, { setup: { command: "echo no network >&2; exit 4" } });
+  rig.server.set({ sessions: [rig.want("ONB-1")] });
+  await rig.waitForState("ONB-1", "ended");
+  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed", text: "setup: exit code 4: no network" });
+});
+
 const BAD_FILES: [Record<string, object | string>, RegExp][] = [
   [
     { ".groundcrew.json": "{" },
@@ -185,13 +193,15 @@ const BAD_FILES: [Record<string, object | string>, RegExp][] = [
   [{ ".groundcrew.json": { network: "model" } }, /network is model, which only a box keeps, and sandbox is off/],
 ];
 
-test.concurrent("nothing starts with a file on the base branch that cannot be kept, until it is repaired", async (context) => {
-  const { expect } = context;
-  const rig = await createPolicyRig(context);
+/** The runner of the tests that need no settings of their own, one after the other. */
+const useRunner = shareRunner({ tickets: WITHOUT_BOX, programs: REFUSED_BOX });
+
+test("nothing starts with a file on the base branch that cannot be kept, until it is repaired", async (context) => {
+  const rig = await useRunner(context, BAD_FILES.length + 1);
   for (const [i, [files, problem]] of BAD_FILES.entries()) {
-    const key = `ONB-${i + 1}`;
+    const key = rig.keys[i] ?? "";
     commitFiles(rig, files);
-    rig.server.set({ sessions: [rig.want(key)] });
+    rig.set({ sessions: [rig.want(key)] });
     await rig.waitForState(key, "ended");
     expect(rig.report(key)?.exit).toMatchObject({ reason: "start_failed", text: expect.stringMatching(problem) });
     expect(rig.report(key)?.exit?.text).toMatch(/^The policy of ONB cannot be kept: /);
@@ -206,46 +216,37 @@ test.concurrent("nothing starts with a file on the base branch that cannot be ke
     .toMatchObject({ status: "failed", detail: expect.stringContaining("wanted: whole minutes") });
   commitFiles(rig, { ".groundcrew.json": { minutes: 5 } });
   await rig.waitFor(findCheck).toBeUndefined();
-  rig.server.set({ sessions: [rig.want("ONB-9")] });
-  await rig.waitForState("ONB-9", "running");
+  const last = rig.keys.at(-1) ?? "";
+  rig.set({ sessions: [rig.want(last)] });
+  await rig.waitForState(last, "running");
 });
 
-test.concurrent("nothing starts with a link in the place of the file", async (context) => {
-  const { expect } = context;
-  const rig = await createPolicyRig(context);
+test("nothing starts with a link in the place of the file", async (context) => {
+  const rig = await useRunner(context);
+  rmSync(join(rig.repository, ".groundcrew.json"), { force: true });
   symlinkSync("/etc/hostname", join(rig.repository, ".groundcrew.json"));
   rig.git(["add", "-A"]);
   rig.git(["commit", "-qm", "link"]);
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit?.text).toContain("is not a plain file");
+  rig.set({ sessions: [rig.want(rig.key)] });
+  await rig.waitForState(rig.key, "ended");
+  expect(rig.report(rig.key)?.exit?.text).toContain("is not a plain file");
+  rmSync(join(rig.repository, ".groundcrew.json"));
 });
 
-test.concurrent("a set-up that fails ends the start, with what it said", async (context) => {
-  const { expect } = context;
-  const rig = await createPolicyRig(context, { setup: { command: "echo no network >&2; exit 4" } });
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed", text: "setup: exit code 4: no network" });
-});
-
-test.concurrent("the file chooses the CLI, and its model", async (context) => {
-  const { expect } = context;
-  const rig = await createPolicyRig(context);
+test("the file chooses the CLI, and its model", async (context) => {
+  const rig = await useRunner(context);
   commitPolicy(rig, { cli: "codex", model: "gpt-fake" });
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "running");
-  expect(JSON.parse(readFileSync(rig.sessionFile("ONB-1", "record.json"), "utf8"))).toMatchObject({ cli: "codex" });
+  rig.set({ sessions: [rig.want(rig.key)] });
+  await rig.waitForState(rig.key, "running");
+  expect(JSON.parse(readFileSync(rig.sessionFile(rig.key, "record.json"), "utf8"))).toMatchObject({ cli: "codex" });
 });
 
-test.concurrent("a file that requires a box has no session start without one", async (context) => {
-  const { expect } = context;
-  const rig = await createPolicyRig(context);
-  writeFileSync(join(rig.host.bin, "bwrap"), "#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n", { mode: 0o755 });
+test("a file that requires a box has no session start without one", async (context) => {
+  const rig = await useRunner(context);
   commitPolicy(rig, { sandbox: "required" });
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit?.text).toMatch(/^No session starts: sandbox is required for ONB, and no box works/);
+  rig.set({ sessions: [rig.want(rig.key)] });
+  await rig.waitForState(rig.key, "ended");
+  expect(rig.report(rig.key)?.exit?.text).toMatch(/^No session starts: sandbox is required for ONB, and no box works/);
 });
 
 test.concurrent.for(hasProgram("bwrap") ? ["model", "all"] : [])(

@@ -2,14 +2,33 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { expect, onTestFailed, onTestFinished } from "vitest";
+import { afterAll, expect, onTestFailed, onTestFinished, vi } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
-export type ProductRig = Awaited<ReturnType<typeof createProductRig>>;
+export type ProductRig = Awaited<ReturnType<typeof startProduct>>;
+
+interface ProductOptions {
+  isApart?: boolean;
+  env?: Record<string, string>;
+  tickets?: object;
+  /** Limit of sessions in the repository, below that of all. */
+  maxInRepository?: number;
+  /** The repository's `test_command`. */
+  testCommand?: string;
+  publish?: "push" | "pull-request";
+  planFirst?: boolean;
+  /** Sessions are boxed; the stand-in is a program of the sources. */
+  isBoxed?: boolean;
+  /** The repository's `cli`. */
+  cli?: "codex" | { command: string[] };
+  /** More lines of the repository's policy. */
+  policy?: object;
+}
+
 /** `second_runner`: with a folder of its own, on the same machine. */
 type Part = "groundcrew" | "runner" | "second_runner";
 
@@ -26,36 +45,44 @@ const RUNNER_TOKEN = "runner-token-0123456789";
  * Starts the whole product as processes: Groundcrew on an embedded store with simulated Plane and Telegram, and its
  * runner with the real tmux and git, in the same process or, with `isApart`, in one of its own.
  */
-export async function createProductRig({
-  isApart = false,
-  env = {},
-  tickets = {},
-  maxInRepository,
-  testCommand,
-  publish,
-  planFirst,
-  isBoxed = process.env["TEST_BOXED"] === "1",
-  cli,
-  policy = {},
-}: {
-  isApart?: boolean;
-  env?: Record<string, string>;
-  tickets?: object;
-  /** Limit of sessions in the repository, below that of all. */
-  maxInRepository?: number;
-  /** The repository's `test_command`. */
-  testCommand?: string;
-  publish?: "push" | "pull-request";
-  planFirst?: boolean;
-  /** Sessions are boxed; the stand-in is a program of the sources. */
-  isBoxed?: boolean;
-  /** The repository's `cli`. */
-  cli?: "codex" | { command: string[] };
-  /** More lines of the repository's policy. */
-  policy?: object;
-} = {}) {
+export async function createProductRig(options: ProductOptions = {}) {
+  const rig = await startProduct(options, onTestFinished);
+  onTestFailed(() => console.info(rig.output.slice(-SHOWN_LINES).join("")));
+  return rig;
+}
+
+/** One product for tests of a file, from the first of them on, which run one after the other. */
+export function shareProduct(options: ProductOptions = {}) {
+  const ends: (() => Promise<void>)[] = [];
+  let starting: Promise<ProductRig> | undefined;
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return async () => {
+    starting ??= startProduct(options, (end) => void ends.push(end));
+    const rig = await starting;
+    onTestFailed(() => console.info(rig.output.slice(-SHOWN_LINES).join("")));
+    return rig;
+  };
+}
+
+async function startProduct(
+  {
+    isApart = false,
+    env = {},
+    tickets = {},
+    maxInRepository,
+    testCommand,
+    publish,
+    planFirst,
+    isBoxed = process.env["TEST_BOXED"] === "1",
+    cli,
+    policy = {},
+  }: ProductOptions,
+  onEnd: (end: () => Promise<void>) => void,
+) {
   const host = createRunnerHost();
-  const simulators = await startSimulators();
+  const simulators = await startSimulators({ onEnd });
   const project = simulators.addProject();
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
@@ -80,8 +107,7 @@ export async function createProductRig({
     }),
     { mode: 0o600 },
   );
-  onTestFailed(() => console.info(output.slice(-SHOWN_LINES).join("")));
-  onTestFinished(async () => {
+  onEnd(async () => {
     await Promise.all([...children.keys()].map((part) => stop(part, "SIGKILL")));
     await killTmux();
     host.remove();
@@ -136,7 +162,7 @@ export async function createProductRig({
     const pid = Number(host.tmux("display-message", "-p", "#{pid}"));
     if (!Number.isInteger(pid) || pid <= 1) return;
     process.kill(pid, "SIGKILL");
-    await expect.poll(() => host.tmux("display-message", "-p", "#{pid}"), { timeout: STATE_TIMEOUT_MS }).toBe("");
+    await vi.waitUntil(() => host.tmux("display-message", "-p", "#{pid}") === "", { timeout: STATE_TIMEOUT_MS });
   }
 
   /** Calls a route as a person. */
@@ -175,17 +201,23 @@ export async function createProductRig({
     },
     /** The id of a new label. */
     addLabel: (name: string) => simulators.plane.addLabel(project, name).id,
-    /** Adds a work item whose description holds these steps; resolves when it is a pending ticket. */
+    /** Adds a work item whose description holds these steps, with {key}; resolves when it is a pending ticket. */
     async addTicket(steps: readonly string[], doneWhen = "", labels: readonly string[] = []) {
-      const lines = steps.map((step) => `do: ${step}`).join("\n");
+      const item = simulators.plane.addItem(project, { name: "Make it", labels: [...labels] });
+      const key = `ONB-${item.sequence_id}`;
+      const lines = steps.map((step) => `do: ${step.replaceAll("{key}", key)}`).join("\n");
       const code = `<pre><code>${lines.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</code></pre>`;
       const description_html = doneWhen === "" ? code : `${code}<p>Done when: ${doneWhen}</p>`;
-      const item = simulators.plane.addItem(project, { name: "Make it", description_html, labels: [...labels] });
-      const key = `ONB-${item.sequence_id}`;
+      simulators.plane.editItem(item, { description_html });
       await call("/ticks/poll", "POST");
       const listKeys = async () => (await call("/api/pending-tickets")).tickets.map(({ id }: { id: string }) => id);
       await waitFor(listKeys).toContain(key);
       return { key, item };
+    },
+    /** What the runner has found on its machine, by the name of the check. */
+    async readHostChecks(): Promise<Record<string, { status: string; detail: string; todo?: string }>> {
+      const { runners } = await call("/api/sessions");
+      return Object.fromEntries((runners[0]?.checks ?? []).map((check: { name: string }) => [check.name, check]));
     },
     /** The session of a ticket as people see it; undefined when there is none. */
     readSession: async (key: string) =>

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
-import { createRunnerRig, IS_BOXED, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
+import { createRunnerRig, IS_BOXED, type RunnerRig, shareRunner, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -30,6 +30,9 @@ const KILL_POINTS: ((rig: RunnerRig, key: string) => boolean)[] = [
   (rig, key) => rig.listSessions().includes(`claude-${key}`),
   (rig, key) => existsSync(rig.sessionFile(key, "session-start.json")),
 ];
+
+/** The runner of the tests that kill nothing, and change nothing that others use. */
+const useRunner = shareRunner({ endsOnce: true });
 
 const countStarts = (rig: RunnerRig, key: string) => rig.host.readCached(`${key}.txt`);
 
@@ -118,17 +121,18 @@ test.concurrent("a runner that lost its records takes over its sessions, and a s
 
 test.concurrent("a run that was approved again starts anew on the same branch", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
-  const first = rig.want("ONB-1", ["run echo 1 > one.txt && git add -A && git commit -qm one", "exit 0"]);
-  rig.server.set({ sessions: [first] });
-  await rig.waitForState("ONB-1", "ended");
-  rig.server.set({ stop: [{ ticket: "ONB-1", run: 1, how: "now", reason: "seen" }] });
-  await rig.waitFor(() => rig.report("ONB-1")).toBeUndefined();
-  rig.server.set({
-    sessions: [rig.want("ONB-1", ["run echo 2 > two.txt && git add -A && git commit -qm two"], { run: 2 })],
+  const rig = await useRunner(context);
+  const { key } = rig;
+  const first = rig.want(key, ["run echo 1 > one.txt && git add -A && git commit -qm one", "exit 0"]);
+  rig.set({ sessions: [first] });
+  await rig.waitForState(key, "ended");
+  rig.set({ stop: [{ ticket: key, run: 1, how: "now", reason: "seen" }] });
+  await rig.waitFor(() => rig.report(key)).toBeUndefined();
+  rig.set({
+    sessions: [rig.want(key, ["run echo 2 > two.txt && git add -A && git commit -qm two"], { run: 2 })],
   });
-  await rig.waitFor(() => rig.report("ONB-1")?.commits.map(({ subject }) => subject)).toEqual(["two", "one"]);
-  expect(rig.report("ONB-1")?.run).toBe(2);
+  await rig.waitFor(() => rig.report(key)?.commits.map(({ subject }) => subject)).toEqual(["two", "one"]);
+  expect(rig.report(key)?.run).toBe(2);
 });
 
 test.concurrent("what an unknown session of the same key has left is kept apart, also when the start is interrupted, and the new run says so", async (context) => {
@@ -231,49 +235,50 @@ test.concurrent("a hostile ticket runs nothing and leaves everything outside its
 
 test.concurrent("a ticket of a project without a repository is not started", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
+  const rig = await useRunner(context, 3);
   const projects = ["__proto__", "../../etc", "constructor"];
-  rig.server.set({ sessions: projects.map((project, i) => rig.want(`ONB-${i + 1}`, [], { project })) });
-  for (const key of ["ONB-1", "ONB-2", "ONB-3"]) {
+  rig.set({ sessions: projects.map((project, i) => rig.want(rig.keys[i] ?? "", [], { project })) });
+  for (const key of rig.keys) {
     await rig.waitForState(key, "ended");
     const exit = { reason: "start_failed", text: expect.stringContaining("no repository") };
     expect(rig.report(key)?.exit).toMatchObject(exit);
   }
-  expect(rig.listSessions()).toEqual([]);
+  expect(rig.listSessions().filter((name) => rig.keys.some((key) => name === `claude-${key}`))).toEqual([]);
 });
 
 test.concurrent("a link in the place of a worktree is not followed", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
+  const rig = await useRunner(context);
+  const { key } = rig;
   const outside = join(rig.folder, "outside");
   mkdirSync(outside);
   await rig.waitFor(() => existsSync(join(rig.runnerFolder, "worktrees"))).toBe(true);
-  symlinkSync(outside, rig.worktree("ONB-1"));
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed", text: expect.stringContaining("link") });
-  rig.server.set({ remove: [{ ticket: "ONB-1", run: 1, force: true }] });
-  await rig.waitFor(() => rig.server.requests.at(-1)?.seen).toBe("3");
+  symlinkSync(outside, rig.worktree(key));
+  rig.set({ sessions: [rig.want(key)] });
+  await rig.waitForState(key, "ended");
+  expect(rig.report(key)?.exit).toMatchObject({ reason: "start_failed", text: expect.stringContaining("link") });
+  await rig.waitUntilSeen(rig.set({ remove: [{ ticket: key, run: 1, force: true }] }));
   expect(readdirSync(outside)).toEqual([]);
 });
 
 test.concurrent("completion files that are links, pipes or hidden text are not believed", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
+  const rig = await useRunner(context, 4);
+  const [link = "", pipe = "", hidden = "", long = ""] = rig.keys;
   writeFileSync(join(rig.folder, "secret.txt"), "secret");
   const file = "$GROUNDCREW_COMPLETION_FILE";
-  rig.server.set({
+  rig.set({
     sessions: [
-      rig.want("ONB-1", [`run ln -s ${join(rig.folder, "secret.txt")} ${file}`]),
-      rig.want("ONB-2", [`run mkfifo ${file}`]),
-      rig.want("ONB-3", [`run printf 'done\\033[2J\\342\\200\\256 well' > ${file}`]),
-      rig.want("ONB-4", [`run head -c 300000 /dev/zero | tr '\\0' x > ${file}`]),
+      rig.want(link, [`run ln -s ${join(rig.folder, "secret.txt")} ${file}`]),
+      rig.want(pipe, [`run mkfifo ${file}`]),
+      rig.want(hidden, [`run printf 'done\\033[2J\\342\\200\\256 well' > ${file}`]),
+      rig.want(long, [`run head -c 300000 /dev/zero | tr '\\0' x > ${file}`]),
     ],
   });
-  await rig.waitFor(() => rig.report("ONB-3")?.completion?.summary).toBe("done[2J well");
-  await rig.waitFor(() => rig.report("ONB-4")?.completion?.summary.length).toBe(20_000);
-  expect(rig.report("ONB-1")?.completion).toBeUndefined();
-  expect(rig.report("ONB-2")?.completion).toBeUndefined();
+  await rig.waitFor(() => rig.report(hidden)?.completion?.summary).toBe("done[2J well");
+  await rig.waitFor(() => rig.report(long)?.completion?.summary.length).toBe(20_000);
+  expect(rig.report(link)?.completion).toBeUndefined();
+  expect(rig.report(pipe)?.completion).toBeUndefined();
   expect(rig.server.problems).toEqual([]);
 });
 

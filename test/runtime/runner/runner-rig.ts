@@ -3,17 +3,20 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { TestContext } from "vitest";
+import { afterAll, expect as globalExpect, type TestContext, vi } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
-import { RUNNER_TOKEN, startExchangeServer } from "./exchange-server.ts";
+import { RUNNER_TOKEN, startExchangeServer, type Wishes } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
 export type Desired = ExchangeAnswer["sessions"][number];
 
 /** Whether the sessions of all tests are boxed: not by default, because many look at processes, links and files outside. */
 export const IS_BOXED = process.env["TEST_BOXED"] === "1";
+
+/** A bubblewrap that the kernel refuses its namespaces. */
+export const REFUSED_BOX = { bwrap: "echo 'bwrap: No permissions to create new namespace' >&2; exit 1" };
 
 /** Settings of tests in which a program of the box writes outside of it, or waits for a file there, on purpose. */
 export const WITHOUT_BOX = { sandbox: "off" };
@@ -28,22 +31,28 @@ interface RigOptions {
   env?: Record<string, string>;
   /** Sessions are boxed; the stand-in is a program of the sources. */
   isBoxed?: boolean;
+  /** A session that has ended is not wanted any more, until the test wants it again. */
+  endsOnce?: boolean;
+  /** Scripts of programs that are found before the real ones. */
+  programs?: Record<string, string>;
 }
 
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
 
 /** Starts `groundcrew runner` with a repository of its own, the real tmux and git, and the stand-in for Claude Code. */
 export async function createRunnerRig(
-  { expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">,
-  { tickets = {}, repository: more = {}, env = {}, isBoxed = false }: RigOptions = {},
+  { expect, onTestFinished }: Pick<TestContext, "expect"> & { onTestFinished(end: () => Promise<void>): void },
+  { tickets = {}, repository: more = {}, env = {}, isBoxed = false, endsOnce = false, programs = {} }: RigOptions = {},
 ) {
   const host = createRunnerHost();
   const { folder, runnerFolder, repository, home, git, tmux } = host;
-  const server = await startExchangeServer();
+  const server = await startExchangeServer({ endsOnce });
   const sessionIds = new Set<string>();
   const output: string[] = [];
   let child: ChildProcess | undefined;
 
+  for (const [name, script] of Object.entries(programs))
+    writeFileSync(join(host.bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   writeFileSync(
     join(folder, "config.json"),
     JSON.stringify({
@@ -93,7 +102,7 @@ export async function createRunnerRig(
     const pid = Number(tmux("display-message", "-p", "#{pid}"));
     if (!Number.isInteger(pid) || pid <= 1) return;
     process.kill(pid, "SIGKILL");
-    await expect.poll(() => tmux("display-message", "-p", "#{pid}")).toBe("");
+    await vi.waitUntil(() => tmux("display-message", "-p", "#{pid}") === "", { timeout: STATE_TIMEOUT_MS });
   }
 
   /** A session as Groundcrew wants it; `steps` are what the stand-in does. */
@@ -154,5 +163,56 @@ export async function createRunnerRig(
         .toBe(state),
     waitFor: <T>(read: () => T, interval = 50) =>
       expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: output.join("") }),
+  };
+}
+
+/**
+ * One runner for tests of a file, from the first of them on. Each of them gets tickets of its own, and tells as Groundcrew
+ * what it wants of these; at its end they are stopped.
+ */
+export function shareRunner(options: RigOptions = {}) {
+  const wishes = new Map<string, Partial<Wishes>>();
+  const ends: (() => Promise<void>)[] = [];
+  let starting: Promise<RunnerRig> | undefined;
+  let tickets = 0;
+  afterAll(async () => {
+    for (const end of ends) await end();
+  });
+
+  return async ({ expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">, count = 1) => {
+    starting ??= createRunnerRig({ expect: globalExpect, onTestFinished: (end) => void ends.push(end) }, options);
+    const rig = await starting;
+    const keys = Array.from({ length: count }, (_, i) => `ONB-${tickets + i + 1}`);
+    tickets += count;
+    const [key = ""] = keys;
+    const waitFor = <T>(read: () => T) =>
+      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 50, message: rig.output.join("") });
+
+    function set(wish: Partial<Wishes>) {
+      wishes.set(key, wish);
+      const all = [...wishes.values()];
+      return rig.server.set({
+        sessions: all.flatMap(({ sessions = [] }) => sessions),
+        stop: all.flatMap(({ stop = [] }) => stop),
+        test: all.flatMap(({ test = [] }) => test),
+        remove: all.flatMap(({ remove = [] }) => remove),
+      });
+    }
+
+    onTestFinished(() => void set({ stop: keys.map((ticket) => ({ ticket, run: 1, how: "now", reason: "over" })) }));
+    return {
+      ...rig,
+      key,
+      keys,
+      set,
+      waitFor,
+      waitForState: (ticket: string, state: "starting" | "running" | "ended") =>
+        waitFor(() => rig.report(ticket)?.state).toBe(state),
+      /** Resolves when the runner has seen these wishes. */
+      waitUntilSeen: (revision: number) =>
+        waitFor(() => Number(rig.server.requests.at(-1)?.seen)).toBeGreaterThanOrEqual(revision),
+      /** Hooks of the test's own tickets. */
+      listHooks: () => rig.server.hooks.filter(({ ticket }) => keys.includes(ticket)),
+    };
   };
 }

@@ -7,31 +7,39 @@ import { findSessionProcesses } from "../../../runtime/runner/session-processes.
 import { HOUR } from "../../../shared/time.ts";
 import { storeInterruption } from "../../../simulators/claude/transcript.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
-import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
+import { createRunnerRig, type RunnerRig, shareRunner, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
+
+/** The runner of the tests that need no settings of their own, and kill nothing that others use. */
+const useRunner = shareRunner({
+  endsOnce: true,
+  repository: { env: ["NPM_REGISTRY"] },
+  env: { ANTHROPIC_API_KEY: "model-key", AWS_REGION: "eu-west-3", NPM_REGISTRY: "of-the-team", OTHER: "other" },
+});
 
 test.concurrent("an approved ticket becomes a session in a worktree and on a branch of its own", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
   const commit = "run echo hello > made.txt && git add made.txt && git commit -qm 'feat: made'";
-  rig.server.set({ sessions: [rig.want("ONB-1", [commit])] });
-  await rig.waitForState("ONB-1", "running");
-  await rig.waitFor(() => rig.report("ONB-1")?.commits.map(({ subject }) => subject)).toEqual(["feat: made"]);
-  expect(rig.report("ONB-1")).toMatchObject({
-    name: "claude-ONB-1",
-    branch: "groundcrew/onb-1",
-    dirty: false,
-    diff: { files: 1, insertions: 1, deletions: 0 },
-    conflicts: [],
-  });
+  rig.set({ sessions: [rig.want(key, [commit])] });
+  await rig.waitForState(key, "running");
+  await rig.waitFor(() => rig.report(key)?.commits.map(({ subject }) => subject)).toEqual(["feat: made"]);
   await rig
-    .waitFor(() => rig.report("ONB-1"))
-    .toMatchObject({ cost_usd: 0.00246, tokens: { input: 2_260, output: 50 } });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("all done");
-  expect(rig.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
+    .waitFor(() => rig.report(key))
+    .toMatchObject({
+      name: `claude-${key}`,
+      branch: `groundcrew/${key.toLowerCase()}`,
+      dirty: false,
+      diff: { files: 1, insertions: 1, deletions: 0 },
+      conflicts: [],
+    });
+  await rig.waitFor(() => rig.report(key)).toMatchObject({ cost_usd: 0.00246, tokens: { input: 2_260, output: 50 } });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("all done");
+  expect(rig.git(["log", "--format=%s", `groundcrew/${key.toLowerCase()}`])).toBe("feat: made\nfirst\n");
   expect(rig.git(["status", "--porcelain"])).toBe("");
   expect(rig.server.problems).toEqual([]);
 });
@@ -40,104 +48,106 @@ test.concurrent("a session receives its own token and no other secret, and no co
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig(
-    { expect, onTestFinished },
-    {
-      repository: { env: ["NPM_REGISTRY"] },
-      env: { ANTHROPIC_API_KEY: "model-key", AWS_REGION: "eu-west-3", NPM_REGISTRY: "of-the-team", OTHER: "other" },
-    },
-  );
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
   // The shell makes a file before its command writes to it; the renamed file appears whole.
-  const desired = rig.want("ONB-1", ["run env > env.partial && mv env.partial env.txt"]);
-  rig.server.set({ sessions: [desired] });
-  const envFile = join(rig.worktree("ONB-1"), "env.txt");
+  const desired = rig.want(key, ["run env > env.partial && mv env.partial env.txt"]);
+  rig.set({ sessions: [desired] });
+  const envFile = join(rig.worktree(key), "env.txt");
   await rig.waitFor(() => existsSync(envFile)).toBe(true);
   const env = readFileSync(envFile, "utf8");
-  await rig.waitForState("ONB-1", "running");
-  for (const line of ["GROUNDCREW_TICKET=ONB-1", "GROUNDCREW_TOKEN=session-token-ONB-1", "ANTHROPIC_API_KEY=model-key"])
+  await rig.waitForState(key, "running");
+  for (const line of [
+    `GROUNDCREW_TICKET=${key}`,
+    `GROUNDCREW_TOKEN=session-token-${key}`,
+    "ANTHROPIC_API_KEY=model-key",
+  ])
     expect(env).toContain(`${line}\n`);
   for (const line of ["AWS_REGION=eu-west-3", "NPM_REGISTRY=of-the-team"]) expect(env).toContain(`${line}\n`);
   expect(env).not.toContain("OTHER=");
-  expect(env).toContain(`GROUNDCREW_COMPLETION_FILE=${rig.sessionFile("ONB-1", "completion.txt")}\n`);
+  expect(env).toContain(`GROUNDCREW_COMPLETION_FILE=${rig.sessionFile(key, "completion.txt")}\n`);
   expect(env).not.toMatch(/PLANE|TELEGRAM|RUNNER_TOKEN|plane-secret|telegram-secret/);
   const commands = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
   expect(commands).toContain(desired.session_id);
   expect(commands).not.toContain(desired.token);
   expect(rig.tmux("show-environment", "-g")).not.toMatch(/TOKEN|KEY/);
-  expect(existsSync(rig.sessionFile("ONB-1", "launch.json"))).toBe(false);
+  expect(existsSync(rig.sessionFile(key, "launch.json"))).toBe(false);
 });
 
 test.concurrent("a permission request is answered by the hook, with the token of the run", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
   const decision = { behavior: "allow" };
-  rig.server.answerHook.set("PermissionRequest", {
+  rig.server.answerHook.set(`${key} PermissionRequest`, {
     hookSpecificOutput: { hookEventName: "PermissionRequest", decision },
   });
-  rig.server.set({ sessions: [rig.want("ONB-1", ["permission touch allowed.txt"])] });
-  await rig.waitFor(() => existsSync(join(rig.worktree("ONB-1"), "allowed.txt"))).toBe(true);
-  const calls = rig.server.hooks.filter(({ body }) => body["hook_event_name"] === "PermissionRequest");
-  expect(calls).toEqual([expect.objectContaining({ ticket: "ONB-1", authorization: "Bearer session-token-ONB-1" })]);
+  rig.set({ sessions: [rig.want(key, ["permission touch allowed.txt"])] });
+  await rig.waitFor(() => existsSync(join(rig.worktree(key), "allowed.txt"))).toBe(true);
+  const calls = rig.listHooks().filter(({ body }) => body["hook_event_name"] === "PermissionRequest");
+  expect(calls).toEqual([expect.objectContaining({ ticket: key, authorization: `Bearer session-token-${key}` })]);
 });
 
 test.concurrent("keys, texts and interrupts reach the terminal once each, in order", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1", ["permission echo yes >> allowed.txt"]);
-  rig.server.set({ sessions: [desired] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Do you want to proceed?");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key, ["permission echo yes >> allowed.txt"]);
+  rig.set({ sessions: [desired] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Do you want to proceed?");
   const inputs = [
     { id: "a", kind: "keys", text: "1" },
     { id: "b", kind: "text", text: "first line\n$(touch hacked); `touch hacked`;" },
     { id: "c", kind: "interrupt", text: "" },
     { id: "d", kind: "text", text: "--second;" },
   ] as const;
-  rig.server.set({ sessions: [{ ...desired, inputs: [...inputs] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.applied).toEqual(["a", "b", "c", "d"]);
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Fake answer: --second;");
-  rig.server.set({ sessions: [{ ...desired, inputs: [...inputs] }] });
-  const prompts = rig.server.hooks.filter(({ body }) => body["hook_event_name"] === "Stop");
-  await rig.waitFor(() => rig.server.requests.at(-1)?.seen).toBe("4");
+  rig.set({ sessions: [{ ...desired, inputs: [...inputs] }] });
+  await rig.waitFor(() => rig.report(key)?.applied).toEqual(["a", "b", "c", "d"]);
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Fake answer: --second;");
+  await rig.waitUntilSeen(rig.set({ sessions: [{ ...desired, inputs: [...inputs] }] }));
+  const prompts = rig.listHooks().filter(({ body }) => body["hook_event_name"] === "Stop");
   expect(prompts).toHaveLength(3);
-  expect(readFileSync(join(rig.worktree("ONB-1"), "allowed.txt"), "utf8")).toBe("yes\n");
-  expect(existsSync(join(rig.worktree("ONB-1"), "hacked"))).toBe(false);
-  expect(rig.report("ONB-1")?.screen).toContain("Fake answer: first line\n$(touch hacked); `touch hacked`;");
+  expect(readFileSync(join(rig.worktree(key), "allowed.txt"), "utf8")).toBe("yes\n");
+  expect(existsSync(join(rig.worktree(key), "hacked"))).toBe(false);
+  expect(rig.report(key)?.screen).toContain("Fake answer: first line\n$(touch hacked); `touch hacked`;");
 });
 
 test.concurrent("a text waits until Claude has begun, while keys answer the dialog at its start", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
-  const desired = rig.want("ONB-1", ["trust-dialog"]);
+  const rig = await useRunner(context);
+  const { key } = rig;
+  const desired = rig.want(key, ["trust-dialog"]);
   const inputs = [
     { id: "a", kind: "text", text: "Look at the tests first" },
     { id: "b", kind: "keys", text: "Down" },
     { id: "c", kind: "keys", text: "Enter" },
   ] as const;
-  rig.server.set({ sessions: [{ ...desired, inputs: inputs.slice(0, 1) }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.attention).toContain("whether this folder is trusted");
-  rig.server.set({ sessions: [{ ...desired, inputs: [...inputs] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Fake answer: Look at the tests first");
-  expect(rig.report("ONB-1")?.applied).toEqual(["b", "c", "a"]);
+  rig.set({ sessions: [{ ...desired, inputs: inputs.slice(0, 1) }] });
+  await rig.waitFor(() => rig.report(key)?.attention).toContain("whether this folder is trusted");
+  rig.set({ sessions: [{ ...desired, inputs: [...inputs] }] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Fake answer: Look at the tests first");
+  expect(rig.report(key)?.applied).toEqual(["b", "c", "a"]);
 });
 
 test.concurrent("a dialog that is denied in the terminal is reported as an interruption until something is typed", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1", ["permission touch denied.txt"]);
-  rig.server.set({ sessions: [desired] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Do you want to proceed?");
-  expect(rig.report("ONB-1")).not.toHaveProperty("interruption");
-  rig.tmux("send-keys", "-t", "=claude-ONB-1:", "Escape");
-  await rig.waitFor(() => rig.report("ONB-1")?.interruption).toMatch(/^[0-9a-f-]{36}$/);
-  rig.server.set({ sessions: [{ ...desired, inputs: [{ id: "a", kind: "text", text: "Go on" }] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Fake answer: Go on");
-  await rig.waitFor(() => rig.report("ONB-1")).not.toHaveProperty("interruption");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key, ["permission touch denied.txt"]);
+  rig.set({ sessions: [desired] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Do you want to proceed?");
+  expect(rig.report(key)).not.toHaveProperty("interruption");
+  rig.tmux("send-keys", "-t", `=claude-${key}:`, "Escape");
+  await rig.waitFor(() => rig.report(key)?.interruption).toMatch(/^[0-9a-f-]{36}$/);
+  rig.set({ sessions: [{ ...desired, inputs: [{ id: "a", kind: "text", text: "Go on" }] }] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Fake answer: Go on");
+  await rig.waitFor(() => rig.report(key)).not.toHaveProperty("interruption");
   expect(rig.server.problems).toEqual([]);
 });
 
@@ -145,102 +155,108 @@ test.concurrent("an interruption that is older than the process is none of its o
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1", ["permission touch denied.txt"]);
-  rig.server.set({ sessions: [desired] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Do you want to proceed?");
-  const { transcript_path } = JSON.parse(readFileSync(rig.sessionFile("ONB-1", "session-start.json"), "utf8"));
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key, ["permission touch denied.txt"]);
+  rig.set({ sessions: [desired] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Do you want to proceed?");
+  const { transcript_path } = JSON.parse(readFileSync(rig.sessionFile(key, "session-start.json"), "utf8"));
   // A resumed conversation still ends with it while Claude asks again in the dialog of before.
   storeInterruption(transcript_path, new Date(Date.now() - HOUR));
   // Its cost is read together with the conversation.
   const status = { cost: { total_cost_usd: 7 } };
-  writeFileSync(rig.sessionFile("ONB-1", "status.json"), JSON.stringify(status));
-  await rig.waitFor(() => rig.report("ONB-1")?.cost_usd).toBe(7);
-  expect(rig.report("ONB-1")).not.toHaveProperty("interruption");
+  writeFileSync(rig.sessionFile(key, "status.json"), JSON.stringify(status));
+  await rig.waitFor(() => rig.report(key)?.cost_usd).toBe(7);
+  expect(rig.report(key)).not.toHaveProperty("interruption");
   storeInterruption(transcript_path);
-  await rig.waitFor(() => rig.report("ONB-1")?.interruption).toMatch(/^[0-9a-f-]{36}$/);
+  await rig.waitFor(() => rig.report(key)?.interruption).toMatch(/^[0-9a-f-]{36}$/);
 });
 
 test.concurrent("while the model does not answer, the screen goes on and the session makes no progress", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  rig.server.set({ sessions: [rig.want("ONB-1", ["silent"]), rig.want("ONB-2", ["retry 401 invalid x-api-key"])] });
+  const rig = await useRunner({ expect, onTestFinished }, 2);
+  const [silent = "", refused = ""] = rig.keys;
+  rig.set({ sessions: [rig.want(silent, ["silent"]), rig.want(refused, ["retry 401 invalid x-api-key"])] });
   const readOutputs = () => new Set(rig.server.requests.flatMap(({ sessions }) => sessions.map(getOutput)));
   const getOutput = ({ ticket, last_output_at }: { ticket: string; last_output_at?: string }) =>
-    ticket === "ONB-1" ? last_output_at : undefined;
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Thinking…");
-  const progress = rig.report("ONB-1")?.last_progress_at;
+    ticket === silent ? last_output_at : undefined;
+  await rig.waitFor(() => rig.report(silent)?.screen).toContain("Thinking…");
+  const progress = rig.report(silent)?.last_progress_at;
   await rig.waitFor(() => readOutputs().size).toBeGreaterThan(4);
-  expect(rig.report("ONB-1")?.last_progress_at).toBe(progress);
+  expect(rig.report(silent)?.last_progress_at).toBe(progress);
   await rig
-    .waitFor(() => rig.report("ONB-2")?.attention)
+    .waitFor(() => rig.report(refused)?.attention)
     .toBe("Claude repeats its request to the model: 401 invalid x-api-key");
-  rig.tmux("send-keys", "-t", "=claude-ONB-2:", "Escape");
-  await rig.waitFor(() => rig.report("ONB-2")).not.toHaveProperty("attention");
+  rig.tmux("send-keys", "-t", `=claude-${refused}:`, "Escape");
+  await rig.waitFor(() => rig.report(refused)).not.toHaveProperty("attention");
 });
 
 test.concurrent("tokens and cost are sums over a session, also over kill -9", async ({ expect, onTestFinished }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1", ["run true", "die"]);
-  rig.server.set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "ended");
-  const { cost_usd: before = 0, tokens } = rig.report("ONB-1") ?? {};
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key, ["run true", "die"]);
+  rig.set({ sessions: [desired] });
+  await rig.waitForState(key, "ended");
+  const { cost_usd: before = 0, tokens } = rig.report(key) ?? {};
   expect(tokens).toEqual({ input: 2_260, output: 50 });
-  rig.server.set({ sessions: [{ ...desired, resume: true }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("this session was interrupted");
-  await rig.waitFor(() => rig.report("ONB-1")?.tokens).toEqual({ input: 3_390, output: 75 });
-  await rig.waitFor(() => rig.report("ONB-1")?.cost_usd).toBeCloseTo(before + 0.00123, 5);
+  rig.set({ sessions: [{ ...desired, resume: true }] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("this session was interrupted");
+  await rig.waitFor(() => rig.report(key)?.tokens).toEqual({ input: 3_390, output: 75 });
+  await rig.waitFor(() => rig.report(key)?.cost_usd).toBeCloseTo(before + 0.00123, 5);
 });
 
 test.concurrent("/complete is recorded by the hook, and by the completion file where the hook gets no answer", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  rig.server.answerHook.set("UserPromptExpansion", { decision: "block", reason: "Recorded" });
-  const desired = rig.want("ONB-1");
-  rig.server.set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "running");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  rig.server.answerHook.set(`${key} UserPromptExpansion`, { decision: "block", reason: "Recorded" });
+  const desired = rig.want(key);
+  rig.set({ sessions: [desired] });
+  await rig.waitForState(key, "running");
   const summary = 'all "good" $(id) `x`';
   const complete = (id: string) => ({ id, kind: "text" as const, text: `/complete ${summary}` });
-  rig.server.set({ sessions: [{ ...desired, inputs: [complete("a")] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Recorded");
-  expect(rig.server.hooks.at(-1)?.body).toMatchObject({ command_name: "complete", command_args: summary });
-  expect(rig.report("ONB-1")?.completion).toBeUndefined();
-  rig.server.answerHook.clear();
-  rig.server.set({ sessions: [{ ...desired, inputs: [complete("b")] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.completion).toEqual({ summary, source: "file" });
+  rig.set({ sessions: [{ ...desired, inputs: [complete("a")] }] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("Recorded");
+  expect(rig.listHooks().at(-1)?.body).toMatchObject({ command_name: "complete", command_args: summary });
+  expect(rig.report(key)?.completion).toBeUndefined();
+  rig.server.answerHook.delete(`${key} UserPromptExpansion`);
+  rig.set({ sessions: [{ ...desired, inputs: [complete("b")] }] });
+  await rig.waitFor(() => rig.report(key)?.completion).toEqual({ summary, source: "file" });
 });
 
 test.concurrent("a killed session is reported with its signal and last screen, and its children are ended", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1", ["run sleep 1000 > /dev/null 2>&1 &", "die"]);
-  rig.server.set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "killed" });
-  expect(rig.report("ONB-1")?.screen).toContain("sleep 1000");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key, ["run sleep 1000 > /dev/null 2>&1 &", "die"]);
+  rig.set({ sessions: [desired] });
+  await rig.waitForState(key, "ended");
+  expect(rig.report(key)?.exit).toMatchObject({ reason: "killed" });
+  expect(rig.report(key)?.screen).toContain("sleep 1000");
   await rig.waitFor(() => findSessionProcesses(desired.session_id)).toEqual([]);
-  await rig.waitFor(() => rig.listSessions()).toEqual([]);
+  await rig.waitFor(() => rig.listSessions()).not.toContain(`claude-${key}`);
 });
 
 test.concurrent("a session that exits is reported with its status, and is started again when Groundcrew still wants it", async ({
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1", ["run echo started >> starts.txt", "exit 3"]);
-  rig.server.set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "exited" });
-  rig.server.set({ sessions: [{ ...desired, resume: true }] });
-  await rig.waitForState("ONB-1", "running");
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("this session was interrupted");
-  expect(readFileSync(join(rig.worktree("ONB-1"), "starts.txt"), "utf8")).toBe("started\n");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key, ["run echo started >> starts.txt", "exit 3"]);
+  rig.set({ sessions: [desired] });
+  await rig.waitForState(key, "ended");
+  expect(rig.report(key)?.exit).toMatchObject({ reason: "exited" });
+  rig.set({ sessions: [{ ...desired, resume: true }] });
+  await rig.waitForState(key, "running");
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("this session was interrupted");
+  expect(readFileSync(join(rig.worktree(key), "starts.txt"), "utf8")).toBe("started\n");
 });
 
 /** The second is noticed after the time that a session has for its start. */
@@ -252,10 +268,11 @@ const FAULTY_STARTS: [step: string, attention: RegExp][] = [
 test.concurrent.for(process.env["FULL"] ? FAULTY_STARTS : FAULTY_STARTS.slice(0, 1))(
   "a start with %s needs attention and shows its screen",
   async ([step, attention], { expect, onTestFinished }) => {
-    const rig = await createRunnerRig({ expect, onTestFinished });
-    rig.server.set({ sessions: [rig.want("ONB-1", [step])] });
-    await rig.waitFor(() => rig.report("ONB-1")?.attention).toMatch(attention);
-    expect(rig.report("ONB-1")).toMatchObject({ state: "starting", screen: expect.stringMatching(/Claude|workspace/) });
+    const rig = await useRunner({ expect, onTestFinished });
+    const { key } = rig;
+    rig.set({ sessions: [rig.want(key, [step])] });
+    await rig.waitFor(() => rig.report(key)?.attention).toMatch(attention);
+    expect(rig.report(key)).toMatchObject({ state: "starting", screen: expect.stringMatching(/Claude|workspace/) });
   },
 );
 
@@ -263,15 +280,16 @@ test.concurrent.for([
   ["kindly", { reason: "exited", text: "cancelled by Ada" }],
   ["now", { reason: "killed", text: "cancelled by Ada" }],
 ] as const)("a session is stopped %s", async ([how, exit], { expect, onTestFinished }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const desired = rig.want("ONB-1");
-  rig.server.set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "running");
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("all done");
-  rig.server.set({ stop: [{ ticket: "ONB-1", run: 1, how, reason: "cancelled by Ada" }] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toMatchObject(exit);
-  expect(rig.report("ONB-1")?.screen).toContain("all done");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const desired = rig.want(key);
+  rig.set({ sessions: [desired] });
+  await rig.waitForState(key, "running");
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("all done");
+  rig.set({ stop: [{ ticket: key, run: 1, how, reason: "cancelled by Ada" }] });
+  await rig.waitForState(key, "ended");
+  expect(rig.report(key)?.exit).toMatchObject(exit);
+  expect(rig.report(key)?.screen).toContain("all done");
   await rig.waitFor(() => findSessionProcesses(desired.session_id)).toEqual([]);
 });
 
@@ -360,21 +378,7 @@ test.concurrent("a Claude Code that ends at once is reported with its status and
   expect(rig.report("ONB-1")).toMatchObject({ run: 1, session_id: desired.session_id });
 });
 
-test.concurrent("a runner that is asked to stop says so, with the sessions that go on", async (context) => {
-  const { expect } = context;
-  const rig = await createRunnerRig(context);
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "running");
-  await rig.kill("SIGTERM");
-  expect(rig.server.requests.at(-1)).toMatchObject({
-    stopping: true,
-    sessions: [{ ticket: "ONB-1", state: "running" }],
-  });
-  expect(rig.server.requests.filter(({ stopping }) => stopping)).toHaveLength(1);
-  expect(rig.listSessions()).toEqual(["claude-ONB-1"]);
-});
-
-test.concurrent("a worktree that nobody needs is listed with its size, and removed once its branch is merged", async (context) => {
+test.concurrent("a worktree that nobody needs is listed with its size, and removed once its branch is merged, over stops that tell of the sessions that go on", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context);
   const remove = [{ ticket: "ONB-1", run: 1, force: false }];
@@ -387,6 +391,10 @@ test.concurrent("a worktree that nobody needs is listed with its size, and remov
   // Groundcrew asks only on the first day.
   rig.server.set({ sessions: [] });
   await rig.kill("SIGTERM");
+  const going = rig.server.requests.filter(({ stopping }) => stopping).map(({ sessions }) => sessions);
+  expect(going).toHaveLength(1);
+  expect(going[0]?.find(({ ticket }) => ticket === "ONB-2")).toMatchObject({ state: "running" });
+  expect(rig.listSessions()).toEqual(["claude-ONB-2"]);
   rig.start();
   const readWorktrees = () => rig.server.requests.at(-1)?.worktrees;
   const notMerged = "The worktree was not removed: its branch is not merged into main.";
@@ -403,12 +411,13 @@ test.concurrent("a worktree that nobody needs is listed with its size, and remov
 
 test.concurrent("a session whose record cannot be written ends with the reason", async (context) => {
   const { expect } = context;
-  const rig = await createRunnerRig(context);
+  const rig = await useRunner(context);
+  const { key } = rig;
   await rig.waitFor(() => existsSync(join(rig.runnerFolder, "sessions"))).toBe(true);
-  writeFileSync(join(rig.runnerFolder, "sessions/ONB-1"), "in the place of its folder");
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toMatchObject({ reason: "start_failed", text: expect.stringContaining("EEXIST") });
+  writeFileSync(join(rig.runnerFolder, `sessions/${key}`), "in the place of its folder");
+  rig.set({ sessions: [rig.want(key)] });
+  await rig.waitForState(key, "ended");
+  expect(rig.report(key)?.exit).toMatchObject({ reason: "start_failed", text: expect.stringContaining("EEXIST") });
 });
 
 test.concurrent("a Claude Code that is missing ends each start with the setting to change", async (context) => {
@@ -457,13 +466,14 @@ test.concurrent("a runner without a test command says so, and a wish of another 
   expect,
   onTestFinished,
 }) => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const session = rig.want("ONB-1");
-  rig.server.set({ sessions: [session], test: [{ ticket: "ONB-1", run: 2, id: "other" }] });
-  await rig.waitForState("ONB-1", "running");
-  rig.server.set({ sessions: [session], test: [{ ticket: "ONB-1", run: 1, id: "wish" }] });
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key } = rig;
+  const session = rig.want(key);
+  rig.set({ sessions: [session], test: [{ ticket: key, run: 2, id: "other" }] });
+  await rig.waitForState(key, "running");
+  rig.set({ sessions: [session], test: [{ ticket: key, run: 1, id: "wish" }] });
   await rig
-    .waitFor(() => rig.report("ONB-1")?.tests)
+    .waitFor(() => rig.report(key)?.tests)
     .toEqual({
       id: "wish",
       problem: "This runner has no test_command for the repository.",
@@ -473,19 +483,20 @@ test.concurrent("a runner without a test command says so, and a wish of another 
 const RED = "run printf '\\033[31mred\\033[0m'; printf '\\033]52;c;aGk=\\007\\033]0;title\\007'";
 
 test("a watched terminal is sent in colours, and only while it is watched", async () => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const { frames, requests, set } = rig.server;
-  const desired = rig.want("ONB-1", [RED]);
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key, set } = rig;
+  const { frames, requests } = rig.server;
+  const desired = rig.want(key, [RED]);
   set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "running");
+  await rig.waitForState(key, "running");
   expect(frames).toEqual([]);
 
   set({ sessions: [{ ...desired, watched: true }] });
   await rig.waitFor(() => frames.at(-1)?.screen.includes("all done")).toBe(true);
-  expect(frames.at(-1)).toMatchObject({ ticket: "ONB-1", run: 1, columns: 120, rows: 40, cursor: { column: 0 } });
+  expect(frames.at(-1)).toMatchObject({ ticket: key, run: 1, columns: 120, rows: 40, cursor: { column: 0 } });
   expect(frames.at(-1)?.screen).toContain("\u001b[31mred");
   expect(frames.at(-1)?.screen.split("\n")).toHaveLength(40);
-  await rig.waitFor(() => requests.at(-1)?.watched).toEqual(["ONB-1"]);
+  await rig.waitFor(() => requests.at(-1)?.watched).toEqual([key]);
 
   // What is typed changes the picture; nothing else is sent.
   const type = (id: string, text: string) => ({
@@ -501,106 +512,132 @@ test("a watched terminal is sent in colours, and only while it is watched", asyn
   await rig.waitFor(() => requests.at(-1)?.watched).toEqual([]);
   const count = frames.length;
   set({ sessions: [{ ...desired, inputs: [{ id: "2", kind: "text", text: "unseen" }] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen.includes("Fake answer: unseen")).toBe(true);
+  await rig.waitFor(() => rig.report(key)?.screen.includes("Fake answer: unseen")).toBe(true);
   expect(frames).toHaveLength(count);
   expect(rig.server.problems).toEqual([]);
 });
 
 test("pictures end when the answer to a frame says that nobody watches any more", async () => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const { frames, frameAnswer, requests, set } = rig.server;
-  const desired = rig.want("ONB-1");
+  const rig = await useRunner({ expect, onTestFinished });
+  const { key, set } = rig;
+  const { frames, frameAnswer, requests } = rig.server;
+  const before = frames.length;
+  const desired = rig.want(key);
   frameAnswer.watched = false;
+  onTestFinished(() => {
+    frameAnswer.watched = true;
+  });
   set({ sessions: [{ ...desired, watched: true }] });
-  await rig.waitFor(() => frames.length).toBe(1);
-  await rig.waitFor(() => rig.report("ONB-1")?.screen.includes("all done")).toBe(true);
+  await rig.waitFor(() => frames.length).toBe(before + 1);
+  await rig.waitFor(() => rig.report(key)?.screen.includes("all done")).toBe(true);
   // Each answer of an exchange begins them again until Groundcrew does not want them.
   set({ sessions: [desired] });
   await rig.waitFor(() => requests.at(-1)?.watched).toEqual([]);
 });
 
 test("a session that ends does not hold up the pictures of the others, and its last picture is sent", async () => {
-  const rig = await createRunnerRig({ expect, onTestFinished });
-  const { frames, set } = rig.server;
-  const desired = ["ONB-1", "ONB-2", "ONB-3"].map((key) => ({
-    ...rig.want(key, key === "ONB-2" ? ["run sleep 1", "exit 3"] : []),
+  const rig = await useRunner({ expect, onTestFinished }, 3);
+  const { keys, set } = rig;
+  const { frames } = rig.server;
+  const [first = "", ending = "", third = ""] = keys;
+  const desired = keys.map((key) => ({
+    ...rig.want(key, key === ending ? ["run sleep 1", "exit 3"] : []),
     watched: true,
   }));
   set({ sessions: desired });
-  await rig.waitForState("ONB-2", "ended");
+  await rig.waitForState(ending, "ended");
   const last = (key: string) => frames.filter(({ ticket }) => ticket === key).at(-1)?.screen ?? "";
-  await rig.waitFor(() => last("ONB-2")).toContain("Bash(sleep 1)");
+  await rig.waitFor(() => last(ending)).toContain("Bash(sleep 1)");
   set({
     sessions: desired
-      .filter(({ ticket }) => ticket !== "ONB-2")
+      .filter(({ ticket }) => ticket !== ending)
       .map((session) => ({ ...session, inputs: [{ id: "1", kind: "text" as const, text: "still here" }] })),
   });
-  for (const key of ["ONB-1", "ONB-3"]) await rig.waitFor(() => last(key)).toContain("Fake answer: still here");
+  for (const key of [first, third]) await rig.waitFor(() => last(key)).toContain("Fake answer: still here");
 });
 
 const COMMIT_ONE = "run echo 1 > one.txt && git add -A && git commit -qm one";
 const remove = (ticket: string, force = false) => ({ ticket, run: 1, force });
 
+const logHook = (name: string) => `echo ${name} $GROUNDCREW_BRANCH >> $HOME/$GROUNDCREW_TICKET.txt`;
+
+/** The runner of the tests of hooks: those of a ticket wait where `hold-<ticket>` is, and fail where `fail-<ticket>` is. */
+const useHooks = shareRunner({
+  endsOnce: true,
+  tickets: {
+    ...WITHOUT_BOX,
+    hooks: {
+      after_create: [
+        ...[logHook("after_create"), "pwd >> $HOME/pwd-$GROUNDCREW_TICKET.txt; env > $HOME/env-$GROUNDCREW_TICKET.txt"],
+        "echo installed 1; while test -e $HOME/hold-$GROUNDCREW_TICKET; do sleep 0.1; done; echo >&2 installed 2",
+      ].join("; "),
+      before_run: `${logHook("before_run")}; test ! -e $HOME/fail-$GROUNDCREW_TICKET`,
+      after_run: logHook("after_run"),
+      before_remove: logHook("before_remove"),
+    },
+  },
+  repository: { hook_minutes: 1 },
+});
+
 test.concurrent("a worktree is removed when it is clean and merged, or on request, and kept otherwise", async (context) => {
   const { expect } = context;
-  const hooks = { before_remove: "echo $GROUNDCREW_TICKET >> $HOME/removed.txt" };
-  const rig = await createRunnerRig(context, { tickets: { hooks, ...WITHOUT_BOX } });
-  const keys = ["ONB-1", "ONB-2", "ONB-3"];
-  rig.server.set({
+  const rig = await useHooks(context, 3);
+  const { keys } = rig;
+  const [merged = "", unmerged = "", dirty = ""] = keys;
+  rig.set({
     sessions: [
-      rig.want("ONB-1", [COMMIT_ONE, "exit 0"]),
-      rig.want("ONB-2", [COMMIT_ONE.replace("-qm one", "-qm two"), "exit 0"]),
-      rig.want("ONB-3", ["run echo draft > draft.txt", "exit 0"]),
+      rig.want(merged, [COMMIT_ONE, "exit 0"]),
+      rig.want(unmerged, [COMMIT_ONE.replace("-qm one", "-qm two"), "exit 0"]),
+      rig.want(dirty, ["run echo draft > draft.txt", "exit 0"]),
     ],
   });
   for (const key of keys) await rig.waitForState(key, "ended");
-  rig.git(["merge", "-q", "groundcrew/onb-1"]);
-  rig.server.set({ remove: keys.map((key) => remove(key)) });
-  await rig.waitFor(() => existsSync(rig.worktree("ONB-1"))).toBe(false);
-  await rig.waitFor(() => rig.report("ONB-2")?.attention ?? "").toContain("is not merged into main");
-  await rig.waitFor(() => rig.report("ONB-3")?.attention ?? "").toContain("changes that are not committed");
+  rig.git(["merge", "-q", `groundcrew/${merged.toLowerCase()}`]);
+  rig.set({ remove: keys.map((key) => remove(key)) });
+  await rig.waitFor(() => existsSync(rig.worktree(merged))).toBe(false);
+  await rig.waitFor(() => rig.report(unmerged)?.attention ?? "").toContain("is not merged into main");
+  await rig.waitFor(() => rig.report(dirty)?.attention ?? "").toContain("changes that are not committed");
   // The branch goes after its worktree.
-  const listBranches = () => rig.git(["branch", "--format=%(refname:short)"]);
-  await rig.waitFor(listBranches).toBe("groundcrew/onb-2\ngroundcrew/onb-3\nmain\n");
-  rig.server.set({ remove: [remove("ONB-3", true)] });
-  await rig.waitFor(() => existsSync(rig.worktree("ONB-3"))).toBe(false);
-  expect(existsSync(rig.worktree("ONB-2"))).toBe(true);
-  expect(readFileSync(join(rig.home, "removed.txt"), "utf8")).toBe("ONB-1\nONB-3\n");
+  const listBranches = () =>
+    keys.filter((key) => rig.git(["branch", "--list", `groundcrew/${key.toLowerCase()}`]) !== "");
+  await rig.waitFor(listBranches).toEqual([unmerged, dirty]);
+  rig.set({ remove: [remove(dirty, true)] });
+  await rig.waitFor(() => existsSync(rig.worktree(dirty))).toBe(false);
+  expect(existsSync(rig.worktree(unmerged))).toBe(true);
+  const hasRun = (key: string) => readFileSync(join(rig.home, `${key}.txt`), "utf8").includes("before_remove");
+  expect(keys.map(hasRun)).toEqual([true, false, true]);
 });
 
 test.concurrent("hooks run once each in the worktree; a failing before_run ends the start", async (context) => {
   const { expect } = context;
-  const log = (name: string) => `echo ${name} $GROUNDCREW_BRANCH >> $HOME/$GROUNDCREW_TICKET.txt`;
-  const hooks = {
-    after_create: `${log("after_create")}; pwd >> $HOME/pwd.txt; env > $HOME/env.txt`,
-    before_run: `${log("before_run")}; test $GROUNDCREW_TICKET != ONB-2`,
-    after_run: log("after_run"),
-  };
-  const rig = await createRunnerRig(context, { tickets: { hooks, ...WITHOUT_BOX } });
-  rig.server.set({ sessions: [rig.want("ONB-1", ["exit 0"])] });
-  await rig.waitForState("ONB-1", "ended");
-  const path = join(rig.home, "ONB-1.txt");
-  const lines = ["after_create", "before_run", "after_run"].map((name) => `${name} groundcrew/onb-1\n`).join("");
-  await rig.waitFor(() => readFileSync(path, "utf8")).toBe(lines);
-  expect(readFileSync(join(rig.home, "pwd.txt"), "utf8")).toBe(`${rig.worktree("ONB-1")}\n`);
-  expect(readFileSync(join(rig.home, "env.txt"), "utf8")).not.toMatch(/TOKEN|PLANE|TELEGRAM/);
-  rig.server.set({ sessions: [rig.want("ONB-2")] });
-  await rig.waitForState("ONB-2", "ended");
-  expect(rig.report("ONB-2")?.exit).toEqual({ reason: "start_failed", text: "Hook before_run: exit code 1" });
-  expect(rig.listSessions()).toEqual([]);
+  const rig = await useHooks(context, 2);
+  const [key = "", failing = ""] = rig.keys;
+  const branch = `groundcrew/${key.toLowerCase()}`;
+  rig.set({ sessions: [rig.want(key, ["exit 0"])] });
+  await rig.waitForState(key, "ended");
+  const readHome = (name: string) => readFileSync(join(rig.home, name), "utf8");
+  const lines = ["after_create", "before_run", "after_run"].map((name) => `${name} ${branch}\n`).join("");
+  await rig.waitFor(() => readHome(`${key}.txt`)).toBe(lines);
+  expect(readHome(`pwd-${key}.txt`)).toBe(`${rig.worktree(key)}\n`);
+  expect(readHome(`env-${key}.txt`)).not.toMatch(/TOKEN|PLANE|TELEGRAM/);
+  writeFileSync(join(rig.home, `fail-${failing}`), "");
+  rig.set({ sessions: [rig.want(failing)] });
+  await rig.waitForState(failing, "ended");
+  expect(rig.report(failing)?.exit).toEqual({ reason: "start_failed", text: "Hook before_run: exit code 1" });
+  expect(rig.listSessions()).not.toContain(`claude-${failing}`);
 });
 
 test.concurrent("what a set-up command prints is shown while it runs", async (context) => {
   const { expect } = context;
-  const hooks = {
-    after_create: 'echo installed 1; until test -e "$HOME/go"; do sleep 0.1; done; echo >&2 installed 2',
-  };
-  const rig = await createRunnerRig(context, { tickets: { hooks, ...WITHOUT_BOX }, repository: { hook_minutes: 1 } });
-  rig.server.set({ sessions: [rig.want("ONB-1")] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("installed 1\n");
-  expect(rig.report("ONB-1")).toMatchObject({ state: "starting" });
-  writeFileSync(join(rig.home, "go"), "");
-  await rig.waitForState("ONB-1", "running");
+  const rig = await useHooks(context);
+  const { key } = rig;
+  const held = join(rig.home, `hold-${key}`);
+  writeFileSync(held, "");
+  rig.set({ sessions: [rig.want(key)] });
+  await rig.waitFor(() => rig.report(key)?.screen).toContain("installed 1\n");
+  expect(rig.report(key)).toMatchObject({ state: "starting" });
+  rmSync(held);
+  await rig.waitForState(key, "running");
 });
 
 test.concurrent("with legacy_files, a file in /tmp completes a ticket", async (context) => {

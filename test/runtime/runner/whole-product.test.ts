@@ -2,19 +2,21 @@ import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { runPlanAndPublish } from "./plan-and-publish.ts";
-import { createProductRig, type ProductRig } from "./product-rig.ts";
+import { createProductRig, type ProductRig, shareProduct } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
 /** Long ways whose parts have tests of their own are in the full run only. */
 const IS_FULL_RUN = Boolean(process.env["FULL"]);
 
+const useProduct = shareProduct({ testCommand: "grep -q made made.txt" });
+
 const COMMIT = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
 const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
 
 test("one process runs an approved ticket from Plane to its comment, with tmux, git and a stand-in for Claude Code", async () => {
-  const rig = await createProductRig();
-  const summary = { task: "ONB-1", status: "done", text: "All is done" };
+  const rig = await useProduct();
+  const summary = { task: "{key}", status: "done", text: "All is done" };
   const { key, item } = await rig.addTicket([
     COMMIT,
     "permission touch allowed.txt",
@@ -29,18 +31,19 @@ test("one process runs an approved ticket from Plane to its comment, with tmux, 
   expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
   expect(rig.findComments(item, "All is done")).toHaveLength(1);
   // The commits of a boxed session are fetched from its clone.
-  await rig.waitFor(() => rig.host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
+  await rig
+    .waitFor(() => rig.host.git(["log", "--format=%s", `groundcrew/${key.toLowerCase()}`]))
+    .toBe("feat: made\nfirst\n");
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
-  expect(await rig.stop("groundcrew", "SIGTERM")).toBe(0);
 });
 
 test("in a session, the command groundcrew reads and completes its ticket with the token of the run, and nothing else", async () => {
-  const rig = await createProductRig();
+  const rig = await useProduct();
   const { key } = await rig.addTicket([
-    'run groundcrew get_task_details ONB-1 > details.txt 2>&1; echo "exit $?" >> details.txt',
-    'run groundcrew add_comment ONB-1 --text Hello > refused.txt 2>&1; echo "exit $?" >> refused.txt',
+    'run groundcrew get_task_details {key} > details.txt 2>&1; echo "exit $?" >> details.txt',
+    'run groundcrew add_comment {key} --text Hello > refused.txt 2>&1; echo "exit $?" >> refused.txt',
     "run cp details.txt refused.txt $HOME/.cache",
-    "run groundcrew update_task_status ONB-1 --status done --text 'By the command'",
+    "run groundcrew update_task_status {key} --status done --text 'By the command'",
   ]);
   await rig.call(`/api/approve/${key}`, "POST", {});
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "By the command", source: "tool" });
@@ -48,36 +51,9 @@ test("in a session, the command groundcrew reads and completes its ticket with t
   expect(rig.host.readCached("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
 });
 
-test("groundcrew doctor says what each runner's machine has and lacks, and that it was repaired", async () => {
-  const rig = await createProductRig();
-  const { home, repository } = rig.host;
-  const readChecks = async () => {
-    const { checks } = JSON.parse(await rig.runCommand("doctor", "--json"));
-    const own = checks.filter(({ name }: { name: string }) => name.startsWith("runner test-host: "));
-    return Object.fromEntries(
-      own.map(({ name, status }: { name: string; status: string }) => [name.slice(18), status]),
-    );
-  };
-  const programs = {
-    ...{ tmux: "ok", git: "ok", "Claude Code": "ok", repository: "ok", "free space": expect.any(String) },
-    box: process.env["TEST_BOXED"] === "1" ? "ok" : "warning",
-  };
-  await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "failed", trust: "warning" });
-  writeFileSync(
-    join(home, ".claude.json"),
-    JSON.stringify({ hasCompletedOnboarding: true, projects: { [repository]: { hasTrustDialogAccepted: true } } }),
-  );
-  await rig.stop("groundcrew", "SIGTERM");
-  rig.start("groundcrew", { ANTHROPIC_API_KEY: "key" });
-  await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "ok", trust: "ok" });
-});
-
-test.runIf(IS_FULL_RUN)("groundcrew doctor says whether the runner's user can open pull requests", async () => {
+test.runIf(IS_FULL_RUN)("a runner says whether its user can open pull requests", async () => {
   const rig = await createProductRig({ publish: "pull-request" });
-  const readCheck = async () => {
-    const { checks } = JSON.parse(await rig.runCommand("doctor", "--json"));
-    return checks.find(({ name }: { name: string }) => name === "runner test-host: publish");
-  };
+  const readCheck = async () => (await rig.readHostChecks())["publish"];
   const checkAgain = async () => {
     await rig.stop("groundcrew", "SIGTERM");
     rig.start("groundcrew");
@@ -107,13 +83,13 @@ test.runIf(IS_FULL_RUN)(
 );
 
 test("OPENCLAW-18 a completion file counts once the branch has a commit and the repository's test command has passed", async () => {
-  const rig = await createProductRig({ testCommand: "grep -q made made.txt" });
+  const rig = await useProduct();
   const { key, item } = await rig.addTicket(
     ['run echo "Made it" > $GROUNDCREW_COMPLETION_FILE', "permission true", COMMIT],
     "commit, tests",
   );
   await rig.call(`/api/approve/${key}`, "POST", {});
-  const missing = "ONB-1 is not done yet: the runner sees no commit on the branch: commit, then try again.";
+  const missing = `${key} is not done yet: the runner sees no commit on the branch: commit, then try again.`;
   await rig
     .waitFor(() => rig.readSession(key))
     .toMatchObject({ attention: missing, questions: [{ kind: "permission" }] });
@@ -217,7 +193,7 @@ test.each(IS_FULL_RUN ? ANSWER_WAYS : ANSWER_WAYS.slice(0, 1))(
   "the answers to several questions of a session reach it by %s",
   { timeout: 240_000 },
   async (_, place, answers) => {
-    const rig = await createProductRig();
+    const rig = await useProduct();
     const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: QUESTIONS })}`]);
     await rig.call(`/api/approve/${key}`, "POST", {});
     const readQuestions = async () => (await rig.readSession(key))?.questions;
@@ -238,6 +214,28 @@ test.each(IS_FULL_RUN ? ANSWER_WAYS : ANSWER_WAYS.slice(0, 1))(
     await rig.waitFor(readScreen).toContain(lines.join("\n     "));
   },
 );
+
+test("groundcrew doctor says what each runner's machine has and lacks, and that it was repaired", async () => {
+  const rig = await useProduct();
+  const { home, repository } = rig.host;
+  const readChecks = async () =>
+    Object.fromEntries(Object.entries(await rig.readHostChecks()).map(([name, { status }]) => [name, status]));
+  const programs = {
+    ...{ tmux: "ok", git: "ok", "Claude Code": "ok", repository: "ok", "free space": expect.any(String) },
+    box: process.env["TEST_BOXED"] === "1" ? "ok" : "warning",
+  };
+  await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "failed", trust: "warning" });
+  writeFileSync(
+    join(home, ".claude.json"),
+    JSON.stringify({ hasCompletedOnboarding: true, projects: { [repository]: { hasTrustDialogAccepted: true } } }),
+  );
+  const { checks } = JSON.parse(await rig.runCommand("doctor", "--json"));
+  const name = "runner test-host: log-in";
+  expect(checks).toContainEqual(expect.objectContaining({ name, status: "failed" }));
+  expect(await rig.stop("groundcrew", "SIGTERM")).toBe(0);
+  rig.start("groundcrew", { ANTHROPIC_API_KEY: "key" });
+  await rig.waitFor(readChecks).toEqual({ ...programs, "log-in": "ok", trust: "ok" });
+});
 
 test.runIf(IS_FULL_RUN)(
   "a session goes on while the store is moved away and after a restart with an empty one, until its ticket is approved again",

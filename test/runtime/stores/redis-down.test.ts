@@ -41,7 +41,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
       message: expect.stringContaining("is not connected"),
     });
 
-  const rounds = FULL ? 10 : 2;
+  const rounds = FULL ? 10 : 1;
   test(
     `REL-10 kill -9 and restart under load, ${rounds} times: nothing acknowledged is lost and the store reconnects`,
     async () => {

@@ -1,17 +1,6 @@
 import { expect, test } from "vitest";
 import { createPlaneFixture } from "./plane-fixture.ts";
 
-test("a work item can be deleted by its creator and by an admin, but not by another member", async () => {
-  const { plane, project, imhotep, api, root, imhotepKey } = await createPlaneFixture();
-  const itemOfAda = plane.addItem(project, { name: "hers" });
-  const itemOfImhotep = plane.addItem(project, { name: "his" }, { by: imhotep });
-  const path = (id: string) => `${root}/work-items/${id}/`;
-  expect((await api("DELETE", path(itemOfAda.id), undefined, imhotepKey)).status).toBe(403);
-  expect((await api("DELETE", path(itemOfImhotep.id), undefined, imhotepKey)).status).toBe(204);
-  expect((await api("DELETE", path(itemOfAda.id))).status).toBe(204);
-  expect(plane.items(project)).toEqual([]);
-});
-
 test("a user outside a project sees the project but not its items; any workspace member can create a project and is its admin", async () => {
   const { plane, ada, api, imhotepKey } = await createPlaneFixture();
   const closed = plane.addProject({ name: "Closed", identifier: "CLO", by: ada, members: [] });
@@ -43,18 +32,6 @@ test("a webhook address with a private or own host is refused unless listed, and
     }
     expect(statuses).toEqual(expected);
   }
-});
-
-test("a project guest reads items and cannot create them; a workspace member cannot see webhooks", async () => {
-  const { plane, project, imhotep, api, root, imhotepKey } = await createPlaneFixture();
-  plane.addProjectMember(project, imhotep, 5);
-  expect((await api("GET", `${root}/work-items/`, undefined, imhotepKey)).status).toBe(200);
-  expect((await api("POST", `${root}/work-items/`, { name: "x" }, imhotepKey)).status).toBe(403);
-  plane.setPassword(imhotep, "Groundcrew 4ever!");
-  const cookie = await signIn(plane.url, imhotep.email);
-  const getStatus = async (path: string) => (await fetch(plane.url + path, { headers: { cookie } })).status;
-  expect(await getStatus("/api/workspaces/javisi/members/")).toBe(200);
-  expect(await getStatus("/api/workspaces/javisi/webhooks/")).toBe(403);
 });
 
 async function signIn(url: string, email: string): Promise<string> {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { htmlToLines } from "../../../shared/markdown/plain-text.ts";
-import { commentsApi, relationsApi } from "../../../shared/plane/work-items.ts";
+import { relationsApi } from "../../../shared/plane/work-items.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import { createPlaneFixture } from "./plane-fixture.ts";
@@ -48,12 +48,6 @@ describe("recorded", () => {
 
   test("a comment that is only the word stop arrives as such", () => {
     expect(comments.some(({ comment_html }) => isStopWord(htmlToLines(comment_html, 100).join(" ")))).toBe(true);
-  });
-
-  test("the list of comments has the same fields as the webhook about one", () => {
-    const { body } = findRecorded("comments-links-activities.json", "comments_list");
-    const { results } = commentsApi.list.answer.parse(body);
-    expect(results.every(({ actor, created_at }) => actor !== null && created_at !== "")).toBe(true);
   });
 
   test("both items of a relation list it, and no webhook tells of it", () => {
@@ -123,16 +117,6 @@ describe("not recorded, from Plane's source or its behaviour as described", () =
     }
   });
 
-  test("a renamed state or label keeps its id", async () => {
-    const { plane, project } = await createPlaneFixture();
-    const [state] = plane.states(project);
-    const label = plane.addLabel(project, "review");
-    plane.rename(state?.id ?? "", "Later");
-    plane.rename(label, "to review");
-    expect(plane.states(project)[0]).toMatchObject({ id: state?.id, name: "Later" });
-    expect(plane.labels(project)).toMatchObject([{ id: label.id, name: "to review" }]);
-  });
-
   test("a removed member of a project stays listed over an API key, is not added again, and has no access", async () => {
     const { plane, project, imhotep, api, root, imhotepKey } = await createPlaneFixture();
     plane.addProjectMember(project, imhotep);
@@ -141,11 +125,5 @@ describe("not recorded, from Plane's source or its behaviour as described", () =
     expect(JSON.stringify(body)).toContain(imhotep.email);
     expect((await api("POST", `${root}/members/`, { member: imhotep.id, role: 15 })).status).toBe(400);
     expect((await api("GET", `${root}/work-items/`, undefined, imhotepKey)).status).toBe(403);
-  });
-
-  test("a deleted project is not listed", async () => {
-    const { plane, project, api } = await createPlaneFixture();
-    plane.deleteProject(project);
-    expect((await api("GET", "/projects/")).body.results).toEqual([]);
   });
 });

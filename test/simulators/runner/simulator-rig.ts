@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import type { TestContext } from "vitest";
 import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
 import { createRunnerSimulator } from "../../../simulators/runner/create-runner-simulator.ts";
-import type { SessionScript, SessionStep } from "../../../simulators/runner/session-script.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "../../runtime/runner/exchange-server.ts";
 
 type Desired = ExchangeAnswer["sessions"][number];
@@ -10,16 +9,13 @@ type Desired = ExchangeAnswer["sessions"][number];
 const STATE_TIMEOUT_MS = 40_000;
 
 /** Connects a simulated runner to a scripted server, which checks every message with the product's schemas. */
-export async function createSimulatorRig(
-  { expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">,
-  scripts: Readonly<Record<string, Partial<SessionScript>>> = {},
-) {
+export async function createSimulatorRig({ expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">) {
   const server = await startExchangeServer();
   const runner = createRunnerSimulator({
     url: server.url,
     token: RUNNER_TOKEN,
     repositories: ["ONB"],
-    findScript: ({ key }) => ({ startMs: 0, steps: [], ...scripts[key] }),
+    findScript: () => ({ startMs: 0, steps: [] }),
   });
   runner.connect();
   onTestFinished(async () => {
@@ -52,9 +48,4 @@ export async function createSimulatorRig(
     report: server.getReport,
     waitFor: <T>(read: () => T) => expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 20 }),
   };
-}
-
-/** Steps that print a line. */
-export function print(...lines: string[]): SessionStep[] {
-  return lines.map((text) => ({ do: "print", text, ms: 0 }));
 }

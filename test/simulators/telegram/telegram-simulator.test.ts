@@ -36,20 +36,8 @@ async function startTelegram() {
   return { time, telegram, call, send };
 }
 
-test("the simulated Telegram answers as the Bot API: with the bot, the sent message, and errors in its shape", async () => {
-  const { call, send } = await startTelegram();
-  expect(await call("getMe", {})).toMatchObject({ ok: true, result: { id: 1, is_bot: true } });
-  expect(await send("hi")).toMatchObject({ status: 200, ok: true, result: { message_id: 1, text: "hi" } });
-  expect(await call("getMe", {}, "1:y")).toEqual({
-    status: 401,
-    ok: false,
-    error_code: 401,
-    description: "Unauthorized",
-  });
-  expect(await call("sendDice", {})).toMatchObject({ status: 404, error_code: 404 });
-});
-
-test.each([
+/** Texts with entities that Telegram does not take. */
+const REFUSED: [string, string, object[]][] = [
   ["an empty text", " \n", []],
   ["a text of 4,097 UTF-16 units", `${"😀".repeat(2_048)}a`, []],
   ["half a surrogate pair", "\ud83d", []],
@@ -67,9 +55,12 @@ test.each([
   ],
   ["a link without an address", "abc", [{ type: "text_link", offset: 0, length: 1 }]],
   ["an unknown entity type", "abc", [{ type: "blink", offset: 0, length: 1 }]],
-])("the simulated Telegram refuses: %s", async (_, text, entities) => {
+];
+
+test("the simulated Telegram refuses texts and entities that the Bot API refuses", async () => {
   const { send, telegram } = await startTelegram();
-  expect(await send(text, entities)).toMatchObject({ status: 400, ok: false });
+  for (const [name, text, entities] of REFUSED)
+    expect(await send(text, entities), name).toMatchObject({ status: 400, ok: false });
   expect(telegram.chat(CHAT).messages).toEqual([]);
 });
 
@@ -139,58 +130,6 @@ test("the simulated Telegram limits the bot with another 429 when it calls too e
   expect(await send("a")).toMatchObject({ parameters: { retry_after: 2 } });
   await send("a");
   expect(await send("a")).toMatchObject({ ok: true });
-});
-
-test("the simulated Telegram detects links, mentions, hashtags and commands in plain text, but not inside links", async () => {
-  const { send, telegram } = await startTelegram();
-  await send("see evil.com @durov #x /go", [{ type: "text_link", offset: 0, length: 12, url: "https://a.example/" }]);
-  const [message] = telegram.chat(CHAT).messages;
-  expect(message?.entities.map(({ type }) => type)).toEqual(["text_link", "mention", "hashtag", "bot_command"]);
-});
-
-async function startPolling() {
-  const started = await startTelegram();
-  const poll = (body: object) => started.call("getUpdates", body);
-  return { ...started, poll, first: await poll({ offset: 0, timeout: 0 }) };
-}
-
-test("updates of the simulated Telegram are kept until a later offset confirms them", async () => {
-  const { telegram, poll, first } = await startPolling();
-  expect(first).toMatchObject({ ok: true, result: [] });
-  await telegram.postAsUser(CHAT, 7, "one");
-  await telegram.postAsUser(CHAT, 7, "two");
-  const pollIds = async (offset: number) =>
-    z
-      .array(z.object({ update_id: z.number() }))
-      .parse((await poll({ offset, timeout: 0 })).result)
-      .map(({ update_id }) => update_id);
-  expect(await pollIds(0)).toEqual([1, 2]);
-  expect(await pollIds(0)).toEqual([1, 2]);
-  expect(await pollIds(2)).toEqual([2]);
-  expect(await pollIds(0)).toEqual([2]);
-});
-
-test("updates of the simulated Telegram are refused with 409 to a poll while a webhook is set, and to the first of two concurrent polls", async () => {
-  const { call, telegram, poll } = await startPolling();
-  const waiting = poll({ offset: 0, timeout: 20 });
-  await new Promise((resolve) => setImmediate(resolve));
-  await expect.poll(async () => (await Promise.race([waiting, poll({ offset: 0, timeout: 0 })])).status).toBe(409);
-  await call("setWebhook", { url: "http://127.0.0.1:1/" });
-  expect(await poll({ offset: 0, timeout: 0 })).toMatchObject({ status: 409, error_code: 409 });
-  await telegram.redeliverUpdates();
-  expect(await call("getWebhookInfo", {})).toMatchObject({ result: { url: "http://127.0.0.1:1/" } });
-});
-
-test("updates of the simulated Telegram include a pressed button, which the bot answers by its id; the shown text is recorded", async () => {
-  const { call, send, telegram } = await startPolling();
-  await send("question");
-  const press = await telegram.press(CHAT, 7, 1, "yes");
-  expect(press.update).toMatchObject({
-    callback_query: { from: { id: 7 }, data: "yes", message: { message_id: 1 } },
-  });
-  expect(await call("answerCallbackQuery", { callback_query_id: "1", text: "thanks" })).toMatchObject({ ok: true });
-  expect(press.answers).toEqual(["thanks"]);
-  expect(await call("answerCallbackQuery", { callback_query_id: "2" })).toMatchObject({ status: 400 });
 });
 
 test("the data of a button must have 1 to 64 bytes, not characters", async () => {
