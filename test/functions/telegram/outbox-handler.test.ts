@@ -26,6 +26,23 @@ test("limits and order: 500 messages to 5 chats arrive in order per chat, at mos
   expect(setup.telegram.calls.every(({ outcome }) => outcome === "ok")).toBe(true);
 });
 
+test("limits and order: after 429 with retry_after 30 nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
+  const setup = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
+  setup.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+  await enqueueNotices(setup.store, createNotices(1, 5));
+  await setup.handleDueJobs();
+  await enqueueNotices(setup.store, createNotices(1, 1), 43);
+  await setup.runUntilEmpty();
+  const [first, ...rest] = setup.telegram.calls.filter(({ chat }) => chat === String(OUTBOX_CHAT));
+  expect(first?.outcome).toBe("429");
+  expect(rest.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok"]);
+  expect((rest[0]?.at ?? 0) - (first?.at ?? 0)).toBe(30_000);
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
+  expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
+  const other = setup.telegram.calls.find(({ chat }) => chat === "43");
+  expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
+});
+
 const HOUR = 3_600_000;
 
 test("after an excessive retry_after one probe is sent when an hour is over, and its success releases the chat", async () => {

@@ -62,3 +62,22 @@ test("a failed edit: a deleted message is sent again with all its content", asyn
   await setup.runUntilEmpty();
   expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
 });
+
+test("a failed edit: after a refresh that failed for good, the next notification shows its content too", async () => {
+  const setup = await createOutboxSetup();
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.handleDueJobs();
+  const no = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
+  setup.telegram.injectFaults(no, no);
+  await enqueueNotices(setup.store, createNotices(2, 2));
+  await setup.runUntilEmpty();
+  const [dead] = await setup.store.listDeadJobs("outbox");
+  expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
+  await enqueueNotices(setup.store, createNotices(3, 3));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+  const calls = setup.telegram.calls.length;
+  await setup.store.replay("outbox", dead?.id ?? "");
+  await setup.runUntilEmpty();
+  expect(setup.telegram.calls).toHaveLength(calls);
+});

@@ -5,6 +5,7 @@ import {
   createOutboxSetup,
   enqueueNotices,
   getChatTexts,
+  OUTBOX_CHAT,
   type OutboxSetup,
   parseTaskKeys,
   wrapBot,
@@ -63,4 +64,16 @@ test("edits of a burst do not wait for the chat's next notifications, nor the ot
   const edits = setup.telegram.calls.filter(({ method }) => method === "editMessageText").map(({ at }) => at);
   const gaps = edits.slice(1).map((at, i) => at - (edits[i] ?? 0));
   expect(Math.max(...gaps)).toBeLessThanOrEqual(2_000);
+});
+
+test("a notification that arrives during an edit is in the message that replaces a deleted one", async () => {
+  const setup = await createOutboxSetup();
+  await deliverNotices(setup, 1, 2);
+  setup.telegram.removeMessage(OUTBOX_CHAT, 1);
+  setup.time.now += 1_500;
+  await setup.handleJob(await takeOutboxJob(setup));
+  setup.time.now += 1_500;
+  await handleJobDuring(setup, "after", () => deliverNotices(setup, 3));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { pickSize } from "../../../reliability/random-source.ts";
 import {
   freezeOutboxAt,
+  handleUntilCrash,
   OUTBOX_SCENARIOS,
   REPEAT_MARK,
   repeatForEachStep,
@@ -11,14 +12,14 @@ import {
 import { createNotices, createOutboxSetup, enqueueNotices, getChatTexts, parseTaskKeys } from "../outbox-setup.ts";
 
 const STALLS = [
-  { when: "before", clock: "running" },
-  { when: "after", clock: "stopped" },
   { when: "after", clock: "running" },
+  { when: "after", clock: "stopped" },
+  { when: "before", clock: "running" },
   { when: "before", clock: "stopped" },
 ] as const;
 
 describe.each(OUTBOX_SCENARIOS)("a process frozen past its lease while $name", ({ prepare, shown, sends }) => {
-  test.each(STALLS.slice(0, pickSize(4, 2)))(
+  test.each(STALLS.slice(0, pickSize(4, 3)))(
     "$when each step, with its clock $clock, changes nothing that another process has done",
     async (stall) => {
       await repeatForEachStep(async (at) => {
@@ -56,4 +57,42 @@ describe.each(OUTBOX_SCENARIOS)("a process frozen past its lease while $name", (
       });
     },
   );
+});
+
+/** Number of the step that sends the first message. */
+const SEND_STEP = 7;
+
+test("a late failure does not end the attempt of the process that took over", async () => {
+  const setup = await createOutboxSetup({ burst: 600_000 });
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  setup.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
+  const slow = freezeOutboxAt(setup, SEND_STEP, "after");
+  const sleeping = setup.handleJob(await takeOutboxJob(setup), { ...slow.deps, clock: () => 0 });
+  await waitUntil(() => slow.asleep());
+  expect(slow.reached.at(-1)).toBe("telegram");
+  setup.time.now += setup.jobHandler.leaseMs;
+  expect(await handleUntilCrash(setup, SEND_STEP, "after")).toBe(true);
+  expect(setup.telegram.calls).toHaveLength(2);
+  slow.wake();
+  await sleeping;
+  setup.time.now += setup.jobHandler.leaseMs;
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(REPEAT_MARK))).toEqual([true, true]);
+});
+
+test("a process that resumes during another's attempt does not send without a mark", async () => {
+  const setup = await createOutboxSetup({ burst: 600_000 });
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  const slow = freezeOutboxAt(setup, SEND_STEP - 1);
+  const sleeping = setup.handleJob(await takeOutboxJob(setup), { ...slow.deps, clock: () => 0 });
+  await waitUntil(() => slow.asleep());
+  expect(slow.reached.at(-1)).toBe("commit");
+  setup.time.now += setup.jobHandler.leaseMs;
+  expect(await handleUntilCrash(setup, SEND_STEP, "after")).toBe(true);
+  setup.time.now += 1_000;
+  slow.wake();
+  await sleeping;
+  setup.time.now += setup.jobHandler.leaseMs;
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(REPEAT_MARK))).toEqual([false, true]);
 });
