@@ -207,6 +207,16 @@ export async function createTestApp(options: TestAppOptions = {}) {
         advance(500);
       }
     },
+    /** Delivers the webhooks and works what follows. */
+    async deliverUntilIdle() {
+      await app.deliverWebhooks();
+      await app.runUntilIdle();
+    },
+    /** Polls and works what follows. */
+    async pollUntilIdle() {
+      await app.poll();
+      await app.runUntilIdle();
+    },
     /** Starts a new process on the same store or on an empty one, with the same or other settings. */
     async restart(change: Pick<TestAppOptions, "config"> & { store?: "kept" | "lost"; env?: typeof env } = {}) {
       nextWaitActions = [];

@@ -4,25 +4,27 @@ import { createSession, createTicketsApp } from "./tickets-app.ts";
 const HOSTILE = "\u202e<script>alert(1)</script> $(id) `id`; --flag\u001b[31m @/etc/passwd /exit";
 const CONTROLS = ["\u202e", "\u001b"];
 
-test("reliability 18: hostile titles and descriptions reach a session as text of a file only", async () => {
+test("reliability 18: hostile titles, screens, branches, commits and summaries reach sessions, people and Plane as text only", async () => {
   const app = await createTicketsApp();
-  await app.requestTicket(HOSTILE, { description_html: "<p>doctor</p><script>x</script><p>/clear ‮ $(id)</p>" });
+  const item = await app.requestTicket(HOSTILE, {
+    description_html: "<p>doctor</p><script>x</script><p>/clear ‮ $(id)</p>",
+  });
   await app.call("/api/approve/ONB-1");
   const [desired] = (await app.exchange()).sessions;
   const { ticket_file = "", ...rest } = desired ?? {};
   expect(ticket_file).toContain("$(id)");
   for (const character of CONTROLS) expect(ticket_file).not.toContain(character);
   expect(JSON.stringify(rest)).not.toContain("$(id)");
-});
 
-test("reliability 18: hostile branches, commits and summaries are text in Plane's comment", async () => {
-  const app = await createTicketsApp();
-  const item = await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
   const commits = [{ id: "<img src=x>", subject: HOSTILE }];
+  const hostile = { branch: HOSTILE, commits, screen: HOSTILE, attention: HOSTILE };
+  await app.exchange([createSession(hostile)]);
+  const text = JSON.stringify(await app.read("/api/sessions"));
+  expect(text).toContain("$(id)");
+  expect(text).not.toMatch(/\u202e|\\u001b/);
+
   const completion = { summary: `${HOSTILE} [x](javascript:alert(1))`, source: "file" } as const;
-  await app.exchange([createSession({ branch: HOSTILE, commits, completion, screen: HOSTILE })]);
+  await app.exchange([createSession({ ...hostile, completion })]);
   await app.call("/api/update-plane/ONB-1");
   const comment = app.readComments(item).at(-1) ?? "";
   expect(comment).toContain("$(id)");
@@ -46,17 +48,6 @@ test("reliability 18: a summary that is given with the approval of the update is
   for (const part of ["\0", ...CONTROLS]) expect(completed.summary).not.toContain(part);
 });
 
-test("reliability 18: what a terminal shows reaches people without control and direction characters", async () => {
-  const app = await createTicketsApp();
-  await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  await app.exchange([createSession({ screen: HOSTILE, attention: HOSTILE })]);
-  const text = JSON.stringify(await app.read("/api/sessions"));
-  expect(text).toContain("$(id)");
-  expect(text).not.toMatch(/\u202e|\\u001b/);
-});
-
 test("No answer for people contains the token of a run", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();
@@ -73,9 +64,7 @@ test("No answer for people contains the token of a run", async () => {
 test("Each step of a ticket is in the decision log, with its reason and who decided", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  await app.exchange([createSession()]);
+  await app.runSession();
   await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
   await app.call("/api/update-plane/ONB-1");
   const { rows } = await app.read("/api/why?limit=200");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { crashAtStep } from "../../support/crash-at-step.ts";
 import { createTicketsApp } from "./tickets-app.ts";
 
@@ -22,8 +23,8 @@ export function createSqliteApp(settings?: Record<string, unknown>) {
 export type SqliteApp = Awaited<ReturnType<typeof createSqliteApp>>;
 
 /**
- * Runs `act` in a process that ends at its nth step, for each step it has, before or after that step, and `check` after
- * another process has started. Returns the number of steps.
+ * Runs `act` in a process that ends at its nth step, before or after that step, and `check` after another process has
+ * started: for each step in the full run, for every third one otherwise. Returns the number of steps.
  */
 export async function killAtEachStep(
   prepare: () => Promise<SqliteApp>,
@@ -31,7 +32,7 @@ export async function killAtEachStep(
   check: (app: SqliteApp) => Promise<void>,
 ): Promise<number> {
   let most = Number.POSITIVE_INFINITY;
-  for (let nth = 1; nth <= most; nth += 1) {
+  for (let nth = 1; nth <= most; nth += IS_FULL_RUN ? 1 : 3) {
     const app = await prepare();
     const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
     await crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals })).then(

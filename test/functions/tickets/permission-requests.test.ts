@@ -23,28 +23,6 @@ async function hold<Answer>(app: App, send: () => Promise<Answer>, act: () => Pr
   return answer;
 }
 
-test("A question has the tool's fields, the part that acts first, and its text is no JSON", async () => {
-  const { app, token, readSession } = await createAppWithSession();
-  const input = { description: "Look", timeout: 5, command: "ls\u202e" };
-  await hold(
-    app,
-    () => app.hook(token, toHook(input)),
-    async () => {
-      const [question] = (await readSession()).questions;
-      expect(question).toMatchObject({
-        text: "Bash\ncommand: ls⟨U+202E⟩\ntimeout: 5\ndescription: Look",
-        tool: "Bash",
-        input: [
-          { label: "command", value: "ls⟨U+202E⟩" },
-          { label: "timeout", value: "5" },
-          { label: "description", value: "Look" },
-        ],
-        complete: true,
-      });
-    },
-  );
-});
-
 test("An input that is kept whole is allowed through the API; a longer one only in the terminal", async () => {
   const { app, token, readSession } = await createAppWithSession();
   const answers: unknown[] = [];
@@ -113,18 +91,4 @@ test("Of 300 requests at once five are asked, and the others are denied at once 
   const refused = answers.filter((answer) => answer.includes('"deny"'));
   expect(refused).toHaveLength(295);
   expect(refused[0]).toContain("5 requests of this session wait for a person already");
-});
-
-test("After an answer the next request is asked, and requests that ended without an answer count as long as they are open", async () => {
-  const { app, token, readSession } = await createAppWithSession();
-  // The requests end without an answer at once; their dialogs stay open in the terminal.
-  for (let i = 0; i < 5; i += 1) await app.hook(token, toHook({ command: `touch ${i}` }));
-  const { questions } = await readSession();
-  expect(questions).toHaveLength(5);
-  expect((await app.hook(token, toHook({ command: "touch 5" }))).json).toMatchObject({
-    hookSpecificOutput: { decision: { behavior: "deny" } },
-  });
-  await app.call("/api/sessions/ONB-1/answer", { question: questions[0].id, answer: "deny" });
-  expect(await app.hook(token, toHook({ command: "touch 6" }))).toMatchObject({ status: 204 });
-  expect((await readSession()).questions).toHaveLength(5);
 });

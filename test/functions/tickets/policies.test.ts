@@ -101,9 +101,7 @@ test("what the runner's own settings say about all repositories changes nothing 
 test("where the settings name no test command, that of the file is run", async () => {
   const { app } = await createPolicyApp({ test_command: "make test" });
   await app.requestTicket("Build it", { description_html: "<p>Done when: tests</p>" });
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  await app.exchange([createSession()]);
+  await app.runSession();
   expect((await app.call("/api/sessions/ONB-1/complete", { summary: "Done" })).json).toMatchObject({
     waits_for: "tests",
   });
@@ -202,9 +200,7 @@ test("an approved plan goes on with the mode and the rules of the policy", async
   const { app, decide } = await createPolicyApp({}, { plan_first: true });
   await app.exchange([], { policies: [createReport({}, { lines })] });
   await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  const token = (await app.exchange()).sessions[0]?.token ?? "";
-  await app.exchange([createSession()]);
+  const token = await app.runSession();
   let isDone = false;
   app.deps.wait = async () => {
     if (!isDone) await decide("plan", "approve");

@@ -15,9 +15,7 @@ const RED: NonNullable<Publication["checks"]> = {
 async function createPublishingApp() {
   const app = await createTicketsApp({ repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } });
   const item = await app.requestTicket("Write it down");
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  await app.exchange([createSession()]);
+  await app.runSession();
   await app.call("/api/sessions/ONB-1/complete", { summary: "All is *done*" });
   /** The runner reports the ended session, and what it has published; returns what it is to publish. */
   const report = async (publication?: Publication) => {

@@ -50,43 +50,6 @@ async function createAppWithQuestions() {
   return { app, token, readSession, readQuestions, answerOpen, answerById, holdHook, endProcess };
 }
 
-test("Several questions of one call are asked one after the other, and the session gets all answers after the last one", async () => {
-  const { app, readSession, readQuestions, answerOpen, holdHook } = await createAppWithQuestions();
-  const shown: unknown[] = [];
-  const answer = async (text: string) => {
-    shown.push(await readQuestions());
-    await answerOpen(text);
-    shown.push((await readSession()).state);
-  };
-  const { json } = await holdHook(
-    ALL,
-    () => answer("Blue"),
-    () => answer('tsx, "zod, v4"'),
-    () => answer("Larger than M"),
-  );
-  const base = { kind: "input", count: 3 };
-  expect(shown).toMatchObject([
-    [
-      {
-        ...base,
-        number: 1,
-        text: "Which colour?",
-        options: ["Red", "Blue"],
-        descriptions: ["It is Red.", "It is Blue."],
-      },
-    ],
-    "waiting",
-    [{ ...base, number: 2, text: "Which tools?", options: ["ky", "zod, v4", "tsx"], multiple: true }],
-    "waiting",
-    [{ ...base, number: 3, text: "Which size?", options: ["S", "M"] }],
-    "waiting",
-  ]);
-  const answers = { "Which colour?": "Blue", "Which tools?": '"zod, v4", tsx', "Which size?": "Larger than M" };
-  expect(json).toEqual(toDecision(ALL, answers));
-  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
-  expect((await app.exchange([createSession()])).sessions[0]?.inputs).toEqual([]);
-});
-
 test.each([
   ["one option", "ky", "ky"],
   ["several options with a text of one's own", "tsx, ky, and axios, too", 'ky, tsx, "and axios, too"'],

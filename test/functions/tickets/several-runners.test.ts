@@ -27,7 +27,9 @@ test("The session of a runner that is away is started by no other, and goes on w
   const { app, readSession } = await createAppWithSession({ minutes: 120 });
   app.advance(3_600_000);
   await app.tick();
-  expect((await app.exchange([], { runner: "other" })).sessions).toEqual([]);
+  const stolen = createSession({ state: "ended", exit: { reason: "killed" } });
+  for (const sessions of [[], [stolen]])
+    expect((await app.exchange(sessions, { runner: "other" })).sessions).toEqual([]);
   expect(await readSession()).toMatchObject({ state: "running", runner: "vps" });
   expect((await app.exchange([createSession()])).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
   expect(await readSession()).toMatchObject({ state: "running" });

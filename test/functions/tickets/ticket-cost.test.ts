@@ -56,17 +56,6 @@ test("The agent card shows the cost of the ticket's session beside the agents'",
   expect(cards[0]).toContain("<strong>Cost:</strong> 2.5 USD (Thot 2, Claude Code 0.5)");
 });
 
-test("A task without an agent card gets none from the cost of its session", async () => {
-  const app = await createTicketsApp();
-  const item = await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  await app.exchange([createSession({ cost_usd: 0.5 })]);
-  app.advance(60_000);
-  await app.runUntilIdle();
-  expect(app.readComments(item).filter((comment) => comment.includes("Agent card"))).toEqual([]);
-});
-
 test("The team and the board say nothing about tickets without `tickets` in the settings", async () => {
   const { app } = await createAppWithSession();
   expect((await app.read("/api/board")).tickets).toEqual({ pending: 0 });
@@ -74,20 +63,4 @@ test("The team and the board say nothing about tickets without `tickets` in the 
   expect((await plain.read("/api/board")).tickets).toBeUndefined();
   expect((await plain.read("/api/team")).tickets).toBeUndefined();
   expect(await plain.read("/api/sessions")).toMatchObject({ configured: false, sessions: [] });
-});
-
-test("A ticket whose session failed for good is listed with the reason of the last failure", async () => {
-  const app = await createTicketsApp();
-  await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  for (let i = 0; i < 8; i += 1) {
-    await app.exchange();
-    const exit = { reason: "start_failed", text: "claude is not in the PATH" } as const;
-    await app.exchange([createSession({ state: "ended", exit, started_at: `2026-11-21T08:00:0${i}.000Z` })]);
-    app.advance(10 * 60_000);
-  }
-  expect(await app.read("/api/sessions")).toMatchObject({
-    sessions: [],
-    failed: [{ id: "ONB-1", state: "failed", reason: "start_failed", detail: "claude is not in the PATH" }],
-  });
 });

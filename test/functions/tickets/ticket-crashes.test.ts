@@ -124,22 +124,6 @@ test("An update killed at any step is finished by the queue: one comment, and th
   expect(steps).toBeGreaterThanOrEqual(6);
 });
 
-test("A comment that Plane refuses is shown, the status stays, and the queue finishes both later", async () => {
-  const app = await createCompletedApp();
-  const end = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 500 });
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({
-    status: "failed_comment",
-    comment_posted: false,
-    state_updated: false,
-    problem: expect.any(String),
-  });
-  expect(app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state)).not.toContain("Done");
-  end();
-  await app.runUntilIdle();
-  expect(countResults(app)).toBe(1);
-  expect((await app.read("/api/completed-tickets")).updated).toMatchObject([{ state: "done" }]);
-});
-
 test("A comment that Plane refuses for good is tried again three times within half an hour, and again when somebody approves", async () => {
   const app = await createCompletedApp();
   const end = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 });
@@ -177,22 +161,4 @@ test("A comment whose answer was lost is not written twice", async () => {
   app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "drop after" }, 2);
   expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
   expect(countResults(app)).toBe(1);
-});
-
-test("An answer that no request fetches because Groundcrew was killed is typed into the session", async () => {
-  const app = await createApprovedApp();
-  const token = (await app.exchange()).sessions[0]?.token ?? "";
-  await app.exchange([createSession()]);
-  // The request that waits never ends, as in a process that was killed.
-  app.deps.wait = () => new Promise(() => {});
-  void app.hook(token, { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: {} }).catch(() => {});
-  let question: { id: string } | undefined;
-  while (!question) question = (await app.read("/api/sessions")).sessions[0].questions[0];
-  await app.restart();
-  await app.listenAgain();
-  await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "allow" });
-  app.advance(5_000);
-  expect((await app.exchange([createSession()])).sessions[0]?.inputs).toEqual([
-    { id: question.id, kind: "keys", text: "1" },
-  ]);
 });

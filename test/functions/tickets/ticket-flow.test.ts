@@ -48,8 +48,7 @@ test("A new work item becomes a pending ticket, runs once approved, completes, a
   for (const part of ["All is <em>done</em>", "groundcrew/onb-1", "abc1234def", "feat: &#60;b&#62;it", "$0.5"])
     expect.soft(comments[0]).toContain(part);
   expect(app.readPlaneItem(item).state).toBe("Done");
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(await app.read("/api/completed-tickets")).toMatchObject({
     count: 0,
     updated: [{ id: "ONB-1", state: "done", summary: "All is *done*", cost_usd: 0.5, comment_posted: true }],

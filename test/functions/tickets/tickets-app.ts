@@ -66,9 +66,15 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
     /** Adds a task to ONB and lets the product observe it, so that it requests a ticket. Returns its item. */
     async requestTicket(name = "Write it down", patch: Parameters<typeof http.addTask>[2] = {}) {
       const item = http.addTask(name, [], patch);
-      await http.deliverWebhooks();
-      await http.runUntilIdle();
+      await http.deliverUntilIdle();
       return item;
+    },
+    /** Approves ONB-1 and runs its session; returns the token of the run. */
+    async runSession(): Promise<string> {
+      await call("/api/approve/ONB-1");
+      const [desired] = (await exchange()).sessions;
+      await exchange([createSession()]);
+      return desired?.token ?? "";
     },
     /** Reads `/health`, without the timeout that the clock of these tests would end at once. */
     async readHealth() {
@@ -120,9 +126,7 @@ export function createSession(change: Partial<Session> = {}): Session {
 export async function createAppWithSession(settings: Record<string, unknown> = {}) {
   const app = await createTicketsApp(settings);
   const item = await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  const [desired] = (await app.exchange()).sessions;
-  await app.exchange([createSession()]);
+  const token = await app.runSession();
   const readSession = async () => (await app.read("/api/sessions")).sessions[0];
-  return { app, item, token: desired?.token ?? "", readSession };
+  return { app, item, token, readSession };
 }
