@@ -22,12 +22,7 @@ import type { Json } from "../../shared/omit-undefined.ts";
 import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
 import { type Job, QUEUES, type Queue, type Store } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
-import {
-  createBearerHeaders,
-  RUNTIME_ADMIN_TOKEN,
-  RUNTIME_TICK_TOKEN,
-  startTestRuntime,
-} from "../support/test-runtime.ts";
+import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const activitySchema = z.object({
   rows: z.array(z.object({ asked: z.array(z.object({ fate: z.unknown() })) })),
@@ -73,43 +68,23 @@ test.each([
   expect(text).not.toContain("marked");
 });
 
-test("Dead letters (reliability 5) are requeued once, whatever characters their id contains", async () => {
+test("Dead letters (reliability 5) are requeued once, whatever characters their id contains, which is logged", async () => {
   const id = "item:12:completed:telegram:-100/1";
-  const { url, store } = await createRuntimeWithDeadLetter(id);
-  const replay = () =>
-    fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}/replay`, {
+  const { url, store, lines } = await createRuntimeWithDeadLetter(id);
+  const replay = (queue = "outbox") =>
+    fetch(`${url}/dead-letters/${queue}/${encodeURIComponent(id)}/replay`, {
       method: "POST",
       ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
     });
+  expect((await replay("nothing")).status).toBe(404);
   expect((await replay()).status).toBe(200);
   expect((await store.stats()).queues.outbox).toMatchObject({ pending: 1, dead: 0 });
   expect((await replay()).status).toBe(404);
   expect((await store.stats()).queues.outbox.pending).toBe(1);
-});
-
-test("A requeue of a dead letter is logged once, with the way and the address it came from", async () => {
-  const id = "item:12:completed:telegram:-100/1";
-  const { url, lines } = await createRuntimeWithDeadLetter(id);
-  const replay = () =>
-    fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}/replay`, {
-      method: "POST",
-      ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
-    });
-  expect((await replay()).status).toBe(200);
-  expect((await replay()).status).toBe(404);
   expect(lines.filter(({ message }) => message === "failed job requeued")).toEqual([
     expect.objectContaining({ queue: "outbox", id, by: "admin", where: "api", client: "127.0.0.1" }),
   ]);
   expect(JSON.stringify(lines)).not.toContain(RUNTIME_ADMIN_TOKEN);
-});
-
-test("Dead letters (reliability 5) of an unknown queue are not found", async () => {
-  const { url } = await createRuntimeWithDeadLetter();
-  const response = await fetch(`${url}/dead-letters/nothing/1/replay`, {
-    method: "POST",
-    ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
-  });
-  expect(response.status).toBe(404);
 });
 
 test("Dead letters are discarded once, and a repeated delivery of the same job is not worked again", async () => {
@@ -127,16 +102,6 @@ test("Dead letters are discarded once, and a repeated delivery of the same job i
   expect(lines.filter(({ message }) => message === "failed job discarded")).toEqual([
     expect.objectContaining({ queue: "outbox", id, by: "admin", where: "api", client: "127.0.0.1" }),
   ]);
-});
-
-test("Dead letters are discarded only with ADMIN_TOKEN", async () => {
-  const { url, store } = await createRuntimeWithDeadLetter("1");
-  const refused = await fetch(`${url}/dead-letters/outbox/1`, {
-    method: "DELETE",
-    ...createBearerHeaders(RUNTIME_TICK_TOKEN),
-  });
-  expect(refused.status).toBe(403);
-  expect((await store.stats()).queues.outbox.dead).toBe(1);
 });
 
 test("The activity list shows the notification of a discarded job as discarded instead of waiting", async () => {

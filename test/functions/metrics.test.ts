@@ -49,23 +49,6 @@ test("GET /metrics (MONITOR-03) responds and reports it when the store is down",
   expect(text).not.toMatch(/^groundcrew_(plane_up|plane_quota_left|budget)\b/m);
 });
 
-test("GET /metrics (MONITOR-03) contains the duration of the last canary and whether webhooks are missing", async () => {
-  const { url, store } = await startTestRuntime();
-  expect((await readMetrics(url)).text).not.toContain("groundcrew_canary_seconds{");
-  const value = {
-    project: "p",
-    item: "i",
-    comment: "c",
-    lastEdit: { nonce: "2", at: 2 },
-    lastArrival: { nonce: "1", at: 1, durationMs: 2_500 },
-    silentSince: 2,
-  };
-  await store.commit({ put: [{ key: "canary", value }] });
-  const { text } = await readMetrics(url);
-  expect(text).toContain('groundcrew_canary_seconds{source="plane"} 2.5');
-  expect(text).toContain('groundcrew_webhooks_silent{source="plane"} 1');
-});
-
 test("GET /metrics (MONITOR-03) contains no label value that an unauthenticated caller can choose", async () => {
   const { url } = await startTestRuntime();
   await fetch(`${url}/marked-one?x=marked-two`);

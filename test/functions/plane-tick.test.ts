@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { canaryTick } from "../../functions/canary.ts";
 import { planeTick } from "../../functions/plane-tick.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createLocalNotices, createNotices } from "../../shared/notices/notices.ts";
@@ -200,53 +199,6 @@ test("a Plane that fails again and again causes one message, which is edited", a
     await app.watch(2 * MINUTE_MS);
   }
   expect(app.readMessages()).toEqual([expect.stringMatching(/^✅ Plane is back\. .+\nTime 20 since 08:01\.$/)]);
-});
-
-test("failed checks before a pause of Groundcrew do not count for an outage after it", async () => {
-  const app = await createOutageApp();
-  app.advance(MINUTE_MS);
-  await app.plane.takeDown();
-  await app.watch(MINUTE_MS);
-  app.advance(60 * MINUTE_MS);
-  await app.watch(MINUTE_MS);
-  expect(app.readMessages()).toEqual([]);
-  await app.watch(2 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([expect.stringMatching(/since 09:02:/)]);
-});
-
-test("what changes in a Plane that is away, with its webhook lost, is reported once after its return", async () => {
-  const app = await createOutageApp();
-  app.advance(MINUTE_MS);
-  await app.plane.takeDown();
-  app.plane.editItem(app.item, { state: "Done" });
-  app.dropWebhooks();
-  await app.poll().catch(() => undefined);
-  await app.watch(4 * MINUTE_MS);
-  await app.plane.bringUp();
-  await app.watch(MINUTE_MS);
-  await app.poll();
-  await app.runUntilIdle();
-  await app.poll();
-  await app.runUntilIdle();
-  const messages = app.readMessages();
-  expect(messages).toEqual([expect.stringMatching(BACK), expect.stringContaining("Completed")]);
-});
-
-test("the check of webhooks is silent about a Plane that stopped answering after the edit", async () => {
-  const app = await createOutageApp({
-    config: { canary: { project: "ONB" } },
-    env: { PLANE_WEBHOOK_SECRET: "wh-secret-of-these-tests" },
-  });
-  app.advance(MINUTE_MS);
-  const waits: Deps["wait"] = async (ms, signal) => {
-    await app.plane.takeDown();
-    await planeTick.run(app.deps);
-    await app.deps.wait(ms, signal);
-  };
-  await canaryTick.run({ ...app.deps, wait: waits });
-  app.dropWebhooks();
-  await app.drain();
-  expect(app.readMessages()).toEqual([]);
 });
 
 test("MONITOR-04 checks of Plane: none while other calls succeed, else at most one with the key in 2 minutes", async () => {

@@ -33,45 +33,38 @@ async function createApp(config: Record<string, unknown> = {}) {
 test("RECUR-02 a template wakes nobody, whether a webhook or a poll finds it", async () => {
   const app = await createApp();
   app.addTask("By webhook", "Thot", app.template);
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   app.addTask("By poll", "Thot", app.template);
   app.dropWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(await app.readWakes()).toEqual([]);
   expect(await findStartableTasks(app.deps, "Thot")).toEqual([]);
   const ordinary = app.addTask("Ordinary", "Thot", { state: app.template.state });
   await app.deliverWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(await app.readWakes()).toContain(ordinary.id);
 });
 
 test("RECUR-02 a task that gets the label is no work any more, and is again without it", async () => {
   const app = await createApp();
   const item = app.addTask("Check", "Thot", { state: app.template.state });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
   app.plane.editItem(item, { labels: app.template.labels });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(await findStartableTasks(app.deps, "Thot")).toEqual([]);
   app.plane.editItem(item, { labels: [] });
   app.advance(5_000);
   await app.poll();
   app.advance(5_000);
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
 });
 
 test("RECUR-02 an agent neither lists nor starts a template", async () => {
   const app = await createApp();
   app.addTask("Check", "Thot", app.template);
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   const list = await app.callTool("Thot", "list_my_tasks", {});
   expect(list.json).toMatchObject({ tasks: [] });
   const claimed = await app.callTool("Thot", "update_task_status", { task: "ONB-1", status: "in_progress" });
@@ -86,14 +79,12 @@ test("RECUR-02 an agent neither lists nor starts a template", async () => {
 test("RECUR-02 a task in work that becomes a template is released", async () => {
   const app = await createApp();
   const item = app.addTask("Check", "Thot");
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
   app.advance(40_000);
   await app.runUntilIdle();
   app.plane.addComment(item, "<p>/every monday 9:00</p>");
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(app.readPlaneItem(item)).toMatchObject({ state: "Backlog" });
   const refused = await app.callTool("Thot", "report_progress", { task: "ONB-1", text: "Half", percent: 50 });
   expect(refused.status).toBeGreaterThanOrEqual(400);
@@ -105,8 +96,7 @@ test("RECUR-02 a template is in no list of open tasks, no forecast and no figure
   const dependant = app.addTask("Afterwards", "Imhotep");
   app.plane.relate(dependant, item);
   await app.deliverWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   const { json: board } = await app.send("GET", "/api/board");
   expect(JSON.stringify(board)).not.toContain("ONB-1");
   const { json: idle } = await app.send("GET", "/api/idle-tasks");
@@ -120,8 +110,7 @@ test("RECUR-02 a template is in no list of open tasks, no forecast and no figure
 test("RECUR-02 a template's sentence says when it recurs next, that it is paused, or that it has no schedule", async () => {
   const app = await createApp();
   app.addTask("Check", "Thot", app.template);
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(await app.readWhy("ONB-1")).toMatchObject({ kind: "template_unset" });
   const { json } = await app.send("POST", "/api/schedules", { cron: "0 9 * * 1", task: "ONB-1" });
   const { id } = z.looseObject({ id: z.string() }).parse(json);
@@ -135,8 +124,7 @@ test("RECUR-02 a template's sentence says when it recurs next, that it is paused
 test("RECUR-02 nobody wakes an agent for a template, nor starts it, from its page", async () => {
   const app = await createApp();
   app.addTask("Check", "Thot", app.template);
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   for (const action of [{ action: "wake", agent: "Thot" }, { action: "start" }])
     expect((await app.send("POST", "/api/tasks/ONB-1/actions", action)).status).toBe(409);
   expect(await app.readWakes()).toEqual([]);

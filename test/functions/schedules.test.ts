@@ -164,19 +164,6 @@ describe("RECUR-01 the last occurrence is open", () => {
     expect(await listQuestions(app)).toHaveLength(1);
   });
 
-  test("RECUR-01 the question ends when the occurrence is closed, and the next time creates one", async () => {
-    const app = await createOpenApp();
-    await app.runTick();
-    await runDays(app, 21, 24);
-    const [item] = app.plane.items(app.onb);
-    if (item) app.plane.editItem(item, { state: "Done" });
-    await app.deliverWebhooks();
-    await app.runUntilIdle();
-    expect(await listQuestions(app)).toEqual([]);
-    await runDays(app, 25, 25);
-    expect(app.readTitles()).toEqual(["Check Nov 21, 2026", "Check Nov 25, 2026"]);
-  });
-
   test("RECUR-01 with create another one is created, which waits for the one before", async () => {
     const app = await createOpenApp({ if_open: "create", blocked_by_previous: true });
     await app.runTick();
@@ -492,28 +479,5 @@ describe("RECUR-01 a template is changed", () => {
     await runAt("2026-11-23T09:00:05Z");
     await runAt("2026-11-24T09:00:05Z");
     expect(app.readTitles()).toEqual(["Check {n}", "Check 1", "Check 2"]);
-  });
-
-  test("RECUR-01 its title and labels are those that people give it in Plane", async () => {
-    const { app, id, runAt } = await createTemplate();
-    const [label] = app.plane.labels(app.onb);
-    app.plane.editItem({ id }, { name: "Look at {date}", priority: "high", labels: label ? [label.id] : [] });
-    await app.deliverWebhooks();
-    await runAt("2026-11-21T09:00:05Z");
-    expect(app.readPlaneItem(app.plane.items(app.onb)[1] ?? { id: "" })).toMatchObject({
-      name: "Look at Nov 21, 2026",
-      priority: "high",
-      labels: [],
-    });
-  });
-
-  test("RECUR-01 without the label it is an ordinary task", async () => {
-    const { app, id, runAt } = await createTemplate();
-    app.plane.editItem({ id }, { labels: [] });
-    await app.deliverWebhooks();
-    await app.runUntilIdle();
-    await runAt("2026-11-21T09:00:05Z");
-    expect(app.readTitles()).toEqual(["Check {n}"]);
-    expect(await app.list()).toEqual([]);
   });
 });

@@ -104,15 +104,6 @@ test("/ready, the board and the doctor tell how much the first look at Plane has
   expect(await readReports(app)).toEqual({ ready: undefined, board: undefined, doctor: undefined });
 });
 
-test("when the blockers of all agents' tasks are known, one poll follows, which wakes the agents for what they can start", async () => {
-  const { app, lift } = await startWithoutRelations();
-  const countPolls = () => app.lines.filter(({ message, tick }) => message === "tick" && tick === "poll").length;
-  expect(countPolls()).toBe(1);
-  lift();
-  await app.time.advance(3 * MINUTE, SECOND);
-  expect(countPolls()).toBe(2);
-});
-
 const COMPLETED = { notifications: [{ events: ["completed"] }] };
 const YEAR_S = 31_536_000;
 

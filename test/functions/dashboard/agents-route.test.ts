@@ -115,28 +115,12 @@ test("AUTH-04: replacing a bridge token from the page is refused without a secre
   expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("AGENT_TOKEN_<AGENT>")]);
 });
 
-test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])(
-  "AUTH-04: replacing a bridge token from the page is refused for the unknown agent %s",
-  async (name) => {
-    const app = await startAgentsPageApp();
-    const before = app.readSecrets();
-    expect([(await app.postAgents(`${name}/token`)).status, (await app.postAgents(`${name}/retire`)).status]).toEqual([
-      404, 404,
-    ]);
-    expect(app.readSecrets()).toEqual(before);
-  },
-);
-
-test("AUTH-04: replacing a bridge token from the page is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
+test("AUTH-04: replacing a bridge token from the page is refused for unknown agents", async () => {
   const app = await startAgentsPageApp();
   const before = app.readSecrets();
-  const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
-  for (const what of ["Thot/token", "Thot/retire"]) {
-    expect((await app.postAgents(what, { authorization, origin: "https://evil.example" })).status).toBe(403);
-    expect((await app.postAgents(what, { authorization, origin: "null" })).status).toBe(403);
-    expect((await app.postAgents(what, {})).status).toBe(401);
-    expect((await app.postAgents(what, { authorization: `Bearer ${OLD_BRIDGE_TOKEN}` })).status).toBe(403);
-  }
+  for (const name of ["Nobody", "thot", "..%2F..%2Fx", "__proto__"])
+    for (const what of ["token", "retire"])
+      expect.soft((await app.postAgents(`${name}/${what}`)).status, `${name}/${what}`).toBe(404);
   expect(app.readSecrets()).toEqual(before);
 });
 

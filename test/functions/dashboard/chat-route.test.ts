@@ -6,7 +6,7 @@ import { createHttpApp } from "../../../shared/http/http-app.ts";
 import { updateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import type { Job } from "../../../shared/store/port.ts";
 import { chatMessageKey, createChatMessagePut } from "../../../shared/telegram/message-log.ts";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
+import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createCommandsApp, GROUP_CHAT } from "../telegram/commands/commands-app.ts";
 
 const ADMIN_TOKEN = "admin-token-of-the-chat";
@@ -112,23 +112,10 @@ test("a message from the page is handled as a chat message of the first allowed 
   expect(body).toMatchObject({ type: "page_input", atPage: true });
 });
 
-test.each([
-  ["nothing", { text: "  " }],
-  ["longer than a message", { text: "x".repeat(4_097) }],
-  ["something else", { txt: "hello" }],
-  ["a list", []],
-])("a message from the page is refused when it is %s", async (_, body) => {
+test("a message from the page is refused when it is nothing, longer than a message, or something else", async () => {
   const { post, takeUpdates } = await createChatSetup();
-  expect(await post("/api/chat", body)).toBe("400 bad_request");
-  expect(await takeUpdates()).toEqual([]);
-});
-
-test("a message from the page is refused without ADMIN_TOKEN, with an agent's token and from a foreign page", async () => {
-  const { post, takeUpdates } = await createChatSetup();
-  const text = { text: "/plane status" };
-  expect(await post("/api/chat", text, "nobody")).toMatch(/^401/);
-  expect(await post("/api/chat", text, toBridgeToken("Thot"))).toMatch(/^40[13]/);
-  expect(await post("/api/chat", text, HTTP_ADMIN_TOKEN, { origin: "https://evil.example" })).toMatch(/^403/);
+  for (const body of [{ text: "  " }, { text: "x".repeat(4_097) }, { txt: "hello" }, []])
+    expect.soft(await post("/api/chat", body)).toBe("400 bad_request");
   expect(await takeUpdates()).toEqual([]);
 });
 

@@ -41,14 +41,16 @@ test("Signing in with an https PUBLIC_URL sets a cookie that is sent over https 
   expect(set).toMatch(/; Secure/);
 });
 
-test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])(
-  "Signing in is refused with another token: %j",
-  async (token) => {
-    const { url } = await startTestRuntime();
+test("Signing in is refused with another token, and with an invalid body", async () => {
+  const { url } = await startTestRuntime();
+  for (const token of ["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN]) {
     const { status, set } = await signIn(url, token);
     expect([status, set]).toEqual([401, ""]);
-  },
-);
+  }
+  const headers = { "content-type": "application/json" };
+  for (const body of ["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])
+    expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status, body).toBe(400);
+});
 
 test("Signing in is refused while ADMIN_TOKEN is not set, with that reason", async () => {
   const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "" } });
@@ -68,27 +70,6 @@ test("reliability 33: signing in is answered with 429 after 20 wrong tokens a mi
   }
 });
 
-test.each(["https://evil.example", "null"])("Signing in is refused from another origin (%s)", async (origin) => {
-  const { url } = await startTestRuntime();
-  expect((await signIn(url, RUNTIME_ADMIN_TOKEN, { origin })).status).toBe(403);
-});
-
-test("Signing in is refused with a content type that a form of another site could send", async () => {
-  const { url } = await startTestRuntime();
-  const body = JSON.stringify({ token: RUNTIME_ADMIN_TOKEN });
-  const response = await fetch(`${url}/api/session`, { method: "POST", body });
-  expect(response.status).toBe(415);
-});
-
-test.each(["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])(
-  "Signing in is refused with the invalid body %s",
-  async (body) => {
-    const { url } = await startTestRuntime();
-    const headers = { "content-type": "application/json" };
-    expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status).toBe(400);
-  },
-);
-
 test("A session gives access to the page's routes only", async () => {
   const { url } = await startTestRuntime();
   const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
@@ -97,13 +78,6 @@ test("A session gives access to the page's routes only", async () => {
   for (const path of ["/audit", "/metrics", "/ready"])
     expect((await fetch(url + path, { headers: { cookie } })).status).toBe(401);
   expect((await fetch(`${url}/ticks/poll`, { method: "POST", headers: { cookie } })).status).toBe(401);
-});
-
-test("A session ends when the page signs out", async () => {
-  const { url } = await startTestRuntime();
-  const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-  await fetch(`${url}/api/session`, { method: "DELETE", headers: { cookie, origin: url } });
-  expect((await requestBoard(url, cookie)).status).toBe(401);
 });
 
 test("A session ends after twelve hours", async () => {
@@ -131,13 +105,11 @@ test("A session survives a restart", async () => {
   expect((await requestBoard(second.url, cookie)).status).toBe(200);
 });
 
-test.each(["groundcrew=", "groundcrew=x", `groundcrew=${"A".repeat(43)}`, `groundcrew=${RUNTIME_ADMIN_TOKEN}`])(
-  "A request without a valid session is refused: cookie %s",
-  async (cookie) => {
-    const { url } = await startTestRuntime();
-    expect((await requestBoard(url, cookie)).status).toBe(401);
-  },
-);
+test("A request without a valid session is refused", async () => {
+  const { url } = await startTestRuntime();
+  for (const value of ["", "x", "A".repeat(43), RUNTIME_ADMIN_TOKEN])
+    expect((await requestBoard(url, `groundcrew=${value}`)).status, value).toBe(401);
+});
 
 test("A session is stored without its cookie and without ADMIN_TOKEN", async () => {
   const stored: string[] = [];

@@ -48,8 +48,7 @@ function findBusiestMinute(requests: readonly { at: number }[]): number {
 
 test("reliability 29: while Groundcrew's quota is used up, the keys of idle agents read the relations of agents' open tasks, one request a second, and no request more than before", async () => {
   const { app, tasks } = await createFullWorkspace();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   await expectAllBlocked(app, tasks);
   const refused = app.plane.ledger.requests.filter(({ status }) => status !== 200);
   expect(refused).toEqual([]);
@@ -68,8 +67,7 @@ test("an agent that has sent a request itself in the last two minutes keeps half
   const { app, tasks } = await createFullWorkspace({ tasksPerAgent: 30 });
   await createCallContext(app.deps, app.getCaller("Thot")).waitForTurn("a call of the agent");
   const calledAt = app.time.now;
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   await expectAllBlocked(app, tasks);
   const reads = listReads(app, "Thot").filter(({ at }) => at < calledAt + 2 * MINUTE);
   expect(reads.length).toBeGreaterThan(1);
@@ -79,8 +77,7 @@ test("an agent that has sent a request itself in the last two minutes keeps half
 
 test("an agent without a key is read for with the others'", async () => {
   const { app, tasks } = await createFullWorkspace({ keyless: ["Thot"] });
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   await expectAllBlocked(app, tasks);
   expect(listReads(app, "Thot")).toEqual([]);
   expect(listReads(app, "Concierge").length).toBeGreaterThan(0);
@@ -104,8 +101,7 @@ test.each([
       },
     });
     keys["Thot"] = app.settings.plane?.agentKeys["Thot"] ?? "";
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
     await expectAllBlocked(app, tasks);
     const warnings = app.logged.filter(({ message }) => String(message).startsWith("Plane refused an agent's key"));
     expect(warnings).toMatchObject([{ agent: "Thot", status }]);
@@ -118,8 +114,7 @@ test("a 429 on an agent's key holds that key alone", async () => {
   // Thot has used up its quota by itself, which Groundcrew does not know.
   for (let n = 0; n < RATE_LIMIT; n += 1)
     await fetch(`${app.settings.plane?.url}/api/v1/users/me/`, { headers: { "x-api-key": thot } });
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   await expectAllBlocked(app, tasks);
   const byThot = listReads(app, "Thot");
   expect(byThot.filter(({ status }) => status === 429).length).toBe(1);
@@ -150,8 +145,7 @@ test("an agent's call that waits for its turn comes before reads with its key", 
 
 test("on Plane 1.2.2 an agent's key reads the activities of its tasks, no key requests relations, and the version is read once", async () => {
   const { app, tasks } = await createFullWorkspace({ version: "1.2.2" });
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   await expectAllBlocked(app, tasks);
   const paths = app.plane.ledger.requests.map(({ path }) => path);
   expect(paths.filter((path) => path.includes("/relations/"))).toEqual([]);
@@ -181,8 +175,7 @@ test("where the relations have no route although the version should have it, tha
     { path: "/api/instances/" },
     { kind: "status", status: 200, body: '{"instance":{"current_version":"1.3.1"},"config":{}}' },
   );
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   await expectAllBlocked(app, tasks);
   expect(app.plane.ledger.requests.filter(({ path }) => path.includes("/relations/"))).toHaveLength(1);
 });

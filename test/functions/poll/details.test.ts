@@ -4,13 +4,11 @@ import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { createWorkRules } from "../../../functions/work.ts";
 import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
-import type { PlaneFault } from "../../../simulators/plane/test-controls.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 import { getTool } from "../../support/get-tool.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
-const UNAVAILABLE: PlaneFault = { kind: "status", status: 503 };
 const DETAILS = /\/(?:comments|relations)\//;
 
 /** A project with observed items, and no other work left. */
@@ -43,69 +41,6 @@ async function createItems(count: number, options: TestAppOptions = {}) {
   };
 }
 
-test("an item that changes while its details wait has one job, which reads each part once", async () => {
-  const { app, plane, item, countPending, takeReads } = await createItems(3);
-  const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
-  for (let i = 0; i < 5; i += 1) {
-    plane.editItem(item, { priority: i % 2 ? "low" : "high" });
-    app.dropWebhooks();
-    await app.poll();
-    expect(await countPending()).toBe(1);
-    app.advance(MINUTE);
-  }
-  removeFault();
-  await app.runUntilIdle();
-  expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
-});
-
-test("when the second call is refused for lack of quota, the first is not repeated", async () => {
-  const { app, plane, item, takeReads } = await createItems(1);
-  plane.addComment(item, "<p>Look here</p>");
-  app.dropWebhooks();
-  plane.faults.add({ path: "/comments/" }, { kind: "rate limited", retryAfter: 30 }, 3);
-  await app.poll();
-  await app.runUntilIdle();
-  expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
-  expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
-});
-
-test("a change that a read of details has seen is not read again when a later poll shows it", async () => {
-  const { app, plane, item, takeReads } = await createItems(1);
-  const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
-  plane.editItem(item, { priority: "high" });
-  app.dropWebhooks();
-  await app.poll();
-  plane.addComment(item, "<p>After the poll</p>");
-  app.dropWebhooks();
-  removeFault();
-  app.advance(MINUTE);
-  await app.runUntilIdle();
-  expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
-  expect(app.takeEvents()).toEqual(["ONB-1 priority", 'ONB-1 comment_added "After the poll"']);
-  await app.poll();
-  await app.runUntilIdle();
-  expect(takeReads()).toEqual([]);
-});
-
-test("details that are no longer needed are not read: all of a removed item, and the relations of a done one", async () => {
-  const { app, plane, items, item, takeReads } = await createItems(2);
-  const removed = items[1];
-  if (!removed) throw new Error("no item");
-  const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
-  for (const one of items) plane.editItem(one, { priority: "high" });
-  app.dropWebhooks();
-  await app.poll();
-  plane.editItem(item, { state: "Done" });
-  plane.deleteItem(removed);
-  app.dropWebhooks();
-  await app.poll();
-  removeFault();
-  app.takeEvents();
-  await app.runUntilIdle();
-  expect(takeReads()).toEqual(["comments Item 1"]);
-  expect((await app.readItem(removed))?.unread).toBeUndefined();
-});
-
 test("relations of agents' tasks are read first, then what a rule could match, then the rest", async () => {
   const agent = { name: "Thot", email: "thot@javisi.local.test" };
   const rules = notificationRulesSchema.parse([{ events: ["blocked", "comment_added"], priorities: ["urgent"] }]);
@@ -123,8 +58,7 @@ test("relations of agents' tasks are read first, then what a rule could match, t
     else plane.editItem(one, { priority: i % 3 === 1 ? "urgent" : "low" });
   }
   app.dropWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   const groups = takeReads().map((read) => {
     const [part, , number] = read.split(" ");
     return `${part} ${["agent", "rule", "rest"][(Number(number) - 1) % 3]}`;
@@ -204,51 +138,6 @@ test("a claim of a task whose blockers are not known yet reads them first, with 
   await expect(app.actAs("Thot").claim("ONB-3")).resolves.toMatchObject({ key: "ONB-3" });
 });
 
-test("the first look reads the relations of agents' tasks and of what a rule could match, and those of other items when they change", async () => {
-  const { app, map } = await createUnreadWorkspace({
-    parts: {
-      ruleSets: ({ agents }) => [
-        createWorkRules(agents),
-        {
-          name: "urgent",
-          needsActor: () => false,
-          canMatch: (_, { priority }) => priority === "urgent",
-          decide: () => [],
-        },
-      ],
-    },
-    // Without the recorder, which could match everything.
-    outbox: { queue: "outbox", leaseMs: 1_000, concurrency: 1, handle: async () => ({ done: true }) },
-  });
-  const urgent = app.addTask("Urgent", [], { priority: "urgent" });
-  const other = app.addTask("Nobody's");
-  for (const item of [map, urgent, other]) app.plane.addComment(item, "<p>From before</p>");
-  app.advance(MINUTE);
-  app.dropWebhooks();
-  const listDetails = async (act: () => Promise<unknown>) => {
-    const before = app.plane.ledger.requests.length;
-    await act();
-    return app.plane.ledger.requests.slice(before).flatMap(({ path }) => {
-      const found = /work-items\/([^/]+)\/(relations|comments)/.exec(path);
-      return found ? [`${found[2]} ${app.plane.item(found[1] ?? "")?.name}`] : [];
-    });
-  };
-  const first = await listDetails(async () => {
-    await app.poll();
-    await app.runUntilIdle();
-  });
-  // Comments that are older than the first look are known without being read.
-  expect(first.toSorted()).toEqual(["relations Guide", "relations Map", "relations Tour", "relations Urgent"]);
-  app.advance(2_000);
-  app.plane.editItem(other, { priority: "low" });
-  const later = await listDetails(async () => {
-    await app.poll();
-    await app.runUntilIdle();
-  });
-  expect(later.toSorted()).toEqual(["comments Nobody's", "relations Nobody's"]);
-  expect(app.takeEvents()).not.toContain("Nobody's comment_added");
-});
-
 test("the blockers of an existing item are read as soon as it is assigned to an agent, without waiting for a poll", async () => {
   const { app, guide, findInList } = await createUnreadWorkspace({
     parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
@@ -259,8 +148,7 @@ test("the blockers of an existing item are read as soon as it is assigned to an 
   await app.runFirstPoll();
   expect((await app.readItem(other))?.blockersUnknown).toBe(true);
   app.plane.editItem(other, { assignees: [app.getUser("Thot")] });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(await findInList("Thot", "ONB-4")).toMatchObject({ blocked_by: [{ key: "ONB-1", status: "todo" }] });
 });
 

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { pollTick } from "../../../functions/poll/poll-tick.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
@@ -22,8 +21,7 @@ test("a deleted project causes one event, its items none, and other projects are
   plane.deleteProject(other);
   await app.deliverWebhooks();
   for (let i = 0; i < 3; i += 1) {
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
     app.advance(5 * MINUTE);
   }
   expect(app.takeEvents()).toEqual(["SEC project_deleted"]);
@@ -47,59 +45,15 @@ test("a project that the key cannot read causes no events; once it is readable a
   await app.poll();
   expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
   undo();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(app.takeEvents()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
-});
-
-test("jobs for the items of an archived project wait until it is restored", async () => {
-  const { app, plane, project, item } = await createTwoProjects();
-  plane.addComment(item, "<p>Words</p>");
-  app.dropWebhooks();
-  await pollTick.run({ ...app.deps, notify: () => {} });
-  plane.archiveProject(project);
-  await pollTick.run(app.deps);
-  await app.drain();
-  app.advance(60 * MINUTE);
-  await app.drain();
-  plane.restoreProject(project);
-  await app.poll();
-  await app.runUntilIdle();
-  expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Words"']);
-});
-
-test("a response that cannot be parsed fails the pass of its own project only", async () => {
-  const { app, plane, project, item, blocker } = await createTwoProjects();
-  const odd = { kind: "status", status: 200, body: '{"results": "tomorrow"}' } as const;
-  const undo = plane.faults.add({ path: `${project.id}/work-items` }, odd);
-  plane.editItem(item, { name: "Manual" });
-  plane.editItem(blocker, { name: "Second" });
-  app.dropWebhooks();
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["SEC-1 renamed"]);
-  expect(app.logged.filter(({ message }) => message === "project poll failed")).toHaveLength(1);
-  undo();
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
-});
-
-test("a revoked key ends the tick with an error, and the next tick with a key finds everything", async () => {
-  const { app, plane, item } = await createTwoProjects();
-  plane.editItem(item, { state: "Done" });
-  app.dropWebhooks();
-  const undo = plane.faults.add({}, { kind: "status", status: 403, body: '{"detail":"Given API token is not valid"}' });
-  await expect(app.poll()).rejects.toThrow("the API key or the session is not valid");
-  undo();
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
 });
 
 test("a blocker in an archived project neither blocks nor unblocks until the project is restored", async () => {
   const { app, plane, other, item, blocker } = await createTwoProjects();
   plane.archiveProject(other);
   await app.poll();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(app.takeEvents()).toEqual([]);
   expect((await app.readItem(item))?.blockers).toEqual([blocker.id]);
   plane.restoreProject(other);
@@ -107,20 +61,6 @@ test("a blocker in an archived project neither blocks nor unblocks until the pro
   app.dropWebhooks();
   await app.poll();
   expect(app.takeEvents().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-1 completed"]);
-});
-
-test("a blocked item in an archived project causes no events until the project is restored, even if its blocker is deleted", async () => {
-  const { app, plane, project, item, blocker } = await createTwoProjects();
-  plane.archiveProject(project);
-  await app.poll();
-  plane.deleteItem(blocker);
-  await app.poll();
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["SEC-1 removed"]);
-  plane.restoreProject(project);
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["ONB-1 unblocked"]);
-  expect((await app.readItem(item))?.blockers).toEqual([]);
 });
 
 test("another workspace with the same store starts with a baseline: its existing items cause no notifications", async () => {
@@ -140,28 +80,9 @@ test("another workspace with the same store starts with a baseline: its existing
   if (app.settings.plane) app.settings.plane.workspace = other.slug;
   await app.restart();
   app.advance(MINUTE);
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(app.takeEvents()).toEqual([]);
   await api(`projects/${project.id}/work-items/`, { name: "New" });
   await app.poll();
   expect(app.takeEvents()).toEqual(["THE-2 created"]);
-});
-
-test("a project is completed once when its last open item is closed, and again after new work", async () => {
-  const { app, plane, project, item } = await createTwoProjects();
-  const next = plane.addItem(project, { name: "Next" });
-  await app.poll();
-  plane.editItem(item, { state: "Done" });
-  await app.poll();
-  plane.editItem(next, { state: "Cancelled" });
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["ONB-2 created", "ONB-1 completed", "ONB-2 cancelled", "ONB project_completed"]);
-  plane.editItem(item, { description_html: "<p>Still done</p>" });
-  await app.poll();
-  const more = plane.addItem(project, { name: "More" });
-  await app.poll();
-  plane.deleteItem(more);
-  await app.poll();
-  expect(app.takeEvents()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
 });

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { readPlaneHealth } from "../../../shared/notices/notices.ts";
 import { MINUTE } from "../../../shared/time.ts";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
 type Page = z.infer<typeof pageSchema>;
@@ -114,7 +115,9 @@ test.each(Object.keys(WRONG_ANSWERS))("reliability 45: no task ends because Plan
   expect(board.takeEvents()).toEqual(["ONB-6 removed"]);
 });
 
-test.each(Object.keys(WRONG_ANSWERS))(
+const SAMPLE = Object.keys(WRONG_ANSWERS).filter((_, i) => IS_FULL_RUN || i % 3 === 0);
+
+test.each(SAMPLE)(
   "reliability 45: a workspace is adopted in silence after Plane has answered %s at first",
   async (name) => {
     const board = await createBoard(false);
@@ -134,8 +137,7 @@ test("reliability 45: a project that people deleted is gone after two polls, wit
   await board.pollFor(1);
   expect(board.takeEvents()).toEqual([]);
   board.advance(10_000);
-  await board.poll();
-  await board.runUntilIdle();
+  await board.pollUntilIdle();
   expect(board.takeEvents()).toEqual(["ONB project_deleted"]);
   expect(await board.countTasks()).toBe(0);
   expect(board.logged.filter(({ message }) => String(message).startsWith("notice "))).toEqual([]);

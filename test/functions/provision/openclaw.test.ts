@@ -125,34 +125,12 @@ test("PROV-04 a second run leaves OpenClaw's files unchanged, and --dry-run writ
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("without OpenClaw provision makes no hook token, and its settings wake no agent", async () => {
-  const setup = await createProvisionSetup();
-  expect((await setup.provisionWithReport()).detail("openclaw hook token")).toContain("not needed");
-  expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
-  expect(JSON.parse(readText(setup, CURRENT))).not.toHaveProperty("hooks");
-});
-
 test("a given hook token is used as it is", async () => {
   const OPENCLAW_HOOK_TOKEN = `it's#chosen-"by"-the-operator`;
   const setup = await createProvisionSetup({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
   await setup.provision();
   expect(readCurrent(setup).hooks.token).toBe(OPENCLAW_HOOK_TOKEN);
   expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
-});
-
-test("an agent's id in OpenClaw comes from its wake setting, and names with other characters get an entry of their own", async () => {
-  const config = {
-    agents: [
-      { name: "Concierge", email: "concierge@javisi.local", role: "concierge" },
-      { name: "Dr. No", email: "no@javisi.local", wake: { kind: "openclaw", agent: "no" } },
-    ],
-  };
-  const setup = await createProvisionSetup({ config, env: OPENCLAW });
-  await setup.provision();
-  const { agents, mcp, hooks } = readCurrent(setup);
-  expect(hooks.allowedAgentIds).toEqual(["no"]);
-  expect(agents.entries["no"]?.tools.allow[0]).toBe("groundcrew-dr--no__*");
-  expect(mcp.servers["groundcrew-dr--no"]?.headers.Authorization).toContain(readToken(setup, "dr. no"));
 });
 
 test("AGENT-01 an agent with a shell runs in a sandbox of its own, or alone in a gateway whose files have its token only", async () => {

@@ -107,19 +107,6 @@ test("--print-env prints only the runtime's secrets on standard output", async (
   expect(rotated["PLANE_API_KEY_THOT"]).toBe([setup.readSecrets()["PLANE_API_KEY_THOT"]].flat()[0]);
 });
 
-test("a configured administrator password is stored nowhere, a generated one only in provision's own file", async () => {
-  const configured = await createProvisionSetup({ env: { PLANE_ADMIN_PASSWORD: MARKED_SECRETS.PLANE_ADMIN_PASSWORD } });
-  await configured.provision();
-  expect([...configured.files.values()].map(({ text }) => text).join()).not.toContain(
-    MARKED_SECRETS.PLANE_ADMIN_PASSWORD,
-  );
-  const withGenerated = await createProvisionSetup();
-  await withGenerated.provision();
-  const { password } = withGenerated.readNotes().accounts["ada@example.test"];
-  const holders = [...withGenerated.files].filter(([, { text }]) => text.includes(password)).map(([path]) => path);
-  expect(holders).toEqual(["data/provision-secrets.json"]);
-});
-
 test("provision keeps entries of other programs in SECRETS_FILE", async () => {
   const setup = await createProvisionSetup();
   setup.files.set("data/secrets.json", { text: JSON.stringify({ OPENCLAW_HOOK_TOKEN: "theirs" }), mode: 0o600 });

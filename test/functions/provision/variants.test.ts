@@ -197,15 +197,3 @@ test("provision waits for a Plane that is not running yet, with occasional progr
   expect(setup.waits.filter((ms) => ms === 2_000)).toHaveLength(7);
   expect(err.match(/waiting for Plane at/g)).toHaveLength(2);
 });
-
-test("provision invites an account again that was removed from the workspace but is still in Plane's list", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
-  const fetch = alterResponse("/api/workspaces/javisi/members/", (body) => {
-    const rows: { member: { email: string }; is_active: boolean }[] = JSON.parse(body);
-    return JSON.stringify(rows.map((row) => ({ ...row, is_active: row.member.email !== "thot@javisi.local" })));
-  });
-  const { detail } = await setup.provisionWithReport(["--dry-run"], { fetch });
-  expect(detail("account Thot")).toBe("add thot@javisi.local to the workspace");
-  expect(detail("account Imhotep")).toBe("imhotep@javisi.local");
-});

@@ -112,17 +112,3 @@ test("An approval finds that the work item was assigned to somebody else, and ca
   expect((await app.exchange()).sessions).toEqual([]);
   expect(await readStates(app)).toEqual([]);
 });
-
-test("A cause that arrived during a run does not outlive the work item, which a person closed before the update", async () => {
-  const app = await createTicketsApp();
-  const item = await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  app.plane.addComment(item, "<p>And this</p>", { by: app.human });
-  await app.deliverUntilIdle();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "First" });
-  setState("completed")(app, item);
-  await app.deliverUntilIdle();
-  await app.call("/api/update-plane/ONB-1");
-  expect(await readStates(app)).toEqual(["done"]);
-});

@@ -46,27 +46,6 @@ async function createPolicyApp(lines: Lines, repository: object = {}) {
   };
 }
 
-test("a file that wants plans first makes its sessions plan, whatever the settings say", async () => {
-  const { start, readSession } = await createPolicyApp({ plan_first: true }, { plan_first: false });
-  expect(await start()).toMatchObject({ plans: true });
-  expect(await readSession()).toMatchObject({ plan: "open" });
-});
-
-test("a policy that wants plans since the approval counts when the ticket is placed, and not for a session that runs", async () => {
-  const { app } = await createPolicyApp({});
-  await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  const policies = [createReport({ plan_first: true })];
-  expect((await app.exchange([], { policies })).sessions).toMatchObject([{ plans: true }]);
-  const { app: other, start } = await createPolicyApp({});
-  expect(await start()).toMatchObject({ plans: false });
-  const killed = createSession({ state: "ended", exit: { reason: "killed" } });
-  await other.exchange([killed], { policies });
-  await other.exchange([], { policies });
-  other.advance(60_000);
-  expect((await other.exchange([], { policies })).sessions).toMatchObject([{ plans: false, resume: true }]);
-});
-
 test("time and sessions at once are the smaller ones of the settings and the file", async () => {
   const { app, start, readSession } = await createPolicyApp({ minutes: 10, max_sessions: 1 }, { minutes: 20 });
   const desired = await start();

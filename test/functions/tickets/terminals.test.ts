@@ -66,17 +66,6 @@ test("an exchange is held while the runner knows who is watched", async () => {
   expect(app.time.now - before).toBeGreaterThanOrEqual(5_000);
 });
 
-test("a runner that does not say what it knows also gets a viewer who comes meanwhile", async () => {
-  const { app, watch, stepUntil } = await createTerminalsApp();
-  let isOver = false;
-  const answer = app.exchange([createSession()], { wait_ms: 20_000 }).finally(() => {
-    isOver = true;
-  });
-  await (await watch()).next("state");
-  await stepUntil(1, () => isOver);
-  expect((await answer).sessions[0]?.watched).toBe(true);
-});
-
 test("a frame that nobody watches is not kept, and the answer says so", async () => {
   const { app, sendFrame } = await createTerminalsApp();
   expect(await sendFrame()).toEqual({ status: 200, json: { watched: false } });

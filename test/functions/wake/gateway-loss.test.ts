@@ -107,13 +107,3 @@ test("an agent at work is not run a second time: new work and remarks wait for i
   expect(wake?.message).toContain("ONB-2: It is yours to do");
   expect(wake?.message).not.toContain("logo");
 });
-
-test("what waits for the end of a run wakes two minutes after the last call of an agent that fell silent", async () => {
-  const setup = await createRemarkSetup();
-  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
-  await setup.comment("<p>Are you there?</p>");
-  await setup.advanceSeconds(60);
-  expect(setup.takeWakes()).toEqual([]);
-  await setup.advanceSeconds(70);
-  expect(setup.takeWakes()).toMatchObject([{ message: expect.stringContaining("Are you there?") }]);
-});

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { postJson } from "../../../shared/http/outgoing.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { GatewayMapping, OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import { answerQuestion } from "../../support/answer-request.ts";
@@ -86,21 +85,6 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OpenClaw %s", (versio
       expect(toComparable(body)).toEqual(toComparable(response.body));
     },
   );
-
-  test("OPENCLAW-16: the recorded gateway's responses to a wake are classified correctly", async () => {
-    const gateway = await startGateway({ version });
-    const wake = (token: string, body: object) =>
-      postJson({ fetch }, `${gateway.url}/hooks/agent`, { authorization: `Bearer ${token}` }, JSON.stringify(body));
-    const work = { message: "work", agentId: "imhotep", deliver: false };
-    expect(await wake(gateway.token, work)).toMatchObject({ ok: true });
-    expect(await wake("wrong", work)).toMatchObject({ ok: false, status: 401 });
-    gateway.faults.push(429);
-    expect(await wake(gateway.token, work)).toMatchObject({ ok: false, status: 429, retryAfter: 7000 });
-    gateway.faults.push("reset");
-    const lost = await wake(gateway.token, work);
-    expect(lost).toMatchObject({ ok: false });
-    expect(lost).not.toHaveProperty("notSent");
-  });
 });
 
 const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
@@ -149,23 +133,6 @@ test("the session that an agent reports replaces the run of its wake, also after
   expect(gateway.runs).toHaveLength(2);
   expect(await readSession()).toBe(SESSION);
   expect(readCards()).toEqual([expect.stringContaining(`<strong>Session:</strong> ${SESSION}</li>`)]);
-});
-
-test("a wake's run is on the agent card with its next edit, without a request to Plane of its own", async () => {
-  const { app, gateway, call, advanceSeconds } = await createWakeSetup();
-  await call("Concierge", "create_task", { project: "ONB", title: "Write it down", assignee: "Imhotep" });
-  await advanceSeconds(200);
-  const readCard = () => app.plane.items(app.onb).flatMap((item) => app.plane.comments(item))[0]?.comment_html;
-  const getRun = () => `openclaw-run-${gateway.runs.at(-1)?.runId}`;
-  const [first, card] = [getRun(), readCard()];
-  const requests = await app.recordRequests(() => advanceSeconds(300));
-  expect(gateway.runs).toHaveLength(2);
-  expect(requests.filter((request) => request.includes("comments"))).toEqual([]);
-  expect(readCard()).toBe(card);
-  await call("Imhotep", "claim_task", { task: "ONB-1" });
-  await advanceSeconds(60);
-  expect(readCard()).toContain(`<strong>Session:</strong> ${getRun()}</li>`);
-  expect(readCard()).not.toContain(first);
 });
 
 test.each([

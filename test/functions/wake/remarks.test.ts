@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { renderTrustedWake } from "../../../functions/wake/deliver-wake.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createRemarkSetup, getRefusal, type RemarkSetup } from "./remark-setup.ts";
-import { createWakeSetup } from "./wake-setup.ts";
 
 test("a person's comment wakes the agent of an open task with the text as data, and the card shows it", async () => {
   const setup = await createRemarkSetup();
@@ -38,26 +37,6 @@ test("the person who shares Groundcrew's account is heard, what Groundcrew write
   expect(setup.takeWakes()).toHaveLength(1);
 });
 
-test("comments that existed before the first poll are silent, later ones are not", async () => {
-  const { app, gateway, advanceSeconds } = await createWakeSetup("2026.9.6", {}, undefined, {
-    beforeFirstPoll(testApp) {
-      const old = testApp.addTask("Old", "Imhotep");
-      testApp.plane.addComment(old, "<p>long ago</p>");
-      testApp.advance(60_000);
-    },
-  });
-  await advanceSeconds(10);
-  const [old] = app.plane.items(app.onb);
-  if (!old) throw new Error("Plane has no item.");
-  app.plane.addComment(old, "<p>just now</p>");
-  await app.deliverWebhooks();
-  await app.poll();
-  await advanceSeconds(10);
-  const messages = gateway.runs.map(({ message }) => message).join("\n");
-  expect(messages).not.toContain("long ago");
-  expect(messages).toContain("just now");
-});
-
 test("an edit wakes once for a changed text, and not for the same text in another form", async () => {
   const setup = await createRemarkSetup();
   const { app } = setup;
@@ -72,20 +51,6 @@ test("an edit wakes once for a changed text, and not for the same text in anothe
   const wakes = setup.takeWakes();
   expect(wakes).toHaveLength(1);
   expect(wakes[0]?.message).toContain("Which two?");
-});
-
-test("a mention added by an edit wakes the mentioned agent", async () => {
-  const setup = await createRemarkSetup();
-  const comment = await setup.comment("<p>Which one?</p>");
-  setup.takeWakes();
-  setup.app.plane.editComment(comment, `<p>${setup.mention("Thot")} Which one?</p>`);
-  await setup.work();
-  expect(
-    setup
-      .takeWakes()
-      .map(({ agent }) => agent)
-      .sort(),
-  ).toEqual(["imhotep", "thot"]);
 });
 
 test("a mentioned agent may read the task of another agent and comment on it, and nothing else", async () => {
@@ -334,25 +299,6 @@ test("PEOPLE-01 an agent that does not call is woken for a remark, three times, 
   await setup.advanceSeconds(3_600);
   expect(setup.takeWakes().filter(({ message }) => message.includes("Are you there?"))).toHaveLength(2);
   expect(setup.notices).toHaveLength(1);
-});
-
-test("PEOPLE-01 with polls only, remarks and stops reach the agent", async () => {
-  const setup = await createWorkingSetup();
-  const { app, task } = setup;
-  const pollOnly = async () => {
-    app.dropWebhooks();
-    await app.poll();
-    await setup.advanceSeconds(8);
-  };
-  app.plane.addComment(task, "<p>Only a poll sees this</p>");
-  await pollOnly();
-  await setup.advanceSeconds(130);
-  expect(setup.takeWakes()[0]?.message).toContain("Only a poll sees this");
-  expect(await setup.call("Imhotep", "report", { task: "ONB-1", text: "x" })).toMatchObject({ unread: 1 });
-  app.plane.addComment(task, "<p>arrête : mauvais client</p>");
-  await pollOnly();
-  const { error } = await getRefusal(setup, "Imhotep", "get_task_details", { task: "ONB-1" });
-  expect(error).toMatchObject({ code: "stopped", message: expect.stringContaining('"arrête : mauvais client"') });
 });
 
 test("PEOPLE-01 list_my_tasks has the number of unread remarks and does not count as reading them", async () => {

@@ -68,18 +68,10 @@ test("stop also ends work that has not begun: the task is not startable, and its
   expect(tasks[0]?.why_not).toMatch(/^ada stopped the work on ONB-1 /);
 });
 
-test("a text that only contains the word stop is a comment like any other", async () => {
+test("a text that only contains the word stop, or stop with a mention of an agent that does not work on the task, stops nobody", async () => {
   const setup = await createRemarkSetup();
   await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
   await setup.comment("<p>Do not stop.</p>");
-  await setup.advanceSeconds(130);
-  expect(setup.takeWakes()[0]?.message).toContain("Do not stop.");
-  await setup.call("Imhotep", "report", { task: "ONB-1", text: "going on" });
-});
-
-test("stop with a mention of an agent that does not work on the task stops nobody", async () => {
-  const setup = await createRemarkSetup();
-  await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
   await setup.comment(`<p>${setup.mention("Thot")} stop</p>`);
   await setup.call("Imhotep", "report", { task: "ONB-1", text: "going on" });
   await setup.comment(`<p>${setup.mention("Imhotep")} stop</p>`);

@@ -29,17 +29,6 @@ function getItemId(body: string): string {
 }
 const aboutSchema = z.object({ event: z.string(), data: z.object({ id: z.string(), issue: z.string().optional() }) });
 
-test("A delivery that Plane signed (NOTIF-02) is stored also when the configured address ends in a slash", async () => {
-  const { url, store } = await startTestRuntime();
-  const answer = await fetch(`${url}/webhooks/plane/`, {
-    method: "POST",
-    headers: createWebhookHeaders(SHORT_DELIVERY),
-    body: SHORT_DELIVERY,
-  });
-  expect(answer.status).toBe(200);
-  expect(await store.take("inbox", 1000, 10)).toHaveLength(1);
-});
-
 test("A delivery that Plane signed (NOTIF-02) is stored once, unchanged, with a correlation id, and answered with 200", async () => {
   const { url, store } = await startTestRuntime();
   const first = await postWebhook(url, SHORT_DELIVERY);
@@ -53,12 +42,6 @@ test("A delivery that Plane signed (NOTIF-02) is stored once, unchanged, with a 
     body: { raw: SHORT_DELIVERY, correlation: expect.any(String) },
   });
   expect(inboxBodySchema.safeParse(jobs[0]?.body).success).toBe(true);
-});
-
-test("A delivery that Plane signed (NOTIF-02) of a comment is stored in the lane of its work item", async () => {
-  const { url, store } = await startTestRuntime();
-  await postWebhook(url, JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } }));
-  expect((await store.take("people", 1000, 10))[0]?.lane).toBe("item-1");
 });
 
 test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded body with its real signature", async () => {
@@ -133,37 +116,30 @@ test("A report on webhooks counts them by outcome and logs them with the correla
   expect(JSON.stringify(lines)).not.toContain(WEBHOOK_SECRET);
 });
 
-test("reliability 16: a compressed body is refused with 415", async () => {
+test("reliability 16: a compressed body, and one of another type than JSON, is refused with 415", async () => {
   const { url } = await startTestRuntime();
-  const body = Uint8Array.from(gzipSync(SHORT_DELIVERY));
-  const response = await postWebhook(url, body, { ...createWebhookHeaders(body), "content-encoding": "gzip" });
-  expect(await readRefusal(response)).toMatchObject({ status: 415, code: "unsupported_type" });
+  const zipped = Uint8Array.from(gzipSync(SHORT_DELIVERY));
+  const refused: [Uint8Array<ArrayBuffer> | string, Record<string, string>][] = [
+    [zipped, { "content-encoding": "gzip" }],
+    ...["text/plain", "application/x-www-form-urlencoded", "application/json-seq", ""].map(
+      (type): [string, Record<string, string>] => [SHORT_DELIVERY, { "content-type": type }],
+    ),
+  ];
+  for (const [body, headers] of refused) {
+    const response = await postWebhook(url, body, { ...createWebhookHeaders(body), ...headers });
+    expect.soft(await readRefusal(response)).toMatchObject({ status: 415, code: "unsupported_type" });
+  }
 });
 
-test.each(["text/plain", "application/x-www-form-urlencoded", "application/json-seq", ""])(
-  "reliability 16: a body of type %j is refused with 415",
-  async (type) => {
-    const { url } = await startTestRuntime();
-    const response = await postWebhook(url, SHORT_DELIVERY, {
-      ...createWebhookHeaders(SHORT_DELIVERY),
-      "content-type": type,
-    });
-    expect(await readRefusal(response)).toMatchObject({ status: 415, code: "unsupported_type" });
-  },
-);
-
-test("reliability 16: a body with 10,000 levels of nesting is stored as text", async () => {
+test("reliability 16: a body with 10,000 levels of nesting, or with __proto__, is stored as text", async () => {
   const { url, store } = await startTestRuntime();
-  const body = `{"event":"issue","data":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
-  expect((await postWebhook(url, body)).status).toBe(200);
-  expect((await store.take("inbox", 1000, 1))[0]?.body).toMatchObject({ raw: body });
-});
-
-test("reliability 16: a body with __proto__ does not change any prototype", async () => {
-  const { url, store } = await startTestRuntime();
-  const body = '{"event":"issue","__proto__":{"polluted":true},"data":{"id":"1","__proto__":{"polluted":true}}}';
-  expect((await postWebhook(url, body)).status).toBe(200);
-  expect((await store.take("inbox", 1000, 1))[0]?.body).toMatchObject({ raw: body });
+  const nested = `{"event":"issue","data":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
+  const proto = '{"event":"issue","__proto__":{"polluted":true},"data":{"id":"1","__proto__":{"polluted":true}}}';
+  for (const body of [nested, proto]) {
+    expect((await postWebhook(url, body)).status).toBe(200);
+    const [job] = await store.take("inbox", 1000, 1);
+    expect(job?.body).toMatchObject({ raw: body });
+  }
   expect(Reflect.get({}, "polluted")).toBeUndefined();
 });
 
@@ -290,23 +266,6 @@ test("The limit identifies a source by the address that a trusted proxy reports;
   }
 });
 
-test("The webhook path accepts POST only", async () => {
-  const { url } = await startTestRuntime();
-  const response = await fetch(`${url}/webhooks/plane`);
-  expect(response.headers.get("allow")).toBe("POST");
-  expect(await readRefusal(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
-});
-
-test("A path below the webhook path is answered with 404", async () => {
-  const { url } = await startTestRuntime();
-  const response = await fetch(`${url}/webhooks/plane/x`, {
-    method: "POST",
-    body: SHORT_DELIVERY,
-    headers: createWebhookHeaders(SHORT_DELIVERY),
-  });
-  expect(await readRefusal(response)).toMatchObject({ status: 404, code: "not_found" });
-});
-
 /** Sends a signed delivery to exactly this path, which fetch would normalize. */
 async function postRaw(url: string, path: string, headers: Record<string, string> = {}) {
   const raw = await openConnection(url);
@@ -428,19 +387,6 @@ test.each([
   },
 );
 
-test("X-Telegram-Bot-Api-Secret-Token (reliability 17) is always refused while Telegram is not configured", async () => {
-  const runtime = await startTestRuntime();
-  expect(await readRefusal(await postUpdate(runtime.url, UPDATE))).toMatchObject({ status: 401 });
-});
-
-test("X-Telegram-Bot-Api-Secret-Token (reliability 17) guessed more than a hundred times a minute is refused with 429", async () => {
-  const runtime = await startTestRuntime({ env: ENV });
-  const statuses = new Set<number>();
-  for (let n = 0; n < 110; n += 1) statuses.add((await postUpdate(runtime.url, UPDATE, "wrong")).status);
-  expect([...statuses]).toEqual([401, 429]);
-  expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
-});
-
 test.each([
   ["that is not JSON", "update_id=1"],
   ["that is empty", ""],
@@ -454,10 +400,4 @@ test.each([
   const runtime = await startTestRuntime({ env: ENV });
   for (let n = 0; n < 3; n += 1) expect((await postUpdate(runtime.url, undefined, SECRET, raw)).status).toBe(200);
   expect(await countPendingUpdates(runtime)).toBe(1);
-});
-
-test("A body (reliability 16) over 256 KB is refused with 413", async () => {
-  const runtime = await startTestRuntime({ env: ENV });
-  const update = { ...UPDATE, message: { ...UPDATE.message, text: "x".repeat(300_000) } };
-  expect(await readRefusal(await postUpdate(runtime.url, update))).toMatchObject({ status: 413 });
 });
