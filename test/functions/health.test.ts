@@ -32,12 +32,6 @@ test("GET /health (MONITOR-01) returns the status, version, uptime and counts to
   ]);
 });
 
-test("GET /health (MONITOR-01) responds to HEAD as well, for simple health checks", async () => {
-  const { url } = await startTestRuntime();
-  const response = await fetch(`${url}/health`, { method: "HEAD" });
-  expect([response.status, await response.text()]).toEqual([200, ""]);
-});
-
 test("GET /health (MONITOR-01) responds 503 without a reason when the store does not respond", async () => {
   const store = createMemoryStore({ clock: Date.now });
   const { url } = await startTestRuntime({

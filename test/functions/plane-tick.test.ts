@@ -1,9 +1,5 @@
 import { expect, test } from "vitest";
-import { planeTick } from "../../functions/plane-tick.ts";
-import type { Deps } from "../../shared/app/deps.ts";
-import { createLocalNotices, createNotices } from "../../shared/notices/notices.ts";
 import { PlaneUnavailableError } from "../../shared/plane/errors.ts";
-import type { Store } from "../../shared/store/port.ts";
 import type { PlaneFault } from "../../simulators/plane/test-controls.ts";
 import { createOutageApp, INTERVAL_MS, type OutageApp } from "./outage-app.ts";
 import { GROUP_CHAT } from "./telegram/commands/commands-app.ts";
@@ -64,19 +60,6 @@ test.each<[string, Failure]>([
     expect(app.telegram.chat(GROUP_CHAT).messages.map(({ silent }) => silent ?? false)).toEqual([false]);
   },
 );
-
-test("MONITOR-04 a Plane that is away is announced in French", async () => {
-  const app = await createOutageApp({ env: { LOCALE: "fr", TIMEZONE: "Europe/Paris" } });
-  await app.plane.takeDown();
-  app.advance(MINUTE_MS);
-  await app.watch(4 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([
-    expect.stringMatching(/^⚠️ Plane ne répond plus depuis 09:01 : .+\. Groundcrew con/),
-  ]);
-  await app.plane.bringUp();
-  await app.watch(INTERVAL_MS);
-  expect(app.readMessages()).toEqual(["✅ Plane répond de nouveau. Cela a duré 4 min, de 09:01 à 09:05."]);
-});
 
 test("a Plane that is away for less than 2 minutes is not announced", async () => {
   const app = await createOutageApp();
@@ -165,28 +148,6 @@ test("Plane answers one of two processes: nothing is announced", async () => {
   app.advance(MINUTE_MS);
   for (let n = 0; n < 40; n += 1) await app.watch(INTERVAL_MS, [n % 2 === 0 ? cutOff : app.deps]);
   expect(app.readMessages()).toEqual([]);
-});
-
-test("a process that ends before or after the commit of an announcement neither loses nor repeats it", async () => {
-  const app = await createOutageApp();
-  const { store } = app.deps;
-  const failing = (isKept: boolean): Deps => {
-    const commit: Store["commit"] = async (changes) => {
-      if (isKept) await store.commit(changes);
-      throw new Error("the process ended");
-    };
-    const deps = { ...app.deps, store: { ...store, commit } };
-    return { ...deps, notices: createNotices(deps, createLocalNotices()) };
-  };
-  app.advance(MINUTE_MS);
-  await app.plane.takeDown();
-  await app.watch(2 * MINUTE_MS);
-  await expect(planeTick.run(failing(false))).rejects.toThrow("the process ended");
-  await app.drain();
-  expect(app.readMessages()).toEqual([]);
-  await expect(planeTick.run(failing(true))).rejects.toThrow("the process ended");
-  await app.watch(5 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY)]);
 });
 
 test("a Plane that fails again and again causes one message, which is edited", async () => {

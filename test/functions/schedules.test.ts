@@ -154,16 +154,6 @@ describe("RECUR-01 the last occurrence is open", () => {
     expect(await listQuestions(app)).toEqual([]);
   });
 
-  test("RECUR-01 other words are no answer", async () => {
-    const app = await createOpenApp();
-    await app.runTick();
-    await runDays(app, 21, 24);
-    const [question] = await listQuestions(app);
-    const answer = { answer: "answer", hash: question?.hash, comment: "perhaps" };
-    expect(await app.send("POST", `/api/requests/${question?.id}`, answer)).toMatchObject({ status: 400 });
-    expect(await listQuestions(app)).toHaveLength(1);
-  });
-
   test("RECUR-01 with create another one is created, which waits for the one before", async () => {
     const app = await createOpenApp({ if_open: "create", blocked_by_previous: true });
     await app.runTick();
@@ -409,9 +399,15 @@ describe("RECUR-01 several schedules", () => {
     const app = await createSchedulesApp();
     await app.runTick();
     const run = () => app.send("PATCH", "/api/schedules/backup-check", { run: true });
-    const answers = await Promise.all([run(), run()]);
+    let second: Awaited<ReturnType<typeof run>> | undefined;
+    app.plane.faults.beforeRequest(async ({ method }) => {
+      if (method !== "POST") return;
+      app.plane.faults.beforeRequest(undefined);
+      second = await run();
+    });
+    expect(await run()).toMatchObject({ status: 200 });
     // Waiting for the other one takes no time here, so it gives up.
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 503]);
+    expect(second).toMatchObject({ status: 503 });
     expect(await run()).toMatchObject({ status: 200 });
     expect(app.readTitles()).toEqual(["Check Nov 21, 2026"]);
     expect(app.plane.items(app.onb)[0]?.description_html).toContain("🔁 backup-check, no. 1, created on request.");

@@ -20,36 +20,22 @@ function requestTick(url: string, name: string) {
   return fetch(`${url}/ticks/${name}`, { method: "POST", ...createBearerHeaders(RUNTIME_TICK_TOKEN) });
 }
 
-test("POST /ticks/:name responds with the name, duration and counts of the tick", async () => {
-  const { url } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run: async () => ({ projects: 3 }) }]);
-  const response = await requestTick(url, "cycles");
-  expect([response.status, await response.json()]).toEqual([
-    200,
-    { name: "cycles", ms: expect.any(Number), projects: 3 },
-  ]);
-});
-
-test("POST /ticks/:name responds 404 with the known names when the tick is unknown", async () => {
-  const { url } = await startWithTicks([
-    { name: "poll", cron: () => NEVER, run: async () => ({}) },
-    { name: "jobs", cron: () => NEVER, run: async () => ({}) },
-  ]);
-  const response = await requestTick(url, "pol");
-  expect([response.status, await response.json()]).toEqual([
-    404,
-    { error: { code: "not_found", message: "Unknown tick. Available ticks: poll, jobs." } },
-  ]);
-});
-
-test("POST /ticks/:name responds 503 with the reason when the tick fails", async () => {
+test("POST /ticks/:name responds with the name, duration and counts of the tick, with the reason when it fails, or with the known names", async () => {
   const run = () => Promise.reject(new Error("Plane did not answer"));
-  const { url, lines } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run }]);
-  const response = await requestTick(url, "cycles");
-  expect([response.status, await response.json()]).toEqual([
-    503,
-    { error: { code: "unavailable", message: "The tick cycles failed: Plane did not answer" } },
+  const { url, lines } = await startWithTicks([
+    { name: "cycles", cron: () => NEVER, run: async () => ({ projects: 3 }) },
+    { name: "poll", cron: () => NEVER, run },
   ]);
-  expect(lines.find((line) => line["message"] === "tick failed")).toMatchObject({ tick: "cycles", level: "error" });
+  const ask = async (name: string) => {
+    const response = await requestTick(url, name);
+    return [response.status, await response.json()];
+  };
+  expect(await ask("cycles")).toEqual([200, { name: "cycles", ms: expect.any(Number), projects: 3 }]);
+  const message = "The tick poll failed: Plane did not answer";
+  expect(await ask("poll")).toEqual([503, { error: { code: "unavailable", message } }]);
+  expect(lines.find((line) => line["message"] === "tick failed")).toMatchObject({ tick: "poll", level: "error" });
+  const unknown = "Unknown tick. Available ticks: cycles, poll.";
+  expect(await ask("pol")).toEqual([404, { error: { code: "not_found", message: unknown } }]);
 });
 
 /** Starts in a workspace with 3 tasks of an agent, 2 urgent items and 5 others, whose relations Plane cannot give yet. */

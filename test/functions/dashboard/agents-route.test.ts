@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { z } from "zod";
 import type { Disk } from "../../../functions/provision/files.ts";
 import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
@@ -66,20 +65,6 @@ test("AUTH-04: replacing a bridge token from the page writes the hash to SECRETS
   await app.postAgents("Thot/retire");
   expect(app.readSecrets()).toEqual({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: hash });
   expect(getFileMode(app.path)).toBe("600");
-});
-
-test("AUTH-04: replacing a bridge token from the page twice at the same time creates two tokens, and only one older token stays valid", async () => {
-  const app = await startAgentsPageApp();
-  const made = await Promise.all([
-    app.postAgents("Thot/token"),
-    app.postAgents("Thot/token"),
-    app.postAgents("Imhotep/token"),
-  ]);
-  const tokens = made.map(({ token }) => token);
-  const [first, second, other] = await Promise.all(tokens.map(async (token) => `sha256:${await sha256Hex(token)}`));
-  const stored = app.readSecrets();
-  expect(new Set(z.array(z.string()).parse(stored["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
-  expect(stored["AGENT_TOKEN_IMHOTEP"]).toBe(other);
 });
 
 test("AUTH-04: replacing a bridge token from the page is refused while provision is running, and succeeds afterwards", async () => {

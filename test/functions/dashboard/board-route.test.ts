@@ -128,16 +128,6 @@ test("paging through the decision log returns each record once", async () => {
   }
 });
 
-test("while Plane is down the board only lacks names that are not cached", async () => {
-  const { app, thot, onb, get } = await createBoardSetup();
-  app.plane.addItem(onb, { name: "Task", assignees: [thot] });
-  await app.runFirstPoll();
-  await app.restart();
-  await app.plane.takeDown();
-  const { columns } = await get("", app.deps);
-  expect(columns[0]?.cards).toMatchObject([{ key: "ONB-1", assignees: [] }]);
-});
-
 async function createOutboxWithNotices(count: number) {
   const outbox = await createOutboxSetup();
   const all = Array.from({ length: count }, (_, i) => createNotice(i + 1));
@@ -156,15 +146,6 @@ async function createOutboxWithNotices(count: number) {
 }
 
 const toOutcomeKinds = (readOutcomes: ActionOutcome[]) => readOutcomes.map(({ is }) => is);
-
-test("an action is waiting until it is delivered, and then has its time and its message", async () => {
-  const { outbox, readOutcomes } = await createOutboxWithNotices(1);
-  expect(await readOutcomes()).toEqual([{ is: "waiting" }]);
-  await outbox.handleDueJobs();
-  expect(await readOutcomes()).toEqual([
-    { is: "delivered", at: outbox.time.now, message: expect.stringMatching(/^message:\d+:42:1$/) },
-  ]);
-});
 
 test("a notification in an existing message is delivered with the edit that shows it", async () => {
   const { outbox, readOutcomes, chat } = await createOutboxWithNotices(3);

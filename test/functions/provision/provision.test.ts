@@ -152,14 +152,6 @@ test("the result starts from the tokens that provision created: paths of their f
   expect(out + err).not.toMatch(/marked-Secret/);
 });
 
-test("the printed command is quoted for the shell, and names an agent whose token provision has", async () => {
-  const env = { SECRETS_FILE: "my data/secrets.json", AGENT_TOKEN_IMHOTEP: "given-by-the-operator" };
-  const setup = await createProvisionSetup({ env });
-  expect((await setup.provision()).out).toContain(
-    `Claude Code, as Thot: claude mcp add --transport http groundcrew https://crew.example.com/mcp --header "Authorization: Bearer $(cat 'my data/agents/thot/token')"`,
-  );
-});
-
 const TOKEN = "1000:secret-of-the-bot";
 
 async function createBotSetup(env: Record<string, string> = {}) {

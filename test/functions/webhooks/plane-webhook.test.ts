@@ -150,7 +150,7 @@ test("reliability 16: a body whose Content-Length exceeds the limit is refused w
 });
 
 const validSignature = signBody(SHORT_DELIVERY);
-test.each([
+const WRONG_SIGNATURES: [string, string | undefined][] = [
   ["missing", undefined],
   ["empty", ""],
   ["63 characters long", validSignature.slice(0, 63)],
@@ -164,15 +164,16 @@ test.each([
   ["made with an old secret after its removal", signBody(SHORT_DELIVERY, "the-old-secret")],
   ["that of an empty body", signBody("")],
   ["64 zeros", "0".repeat(64)],
-])("reliability 17: a delivery is refused with 401 and not stored when its signature is %s", async (_, signature) => {
+];
+
+test("reliability 17: a delivery is refused with 401 and not stored when its signature is not that of its body", async () => {
   const { url, store } = await startTestRuntime();
-  const { "x-plane-signature": __, ...headers } = createWebhookHeaders(SHORT_DELIVERY);
-  const response = await postWebhook(
-    url,
-    SHORT_DELIVERY,
-    signature === undefined ? headers : { ...headers, "x-plane-signature": signature },
-  );
-  expect(await readRefusal(response)).toMatchObject({ status: 401, code: "unauthorized" });
+  const { "x-plane-signature": _, ...headers } = createWebhookHeaders(SHORT_DELIVERY);
+  for (const [what, signature] of WRONG_SIGNATURES) {
+    const signed = signature === undefined ? headers : { ...headers, "x-plane-signature": signature };
+    const response = await postWebhook(url, SHORT_DELIVERY, signed);
+    expect.soft(await readRefusal(response), what).toMatchObject({ status: 401, code: "unauthorized" });
+  }
   expect((await store.stats()).queues.inbox.pending).toBe(0);
 });
 
@@ -275,41 +276,26 @@ async function postRaw(url: string, path: string, headers: Record<string, string
   return raw.ended;
 }
 
-test.each([
-  "//webhooks/plane",
-  "/webhooks//plane",
-  "///webhooks///plane",
-  "//webhooks/plane/",
-  "/webhooks/plane//",
-  "//webhooks//plane?x=1",
-])("Repeated slashes in the webhook path are ignored: %s", async (path) => {
+test("Repeated slashes in the webhook path are ignored, and no other path is the webhook's", async () => {
   const { url, store } = await startTestRuntime();
-  expect((await postRaw(url, path, { host: "crew.internal:8787" })).status).toBe(200);
-  expect((await store.stats()).queues.inbox.pending).toBe(1);
-});
-
-test.each([
-  ["another path with repeated slashes", "//dead-letters"],
-  ["repeated slashes within another path", "/api//board"],
-  ["an encoded slash", "/webhooks%2Fplane"],
-  ["an encoded backslash", "/webhooks/%5Cplane"],
-  ["a longer path", "//webhooks/plane/x"],
-  ["a path below another one", "/x//webhooks/plane"],
-])("The webhook does not accept %s as its path", async (_, path) => {
-  const { url, store } = await startTestRuntime();
-  const { status, text } = await postRaw(url, path);
-  expect([401, 404]).toContain(status);
-  expect(text.toLowerCase()).not.toContain("location:");
-  expect((await store.stats()).queues.inbox.pending).toBe(0);
-});
-
-test("A host name in the path is not followed, and the Host header is still checked", async () => {
-  const { url } = await startTestRuntime();
-  for (const path of ["//evil.example/webhooks/plane", "//evil.example/", "/webhooks/..//dead-letters"]) {
-    const { status, text } = await postRaw(url, path, { host: "evil.example" });
-    expect([path, status]).toEqual([path, 403]);
-    expect(text.toLowerCase()).not.toContain("location:");
+  const evil = { host: "evil.example" };
+  for (const path of ["//evil.example/webhooks/plane", "//evil.example/", "/webhooks/..//dead-letters"])
+    expect.soft((await postRaw(url, path, evil)).status, path).toBe(403);
+  for (const path of [
+    ...["//dead-letters", "/api//board", "/webhooks%2Fplane", "/webhooks/%5Cplane"],
+    ...["//webhooks/plane/x", "/x//webhooks/plane"],
+  ]) {
+    const { status, text } = await postRaw(url, path);
+    expect.soft([401, 404], path).toContain(status);
+    expect.soft(text.toLowerCase()).not.toContain("location:");
   }
+  expect((await store.stats()).queues.inbox.pending).toBe(0);
+  for (const path of [
+    ...["/webhooks/plane/", "//webhooks/plane", "/webhooks//plane", "///webhooks///plane"],
+    ...["//webhooks/plane/", "/webhooks/plane//", "//webhooks//plane?x=1"],
+  ])
+    expect.soft((await postRaw(url, path, { host: "crew.internal:8787" })).status, path).toBe(200);
+  expect((await store.stats()).queues.inbox.pending).toBe(1);
 });
 
 const TOKEN = "123456:ABC-def_0123456789";
@@ -363,7 +349,7 @@ test("An update that Telegram sends that the store refuses gets no response, so 
   await expect(postUpdate(runtime.url, UPDATE)).rejects.toThrow();
 });
 
-test.each([
+const OTHER_SECRETS: [string, string | undefined][] = [
   ["missing", undefined],
   ["empty", ""],
   ["another one", "b-secret-of-these-tests_0123456789"],
@@ -372,20 +358,21 @@ test.each([
   ["in upper case", SECRET.toUpperCase()],
   ["the bot's token", TOKEN],
   ["10,000 characters long", "x".repeat(10_000)],
-])(
-  "X-Telegram-Bot-Api-Secret-Token (reliability 17): %s is refused with 401, and nothing is stored",
-  async (_, secret) => {
-    const runtime = await startTestRuntime({ env: ENV });
+];
+
+test("X-Telegram-Bot-Api-Secret-Token (reliability 17): another one is refused with 401, and nothing is stored", async () => {
+  const runtime = await startTestRuntime({ env: ENV });
+  for (const [what, secret] of OTHER_SECRETS) {
     const headers = secret === undefined ? {} : { "x-telegram-bot-api-secret-token": secret };
     const response = await fetch(`${runtime.url}/webhooks/telegram`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify(UPDATE),
     });
-    expect(await readRefusal(response)).toMatchObject({ status: 401, code: "unauthorized" });
-    expect(await countPendingUpdates(runtime)).toBe(0);
-  },
-);
+    expect.soft(await readRefusal(response), what).toMatchObject({ status: 401, code: "unauthorized" });
+  }
+  expect(await countPendingUpdates(runtime)).toBe(0);
+});
 
 test.each([
   ["that is not JSON", "update_id=1"],
