@@ -3,6 +3,7 @@ import { changesTick } from "../../../functions/poll/changes-tick.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { createWorkRules } from "../../../functions/work.ts";
 import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
+import { findStartableTasks } from "../../../shared/tasks/startable-tasks.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
@@ -40,6 +41,69 @@ async function createItems(count: number, options: TestAppOptions = {}) {
     },
   };
 }
+
+test("an item that changes while its details wait has one job, which reads each part once", async () => {
+  const { app, plane, item, countPending, takeReads } = await createItems(3);
+  const removeFault = plane.faults.add({ path: DETAILS }, { kind: "status", status: 503 });
+  for (let i = 0; i < 5; i += 1) {
+    plane.editItem(item, { priority: i % 2 ? "low" : "high" });
+    app.dropWebhooks();
+    await app.poll();
+    expect(await countPending()).toBe(1);
+    app.advance(MINUTE);
+  }
+  removeFault();
+  await app.runUntilIdle();
+  expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
+});
+
+test("when the second call is refused for lack of quota, the first is not repeated", async () => {
+  const { app, plane, item, takeReads } = await createItems(1);
+  plane.addComment(item, "<p>Look here</p>");
+  app.dropWebhooks();
+  plane.faults.add({ path: "/comments/" }, { kind: "rate limited", retryAfter: 30 }, 3);
+  await app.pollUntilIdle();
+  expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
+  expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
+});
+
+test("a change that a read of details has seen is not read again when a later poll shows it", async () => {
+  const { app, plane, item, takeReads } = await createItems(1);
+  const removeFault = plane.faults.add({ path: DETAILS }, { kind: "status", status: 503 });
+  plane.editItem(item, { priority: "high" });
+  app.dropWebhooks();
+  await app.poll();
+  plane.addComment(item, "<p>After the poll</p>");
+  app.dropWebhooks();
+  removeFault();
+  app.advance(MINUTE);
+  await app.runUntilIdle();
+  expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
+  expect(app.takeEvents()).toEqual(["ONB-1 priority", 'ONB-1 comment_added "After the poll"']);
+  await app.pollUntilIdle();
+  expect(takeReads()).toEqual([]);
+});
+
+test("details that are no longer needed are not read: all of a removed item, and the relations of a done one", async () => {
+  const { app, plane, items, item, takeReads } = await createItems(2);
+  const removeFault = plane.faults.add({ path: DETAILS }, { kind: "status", status: 503 });
+  for (const one of items) plane.editItem(one, { priority: "high" });
+  app.dropWebhooks();
+  await app.poll();
+  plane.editItem(item, { state: "Done" });
+  plane.deleteItem(items[1] ?? "");
+  app.dropWebhooks();
+  await app.poll();
+  removeFault();
+  await app.runUntilIdle();
+  expect(takeReads()).toEqual(["comments Item 1"]);
+  // Nor are they when a done item changes.
+  app.advance(MINUTE);
+  plane.editItem(item, { priority: "low" });
+  app.dropWebhooks();
+  await app.pollUntilIdle();
+  expect(takeReads()).toEqual(["comments Item 1"]);
+});
 
 test("relations of agents' tasks are read first, then what a rule could match, then the rest", async () => {
   const agent = { name: "Thot", email: "thot@javisi.local.test" };
@@ -91,7 +155,7 @@ async function createUnreadWorkspace(options: Parameters<typeof createAgentTestA
   });
   const guide = app.addTask("Guide", "Imhotep");
   const tour = app.addTask("Tour", "Thot");
-  const map = app.addTask("Map", "Thot");
+  const map = app.addTask("Map", "Thot", { state: "Todo" });
   app.plane.relate(tour, guide);
   app.advance(MINUTE);
   app.dropWebhooks();
@@ -114,8 +178,10 @@ test("OPENCLAW-02 blocked_by is null, and the task not startable, until the firs
       startable: false,
       why_not: `The dependencies of ${key} are still being read from Plane.`,
     });
+  expect(await findStartableTasks(app.deps, "Thot")).toEqual([]);
   lift();
   await app.runUntilIdle();
+  expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
   expect(await findInList("Thot", "ONB-2")).toMatchObject({
     blocked_by: [{ key: "ONB-1", status: "todo" }],
     startable: false,

@@ -178,6 +178,32 @@ test("reliability 23: each changed item costs one read of its comments and one o
   expect(await app.recordRequests(() => app.poll())).toHaveLength(3);
 });
 
+test("reliability 23: an item reported by webhooks costs the same requests at the next poll", async () => {
+  const { app, plane, items } = await createProjectsWithItems(1, 5);
+  const [other, item] = items[0] ?? [];
+  if (!other || !item) throw new Error("no item");
+  // The list of people is read only once.
+  plane.editItem(other, { name: "Renamed" });
+  await app.deliverWebhooks();
+  await app.poll();
+  expect(
+    await app.recordRequests(async () => {
+      plane.editItem(item, { state: "Todo" });
+      await app.deliverWebhooks();
+      plane.editItem(item, { state: "In Progress" });
+      await app.deliverWebhooks();
+      await app.runUntilIdle();
+    }),
+  ).toEqual([]);
+  const requests = await app.recordRequests(() => app.poll());
+  expect(requests.sort()).toEqual([
+    "GET projects",
+    "GET work-items",
+    "GET work-items/:id/comments",
+    "GET work-items/:id/relations",
+  ]);
+});
+
 test("reliability 23: 100 deletions cost one list of ids, one read of each item and two of the project", async () => {
   const { app, plane, items } = await createProjectsWithItems(1, 120);
   for (const item of items[0]?.slice(0, 100) ?? []) plane.deleteItem(item);

@@ -86,3 +86,21 @@ test("another workspace with the same store starts with a baseline: its existing
   await app.poll();
   expect(app.takeEvents()).toEqual(["THE-2 created"]);
 });
+
+test("a project is completed once when its last open item is closed, and again after new work", async () => {
+  const { app, plane, project, item } = await createTwoProjects();
+  const next = plane.addItem(project, { name: "Next" });
+  await app.poll();
+  plane.editItem(item, { state: "Done" });
+  await app.poll();
+  plane.editItem(next, { state: "Cancelled" });
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-2 created", "ONB-1 completed", "ONB-2 cancelled", "ONB project_completed"]);
+  plane.editItem(item, { description_html: "<p>Still done</p>" });
+  await app.poll();
+  const more = plane.addItem(project, { name: "More" });
+  await app.poll();
+  plane.deleteItem(more);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
+});

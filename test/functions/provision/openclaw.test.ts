@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { sha256Hex } from "../../../shared/hashing.ts";
-import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { createProvisioned, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const FILES = ["openclaw-2026.9.json", "openclaw-2026.9-list.json", "openclaw-2026.2.json"].map(
   (name) => `data/openclaw/${name}`,
@@ -118,8 +118,7 @@ test("AGENT-01 each token is in its own agent's MCP entry and nowhere else, and 
 
 test("a given hook token is used as it is", async () => {
   const OPENCLAW_HOOK_TOKEN = `it's#chosen-"by"-the-operator`;
-  const setup = await createProvisionSetup({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
-  await setup.provision();
+  const setup = await createProvisioned({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
   expect(readCurrent(setup).hooks.token).toBe(OPENCLAW_HOOK_TOKEN);
   expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
 });
@@ -133,8 +132,7 @@ test("AGENT-01 an agent with a shell runs in a sandbox of its own, or alone in a
       { name: "R2D2", email: "r2d2@javisi.local", wake: own, shell: true },
     ],
   };
-  const setup = await createProvisionSetup({ config, env: OPENCLAW });
-  await setup.provision();
+  const setup = await createProvisioned({ config, env: OPENCLAW });
   const { agents, mcp } = readCurrent(setup);
   expect(Object.keys(mcp.servers)).toEqual(["groundcrew-concierge", "groundcrew-thot"]);
   const allow = ["groundcrew-thot__*", "read", "write", "edit", "exec", "process"];

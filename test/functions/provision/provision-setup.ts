@@ -142,6 +142,13 @@ export function createProcessSetup({ env, ...options }: Parameters<typeof create
   });
 }
 
+/** The same, with a run of the command behind it. */
+export async function createProvisioned(options: Parameters<typeof createProvisionSetup>[0] = {}) {
+  const setup = await createProvisionSetup(options);
+  await setup.provision();
+  return setup;
+}
+
 export const TEAM_AGENTS = [
   { name: "Concierge", email: "concierge@javisi.local", role: "concierge" },
   { name: "Imhotep", email: "imhotep@javisi.local" },

@@ -8,7 +8,14 @@ import { apiTokensApi, webhooksApi, workspaceMembersApi } from "../../../shared/
 import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { noContentSchema } from "../../../shared/plane/endpoint.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
-import { ADMIN_EMAIL, createProvisionSetup, expectText, type ProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
+import {
+  ADMIN_EMAIL,
+  createProvisioned,
+  createProvisionSetup,
+  expectText,
+  type ProvisionSetup,
+  TEAM_AGENTS,
+} from "./provision-setup.ts";
 import { createSignedInSession, readProvisionedState } from "./provisioned-state.ts";
 
 test("reliability 39: provision keeps a webhook inactive until Groundcrew answers, and repairs one that was switched off, deleted or changed", async () => {
@@ -46,8 +53,7 @@ test("reliability 39: provision keeps a webhook inactive until Groundcrew answer
 });
 
 test("a changed webhook target changes the webhook's address and the stored settings, and keeps its secret", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const secret = setup.readSecrets()["PLANE_WEBHOOK_SECRET"];
   const PLANE_WEBHOOK_TARGET = "https://other.example.com/hook";
   expect(await setup.provisionWithReport(["--yes"], { env: { ...setup.env, PLANE_WEBHOOK_TARGET } })).toMatchObject({
@@ -58,8 +64,7 @@ test("a changed webhook target changes the webhook's address and the stored sett
 });
 
 test("AUTH-01 provision restores an agent's role after a change in Plane", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const session = await createSignedInSession(setup, ADMIN_EMAIL);
   const params = { workspace: "javisi" };
   const members = (await session.call(workspaceMembersApi.list, { params })).data;
@@ -71,8 +76,7 @@ test("AUTH-01 provision restores an agent's role after a change in Plane", async
 });
 
 test("provision replaces no API key when a proxy drops the X-Api-Key header, and reports the proxy", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const stored = setup.readSecrets();
   const fetch: typeof globalThis.fetch = (input, init) => {
     const headers = new Headers(init?.headers);
@@ -87,8 +91,7 @@ test("provision replaces no API key when a proxy drops the X-Api-Key header, and
 });
 
 test("provision does not delete a token with the same label that a person created", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const session = await createSignedInSession(setup, "thot@javisi.local");
   const json = { label: "groundcrew Thot", description: "by hand" };
   const { id } = (await session.call(apiTokensApi.create, { json })).data;
@@ -102,8 +105,7 @@ test("provision does not delete a token with the same label that a person create
 });
 
 test("a later run creates no sample task again that people have deleted, no state or label that they have renamed, and a deleted label", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const project = setup.readNotes().samples;
   for (const task of setup.plane.items(project)) setup.plane.deleteItem(task);
   const find = (rows: readonly { id: string; name: string }[], name: string) => {
@@ -134,8 +136,7 @@ const VERSIONS = process.env["FULL"] ? (["1.3.1", "1.2.2"] as const) : (["1.3.1"
 
 describe.each(VERSIONS)("The members of provision's projects on Plane %s", (version) => {
   test("people of the workspace become members of the first project once, with their role, but not guests", async () => {
-    const setup = await createProvisionSetup({ version });
-    await setup.provision();
+    const setup = await createProvisioned({ version });
     setup.plane.addUser({ name: "Bob", email: "bob@example.test" });
     setup.plane.addUser({ name: "Eve", email: "eve@example.test", role: 20 });
     setup.plane.addUser({ name: "Guest", email: "guest@example.test", role: 5 });
@@ -156,8 +157,7 @@ describe.each(VERSIONS)("The members of provision's projects on Plane %s", (vers
       { email: "eve@example.test", projects: ["OPS"] },
       { email: "gone@example.test", projects: ["onb"] },
     ];
-    const setup = await createProvisionSetup({ version, config: { agents: TEAM_AGENTS, people } });
-    await setup.provision();
+    const setup = await createProvisioned({ version, config: { agents: TEAM_AGENTS, people } });
     for (const name of ["Bob", "Eve", "Zoe"])
       setup.plane.addUser({ name, email: `${name.toLowerCase()}@example.test` });
     const { detail } = await setup.provisionWithReport();
@@ -169,8 +169,7 @@ describe.each(VERSIONS)("The members of provision's projects on Plane %s", (vers
   test.each(["thot@javisi.local", ADMIN_EMAIL])(
     "%s, removed from the first project, is found and brought back with its role",
     async (email) => {
-      const setup = await createProvisionSetup({ version });
-      await setup.provision();
+      const setup = await createProvisioned({ version });
       const project = findProject(setup);
       const before = setup.plane.projectMembers(project);
       setup.plane.removeProjectMember(project, email);
@@ -184,8 +183,7 @@ describe.each(VERSIONS)("The members of provision's projects on Plane %s", (vers
   );
 
   test("an agent that was removed from a project for a wish is brought back", async () => {
-    const setup = await createProvisionSetup({ version });
-    await setup.provision();
+    const setup = await createProvisioned({ version });
     const headers = { "x-api-key": String(setup.readSecrets()["PLANE_API_KEY"]), "content-type": "application/json" };
     const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
     const url = `${setup.url}/api/v1/workspaces/javisi/projects/`;
@@ -265,8 +263,7 @@ test.each([
       void setup.plane.addComment(setup.plane.items(project)[0]?.id ?? "", "<p>Ours</p>"),
   ],
 ])("a sample project with %s is kept, and the failed step says what to do", async (_, change) => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const { JAVIS = "" } = await readProjects(setup);
   change(setup, JAVIS);
   const { failed, exit } = await setup.provisionWithReport(REMOVE);
@@ -287,8 +284,7 @@ test("a project of people that looks like the sample but was not made by Plane's
 });
 
 test("an interrupted removal leaves no API key behind after the next run", async () => {
-  const setup = await createProvisionSetup();
-  await setup.provision();
+  const setup = await createProvisioned();
   const crash: typeof globalThis.fetch = async (input, init) => {
     // The key's deletion fails as well, as at the end of the process.
     if (init?.method === "DELETE") throw new TypeError("fetch failed");

@@ -1,18 +1,12 @@
 import { expect, test } from "vitest";
 import { sha256Hex } from "../../../shared/hashing.ts";
-import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { createProvisioned, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
 const toList = (value: string | string[] | undefined) => [value ?? []].flat();
 
 async function isKeyAccepted(setup: ProvisionSetup, key: string): Promise<boolean> {
   return (await fetch(`${setup.url}/api/v1/users/me/`, { headers: { "x-api-key": key } })).ok;
-}
-
-async function createProvisioned() {
-  const setup = await createProvisionSetup();
-  await setup.provision();
-  return setup;
 }
 
 test("AUTH-04 one command rotates an agent's API key and bridge token; the old ones stay valid until --retire", async () => {

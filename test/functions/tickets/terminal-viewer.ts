@@ -47,7 +47,13 @@ export async function createTerminalsApp() {
         headers: Object.keys(headers).length > 0 ? headers : authorization,
         signal: over.signal,
       });
-      return { response, close: () => over.abort(), next: createEventReader(response) };
+      const next = createEventReader(response);
+      /** The next picture of a frame; the first one is what the runner reported with the session. */
+      const nextFrame = async () => {
+        const { data } = await next("frame");
+        return data.screen === "> working" ? (await next("frame")).data : data;
+      };
+      return { response, close: () => over.abort(), next, nextFrame };
     },
     async sendFrame(change: Record<string, unknown> = {}, { ticket = "ONB-1", token = RUNNER_TOKEN } = {}) {
       const frame = { run: 1, columns: 20, rows: 2, screen: "hello\nworld", ...change };

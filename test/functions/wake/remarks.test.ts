@@ -285,6 +285,16 @@ test("PEOPLE-01 an agent that gave its task back before a comment was seen is wo
   expect(told.map(({ agent }) => agent).sort()).toEqual(["imhotep", "thot"]);
 });
 
+test("PEOPLE-01 an agent that does not call is woken for a remark, three times, and a person is notified", async () => {
+  const setup = await createWorkingSetup();
+  await setup.comment("<p>Are you there?</p>");
+  await setup.advanceSeconds(130);
+  expect(setup.takeWakes(), "its run is over").toHaveLength(1);
+  await setup.advanceSeconds(3_600);
+  expect(setup.takeWakes().filter(({ message }) => message.includes("Are you there?"))).toHaveLength(2);
+  expect(setup.notices).toHaveLength(1);
+});
+
 test("PEOPLE-01 the agent card says who has read a remark and when, and the board has what is unread", async () => {
   const setup = await createWorkingSetup();
   const { app } = setup;

@@ -165,6 +165,25 @@ test("an agent that the gateway does not know yet is woken once it does", async 
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
+test("an agent that called while the gateway delayed its response is not woken again", async () => {
+  const { app, gateway, takeRuns, advanceSeconds, call } = await createWakeSetup();
+  app.addTask("One", "Imhotep");
+  await app.poll();
+  const real = app.deps.fetch;
+  app.deps.fetch = async (...args) => {
+    await real(...args);
+    await call("Imhotep", "list_my_tasks");
+    app.advance(20_000);
+    throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
+  };
+  await advanceSeconds(10);
+  app.deps.fetch = real;
+  expect(gateway.runs).toHaveLength(1);
+  takeRuns();
+  await advanceSeconds(10 * MINUTE);
+  expect(takeRuns()).toEqual([]);
+});
+
 test("tasks of an unanswered wake are kept when another wake follows", async () => {
   const { app, takeRuns, advanceSeconds } = await createWakeSetup("2026.2.26");
   app.addTask("One", "Imhotep");

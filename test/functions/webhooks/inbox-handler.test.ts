@@ -1,16 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { manifest } from "../../../functions/index.ts";
 import { inboxHandler } from "../../../functions/webhooks/inbox-handler.ts";
-import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
-import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { JobHandler } from "../../../shared/app/deps.ts";
 import { inboxBodySchema, storedUpdateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import type { Queue, Store } from "../../../shared/store/port.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createTestApp } from "../../support/test-app.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { updatesHandler } from "../../support/updates-handler.ts";
@@ -191,30 +186,6 @@ const TELEGRAM_ENV = {
   TELEGRAM_WEBHOOK_SECRET: SECRET,
 };
 
-const STORES: [name: string, open: () => Promise<Store>][] = [
-  ["memory", async () => createMemoryStore({ clock: Date.now })],
-  [
-    "SQLite",
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), "groundcrew-unreadable-"));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
-      return createSqliteStore({ folder, clock: Date.now });
-    },
-  ],
-  ...(hasRedisServer()
-    ? [
-        [
-          "Redis",
-          async () => {
-            const server = await startRedis();
-            onTestFinished(() => server.stop());
-            return connectRedisStore({ url: server.url, prefix: "t", clock: Date.now });
-          },
-        ] satisfies [string, () => Promise<Store>],
-      ]
-    : []),
-];
-
 const toBytes = (text: string) => new TextEncoder().encode(text);
 const NOT_UTF8 = Uint8Array.from([...toBytes('{"event":"issue","text":"'), 0xff, 0xfe, 0xc0, 0x00, ...toBytes('"}')]);
 
@@ -274,29 +245,25 @@ test.each(BODIES)(
   },
 );
 
-test.each(STORES)(
-  "reliability 5: a version that can read a kept webhook handles it after a requeue, with the same bytes (%s)",
-  async (_, open) => {
-    const store = await open();
-    onTestFinished(() => store.close());
-    const old = await start(store, inboxHandler);
-    expect((await postWebhook(old.url, NOT_UTF8)).status).toBe(200);
-    const dead = await expectDeadLetter(store, "inbox");
-    await old.stop();
-    const handled: Buffer[] = [];
-    const newer = await start(store, {
-      ...inboxHandler,
-      async handle(_deps, { body }) {
-        handled.push(readBytes(inboxBodySchema.parse(body)));
-        return { done: true };
-      },
-    });
-    expect((await replay(newer.url, dead)).status).toBe(200);
-    await expect.poll(() => handled).toEqual([Buffer.from(NOT_UTF8)]);
-    expect((await store.stats()).queues.inbox).toMatchObject({ pending: 0, dead: 0 });
-    expect((await replay(newer.url, dead)).status).toBe(404);
-  },
-);
+test("reliability 5: a version that can read a kept webhook handles it after a requeue, with the same bytes", async () => {
+  const store = createMemoryStore({ clock: Date.now });
+  const old = await start(store, inboxHandler);
+  expect((await postWebhook(old.url, NOT_UTF8)).status).toBe(200);
+  const dead = await expectDeadLetter(store, "inbox");
+  await old.stop();
+  const handled: Buffer[] = [];
+  const newer = await start(store, {
+    ...inboxHandler,
+    async handle(_deps, { body }) {
+      handled.push(readBytes(inboxBodySchema.parse(body)));
+      return { done: true };
+    },
+  });
+  expect((await replay(newer.url, dead)).status).toBe(200);
+  await expect.poll(() => handled).toEqual([Buffer.from(NOT_UTF8)]);
+  expect((await store.stats()).queues.inbox).toMatchObject({ pending: 0, dead: 0 });
+  expect((await replay(newer.url, dead)).status).toBe(404);
+});
 
 test("reliability 5: a kept webhook that is discarded does not come back when Plane repeats it", async () => {
   const store = createMemoryStore({ clock: Date.now });
