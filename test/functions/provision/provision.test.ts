@@ -5,7 +5,7 @@ import { createTelegramSimulator } from "../../../simulators/telegram/telegram-s
 import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
-test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an empty Plane", async () => {
+test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an empty Plane; PROV-04 a second one changes nothing", async () => {
   const setup = await createProvisionSetup();
   const { exit, changed, failed } = await setup.provisionWithReport();
   expect(failed).toEqual([]);

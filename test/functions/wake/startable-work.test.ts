@@ -46,6 +46,15 @@ test("an agent that was woken for a new task while it worked is not woken for it
   expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
 });
 
+test("an agent that gives back a task is woken at once for the others, and not for that one", async () => {
+  const { call, advanceSeconds, takeRuns } = await createTeam("One", "Two");
+  await advanceSeconds(40);
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "todo" });
+  await advanceSeconds(8);
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+});
+
 test("an agent whose run ended within a task is woken again when its claim expires", async () => {
   const { app, call, advanceSeconds, takeRuns } = await createTeam("One");
   await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
@@ -132,6 +141,17 @@ test("new work wakes within 10 s after an outage of the gateway, although the re
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-2"]);
   await advanceSeconds(4 * MINUTE);
   expect(takeRuns()).toEqual([]);
+});
+
+test("a task that an agent's label assigns wakes it within 10 s", async () => {
+  const { app, advanceSeconds, takeRuns } = await createWakeSetup();
+  const task = app.addTask("Unassigned");
+  await app.poll();
+  const label = app.plane.addLabel(app.onb, "agent:Imhotep");
+  app.plane.editItem(task, { labels: [label] }, { by: app.human });
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
 test("an agent that waits for an answer about one task is woken for its others", async () => {
