@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import type { Deps, Tick } from "../../../shared/app/deps.ts";
+import type { Deps, Tick, TickRunner } from "../../../shared/app/deps.ts";
 import { createTickRunner } from "../../../shared/app/ticks.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
@@ -133,4 +133,15 @@ test("A tick in two processes on one store keeps its lease however long it takes
   passes[0]?.end();
   await long;
   expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("fence");
+});
+
+test("A tick whose work is separated by job leases may run in two processes at once, but not twice in one", async () => {
+  const { tick, passes, maxRunning } = createManualTick(true);
+  const store = createStore();
+  const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
+  const tickRuns = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
+  await waitForPasses(passes, 2);
+  for (const pass of passes) pass.end();
+  await Promise.all(tickRuns);
+  expect([passes.length, maxRunning()]).toEqual([2, 2]);
 });

@@ -69,6 +69,15 @@ test("a task that people assigned to someone other than the default assignee sta
   expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Imhotep"] }]);
 });
 
+const GONE = "11111111-2222-4333-8444-555555555555";
+
+test("a label agent:<name> that people have deleted since it was listed is created again for a new task", async () => {
+  const { app } = await createDefaultAssigneeApp();
+  await app.deps.cache.setItem(`labels-of:${app.onb.id}`, { "agent:thot": GONE });
+  await app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
+  expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
+});
+
 test("an assignee whom Plane does not accept is a warning of a plan, whose other tasks are assigned", async () => {
   const { app, plane } = await createDefaultAssigneeApp();
   const guest = plane.addUser({ name: "Gus", role: 5 });
