@@ -11,7 +11,7 @@
  */
 import { fork } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Mutant, placeMutant, ROOT, readMutants, readSources } from "./mutant-list.ts";
 import type { TestAnswer, TestRequest } from "./tester.ts";
@@ -126,10 +126,16 @@ function listTestFiles({ name, file, functionName, area }: Mutant): string[][] {
   const scores = new Map(testFiles.map((path) => [path, score(path)]));
   const files = testFiles.filter((path) => scores.get(path) !== undefined && !broken.has(path));
   files.sort((a, b) => (scores.get(a) ?? 0) - (scores.get(b) ?? 0));
-  const hint = hints.get(name);
-  const groups = hint !== undefined && testTexts.has(hint) ? [[hint]] : [];
+  const groups = listHintedFiles(hints.get(name));
   for (let i = 0; i < files.length; i += GROUP_SIZE) groups.push(files.slice(i, i + GROUP_SIZE));
   return groups;
+}
+
+/** The file that noticed a mutant last; when it is gone, those of its folder, to which its tests have moved. */
+function listHintedFiles(hint = ""): string[][] {
+  if (testTexts.has(hint)) return [[hint]];
+  const neighbours = testFiles.filter((path) => hint !== "" && dirname(path) === dirname(hint));
+  return neighbours.length === 0 ? [] : [neighbours];
 }
 
 function saveHint(name: string, file: string) {
