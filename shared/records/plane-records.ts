@@ -140,6 +140,8 @@ export interface EdgeRecord {
   isInitial?: true;
   /** The blocker is unknown and a read did not find it, for example because it is archived. It blocks nothing. */
   isBlockerMissing?: boolean;
+  /** When Plane had taken it from Groundcrew (store time): the answer to a read that began before may lack it. */
+  writtenAt?: Ms;
 }
 
 /** Blockers, by Plane's id, that cannot be completed for now, and why. */

@@ -104,9 +104,12 @@ async function observeRelations(
     if (isLater(ownRead)) return undefined;
     const readLater = new Set(others.filter((_, i) => isLater(otherReads[i]?.value)));
     const isDecided = (edge: EdgeRecord) => !readLater.has(getOtherEnd(edge));
+    const foundKeys = edges.map(({ blocked, blocker }) => observedKeys.edge(blocked, blocker));
+    const mayBeLacking = ({ key, value: { writtenAt } }: StoredRow<EdgeRecord>) =>
+      !foundKeys.includes(key) && writtenAt !== undefined && writtenAt >= began && writtenAt <= now;
     isSilent ??= ownRead === undefined && !(await hasRelationChangedSince(deps, item, project, edges.length, found));
     const { put, changed } = compareEdges(
-      stored.filter(({ value }) => isDecided(value)),
+      stored.filter((row) => isDecided(row.value) && !mayBeLacking(row)),
       edges.filter(isDecided).map((edge) => (isSilent ? { ...edge, isInitial: true } : edge)),
       found.source,
     );
@@ -170,7 +173,7 @@ async function hasRelationChangedSince(
 
 /**
  * Stores dependencies that Groundcrew has just written to Plane: the new item `id` depends on `blockers` (item id to
- * project id). `began` is store time before the write; reads of the relations that began earlier do not undo it.
+ * project id). `began` is store time before the write; reads that began before its end do not undo it.
  */
 export async function observeNewBlockers(
   deps: SyncDeps,
@@ -184,8 +187,9 @@ export async function observeNewBlockers(
     const stored = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
     const added = [...blockers].filter(([blocker]) => !stored.some(({ value }) => value.blocker === blocker));
     const value: RelationsRecord = { at: Math.max(ownRead?.at ?? 0, began) };
+    const writtenAt = await deps.store.now();
     const put = added.map(([blocker, blockerProject]) =>
-      toEdgePut({ blocked: id, blocker, blockerProject, sources: ["relations"] }),
+      toEdgePut({ blocked: id, blocker, blockerProject, sources: ["relations"], writtenAt }),
     );
     return { put: [{ key, value }, ...put] };
   });

@@ -206,3 +206,11 @@ test("provision repeats a read that got no answer, but not a write", async () =>
   expect((await second.provisionWithReport()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
   expect(second.plane.ledger.requests.filter(({ status }) => status === 0)).toHaveLength(1);
 });
+
+test("the printed command is quoted for the shell, and names an agent whose token provision has", async () => {
+  const env = { SECRETS_FILE: "my data/secrets.json", AGENT_TOKEN_IMHOTEP: "given-by-the-operator" };
+  const setup = await createProvisionSetup({ env });
+  expect((await setup.provision()).out).toContain(
+    `Claude Code, as Thot: claude mcp add --transport http groundcrew https://crew.example.com/mcp --header "Authorization: Bearer $(cat 'my data/agents/thot/token')"`,
+  );
+});

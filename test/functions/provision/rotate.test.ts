@@ -57,6 +57,22 @@ test("AUTH-04 an agent receives its new bridge token only after the runtime has 
   expect(setup.files.get(file)?.text).not.toBe(before);
 });
 
+test("AUTH-04 a second rotation revokes the key that the first one replaced", async () => {
+  const setup = await createProvisioned();
+  const first = toList(setup.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
+  await setup.provision(["--yes", "--rotate", "Thot"]);
+  const [second = ""] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
+  await setup.provision(["--yes", "--rotate", "Thot"]);
+  const [third = "", other] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
+  expect(other).toBe(second);
+  expect(await Promise.all([first, second, third].map((key) => isKeyAccepted(setup, key)))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  expect(toList(setup.readSecrets()["AGENT_TOKEN_THOT"])).toHaveLength(2);
+});
+
 test("--rotate all rotates every API key, every bridge token and the webhook's secret", async () => {
   const setup = await createProvisioned();
   const { failed, changed } = await setup.provisionWithReport(["--yes", "--rotate", "all"]);

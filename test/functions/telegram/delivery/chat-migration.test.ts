@@ -51,3 +51,20 @@ test("a group that becomes a supergroup has no message edited that now has the n
   expect(edits).toEqual([]);
   expect(old).toBeGreaterThan(0);
 });
+
+test("a group that becomes a supergroup is not followed endlessly when it migrates again and again", async () => {
+  const app = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
+  const key = await app.startTask("Imhotep", "Paint the door");
+  app.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
+  app.telegram.upgradeToSupergroup(SUPERGROUP_CHAT, GROUP_CHAT);
+  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+  expect(app.telegram.calls.length).toBeLessThan(20);
+});
+
+test("a group that becomes a supergroup does not make commands of another group valid", async () => {
+  const { app, key } = await createUpgradedGroup();
+  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+  await app.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");
+  await app.pollUpdates();
+  expect(app.getBotMessages(SUPERGROUP_CHAT)).toHaveLength(1);
+});

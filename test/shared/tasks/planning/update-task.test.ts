@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work.ts";
 import type { Settings } from "../../../../shared/config/settings.ts";
+import type { ProjectRecord } from "../../../../shared/records/plane-records.ts";
+import { observedKeys } from "../../../../shared/records/store-keys.ts";
+import { readRelations } from "../../../../shared/sync/blockers.ts";
 import { createHttpTestApp } from "../../../support/http-test-app.ts";
 
 type Options = Parameters<typeof createHttpTestApp>[0];
@@ -135,6 +138,32 @@ test.each(["1.3.1", "1.2.2"] as const)(
     expect(await list("Imhotep")).toEqual({ "ONB-2": false });
   },
 );
+
+test("a read of relations that began while a dependency was being written, and lacks it, does not undo it", async () => {
+  const { app, items, update, list, settle } = await createPlanApp();
+  const item = await app.readItem(items.third);
+  const [project] = await app.store.read<ProjectRecord>([observedKeys.project(app.onb.id)]);
+  if (!item || !project) throw new Error("The item is not known.");
+  const written = Promise.withResolvers<void>();
+  let read: Promise<unknown> | undefined;
+  const names = ["blocking", "blocked_by", "duplicate", "relates_to", "start_after", "start_before", "finish_after"];
+  const body = JSON.stringify(Object.fromEntries([...names, "finish_before"].map((name) => [name, []])));
+  app.plane.faults.add({ method: "GET", path: "/relations/" }, { kind: "status", status: 200, body }, 2);
+  app.plane.faults.beforeRequest(({ method, path }) => {
+    if (!path.includes("/relations/")) return;
+    if (method === "GET") return written.promise;
+    app.advance(50);
+    read = readRelations(app.deps, item, { project: project.value, cause: "", correlation: "" });
+  });
+  await update({ task: "ONB-3", assignee: "Thot", add_blockers: ["ONB-1"] });
+  app.plane.faults.beforeRequest(undefined);
+  written.resolve();
+  await read;
+  await app.runUntilIdle();
+  expect(await list("Thot")).toMatchObject({ "ONB-3": false });
+  await settle();
+  expect(await list("Thot")).toMatchObject({ "ONB-3": false });
+});
 
 test("a relation that people remove in Plane and add again counts again after update_task had removed it", async () => {
   const { app, items, update, list, settle } = await createPlanApp();
