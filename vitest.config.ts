@@ -11,7 +11,7 @@ const OFFLINE = {
   WRANGLER_SEND_ERROR_REPORTS: "false",
 };
 
-/** Limit of a test: 60 s, several times what the slowest needs alone, because five files share two processors in CI. */
+/** Limit of a test: 60 s, several times what the slowest needs alone, because six files share two processors in CI. */
 const TEST_TIMEOUT_MS = 60_000;
 
 /** Limit of `expect.poll`: 30 s, for the same reason. */
@@ -51,8 +51,8 @@ const SHARED_PROCESS = { isolate: false, setupFiles: "test/support/free-memory.t
 export default defineConfig({
   test: {
     globalSetup: "test/support/build.ts",
-    // The slowest tests wait for browsers and processes, so five files at once even on one or two processors.
-    maxWorkers: 5,
+    // The slowest tests wait for browsers and processes, so six files at once even on one or two processors.
+    maxWorkers: 6,
     sequence: { sequencer: LongFilesFirst },
     reporters: ["default", summaryReporter],
     // In CI a failed test is run once more, because thousands start real processes on a busy machine; those that pass

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync,
 import { dirname, join } from "node:path";
 import { expect, type TestContext, test, vi } from "vitest";
 import type { PolicyFile } from "../../../shared/config/tickets-schema.ts";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { hasProgram } from "../../support/has-program.ts";
 import { createProductRig } from "./product-rig.ts";
 import { createRunnerRig, REFUSED_BOX, type RunnerRig, shareRunner, WITHOUT_BOX } from "./runner-rig.ts";
@@ -233,7 +234,7 @@ test("nothing starts with a link in the place of the file", async (context) => {
   rmSync(join(rig.repository, ".groundcrew.json"));
 });
 
-test("the file chooses the CLI, and its model", async (context) => {
+test.runIf(IS_FULL_RUN)("the file chooses the CLI, and its model", async (context) => {
   const rig = await useRunner(context);
   commitPolicy(rig, { cli: "codex", model: "gpt-fake" });
   rig.set({ sessions: [rig.want(rig.key)] });
@@ -277,23 +278,29 @@ test.concurrent("a result goes into the branch that base names, at which its bra
   expect(forge.read().pulls).toMatchObject([{ base: "develop" }]);
 });
 
-test("over the whole product, a session first makes the plan that the file wants, and ends at the budget of the file", async () => {
-  const rig = await createProductRig({ policy: { allow: ["Bash(touch:*)"] } });
-  const steps = ["plan Make it", "permission touch made.txt", ...Array.from({ length: 9 }, () => "run true")];
-  const { key } = await rig.addTicket(steps);
-  writeFileSync(join(rig.host.repository, ".groundcrew.json"), JSON.stringify({ plan_first: true, budget_usd: 0.01 }));
-  rig.host.git(["add", "-A"]);
-  rig.host.git(["commit", "-qm", "policy"]);
-  const readLines = async () => (await rig.call("/api/tickets/policies/ONB")).lines;
-  await rig.waitFor(readLines).toContainEqual({ name: "plan_first", value: true, from: ".groundcrew.json" });
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const readQuestion = async () => (await rig.readSession(key))?.questions[0];
-  await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: "Make it" });
-  expect(existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"))).toBe(false);
-  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: (await readQuestion()).id, answer: "approve" });
-  // Its rule came with the plan, so nobody was asked; eleven requests to the model cost more than a cent.
-  await rig.waitFor(() => rig.readSession(key)).toMatchObject({ state: "waiting", reason: "budget_over" });
-  expect(existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"))).toBe(true);
-  await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
-  expect(await readQuestion()).toMatchObject({ kind: "ended" });
-});
+test.runIf(IS_FULL_RUN)(
+  "over the whole product, a session first makes the plan that the file wants, and ends at the budget of the file",
+  async () => {
+    const rig = await createProductRig({ policy: { allow: ["Bash(touch:*)"] } });
+    const steps = ["plan Make it", "permission touch made.txt", ...Array.from({ length: 9 }, () => "run true")];
+    const { key } = await rig.addTicket(steps);
+    writeFileSync(
+      join(rig.host.repository, ".groundcrew.json"),
+      JSON.stringify({ plan_first: true, budget_usd: 0.01 }),
+    );
+    rig.host.git(["add", "-A"]);
+    rig.host.git(["commit", "-qm", "policy"]);
+    const readLines = async () => (await rig.call("/api/tickets/policies/ONB")).lines;
+    await rig.waitFor(readLines).toContainEqual({ name: "plan_first", value: true, from: ".groundcrew.json" });
+    await rig.call(`/api/approve/${key}`, "POST", {});
+    const readQuestion = async () => (await rig.readSession(key))?.questions[0];
+    await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: "Make it" });
+    expect(existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"))).toBe(false);
+    await rig.call(`/api/sessions/${key}/answer`, "POST", { question: (await readQuestion()).id, answer: "approve" });
+    // Its rule came with the plan, so nobody was asked; eleven requests to the model cost more than a cent.
+    await rig.waitFor(() => rig.readSession(key)).toMatchObject({ state: "waiting", reason: "budget_over" });
+    expect(existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"))).toBe(true);
+    await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+    expect(await readQuestion()).toMatchObject({ kind: "ended" });
+  },
+);

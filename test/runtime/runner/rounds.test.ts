@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { type Desired, shareRunner } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -74,19 +75,22 @@ test.concurrent("two rounds continue one conversation in one worktree, each with
   expect(rig.server.problems).toEqual([]);
 });
 
-test("kill -9 of the session and of the runner in a round repeat neither its text nor its work", async (context) => {
-  const { expect } = context;
-  const { rig, key, desired } = await createResult(context);
-  const wanted = sendBack(desired, 2, "do: run echo two >> two.txt\ndo: die");
-  rig.set({ sessions: [wanted] });
-  await rig.waitForState(key, "ended");
-  await rig.kill();
-  rig.start();
-  await rig.waitFor(() => rig.report(key)?.screen).toContain("this session was interrupted");
-  await rig.waitForState(key, "running");
-  expect(readFileSync(join(rig.worktree(key), "two.txt"), "utf8")).toBe("two\n");
-  expect(readPrompts(rig).filter((text) => text.includes("sends it back"))).toHaveLength(1);
-});
+test.runIf(IS_FULL_RUN)(
+  "kill -9 of the session and of the runner in a round repeat neither its text nor its work",
+  async (context) => {
+    const { expect } = context;
+    const { rig, key, desired } = await createResult(context);
+    const wanted = sendBack(desired, 2, "do: run echo two >> two.txt\ndo: die");
+    rig.set({ sessions: [wanted] });
+    await rig.waitForState(key, "ended");
+    await rig.kill();
+    rig.start();
+    await rig.waitFor(() => rig.report(key)?.screen).toContain("this session was interrupted");
+    await rig.waitForState(key, "running");
+    expect(readFileSync(join(rig.worktree(key), "two.txt"), "utf8")).toBe("two\n");
+    expect(readPrompts(rig).filter((text) => text.includes("sends it back"))).toHaveLength(1);
+  },
+);
 
 test.concurrent("a conversation that Claude does not know is followed by a new one, with the difference so far and the text", async (context) => {
   const { expect } = context;
