@@ -44,6 +44,12 @@ test("A delivery that Plane signed (NOTIF-02) is stored once, unchanged, with a 
   expect(inboxBodySchema.safeParse(jobs[0]?.body).success).toBe(true);
 });
 
+test("A delivery that Plane signed (NOTIF-02) of a comment is stored in the lane of its work item", async () => {
+  const { url, store } = await startTestRuntime();
+  await postWebhook(url, JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } }));
+  expect((await store.take("people", 1000, 10))[0]?.lane).toBe("item-1");
+});
+
 test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded body with its real signature", async () => {
   const { url, store } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: recordedDeliveries.secret } });
   expect(recordedDeliveries.deliveries).toHaveLength(30);
