@@ -67,9 +67,11 @@ const readComments = (app: AgentTestApp, item: Item) =>
   app
     .readComments(item)
     .filter((comment) => !comment.includes("Agent card"))
-    // The queue writes with Groundcrew's own key and without the text that only the call has.
+    // The queue writes with Groundcrew's own key and without the text that only the call has. Each app has its own Plane.
     .map((comment) =>
-      comment.replace(/^(?:Ada: <p><strong>Imhotep<\/strong>:<\/p>|Imhotep: )/, "").replace(/[0-9a-f-]{36}/g, "…"),
+      comment
+        .replace(/^(?:Ada: <p><strong>Imhotep<\/strong>:<\/p>|Imhotep: )/, "")
+        .replace(/[0-9a-f-]{36}|127\.0\.0\.1:\d+/g, "…"),
     )
     .sort();
 
