@@ -34,7 +34,7 @@ export interface ProcedureKind<Input extends object, Run> {
   handleFailure?(deps: TaskDeps, failure: ProcedureFailure): Promise<"end" | JobResult>;
 }
 
-/** `failures`: the number of earlier ones that waiting does not mend. */
+/** A failed attempt in the queue. `failures`: the number of failed attempts before it, without those that only waited. */
 export interface ProcedureFailure {
   subject: string;
   thrown: unknown;
