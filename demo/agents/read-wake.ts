@@ -32,7 +32,8 @@ export function readWake(message: string): WakeRequest[] {
 }
 
 function chooseKind(instruction: string): WakeRequest["kind"] {
-  if (instruction.includes("summary")) return "sum_up";
+  // The summary of one task is part of the work on it.
+  if (instruction.includes("summary") && instruction.includes("message_human")) return "sum_up";
   if (instruction.includes("plan_project")) return "plan";
   return instruction.includes("answered") ? "answered" : "work";
 }
