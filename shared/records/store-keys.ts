@@ -30,7 +30,7 @@ export const observedKeys = {
   lastRead: (item: string): StoreKey => `read:${item}`,
   /** Written before a pass begins, for its revision (see `takeRevisionMark`). */
   mark: (project: string): StoreKey => `mark:${project}`,
-  agent: (name: string): StoreKey => `agent:${name}`,
+  agent: (name: string): StoreKey => `agent:${encodeURIComponent(name)}`,
   /** The item of each rank whose details were read last, so that all items of a rank have their turn. */
   detailsPositions: "details-positions",
 } as const;

@@ -33,7 +33,7 @@ export type AgentTestApp = Awaited<ReturnType<typeof createAgentTestApp>>;
 export async function createAgentTestApp({ agents = {}, keyless = [], ...options }: AgentTestAppOptions = {}) {
   const all = { ...AGENTS, ...agents };
   const names = Object.keys(all);
-  const toEmail = (name: string) => `${name.toLowerCase()}@javisi.local.test`;
+  const toEmail = (name: string) => `${name.toLowerCase().replaceAll(" ", ".")}@javisi.local.test`;
   const users = new Map<string, { id: string }>();
   const app = await createTestApp({
     ...options,

@@ -14,7 +14,7 @@ export const HTTP_TICK_TOKEN = "tick-token-for-http-tests";
 
 /** An agent's bridge token in these tests. */
 export function toBridgeToken(agent: string): string {
-  return `bridge-token-of-${agent.toLowerCase()}`;
+  return `bridge-token-of-${agent.toLowerCase().replaceAll(" ", "-")}`;
 }
 
 type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]>;

@@ -45,6 +45,20 @@ test("POST /agent/<tool> refuses a body that is not JSON, of another content typ
   expect(await status("x".repeat(TOO_LARGE))).toBe(413);
 });
 
+test("an agent whose name has a space is found by the poll, and works as every other", async () => {
+  const name = "Zoe Marie";
+  const app = await createHttpTestApp({ agents: { [name]: { email: "zoe.marie@javisi.local.test" } } });
+  await app.runFirstPoll();
+  app.addTask("Write the guide", name);
+  await app.pollUntilIdle();
+  expect(await app.callTool(name, "list_my_tasks")).toMatchObject({ json: { tasks: [{ key: "ONB-1" }] } });
+  for (const status of ["in_progress", "done"]) {
+    const input = { task: "ONB-1", status, ...(status === "done" ? { text: "Written." } : {}) };
+    expect(await app.callTool(name, "update_task_status", input)).toMatchObject({ status: 200 });
+    await app.pollUntilIdle();
+  }
+});
+
 test("POST /agent/<tool> answers 404 for an unknown tool, with the available ones", async () => {
   const app = await createHttpTestApp();
   const { status, json } = await app.callTool("Imhotep", "delete_everything", {});
