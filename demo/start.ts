@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { lockFile } from "../runtime/stores/store-file.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { resolveLocale } from "../shared/i18n/localize.ts";
@@ -67,6 +69,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const clockSettings = { startedAt: Date.now(), speed };
   const clock = createDemoClock(clockSettings);
   const story = createStory({ write, colour: options.colour ?? (process.stdout.isTTY && process.stdout.hasColors()) });
+  const unlock = await lockFolder(folder);
   await rm(folder, { recursive: true, force: true });
   const port = baseSettings.port === 0 ? await findFreePort() : baseSettings.port;
 
@@ -138,6 +141,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     narrate: (text) => story.narrate("demo", text),
   }).catch(async (error: unknown) => {
     await stopSimulators();
+    unlock();
     throw error;
   });
   story.narrate(
@@ -206,8 +210,17 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
       await Promise.all([runner.stop(), acting]);
       await runtime.stop();
       await stopSimulators();
+      unlock();
     },
   };
+}
+
+/** Keeps a second demo from deleting the data of this one. */
+async function lockFolder(folder: string): Promise<() => void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const unlock = lockFile(`${folder}.lock`);
+  if (unlock) return unlock;
+  throw new Error(`A demo that is still running uses ${folder}. Stop it, or start this one in another folder.`);
 }
 
 function createRandomToken(): string {

@@ -41,6 +41,7 @@ export interface WorkspaceTexts {
 
 /** What scripted agents write. `{…}` are places for values. */
 export interface AgentWords {
+  locale: Locale;
   /** The steps of a plan: the verb of the task's title, and a word of the persona that can do it. */
   steps: Record<"design" | "build" | "test", { verb: string; skill: string }>;
   wishedFor: string;
@@ -104,6 +105,7 @@ const en: WorkspaceTexts = {
     },
   },
   agents: {
+    locale: "en",
     steps: {
       design: { verb: "Design", skill: "design" },
       build: { verb: "Build", skill: "build" },
@@ -172,6 +174,7 @@ const fr: WorkspaceTexts = {
     },
   },
   agents: {
+    locale: "fr",
     steps: {
       design: { verb: "Concevoir", skill: "concevoir" },
       build: { verb: "Réaliser", skill: "réaliser" },

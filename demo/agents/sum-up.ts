@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatTemplate } from "../../shared/i18n/localize.ts";
+import { formatTemplate, localizeMoney } from "../../shared/i18n/localize.ts";
 import type { AgentWords } from "../workspace-texts.ts";
 import type { BridgeClient } from "./bridge-client.ts";
 
@@ -37,6 +37,6 @@ export async function sumUpProject(words: AgentWords, bridge: BridgeClient, key:
   }
   const { spent_s: seconds = 0, cost = 0 } = project;
   const time = seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
-  const total = formatTemplate(words.total, { time, cost: `${cost.toFixed(2)} ${progress.currency}` });
+  const total = formatTemplate(words.total, { time, cost: localizeMoney(words.locale, cost, progress.currency) });
   return [formatTemplate(words.isDone, { project: project.name }), ...results, total].join("\n");
 }

@@ -79,6 +79,11 @@ test("PACK-01: the package, installed in an empty folder, runs the demo and the 
   expect((await fetch(`${url}/health`)).status).toBe(200);
   expect(await (await fetch(url)).text()).toContain("<title>");
   expect((await fetch(`${url}/assets/page.js`)).status).toBe(200);
+  // A second one in the same folder ends in one sentence, and takes nothing from the first.
+  const second = run(["--port", "0"]);
+  expect(await second.ended).toBe(1);
+  expect(second.output.text).toMatch(/A demo that is still running uses data\/demo\. Stop it/);
+  expect(await (await fetch(`${url}/api/notices`)).json()).toEqual({ notices: [] });
   // A pipe gets no colours.
   expect(demo.output.text).not.toContain("\u001b[");
   demo.signal("SIGINT");

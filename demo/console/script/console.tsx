@@ -186,12 +186,13 @@ function Options({ choices }: { choices: (readonly [value: string, text: string]
 function AddForm({ state, run }: { state: ConsoleState | undefined; run: Run }) {
   const { projects, people } = state ?? { projects: [], people: [] };
   const [title, setTitle] = useState("");
-  const [project, setProject] = useState<string>();
-  const [person, setPerson] = useState<string>();
+  const [chosenProject, setProject] = useState<string>();
+  const [chosenPerson, setPerson] = useState<string>();
+  const project = chosenProject ?? projects[0]?.identifier;
+  const assignee = chosenPerson ?? people[0]?.id;
   async function add(event: Event) {
     event.preventDefault();
-    const chosen = { project: project ?? projects[0]?.identifier, assignee: person ?? people[0]?.id };
-    if (title.trim() === "" || !(await run("add", { title: title.trim(), ...chosen }))) return;
+    if (title.trim() === "" || !(await run("add", { title: title.trim(), project, assignee }))) return;
     // The next title may have been begun meanwhile.
     setTitle((now) => (now === title ? "" : now));
   }
@@ -215,7 +216,7 @@ function AddForm({ state, run }: { state: ConsoleState | undefined; run: Run }) 
       </select>
       <select
         aria-label={translate("for")}
-        value={person}
+        value={assignee}
         onChange={({ currentTarget }) => setPerson(currentTarget.value)}
       >
         <Options
