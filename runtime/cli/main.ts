@@ -1,4 +1,4 @@
-import { createStatusLine } from "../node/process.ts";
+import { createStatusLine, endOnSignals } from "../node/process.ts";
 import { runCli } from "./run-cli.ts";
 
 /** Commands that end in order on a signal. */
@@ -15,12 +15,7 @@ process.stdout.on("error", () => process.exit());
 
 // Whoever stops another command gets one sentence; the same command continues what this one had begun.
 if (!ORDERLY.includes(args[0] ?? ""))
-  for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const])
-    process.once(signal, () => {
-      status.show("");
-      status.write("groundcrew: stopped before the end. Run the same command again to continue.\n");
-      process.exit(code);
-    });
+  endOnSignals(status, "groundcrew: stopped before the end. Run the same command again to continue.");
 
 process.exitCode = await runCli(args, {
   env: process.env,

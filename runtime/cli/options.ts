@@ -81,7 +81,8 @@ export function defineField(name: string, description = "", more: Partial<ToolFi
 export function parseCliOptions(args: readonly string[]) {
   const has = (...names: string[]) => args.some((arg) => names.includes(arg));
   const others = args.filter((arg) => !["--help", "-h", "--json", "--version"].includes(arg));
-  const at = others.findIndex((arg) => !arg.startsWith("-"));
+  // An unknown option before the command may have a value, which is no command.
+  const at = others[0]?.startsWith("-") ? -1 : 0;
   return {
     tool: others[at]?.replaceAll("-", "_"),
     help: has("--help", "-h"),

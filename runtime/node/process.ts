@@ -48,6 +48,9 @@ const MIN_SHOWN_SECONDS = 2;
 /** Width of a terminal that does not tell its own. */
 const DEFAULT_COLUMNS = 80;
 
+/** The signals by which people end a command, with its exit codes. */
+const END_SIGNALS = [["SIGINT", 130] as const, ["SIGTERM", 143] as const, ["SIGHUP", 129] as const];
+
 /** Limit of a line's delay: 10 ms. */
 const FLUSH_DELAY: Ms = 10;
 
@@ -117,6 +120,16 @@ export function createStatusLine(stream: StatusStream = process.stderr): StatusL
       if (activity !== "") draw();
     },
   };
+}
+
+/** Ends a command with one sentence when a person stops it. */
+export function endOnSignals(status: StatusLine, sentence: string): void {
+  for (const [signal, code] of END_SIGNALS)
+    process.once(signal, () => {
+      status.show("");
+      status.write(`${sentence}\n`);
+      process.exit(code);
+    });
 }
 
 /** Creates a yes/no prompt for a terminal. The end of the input and Ctrl-C count as no. */

@@ -5,7 +5,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { wait } from "../../shared/time.ts";
 import { generateSecret } from "../node/crypto.ts";
 import { getProductFile, nodeFiles, readEnvironment } from "../node/files.ts";
-import { createConfirmPrompt, createStatusLine } from "../node/process.ts";
+import { createConfirmPrompt, createStatusLine, endOnSignals } from "../node/process.ts";
 import { createProvisionDisk } from "./provision-disk.ts";
 import { acquireProvisionLock } from "./provision-lock.ts";
 import type { ProvisionEnvironment } from "./run-provision.ts";
@@ -16,13 +16,8 @@ export async function runProvisionProcess(
 ): Promise<void> {
   const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
   const status = createStatusLine();
-  for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const, ["SIGHUP", 129] as const])
-    process.once(signal, () => {
-      status.show("");
-      status.write("provision: stopped. Run the same command again: it continues where it stopped.\n");
-      // The lock is released by its own listener for the end of the process.
-      process.exit(code);
-    });
+  // The lock is released by its own listener for the end of the process.
+  endOnSignals(status, "provision: stopped. Run the same command again: it continues where it stopped.");
   process.exitCode = await run(process.argv.slice(2), {
     env: readEnvironment(),
     files: nodeFiles,

@@ -67,6 +67,7 @@ test.each([
 
 test.each([
   [["doctr"], "Did you mean doctor?"],
+  [["--prot", "8080"], "Unknown option --prot. Did you mean --port?"],
   [["provison"], "Did you mean provision?"],
   [["clam_task"], "Did you mean claim_task?"],
   [["claim_task", "--tsak", "x"], "Did you mean --task?"],

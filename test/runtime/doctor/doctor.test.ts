@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   mkdirSync,
@@ -22,6 +24,7 @@ import { startRuntime } from "../../../runtime/start-runtime.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import { ACCOUNT_PASSWORD, createDoctorSetup } from "../../functions/doctor/doctor-setup.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createTestSettings, parseTestSettings } from "../../support/settings.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
@@ -327,4 +330,17 @@ test("The doctor fails for a store file with damage in its middle, and says that
     writeSync(file, Buffer.alloc(PAGE_SIZE, 0xa5), 0, PAGE_SIZE, page * PAGE_SIZE);
   closeSync(file);
   expect(await examine(url)).toMatch(/^failed: .* is damaged.*may be moved away.*reads everything from Plane again/s);
+});
+
+test("doctor ends with one sentence when a person stops it, while Plane does not answer", async () => {
+  const { plane, env } = await createFolderSetup();
+  plane.faults.add({ path: "/" }, { kind: "half-open" });
+  const child = spawn(process.execPath, [getBuiltProgram("doctor")], { env, stdio: ["ignore", "ignore", "pipe"] });
+  let err = "";
+  child.stderr.on("data", (part) => (err += part));
+  const ended = once(child, "exit");
+  await expect.poll(() => plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true);
+  child.kill("SIGINT");
+  expect(await ended).toEqual([130, null]);
+  expect(err).toBe("groundcrew: stopped before the end. Nothing was changed.\n");
 });
