@@ -57,7 +57,8 @@ export function cleanLogLine(line: string): string {
  * terminal, hide parts from an agent, or look different on the page.
  */
 export function sanitizeOutput(value: unknown): unknown {
-  if (typeof value === "string") return cleanText(value, Number.POSITIVE_INFINITY);
+  // White space stays: that between words is at the end of a text where formatting begins.
+  if (typeof value === "string") return removeInvisible(value);
   if (Array.isArray(value)) return value.map(sanitizeOutput);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, sanitizeOutput(inside)]));

@@ -29,7 +29,7 @@ const DESIGN_STYLES = { "design.css": [toStylePath("design")] };
 
 /** What the page loads later, besides what it shares with the page. */
 const LAZY =
-  /script\/(?:design|plan(?:-graph)?|schedules|task-page|ticket-[\w-]+)\.tsx?$|unified-diff\.ts$|\/highlight\.js\/|demo\/console\//;
+  /script\/(?:design|palette|plan(?:-graph)?|schedules|task-page|ticket-[\w-]+)\.tsx?$|unified-diff\.ts$|\/highlight\.js\/|demo\/console\//;
 
 /** Strings are matched first, so that their content is never changed. */
 const NEEDLESS_SPACE = /("[^"]*")|\/\*[\s\S]*?\*\/\n?|\s*([{};,])\s*|(:)\s+/g;

@@ -11,7 +11,7 @@ import { bundlePage } from "../build/bundle-page.js";
 const folder = join(ROOT, `.wrangler/page.${process.pid}`);
 mkdirSync(folder, { recursive: true });
 await bundlePage(folder);
-const names = ["page.js", "plan.js", "schedules.js", "task-page.js", "page.css"];
+const names = ["page.js", "plan.js", "schedules.js", "palette.js", "task-page.js", "page.css"];
 const texts = names.map((name) => [`page/${name}`, readFileSync(join(folder, name), "utf8")]);
 rmSync(folder, { recursive: true });
 // Several programs may build at once, and none may read half a file.

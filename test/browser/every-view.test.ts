@@ -38,6 +38,7 @@ const PLACES: readonly Place[] = [
   { path: "/team", has: "#team .agent .task", title: TITLES.team, press: ['#team [data-show="picture"]'] },
   { path: "/team", has: "#team .agent .task", title: TITLES.team, press: ['#team [data-show="table"]'] },
   { path: "/plans/ONB", has: "#plan .figures", title: TITLES.plan, press: [".figures button.key"], leave: "Escape" },
+  { path: "/plans", has: "#plan .tiles", title: TITLES.plan },
   {
     path: "/plans/ONB",
     has: "#plan .figures",
@@ -158,6 +159,20 @@ describe.skipIf(!hasChromium())("Every view, with hostile texts (reliability 18)
       await page.press("#token", "Enter");
       await page.waitForSelector("#inbox .requests", WAIT);
     }
+  });
+
+  test("the header has two rows between a phone and the widest screen, in English and in French", async () => {
+    for (const page of [laptop, phone]) {
+      await page.goto(`${app?.url}/board`);
+      await page.waitForSelector("#filters select", WAIT);
+      for (const width of [641, 700, 800, 900, 1001, 1081, 1100, 1280, 1440, 1920]) {
+        await page.setViewportSize({ width, height: 900 });
+        const size = await page.evaluate("[document.querySelector('header').offsetHeight, document.body.scrollWidth]");
+        expect([width, size]).toEqual([width, [85, width]]);
+      }
+    }
+    await laptop.setViewportSize(LAPTOP);
+    await phone.setViewportSize(PHONE);
   });
 
   test.each(PLACES.map((place, i) => ({ ...place, i, pressed: place.press?.at(-1) ?? place.key ?? "nothing" })))(

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
+import type { Item } from "../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
@@ -25,17 +26,23 @@ async function openAt(url: string, options?: Parameters<typeof openPage>[1]): Pr
 }
 
 async function askQuestion(app: PageTestApp, title: string, text: string, choices: string[]) {
-  app.plane.addItem(app.project, { name: title, assignees: [app.thot] });
+  const key = `ONB-${app.plane.addItem(app.project, { name: title, assignees: [app.thot] }).sequence_id}`;
   await app.deps().ticks.runNow("poll");
   const thot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
-  await expect.poll(() => thot().claim("ONB-1"), WAIT).toBeDefined();
-  await thot().ask("ONB-1", { text, choices });
+  await expect.poll(() => thot().claim(key), WAIT).toBeDefined();
+  await thot().ask(key, { text, choices });
+}
+
+/** Calls a route of requests as the person who has ADMIN_TOKEN, in another place than the page. */
+async function callRequests(app: PageTestApp, path = "", body?: object) {
+  const headers = { authorization: `Bearer ${PAGE_ADMIN_TOKEN}`, "content-type": "application/json" };
+  const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
+  const answer = await fetch(`${app.url}/api/requests${path}`, { headers, ...init });
+  return (await answer.json()) as { requests: { id: string; kind: string; hash: string }[] };
 }
 
 async function readOpenKinds(app: PageTestApp): Promise<string[]> {
-  const headers = { authorization: `Bearer ${PAGE_ADMIN_TOKEN}` };
-  const answer = await (await fetch(`${app.url}/api/requests`, { headers })).json();
-  return (answer as { requests: { kind: string }[] }).requests.map(({ kind }) => kind);
+  return (await callRequests(app)).requests.map(({ kind }) => kind);
 }
 
 describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
@@ -81,6 +88,71 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     await page.waitForSelector(".decided");
     await page.reload();
     await expect.poll(() => readOpenKinds(app), WAIT).toEqual([]);
+  });
+
+  test("keeps what a person writes when somebody else answers meanwhile, and says who has answered what", async () => {
+    const app = await startPageTestApp();
+    await askQuestion(app, "Write the guide", "Formal or **friendly**?", ["Formal"]);
+    const page = await openAt(app.url);
+    // Marks of Markdown are no words.
+    await page.waitForSelector('.request:has-text("Formal or friendly?")', WAIT);
+    await page.click('.request [data-answer="answer"]');
+    await page.keyboard.type("Friendly, but");
+    const [request] = (await callRequests(app)).requests;
+    await callRequests(app, `/${request?.id}`, { answer: "answer", hash: request?.hash, comment: "Formal" });
+    await page.waitForSelector(".request .decided:has-text('admin has answered: Formal')", WAIT);
+    expect(await page.innerText(".request pre")).toBe("Friendly, but");
+    expect(await page.locator(".request button").count()).toBe(0);
+    await expectInPage(page, "document.title").toBe("Inbox · Groundcrew");
+
+    // It is over when the view is left, and an answer that was not sent yet is not sent.
+    await page.click('#views [data-view="board"]');
+    await page.click('#views [data-view="inbox"]');
+    await page.waitForSelector("#inbox:has-text('Nothing waits for you.')", WAIT);
+    await askQuestion(app, "Write the mail", "Short or long?", ["Short", "Long"]);
+    await page.click('.request button:has-text("Short")', WAIT);
+    await page.waitForSelector(".decided:has-text('Your answer: Short')");
+    const [second] = (await callRequests(app)).requests;
+    await callRequests(app, `/${second?.id}`, { answer: "answer", hash: second?.hash, comment: "Long" });
+    await page.waitForSelector(".request .decided:has-text('admin has answered: Long')", WAIT);
+    expect(page.problems).toEqual([]);
+  });
+
+  test("shows the request to which a link leads, also after signing in, and what came of it", async () => {
+    const app = await startPageTestApp();
+    for (const name of ["One", "Two", "Three"]) await askQuestion(app, name, `About ${name}?`, ["Yes"]);
+    const { requests } = await callRequests(app);
+    const [, , last] = requests;
+    const page = await openAt(`${app.url}/inbox?request=${last?.id}`, { height: 300 });
+    await expectInPage(page, "document.activeElement.dataset.request").toBe(last?.id);
+    expect(await page.isVisible(`[data-request="${last?.id}"]:has-text("About Three?")`)).toBe(true);
+    expect(new URL(page.url()).search).toBe(`?request=${last?.id}`);
+    await callRequests(app, `/${last?.id}`, { answer: "answer", hash: last?.hash, comment: "Yes" });
+    await page.waitForSelector(`[data-request="${last?.id}"] .decided:has-text("admin has answered: Yes")`, WAIT);
+    await page.reload();
+    await page.waitForSelector(`[data-request="${last?.id}"] .decided:has-text("admin has answered: Yes")`, WAIT);
+    expect(await page.locator("#inbox [data-answer]").count()).toBe(2);
+    expect(page.problems).toEqual([]);
+  });
+
+  test("sends a verdict whose time to undo has not passed when the ticket's page is left, and j finds what is shown", async () => {
+    const app = await startTicketsPageApp();
+    for (const name of ["Write it down", "Read it"]) app.requestTicket(name);
+    const page = await openAt(app.url);
+    const tickets = '.request[data-kind="ticket"]';
+    await expectInPage(page, `document.querySelectorAll('${tickets}').length`).toBe(2);
+    await page.click('#views [data-view="tickets"]');
+    await page.waitForSelector(`#tickets-view ${tickets}`, WAIT);
+    await page.keyboard.press("j");
+    await expectInPage(page, "document.activeElement.checkVisibility() && document.activeElement.className").toBe(
+      "request",
+    );
+    await page.goto(`${app.url}/tickets/ONB-1`);
+    await page.click(`.ticket-page ${tickets} [data-answer="approve"]`, WAIT);
+    await page.waitForSelector(".ticket-page .decided");
+    await page.click('.ticket-page a[href="/tickets"]');
+    await expect.poll(() => readOpenKinds(app), WAIT).toEqual(["ticket"]);
+    expect(page.problems).toEqual([]);
   });
 
   test("says why nothing happens with a task, and its button changes that", async () => {
@@ -248,6 +320,15 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     await page.waitForSelector("#why-of .chip:has-text('ONB-1')", WAIT);
     // The browser's process learns of an address later than the page.
     expect(await page.evaluate("location.pathname")).toBe("/task/ONB-1");
+    // The palette has every action of the view, and the choices of the header.
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("assign");
+    await page.waitForSelector(".palette [role=option]:has-text('Assign')");
+    await page.fill(".palette input", "status: in progress");
+    await page.keyboard.press("Enter");
+    await expectInPage(page, "location.pathname + location.search").toBe("/board?status=in_progress");
+    await page.goto(`${app.url}/task/%E0%A4%A`);
+    await page.waitForSelector("#task .trouble:not(:empty)", WAIT);
     await page.keyboard.press("?");
     await page.waitForSelector(".palette dt:has-text('Ctrl K')", WAIT);
     await page.keyboard.press("Escape");
@@ -273,6 +354,14 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
     expect(await page.evaluate("location.href")).toBe(`${app.url}/inbox?agent=Thot`);
     await page.waitForSelector(".idle li:has-text('Of Thot')", WAIT);
     expect(await page.locator(".idle:not(.setup) li").count()).toBe(1);
+    // A filter hides no request silently.
+    await askQuestion(app, "Write the guide", "Formal or friendly?", ["Formal"]);
+    await page.waitForSelector(".request:has-text('Formal or friendly?')", WAIT);
+    await page.selectOption("[data-filter=agent]", "none");
+    await page.waitForSelector(".requests:not(:has(.request)):has-text('1 more wait; the filters leave them out.')");
+    await page.click(".requests button:has-text('Show all')");
+    await page.waitForSelector(".request:has-text('Formal or friendly?')");
+    await page.selectOption("[data-filter=agent]", "Thot");
     await page.goBack();
     await expectInPage(page, "document.querySelector('[data-filter=agent]').value").toBe("Thot");
     await page.keyboard.press("/");
@@ -293,13 +382,19 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
         { POLL_CRON: "0 0 1 1 *" },
         (plane, project, thot) => {
           const states = ["Todo", "In Progress", "Done", "Todo", "Backlog"];
-          for (let i = 0; i < count; i += 1)
-            plane.addItem(project, { name: `Task ${i}`, state: states[i % 5] ?? "Todo", assignees: [thot] });
+          const items = Array.from({ length: count }, (_, i) =>
+            plane.addItem(project, { name: `Task ${i}`, state: states[i % 5] ?? "Todo", assignees: [thot] }),
+          );
+          for (let i = 0; i < count; i += 5) plane.relate(items[i + 3] as Item, items[i] as Item);
         },
         { agents: [{ name: "Thot", email: "thot@example.com" }, ...agents] },
       );
       const page = await openAt(`${app.url}/board`);
       await page.waitForSelector('[data-column="todo"] .more button', { timeout: 110_000 });
+      // The activity has as many entries as it shows.
+      for (const item of app.plane.items(app.project).slice(0, 60)) app.plane.editItem(item, { priority: "high" });
+      await app.deps().ticks.runNow("poll");
+      await expectInPage(page, "document.querySelectorAll('#trail tbody > tr').length").toBe(50);
       const sizes: [string, number][] = [];
       for (const view of ["board", "team", "plan", "inbox"]) {
         await page.click(`#views [data-view="${view}"]`);
@@ -309,7 +404,7 @@ describe.skipIf(!hasChromium())("The addresses of the page", { timeout: 120_000 
       expect(sizes.filter(([, size]) => size > 3_000)).toEqual([]);
       await page.click('#views [data-view="board"]');
       await page.press('[data-column="todo"] .more button', "Enter");
-      await expectInPage(page, "document.querySelectorAll('[data-column=todo] .card').length").toBe(75);
+      await expectInPage(page, "document.querySelectorAll('[data-column=todo] .card').length").toBe(60);
       await page.setViewportSize({ width: 390, height: 844 });
       await page.press('.tabs [data-tab="in_progress"]', "Enter");
       expect(await page.isVisible('[data-column="todo"]')).toBe(false);

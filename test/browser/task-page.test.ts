@@ -37,7 +37,7 @@ describe.skipIf(!hasChromium())("The page of a task", { timeout: 120_000 }, () =
     await page.waitForSelector("#task h2", WAIT);
     await expect.poll(() => page.innerText("#task h2"), WAIT).toContain("<img src=x onerror=window.hacked=1>");
     expect(await page.title()).toBe("ONB-1 · Groundcrew");
-    expect(await page.innerText("#task .formatted strong")).toBe("well");
+    expect(await page.innerText("#task .formatted p")).toBe("Write it well, as here and there.");
     expect(await page.locator("#task .formatted").first().locator("a").allTextContents()).toEqual(["there"]);
     expect(await page.innerText("#task dl")).toMatch(/Agent\s+Thot[\s\S]*In work/);
     await page.press('#task button:has-text("Preview")', "Enter");

@@ -121,11 +121,12 @@ describe.skipIf(!hasChromium())("The page of a ticket in Chromium", { timeout: 1
     await finishRound(app, 2, SMALL.replace("request.host", "header.host"));
     await page.waitForSelector(".ticket-page .diff:has-text('header.host')", WAIT);
     await page.waitForSelector(".ticket-page .diff i.hljs-keyword", WAIT);
-    const rounds = await page.locator("[data-round]").allInnerTexts();
-    expect(rounds).toEqual([
-      expect.stringMatching(/Run 1, round 2[\s\S]*Otherwise good[\s\S]*Result of round 2/),
-      expect.stringMatching(/Run 1, round 1[\s\S]*approved by[\s\S]*Result of round 1/),
-    ]);
+    await expect
+      .poll(() => page.locator("[data-round]").allInnerTexts(), WAIT)
+      .toEqual([
+        expect.stringMatching(/Run 1, round 2[\s\S]*Otherwise good[\s\S]*Result of round 2/),
+        expect.stringMatching(/Run 1, round 1[\s\S]*approved by[\s\S]*Result of round 1/),
+      ]);
     expect(page.problems).toEqual([]);
   });
 

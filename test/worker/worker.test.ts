@@ -118,7 +118,7 @@ test("Groundcrew in workerd serves its page without tickets, and data only after
   expect(markup).not.toContain('data-view="tickets"');
   expect(await (await worker.fetch(`${ORIGIN}/assets/page.js`)).text()).toContain("EventSource");
   // Its views whose scripts are loaded when they are opened.
-  for (const name of ["plan.js", "schedules.js", "task-page.js"])
+  for (const name of ["plan.js", "schedules.js", "palette.js", "task-page.js"])
     expect(await (await worker.fetch(`${ORIGIN}/assets/${name}`)).text()).toMatch(/from"\.\/page\.js"/);
   for (const path of ["/assets/tickets.js", "/terminal/ONB-1", "/api/sessions"])
     expect([path, (await worker.fetch(ORIGIN + path)).status]).toEqual([path, 404]);

@@ -51,6 +51,7 @@ function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAss
     "page.js",
     "plan.js",
     "schedules.js",
+    "palette.js",
     "task-page.js",
     "page.css",
     ...(demo ? ["console.js", "console.css"] : []),

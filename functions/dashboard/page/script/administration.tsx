@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { AgentsAnswer, FailedJob } from "../../answers.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart, Time, UserText } from "./elements.tsx";
+import { Button, drawPart, Moment, UserText } from "./elements.tsx";
 import { findElement, findElements, focusFirstVisible, getElement } from "./find-elements.ts";
 import { onLanguageChange, translate } from "./language.ts";
 import { refreshPage } from "./updates.tsx";
@@ -203,7 +203,7 @@ function FailedJobRow({ job }: { job: FailedJob }) {
       <p class="line">
         <b>{getJobName(job)}</b>
         <span class="muted">
-          <Time at={Date.parse(at)} />
+          <Moment at={at} />
         </span>
       </p>
       <p>

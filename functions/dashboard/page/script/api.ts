@@ -8,7 +8,7 @@ import type {
   SessionsAnswer,
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
-import type { RequestsAnswer } from "../../../requests.ts";
+import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
 import type { SchedulesAnswer } from "../../../schedules.ts";
 import type { SetupAnswer } from "../../../setup.ts";
 import type {
@@ -39,6 +39,7 @@ interface Answers {
   "/api/pending-tickets": PendingTicketsAnswer;
   "/api/plan": PlanGraphAnswer;
   "/api/requests": RequestsAnswer;
+  "/api/requests/:id": RequestAnswer;
   "/api/schedules": SchedulesAnswer;
   "/api/sessions": SessionsAnswer;
   "/api/session": SessionAnswer;

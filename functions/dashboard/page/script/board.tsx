@@ -14,7 +14,7 @@ const boardListeners: ((board: BoardAnswer) => void)[] = [];
 let board: BoardAnswer | undefined;
 
 /** Cards of a column that are drawn first, and twice as many that each press of its button adds: few enough for 1,250 tasks. */
-const WINDOW = 25;
+const WINDOW = 20;
 
 /** Number of cards that each column draws. */
 const drawnCounts: Partial<Record<BoardColumn, number>> = {};

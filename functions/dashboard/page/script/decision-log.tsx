@@ -1,11 +1,12 @@
 /** The view Activity: each decision with its event, its actions and the reason of each. */
 
 import { type ComponentChildren, render } from "preact";
+import { useState } from "preact/hooks";
 import type { DecidedAction, DecisionLogAnswer, DecisionRow, RuleBasis } from "../../answers.ts";
 import { openFailedJobs } from "./administration.tsx";
 import { fetchAnswer } from "./api.ts";
 import { showMessage } from "./chat.tsx";
-import { Button, Chip, drawPart, Facts, TableHead, Time, UserText } from "./elements.tsx";
+import { Button, Chip, drawPart, Facts, Moment, TableHead, UserText } from "./elements.tsx";
 import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
 import { findTextName, formatDay, getLanguage, translate, translateParts } from "./language.ts";
 import type { TextName } from "./page-types.ts";
@@ -116,7 +117,7 @@ function Decision({ row }: { row: DecisionRow }) {
   return (
     <tr data-key={id}>
       <td class="when">
-        <Time at={at} />
+        <Moment at={at} />
       </td>
       <td class="what">
         {item ? (
@@ -240,7 +241,7 @@ function Action({ action, subject }: { action: DecidedAction; subject: string })
       <span class="fate" data-is={outcome.is}>
         {translateParts(findTextName(`did.${queue}.${is}`) ?? "did.other", {
           to: <bdi>{to.slice(0, 80)}</bdi>,
-          at: "at" in outcome && <Time at={outcome.at} />,
+          at: "at" in outcome && <Moment at={outcome.at} />,
           reason: "reason" in outcome && <UserText text={outcome.reason} />,
         })}
       </span>
@@ -272,6 +273,7 @@ function RuleName({ rule, basis }: { rule: string; basis: RuleBasis | undefined 
 }
 
 function TechnicalDetails({ row }: { row: DecisionRow }) {
+  const [isOpen, setIsOpen] = useState(false);
   const { via, event, asked, held, correlation } = row;
   const facts = [
     ["technical.event", event.kind],
@@ -285,14 +287,16 @@ function TechnicalDetails({ row }: { row: DecisionRow }) {
     ["technical.correlation", correlation],
   ] as const;
   return (
-    <details class="technical">
+    <details class="technical" onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
       <summary>
         {translate("technical")}
         <span class="sr"> {getSubject(row)}</span>
       </summary>
-      <dl>
-        <Facts facts={facts.map(([name, text]) => [translate(name), text.slice(0, 300)])} />
-      </dl>
+      {isOpen && (
+        <dl>
+          <Facts facts={facts.map(([name, text]) => [translate(name), text.slice(0, 300)])} />
+        </dl>
+      )}
     </details>
   );
 }

@@ -3,16 +3,28 @@
 import { type ComponentChildren, render } from "preact";
 import { useState } from "preact/hooks";
 import { getProblemText } from "./api.ts";
-import { findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
+import { findElements, findTarget, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
 import { formatAgo, formatTime } from "./language.ts";
 import { mayUse, type RouteName } from "./viewer.ts";
+import { getView } from "./views.ts";
+
+/** Interval at which times such as "5 minutes ago" are updated: 20 s, because they count minutes. */
+const MOMENTS_INTERVAL_MS = 20_000;
 
 /** What each row said when it was drawn last. */
 const shownTexts = new WeakMap<Element, string>();
 
-/** Draws what a part of the page has loaded. Its rows (`data-key`) that are new or have changed are marked for a moment. */
+/**
+ * Draws what a part of the page has loaded, or nothing while its view is hidden, so that the page stays small: only the
+ * page of a task leads back to the same place of the board. Rows (`data-key`) that are new or have changed are marked for a moment.
+ */
 export function drawPart(id: string, content: ComponentChildren): HTMLElement {
   const root = getElement(id);
+  if (findTarget({ target: root }, "main > section")?.hidden && getView() !== "task") {
+    render(null, root);
+    root.dataset["drawn"] = "";
+    return root;
+  }
   root.setAttribute("aria-busy", "false");
   const wasDrawn = root.dataset["drawn"] === "yes";
   // The text that stood for it goes.
@@ -24,7 +36,9 @@ export function drawPart(id: string, content: ComponentChildren): HTMLElement {
   // The focus stays in a row that has lost its focused button.
   if (focused?.isConnected === false && row instanceof HTMLElement) focusFirstVisible(makeFocusable(row));
   for (const row of findElements(root, "[data-key]")) {
-    const text = row.textContent;
+    // That time has passed is no news.
+    const times = findElements(row, "[data-ago]").map((time) => time.textContent);
+    const text = times.reduce((left, time) => left.replace(time, ""), row.textContent);
     if (wasDrawn && shownTexts.get(row) !== text) row.classList.add("fresh");
     shownTexts.set(row, text);
   }
@@ -166,8 +180,16 @@ export function Time({ at }: { at: number }) {
 export function Moment({ at }: { at: number | string }) {
   const time = new Date(at);
   return (
-    <time dateTime={time.toISOString()} title={formatTime(time.getTime())}>
+    <time dateTime={time.toISOString()} title={formatTime(time.getTime())} data-ago={time.getTime()}>
       {formatAgo(time.getTime())}
     </time>
   );
 }
+
+/** Keeps these times right while nothing else is drawn. The text node stays, because Preact knows it. */
+function updateMoments(): void {
+  for (const { firstChild, dataset } of findElements(document, "[data-ago]"))
+    if (firstChild) firstChild.nodeValue = formatAgo(Number(dataset["ago"]));
+}
+
+setInterval(updateMoments, MOMENTS_INTERVAL_MS);

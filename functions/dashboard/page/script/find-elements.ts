@@ -12,8 +12,8 @@ export function findElement(root: ParentNode, selector: string): HTMLElement {
   return root.querySelector(selector) as HTMLElement;
 }
 
-export function findElements(root: ParentNode, selector: string): HTMLElement[] {
-  return [...root.querySelectorAll<HTMLElement>(selector)];
+export function findElements<El extends HTMLElement = HTMLElement>(root: ParentNode, selector: string): El[] {
+  return [...root.querySelectorAll<El>(selector)];
 }
 
 /** Finds the nearest matching element among the event's target and its ancestors. */

@@ -117,7 +117,7 @@ function HealthDot({ name, health: { ok, error }, waiting = 0 }: DotProps) {
     <span class="dot" data-is={is} title={title}>
       <span aria-hidden="true">
         {name}
-        {waiting > 0 && ` · ${translate("health.waiting", { n: waiting })}`}
+        {waiting > 0 && <small> · {translate("health.waiting", { n: waiting })}</small>}
       </span>
       <span class="sr">{title}</span>
     </span>

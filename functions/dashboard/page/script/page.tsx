@@ -6,12 +6,12 @@ import { fetchAnswer } from "./api.ts";
 import { drawColumns, showBoard } from "./board.tsx";
 import { loadChat } from "./chat.tsx";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.tsx";
+import { drawPart } from "./elements.tsx";
 import { findTarget, focusFirstVisible, getElement } from "./find-elements.ts";
 import { showHeader, showNotices } from "./header.tsx";
 import { drawInbox, getRequests, loadInbox } from "./inbox.tsx";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.ts";
 import type { TextName } from "./page-types.ts";
-import { startKeys } from "./palette.tsx";
 import { setUpSignInForm, signInByLink, takeLinkSecret } from "./sign-in.ts";
 import { loadTeam } from "./team.tsx";
 import { refreshPage, setParts, showConnected, signOut, startUpdates } from "./updates.tsx";
@@ -49,7 +49,8 @@ async function loadTask(): Promise<void> {
 
 /** Loads the plan, whose script is loaded when it is shown first. */
 async function loadPlan(): Promise<void> {
-  if (getView() === "plan") await (await importPart("plan", () => import("./plan.tsx"))).loadPlan();
+  if (getView() !== "plan") return void drawPart("plan-view", null);
+  await (await importPart("plan", () => import("./plan.tsx"))).loadPlan();
 }
 
 /** Loads recurring work, whose script is loaded when it is shown first. */
@@ -100,7 +101,11 @@ async function loadBoard(): Promise<void> {
     return openPlace({ project: "" });
   showHeader(board);
   showBoard(board);
+  // So that the first key finds it.
+  loadPalette().catch(() => {});
 }
+
+const loadPalette = () => importPart("palette", () => import("./palette.tsx"));
 
 /** Shows another place: what belongs to the one before is forgotten. */
 function showPlace(previous: Place): void {
@@ -136,6 +141,20 @@ getElement("sign-out").addEventListener("click", signOut);
 getElement("projects").addEventListener("change", () => openPlace({ project: getElement("projects").value }));
 
 getElement("language").addEventListener("change", changeLanguage);
+
+/** Opens the palette or the list of keys, whose script is loaded with the first such key. */
+async function handleKey(event: KeyboardEvent): Promise<void> {
+  const isPalette = event.key === "k" && (event.ctrlKey || event.metaKey);
+  const isBusy = document.querySelector("dialog[open]") || findTarget(event, "input, textarea, select");
+  const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
+  const isKey = isPalette || (["/", "?"].includes(event.key) && !isBusy && !hasModifier);
+  if (!isKey || document.body.classList.contains("signed-out")) return;
+  event.preventDefault();
+  const { openPalette } = await loadPalette();
+  openPalette(event.key === "?" ? "keys" : "palette");
+}
+
+addEventListener("keydown", handleKey);
 
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select, textarea")) chooseTask();
@@ -183,7 +202,6 @@ const secret = takeLinkSecret();
 if (location.pathname === "/design") import("/assets/design.js");
 else {
   startViews();
-  startKeys();
   if (secret === undefined) startUpdates();
   else signInByLink(secret);
 }

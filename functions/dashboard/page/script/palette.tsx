@@ -1,4 +1,4 @@
-/** What keys do everywhere: the palette, which finds views and tasks, and the list of keys. */
+/** What keys open everywhere: the palette, which finds views, actions and tasks, and the list of keys. */
 
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -6,7 +6,7 @@ import type { BoardAnswer } from "../../answers.ts";
 import type { ViewName } from "../addresses.ts";
 import { fetchAnswer } from "./api.ts";
 import { onBoard } from "./board.tsx";
-import { findElements, getElement } from "./find-elements.ts";
+import { findElements } from "./find-elements.ts";
 import { translate } from "./language.ts";
 import { openPlace } from "./views.ts";
 
@@ -21,6 +21,9 @@ const SHOWN = 12;
 
 /** Pause after a character before all tasks are searched: 150 ms. */
 const SEARCH_PAUSE_MS = 150;
+
+/** What is pressed to see a task, a column or another form of a view, and what belongs to the chat's messages. */
+const NO_ACTIONS = ":is(:disabled, [aria-disabled=true], .card > button, .node > button, .key, [data-tab], #chat *)";
 
 /** Keys, and the names of the texts that say what they do. */
 const KEYS = [
@@ -38,7 +41,7 @@ let board: BoardAnswer | undefined;
 const dialog = Object.assign(document.createElement("dialog"), { className: "palette" });
 
 /** Opens the palette, or the list of keys. */
-function open(content: "palette" | "keys"): void {
+export function openPalette(content: "palette" | "keys"): void {
   if (dialog.open) dialog.close();
   render(null, dialog);
   dialog.setAttribute("aria-label", translate(content === "keys" ? "keys" : "palette"));
@@ -135,7 +138,7 @@ function Palette() {
 /** The commands whose text has all of these words. Tasks that are not on the board follow, once they are found. */
 function findCommands(words: string, searched: Command[]): Command[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  const all = [...listViews(), ...listProjects(), ...listAgents(), ...listLanguages(), ...listTasks(), ...searched];
+  const all = [...listViews(), ...listActions(), ...listChoices(), ...listTasks(), ...searched];
   const found = all.filter(({ text }) => wanted.every((word) => text.toLowerCase().includes(word)));
   return found.filter(({ id }, i) => found.findIndex((one) => one.id === id) === i).slice(0, SHOWN);
 }
@@ -158,13 +161,35 @@ function listViews(): Command[] {
   });
 }
 
-function listProjects(): Command[] {
-  const projects = board?.projects ?? [];
-  return projects.map(({ identifier, name }) => ({
-    id: `project-${identifier}`,
-    text: `${translate("projects")}: ${name.slice(0, 60)} (${identifier})`,
-    run: () => openPlace({ project: identifier }),
-  }));
+/** What can be pressed in the shown view: the buttons of requests, tasks and forms. Tasks themselves are listed as tasks. */
+function listActions(): Command[] {
+  return findElements(document, "header button, main :is(button, a.go)")
+    .filter((el) => el.checkVisibility() && !el.matches(NO_ACTIONS))
+    .map((el, i) => ({
+      id: `action-${i}`,
+      text: (el.ariaLabel ?? el.textContent).trim(),
+      run() {
+        el.focus();
+        el.click();
+      },
+    }))
+    .filter(({ text }) => text !== "");
+}
+
+/** The choices of the header: the project, the filters and the language. */
+function listChoices(): Command[] {
+  return findElements<HTMLSelectElement>(document, "header select").flatMap((select) =>
+    [...select.options].map(({ value, text }) => ({
+      id: `choice-${select.id}${select.dataset["filter"]}-${value}`,
+      text: `${select.ariaLabel ?? select.previousElementSibling?.textContent}: ${text}`,
+      run() {
+        // A view without the filter shows nothing of it.
+        if (select.dataset["filter"] && !select.checkVisibility()) openPlace({ view: "board" });
+        select.value = value;
+        select.dispatchEvent(new Event("change"));
+      },
+    })),
+  );
 }
 
 function listTasks(): Command[] {
@@ -177,47 +202,8 @@ function toTaskCommand(key: string, title: string, agent = ""): Command {
   return { id: `task-${key}`, text, run: () => openPlace({ view: "why", key }) };
 }
 
-/** The board of each agent. */
-function listAgents(): Command[] {
-  const agents = board?.agents ?? [];
-  return agents.map((agent) => ({
-    id: `agent-${agent}`,
-    text: `${translate("filter.agent")}: ${agent}`,
-    run: () => openPlace({ view: "board", agent }),
-  }));
-}
+document.body.append(dialog);
 
-/** The choices of the language, as the header has them. */
-function listLanguages(): Command[] {
-  const select = getElement("language");
-  return [...select.options].map(({ value, text }) => ({
-    id: `language-${value}`,
-    text: `${translate("language")}: ${text}`,
-    run: () => {
-      select.value = value;
-      select.dispatchEvent(new Event("change"));
-    },
-  }));
-}
-
-/** Makes the keys work. */
-export function startKeys(): void {
-  document.body.append(dialog);
-  onBoard((next: BoardAnswer) => {
-    board = next;
-  });
-  addEventListener("keydown", (event) => {
-    const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
-    if (document.body.classList.contains("signed-out")) return;
-    if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      return open("palette");
-    }
-    if (isTyping || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/") {
-      event.preventDefault();
-      open("palette");
-    }
-    if (event.key === "?") open("keys");
-  });
-}
+onBoard((next: BoardAnswer) => {
+  board = next;
+});

@@ -86,7 +86,7 @@ interface PlanProps {
   independent: LinkedTask[];
 }
 
-/** The plan as a picture, and as a table that says the same. */
+/** The plan as a picture, or as a table that says the same. */
 function Plan({ plan: shown, linked, independent }: PlanProps) {
   const rows = [
     ...linked.map((task) => ({ task, step: String(task.layer + 1) })),
@@ -96,26 +96,29 @@ function Plan({ plan: shown, linked, independent }: PlanProps) {
     <>
       <Forecast plan={shown} />
       <Legend plan={shown} />
-      <div class="picture plan-picture">
-        {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
-        {independent.length > 0 && (
-          <div class="loose">
-            <h3 id="loose-head">{translate("graph.independent")}</h3>
-            <NodeList headId="loose-head" tasks={independent} openId={openId} onOpen={openDetail} />
-          </div>
-        )}
-      </div>
-      <div class="figures">
-        <table>
-          <caption class="sr">{translate("graph.label")}</caption>
-          <TableHead names={TASK_HEADS.map((name) => translate(`graph.head.${name}`))} />
-          <tbody>
-            {rows.map(({ task, step }) => (
-              <TableRow key={task.card.id} task={task} step={step} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      {document.body.dataset["show"] === "table" ? (
+        <div class="figures">
+          <table>
+            <caption class="sr">{translate("graph.label")}</caption>
+            <TableHead names={TASK_HEADS.map((name) => translate(`graph.head.${name}`))} />
+            <tbody>
+              {rows.map(({ task, step }) => (
+                <TableRow key={task.card.id} task={task} step={step} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : (
+        <div class="picture plan-picture">
+          {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
+          {independent.length > 0 && (
+            <div class="loose">
+              <h3 id="loose-head">{translate("graph.independent")}</h3>
+              <NodeList headId="loose-head" tasks={independent} openId={openId} onOpen={openDetail} />
+            </div>
+          )}
+        </div>
+      )}
       <Notes plan={shown} />
     </>
   );
@@ -202,11 +205,10 @@ function TableRow({ task, step }: { task: LinkedTask; step: string }) {
     <tr data-key={card.id} data-critical={critical && "yes"}>
       <td>{step}</td>
       <th scope="row">
-        {/* The button is for those who see the table; hidden, it must not take the focus. */}
         <Button class="key" onPress={() => openDetail(task)}>
           {card.key}
-        </Button>
-        <span class="sr key-text">{card.key}</span> <UserText text={card.title} max={140} />
+        </Button>{" "}
+        <UserText text={card.title} max={140} />
       </th>
       <td>{describeMarks(describeStatus(card), task)}</td>
       <td>{card.agent ?? card.assignees.join(", ").slice(0, 80)}</td>

@@ -1,12 +1,13 @@
 /** A request to a person: what is judged, whole, and its answers, which can be taken back before they are sent. */
 
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { stripMarkdown } from "../../../../shared/markdown/plain-text.ts";
 import { joinChoices } from "../../../../shared/task/choices.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import { fillPath, sendJson } from "./api.ts";
 import { Button, Facts, Moment, Problem, useAttempt } from "./elements.tsx";
-import { focusFirstVisible } from "./find-elements.ts";
-import { formatCount, formatTime, translate, translateName } from "./language.ts";
+import { findElements, focusFirstVisible } from "./find-elements.ts";
+import { formatCount, formatDay, formatPercent, formatTime, translate, translateName } from "./language.ts";
 import { mayUse } from "./viewer.ts";
 import { getView } from "./views.ts";
 
@@ -32,6 +33,9 @@ const ADDING_RULE = ["allow_always", "allow_in_repo"];
 const WITH_REASON = ["reject", "send_back", "deny"];
 const OWN_WORDS = ["answer", "complete"];
 
+/** Kinds whose text is an agent's words to people. That of others is what a session gets, which is judged as it is. */
+const WITHOUT_MARKDOWN = ["question", "review", "plan", "result"];
+
 type Decision = { answer: string; hash: string; comment?: string };
 
 /** Sends the verdicts whose time to undo has not passed when the page is left. */
@@ -49,20 +53,24 @@ interface RequestCardProps {
 
 /** A request, whole, with its answers. */
 export function RequestCard({ request, notes = "", onDone, onDecided }: RequestCardProps) {
-  const { id, kind, subject, from, created_at, deadline, input = [], hash, answers } = request;
-  const { number = 0, count = 0 } = request;
+  const { id, kind, subject, from, created_at, deadline, hash, answers } = request;
+  const { number = 0, count = 0, state } = request;
   const card = useRef<HTMLLIElement>(null);
   const head = useId();
+  const input = listParts(request);
   const parts = [{ label: "", value: describeText(request) }, ...input];
   const facts = kind === "permission" ? [] : input.filter(({ value }) => isFact(value));
   const [unfolded, setUnfolded] = useState<string>();
   const [decision, setDecision] = useState<Decision>();
+  const [words, setWords] = useState("");
   const { attempt, problem } = useAttempt();
+  const isOpen = state === "open";
   const isFolded = unfolded !== hash && parts.some(({ value }) => isLong(value));
   const length = parts.reduce((sum, { value }) => sum + value.length, 0);
   const title = subject.title || from;
   const labels = kind === "permission" ? "field" : "inbox.part";
-  const translateLabel = (label: string) => label && translateName(labels, label);
+  // "Task 2" is a task's part by its number.
+  const translateLabel = (label: string) => label.replace(/^\D+(?<! )/, (name) => translateName(labels, name));
 
   /** Sends the answer, and shows what waits after it, also when it was refused. */
   async function send(sent: Decision) {
@@ -70,6 +78,7 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
     const view = card.current?.closest<HTMLElement>("section[tabindex]");
     try {
       await sendJson(fillPath("/api/requests/:id", { id }), sent);
+      setWords("");
       onDecided?.(sent.answer);
     } finally {
       await onDone().finally(() => setDecision(undefined));
@@ -110,21 +119,25 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
             .map(({ label, value }) => [translateLabel(label), value, label])}
         />
       </dl>
-      {kind === "permission" && !answers.includes("allow") && <p class="muted">{translate("inbox.terminal")}</p>}
+      {isOpen && kind === "permission" && !answers.includes("allow") && (
+        <p class="muted">{translate("inbox.terminal")}</p>
+      )}
       {isFolded && (
         <Button class="go" onPress={() => setUnfolded(hash)}>
           {translate("inbox.unfold", { n: formatCount(length) })}
         </Button>
       )}
-      {decision ? (
+      {!isOpen && <Closure request={request} unsent={decision?.comment ?? words} />}
+      {isOpen && decision && (
         <Undo
           decision={decision}
           onSend={(sent) => attempt(() => send(sent))}
           onUndo={() => setDecision(undefined)}
           id={id}
         />
-      ) : (
-        mayUse("POST /api/requests/:id") && <Answers {...{ request, notes, isFolded }} onDecide={setDecision} />
+      )}
+      {isOpen && !decision && mayUse("POST /api/requests/:id") && (
+        <Answers {...{ request, notes, isFolded, words, setWords }} onDecide={setDecision} />
       )}
       <Problem text={problem} />
     </li>
@@ -132,10 +145,22 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
 }
 
 /** What is asked: by Groundcrew about a session, or else in the words of who asks. */
-function describeText({ waits, text }: RequestAnswer): string {
+function describeText({ kind, waits, text }: RequestAnswer): string {
   if (waits === "time") return translate("inbox.time", { at: formatTime(Date.parse(text)) });
   if (waits === "budget") return translate("inbox.budget", { text });
-  return waits === "ended" ? [translate("inbox.ended"), text].filter(Boolean).join("\n") : text;
+  if (waits === "ended") return [translate("inbox.ended"), text].filter(Boolean).join("\n");
+  return WITHOUT_MARKDOWN.includes(kind) ? stripMarkdown(text) : text;
+}
+
+/** What is judged besides the text. Of a review, what are names and numbers in Plane are words. */
+function listParts({ kind, input = [] }: RequestAnswer) {
+  if (kind !== "review") return input;
+  return input.map(({ label, value }) => {
+    const names = { Status: "status", Priority: "priority" }[label];
+    if (names) return { label, value: translateName(names, value) };
+    if (label === "Confidence") return { label, value: formatPercent(Number(value)) };
+    return { label, value: label === "Due" ? formatDay(value) : value };
+  });
 }
 
 /** A text of the model is drawn from left to right, whatever its characters. */
@@ -149,18 +174,34 @@ function Part({ label, value }: { label: string; value: string }) {
   );
 }
 
+/** What came of a request elsewhere, and what a person had written here. */
+function Closure({ request: { verdict }, unsent }: { request: RequestAnswer; unsent: string }) {
+  const { by = "", answer = "", comment } = verdict ?? {};
+  const parts = [!isOwn(answer) && translateName("inbox.decided", answer), comment].filter(Boolean);
+  return (
+    <>
+      <p class="decided" role="status">
+        {verdict ? translate("inbox.answered", { by, answer: parts.join(": ") }) : translate("inbox.closed")}
+      </p>
+      {unsent !== "" && <Part label={translate("inbox.unsent")} value={unsent} />}
+    </>
+  );
+}
+
 interface AnswersProps {
   request: RequestAnswer;
   notes: string;
   isFolded: boolean;
+  /** What a person has written. */
+  words: string;
+  setWords: (words: string) => void;
   onDecide: (decision: Decision) => void;
 }
 
 /** The buttons of the answers; one that takes words, or several options, opens a form for them. */
-function Answers({ request, notes, isFolded, onDecide }: AnswersProps) {
+function Answers({ request, notes, isFolded, words, setWords, onDecide }: AnswersProps) {
   const { kind, answers, options = [], multiple = false, rule, hash, subject, from } = request;
   const [asked, setAsked] = useState<string | undefined>();
-  const [words, setWords] = useState("");
   const [chosen, setChosen] = useState<string[]>([]);
   const subjectName = subject.key ?? from;
   // Red checks of a result that was approved: what is sent back is their log, which needs no words.
@@ -307,7 +348,11 @@ function Undo({ id, decision, onSend, onUndo }: UndoProps) {
   useEffect(() => {
     unsent.set(id, decision);
     const timer = setTimeout(() => onSend(decision), UNDO_MS);
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      // The view was left before the time had passed.
+      if (unsent.has(id)) onSend(decision);
+    };
   }, []);
   function undo() {
     unsent.delete(id);
@@ -349,11 +394,21 @@ export function fold(value: string): string {
   return `${start.toWellFormed()}\n${left}\n${end.toWellFormed()}`;
 }
 
+/** Finds a request in the inbox. */
+export function findCard(id = ""): HTMLElement | null {
+  return document.querySelector(`#inbox-view [data-request="${CSS.escape(id)}"]`);
+}
+
+/** Ends the answer that a person is giving to a request in the inbox; returns whether there is one. */
+export function takeUnfinished(id: string): boolean {
+  return unsent.delete(id) || Boolean(findCard(id)?.querySelector(".words"));
+}
+
 /** Moves the focus among the requests with j and k, and answers the one in focus with a and d. */
 function handleKey(event: KeyboardEvent): void {
   const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
   if (!["inbox", "tickets"].includes(getView()) || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  const cards = [...document.querySelectorAll<HTMLElement>(".request")];
+  const cards = findElements(document, ".request").filter((card) => card.checkVisibility());
   const current = cards.findIndex((card) => card.contains(document.activeElement));
   const step = { j: 1, k: -1 }[event.key];
   if (step !== undefined) {

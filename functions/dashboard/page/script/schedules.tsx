@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { ScheduleView } from "../../../../shared/schedules/list-schedules.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart, type Fact, Facts, Problem, Time, UserText, useAttempt } from "./elements.tsx";
+import { Button, drawPart, type Fact, Facts, Moment, Problem, Time, UserText, useAttempt } from "./elements.tsx";
 import { formatCount, getLanguage, translate, translateName } from "./language.ts";
 import { getProject, getView } from "./views.ts";
 
@@ -132,7 +132,7 @@ function listFacts({ next, last, skipped }: ScheduleView): Fact[] {
 function LastOccurrence({ last: { time, late, tasks } }: { last: NonNullable<ScheduleView["last"]> }) {
   return (
     <>
-      <Time at={Date.parse(time)} />
+      <Moment at={time} />
       {late && ` (${translate("schedules.late")})`}
       {tasks.map(({ key, status, owners }) => (
         <span key={key}>

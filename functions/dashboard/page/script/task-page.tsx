@@ -17,6 +17,7 @@ import {
   getLanguage,
   translate,
   translateName,
+  translateParts,
 } from "./language.ts";
 import type { TextName } from "./page-types.ts";
 import { PlaneLink } from "./task-card.tsx";
@@ -103,7 +104,7 @@ function TaskPage({ task }: { task: TaskPageAnswer }) {
                 <small>
                   {remark.read_at === undefined
                     ? translate("task.unread", { who: remark.agent })
-                    : `✓ ${translate("task.read", { who: remark.agent, at: formatTime(remark.read_at) })}`}
+                    : ["✓ ", ...translateParts("task.read", { who: remark.agent, at: <Moment at={remark.read_at} /> })]}
                 </small>
               </li>
             ))}

@@ -61,7 +61,7 @@ let team: TeamAnswer | undefined;
 
 /** Loads the team while its view is shown. */
 export async function loadTeam(): Promise<void> {
-  if (getView() !== "team") return;
+  if (getView() !== "team") return void drawPart("team-list", null);
   team = await fetchAnswer("/api/team");
   drawTeam(team);
 }

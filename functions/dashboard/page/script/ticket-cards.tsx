@@ -1,6 +1,7 @@
 /** A ticket as it is shown: head, state, what waits for a person, and facts, also after its end. */
 
 import type { ComponentChildren } from "preact";
+import { stripMarkdown } from "../../../../shared/markdown/plain-text.ts";
 import type { Publication } from "../../../../shared/tickets/exchange.ts";
 import type {
   CompletedTicket,
@@ -8,7 +9,7 @@ import type {
   SessionTicket,
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
-import { Facts, UserText } from "./elements.tsx";
+import { Facts, Moment, UserText } from "./elements.tsx";
 import { getRequests } from "./inbox.tsx";
 import { formatBytes, formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.ts";
 import { RequestCard } from "./request-card.tsx";
@@ -24,6 +25,9 @@ import { chooseTask } from "./views.ts";
 
 /** Limit of commits and conflicts that a card lists; the branch has the others. */
 const MAX_LISTED = 10;
+
+/** How Groundcrew names a session without output, with the time of the last one. */
+const SILENT = /^silent since (\S+)$/;
 
 interface TicketCardProps {
   ticket: SessionTicket | CompletedTicket;
@@ -67,12 +71,12 @@ export function TicketRequests({ ticket, notes = "", onDone = reloadTickets }: T
   return cards.length > 0 && <ul class="requests">{cards}</ul>;
 }
 
-/** A text of people or programs, whole, with its line breaks. */
+/** A text of people or programs, whole, with its line breaks; a summary of an agent without its Markdown. */
 export function TicketText({ name, text }: { name: TicketTextName; text: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex lint/a11y/useSemanticElements: it scrolls.
     <div class="text" dir="auto" tabIndex={0} role="group" aria-label={translateTicket(name)}>
-      {text}
+      {name === "summary" ? stripMarkdown(text) : text}
     </div>
   );
 }
@@ -151,14 +155,20 @@ export function formatTicketTime(time = ""): string {
   return time && formatTime(Date.parse(time));
 }
 
+/** What keeps a session from going on, in words. */
+export function describeAttention(text = ""): string {
+  const [, silentSince] = SILENT.exec(text) ?? [];
+  return silentSince ? translateTicket("silent", { at: formatTicketTime(silentSince) }) : text;
+}
+
 /** A ticket with a result. */
 export function CompletedCard({ ticket }: { ticket: CompletedTicket }) {
   const { id, state, summary, completed_at: at = "", seconds, reason, comment_posted, state_updated, problem } = ticket;
   const is = (isWritten: boolean) => translateTicket(isWritten ? "update.written" : "update.missing");
-  const mark = (
-    <time class="muted" dateTime={at}>
-      {formatTicketTime(at)}
-    </time>
+  const mark = at && (
+    <span class="muted">
+      <Moment at={at} />
+    </span>
   );
   return (
     <TicketCard ticket={ticket} mark={mark}>

@@ -9,7 +9,7 @@ import { getRequests } from "./inbox.tsx";
 import { formatDuration, formatMoney } from "./language.ts";
 import { PlaneLink } from "./task-card.tsx";
 import { findTicketText, Messages, reloadTickets, TicketButton, translateTicket } from "./ticket-actions.tsx";
-import { TicketFacts, TicketRequests, TicketText } from "./ticket-cards.tsx";
+import { describeAttention, TicketFacts, TicketRequests, TicketText } from "./ticket-cards.tsx";
 import { Diff, formatNotes, type LineNote } from "./ticket-diff.tsx";
 import { Screen } from "./ticket-sessions.tsx";
 import { openTerminal, Terminals } from "./ticket-terminals.tsx";
@@ -40,7 +40,9 @@ export function TicketPage({ ticket }: { ticket: TicketPageAnswer }) {
         <span class="ticket-state">{translateTicket(`state.${state}`)}</span>
         <PlaneLink url={url} task={id} />
       </div>
-      {attention !== undefined && <p class="notice">{translateTicket("attention", { text: attention })}</p>}
+      {attention !== undefined && (
+        <p class="notice">{translateTicket("attention", { text: describeAttention(attention) })}</p>
+      )}
       <TicketRequests
         ticket={id}
         notes={formatNotes(notes)}
@@ -156,7 +158,9 @@ function Round({ round }: { round: TicketPageAnswer["rounds"][number] }) {
       {round.is_new_conversation && <p class="notice">{translateTicket("round.new")}</p>}
       {summary !== undefined && <TicketText name="summary" text={summary} />}
       {summary === undefined && (
-        <p class="muted">{[translateTicket(`state.${state}`), why, detail].filter(Boolean).join(" · ")}</p>
+        <p class="muted">
+          {[translateTicket(`state.${state}`), why, describeAttention(detail)].filter(Boolean).join(" · ")}
+        </p>
       )}
     </li>
   );

@@ -6,11 +6,8 @@ import type { SessionTicket } from "../../../../shared/tickets/ticket-views.ts";
 import { Button, UserText } from "./elements.tsx";
 import { formatClock, formatCount, formatDuration } from "./language.ts";
 import { findTicketText, TicketButton, translateTicket } from "./ticket-actions.tsx";
-import { formatTicketTime, TicketCard, TicketFacts, TicketRequests } from "./ticket-cards.tsx";
+import { describeAttention, formatTicketTime, TicketCard, TicketFacts, TicketRequests } from "./ticket-cards.tsx";
 import { openTerminal } from "./ticket-terminals.tsx";
-
-/** How Groundcrew names a session without output, with the time of the last one. */
-const SILENT = /^silent since (\S+)$/;
 
 /** Unit of the time that is left: 1 min. */
 const MINUTE_MS = 60_000;
@@ -27,7 +24,6 @@ interface SessionCardProps {
 export function SessionCard({ ticket }: SessionCardProps) {
   const { id, state, waits_for_end, ends_at, next_start_at, attention, runner, now } = ticket;
   const end = state === "approved" || waits_for_end || ends_at === undefined ? undefined : Date.parse(ends_at);
-  const silentSince = attention && SILENT.exec(attention)?.[1];
   const first: [string, ComponentChildren][] = [
     ["left", end !== undefined && formatTimeLeft(end, now)],
     ["runner", runner && <UserText text={runner} max={100} />],
@@ -38,8 +34,7 @@ export function SessionCard({ ticket }: SessionCardProps) {
       {attention !== undefined && (
         <p class="notice">
           {translateTicket("attention", { text: "" })}
-          {silentSince && translateTicket("silent", { at: formatTicketTime(silentSince) })}
-          {!silentSince && <UserText text={attention} max={2_000} />}
+          <UserText text={describeAttention(attention)} max={2_000} />
         </p>
       )}
       <TicketRequests ticket={id} />

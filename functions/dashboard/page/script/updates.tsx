@@ -100,15 +100,15 @@ const stream = createEventStream({
 });
 
 /** Loads the page for who is signed in, and keeps it up to date. */
-export function startUpdates(): void {
+export async function startUpdates(): Promise<void> {
   isStarting = true;
-  stream.connect();
-  const refresh = () => {
-    isStarting = false;
-    return refreshPage();
-  };
   // Without an answer the parts say why.
-  loadViewer().then(refresh, refresh);
+  await loadViewer().catch(() => {});
+  isStarting = false;
+  // Nothing else is asked for before somebody has signed in.
+  if (isSignInShown()) return;
+  stream.connect();
+  await refreshPage();
 }
 
 export function stopUpdates(): void {

@@ -20,6 +20,8 @@ export interface Place extends Filters {
   key?: string;
   /** Id of the plan that the address names. */
   plan?: string;
+  /** Id of the request to which a link in a message or a comment leads. */
+  request?: string;
 }
 
 /** The form of a project's identifier, which tells it from the id of a plan. */
@@ -43,7 +45,7 @@ export function onMove(listener: (previous: Place) => void): void {
 
 function readPlace(): Place {
   const { pathname, search } = location;
-  const [first = "", id = ""] = pathname.split("/").slice(1).map(decodeURIComponent);
+  const [first = "", id = ""] = pathname.split("/").slice(1).map(decodePart);
   const query = new URLSearchParams(search);
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""])) as Filters;
   if (first === "task") return { ...filters, view: "why", key: id.toUpperCase() };
@@ -51,7 +53,18 @@ function readPlace(): Place {
   if (view === "plan" && id !== "")
     return IDENTIFIER.test(id) ? { ...filters, view, project: id } : { ...filters, view, plan: id };
   if (view === "tickets" && id !== "") return { ...filters, view, key: id.toUpperCase() };
-  return first === "" ? { ...filters, view, project: readPreference("project") ?? "" } : { ...filters, view };
+  if (first === "") return { ...filters, view, project: readPreference("project") ?? "" };
+  const request = view === "inbox" ? query.get("request") : null;
+  return request === null ? { ...filters, view } : { ...filters, view, request };
+}
+
+/** Decodes a part of a path; one that people have typed or cut may be no valid code. */
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function formatAddress({ view, key, plan, ...filters }: Place): string {
@@ -63,7 +76,7 @@ function formatAddress({ view, key, plan, ...filters }: Place): string {
 
 /** Goes to a place; what is not given stays. */
 export function openPlace(changes: Partial<Place>): void {
-  const { key: _, plan: _plan, ...kept } = place;
+  const { key: _, plan: _plan, request: _request, ...kept } = place;
   const next = { ...kept, ...changes };
   const address = formatAddress(next);
   if (address !== location.pathname + location.search) history.pushState(null, "", address);
@@ -136,6 +149,11 @@ export function getFilters(): Filters {
   return { project, agent, status, mine };
 }
 
+/** Id of the request that the address names. */
+export function getNamedRequest(): string | undefined {
+  return place.request;
+}
+
 /** Id of the plan that the address names. */
 export function getNamedPlan(): string | undefined {
   return place.plan;
@@ -171,6 +189,7 @@ export function startViews(): void {
     button.addEventListener("click", () => {
       showAs(button.dataset["show"]);
       savePreference("show", button.dataset["show"] ?? "");
+      reportMove(place);
     });
   showAs(readPreference("show"));
   history.replaceState(null, "", formatAddress(place));
