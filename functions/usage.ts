@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route, Tick } from "../shared/app/deps.ts";
 import { getOpenclawId } from "../shared/config/settings.ts";
-import { openclawTasksSchema } from "../shared/gateway-tasks.ts";
+import { spawnedRunsSchema } from "../shared/gateway-tasks.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
 import type { StoreKey } from "../shared/store/port.ts";
 import { recordSessionUsage } from "../shared/tasks/gateway-usage.ts";
@@ -90,14 +90,14 @@ async function countUsage(deps: Deps, { sessions }: z.output<typeof usageSchema>
  * when it is seen for the first time is not counted, because nobody knows whether that was before.
  */
 async function observeSpawned({ store, metrics }: Deps, answer: unknown): Promise<number> {
-  const { data: ledger } = openclawTasksSchema.safeParse(answer);
+  const { data: ledger } = spawnedRunsSchema.safeParse(answer);
   if (!ledger) return 0;
   const [seen] = await store.read<SpawnedRecord>([SPAWNED_KEY]);
-  const ended = ledger.tasks.filter(({ runtime, endedAt }) => runtime === "subagent" && endedAt);
+  const ended = ledger.spawned.filter(({ endedAt }) => endedAt);
   const until = Math.max(0, ...ended.map(({ endedAt }) => endedAt ?? 0));
   const fresh = ended.filter(({ endedAt }) => seen && (endedAt ?? 0) > seen.value.until);
-  for (const { status, createdAt, startedAt, endedAt } of fresh) {
-    const outcome = /^(?:failed|timed_out|lost)$/.test(status) ? "failed" : "ok";
+  for (const { isFailed, createdAt, startedAt, endedAt } of fresh) {
+    const outcome = isFailed ? "failed" : "ok";
     const ms = (endedAt ?? 0) - (startedAt ?? createdAt);
     metrics.observe("groundcrew_spawned_run_duration_seconds", ms / SECOND, { outcome });
   }

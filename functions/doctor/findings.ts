@@ -70,16 +70,20 @@ export function hasFailure(findings: readonly Finding[]): boolean {
   return findings.some(({ status }) => status === "failed");
 }
 
-/** The findings for a terminal: one line each, followed by a line that says what to do where needed. */
+/** The findings for a terminal, with their number. */
 export function renderFindings({ checks }: DoctorFindings): string {
-  const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap(({ name, status, detail, todo }) => {
+  const count = (status: string) => checks.filter((check) => check.status === status).length;
+  const summary = `${count("ok")} ok, ${count("warning")} warnings, ${count("failed")} failed`;
+  return `${[...renderFindingLines(checks), "", summary].join("\n")}\n`;
+}
+
+/** One line for each finding, or what has its form, followed by a line that says what to do where needed. */
+export function renderFindingLines(rows: readonly (Omit<Finding, "status"> & { status: string })[]): string[] {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  return rows.flatMap(({ name, status, detail, todo }) => {
     const line = `${status.padEnd(7)}  ${cleanLine(name, 80).padEnd(width)}  ${cleanLine(detail, MAX_DETAIL_LENGTH)}`;
     return todo === undefined ? [line] : [line, `${" ".repeat(width + 11)}→ ${cleanLine(todo, MAX_DETAIL_LENGTH)}`];
   });
-  const count = (status: string) => checks.filter((check) => check.status === status).length;
-  const summary = `${count("ok")} ok, ${count("warning")} warnings, ${count("failed")} failed`;
-  return `${[...lines, "", summary].join("\n")}\n`;
 }
 
 /** What no check can see. */

@@ -49,21 +49,22 @@ export function listOpenclawAgents(settings: Settings): OpenclawAgent[] {
   });
 }
 
-/** Checks one gateway with this token, and whether it knows the agents. */
+/** Checks one gateway with this token, and whether it knows the agents. `setting`: what has its address, for people. */
 export async function checkGateway(
   deps: QueryDeps,
   url: string,
   token: string,
   agents: readonly OpenclawAgent[],
+  { timeout = TIMEOUT_MS, setting = "OPENCLAW_URL" } = {},
 ): Promise<[gateway: Finding, ...agents: Finding[]]> {
   const sendProbe = async (body: object): Promise<GatewayReply> => {
-    const reply = await postHook(deps.fetch, url, token, body);
+    const reply = await postHook(deps.fetch, url, token, body, { timeout });
     if ("thrown" in reply) return { unreachable: findErrorCode(reply.thrown) ?? getErrorMessage(reply.thrown) };
     return { status: reply.status, text: parseRefusal(reply.text) };
   };
   // A request without a message cannot start a run.
   const reply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
-  const gateway = toGatewayCheck(url, reply);
+  const gateway = toGatewayCheck(url, reply, setting);
   if (gateway.status !== "ok" || agents.length === 0) return [gateway];
   if ("unreachable" in reply || !WAITING_SUPPORTED.test(reply.text)) {
     const { warning } = createReport("openclaw agents");
@@ -110,10 +111,10 @@ export async function postHook(
   }
 }
 
-function toGatewayCheck(url: string, reply: GatewayReply): Finding {
+function toGatewayCheck(url: string, reply: GatewayReply, setting: string): Finding {
   const { ok, failed } = createReport("openclaw");
   if ("unreachable" in reply)
-    return failed`${url} cannot be reached: ${reply.unreachable} → Start the gateway, or fix OPENCLAW_URL.`;
+    return failed`${url} cannot be reached: ${reply.unreachable} → Start the gateway, or fix ${setting}.`;
   const { status, text } = reply;
   // This is its answer to a request without a message but with the right token.
   if (status === 400) return ok`${url} accepts the hook token`;
@@ -124,8 +125,8 @@ function toGatewayCheck(url: string, reply: GatewayReply): Finding {
     return failed`${url} has received too many wrong tokens (429) → Fix OPENCLAW_HOOK_TOKEN and wait a minute.`;
   if (status === 404)
     return failed`${url} has no /hooks/agent
-      → Set hooks.enabled in OpenClaw, and check that OPENCLAW_URL is its gateway (port 18789).`;
-  return failed`${url} answers ${status} ${text.slice(0, 100)} → Check that OPENCLAW_URL is OpenClaw's gateway.`;
+      → Set hooks.enabled in OpenClaw, and check that ${setting} is its gateway (port 18789).`;
+  return failed`${url} answers ${status} ${text.slice(0, 100)} → Check that ${setting} is OpenClaw's gateway.`;
 }
 
 function toAgentCheck(name: string, id: string, reply: GatewayReply): Finding {

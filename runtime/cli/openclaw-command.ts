@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { z } from "zod";
-import { hasFailure } from "../../functions/doctor/findings.ts";
+import { hasFailure, renderFindingLines } from "../../functions/doctor/findings.ts";
 import { isOlderOpenclaw, isOpenclawVersion } from "../../functions/doctor/versions.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
@@ -15,7 +15,7 @@ import { lockFolder, makePrivateFolder, nodeFiles } from "../node/files.ts";
 import { createComposeDriver } from "../openclaw-upgrade/compose-driver.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
 import { listInstallationSecrets } from "../openclaw-upgrade/openclaw-settings.ts";
-import { checkOnly, rollBackOpenclaw, type UpgradeOutcome, upgradeOpenclaw } from "../openclaw-upgrade/run-upgrade.ts";
+import { rollBackOpenclaw, type UpgradeOutcome, upgradeOpenclaw } from "../openclaw-upgrade/run-upgrade.ts";
 import { waitForGateway } from "../openclaw-upgrade/smoke-test.ts";
 import {
   parseUpgradeSettings,
@@ -24,6 +24,7 @@ import {
   type UpgradeSettings,
 } from "../openclaw-upgrade/upgrade-driver.ts";
 import { openRecordFile, redactCredentials } from "../openclaw-upgrade/upgrade-record.ts";
+import { checkUpgrade } from "../openclaw-upgrade/upgrade-steps.ts";
 import { type CliOptions, parseCommandInput } from "./options.ts";
 import { CommandError, type CommandHost, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "./output.ts";
 
@@ -103,7 +104,7 @@ async function executeOpenclaw(
   const options = parseOpenclawOptions(args);
   const path = resolve(cwd, options.config);
   const settings = parseUpgradeSettings(path, nodeFiles.read(path)?.text);
-  if ("problems" in settings) throw new CommandError(EXIT.config, settings.problems.join("\n"));
+  if ("problem" in settings) throw new CommandError(EXIT.config, settings.problem);
   const context = createUpgradeContext(settings, env, (line) => {
     err(formatForTerminal(redact(line)));
     status?.show("  working");
@@ -144,7 +145,6 @@ function createUpgradeContext(
     hookToken,
     fetch,
     records: openRecordFile(settings.records),
-    env: { PATH: env["PATH"] ?? "" },
     knownVersions: readKnownVersions().openclaw,
     secrets: [...[...parts.secrets.values()].flat(), ...listInstallationSecrets(settings, env)],
     progress,
@@ -153,7 +153,10 @@ function createUpgradeContext(
 
 async function executeWithLock(context: UpgradeContext, options: OpenclawOptions): Promise<UpgradeOutcome> {
   const versions = { from: options.from ?? "", to: options.to ?? "" };
-  if (options.check) return checkOnly(context, versions);
+  if (options.check) {
+    const findings = await runWithDeadline(10 * MINUTE, context, (step) => checkUpgrade(step, versions));
+    return { state: "checked", changed: 0, findings };
+  }
   if (options["dry-run"])
     return options.command === "rollback" ? rollBackOpenclaw(context, true) : upgradeOpenclaw(context, versions, true);
   const unlock = await lockRecords(context.settings.records);
@@ -196,21 +199,15 @@ function isSuccess({ state, findings }: UpgradeOutcome, { command }: OpenclawOpt
 
 function describeOpenclawOutcome({ state, record, findings, plan, report }: UpgradeOutcome): string {
   if (plan) return plan.length > 0 ? plan.map((title, i) => `${i + 1}. ${title}`).join("\n") : "Nothing to do.";
-  if (findings) return findings.map(describeFinding).join("\n") || "Done.";
+  if (findings) return renderFindingLines(findings).join("\n") || "Done.";
   if (!record) return "Nothing to do.";
   return `${record.from} → ${record.to}: ${state.replaceAll("_", " ")}. Report: ${report}`;
 }
 
-function describeFinding({ name, status, detail, todo }: NonNullable<UpgradeOutcome["findings"]>[number]): string {
-  const hint = status !== "ok" && todo !== undefined ? `\n  → ${todo}` : "";
-  return `${status.padEnd(7)}  ${name}: ${detail}${hint}`;
-}
-
 function toOpenclawJson({ state, changed, record, findings, plan, report }: UpgradeOutcome, command: string) {
-  const steps = record && [...record.steps, ...record.rollbackSteps];
   return omitUndefined({
     ...{ command, state, changed, from: record?.from, to: record?.to },
-    steps: steps?.map(({ name, status, problem, startedAt, endedAt, findings }) => {
+    steps: record?.steps.map(({ name, status, problem, startedAt, endedAt, findings }) => {
       const seconds = endedAt === undefined ? undefined : (endedAt - startedAt) / 1_000;
       return omitUndefined({ name, status, problem, seconds, findings });
     }),

@@ -1,29 +1,28 @@
-/** The driver for OpenClaw in Docker Compose, with docker's known failures and checks of the Compose file. */
+/** The driver for OpenClaw in Docker Compose: docker's known failures, checks of the Compose file, scans of images. */
 
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
-import { GroundcrewError } from "../../shared/errors.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { readPath } from "../../shared/omit-undefined.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { replaceFile } from "../node/files.ts";
 import {
   describeFailure,
+  findExecutable,
+  type ProgramOptions,
   type ProgramResult,
   pickVariables,
   requireSuccess,
   runOrThrow,
   runProgram,
 } from "../node/programs.ts";
-import { scanImage } from "./image-scans.ts";
-import { type ComposeUpgradeSettings, reportEach, type UpgradeDriver } from "./upgrade-driver.ts";
+import { type Check, type ComposeUpgradeSettings, runChecks, type UpgradeDriver } from "./upgrade-driver.ts";
 
-/** A field that Compose leaves out or writes as null. */
-const optional = <T>(schema: z.ZodType<T>, empty: T) => schema.nullish().transform((value) => value ?? empty);
-
-const names = optional(z.array(z.string()), []);
+const names = z.array(z.string()).default([]);
 
 const serviceSchema = z.object({
   image: z.string(),
@@ -32,11 +31,10 @@ const serviceSchema = z.object({
   cap_drop: names,
   cap_add: names,
   security_opt: names,
-  networks: optional(z.record(z.string(), z.unknown()), {}),
-  volumes: optional(
-    z.array(z.object({ source: z.string().optional(), target: z.string(), read_only: z.boolean().default(false) })),
-    [],
-  ),
+  networks: z.record(z.string(), z.unknown()).default({}),
+  volumes: z
+    .array(z.object({ source: z.string().optional(), target: z.string(), read_only: z.boolean().default(false) }))
+    .default([]),
 });
 
 type ComposeService = z.output<typeof serviceSchema>;
@@ -57,31 +55,98 @@ const STOP_MARGIN: Ms = 5 * SECOND;
 const PASSED_VARIABLES =
   /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_\w+|COMPOSE_\w+|TRIVY_\w+|GRYPE_\w+|HTTPS?_PROXY|NO_PROXY)$/i;
 
-/** What Docker's client prints when no command of it can work, in the order in which the causes exclude each other. */
-const KNOWN_PROBLEMS = [
+/** Why no command of Docker can work, with what its client prints then and what to do. The first that fits counts. */
+const KNOWN_PROBLEMS: Record<string, [pattern: RegExp, todo: string]> = {
+  "the command docker is not installed, or not in PATH": [
+    /^spawn docker (?:ENOENT|EACCES)/m,
+    "Install Docker with its Compose plugin, or run the command on the machine that has OpenClaw's containers.",
+  ],
+  "Docker has no Compose plugin, so `docker compose` does not exist": [
+    /unknown command: docker compose|'compose' is not a docker command|unknown flag: --env-file|unknown shorthand flag: 'T'/,
+    "Install it (package docker-compose-plugin or docker-compose-v2); the old docker-compose does not count. `docker compose version` must answer.",
+  ],
+  "this user may not use Docker's daemon": [
+    /permission denied while trying to connect to the (?:Docker daemon socket|docker API)/i,
+    "Add the user to the group docker and log in again, or run the command as a user that may.",
+  ],
+  "Docker's daemon cannot be reached": [
+    /Cannot connect to the Docker daemon|error during connect|failed to connect to the docker API|Is the docker daemon running/i,
+    "Start it (`sudo systemctl start docker`), or fix DOCKER_HOST or the context. `docker version` must show a server.",
+  ],
+};
+
+/** Each scanner with the arguments for JSON about an image, and the paths of lists and fields in it. */
+const SCANNERS = [
   {
-    pattern: /^spawn docker (?:ENOENT|EACCES)/m,
-    detail: "the command docker is not installed, or not in PATH",
-    todo: "Install Docker with its Compose plugin, or run the command on the machine that has OpenClaw's containers.",
+    name: "trivy",
+    args: ["image", "--quiet", "--scanners", "vuln", "--format", "json"],
+    lists: ["Results", "Vulnerabilities"],
+    fields: ["VulnerabilityID", "PkgName", "Severity"],
   },
   {
-    pattern:
-      /unknown command: docker compose|'compose' is not a docker command|unknown flag: --env-file|unknown shorthand flag: 'T'/,
-    detail: "Docker has no Compose plugin, so `docker compose` does not exist",
-    todo: "Install it (package docker-compose-plugin or docker-compose-v2); the old docker-compose does not count. `docker compose version` must answer.",
-  },
-  {
-    pattern: /permission denied while trying to connect to the (?:Docker daemon socket|docker API)/i,
-    detail: "this user may not use Docker's daemon",
-    todo: "Add the user to the group docker and log in again, or run the command as a user that may.",
-  },
-  {
-    pattern:
-      /Cannot connect to the Docker daemon|error during connect|failed to connect to the docker API|Is the docker daemon running/i,
-    detail: "Docker's daemon cannot be reached",
-    todo: "Start it (`sudo systemctl start docker`), or fix DOCKER_HOST or the context. `docker version` must show a server.",
+    name: "grype",
+    args: ["--quiet", "--output", "json"],
+    lists: ["matches"],
+    fields: ["vulnerability.id", "artifact.name", "vulnerability.severity"],
   },
 ];
+
+const fieldsSchema = z.tuple([z.string(), z.string(), z.string().toLowerCase()]);
+
+/** Limit of what a scanner prints in bytes: 64 MB. An image with thousands of vulnerabilities has more than 4 MB. */
+const MAX_SCAN_BYTES = 64 * 2 ** 20;
+
+/** Limit of new vulnerabilities that are named. */
+const MAX_NEW = 50;
+
+/** Checks of what the Compose file says about the container. `from`: the version that the environment file pins. */
+const SERVICE_CHECKS: Record<string, Check<[ComposeService, ComposeUpgradeSettings, from: string]>> = {
+  image: ({ ok, failed }, { image }, _, from) =>
+    parsePinnedValue(image)?.version === from
+      ? ok`${image}`
+      : failed`the service's image is ${image}, but the environment file pins ${from}
+          → Write the image with the variable in the Compose file, and without a digest or \`latest\`.`,
+  user: ({ ok, failed }, { user }, { user: wanted }) =>
+    user === wanted ? ok`${user}` : failed`user is ${user}, wanted ${wanted} → Set \`user: "${wanted}"\`.`,
+  capabilities({ ok, failed }, { privileged, cap_drop, cap_add }) {
+    const added = cap_add.map((capability) => capability.replace(/^CAP_/, ""));
+    const more = added.filter((capability) => !ALLOWED_CAPABILITIES.includes(capability));
+    const powers = [
+      ...(privileged ? ["the container is privileged"] : []),
+      ...(cap_drop.includes("ALL") ? [] : ["cap_drop lacks ALL"]),
+      ...(more.length > 0 ? [`cap_add has ${more.join(", ")}`] : []),
+    ];
+    if (powers.length === 0) return ok`only ${added.join(", ") || "none"}`;
+    return failed`${powers.join("; ")} → Drop ALL and add at most ${ALLOWED_CAPABILITIES.join(", ")}.`;
+  },
+  seccomp({ ok, warning, failed }, { security_opt }) {
+    const [profile] = security_opt.flatMap((option) => /^seccomp[:=](.*)$/.exec(option)?.[1] ?? []);
+    if (profile === undefined) return ok`Docker's default profile`;
+    if (profile === "unconfined") return failed`seccomp is off → Remove seccomp=unconfined from security_opt.`;
+    return warning`a profile of your own
+      → Try the new version with Docker's default first; keep the profile only if a system call is refused.`;
+  },
+  networks({ ok, failed }, service, { networks }) {
+    const missing = networks.filter((network) => !(network in service.networks));
+    if (missing.length === 0) return ok`${networks.join(", ") || "none wanted"}`;
+    return failed`not in ${missing.join(", ")} → Add them to the service, or change "networks".`;
+  },
+  volumes({ ok, failed }, { volumes }, { state, workspace, mounts }) {
+    const paths = [state, workspace, ...mounts];
+    const targets = volumes.map(({ target }) => target.replace(/\/+$/, ""));
+    const lost = paths.filter((path) => !targets.some((target) => path === target || path.startsWith(`${target}/`)));
+    if (lost.length === 0) return ok`${paths.join(", ")}`;
+    return failed`no volume holds ${lost.join(", ")}: a new container would lose it
+      → Mount volumes there, or change "state" and "workspace".`;
+  },
+  // A container that may write to Docker's socket rules the machine; reading is what sandboxes need at most.
+  "Docker socket": ({ ok, failed }, { volumes }) => {
+    const sockets = volumes.filter(({ source, target }) => /docker\.sock$/.test(source ?? target));
+    if (sockets.every(({ read_only }) => read_only))
+      return ok`${sockets.length > 0 ? "mounted read-only" : "not mounted"}`;
+    return failed`its mount can be written → Mount it with \`:ro\`, or use a proxy for it.`;
+  },
+};
 
 /**
  * OpenClaw as a service of a Compose project: the version is the tag of its image, in an environment file. Variables of
@@ -95,64 +160,61 @@ export function createComposeDriver(
   const envFile = join(folder, settings.env_file);
   const options = { env: pickVariables(env, PASSED_VARIABLES), cwd: folder };
   const toCompose = (args: readonly string[]) => ["compose", "--env-file", envFile, ...args];
-  const docker: RunProgram = (args, timeoutMs) => runProgram("docker", args, { ...options, timeoutMs });
-  const compose: RunProgram = async (args, timeout) => explainDocker(await docker(toCompose(args), timeout));
-  const exec: RunProgram = (args, timeout) => compose(["exec", "-T", service, ...args], timeout);
+  const docker: RunProgram = async (args, timeoutMs) =>
+    explainDocker(await runProgram("docker", args, { ...options, timeoutMs }));
+  const exec: RunProgram = (args, timeout) => docker(toCompose(["exec", "-T", service, ...args]), timeout);
   /** Standard output of `docker …`. Throws when it fails. */
   const runDocker = async (args: readonly string[], timeout: Ms) =>
-    requireSuccess(`docker ${args[0]}`, explainDocker(await docker(args, timeout)));
+    requireSuccess(`docker ${args[0]}`, await docker(args, timeout));
   const runCompose = async (args: readonly string[], timeout: Ms) =>
-    requireSuccess(`docker compose ${args[0]}`, await compose(args, timeout));
+    requireSuccess(`docker compose ${args[0]}`, await docker(toCompose(args), timeout));
   const hasImage = async (image: string, timeout: Ms) =>
     (await docker(["image", "inspect", "--format", "{{.Id}}", image], timeout)).status === 0;
   const readPinned = () => findPinnedVersion(envFile, settings.variable).version;
-  const readService = async (timeout: Ms) =>
-    parseComposeService(await runCompose(["config", "--format", "json"], timeout), service);
+
+  async function readService(timeout: Ms): Promise<ComposeService> {
+    const { services } = configSchema.parse(JSON.parse(await runCompose(["config", "--format", "json"], timeout)));
+    if (services[service] !== undefined) return serviceSchema.parse(services[service]);
+    throw new Error(`the Compose file has no service ${service}; it has ${Object.keys(services).join(", ") || "none"}`);
+  }
 
   async function toImage(version: string, timeout: Ms): Promise<string> {
     const { image } = await readService(timeout);
-    const wanted = replaceVersion(image, version);
-    if (wanted === undefined) throw new Error(`the image ${cleanLine(image, 100)} is not pinned by a version`);
-    return wanted;
-  }
-
-  /** Checks that an image is on this machine or in its registry. Downloads nothing. */
-  async function checkImageExists(image: string, timeout: Ms): Promise<Finding> {
-    const { ok, warning, failed } = createReport("new version");
-    if (await hasImage(image, timeout)) return ok`${image} is on this machine`;
-    const remote = await docker(["manifest", "inspect", image], timeout);
-    if (remote.status === 0) return ok`the registry has ${image}`;
-    const reason = cleanLine(describeFailure("docker manifest inspect", explainDocker(remote)), 400);
-    if (/no such manifest|manifest unknown|not found|denied|unauthorized/i.test(remote.stderr))
-      return failed`the registry does not give ${image}: ${reason}
-        → Choose a version that it has, or run \`docker login\`.`;
-    return warning`the registry could not be asked for ${image}: ${reason} → The step fetch will tell.`;
+    const parts = parsePinnedValue(image);
+    if (!parts) throw new Error(`the image ${cleanLine(image, 100)} is not pinned by a version`);
+    return parts.before + version + parts.after;
   }
 
   return {
     ...{ kind: "compose", workspaces: [workspace], owner: user, readPinned, exec },
-    pin(version) {
+    async pin(version, timeout) {
+      const image = await toImage(version, timeout);
+      if (!(await hasImage(image, timeout))) await runDocker(["tag", toKeptImage(version), image], timeout);
       // Everything else in the file, its mode included, stays.
       const { before, version: current, after } = findPinnedVersion(envFile, settings.variable);
       if (current !== version) replaceFile(envFile, before + version + after);
     },
-    checkTools: (timeout) => checkDocker(docker, timeout),
+    tools: ["docker compose version", "docker version"],
+    runTool: (command, timeout) => docker(command.split(" ").slice(1), timeout),
     checks: {
-      async container(_, to, timeout) {
-        const service = await readService(timeout);
-        const findings = checkComposeService(service, settings, readPinned());
-        // An image that is not pinned by a version has its own finding.
-        const image = replaceVersion(service.image, to);
-        return image === undefined ? findings : [...findings, await checkImageExists(image, timeout)];
+      container: async (_, _to, timeout) =>
+        runChecks(SERVICE_CHECKS, "Fix the Compose file.", await readService(timeout), settings, readPinned()),
+      /** Whether the image is on this machine or in its registry. Downloads nothing. */
+      async "new version"({ ok, warning, failed }, to, timeout) {
+        const image = await toImage(to, timeout);
+        if (await hasImage(image, timeout)) return ok`${image} is on this machine`;
+        const remote = await docker(["manifest", "inspect", image], timeout);
+        if (remote.status === 0) return ok`the registry has ${image}`;
+        const reason = cleanLine(describeFailure("docker manifest inspect", remote), 400);
+        if (/no such manifest|manifest unknown|not found|denied|unauthorized/i.test(remote.stderr))
+          return failed`the registry does not give ${image}: ${reason}
+            → Choose a version that it has, or run \`docker login\`.`;
+        return warning`the registry could not be asked for ${image}: ${reason} → The step fetch will tell.`;
       },
     },
     async fetchVersion({ from, to }, timeout) {
       await runDocker(["pull", "--quiet", await toImage(to, timeout)], timeout);
       await runDocker(["tag", await toImage(from, timeout), toKeptImage(from)], timeout);
-    },
-    async recallVersion(version, timeout) {
-      const image = await toImage(version, timeout);
-      if (!(await hasImage(image, timeout))) await runDocker(["tag", toKeptImage(version), image], timeout);
     },
     identifyGateway: async (timeout) =>
       (await runCompose(["ps", "--quiet", "--status", "running", service], timeout)).trim(),
@@ -171,7 +233,8 @@ export function createComposeDriver(
     runOpenclaw: (args, timeout) => exec([...settings.command, ...args], timeout),
     readLog: (since, timeout) =>
       runCompose(["logs", "--no-color", "--no-log-prefix", "--since", new Date(since).toISOString(), service], timeout),
-    scanImage: async (version, timeoutMs) => scanImage(await toImage(version, timeoutMs), { ...options, timeoutMs }),
+    scanImages: async ({ from, to }, timeout) =>
+      compareImages(await toImage(from, timeout), await toImage(to, timeout), { ...options, timeoutMs: timeout / 2 }),
   };
 }
 
@@ -193,95 +256,45 @@ function findPinnedVersion(path: string, variable: string): { before: string; ve
   return { before: text.slice(0, start), version: parts.version, after: text.slice(start + parts.version.length) };
 }
 
-/** An image with another version; undefined when it is not pinned by one. */
-function replaceVersion(image: string, version: string): string | undefined {
-  const parts = parsePinnedValue(image);
-  return parts && parts.before + version + parts.after;
-}
-
-/** Checks that Docker's client, its daemon and the Compose plugin work, because everything else runs through them. */
-async function checkDocker(docker: RunProgram, timeout: Ms): Promise<Finding> {
-  const { ok, failed } = createReport("docker");
-  const plugin = await docker(["compose", "version"], timeout);
-  const engine = await docker(["version", "--format", "{{.Server.Version}}"], timeout);
-  const failure = [plugin, engine].find(({ status }) => status !== 0);
-  if (!failure) return ok`Docker ${cleanLine(engine.stdout, 60)}, ${cleanLine(plugin.stdout, 60)}`;
-  const known = findDockerProblem(failure);
-  if (known) return failed`${known.detail} → ${known.todo}`;
-  return failed`${cleanLine(describeFailure("docker", failure), 400)}
-    → Run \`docker version\` and \`docker compose version\`, and fix what they report.`;
-}
-
-/** Finds the cause when Docker itself does not work; undefined for every other failure. */
-function findDockerProblem({ problem, stderr }: ProgramResult) {
-  const text = `${problem ?? ""}\n${stderr}`;
-  return KNOWN_PROBLEMS.find(({ pattern }) => pattern.test(text));
-}
-
 /** A result that says why Docker itself does not work and what to do, where that is the cause. */
-export function explainDocker(result: ProgramResult): ProgramResult {
-  const known = result.status === 0 ? undefined : findDockerProblem(result);
-  return known ? { ...result, stderr: "", problem: `${known.detail}. ${known.todo}` } : result;
+function explainDocker(result: ProgramResult): ProgramResult {
+  const text = `${result.problem ?? ""}\n${result.stderr}`;
+  const known = Object.entries(KNOWN_PROBLEMS).find(([, [pattern]]) => pattern.test(text));
+  if (result.status === 0 || !known) return result;
+  const [cause, [, todo]] = known;
+  return { ...result, stderr: "", problem: `${cause}. ${todo}` };
 }
 
-/** Parses the service from `docker compose config --format json`. Throws an Error for people. */
-export function parseComposeService(text: string, service: string): ComposeService {
-  const { services } = configSchema.parse(JSON.parse(text));
-  if (services[service] === undefined)
-    throw new Error(`the Compose file has no service ${service}; it has ${Object.keys(services).join(", ") || "none"}`);
-  return serviceSchema.parse(services[service]);
+/** What an image adds to another one, by the first scanner that is installed. A scan that fails is no failure. */
+async function compareImages(before: string, after: string, options: ProgramOptions): Promise<Finding[]> {
+  const { ok, skipped } = createReport("image scan");
+  const scanner = SCANNERS.find(({ name }) => findExecutable(name, options.env["PATH"]));
+  if (!scanner) return [skipped`not compared: neither trivy nor grype is installed`];
+  try {
+    const old = await scanImage(scanner, before, options);
+    const current = await scanImage(scanner, after, options);
+    const added = [...current].flatMap(([key, finding]) => (old.has(key) ? [] : [finding]));
+    const gone = [...old.keys()].filter((key) => !current.has(key)).length;
+    const summary = ok`${added.length} new vulnerabilities, ${gone} gone, ${current.size - added.length} in both`;
+    return [summary, ...added.slice(0, MAX_NEW)];
+  } catch (thrown) {
+    return [skipped`not compared: ${getErrorMessage(thrown)}`];
+  }
 }
 
-/** Checks what the Compose file says about the container: image, user, rights, networks, volumes and Docker's socket. */
-export function checkComposeService(
-  { image, user, privileged, volumes, ...service }: ComposeService,
-  { user: wanted, networks, state, workspace, mounts }: ComposeUpgradeSettings,
-  from: string,
-): Finding[] {
-  const added = service.cap_add.map((capability) => capability.replace(/^CAP_/, ""));
-  const more = added.filter((capability) => !ALLOWED_CAPABILITIES.includes(capability));
-  const powers = [
-    ...(privileged ? ["the container is privileged"] : []),
-    ...(service.cap_drop.includes("ALL") ? [] : ["cap_drop lacks ALL"]),
-    ...(more.length > 0 ? [`cap_add has ${more.join(", ")}`] : []),
-  ];
-  const [profile] = service.security_opt.flatMap((option) => /^seccomp[:=](.*)$/.exec(option)?.[1] ?? []);
-  const missing = networks.filter((network) => !(network in service.networks));
-  const paths = [state, workspace, ...mounts];
-  const targets = volumes.map(({ target }) => target.replace(/\/+$/, ""));
-  const lost = paths.filter((path) => !targets.some((target) => path === target || path.startsWith(`${target}/`)));
-  const sockets = volumes.filter(({ source, target }) => /docker\.sock$/.test(source ?? target));
-  return reportEach({
-    image: ({ ok, failed }) =>
-      parsePinnedValue(image)?.version === from
-        ? ok`${image}`
-        : failed`the service's image is ${image}, but the environment file pins ${from}
-            → Write the image with the variable in the Compose file, and without a digest or \`latest\`.`,
-    user: ({ ok, failed }) =>
-      user === wanted ? ok`${user}` : failed`user is ${user}, wanted ${wanted} → Set \`user: "${wanted}"\`.`,
-    capabilities: ({ ok, failed }) =>
-      powers.length > 0
-        ? failed`${powers.join("; ")} → Drop ALL and add at most ${ALLOWED_CAPABILITIES.join(", ")}.`
-        : ok`only ${added.join(", ") || "none"}`,
-    seccomp: ({ ok, warning, failed }) => {
-      if (profile === undefined) return ok`Docker's default profile`;
-      if (profile === "unconfined") return failed`seccomp is off → Remove seccomp=unconfined from security_opt.`;
-      return warning`a profile of your own
-        → Try the new version with Docker's default first; keep the profile only if a system call is refused.`;
-    },
-    networks: ({ ok, failed }) =>
-      missing.length > 0
-        ? failed`not in ${missing.join(", ")} → Add them to the service, or change "networks".`
-        : ok`${networks.join(", ") || "none wanted"}`,
-    volumes: ({ ok, failed }) =>
-      lost.length > 0
-        ? failed`no volume holds ${lost.join(", ")}: a new container would lose it
-            → Mount volumes there, or change "state" and "workspace".`
-        : ok`${paths.join(", ")}`,
-    // A container that may write to Docker's socket rules the machine; reading is what sandboxes need at most.
-    "Docker socket": ({ ok, failed }) =>
-      sockets.some(({ read_only }) => !read_only)
-        ? failed`its mount can be written → Mount it with \`:ro\`, or use a proxy for it.`
-        : ok`${sockets.length > 0 ? "mounted read-only" : "not mounted"}`,
+/** The findings about an image, by vulnerability and package. */
+async function scanImage(
+  { name, args, lists, fields }: (typeof SCANNERS)[number],
+  image: string,
+  options: ProgramOptions,
+) {
+  const result = await runProgram(name, [...args, image], { ...options, maxOutputBytes: MAX_SCAN_BYTES });
+  let entries: unknown[] = [tryParseJson(requireSuccess(name, result))];
+  if (!Array.isArray(readPath(entries[0], lists[0] ?? ""))) throw new Error(`the answer of ${name} cannot be read`);
+  for (const list of lists) entries = entries.flatMap((entry) => readPath(entry, list) ?? []);
+  const findings = entries.map((entry) => {
+    const [id, place, severity] = fieldsSchema.parse(fields.map((path) => readPath(entry, path)));
+    return [JSON.stringify([id, place]), createReport(cleanLine(id, 60)).warning`${severity}, in ${place}`] as const;
   });
+  return new Map(findings);
 }

@@ -15,7 +15,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { createReport } from "../../functions/doctor/findings.ts";
+import { findAnswer } from "../../functions/doctor/openclaw-skill.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { readPath } from "../../shared/omit-undefined.ts";
@@ -43,18 +45,13 @@ const PASSED_VARIABLES =
 
 type RunProgram = (file: string, args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
 
-/** How npm's lines begin that give no reason: general advice, where its log is, and its own stack. */
-const ADVICE =
-  /(?:\d+ *$|A complete log of this run|For a full report see|Please make sure you have the correct access|and the repository exists|If you are behind a proxy|(?:\d+ +)?(?:Note that you can also install|tarball, folder, http url)|at |(?:code|errno|syscall|address|port|type|hostname): |[{}]$|(?:errno|syscall) )/;
+/** What npm prints about a failure with `--json`. A number is the exit code of Git, from which a package comes. */
+const failureSchema = z.object({
+  error: z.object({ code: z.union([z.string(), z.number()]), summary: z.string(), detail: z.string() }),
+});
 
-/** The address in npm's line about a package from Git that this machine cannot fetch. */
-const GIT_ADDRESS = /^command git .*\b(?:ls-remote|clone|fetch)\b.*?\b((?:git\+)?(?:ssh|git|https):\/\/[^\s'"]+)/;
-
-/** npm's line about an error; before version 10 it wrote `npm ERR!`. */
-const REASON = new RegExp(`^npm (?:error|ERR!)\\s+(?!${ADVICE.source})(\\S.*?)\\s*$`, "gm");
-
-/** What is shown of npm's reasons: the last 6 lines. */
-const MAX_LINES = 6;
+const GIT_HINT =
+  'A package comes from Git, which this machine cannot fetch. Allow that connection, or replace the package by "overrides" in the settings of upgrades. ';
 
 /** Name of the variable by which the gateway and what it starts are known, with the folder of the records as its value. */
 const GATEWAY_VARIABLE = "GROUNDCREW_GATEWAY";
@@ -68,30 +65,19 @@ export function createNpmDriver(settings: NpmUpgradeSettings, env: Record<string
   const run: RunProgram = (file, args, timeoutMs) => runProgram(file, args, { env: passed, cwd: "/", timeoutMs });
   const runEntry = (version: string, args: readonly string[], timeoutMs: Ms) =>
     runProgram(process.execPath, [prefix.getEntry(version), ...args], { env: openclawEnv, cwd: "/", timeoutMs });
-  const own = createGatewayProcess(settings.records);
-  const ownGateway = {
-    ...own,
-    start: () => own.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv),
-    /** The last part of the log, which begins with the start of the gateway; as much as a program's output may have. */
-    readLog: async (_: Ms, timeout: Ms) => (await run("tail", ["-c", "4M", own.logPath], timeout)).stdout,
-  };
-  const gateway = unit === undefined ? ownGateway : openUnit(unit, settings.user_unit, run);
+  const exec: UpgradeDriver["exec"] = ([program = "", ...args], timeout) =>
+    run(program === "node" ? process.execPath : program, args, timeout);
+  const gateway =
+    unit === undefined
+      ? openOwnGateway(settings.records, () => prefix.getEntry(prefix.readPinned()), openclawEnv, run)
+      : openUnit(unit, settings.user_unit, run);
 
   return {
     ...{ kind: "npm", workspaces, owner: `${process.getuid?.()}:${process.getgid?.()}` },
     ...{ readPinned: prefix.readPinned, pin: prefix.pin },
     ...{ start: gateway.start, stop: gateway.stop, readLog: gateway.readLog, identifyGateway: gateway.identify },
-    async checkTools(timeout) {
-      const { ok, failed } = createReport("programs");
-      const needed = ["npm", "tar", ...(unit === undefined ? [] : ["systemctl", "journalctl"])];
-      for (const program of needed) {
-        const result = await run(program, ["--version"], timeout);
-        if (result.status === 0) continue;
-        const detail = cleanLine(describeFailure(`${program} --version`, result), 200);
-        return failed`${detail} → Install ${program}, or add its folder to PATH.`;
-      }
-      return ok`${needed.join(", ")}`;
-    },
+    tools: ["npm", "tar", ...(unit ? ["systemctl", "journalctl"] : [])].map((name) => `${name} --version`),
+    runTool: (command, timeout) => exec(command.split(" "), timeout),
     checks: {
       async service({ ok, failed }, _, timeout) {
         const name = unit === undefined ? "the gateway that this command starts" : `the unit ${unit}`;
@@ -102,9 +88,9 @@ export function createNpmDriver(settings: NpmUpgradeSettings, env: Record<string
       },
       async "new version"({ ok, failed }, to, timeout) {
         if (prefix.isInstalled(to)) return ok`${to} is installed`;
-        const result = await run("npm", ["view", `openclaw@${to}`, "version"], timeout);
-        if (result.status === 0 && result.stdout.trim() === to) return ok`npm has ${to}`;
-        if (result.status === 0 || /\bE404\b/.test(result.stderr))
+        const result = await run("npm", ["view", `openclaw@${to}`, "version", "--json"], timeout);
+        if (result.status === 0 && tryParseJson(result.stdout) === to) return ok`npm has ${to}`;
+        if (result.status === 0 || findAnswer(failureSchema, result.stdout)?.error.code === "E404")
           return failed`npm has no openclaw@${to} → Choose a version that npm has.`;
         const detail = describeNpmFailure(`npm view openclaw@${to}`, result);
         return failed`${detail} → Check the connection to the registry and npm's settings.`;
@@ -124,13 +110,11 @@ export function createNpmDriver(settings: NpmUpgradeSettings, env: Record<string
       const reason = cleanLine(describeFailure(`openclaw ${to}`, result), 300);
       throw new Error(`${reason} (Node ${process.versions.node}, ${process.execPath})`);
     },
-    // Each version has a folder of its own, which nothing removes.
-    recallVersion: async () => {},
-    exec: ([program = "", ...args], timeout) => run(program === "node" ? process.execPath : program, args, timeout),
+    exec,
     transfer: ([program = "", ...args], files, timeoutMs) =>
       runOrThrow(program, args, { env: passed, cwd: "/", timeoutMs, ...files }),
     runOpenclaw: (args, timeout) => runEntry(prefix.readPinned(), args, timeout),
-    scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
+    scanImages: async () => [createReport("image scan").skipped`there is no image; only the compose driver has one`],
   };
 }
 
@@ -156,30 +140,35 @@ function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
  * A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command, which may be
  * killed at once, so it is found by what it has inherited: one that nobody knows would keep the port and the state.
  */
-export function createGatewayProcess(folder: string) {
+function openOwnGateway(folder: string, getEntry: () => string, env: Record<string, string>, run: RunProgram) {
   const logPath = join(folder, "gateway.log");
-  const entry = `${GATEWAY_VARIABLE}=${folder}`;
-  // An agent may run this command.
+  const variables = { ...env, [GATEWAY_VARIABLE]: folder };
   const find = () =>
-    findProcesses("environ", (entries) => entries.includes(entry)).filter((pid) => pid !== process.pid);
+    findProcesses("environ", (entries) => entries.includes(`${GATEWAY_VARIABLE}=${folder}`))
+      // An agent may run this command.
+      .filter((pid) => pid !== process.pid);
   return {
-    logPath,
     /** The number of the process; "" when there is none. */
     identify: async () => String(find()[0] ?? ""),
-    async start(file: string, args: readonly string[], env: Record<string, string>) {
+    async start() {
       if (find().length > 0) return;
       makePrivateFolder(folder);
       // A log of its own for each start; the one before stays beside it.
       if (existsSync(logPath)) renameSync(logPath, `${logPath}.old`);
       const log = openSync(logPath, "w", 0o600);
-      const options = { env: { ...env, [GATEWAY_VARIABLE]: folder }, cwd: "/", detached: true } satisfies SpawnOptions;
-      const child = spawn(file, args, { ...options, stdio: ["ignore", log, log] });
+      const options = { env: variables, cwd: "/", detached: true } satisfies SpawnOptions;
+      const child = spawn(process.execPath, [getEntry(), "gateway", "run"], {
+        ...options,
+        stdio: ["ignore", log, log],
+      });
       closeSync(log);
       await once(child, "spawn");
       child.unref();
     },
     /** Asks the gateway and what it has started to end, and kills what remains when half of the time is over. */
     stop: (timeout: Ms) => endProcesses(find, timeout / 2),
+    /** The last part of the log, which begins with the start of the gateway; as much as a program's output may have. */
+    readLog: async (_: Ms, timeout: Ms) => (await run("tail", ["-c", "4M", logPath], timeout)).stdout,
   };
 }
 
@@ -198,17 +187,17 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
     getEntry,
     /** The version that `current` leads to. Throws for anything else. */
     readPinned(): string {
-      const target = readLink(link);
-      if (target !== undefined && isOpenclawVersion(target)) return target;
+      const isLink = lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink();
+      const target = isLink ? readlinkSync(link).replace(/\/+$/, "") : "";
+      if (isOpenclawVersion(target)) return target;
       throw new GroundcrewError(
         "bad_request",
         `${link} is not a link to the folder of a version. Set the prefix up once: npm install --prefix ${prefix}/2026.2.26 openclaw@2026.2.26 && ln -s 2026.2.26 ${link}; then start OpenClaw from ${link}/node_modules/.bin/openclaw.`,
       );
     },
     /** Lets `current` lead to this version, in one step. */
-    pin(version: string) {
+    async pin(version: string) {
       if (!isInstalled(version)) throw new Error(`${join(prefix, version)} does not contain OpenClaw ${version}`);
-      if (readLink(link) === version) return;
       const draft = `${link}.new`;
       rmSync(draft, { force: true });
       symlinkSync(version, draft);
@@ -223,7 +212,7 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
       // npm applies overrides only in the root package, and reliably only to what that package already depends on.
       const rootPackage = { private: true, dependencies: { openclaw: version }, overrides };
       writeFileSync(join(draft, "package.json"), JSON.stringify(rootPackage, undefined, 2));
-      const args = ["install", "--prefix", draft, "--no-audit", "--no-fund"];
+      const args = ["install", "--prefix", draft, "--no-audit", "--no-fund", "--json"];
       const result = await runProgram("npm", args, { env, cwd: draft, timeoutMs: timeout });
       if (result.status !== 0 || !isInstalled(version, draft)) {
         rmSync(draft, { recursive: true, force: true });
@@ -235,18 +224,11 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
   };
 }
 
-function readLink(path: string): string | undefined {
-  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
-  return isLink ? readlinkSync(path).replace(/\/+$/, "") : undefined;
-}
-
 /** Describes in one line why npm failed: its own reason, and what to do where a package comes from Git. */
 function describeNpmFailure(name: string, result: ProgramResult): string {
-  const reasons = [...result.stderr.matchAll(REASON)].map(([, reason = ""]) => reason);
-  if (reasons.length === 0) return cleanLine(describeFailure(name, result), 600);
-  const [address] = reasons.flatMap((line) => GIT_ADDRESS.exec(line)?.[1] ?? []);
-  const hint = `A package comes from ${address}, which this machine cannot fetch. Allow that connection, or replace the package by "overrides" in the settings of upgrades. `;
-  const said = reasons.slice(-MAX_LINES).join("; ");
-  const reason = result.problem ?? `exit code ${result.status}`;
-  return cleanLine(`${name}: ${reason}. ${address === undefined ? "" : hint}npm says: ${said}`, 600);
+  const { error } = findAnswer(failureSchema, result.stdout) ?? {};
+  if (!error) return cleanLine(describeFailure(name, result), 600);
+  // General advice follows after an empty line.
+  const reason = `${error.summary}: ${error.detail.split("\n\n")[0]}`;
+  return cleanLine(`${name}: ${typeof error.code === "number" ? GIT_HINT : ""}npm says: ${reason}`, 600);
 }

@@ -9,24 +9,14 @@ import { findAnswer } from "../../functions/doctor/openclaw-skill.ts";
 import { readPath } from "../../shared/omit-undefined.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { nodeFiles } from "../node/files.ts";
-import { explainOutput, readFile, type SpawnLimits, type StepContext, type UpgradeSettings } from "./upgrade-driver.ts";
+import { requireSuccess } from "../node/programs.ts";
+import type { StepContext, UpgradeSettings } from "./upgrade-driver.ts";
 
 const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom: z.array(z.unknown()).optional() });
 
 const telegramSchema = policySchema.extend({ accounts: z.record(z.string(), policySchema).default({}) }).optional();
 
-/** The schema of OpenClaw's settings, of which only the names of sections are read. */
-const schemaSchema = z.object({ properties: z.record(z.string(), z.unknown()) });
-
 const SECRET_NAME = /token|secret|passw|key|auth|credential/i;
-
-/** OpenClaw's settings that hold a limit, in the defaults or those of one agent. */
-const LIMITS: Record<string, (limits: SpawnLimits) => number | string> = {
-  "subagents.maxConcurrent": ({ agents }) => agents,
-  "subagents.runTimeoutSeconds": ({ minutes }) => minutes * 60,
-  "sandbox.docker.memory": ({ memory }) => memory,
-  "sandbox.docker.cpus": ({ cpus }) => cpus,
-};
 
 /**
  * Reads OpenClaw's settings with the files they include. Throws an Error for people, which quotes nothing of them. Their
@@ -36,7 +26,10 @@ export async function readOpenclawSettings(context: StepContext): Promise<unknow
   const loaded = await loadOpenclawConfig({
     path: posix.join(context.settings.state, "openclaw.json"),
     isConfigured: true,
-    read: (path) => readFile(context, path),
+    async read(path) {
+      const result = await context.exec("cat", "--", path);
+      return /No such file/.test(result.stderr) ? undefined : requireSuccess("cat", result);
+    },
     resolve: (from, included) => posix.resolve(posix.dirname(from), included),
   });
   if (!loaded || "problem" in loaded) throw new Error(loaded?.problem ?? "OpenClaw's settings cannot be read");
@@ -64,74 +57,60 @@ export function listInstallationSecrets(settings: UpgradeSettings, env: Record<s
  * Checks who may write to the agents in Telegram, for the channel and for each account that has its own policy. With the
  * policy `allowlist` and nobody on the list, 2026.2 refuses its settings and 2026.9 drops every message without a word.
  */
-export function checkDirectMessages(config: unknown): Finding {
-  const report = createReport("direct messages");
-  const { ok, failed } = report;
+export function checkDirectMessages(config: unknown): Finding[] {
+  const { ok, warning, failed } = createReport("direct messages");
   const { success, data: telegram } = telegramSchema.safeParse(readPath(config, "channels.telegram"));
-  if (!success) return failed`channels.telegram in OpenClaw's settings is not valid → Fix dmPolicy and allowFrom.`;
-  if (!telegram) return ok`OpenClaw has no Telegram channel`;
+  if (!success) return [failed`channels.telegram in OpenClaw's settings is not valid → Fix dmPolicy and allowFrom.`];
+  if (!telegram) return [ok`OpenClaw has no Telegram channel`];
   const { accounts, ...channel } = telegram;
-  const policies = Object.entries(accounts).map(([name, account]) =>
-    checkPolicy(report, { ...channel, ...account }, `account ${cleanLine(name, 40)}: `),
-  );
+  const policies = Object.entries(accounts).map(([name, account]) => {
+    return { ...channel, ...account, place: `account ${cleanLine(name, 40)}: ` };
+  });
   // Without a policy of its own the channel has only those of its accounts.
-  if (policies.length === 0 || channel.dmPolicy !== undefined) policies.unshift(checkPolicy(report, channel, ""));
-  const find = (wanted: Finding["status"]) => policies.find(({ status }) => status === wanted);
-  return find("failed") ?? find("warning") ?? ok`${policies.map(({ detail }) => detail).join("; ")}`;
-}
-
-function checkPolicy(
-  { ok, warning, failed }: FindingReport,
-  { dmPolicy = "pairing", allowFrom = [] }: z.output<typeof policySchema>,
-  place: string,
-): Finding {
-  const todo = 'Set dmPolicy of channels.telegram to "allowlist", with the numbers of your users in allowFrom.';
-  if (dmPolicy === "disabled") return ok`${place}policy disabled`;
-  if (dmPolicy === "open" || (dmPolicy === "allowlist" && allowFrom.includes("*")))
-    return failed`${place}everyone may write to the agents → ${todo}`;
-  if (dmPolicy !== "allowlist")
-    return warning`${place}policy ${cleanLine(dmPolicy, 40)} without an allow-list: strangers can ask to be paired
-      → ${todo}`;
-  if (allowFrom.length > 0) return ok`${place}an allow-list of ${allowFrom.length}`;
-  return failed`${place}the allow-list is empty, so nobody can write to the agents → ${todo}`;
+  if (policies.length === 0 || channel.dmPolicy !== undefined) policies.unshift({ ...channel, place: "" });
+  return policies.map(({ place, dmPolicy = "pairing", allowFrom = [] }) => {
+    const todo = 'Set dmPolicy of channels.telegram to "allowlist", with the numbers of your users in allowFrom.';
+    if (dmPolicy === "disabled") return ok`${place}policy disabled`;
+    if (dmPolicy === "open" || (dmPolicy === "allowlist" && allowFrom.includes("*")))
+      return failed`${place}everyone may write to the agents → ${todo}`;
+    if (dmPolicy !== "allowlist")
+      return warning`${place}policy ${cleanLine(dmPolicy, 40)} without an allow-list: strangers can ask to be paired
+        → ${todo}`;
+    if (allowFrom.length > 0) return ok`${place}an allow-list of ${allowFrom.length}`;
+    return failed`${place}the allow-list is empty, so nobody can write to the agents → ${todo}`;
+  });
 }
 
 /**
- * The settings to change so that spawned agents have these limits: how many run at once (the rest queues), for how
- * long, and what each sandbox may use. OpenClaw has no default of its own for the last three.
+ * Limits how many spawned agents run at once (the rest queues), for how long, and what each sandbox may use. OpenClaw
+ * has no default of its own for the last three. They are set with the pinned version's own command, while its gateway
+ * runs. Throws when it refuses one.
  */
-export function planLimits(config: unknown, limits: SpawnLimits) {
-  return Object.entries(LIMITS).flatMap(([name, toValue]) => {
-    const [path, value] = [`agents.defaults.${name}`, toValue(limits)];
-    return readPath(config, path) === value ? [] : [{ path, value }];
+export async function applyLimits(context: StepContext): Promise<{ changes: number; findings: Finding[] }> {
+  const { openclaw, settings } = context;
+  const { ok, skipped } = createReport("limits");
+  if (settings.limits === null)
+    return { changes: 0, findings: [skipped`"limits" is null in the settings of upgrades`] };
+  const { agents, memory, cpus, minutes } = settings.limits;
+  const limits = Object.entries({
+    "subagents.maxConcurrent": agents,
+    "subagents.runTimeoutSeconds": minutes * 60,
+    "sandbox.docker.memory": memory,
+    "sandbox.docker.cpus": cpus,
   });
-}
-
-/** The agents whose own settings replace a limit of the defaults by another value. */
-export function findExemptAgents(config: unknown, limits: SpawnLimits): string[] {
+  const config = await readOpenclawSettings(context);
+  const changes = limits.filter(([name, value]) => readPath(config, `agents.defaults.${name}`) !== value);
+  for (const [name, value] of changes) {
+    const command = ["config", "set", `agents.defaults.${name}`, JSON.stringify(value)];
+    requireSuccess(`openclaw config set agents.defaults.${name}`, await openclaw(...command));
+  }
+  const mode = readPath(config, "agents.defaults.sandbox.mode");
   // 2026.2 has agents in a list, 2026.9 has entries as well.
   const list = Object.values(Object(readPath(config, "agents.list"))).map((agent) => [readPath(agent, "id"), agent]);
-  const agents = [...list, ...Object.entries(Object(readPath(config, "agents.entries")))];
-  return agents.flatMap(([id, agent]) => {
-    const isExempt = Object.entries(LIMITS).some(([path, toValue]) => {
-      const own = readPath(agent, path);
-      return own !== undefined && own !== toValue(limits);
-    });
-    return isExempt ? [cleanLine(String(id), 60)] : [];
-  });
-}
-
-/** Sets the limits with the pinned version's own command, while its gateway runs. Throws when it refuses one. */
-export async function applyLimits(context: StepContext): Promise<{ changes: number; findings: Finding[] }> {
-  const { limits } = context.settings;
-  const { ok, skipped } = createReport("limits");
-  if (limits === null) return { changes: 0, findings: [skipped`"limits" is null in the settings of upgrades`] };
-  const config = await readOpenclawSettings(context);
-  const changes = planLimits(config, limits);
-  if (changes.length > 0) await setValues(context, changes);
-  const { agents, memory, cpus, minutes } = limits;
-  const mode = readPath(config, "agents.defaults.sandbox.mode");
-  const exempt = findExemptAgents(config, limits);
+  const own = [...list, ...Object.entries(Object(readPath(config, "agents.entries")))];
+  const isExempt = (agent: unknown) =>
+    limits.some(([name, value]) => readPath(agent, name) !== undefined && readPath(agent, name) !== value);
+  const exempt = own.flatMap(([id, agent]) => (isExempt(agent) ? [cleanLine(String(id), 60)] : []));
   const findings = collectFindings(
     ok`${agents} agents at once, ${minutes} min each; sandboxes ${memory} and ${cpus} CPU; ${changes.length} settings
       changed`,
@@ -146,22 +125,10 @@ export async function applyLimits(context: StepContext): Promise<{ changes: numb
   return { changes: changes.length, findings };
 }
 
-/** 2026.9 sets all values with one command; 2026.2 needs one for each. */
-async function setValues({ openclaw }: StepContext, changes: ReturnType<typeof planLimits>): Promise<void> {
-  const batch = await openclaw("config", "set", "--batch-json", JSON.stringify(changes));
-  if (batch.status === 0) return;
-  if (!/unknown option|missing required argument/i.test(batch.stderr))
-    throw new Error(explainOutput("openclaw config set", batch));
-  for (const { path, value } of changes) {
-    const result = await openclaw("config", "set", path, JSON.stringify(value));
-    if (result.status !== 0) throw new Error(explainOutput(`openclaw config set ${path}`, result));
-  }
-}
-
 /** Names the sections of the settings that the new version has and OpenClaw's own settings do not use yet. */
 export async function listUnusedSettings({ ok, skipped }: FindingReport, context: StepContext): Promise<Finding> {
   const { stdout } = await context.openclaw("config", "schema");
-  const schema = findAnswer(schemaSchema, stdout);
+  const schema = findAnswer(z.object({ properties: z.record(z.string(), z.unknown()) }), stdout);
   if (!schema) return skipped`this version does not describe its settings`;
   const used = new Set(Object.keys(Object(await readOpenclawSettings(context))));
   const unused = Object.keys(schema.properties).filter((name) => /^\w+$/.test(name) && !used.has(name));

@@ -1,11 +1,11 @@
-/** A check, an upgrade or a rollback of OpenClaw, or what they would do: runs the steps, and records each. */
+/** An upgrade or a rollback of OpenClaw, or what they would do: runs the steps, and records each. */
 
 import { join } from "node:path";
 import { type Finding, hasFailure } from "../../functions/doctor/findings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { MINUTE, SECOND } from "../../shared/time.ts";
+import { SECOND } from "../../shared/time.ts";
 import { writePrivateFile } from "../node/files.ts";
 import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
 import {
@@ -15,7 +15,7 @@ import {
   type UpgradeRecord,
   type UpgradeVersions,
 } from "./upgrade-record.ts";
-import { checkUpgrade, formatTitle, ROLLBACK_STEPS, type Step, UPGRADE_STEPS } from "./upgrade-steps.ts";
+import { formatTitle, ROLLBACK_STEPS, type Step, UPGRADE_STEPS } from "./upgrade-steps.ts";
 
 /** What a command did. `changed`: steps that changed the installation, 0 when there was nothing to do. */
 export interface UpgradeOutcome {
@@ -30,14 +30,6 @@ export interface UpgradeOutcome {
 /** Steps that change the installation, for the count of changes. */
 const CHANGING = new Set(["fetch", "pin", "limits", "deploy", "unpin", "restore", "start"]);
 
-const NOTHING: UpgradeOutcome = { state: "nothing to do", changed: 0 };
-
-/** Checks an upgrade and changes nothing, not even the record. */
-export async function checkOnly(context: UpgradeContext, versions: UpgradeVersions): Promise<UpgradeOutcome> {
-  const findings = await runWithDeadline(10 * MINUTE, context, (step) => checkUpgrade(step, versions));
-  return { state: "checked", changed: 0, findings };
-}
-
 /**
  * Upgrades, or continues an upgrade between the same versions. Throws when another one is not finished. With `isDryRun`
  * it says what is left to do, and runs nothing.
@@ -49,26 +41,26 @@ export async function upgradeOpenclaw(
 ): Promise<UpgradeOutcome> {
   const { clock, driver, progress, records } = context;
   const { from, to } = versions;
-  const unfinished = findUnfinished(context, versions);
+  const unfinished = findUnfinished(records.read(), versions);
   const pinned = driver.readPinned();
   const isDone = !unfinished && pinned === to;
   if (isDryRun) {
     if (!unfinished && !isDone && pinned !== from)
       throw new GroundcrewError("conflict", `${pinned} is pinned, not ${from}. Use --from ${pinned}.`);
-    return planSteps(isDone ? [] : UPGRADE_STEPS.filter(({ name }) => !isStepDone(unfinished?.steps, name)), versions);
+    return planSteps(isDone ? [] : listLeft(UPGRADE_STEPS, unfinished?.steps), versions);
   }
-  if (isDone) return NOTHING;
+  if (isDone) return { state: "nothing to do", changed: 0 };
   if (unfinished) progress(`continuing the upgrade of ${new Date(unfinished.startedAt).toISOString()}`);
   const startedAt = clock();
   const id = new Date(startedAt).toISOString().replaceAll(/[:.]/g, "-");
   const created = { format: 1, id, from, to, driver: driver.kind, state: "running", startedAt } as const;
-  const record = unfinished ?? records.write({ ...created, steps: [], rollbackSteps: [], logLines: [] });
-  return finish(context, await runUpgradeSteps(context, record));
+  const record = unfinished ?? records.write({ ...created, steps: [], logLines: [] });
+  if (await runSteps(context, record, UPGRADE_STEPS)) return finish(context, record, "completed");
+  return runRollbackSteps(context, record);
 }
 
 /** The upgrade to continue. Throws when it is another one, or is being rolled back. */
-function findUnfinished({ records }: UpgradeContext, { from, to }: UpgradeVersions): UpgradeRecord | undefined {
-  const record = records.read();
+function findUnfinished(record: UpgradeRecord | undefined, { from, to }: UpgradeVersions): UpgradeRecord | undefined {
   if (record?.state === "rolling_back" || record?.state === "rollback_failed")
     throw new GroundcrewError(
       "conflict",
@@ -94,75 +86,65 @@ export async function rollBackOpenclaw(context: UpgradeContext, isDryRun = false
   if (record.driver !== driver.kind)
     throw new GroundcrewError("bad_request", `The last upgrade used the driver ${record.driver}, not ${driver.kind}.`);
   const isOver = record.state === "rolled_back" || record.state === "refused";
-  const hasChanged = !isOver && hasChangedInstallation(record);
-  if (isDryRun) return planSteps(hasChanged ? ROLLBACK_STEPS : [], record);
-  if (isOver) return NOTHING;
-  return finish(context, hasChanged ? await runRollbackSteps(context, record) : endRecord(context, record, "refused"));
+  if (isDryRun) return planSteps(isOver || !hasChangedInstallation(record) ? [] : ROLLBACK_STEPS, record);
+  return isOver ? { state: "nothing to do", changed: 0 } : runRollbackSteps(context, record);
 }
 
 const planSteps = (steps: readonly Step[], versions: UpgradeVersions): UpgradeOutcome => ({
   ...{ state: "planned", changed: 0, plan: steps.map((step) => formatTitle(step, versions)) },
 });
 
-/** Writes the report, and counts the changes. */
-function finish(context: UpgradeContext, record: UpgradeRecord): UpgradeOutcome {
+/**
+ * Brings the old version and its state back, if OpenClaw was stopped or changed. A failing step ends it, because the
+ * next one would build on it.
+ */
+async function runRollbackSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeOutcome> {
+  if (!hasChangedInstallation(start)) return finish(context, start, "refused");
+  const steps = start.steps.filter(({ name }) => !ROLLBACK_STEPS.some((step) => step.name === name));
+  const record = keepRecord(context, { ...start, state: "rolling_back", steps });
+  context.progress(`rolling back to ${record.from}`);
+  const isDone = await runSteps(context, record, ROLLBACK_STEPS);
+  return finish(context, record, isDone ? "rolled_back" : "rollback_failed");
+}
+
+/** Ends the record, writes the report and counts the changes. */
+function finish(context: UpgradeContext, record: UpgradeRecord, state: UpgradeRecord["state"]): UpgradeOutcome {
+  const ended = keepRecord(context, { ...record, state, endedAt: context.clock() });
   const report = tryToWrite(context, "report", () => {
-    const path = join(context.records.openRunFolder(record.id), "report.md");
-    writePrivateFile(path, renderUpgradeReport(record, context.secrets));
+    const path = join(context.records.openRunFolder(ended.id), "report.md");
+    writePrivateFile(path, renderUpgradeReport(ended, context.secrets));
     return path;
   });
-  const steps = [...record.steps, ...record.rollbackSteps];
-  const changed = steps.filter(({ name, status }) => status === "done" && CHANGING.has(name)).length;
-  return { state: record.state, changed, record, ...omitUndefined({ report }) };
-}
-
-/** Runs the steps that are not done yet, and rolls back when one fails after OpenClaw was stopped. */
-export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
-  const record = { ...start };
-  if (await runSteps(context, record, "steps", UPGRADE_STEPS)) return endRecord(context, record, "completed");
-  return hasChangedInstallation(record) ? runRollbackSteps(context, record) : endRecord(context, record, "refused");
-}
-
-/** Brings the old version and its state back. A failing step ends it, because the next one would build on it. */
-export async function runRollbackSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
-  const record = keepRecord(context, { ...start, state: "rolling_back", rollbackSteps: [] });
-  context.progress(`rolling back to ${record.from}`);
-  const isDone = await runSteps(context, record, "rollbackSteps", ROLLBACK_STEPS);
-  return endRecord(context, record, isDone ? "rolled_back" : "rollback_failed");
+  const changed = ended.steps.filter(({ name, status }) => status === "done" && CHANGING.has(name)).length;
+  return { state, changed, record: ended, ...omitUndefined({ report }) };
 }
 
 /** Whether a step has begun that stops or changes OpenClaw: the backup is the first. */
 const hasChangedInstallation = ({ steps }: UpgradeRecord) => steps.some(({ name }) => name === "backup");
 
-const isStepDone = (steps: readonly StepRecord[] = [], wanted: string) =>
-  steps.some(({ name, status }) => name === wanted && status === "done");
+const listLeft = (steps: readonly Step[], known: readonly StepRecord[] = []) =>
+  steps.filter((step) => !known.some(({ name, status }) => name === step.name && status === "done"));
 
 /**
- * Runs the steps of a list that are not done yet, until one fails; true when all are done. The record is on the disk
- * before and after each step, so that the next call continues where this one was killed.
+ * Runs the steps that are not done yet, until one fails; true when all are done. The record is on the disk before and
+ * after each step, so that the next call continues where this one was killed.
  */
-async function runSteps(
-  context: UpgradeContext,
-  record: UpgradeRecord,
-  list: "steps" | "rollbackSteps",
-  steps: readonly Step[],
-): Promise<boolean> {
+async function runSteps(context: UpgradeContext, record: UpgradeRecord, steps: readonly Step[]): Promise<boolean> {
   const { clock, progress, records, secrets } = context;
-  for (const step of steps.filter(({ name }) => !isStepDone(record[list], name))) {
-    const { name, timeout, run } = step;
+  for (const step of listLeft(steps, record.steps)) {
     progress(formatTitle(step, record));
-    const earlier = record[list].filter((known) => known.name !== name);
-    const entry: StepRecord = { name, status: "started", startedAt: clock(), findings: [] };
+    const earlier = record.steps.filter(({ name }) => name !== step.name);
+    const entry: StepRecord = { name: step.name, status: "started", startedAt: clock(), findings: [] };
     try {
-      const begun = { ...record, [list]: [...earlier, entry] };
+      const begun = { ...record, steps: [...earlier, entry] };
       // A full disk must not keep a rollback from starting the old version again.
-      if (list === "steps") records.write(begun);
+      if (record.state === "running") records.write(begun);
       else keepRecord(context, begun);
-      entry.findings = await runWithDeadline(timeout, context, (bound) => run(bound, record));
+      entry.findings = await runWithDeadline(step.timeout, context, (bound) => step.run(bound, record));
       for (const { name, status, detail } of entry.findings)
         if (status === "failed" || status === "warning") progress(cleanLine(`  ${status}: ${name}: ${detail}`, 400));
       // The old version's own failures are only the standard.
-      const grave = entry.findings.filter((finding) => name !== "baseline" || finding.name === "gateway");
+      const grave = entry.findings.filter(({ name }) => step.name !== "baseline" || name === "gateway");
       entry.status = hasFailure(grave) ? "failed" : "done";
     } catch (thrown) {
       entry.status = "failed";
@@ -170,7 +152,7 @@ async function runSteps(
       progress(`  failed after ${Math.round((clock() - entry.startedAt) / SECOND)} s: ${entry.problem}`);
     }
     entry.endedAt = clock();
-    record[list] = [...earlier, entry];
+    record.steps = [...earlier, entry];
     keepRecord(context, record);
     if (entry.status === "failed") return false;
   }
@@ -189,8 +171,3 @@ function tryToWrite<T>({ progress }: UpgradeContext, name: string, write: () => 
 
 const keepRecord = (context: UpgradeContext, record: UpgradeRecord): UpgradeRecord =>
   tryToWrite(context, "record", () => context.records.write(record)) ?? record;
-
-/** Ends an upgrade or a rollback. */
-function endRecord(context: UpgradeContext, record: UpgradeRecord, state: UpgradeRecord["state"]): UpgradeRecord {
-  return keepRecord(context, { ...record, state, endedAt: context.clock() });
-}

@@ -4,11 +4,11 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { createReport, type Finding, type FindingReport } from "../../functions/doctor/findings.ts";
-import { getErrorMessage } from "../../shared/errors.ts";
+import { findAnswer } from "../../functions/doctor/openclaw-skill.ts";
+import { formatSchemaIssues, getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { describeFailure, type ProgramOptions, type ProgramResult } from "../node/programs.ts";
-import type { ImageScan } from "./image-scans.ts";
+import { type ProgramOptions, type ProgramResult, requireSuccess } from "../node/programs.ts";
 import type { RecordFile, UpgradeVersions } from "./upgrade-record.ts";
 
 /**
@@ -22,15 +22,15 @@ export interface UpgradeDriver {
   owner: string;
   /** The version that starts next. Throws when none can be read. */
   readPinned: () => string;
-  pin: (version: string) => void;
-  /** Checks the programs that every other call needs. Changes nothing. */
-  checkTools: (timeout: Ms) => Promise<Finding>;
+  /** Lets this version start next, and brings it back when it is missing and `fetchVersion` has kept it. */
+  pin: (version: string, timeout: Ms) => Promise<void>;
+  /** Commands of the programs that every other call needs, and how they are run. They change nothing. */
+  tools: readonly string[];
+  runTool: (command: string, timeout: Ms) => Promise<ProgramResult>;
   /** Checks of the installation before an upgrade. They change nothing. */
   checks: Record<string, Check<[to: string, timeout: Ms]>>;
   /** Brings the new version onto the machine, and keeps the running one there, whatever is tidied up meanwhile. */
   fetchVersion: (versions: UpgradeVersions, timeout: Ms) => Promise<void>;
-  /** Brings a version back that `fetchVersion` has kept, if it is missing. */
-  recallVersion: (version: string, timeout: Ms) => Promise<void>;
   /** What runs, so that a start or stop can be distinguished from one that changed nothing: "" without a gateway. */
   identifyGateway: (timeout: Ms) => Promise<string>;
   stop: (timeout: Ms) => Promise<void>;
@@ -43,7 +43,8 @@ export interface UpgradeDriver {
   /** Runs the pinned version's own command, while its gateway runs. */
   runOpenclaw: (args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
   readLog: (since: Ms, timeout: Ms) => Promise<string>;
-  scanImage: (version: string, timeout: Ms) => Promise<ImageScan>;
+  /** What the image of the new version adds to the vulnerabilities of the old one. */
+  scanImages: (versions: UpgradeVersions, timeout: Ms) => Promise<Finding[]>;
 }
 
 /** Everything that an upgrade uses from outside. */
@@ -56,8 +57,6 @@ export interface UpgradeContext {
   clock: () => Ms;
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
   records: RecordFile;
-  /** Environment of local programs such as tar. */
-  env: Record<string, string>;
   /** Versions of OpenClaw that Groundcrew is known to work with; undefined when that is unknown. */
   knownVersions: readonly string[] | undefined;
   /** Values that no report may contain; more are added as files are read. */
@@ -76,17 +75,14 @@ export interface StepContext extends UpgradeContext {
   openclaw: (...args: string[]) => Promise<ProgramResult>;
 }
 
-/** One of several checks, with what it reports in. It throws an Error for people when it cannot be made. */
+/** One of several checks, with what it reports in. It throws an Error for people when it has no advice of its own. */
 export type Check<T extends unknown[]> = (
   report: FindingReport,
   ...args: T
-) => Finding[] | Promise<Finding | Finding[]>;
+) => Finding | Finding[] | Promise<Finding | Finding[]>;
 
 /** Timeout for one command of OpenClaw: 60 s. It loads all of OpenClaw first, which took 4 s on two busy cores. */
 export const COMMAND_TIMEOUT: Ms = 60 * SECOND;
-
-/** Limit of a reason in UTF-16 units. */
-export const MAX_REASON = 300;
 
 const text = (pattern: RegExp, message: string) => z.string().regex(pattern, message);
 const absolutePath = z.string().refine((path) => isAbsolute(path) && !/\p{Cc}/u.test(path), "must be an absolute path");
@@ -106,8 +102,6 @@ const limitsSchema = z.strictObject({
   cpus: z.number().positive().max(256).default(0.25),
   minutes: z.int().min(1).max(1440).default(30),
 });
-
-export type SpawnLimits = z.output<typeof limitsSchema>;
 
 /** What every driver has. The descriptions are those of docs/operations.md. */
 const common = {
@@ -168,18 +162,14 @@ const EXAMPLE =
   '{"driver": "compose", "folder": "/srv/openclaw", "agent": "imhotep"} or ' +
   '{"driver": "npm", "prefix": "/opt/openclaw", "agent": "imhotep"}';
 
-/** Parses the settings file of upgrades. Every problem says what to write. */
-export function parseUpgradeSettings(path: string, text: string | undefined): UpgradeSettings | { problems: string[] } {
+/** Parses the settings file of upgrades. A problem says what to write. */
+export function parseUpgradeSettings(path: string, text: string | undefined): UpgradeSettings | { problem: string } {
   if (text === undefined)
-    return { problems: [`${path} does not exist. Write one, for example ${EXAMPLE}, or name another with --config.`] };
+    return { problem: `${path} does not exist. Write one, for example ${EXAMPLE}, or name another with --config.` };
   const json = tryParseJson(text);
-  if (json === undefined) return { problems: [`${path} is not valid JSON. Example: ${EXAMPLE}`] };
+  if (json === undefined) return { problem: `${path} is not valid JSON. Example: ${EXAMPLE}` };
   const { data, error } = upgradeSettingsSchema.safeParse(json);
-  if (data) return data;
-  const problems = error.issues.map(({ path: at, message }) =>
-    [path, at.join("."), message].filter(Boolean).join(": "),
-  );
-  return { problems: problems.map((problem) => cleanLine(`${problem}. Example: ${EXAMPLE}`, 400)) };
+  return data ?? { problem: cleanLine(`${path}: ${formatSchemaIssues(error, "all")}. Example: ${EXAMPLE}`, 800) };
 }
 
 /** Runs a step that must end within `limit`. It can ask for what is left, and is given up when it ignores that. */
@@ -190,7 +180,7 @@ export async function runWithDeadline<T>(
 ): Promise<T> {
   const { clock, driver, wait } = context;
   const deadline = clock() + limit;
-  const expiry = new Error(`no end within ${limit / 1_000} s`);
+  const expiry = new Error(`no end within ${limit / SECOND} s`);
   function remaining(most = limit) {
     const left = deadline - clock();
     if (left <= 0) throw expiry;
@@ -199,10 +189,7 @@ export async function runWithDeadline<T>(
   const exec = (...args: string[]) => driver.exec(args, remaining(COMMAND_TIMEOUT));
   const openclaw = (...args: string[]) => driver.runOpenclaw(args, remaining(COMMAND_TIMEOUT));
   const done = new AbortController();
-  const expire = async () => {
-    await wait(limit, done.signal);
-    throw expiry;
-  };
+  const expire = () => wait(limit, done.signal).then(() => Promise.reject(expiry));
   try {
     return await Promise.race([run({ ...context, remaining, exec, openclaw }), expire()]);
   } finally {
@@ -210,7 +197,7 @@ export async function runWithDeadline<T>(
   }
 }
 
-/** Makes checks one after the other. One that cannot be made has failed, under its name and with this advice. */
+/** Makes checks one after the other. One that throws has failed, under its name and with this advice. */
 export async function runChecks<T extends unknown[]>(
   checks: Record<string, Check<T>>,
   todo: string,
@@ -228,22 +215,16 @@ export async function runChecks<T extends unknown[]>(
   return findings;
 }
 
-/** The findings of checks that only look at what is known, each under its name. */
-export function reportEach(checks: Record<string, (report: FindingReport) => Finding>): Finding[] {
-  return Object.entries(checks).map(([name, check]) => check(createReport(name)));
+/** Makes the same check of all these things, each under its own name. */
+export function checkAll(kind: string, things: readonly string[], todo: string, check: Check<[thing: string]>) {
+  const checks = things.map((thing): [string, Check<[]>] => [`${kind} ${thing}`, (report) => check(report, thing)]);
+  return runChecks(Object.fromEntries(checks), todo);
 }
 
-/** Reads a file that OpenClaw can read; undefined when it does not exist. Throws an Error for people. */
-export async function readFile({ exec }: StepContext, path: string): Promise<string | undefined> {
-  const result = await exec("cat", "--", path);
-  if (result.status === 0) return result.stdout;
-  if (/No such file/.test(result.stderr)) return undefined;
-  throw new Error(cleanLine(describeFailure(`${path} cannot be read`, result), MAX_REASON));
-}
-
-/** Describes what a program of OpenClaw did instead of answering. */
-export function explainOutput(command: string, result: ProgramResult): string {
-  if (result.problem !== undefined || result.status !== 0)
-    return cleanLine(describeFailure(command, result), MAX_REASON);
-  return `${command} gave an answer that cannot be read`;
+/** OpenClaw's answer of this form. Throws an Error for people when it did not give one. */
+export function requireAnswer<T>(command: string, schema: z.ZodType<T>, result: ProgramResult): T {
+  const answer = findAnswer(schema, result.stdout);
+  if (answer !== undefined) return answer;
+  requireSuccess(command, result);
+  throw new Error(`${command} gave an answer that cannot be read`);
 }

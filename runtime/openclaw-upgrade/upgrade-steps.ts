@@ -1,19 +1,18 @@
 /** The steps of an upgrade and of a rollback, the same for both drivers, and the copy of OpenClaw's state. */
 
-import { randomUUID } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { checkKnownOpenclaw } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { hashChunks } from "../node/crypto.ts";
-import { requireSuccess, runOrThrow } from "../node/programs.ts";
-import { judgeScans } from "./image-scans.ts";
-import { applyLimits, checkDirectMessages, listUnusedSettings, readOpenclawSettings } from "./openclaw-settings.ts";
+import { requireSuccess } from "../node/programs.ts";
+import { applyLimits, checkDirectMessages, readOpenclawSettings } from "./openclaw-settings.ts";
 import { checkReach, findLines, judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
-import { COMMAND_TIMEOUT, runChecks, type StepContext } from "./upgrade-driver.ts";
+import { type Check, COMMAND_TIMEOUT, runChecks, type StepContext } from "./upgrade-driver.ts";
 import type { UpgradeRecord, UpgradeVersions } from "./upgrade-record.ts";
 
 export interface Step {
@@ -34,29 +33,18 @@ const MAX_LOG_LINES = 50;
 /** What tar says, with exit code 1, about a file that OpenClaw wrote or deleted meanwhile: the archive is whole. */
 const LIVE_CHANGE = /exit code 1: .*(?:changed as we read it|removed before we read it)/;
 
-/** Format of `stat -f`: free blocks, their size, free inodes, all inodes (0 where the file system has none). */
-const FREE_FORMAT = "%a %S %d %c";
+/**
+ * Prints the number of files in the folders, and of the first one's file system free blocks, their size, free and all
+ * inodes (0 where it has none). The paths are arguments.
+ */
+const SPACE_SCRIPT = 'find "$@" | wc -l && stat -f -c "%a %S %d %c" "$1"';
 
 /** Empties the folders and unpacks the archive from standard input. The paths are arguments. */
 const RESTORE_SCRIPT =
   'for path in "$@"; do mkdir -p "$path" && find "$path" -mindepth 1 -delete || exit 1; done; exec tar -x -z -f - -p -C /';
 
-/** Ending of a backup that is being written. */
-const DRAFT_ENDING = ".partial";
-
-/**
- * Timeouts of the steps back, which add up to less than the limit. OpenClaw 2026.9 waits up to 5 minutes for its runs
- * when it is asked to stop, so it is killed; 2026.2 took 8 to 40 s to start on two busy cores.
- */
-export const ROLLBACK_TIMEOUTS = {
-  stop: 15 * SECOND,
-  unpin: 4 * SECOND,
-  restore: 30 * SECOND,
-  start: 60 * SECOND,
-} as const satisfies Record<string, Ms>;
-
-/** Limit of a whole rollback: less than 2 minutes. */
-export const ROLLBACK_LIMIT: Ms = 120 * SECOND;
+/** Time of the step that unpacks a backup: 30 s. A backup that took longer to make is refused. */
+const RESTORE_TIMEOUT: Ms = 30 * SECOND;
 
 const step = (name: string, title: string, timeout: Ms, run: Step["run"]): Step => ({ name, title, timeout, run });
 
@@ -70,17 +58,16 @@ export const UPGRADE_STEPS: readonly Step[] = [
     await driver.fetchVersion({ from, to }, remaining());
     return [createReport("fetch").ok`${to} is on this machine`];
   }),
-  step("scan", "scan both images, if trivy or grype is installed", HOUR, async ({ driver, remaining }, record) => {
-    const before = await driver.scanImage(record.from, remaining());
-    return judgeScans(before, await driver.scanImage(record.to, remaining()));
-  }),
+  step("scan", "scan both images, if trivy or grype is installed", HOUR, ({ driver, remaining }, { from, to }) =>
+    driver.scanImages({ from, to }, remaining()),
+  ),
   step("baseline", "test {from} as the new version will be tested", 20 * MINUTE, async (context, { from }) => {
     return (await runSmokeTest(context, from, context.clock())).findings;
   }),
   step("rehearse", "back up once while OpenClaw runs, to see that space and time suffice", 15 * MINUTE, rehearseBackup),
   step("backup", "stop OpenClaw and back up state and workspaces", 15 * MINUTE, backUpState),
-  step("pin", "pin {to}", MINUTE, async ({ driver }, { to }) => {
-    driver.pin(to);
+  step("pin", "pin {to}", MINUTE, async ({ driver, remaining }, { to }) => {
+    await driver.pin(to, remaining());
     return [createReport("pin").ok`${to} is pinned`];
   }),
   step("deploy", "start {to}", 10 * MINUTE, async (context, record) => {
@@ -94,19 +81,19 @@ export const UPGRADE_STEPS: readonly Step[] = [
   step("smoke", "test {to}; roll back when something fails that worked before", 20 * MINUTE, testNewVersion),
 ];
 
-/** The steps back, in order, which need no run of a model. Each can run again after it was interrupted. */
+/**
+ * The steps back, in order, which need no run of a model. Each can run again after it was interrupted. Their timeouts
+ * add up to less than 2 minutes: OpenClaw 2026.9 waits up to 5 minutes for its runs when it is asked to stop, so it is
+ * killed; 2026.2 took 8 to 40 s to start on two busy cores.
+ */
 export const ROLLBACK_STEPS: readonly Step[] = [
-  step("stop", "stop OpenClaw", ROLLBACK_TIMEOUTS.stop, async ({ driver, remaining }) => {
-    await driver.stop(remaining());
+  step("stop", "stop OpenClaw", 15 * SECOND, ({ driver, remaining }) => driver.stop(remaining()).then(() => [])),
+  step("unpin", "pin {from} again", 4 * SECOND, async ({ driver, remaining }, { from }) => {
+    await driver.pin(from, remaining());
     return [];
   }),
-  step("unpin", "pin {from} again", ROLLBACK_TIMEOUTS.unpin, async ({ driver, remaining }, { from }) => {
-    driver.pin(from);
-    await driver.recallVersion(from, remaining());
-    return [];
-  }),
-  step("restore", "restore state and workspaces, if {to} was started", ROLLBACK_TIMEOUTS.restore, restoreBackup),
-  step("start", "start {from}", ROLLBACK_TIMEOUTS.start, async (context) => [await startGateway(context)]),
+  step("restore", "restore state and workspaces, if {to} was started", RESTORE_TIMEOUT, restoreBackup),
+  step("start", "start {from}", 60 * SECOND, async (context) => [await startGateway(context)]),
 ];
 
 /** What a step does in this upgrade. */
@@ -123,8 +110,16 @@ export async function checkUpgrade(context: StepContext, { from, to }: UpgradeVe
     pinned === from || pinned === to
       ? ok`${pinned} is pinned`
       : failed`${pinned} is pinned instead of ${from} → Use --from ${pinned}.`;
+  const programs: Check<[]> = async ({ ok }) => {
+    const answers: string[] = [];
+    for (const command of driver.tools) {
+      const result = await driver.runTool(command, remaining(COMMAND_TIMEOUT));
+      answers.push(cleanLine(`${command}: ${requireSuccess(command, result)}`, 80));
+    }
+    return ok`${answers.join("; ")}`;
+  };
   const findings = [version, ...checkKnownOpenclaw(to, knownVersions), await probeGateway(context)];
-  findings.push(await driver.checkTools(remaining(COMMAND_TIMEOUT)));
+  findings.push(...(await runChecks({ programs }, "Install it, or add its folder to PATH.")));
   // Without its programs every further check would only report the same cause in other words.
   if (findings.at(-1)?.status === "failed") return findings;
   const checks: typeof driver.checks = {
@@ -160,28 +155,24 @@ async function testNewVersion(context: StepContext, record: UpgradeRecord): Prom
   const find = (step: string) => record.steps.find(({ name }) => name === step);
   const { findings, logLines } = await runSmokeTest(context, record.to, find("deploy")?.startedAt ?? context.clock());
   record.logLines = logLines.slice(0, MAX_LOG_LINES);
-  const unused = await runChecks({ "unused settings": listUnusedSettings }, "See OpenClaw's own documents.", context);
-  return [...judgeFindings(find("baseline")?.findings ?? [], findings), ...unused];
+  return judgeFindings(find("baseline")?.findings ?? [], findings);
 }
 
 /**
- * Backs up once while OpenClaw runs, and deletes the archive: a full disk and a stop that would last too long are found
- * before anything is stopped. A rollback unpacks the archive, so the state's disk must have room for a second state.
+ * Backs up once while OpenClaw runs, and keeps nothing: a full disk and a stop that would last too long are found before
+ * anything is stopped. A rollback unpacks the archive, so the state's disk must have room for a second state.
  */
 async function rehearseBackup(context: StepContext, { id }: UpgradeRecord): Promise<Finding[]> {
   const { ok, failed } = createReport("backup");
-  return writeArchive(context, id, async (draft, entries, ms) => {
-    let bytes = 0;
-    for await (const chunk of createReadStream(draft).pipe(createGunzip())) bytes += (chunk as Buffer).length;
-    const answer = await context.exec("stat", "-f", "-c", FREE_FORMAT, context.settings.state);
-    const [blocks = 0, size = 0, inodes = 0, total = 0] = requireSuccess("stat", answer).trim().split(" ").map(Number);
-    const toMegabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MB`;
-    return [
-      blocks * size < bytes || (total > 0 && inodes < entries)
-        ? failed`a rollback needs ${toMegabytes(bytes)} and ${entries} inodes where the state is; free are
-            ${toMegabytes(blocks * size)} and ${inodes} → Free some space, then run the same command again.`
-        : ok`${toMegabytes(bytes)} in ${entries} files; OpenClaw will stand still for ${Math.ceil(ms / SECOND)} s`,
-    ];
+  return writeArchive(context, id, async (_draft, bytes, ms) => {
+    const answer = await context.exec("sh", "-c", SPACE_SCRIPT, "sh", ...listFolders(context));
+    const numbers = requireSuccess("stat", answer).trim().split(/\s+/).map(Number);
+    const [entries = 0, blocks = 0, size = 0, inodes = 0, total = 0] = numbers;
+    const [needed, free] = [bytes, blocks * size].map((bytes) => `${Math.ceil(bytes / 2 ** 20)} MB`);
+    return blocks * size < bytes || (total > 0 && inodes < entries)
+      ? failed`a rollback needs ${needed} and ${entries} inodes where the state is; free are ${free} and ${inodes}
+          → Free some space, then run the same command again.`
+      : ok`${needed} in ${entries} files; OpenClaw will stand still for ${Math.ceil(ms / SECOND)} s`;
   });
 }
 
@@ -190,29 +181,28 @@ async function backUpState(context: StepContext, record: UpgradeRecord): Promise
   const pinned = driver.readPinned();
   if (pinned !== record.from) throw new Error(`${pinned} is pinned instead of ${record.from}`);
   await driver.stop(remaining(STOP_TIMEOUT));
-  return writeArchive(context, record.id, async (draft, _entries, ms) => {
+  return writeArchive(context, record.id, async (draft, _bytes, ms) => {
     const archive = join(records.openRunFolder(record.id), "state.tar.gz");
     renameSync(draft, archive);
     record.backup = { archive, sha256: await hashChunks(createReadStream(archive)) };
-    return [createReport("backup").ok`${statSync(archive).size} bytes in ${(ms / SECOND).toFixed(1)} s`];
+    return createReport("backup").ok`${statSync(archive).size} bytes in ${(ms / SECOND).toFixed(1)} s`;
   });
 }
 
 /**
- * Writes an archive for `use`, with the number of its files and the time it took. What is left of it then is deleted,
- * so that it fills no disk. Throws when it is not whole, or took so long that a rollback would exceed its limit:
- * unpacking takes less than packing with compression.
+ * Writes an archive for `use`, with the size of its content and the time it took. What is left of it then is deleted, so
+ * that it fills no disk. Throws when it is not whole, or took so long that a rollback would exceed its limit: unpacking
+ * takes less than packing with compression.
  */
 async function writeArchive(
   context: StepContext,
   id: string,
-  use: (draft: string, entries: number, ms: Ms) => Promise<Finding[]>,
+  use: (draft: string, bytes: number, ms: Ms) => Promise<Finding>,
 ): Promise<Finding[]> {
-  const { driver, clock, env, records, remaining } = context;
-  const folder = records.openRunFolder(id);
-  // A run that was killed may have left a program that still writes its own draft.
-  for (const name of readdirSync(folder)) if (name.endsWith(DRAFT_ENDING)) rmSync(join(folder, name), { force: true });
-  const draft = join(folder, `${randomUUID()}${DRAFT_ENDING}`);
+  const { driver, clock, records, remaining } = context;
+  const draft = join(records.openRunFolder(id), "state.tar.gz.partial");
+  // A run that was killed may have left a program that still writes to the file of this name.
+  rmSync(draft, { force: true });
   try {
     const start = clock();
     const args = ["tar", "-c", "-z", "-f", "-", "-C", "/", "--", ...listFolders(context).map((path) => path.slice(1))];
@@ -220,17 +210,14 @@ async function writeArchive(
       if (!LIVE_CHANGE.test(getErrorMessage(thrown))) throw thrown;
     });
     const ms = clock() - start;
-    if (ms > ROLLBACK_TIMEOUTS.restore)
+    if (ms > RESTORE_TIMEOUT)
       throw new Error(
         `the backup took ${Math.ceil(ms / SECOND)} s, so a rollback would take more than 2 minutes. Move large files out of state and workspaces, then try again`,
       );
-    let entries = 0;
-    const onOutput = (text: string) => {
-      entries += text.split("\n").length - 1;
-    };
-    // The list of the files may be too long to keep. It ends with an error when the archive is not whole.
-    await runOrThrow("tar", ["-t", "-z", "-f", draft], { env, timeoutMs: remaining(), onOutput });
-    return await use(draft, entries, ms);
+    let bytes = 0;
+    // It ends with an error when the archive is not whole.
+    for await (const chunk of createReadStream(draft).pipe(createGunzip())) bytes += (chunk as Buffer).length;
+    return [await use(draft, bytes, ms)];
   } finally {
     rmSync(draft, { force: true });
   }
@@ -244,7 +231,6 @@ async function restoreBackup(context: StepContext, { backup, steps }: UpgradeRec
   if (!backup || !steps.some(({ name }) => name === "deploy"))
     return [createReport("restore").skipped`the new version had not touched the state`];
   const { archive } = backup;
-  if (!existsSync(archive)) throw new Error(`the backup ${archive} is missing; the state was left alone`);
   if ((await hashChunks(createReadStream(archive))) !== backup.sha256)
     throw new Error(`the backup ${archive} has changed since it was made; the state was left alone`);
   const args = ["sh", "-c", RESTORE_SCRIPT, "sh", ...listFolders(context)];

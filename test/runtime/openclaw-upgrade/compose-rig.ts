@@ -79,6 +79,7 @@ export async function createComposeRig(change: { settings?: object; service?: ob
   for (const path of [
     state,
     join(world, "root/workspace/imhotep/session"),
+    join(world, "transcripts"),
     join(folder, "bin"),
     join(folder, "project"),
   ])
@@ -100,12 +101,8 @@ export async function createComposeRig(change: { settings?: object; service?: ob
   writeFileSync(join(world, "root/workspace/imhotep/session/result.txt"), "work");
   put("config.json", { services: { "openclaw-gateway": { ...SERVICE, ...change.service } } });
   put("status", PROCESS_STATUS);
-  put("find", "1000:1000 755 d /workspace\0" + "1000:1000 700 d /workspace/imhotep\0");
+  put("find", "");
   put("running", "2026.2.23");
-  const sessionsPath = "/home/node/.openclaw/agents/imhotep/sessions/sessions.json";
-  const putSessions = (...keys: string[]) =>
-    put("sessions.json", { path: sessionsPath, sessions: keys.map((key, i) => ({ key, sessionId: `session-${i}` })) });
-  putSessions("agent:imhotep:main");
   put("skill.json", getRecording("skills info, eligible") as object);
   put("mcp.json", getRecording("mcp probe") as object);
   put("tasks.json", { tasks: [] });
@@ -125,9 +122,12 @@ export async function createComposeRig(change: { settings?: object; service?: ob
     );
     if ("reply" in answer) return void response.writeHead(answer.reply[0]).end(JSON.stringify(answer.reply[1]));
     wakes += 1;
-    putSessions("agent:imhotep:main", `agent:imhotep:hook:${wakes}`);
-    mkdirSync(join(world, "transcripts"), { recursive: true });
-    put("transcripts/session-1.jsonl", '{"type":"message","message":{"role":"assistant","stopReason":"stop"}}\n');
+    const { message: content } = JSON.parse(body);
+    const messages = [
+      { role: "user", content },
+      { role: "assistant", stopReason: read("wake-ends") ?? "stop" },
+    ];
+    put(`transcripts/${wakes}.jsonl`, messages.map((message) => `${JSON.stringify({ message })}\n`).join(""));
     const completion = isNew ? { completion: { status: "ok" } } : {};
     response.writeHead(isNew ? 200 : 202).end(JSON.stringify({ ok: true, runId: `r${wakes}`, ...completion }));
   });

@@ -28,7 +28,6 @@ openclaw() {
       esac
       echo '{"runId":"r1","status":"ok","summary":"completed"}'
       ;;
-    "sessions "*) cat "$world/sessions.json" ;;
     "skills info "*) cat "$world/skill.json" ;;
     "mcp probe "*) case $version in 2026.2.*) fail "error: unknown command 'mcp'" ;; *) cat "$world/mcp.json" ;; esac ;;
     "tasks list "*) case $version in 2026.2.*) fail "error: unknown command 'tasks'" ;; *) cat "$world/tasks.json" ;; esac ;;
@@ -40,12 +39,6 @@ openclaw() {
       ;;
     "config get logging.level") fail "Config path not found: logging.level" ;;
     "config set logging.level "* | "config unset "*) printf '%s\n' "$*" >>"$world/log-levels" ;;
-    "config set --batch-json "*)
-      case $version in
-        2026.2.*) fail "error: unknown option '--batch-json'" ;;
-        *) printf '%s\n' "$4" >>"$root/home/node/.openclaw/limits" ;;
-      esac
-      ;;
     "config set "*) printf '%s\n' "$3 $4" >>"$root/home/node/.openclaw/limits" ;;
     *) fail "unexpected: openclaw $*" ;;
   esac
@@ -55,13 +48,17 @@ openclaw() {
 run_program() {
   case "$1 $2" in
     "cat --")
-      case $3 in */sessions/*.jsonl) cat "$world/transcripts/${3##*/}" && exit 0 ;; esac
       if [ -f "$root$3" ]; then cat "$root$3"; else fail "cat: $3: No such file or directory"; fi ;;
     "node -e") if [ -f "$world/unreachable-$4-$version" ]; then fail ECONNREFUSED; fi ;;
     "node dist/index.js") shift 2 && openclaw "$@" ;;
-    "sh -c") cat "$world/status" ;;
+    "sh -c")
+      case $3 in
+        grep*) sh -c "$3" sh "$5" "$world/transcripts" ;;
+        find*) echo 7 && { cat "$world/free" 2>/dev/null || echo "262144 4096 100000 200000"; } ;;
+        *) cat "$world/status" ;;
+      esac
+      ;;
     find*) cat "$world/find" ;;
-    "stat -f") cat "$world/free" 2>/dev/null || echo "262144 4096 100000 200000" ;;
     "tar -c")
       # A full disk takes the archive only until so many archives were written.
       if [ -f "$world/full" ]; then

@@ -110,7 +110,7 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
   }, async () => {
     const versions = openNpmPrefix(prefix, env);
     await versions.install(FROM, OVERRIDES, 20 * MINUTE);
-    versions.pin(FROM);
+    await versions.pin(FROM);
     const started = await openclaw("start");
     expect(started.exit, started.out + started.err).toBe(0);
     const upgraded = await openclaw("upgrade", "--from", FROM, "--to", TO, "--json");

@@ -12,11 +12,11 @@ fi
 case "$1" in
   --version) echo 11.19.1 ;;
   view)
-    if [ -f "$world/npm-fails" ]; then cat "$world/npm-fails" >&2 && exit 1; fi
-    printf '%s\n' "${2#*@}"
+    if [ -f "$world/npm-fails" ]; then cat "$world/npm-fails" && exit 1; fi
+    printf '"%s"\n' "${2#*@}"
     ;;
   install)
-    if [ -f "$world/install-fails" ]; then cat "$world/install-fails" >&2 && exit 1; fi
+    if [ -f "$world/install-fails" ]; then cat "$world/install-fails" && exit 1; fi
     package=$3/node_modules/openclaw
     version=$(sed -n 's/.*"openclaw": "\(.*\)".*/\1/p' "$3/package.json")
     mkdir -p "$package"

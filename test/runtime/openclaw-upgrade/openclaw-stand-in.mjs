@@ -54,11 +54,10 @@ killCaller("kill-before");
 if (command === "--version") answer(`OpenClaw ${version} (eb377ac)`);
 else if (command === "gateway run") await runGateway();
 else if (args[0] === "agent") answer({ runId: "r", status: "ok" });
-else if (args[0] === "sessions") answer({ path: join(state, "sessions.json"), sessions: [] });
 else if (args[0] === "skills") answer(readFileSync(join(world, "skill.json"), "utf8"));
 else if (command === "config schema") answer({ properties: { channels: {}, telemetry: {} } });
 else if (args[0] === "tasks") answer({ tasks: [] });
-else if (command.startsWith("config set --batch-json ")) {
-  writeFileSync(join(state, "limits.json"), args[3]);
+else if (command.startsWith("config set ")) {
+  appendFileSync(join(state, "limits"), `${args[2]} ${args[3]}\n`);
   answer("Updated");
 } else throw new Error(`unexpected: openclaw ${command}`);

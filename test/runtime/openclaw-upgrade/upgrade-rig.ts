@@ -72,15 +72,15 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
   const driver: UpgradeDriver = {
     kind: "compose",
     readPinned: () => pinned,
-    pin: (version) => {
+    pin: async (version) => {
       pinned = version;
     },
-    checkTools: async () => ({ name: "programs", status: "ok", detail: "" }),
+    tools: [],
+    runTool: async () => ({ status: 0, stdout: "", stderr: "" }),
     checks: {},
     workspaces: [],
     owner: "1000:1000",
     fetchVersion: async () => {},
-    recallVersion: async () => {},
     identifyGateway: async () => "",
     stop: note("stop"),
     start: note("start"),
@@ -88,17 +88,16 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
     exec: async () => ({ status: 0, stdout: "", stderr: "" }),
     runOpenclaw: async () => ({ status: 0, stdout: "", stderr: "" }),
     readLog: async () => "",
-    scanImage: async () => ({ kind: "not scanned", why: "a test" }),
+    scanImages: async () => [],
     ...change,
   };
   const settings = parseUpgradeSettings("x.json", '{"driver":"compose","folder":"/srv","agent":"imhotep"}');
-  if ("problems" in settings) throw new Error(settings.problems.join());
+  if ("problem" in settings) throw new Error(settings.problem);
   const context: UpgradeContext = {
     driver,
     settings,
     records: openRecordFile(folder),
     hookToken: "marked-secret-hook-token",
-    env: {},
     knownVersions: undefined,
     secrets: [],
     progress: () => {},
@@ -114,5 +113,5 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
 
 export const RECORD: UpgradeRecord = {
   ...{ format: 1, id: "2026-11-23T12-00-00-000Z", from: FROM, to: TO, driver: "compose", state: "running" },
-  ...{ startedAt: 0, steps: [], rollbackSteps: [], logLines: [] },
+  ...{ startedAt: 0, steps: [], logLines: [] },
 };
