@@ -9,11 +9,11 @@ import { answerCleanJson, getRequester } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { limitDeps, seesTask, type Viewer } from "../../shared/people/viewer.ts";
 import { reportPlaneErrors } from "../../shared/refusals/render-refusal.ts";
-import { decideRequest, findRequest } from "../../shared/requests/requests.ts";
+import { findRequest } from "../../shared/requests/requests.ts";
 import type { RequestPlace } from "../../shared/task/request.ts";
-import { cleanText } from "../../shared/text.ts";
 import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
 import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
+import { decideTicket, decideTicketRequest } from "../../shared/tickets/decide-ticket.ts";
 import { MAX_INPUT_LENGTH, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { readRules, removeRule } from "../../shared/tickets/permission-rules.ts";
 import { readMinutes } from "../../shared/tickets/policies.ts";
@@ -137,8 +137,11 @@ const createApproval = defineAction(approvalSchema, ({ deps, key, by, where, cor
   reportPlaneErrors(approveTicket(deps, key, { by, where, ...omitUndefined({ hash }) }, correlation)),
 );
 
-const createRejection = defineEvent(rejectionSchema, ({ by, where }, { reason: text }) => {
-  return { kind: "rejected", by, where, text };
+const createRejection = defineAction(rejectionSchema, async ({ deps, key, by, where, correlation }, { reason }) => {
+  const ticket = await getTicket(deps, key);
+  const decision = { answer: "reject", comment: reason, by, where };
+  const isRepeated = ticket.state === "rejected";
+  return toStateAnswer(isRepeated ? ticket : await decideTicket(deps, key, "ticket", decision, correlation));
 });
 
 function createUpdateApp(deps: Deps): Hono {
@@ -204,8 +207,9 @@ const SESSION_ACTIONS = {
     return { kind: "extended", by, where, minutes: minutes ?? (await readMinutes(deps, key)) };
   }),
   start: defineEvent(undefined, ({ by, where }) => ({ kind: "start_requested", by, where })),
-  "send-back": defineEvent(sendBackSchema, ({ by, where }, { text }) => {
-    return { kind: "sent_back", text: cleanText(text, MAX_INPUT_LENGTH), by, where };
+  "send-back": defineAction(sendBackSchema, async ({ deps, key, by, where, correlation }, { text: comment }) => {
+    const decision = { answer: "send_back", comment, by, where };
+    return toStateAnswer(await decideTicket(deps, key, "result", decision, correlation));
   }),
   remove: defineEvent(removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force })),
 };
@@ -215,24 +219,13 @@ async function answerQuestion(
   { deps, key, by, where, correlation }: ActionRequest,
   { question: id, answer: text, hash }: z.infer<typeof answerSchema>,
 ) {
-  const request = (await findRequest(deps, id))?.value;
-  if (!request || request.subject.key !== key) throw createClosedError();
-  const { waits } = request.session ?? {};
-  const isWords = waits === "plan" && !request.answers.includes(text);
+  const found = (await findRequest(deps, id))?.value;
+  const request = found?.subject.key === key ? found : undefined;
+  const { waits } = request?.session ?? {};
+  const isWords = waits === "plan" && !request?.answers.includes(text);
   const answer =
     waits === "input" || isWords ? { answer: isWords ? "send_back" : "answer", comment: text } : { answer: text };
-  const decision = { ...answer, hash: hash ?? request.hash, by, where };
-  const { outcome } = await decideRequest(deps, id, decision, correlation);
-  if (outcome !== "decided") throw createClosedError(outcome);
-  return toStateAnswer(await getTicket(deps, key));
-}
-
-function createClosedError(outcome: "closed" | "changed" = "closed"): GroundcrewError {
-  const text = {
-    closed: "This question is closed: it was answered, or the session does not wait.",
-    changed: "The session asks for something else now. Read it again.",
-  };
-  return new GroundcrewError("conflict", text[outcome], { refusal: { name: "ticketNotPossible" } });
+  return toStateAnswer(await decideTicketRequest(deps, key, request, { ...answer, hash, by, where }, correlation));
 }
 
 function createSessionsApp(deps: Deps): Hono {

@@ -161,7 +161,7 @@ export interface RequestKind {
   getReminders?(request: RequestRecord): readonly Ms[];
   /** Publishes a request, or the reminder whose number it has. */
   announce(deps: TaskDeps, stored: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
-  /** Reads again what is judged, before a decision; a request that has changed is stored, and the decision refused. */
+  /** Reads again what is judged, before an approval; a request that has changed is stored, and the approval refused. */
   reread?(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<RequestRecord>;
   /** Prepares what the request's verdict does; undefined when its subject is gone, so that nothing can be decided. */
   decide(

@@ -255,8 +255,6 @@ export const en = {
         blocked: "Blocked: {task}",
         unblocked: "Unblocked: {task}",
         cancelled: "Cancelled: {task}",
-        approved: "Approved and done: {task}",
-        sentBack: "Sent back: {task}",
         muted: "Muted until you unmute: {what}",
         mutedUntil: "Muted until {at}: {what}",
         unmuted: "Unmuted: {what}",
@@ -264,7 +262,6 @@ export const en = {
       refusals: {
         already: "No change needed: {task}",
         notBlocked: "This task is not blocked: {task}",
-        notInReview: "This task is not in review: {task}",
         over: "This task is already closed: {task}",
         notMuted: "This is not muted: {what}",
         noConcierge: "Name a project: no agent with the Concierge role is configured.",
@@ -445,6 +442,8 @@ export const en = {
         writing: "Being written to Plane, approved by {by}",
         written: "Written to Plane, approved by {by}",
       },
+      /** In place of an approval by a command, with the request itself. */
+      notShown: "This chat had not shown it, so nothing was approved. Read it, then decide.",
       notNeeded: "The task is closed: no answer is needed.",
       expired: "Nobody answered in time: no answer is needed.",
       /** Buttons under a request about an agent or the budget. */
@@ -606,11 +605,6 @@ export const en = {
           review: "🔍 The review: {title}",
           result: "🎫 The result: {title}",
         },
-        confirmations: {
-          approved: "Ticket approved: {task}",
-          rejected: "Ticket rejected: {task}",
-          updating: "Result approved, it is written to Plane: {task}",
-        },
         nothingWaits: "No ticket and no review waits here: {task}",
       },
       /** Progress of a task. */
@@ -660,13 +654,12 @@ export const en = {
       noMemberRights:
         "Groundcrew’s Plane account cannot add members to {project}. Make it an admin of that project, or add the members yourself.",
       noState: "{project} has no state in Plane that means “{status}”. Add one in the project’s settings.",
-      notInReview: "{task} is not in review; it is {status}.",
+      inReview: "{task} is in review: approve it, or send it back.",
       planGone: "This plan no longer exists. Write your wish again.",
       ticketRestored: "This request was lost. The ticket waits for approval again, with the text that it has now.",
       ticketGone: "The ticket does not exist any more.",
       ruleGone: "This rule was taken back already.",
       terminalBusy: "The terminal asks for something else, so nothing is typed. Answer that first.",
-      ticketClosed: "{task} was closed, removed or reassigned in Plane: its ticket is cancelled.",
       ticketNotPossible: "The ticket’s state does not allow this any more. Look at it again.",
       /** `{reason}` lists the following texts. */
       ticketNotDone: "{task} is not done yet: {reason}",
@@ -1612,6 +1605,13 @@ export const en = {
     approved: "<strong>Approved</strong> by {by}",
     sentBack: "<strong>Sent back</strong> by {by}",
     rejected: "<strong>Rejected</strong> by {by}",
+    /** Why a comment has decided nothing; it links to what waits. */
+    refused: {
+      unseen:
+        "This comment approved nothing: Plane does not show all of what waits. Read it on the page or in Telegram, and decide there.",
+      several:
+        "This comment decided nothing: it may answer several requests that wait. Answer each on the page or in Telegram.",
+    },
     /** An agent reported that it failed: the task is blocked. */
     failed: "<strong>Blocked</strong>: {reason}",
     /** `{from}` and `{to}` are the times of the claim, ISO 8601; `{minutes}` is 2 or more. */

@@ -232,8 +232,6 @@ export const fr: Texts = {
         blocked: "Bloquée : {task}",
         unblocked: "Débloquée : {task}",
         cancelled: "Annulée : {task}",
-        approved: "Approuvée et terminée : {task}",
-        sentBack: "Renvoyée : {task}",
         muted: "Notifications coupées jusqu’à nouvel ordre : {what}",
         mutedUntil: "Notifications coupées (reprise : {at}) : {what}",
         unmuted: "Notifications rétablies : {what}",
@@ -241,7 +239,6 @@ export const fr: Texts = {
       refusals: {
         already: "Aucun changement nécessaire : {task}",
         notBlocked: "Cette tâche n’est pas bloquée : {task}",
-        notInReview: "Cette tâche n’est pas en relecture : {task}",
         over: "Cette tâche est déjà fermée : {task}",
         notMuted: "Les notifications ne sont pas coupées : {what}",
         noConcierge: "Indiquez un projet : aucun agent ayant le rôle de Concierge n’est configuré.",
@@ -388,6 +385,7 @@ export const fr: Texts = {
         writing: "En cours d’écriture dans Plane, approuvé par {by}",
         written: "Écrit dans Plane, approuvé par {by}",
       },
+      notShown: "Cette conversation ne l’avait pas affiché : rien n’a été approuvé. Lisez, puis décidez.",
       notNeeded: "La tâche est fermée : aucune réponse n’est nécessaire.",
       expired: "Personne n’a répondu à temps : aucune réponse n’est nécessaire.",
       decisions: {
@@ -528,11 +526,6 @@ export const fr: Texts = {
           review: "🔍 La relecture : {title}",
           result: "🎫 Le résultat : {title}",
         },
-        confirmations: {
-          approved: "Ticket approuvé : {task}",
-          rejected: "Ticket refusé : {task}",
-          updating: "Résultat approuvé, il est écrit dans Plane : {task}",
-        },
         nothingWaits: "Aucun ticket ni aucune relecture n’attend ici : {task}",
       },
       unattended: "aucun agent actif",
@@ -584,13 +577,12 @@ export const fr: Texts = {
         "Le compte Plane de Groundcrew ne peut pas ajouter de membres à {project}. Nommez-le administrateur de ce projet ou ajoutez les membres vous-même.",
       noState:
         "{project} n’a aucun état dans Plane qui corresponde à « {status} ». Ajoutez-en un dans les paramètres du projet.",
-      notInReview: "La tâche {task} n’est pas en relecture ; elle est {status}.",
+      inReview: "La tâche {task} est en relecture : approuvez-la ou renvoyez-la.",
       planGone: "Ce plan n’existe plus. Écrivez de nouveau votre demande.",
       ticketRestored: "Cette demande est perdue. Le ticket attend de nouveau une approbation, avec son texte actuel.",
       ticketGone: "Le ticket n’existe plus.",
       ruleGone: "Cette règle a déjà été retirée.",
       terminalBusy: "Le terminal demande autre chose : rien n’est saisi. Répondez d’abord à cela.",
-      ticketClosed: "{task} a été fermée, supprimée ou réattribuée dans Plane : son ticket est annulé.",
       ticketNotPossible: "L’état du ticket ne le permet plus. Vérifiez-le de nouveau.",
       ticketNotDone: "{task} n’est pas encore terminé : {reason}",
       unreadRemark: "{by} a écrit à la session : « {text} »",
@@ -1508,6 +1500,12 @@ export const fr: Texts = {
     approved: "<strong>Approuvée</strong> par {by}",
     sentBack: "<strong>Renvoyée</strong> par {by}",
     rejected: "<strong>Refusée</strong> par {by}",
+    refused: {
+      unseen:
+        "Ce commentaire n’a rien approuvé : Plane n’affiche pas tout ce qui attend. Lisez-le sur la page ou dans Telegram, et décidez là.",
+      several:
+        "Ce commentaire n’a rien décidé : il peut répondre à plusieurs demandes qui attendent. Répondez à chacune sur la page ou dans Telegram.",
+    },
     failed: "<strong>Bloquée</strong> : {reason}",
     expired:
       "<strong>{agent}</strong> avait réservé cette tâche ({from} – {to}), puis n’a montré aucune activité pendant {minutes} minutes. La réservation a expiré et la tâche est de nouveau à faire.",

@@ -131,6 +131,16 @@ export async function preparePublication(
   return mergeUpdates([own, await getKind(deps, request).announce(deps, stored, correlation)]);
 }
 
+/** Prepares the same for a request that no record has yet. */
+export async function prepareNewRequest(
+  deps: TaskDeps,
+  request: RequestRecord,
+  correlation: string,
+): Promise<ValueUpdate> {
+  const update = await preparePublication(deps, { value: request, rev: 0 }, correlation);
+  return mergeUpdates([update, { expect: [[workKeys.request(request.id), 0]] }]);
+}
+
 /** Stores a request again that people were asked before the store was lost; what follows is its next reminder. */
 export async function restoreRequest(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<void> {
   const jobs = createDueJobs(getKind(deps, request), request, correlation);
@@ -178,7 +188,8 @@ export async function decideRequest(
   const found = (await findRequest(deps, id))?.value;
   if (!found) throw await createUnknownError(deps, id, decision.by, correlation);
   const { reread, apply } = getKind(deps, found);
-  if (reread && isRequestOpen(found))
+  // What is refused or sent back need not be the newest.
+  if (reread && isRequestOpen(found) && decision.answer === "approve")
     await storeReread(deps, found, await reread(deps, found, correlation), correlation);
   const result = await updateValue<RequestRecord, DecisionResult>(
     deps,

@@ -11,7 +11,7 @@ import { getTexts } from "../i18n/texts.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
-import { createRequest, findRequest, preparePublication } from "../requests/requests.ts";
+import { createRequest, findRequest, prepareNewRequest } from "../requests/requests.ts";
 import type { ValueUpdate } from "../store/records.ts";
 import { findPlanePerson } from "../sync/names.ts";
 import type { CallContext } from "../tasks/call-context.ts";
@@ -46,9 +46,7 @@ export async function prepareQuestion(
   const subject = { title: open.item.snapshot.name, item: open.id, key: open.key, url: open.url };
   const content = { id, kind: "question", subject, from: "Groundcrew", urgency: "normal", text, input: [] } as const;
   const question = { ...content, input: [], answers: ["answer"], options, schedule: schedule.id };
-  const request = await createRequest(question, await deps.store.now());
-  const update = await preparePublication(deps, { value: request, rev: 0 }, correlation);
-  return { ...update, expect: [[workKeys.request(id), 0], ...(update.expect ?? [])] };
+  return prepareNewRequest(deps, await createRequest(question, await deps.store.now()), correlation);
 }
 
 /** The names of the people and agents to whom a task is assigned. */

@@ -18,6 +18,11 @@ const repliedMessageSchema = z.object({
   message_id: z.int(),
   from: z.object({ id: z.int() }).nullish(),
   text: z.string().nullish(),
+  /** Its buttons; one that opens an address has no data. */
+  reply_markup: z
+    .object({ inline_keyboard: z.array(z.array(z.object({ callback_data: z.string().nullish() }))) })
+    .nullish()
+    .catch(undefined),
 });
 
 /** What a message can consist of besides text. Other contents are reports of Telegram, for example a pinned message. */

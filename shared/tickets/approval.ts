@@ -9,28 +9,17 @@ import type { TicketSettings } from "../config/tickets-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import type { WorkJobBody } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { findPerson } from "../people/directory.ts";
 import type { Task } from "../records/plane-records.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
 import { findPlanePerson } from "../sync/names.ts";
-import { refreshPeople } from "../sync/read-people.ts";
 import type { RequestPlace } from "../task/request.ts";
 import { isOpenItem } from "../task/snapshot.ts";
 import { type Caller, createCallContext } from "../tasks/call-context.ts";
 import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
-import { cleanText } from "../text.ts";
-import { getCliName } from "./cli.ts";
-import { MAX_INPUT_LENGTH } from "./exchange.ts";
-import { chooseTicketCli, readPolicy } from "./policies.ts";
+import { answerByComment, decideTicket } from "./decide-ticket.ts";
+import { readPolicy } from "./policies.ts";
 import { createContent, readPersonComments } from "./read-content.ts";
-import {
-  changeTicket,
-  createRunToken,
-  findTicket,
-  getTicket,
-  ignoreConflict,
-  requireTicketKey,
-} from "./stored-tickets.ts";
+import { changeTicket, findTicket, getTicket, requireTicketKey } from "./stored-tickets.ts";
 import { isActive, isFinal, type Ticket, type TicketCause, type TicketContent, type TicketItem } from "./ticket.ts";
 import { readLabelCli, readLabelNames } from "./ticket-cli.ts";
 import { createVersion } from "./ticket-content.ts";
@@ -65,13 +54,13 @@ type TestTicket = z.infer<typeof testTicketSchema>;
 
 /**
  * Requests a ticket for a work item, if the settings still want one. Unless the work item is new, its comments are read
- * from Plane. A comment about a result that waits sends it back, where its author may decide.
+ * from Plane. A comment that answers what the ticket asks requests nothing.
  */
 export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<void> {
   const { tickets } = deps.settings;
   const task = await findStoredTask(deps, body.item);
   if (!tickets || !task) return;
-  if (await sendBackByComment(deps, task, body)) return;
+  if (body.comment !== undefined && (await answerByComment(deps, task, body.comment, body.correlation))) return;
   if (tickets.triggers[body.trigger]) await openTicket(deps, tickets, task, body);
 }
 
@@ -108,25 +97,6 @@ async function openTicket(
   const event = { kind: "requested", key: task.key, item: toTicketItem(task), version } as const;
   const ticket = await changeTicket(deps, task.key, event, correlation);
   await approveByRule(deps, ticket, correlation);
-}
-
-/** Sends a result back with a comment in Plane; false when none waits, or its author may not decide about it. */
-async function sendBackByComment(
-  deps: TaskDeps,
-  task: Task,
-  { comment: id, cause, correlation }: RequestJob,
-): Promise<boolean> {
-  if (id === undefined || (await findTicket(deps, task.key))?.state !== "completed") return false;
-  const comment = (await readPersonComments(deps, task)).find((one) => one.id === id);
-  // A verdict needs the role that its author has now.
-  if (comment) await refreshPeople(deps);
-  const person = comment?.author ? await findPerson(deps, { id: comment.author }) : undefined;
-  if (!comment || !person?.role || person.role === "guest") return false;
-  const text = cleanText(comment.text, MAX_INPUT_LENGTH);
-  const event = { kind: "sent_back", text, by: person.name, where: "plane", cause } as const;
-  const sent = await changeTicket(deps, task.key, event, correlation).catch(ignoreConflict);
-  deps.notify();
-  return sent !== undefined;
 }
 
 /** Whether the settings want a ticket for a work item as it is now. */
@@ -232,18 +202,12 @@ export async function approveTicket(
       refusal: { name: "ticketRestored" },
     });
   const ticket = await getTicket(deps, key);
-  const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
-  if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
-  const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
-  const plansFirst = await needsPlan(deps, ticket);
-  const cli = { name: getCliName((await chooseTicketCli(deps, ticket)).cli) };
-  const event = { kind: "approved", by, where, hash: shown, sessionId, token, plansFirst, cli } as const;
-  const approved = await changeTicket(deps, key, event, correlation);
-  deps.notify();
-  return toApprovedRun(deps, approved);
+  const isRepeated = isActive(ticket) && (hash ?? ticket.approval?.hash) === ticket.approval?.hash;
+  const decision = { answer: "approve", by, where, hash };
+  return toApprovedRun(deps, isRepeated ? ticket : await decideTicket(deps, key, "ticket", decision, correlation));
 }
 
-/** Reads the work item again, and who has it. The text of a test ticket is its own: its item is only checked for being closed. */
+/** Reads the work item of a pending ticket again, and who has it; one that is closed cancels the ticket. The text of a test ticket is its own: its item is only checked for being closed. */
 export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlation: string): Promise<void> {
   const task = await findStoredTask(deps, ticket.item.id);
   const isTest = ticket.shown.cause.trigger === "test";
@@ -254,13 +218,7 @@ export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, c
     isTest || !present
       ? ticket.shown
       : await createVersion(ticket.shown.cause, await rereadContent(deps, ticket, present));
-  const read = await changeTicket(deps, ticket.key, { kind: "reread", version, isClosed }, correlation);
-  if (read.state === "cancelled")
-    throw new GroundcrewError(
-      "conflict",
-      `${ticket.key} was closed, removed or reassigned in Plane; the ticket is cancelled.`,
-      { refusal: { name: "ticketClosed", values: { task: ticket.key } } },
-    );
+  await changeTicket(deps, ticket.key, { kind: "reread", version, isClosed }, correlation);
 }
 
 /** Reads the comments again; the one that requested the ticket stays as it was, also when it was deleted. */

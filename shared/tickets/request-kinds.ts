@@ -12,7 +12,7 @@ import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
 import { chooseTicketCli, needsPublication, readMinutes } from "./policies.ts";
 import { asksAboutChecks, joinChecks } from "./publication.ts";
-import { createRunToken, getTicket, ignoreConflict, prepareStoredTicketEvent } from "./stored-tickets.ts";
+import { createRunToken, getTicket, prepareStoredTicketEvent } from "./stored-tickets.ts";
 import type { NewTicketEvent } from "./ticket.ts";
 
 type Decided = Parameters<RequestKind["decide"]>[1]["value"];
@@ -32,7 +32,7 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
     /** The work item is read again: a changed text is what is judged from then on. */
     async reread(deps, request, correlation) {
       const ticket = await getTicket(deps, getKey(request));
-      if (ticket.state === "pending") await rereadTicket(deps, ticket, "Groundcrew", correlation).catch(ignoreConflict);
+      if (ticket.state === "pending") await rereadTicket(deps, ticket, "Groundcrew", correlation);
       return (await findRequest(deps, request.id))?.value ?? request;
     },
     async restore(deps, id, by, correlation) {
@@ -41,7 +41,6 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
       return key !== undefined && (await restoreTicket(deps, key, by, correlation)) ? "ticketRestored" : undefined;
     },
   },
-  permission: createTicketKind(toSessionEvent),
   session: createTicketKind(toSessionEvent),
   /** The approval of a result, and another try of its update; the queue writes it. A rejected one is given up. */
   result: createTicketKind(async (deps, request, key) => {

@@ -119,14 +119,13 @@ function clearRun(ticket: Ticket): Ticket {
 }
 
 /** A result that is sent back begins a further round of the same run: its session goes on, with the same conversation. */
-function sendBack(ticket: Ticket, { at, by, text, cause }: TicketEvent<"sent_back">): TicketOutcome {
+function sendBack(ticket: Ticket, { at, by, text }: TicketEvent<"sent_back">): TicketOutcome {
   const { key, run, round, state, sentBack, approval, changed } = ticket;
   if (isActive(ticket) && sentBack?.text === text && sentBack.by === by) return { ticket };
   if (state !== "completed" && !asksAboutChecks(ticket))
     return refuseState(ticket, "only a result that waits for its update, or has red checks, can be sent back.");
   if (text.trim() === "") return refuse("bad_request", "Say what the session should do about its result.");
-  const causes = cause === undefined ? ticket.causes : [...ticket.causes, cause].slice(-MAX_CAUSES);
-  const next = { ...clearRun(ticket), started: true, round: round + 1, sentBack: { text, by, at }, causes };
+  const next = { ...clearRun(ticket), started: true, round: round + 1, sentBack: { text, by, at } };
   // Who sends it back has seen with the result what was changed in Plane, so the session may read it.
   if (changed && approval) Object.assign(next, { shown: changed, approval: { ...approval, hash: changed.hash } });
   const input = { id: `${key}.${run}.r${round + 1}`, kind: "paste", text } as const;

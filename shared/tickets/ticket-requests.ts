@@ -200,7 +200,7 @@ function renderChanged({ title, description }: TicketContent): string {
   return `${title}\n\n${description}`;
 }
 
-/** Ends a request about a ticket that is over: by the verdict of a person or a rule, or because nobody has to answer it. */
+/** Ends a request that nobody has answered as one: its ticket was cancelled, or updated with or without a person. */
 async function prepareTicketRequestEnd(
   deps: TaskDeps,
   id: string,
@@ -209,33 +209,11 @@ async function prepareTicketRequestEnd(
 ): Promise<ValueUpdate> {
   const stored = await findRequest(deps, id);
   if (!stored || !isRequestOpen(stored.value)) return {};
-  const verdict = toVerdict(event);
-  if (!verdict)
-    return prepareClosure(
-      deps,
-      stored,
-      ["closed_in_plane", "reread"].includes(event.kind) ? "task_closed" : "withdrawn",
-      correlation,
-    );
-  return prepareRequestChange(deps, { ...stored.value, verdict }, stored.rev, correlation);
-}
-
-/** The verdict on a ticket's request that an event says; undefined for one by nobody. */
-function toVerdict(event: TicketEvent): RequestVerdict | undefined {
-  const { at } = event;
-  switch (event.kind) {
-    case "approved":
-    case "update_requested":
-      return { answer: "approve", by: event.by, where: event.where ?? "api", at };
-    case "sent_back":
-      return { answer: "send_back", comment: event.text, by: event.by, where: event.where ?? "api", at };
-    case "rejected":
-    case "checks_left":
-    case "cancelled": {
-      const comment = "text" in event && event.text !== "" ? event.text : undefined;
-      return { answer: "reject", by: event.by, where: event.where ?? "api", at, ...omitUndefined({ comment }) };
-    }
-    default:
-      return undefined;
+  if (event.kind !== "update_requested" && event.kind !== "cancelled") {
+    const isOver = event.kind === "closed_in_plane" || event.kind === "reread";
+    return prepareClosure(deps, stored, isOver ? "task_closed" : "withdrawn", correlation);
   }
+  const { by, where = "api", at } = event;
+  const verdict: RequestVerdict = { answer: event.kind === "cancelled" ? "reject" : "approve", by, where, at };
+  return prepareRequestChange(deps, { ...stored.value, verdict }, stored.rev, correlation);
 }

@@ -174,8 +174,8 @@ interface EventFields {
   requested: { key: string; item: TicketItem; version: TicketVersion };
   approved: { hash: string; sessionId: string; token: string; plansFirst: boolean; cli: TicketCli } & ByPerson;
   rejected: { text: string } & ByPerson;
-  /** The result is sent back: the conversation goes on with the text. `cause`: the comment in Plane that says so. */
-  sent_back: { text: string; cause?: string } & ByPerson;
+  /** The result is sent back: the conversation goes on with the text. */
+  sent_back: { text: string } & ByPerson;
   /** The ticket was read again at its approval. */
   reread: { version: TicketVersion; isClosed: boolean };
   placed: { runner: string; plansFirst: boolean };
@@ -316,6 +316,11 @@ const ALLOWING_ANSWERS = ["allow", "allow_always", ALLOW_IN_REPO];
 
 export function isAllowing(answer: string): boolean {
   return ALLOWING_ANSWERS.includes(answer);
+}
+
+/** Whether an answer lets something happen that the person must have read. */
+export function isApproving(answer: string): boolean {
+  return answer === "approve" || isAllowing(answer);
 }
 
 /** Whether an answer also adds a rule. */

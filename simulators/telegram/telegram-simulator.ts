@@ -49,6 +49,7 @@ export function createTelegramSimulator({
     void topics.set(`${chat}:${topic}`, state);
   const callHandler = createCallHandler(clock, limits);
 
+  const botId = Number(token.split(":")[0]);
   const renderUser = (id: number) => ({
     id,
     is_bot: false,
@@ -56,6 +57,13 @@ export function createTelegramSimulator({
     language_code: languages.get(id) ?? "en",
   });
   const renderChat = (id: number) => ({ id, type: id < 0 ? "supergroup" : "private" });
+  /** The message that another one replies to: with its author, its text and its buttons. */
+  const renderReplied = (chat: number, id: number) => {
+    const { from, text, buttons = [] } = chats.getChat(chat).messages.find((one) => one.id === id) ?? {};
+    const author = from === undefined ? { id: botId, is_bot: true, first_name: "Groundcrew" } : renderUser(from);
+    const markup = buttons.length > 0 ? { reply_markup: { inline_keyboard: buttons } } : {};
+    return { message_id: id, ...(text === undefined ? {} : { from: author, text, ...markup }) };
+  };
   const app = createBotApiApp({ token, knownChats, chats, topics, presses, menus, updates, callHandler });
 
   let server: ReturnType<typeof createAdaptorServer> | undefined;
@@ -105,7 +113,9 @@ export function createTelegramSimulator({
         date: Math.floor(clock() / 1000),
         text,
         ...toThreadFields(chat, more),
-        ...omitUndefined({ reply_to_message: more.replyTo !== undefined ? { message_id: more.replyTo } : undefined }),
+        ...omitUndefined({
+          reply_to_message: more.replyTo === undefined ? undefined : renderReplied(chat, more.replyTo),
+        }),
         ...as,
       });
     },

@@ -2,9 +2,8 @@
 
 import type { Locale } from "../../../shared/i18n/localize.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
-import { isInReview, isOpen, PRIORITIES, type Priority, type Status } from "../../../shared/task/snapshot.ts";
+import { isOpen, PRIORITIES, type Priority, type Status } from "../../../shared/task/snapshot.ts";
 import { assignTask, changeTask } from "../../../shared/tasks/change-task.ts";
-import { addComment } from "../../../shared/tasks/comments.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { setStatus } from "../../../shared/tasks/lifecycle/set-status.ts";
 import { type ItemFields, isDay } from "../../../shared/tasks/task-fields.ts";
@@ -41,19 +40,6 @@ const STATUS_CONFIRMATIONS = {
   blocked: ["blocked", "⛔"],
   todo: ["unblocked", "🟢"],
 } as const satisfies Partial<Record<Status, readonly [keyof Texts["confirmations"], string]>>;
-
-/** Completes a task, also one in review, which is thereby approved. The summary becomes a comment. */
-export const doneCommand = createTaskCommand(
-  "done",
-  ["termine", "terminé", "terminer", "fini", "close"],
-  async (context, task, summary) => {
-    const result = await changeStatus(context, task, "done", summary);
-    // An approval writes a comment of its own, without a text.
-    if (summary !== "" && isInReview(task.item))
-      await addComment(createCommandCallContext(context), task, { text: summary });
-    return result;
-  },
-);
 
 export const cancelCommand = createTaskCommand("cancel", ["annuler"], (context, task, reason) =>
   changeStatus(context, task, "cancelled", reason),
@@ -175,19 +161,9 @@ export const assignCommand = createTaskCommand(
 );
 
 /** Replies that nothing was done, and why. */
-export function replyRefusal(context: CommandContext, task: Task, refusal: keyof Texts["refusals"]): CommandResult {
+function replyRefusal(context: CommandContext, task: Task, refusal: keyof Texts["refusals"]): CommandResult {
   const { refusals } = context.presentation.texts.answers;
   return replyText(`ℹ️ ${refusals[refusal]}`, { task: renderTaskLink(context, task) });
-}
-
-export function replyConfirmation(
-  context: CommandContext,
-  task: Task,
-  confirmation: keyof Texts["confirmations"],
-  emoji: string,
-): CommandResult {
-  const { confirmations } = context.presentation.texts.answers;
-  return replyText(`${emoji} ${confirmations[confirmation]}`, { task: renderTaskLink(context, task) });
 }
 
 /**
@@ -233,7 +209,7 @@ function addDays(date: string, days: number): string {
 }
 
 /** Changes a task's status as the human, with the reason as a comment. */
-async function changeStatus(
+export async function changeStatus(
   context: CommandContext,
   task: Task,
   wanted: keyof typeof STATUS_CONFIRMATIONS,
@@ -246,7 +222,8 @@ async function changeStatus(
   await setStatus(createCommandCallContext(context), task, update);
   const changed = (await findStoredTask(context.deps, task.id)) ?? task;
   const [confirmation, emoji] = STATUS_CONFIRMATIONS[wanted];
-  return replyConfirmation(context, changed, confirmation, emoji);
+  const { confirmations } = context.presentation.texts.answers;
+  return replyText(`${emoji} ${confirmations[confirmation]}`, { task: renderTaskLink(context, changed) });
 }
 
 /** Changes a field of an open task as the human, with one request to Plane. */

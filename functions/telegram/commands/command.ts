@@ -85,10 +85,22 @@ export type ButtonHandler = (
   press: { messageId: number; id: string; arg: string },
 ) => Promise<CommandResult>;
 
-/** Handles a reply to a message of the bot; undefined if the message is not one that this handler knows. */
+/** A message of the bot that somebody replies to, as Telegram or the log has it. */
+export interface RepliedMessage {
+  text: string;
+  /** The data of its buttons. */
+  buttons: readonly string[];
+  /** It is in the log, with what else is stored about it. */
+  isLogged: boolean;
+}
+
+/**
+ * Handles a reply to a message; undefined if the message is not one that this handler knows. `message` is absent when
+ * the bot has not written it.
+ */
 export type ReplyHandler = (
   context: CommandContext,
-  reply: { to: number; text: string },
+  reply: { to: number; text: string; message: RepliedMessage | undefined },
 ) => Promise<CommandResult | undefined>;
 
 /** Creates a result that only replies, with a template filled in. */

@@ -4,7 +4,7 @@ import { parseTaskKey, TASK_KEY_SOURCE } from "../../../shared/names.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isOpenItem } from "../../../shared/task/snapshot.ts";
-import { findStoredTask } from "../../../shared/tasks/find-task.ts";
+import { findStoredTask, findTaskId } from "../../../shared/tasks/find-task.ts";
 import { prepareMessage } from "../../../shared/tasks/people/remarks.ts";
 import { readMessageTasks } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
@@ -22,6 +22,8 @@ import {
 import { renderTaskLink } from "./task-lists.ts";
 
 const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\s+([\s\S]+)$`, "u");
+
+const HEADLINE_KEY = new RegExp(TASK_KEY_SOURCE, "u");
 
 /** Limit of the keys that a refusal names. */
 const MAX_KEYS = 10;
@@ -57,19 +59,23 @@ async function passOnRemark(context: CommandContext, task: Task, text: string): 
 
 /**
  * Handles a reply to any message about a task: it becomes a comment for the task's agents and wakes them, or stops
- * their work. A reply to a message about several tasks begins with the key of one.
+ * their work. A reply to a message about several tasks begins with the key of one. Of a message that is not stored any
+ * more, the first key in its headline counts.
  */
-export const taskReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
+export const taskReplyHandler: ReplyHandler = async (context, { to: messageId, text, message }) => {
   const { deps, chat } = context;
-  const ids = await readMessageTasks(deps.store, chat, messageId);
+  const stored = await readMessageTasks(deps.store, chat, messageId);
+  const [headline = ""] = message && !message.isLogged ? message.text.replaceAll("\u2060", "").split("\n", 1) : [];
+  const key = parseTaskKey(HEADLINE_KEY.exec(headline)?.[0] ?? "");
+  const ids = stored.length === 0 && key ? keepDefined([await findTaskId(deps, key)]) : stored;
   if (ids.length === 0) return undefined;
   const tasks = keepDefined(await Promise.all(ids.map((id) => findStoredTask(deps, id))));
   const present = tasks.filter(({ item }) => item.removedAt === undefined);
   const [first] = present;
   if (!first) return replyGone(context);
   if (ids.length === 1) return passOnRemark(context, first, text);
-  const [, key = "", rest = ""] = KEY_AND_TEXT.exec(text) ?? [];
-  const named = present.find((task) => task.key === parseTaskKey(key)?.key);
+  const [, name = "", rest = ""] = KEY_AND_TEXT.exec(text) ?? [];
+  const named = present.find((task) => task.key === parseTaskKey(name)?.key);
   if (named) return passOnRemark(context, named, rest);
   const keys = present.slice(0, MAX_KEYS).map((task) => toSafeText(task.key, 40));
   const { which } = context.presentation.texts.answers.remarks;

@@ -1,9 +1,10 @@
 /** A message that stays up to date: its record and kinds, and the lines that all kinds share. */
 
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
-import type { RequestDecision, RequestRecord } from "../../../shared/task/request.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   joinRichText,
@@ -15,7 +16,7 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine, cleanText } from "../../../shared/text.ts";
-import { isAllowing, type TicketWait } from "../../../shared/tickets/ticket.ts";
+import { isApproving, type TicketWait } from "../../../shared/tickets/ticket.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import type { ShownMessage } from "../delivery/messages.ts";
@@ -113,20 +114,10 @@ export interface RequestRenderer {
   findVerdict?(context: RenderContext, request: RequestRecord): Promise<VerdictLook | undefined>;
   /** How far it is after its verdict; undefined once nothing more comes of it. */
   renderProgress?(context: RenderContext, request: RequestRecord): Promise<RichText[] | undefined>;
-  /** The notice that what was shown has changed, with `{key}`; else the request is closed. */
+  /** The notice that what was shown has changed, where that is not that of its task. */
   getChangedText?(texts: TelegramTexts): string;
   /** The notice that words are asked for; else it asks for a reason. */
   getWordsText?(texts: TelegramTexts): string;
-  /**
-   * What the words of a reply say. `hint`: they are no answer, and this is said; undefined: they are a comment on the
-   * task. `asking`: a button has asked for them.
-   */
-  readWords?(
-    context: RenderContext,
-    text: string,
-    request: RequestRecord,
-    asking: true | undefined,
-  ): Pick<RequestDecision, "answer" | "comment"> | { hint: string } | undefined;
 }
 
 /** The action of a button that asks for a person's own words. */
@@ -154,9 +145,6 @@ const LONG_LINES = 40;
 
 /** Leaves space for the repeat mark in any language. */
 const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
-
-/** Replies that mean approval. Taking "ok" as a reason to send something back would surprise people. */
-const APPROVAL_PATTERN = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.!]*$/iu;
 
 /** The record of a message that is not sent yet, and of one whose send got no answer. */
 export const NEW_MESSAGE = { viewHash: "", repeat: false };
@@ -210,7 +198,7 @@ export function renderView(context: RenderContext, content: LiveContent): Messag
   const rich = render(content.hint);
   const isShown = judged.every((text) => rich.text.includes(joinRichText(toSafeLines(text), "\n").text));
   const elsewhere = content.elsewhere ?? (isShown ? undefined : "page");
-  if (!isAnswerable || !buttons) return { rich, isClosed };
+  if (!isAnswerable || !buttons) return { rich, isClosed, ...omitUndefined({ elsewhere }) };
   if (!elsewhere) return { rich, isClosed, ...toInlineButtons(buttons) };
   const rows = buttons.rows.map((row) => row.filter(([, action]) => !isApproving(action)));
   const offered = toInlineButtons({ ...buttons, rows: rows.filter((row) => row.length > 0) });
@@ -226,11 +214,6 @@ export function createOptionRows(
   return options
     .slice(0, OPTION_LIMIT)
     .map(({ label }, i) => [[toMark(i) + (cleanLine(label, LABEL_LIMIT) || String(i + 1)), String(i)]]);
-}
-
-/** Whether an answer lets something happen that the person must have read. */
-export function isApproving(answer: string): boolean {
-  return answer === "approve" || isAllowing(answer);
 }
 
 /** Says where to read and approve what the message does not show whole. */
@@ -280,10 +263,16 @@ export function toSafeLines(text: string, limit = text.length, count = Number.PO
   return lines.length > count ? [...lines.slice(0, count), toPlainText("…")] : lines;
 }
 
-/** Buttons and replies are handled in the configured chat only. */
-export function acceptsInputInChat({ deps, chat }: Pick<RenderContext, "deps" | "chat">): boolean {
+/** Whether a chat is that of the settings, to which all requests are sent. */
+export function isConfiguredChat({ deps, chat }: Pick<RenderContext, "deps" | "chat">): boolean {
   const configuredChat = deps.settings.telegram?.chat;
   return configuredChat !== undefined && String(configuredChat).toLowerCase() === String(chat).toLowerCase();
+}
+
+/** Buttons and replies are handled in the configured chat, and in people's own chats with the bot. */
+function acceptsInputInChat(context: Pick<RenderContext, "deps" | "chat">): boolean {
+  const { people = [] } = context.deps.settings;
+  return isConfiguredChat(context) || people.some(({ telegram }) => telegram === context.chat);
 }
 
 /**
@@ -297,9 +286,4 @@ export function renderLongText({ presentation }: RenderContext, text: string, li
   const { ticket: texts } = presentation.texts.live;
   const page = findPageLink(presentation, "/inbox", texts.page);
   return [...lines, page ? fillTemplate(texts.shortened.onPage, { page }) : toPlainText(texts.shortened.inPlane)];
-}
-
-/** Whether a reply to a review or a plan approves it. */
-export function isApproval(text: string): boolean {
-  return APPROVAL_PATTERN.test(text.trim());
 }

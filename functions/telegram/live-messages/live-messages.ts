@@ -26,7 +26,14 @@ import {
   renderView,
 } from "./live-message.ts";
 import { queueProgress } from "./progress.ts";
-import { type LiveResult, pressRequest, renderRequest, replyToRequest, toRequestMessage } from "./requests.ts";
+import {
+  findShownRequest,
+  type LiveResult,
+  pressRequest,
+  renderRequest,
+  replyToRequest,
+  toRequestMessage,
+} from "./requests.ts";
 import { createTicketMessage, findSendDelay, isNotice, renderTicketNotice, replyToNotice } from "./ticket-notices.ts";
 import { queueWaiting, remindByList } from "./waiting.ts";
 
@@ -174,16 +181,16 @@ export const pressLiveButton: ButtonHandler = async (context, { messageId, id, a
 export function createLiveReplyHandler(
   passOn: (context: CommandContext, id: string, text: string, note?: string) => Promise<CommandResult>,
 ): ReplyHandler {
-  return async (context, { to: messageId, text }) => {
+  return async (context, { to: messageId, text, message: replied }) => {
     const row = await readLiveMessage(context, messageId);
-    if (!row) return undefined;
-    const { value: message } = row;
+    const message = row?.value ?? (replied && (await findShownRequest(context, replied)));
+    if (!message) return undefined;
     const passOnReply = (note?: string) => passOn(context, message.subject.id, text, note);
     const result =
       "request" in message
         ? await replyToRequest(context, message, text, passOnReply)
         : await replyToNotice(context, message, text);
-    return result && recordResult(context, messageId, row, result);
+    return result && recordResult(context, messageId, row, result.action ? { message, ...result } : result);
   };
 }
 

@@ -29,7 +29,7 @@ import {
   renderTaskTitle,
   STATUS_EMOJI,
 } from "../presentation/presentation.ts";
-import { acceptsInputInChat } from "./live-message.ts";
+import { isConfiguredChat } from "./live-message.ts";
 import {
   queueStatusMessages,
   readStatusMessage,
@@ -70,7 +70,7 @@ export const SUMMARY_SOURCE: StatusSource = {
 
 /** Lists which messages show the progress of a task now, and queues that they are brought up to date. */
 export async function queueProgress(context: DeliveryContext, item: string, correlation: string): Promise<void> {
-  if (!context.deps.settings.progress || !acceptsInputInChat(context)) return;
+  if (!context.deps.settings.progress || !isConfiguredChat(context)) return;
   const [isSummed, own, summary] = await Promise.all([
     needsSummary(context),
     readStatusMessage(context, item),

@@ -17,7 +17,6 @@ import {
 import {
   ASK_FOR_WORDS,
   createOptionRows,
-  isApproval,
   LABEL_LIMIT,
   OPTION_LIMIT,
   type Outcome,
@@ -44,11 +43,7 @@ const QUESTION_RENDERER: RequestRenderer = {
     const subject = renderSubject(presentation, request);
     const headline = renderHeadline(presentation, [EVENT_EMOJI.asked, title], subject, request.from);
     return {
-      lines: [
-        joinRichText([headline, ...urgent]),
-        ...toSafeLines(stripMarkdown(text), 2_000, SHORT_LINES),
-        ...renderChoices(request),
-      ],
+      lines: [joinRichText([headline, ...urgent]), ...toAskedLines(text), ...renderChoices(request)],
       hint: options.length > 0 ? live.hint.press : live.hint.reply,
       rows: createOptionRows(request),
     };
@@ -58,6 +53,13 @@ const QUESTION_RENDERER: RequestRenderer = {
     return ["ℹ️", toPlainText(closed?.why === "expired" ? expired : notNeeded)];
   },
 };
+
+const toAskedLines = (text: string) => toSafeLines(stripMarkdown(text), 2_000, SHORT_LINES);
+
+/** What a question asks, as its message shows it. */
+export function renderAskedText(text: string): string {
+  return joinRichText(toAskedLines(text), "\n").text;
+}
 
 /** Names of parts of a review in the reader's language; other parts keep theirs. */
 const PART_NAMES: Record<string, (texts: TelegramTexts) => string> = {
@@ -95,7 +97,6 @@ const REVIEW_RENDERER: RequestRenderer = {
     const [item] = await deps.store.read<ItemRecord>([observedKeys.item(subject.item ?? "")]);
     return ["ℹ️", fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
   },
-  getChangedText: ({ live }) => live.toast.changed,
 };
 
 /** About an agent or the budget: the text is Groundcrew's, and every answer has a button. */
@@ -114,13 +115,6 @@ const DECISION_RENDERER: RequestRenderer = {
     "answered",
     nameDecision(presentation.texts.live, verdict?.answer ?? ""),
   ],
-  readWords({ presentation }, text, { answers }) {
-    const { live } = presentation.texts;
-    const wanted = text.toLowerCase();
-    const named = answers.find((answer) => [answer, nameDecision(live, answer).toLowerCase()].includes(wanted));
-    const answer = named ?? (isApproval(text) && answers.includes("approve") ? "approve" : undefined);
-    return answer === undefined ? undefined : { answer };
-  },
 };
 
 function nameDecision({ decisions }: TelegramTexts["live"], answer: string): string {

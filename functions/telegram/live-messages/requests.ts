@@ -7,18 +7,25 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import { createAudienceLookup } from "../../../shared/requests/audience.ts";
-import { createUnknownError, decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
+import {
+  createUnknownError,
+  decideRequest,
+  findRequest,
+  hasVerdict,
+  readOpenRequests,
+} from "../../../shared/requests/requests.ts";
+import { readWords, type WordsAnswer } from "../../../shared/requests/words.ts";
 import { joinChoices } from "../../../shared/task/choices.ts";
-import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
+import { getSubjectId, isRequestOpen, type RequestRecord } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { joinRichText, type RichText, toMention, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { isApproving } from "../../../shared/tickets/ticket.ts";
 import { normalizeName } from "../commands/arguments.ts";
-import { type CommandContext, type CommandResult, replyText, requireMember } from "../commands/command.ts";
+import { type CommandContext, type CommandResult, type RepliedMessage, requireMember } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
-  isApproval,
-  isApproving,
+  BUTTON_VERB,
   type LiveMessage,
   type MessageView,
   type RenderContext,
@@ -27,10 +34,7 @@ import {
   renderView,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
-import { findOutcome, getRenderer } from "./request-renderers.ts";
-
-/** What a decision in Telegram says: an answer with the person's own words. */
-type Answer = Pick<RequestDecision, "answer" | "comment">;
+import { findOutcome, getRenderer, renderAskedText } from "./request-renderers.ts";
 
 /** The message of a request as it is stored. */
 type ShownRequest = Extract<LiveMessage, RequestMessage>;
@@ -47,14 +51,20 @@ const MENTION_LIMIT = 10;
 /** Units of the hash that a button's data has space for. */
 const BUTTON_HASH_LENGTH = 12;
 
+const BUTTON_DATA = new RegExp(`^${BUTTON_VERB}:([^:]+):\\w+\\.(\\w{${BUTTON_HASH_LENGTH}})$`);
+
 /** What the message of a request is about, as it is stored. */
 export function toRequestMessage(request: RequestRecord): RequestMessage {
   const { id, hash, reminders: reminder } = request;
   return { subject: { id: getSubjectId(request) }, request: id, hash, reminder };
 }
 
-/** Renders a request in its current state: open with its buttons, or with what came of it. */
-export async function renderRequest(context: RenderContext, message: RequestMessage): Promise<MessageView> {
+/** Renders a request in its current state: open with its buttons, or with what came of it; `note` is said while it is open. */
+export async function renderRequest(
+  context: RenderContext,
+  message: RequestMessage,
+  note?: RichText,
+): Promise<MessageView> {
   const { presentation, deps } = context;
   const request = (await findRequest(deps, message.request))?.value;
   if (!request) return renderView(context, { lines: [], outcome: [toPlainText(presentation.texts.live.toast.over)] });
@@ -62,7 +72,8 @@ export async function renderRequest(context: RenderContext, message: RequestMess
   const { rows, ...content } = await renderer.render(context, request, message);
   if (isRequestOpen(request)) {
     const hash = request.hash.slice(0, BUTTON_HASH_LENGTH);
-    const progress = [...(await renderAudience(context, request, message.reminder)), ...(content.progress ?? [])];
+    const audience = await renderAudience(context, request, message.reminder);
+    const progress = [...keepDefined([note]), ...audience, ...(content.progress ?? [])];
     return renderView(context, { ...content, progress, buttons: { id: request.id, hash, rows } });
   }
   const progress = await renderer.renderProgress?.(context, request);
@@ -100,9 +111,39 @@ async function renderOutcomeToast(context: CommandContext, request: RequestRecor
   return words === "" ? line.text : `${line.text}${context.presentation.texts.colon}${toSafeText(words, 100).text}`;
 }
 
+/**
+ * Finds the request that a message shows which has no record, by its buttons or its text: the store was lost since, or
+ * it is the reply to a command.
+ */
+export async function findShownRequest(
+  { deps }: CommandContext,
+  { text, buttons }: RepliedMessage,
+): Promise<ShownRequest | undefined> {
+  const [, id, hash = ""] = buttons.map((data) => BUTTON_DATA.exec(data)).find((found) => found !== null) ?? [];
+  if (id !== undefined) {
+    const request = (await findRequest(deps, id))?.value;
+    const unknown = { subject: { id }, request: id, hash, reminder: 0 };
+    const shown = request ? toRequestMessage(request) : unknown;
+    return { ...UNCONFIRMED_MESSAGE, ...shown, ...(shown.hash.startsWith(hash) ? {} : { hash }) };
+  }
+  // Only an open question has no buttons: nothing is approved by what a text looks like.
+  const [headline = ""] = text.split("\n", 1);
+  const isShown = ({ subject: { key = "" }, text: asked }: RequestRecord) =>
+    key !== "" && asked !== "" && headline.includes(toSafeText(key).text) && text.includes(renderAskedText(asked));
+  const request = (await readOpenRequests(deps, "question")).find(isShown);
+  return request && { ...UNCONFIRMED_MESSAGE, ...toRequestMessage(request) };
+}
+
+/** Replies with a request that this chat has not shown, in place of an approval of what nobody has read here. */
+export async function showRequest(context: CommandContext, request: RequestRecord): Promise<CommandResult> {
+  const note = toPlainText(`ℹ️ ${context.presentation.texts.live.notShown}`);
+  const { rich, buttons } = await renderRequest(context, toRequestMessage(request), note);
+  return { reply: { rich, ...omitUndefined({ buttons }) } };
+}
+
 /** The notice that what is judged is not what the person was shown. */
 function renderChangedToast({ presentation: { texts } }: CommandContext, request: RequestRecord): string {
-  const text = getRenderer(request).getChangedText?.(texts) ?? texts.live.toast.over;
+  const text = getRenderer(request).getChangedText?.(texts) ?? texts.live.toast.changed;
   return fillTemplate(text, { key: toSafeText(request.subject.key ?? "", 60) }).text;
 }
 
@@ -150,7 +191,7 @@ function renderError({ texts }: CommandContext["presentation"], error: Groundcre
 }
 
 /** What the press of a button says: the number of an option chooses it; undefined for an unknown one. */
-function readAction(request: RequestRecord, action: string, marked: readonly number[] = []): Answer | undefined {
+function readAction(request: RequestRecord, action: string, marked: readonly number[] = []): WordsAnswer | undefined {
   const { answers, options } = request;
   const option = options[Number(action)];
   if (option) return { answer: "answer", comment: option.label };
@@ -182,7 +223,7 @@ function joinMarked({ options }: RequestRecord, marked: readonly number[]): stri
 export async function submitDecision(
   context: CommandContext,
   request: RequestRecord,
-  given: Answer & { hash: string },
+  given: WordsAnswer & { hash: string },
 ): Promise<{ toast: string; request?: RequestRecord; isDecided: boolean; isRefused?: true }> {
   const { allDeps, from, correlation, message, presentation } = context;
   requireMember(context);
@@ -215,26 +256,22 @@ export async function replyToRequest(
   text: string,
   passOn: (note?: string) => Promise<LiveResult>,
 ): Promise<LiveResult | undefined> {
-  const { deps, from, presentation } = context;
-  const request = (await findRequest(deps, id))?.value;
-  if (!request) return replyText(presentation.texts.live.toast.over);
+  const { deps, from } = context;
   const toReply = (toast: string) => ({ reply: { rich: toPlainText(toast) } });
-  const { readWords: readOwnWords } = getRenderer(request);
-  const words = readOwnWords
-    ? readOwnWords(context, text.trim(), request, asking)
-    : readWords(request, text.trim(), asking);
-  // Other words about a ticket or a result are a comment on its task like any others.
-  if (!words) return undefined;
-  if ("hint" in words) return toReply(words.hint);
-  const decision = { ...words, hash };
-  const isRepeated = hasVerdict(request, { ...decision, by: from.name, where: "telegram" });
+  const request = (await findRequest(deps, id))?.value;
+  if (!request) return toReply(await renderUnknownToast(context, id));
+  const words = readWords(request, text, asking);
   const isAboutTask = request.subject.item !== undefined;
+  // Other words about a ticket are a comment on its task like any others, and so they are part of what is approved.
+  if (!words && (request.kind === "ticket" || !isAboutTask)) return undefined;
+  const decision = words && { ...words, hash };
+  const isRepeated = decision !== undefined && hasVerdict(request, { ...decision, by: from.name, where: "telegram" });
   if (!isRequestOpen(request) && !isRepeated) {
     const toast = await renderOutcomeToast(context, request);
-    if (readOwnWords) return toReply(toast);
-    if (isAboutTask) return passOn(request.verdict && toast);
-    return decision.answer === "approve" ? toReply(toast) : undefined;
+    if (decision?.comment === undefined) return toReply(toast);
+    return isAboutTask ? passOn(request.verdict && toast) : undefined;
   }
+  if (!decision) return { reply: { rich: await renderHint(context, request) } };
   const isOption = request.options.some(({ label }) => normalizeName(label) === normalizeName(text));
   if (isAboutTask && !isRepeated && isStopWord(text) && !isOption) return passOn();
   const { toast, isDecided } = await submitDecision(context, request, decision);
@@ -242,13 +279,13 @@ export async function replyToRequest(
   return { action: toAction(request, decision), ...(isDecided ? {} : toReply(toast)) };
 }
 
-/** What an answer is in the audit. */
-function toAction({ subject }: RequestRecord, { answer: name }: Answer) {
-  return { name, task: subject.key };
+/** How to answer a request that takes no such words, or where. */
+async function renderHint(context: CommandContext, request: RequestRecord): Promise<RichText> {
+  const { hint = "", elsewhere } = await getRenderer(request).render(context, request, toRequestMessage(request));
+  return joinRichText([elsewhere ? context.presentation.texts.live.ticket.allowElsewhere[elsewhere] : hint]);
 }
 
-/** What a person's words say: the answer to a question; else a word of approval approves, and a reason sends back. */
-export function readWords({ kind }: RequestRecord, text: string, isReason: boolean | undefined): Answer {
-  if (kind === "question") return { answer: "answer", comment: text };
-  return !isReason && isApproval(text) ? { answer: "approve" } : { answer: "send_back", comment: text };
+/** What an answer is in the audit. */
+function toAction({ subject }: RequestRecord, { answer: name }: WordsAnswer) {
+  return { name, task: subject.key };
 }

@@ -34,7 +34,6 @@ import {
   ASK_FOR_WORDS,
   createOptionRows,
   fillName,
-  isApproval,
   LABEL_LIMIT,
   type LiveButton,
   type Outcome,
@@ -59,10 +58,6 @@ const MAX_FILES = 8;
 const MAX_LINES = 8;
 
 const LINE_LIMIT = 80;
-
-const ALLOW_PATTERN = /^(?:y|yes|allow|oui|autoriser)[.!]*$/i;
-
-const DENY_PATTERN = /^(?:n|no|deny|non|interdire|refuser)[.!]*$/i;
 
 /** A ticket that waits for approval: where it comes from, and the text that its session would get. */
 export const TICKET_RENDERER: RequestRenderer = {
@@ -94,9 +89,6 @@ export const TICKET_RENDERER: RequestRenderer = {
     return { lines, hint: hints.approval, rows: [row], judged };
   },
   findClosure,
-  getChangedText: ({ live }) => live.toast.changed,
-  // A reply with other words is a comment on the task like any others.
-  readWords: (_, text) => (isApproval(text) ? { answer: "approve" } : undefined),
 };
 
 /** A tool for which a session asks permission: what it would do, and what can be answered here. */
@@ -123,13 +115,6 @@ const PERMISSION_RENDERER: RequestRenderer = {
     };
   },
   findClosure,
-  readWords({ presentation }, text, request) {
-    if (DENY_PATTERN.test(text)) return { answer: "deny" };
-    if (isApproval(text) || ALLOW_PATTERN.test(text)) return { answer: "allow" };
-    const { allowElsewhere, hints } = presentation.texts.live.ticket;
-    const place = findWholePlace(request);
-    return { hint: place ? allowElsewhere[place] : hints.permission };
-  },
 };
 
 /** The plan of a session, which is approved only where all of it is shown. */
@@ -154,8 +139,6 @@ const PLAN_RENDERER: RequestRenderer = {
   },
   findClosure,
   getWordsText: ({ live }) => live.plan.reasonToast,
-  readWords: (_, text, _request, asking) =>
-    !asking && isApproval(text) ? { answer: "approve" } : { answer: "send_back", comment: text },
 };
 
 /** What else a session waits for: an answer, more time, or what follows its end. */
@@ -164,8 +147,7 @@ const SESSION_RENDERER: RequestRenderer = {
     const { presentation, deps } = context;
     const { hints, endsAt, part } = presentation.texts.live.ticket;
     const { text, session, options } = request;
-    const { series, isMultiple } = session ?? {};
-    const waits = getWait(request);
+    const { series, isMultiple, waits = "input" } = session ?? {};
     const ticket = waits === "ended" ? await findTicket(deps, request.subject.key ?? "") : undefined;
     const name = waits === "ended" ? findEnd(ticket?.reason) : waits;
     const moment = waits === "time" && presentation.format.momentInSentence(Date.parse(text), await deps.store.now());
@@ -192,12 +174,6 @@ const SESSION_RENDERER: RequestRenderer = {
       : undefined;
   },
   getWordsText: ({ live }) => live.ticket.outcomes.summary,
-  readWords({ presentation }, text, { session }, asking) {
-    if (asking) return { answer: "complete", comment: text };
-    const waits = getWait({ session });
-    if (waits === "input") return { answer: "answer", comment: text };
-    return { hint: presentation.texts.live.ticket.hints[waits] };
-  },
 };
 
 /** A result, or an update of Plane that is not complete. */
@@ -246,11 +222,6 @@ export const RESULT_RENDERER: RequestRenderer = {
     if (problem !== undefined) return [renderFailure(presentation, ticket, problem)];
     return [joinRichText(["⏳ ", fillName(presentation.texts.live.verdicts.writing, verdict.by)])];
   },
-  readWords({ presentation }, text, { answers }, asking) {
-    if (!asking && isApproval(text)) return { answer: "approve" };
-    if (answers.includes("send_back")) return { answer: "send_back", comment: text };
-    return { hint: presentation.texts.live.ticket.hints.update };
-  },
 };
 
 /** Red checks of a pull request: one press sends them back to the session, with the end of the log. */
@@ -294,11 +265,6 @@ function renderFailure({ texts }: Presentation, ticket: Ticket | undefined, prob
   const { noStatus, noComment } = texts.live.ticket.update;
   const template = ticket?.update?.step === "state" ? noStatus : noComment;
   return joinRichText(["⚠️ ", toBold(fillTemplate(template, { problem: toSafeText(problem, 400) }))]);
-}
-
-/** What a session waits for whose request has no renderer of its own. */
-function getWait({ session }: Pick<RequestRecord, "session"> | { session: RequestRecord["session"] | undefined }) {
-  return session?.waits === undefined || session.waits === "plan" ? "input" : session.waits;
 }
 
 /** How a session has ended that completed nothing. */

@@ -10,7 +10,7 @@ import { joinRichText, toBold, toPlainText, truncateRichText } from "../../../sh
 import { isRecent, MINUTE, type Ms } from "../../../shared/time.ts";
 import { renderRequestLines } from "../commands/task-lists.ts";
 import { type DeliveryContext, JOB_DONE } from "../delivery/context.ts";
-import { acceptsInputInChat } from "./live-message.ts";
+import { isConfiguredChat } from "./live-message.ts";
 import {
   queueStatusMessages,
   readStatusMessage,
@@ -42,7 +42,7 @@ export const WAITING_SOURCE: StatusSource = {
 
 /** Queues that the list is brought up to date, after something about a request has changed. */
 export async function queueWaiting(context: DeliveryContext, correlation: string): Promise<void> {
-  if (!acceptsInputInChat(context)) return;
+  if (!isConfiguredChat(context)) return;
   const [requests, { value }] = await Promise.all([
     readOpenRequests(context.deps),
     readStatusMessage(context, WAITING_SUBJECT),
@@ -56,7 +56,7 @@ export async function queueWaiting(context: DeliveryContext, correlation: string
  * while only one request waits, whose reminder is a message of its own.
  */
 export async function remindByList(context: DeliveryContext, correlation: string): Promise<JobResult | undefined> {
-  const view = acceptsInputInChat(context) ? await renderWaiting(context) : undefined;
+  const view = isConfiguredChat(context) ? await renderWaiting(context) : undefined;
   if (!view?.canStart) return undefined;
   const { value: shown, rev } = await readStatusMessage(context, WAITING_SUBJECT);
   const now = await context.deps.store.now();

@@ -4,6 +4,7 @@
  */
 
 import { findRequest, readOpenRequests } from "../../../shared/requests/requests.ts";
+import { isApproval, readWords } from "../../../shared/requests/words.ts";
 import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
@@ -18,8 +19,7 @@ import {
   sendToConcierge,
   toAnswerArguments,
 } from "../commands/concierge.ts";
-import { isApproval } from "../live-messages/live-message.ts";
-import { readWords, submitDecision } from "../live-messages/requests.ts";
+import { submitDecision } from "../live-messages/requests.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 
 /** Time after a question in which the only text is taken as its answer: 1 h. Later, a button decides. */
@@ -130,8 +130,9 @@ function isAnswer({ options, createdAt }: RequestRecord, text: string, now: Ms):
 async function answerWithText(context: CommandContext, { id, hash }: Exclude<AnswerTarget, "message">, text: string) {
   const { freeText } = context.presentation.texts;
   const found = (await findRequest(context.deps, id))?.value;
-  if (!found) return { toast: context.presentation.texts.answers.expiredButton };
-  const { toast, isDecided, request } = await submitDecision(context, found, { ...readWords(found, text, true), hash });
+  const words = found && readWords(found, text, true);
+  if (!words) return { toast: context.presentation.texts.answers.expiredButton };
+  const { toast, isDecided, request } = await submitDecision(context, found, { ...words, hash });
   if (!isDecided || !request) return { reply: { rich: toPlainText(toast) } };
   const { from, text: asked, subject } = request;
   const values = {

@@ -19,7 +19,6 @@ import {
   assignCommand,
   blockCommand,
   cancelCommand,
-  doneCommand,
   dueCommand,
   priorityCommand,
   unblockCommand,
@@ -31,6 +30,7 @@ import type {
   CommandContext,
   CommandDeps,
   CommandResult,
+  RepliedMessage,
   TelegramCommand,
 } from "../commands/command.ts";
 import { createConciergeOption, isConciergeReachable, newCommand } from "../commands/concierge.ts";
@@ -51,7 +51,7 @@ import { BUTTON_VERB } from "../live-messages/live-message.ts";
 import { createLiveReplyHandler, pressLiveButton } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText } from "./free-text.ts";
-import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
+import { approveCommand, doneCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
@@ -87,9 +87,10 @@ export async function interpretMessage(
   if (isForwarded(message)) return isPrivate ? replyNotice(context, message, freeText.forwarded) : undefined;
   const written = getMessageText(message);
   const reply = getRepliedMessage(message);
+  const answered = reply ? await findBotMessage(context, reply) : undefined;
   const hasText = cleanText(written, written.length) !== "";
   if (reply && hasText && !written.trimStart().startsWith("/")) {
-    const answer = { to: reply.message_id, text: written };
+    const answer = { to: reply.message_id, text: written, message: answered };
     const result = (await liveReplyHandler(context, answer)) ?? (await taskReplyHandler(context, answer));
     if (result) return result;
   }
@@ -98,7 +99,6 @@ export async function interpretMessage(
   // A text with a mention is for the bot as in a private chat.
   const parsed = parseCommand(text, mentioned !== undefined);
   if (parsed) return runCommand(context, parsed);
-  const answered = reply ? await findBotMessage(context, reply) : undefined;
   if (mentioned === undefined && answered === undefined) return undefined;
   if (cleanText(text, text.length) === "") {
     if (message.has_media) return replyNotice(context, message, freeText.noText);
@@ -106,7 +106,7 @@ export async function interpretMessage(
   }
   const result =
     (answered === undefined ? await interpretBareText(context, text) : undefined) ??
-    (await interpretFreeText(context, text, answered));
+    (await interpretFreeText(context, text, answered?.text));
   return message.has_media ? addNotice(context, message, result) : result;
 }
 
@@ -191,18 +191,22 @@ function findSimilarCommand(word: string): TelegramCommand | undefined {
 }
 
 /**
- * Finds the text of the replied message, if it is one of the bot. Telegram names its author, the log also knows it on
- * the page.
+ * Finds the replied message, if it is one of the bot. Telegram names its author and shows it as it is; the log also knows
+ * it on the page.
  */
 async function findBotMessage(
   { deps, chat }: CommandContext,
-  { message_id: id, from, text }: NonNullable<TelegramMessage["reply_to_message"]>,
-): Promise<string | undefined> {
+  { message_id: id, from, text, reply_markup: markup }: NonNullable<TelegramMessage["reply_to_message"]>,
+): Promise<RepliedMessage | undefined> {
   const [ref] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, id)]);
   const [logged] = ref ? await deps.store.read<ChatMessage>([ref.value.record]) : [];
-  if (logged) return logged.value.text;
-  const isFromBot = from && from.id === (await readBotIdentity(deps))?.id;
-  return isFromBot ? (text ?? "") : undefined;
+  if (logged) {
+    const { text: sent, buttons = [] } = logged.value;
+    return { text: sent, buttons: buttons.flat().map(({ data }) => data), isLogged: true };
+  }
+  if (!from || from.id !== (await readBotIdentity(deps))?.id) return undefined;
+  const buttons = (markup?.inline_keyboard ?? []).flat().flatMap(({ callback_data: data }) => data ?? []);
+  return { text: text ?? "", buttons, isLogged: false };
 }
 
 /**

@@ -1,16 +1,17 @@
 /**
- * /approve and /reject: a person's verdict on a task's review, its ticket, or the result of a ticket. When several
- * wait, buttons ask which one.
+ * /approve, /reject and /done: a person's verdict on a task's review, its ticket, or the result of a ticket. When several
+ * wait, buttons ask which one. What this chat has not shown is shown instead of approved.
  */
 
 import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
-import { readTaskRequests } from "../../../shared/requests/requests.ts";
+import { findRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
 import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
-import { findStoredTask } from "../../../shared/tasks/find-task.ts";
+import { isInReview } from "../../../shared/task/snapshot.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { isApproving } from "../../../shared/tickets/ticket.ts";
 import { createTaskCommand, isTaskKey } from "../commands/arguments.ts";
-import { replyConfirmation, replyRefusal } from "../commands/changing.ts";
+import { changeStatus } from "../commands/changing.ts";
 import { type CommandOption, offerChoices } from "../commands/choices.ts";
 import {
   type ChoiceCommand,
@@ -21,7 +22,8 @@ import {
 } from "../commands/command.ts";
 import { renderTaskLink } from "../commands/task-lists.ts";
 import { readLiveMessages } from "../live-messages/live-message.ts";
-import { submitDecision } from "../live-messages/requests.ts";
+import { showRequest, submitDecision } from "../live-messages/requests.ts";
+import { renderTaskTitle } from "../presentation/presentation.ts";
 
 /** What of a task can be judged by a command, in the order in which it is offered: the answers that approve and reject. */
 const ANSWERS = {
@@ -32,24 +34,19 @@ const ANSWERS = {
 
 type JudgedKind = keyof typeof ANSWERS;
 
-const KINDS = Object.keys(ANSWERS) as JudgedKind[];
+/** A person's answer to what waits. `hash` is that of what this chat has shown; `NOT_SHOWN` without a message. */
+type Verdict = Pick<RequestDecision, "answer" | "hash"> & { comment: string };
 
-/** A verdict of a person on what of a task waits; `hash` is that of what was shown. */
-interface Verdict extends Pick<RequestDecision, "answer" | "hash"> {
-  kind: JudgedKind;
-  reason: string;
-}
+const NOT_SHOWN = "-";
 
 /** The command of a button that says what a verdict is about. Nobody can type it: it is only stored with the button. */
 export const verdictCommand: ChoiceCommand = {
   name: "verdict",
   async run(context, args) {
-    const [, answer = "", name, id = "", hash = "", reason = ""] =
-      /^(\w+) (\w+) (\S+) (\S+) ([\s\S]*)$/.exec(args) ?? [];
-    const task = await findStoredTask(context.deps, id);
-    const kind = KINDS.find((one) => one === name);
-    if (!task || !kind) return { toast: context.presentation.texts.answers.expiredButton };
-    return applyVerdict(context, task, { kind, answer, hash, reason });
+    const [, id = "", answer = "", hash = "", comment = ""] = /^(\S+) (\w+) (\S+) ([\s\S]*)$/.exec(args) ?? [];
+    const request = (await findRequest(context.deps, id))?.value;
+    if (!request) return { toast: context.presentation.texts.answers.expiredButton };
+    return applyVerdict(context, request, { answer, hash, comment });
   },
 };
 
@@ -58,6 +55,16 @@ export const approveCommand: TelegramCommand = {
   ...createTaskCommand("approve", ["approuver", "ok"], (context, task) => judgeTask(context, task, 0, "")),
   isMeant: (_, args) => isTaskKey(args),
 };
+
+/** Completes a task. One in review is approved, with the summary as the reason. */
+export const doneCommand = createTaskCommand(
+  "done",
+  ["termine", "terminé", "terminer", "fini", "close"],
+  (context, task, summary) =>
+    isInReview(task.item)
+      ? judgeTask(context, task, 0, summary, ["review"])
+      : changeStatus(context, task, "done", summary),
+);
 
 /** Rejects a ticket, or sends a task in review back to its agent. */
 export const rejectCommand = createTaskCommand("reject", ["rejeter", "renvoyer"], (context, task, reason) =>
@@ -69,57 +76,51 @@ export const rejectCommand = createTaskCommand("reject", ["rejeter", "renvoyer"]
  * is never approved by the command alone: a button asks, because it may not have been read.
  * @param side that of `ANSWERS`
  */
-async function judgeTask(context: CommandContext, task: Task, side: 0 | 1, reason: string): Promise<CommandResult> {
-  const { deps, presentation } = context;
-  const { answers, live } = presentation.texts;
-  const verdicts: Verdict[] = [];
-  for (const kind of KINDS) {
-    const request = await findLatest(context, task, kind);
+async function judgeTask(
+  context: CommandContext,
+  task: Task,
+  side: 0 | 1,
+  comment: string,
+  kinds: readonly JudgedKind[] = ["ticket", "result", "review"],
+): Promise<CommandResult> {
+  const { answers, live } = context.presentation.texts;
+  const verdicts: { kind: JudgedKind; request: RequestRecord; verdict: Verdict }[] = [];
+  for (const kind of kinds) {
+    const request = (await readTaskRequests(context.deps, task.id, kind)).at(-1)?.value;
     const answer = ANSWERS[kind][side];
     // What an earlier try of this command has decided is confirmed.
-    const { verdict } = request ?? {};
-    const isRepeated = context.isRetry && verdict?.by === context.from.name && verdict.answer === answer;
-    if (request && answer && (isRequestOpen(request) || isRepeated))
-      verdicts.push({ kind, answer, hash: await findShownHash(context, request), reason });
+    const isRepeated =
+      context.isRetry && request?.verdict?.by === context.from.name && request.verdict.answer === answer;
+    if (!request || !answer || !(isRequestOpen(request) || isRepeated)) continue;
+    const hash = isApproving(answer) && !isRepeated ? await findShownHash(context, request) : request.hash;
+    verdicts.push({ kind, request, verdict: { answer, hash, comment } });
   }
   const [first, ...others] = verdicts;
-  if (!first && !deps.settings.tickets) return replyRefusal(context, task, "notInReview");
   if (!first) return replyText(`ℹ️ ${live.ticket.nothingWaits}`, { task: renderTaskLink(context, task) });
-  if (others.length === 0 && first.kind !== "result") return applyVerdict(context, task, first);
-  const options = verdicts.map(({ kind, answer, hash }): CommandOption => {
+  const needsPress = first.kind === "result" && first.verdict.hash !== NOT_SHOWN;
+  if (others.length === 0 && !needsPress) return applyVerdict(context, first.request, first.verdict);
+  const options = verdicts.map(({ kind, request, verdict: { answer, hash } }): CommandOption => {
     const label = live.ticket.options[kind].replace("{title}", () => `${task.key} ${task.item.snapshot.name}`);
-    return { label, command: "verdict", args: `${answer} ${kind} ${task.id} ${hash} ${reason}` };
+    return { label, command: "verdict", args: `${request.id} ${answer} ${hash} ${comment}` };
   });
   return offerChoices(context, others.length === 0 ? answers.nearest : live.ticket.which, options);
 }
 
-async function findLatest({ deps }: CommandContext, { id }: Task, kind: JudgedKind) {
-  return (await readTaskRequests(deps, id, kind)).at(-1)?.value;
-}
-
-/** The hash of what the message of a request has shown; without one in this chat that of the request as it is now. */
+/** The hash of what the message of a request has shown in this chat. */
 async function findShownHash({ deps, chat }: CommandContext, request: RequestRecord): Promise<string> {
   const rows = await readLiveMessages(deps.store, chat, getSubjectId(request));
   const shown = rows.flatMap(({ value }) => ("request" in value && value.request === request.id ? [value.hash] : []));
-  return shown.at(-1) ?? request.hash;
+  return shown.at(-1) ?? NOT_SHOWN;
 }
 
-async function applyVerdict(
-  context: CommandContext,
-  task: Task,
-  { kind, answer, hash, reason }: Verdict,
-): Promise<CommandResult> {
-  const request = await findLatest(context, task, kind);
-  if (!request) return replyRefusal(context, task, "notInReview");
-  const { toast, isDecided } = await submitDecision(context, request, { answer, comment: reason, hash });
+async function applyVerdict(context: CommandContext, request: RequestRecord, verdict: Verdict): Promise<CommandResult> {
+  if (verdict.hash === NOT_SHOWN && isRequestOpen(request)) return showRequest(context, request);
+  const { toast, isDecided } = await submitDecision(context, request, verdict);
   if (!isDecided) return replyText("ℹ️ {toast}", { toast: toSafeText(toast, 200) });
-  const jobs = [createLiveRefreshJob(context.chat, task.id, `heard.${context.id}`, context.correlation)];
-  const isApproved = answer === "approve";
-  if (kind === "review") {
-    const [name, emoji] = isApproved ? (["approved", "✅"] as const) : (["sentBack", "↩️"] as const);
-    return { ...replyConfirmation(context, task, name, emoji), jobs };
-  }
-  const name = kind === "result" ? "updating" : isApproved ? "approved" : "rejected";
-  const text = context.presentation.texts.live.ticket.confirmations[name];
-  return { ...replyText(`${isApproved ? "✅" : "✖️"} ${text}`, { task: renderTaskLink(context, task) }), jobs };
+  const { chat, id, correlation, presentation } = context;
+  const { key = "", title, url = "" } = request.subject;
+  const values = { task: renderTaskTitle(presentation, { key, title, url }), toast: toSafeText(toast, 200) };
+  const emoji = isApproving(verdict.answer) ? "✅" : "↩️";
+  const jobs = [createLiveRefreshJob(chat, getSubjectId(request), `heard.${id}`, correlation)];
+  return { ...replyText(`${emoji} {task}${presentation.texts.colon}{toast}`, values), jobs };
 }

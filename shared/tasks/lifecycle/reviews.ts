@@ -22,7 +22,6 @@ import { workKeys } from "../../records/store-keys.ts";
 import { findStatusAttempt, type ProcedureRecord, VERDICT_PROCEDURE } from "../../records/task-records.ts";
 import {
   closeRequest,
-  decideRequest,
   findRequest,
   readOpenRequests,
   readTaskRequests,
@@ -33,7 +32,7 @@ import { isRequestOpen, type RequestRecord } from "../../task/request.ts";
 import { isInReview, isOpen } from "../../task/snapshot.ts";
 import { DAY, MINUTE } from "../../time.ts";
 import { isManaged } from "../access.ts";
-import { type CallContext, createCallContext, isHuman, SYSTEM_CALLER } from "../call-context.ts";
+import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
 import { restoreLostCard } from "../card-comment.ts";
 import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
@@ -124,64 +123,6 @@ function ignoreMissing(thrown: unknown): void {
   if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
 }
 
-/**
- * Gives a person's verdict on a task in review as it is now, without a message that showed it: by a command, or by a
- * change of its status. Throws `conflict` when it is not in review.
- */
-export async function judgeReview(
-  context: CallContext,
-  task: Task,
-  answer: "approve" | "send_back",
-  reason = "",
-): Promise<Task> {
-  const { deps, caller, correlation } = context;
-  if (!isHuman(caller))
-    throw new GroundcrewError("forbidden", `${task.key} waits for a human's review. Remind them with ask_human.`);
-  const pending = await findPendingVerdict(deps, task.id);
-  const request = pending?.verdict?.answer === answer ? pending : await requireReview(context, task);
-  const decision = { answer, comment: reason, by: caller.name, where: "telegram" } as const;
-  if (request === pending) await REVIEW.apply?.(deps, request, correlation);
-  else {
-    let result = await decideRequest(deps, request.id, { ...decision, hash: request.hash }, correlation);
-    if (result.outcome === "changed")
-      result = await decideRequest(deps, request.id, { ...decision, hash: result.request.hash }, correlation);
-    if (result.outcome !== "decided") throw createNotInReviewError((await findStoredTask(deps, task.id)) ?? task);
-  }
-  return (await findStoredTask(deps, task.id)) ?? task;
-}
-
-/** Finds the open review of a task, or stores it again: the store was lost since. */
-async function requireReview(context: CallContext, storedTask: Task): Promise<RequestRecord> {
-  const { deps } = context;
-  const known = await findOpenReview(deps, storedTask.id);
-  if (known) return known;
-  const task = await readFreshTask(context, storedTask);
-  if (!isInReview(task.item)) throw createNotInReviewError(task);
-  return restoreReview(deps, task);
-}
-
-function createNotInReviewError({ key, item }: Task): GroundcrewError {
-  const { status } = item.snapshot;
-  return new GroundcrewError("conflict", `${key} is not in review. Its status is ${status}.`, {
-    refusal: { name: "notInReview", values: { task: key, status } },
-  });
-}
-
-async function findOpenReview(deps: Pick<TaskDeps, "store">, item: string): Promise<RequestRecord | undefined> {
-  return (await readTaskRequests(deps, item, "review")).map(({ value }) => value).findLast(isRequestOpen);
-}
-
-/** Finds the review of a task whose verdict was given and has not been applied completely. */
-export async function findPendingVerdict(
-  deps: Pick<TaskDeps, "store">,
-  item: string,
-): Promise<RequestRecord | undefined> {
-  const reviews = await readTaskRequests(deps, item, "review");
-  for (const { value } of reviews)
-    if (value.verdict && (await findProcedure(deps, VERDICT, value.id))?.step !== undefined) return value;
-  return undefined;
-}
-
 async function writeVerdict(run: VerdictRun, { input: { kind } }: Verdict): VerdictStepResult {
   const status = VERDICT_STATUSES[kind];
   run.task = await moveToStatus(run.context, run.task, status, { labels: { drop: [REVIEW_LABEL] } });
@@ -224,13 +165,13 @@ async function tellAgent({ context, task }: VerdictRun, { id, input }: Verdict):
  * it. Makes no request when there is nothing to do.
  */
 export async function reconcileReview(deps: TaskDeps, item: string, correlation: string): Promise<void> {
-  const [request, task, pending] = await Promise.all([
-    findOpenReview(deps, item),
-    findStoredTask(deps, item),
-    findPendingVerdict(deps, item),
-  ]);
+  const [stored, task] = await Promise.all([readTaskRequests(deps, item, "review"), findStoredTask(deps, item)]);
+  const reviews = stored.map(({ value }) => value);
   const presentTask = task?.item.removedAt === undefined ? task : undefined;
-  if (pending) return;
+  // A verdict that has not been applied completely goes on by itself.
+  for (const { id, verdict } of reviews)
+    if (verdict && (await findProcedure(deps, VERDICT, id))?.step !== undefined) return;
+  const request = reviews.findLast(isRequestOpen);
   if (!request) {
     if (presentTask && isInReview(presentTask.item) && !(await isAboutToRequest(deps, item)))
       await restoreReview(deps, presentTask);

@@ -23,7 +23,6 @@ import { ensureClaim, requireNotInReview } from "../claims.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
 import { getIdempotencyKey, postComment, postStatusComment, toCommentHtml } from "../post-comment.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
-import { findPendingVerdict, judgeReview } from "./reviews.ts";
 import {
   beginStatusChange,
   blockWhenRefused,
@@ -91,22 +90,10 @@ function mayPlan({ caller }: CallContext, { item }: Task, status: Status): boole
 async function isAlreadySet(context: CallContext, { id, item }: Task, status: Status, asPlanner: boolean) {
   if (isInReview(item)) return status === "done" && !asPlanner;
   if (item.snapshot.status !== status) return false;
-  if (asPlanner) return !(await isVerdictPending(context, id, status));
+  if (asPlanner) return true;
   if (status !== "in_progress") return true;
   const [claim] = await readLiveClaims(context.deps, [id]);
   return claim?.agent === context.caller.name;
-}
-
-/** Whether setting this status is the verdict that was given and has not been applied completely. */
-async function isVerdictPending({ deps }: CallContext, item: string, status: Status): Promise<boolean> {
-  const pending = await findPendingVerdict(deps, item);
-  return pending !== undefined && pending.verdict?.answer === toVerdict(status);
-}
-
-/** The verdict that a human gives by setting the status of a task in review. */
-function toVerdict(status: Status): "approve" | "send_back" | undefined {
-  if (status === "done") return "approve";
-  return status === "todo" || status === "in_progress" ? "send_back" : undefined;
 }
 
 /**
@@ -132,11 +119,12 @@ async function keepStatus(context: CallContext, task: Task, { change, lastAttemp
 /** A change of another agent's task: needs no claim and ends the current one. */
 async function changeAsPlanner(context: CallContext, task: Task, { change, interrupted }: StatusCall): Promise<void> {
   const freshTask = await readFreshTask(context, task);
-  const verdict = isHuman(context.caller) ? toVerdict(change.status) : undefined;
-  if (verdict && (isInReview(freshTask.item) || (await isVerdictPending(context, task.id, change.status)))) {
-    await judgeReview(context, freshTask, verdict, verdict === "approve" ? "" : change.text);
-    return;
-  }
+  // It is judged as what was shown, by the answer to its request.
+  const isEnd = change.status === "blocked" || change.status === "cancelled";
+  if (isHuman(context.caller) && isInReview(freshTask.item) && !isEnd)
+    throw new GroundcrewError("conflict", `${task.key} is in review. Approve it, or send it back.`, {
+      refusal: { name: "inReview", values: { task: task.key } },
+    });
   const attempt = interrupted ?? (await beginStatusChange(context, freshTask, change));
   await runProcedure(context.deps, STATUS_CHANGE, attempt, { context, task: freshTask, change, canWrite: true });
   // People have no pace to wait for.

@@ -12,10 +12,10 @@ import { formatTemplate, localizeMoney, resolveLocale } from "../../i18n/localiz
 import { getTexts } from "../../i18n/texts.ts";
 import type { ClaimRecord } from "../../records/claim-record.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
-import { createRequest, findRequest, preparePublication, publishRequest } from "../../requests/requests.ts";
+import { createRequest, findRequest, prepareNewRequest, publishRequest } from "../../requests/requests.ts";
 import type { Put } from "../../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
-import { isRequestOpen, type NewRequest, type RequestRecord } from "../../task/request.ts";
+import { isRequestOpen, type NewRequest } from "../../task/request.ts";
 import { formatIsoTime, HOUR, MINUTE, type Ms } from "../../time.ts";
 import { type BrakeRecord, getLimits, type LimitName, readBudgetStop, toLimitBucket } from "../brake-record.ts";
 import { prepareClaimEnd } from "../claim-lease.ts";
@@ -126,11 +126,6 @@ async function createAgentRequest(agent: string, text: string, answers: readonly
 }
 
 const BRAKE_REQUEST = { from: "Groundcrew", urgency: "high", input: [], options: [] } satisfies Partial<NewRequest>;
-
-async function prepareNewRequest(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<ValueUpdate> {
-  const update = await preparePublication(deps, { value: request, rev: 0 }, correlation);
-  return { ...update, expect: [[workKeys.request(request.id), 0], ...(update.expect ?? [])] };
-}
 
 /**
  * Whether to stop an agent that has reached a limit: `continue` lifts its limits for an hour, `stop` ends its work on

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { isRunning, type TimeEntriesRecord } from "../../accounting/time-entries.ts";
 import { createTimes, endEntries, findPause, isInWork, prepareTimes, startEntry } from "../../accounting/timer.ts";
-import type { Deps, RequestKind, TaskDeps } from "../../app/deps.ts";
+import type { Deps, RequestKind, TaskDeps, WrittenRemark } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
@@ -29,8 +29,9 @@ import {
   readTaskRequests,
   restoreRequest,
 } from "../../requests/requests.ts";
+import { readWords } from "../../requests/words.ts";
 import type { Job, Revision, StoredValue, StoreKey } from "../../store/port.ts";
-import { updateValue, type ValueUpdate } from "../../store/records.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
 import { isRequestOpen, type NewRequest, type RequestOption, type RequestRecord } from "../../task/request.ts";
 import { type ItemRecord, isOpen } from "../../task/snapshot.ts";
@@ -232,29 +233,35 @@ async function prepareAnswer(
 
 /**
  * Prepares a comment as the answer to the latest question on its task that was older, by Plane's clock: a comment that
- * is observed late does not answer later questions. Undefined when it answers none. Makes no request to Plane.
+ * is observed late does not answer later questions. One of recurring work is answered by its choices only. Undefined when
+ * it answers none; what sessions ask has another way (shared/tickets/decide-ticket.ts). Makes no request to Plane.
  */
 export async function prepareAnswerFromComment(
   deps: TaskDeps,
   task: Task,
-  { id: posted, by, html, createdAt }: { id: string; by: string; html: string; createdAt: string },
+  { id: posted, by, comment: written, isByProgram }: WrittenRemark,
   correlation: string,
-): Promise<{ agent: string; update: ValueUpdate } | undefined> {
-  const question = (await readTaskRequests(deps, task.id, "question")).findLast(
+): Promise<{ question: RequestRecord; update: ValueUpdate } | undefined> {
+  if (!written) return undefined;
+  const questions = (await readTaskRequests(deps, task.id, "question")).filter(
     ({ value }) =>
-      !value.session && value.schedule === undefined && isRequestOpen(value) && getPostedAt(value) < createdAt,
+      !value.session &&
+      !(isByProgram && value.schedule !== undefined) &&
+      isRequestOpen(value) &&
+      getRequestTime(value) < written.createdAt,
   );
-  const comment = question ? await toMarkdown(html) : "";
-  if (!question || comment.trim() === "") return undefined;
-  const { hash, from, id } = question.value;
-  const decision = { answer: "answer", hash, comment, by, where: "plane", posted } as const;
+  const text = questions.length > 0 ? await toMarkdown(written.html) : "";
+  const question = questions.findLast(({ value }) => readWords(value, text));
+  const words = question && readWords(question.value, text);
+  if (!words || text.trim() === "") return undefined;
+  const decision = { ...words, hash: question.value.hash, by, where: "plane", posted } as const;
   const decided = await prepareDecision(deps, question, decision, correlation);
-  const expect: [StoreKey, Revision][] = [[workKeys.request(id), question.rev]];
-  return decided && { agent: from, update: { ...decided.update, expect } };
+  const expect: [StoreKey, Revision][] = [[workKeys.request(question.value.id), question.rev]];
+  return decided && { question: question.value, update: mergeUpdates([decided.update, { expect }]) };
 }
 
-/** When the question was written to Plane, by Plane's clock where it is known. */
-function getPostedAt({ postedAt, createdAt }: RequestRecord): string {
+/** When a request was made, by Plane's clock where it was written to Plane. */
+export function getRequestTime({ postedAt, createdAt }: RequestRecord): string {
   return postedAt ?? shiftPlaneTime(toPlaneTime(new Date(createdAt).toISOString()), createdAt % SECOND);
 }
 

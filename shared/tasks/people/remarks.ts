@@ -18,6 +18,7 @@ import { type ClaimRecord, findClaim, readClaims } from "../../records/claim-rec
 import type { Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 import { findSessionName } from "../../records/task-records.ts";
+import { isOption } from "../../requests/words.ts";
 import type { Job, Revision, StoreKey } from "../../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { findAgentByEmail, findLatestActivityActor } from "../../sync/event-facts.ts";
@@ -133,14 +134,14 @@ export async function prepareRemarks(
       await addRemark(deps, task, draft, remark, { agents: [], mentioned: [] }, correlation);
       continue;
     }
-    const { comment, id, by } = remark;
-    const answer = comment && (await prepareAnswerFromComment(deps, task, { id, by, ...comment }, correlation));
+    const answer = remark.isByGuest ? undefined : await prepareAnswerFromComment(deps, task, remark, correlation);
     if (answer) updates.push(answer.update);
-    if (remark.isByProgram) continue;
+    // An answer to Groundcrew's own question is for no agent.
+    if (remark.isByProgram || answer?.question.schedule !== undefined) continue;
     if (workers.length > 0) stopped = undefined;
     const earlier = findEarlierWorkers(task, times.entries, remark.at);
     const concerned = keepDefined([...workers, ...earlier, ...mentioned, remark.isByGuest ? undefined : session]);
-    const agents = [...new Set(concerned)].filter((agent) => agent !== answer?.agent);
+    const agents = [...new Set(concerned)].filter((agent) => agent !== answer?.question.from);
     if (agents.length > 0 || answer) await addRemark(deps, task, draft, remark, { agents, mentioned }, correlation);
   }
   if (draft.receipt || draft.jobs.length > 0) {
@@ -205,9 +206,8 @@ function findEarlierWorkers(
 
 /** Whether the word is a choice of an open question, which it answers. */
 async function isChoice(deps: TaskDeps, item: string, { text }: WrittenRemark): Promise<boolean> {
-  const questions = (await readTaskQuestions(deps, item)).filter(isRequestOpen);
-  const wanted = cleanLine(text, 100).toLowerCase();
-  return questions.some(({ options }) => options.some(({ label }) => label.toLowerCase() === wanted));
+  const questions = await readTaskQuestions(deps, item);
+  return questions.some((question) => isRequestOpen(question) && isOption(question, text));
 }
 
 const createDraft = (record: RemarksRecord = NO_REMARKS): RemarksDraft => ({ record, events: [], jobs: [] });

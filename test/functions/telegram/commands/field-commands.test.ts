@@ -90,7 +90,9 @@ test("/plane done approves a task in review, and keeps its summary", async () =>
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
   await app.runUntilIdle();
-  expect(await app.sendAndGetReply("/plane terminé ONB-1 Very good")).toBe("✅ Done: ONB-1 Mail");
+  expect(await app.sendAndGetReply("/plane terminé ONB-1 Very good")).toBe(
+    "✅ ONB-1 Mail: Approved by Ada (Telegram): Very good",
+  );
   expect(app.readPlaneItem(item).state).toBe("Done");
   expect(app.readComments(item).filter((text) => text.includes("Very good"))).toHaveLength(1);
 });

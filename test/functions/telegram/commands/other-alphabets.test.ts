@@ -33,6 +33,6 @@ test("a key that is not only ASCII works over HTTP, in the exchange and in hooks
 
 test.each(["/plane approve öko_2-1", "/plane approve o\u0308ko_2-1"])("%s approves a ticket", async (text) => {
   const { app, runner } = await createOkoApp();
-  expect(await app.sendAndGetReply(text)).toBe(`✅ Ticket approved: ${KEY} Write it down`);
+  expect(await app.sendAndGetReply(text)).toBe(`✅ ${KEY} Write it down: Approved by Ada (Telegram)`);
   expect((await app.exchange([], runner)).sessions).toMatchObject([{ ticket: KEY }]);
 });

@@ -55,7 +55,7 @@ test("a button about a review approves nothing after another round of the review
   await app.pressButton(reply, /review/);
   await app.advanceAndDrain();
   expect(toPlainText(app.getBotMessages().find(({ id }) => id === reply?.id))).toContain(
-    "ONB-1 has changed. Read it again before you approve it.",
+    "Sent back by Ada (Telegram): Not yet",
   );
   expect(app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state)).toEqual(["In Progress"]);
 });

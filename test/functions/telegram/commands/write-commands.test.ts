@@ -102,7 +102,9 @@ async function inReview() {
 
 test("/plane approve, reject: reject sends a task in review back with a reason", async () => {
   const { app, item } = await inReview();
-  expect(await app.sendAndGetReply("/plane reject ONB-1 too short")).toBe("↩️ Sent back: ONB-1 Mail");
+  expect(await app.sendAndGetReply("/plane reject ONB-1 too short")).toBe(
+    "↩️ ONB-1 Mail: Sent back by Ada (Telegram): too short",
+  );
   expect(app.readPlaneItem(item)).toMatchObject({ state: "Todo" });
   expect(app.readComments(item).join()).toContain("too short");
 });
@@ -111,7 +113,7 @@ test("/plane approve, reject do not change a task that is not in review", async 
   const app = await createCommandsApp();
   app.addTask("Mail");
   await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("ℹ️ This task is not in review: ONB-1 Mail");
+  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("ℹ️ No ticket and no review waits here: ONB-1 Mail");
 });
 
 test("/plane mute stops notifications for the given time, and unmute resumes them", async () => {

@@ -19,11 +19,16 @@ const COMMAND_SCENARIOS: { command: string; review?: true; answer: string; comme
   { command: "/plane done ONB-1 by hand", answer: "✅ Done: ONB-1 Mail", comments: [/by hand/] },
   { command: "/plane due ONB-1 2026-12-01", answer: "📅 Due Dec 1, 2026: ONB-1 Mail", comments: [] },
   { command: "/plane assign ONB-1 Thot", answer: "👤 Assigned ONB-1 Mail to Thot", comments: [] },
-  { command: "/plane approve ONB-1", review: true, answer: "✅ Approved and done: ONB-1 Mail", comments: [/Approved/] },
+  {
+    command: "/plane approve ONB-1",
+    review: true,
+    answer: "✅ ONB-1 Mail: Approved by Ada (Telegram)",
+    comments: [/Approved/],
+  },
   {
     command: "/plane reject ONB-1 too short",
     review: true,
-    answer: "↩️ Sent back: ONB-1 Mail",
+    answer: "↩️ ONB-1 Mail: Sent back by Ada (Telegram): too short",
     comments: [/too short/],
   },
 ];

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { readFinishedTasks } from "../../../../shared/accounting/history.ts";
-import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
-import { judgeReview } from "../../../../shared/tasks/lifecycle/reviews.ts";
+import { decideRequest, readOpenRequests } from "../../../../shared/requests/requests.ts";
 import type { PlaneVersion } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp, WORK_RULES } from "../../../support/agent-test-app.ts";
 
@@ -23,13 +22,13 @@ async function createTaskInReview(options: Parameters<typeof createAgentTestApp>
   const now = await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });
   await app.runUntilIdle();
   app.takeEvents();
-  const task = async () => {
-    const stored = await findStoredTask(app.deps, item.id);
-    if (!stored) throw new Error("not kept");
-    return stored;
+  /** Answers the review as Ada. */
+  const judge = async (answer: string, comment = "") => {
+    const [{ id = "", hash = "" } = {}] = await readOpenRequests(app.deps, "review");
+    return decideRequest(app.deps, id, { answer, comment, hash, by: "Ada", where: "api" }, "test");
   };
   const count = (part: string) => app.readComments(item).filter((comment) => comment.includes(part)).length;
-  return { app, item, next, now, task, count };
+  return { app, item, next, now, judge, count };
 }
 
 test.each(VERSIONS)(
@@ -73,28 +72,28 @@ test("repeating the call on a task in review reports the review, other changes a
 });
 
 test("an approved review removes the label, finishes the task and counts for its agent", async () => {
-  const { app, item, task, count } = await createTaskInReview();
-  await judgeReview(app.createContext("Ada"), await task(), "approve");
+  const { app, item, judge, count } = await createTaskInReview();
+  await judge("approve");
   await app.runUntilIdle();
   expect(app.readPlaneItem(item).state).toBe("Done");
   expect(app.readPlaneItem(item).labels).not.toContain("review");
   expect(count("<strong>Approved</strong> by Ada")).toBe(1);
   expect(await readFinishedTasks(app.deps, "Imhotep")).toMatchObject([{ task: "ONB-1", confidence: 0.5 }]);
   expect(app.takeEvents()).toContain("ONB-1 completed");
-  await expect(judgeReview(app.createContext("Ada"), await task(), "approve")).rejects.toMatchObject({
-    code: "conflict",
-  });
+  await expect(judge("approve")).rejects.toMatchObject({ code: "not_found" });
 });
 
-test("only humans give a verdict on a review", async () => {
-  const { app, task } = await createTaskInReview();
-  await expect(judgeReview(app.createContext("Imhotep"), await task(), "approve")).rejects.toMatchObject({
-    code: "forbidden",
-  });
-  await expect(judgeReview(app.createContext("Concierge"), await task(), "send_back")).rejects.toMatchObject({
-    code: "forbidden",
-  });
-});
+test.each(["done", "todo", "in_progress"] as const)(
+  "a task in review is not set to %s, not even by a person: what was shown is judged instead",
+  async (status) => {
+    const { app, item } = await createTaskInReview();
+    await expect(app.actAs("Ada").setStatus("ONB-1", { status })).rejects.toMatchObject({
+      code: "conflict",
+      message: "ONB-1 is in review. Approve it, or send it back.",
+    });
+    expect(app.readPlaneItem(item)).toMatchObject({ state: "In Progress", labels: expect.arrayContaining(["review"]) });
+  },
+);
 
 test("after a person removed the review label in Plane, the confidence before the review no longer applies", async () => {
   const { app, item } = await createTaskInReview();
@@ -133,11 +132,11 @@ test("after the store is lost no review is requested again, and removing the lab
 test.each(VERSIONS)(
   "OPENCLAW-18 dependants start before the review of their blocker if the settings allow it (Plane %s)",
   async (version) => {
-    const { app, task } = await createTaskInReview({ version, config: { done: { dependants_wait: false } } });
+    const { app, judge } = await createTaskInReview({ version, config: { done: { dependants_wait: false } } });
     expect(await app.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).toMatchObject({
       status: "in_progress",
     });
-    await judgeReview(app.createContext("Ada"), await task(), "send_back", "No.");
+    await judge("send_back", "No.");
     await app.runUntilIdle();
     await expect(app.actAs("Thot").setStatus("ONB-2", { status: "done", text: "x" })).rejects.toMatchObject({
       message: expect.stringContaining("it waits for ONB-1"),
