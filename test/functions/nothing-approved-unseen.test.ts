@@ -69,7 +69,7 @@ const TASKS = [{ id: "a", title: "Draw it" }];
 
 const anySteps = fc.array(
   fc.record({
-    act: fc.constantFrom("button", "crafted", "reply", "command", "api", "change"),
+    act: fc.constantFrom("button", "crafted", "reply", "command", "done", "comment", "api", "change"),
     /** Which request of those that were seen it is about, counted from the newest. */
     to: fc.nat(1),
     text: anyText,
@@ -77,7 +77,7 @@ const anySteps = fc.array(
   { minLength: 1, maxLength: 6 },
 );
 
-test("no sequence of presses, replies, commands, answers and changes approves a text that was not shown whole", async () => {
+test("no sequence of presses, replies, commands, comments, answers and changes approves a text that was not shown whole", async () => {
   const anyCase = fc.record({ kind: fc.constantFrom(...Object.keys(KINDS)), text: anyText, steps: anySteps });
   await fc.assert(
     fc.asyncProperty(anyCase, async ({ kind, text, steps }) => {
@@ -115,6 +115,12 @@ test("no sequence of presses, replies, commands, answers and changes approves a 
         if (act === "crafted") await app.tapButtonData(message?.id ?? 0, data);
         if (act === "reply") await app.replyTo(message, "ok");
         if (act === "command" && kind !== "plan") await app.sendMessage("/plane approve ONB-1");
+        if (act === "done" && kind === "review") await app.sendMessage("/plane done ONB-1");
+        if (act === "comment" && kind !== "plan") {
+          app.advance(2_000);
+          app.plane.addComment(app.plane.items(app.onb)[0] ?? "", "<p>ok</p>");
+          await app.deliverWebhooks();
+        }
         if (act === "api") await app.call(`/${target.id}`, { answer: "approve", hash: target.hash });
         for (const id of open) {
           const { verdict, ...approved } = (await app.call(`/${id}`)).json as (typeof seen)[number] & {

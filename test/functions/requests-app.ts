@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
+import { claimsTick } from "../../functions/work.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
@@ -8,6 +9,9 @@ import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-a
 export type RequestsApp = Awaited<ReturnType<typeof createRequestsApp>>;
 
 export type OpenStore = (clock: () => number) => Store;
+
+/** Until then the agent card in Plane says who works on a task, and what is reviewed. */
+const CARD_WRITE_MS = 31_000;
 
 const requestSchema = z.looseObject({
   id: z.string(),
@@ -56,6 +60,17 @@ export async function createRequestsApp(
       return { cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "", origin: app.url };
     },
   });
+}
+
+/** Starts a new process on an empty store, which reads Plane. */
+export async function loseStore(app: RequestsApp) {
+  await app.advanceAndDrain(CARD_WRITE_MS);
+  await app.restart({ store: "lost" });
+  await app.listenAgain();
+  await app.runFirstPoll();
+  await app.poll();
+  await claimsTick.run(app.deps);
+  await app.advanceAndDrain();
 }
 
 /** Adds a work item of ONB, which requests a ticket. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { claimsTick } from "../../functions/work.ts";
+import { schedulesTick } from "../../functions/schedules.ts";
 import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
@@ -14,11 +14,13 @@ import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-ser
 import {
   askBySession,
   createRequestsApp,
+  loseStore,
   type OpenStore,
   type RequestsApp,
   requestTicket,
   startSession,
 } from "./requests-app.ts";
+import { BACKUP_CHECK } from "./schedules-app.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";
 import { createSession } from "./tickets/tickets-app.ts";
 
@@ -41,6 +43,10 @@ interface KindCase {
   outcome: string;
   /** What people do in Plane instead, and what comes of the request. */
   inPlane?: { act(app: RequestsApp): void; state: "answered" | "closed"; effect?: unknown };
+  /** A comment that answers it, where the answer or its effect is another one. */
+  comment?: { text: string; decision?: KindCase["decision"]; effect?: unknown };
+  /** A comment that would approve what Plane does not show. */
+  unseen?: string;
   command?: string;
   /** What the answer has done, once. */
   readEffect(app: RequestsApp): Promise<unknown>;
@@ -50,9 +56,6 @@ interface KindCase {
   /** What the button of its old message says after a lost store; absent where it answers. */
   afterLoss?: RegExp;
 }
-
-/** Until then the agent card in Plane says who works on a task, and what is reviewed. */
-const CARD_WRITE_MS = 31_000;
 
 const TICKET_AGAIN = /The ticket waits for approval again/;
 
@@ -69,7 +72,7 @@ const KINDS: Record<string, KindCase> = {
     button: "Red",
     reply: "Red",
     outcome: "Answered by",
-    inPlane: { act: (app) => app.plane.addComment(getItem(app), "<p>Red</p>"), state: "answered" },
+    comment: { text: "Red" },
     async readEffect(app) {
       const comments = app.readComments(getItem(app)).filter((html) => /<p>Red/.test(html));
       const { questions } = await app.actAs("Imhotep").details("ONB-1");
@@ -123,6 +126,8 @@ const KINDS: Record<string, KindCase> = {
     outcome: "Approved by",
     inPlane: { act: setDone, state: "closed", effect: [] },
     command: "/plane approve ONB-1",
+    comment: { text: "Reject", decision: { answer: "reject" }, effect: [] },
+    unseen: "ok",
     readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, run }) => [ticket, run]),
     effect: [["ONB-1", 1]],
     afterLoss: TICKET_AGAIN,
@@ -135,6 +140,8 @@ const KINDS: Record<string, KindCase> = {
     button: "✅ Allow",
     reply: "yes",
     outcome: "Allowed by",
+    comment: { text: "No.", decision: { answer: "deny" }, effect: [["keys", "Escape"]] },
+    unseen: "yes",
     readEffect: readInputs,
     effect: [["keys", "1"]],
     afterLoss: GONE,
@@ -148,8 +155,31 @@ const KINDS: Record<string, KindCase> = {
     button: "Blue",
     reply: "Blue",
     outcome: "Answered by",
+    comment: { text: "Blue" },
     readEffect: readInputs,
     effect: [["keys", "2"]],
+    afterLoss: GONE,
+  },
+  "question of a series": {
+    kind: "question",
+    hasTickets: true,
+    async ask(app) {
+      await askBySession(app, { tool_name: "AskUserQuestion", tool_input: { questions: [COLOUR, SIZE] } });
+      const [first] = await app.list();
+      await app.call(`/${first?.id}`, { answer: "answer", comment: "Blue", hash: first?.hash });
+    },
+    message: "Question 2 of 2",
+    decision: { answer: "answer", comment: "M" },
+    button: "M",
+    reply: "M",
+    outcome: "Answered by",
+    comment: { text: "M" },
+    readEffect: readInputs,
+    effect: [
+      ["keys", "2"],
+      ["keys", "2"],
+      ["keys", "1"],
+    ],
     afterLoss: GONE,
   },
   "plan of a session": {
@@ -162,6 +192,8 @@ const KINDS: Record<string, KindCase> = {
     button: "✅ Approve",
     reply: "ok",
     outcome: "Approved by",
+    comment: { text: "Test it, too", decision: { answer: "send_back", comment: "Test it, too" }, effect: "open" },
+    unseen: "ok",
     readEffect: async (app) => (await app.read("/api/sessions")).sessions[0]?.plan,
     effect: "approved",
     afterLoss: GONE,
@@ -177,7 +209,9 @@ const KINDS: Record<string, KindCase> = {
     message: "time is almost over",
     decision: { answer: "extend" },
     button: "⏱️ 30 more minutes",
+    reply: "extend",
     outcome: "Extended by",
+    comment: { text: "more time" },
     // It had 4 minutes left.
     async readEffect(app) {
       const { sessions, server_time } = await app.read("/api/sessions");
@@ -196,7 +230,9 @@ const KINDS: Record<string, KindCase> = {
     message: "ended without a result",
     decision: { answer: "resume" },
     button: "▶️ Resume",
+    reply: "resume",
     outcome: "Resumed by",
+    comment: { text: "Resume" },
     readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, resume }) => [ticket, resume]),
     effect: [["ONB-1", true]],
     afterLoss: TICKET_AGAIN,
@@ -212,10 +248,49 @@ const KINDS: Record<string, KindCase> = {
     button: "✅ Approve update",
     reply: "ok",
     outcome: "Written to Plane, approved by",
-    inPlane: { act: (app) => app.plane.addComment(getItem(app), "<p>Once more</p>"), state: "answered", effect: 0 },
+    comment: { text: "Once more", decision: { answer: "send_back", comment: "Once more" }, effect: 0 },
+    unseen: "ok",
     readEffect: async (app) => app.readComments(getItem(app)).filter((html) => html.includes("All is done")).length,
     effect: 1,
     afterLoss: TICKET_AGAIN,
+  },
+  "red checks": {
+    kind: "result",
+    hasTickets: true,
+    config: { tickets: { repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } } },
+    ask: reportRedChecks,
+    message: "Checks have failed",
+    decision: { answer: "send_back" },
+    button: "↩️ Send back",
+    reply: "Repair it",
+    outcome: "Sent back by",
+    comment: { text: "Repair it", decision: { answer: "send_back", comment: "Repair it" } },
+    unseen: "ok",
+    readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, round }) => [ticket, round]),
+    effect: [["ONB-1", 2]],
+    afterLoss: GONE,
+  },
+  "question about recurring work": {
+    kind: "question",
+    config: { schedules: [{ ...BACKUP_CHECK, assignee: "Thot" }] },
+    async ask(app) {
+      for (const hours of [0, 2, 24, 24, 24]) {
+        app.advance(hours * 3_600_000);
+        for (let times = 0; times < 2; times += 1) {
+          await schedulesTick.run(app.deps);
+          await app.advanceAndDrain();
+        }
+      }
+    },
+    message: "came 3 times while ONB-1 is open",
+    decision: { answer: "answer", comment: "Pause it" },
+    button: "Pause it",
+    reply: "Pause it",
+    outcome: "Answered by",
+    comment: { text: "Pause it" },
+    readEffect: async (app) => (await app.read("/api/schedules")).schedules[0]?.next,
+    effect: [],
+    afterLoss: GONE,
   },
   agent: {
     config: { limits: { comments: 2 } },
@@ -259,10 +334,24 @@ const KINDS: Record<string, KindCase> = {
   },
 };
 
-const COLOUR = {
-  ...{ question: "Which colour?", header: "Colour", multiSelect: false },
-  options: ["Red", "Blue"].map((label) => ({ label, description: `It is ${label}.` })),
-};
+const toOptions = (...labels: string[]) => labels.map((label) => ({ label, description: `It is ${label}.` }));
+
+const COLOUR = { question: "Which colour?", header: "Colour", multiSelect: false, options: toOptions("Red", "Blue") };
+
+const SIZE = { question: "Which size?", header: "Size", multiSelect: false, options: toOptions("S", "M") };
+
+/** Publishes a result as a pull request whose checks fail. */
+async function reportRedChecks(app: RequestsApp) {
+  await startSession(app);
+  await app.post("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  await app.post("/api/update-plane/ONB-1", {});
+  const [wish] = (await app.exchange([createSession({ state: "ended" })])).publish;
+  const open = { id: wish?.id ?? "", state: "open", url: "https://git.example.com/1", commit: "a".repeat(40) } as const;
+  for (const checks of [{}, { checks: { state: "failed" as const, failed: ["build"], log: "expected 1, was 2" } }]) {
+    await app.exchange([createSession({ state: "ended", publication: { ...open, ...checks } })]);
+    await app.advanceAndDrain();
+  }
+}
 
 async function readInputs(app: RequestsApp) {
   const [session] = (await app.exchange([createSession()])).sessions;
@@ -280,16 +369,17 @@ const getItem = (app: RequestsApp) => {
   return item;
 };
 
-/** Starts a new process on an empty store, which reads Plane. */
-async function loseStore(app: RequestsApp) {
-  await app.advanceAndDrain(CARD_WRITE_MS);
-  await app.restart({ store: "lost" });
-  await app.listenAgain();
-  await app.runFirstPoll();
+/** A person writes a comment on the only task, which Groundcrew reads. */
+async function writeComment(app: RequestsApp, text: string) {
+  app.advance(2_000);
+  app.plane.addComment(getItem(app), `<p>${text}</p>`);
   await app.poll();
-  await claimsTick.run(app.deps);
-  await app.advanceAndDrain();
+  await app.advanceAndDrain(30_000);
 }
+
+/** The comments that say why another one has decided nothing. */
+const readRefusals = (app: RequestsApp) =>
+  app.readComments(getItem(app)).filter((html) => html.includes("This comment"));
 
 /** Asks a request of a kind; returns what is listed of it. */
 async function ask(app: RequestsApp, { ask: askFor }: KindCase) {
@@ -430,6 +520,57 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
     expect(app.getButtonLabels(app.findMessage(kind.message))).toEqual([]);
     expect(await kind.readEffect(app)).toEqual(kind.inPlane?.effect ?? kind.effect);
   });
+
+  const { comment, unseen = "" } = kind;
+
+  test.skipIf(!comment)("is answered by a member's comment on its task in Plane, which is nothing else", async () => {
+    const app = await createRequestsApp(kind);
+    const { id } = await ask(app, kind);
+    const before = app.getWakes().length;
+    await writeComment(app, comment?.text ?? "");
+    const { answer, comment: words } = comment?.decision ?? kind.decision;
+    const verdict = { answer, by: "ada", where: "plane", ...(words === undefined ? {} : { comment: words }) };
+    expect(await app.readRequest(id)).toMatchObject({ state: "answered", verdict });
+    expect(app.getButtonLabels(app.findMessage(kind.message))).toEqual([]);
+    expect(await kind.readEffect(app)).toEqual(comment && "effect" in comment ? comment.effect : kind.effect);
+    expect(await app.list()).toEqual([]);
+    expect(app.getWakes().slice(before).join("\n")).not.toContain('"addressed"');
+  });
+
+  test.skipIf(unseen === "")(
+    "is not approved by a comment in Plane, which is told so, and not by a guest's comment",
+    async () => {
+      const app = await createRequestsApp(kind);
+      const { id } = await ask(app, kind);
+      await writeComment(app, unseen);
+      expect((await app.readRequest(id)).state).toBe("open");
+      expect(readRefusals(app)).toEqual([expect.stringContaining("This comment approved nothing")]);
+      await writeComment(app, unseen);
+      expect(readRefusals(app)).toHaveLength(2);
+      app.plane.editMember(app.human, { role: 5 });
+      for (const text of [unseen, comment?.text ?? ""]) await writeComment(app, text);
+      expect((await app.readRequest(id)).state).toBe("open");
+      expect(readRefusals(app)).toHaveLength(2);
+    },
+  );
+
+  test.skipIf(kind.reply === undefined)(
+    "is answered by a reply to its old message after a lost store, or the reply says what to do; it is no wish",
+    async () => {
+      const app = await createRequestsApp(kind);
+      await ask(app, kind);
+      const message = app.findMessage(kind.message);
+      await loseStore(app);
+      const before = app.getWakes().length;
+      await app.replyTo(message, kind.reply ?? "");
+      await app.advanceAndDrain(30_000);
+      const last = toPlainText(app.getBotMessages().findLast(({ text }) => !text.includes("Ticket to approve")));
+      if (kind.afterLoss) expect(last).toMatch(kind.afterLoss);
+      else expect(await kind.readEffect(app)).toEqual(kind.effect);
+      expect(app.getWakes().slice(before).join("\n")).not.toContain("in reply to");
+      expect(app.getBotMessages().map(toPlainText)).not.toContain("📨 Sent to Concierge.");
+    },
+  );
 
   test("answered in two places at the same moment has one verdict with one name, which both show (reliability 44)", async () => {
     const app = await createRequestsApp(kind);

@@ -58,6 +58,18 @@ test("a permission that the page or the terminal answers updates its message", a
   expect(app.readLines("asks for permission").at(-1)).toBe("ℹ️ No answer is needed any more.");
 });
 
+test("words in a late reply to what a session had asked become a comment on its task, and who answered is said", async () => {
+  const { app, token } = await createRunningApp();
+  await app.askBySession(token, END_OF_TURN);
+  const [request] = (await app.read("/api/requests")).requests;
+  await app.call(`/api/requests/${request.id}`, { answer: "answer", comment: "Red", hash: request.hash });
+  await app.replyTo(app.findMessage("waits for you"), "Blue, please");
+  await app.advanceAndDrain(10_000);
+  const [item] = app.plane.items(app.onb);
+  expect(app.readComments(item ?? { id: "" }).join()).toContain("Blue, please");
+  expect(toPlainText(app.getBotMessages().at(-1))).toContain("Answered by admin: Red");
+});
+
 test("the end of a turn in which the result was written asks nobody", async () => {
   const { app, token } = await createRunningApp();
   await app.hook(token, END_OF_TURN);

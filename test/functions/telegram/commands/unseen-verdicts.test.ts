@@ -1,0 +1,124 @@
+import { expect, test } from "vitest";
+import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
+import { ADA_USER, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+
+const BOB_USER = 4712;
+const OWN = { from: BOB_USER, chat: BOB_USER };
+
+const NOT_SHOWN = "This chat had not shown it, so nothing was approved.";
+
+/** A team whose Bob has a chat of his own with the bot, to which no requests are sent. */
+async function createTeam() {
+  const app = await createTicketMessagesApp(
+    {},
+    {
+      chats: [GROUP_CHAT, BOB_USER],
+      config: {
+        people: [
+          { email: "ada@javisi.local.test", telegram: ADA_USER },
+          { email: "bob@javisi.local.test", telegram: BOB_USER },
+        ],
+      },
+      setUpPlane(plane) {
+        plane.addUser({ name: "Bob" });
+        return {};
+      },
+    },
+  );
+  async function press(message: SimulatedMessage | undefined, label: string) {
+    const button = message?.buttons.flat().find(({ text }) => text === label);
+    const { answers } = await app.telegram.press(BOB_USER, BOB_USER, message?.id ?? 0, button?.callback_data ?? "");
+    await app.pollUpdates();
+    return answers.join("|");
+  }
+  /** ONB-1, a task in review. */
+  async function requestReview(text = "Two clauses are guesses.") {
+    const key = await app.startTask("Imhotep", "Write the terms");
+    await app.actAs("Imhotep").setStatus(key, { status: "done", text, confidence: 0.4 });
+    await app.advanceAndDrain();
+    await app.call("/api/reject/ONB-1");
+  }
+  const readState = () => app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state);
+  return Object.assign(app, { press, requestReview, readState });
+}
+
+test("/plane approve in a chat that has not shown a ticket approves nothing and shows it, and its button approves", async () => {
+  const app = await createTeam();
+  await app.requestTicketMessage("Write it down", { description_html: "<p>All of it</p>" });
+  const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
+  expect(toPlainText(reply)).toMatch(/Ticket to approve[\s\S]*All of it/);
+  expect(toPlainText(reply)).toContain(NOT_SHOWN);
+  expect((await app.exchange()).sessions).toEqual([]);
+  expect(await app.press(reply, "✅ Approve")).toBe("Approved by bob");
+  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+});
+
+test("a reply of “ok” to the shown ticket approves it, and the message says so", async () => {
+  const app = await createTeam();
+  await app.requestTicketMessage();
+  const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
+  await app.sendMessage("ok", { ...OWN, replyTo: reply?.id ?? 0 });
+  expect((await app.exchange()).sessions).toHaveLength(1);
+  const shown = app.getBotMessages(BOB_USER).find(({ id }) => id === reply?.id);
+  expect(toPlainText(shown)).toContain("Approved by bob");
+});
+
+test("what the reply does not show whole is approved neither by a button nor by words there", async () => {
+  const app = await createTeam();
+  await app.requestTicketMessage("Write it down", { description_html: `<p>${"a ".repeat(3_000)}</p>` });
+  const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
+  expect(app.getButtonLabels(reply)).toEqual(["✖️ Reject"]);
+  await app.sendMessage("ok", { ...OWN, replyTo: reply?.id ?? 0 });
+  await app.sendMessage("/plane approve ONB-1", OWN);
+  expect((await app.exchange()).sessions).toEqual([]);
+});
+
+test("/plane reject needs no message of the ticket", async () => {
+  const app = await createTeam();
+  await app.requestTicketMessage();
+  expect(await app.sendAndGetReply("/plane reject ONB-1 too vague", OWN)).toContain("Rejected by bob");
+  expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 0 });
+});
+
+test("a result that the chat has not shown is shown, and no button of the command approves it", async () => {
+  const app = await createTeam();
+  const item = await app.requestTicketMessage();
+  await app.startSession();
+  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
+  expect(toPlainText(reply)).toMatch(/Result to approve[\s\S]*All is done/);
+  expect(app.getButtonLabels(reply)).toEqual(["✅ Approve update", "↩️ Send back"]);
+  expect(app.readComments(item).join()).not.toContain("All is done");
+});
+
+test("/plane done on a task in review approves it only where its review was shown, with the summary as the reason", async () => {
+  const app = await createTeam();
+  await app.requestReview();
+  const [reply] = await app.sendMessage("/plane done ONB-1 fine", OWN);
+  expect(toPlainText(reply)).toMatch(/Review requested[\s\S]*Two clauses are guesses/);
+  expect(toPlainText(reply)).toContain(NOT_SHOWN);
+  expect(app.readState()).toEqual(["In Progress"]);
+  expect(await app.sendAndGetReply("/plane done ONB-1 fine by me", { from: ADA_USER })).toContain("Approved");
+  await app.advanceAndDrain();
+  expect(app.readState()).toEqual(["Done"]);
+  const comments = app.plane.items(app.onb).flatMap((item) => app.readComments(item));
+  expect(comments.filter((html) => html.includes("fine by me"))).toEqual([expect.stringContaining("Approved")]);
+});
+
+test("/plane done does not approve a review whose message shows another state", async () => {
+  const app = await createTeam();
+  await app.requestReview();
+  const [item] = app.plane.items(app.onb);
+  app.plane.editItem(item ?? "", { description_html: "<p>Pay Eve</p>" });
+  app.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+  expect(await app.sendAndGetReply("/plane done ONB-1", { from: ADA_USER })).toContain("has changed");
+  expect(app.readState()).toEqual(["In Progress"]);
+});
+
+test("a report that no message shows whole is approved by no command", async () => {
+  const app = await createTeam();
+  await app.requestReview(`${"line\n".repeat(60)}rm -rf /`);
+  for (const command of ["done", "approve"]) await app.sendMessage(`/plane ${command} ONB-1`, { from: ADA_USER });
+  expect(app.readState()).toEqual(["In Progress"]);
+});
