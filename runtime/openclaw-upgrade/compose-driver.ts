@@ -39,8 +39,6 @@ const serviceSchema = z.object({
 
 type ComposeService = z.output<typeof serviceSchema>;
 
-const configSchema = z.object({ services: z.record(z.string(), z.unknown()) });
-
 const ALLOWED_CAPABILITIES = ["CHOWN", "SETGID", "SETUID"];
 
 type RunProgram = (args: readonly string[], timeoutMs: Ms) => Promise<ProgramResult>;
@@ -173,7 +171,9 @@ export function createComposeDriver(
   const readPinned = () => findPinnedVersion(envFile, settings.variable).version;
 
   async function readService(timeout: Ms): Promise<ComposeService> {
-    const { services } = configSchema.parse(JSON.parse(await runCompose(["config", "--format", "json"], timeout)));
+    const services = Object(
+      readPath(JSON.parse(await runCompose(["config", "--format", "json"], timeout)), "services"),
+    );
     if (services[service] !== undefined) return serviceSchema.parse(services[service]);
     throw new Error(`the Compose file has no service ${service}; it has ${Object.keys(services).join(", ") || "none"}`);
   }

@@ -61,16 +61,14 @@ export async function upgradeOpenclaw(
 
 /** The upgrade to continue. Throws when it is another one, or is being rolled back. */
 function findUnfinished(record: UpgradeRecord | undefined, { from, to }: UpgradeVersions): UpgradeRecord | undefined {
+  const command = "`groundcrew openclaw rollback`";
   if (record?.state === "rolling_back" || record?.state === "rollback_failed")
-    throw new GroundcrewError(
-      "conflict",
-      `The rollback to ${record.from} is not finished. Run \`groundcrew openclaw rollback\` first.`,
-    );
+    throw new GroundcrewError("conflict", `The rollback to ${record.from} is not finished. Run ${command} first.`);
   if (record?.state !== "running") return undefined;
   if (record.from === from && record.to === to) return record;
   throw new GroundcrewError(
     "conflict",
-    `The upgrade from ${record.from} to ${record.to} is not finished. Continue it with --from ${record.from} --to ${record.to}, or run \`groundcrew openclaw rollback\`.`,
+    `The upgrade from ${record.from} to ${record.to} is not finished. Continue it with --from ${record.from} --to ${record.to}, or run ${command}.`,
   );
 }
 
