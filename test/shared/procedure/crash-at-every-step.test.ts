@@ -15,6 +15,7 @@ import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
+import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
 import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
@@ -59,6 +60,17 @@ function createStatusScenario(title: string, before: StatusChange[], change: Sta
         step: (await findStatusAttempt(app.deps, item.id))?.step,
         finished: finished && { agent: finished.value.agent, cost: finished.value.cost },
       };
+    },
+  };
+}
+
+/** A person's answer to the review of an unsure result. */
+function createVerdictScenario(title: string, answer: { answer: string; comment?: string }): Scenario {
+  return {
+    ...createStatusScenario(title, [START, DONE_UNSURE], DONE_UNSURE),
+    async act(deps, app, item) {
+      const { id = "", hash = "" } = (await readTaskRequests(app.deps, item.id, "review")).at(-1)?.value ?? {};
+      return decideRequest(deps, id, { ...answer, hash, by: "Ada", where: "api" }, "verdict");
     },
   };
 }
@@ -162,8 +174,8 @@ const SCENARIOS: Record<string, Scenario[]> = {
     createStatusScenario("moving another agent's task", [START], { status: "cancelled", text: "No." }, "Ada"),
   ],
   verdict: [
-    createStatusScenario("approving", [START, DONE_UNSURE], { status: "done" }, "Ada"),
-    createStatusScenario("sending back", [START, DONE_UNSURE], { status: "todo", text: "No." }, "Ada"),
+    createVerdictScenario("approving", { answer: "approve" }),
+    createVerdictScenario("sending back", { answer: "send_back", comment: "No." }),
   ],
   upload: [
     createUploadScenario("a file", () => new Blob([CONTENT])),
