@@ -63,12 +63,29 @@ export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "stor
   }
   async function recordMigration(chat: ChatId, outcome: SendOutcome | EditOutcome): Promise<boolean> {
     const to = outcome.kind === "refused" ? outcome.movedTo : undefined;
-    if (to === undefined || to === chat || !canMigrate(chat)) return false;
-    await store.commit({ put: [{ key: migrationKey(chat), value: { to } satisfies MigrationRecord }] });
-    log.error("telegram group became a supergroup: messages go there, set its new id in the settings", { chat, to });
-    return true;
+    return to !== undefined && followChat(deps, chat, to);
   }
   return { ...bot, sendMessage, editMessage };
+}
+
+/**
+ * Follows the configured group into a supergroup when Telegram reports in the group what it became, so that the
+ * commands after it are answered, however long nothing was sent.
+ */
+export async function followReportedMigration(
+  deps: Pick<Deps, "store" | "log" | "settings">,
+  { chat, migrate_to_chat_id: to }: Pick<TelegramMessage, "chat" | "migrate_to_chat_id">,
+): Promise<void> {
+  if (typeof to !== "number" || chat.id !== deps.settings.telegram?.chat) return;
+  if ((await getCurrentChat(deps, chat.id)) !== to) await followChat(deps, chat.id, to);
+}
+
+/** Stores where the messages of a group go from now on; false for a chat that cannot have become a supergroup. */
+async function followChat({ store, log }: Pick<Deps, "store" | "log">, chat: ChatId, to: number): Promise<boolean> {
+  if (to === chat || !canMigrate(chat)) return false;
+  await store.commit({ put: [{ key: migrationKey(chat), value: { to } satisfies MigrationRecord }] });
+  log.error("telegram group became a supergroup: messages go there, set its new id in the settings", { chat, to });
+  return true;
 }
 
 /** Maps the chat of an update to the configured chat: a migrated group keeps the id that is in the settings. */

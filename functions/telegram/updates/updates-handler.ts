@@ -30,7 +30,7 @@ import {
 import { cleanLine } from "../../../shared/text.ts";
 import { DAY, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
-import { toConfiguredChat } from "../delivery/chat-migration.ts";
+import { followReportedMigration, toConfiguredChat } from "../delivery/chat-migration.ts";
 import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
 
 /** A user who is allowed to give commands, the language of the reply, and the chat that it goes to. */
@@ -93,6 +93,7 @@ async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers
   const body = readUpdateBody(parseJobBody(job, storedUpdateBodySchema));
   if ("problem" in body) return { dead: body.problem };
   const { message, callback_query: callback } = body.update;
+  if (message) await followReportedMigration(deps, message);
   const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
   const user = message?.from ?? callback?.from;
   const startedAt = deps.clock();

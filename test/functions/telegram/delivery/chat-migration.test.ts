@@ -68,3 +68,19 @@ test("a group that becomes a supergroup does not make commands of another group 
   await app.pollUpdates();
   expect(app.getBotMessages(SUPERGROUP_CHAT)).toHaveLength(1);
 });
+
+test("a group that becomes a supergroup has its commands answered at once, also when nothing was sent in between", async () => {
+  const app = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
+  app.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
+  const report = (chat: number, fields: object) =>
+    app.telegram.postAsUser(chat, ADA_USER, "", { as: { text: undefined, ...fields } });
+  // Only the group itself says what it became.
+  await report(GROUP_CHAT - 1, { migrate_to_chat_id: SUPERGROUP_CHAT - 1 });
+  await report(GROUP_CHAT, { migrate_to_chat_id: SUPERGROUP_CHAT });
+  await report(SUPERGROUP_CHAT, { migrate_from_chat_id: GROUP_CHAT });
+  await app.telegram.postAsUser(SUPERGROUP_CHAT, ADA_USER, "/plane status");
+  await app.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");
+  await app.pollUpdates();
+  expect(app.getBotMessages(SUPERGROUP_CHAT).map(toPlainText)).toEqual([expect.stringContaining("Status")]);
+  expect(app.telegram.calls.map(({ chat }) => chat)).toEqual([String(SUPERGROUP_CHAT)]);
+});
