@@ -175,8 +175,10 @@ export async function pressRequest(
   const decision = { ...answer, hash: isShownHash ? request.hash : hash };
   const { toast, isRefused } = await submitDecision(context, request, decision);
   if (isRefused) return { toast };
-  const { asking: _asking, marked: _marked, ...rest } = message;
-  return { action: toAction(request, decision), toast, message: rest };
+  const { asking, marked: _marked, ...rest } = message;
+  // A record that stays as it is must not be written: the edit that shows the verdict may already be under way.
+  const isChanged = asking !== undefined || message.marked !== undefined;
+  return { action: toAction(request, decision), toast, message: isChanged ? rest : message };
 }
 
 /** The notice that a request is unknown, as after the loss of the store, and whether it is asked again. */

@@ -64,6 +64,14 @@ test("a question pressed fifty times, and one press delivered fifty times, has o
   ).toHaveLength(1);
 });
 
+test("the press of a button costs one edit of its message", async () => {
+  const app = await createLiveMessagesApp();
+  const { message } = await askColour(app);
+  await app.tapButton(message(), "Blue");
+  const edits = app.telegram.calls.filter(({ method }) => method === "editMessageText");
+  expect(edits.map(({ outcome, text }) => [outcome, text.includes("Answered by Ada")])).toEqual([["ok", true]]);
+});
+
 test("a question shows choices in full in its text if they are many, long or hostile", async () => {
   const app = await createLiveMessagesApp();
   const key = await app.startTask("Imhotep", "<b>_*[x](http://evil.example) @all /start \u202e");
