@@ -52,7 +52,7 @@ export interface StatusView {
   isClosed: boolean;
   /** There is enough to show for a first message. */
   canStart: boolean;
-  /** Plane's ids of what can be muted: the task and its project. */
+  /** Plane's ids of what can be muted, so that no message is sent: the task and its project. */
   mutable?: readonly string[];
 }
 
@@ -136,13 +136,16 @@ export async function updateStatusMessage(
   if (shown.isDeleted && view?.isClosed && source.endsWhenClosed)
     await deps.store.commit(createUpdate(context, subject, rev, NO_MESSAGE));
   if (shown.isDeleted || !view) return JOB_DONE;
-  const mutes = await deps.store.read((view.mutable ?? []).map(muteKey));
-  if (mutes.some((mute) => mute !== undefined)) return JOB_DONE;
   const update = { source, subject, view, shown, rev, correlation };
   if (shown.former !== undefined && source.renderFormer)
     return editFormerMessage(context, update, shown.former, source.renderFormer(context));
   if (shown.messageId !== undefined) return editStatusMessage(context, update, shown.messageId);
-  return view.isClosed || !view.canStart ? JOB_DONE : sendStatusMessage(context, update, toSoundExtras("progress"));
+  if (view.isClosed || !view.canStart) return JOB_DONE;
+  // A message that is there is edited nevertheless: edits have no sound, and it would go on showing what is over.
+  const mutes = await deps.store.read((view.mutable ?? []).map(muteKey));
+  return mutes.some((mute) => mute !== undefined)
+    ? JOB_DONE
+    : sendStatusMessage(context, update, toSoundExtras("progress"));
 }
 
 interface StatusUpdate {

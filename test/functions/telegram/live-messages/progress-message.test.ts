@@ -103,6 +103,16 @@ test("live progress (NOTIF-07): progress is not shown if it is turned off or the
   expect(findProgressMessage(muted)).toBeUndefined();
 });
 
+test("live progress (NOTIF-07): the message of a task that is muted later goes on to say how the task stands", async () => {
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep", "Write the mail");
+  await app.sendMessage("/plane mute ONB");
+  await app.actAs("Imhotep").setStatus(key, { status: "done", text: "It is written", confidence: 1 });
+  await app.advanceAndDrain(20_000);
+  expect(toPlainText(findProgressMessage(app))).toContain("Status: done");
+  expect(app.findMessage("Completed")).toBeUndefined();
+});
+
 test("live progress (NOTIF-07): progress is available in French and shows a hostile title and update as text (reliability 18)", async () => {
   const app = await createLiveMessagesApp({ env: { LOCALE: "fr" } });
   const title = "<b>_*[x](http://evil.example) @all \u202e`$(id)`; --flag";
