@@ -115,14 +115,15 @@ export function parseBareText(text: string): ParsedCommand {
   return splitCommand(text.replace(/^\s*plane\b/i, ""));
 }
 
-/** Splits off the first word, or the first text in quotation marks. */
+/** Splits off the first word, or the first text in quotation marks. A key may have a mark after it: `ONB-4: use blue`. */
 export function splitFirstArgument(args: string): { first: string; rest: string; quoted: boolean } {
   const text = args.trim();
   const [, straight, curly, angled, after = ""] = QUOTED_ARGUMENT.exec(text) ?? [];
   const inside = straight ?? curly ?? angled;
   if (inside !== undefined) return { first: inside.trim(), rest: after.trim(), quoted: true };
   const [, first = "", rest = ""] = /^(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
-  return { first, rest: rest.trim(), quoted: false };
+  const key = first.replace(/[:,.;!?]+$/, "");
+  return { first: parseTaskKey(key) ? key : first, rest: rest.trim(), quoted: false };
 }
 
 /** Whether arguments are the key of a task and nothing else. */
@@ -139,9 +140,17 @@ export function stripQuotes(text: string): string {
   return text.replace(/^["“«]\s*|\s*["”»]$/g, "");
 }
 
-/** Removes accents, upper case and extra blanks, so that `equipe` finds `Équipe`. */
+/**
+ * Removes accents, upper case and extra blanks, so that `equipe` finds `Équipe`; and format characters, because a name
+ * that was copied from a message of ours has word joiners.
+ */
 export function normalizeName(text: string): string {
-  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
+  return text
+    .normalize("NFKD")
+    .replace(/[\p{M}\p{Cf}]/gu, "")
+    .toLowerCase()
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 /**

@@ -57,9 +57,9 @@ export const unblockCommand = createTaskCommand("unblock", ["debloquer"], async 
 );
 
 /** Words before a date that change nothing: “on friday”, “le 1/12/2026”. */
-const PREFIX = /^(?:on|by|le|pour le|ce)\s+/;
+const PREFIX = /^(?:on|by|this|le|pour le|ce)\s+/;
 
-const CLEAR_WORDS: readonly string[] = ["-", "–", "none", "aucune", "aucun"];
+const CLEAR_WORDS: readonly string[] = ["-", "–", "—", "none", "aucune", "aucun"];
 
 const DAY_FIRST = /^(\d{1,2})([./])(\d{1,2})\2(\d{4})$/;
 
@@ -70,6 +70,8 @@ const DAY_WORDS: Record<string, number> = {
   aujourdhui: 0,
   tomorrow: 1,
   demain: 1,
+  "day after tomorrow": 2,
+  "the day after tomorrow": 2,
   "apres demain": 2,
 };
 
@@ -84,7 +86,7 @@ const WEEKDAYS: readonly (readonly string[])[] = [
   ["saturday", "sat", "samedi", "sam"],
 ];
 
-const PERIOD = /^(?:in\s+|dans\s+|\+)?(\d{1,3})\s*(d|days?|j|jours?|w|weeks?|sem|semaines?)$/;
+const PERIOD = /^(?:in\s+|dans\s+|\+)?(\d{1,3}|(?:an?|une?)(?=\s))\s*(d|days?|j|jours?|w|weeks?|sem|semaines?)$/;
 
 /** Sets or removes the due date of a task. Words such as “friday” count from today in the settings' time zone. */
 export const dueCommand = createTaskCommand(
@@ -200,7 +202,7 @@ function findWeekday(word: string, today: string): number | undefined {
 function parsePeriod(words: string): number | undefined {
   const [, count = "", unit = ""] = PERIOD.exec(words) ?? [];
   if (unit === "") return undefined;
-  return Number(count) * (/^[ws]/.test(unit) ? 7 : 1);
+  return (/^\d/.test(count) ? Number(count) : 1) * (/^[ws]/.test(unit) ? 7 : 1);
 }
 
 /** Calculates in UTC, so that changes to and from summer time do not matter. */

@@ -94,21 +94,22 @@ export function toAnswerArguments(target: AnswerTarget, text: string): { command
   return { command: "answer", args: `${id}:${hash} ${text}` };
 }
 
-/** Finds the project whose identifier or full name the arguments begin with, with or without quotation marks. */
+/**
+ * Finds the project whose identifier or full name the arguments begin with, in quotation marks or before a colon or a
+ * dash as well. The longest name counts, so that "Website Shop" is not taken for "Website".
+ */
 function parseProjectPrefix(
   args: string,
   projects: readonly ProjectRecord[],
 ): { project: ProjectRecord; title: string } | undefined {
-  const { first, rest } = splitFirstArgument(args);
-  const exactProject = projects.find(({ identifier, name }) =>
-    [identifier, name].map(normalizeName).includes(normalizeName(first)),
-  );
-  if (exactProject) return { project: exactProject, title: rest };
-  const ends = [...args.matchAll(/\s+|$/g)].map(({ index }) => index);
-  for (const end of ends.reverse()) {
-    const prefix = normalizeName(args.slice(0, end));
-    const project = projects.find(({ name }) => normalizeName(name) === prefix);
-    if (project) return { project, title: args.slice(end).trim() };
+  const names = projects.map((project) => [project, [project.identifier, project.name].map(normalizeName)] as const);
+  const findProject = (text: string) => names.find(([, own]) => own.includes(normalizeName(text)))?.[0];
+  const { first, rest, quoted } = splitFirstArgument(args);
+  const quotedProject = quoted ? findProject(first) : undefined;
+  if (quotedProject) return { project: quotedProject, title: rest };
+  for (const { 0: separator, index } of [...args.matchAll(/\s*[:–—-]?(?:\s+|$)/g)].reverse()) {
+    const project = findProject(args.slice(0, index));
+    if (project) return { project, title: args.slice(index + separator.length).trim() };
   }
   return undefined;
 }

@@ -17,7 +17,7 @@ import {
   splitFirstArgument,
   TASKS,
 } from "./arguments.ts";
-import { type CommandContext, type CommandResult, replyText, type TelegramCommand } from "./command.ts";
+import { type CommandContext, type CommandResult, replyText, requireMember, type TelegramCommand } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
 const DURATION_UNITS: readonly [RegExp, Ms][] = [
@@ -26,6 +26,9 @@ const DURATION_UNITS: readonly [RegExp, Ms][] = [
   [/^(?:d|days?|j|jours?)$/i, DAY],
   [/^(?:w|weeks?|semaines?)$/i, 7 * DAY],
 ];
+
+/** A name of one or more words, and what may be a duration after it. */
+const TIMED_NAME = /^([\s\S]*?)\s+((?:(?:for|pendant)\s+)?\d+\s*\p{L}+)$/iu;
 
 /** Maximum length of a mute: 366 days. A longer one is shortened to it. */
 const MUTE_LIMIT: Ms = 366 * DAY;
@@ -66,9 +69,9 @@ export const unmuteCommand: TelegramCommand = {
     }),
 };
 
-/** Parses `30m`, `2h`, `3 d`, `3j`; undefined for a text that is not a valid duration. */
+/** Parses `30m`, `2h`, `for 3 d`, `pendant 3j`; undefined for a text that is not a valid duration. */
 export function parseMuteDuration(text: string): Ms | undefined {
-  const [, n, unit = ""] = /^(\d{1,5})\s*(\p{L}+)$/u.exec(text.trim()) ?? [];
+  const [, n, unit = ""] = /^(?:(?:for|pendant)\s+)?(\d{1,5})\s*(\p{L}+)$/iu.exec(text.trim()) ?? [];
   const length = DURATION_UNITS.find(([pattern]) => pattern.test(unit))?.[1];
   if (n === undefined || length === undefined || Number(n) === 0) return undefined;
   return Math.min(Number(n) * length, MUTE_LIMIT);
@@ -83,11 +86,16 @@ async function withMuteSubject(
 ): Promise<CommandResult> {
   const { first, rest: restAfterFirst, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
-  const firstMatch = quoted || restAfterFirst === "" ? undefined : await matchSubject(context, PROJECTS, first);
-  const isFirst = quoted || parseTaskKey(first) !== undefined || (firstMatch?.kind === "one" && firstMatch.isExact);
-  const [, beforeDuration = "", duration = ""] = /^([\s\S]*?)\s+(\d+\s*\p{L}+)$/u.exec(args) ?? [];
-  const isTimed = !isFirst && parseMuteDuration(duration) !== undefined;
-  const [name, rest] = isFirst ? [first, restAfterFirst] : isTimed ? [beforeDuration, duration] : [args, ""];
+  // A mute is for everybody in the chat.
+  requireMember(context);
+  const [, beforeDuration = "", duration = ""] = TIMED_NAME.exec(args) ?? [];
+  const timed = parseMuteDuration(duration) === undefined ? [] : [[beforeDuration, duration] as const];
+  const isFirst = quoted || parseTaskKey(first) !== undefined;
+  const firstReading = [first, restAfterFirst] as const;
+  const readings = isFirst ? [firstReading] : [...timed, [args, ""] as const, firstReading];
+  const matches = await Promise.all(readings.map(([reading]) => matchSubject(context, PROJECTS, reading)));
+  const exact = matches.findIndex((match) => match.kind === "one" && match.isExact);
+  const [name, rest] = readings[Math.max(0, exact)] ?? firstReading;
   const project = await matchSubject(context, PROJECTS, name);
   if (project.kind === "one")
     return run({ id: project.candidate.id, label: renderProjectName(project.candidate) }, rest);

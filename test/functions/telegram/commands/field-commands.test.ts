@@ -9,16 +9,16 @@ test("a due date is a date, a weekday, words or a distance, and 01/12/2026 is re
   const dates: Record<string, string[]> = {
     "2026-11-22": ["today", "aujourd’hui"],
     "2026-11-23": ["Tomorrow", "demain", "lun"],
-    "2026-11-24": ["après-demain"],
+    "2026-11-24": ["après-demain", "day after tomorrow", "the day after tomorrow"],
     "2026-11-25": ["in 3 days", "3j"],
-    "2026-11-27": ["friday", "on Friday", "vendredi"],
-    "2026-11-29": ["sunday"],
+    "2026-11-27": ["friday", "on Friday", "this friday", "vendredi"],
+    "2026-11-29": ["sunday", "in a week", "dans une semaine"],
     "2026-12-01": ["2026-12-01", "1.12.2026"],
     "2026-12-06": ["dans 2 semaines"],
   };
   for (const [date, texts] of Object.entries(dates))
     for (const text of texts) expect(parseDueDate(text, TODAY, "en"), text).toBe(date);
-  for (const text of ["-", "aucune"]) expect(parseDueDate(text, TODAY, "en"), text).toBeNull();
+  for (const text of ["-", "—", "aucune"]) expect(parseDueDate(text, TODAY, "en"), text).toBeNull();
   for (const text of ["2026-02-30", "31.11.2026", "soon", "", "next friday", "01/12/2026"])
     expect(parseDueDate(text, TODAY, "en"), text).toBeUndefined();
   expect(parseDueDate("01/12/2026", TODAY, "fr")).toBe("2026-12-01");

@@ -179,3 +179,13 @@ test("NOTIF-06 /plane agent shows how the agent's confidence has changed over ti
     "Confidence: 90% in the last 7 days, 80% in the last 30 days, 95% before that",
   );
 });
+
+test("a title is found as it was copied from a message, with marks that nobody sees", async () => {
+  const app = await createCommandsApp();
+  app.addTask("Move example.com/login #2");
+  app.addTask("Move example.com");
+  await app.runFirstPoll();
+  // Messages have word joiners in titles that are no links, as where Plane's host name has no dot.
+  for (const title of ["Move example.\u2060com/\u2060login #\u20602", "\u200fexample.com/login\u200e #2"])
+    expect(await app.sendAndGetReply(`/plane task ${title}`)).toContain("ONB-1 Move example.com/login #2");
+});

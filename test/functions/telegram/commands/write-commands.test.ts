@@ -20,6 +20,27 @@ test("/plane new creates a task in the project; the lines after the first are it
   expect(two).toMatchObject({ name: "Another one" });
 });
 
+test("/plane new takes the longest name of a project, and a colon or a dash after it", async () => {
+  const app = await createCommandsApp();
+  const site = app.plane.addProject({ identifier: "WEB", name: "Website" });
+  const shop = app.plane.addProject({ identifier: "SHOP", name: "Website Shop" });
+  await app.runFirstPoll();
+  expect(await app.sendAndGetReply("/plane new website shop Sell hats")).toBe("🆕 Created: SHOP-1 Sell hats");
+  expect(await app.sendAndGetReply("/plane new Website shops are slow")).toBe("🆕 Created: WEB-1 shops are slow");
+  expect(await app.sendAndGetReply("/plane new web: Sell gloves")).toBe("🆕 Created: WEB-2 Sell gloves");
+  expect(await app.sendAndGetReply("/plane new Website Shop – Sell scarves")).toBe("🆕 Created: SHOP-2 Sell scarves");
+  expect([app.plane.items(site), app.plane.items(shop)].map((items) => items.length)).toEqual([2, 2]);
+});
+
+test("the key of a task may have a mark after it", async () => {
+  const app = await createCommandsApp();
+  const item = app.addTask("Mail", "Imhotep");
+  await app.runFirstPoll();
+  expect(await app.sendAndGetReply("/plane block ONB-1: waits for the lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
+  expect(app.readComments(item).join()).toContain("<p>waits for the lawyer</p>");
+  expect(await app.sendAndGetReply("/plane unblock ONB-1.")).toBe("🟢 Unblocked: ONB-1 Mail");
+});
+
 test("/plane new without a project wakes the Concierge with the request, once", async () => {
   const app = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
   app.plane.addProject({ identifier: "ADR", name: "Addresses" });
@@ -114,6 +135,18 @@ test("/plane approve, reject do not change a task that is not in review", async 
   app.addTask("Mail");
   await app.runFirstPoll();
   expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("ℹ️ No ticket and no review waits here: ONB-1 Mail");
+});
+
+test("/plane mute takes the longest name of a project, and the time as the help writes it", async () => {
+  const app = await createCommandsApp();
+  for (const [identifier, name] of [["WEB", "Website"] as const, ["SHOP", "Website Shop"] as const])
+    app.plane.addProject({ identifier, name });
+  await app.runFirstPoll();
+  expect(await app.sendAndGetReply("/plane mute website shop 30m")).toMatch(/^🔕 Muted until .*: Website Shop/);
+  expect(await app.sendAndGetReply("/plane mute Website for 2h")).toMatch(/^🔕 Muted until \d.*: Website \(/);
+  expect(await app.sendAndGetReply("/plane mute website shop")).toMatch(/^🔕 Muted until you unmute: Website Shop/);
+  expect(await app.sendAndGetReply("/plane unmute website shop")).toBe("🔔 Unmuted: Website Shop (SHOP)");
+  expect(await app.sendAndGetReply("/plane mute website until noon")).toContain("“until noon” is not a valid duration");
 });
 
 test("/plane mute stops notifications for the given time, and unmute resumes them", async () => {
