@@ -57,7 +57,7 @@ export const unblockCommand = createTaskCommand("unblock", ["debloquer"], async 
 );
 
 /** Words before a date that change nothing: “on friday”, “le 1/12/2026”. */
-const PREFIX = /^(?:on|by|this|le|pour le|ce)\s+/;
+const PREFIX = /^(?:on|by|this|(?:the )?day(?= after)|le|pour le|ce)\s+/;
 
 const CLEAR_WORDS: readonly string[] = ["-", "–", "—", "none", "aucune", "aucun"];
 
@@ -70,8 +70,7 @@ const DAY_WORDS: Record<string, number> = {
   aujourdhui: 0,
   tomorrow: 1,
   demain: 1,
-  "day after tomorrow": 2,
-  "the day after tomorrow": 2,
+  "after tomorrow": 2,
   "apres demain": 2,
 };
 
