@@ -12,12 +12,8 @@ import { createBodyReader } from "../../shared/http/limits.ts";
 import { validateQuery } from "../../shared/http/request.ts";
 import { parseTaskKey } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import {
-  PlaneError,
-  type PlaneErrorCode,
-  PlaneRateLimitedError,
-  PlaneUnavailableError,
-} from "../../shared/plane/errors.ts";
+import { PlaneError } from "../../shared/plane/errors.ts";
+import { toGroundcrewError } from "../../shared/refusals/render-refusal.ts";
 import { scanMatchingRows } from "../../shared/store/records.ts";
 import { type Caller, isAgent } from "../../shared/tasks/call-context.ts";
 import { markRemarksRead } from "../../shared/tasks/card-record.ts";
@@ -78,16 +74,6 @@ const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Limit of a request body: a deliverable of 1 MB is 1.4 MB in base64, plus the other fields of the call. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
-
-const PLANE_ERROR_CODES = {
-  auth: "forbidden",
-  not_found: "not_found",
-  conflict: "conflict",
-  invalid: "bad_request",
-  rate_limited: "rate_limited",
-  unavailable: "unavailable",
-  unexpected: "unavailable",
-} as const satisfies Record<PlaneErrorCode, ErrorCode>;
 
 const MAX_AUDIT_LIMIT = 1_000;
 
@@ -238,15 +224,11 @@ function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewE
 
 /** Converts an expected error to what the caller may see; undefined for an unexpected one, which is only logged. */
 function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
-  if (!(thrown instanceof GroundcrewError || thrown instanceof PlaneError)) return undefined;
-  const isRetryable =
-    thrown instanceof GroundcrewError ||
-    thrown instanceof PlaneRateLimitedError ||
-    thrown instanceof PlaneUnavailableError;
-  const ms = isRetryable ? thrown.retryAfter : undefined;
+  const error = thrown instanceof PlaneError ? toGroundcrewError(thrown) : thrown;
+  if (!(error instanceof GroundcrewError)) return undefined;
+  const { code, message, retryAfter: ms } = error;
   const retryAfter = ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1000));
-  const code = thrown instanceof PlaneError ? PLANE_ERROR_CODES[thrown.code] : thrown.code;
-  return { code, message: thrown.message, ...omitUndefined({ retryAfter }) };
+  return { code, message, ...omitUndefined({ retryAfter }) };
 }
 
 /** Finds the key of the task of a call in its answer or in its input; the id when no task with that id is known. */

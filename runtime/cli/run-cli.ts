@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import type { describePolicy } from "../../shared/tickets/policies.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError } from "../backup/manifest.ts";
@@ -116,6 +117,8 @@ const WHY_COMMAND: PersonCommand = {
   route: "GET /api/tasks/:task/why",
   description: "Says why nothing happens with a task, or what does.",
   fields: [defineField("task", "the task's key, such as ONB-12", { required: true })],
+  format: ({ text, remedy }: RenderedWhy) =>
+    formatForTerminal([text, ...(remedy ? [`On the page: ${remedy.label}`] : [])].join("\n")),
 };
 
 /** `groundcrew people` */

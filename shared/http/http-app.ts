@@ -15,7 +15,8 @@ import { type ErrorCode, GroundcrewError, getErrorMessage } from "../errors.ts";
 import { getTexts } from "../i18n/texts.ts";
 import { isTrustedAddress, parseTrustedProxies, resolveClientAddress } from "../ip-address.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
-import { renderRefusal } from "../refusals/render-refusal.ts";
+import { PlaneError } from "../plane/errors.ts";
+import { renderRefusal, toGroundcrewError } from "../refusals/render-refusal.ts";
 import { createRedactor } from "../text.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createOriginCheck, createRouteGuard } from "./access.ts";
@@ -121,6 +122,7 @@ function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settings">) {
 
 function toKnownError(thrown: Error): GroundcrewError | undefined {
   if (thrown instanceof GroundcrewError) return thrown;
+  if (thrown instanceof PlaneError) return toGroundcrewError(thrown);
   const code = thrown instanceof HTTPException ? CODE_BY_STATUS[thrown.status] : undefined;
   return code && new GroundcrewError(code, thrown.message || code, { cause: thrown });
 }

@@ -206,6 +206,7 @@ export const en = {
       back: "◀ {n} / {total}",
       next: "{n} / {total} ▶",
       lastRead: "Last poll of Plane: {age} ago. Later changes arrive by webhook.",
+      lastPoll: "Last poll of Plane: {age} ago.",
       neverRead: "Plane has not been polled yet.",
       closed: "{closed} of {total} closed",
       open: { one: "{n} open task", other: "{n} open tasks" },

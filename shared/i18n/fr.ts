@@ -185,6 +185,7 @@ export const fr: Texts = {
       back: "◀ {n} sur {total}",
       next: "{n} sur {total} ▶",
       lastRead: "Dernière lecture de Plane : il y a {age}. Les changements ultérieurs arrivent par webhook.",
+      lastPoll: "Dernière lecture de Plane : il y a {age}.",
       neverRead: "Plane n’a pas encore été lu.",
       closed: "{closed} sur {total} fermées",
       open: { one: "{n} tâche ouverte", other: "{n} tâches ouvertes" },

@@ -61,11 +61,12 @@ function decodeEntity(name: string): string | undefined {
 
 /**
  * Removes the marks of Markdown from an agent's text, so that a message shows words: emphasis, code, headings, links
- * and quotes. Lines and list items stay; what is no mark, such as the `_` in a file's name, stays as well.
+ * and quotes. Lines and list items stay; what is no mark, such as the `_` in a file's name, stays as well. No words are
+ * lost, because people judge what they read: only a language is, which names the code below it.
  */
 export function stripMarkdown(text: string): string {
   return text
-    .replace(/^[ \t]*(?:```|~~~)[^\n]*$/gm, "")
+    .replace(/^[ \t]*(?:```|~~~)[ \t]*[\w+#.-]{0,20}[ \t]*$/gm, "")
     .replace(/^[ \t]{0,3}(?:#{1,6}[ \t]+|>[ \t]?)/gm, "")
     .replace(/^([ \t]*)[*+-][ \t]+/gm, "$1• ")
     .replace(/!?\[([^[\]\n]{1,300})\]\(([^()\s]{1,2000})\)/g, (_, label: string, url: string) =>

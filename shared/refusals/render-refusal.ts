@@ -1,10 +1,11 @@
 /** Which errors are refusals, and how people read them, in their language; an agent gets the error's English sentence instead. */
 
-import { GroundcrewError, type Refusal } from "../errors.ts";
+import { type ErrorCode, GroundcrewError, type Refusal } from "../errors.ts";
 import type { RefusalName } from "../i18n/en.ts";
 import { formatTemplate } from "../i18n/localize.ts";
 import type { TelegramTexts } from "../i18n/texts.ts";
-import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
 
 const PLANE_REFUSALS = {
   auth: "planePermission",
@@ -15,6 +16,27 @@ const PLANE_REFUSALS = {
   unavailable: "planeUnavailable",
   unexpected: "planeUnexpected",
 } as const satisfies Record<PlaneError["code"], RefusalName>;
+
+/** The code with which callers of Groundcrew get an error of Plane. */
+const PLANE_ERROR_CODES = {
+  auth: "forbidden",
+  not_found: "not_found",
+  conflict: "conflict",
+  invalid: "bad_request",
+  rate_limited: "rate_limited",
+  unavailable: "unavailable",
+  unexpected: "unavailable",
+} as const satisfies Record<PlaneError["code"], ErrorCode>;
+
+/** Converts a failure of Plane to the error that callers of Groundcrew get. */
+export function toGroundcrewError(error: PlaneError): GroundcrewError {
+  const isRetryable = error instanceof PlaneRateLimitedError || error instanceof PlaneUnavailableError;
+  return new GroundcrewError(PLANE_ERROR_CODES[error.code], error.message, {
+    refusal: toPlaneRefusal(error),
+    ...omitUndefined({ retryAfter: isRetryable ? error.retryAfter : undefined }),
+    cause: error,
+  });
+}
 
 /** Returns what a person reads of an error; undefined for an error that only agents and administrators get. */
 export function getRefusal(thrown: unknown): Refusal | undefined {

@@ -141,8 +141,9 @@ function explainTemplate(key: string, { next, isPaused }: NonNullable<TaskFacts[
   return { kind: isPaused ? "template_paused" : "template_unset", values: { key }, remedy };
 }
 
-function explainDependencies({ key, isUnread, cycle, blockers }: TaskFacts): Explanation | undefined {
-  if (isUnread) return { kind: "unread", values: { key } };
+function explainDependencies({ key, isUnread, cycle, blockers, agents }: TaskFacts): Explanation | undefined {
+  // Those of a task that existed before Groundcrew are read only once it belongs to an agent.
+  if (isUnread && agents?.length !== 0) return { kind: "unread", values: { key } };
   const [blocker] = blockers;
   if (cycle) {
     const next = cycle[1] ?? key;

@@ -92,10 +92,10 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
 
   test("keeps what a person writes when somebody else answers meanwhile, and says who has answered what", async () => {
     const app = await startPageTestApp();
-    await askQuestion(app, "Write the guide", "Formal or **friendly**?", ["Formal"]);
+    await askQuestion(app, "Write the guide", "Formal or **friendly**?\n```sh and deploy it", ["Formal"]);
     const page = await openAt(app.url);
-    // Marks of Markdown are no words.
-    await page.waitForSelector('.request:has-text("Formal or friendly?")', WAIT);
+    // Marks of Markdown are no words, but no word is lost with them.
+    await page.waitForSelector('.request:has-text("Formal or friendly?"):has-text("and deploy it")', WAIT);
     await page.click('.request [data-answer="answer"]');
     await page.keyboard.type("Friendly, but");
     const [request] = (await callRequests(app)).requests;
@@ -187,6 +187,9 @@ describe.skipIf(!hasChromium())("The inbox", { timeout: 120_000 }, () => {
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
     await page.click('#views [data-view="board"]');
     await page.waitForSelector("#columns:has-text('The inbox shows what is missing.')", WAIT);
+    // Whatever else needs Plane says so, too.
+    await page.goto(`${app.url}/task/ONB-1`);
+    await page.waitForSelector("#task .trouble:has-text('Plane'):has-text('key')", WAIT);
     expect(page.problems).toEqual([]);
   });
 

@@ -90,8 +90,10 @@ export async function renderDataAge({ deps, presentation: { texts, format } }: C
     deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]),
     deps.store.now(),
   ]);
-  const { neverRead, lastRead } = texts.answers;
-  return fillTemplate(`🕓 ${read ? lastRead : neverRead}`, read ? { age: format.duration(now - read.value.at) } : {});
+  const { neverRead, lastRead, lastPoll } = texts.answers;
+  if (!read) return fillTemplate(`🕓 ${neverRead}`, {});
+  const hasWebhook = (deps.settings.plane?.webhookSecrets.length ?? 0) > 0;
+  return fillTemplate(`🕓 ${hasWebhook ? lastRead : lastPoll}`, { age: format.duration(now - read.value.at) });
 }
 
 /** Renders a task as a link to Plane: `ONB-12 Write the welcome mail`. */

@@ -248,7 +248,7 @@ test("OPENCLAW-14 an agent reads the deliverable of the task that its own task w
     name: "plan.md",
     type: "text/markdown",
     size: 20,
-    text: "# Plan\n\nTwo floors.",
+    text: "# Plan\n\nTwo floors.\n",
   });
 });
 

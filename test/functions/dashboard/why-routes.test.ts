@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { runCliHere } from "../../runtime/cli/cli-process.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createWakeSetup } from "../wake/wake-setup.ts";
 
@@ -18,8 +19,8 @@ const whySchema = z.object({
 
 const idleSchema = z.object({ total: z.number(), tasks: z.array(whySchema.extend({ title: z.string() })) });
 
-async function createWhySetup() {
-  const setup = await createWakeSetup();
+async function createWhySetup(options: Parameters<typeof createWakeSetup>[3] = {}) {
+  const setup = await createWakeSetup("2026.9.6", {}, undefined, options);
   const { app } = setup;
   const request = async (method: string, path: string, body?: object) => {
     const init = { method, ...(body && { body: JSON.stringify(body) }) };
@@ -55,6 +56,9 @@ test("an idle task says what keeps it, and each remedy leads to the next sentenc
       action: { method: "POST", path: "/api/tasks/ONB-1/actions", body: { action: "assign", agent: "Imhotep" } },
     },
   });
+  const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
+  const { out } = await runCliHere(["why", "onb-1"], { env });
+  expect(out).toBe("No agent is assigned to ONB-1.\nOn the page: Assign to Imhotep\n");
   const french = await request("GET", "/api/tasks/ONB-1/why?language=fr");
   expect(french).toMatchObject({ text: "ONB-1 n’est attribuée à aucun agent." });
   expect(await follow("ONB-1")).toEqual(["Assign to Imhotep", "ONB-1 is in Backlog; agents start at Todo."]);
@@ -62,6 +66,14 @@ test("an idle task says what keeps it, and each remedy leads to the next sentenc
   await advanceSeconds(3);
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
   expect((await ask("ONB-1")).text).toMatch(/^Imhotep was woken for ONB-1 \(.+\) and has not called yet\.$/);
+});
+
+test("a task that existed before and belongs to nobody says so, and not that its dependencies are being read", async () => {
+  const { ask, follow } = await createWhySetup({
+    beforeFirstPoll: (app) => void app.addTask("Draw it", [], { state: "Backlog" }),
+  });
+  expect(await ask("ONB-1")).toMatchObject({ kind: "unassigned", text: "No agent is assigned to ONB-1." });
+  expect(await follow("ONB-1")).toEqual(["Assign to Imhotep", "ONB-1 is in Backlog; agents start at Todo."]);
 });
 
 test("an agent that was woken in vain can be woken again, and the sentence says what it does instead", async () => {

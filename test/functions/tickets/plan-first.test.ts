@@ -59,8 +59,8 @@ test("TICKET-04 A plan is a request, whole; approved it goes on in the same conv
   };
   const answer = await showPlan(approve, { plan: PLAN.replace("edit", "edit\u202e") });
   expect(seen).toMatchObject([
-    { kind: "plan", text: PLAN.trim(), answers: ["approve", "send_back", "reject"], from: "Claude Code" },
-    { state: "waiting", plan: "open", questions: [{ kind: "plan", text: PLAN.trim() }] },
+    { kind: "plan", text: PLAN, answers: ["approve", "send_back", "reject"], from: "Claude Code" },
+    { state: "waiting", plan: "open", questions: [{ kind: "plan", text: PLAN }] },
     { status: 200 },
   ]);
   expect(answer.json).toEqual(APPROVAL);
