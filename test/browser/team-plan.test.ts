@@ -29,11 +29,10 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
     await panel.getByRole("img", { name: "Tasks of Thot, per day: 1, at most 1 on" }).waitFor();
     await panel.getByRole("img", { name: "Cost (as reported) of Thot, per day: $0.40" }).waitFor();
     await panel.getByRole("img", { name: /^Confidence of Thot, per day: 90%/ }).waitFor();
-    // The table is beside the charts for screen readers, and for everybody on request.
-    const days = panel.locator(".figures").getByRole("row");
-    expect(await days.count()).toBe(15);
-    expect(await days.nth(1).innerText()).toMatch(/1\s+\S+ \S+\s+\$0\.40\s+90%/);
     await page.click("#team [data-show=table]");
+    const days = panel.locator(".figures").getByRole("row");
+    await expect.poll(() => days.count(), WAIT).toBe(15);
+    expect(await days.nth(1).innerText()).toMatch(/1\s+\S+ \S+\s+\$0\.40\s+90%/);
     expect(await panel.getByRole("img").count()).toBe(0);
     await page.reload();
     await openView(page, "team");
@@ -103,7 +102,7 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
 
     expect(await page.locator(":is(#trail, #messages, #plan-view) > .empty").count()).toBe(0);
     await page.click("#plan [data-show=table]");
-    expect(await page.isVisible(".graph")).toBe(false);
+    await page.waitForSelector(".graph", { ...WAIT, state: "detached" });
     const row = page.getByRole("row", { name: "3 ONB-5" });
     expect(await row.innerText()).toMatch(
       /^3\s+ONB-5 Build the start page\s+Blocked · Critical path\s+Thot\s+ONB-., ONB-./,

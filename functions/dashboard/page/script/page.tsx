@@ -105,7 +105,11 @@ async function loadBoard(): Promise<void> {
   loadPalette().catch(() => {});
 }
 
-const loadPalette = () => importPart("palette", () => import("./palette.tsx"));
+let openPalette: typeof import("./palette.tsx").openPalette | undefined;
+
+async function loadPalette(): Promise<void> {
+  openPalette ??= (await importPart("palette", () => import("./palette.tsx"))).openPalette;
+}
 
 /** Shows another place: what belongs to the one before is forgotten. */
 function showPlace(previous: Place): void {
@@ -150,8 +154,9 @@ async function handleKey(event: KeyboardEvent): Promise<void> {
   const isKey = isPalette || (["/", "?"].includes(event.key) && !isBusy && !hasModifier);
   if (!isKey || document.body.classList.contains("signed-out")) return;
   event.preventDefault();
-  const { openPalette } = await loadPalette();
-  openPalette(event.key === "?" ? "keys" : "palette");
+  // At once where it is loaded: what is typed next belongs to it.
+  if (!openPalette) await loadPalette();
+  openPalette?.(event.key === "?" ? "keys" : "palette");
 }
 
 addEventListener("keydown", handleKey);

@@ -8,7 +8,7 @@ import { findElement, findElements, focusFirstVisible, getElement } from "./find
 import { formatCount, formatDuration, formatMoney, translate } from "./language.ts";
 import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList } from "./plan-graph.tsx";
 import { Card, describeStatus, StateMark } from "./task-card.tsx";
-import { getNamedPlan, getProject, getView, openPlace } from "./views.ts";
+import { getNamedPlan, getProject, getView, isTableChosen, openPlace } from "./views.ts";
 
 let plan: PlanGraphAnswer | undefined;
 
@@ -95,8 +95,8 @@ function Plan({ plan: shown, linked, independent }: PlanProps) {
   return (
     <>
       <Forecast plan={shown} />
-      <Legend plan={shown} />
-      {document.body.dataset["show"] === "table" ? (
+      {!isTableChosen() && <Legend plan={shown} />}
+      {isTableChosen() ? (
         <div class="figures">
           <table>
             <caption class="sr">{translate("graph.label")}</caption>
@@ -109,7 +109,7 @@ function Plan({ plan: shown, linked, independent }: PlanProps) {
           </table>
         </div>
       ) : (
-        <div class="picture plan-picture">
+        <div class="plan-picture">
           {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
           {independent.length > 0 && (
             <div class="loose">
@@ -148,7 +148,7 @@ function Forecast({ plan: { forecast } }: { plan: PlanGraphAnswer }) {
 function Legend({ plan: { tasks, independent } }: { plan: PlanGraphAnswer }) {
   const columns = new Set([...tasks, ...independent].map(({ card }) => card.column));
   return (
-    <p class="legend line picture" aria-hidden="true">
+    <p class="legend line" aria-hidden="true">
       {(["todo", "in_progress", "blocked", "done"] as const).map(
         (column) =>
           columns.has(column) && (

@@ -14,7 +14,7 @@ import {
   translate,
 } from "./language.ts";
 import { TaskRow } from "./task-card.tsx";
-import { getView } from "./views.ts";
+import { getView, isTableChosen } from "./views.ts";
 
 /** A figure of the last days, today last, with its value for a bar of full height. Of means the latest one stands for all. */
 interface Figure {
@@ -225,37 +225,35 @@ interface FiguresProps {
   figures: Figure[];
 }
 
-/** Figures as charts and as a table, today first. */
+/** Figures as charts, or as a table with today first. */
 function Figures({ who, days, figures }: FiguresProps) {
-  return (
-    <>
-      <div class="charts picture">
+  if (!isTableChosen())
+    return (
+      <div class="charts">
         {figures.map((figure) => (
           <Chart key={figure.name} who={who} days={days} figure={figure} />
         ))}
       </div>
-      <div class="figures">
-        <table>
-          <caption class="sr">
-            {who}: {translate("team.hint")}
-          </caption>
-          <TableHead names={[translate("chart.day"), ...figures.map(({ name }) => name)]} />
-          <tbody>
-            {days
-              .map((day, i) => (
-                <tr key={day}>
-                  <th scope="row">{formatDay(day)}</th>
-                  {figures.map(({ name, values, format }) => {
-                    const value = values[i];
-                    return <td key={name}>{value === undefined ? "–" : format(value)}</td>;
-                  })}
-                </tr>
-              ))
-              .toReversed()}
-          </tbody>
-        </table>
-      </div>
-    </>
+    );
+  const rows = days.map((day, i) => (
+    <tr key={day}>
+      <th scope="row">{formatDay(day)}</th>
+      {figures.map(({ name, values, format }) => {
+        const value = values[i];
+        return <td key={name}>{value === undefined ? "–" : format(value)}</td>;
+      })}
+    </tr>
+  ));
+  return (
+    <div class="figures">
+      <table>
+        <caption class="sr">
+          {who}: {translate("team.hint")}
+        </caption>
+        <TableHead names={[translate("chart.day"), ...figures.map(({ name }) => name)]} />
+        <tbody>{rows.toReversed()}</tbody>
+      </table>
+    </div>
   );
 }
 

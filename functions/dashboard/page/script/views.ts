@@ -175,6 +175,11 @@ export function chooseTask(key?: string): void {
   else openPlace({ view: isNarrow() ? "why" : "board" });
 }
 
+/** Whether the views are shown as tables instead of pictures. */
+export function isTableChosen(): boolean {
+  return document.body.dataset["show"] === "table";
+}
+
 /** Shows the views as pictures or as tables. */
 function showAs(form: string | undefined): void {
   const shown = form === "table" ? "table" : "picture";
