@@ -167,6 +167,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
       await chooseFate(fate);
       await dragToDone(page, `Webhooks ${fate}`);
       await card("done", `Webhooks ${fate}`).waitFor(WAIT);
+      await row(`Webhooks ${fate}`, "completed").locator("summary").click(WAIT);
       await expect.poll(() => row(`Webhooks ${fate}`, "completed").textContent(), WAIT).toMatch(NOTICED_BY[fate]);
     }
     await dot("Telegram", "good").waitFor(WAIT);
@@ -176,7 +177,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     await message(`${wish.project} is done.`).waitFor(WAIT);
     const summaries = demo.chat().filter((one) => one.includes(`${wish.project} is done.`));
     expect(summaries).toHaveLength(1);
-    expect(summaries[0]).toMatch(/Design: [^\n]+ by Ptah: \w+-1[\s\S]+Build: [^\n]+ by Seshat: \w+-2[\s\S]+Cost: 0/);
+    expect(summaries[0]).toMatch(/Design: [^\n]+ by Ptah: \w+-1[\s\S]+Build: [^\n]+ by Seshat: \w+-2[\s\S]+Cost: €0/);
     expect(demo.output.join("")).toMatch(/Seshat reads \w+-1\.md, the result of \w+-1/);
 
     // Kill Groundcrew: the page reconnects, and the work continues.
