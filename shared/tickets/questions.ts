@@ -12,7 +12,7 @@ import { getTicketCliName } from "./cli.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
 import { isAllowing, isRequestOver, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
 
-/** What a person may answer, by what the session waits for; of a permission see `listPermissionAnswers`. */
+/** What a person may answer, by what the session waits for; of a permission see `describePermission` (session-hook.ts). */
 const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, readonly string[]>> = {
   plan: ["approve", "send_back", "reject"],
   input: ["answer", "complete"],

@@ -14,13 +14,12 @@ import {
   hasVerdict,
   readOpenRequests,
 } from "../../../shared/requests/requests.ts";
-import { readWords, type WordsAnswer } from "../../../shared/requests/words.ts";
+import { isOption, readWords, type WordsAnswer } from "../../../shared/requests/words.ts";
 import { joinChoices } from "../../../shared/task/choices.ts";
 import { getSubjectId, isRequestOpen, type RequestRecord } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { joinRichText, type RichText, toMention, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { isApproving } from "../../../shared/tickets/ticket.ts";
-import { normalizeName } from "../commands/arguments.ts";
 import { type CommandContext, type CommandResult, type RepliedMessage, requireMember } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import {
@@ -274,8 +273,7 @@ export async function replyToRequest(
     return isAboutTask ? passOn(request.verdict && toast) : undefined;
   }
   if (!decision) return { reply: { rich: await renderHint(context, request) } };
-  const isOption = request.options.some(({ label }) => normalizeName(label) === normalizeName(text));
-  if (isAboutTask && !isRepeated && isStopWord(text) && !isOption) return passOn();
+  if (isAboutTask && !isRepeated && isStopWord(text) && !isOption(request, text)) return passOn();
   const { toast, isDecided } = await submitDecision(context, request, decision);
   // A decision that counts needs no reply: the message itself shows it.
   return { action: toAction(request, decision), ...(isDecided ? {} : toReply(toast)) };
