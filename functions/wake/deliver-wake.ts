@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { Deps, TaskDeps } from "../../shared/app/deps.ts";
+import { getOpenclawId } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { createSignedHeaders, type PostResult, postJson, RETRY_DELAYS_MS } from "../../shared/http/outgoing.ts";
 import { createWakeCheckJob, createWakeRetryJob } from "../../shared/jobs/wake-jobs.ts";
@@ -248,7 +249,7 @@ async function sendWake(deps: DeliverDeps, agent: AgentSettings, id: string, tas
   }
   const { token } = deps.settings.openclaw ?? {};
   const url = findGatewayUrl(deps, agent);
-  const agentId = ("agent" in wake ? wake.agent : undefined) ?? agent.name.toLowerCase();
+  const agentId = getOpenclawId(agent);
   if (url === undefined || token === undefined) return undefined;
   return postToGateway(deps, { url: url.replace(/\/+$/, ""), token }, agentId, id, tasks);
 }

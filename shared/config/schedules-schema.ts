@@ -10,8 +10,8 @@ import { isTimeZone } from "../time.ts";
 
 /** What a task is expected to take: minutes of work, and its cost in the budget's currency. */
 export const estimateSchema = z.strictObject({
-  minutes: z.number().nonnegative().optional(),
-  cost: z.number().nonnegative().optional(),
+  minutes: z.number().nonnegative().max(10_000_000).optional(),
+  cost: z.number().nonnegative().max(1_000_000_000).optional(),
 });
 
 export type PlannedEstimate = z.infer<typeof estimateSchema>;

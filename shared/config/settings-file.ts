@@ -174,7 +174,7 @@ const wakeSchema = z.discriminatedUnion("kind", [
       .max(64)
       .optional()
       .describe("OpenClaw's id of the agent")
-      .meta({ meaning: "The agent's id in OpenClaw. Default: its name in lower case." }),
+      .meta({ meaning: "The agent's id in OpenClaw. Default: its name in lower case, with hyphens." }),
   }),
   z.strictObject({
     kind: z.literal("webhook"),

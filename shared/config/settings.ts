@@ -449,9 +449,14 @@ function parsePasswords(url: string): string[] {
   });
 }
 
-/** An agent's id in OpenClaw: `wake.agent`, or its name in lower case. */
+/**
+ * An agent's id in OpenClaw: `wake.agent` or its name, in the form that OpenClaw gives to ids: lower case, with a hyphen
+ * for other characters than letters of ASCII, digits, `_` and `-`.
+ */
 export function getOpenclawId({ name, wake }: Pick<AgentSettings, "name" | "wake">): string {
-  return ("agent" in wake ? wake.agent : undefined) ?? name.toLowerCase();
+  const id = (("agent" in wake ? wake.agent : undefined) ?? name).trim().toLowerCase();
+  if (/^[a-z0-9][a-z0-9_-]*$/.test(id)) return id;
+  return id.replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "") || id;
 }
 
 /** Name of the agent's own MCP entry in OpenClaw; no two agents have the same, because their setting names differ. */

@@ -23,9 +23,13 @@ const LINE_BREAK =
 
 const MENTION = /<mention-component\b([^<>]*)>/gi;
 
-/** Escapes text for use in HTML, including attribute values. */
+/**
+ * Escapes text for use in HTML, including attribute values. NUL and lone surrogates become U+FFFD, as HTML says, because
+ * Plane refuses a text that has one.
+ */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  const valid = text.toWellFormed().replaceAll("\0", "\ufffd");
+  return valid.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** Wraps HTML in a link to a path of the page; without the page's address it stays as it is. */

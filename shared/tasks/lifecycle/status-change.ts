@@ -60,7 +60,7 @@ export const agentSessionSchema = z
 /** The caller's total on a task so far. The check is not part of the JSON schema, which every agent reads. */
 export const tokensSchema = z
   .number()
-  .refine((count) => count >= 0)
+  .refine((count) => count >= 0 && count <= 1e15)
   .optional();
 
 /** A change of status, with what the caller reports about the task. */

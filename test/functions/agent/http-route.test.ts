@@ -59,6 +59,29 @@ test("an agent whose name has a space is found by the poll, and works as every o
   }
 });
 
+test("NUL and halves of characters in the commit and the tests, which Plane refuses, do not reach it", async () => {
+  const app = await createHttpTestApp();
+  const item = app.addTask("Write the guide", "Imhotep");
+  await app.runFirstPoll();
+  await app.callTool("Imhotep", "claim_task", { task: "ONB-1", start: true });
+  const report = { text: "Written.", commit: "a1b2c3d\0", tests: "12 passed \ud800!" };
+  expect(
+    await app.callTool("Imhotep", "update_task_status", { task: "ONB-1", status: "done", ...report }),
+  ).toMatchObject({ status: 200 });
+  await app.runUntilIdle();
+  expect(app.readComments(item)).toContainEqual(expect.stringMatching(/a1b2c3d\ufffd<.*12 passed \ufffd!</u));
+});
+
+test("an estimate that no sum can hold is refused with its limit", async () => {
+  const app = await createHttpTestApp();
+  await app.runFirstPoll();
+  const tasks = ["a", "b"].map((id) => ({ id, title: id, assignee: "Imhotep", estimate: { cost: 1e308 } }));
+  expect(await app.callTool("Concierge", "plan_project", { project: "Guides", tasks, dry_run: true })).toMatchObject({
+    status: 400,
+    json: { error: { message: expect.stringContaining("estimate.cost: Too big: expected number to be <=1000000000") } },
+  });
+});
+
 test("POST /agent/<tool> answers 404 for an unknown tool, with the available ones", async () => {
   const app = await createHttpTestApp();
   const { status, json } = await app.callTool("Imhotep", "delete_everything", {});

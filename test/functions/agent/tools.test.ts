@@ -41,6 +41,8 @@ test.each(["report", "update_task_status"])("%s refuses figures out of range and
     ["confidence", 1.1],
     ["cost", -0.01],
     ["cost", 1e300],
+    ["tokens", -1],
+    ["tokens", 1e300],
     ...["two words", "main", "openclaw-session-", "openclaw-session-1", `agent:main:${SESSION}`, `${SESSION}\n`].map(
       (session) => ["session", session] as const,
     ),

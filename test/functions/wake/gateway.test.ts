@@ -4,6 +4,7 @@ import { z } from "zod";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { GatewayMapping, OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import { answerQuestion } from "../../support/answer-request.ts";
+import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
@@ -283,4 +284,18 @@ test("the text of a wake names the tools to call for its reason", async () => {
   await app.poll();
   await advanceSeconds(10);
   expect(getMessage("concierge")).toMatch(/project ONB are done.*write a summary, and send it with message_human/);
+});
+
+test("an agent whose name has a space is woken by the id that OpenClaw gives it, whose figures count for it", async () => {
+  const name = "Zoe Marie";
+  const options = { woken: [name], gateway: { agents: ["imhotep", "concierge", "zoe-marie"] } };
+  const { app, gateway, advanceSeconds } = await createWakeSetup("2026.9.6", {}, undefined, options);
+  app.addTask("Write it down", name);
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(gateway.runs.map(({ agent }) => agent)).toEqual(["zoe-marie"]);
+  const usage = { totalTokens: 100, totalCost: 1, firstActivity: app.time.now, lastActivity: app.time.now };
+  const body = JSON.stringify({ sessions: [{ agentId: "zoe-marie", sessionId: "1", usage }] });
+  const counted = await app.request("/api/usage", HTTP_ADMIN_TOKEN, { method: "POST", body });
+  expect(await counted.json()).toEqual({ sessions: 1 });
 });
