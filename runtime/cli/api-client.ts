@@ -38,9 +38,10 @@ const CLI_AGENT = `groundcrew-cli/${VERSION}`;
 
 /**
  * Option names under which people pass secrets to commands, which shell histories and every process of the machine can
- * see. An argument with spaces before a `=` is text and not an option: `--password-reset works`.
+ * see. An argument with spaces before a `=` is text and not an option: `--password-reset works`. `--tokens` is a number.
  */
-const SECRET_OPTION = /^--?[\w-]*(token|secret|passw|api[-_]?key|auth(?!ors?(?:=|$))|bearer|credential)[\w-]*(?:=|$)/i;
+const SECRET_OPTION =
+  /^--?[\w-]*(token(?!s(?:=|$))|secret|passw|api[-_]?key|auth(?!ors?(?:=|$))|bearer|credential)[\w-]*(?:=|$)/i;
 
 /** Creates a client of Groundcrew's agent API. Its methods throw `CommandError`. */
 export function createApiClient(address: string | undefined, token: string) {

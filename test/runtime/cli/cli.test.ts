@@ -200,6 +200,15 @@ test("the token is refused as an argument, under any name, and not repeated; a t
   expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
 });
 
+test("the number of tokens that a task took is no token", async () => {
+  const { runCommand } = await createCliTestApp();
+  for (const args of [["--tokens", "1200"], ["--tokens=1300"]])
+    expect(await runCommand(["report", "ONB-1", ...args])).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining(`tokens: 1${args.join("").slice(-3)}`),
+    });
+});
+
 /** A server that answers everything alike. */
 async function startFixedServer(
   status: number,
