@@ -39,7 +39,7 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} a step failed or the plan was n
 `;
 
 const sharedOptions = {
-  name: z.string(),
+  name: z.string().trim(),
   "dry-run": z.boolean().default(false),
   yes: z.boolean().default(false),
   json: z.boolean().default(false),
