@@ -173,6 +173,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
         app: { fetch: (request, env) => current[answer](request, env) },
         host: settings.host,
         port,
+        portName: answer === "fetch" ? "PORT" : "METRICS_PORT",
         log: current.deps.log,
         getTrustedProxies: () => current.trustedProxies,
         streamPaths: paths,

@@ -197,7 +197,8 @@ function readText(file: number, path: string): string {
   for (let size = 0; size <= MAX_SETTINGS_BYTES; ) {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const count = readSync(file, chunk, 0, CHUNK_BYTES, null);
-    if (count === 0) return Buffer.concat(chunks, size).toString("utf8");
+    // A byte order mark, which some editors of Windows write, is left out.
+    if (count === 0) return new TextDecoder().decode(Buffer.concat(chunks, size));
     chunks.push(chunk.subarray(0, count));
     size += count;
   }

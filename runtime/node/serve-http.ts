@@ -29,6 +29,8 @@ interface ServeHttpOptions {
   app: { fetch(request: Request, env: unknown): Response | Promise<Response> };
   host: string;
   port: number;
+  /** Setting that the port comes from, for the message when it cannot be used. Default: PORT. */
+  portName?: "PORT" | "METRICS_PORT";
   log: Log;
   /** Paths whose requests may take ten minutes to arrive. */
   streamPaths?: readonly string[];
@@ -75,6 +77,7 @@ export async function serveHttp({
   app,
   host,
   port,
+  portName = "PORT",
   log,
   streamPaths = [],
   requestTimeout = REQUEST_TIMEOUT_MS,
@@ -163,7 +166,7 @@ export async function serveHttp({
     "clientError",
     (error, socket) => slowRequests.extendTimeout(error, socket) || refuseConnection(error, socket),
   );
-  await startListening(server, host, port);
+  await startListening(server, host, port, portName);
   return { url: getServerUrl(server), stop: close };
 }
 
@@ -264,11 +267,11 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex) {
   socket.end([...head, "Connection: close", "", body].join("\r\n"));
 }
 
-function startListening(server: Server, host: string, port: number): Promise<void> {
+function startListening(server: Server, host: string, port: number, portName: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const reason = cause.code === "EADDRINUSE" ? "the port is in use by another program" : cause.message;
-      reject(new Error(`Cannot listen on ${host}:${port}: ${reason}. Change HOST or PORT.`, { cause }));
+      reject(new Error(`Cannot listen on ${host}:${port}: ${reason}. Change HOST or ${portName}.`, { cause }));
     });
     server.listen(port, host, resolve);
   });

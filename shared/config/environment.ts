@@ -3,7 +3,7 @@
  * list.
  */
 
-import { CronPattern } from "croner";
+import { Cron } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
 import { isTimeZone } from "../time.ts";
@@ -246,11 +246,10 @@ export function toLocalUrl({ host, port }: { host: string; port: number }): stri
   return `http://${name}:${port}`;
 }
 
-/** Whether croner accepts the pattern, with or without seconds. */
+/** Whether croner accepts the pattern, with or without seconds, and it has times to come. */
 function isCron(text: string): boolean {
   try {
-    new CronPattern(text, undefined, { mode: "5-or-6-parts" });
-    return true;
+    return new Cron(text, { mode: "5-or-6-parts" }).nextRun() !== null;
   } catch {
     return false;
   }

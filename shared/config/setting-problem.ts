@@ -1,9 +1,11 @@
 /**
- * A problem in the settings as people read it, with its line and column in the file; the parser of JSON with comments
- * that finds these places.
+ * A problem in the settings as people read it, with its line and column in the file, also from a schema's issue; the
+ * parser of JSON with comments that finds these places.
  */
 
 import { createScanner, findNodeAtLocation, type Node, parseTree, visit } from "jsonc-parser";
+import type { z } from "zod";
+import { findNearestName } from "../names.ts";
 import { cleanLine } from "../text.ts";
 
 /** A setting that is invalid or missing, so that Groundcrew cannot start. `given` never contains a secret's value. */
@@ -15,6 +17,11 @@ export interface SettingProblem {
   /** Place of the value in the settings file. */
   position?: JsonPosition;
 }
+
+/** A problem with the path of its value in the file. */
+export type LocatedProblem = SettingProblem & { path: readonly PropertyKey[] };
+
+type JsonSchemaNode = z.core.JSONSchema.BaseSchema;
 
 type ParsedJson = { ok: true; value: unknown } | { ok: false; position: JsonProblem };
 
@@ -161,3 +168,90 @@ function findNearestNode(root: Node, path: readonly PropertyKey[]): Node {
   }
   return root;
 }
+
+/** Creates the problem of a value in the settings file. */
+export function createPlaceProblem(path: readonly PropertyKey[], given: unknown, wanted: string): LocatedProblem {
+  return { name: formatPlace(path), given: formatSettingValue(given), wanted, path };
+}
+
+function formatPlace(path: readonly PropertyKey[]): string {
+  const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  return `GROUNDCREW_CONFIG ${place.replace(/^\./, "")}`.trimEnd();
+}
+
+/** Converts an issue of the settings file's schema to problems. `json` is the file's value, `root` the schema. */
+export function toLocatedProblems(issue: z.core.$ZodIssue, json: unknown, root: JsonSchemaNode): LocatedProblem[] {
+  const schema = findSchemaAt(root, issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const known = Object.keys(schema ? collectProperties(schema) : {});
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      return {
+        name: formatPlace(path),
+        given: "an unknown name",
+        wanted: formatChoice(key, known, "known names"),
+        path,
+      };
+    });
+  }
+  if (issue.code === "invalid_union") {
+    // A value of the kind that only one alternative takes has the problems of that one.
+    const meant = issue.errors.filter((issues) => !issues.some(isOtherKind));
+    if (meant.length === 1)
+      return (meant[0] ?? []).flatMap((inner) =>
+        toLocatedProblems({ ...inner, path: [...issue.path, ...inner.path] }, json, root),
+      );
+  }
+  const value = issue.path.reduce<unknown>(
+    (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
+    json,
+  );
+  const problem = createPlaceProblem(issue.path, value, formatWanted(schema, value) ?? issue.message);
+  const isSecret = issue.path.at(-1) === "secret" && value !== undefined;
+  return [isSecret ? { ...problem, given: "a secret in another format" } : problem];
+}
+
+/** Whether an alternative's issue says that it takes values of another kind, not that there is a mistake inside. */
+function isOtherKind(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === "invalid_union") return issue.errors.length === 0;
+  return issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "invalid_value");
+}
+
+/** What the schema wants in words; undefined where its issue says more. */
+function formatWanted(schema: JsonSchemaNode | undefined, value: unknown): string | undefined {
+  if (schema?.description !== undefined) return schema.description;
+  if (schema?.enum) return formatChoice(value, schema.enum.map(String), "known values");
+  if (schema?.type === "object" && !isPlainObject(value)) return "an object";
+  if (schema?.type === "array" && !Array.isArray(value)) return "a list";
+  return undefined;
+}
+
+/** The known name that was most likely meant, and all of them. */
+function formatChoice(given: unknown, known: readonly string[], title: string): string {
+  const nearest = typeof given === "string" ? findNearestName(given, known) : undefined;
+  return nearest ? `${nearest} (${title}: ${known.join(", ")})` : `one of ${known.join(", ")}`;
+}
+
+function findSchemaAt(root: JsonSchemaNode, path: readonly PropertyKey[]): JsonSchemaNode | undefined {
+  let node: JsonSchemaNode | undefined = root;
+  for (const key of path) {
+    const next: unknown =
+      typeof key === "number"
+        ? node?.items
+        : node && (collectProperties(node)[String(key)] ?? node.additionalProperties);
+    node = isObject(next) ? (next as JsonSchemaNode) : undefined;
+  }
+  return node;
+}
+
+/** The properties of an object schema, or of all alternatives of a union. */
+function collectProperties(node: JsonSchemaNode): Record<string, unknown> {
+  const alternatives = [...(node.anyOf ?? []), ...(node.oneOf ?? [])].map(collectProperties);
+  return Object.assign({}, ...alternatives, node.properties);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+const isPlainObject = (value: unknown) => isObject(value) && !Array.isArray(value);

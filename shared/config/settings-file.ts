@@ -5,7 +5,6 @@
 
 import { z } from "zod";
 import { LOCALES } from "../i18n/localize.ts";
-import { findNearestName } from "../names.ts";
 import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 import { budgetSchema, limitsSchema, ownLimitsSchema } from "./limits-schema.ts";
@@ -13,10 +12,12 @@ import { provisionSchema } from "./provision-schema.ts";
 import { findScheduleProblems, schedulesSchema } from "./schedules-schema.ts";
 import {
   createJsonLocator,
+  createPlaceProblem,
   formatJsonError,
-  formatSettingValue,
+  type LocatedProblem,
   parseJsonText,
   type SettingProblem,
+  toLocatedProblems,
 } from "./setting-problem.ts";
 import { ticketsSchema, toggle } from "./tickets-schema.ts";
 
@@ -27,9 +28,6 @@ export type ForwardSettings = FileSettings["forward"][number];
 type ParsedSettingsFile =
   | { settings: FileSettings; problems: [] }
   | { settings: undefined; problems: SettingProblem[] };
-
-/** A problem with the path of its value in the file. */
-type LocatedProblem = SettingProblem & { path: readonly PropertyKey[] };
 
 /** A chat's number, or `@name` of a public group or channel. */
 const chatIdSchema = z.union([z.number().int(), z.string().regex(/^@[A-Za-z]\w{3,31}$/, "@name or a number")]);
@@ -84,8 +82,6 @@ export const DEFAULT_NOTIFICATION_RULES: readonly NotificationRule[] = notificat
   { name: "plans", events: ["plan_proposed"] },
   { name: "trouble", events: ["critical", "claim_lost", "stuck", "circle", "failed", "plan_failed"] },
 ]);
-
-type JsonSchemaNode = z.core.JSONSchema.BaseSchema;
 
 /** Names under which events are forwarded to other systems (NOTIF-03). */
 const FORWARD_EVENTS = [
@@ -396,7 +392,9 @@ export function parseSettingsFile(text: string): ParsedSettingsFile {
           createPlaceProblem(["schedules", ...path], given, wanted),
         ),
       ]
-    : parsed.error.issues.slice(0, MAX_PROBLEMS + 1).flatMap((issue) => toSettingProblems(issue, json.value));
+    : parsed.error.issues
+        .slice(0, MAX_PROBLEMS + 1)
+        .flatMap((issue) => toLocatedProblems(issue, json.value, jsonSchema));
   if (parsed.success && found.length === 0) return { settings: parsed.data, problems: [] };
   const locate = createJsonLocator(text);
   const problems: SettingProblem[] = found
@@ -443,54 +441,6 @@ function findPeopleProblems({ agents, people = [] }: FileSettings): LocatedProbl
       add("telegram", telegram, "a Telegram user that no other person has");
     return found;
   });
-}
-
-function createPlaceProblem(path: readonly PropertyKey[], given: unknown, wanted: string): LocatedProblem {
-  return { name: formatPlace(path), given: formatSettingValue(given), wanted, path };
-}
-
-function formatPlace(path: readonly PropertyKey[]): string {
-  const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
-  return `GROUNDCREW_CONFIG ${place.replace(/^\./, "")}`.trimEnd();
-}
-
-function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): LocatedProblem[] {
-  const schema = findSchemaAt(issue.path);
-  if (issue.code === "unrecognized_keys") {
-    const known = Object.keys(schema ? collectProperties(schema) : {});
-    return issue.keys.map((key) => {
-      const nearest = findNearestName(key, known);
-      const wanted = nearest ? `${nearest} (known names: ${known.join(", ")})` : `one of ${known.join(", ")}`;
-      const path = [...issue.path, key];
-      return { name: formatPlace(path), given: "an unknown name", wanted, path };
-    });
-  }
-  const value = issue.path.reduce<unknown>(
-    (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
-    json,
-  );
-  const problem = createPlaceProblem(issue.path, value, schema?.description ?? issue.message);
-  const isSecret = issue.path.at(-1) === "secret" && value !== undefined;
-  return [isSecret ? { ...problem, given: "a secret in another format" } : problem];
-}
-
-function findSchemaAt(path: readonly PropertyKey[]): JsonSchemaNode | undefined {
-  let node: JsonSchemaNode | undefined = jsonSchema;
-  for (const key of path) {
-    const next: unknown = typeof key === "number" ? node?.items : node && collectProperties(node)[String(key)];
-    node = isObject(next) ? (next as JsonSchemaNode) : undefined;
-  }
-  return node;
-}
-
-/** The properties of an object schema, or of all alternatives of a union. */
-function collectProperties(node: JsonSchemaNode): Record<string, unknown> {
-  const alternatives = [...(node.anyOf ?? []), ...(node.oneOf ?? [])].map(collectProperties);
-  return Object.assign({}, ...alternatives, node.properties);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 /** Whether the agent of this name is notified of work; one that polls and one that is no longer an agent are not. */

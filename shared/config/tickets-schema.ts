@@ -28,10 +28,12 @@ export const DEFAULT_HOOK_MINUTES = 10;
 const sandboxSchema = z.enum(["auto", "required", "off"]);
 
 /** The CLI that works on tickets. */
-const cliSchema = z.union([
-  z.enum(["claude", "codex"]),
-  z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
-]);
+const cliSchema = z
+  .union([
+    z.enum(["claude", "codex"]),
+    z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
+  ])
+  .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}');
 
 /** Rules in Claude Code's own syntax: `Bash(npm test:*)`, `Read(./.env)`, `mcp__server__tool`. */
 const rulesSchema = z
@@ -127,13 +129,10 @@ const POLICY_LINES = {
     .exactOptional()
     .describe("a list of at most 100 absolute paths")
     .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
-  cli: cliSchema
-    .exactOptional()
-    .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}')
-    .meta({
-      meaning:
-        "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
-    }),
+  cli: cliSchema.exactOptional().meta({
+    meaning:
+      "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
+  }),
   env: z
     .array(z.string().regex(VARIABLE_NAME))
     .max(100)
@@ -147,30 +146,32 @@ export const policyFileSchema = z.strictObject(POLICY_LINES);
 
 export type PolicyFile = z.output<typeof policyFileSchema>;
 
-const repositorySchema = z.union([
-  pathSchema,
-  z.strictObject({
-    path: pathSchema
-      .describe("the absolute path of a git repository on the runner's host")
-      .meta({ meaning: "Path of the repository." }),
-    hook_minutes: z
-      .int()
-      .min(1)
-      .max(120)
-      .exactOptional()
-      .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
-      .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
-    trust_repository: z
-      .boolean()
-      .exactOptional()
-      .describe("true or false: the base branch may loosen the policy")
-      .meta({
-        meaning:
-          "The base branch may loosen what is not set here: with its .groundcrew.json, the allow rules of its .claude/settings.json and the servers of its .mcp.json. Default: false.",
-      }),
-    ...POLICY_LINES,
-  }),
-]);
+const repositorySchema = z
+  .union([
+    pathSchema,
+    z.strictObject({
+      path: pathSchema
+        .describe("the absolute path of a git repository on the runner's host")
+        .meta({ meaning: "Path of the repository." }),
+      hook_minutes: z
+        .int()
+        .min(1)
+        .max(120)
+        .exactOptional()
+        .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
+        .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
+      trust_repository: z
+        .boolean()
+        .exactOptional()
+        .describe("true or false: the base branch may loosen the policy")
+        .meta({
+          meaning:
+            "The base branch may loosen what is not set here: with its .groundcrew.json, the allow rules of its .claude/settings.json and the servers of its .mcp.json. Default: false.",
+        }),
+      ...POLICY_LINES,
+    }),
+  ])
+  .describe("an absolute path, or an object with path and the repository's policy");
 
 export type RepositorySettings = Exclude<z.output<typeof repositorySchema>, string>;
 

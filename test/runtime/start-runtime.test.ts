@@ -178,6 +178,13 @@ test("The schedule runs a tick when it is due by its cron expression, also after
   expect(runs[0]).toBe("Europe/Paris");
 });
 
+test("A METRICS_PORT that is in use is named in the error", async () => {
+  const { url } = await startTestRuntime();
+  await expect(startTestRuntime({ env: { METRICS_PORT: new URL(url).port } })).rejects.toThrow(
+    "the port is in use by another program. Change HOST or METRICS_PORT.",
+  );
+});
+
 test.each([
   ["nonsense", "HELLO\r\n\r\n", "400 Bad Request"],
   ["headers that are too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],

@@ -89,3 +89,9 @@ test("Node's hashing accepts and refuses the same signatures of any length as We
     }),
   );
 });
+
+test("a settings file with a byte order mark is read without it", () => {
+  const path = join(createFolder(), "groundcrew.json");
+  writeFileSync(path, '\uFEFF{"agents": []}');
+  expect(nodeFiles.read(path)?.text).toBe('{"agents": []}');
+});

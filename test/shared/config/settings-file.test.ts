@@ -54,6 +54,60 @@ test("GROUNDCREW_CONFIG is refused with all its problems at once", () => {
 });
 
 test.each([
+  [
+    { tickets: { repositories: { ONB: { path: "/srv/x", publish: "pr" } } } },
+    "tickets.repositories.ONB.publish",
+    "none, push, or pull-request",
+  ],
+  [
+    { tickets: { repositories: { ONB: { path: "/srv/x", sandbx: "off" } } } },
+    "tickets.repositories.ONB.sandbx",
+    "sandbox (known names: ",
+  ],
+  [
+    { tickets: { repositories: { ONB: { publish: "push" } } } },
+    "tickets.repositories.ONB.path",
+    "the absolute path of a git repository",
+  ],
+  [
+    { tickets: { repositories: { ONB: "srv/x" } } },
+    "tickets.repositories.ONB",
+    "an absolute path, or an object with path",
+  ],
+  [{ tickets: { repositories: { ONB: 7 } } }, "tickets.repositories.ONB", "an absolute path, or an object with path"],
+  [
+    { tickets: { repositories: { ONB: "/x" }, cli_by_label: { codex: "codx" } } },
+    "tickets.cli_by_label.codex",
+    '"claude", "codex", or {"command"',
+  ],
+  [
+    { agents: [{ name: "A", email: "a@example.com", wake: { kind: "webhook", url: "n8n" } }] },
+    "agents[0].wake.url",
+    "an http(s) address",
+  ],
+  [
+    { agents: [{ name: "A", email: "a@example.com", wake: { kind: "webhook", url: "https://n8n.test", secrt: "x" } }] },
+    "agents[0].wake.secrt",
+    "secret (known names: ",
+  ],
+  [{ canary: { projct: "ONB" } }, "canary.projct", "project (known names: project)"],
+  [{ notifications: [{ events: ["complete"] }] }, "notifications[0].events[0]", "completed (known values: created, "],
+  [{ budget: 200 }, "budget", "an object"],
+  [[], "", "an object"],
+])(
+  "GROUNDCREW_CONFIG %j is refused at the field that is wrong, with words that say what is wanted",
+  (file, place, wanted) => {
+    expect(getFileProblems(file)).toContainEqual(
+      expect.objectContaining({
+        name: `GROUNDCREW_CONFIG ${place}`.trimEnd(),
+        wanted: expect.stringContaining(wanted),
+      }),
+    );
+    for (const { wanted: words } of getFileProblems(file)) expect(words).not.toMatch(/^Invalid|pattern/);
+  },
+);
+
+test.each([
   ["text", "agents:", "line 1, column 1"],
   ["nothing", "", "line 1, column 1"],
   ["a value without quotes", '{\n  "done": {\n    "commit_and_tests": code\n  }\n}', "line 3, column 25"],
@@ -95,7 +149,7 @@ const AGENT = { name: "Thot", email: "thot@crew.test" };
 
 test.each([
   [{ agents: [{ ...AGENT, wake: { kind: "webhok", url: "https://x.test", secret: "marked" } }] }, "kind, url, secret"],
-  [{ agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://x.test", secrt: "marked" } }] }, "kind, url, secrt"],
+  [{ agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://x.test", secret: "marked" } }] }, "a secret in"],
   [
     { agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://u:marked/1@x.test", secret: "whsec_bWFya2Vk" } }] },
     "@",

@@ -69,6 +69,10 @@ test("Plane's address with the path of its API is refused and says which address
   }
 });
 
+test("A POLL_CRON that never comes is refused", () => {
+  expect(getSettingsProblems({ POLL_CRON: "0 0 30 2 *" })).toMatchObject([{ name: "POLL_CRON" }]);
+});
+
 test("Problems are reported all at once, each with name, given value and wanted value", () => {
   const problems = getSettingsProblems({
     HOST: "not a host",
