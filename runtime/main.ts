@@ -9,7 +9,7 @@ import { StoreFormatError } from "../shared/store/store-format.ts";
 import { wait } from "../shared/time.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/crypto.ts";
-import { getSettingsFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
+import { createSettingsFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
 import { collectGarbageWhenIdle, createLineWriter, toSourceStack } from "./node/process.ts";
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
@@ -128,7 +128,7 @@ function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
     wait,
     signal: stopping.signal,
     readSettings: parseAllSettings,
-    getFingerprint: () => getSettingsFingerprint(env, settings.secretsFile),
+    getFingerprint: createSettingsFingerprint(env, settings.secretsFile),
   });
   return {
     stop() {

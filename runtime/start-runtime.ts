@@ -375,7 +375,7 @@ export async function watchSecrets(options: WatchSecretsOptions): Promise<void> 
 
 async function reportRefusedSettings({ log, notices }: Deps, problems: readonly string[]): Promise<void> {
   log.error(RELOAD_FAILED, { problems });
-  await notices.report("settings_refused", { values: { reason: problems.join(" ") } });
+  await notices.report("settings_refused", { values: { reason: problems.join("; ") } });
 }
 
 async function applyChangedSettings(

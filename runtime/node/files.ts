@@ -76,10 +76,20 @@ export function getFileFingerprint(path: string): string {
   return stats ? [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : "";
 }
 
-/** A text that differs whenever the secrets file or the settings file has changed. */
-export function getSettingsFingerprint(env: Record<string, string | undefined>, secretsFile: string): string {
+/**
+ * Creates a function that returns a text that differs whenever the secrets file or the settings file has changed. It
+ * throws while a file is missing that was there before: without it agents and tokens would silently be gone.
+ */
+export function createSettingsFingerprint(env: Record<string, string | undefined>, secretsFile: string): () => string {
   const configFile = env["GROUNDCREW_CONFIG"] || toPathBesideSecrets(secretsFile, "groundcrew.json");
-  return [secretsFile, configFile].map(getFileFingerprint).join(" ");
+  const seen = new Set<string>();
+  const fingerprintFile = (path: string) => {
+    const fingerprint = getFileFingerprint(path);
+    if (fingerprint !== "") seen.add(path);
+    else if (seen.has(path)) throw new Error(`${path} does not exist any more`);
+    return fingerprint;
+  };
+  return () => [secretsFile, configFile].map(fingerprintFile).join(" ");
 }
 
 /** Reads the settings of an environment, by default this process's, which overrides `.env` in the working directory. */

@@ -77,10 +77,14 @@ export function parseSettings(environment: Record<string, string | undefined>, f
     [...Object.keys(env), ...secrets.keys()].some((name) => name.startsWith(prefix));
   const enabled = { plane: hasPrefix("PLANE_") || hasPrefix("TELEGRAM_"), telegram: hasPrefix("TELEGRAM_") };
   const isPresent = (name: string) => name in env || `${name}_FILE` in env || secrets.has(name);
+  // A secret that a refused file may contain is not missing.
+  const isFileRefused = problems.some(({ name }) => name.startsWith("SECRETS_FILE"));
   const requireSettings = (names: readonly string[], reason: string) => {
-    for (const name of names)
-      if (!isPresent(name) && !problems.some((problem) => problem.name === name))
+    for (const name of names) {
+      const isKnown = isPresent(name) || (isFileRefused && SECRET_NAMES.includes(name));
+      if (!isKnown && !problems.some((problem) => problem.name === name))
         problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
+    }
   };
   if (enabled.plane)
     requireSettings(

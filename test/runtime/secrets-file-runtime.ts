@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
-import { getSettingsFingerprint, nodeFiles } from "../../runtime/node/files.ts";
+import { createSettingsFingerprint, nodeFiles } from "../../runtime/node/files.ts";
 import { startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
 import type { Manifest } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
@@ -59,7 +59,7 @@ export async function startWithSecretsFile(
   onTestFinished(() => runtime.stop());
   const stopping = new AbortController();
   onTestFinished(() => stopping.abort());
-  const getFingerprint = () => getSettingsFingerprint(environment, path);
+  const getFingerprint = createSettingsFingerprint(environment, path);
   void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
   const findLines = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
   /** Replaces the settings file. */

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { rmSync } from "node:fs";
 import { Hono } from "hono";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
@@ -216,4 +217,22 @@ test("A secrets file in a folder that is unreadable for a while is logged once a
   });
   const errors = lines.filter(({ level }) => level === "error").map(({ message }) => message);
   expect(errors).toEqual(["secrets not reloaded, previous secrets stay in use", "notice began"]);
+});
+
+test("A secrets file that was removed changes nothing and begins a notice, until it is back", async () => {
+  const given = { PLANE_API_KEY: "marked-plane-key-of-the-environment" };
+  const { url, path, write, findLines } = await startWithSecretsFile({}, given);
+  rmSync(path);
+  await expect.poll(() => findLines("not reloaded")).toMatchObject([{ problems: [`${path} does not exist any more`] }]);
+  expect(await requestStatus(`${url}/ready`, OLD.admin)).not.toBe(401);
+  write({});
+  await expect.poll(() => findLines("notice ended")).toMatchObject([{ kind: "settings_refused" }]);
+});
+
+test("A secrets file that others can read is the only problem: its secrets are not reported as missing", async () => {
+  const { write, findLines } = await startWithSecretsFile();
+  write({}, 0o644);
+  await expect
+    .poll(() => findLines("not reloaded"))
+    .toMatchObject([{ problems: [expect.stringContaining("wanted mode 0600")] }]);
 });
