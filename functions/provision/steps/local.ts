@@ -30,9 +30,12 @@ async function planFile(
 export const createFileStep = (
   name: string,
   { path, text }: { path: string; text: string },
+  needs: ProvisionStep["needs"] = [],
   describe: (context: ProvisionContext) => Promise<string> = async () => path,
 ): ProvisionStep =>
-  createStep(name, [], async (context) => [await planFile(context, path, text, { detail: await describe(context) })]);
+  createStep(name, needs, async (context) => [
+    await planFile(context, path, text, { detail: await describe(context) }),
+  ]);
 
 /** Creates a step that generates a secret of Groundcrew's own, unless there is one or `skip` says why none is needed. */
 function createSecretStep(

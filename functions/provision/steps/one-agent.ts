@@ -60,7 +60,7 @@ export function createAddSteps(
 
 /**
  * Takes back what provision has made for an agent that the settings no longer have: its tokens, its key, its place in
- * OpenClaw's settings and in the workspace.
+ * OpenClaw's settings and in the workspace, and at last its entry in the settings file.
  */
 export function createRemoveSteps(
   settings: ProvisionSettings,
@@ -70,13 +70,10 @@ export function createRemoveSteps(
   const { name, email } = agent;
   const key = toAgentKey(agent);
   const tokenSetting = getBridgeTokenSetting(name);
+  const accountStep = `account ${name}`;
   return [
     planeStep,
     adminStep,
-    createFileStep("settings file", file, async (context) => {
-      const tasks = await describeOpenTasks(context, settings, name);
-      return `${file.path} without ${name}; its open tasks: ${tasks}`;
-    }),
     createStep(`API key ${name}`, ["administrator"], async (context) => {
       const { vault, sessions } = context;
       if (vault.isFromEnvironment(key.name)) return [`${key.name} is in the environment: remove it there and in Plane`];
@@ -102,8 +99,13 @@ export function createRemoveSteps(
       ];
     }),
     openclawStep,
-    // The last one: its own session deletes its key.
-    createAccountRemovalStep({ step: `account ${name}`, email }),
+    // After the key, which its own session deletes.
+    createAccountRemovalStep({ step: accountStep, email }),
+    // The last one, so that a run that was interrupted or failed can be repeated: the agent is still known.
+    createFileStep("settings file", file, [openclawStep.name, accountStep], async (context) => {
+      const tasks = await describeOpenTasks(context, settings, name);
+      return `${file.path} without ${name}; its open tasks: ${tasks}`;
+    }),
   ];
 }
 
