@@ -80,11 +80,12 @@ async function startProduct(): Promise<{ stop(): Promise<void> }> {
   });
   if (settings.demo) return (await importDemo()).startDemo(settings);
   const runtime = await startRuntime(settings, { manifest, write, processMetrics: true, bridgeTokens });
-  const runner = isRunnerLocal(settings) ? await startRunnerOf(runtime) : undefined;
-  const watched = watchRuntime(runtime);
+  const runner = createLocalRunner(runtime.url);
+  await runner.follow(settings);
+  const watched = watchRuntime(runtime, runner.follow);
   return {
     async stop() {
-      await Promise.all([runner?.stop(), watched.stop()]);
+      await Promise.all([runner.stop(), watched.stop()]);
     },
   };
 }
@@ -100,10 +101,29 @@ function isRunnerLocal({ runnerTokens }: Settings): boolean {
   return runnerTokens.includes(localRunnerToken);
 }
 
-async function startRunnerOf({ url }: Runtime): Promise<{ stop(): Promise<void> }> {
-  const { startLocalRunner } = await import("./runner/start-runner.ts");
-  const localUrl = toLocalUrl({ host: settings.host, port: Number(new URL(url).port) });
-  return startLocalRunner(settings, { url: localUrl, token: localRunnerToken, env, log });
+/** The ticket runner in this process, which starts, restarts and stops as the settings say. Sessions go on meanwhile. */
+function createLocalRunner(url: string) {
+  let running: { stop(): Promise<void> } | undefined;
+  let followed: string | undefined;
+  let isStopped = false;
+  return {
+    async follow(current: Settings): Promise<void> {
+      const wanted = isRunnerLocal(current) ? JSON.stringify(current.tickets) : undefined;
+      if (wanted === followed) return;
+      followed = wanted;
+      await running?.stop();
+      running = undefined;
+      if (wanted === undefined) return;
+      const { startLocalRunner } = await import("./runner/start-runner.ts");
+      if (isStopped) return;
+      const localUrl = toLocalUrl({ host: settings.host, port: Number(new URL(url).port) });
+      running = startLocalRunner(current, { url: localUrl, token: localRunnerToken, env, log });
+    },
+    async stop(): Promise<void> {
+      isStopped = true;
+      await running?.stop();
+    },
+  };
 }
 
 /** Imports the demo; exits where it was left out, as in an installation for production. */
@@ -120,11 +140,20 @@ async function importDemo(): Promise<typeof import("../demo/start.ts")> {
   }
 }
 
-/** Reloads the runtime's settings whenever the secrets file or the settings file changes. */
-function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
+/** Reloads the runtime's settings, which `follow` receives, whenever the secrets file or the settings file changes. */
+function watchRuntime(runtime: Runtime, follow: (settings: Settings) => Promise<void>): { stop(): Promise<void> } {
   const stopping = new AbortController();
+  const reload: Runtime["reload"] = async (changed) => {
+    await runtime.reload(changed);
+    await follow(changed);
+  };
   void watchSecrets({
-    running: runtime,
+    running: {
+      get deps() {
+        return runtime.deps;
+      },
+      reload,
+    },
     wait,
     signal: stopping.signal,
     readSettings: parseAllSettings,

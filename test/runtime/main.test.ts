@@ -1,11 +1,12 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { getBuiltProgram } from "../support/built-program.ts";
+import { hasProgram } from "../support/has-program.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 function createFolder(files: Record<string, string> = {}): string {
@@ -154,6 +155,24 @@ test("The command line reloads SECRETS_FILE while it runs", async () => {
   await expect.poll(status).toBe(200);
   expect(output.out).not.toContain("another-admin-token");
 });
+
+test.runIf(hasProgram("tmux"))(
+  "Tickets that are added to the settings file of a running npm start have their runner at once",
+  async () => {
+    const cwd = createFolder({ "crew.json": "{}", claude: "#!/bin/sh\necho '2.1.330 (Claude Code)'\n" });
+    chmodSync(join(cwd, "claude"), 0o755);
+    const paths = { HOME: cwd, RUNNER_FOLDER: join(cwd, "runner"), CLAUDE_BIN: join(cwd, "claude") };
+    const env = { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", ...paths, GROUNDCREW_CONFIG: "crew.json" };
+    const { child, ended, output } = runMain(env, cwd);
+    await expect.poll(() => output.out, { timeout: 20_000 }).toContain('"message":"listening"');
+    writeFileSync(join(cwd, "crew.json"), JSON.stringify({ tickets: { repositories: { ONB: cwd } } }));
+    await expect.poll(() => output.out, { timeout: 20_000 }).toContain('"message":"runner started"');
+    writeFileSync(join(cwd, "crew.json"), "{}");
+    await expect.poll(() => output.out, { timeout: 20_000 }).toContain('"message":"runner stopped"');
+    child.kill("SIGTERM");
+    expect((await ended).code).toBe(0);
+  },
+);
 
 test("The command line logs why it cannot start and exits with 1 when another process has opened the store", async () => {
   const cwd = createFolder();
