@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 const REQUIRED = [22, 18];
 
 /**
- * Runs a program of the product. On an older Node, prints the required version and exits with 1.
+ * Runs a program of the product. On an older Node, prints the required version and exits with 1. An error of the program
+ * that has a field `exit` is printed as one sentence, and is the exit code.
  * @param {() => Promise<unknown>} program imports the program
  * @param {{ hint?: string }} options `hint`: added to the error
  */
@@ -24,5 +25,10 @@ export async function launch(program, { hint = "" } = {}) {
   // Later starts reuse the compiled code, which is faster and needs less memory. The cache is in a folder that only the
   // installing user may write, because its content is executed; without write access there is no cache.
   enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/groundcrew", import.meta.url)));
-  await program();
+  await program().catch((/** @type {unknown} */ thrown) => {
+    // An error that names its exit code is one that people can repair, so its message is enough.
+    if (!(thrown instanceof Error && "exit" in thrown && typeof thrown.exit === "number")) throw thrown;
+    process.stderr.write(`groundcrew: ${thrown.message}\n`);
+    process.exitCode = thrown.exit;
+  });
 }

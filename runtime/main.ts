@@ -9,14 +9,12 @@ import { StoreFormatError } from "../shared/store/store-format.ts";
 import { wait } from "../shared/time.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/crypto.ts";
-import { createSettingsFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
+import { createSettingsFingerprint, EX_CONFIG, nodeFiles, readEnvironment } from "./node/files.ts";
 import { collectGarbageWhenIdle, createLineWriter, toSourceStack } from "./node/process.ts";
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
 import { type Runtime, startRuntime, watchSecrets } from "./start-runtime.ts";
 
-/** `EX_CONFIG` of sysexits.h: a human must change a setting, so restarting does not help. */
-const EX_CONFIG = 78;
 /**
  * Interval in which further signals count as the same request: 2 s. Ctrl+C and service managers signal npm and this
  * process at once, and npm forwards its signal. A later signal ends the process immediately.

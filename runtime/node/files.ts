@@ -28,7 +28,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { type SettingsFiles, toPathBesideSecrets } from "../../shared/config/secrets.ts";
-import { findErrorCode } from "../../shared/errors.ts";
+import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 
 interface FolderUse {
   /** Part of the name that is locked. */
@@ -39,6 +39,9 @@ interface FolderUse {
 
 /** Limit of a settings or secrets file: 4 MiB, several times 500 agents with the longest texts. */
 const MAX_SETTINGS_BYTES = 4 * 2 ** 20;
+
+/** `EX_CONFIG` of sysexits.h: a human must change a setting, so restarting does not help. */
+export const EX_CONFIG = 78;
 
 /** Size of one read: 64 KiB, more than most of these files have. */
 const CHUNK_BYTES = 2 ** 16;
@@ -96,7 +99,18 @@ export function createSettingsFingerprint(env: Record<string, string | undefined
 export function readEnvironment(
   env: Record<string, string | undefined> = process.env,
 ): Record<string, string | undefined> {
-  return { ...parseEnv(nodeFiles.read(".env")?.text ?? ""), ...env };
+  return { ...parseEnv(readDotEnv()), ...env };
+}
+
+/** Reads `.env`. The error that it throws has the exit code of invalid settings, for `launch`. */
+function readDotEnv(): string {
+  try {
+    return nodeFiles.read(".env")?.text ?? "";
+  } catch (thrown) {
+    const reason = findErrorCode(thrown) ?? getErrorMessage(thrown);
+    const message = `.env in ${process.cwd()} cannot be read (${reason}): make it a file that this user can read, or move it away.`;
+    throw Object.assign(new Error(message, { cause: thrown }), { exit: EX_CONFIG });
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -17,10 +17,14 @@ function createFolder(files: Record<string, string> = {}): string {
 }
 
 /** Starts the command line in a temporary folder with this environment only. */
-function runMain(env: Record<string, string>, cwd = createFolder()) {
+function runMain(
+  env: Record<string, string>,
+  cwd = createFolder(),
+  program: Parameters<typeof getBuiltProgram>[0] = "start",
+) {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", getBuiltProgram("start")],
+    ["--disable-warning=ExperimentalWarning", getBuiltProgram(program)],
     { cwd, env, stdio: ["ignore", "pipe", "pipe"] },
   );
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -120,6 +124,17 @@ test("The command line reads .env, which the environment overrides", async () =>
   expect(err).toContain("1 setting needs attention");
   expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
 });
+
+test.each(["start", "doctor", "provision"] as const)(
+  "A .env that cannot be read ends groundcrew %s with one sentence and exit code 78",
+  async (program) => {
+    const cwd = createFolder();
+    mkdirSync(join(cwd, ".env"));
+    const { code, out, err } = await runMain(RUNTIME_ENV, cwd, program).ended;
+    expect([code, out]).toEqual([78, ""]);
+    expect(err).toMatch(/^groundcrew: \.env in .* cannot be read \(EISDIR\): make it a file .*\n$/);
+  },
+);
 
 test("The command line starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
   const { child, ended, output } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
