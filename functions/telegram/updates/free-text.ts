@@ -109,12 +109,16 @@ function addQuote(text: string, quoted: string): string {
   return quote === "" ? text : `(in reply to “${quote}”) ${text}`;
 }
 
-/** Reads what waits for a person's answer since yesterday: questions about no task, plans and reviews. */
-async function readPending({ deps }: CommandContext) {
+/** Reads what waits for this person's answer since yesterday: questions about no task, plans and reviews. */
+async function readPending({ deps, from, message }: CommandContext) {
   const [now, open] = await Promise.all([deps.store.now(), readOpenRequests(deps)]);
+  // Who writes something new does not answer what somebody else was asked. The page's users have no number of Telegram.
+  const isAsked = ({ subject: { message: asked } }: RequestRecord) =>
+    message === undefined || asked?.user === undefined || asked.user === from.id;
   const listRecent = (kind: RequestKindName) =>
     open
       .filter((one) => one.kind === kind && one.subject.item === undefined && isRecent(one.createdAt, PENDING_MS, now))
+      .filter(isAsked)
       .sort((a, b) => b.createdAt - a.createdAt);
   const reviews = open.filter(({ kind }) => kind === "review");
   return { questions: listRecent("question"), plans: listRecent("plan"), reviews };

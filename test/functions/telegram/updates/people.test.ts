@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
+import { createMessagesApp } from "../messages-app.ts";
 
 const BOB_USER = 4712;
 const ADA = { email: "ada@javisi.local.test", telegram: ADA_USER };
@@ -27,6 +28,26 @@ test("a person whose number the list names gives commands without TELEGRAM_ALLOW
   expect(await app.sendMessage("/plane help", { from: BOB_USER, chat: BOB_USER })).toHaveLength(1);
   expect(await app.sendMessage("/plane help", { from: STRANGER_USER, chat: BOB_USER })).toEqual([]);
   expect(await app.sendMessage("/plane help", { from: ADA_USER })).toEqual([]);
+});
+
+test("free text is never the answer to what the Concierge asked somebody else", async () => {
+  const app = await createMessagesApp({
+    chats: [GROUP_CHAT, ADA_USER, BOB_USER],
+    config: { people: [ADA, { ...BOB, language: "en" }] },
+    setUpPlane(plane) {
+      plane.addUser({ name: "Bob" });
+      return {};
+    },
+  });
+  const write = async (from: number, text: string) =>
+    (await app.sendMessage(text, { from, chat: from })).map(toPlainText);
+  await write(ADA_USER, "Add a dark mode");
+  const wish = /asked-for:update:\d+/.exec(app.getWakes().at(-1) ?? "")?.[0];
+  await app.messageHuman({ kind: "ask", text: "For the blog, too?", choices: ["Yes", "No"], wish });
+  expect(await write(BOB_USER, "Write a newsletter about hats")).toEqual(["📨 Sent to Concierge."]);
+  expect(await write(ADA_USER, "Only for the shop")).toEqual([
+    "💡 Sent to Concierge as the answer to “For the blog, too?”.",
+  ]);
 });
 
 test("what the list says wins: an allowed number of somebody who is not in the workspace gets no reply", async () => {
