@@ -119,12 +119,18 @@ export async function submitWish(deps: SubmitDeps, agent: string, newWish: NewWi
 async function joinPreviousWish(
   deps: SubmitDeps,
   agent: string,
-  { text, by, message }: NewWish,
+  { text, by, user, message }: NewWish,
   id: string,
 ): Promise<boolean> {
   const now = await deps.store.now();
+  // First names are no names of one person only; in another chat, answers belong to another place.
+  const isContinued = (wish: Wish) =>
+    wish.by === by &&
+    wish.user === user &&
+    wish.message?.chat === message?.chat &&
+    wish.message?.topic === message?.topic;
   const previous = (await readUnclosedWishes(deps, agent)).findLast(
-    (wish) => wish.by === by && wish.freeText && isWishOpen(wish) && wish.message?.topic === message?.topic,
+    (wish) => wish.freeText && isWishOpen(wish) && isContinued(wish),
   );
   if (!previous || !isRecent(previous.extendedAt ?? previous.at, BURST_MS, now)) return false;
   const key = workKeys.wish(previous.id);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { getWishText, readOpenWishes } from "../../../../shared/tasks/wishes.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
@@ -47,6 +48,33 @@ test("free text is never the answer to what the Concierge asked somebody else", 
   expect(await write(BOB_USER, "Write a newsletter about hats")).toEqual(["📨 Sent to Concierge."]);
   expect(await write(ADA_USER, "Only for the shop")).toEqual([
     "💡 Sent to Concierge as the answer to “For the blog, too?”.",
+  ]);
+});
+
+test("texts that follow at once are one wish only of one user in one chat, also where first names are the same", async () => {
+  const app = await createMessagesApp({
+    chats: [GROUP_CHAT, BOB_USER],
+    config: { people: [BOB] },
+    env: { TELEGRAM_ALLOWED_USERS: `${ADA_USER},${STRANGER_USER}` },
+    setUpPlane(plane) {
+      plane.addUser({ name: "Bob" });
+      return {};
+    },
+  });
+  const write = async (from: number, chat: number, text: string) =>
+    (await app.sendMessage(chat === GROUP_CHAT ? `@groundcrew_bot ${text}` : text, { from, chat })).map(toPlainText);
+  const receipt = ["📨 Sent to Concierge."];
+  // Both are called Ada in Telegram, and neither is in the list.
+  expect(await write(ADA_USER, GROUP_CHAT, "Add a dark mode")).toEqual(receipt);
+  expect(await write(STRANGER_USER, GROUP_CHAT, "Write the newsletter")).toEqual(receipt);
+  expect(await write(BOB_USER, BOB_USER, "Call the printer")).toEqual(["📨 Transmis à Concierge."]);
+  expect(await write(BOB_USER, GROUP_CHAT, "Plan the party")).toEqual(receipt);
+  expect(await write(BOB_USER, GROUP_CHAT, "with music")).toEqual([]);
+  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual([
+    "Add a dark mode",
+    "Write the newsletter",
+    "Call the printer",
+    "Plan the party\nwith music",
   ]);
 });
 
