@@ -300,9 +300,9 @@ async function readWakeMode({ store }: Pick<Deps, "store">, url: string): Promis
 function renderWakeMessage(tasks: readonly WakeTask[], shown: readonly WakeTask[]): string {
   if (shown.length === 0) return renderTrustedWake(tasks);
   const clean = (text: string | undefined, limit: number) => text && cleanLine(text, limit);
-  const lines = shown.map(({ id, key, reason, title, text, parts }) => {
+  const lines = shown.map(({ id, key, reason, title, text, parts, question }) => {
     const wish = reason === "asked_for" ? { wish: cleanLine(id, 100) } : {};
-    const written = clean(text, getTextLimit(reason));
+    const written = clean(text, question === undefined ? getTextLimit(reason) : WISH_TEXT_LIMIT);
     const numbered = parts && [
       { ...wish, text: written },
       ...parts.map((part) => ({ wish: part.id, text: part.text })),
@@ -316,9 +316,9 @@ function renderWakeMessage(tasks: readonly WakeTask[], shown: readonly WakeTask[
   return [renderTrustedWake(tasks), heading, ...lines].join("\n");
 }
 
-/** The limit of a text, in UTF-16 units. A wish is complete. */
+/** The limit of a text, in UTF-16 units. What a person wrote about no task is complete, because it is nowhere else. */
 function getTextLimit(reason: WakeReason): number {
-  if (reason === "asked_for") return WISH_TEXT_LIMIT;
+  if (reason === "asked_for" || reason === "plan_rejected") return WISH_TEXT_LIMIT;
   return reason === "addressed" ? REMARKS_LENGTH : TEXT_LENGTH;
 }
 

@@ -95,7 +95,7 @@ export async function interpretFreeText(context: CommandContext, text: string, r
 function findSmallTalk(text: string): SmallTalk | undefined {
   const words =
     normalizeName(text)
-      .replace(/['’]/g, "")
+      .replace(/['’]|\b(?:a lot|so much)\b/g, "")
       .match(/[\p{L}\p{N}]+/gu) ?? [];
   if (words.length === 0) return text.includes("?") ? "greeting" : "noted";
   const kinds = words.map((word) => SMALL_TALK_KINDS.find((kind) => SMALL_TALK[kind].split(" ").includes(word)));

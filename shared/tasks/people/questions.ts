@@ -43,7 +43,7 @@ import { queueCardWrite } from "../card-record.ts";
 import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
 import { findStoredTask } from "../find-task.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../post-comment.ts";
-import type { WishMessage } from "../wishes.ts";
+import { WISH_TEXT_LIMIT, type WishMessage } from "../wishes.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 
 type QuestionContent = Pick<RequestRecord, "from" | "text" | "options">;
@@ -215,7 +215,8 @@ async function prepareAnswer(
   const { item } = question.subject;
   const task = item === undefined ? undefined : await findStoredTask(deps, item);
   if (item !== undefined && !task) return undefined;
-  const text = cleanLine(verdict.comment ?? "", 1_000);
+  // About a task, the rest is in the comment.
+  const text = cleanLine(verdict.comment ?? "", item === undefined ? WISH_TEXT_LIMIT : 1_000);
   const event: WorkEvent = { kind: "answered", question: id, agent, text, by: verdict.by };
   const needsComment = item !== undefined && verdict.posted === undefined;
   const body = { type: "answer", request: id, correlation } as const;

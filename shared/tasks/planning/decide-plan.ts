@@ -29,11 +29,8 @@ import {
   toPlanRequestId,
   toPlanRunPut,
 } from "../plan-record.ts";
-import { CLOSED_WISH_MS, getWishText, toWishPut, type Wish } from "../wishes.ts";
+import { CLOSED_WISH_MS, getWishText, toWishPut, WISH_TEXT_LIMIT, type Wish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
-
-/** Limit of a rejection's reason in its event, in characters. */
-const MAX_REASON_LENGTH = 1_000;
 
 /** The label of a task's part begins so; its number follows. */
 const TASK_LABEL = "Task ";
@@ -141,7 +138,7 @@ async function prepareVerdict(
   correlation: string,
 ): Promise<{ next: PlanRun; event: PlanEvent; update: ValueUpdate }> {
   const fields = toPlanEventFields(run);
-  const reason = cleanLine(comment, MAX_REASON_LENGTH) || null;
+  const reason = cleanLine(comment, WISH_TEXT_LIMIT) || null;
   if (answer === "approve") {
     const next = startRun(run, by);
     return {

@@ -118,6 +118,7 @@ test("small talk is answered without waking the Concierge, unless it asks for so
     ["Bonjour !", /^👋 Hello/],
     ["Merci beaucoup 🙏", /^🙂 You are welcome\.$/],
     ["d’accord, merci", /^🙂 You are welcome\.$/],
+    ["Thanks a lot!", /^🙂 You are welcome\.$/],
     ["ok", /^👍 Noted\. To answer a request, reply to its message\.$/],
     ["Entendu !", /^👍 Noted\./],
     ["👍", /^👍 Noted\./],
@@ -208,4 +209,17 @@ test("a reply to a plan that is decided, and to a question that is answered, goe
   app.advance(60_000);
   expect(await app.ask("Actually, no", { replyTo: app.findText("Question from") })).toEqual(["📨 Sent to Concierge."]);
   expect(app.getWakes().at(-1)).toContain("Actually, no");
+});
+
+test("a long answer to the Concierge and a long change of its plan reach it whole, because no comment has the rest", async () => {
+  const app = await createPrivateChatApp();
+  const long = `Begin ${"and more ".repeat(440)}end`;
+  await app.messageHuman(QUESTION);
+  await app.write(long, { replyTo: app.findText("Dark mode for the blog") });
+  expect(app.readLastWake()).toMatchObject([{ text: `Ada (Telegram): ${long}` }]);
+  await app.ask("Add a dark mode");
+  const wish = app.readLastWake().at(-1)?.["wish"];
+  await app.callAsConcierge("plan_project", { ...PLAN, wish });
+  await app.write(long, { replyTo: app.findText("Plan to approve") });
+  expect(app.readLastWake().map(({ text }) => text)).toContain(`Ada (Telegram): ${long}`);
 });
