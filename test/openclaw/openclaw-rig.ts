@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
+import { parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { createOpenclawFiles } from "../../functions/provision/openclaw-settings.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
 import { closeLocalServer, listenLocally } from "../../simulators/local-server.ts";
@@ -14,6 +15,13 @@ import { findFreePort } from "../support/redis-server.ts";
 
 /** The program of OpenClaw, which `run.js` finds. */
 const OPENCLAW = process.env["TEST_OPENCLAW"] ?? "";
+
+/** Its version, such as `2026.9.6`. */
+export const VERSION = parseVersionOutput(execFileSync(OPENCLAW, ["--version"], { encoding: "utf8" })) ?? "unknown";
+
+/** OpenClaw 2026.2 has no MCP, so its agents use the skill in a shell. */
+export const IS_OLD = VERSION.startsWith("2026.2.");
+
 const HOOK_TOKEN = "hook-token-of-these-tests";
 export const TEAM = ["Concierge", "Imhotep", "Thot"];
 
@@ -96,6 +104,7 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
   const model = await startModel();
   const state = join(root, "state");
   const workspaces = join(root, "workspaces");
+  const ids = TEAM.map((name) => name.toLowerCase());
   for (const name of TEAM) {
     mkdirSync(join(workspaces, name.toLowerCase(), ".groundcrew"), { recursive: true });
     writeFileSync(join(workspaces, name.toLowerCase(), ".groundcrew/token"), toBridgeToken(name));
@@ -112,7 +121,8 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
     tokens: new Map(TEAM.map((name) => [name, toBridgeToken(name)])),
     hookToken: HOOK_TOKEN,
   };
-  const provisioned = createOpenclawFiles(team, undefined).get("openclaw-2026.9.json") ?? {};
+  const provisioned = createOpenclawFiles(team, undefined).get(`openclaw-2026.${IS_OLD ? 2 : 9}.json`) ?? {};
+  const getWorkspace = (id: string) => join(workspaces, id);
   const fake = {
     ...{ id: "fake", name: "fake", reasoning: false, input: ["text"], contextWindow: 200_000, maxTokens: 4_096 },
     cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
@@ -127,15 +137,13 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
     },
     agents: {
       defaults: { model: { primary: "fake/fake" } },
-      entries: Object.fromEntries(
-        TEAM.map((name) => [name.toLowerCase(), { workspace: join(workspaces, name.toLowerCase()) }]),
-      ),
+      ...(IS_OLD ? {} : { entries: Object.fromEntries(ids.map((id) => [id, { workspace: getWorkspace(id) }])) }),
     },
   };
   mkdirSync(state, { recursive: true });
   const writeProfiles = (config: object) =>
     writeFileSync(join(state, "groundcrew.json"), JSON.stringify(config, null, 2), { mode: 0o600 });
-  writeProfiles(provisioned);
+  writeProfiles(IS_OLD ? addWorkspaces(provisioned, getWorkspace) : provisioned);
   writeFileSync(join(state, "openclaw.json"), JSON.stringify(main, null, 2), { mode: 0o600 });
   writeFileSync(join(state, ".env"), "OTHER_SECRET=secret-of-the-environment-file\n", { mode: 0o600 });
   const env = {
@@ -169,7 +177,7 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
   }
 
   async function hasStarted() {
-    const answer = await fetch(`${gateway}/startupz`).catch(() => undefined);
+    const answer = await fetch(`${gateway}${IS_OLD ? "" : "/startupz"}`).catch(() => undefined);
     return answer?.ok === true;
   }
 
@@ -203,6 +211,12 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
     /** Wakes the agent through its trusted mapping. */
     wake: wakeAgent,
   };
+}
+
+/** The settings with the folder of each agent: 2026.2 has only one list of agents, in which no other file adds to one. */
+function addWorkspaces(provisioned: object, getWorkspace: (id: string) => string) {
+  const { agents, ...rest } = provisioned as { agents: { list: { id: string }[] } };
+  return { ...rest, agents: { list: agents.list.map((agent) => ({ ...agent, workspace: getWorkspace(agent.id) })) } };
 }
 
 /** Waits for a condition of a real process: at most 10 minutes, because a gateway starts slowly on a busy machine. */
