@@ -7,6 +7,7 @@ import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
 import { z } from "zod";
 import type { BackupState, Deps, Notice, Notices, Route, Tick } from "../shared/app/deps.ts";
+import { formatSchemaIssues, GroundcrewError } from "../shared/errors.ts";
 import type { NoticeKind } from "../shared/notice-kinds.ts";
 import { listReadableProjects } from "../shared/records/plane-records.ts";
 import { observedSets } from "../shared/records/store-keys.ts";
@@ -105,7 +106,10 @@ function findTestProblem(test: BackupState["test"], now: Ms) {
 }
 
 function createAlertsApp({ notices }: Pick<Deps, "notices">): Hono {
-  return new Hono().post("/", zValidator("json", alertsSchema), async (c) => {
+  const validateAlerts = zValidator("json", alertsSchema, (result) => {
+    if (!result.success) throw new GroundcrewError("bad_request", formatSchemaIssues(result.error, "body"));
+  });
+  return new Hono().post("/", validateAlerts, async (c) => {
     const { alerts } = c.req.valid("json");
     for (const { status, labels, annotations, startsAt, fingerprint } of alerts) {
       const values = { name: labels.alertname, text: annotations.summary, remedy: annotations.description };

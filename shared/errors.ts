@@ -103,7 +103,7 @@ export function findErrorCode(thrown: unknown): string | undefined {
  * Formats why a schema refused a value: `path: message`, separated by semicolons. It contains no part of the value.
  * @param subject the name of the whole value, for an issue without a path
  */
-export function formatSchemaIssues(error: z.ZodError, subject: string): string {
+export function formatSchemaIssues(error: Pick<z.core.$ZodError, "issues">, subject: string): string {
   return error.issues
     .slice(0, MAX_ISSUES)
     .map(({ path, message }) => `${path.join(".") || subject}: ${message}`)

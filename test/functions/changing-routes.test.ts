@@ -186,6 +186,22 @@ test("Every route that may change something admits the tokens of its callers and
   expect(await tryAll(tryHolders)).toEqual(expectAll(getExpected));
 });
 
+test("Every route that may change something refuses a body that is wrong in the one form of errors", async () => {
+  const { app, toHeaders } = await createApp();
+  for (const [name, { path, body, admits }] of ROUTES) {
+    const [holder] = Object.entries(admits).find(([, status]) => status === 400) ?? [];
+    if (holder === undefined) continue;
+    const { authorization = "" } = toHeaders(holder as Holder);
+    const response = await fetch(app.url + path, {
+      method: name.split(" ")[0] ?? "",
+      headers: { authorization, "content-type": "application/json" },
+      body: JSON.stringify(body ?? {}),
+    });
+    const refusal = { error: { code: expect.any(String), message: expect.any(String) } };
+    expect.soft(await response.json(), name).toMatchObject(refusal);
+  }
+});
+
 test.each([FOREIGN, "null", "http://127.0.0.1:1"])(
   "Every route that may change something refuses the origin %s, whoever's token comes with it",
   async (origin) => {
