@@ -113,7 +113,7 @@ async function findOrCreateProject(
 ): Promise<ProjectFeatures> {
   for (let tries = 1; ; tries += 1) {
     const { rows: listed } = await readList(context.systemPlane, projectFeaturesApi.list);
-    const existing = listed.find((project) => project.name === newProject.name);
+    const existing = findByName(listed, newProject.name);
     if (existing) return requireOwnProject(context, existing, nameHash);
     const taken = new Set(listed.map((project) => project.identifier));
     const identifier =
@@ -124,7 +124,7 @@ async function findOrCreateProject(
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
       const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
       const { rows } = await readList(context.systemPlane, projectFeaturesApi.list);
-      const sameName = rows.find((project) => project.name === newProject.name);
+      const sameName = findByName(rows, newProject.name);
       if (sameName) return requireOwnProject(context, sameName, nameHash);
       if (canRetry && tries < MAX_TRIES) continue;
       const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
@@ -136,13 +136,20 @@ async function findOrCreateProject(
   }
 }
 
+/** Plane tells names in lower and upper case apart; people and agents mean the same project. */
+function findByName(projects: readonly ProjectFeatures[], name: string): ProjectFeatures | undefined {
+  const isSame = (project: ProjectFeatures) => project.name.toLowerCase() === name.toLowerCase();
+  return projects.find((project) => project.name === name) ?? projects.find(isSame);
+}
+
 async function requireOwnProject(
   { deps }: CallContext,
   project: ProjectFeatures,
   nameHash: string,
 ): Promise<ProjectFeatures> {
   const { name, identifier } = project;
-  const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === `project:${nameHash}`;
+  const ownId = `project:${await hashProjectName(name)}`;
+  const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === ownId;
   if (isOwn && project.archived_at === null) return project;
   // The name belongs to another project, so no interrupted creation may be recorded under it.
   if (!isOwn) await deps.store.commit({ put: [{ key: workKeys.projectCreation(nameHash), value: undefined }] });

@@ -85,7 +85,8 @@ export async function requestProject(
   const cleanName = cleanProjectName(name);
   // A project is also found by its identifier, which the name of another one may be.
   const isRepeated =
-    (await findProject(deps, cleanName))?.name === cleanName || (await isProjectIncomplete(context, cleanName));
+    (await findProject(deps, cleanName))?.name.toLowerCase() === cleanName.toLowerCase() ||
+    (await isProjectIncomplete(context, cleanName));
   if (!isAgent(caller) || isRepeated || (await readOpenWishes(deps, caller.name)).length > 0)
     return { project: await createProject(context, { name, ...given }), isProposed: false };
   const { run, project } = await planTasks(context, { ...given, project: name, tasks: [] }, true);
@@ -106,7 +107,10 @@ async function planTasks(context: CallContext, given: Plan, isProjectOnly = fals
     problems.push(...keepDefined([findProjectNameProblem(name), findIdentifierProblem(context, given.identifier)]));
   if (given.dry_run) return { answer: await readPlanAnswer(deps, checkedPlan, existing) };
   if (problems.length > 0)
-    throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${problems.join("; ")}.`);
+    throw new GroundcrewError(
+      "bad_request",
+      `Nothing was created. Fix these problems: ${problems.map((text) => text.replace(/\.$/, "")).join("; ")}.`,
+    );
   const run = await startPlan(context, { ...given, project: name, tasks: checkedPlan.tasks }, existing, checkedPlan);
   const project = existing ?? (run.project === undefined ? undefined : await findProject(deps, run.project));
   return { answer: await readPlanAnswer(deps, checkedPlan, project, run), run, project };

@@ -82,6 +82,19 @@ test("an estimate that no sum can hold is refused with its limit", async () => {
   });
 });
 
+test("OPENCLAW-08 create_project finds a project whose name is written in other letters, with and without a wish", async () => {
+  const app = await createHttpTestApp();
+  await app.runFirstPoll();
+  const create = (name: string) => app.callTool("Concierge", "create_project", { name });
+  const message = expect.stringMatching(/"Onboarding" \(ONB\) exists and was not created by Groundcrew/);
+  expect(await create("onboarding")).toMatchObject({ status: 409, json: { error: { message } } });
+  await app.addWish();
+  expect(await create("ONBOARDING")).toMatchObject({ status: 409 });
+  expect(await create("Website")).toMatchObject({ json: { identifier: "WEBS" } });
+  expect(await create("website")).toMatchObject({ json: { identifier: "WEBS", name: "Website" } });
+  expect(app.plane.projects().map(({ name }) => name)).toEqual(["Onboarding", "Website"]);
+});
+
 test("POST /agent/<tool> answers 404 for an unknown tool, with the available ones", async () => {
   const app = await createHttpTestApp();
   const { status, json } = await app.callTool("Imhotep", "delete_everything", {});
