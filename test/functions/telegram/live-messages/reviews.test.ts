@@ -39,6 +39,19 @@ test("a review (OPENCLAW-12) asks for a reason after Send back, and a reply give
   expect(app.readComments(item).join()).toContain("Too long");
 });
 
+test.each([
+  ["ok", "✅ Approved by Ada"],
+  ["Ok 👍🏽", "✅ Approved by Ada"],
+  ["👍👍!", "✅ Approved by Ada"],
+  ["ok?", "↩️ Sent back by Ada"],
+  ["okay, but shorter", "↩️ Sent back by Ada"],
+])("a review (OPENCLAW-12): the reply %j says %j", async (text, outcome) => {
+  const app = await createLiveMessagesApp();
+  const { message } = await createReview(app);
+  await app.replyTo(message(), text);
+  expect(toPlainText(message())).toContain(outcome);
+});
+
 test("a review (OPENCLAW-12) applies to the shown state: what has changed is approved neither by a reply nor an old button (reliability 27)", async () => {
   const app = await createLiveMessagesApp();
   const { key, item, message } = await createReview(app);
