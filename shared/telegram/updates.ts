@@ -52,8 +52,8 @@ const messageFieldsSchema = z.object({
   /** One of the two is present in a forwarded message (the second one until Bot API 7.0). */
   forward_origin: z.unknown().optional(),
   forward_date: z.unknown().optional(),
-  /** The report in a group that it became a supergroup with this id. */
-  migrate_to_chat_id: z.int().nullish(),
+  /** The report in a supergroup that it was the group with this id. */
+  migrate_from_chat_id: z.int().nullish(),
 });
 
 export type TelegramMessage = z.infer<typeof messageFieldsSchema>;

@@ -69,20 +69,20 @@ export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "stor
 }
 
 /**
- * Follows the configured group into a supergroup when Telegram reports in the group what it became, so that the
- * commands after it are answered, however long nothing was sent.
+ * Follows the configured group into a supergroup when Telegram reports there what it was, so that the commands after
+ * it are answered, however long nothing was sent.
  */
 export async function followReportedMigration(
   deps: Pick<Deps, "store" | "log" | "settings">,
-  { chat, migrate_to_chat_id: to }: Pick<TelegramMessage, "chat" | "migrate_to_chat_id">,
+  { chat, migrate_from_chat_id: former }: Pick<TelegramMessage, "chat" | "migrate_from_chat_id">,
 ): Promise<void> {
-  if (typeof to !== "number" || chat.id !== deps.settings.telegram?.chat) return;
-  if ((await getCurrentChat(deps, chat.id)) !== to) await followChat(deps, chat.id, to);
+  if (typeof former !== "number" || former !== deps.settings.telegram?.chat) return;
+  if ((await getCurrentChat(deps, former)) !== chat.id) await followChat(deps, former, chat.id);
 }
 
-/** Stores where the messages of a group go from now on; false for a chat that cannot have become a supergroup. */
+/** Stores where the messages of a group go from now on; false unless a group can have become that supergroup. */
 async function followChat({ store, log }: Pick<Deps, "store" | "log">, chat: ChatId, to: number): Promise<boolean> {
-  if (to === chat || !canMigrate(chat)) return false;
+  if (to > FIRST_SUPERGROUP || !canMigrate(chat)) return false;
   await store.commit({ put: [{ key: migrationKey(chat), value: { to } satisfies MigrationRecord }] });
   log.error("telegram group became a supergroup: messages go there, set its new id in the settings", { chat, to });
   return true;

@@ -74,10 +74,11 @@ test("a group that becomes a supergroup has its commands answered at once, also 
   app.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
   const report = (chat: number, fields: object) =>
     app.telegram.postAsUser(chat, ADA_USER, "", { as: { text: undefined, ...fields } });
-  // Only the group itself says what it became.
-  await report(GROUP_CHAT - 1, { migrate_to_chat_id: SUPERGROUP_CHAT - 1 });
   await report(GROUP_CHAT, { migrate_to_chat_id: SUPERGROUP_CHAT });
   await report(SUPERGROUP_CHAT, { migrate_from_chat_id: GROUP_CHAT });
+  // Neither another group nor a chat that is no supergroup is followed.
+  await report(SUPERGROUP_CHAT - 1, { migrate_from_chat_id: GROUP_CHAT - 1 });
+  await report(ADA_USER, { migrate_from_chat_id: GROUP_CHAT });
   await app.telegram.postAsUser(SUPERGROUP_CHAT, ADA_USER, "/plane status");
   await app.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");
   await app.pollUpdates();
