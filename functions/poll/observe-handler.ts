@@ -1,7 +1,7 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { parseJobBody } from "../../shared/jobs/job-body.ts";
 import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
-import { PlaneNotFoundError, PlaneRateLimitedError } from "../../shared/plane/errors.ts";
+import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { JobResult } from "../../shared/store/port.ts";
@@ -45,15 +45,8 @@ export const observeHandler: JobHandler = {
 /** Reads details, those that are needed most first, until one item has all of them: each waiting item has one job. */
 async function readMostNeededDetails(deps: Deps): Promise<JobResult> {
   const startedAt = deps.clock();
-  while (deps.clock() - startedAt < DETAILS_TURN_MS) {
-    try {
-      if ((await readNextDetails(deps)) !== "partial") return { done: true };
-    } catch (thrown) {
-      // The queue looks for due jobs once a second, by which every second turn of an agent's key would pass.
-      if (thrown instanceof PlaneRateLimitedError) deps.notify({ queue: "observe", after: thrown.retryAfter });
-      throw thrown;
-    }
-  }
+  while (deps.clock() - startedAt < DETAILS_TURN_MS)
+    if ((await readNextDetails(deps)) !== "partial") return { done: true };
   return { retryAt: await deps.store.now() };
 }
 

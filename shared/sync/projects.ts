@@ -94,7 +94,7 @@ async function observeWorkspace(deps: SyncDeps, id: string, date: string) {
 
 function isFollowed(deps: Pick<SyncDeps, "settings">, identifier: string): boolean {
   const wanted = deps.settings.plane?.projects ?? [];
-  return wanted.length === 0 || wanted.some((other) => other.toUpperCase() === identifier.toUpperCase());
+  return wanted.length === 0 || wanted.includes(identifier.toUpperCase());
 }
 
 /**
