@@ -112,6 +112,9 @@ test("GET /metrics (MONITOR-03) contains the quota that each API key has left of
   expect(await readLeft("Thot")).toBeLessThan(LIMIT);
   bridge.advance(2 * MINUTE);
   expect([await readLeft("groundcrew"), await readLeft("Thot")]).toEqual([LIMIT, LIMIT]);
+  bridge.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "rate limited", retryAfter: 600 }, 1);
+  await thot.call("add_comment", { task, text: "I go on." });
+  expect(await readLeft("Thot"), "while Plane refuses requests").toBe(0);
 });
 
 test("GET /metrics (MONITOR-03) contains the tasks by project, agent and status", async () => {

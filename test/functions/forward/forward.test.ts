@@ -48,17 +48,17 @@ describe("NOTIF-03: forwarding to other systems", () => {
   afterEach(() => stop());
 
   function deps(): Deps {
-    const settings = { forward: [{ url, secret: SECRET, events: ["issue.completed"] }, ...more] };
+    const settings = { forward: [{ url, secret: SECRET, events: ["issue.completed", "issue.updated"] }, ...more] };
     const log = createLog({ level: "debug", clock: () => now, write: (line) => logged.push(line) });
     return { settings, store, log, clock: () => now, fetch } as unknown as Deps;
   }
 
-  async function enqueueEvent() {
+  async function enqueueEvent(kind: "completed" | "cancelled" = "completed") {
     const { settings } = deps();
-    const [action] = createForwardRules(settings.forward).decide({ kind: "completed" }, facts, "c-1");
+    const [action] = createForwardRules(settings.forward).decide({ kind }, facts, "c-1");
     if (!action) throw new Error("the rule decided nothing");
     await store.commit({
-      jobs: [{ id: `item:1:0:completed:${action.target}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }],
+      jobs: [{ id: `item:1:0:${kind}:${action.target}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }],
     });
   }
 
@@ -99,6 +99,8 @@ describe("NOTIF-03: forwarding to other systems", () => {
   test("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
     answers = [{ status: 500 }, { status: 503 }];
     await enqueueEvent();
+    // The next event of the task waits for it.
+    await enqueueEvent("cancelled");
     expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
     expect(await workNextJob()).toBeUndefined();
     now += 5_000;
@@ -106,6 +108,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
     now += 300_000;
     expect(await workNextJob()).toEqual({ done: true });
     expect(new Set(received.map((request) => request.headers["webhook-id"])).size).toBe(1);
+    expect(await workNextJob()).toEqual({ done: true });
     expect(await workNextJob()).toBeUndefined();
   });
 

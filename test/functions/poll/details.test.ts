@@ -168,7 +168,14 @@ async function createUnreadWorkspace(options: Parameters<typeof createAgentTestA
 }
 
 test("OPENCLAW-02 blocked_by is null, and the task not startable, until the first look has read its blockers", async () => {
-  const { app, findInList } = await createUnreadWorkspace();
+  const { app, map, findInList } = await createUnreadWorkspace();
+  // One of them changes right before it is read for the first time.
+  app.plane.faults.beforeRequest(({ path }) => {
+    if (!path.includes("work-items/?")) return;
+    app.plane.faults.beforeRequest(undefined);
+    app.advance(2_000);
+    app.plane.editItem(map, { priority: "high" });
+  });
   // Relations cannot be read yet.
   const lift = app.plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
   await app.poll();
@@ -293,9 +300,12 @@ test("a task that nobody could start without its blockers, stopped or in review,
   const label = app.plane.addLabel(app.onb, "review");
   const inReview = app.addTask("Tour", "Thot", { labels: [label] });
   const ofNobody = app.addTask("Map");
-  for (const task of [inReview, ofNobody]) app.plane.relate(task, guide);
+  const stopped = app.addTask("Fair", "Thot");
+  for (const task of [inReview, ofNobody, stopped]) app.plane.relate(task, guide);
   await app.runFirstPoll();
-  await app.runUntilIdle();
+  app.plane.addComment(stopped, "<p>stop</p>");
+  await app.deliverUntilIdle();
+  await app.pollUntilIdle();
   app.advance(2 * MINUTE);
   const requests = await app.recordRequests(() => changesTick.run(app.deps));
   expect(requests.filter((request) => request.includes("relations"))).toEqual([]);
@@ -337,7 +347,9 @@ test("agents that are no members of a project leave it to Groundcrew's key, and 
   await changesTick.run(app.deps);
   expect((await app.readItem(task))?.snapshot.name).toBe("Safe");
   app.advance(MINUTE);
+  const began = app.time.now;
   await app.plane.takeDown();
   await expect(changesTick.run(app.deps)).resolves.toEqual({ changed: 0 });
+  expect(app.time.now - began).toBeLessThan(MINUTE);
   await app.plane.bringUp();
 });

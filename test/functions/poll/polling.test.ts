@@ -204,9 +204,13 @@ test("reliability 23: an item reported by webhooks costs the same requests at th
   ]);
 });
 
-test("reliability 23: 100 deletions cost one list of ids, one read of each item and two of the project", async () => {
-  const { app, plane, items } = await createProjectsWithItems(1, 120);
-  for (const item of items[0]?.slice(0, 100) ?? []) plane.deleteItem(item);
+test("reliability 23: 100 deletions cost one list of ids, one read of each item and two of the project; more follow with a poll that is due at once", async () => {
+  const { app, plane, items } = await createProjectsWithItems(1, 130);
+  for (const item of items[0]?.slice(0, 110) ?? []) plane.deleteItem(item);
+  let requestedPolls = 0;
+  app.deps.requestPoll = () => {
+    requestedPolls += 1;
+  };
   const requests = await app.recordRequests(() => app.poll());
   const reads = requests.filter((request) => request === "GET work-items/:id");
   expect(reads).toHaveLength(100);
@@ -214,13 +218,15 @@ test("reliability 23: 100 deletions cost one list of ids, one read of each item 
     "GET projects",
     ...["GET projects/:id", "GET projects/:id", "GET work-items", "GET work-items"],
   ]);
-  expect(app.takeEvents()).toHaveLength(100);
+  expect([app.takeEvents().length, requestedPolls]).toEqual([100, 1]);
+  await app.poll();
+  expect([app.takeEvents().length, requestedPolls]).toEqual([10, 1]);
 });
 
 test("webhooks of a busy project that is not followed do not cost one read each", async () => {
-  const app = await createTestApp({ projects: ["ONB"] });
+  const app = await createTestApp({ projects: ["onb"] });
   const { plane } = app;
-  app.addProject();
+  const project = app.addProject();
   const busy = app.addProject("Busy", "BUSY");
   const item = plane.addItem(busy, { name: "Other people's" });
   app.advance(MINUTE);
@@ -234,6 +240,9 @@ test("webhooks of a busy project that is not followed do not cost one read each"
   });
   expect(requests).toEqual(["GET projects"]);
   expect(app.takeEvents()).toEqual([]);
+  plane.addItem(project, { name: "Ours" });
+  await app.deliverUntilIdle();
+  expect(app.takeEvents()).toEqual(["ONB-1 created"]);
 });
 
 /** Two stored items, and a store whose clock can be set independently of Plane's. */
@@ -275,6 +284,13 @@ describe.each([
     app.onNextWait(() => set(by));
     await pollTwice(app);
     expect(app.takeEvents()).toEqual(["ONB-1 unassigned ada"]);
+    plane.editItem(item, { assignees: [app.human] });
+    await app.poll();
+    set(by);
+    plane.editItem(item, { assignees: [] });
+    app.dropWebhooks();
+    await app.poll();
+    expect(app.takeEvents(), "the next one").toEqual(["ONB-1 assigned ada", "ONB-1 unassigned ada"]);
   });
 
   test("between two reads that do not find an item, one removal event is created", async () => {

@@ -30,7 +30,9 @@ test("limits and order: after 429 with retry_after 30 nothing is sent to that ch
   const setup = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
   setup.telegram.injectFaults({ kind: "too_many", seconds: 30 });
   await enqueueNotices(setup.store, createNotices(1, 5));
-  await setup.handleDueJobs();
+  const [job] = await setup.takeJobs();
+  if (job) await setup.handleJob(job);
+  expect(await setup.takeJobs(), "nothing is tried before").toEqual([]);
   await enqueueNotices(setup.store, createNotices(1, 1), 43);
   await setup.runUntilEmpty();
   const [first, ...rest] = setup.telegram.calls.filter(({ chat }) => chat === String(OUTBOX_CHAT));
@@ -113,6 +115,20 @@ test("a failed send (reliability 14): each missing answer causes one marked repe
   await enqueueNotices(setup.store, createNotices(1, 1));
   await setup.runUntilEmpty();
   expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
+});
+
+test("a failed send: a replay of one that may have arrived has the mark, and is not edited into a message sent meanwhile", async () => {
+  const setup = await createOutboxSetup({ burst: 600_000 });
+  setup.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 400, description: "Bad Request: x" });
+  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.runUntilEmpty();
+  const [dead] = await setup.store.listDeadJobs("outbox");
+  await setup.store.replay("outbox", dead?.id ?? "");
+  await setup.runUntilEmpty();
+  const shown = getChatTexts(setup.telegram).map(
+    (text) => parseTaskKeys(text).join() + (text.includes(MARK) ? "?" : ""),
+  );
+  expect(shown).toEqual(["ONB-1", "ONB-2", "ONB-1?"]);
 });
 
 test("jobs wait while Telegram is not configured", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { pollTick } from "../../../functions/poll/poll-tick.ts";
 import { claimsTick } from "../../../functions/work.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
@@ -55,21 +56,29 @@ test("an agent that gives back a task is woken at once for the others, and not f
   expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
 });
 
-test("an agent whose run ended within a task is woken again when its claim expires", async () => {
+test.each([
+  ["is woken again when its claim expires", false, ["imhotep: ONB-1"]],
+  ["is woken neither to start nor to stop it when it has to wait for another task by then", true, []],
+])("an agent whose run ended within a task %s", async (_, isBlocked, runs) => {
   const { app, call, advanceSeconds, takeRuns } = await createTeam("One");
   await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  const [one] = app.plane.items(app.onb);
+  if (one && isBlocked) app.plane.relate(one, app.addTask("First"));
+  await app.poll();
   await advanceSeconds(16 * MINUTE);
   await claimsTick.run(app.deps);
   await advanceSeconds(20);
-  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+  expect(takeRuns()).toEqual(runs);
 });
 
 test("reliability 30: an agent that takes a task and gives it back again and again is woken three times, then a person is notified once", async () => {
   const { app, call, advanceSeconds, takeRuns, notices } = await createTeam("One");
   let wakeCount = 1;
   for (let minute = 0; minute < 5 * 60; minute++) {
-    if (minute === 0 || takeRuns().length > 0) {
-      wakeCount += minute === 0 ? 0 : 1;
+    const isWoken = takeRuns().length > 0;
+    wakeCount += Number(isWoken);
+    // Once more after the notice, although nobody has woken it.
+    if (isWoken || minute === 0 || minute === 150) {
       await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
       await call("Imhotep", "update_task_status", { task: "ONB-1", status: "todo" });
     }
@@ -100,6 +109,8 @@ test("reliability 30: an agent that sleeps and comes back is woken again for wha
   await advanceSeconds(40 * MINUTE);
   expect(takeRuns()).toHaveLength(2);
   expect(notices).toHaveLength(1);
+  await pollTick.run(app.deps);
+  expect((await app.store.stats()).queues.wake.pending, "nothing to check until it calls").toBe(0);
   await call("Imhotep", "list_my_tasks");
   await app.poll();
   await advanceSeconds(16 * MINUTE);

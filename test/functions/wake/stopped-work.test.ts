@@ -59,6 +59,22 @@ test("a stopped task can be started again after a comment, a change of state or 
   }
 });
 
+test("an agent that has claimed a stopped task again is not told to stop it, also when the task has to wait since", async () => {
+  const setup = await createRemarkSetup();
+  const { app, task } = setup;
+  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  const { take } = app.store;
+  // Wakes are late.
+  app.store.take = async (queue, ...rest) => (queue === "wake" ? [] : take(queue, ...rest));
+  for (const text of ["stop", "Go on, please."]) await setup.comment(`<p>${text}</p>`);
+  await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
+  app.plane.relate(task, app.addTask("First"));
+  await setup.work();
+  app.store.take = take;
+  await setup.advanceSeconds(10);
+  expect(setup.takeWakes().filter(({ message }) => message.includes("stop at once"))).toEqual([]);
+});
+
 test("stop also ends work that has not begun: the task is not startable, and its agent is not woken", async () => {
   const setup = await createRemarkSetup();
   await setup.comment("<p>stop</p>");

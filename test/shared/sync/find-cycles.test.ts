@@ -8,12 +8,25 @@ const findTestCycles = (waits: Record<string, string[]>) => findDependencyCycles
 test("every cycle of a graph is found once, as the same path from whichever node it was found", () => {
   expect(findTestCycles({ a: ["b"], b: ["c", "d"], c: ["d"], d: [] })).toEqual([]);
   expect(findTestCycles({ c: ["b"], b: ["a"], a: ["c"] })).toEqual([["a", "c", "b", "a"]]);
-  expect(findTestCycles({ z: ["c"], c: ["b"], b: ["c"] })).toEqual([["b", "c", "b"]]);
+  expect(findTestCycles({ a: ["c"], c: ["b"], b: ["c"] })).toEqual([["b", "c", "b"]]);
   expect(findTestCycles({ a: ["b"], b: ["a", "c"], c: ["d"], d: ["c"], e: ["e"] })).toEqual([
     ["a", "b", "a"],
     ["c", "d", "c"],
     ["e", "e"],
   ]);
+  // The cycle of m and x is found only when the search goes on from a start that has led to other cycles.
+  const nested = {
+    a: ["b", "y"],
+    b: ["c"],
+    c: ["b"],
+    m: ["n", "x"],
+    n: ["o"],
+    o: ["n"],
+    x: ["a", "m"],
+    y: ["z"],
+    z: ["y"],
+  };
+  expect(findTestCycles(nested)).toContainEqual(["m", "x", "m"]);
 });
 
 test("a chain of 20,000 nodes is searched without a stack overflow", () => {

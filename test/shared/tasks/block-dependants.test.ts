@@ -85,8 +85,10 @@ test("OPENCLAW-14 the project's Blocked state is used if there is one, and left 
 });
 
 test("OPENCLAW-14 a blocked blocker blocks its dependants; when it continues they return to todo with a notification", async () => {
-  const { app, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain();
+  const { app, plane, guide, tour, fair, pollAndSettle, states, labels, waiting } = await createTaskChain();
   const label = plane.addLabel(app.onb, "Blocked");
+  const byPerson = waiting("Map", "Thot", guide);
+  plane.editItem(byPerson, { labels: [label] });
   plane.editItem(guide, { labels: [label] });
   await pollAndSettle();
   expect(app.readComments(tour)[0]).toContain("Guide, which is itself blocked");
@@ -94,7 +96,8 @@ test("OPENCLAW-14 a blocked blocker blocks its dependants; when it continues the
   plane.editItem(guide, { labels: [], state: "Done" });
   await pollAndSettle();
   expect(states()).toEqual(["Done", "Backlog", "Backlog"]);
-  expect([tour, fair].map(labels)).toEqual([[], []]);
+  expect([tour, fair, byPerson].map(labels)).toEqual([[], [], ["Blocked"]]);
+  expect(app.readComments(byPerson), "what a person has blocked stays theirs").toEqual([]);
   expect(app.readComments(tour)).toContain("Ada: <p>No longer blocked by <strong>ONB-1</strong> Guide (done).</p>");
   expect(app.readComments(fair)).toContain("Ada: <p>No longer blocked by <strong>ONB-2</strong> Tour.</p>");
   expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
@@ -117,6 +120,11 @@ test("OPENCLAW-14 a task moved out of Blocked by hand stays unblocked until anot
   await pollAndSettle();
   expect(states()[1]).toBe("Blocked");
   expect(app.readComments(tour).join()).toContain("Map, which was cancelled");
+  plane.editItem(tour, { state: "In Progress" });
+  await pollAndSettle();
+  for (const blocker of [guide, other]) plane.editItem(blocker, { state: "Done" });
+  await pollAndSettle();
+  expect(app.readComments(tour).join()).not.toContain("No longer blocked");
 });
 
 test("OPENCLAW-14 blocking that is killed after any step continues, with one comment and one event", async () => {

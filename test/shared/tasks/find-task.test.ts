@@ -33,3 +33,18 @@ test("the tasks of an archived project are not listed and cannot be claimed", as
     message: expect.stringContaining("The project of ONB-1 was archived"),
   });
 });
+
+test("a read that an older observation overtakes is repeated, so that an agent cannot start what was just taken from it", async () => {
+  const app = await createAgentTestApp();
+  const task = app.addTask("Guide", "Thot");
+  await app.runFirstPoll();
+  app.plane.editItem(task, { name: "Handbook" });
+  app.advance(1_000);
+  app.plane.editItem(task, { assignees: [app.getUser("Imhotep")] });
+  app.plane.faults.beforeRequest(async ({ path }) => {
+    if (!path.includes(task.id)) return;
+    app.plane.faults.beforeRequest(undefined);
+    await app.deliverWebhooks(1);
+  });
+  await expect(app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" })).rejects.toThrow("Imhotep");
+});

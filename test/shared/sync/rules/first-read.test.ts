@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { pollTick } from "../../../../functions/poll/poll-tick.ts";
 import { MINUTE } from "../../../../shared/time.ts";
-import { createTestApp } from "../../../support/test-app.ts";
+import { createTestApp, type TestAppOptions } from "../../../support/test-app.ts";
 import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is removed from the code. */
@@ -30,8 +30,8 @@ test("rule 9: existing items cause no events: webhooks are held until a project'
 });
 
 /** A project with one open item, whose baseline begins and is broken off before its items are read. */
-async function createBrokenOffBaseline() {
-  const app = await createTestApp();
+async function createBrokenOffBaseline(options: TestAppOptions = {}) {
+  const app = await createTestApp(options);
   const { plane } = app;
   const project = app.addProject();
   const item = plane.addItem(project, { name: "Guide" });
@@ -46,6 +46,11 @@ async function createBrokenOffBaseline() {
 
 test("rule 9: a change made after the baseline began is reported, also when its webhook arrives before the baseline ends", async () => {
   const { app, plane, item } = await createBrokenOffBaseline();
+  // Its name is the same in the end.
+  for (const name of ["Handbook", "Guide"]) {
+    plane.editItem(item, { name });
+    app.advance(1_000);
+  }
   plane.editItem(item, { state: "Done" });
   await app.deliverWebhooks();
   expect(app.takeEvents()).toEqual([]);
@@ -94,9 +99,25 @@ test("rule 9: an activity that Plane records after the first read is reported wh
   expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
 });
 
+const fetchSmallPages: typeof fetch = (input, init) =>
+  fetch(String(input).replace("per_page=1000", "per_page=2"), init);
+
+test("rule 9: what the first pages of a baseline show is reported when the baseline has ended", async () => {
+  const { app, plane, project, item } = await createBrokenOffBaseline({ fetch: fetchSmallPages });
+  for (const name of ["Map", "Tour"]) plane.addItem(project, { name });
+  plane.editItem(item, { state: "In Progress" });
+  app.dropWebhooks();
+  const undo = plane.faults.add({ path: "cursor=" }, { kind: "status", status: 503 });
+  await expect(app.poll()).rejects.toThrow();
+  undo();
+  app.advance(MINUTE);
+  await app.drain();
+  expect(app.takeEvents()).not.toContain("ONB-1 started");
+  await app.pollUntilIdle();
+  expect(app.takeEvents()).toContain("ONB-1 started");
+});
+
 test("rule 9: an item that was edited between two pages of the baseline belongs to the baseline", async () => {
-  const fetchSmallPages: typeof fetch = (input, init) =>
-    fetch(String(input).replace("per_page=1000", "per_page=2"), init);
   const app = await createTestApp({ fetch: fetchSmallPages });
   const { plane } = app;
   const project = app.addProject();

@@ -4,12 +4,13 @@ import { observedKeys } from "../../../../shared/records/store-keys.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createTestApp, type TestApp, type TestAppOptions } from "../../../support/test-app.ts";
 
-/** A project with one item that was there before us. */
+/** A project with one item, and a comment on it, that were there before us. */
 export async function createObservedProject(options: TestAppOptions = {}) {
   const app = await createTestApp(options);
   const thot = app.addPerson("Thot");
   const project = app.addProject();
   const item = app.plane.addItem(project, { name: "Guide", assignees: [app.human] });
+  app.plane.addComment(item, "<p>An old comment</p>");
   app.advance(MINUTE);
   await app.runFirstPoll();
   return { app, plane: app.plane, project, item, thot };

@@ -91,6 +91,33 @@ test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves aft
   expect(app.takeEvents().sort()).toEqual(["ONB-1 removed", "ONB-2 created"]);
 });
 
+test("rule 4: what is deleted and created while all ids are compared is removed by the same pass, or stays", async () => {
+  const duringList: (() => unknown)[] = [];
+  const { app, plane, project, item } = await createObservedProject({
+    fetch: async (input, init) => {
+      const answer = await fetch(String(input).replace("per_page=1000", "per_page=2"), init);
+      if (String(input).includes("order_by=created_at")) await duringList.shift()?.();
+      return answer;
+    },
+  });
+  const [first] = Array.from({ length: 3 }, (_, i) => plane.addItem(project, { name: `Item ${i}` }));
+  await app.poll();
+  app.takeEvents();
+  plane.deleteItem(item);
+  app.dropWebhooks();
+  duringList.push(
+    // A row moves to the page that has been read, so the list is read again.
+    () => plane.deleteItem(first ?? ""),
+    () => app.dropWebhooks(),
+    async () => {
+      plane.addItem(project, { name: "New" });
+      await app.deliverWebhooks();
+    },
+  );
+  await app.poll();
+  expect(app.takeEvents().sort()).toEqual(["ONB-1 removed", "ONB-2 removed", "ONB-5 created"]);
+});
+
 /** A list without one row. */
 async function* dropRow<T extends { data: { results: unknown[] } }>(
   id: string,

@@ -34,6 +34,7 @@ test.each([1, 8])(
       });
       await app.poll();
       plane.faults.beforeRequest(undefined);
+      expect(await app.deps.notices.readCurrent()).toEqual([]);
       await app.runUntilIdle();
       plane.restoreProject(project);
       await app.poll();

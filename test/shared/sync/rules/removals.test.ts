@@ -9,8 +9,11 @@ test("rule 4: removals and unassignments need two reads at least 2 s apart: a po
   const edit = plane.beginEdit(item, { assignees: [app.human, thot] });
   plane.addComment(item, "<p>moves updated_at</p>");
   app.onNextWait(() => edit.finish());
-  await app.poll();
-  await app.runUntilIdle();
+  const requests = await app.recordRequests(() => app.pollUntilIdle());
+  expect(
+    requests.filter((request) => request === "GET work-items/:id"),
+    "one read confirms it",
+  ).toHaveLength(1);
   expect(app.takeEvents().filter((event) => event.includes("assigned"))).toEqual(["ONB-1 assigned thot"]);
 });
 

@@ -110,6 +110,11 @@ test("a task that was reopened and completed again between two polls is complete
   app.advance(MINUTE);
   plane.editItem(item, { state: "Done" });
   app.dropWebhooks();
+  const { acknowledge } = app.store;
+  const handled = new Set<string>();
+  // Each read is done twice, as when its process ends before the job is settled.
+  app.store.acknowledge = async (job, how) =>
+    job.queue !== "observe" || handled.has(job.id) ? acknowledge(job, how) : handled.add(job.id).has(job.id);
   for (let n = 0; n < 2; n += 1) {
     await app.poll();
     await app.runUntilIdle();

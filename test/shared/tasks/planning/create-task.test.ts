@@ -110,12 +110,14 @@ test("a call killed at any step and repeated creates one complete task", async (
 
 test("a task that cannot be created is refused with the problem", async () => {
   const { app, plane } = await createAppWithGuide();
+  plane.addUser({ name: "Ada" });
   const problems: [object, string][] = [
     [{ title: "" }, "the title is empty"],
     [{ title: "x".repeat(256) }, "the title has 256 characters; the limit is 255"],
     [{ due_date: "2026-02-30" }, '"2026-02-30" is not a valid date'],
     [{ due_date: "tomorrow" }, '"tomorrow" is not a valid date'],
     [{ assignee: "Nobody" }, 'There is no user "Nobody". Agents: Concierge, Imhotep, Thot'],
+    [{ assignee: "Ada" }, 'Several people have the name "Ada". Give an e-mail address.'],
     [
       { project: "Nowhere" },
       'There is no project "Nowhere". Create it with create_project. Existing projects: ONB (Onboarding)',

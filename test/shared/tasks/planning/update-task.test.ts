@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work.ts";
 import type { Settings } from "../../../../shared/config/settings.ts";
-import type { ProjectRecord } from "../../../../shared/records/plane-records.ts";
-import { observedKeys } from "../../../../shared/records/store-keys.ts";
 import { readRelations } from "../../../../shared/sync/blockers.ts";
 import { createHttpTestApp } from "../../../support/http-test-app.ts";
+import { delayPlaneAnswers, readChangeSource } from "../../sync/rules/observed-project.ts";
 
 type Options = Parameters<typeof createHttpTestApp>[0];
 
@@ -142,8 +141,8 @@ test.each(["1.3.1", "1.2.2"] as const)(
 test("a read of relations that began while a dependency was being written, and lacks it, does not undo it", async () => {
   const { app, items, update, list, settle } = await createPlanApp();
   const item = await app.readItem(items.third);
-  const [project] = await app.store.read<ProjectRecord>([observedKeys.project(app.onb.id)]);
-  if (!item || !project) throw new Error("The item is not known.");
+  if (!item) throw new Error("The item is not known.");
+  const source = await readChangeSource(app, app.onb);
   const written = Promise.withResolvers<void>();
   let read: Promise<unknown> | undefined;
   const names = ["blocking", "blocked_by", "duplicate", "relates_to", "start_after", "start_before", "finish_after"];
@@ -153,7 +152,7 @@ test("a read of relations that began while a dependency was being written, and l
     if (!path.includes("/relations/")) return;
     if (method === "GET") return written.promise;
     app.advance(50);
-    read = readRelations(app.deps, item, { project: project.value, cause: "", correlation: "" });
+    read = readRelations(app.deps, item, source);
   });
   await update({ task: "ONB-3", assignee: "Thot", add_blockers: ["ONB-1"] });
   app.plane.faults.beforeRequest(undefined);
@@ -163,6 +162,26 @@ test("a read of relations that began while a dependency was being written, and l
   expect(await list("Thot")).toMatchObject({ "ONB-3": false });
   await settle();
   expect(await list("Thot")).toMatchObject({ "ONB-3": false });
+});
+
+test("an older answer of Plane removes no dependency that was read before update_task added another one", async () => {
+  const { app, items, update, settle } = await createPlanApp();
+  const item = await app.readItem(items.third);
+  if (!item) throw new Error("The item is not known.");
+  const [answered, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const late = delayPlaneAnswers(app.deps, () => {
+    answered.resolve();
+    return held.promise;
+  });
+  const read = readRelations(late, item, await readChangeSource(app, app.onb));
+  await answered.promise;
+  app.plane.relate(items.third, items.second);
+  await settle();
+  await update({ task: "ONB-3", assignee: "Thot", add_blockers: ["ONB-1"] });
+  held.resolve();
+  await read;
+  await app.runUntilIdle();
+  expect((await app.readItem(items.third))?.blockers).toHaveLength(2);
 });
 
 test("a relation that people remove in Plane and add again counts again after update_task had removed it", async () => {
