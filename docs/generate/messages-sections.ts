@@ -131,6 +131,7 @@ const CYCLE = { id: "cycle", name: "Sprint 7", start: "2026-11-16", end: "2026-1
 
 /** Values of the placeholders of all texts. A new placeholder needs one here. */
 const VALUES: Readonly<Record<string, string>> = {
+  people: "Ada",
   cli: "Codex",
   place: "Firefox, Linux (203.0.113.7)",
   answers: "approve, send_back, reject",

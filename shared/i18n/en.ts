@@ -1458,6 +1458,7 @@ export const en = {
       owner_unknown: "Groundcrew is still finding out which agent {key} belongs to.",
       no_agents: "Nobody works on {key}: there are no agents in the settings.",
       unassigned: "No agent is assigned to {key}.",
+      with_person: "{key} is with {people}, not with an agent.",
       stopped: "{by} stopped the work on {key} ({since}).",
       marked_blocked: "{key} is marked as blocked in Plane.",
       template: "{key} is a template of recurring work, which nobody works on; it recurs next: {since}.",

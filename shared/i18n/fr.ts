@@ -1223,6 +1223,7 @@ export const fr: Texts = {
       owner_unknown: "Groundcrew cherche encore à quel agent appartient {key}.",
       no_agents: "Personne ne travaille sur {key} : la configuration ne contient aucun agent.",
       unassigned: "{key} n’est attribuée à aucun agent.",
+      with_person: "{key} est attribuée à {people}, et à aucun agent.",
       stopped: "{by} a arrêté le travail sur {key} ({since}).",
       marked_blocked: "{key} est marquée comme bloquée dans Plane.",
       template:

@@ -33,6 +33,8 @@ export interface TaskFacts {
   session?: { isWaiting: boolean };
   /** Those of its agents that the settings have; undefined: it is not known yet whose it is. */
   agents: AgentFacts[] | undefined;
+  /** Names of the people it is assigned to, when it belongs to no agent. */
+  people?: string;
   /** The agent of the team with the fewest tasks, whom it may be assigned to. */
   candidate?: string;
   /** The request whether to go on, while the month's hard budget is used up. */
@@ -92,8 +94,10 @@ export interface RenderedWhy {
   remedy?: { label: string; action: RemedyAction };
 }
 
-/** Kinds of tasks with which something happens, or that are listed among what waits for a person. */
-export const ACTIVE_KINDS: ReadonlySet<WhyKind> = new Set(["working", "session", "request", "being_woken"]);
+/** Kinds of tasks with which something happens, or that are a person's own or listed among what waits for a person. */
+export const ACTIVE_KINDS: ReadonlySet<WhyKind> = new Set([
+  ...(["working", "session", "request", "being_woken", "with_person"] as const),
+]);
 
 /**
  * Explains an open task: what keeps it, from what nobody can skip (a person's decision, dependencies) over what people
@@ -175,15 +179,15 @@ function explainPlane({ key, plane }: TaskFacts): Explanation | undefined {
 
 /** What a person has to change about the task: its agent, the end of a stop, its state. */
 function explainAssignment(facts: TaskFacts): Explanation | undefined {
-  const { key, status, agents, candidate, stopped, backlog } = facts;
+  const { key, status, agents, people, candidate, stopped, backlog } = facts;
   const act = (body: Record<string, string>) => postAction(key, body);
   if (agents === undefined) return { kind: "owner_unknown", values: { key } };
   if (agents.length === 0 && candidate === undefined)
     return { kind: "no_agents", values: { key }, remedy: { label: "setup", action: openPage("/inbox") } };
   if (agents.length === 0 && candidate !== undefined)
     return {
-      kind: "unassigned",
-      values: { key, agent: candidate },
+      ...(people === undefined ? { kind: "unassigned" } : { kind: "with_person" }),
+      values: { key, agent: candidate, ...omitUndefined({ people }) },
       remedy: { label: "assign", action: act({ action: "assign", agent: candidate }) },
     };
   if (stopped)

@@ -13,7 +13,7 @@ import { observedSets, workKeys, workSets } from "../../records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../../records/task-records.ts";
 import { readOpenRequests } from "../../requests/requests.ts";
 import { readAllRows } from "../../store/records.ts";
-import { findNamedState } from "../../sync/names.ts";
+import { findNamedState, findPlanePerson } from "../../sync/names.ts";
 import type { RequestRecord } from "../../task/request.ts";
 import { cleanLine } from "../../text.ts";
 import type { Ms } from "../../time.ts";
@@ -197,11 +197,18 @@ async function createFactsReader(deps: TaskDeps, tasks: readonly Task[], common:
         session: ACTIVE_TICKET_STATES.some((active) => active === state)
           ? { isWaiting: state === "approved" }
           : undefined,
+        people: owners?.length === 0 ? await describePeople(deps, snapshot.assignees) : undefined,
         candidate: common.candidate,
         budgetRequest: common.budgetRequest,
       }),
     };
   };
+}
+
+async function describePeople(deps: TaskDeps, ids: readonly string[]): Promise<string | undefined> {
+  const people = await Promise.all(ids.map((id) => findPlanePerson(deps, id)));
+  const names = keepDefined(people).map(({ name }) => cleanLine(name, NAME_LENGTH));
+  return names.length > 0 ? names.join(", ") : undefined;
 }
 
 function nameBlocker({ key, item }: Task): TaskFacts["blockers"][number] {

@@ -76,6 +76,16 @@ test("a task that existed before and belongs to nobody says so, and not that its
   expect(await follow("ONB-1")).toEqual(["Assign to Imhotep", "ONB-1 is in Backlog; agents start at Todo."]);
 });
 
+test("a person's own task says whose it is, and is not among the idle ones", async () => {
+  const { app, ask, follow, request } = await createWhySetup();
+  app.addTask("Sign it", [], { state: "In Progress", assignees: [app.human] });
+  app.addTask("Draw it", []);
+  await app.poll();
+  expect(await ask("ONB-1")).toMatchObject({ kind: "with_person", text: "ONB-1 is with ada, not with an agent." });
+  expect(await request("GET", "/api/idle-tasks")).toMatchObject({ total: 1, tasks: [{ key: "ONB-2" }] });
+  expect(await follow("ONB-1")).toEqual(["Assign to Imhotep", "Imhotep is being woken for ONB-1."]);
+});
+
 test("an agent that was woken in vain can be woken again, and the sentence says what it does instead", async () => {
   const { app, ask, follow, advanceSeconds, takeRuns, call } = await createWhySetup();
   app.addTask("Draw it", "Imhotep");

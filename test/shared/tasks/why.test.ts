@@ -67,6 +67,7 @@ const taskFacts: fc.Arbitrary<TaskFacts> = fc
     claim: maybe(fc.record({ agent: name, since: at, percent: maybe(percent) }).map(omitUndefined)),
     session: maybe(fc.record({ isWaiting: fc.boolean() })),
     agents: fc.option(fc.array(agentFacts, { maxLength: 3 }), { nil: undefined, freq: 10 }),
+    people: maybe(name),
     candidate: fc.option(name, { nil: undefined }),
     budgetRequest: maybe(fc.uuid()),
     plane: fc
