@@ -9,7 +9,7 @@ import { answerCleanJson, getRequester } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps } from "../shared/people/viewer.ts";
 import { concernsPerson, createAudienceLookup } from "../shared/requests/audience.ts";
-import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
+import { COMMENT_LIMIT, decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
 import { SCHEDULE_QUESTION } from "../shared/schedules/skipped-occurrences.ts";
 import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
 import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";
@@ -28,8 +28,7 @@ export const REQUEST_KINDS: RequestKinds = {
 const decisionSchema = z.strictObject({
   answer: z.string().max(100),
   hash: z.string().max(64),
-  /** A result is sent back with a text of this length, and comments on its lines. */
-  comment: z.string().max(50_000).optional(),
+  comment: z.string().max(COMMENT_LIMIT).optional(),
 });
 
 const EXAMPLE = 'Send {"answer": "approve", "hash": "…"} with the hash of the request.';

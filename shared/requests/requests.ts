@@ -54,8 +54,8 @@ const CLOSED_MS: Ms = 30 * DAY;
 /** Answers to a question that say nothing without a person's own words. */
 const ANSWERS_WITH_WORDS = ["answer", "complete"];
 
-/** Limit of the words of a person with an answer, in UTF-16 units. */
-const COMMENT_LIMIT = 20_000;
+/** Limit of the words of a person with an answer, in UTF-16 units: a result is sent back with comments on its lines. */
+export const COMMENT_LIMIT = 50_000;
 
 const NAME_LIMIT = 80;
 

@@ -220,11 +220,9 @@ test("The doctor runs openclaw without a shell, takes no option for an agent id,
   const names = ["$(id); x", "--help"].map((agent, i) => ({ name: `A${i}`, agent }));
   await openclaw.checkSkill({ agents: names });
   expect(machine.readCalls()).toEqual([
-    "skills info plane-bridge --json --agent $(id); x",
-    "skills info plane-bridge --json",
+    "skills info plane-bridge --json --agent id-x",
+    "skills info plane-bridge --json --agent help",
   ]);
-  const findings = formatFindings(await openclaw.checkSkill({ agents: [{ name: "A", agent: "a\0b" }] }));
-  expect(findings).toMatch(/^warning: A: OpenClaw's command failed: .*null bytes/);
   openclaw.env["PATH"] = `${relative(process.cwd(), join(openclaw.root, "bin"))}:.:`;
   expect(formatFindings(await openclaw.checkSkill())).toMatch(/^warning: not checked/);
 });
