@@ -169,7 +169,7 @@ export function parseUpgradeSettings(path: string, text: string | undefined): Up
   const json = tryParseJson(text);
   if (json === undefined) return { problem: `${path} is not valid JSON. Example: ${EXAMPLE}` };
   const { data, error } = upgradeSettingsSchema.safeParse(json);
-  return data ?? { problem: cleanLine(`${path}: ${formatSchemaIssues(error, "all")}. Example: ${EXAMPLE}`, 800) };
+  return data ?? { problem: cleanLine(`${path}: ${formatSchemaIssues(error, "the file")}. Example: ${EXAMPLE}`, 800) };
 }
 
 /** Runs a step that must end within `limit`. It can ask for what is left, and is given up when it ignores that. */

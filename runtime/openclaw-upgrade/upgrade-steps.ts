@@ -1,6 +1,6 @@
 /** The steps of an upgrade and of a rollback, the same for both drivers, and the copy of OpenClaw's state. */
 
-import { createReadStream, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
@@ -231,6 +231,7 @@ async function restoreBackup(context: StepContext, { backup, steps }: UpgradeRec
   if (!backup || !steps.some(({ name }) => name === "deploy"))
     return [createReport("restore").skipped`the new version had not touched the state`];
   const { archive } = backup;
+  if (!existsSync(archive)) throw new Error(`the backup ${archive} is missing; the state was left alone`);
   if ((await hashChunks(createReadStream(archive))) !== backup.sha256)
     throw new Error(`the backup ${archive} has changed since it was made; the state was left alone`);
   const args = ["sh", "-c", RESTORE_SCRIPT, "sh", ...listFolders(context)];

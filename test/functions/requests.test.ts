@@ -538,7 +538,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   });
 
   test.skipIf(unseen === "")(
-    "is not approved by a comment in Plane, which is told so, and not by a guest's comment",
+    "is approved neither by a comment in Plane, under which Groundcrew says so, nor by a guest's comment",
     async () => {
       const app = await createRequestsApp(kind);
       const { id } = await ask(app, kind);

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createComposeRig, ENV_SECRET, HOOK_TOKEN, MODEL_KEY, SERVICE } from "./compose-rig.ts";
@@ -284,13 +284,19 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     expect(JSON.parse((await rig.run("rollback", "--json")).out).changed).toBe(0);
   });
 
-  fullTest("UPG: a backup that was changed is not restored", async () => {
+  fullTest("UPG: a backup that was changed, or is missing, is not restored", async () => {
     const rig = await createComposeRig();
     await rig.run(...UPGRADE);
     const { archive } = rig.readRecord().backup;
     appendFileSync(archive, "x");
-    const result = await rig.run("rollback", "--json");
-    expect([result.exit, JSON.parse(result.out).state]).toEqual([1, "rollback_failed"]);
+    for (const reason of ["has changed since it was made", "is missing"]) {
+      const result = await rig.run("rollback", "--json");
+      expect([result.exit, JSON.parse(result.out).state]).toEqual([1, "rollback_failed"]);
+      expect(JSON.parse(result.out).steps.at(-1).problem).toBe(
+        `the backup ${archive} ${reason}; the state was left alone`,
+      );
+      rmSync(archive, { force: true });
+    }
     expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
   });
 });

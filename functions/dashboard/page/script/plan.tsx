@@ -95,7 +95,6 @@ function Plan({ plan: shown, linked, independent }: PlanProps) {
   return (
     <>
       <Forecast plan={shown} />
-      {!isTableChosen() && <Legend plan={shown} />}
       {isTableChosen() ? (
         <div class="figures">
           <table>
@@ -109,15 +108,18 @@ function Plan({ plan: shown, linked, independent }: PlanProps) {
           </table>
         </div>
       ) : (
-        <div class="plan-picture">
-          {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
-          {independent.length > 0 && (
-            <div class="loose">
-              <h3 id="loose-head">{translate("graph.independent")}</h3>
-              <NodeList headId="loose-head" tasks={independent} openId={openId} onOpen={openDetail} />
-            </div>
-          )}
-        </div>
+        <>
+          <Legend plan={shown} />
+          <div class="plan-picture">
+            {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
+            {independent.length > 0 && (
+              <div class="loose">
+                <h3 id="loose-head">{translate("graph.independent")}</h3>
+                <NodeList headId="loose-head" tasks={independent} openId={openId} onOpen={openDetail} />
+              </div>
+            )}
+          </div>
+        </>
       )}
       <Notes plan={shown} />
     </>
