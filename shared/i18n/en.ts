@@ -754,7 +754,7 @@ export const en = {
     "event.ticket.starting": "The ticket’s session is starting.",
     "event.ticket.running": "The ticket’s session is running.",
     "event.ticket.waiting": "The ticket’s session waits for a person. {text}",
-    "event.ticket.completed": "The ticket’s session has a result: “{text}”",
+    "event.ticket.completed": "The ticket’s session has a result. {text}",
     "event.ticket.updating": "The ticket’s result is being written to Plane.",
     "event.ticket.done": "The ticket’s result was written to Plane.",
     "event.ticket.rejected": "The ticket was rejected{by}. {text}",

@@ -681,7 +681,7 @@ export const fr: Texts = {
     "event.ticket.starting": "La session du ticket démarre.",
     "event.ticket.running": "La session du ticket est en cours.",
     "event.ticket.waiting": "La session du ticket attend quelqu’un. {text}",
-    "event.ticket.completed": "La session du ticket a un résultat : « {text} »",
+    "event.ticket.completed": "La session du ticket a un résultat. {text}",
     "event.ticket.updating": "Le résultat du ticket est en cours d’écriture dans Plane.",
     "event.ticket.done": "Le résultat du ticket a été écrit dans Plane.",
     "event.ticket.rejected": "Le ticket a été refusé{by}. {text}",

@@ -145,6 +145,9 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     await page.press("dialog button:has-text('Remove')", "Enter");
     await page.waitForSelector(`${completed}:has-text("The runner was asked to remove")`, WAIT);
     expect((await app.exchange()).remove).toMatchObject([{ ticket: "ONB-1", force: true }]);
+    await page.press('a:has-text("Board")', "Enter");
+    const event = page.locator("#trail .what", { hasText: "has a result" });
+    expect(await event.first().innerText({ timeout: 30_000 })).toMatch(/session has a result\.\s*$/m);
     expect(page.problems).toEqual([]);
   });
 
