@@ -34,12 +34,12 @@ export interface BoxView {
   /** Folder that becomes /tmp. */
   temporary: string;
   /** Further folders and files, of which those that do not exist are left out. */
-  writable: readonly string[];
+  writable?: readonly string[];
   readable: readonly string[];
   /** Files that appear at another place: their path outside, then inside. */
-  placed: readonly (readonly [outside: string, inside: string])[];
+  placed?: readonly (readonly [outside: string, inside: string])[];
   /** Such files that can be written. */
-  shared: readonly (readonly [outside: string, inside: string])[];
+  shared?: readonly (readonly [outside: string, inside: string])[];
   /** `hosts`: only these are reached, by name and port, over a proxy at a socket. Default: the machine's network. */
   network?: "none" | { hosts: readonly string[]; socket: string };
 }
@@ -88,7 +88,7 @@ export interface Box {
   version: string;
   isolation: readonly string[];
   /** Files that appear at another place for each command, see `BoxView`. */
-  placed?: BoxView["placed"];
+  placed?: NonNullable<BoxView["placed"]>;
 }
 
 /** Whether sessions can be boxed here, or why not, and what a person can do where that is not to install bubblewrap. */
@@ -140,19 +140,24 @@ export function getNestingUser(): number {
   return process.getuid?.() || NESTING_USER;
 }
 
+/** The view of a program that sees nothing but a folder, in which its cache and its /tmp are. */
+export function createEmptyView(folder: string): BoxView {
+  const own = { workFolder: folder, cache: join(folder, "cache"), temporary: join(folder, "tmp") };
+  return { ...own, readable: [], network: "none" };
+}
+
 /** Puts a command into the box of a session: what to start in its place. */
 export function wrapInBox(
   { bwrap, isolation, placed = [] }: Box,
   { program, args, env }: Command,
   view: BoxView,
 ): Command {
-  const { workFolder, cache, temporary, network } = view;
+  const { workFolder, cache, temporary, network, writable = [] } = view;
   const reached = network === "none" ? undefined : network;
   const home = env["HOME"] ?? "/";
   const inside = join(home === "/" ? "/tmp" : home, ".cache");
   const binary = realpathSync(program);
-  for (const folder of [cache, temporary]) makePrivateFolder(folder);
-  for (const folder of view.writable) makePrivateFolder(folder);
+  for (const folder of [cache, temporary, ...writable]) makePrivateFolder(folder);
   const hidden = listHidden(view, env);
   const shown = [
     ...[process.execPath, NETWORK_PROGRAM, ...listProductFiles(), ...listPrograms(binary)],
@@ -173,9 +178,9 @@ export function wrapInBox(
     ...show(shown),
     ...(view.repository ? listObjectStores(view.repository) : []).flatMap((path) => ["--ro-bind", path, path]),
     ...["--bind", cache, inside, "--bind", workFolder, workFolder],
-    ...view.writable.flatMap((path) => ["--bind", path, path]),
-    ...[...placed, ...view.placed].flatMap(([path, place]) => ["--ro-bind-try", path, place]),
-    ...view.shared.flatMap(([path, place]) => ["--bind-try", path, place]),
+    ...writable.flatMap((path) => ["--bind", path, path]),
+    ...[...placed, ...(view.placed ?? [])].flatMap(([path, place]) => ["--ro-bind-try", path, place]),
+    ...(view.shared ?? []).flatMap(([path, place]) => ["--bind-try", path, place]),
     ...(reached ? ["--ro-bind", reached.socket, reached.socket] : []),
     ...["--chdir", workFolder, "--"],
   ];

@@ -1,28 +1,38 @@
 /**
- * What sessions need of a runner's machine: tmux, git, Claude Code with its log-in, trusted repositories with a base
+ * What sessions need of a runner's machine: tmux, git, the CLIs with their log-ins, trusted repositories with a base
  * branch, and free space. The findings are logged at the start, and the doctor shows them.
  */
 
-import { statfsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { getTexts } from "../../shared/i18n/texts.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { describeCliLimits, getCliKind } from "../../shared/tickets/cli.ts";
 import { BOX_CHECK, type HostCheck } from "../../shared/tickets/exchange.ts";
+import { type Ms, SECOND } from "../../shared/time.ts";
+import { VERSION } from "../../shared/version.ts";
 import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
-import { checkClaude, checkTrust } from "./claude/check-claude.ts";
-import { checkCodex, checkCodexTrust } from "./codex/check-codex.ts";
+import { isTrusted, readAnswers } from "./claude/claude-process.ts";
+import type { RunnerRepository } from "./policies.ts";
 import { describeDestination } from "./publish.ts";
-import type { RunnerContext, RunnerSettings } from "./runner-context.ts";
-import { findCliBox } from "./session-box.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import { findCliBox } from "./session-commands.ts";
 import { pickEnvironment } from "./session-processes.ts";
 
 type Env = Record<string, string | undefined>;
 
+type Version = readonly [major: number, minor: number];
+
 const BOX_TODO = "Install bubblewrap on the runner's machine, and allow user namespaces";
 
 const POLICY_TODO = "Until then no session starts; `groundcrew tickets policy` shows its lines.";
+
+const LOGIN_TODO = "Run it once by hand as the runner's user, and sign in";
 
 const GB = 2 ** 30;
 
@@ -31,47 +41,82 @@ const LITTLE_SPACE = 2 * GB;
 
 const NO_SPACE = GB / 5;
 
+/** Options of Claude Code that sessions are started with. */
+const CLAUDE_OPTIONS = [
+  ...["--session-id", "--resume", "--permission-mode", "--strict-mcp-config", "--mcp-config"],
+  ...["--setting-sources", "--settings", "--append-system-prompt"],
+];
+
+/** The oldest version of Codex with which sessions are tested. */
+const CODEX_VERSION: Version = [0, 169];
+
+/** Timeout for what Codex says of its log-in: 20 s. */
+const ACCOUNT_TIMEOUT_MS: Ms = 20 * SECOND;
+
+const accountSchema = z.looseObject({
+  id: z.literal(2),
+  result: z.looseObject({ account: z.unknown().optional(), requiresOpenaiAuth: z.boolean() }),
+});
+
+const loginSchema = z.looseObject({ loggedIn: z.boolean(), authMethod: z.string().default("") });
+
 /** Checks tmux and git, without which no session can be started or found. */
 export async function checkPrograms(env: Env): Promise<Finding[]> {
   const options = { env: pickEnvironment(env, "base") };
-  const check = async (program: string, option: string, [major, minor]: readonly [number, number]) => {
+  const check = async (program: string, option: string, tested: Version) => {
     const { ok, warning, failed } = createReport(program);
     const result = await runProgram(program, [option], options);
     if (result.status !== 0) return failed`cannot be run: ${describeFailure(program, result)} → Install ${program}.`;
     const version = cleanLine(result.stdout, 100);
-    const [found = 0, foundMinor = 0] = /(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [];
-    return found > major || (found === major && foundMinor >= minor)
+    return isAtLeast(version, tested)
       ? ok`${version}`
-      : warning`${version} is older than ${major}.${minor}, with which sessions are tested → Install a newer ${program}.`;
+      : warning`${version} is older than ${tested.join(".")}, with which sessions are tested
+          → Install a newer ${program}.`;
   };
   return Promise.all([check("tmux", "-V", [3, 3]), check("git", "--version", [2, 38])]);
+}
+
+function isAtLeast(text: string, [major, minor]: Version): boolean {
+  const [foundMajor = 0, foundMinor = 0] = /(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number) ?? [];
+  return foundMajor > major || (foundMajor === major && foundMinor >= minor);
 }
 
 /** Checks everything that sessions of a runner need. */
 export async function checkHost(context: RunnerContext): Promise<HostCheck[]> {
   const { settings, env } = context;
-  const repositories = [...settings.repositories].map(async ([project, { path, cli, publish, policy, problem }]) => [
-    await checkRepository(context, project, path, policy.base),
-    ...(problem === undefined ? [] : [createReport("policy").failed`${problem} → ${POLICY_TODO}`]),
-    await checkBox(context, project),
-    ...(cli === "claude" ? checkTrust(env, project, path) : []),
-    ...(cli === "codex" ? [checkCodexTrust(project, path)] : []),
-    ...(publish === "none"
-      ? []
-      : [await checkPublication(context, project, path, publish === "pull-request", policy.base)]),
+  const checks = await Promise.all([
+    checkPrograms(env),
+    ...checkClis(context),
+    ...[...settings.repositories].map(([project, repository]) => checkRepository(context, project, repository)),
   ]);
-  const checks = await Promise.all([checkPrograms(env), ...checkClis(settings, env), ...repositories]);
   return [...checks.flat(), checkSpace(settings.folder)].map(({ name, status, detail, todo }) => ({
     ...{ name, status: status === "skipped" ? "warning" : status, detail: cleanLine(detail, 500) },
     ...(todo === undefined ? {} : { todo: cleanLine(todo, 500) }),
   }));
 }
 
-/** Checks each CLI that the repositories name. */
-function checkClis(settings: RunnerSettings, env: Env): Promise<Finding[]>[] {
-  const clis = [...[...settings.repositories.values()].map(({ cli }) => cli), ...settings.cliByLabel.values()];
+async function checkRepository(
+  context: RunnerContext,
+  project: string,
+  { path, policy, problem }: RunnerRepository,
+): Promise<Finding[]> {
   return [
-    ...(clis.includes("claude") ? [checkClaude(settings, env)] : []),
+    await checkBase(context, project, path, policy.base),
+    ...(problem === undefined ? [] : [createReport("policy").failed`${problem} → ${POLICY_TODO}`]),
+    await checkBox(context, project, policy),
+    ...checkTrust(context.env, project, path, policy.cli),
+    ...(policy.publish === "none" ? [] : [await checkPublication(context, project, path, policy)]),
+  ];
+}
+
+/** Checks each CLI that the repositories name. */
+function checkClis({ settings, env }: RunnerContext): Promise<Finding[]>[] {
+  const clis = [
+    ...[...settings.repositories.values()].map(({ policy }) => policy.cli),
+    ...settings.cliByLabel.values(),
+  ];
+  return [
+    ...(clis.includes("claude") ? [checkClaude(settings.claudeBin, env)] : []),
     ...(clis.includes("codex") ? [checkCodex(settings.codexBin, env)] : []),
     ...clis.flatMap((cli) => (typeof cli === "object" ? [Promise.resolve([checkCommand(cli, env)])] : [])),
   ];
@@ -81,13 +126,122 @@ function checkCommand(cli: { command: string[] }, env: Env): Finding {
   const { warning, failed } = createReport("command");
   const [name = ""] = cli.command;
   const program = findExecutable(name, env["PATH"]);
+  const limits = describeCliLimits(cli, getTexts("en").comments.ticket) ?? "";
   return program === undefined
     ? failed`${name} is not an executable file → Check cli of tickets.repositories.`
-    : warning`${program}: ${describeCliLimits(cli, getTexts("en").comments.ticket) ?? ""} → Approve only tickets that it may do unasked.`;
+    : warning`${program}: ${limits} → Approve only tickets that it may do unasked.`;
 }
 
-async function checkRepository(
-  { worktrees }: Pick<RunnerContext, "worktrees">,
+/** Checks the version of Claude Code, the options that sessions need, and that it is signed in. */
+async function checkClaude(claudeBin: string, env: Env): Promise<Finding[]> {
+  const { ok, warning, failed } = createReport("Claude Code");
+  const program = findExecutable(claudeBin, env["PATH"]);
+  if (program === undefined)
+    return [failed`${claudeBin} is not an executable file → Install it, or set CLAUDE_BIN to its path.`];
+  const options = { env: pickEnvironment(env, "claude") };
+  const run = (...args: string[]) => runProgram(program, args, options);
+  const [version, help, login] = await Promise.all([run("--version"), run("--help"), run("auth", "status")]);
+  if (version.status !== 0)
+    return [failed`${program} cannot be run: ${describeFailure("claude", version)} → Install it again.`];
+  const name = `${cleanLine(version.stdout, 100)} (${program})`;
+  const missing = CLAUDE_OPTIONS.filter((option) => !help.stdout.includes(option));
+  const found =
+    missing.length === 0
+      ? ok`${name}`
+      : warning`${name} lacks options that sessions need: ${missing.join(", ")} → Install a tested version.`;
+  return [found, checkClaudeLogin(login.stdout, env)];
+}
+
+function checkClaudeLogin(status: string, env: Env): Finding {
+  const { ok, warning, failed } = createReport("log-in");
+  const login = loginSchema.safeParse(tryParseJson(status)).data;
+  if (login?.loggedIn === false) return failed`Claude Code is not signed in → ${LOGIN_TODO}.`;
+  if (readAnswers(env)?.hasCompletedOnboarding !== true)
+    return warning`Claude Code will ask its first questions at the start of a session → ${LOGIN_TODO}.`;
+  return login
+    ? ok`signed in (${cleanLine(login.authMethod, 40)})`
+    : warning`this version does not say whether it is signed in → ${LOGIN_TODO}.`;
+}
+
+/** Checks the version of Codex, that it is signed in, and what it cannot do. */
+async function checkCodex(codexBin: string, env: Env): Promise<Finding[]> {
+  const { ok, warning, failed } = createReport("Codex");
+  const program = findExecutable(codexBin, env["PATH"]);
+  if (program === undefined)
+    return [failed`${codexBin} is not an executable file → Install it, or set CODEX_BIN to its path.`];
+  const environment = pickEnvironment(env, "codex");
+  const version = await runProgram(program, ["--version"], { env: environment });
+  if (version.status !== 0)
+    return [failed`${program} cannot be run: ${describeFailure("codex", version)} → Install it again.`];
+  const name = `${cleanLine(version.stdout, 100)} (${program})`;
+  const found = isAtLeast(version.stdout, CODEX_VERSION)
+    ? ok`${name}`
+    : warning`${name} is older than ${CODEX_VERSION.join(".")} → Install a tested version.`;
+  const limits = createReport("Codex's limits").warning`it reports tokens and no money. Without a box, a command that a
+    person allows outside its sandbox could answer the session's next requests → Allow only commands that you know.`;
+  return [found, await checkCodexLogin(program, environment), limits];
+}
+
+async function checkCodexLogin(program: string, env: Record<string, string>): Promise<Finding> {
+  const { ok, warning, failed } = createReport("Codex log-in");
+  const found = await readCodexAccount(program, env);
+  if (!found) return warning`this version does not say whether it is signed in → Run \`codex login\` once.`;
+  if (!found.requiresOpenaiAuth) return ok`its model provider needs none`;
+  return (found.account ?? null) === null
+    ? failed`Codex is not signed in → Run \`codex login\` as the runner's user.`
+    : ok`signed in`;
+}
+
+/** Asks Codex for its account; undefined when it does not answer. */
+async function readCodexAccount(program: string, env: Record<string, string>) {
+  const server = spawn(program, ["app-server"], { env, stdio: ["pipe", "pipe", "ignore"] });
+  const timer = setTimeout(() => server.kill("SIGKILL"), ACCOUNT_TIMEOUT_MS);
+  server.on("error", () => undefined);
+  server.stdin.on("error", () => undefined);
+  const clientInfo = { name: "groundcrew", title: "Groundcrew", version: VERSION };
+  const messages = [
+    { id: 1, method: "initialize", params: { clientInfo } },
+    { method: "initialized" },
+    { id: 2, method: "account/read", params: {} },
+  ];
+  server.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  try {
+    for await (const line of createInterface({ input: server.stdout })) {
+      const answer = accountSchema.safeParse(tryParseJson(line)).data;
+      if (answer) return answer.result;
+    }
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    server.kill("SIGKILL");
+  }
+}
+
+/**
+ * Says whether a repository is trusted. To Claude Code, worktrees and clones count as their repository; sessions of Codex
+ * trust none, so that they leave out what it has for them.
+ */
+function checkTrust(env: Env, project: string, path: string, cli: RunnerRepository["policy"]["cli"]): Finding[] {
+  const { ok, warning } = createReport("trust");
+  if (cli === "claude")
+    return [
+      isTrusted(readAnswers(env), path)
+        ? ok`${project}: Claude Code trusts ${path}`
+        : warning`${project}: Claude Code will ask at the start of a session whether ${path} is trusted
+            → Run \`claude\` there once as the runner's user.`,
+    ];
+  if (cli !== "codex") return [];
+  const folder = join(path, ".codex");
+  return [
+    existsSync(folder)
+      ? warning`${project}: sessions do not read ${folder}, because they trust no repository
+          → Put what they need into the config.toml of the runner's user.`
+      : ok`${project}: sessions of Codex trust no repository`,
+  ];
+}
+
+async function checkBase(
+  { worktrees }: RunnerContext,
   project: string,
   path: string,
   base: string | undefined,
@@ -103,13 +257,13 @@ async function checkRepository(
 
 /** Checks the remote, and for pull requests that `gh`, `glab` or `tea` is installed and signed in at its server. */
 async function checkPublication(
-  context: Pick<RunnerContext, "settings" | "env" | "git">,
+  context: RunnerContext,
   project: string,
   path: string,
-  opensRequests: boolean,
-  base: string | undefined,
+  { publish, base }: RunnerRepository["policy"],
 ): Promise<Finding> {
   const { ok, failed } = createReport("publish");
+  const opensRequests = publish === "pull-request";
   const what = opensRequests ? "pull requests for" : "branches pushed beside";
   try {
     return ok`${project}: ${what} ${await describeDestination(context, path, opensRequests, base)}`;
@@ -119,9 +273,8 @@ async function checkPublication(
 }
 
 /** Says whether sessions of a repository are boxed; its name and its first word are known to Groundcrew. */
-async function checkBox(context: RunnerContext, project: string) {
+async function checkBox(context: RunnerContext, project: string, { cli, sandbox }: RunnerRepository["policy"]) {
   const { ok, warning, failed } = createReport(BOX_CHECK);
-  const { cli, sandbox } = context.settings.repositories.get(project) ?? {};
   if (sandbox === "off")
     return warning`${project}: sandbox is off: sessions run without a box, with all rights of the runner's user
       → Set tickets.sandbox to auto or required.`;

@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramResult, quoteForShell, runProgram } from "../node/programs.ts";
 import { type BoxFinder, findObjects, wrapGitInBox } from "./box.ts";
-import { formatSettings, type Git, REF_STORAGE, replaceLink, SAFE_OPTIONS, type WorktreePlace } from "./git.ts";
+import { GIT_TIMEOUT_MS, type Git, replaceLink, SAFE_OPTIONS, type WorktreePlace } from "./git.ts";
 
 interface ClonePlace extends WorktreePlace {
   branch: string;
@@ -32,9 +32,6 @@ const INCOMING = "refs/groundcrew/incoming/";
 /** The commit that was fetched last from a clone. */
 const FETCHED = "refs/groundcrew/fetched/";
 
-/** Timeout for reading a clone: 2 min, as for other calls of git. */
-const TIMEOUT_MS = 120_000;
-
 /** Creates what makes, reads and forgets clones; `root` is the runner's folder. */
 export function createClones(root: string, git: Git, findBox: BoxFinder) {
   const { call } = git;
@@ -49,12 +46,10 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
 
   async function openView({ repository, worktree }: WorktreePlace): Promise<string> {
     const view = getView(worktree);
-    const { settings } = await git.readSettings(repository);
+    const { config } = await git.readCloneSettings(repository);
     makePrivateFolder(view);
     for (const name of DATA) replaceLink(join(view, name), join(worktree, ".git", name));
-    settings.delete(REF_STORAGE);
-    settings.set("core.bare", "false");
-    writePrivateFile(join(view, "config"), formatSettings(settings));
+    writePrivateFile(join(view, "config"), config);
     return view;
   }
 
@@ -73,7 +68,11 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
   async function callClone(place: WorktreePlace, args: readonly string[], input?: string): Promise<ProgramResult> {
     try {
       const [program, ...rest] = await buildCommand(place, ["-C", place.worktree, ...args], true);
-      return await runProgram(program, rest, { env: git.safeEnv, timeoutMs: TIMEOUT_MS, ...(input ? { input } : {}) });
+      return await runProgram(program, rest, {
+        env: git.safeEnv,
+        timeoutMs: GIT_TIMEOUT_MS,
+        ...(input ? { input } : {}),
+      });
     } catch (thrown) {
       return { status: undefined, stdout: "", stderr: "", problem: String(thrown) };
     }
@@ -81,7 +80,7 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
 
   /** Makes the folder `.git` of a clone: the repository's branches and tags but those of tickets, and its objects. */
   async function makeGitFolder(folder: string, { repository, branch }: ClonePlace): Promise<void> {
-    const { commonDir, settings } = await git.readSettings(repository);
+    const { commonDir, config } = await git.readCloneSettings(repository);
     for (const name of ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"])
       mkdirSync(join(folder, name), { recursive: true });
     writePrivateFile(join(folder, "objects/info/alternates"), `${findObjects(repository)}\n`);
@@ -99,13 +98,11 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
       mkdirSync(dirname(join(folder, name)), { recursive: true });
       writePrivateFile(join(folder, name), `ref: ${target}\n`);
     }
-    settings.delete(REF_STORAGE);
-    settings.set("core.bare", "false");
     const user = await Promise.all(
       ["name", "email"].map(async (name) => [name, await git.readUserSetting(repository, `user.${name}`)] as const),
     );
     const lines = user.flatMap(([name, value]) => (value ? [`\t${name} = ${quoteForConfig(value)}\n`] : []));
-    writePrivateFile(join(folder, "config"), `${formatSettings(settings)}[user]\n${lines.join("")}`);
+    writePrivateFile(join(folder, "config"), `${config}[user]\n${lines.join("")}`);
     writePrivateFile(join(folder, "HEAD"), `ref: refs/heads/${branch}\n`);
   }
 
@@ -117,8 +114,7 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
     mkdirSync(draft, { recursive: true, mode: 0o700 });
     await makeGitFolder(join(draft, ".git"), place);
     const inside = { GIT_DIR: join(draft, ".git"), GIT_COMMON_DIR: join(draft, ".git"), GIT_WORK_TREE: draft };
-    const filled = await git.callWith(repository, ["read-tree", "--reset", "-u", "HEAD"], inside);
-    if (filled.status !== 0) throw new Error(describeFailure("git read-tree", filled));
+    await git.read(repository, ["read-tree", "--reset", "-u", "HEAD"], { env: inside });
     await openView(place);
     renameSync(draft, worktree);
   }
@@ -178,15 +174,11 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
     writePrivateFile(script, `#!/bin/sh\nexec ${command.map(quoteForShell).join(" ")}\n`);
     chmodSync(script, 0o700);
     const options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
-    const source = [
-      "--upload-pack",
-      quoteForShell(script),
-      "--",
-      join(worktree, ".git"),
-      `+${ref}:${INCOMING}${ticket}`,
-    ];
-    const checked = ["-c", "fetch.fsckObjects=true", "fetch", ...options, ...source];
-    const result = await git.callWith(repository, checked, { GIT_ALLOW_PROTOCOL: "file" });
+    const source = ["--", join(worktree, ".git"), `+${ref}:${INCOMING}${ticket}`];
+    const fetching = ["fetch", ...options, "--upload-pack", quoteForShell(script), ...source];
+    const result = await git.call(repository, ["-c", "fetch.fsckObjects=true", ...fetching], {
+      env: { GIT_ALLOW_PROTOCOL: "file" },
+    });
     if (result.status !== 0) throw new Error(describeFailure("git fetch", result));
     return git.read(repository, ["rev-parse", "--verify", `${INCOMING}${ticket}^{commit}`]);
   }

@@ -1,11 +1,14 @@
-/** The runner's connection to Groundcrew: the exchange of states, and pictures of the terminals that somebody watches. */
+/**
+ * The runner's connection to Groundcrew: the exchange of states, what branches change, and pictures of the terminals that
+ * somebody watches.
+ */
 
 import { z } from "zod";
 import { frameAnswerSchema, type TerminalFrame } from "../../shared/app/terminals.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanText } from "../../shared/text.ts";
-import type { Difference } from "../../shared/tickets/differences.ts";
+import { type Difference, MAX_DIFFERENCE_LENGTH } from "../../shared/tickets/differences.ts";
 import {
   EXCHANGE_LIMIT_BYTES,
   type ExchangeAnswer,
@@ -14,8 +17,9 @@ import {
 } from "../../shared/tickets/exchange.ts";
 import { GROUNDCREW_LINES } from "../../shared/tickets/policy.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
-import type { RunnerContext } from "./runner-context.ts";
-import type { Pane } from "./tmux.ts";
+import type { RunnerContext, RunnerSettings } from "./runner-context.ts";
+import type { SessionRecord } from "./session-folder.ts";
+import type { Pane, TerminalPicture } from "./tmux.ts";
 
 /** What became of an exchange: the answer, or for how long to wait; neither when the runner had news meanwhile. */
 interface ExchangeResult {
@@ -23,17 +27,16 @@ interface ExchangeResult {
   retryIn?: Ms;
 }
 
+/** A terminal that somebody watches, and what was sent of it last. */
 interface WatchedTerminal {
   ticket: string;
   run: number;
-  /** The last picture, to compare the next one with. */
   picture: string;
-  /** The lines above the picture that were sent last, and when. */
+  /** All lines above a picture, and when they were sent. */
   above: string;
   aboveAt: Ms;
-  /** The newest frame, if it is not sent yet. */
-  unsent?: TerminalFrame;
-  isSending: boolean;
+  /** Until then no picture is sent: another one is on its way, or was not taken. */
+  busyUntil: Ms;
   failures: number;
 }
 
@@ -48,6 +51,12 @@ const MAX_RETRY_MS: Ms = 30 * SECOND;
 
 /** Delay after a refused token: 1 min. A person must change it. */
 const REFUSED_RETRY_MS: Ms = MINUTE;
+
+/** Time between two looks for new commits: 1 s; the details of sessions are read every 2 s. */
+const DIFFERENCES_MS: Ms = SECOND;
+
+/** Delay after a difference that Groundcrew did not take: 10 s. */
+const DIFFERENCE_RETRY_MS: Ms = 10 * SECOND;
 
 /** Limits of details where a request would be too large. */
 const SHORT_SCREEN_LENGTH = 1_000;
@@ -74,23 +83,25 @@ const LINES_ABOVE = 4;
 const MAX_PICTURE_RETRY_MS: Ms = 5 * SECOND;
 
 /** Creates a client of Groundcrew's routes for runners. */
-export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["settings"], log: Log) {
+export function createExchangeClient({ groundcrewUrl, token }: RunnerSettings, log: Log) {
   let failures = 0;
 
-  function post(path: string, body: string, signal: AbortSignal, timeout: Ms): Promise<Response> {
+  function post(path: string, body: object | string, signal: AbortSignal, bearer = token): Promise<Response> {
     return fetch(`${groundcrewUrl}/api/runner/${path}`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body,
+      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body),
       // A redirect would receive the token.
       redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+      signal,
     });
   }
 
+  const limit = (signal: AbortSignal, timeout: Ms) => AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
+
   async function tryExchange(request: ExchangeRequest, interruption: AbortSignal): Promise<ExchangeResult> {
-    const timeout = request.wait_ms + ANSWER_TIMEOUT_MS;
-    const response = await post("exchange", formatRequest(request), interruption, timeout);
+    const signal = limit(interruption, request.wait_ms + ANSWER_TIMEOUT_MS);
+    const response = await post("exchange", formatRequest(request), signal);
     if (!response.ok) {
       const isRefused = response.status === 401 || response.status === 403;
       const reason = isRefused ? "RUNNER_TOKEN is refused" : await describeAnswer(response);
@@ -118,10 +129,13 @@ export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["se
         return fail(getErrorMessage(thrown instanceof Error && thrown.cause ? thrown.cause : thrown));
       }
     },
+    /** Reports an event of a session in the form of its CLI's hooks, with the token of its run. */
+    postHook: (ticket: string, sessionToken: string, hook: object, signal: AbortSignal): Promise<Response> =>
+      post(`sessions/${encodeURIComponent(ticket)}/hooks`, hook, signal, sessionToken),
     /** Sends a picture of a terminal; resolves with whether somebody still watches it. Throws when it is not taken. */
     async sendFrame(ticket: string, frame: TerminalFrame, signal: AbortSignal): Promise<boolean> {
       const path = `frames/${encodeURIComponent(ticket)}`;
-      const response = await post(path, JSON.stringify(frame), signal, FRAME_ANSWER_TIMEOUT_MS);
+      const response = await post(path, frame, limit(signal, FRAME_ANSWER_TIMEOUT_MS));
       if (response.ok) return frameAnswerSchema.parse(await response.json()).watched;
       await response.body?.cancel();
       throw new Error(`Groundcrew answered ${response.status}`);
@@ -129,7 +143,7 @@ export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["se
     /** Sends what a branch changes. Throws when it is not taken; an answer that will stay the same is no failure. */
     async sendDifference(ticket: string, difference: Difference, signal: AbortSignal): Promise<void> {
       const path = `differences/${encodeURIComponent(ticket)}`;
-      const response = await post(path, JSON.stringify(difference), signal, ANSWER_TIMEOUT_MS);
+      const response = await post(path, difference, limit(signal, ANSWER_TIMEOUT_MS));
       await response.body?.cancel();
       if (!response.ok && ![404, 409].includes(response.status))
         throw new Error(`Groundcrew answered ${response.status}`);
@@ -175,8 +189,56 @@ function getRetryDelay(failures: number, limit: Ms): Ms {
 }
 
 /**
- * Sends pictures of the terminals that somebody watches, each when it differs from the one before. While Groundcrew
- * does not take them, only the newest one is kept.
+ * Sends what the branches of tickets change, each time a commit was added, until the signal. What was sent is in the
+ * record of a session, so that a restarted runner does not repeat it.
+ */
+export async function sendDifferences(
+  context: RunnerContext,
+  client: Pick<ExchangeClient, "sendDifference">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, log } = context;
+  while (!signal.aborted) {
+    try {
+      for (const record of records.list()) await sendDifference(context, client, record, signal);
+      await wait(DIFFERENCES_MS, signal);
+    } catch (thrown) {
+      if (!signal.aborted) log.warn("a difference was not taken", { reason: getErrorMessage(thrown) });
+      await wait(DIFFERENCE_RETRY_MS, signal);
+    }
+  }
+}
+
+async function sendDifference(
+  { records, worktrees }: RunnerContext,
+  client: Pick<ExchangeClient, "sendDifference">,
+  record: SessionRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ticket, run, round, details } = record;
+  const [head] = details.commits;
+  if (!head || record.sent_difference === `${run}.${head.id}` || signal.aborted) return;
+  const difference = limitDifference(await worktrees.readBranchDifference(record));
+  await client.sendDifference(ticket, { run, round, commit: head.id, ...difference }, signal);
+  const latest = records.get(ticket);
+  if (latest?.run === run) records.save({ ...latest, sent_difference: `${run}.${head.id}` });
+}
+
+/** Leaves out the files that do not fit, whole. */
+function limitDifference(text: string): { text: string; left_out: number } {
+  if (text.length <= MAX_DIFFERENCE_LENGTH) return { text, left_out: 0 };
+  const files = text.split(/^(?=diff --git )/m);
+  let length = 0;
+  const fitting = files.filter((file) => {
+    length += file.length;
+    return length <= MAX_DIFFERENCE_LENGTH;
+  });
+  return { text: fitting.join(""), left_out: files.length - fitting.length };
+}
+
+/**
+ * Sends pictures of the terminals that somebody watches, each when it differs from the one before. Of a terminal one is
+ * on its way at a time, so that a slow connection gets the newest.
  */
 export function createTerminalWatch(
   { tmux, log }: Pick<RunnerContext, "tmux" | "log">,
@@ -185,53 +247,46 @@ export function createTerminalWatch(
   signal: AbortSignal,
 ) {
   const watched = new Map<string, WatchedTerminal>();
-  let begun = Promise.withResolvers<void>();
   let problem = "";
-  signal.addEventListener("abort", () => begun.resolve());
 
   async function captureChanges(): Promise<void> {
     const panes = getPanes();
-    const isPresent = ({ ticket, run }: WatchedTerminal) =>
-      panes.some((pane) => pane.ticket === ticket && pane.run === run);
-    const present = new Map([...watched].filter(([, terminal]) => isPresent(terminal)));
-    for (const [ticket, { above, ...picture }] of await tmux.captureTerminals([...present.keys()])) {
-      const terminal = present.get(ticket);
-      const text = JSON.stringify(picture);
-      if (!terminal) continue;
-      const isDue = above !== terminal.above && performance.now() - terminal.aboveAt >= HISTORY_MS;
-      if (text === terminal.picture && !isDue) continue;
-      const isWhole = isDue || terminal.unsent?.is_above_whole;
-      terminal.picture = text;
-      if (isWhole) Object.assign(terminal, { above, aboveAt: performance.now() });
-      const last = above.split("\n").slice(-LINES_ABOVE).join("\n");
-      const lines = isWhole ? { above, is_above_whole: true as const } : last === "" ? {} : { above: last };
-      terminal.unsent = { run: terminal.run, ...picture, ...lines };
-      void sendNewest(terminal);
+    const now = performance.now();
+    const due = [...watched.values()].filter(
+      ({ ticket, run, busyUntil }) =>
+        busyUntil <= now && panes.some((pane) => pane.ticket === ticket && pane.run === run),
+    );
+    const pictures = await tmux.captureTerminals(due.map(({ ticket }) => ticket));
+    for (const terminal of due) {
+      const picture = pictures.get(terminal.ticket);
+      if (picture) void sendIfChanged(terminal, picture);
     }
   }
 
-  async function sendNewest(terminal: WatchedTerminal): Promise<void> {
-    if (terminal.isSending) return;
-    terminal.isSending = true;
-    const { ticket } = terminal;
-    while (terminal.unsent && watched.get(ticket) === terminal && !signal.aborted) {
-      const frame = terminal.unsent;
-      delete terminal.unsent;
-      try {
-        const isWatched = await client.sendFrame(ticket, frame, signal);
-        terminal.failures = 0;
-        if (!isWatched && watched.get(ticket) === terminal) watched.delete(ticket);
-      } catch (thrown) {
-        terminal.unsent ??= frame;
-        // The lines above go with the next picture.
-        if (frame.is_above_whole) Object.assign(terminal, { above: "", aboveAt: -HISTORY_MS });
-        terminal.failures += 1;
-        if (terminal.failures === 1 && !signal.aborted)
-          log.warn("frame was not taken", { ticket, reason: getErrorMessage(thrown) });
-        await wait(getRetryDelay(terminal.failures, MAX_PICTURE_RETRY_MS), signal);
-      }
+  async function sendIfChanged(terminal: WatchedTerminal, { above, ...picture }: TerminalPicture): Promise<void> {
+    const { ticket, run } = terminal;
+    const text = JSON.stringify(picture);
+    const now = performance.now();
+    const isWhole = above !== terminal.above && now - terminal.aboveAt >= HISTORY_MS;
+    if (text === terminal.picture && !isWhole) return;
+    const last = above.split("\n").slice(-LINES_ABOVE).join("\n");
+    const lines = isWhole ? { above, is_above_whole: true as const } : last === "" ? {} : { above: last };
+    terminal.busyUntil = Number.POSITIVE_INFINITY;
+    try {
+      const isWatched = await client.sendFrame(ticket, { run, ...picture, ...lines }, signal);
+      Object.assign(terminal, {
+        picture: text,
+        busyUntil: 0,
+        failures: 0,
+        ...(isWhole ? { above, aboveAt: now } : {}),
+      });
+      if (!isWatched && watched.get(ticket) === terminal) watched.delete(ticket);
+    } catch (thrown) {
+      terminal.failures += 1;
+      terminal.busyUntil = performance.now() + getRetryDelay(terminal.failures, MAX_PICTURE_RETRY_MS);
+      if (terminal.failures === 1 && !signal.aborted)
+        log.warn("frame was not taken", { ticket, reason: getErrorMessage(thrown) });
     }
-    terminal.isSending = false;
   }
 
   return {
@@ -241,32 +296,17 @@ export function createTerminalWatch(
       const wanted = new Map(sessions.flatMap(({ ticket, run, watched }) => (watched ? [[ticket, run]] : [])));
       for (const [ticket, { run }] of watched)
         if (!stopping.has(ticket) && wanted.get(ticket) !== run) watched.delete(ticket);
-      for (const [ticket, run] of wanted)
-        if (!watched.has(ticket))
-          watched.set(ticket, {
-            ticket,
-            run,
-            picture: "",
-            above: "",
-            aboveAt: -HISTORY_MS,
-            isSending: false,
-            failures: 0,
-          });
-      if (watched.size > 0) begun.resolve();
+      const nothing = { picture: "", above: "", aboveAt: -HISTORY_MS, busyUntil: 0, failures: 0 };
+      for (const [ticket, run] of wanted) if (!watched.has(ticket)) watched.set(ticket, { ticket, run, ...nothing });
     },
     /** Whether somebody watches this ticket, as far as the runner knows. */
     isWatched: (ticket: string) => watched.has(ticket),
     /** Sends pictures until the signal. */
     async run(): Promise<void> {
       while (!signal.aborted) {
-        if (watched.size === 0) {
-          begun = Promise.withResolvers();
-          await begun.promise;
-          continue;
-        }
         const startedAt = performance.now();
         try {
-          await captureChanges();
+          if (watched.size > 0) await captureChanges();
           problem = "";
         } catch (thrown) {
           if (problem === "") log.warn("terminals cannot be read", { reason: getErrorMessage(thrown) });

@@ -20,6 +20,8 @@ export interface PullRequest {
   state: "open" | "merged" | "closed";
   /** The newest commit. */
   commit: string;
+  /** Where the server may list those of other branches, too. */
+  branch?: string;
 }
 
 type Checks = NonNullable<Publication["checks"]>;
@@ -44,6 +46,18 @@ export interface Forge {
 /** Asks the server's API. `fields`: of a request that creates something. Returns its output. */
 type CallApi = (path: string, fields?: Record<string, string>) => Promise<string>;
 
+/** What differs between servers. */
+interface ForgeKind {
+  /** Path of the pull requests. */
+  requests: string;
+  /** The form of one. */
+  schema: z.ZodType<PullRequest>;
+  /** The query for those of a branch, the open or the other ones. */
+  toQuery(branch: string, isOpen: boolean): Record<string, string>;
+  toFields(request: NewPullRequest): Record<string, string>;
+  readChecks(request: PullRequest): Promise<Checks>;
+}
+
 /** Runs a program of the runner's user. */
 type Run = (program: string, args: readonly string[]) => Promise<ProgramResult>;
 
@@ -64,44 +78,44 @@ const urlSchema = z.url({ protocol: /^https?$/ });
 const commitSchema = z.string().regex(/^[0-9a-f]{40,64}$/);
 
 /** GitHub's form of a pull request, which Gitea and Forgejo share. */
-const pullSchema = z.object({
-  number: z.int(),
-  html_url: urlSchema,
-  state: z.string(),
-  merged_at: z.string().nullish(),
-  merged: z.boolean().nullish(),
-  head: z.object({ ref: z.string(), sha: commitSchema }),
-});
+const pullSchema = z
+  .object({
+    number: z.int(),
+    html_url: urlSchema,
+    state: z.string(),
+    merged_at: z.string().nullish(),
+    merged: z.boolean().nullish(),
+    head: z.object({ ref: z.string(), sha: commitSchema }),
+  })
+  .transform(({ number, html_url: url, state, merged, merged_at, head }): PullRequest => {
+    const ended = merged || merged_at ? "merged" : "closed";
+    return { number, url, state: state === "open" ? "open" : ended, commit: head.sha, branch: head.ref };
+  });
 
-const runsSchema = z.object({
-  check_runs: z.array(
-    z.object({ id: z.int(), name: z.string(), status: z.string(), conclusion: z.string().nullish() }),
-  ),
-});
+const mergeRequestSchema = z
+  .object({ iid: z.int(), web_url: urlSchema, state: z.string(), sha: commitSchema })
+  .transform(({ iid: number, web_url: url, state, sha: commit }): PullRequest => {
+    const isOpen = state === "opened" || state === "locked";
+    return { number, url, state: isOpen ? "open" : state === "merged" ? "merged" : "closed", commit };
+  });
+
+const pipelineSchema = z.object({ head_pipeline: z.object({ id: z.int(), status: z.string() }).nullish() });
+
+const runSchema = z.object({ id: z.int(), name: z.string(), status: z.string(), conclusion: z.string().nullish() });
+
+const runsSchema = z.object({ check_runs: z.array(runSchema) });
 
 /** GitHub names a status `state`, Gitea `status`. */
-const statusSchema = z.object({
-  statuses: z
-    .array(
-      z.object({
-        context: z.string(),
-        state: z.string().optional(),
-        status: z.string().optional(),
-        description: z.string().nullish(),
-      }),
-    )
-    .nullable(),
+const stateSchema = z.object({
+  context: z.string(),
+  state: z.string().optional(),
+  status: z.string().optional(),
+  description: z.string().nullish(),
 });
+
+const statusSchema = z.object({ statuses: z.array(stateSchema).nullable() });
 
 const FAILED_CONCLUSIONS = ["failure", "timed_out", "startup_failure", "action_required"];
-
-const mergeRequestSchema = z.object({
-  iid: z.int(),
-  web_url: urlSchema,
-  state: z.string(),
-  sha: commitSchema,
-  head_pipeline: z.object({ id: z.int(), status: z.string() }).nullish(),
-});
 
 /** Others are skipped, cancelled, or wait for somebody at GitLab. */
 const OPEN_PIPELINES = ["created", "waiting_for_resource", "preparing", "pending", "running", "scheduled"];
@@ -126,24 +140,29 @@ export function parseRemote(url: string): RemoteRepository | undefined {
 export async function findForge(remote: RemoteRepository, searchPath: string | undefined, run: Run): Promise<Forge> {
   const { host } = remote;
   const known = host === "github.com" ? ["gh"] : host === "gitlab.com" ? ["glab"] : ["gh", "glab", "tea"];
-  const installed = known.filter((name) => findExecutable(name, searchPath) !== undefined);
   const refusals: string[] = [];
-  for (const name of installed) {
-    if (name === "tea") {
-      const { stdout } = await run("tea", ["login", "list", "--output", "json"]);
-      const logins = loginsSchema.safeParse(tryParseJson(stdout)).data ?? [];
-      const login = logins.find(({ url }) => URL.parse(url)?.host === host);
-      if (login) return createGithubLike(remote, createApi(run, "tea", ["api", "--login", login.name]), false);
-      refusals.push(`tea has no log-in for ${host}`);
-      continue;
+  for (const name of known) {
+    if (findExecutable(name, searchPath) === undefined) continue;
+    const login = await findLogin(name, host, run);
+    if (login) {
+      const call = createApi(run, name, ["api", ...login]);
+      const kind = name === "glab" ? createGitlab(remote, call) : createGithubLike(remote, call, name === "gh");
+      return createForge(kind, call);
     }
-    const status = await run(name, ["auth", "status", "--hostname", host]);
-    const api = createApi(run, name, ["api", "--hostname", host]);
-    if (status.status === 0) return name === "gh" ? createGithubLike(remote, api, true) : createGitlab(remote, api);
-    refusals.push(`${name} is not signed in at ${host}`);
+    refusals.push(name === "tea" ? `tea has no log-in for ${host}` : `${name} is not signed in at ${host}`);
   }
   const reason = refusals.length > 0 ? refusals.join("; ") : `${known.join(", ")} not installed`;
   throw new Error(`No pull request at ${host}: ${reason}. Sign in as the runner's user, then try again.`);
+}
+
+/** The options with which a command uses its log-in at a server; undefined without one. */
+async function findLogin(name: string, host: string, run: Run): Promise<string[] | undefined> {
+  const options = ["--hostname", host];
+  if (name !== "tea") return (await run(name, ["auth", "status", ...options])).status === 0 ? options : undefined;
+  const { stdout } = await run("tea", ["login", "list", "--output", "json"]);
+  const logins = loginsSchema.safeParse(tryParseJson(stdout)).data ?? [];
+  const login = logins.find(({ url }) => URL.parse(url)?.host === host);
+  return login && ["--login", login.name];
 }
 
 function createApi(run: Run, program: string, begin: readonly string[]): CallApi {
@@ -175,54 +194,46 @@ function parseAnswer<T>(schema: z.ZodType<T>, stdout: string): T {
   throw new Error(describeRefusal("unexpected answer", { status: 0, stdout, stderr: stdout.slice(0, 200) }));
 }
 
-/** Finds the open pull request of a branch, or else the merged one of its newest commit. @param list lists those of the branch */
-async function findPullRequest(commit: string, list: (isOpen: boolean) => Promise<PullRequest[]>) {
-  const [open] = await list(true);
-  return open ?? (await list(false)).find((one) => one.state === "merged" && one.commit === commit);
+function createForge({ requests, schema, toQuery, toFields, readChecks }: ForgeKind, call: CallApi): Forge {
+  return {
+    async find(branch, commit) {
+      const list = async (isOpen: boolean) => {
+        const answer = await call(`${requests}?${new URLSearchParams(toQuery(branch, isOpen))}`);
+        return parseAnswer(z.array(schema), answer).filter((one) => (one.branch ?? branch) === branch);
+      };
+      const [open] = await list(true);
+      return open ?? (await list(false)).find((one) => one.state === "merged" && one.commit === commit);
+    },
+    open: async (request) => parseAnswer(schema, await call(requests, toFields(request))),
+    read: async (number) => parseAnswer(schema, await call(`${requests}/${number}`)),
+    readChecks,
+  };
 }
 
 /** GitHub, Gitea and Forgejo. Only GitHub has check runs with logs besides statuses. */
-function createGithubLike({ path }: RemoteRepository, call: CallApi, hasRuns: boolean): Forge {
+function createGithubLike({ path }: RemoteRepository, call: CallApi, hasRuns: boolean): ForgeKind {
   const repository = `repos/${path}`;
   const [owner = ""] = path.split("/");
-  const toPullRequest = ({ number, html_url, state, merged, merged_at, head }: z.infer<typeof pullSchema>) => {
-    const isMerged = merged || merged_at;
-    return {
-      ...{ number, url: html_url, commit: head.sha },
-      state: state === "open" ? ("open" as const) : isMerged ? ("merged" as const) : ("closed" as const),
-    };
-  };
+  // GitHub sorts by `updated`, Gitea by `recentupdate`, which ignores the filter of the head.
+  const sort: Record<string, string> = hasRuns ? { sort: "updated", direction: "desc" } : { sort: "recentupdate" };
   return {
-    find: (branch, commit) =>
-      findPullRequest(commit, async (isOpen) => {
-        // GitHub sorts by `updated`, Gitea by `recentupdate`, which ignores the filter of the head.
-        const sort = hasRuns ? { sort: "updated", direction: "desc" } : { sort: "recentupdate" };
-        const query = new URLSearchParams({ state: isOpen ? "open" : "closed", head: `${owner}:${branch}`, ...sort });
-        const found = parseAnswer(z.array(pullSchema), await call(`${repository}/pulls?${query}`));
-        return found.filter(({ head }) => head.ref === branch).map(toPullRequest);
-      }),
-    async open({ branch: head, base, title, body }) {
-      return toPullRequest(parseAnswer(pullSchema, await call(`${repository}/pulls`, { title, head, base, body })));
-    },
-    read: async (number) => toPullRequest(parseAnswer(pullSchema, await call(`${repository}/pulls/${number}`))),
+    requests: `${repository}/pulls`,
+    schema: pullSchema,
+    toQuery: (branch, isOpen) => ({ state: isOpen ? "open" : "closed", head: `${owner}:${branch}`, ...sort }),
+    toFields: ({ branch: head, base, title, body }) => ({ title, head, base, body }),
     async readChecks({ commit }) {
       const { statuses } = parseAnswer(statusSchema, await call(`${repository}/commits/${commit}/status`));
       const answer = hasRuns ? await call(`${repository}/commits/${commit}/check-runs`) : '{"check_runs":[]}';
       const { check_runs: runs } = parseAnswer(runsSchema, answer);
-      const states = (statuses ?? []).map(({ context, state = "", status = state, description }) => {
-        return {
-          name: context,
-          isFailed: /^(?:failure|error)$/.test(status),
-          isOpen: status === "pending",
-          description,
-        };
-      });
+      const states = (statuses ?? []).map(({ status, state = "", ...rest }) => ({ ...rest, state: status ?? state }));
       const failedRuns = runs.filter(({ conclusion }) => FAILED_CONCLUSIONS.includes(conclusion ?? ""));
-      const failedStates = states.filter(({ isFailed }) => isFailed);
-      const isOpen = runs.some(({ status }) => status !== "completed") || states.some((one) => one.isOpen);
-      const names = [...failedRuns, ...failedStates].map(({ name }) => name);
-      if (names.length === 0)
+      const failedStates = states.filter(({ state }) => /^(?:failure|error)$/.test(state));
+      const names = [...failedRuns.map(({ name }) => name), ...failedStates.map(({ context }) => context)];
+      if (names.length === 0) {
+        const isOpen =
+          runs.some(({ status }) => status !== "completed") || states.some((one) => one.state === "pending");
         return { state: isOpen ? "pending" : runs.length + states.length > 0 ? "passed" : "none", failed: [] };
+      }
       const [first] = failedRuns;
       const log = first && (await call(`${repository}/actions/jobs/${first.id}/logs`).catch(() => undefined));
       return describeFailed(names, log ?? failedStates.map(({ description }) => description ?? "").join("\n"));
@@ -230,33 +241,18 @@ function createGithubLike({ path }: RemoteRepository, call: CallApi, hasRuns: bo
   };
 }
 
-function createGitlab({ path }: RemoteRepository, call: CallApi): Forge {
+function createGitlab({ path }: RemoteRepository, call: CallApi): ForgeKind {
   const project = `projects/${encodeURIComponent(path)}`;
-  const toPullRequest = ({ iid, web_url, state, sha }: z.infer<typeof mergeRequestSchema>): PullRequest => {
-    const isOpen = state === "opened" || state === "locked";
-    return {
-      number: iid,
-      url: web_url,
-      commit: sha,
-      state: isOpen ? "open" : state === "merged" ? "merged" : "closed",
-    };
-  };
-  const readRequest = async (number: number) =>
-    parseAnswer(mergeRequestSchema, await call(`${project}/merge_requests/${number}`));
+  const requests = `${project}/merge_requests`;
   return {
-    find: (branch, commit) =>
-      findPullRequest(commit, async (isOpen) => {
-        const query = new URLSearchParams({ state: isOpen ? "opened" : "merged", source_branch: branch });
-        const found = parseAnswer(z.array(mergeRequestSchema), await call(`${project}/merge_requests?${query}`));
-        return found.map(toPullRequest);
-      }),
-    async open({ branch: source_branch, base: target_branch, title, body: description }) {
-      const fields = { source_branch, target_branch, title, description };
-      return toPullRequest(parseAnswer(mergeRequestSchema, await call(`${project}/merge_requests`, fields)));
+    requests,
+    schema: mergeRequestSchema,
+    toQuery: (branch, isOpen) => ({ state: isOpen ? "opened" : "merged", source_branch: branch }),
+    toFields: ({ branch: source_branch, base: target_branch, title, body: description }) => {
+      return { source_branch, target_branch, title, description };
     },
-    read: async (number) => toPullRequest(await readRequest(number)),
     async readChecks({ number }) {
-      const { head_pipeline: pipeline } = await readRequest(number);
+      const { head_pipeline: pipeline } = parseAnswer(pipelineSchema, await call(`${requests}/${number}`));
       const status = pipeline?.status ?? "";
       if (status === "success") return { state: "passed", failed: [] };
       if (!pipeline || status !== "failed")

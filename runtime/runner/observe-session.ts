@@ -1,6 +1,11 @@
-/** What a session is doing, from its screen and its files: started, waiting for a person, interrupted, completed. */
+/**
+ * What sessions are doing: looks at tmux and at the sessions' screens and files, which say whether a session has started,
+ * waits for a person, was interrupted or completed; and what is reported of it to Groundcrew.
+ */
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
 import {
@@ -9,17 +14,107 @@ import {
   publicationSchema,
   type SessionReport,
 } from "../../shared/tickets/exchange.ts";
-import { type Ms, SECOND } from "../../shared/time.ts";
+import { createOrderedRunner, type Ms, SECOND } from "../../shared/time.ts";
 import { getDriver } from "./driver.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { readSessionFile, type SessionDetails, type SessionFile, type SessionRecord } from "./session-folder.ts";
+import {
+  needsAfterRun,
+  readSessionFile,
+  type SessionDetails,
+  type SessionFile,
+  type SessionRecord,
+} from "./session-folder.ts";
 import type { Pane } from "./tmux.ts";
+
+/** Time between reads of a session's screen, files and branch: 2 s. */
+const DETAILS_MS: Ms = 2 * SECOND;
+
+/** Time between stored versions of them, which are needed after a restart of the machine: 30 s. */
+const STORE_MS: Ms = 30 * SECOND;
 
 /** Time after which a live session's completion file counts as complete: 1 s without a write. */
 const COMPLETION_SETTLE_MS: Ms = SECOND;
 
 /** Limit of a completion file in bytes: 80 KB, the longest summary in four-byte characters. */
 const MAX_COMPLETION_BYTES = 80_000;
+
+/**
+ * Creates what looks at tmux and at the sessions' files.
+ * @param isBusy whether a task of a ticket is running, which changes its record
+ * @param finish is called for a session that has ended, until its end is finished
+ */
+export function createLook(
+  context: RunnerContext,
+  isBusy: (ticket: string) => boolean,
+  finish: (record: SessionRecord, pane: Pane | undefined) => void,
+) {
+  const { tmux, records, clock, log } = context;
+  let panes: Pane[] = [];
+  let problem = "";
+  const readAt = new Map<string, { details: Ms; stored: Ms }>();
+
+  const findPane = (record: SessionRecord) =>
+    panes.find(
+      ({ ticket, run, sessionId }) => ticket === record.ticket && run === record.run && sessionId === record.session_id,
+    );
+
+  /** Reads tmux's sessions; false when it gives no answer, so that nobody concludes that sessions have vanished. */
+  async function run(): Promise<boolean> {
+    // A task that begins or ends meanwhile changes its record, so only unchanged ones can be compared with the panes.
+    const before = records.list().filter(({ ticket }) => !isBusy(ticket));
+    try {
+      panes = await tmux.listPanes();
+      problem = "";
+    } catch (thrown) {
+      if (problem === "") log.warn("tmux gives no answer", { reason: getErrorMessage(thrown) });
+      problem = getErrorMessage(thrown);
+      return false;
+    }
+    const unchanged = before.filter((record) => !isBusy(record.ticket) && records.get(record.ticket) === record);
+    await Promise.all(unchanged.map((record) => lookAt(record, findPane(record))));
+    return true;
+  }
+
+  async function lookAt(record: SessionRecord, pane: Pane | undefined): Promise<void> {
+    const { ticket, phase } = record;
+    if (phase === "preparing") return;
+    if (phase === "ended") {
+      if (needsAfterRun(record)) finish(record, pane);
+      return;
+    }
+    // The launcher removes its file when it begins, so a session with this file has never run.
+    if (phase === "launching" && !pane && existsSync(records.getPaths(ticket).launch)) return;
+    if (!pane || pane.isDead) return finish(record, pane);
+    if (phase === "launching") records.saveOrKeep({ ...record, phase: "launched" });
+    await refreshDetails(ticket, pane);
+  }
+
+  async function refreshDetails(ticket: string, pane: Pane): Promise<void> {
+    const last = readAt.get(ticket) ?? { details: 0, stored: clock() };
+    const record = records.get(ticket);
+    // People wait for the first output of a session, so each look reads it until there is some.
+    const isAwaited = record?.details.screen === "";
+    if (!record || (!isAwaited && clock() - last.details < DETAILS_MS)) return;
+    readAt.set(ticket, { ...last, details: clock() });
+    const details = await readDetails(context, record, pane);
+    // A task may have changed the record meanwhile.
+    if (isBusy(ticket) || records.get(ticket) !== record) return;
+    const isDue = clock() - last.stored >= STORE_MS;
+    if (isDue) readAt.set(ticket, { details: clock(), stored: clock() });
+    records[isDue ? "saveOrKeep" : "keep"]({ ...record, details });
+  }
+
+  function getReports(): SessionReport[] {
+    const reported = records.list().filter(({ is_acknowledged }) => !is_acknowledged);
+    const reports = reported.map((record) => reportSession(context, record, findPane(record)));
+    const rank = ({ state, started_at }: SessionReport) => `${state === "ended" ? 0 : 1} ${started_at}`;
+    // Those that ended first are left out.
+    return reports.toSorted((a, b) => (rank(a) < rank(b) ? 1 : -1)).slice(0, MAX_REPORTED);
+  }
+
+  const runInOrder = createOrderedRunner();
+  return { run: () => runInOrder(run), getPanes: () => panes, getReports };
+}
 
 /** What is reported of a session to Groundcrew. */
 export function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
@@ -53,15 +148,17 @@ export async function readDetails(
   record: SessionRecord,
   pane: Pane | undefined,
 ): Promise<SessionDetails> {
-  const { tmux, gitStates, clock } = context;
-  const [gitState, captured] = await Promise.all([gitStates.read(record), pane && tmux.captureScreen(pane.ticket)]);
+  const { tmux, worktrees, clock } = context;
+  const [gitState, captured] = await Promise.all([
+    worktrees.readState(record),
+    pane && tmux.captureScreen(pane.ticket),
+  ]);
   const screen = captured ?? record.details.screen;
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
   const { problem, ...git } = gitState;
-  const state = getDriver(context, record.ticket).observe(context, record, screen, isLive);
+  const state = getDriver(context, record.ticket).observe?.(context, record, screen, isLive) ?? {};
   const { progressAt = 0, tokens, interruption, cost } = state;
-  const attention = problem ?? state.attention;
   const startedAt = Date.parse(record.started_at);
   const lastOutputAt = pane
     ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
@@ -71,9 +168,13 @@ export async function readDetails(
   return {
     ...git,
     ...{ screen, last_progress_at: new Date(Math.max(startedAt, progressAt)).toISOString() },
-    ...omitUndefined({ last_output_at: lastOutputAt, attention, tokens, completion }),
-    ...omitUndefined({ interruption: isInterrupted ? interruption.id : undefined }),
-    ...omitUndefined({ cost_usd: cost === undefined ? record.details.cost_usd : cost + record.cost_before }),
+    ...omitUndefined({
+      last_output_at: lastOutputAt,
+      attention: problem ?? state.attention,
+      interruption: isInterrupted ? interruption.id : undefined,
+      cost_usd: cost === undefined ? record.details.cost_usd : cost + record.cost_before,
+      ...{ tokens, completion },
+    }),
   };
 }
 

@@ -4,8 +4,9 @@
  */
 
 import { z } from "zod";
-import { policyFileSchema, type TicketSettings } from "../../shared/config/tickets-schema.ts";
+import { DEFAULT_HOOK_MINUTES, policyFileSchema, type TicketSettings } from "../../shared/config/tickets-schema.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import type { PolicyReport } from "../../shared/tickets/exchange.ts";
 import {
@@ -15,9 +16,10 @@ import {
   mergePolicy,
   POLICY_FILE,
   type Policy,
+  type PolicyValues,
 } from "../../shared/tickets/policy.ts";
+import { MINUTE } from "../../shared/time.ts";
 import type { Git } from "./git.ts";
-import { type Policies, type RunnerRepository, toRunnerRepository } from "./runner-context.ts";
 import type { Worktrees } from "./worktrees.ts";
 
 /** The base branch of a repository, at which its policy was read. */
@@ -35,20 +37,15 @@ const MAX_VALUE_LENGTH = 500;
 /** Limit of lines that are reported: 500. */
 const MAX_LINES = 500;
 
-const FILES = [POLICY_FILE, CLAUDE_SETTINGS_FILE, MCP_FILE];
-
 /** What of `git ls-tree -l` says where a file is. */
 const ENTRY = /^(\d+) \w+ ([0-9a-f]{40,64}) +(\d+|-)\t(.+)$/s;
 
-const claudeRulesSchema = z
-  .array(
-    z
-      .string()
-      .max(1_000)
-      .regex(/^[^\p{Cc}]+$/u),
-  )
-  .max(500)
-  .exactOptional();
+const claudeRuleSchema = z
+  .string()
+  .max(1_000)
+  .regex(/^[^\p{Cc}]+$/u);
+
+const claudeRulesSchema = z.array(claudeRuleSchema).max(500).exactOptional();
 
 /** The part of Claude Code's settings that a team may set for all sessions. */
 const claudeSettingsSchema = z.looseObject({
@@ -61,59 +58,67 @@ const mcpSchema = z.looseObject({
   mcpServers: z.record(z.string().regex(/^[\w-]{1,64}$/), z.looseObject({})),
 });
 
-/**
- * Creates what reads policies. `repositories` always has what is in force: before the first read, that of the settings.
- */
-export function createPolicies(
-  { tickets, repositories: given }: { tickets: TicketSettings; repositories: ReadonlyMap<string, RunnerRepository> },
-  git: Git,
-  worktrees: Pick<Worktrees, "findBase">,
-): Policies {
-  const repositories = new Map(given);
+export type Policies = ReturnType<typeof createPolicies>;
+
+/** A repository with the policy that is in force for it. */
+export type RunnerRepository = ReturnType<typeof toRunnerRepository>;
+
+/** Creates what reads the policies of the repositories. */
+export function createPolicies(tickets: TicketSettings, git: Git, worktrees: Pick<Worktrees, "findBase">) {
+  const projects = Object.keys(tickets.repositories);
+  const given = (project: string) => toRunnerRepository(tickets, project, mergePolicy(tickets, project).values);
+  const repositories = new Map(projects.map((project) => [project, given(project)]));
   const reports = new Map<string, PolicyReport>();
 
+  /** Reads the policy of a repository anew. A problem is part of what is in force. */
   async function read(project: string): Promise<void> {
-    const { path = "" } = given.get(project) ?? {};
+    const { path = "", isTrusted = false } = repositories.get(project) ?? {};
     const last = reports.get(project);
     let base: Base | undefined;
-    let policy: Policy;
+    let policy = mergePolicy(tickets, project);
     try {
-      base = await worktrees.findBase(path, mergePolicy(tickets, project).values.base);
+      base = await worktrees.findBase(path, policy.values.base);
       if (last && last.problem === undefined && last.commit === base.commit && last.base === base.main) return;
-      policy = mergePolicy(tickets, project, await readBaseBranch(git, path, base, isTrusted(tickets, project)));
+      policy = mergePolicy(tickets, project, await readBaseBranch(git, path, base, isTrusted));
       if (policy.problems.length === 0) await worktrees.findBase(path, policy.values.base);
     } catch (thrown) {
-      const known = mergePolicy(tickets, project);
-      policy = { ...known, problems: [getErrorMessage(thrown)] };
+      policy = { ...mergePolicy(tickets, project), problems: [getErrorMessage(thrown)] };
     }
-    const problem = policy.problems.length === 0 ? undefined : describeProblems(project, policy.problems);
-    const report = toReport(project, base, policy, problem);
-    reports.set(project, report);
+    const problems = policy.problems.join("; ");
+    const problem = problems === "" ? undefined : `The policy of ${project} cannot be kept: ${problems}.`;
+    reports.set(project, toReport(project, base, policy, problem));
     repositories.set(project, toRunnerRepository(tickets, project, policy.values, problem));
   }
 
   return {
-    repositories,
+    /** What is in force, by project identifier: before the first read, that of the settings. */
+    repositories: repositories as ReadonlyMap<string, RunnerRepository>,
     read,
+    /** Reads all of them anew. */
     async readAll() {
-      for (const project of given.keys()) await read(project);
+      for (const project of projects) await read(project);
     },
     listReports: () => [...reports.values()],
   };
 }
 
-function isTrusted({ repositories }: TicketSettings, project: string): boolean {
-  const repository = repositories[project];
-  return typeof repository === "object" && repository.trust_repository === true;
-}
-
-function describeProblems(project: string, problems: readonly string[]): string {
-  return `The policy of ${project} cannot be kept: ${problems.join("; ")}.`;
+/** `problem`: why no session starts. */
+function toRunnerRepository(
+  { repositories }: TicketSettings,
+  project: string,
+  policy: PolicyValues,
+  problem?: string | undefined,
+) {
+  const given = repositories[project] ?? "";
+  const repository: Exclude<typeof given, string> = typeof given === "string" ? { path: given } : given;
+  const { path, hook_minutes = DEFAULT_HOOK_MINUTES, trust_repository: isTrusted = false } = repository;
+  return { path, isTrusted, hookTimeout: hook_minutes * MINUTE, policy, problem };
 }
 
 /** Reads what a base branch says about sessions. Throws with what is to be repaired there. */
 async function readBaseBranch(git: Git, repository: string, base: Base, isTrusted: boolean): Promise<BaseBranch> {
-  const listed = await git.read(repository, ["ls-tree", "--full-tree", "-lz", base.commit, "--", ...FILES]);
+  const files = [POLICY_FILE, CLAUDE_SETTINGS_FILE, MCP_FILE];
+  const listed = await git.read(repository, ["ls-tree", "--full-tree", "-lz", base.commit, "--", ...files]);
   const entries = listed.split("\0").flatMap((entry) => {
     const [, mode = "", id = "", size = "", name = ""] = ENTRY.exec(entry) ?? [];
     return name === "" ? [] : [{ mode, id, size: Number(size), name }];
@@ -139,8 +144,8 @@ async function readBaseBranch(git: Git, repository: string, base: Base, isTruste
   });
   const { allow, ask, deny } = settings?.permissions ?? {};
   return {
-    ...(file ? { file } : {}),
-    rules: { ...(allow ? { allow } : {}), ...(ask ? { ask } : {}), ...(deny ? { deny } : {}) },
+    ...omitUndefined({ file }),
+    rules: omitUndefined({ allow, ask, deny }),
     servers: mcp?.mcpServers ?? {},
   };
 }

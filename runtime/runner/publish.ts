@@ -9,15 +9,17 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
 import type { ExchangeAnswer, Publication } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { type ProgramResult, runProgram } from "../node/programs.ts";
+import { runProgram } from "../node/programs.ts";
 import { type Forge, findForge, type PullRequest, parseRemote } from "./forge.ts";
-import type { RunnerContext } from "./runner-context.ts";
+import { findPolicy, type RunnerContext } from "./runner-context.ts";
 import { type SessionRecord, UNREPORTED } from "./session-folder.ts";
 import { pickEnvironment } from "./session-processes.ts";
 
 type Wish = ExchangeAnswer["publish"][number];
 
 type Remote = NonNullable<SessionRecord["remote"]>;
+
+type WithGit = Pick<RunnerContext, "git">;
 
 /** Shortest time between two looks at a pull request: 2 s, right after it has changed. */
 const MIN_POLL_MS: Ms = 2 * SECOND;
@@ -39,45 +41,20 @@ const REASON_LINE = /^(?:remote:|fatal:|error:| ! )\s*(.*\S)/;
 /** Name and password in an address. */
 const USER_PART = /(?<=\/\/)[^\s/@]+@/g;
 
-/** Whether results of a ticket's repository are published. */
-export function isPublished(
-  { settings }: Pick<RunnerContext, "settings">,
-  { project }: Pick<SessionRecord, "project">,
-) {
-  return (settings.repositories.get(project)?.publish ?? "none") !== "none";
-}
-
-/** The base branch that the policy of a ticket's repository names. */
-export function findNamedBase(
-  { settings }: Pick<RunnerContext, "settings">,
-  { project }: Pick<SessionRecord, "project">,
-) {
-  return settings.repositories.get(project)?.policy.base;
-}
-
 /**
  * Fetches the base branch of a repository, at which new branches begin. Throws when that is not possible.
  * @param named the policy's base
  */
-export async function fetchBase(
-  { git }: Pick<RunnerContext, "git">,
-  repository: string,
-  named?: string,
-): Promise<void> {
+export async function fetchBase({ git }: WithGit, repository: string, named?: string): Promise<void> {
   const { url, base } = await findRemote({ git }, repository, named);
   const target = `refs/remotes/origin/${base}`;
   const options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
-  const fetched = await git.callRemote(repository, ["fetch", ...options, "--", url, `+refs/heads/${base}:${target}`]);
-  if (fetched.status !== 0) throw new Error(describeGit("git fetch", fetched));
+  await callRemote(git, repository, ["fetch", ...options, "--", url, `+refs/heads/${base}:${target}`]);
   if (named === undefined) await git.read(repository, ["symbolic-ref", "refs/remotes/origin/HEAD", target]);
 }
 
 /** Finds the address of `origin`, and its base branch: the named one, that of `origin/HEAD`, or what the remote says. */
-export async function findRemote(
-  { git }: Pick<RunnerContext, "git">,
-  repository: string,
-  named?: string,
-): Promise<Remote> {
+export async function findRemote({ git }: WithGit, repository: string, named?: string): Promise<Remote> {
   const url = await git.readOrigin(repository);
   // A leading dash would be read as an option of what git starts.
   if (url === undefined || url.startsWith("-"))
@@ -86,10 +63,19 @@ export async function findRemote(
   const known = await git.call(repository, ["symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD"]);
   const [, local] = /^origin\/(\S+)\n$/.exec(known.stdout) ?? [];
   if (local) return { url, base: local };
-  const listed = await git.callRemote(repository, ["ls-remote", "--symref", "--", url, "HEAD"]);
-  const [, base] = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed.stdout) ?? [];
-  if (!base) throw new Error(describeGit("git ls-remote", listed));
+  const listed = await callRemote(git, repository, ["ls-remote", "--symref", "--", url, "HEAD"]);
+  const [, base] = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed) ?? [];
+  if (!base) throw new Error(`${url.replace(USER_PART, "")} names no base branch.`);
   return { url, base };
+}
+
+/** Runs git with a remote, as the runner's user. Throws with the words of the server where it has said some. */
+async function callRemote(git: RunnerContext["git"], repository: string, args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr, problem } = await git.call(repository, args, { isRemote: true });
+  if (status === 0) return stdout;
+  const lines = stderr.split("\n").flatMap((line) => REASON_LINE.exec(line)?.[1] ?? []);
+  const reason = lines.join("; ") || problem || `exit code ${status}`;
+  throw new Error(`git ${args[0]}: ${reason}`.replace(USER_PART, ""));
 }
 
 /** Carries out a wish to publish, once for each id, also for a session that has ended; the record says how it went. */
@@ -100,7 +86,7 @@ export async function publishBranch(context: RunnerContext, { ticket, run, id, t
   let publication: Partial<NonNullable<SessionRecord["publication"]>>;
   let { remote } = record;
   try {
-    remote ??= await findRemote(context, record.repository, findNamedBase(context, record));
+    remote ??= await findRemote(context, record.repository, findPolicy(context, record)?.base);
     publication = await publish(context, record, remote, { title, body });
     log.info("branch published", { ticket, run, state: publication.state, ...omitUndefined({ url: publication.url }) });
   } catch (thrown) {
@@ -125,7 +111,7 @@ async function publish(
   remote: Remote,
   { title, body }: Pick<Wish, "title" | "body">,
 ) {
-  const { git, settings, worktrees } = context;
+  const { git, worktrees } = context;
   const { repository, branch, main } = record;
   await worktrees.bringBack(record);
   const ref = `refs/heads/${branch}`;
@@ -135,32 +121,18 @@ async function publish(
   // A branch whose commits were rewritten replaces only what was pushed from here.
   const pushed = record.publication?.commit;
   const lease = pushed === undefined ? [] : [`--force-with-lease=${ref}:${pushed}`];
-  const result = await git.callRemote(repository, ["push", "--quiet", ...lease, "--", remote.url, `${ref}:${ref}`]);
-  if (result.status !== 0) throw new Error(describeGit("git push", result));
-  if (settings.repositories.get(record.project)?.publish !== "pull-request")
-    return { state: "pushed", commit } as const;
+  await callRemote(git, repository, ["push", "--quiet", ...lease, "--", remote.url, `${ref}:${ref}`]);
+  if (findPolicy(context, record)?.publish !== "pull-request") return { state: "pushed", commit } as const;
   const forge = await openForge(context, remote);
-  const found = await forge.find(branch, commit);
-  if (found) return toPublication(found, commit);
-  try {
-    return toPublication(await forge.open({ branch, base: remote.base, title, body }), commit);
-  } catch (thrown) {
-    // A program that outlived its killed runner may have opened it meanwhile.
-    const opened = await forge.find(branch, commit).catch(() => undefined);
-    if (opened) return toPublication(opened, commit);
-    throw thrown;
-  }
+  const find = () => forge.find(branch, commit);
+  const open = () => forge.open({ branch, base: remote.base, title, body });
+  // A program that outlived its killed runner may have opened it meanwhile.
+  const findLate = async (thrown: unknown) => (await find().catch(() => undefined)) ?? Promise.reject(thrown);
+  return toPublication((await find()) ?? (await open().catch(findLate)), commit);
 }
 
 function toPublication({ number, url, state }: PullRequest, commit: string) {
   return { number, url, state, commit };
-}
-
-/** The reason why git failed, in the words of the server where it has said some. */
-function describeGit(name: string, { status, stderr, problem }: ProgramResult): string {
-  const lines = stderr.split("\n").flatMap((line) => REASON_LINE.exec(line)?.[1] ?? []);
-  const reason = lines.join("; ") || problem || `exit code ${status}`;
-  return `${name}: ${reason}`.replace(USER_PART, "");
 }
 
 /** Says where the results of a repository go. Throws when they would not get there. */

@@ -3,42 +3,27 @@
 import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { DEFAULT_HOOK_MINUTES, type TicketSettings } from "../../shared/config/tickets-schema.ts";
+import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
-import type { PolicyReport } from "../../shared/tickets/exchange.ts";
-import { mergePolicy, type PolicyValues } from "../../shared/tickets/policy.ts";
-import { MINUTE } from "../../shared/time.ts";
+import type { PolicyValues } from "../../shared/tickets/policy.ts";
 import type { BoxFinder } from "./box.ts";
 import type { DriverContext, Drivers } from "./driver.ts";
 import type { Git } from "./git.ts";
-import type { GitStateReader, Worktrees } from "./worktrees.ts";
+import type { Policies } from "./policies.ts";
+import type { SessionRecord } from "./session-folder.ts";
+import type { Worktrees } from "./worktrees.ts";
 
 /** The settings of a runner. */
 export type RunnerSettings = Exclude<ReturnType<typeof parseRunnerSettings>, { problems: string[] }>;
 
-/** A repository with the policy that is in force for it. */
-export type RunnerRepository = ReturnType<typeof toRunnerRepository>;
-
-/** The policies of the repositories. */
-export interface Policies {
-  /** What is in force, by project identifier. */
-  repositories: ReadonlyMap<string, RunnerRepository>;
-  /** Reads the policy of a repository anew. A problem is part of what is in force. */
-  read(project: string): Promise<void>;
-  /** Reads all of them anew. */
-  readAll(): Promise<void>;
-  listReports(): PolicyReport[];
-}
-
 /** What every step of the runner uses. */
 export interface RunnerContext extends DriverContext {
   /** Its repositories have what is in force. */
-  settings: RunnerSettings;
+  settings: RunnerSettings & Pick<Policies, "repositories">;
   policies: Policies;
   git: Git;
   worktrees: Worktrees;
-  gitStates: GitStateReader;
   findBox: BoxFinder;
   drivers: Drivers;
   log: Log;
@@ -85,12 +70,6 @@ export function parseRunnerSettings(
     problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
   if (!parsed.success || token === undefined || tickets === undefined) return { problems };
   const { GROUNDCREW_URL, CLAUDE_BIN, CODEX_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
-  const repositories = new Map(
-    Object.keys(tickets.repositories).map((project) => [
-      project,
-      toRunnerRepository(tickets, project, mergePolicy(tickets, project).values),
-    ]),
-  );
   return {
     /** Without a slash at its end. */
     groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""),
@@ -100,23 +79,15 @@ export function parseRunnerSettings(
     folder: RUNNER_FOLDER,
     ...{ claudeBin: CLAUDE_BIN, codexBin: CODEX_BIN },
     tickets,
-    /** By project identifier. */
-    repositories: repositories as ReadonlyMap<string, RunnerRepository>,
     cliByLabel: new Map(Object.entries(tickets.cli_by_label ?? {})),
     ...{ prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
   };
 }
 
-/** A repository of the settings with its policy. `problem`: why no session starts. */
-export function toRunnerRepository(
-  { repositories }: TicketSettings,
-  project: string,
-  policy: PolicyValues,
-  problem?: string,
-) {
-  const given = repositories[project] ?? "";
-  const { path, hook_minutes = DEFAULT_HOOK_MINUTES } = typeof given === "string" ? { path: given } : given;
-  const { test_command: testCommand, env, publish, cli, sandbox, network, readable } = policy;
-  const own = { path, hookTimeout: hook_minutes * MINUTE, policy, problem };
-  return { ...own, testCommand, env, publish, cli, sandbox, network, readable };
+/** The policy of a ticket's repository; undefined where the settings have the repository no more. */
+export function findPolicy(
+  { settings }: Pick<RunnerContext, "settings">,
+  { project }: Pick<SessionRecord, "project">,
+): PolicyValues | undefined {
+  return settings.repositories.get(project)?.policy;
 }

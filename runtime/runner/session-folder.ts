@@ -1,6 +1,6 @@
 /**
- * What the runner keeps of a session: its folder, its record, and the files that Claude Code writes there, which are
- * read with care.
+ * What the runner keeps of a session: its folder, its record, and the files that its CLI writes there, which are read
+ * with care.
  */
 
 import {
@@ -28,7 +28,9 @@ export type SessionPaths = Record<
   string
 >;
 
+/** A file that a session's program has written. */
 export interface SessionFile {
+  content: Buffer;
   text: string;
   modifiedAt: Ms;
 }
@@ -73,17 +75,8 @@ const MAX_RECORD_BYTES = 2 ** 20;
 
 /** What is reported of a session besides its identity and state. It stays as it is once the session has ended. */
 const sessionDetailsSchema = observedSessionSchema.pick({
-  ...{
-    last_output_at: true,
-    last_progress_at: true,
-    attention: true,
-    screen: true,
-    commits: true,
-    diff: true,
-    conflicts: true,
-    dirty: true,
-  },
-  ...{ cost_usd: true, tokens: true, completion: true, interruption: true },
+  ...{ last_output_at: true, last_progress_at: true, attention: true, interruption: true, completion: true },
+  ...{ screen: true, commits: true, diff: true, conflicts: true, dirty: true, cost_usd: true, tokens: true },
 });
 
 export type SessionDetails = z.infer<typeof sessionDetailsSchema>;
@@ -157,6 +150,16 @@ const sessionRecordSchema = z.object({
 });
 
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;
+
+/** Whether the hook `after_run` of an ended session still has to run. */
+export function needsAfterRun({ phase, exit, hooks }: SessionRecord): boolean {
+  return phase === "ended" && exit?.reason !== "start_failed" && !hooks.includes("after_run");
+}
+
+/** The branch of a ticket follows from its key alone, never from a title. */
+export function getTicketBranch(ticket: string): string {
+  return `groundcrew/${ticket.toLowerCase()}`;
+}
 
 /** Whether a conversation is in the home that a CLI has in a box. */
 export function isInHome(home: string, transcriptPath: string | undefined): boolean {
@@ -246,19 +249,11 @@ export function createRecordStore(root: string) {
 export type RecordStore = ReturnType<typeof createRecordStore>;
 
 /**
- * Reads a file that the session's program may have written, at most `limit` bytes of it. Undefined unless it is a regular
- * file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of others.
+ * Reads a file that the session's program may have written, at most `limit` bytes of it from a place in it. Undefined
+ * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of
+ * others.
  */
-export function readSessionFile(path: string, limit: number): SessionFile | undefined {
-  return readPart(path, 0, limit);
-}
-
-/** Reads at most `limit` bytes of such a file from a place in it. */
-export function readFilePart(path: string, offset: number, limit: number): Buffer | undefined {
-  return readPart(path, offset, limit)?.content;
-}
-
-function readPart(path: string, offset: number, limit: number) {
+export function readSessionFile(path: string, limit: number, offset = 0): SessionFile | undefined {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -1,6 +1,7 @@
 /**
  * The life of a session: its start with worktree, ticket file, the operator's hook and its CLI in a window of tmux;
- * its end, for which it is asked first, then its terminal is closed, then its processes are ended; and its removal.
+ * its end, for which it is asked first, then its terminal is closed, then its processes are ended; and its removal, which
+ * may come days later, when its branch is merged.
  */
 
 import { existsSync, rmSync } from "node:fs";
@@ -8,24 +9,30 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { changeFields, omitUndefined } from "../../shared/omit-undefined.ts";
-import { cleanText } from "../../shared/text.ts";
+import { cleanLine, cleanText } from "../../shared/text.ts";
 import { getCliKind } from "../../shared/tickets/cli.ts";
-import { MAX_REPORTED } from "../../shared/tickets/exchange.ts";
+import { MAX_REPORTED, type WorktreeReport } from "../../shared/tickets/exchange.ts";
 import { mergePolicy } from "../../shared/tickets/policy.ts";
-import { type Ms, SECOND, wait } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
+import { runProgram } from "../node/programs.ts";
 import type { Box } from "./box.ts";
-import { findSessionCli, getDriver } from "./driver.ts";
+import { findProgram, findSessionCli, getDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
-import { fetchBase, findNamedBase, findRemote, isPublished } from "./publish.ts";
-import type { RunnerContext } from "./runner-context.ts";
-import { chooseBox, createTerminalWrapper, wrapSession } from "./session-box.ts";
-import { NEW_WORKTREE_HOOKS, runHook, runHookOnce } from "./session-commands.ts";
-import { NO_DETAILS, type SessionRecord, UNREPORTED } from "./session-folder.ts";
+import { fetchBase, findRemote } from "./publish.ts";
+import { findPolicy, type RunnerContext } from "./runner-context.ts";
+import {
+  chooseBox,
+  createTerminalWrapper,
+  NEW_WORKTREE_HOOKS,
+  runHook,
+  runHookOnce,
+  wrapSession,
+} from "./session-commands.ts";
+import { getTicketBranch, NO_DETAILS, needsAfterRun, type SessionRecord, UNREPORTED } from "./session-folder.ts";
 import { buildSessionEnvironment, endSessionProcesses, pickEnvironment } from "./session-processes.ts";
 import { getSignalName, type Pane, type Tmux } from "./tmux.ts";
-import { getTicketBranch } from "./worktrees.ts";
 
 type Exit = NonNullable<SessionRecord["exit"]>;
 
@@ -45,78 +52,65 @@ const STATUS_MS: Ms = 3 * SECOND;
 
 const CHECK_MS: Ms = 100;
 
+/** Timeout for the sizes of all worktrees: 5 min; each may have installed dependencies. */
+const SIZES_TIMEOUT_MS: Ms = 5 * MINUTE;
+
 /**
  * Starts a desired session, or continues a start that was interrupted at any step. A start that fails is an end of the
  * session, with its reason.
  */
 export async function startSession(context: RunnerContext, desired: DesiredSession): Promise<void> {
-  const { records, log } = context;
-  const { ticket, run } = desired;
+  const { settings, records, log } = context;
+  const { ticket, run, cli_label } = desired;
   const previous = records.get(ticket);
   const isFirst = !isSameRun(previous, desired);
   const isNextRound = previous?.round !== desired.round;
-  const problem = await refreshPolicy(context, desired);
+  const problem = await refreshPolicy(context, desired).then(() => undefined, getErrorMessage);
   let record = prepareRecord(context, desired);
   try {
     if (problem !== undefined) throw new Error(problem);
-    if (desired.cli_label !== undefined && !findSessionCli(context.settings, desired))
-      throw new Error(`This runner has no CLI for the label ${desired.cli_label}: add it to tickets.cli_by_label.`);
+    if (cli_label !== undefined && !findSessionCli(settings, desired))
+      throw new Error(`This runner has no CLI for the label ${cli_label}: add it to tickets.cli_by_label.`);
     const box = await chooseBox(context, record);
-    record = changeFields(record, { is_boxed: box && true });
-    records.save(record);
+    record = records.save(changeFields(record, { is_boxed: box && true }));
     // What an earlier run of the ticket has written.
     const { sessionStart, thread, status, completion, launch: launchFile } = records.getPaths(ticket);
-    if (isNextRound) rmSync(completion, { force: true });
-    if (isFirst)
-      for (const path of [sessionStart, thread, status, completion, launchFile]) rmSync(path, { force: true });
+    const old = isFirst ? [sessionStart, thread, status, completion, launchFile] : isNextRound ? [completion] : [];
+    for (const path of old) rmSync(path, { force: true });
     record = await prepareWorktree(context, record);
     await launch(context, desired, record, box);
     log.info("session started", { ticket, run, attempt: record.attempts + 1 });
   } catch (thrown) {
     const text = cleanText(getErrorMessage(thrown), 2_000);
     log.warn("session not started", { ticket, run, reason: text });
-    const exit = { reason: "start_failed", text } as const;
-    const ended = {
-      ...records.getLatest(record),
-      ...UNREPORTED,
-      phase: "ended",
-      ended_at: readTime(context),
-      exit,
-    } as const;
-    records.saveOrKeep(ended);
+    const end = { phase: "ended", ended_at: readTime(context), exit: { reason: "start_failed", text } } as const;
+    records.saveOrKeep({ ...records.getLatest(record), ...UNREPORTED, ...end });
   }
 }
 
 /**
  * Reads the policy of a session's repository anew, from a base branch that is fetched first where a new worktree is
- * published. Returns why the session cannot start.
+ * published. Throws when the session cannot start.
  */
-async function refreshPolicy(context: RunnerContext, desired: DesiredSession): Promise<string | undefined> {
+async function refreshPolicy(context: RunnerContext, desired: DesiredSession): Promise<void> {
   const { settings, policies, worktrees } = context;
   const { ticket, project, plans, resume } = desired;
   const before = settings.repositories.get(project);
-  if (!before) return undefined;
+  if (!before) return;
   const { path } = before;
   const fetchNamed = async (base: string | undefined) => {
-    const isPushed = settings.repositories.get(project)?.publish !== "none";
-    if (isPushed && !existsSync(worktrees.getPath(ticket)))
+    if (findPolicy(context, desired)?.publish !== "none" && !existsSync(worktrees.getPath(ticket)))
       await worktrees.runInOrder(path, () => fetchBase(context, path, base));
   };
-  try {
-    const ownBase = mergePolicy(settings.tickets, project).values.base;
-    await fetchNamed(ownBase);
-    await policies.read(project);
-    const { policy, problem } = settings.repositories.get(project) ?? before;
-    if (problem !== undefined) return problem;
-    if (policy.base !== ownBase) await fetchNamed(policy.base);
-    const isNews = policy.plan_first && !before.policy.plan_first;
-    // Groundcrew learns of it before the next start, and then wants a plan.
-    return isNews && !plans && !resume
-      ? `The policy of ${project} has just changed: its sessions plan first.`
-      : undefined;
-  } catch (thrown) {
-    return getErrorMessage(thrown);
-  }
+  const ownBase = mergePolicy(settings.tickets, project).values.base;
+  await fetchNamed(ownBase);
+  await policies.read(project);
+  const { policy, problem } = settings.repositories.get(project) ?? before;
+  if (problem !== undefined) throw new Error(problem);
+  if (policy.base !== ownBase) await fetchNamed(policy.base);
+  // Groundcrew learns of it before the next start, and then wants a plan.
+  if (policy.plan_first && !before.policy.plan_first && !plans && !resume)
+    throw new Error(`The policy of ${project} has just changed: its sessions plan first.`);
 }
 
 /** Whether a record is of this run. Runs are counted anew after Groundcrew has lost its store, so their number can repeat. */
@@ -129,30 +123,21 @@ function prepareRecord(context: RunnerContext, desired: DesiredSession): Session
   const { ticket, run, round, session_id, project } = desired;
   const previous = context.records.get(ticket);
   const last = { run: previous?.run ?? 0, session_id: previous?.session_id };
-  const created = previous?.hooks.filter((name) => NEW_WORKTREE_HOOKS.includes(name)) ?? [];
+  const created = previous?.hooks.filter((name) => NEW_WORKTREE_HOOKS.some((one) => one === name)) ?? [];
   const begun = { ...UNREPORTED, phase: "preparing", started_at: readTime(context) } as const;
   if (isSameRun(previous, desired)) {
     const hooks = previous.phase === "ended" ? created : previous.hooks;
-    const ended = { exit: undefined, ended_at: undefined, removable: undefined };
-    if (previous.round === round) return changeFields(previous, { ...begun, ...ended, hooks });
+    const continued = { ...begun, hooks, exit: undefined, ended_at: undefined, removable: undefined };
+    if (previous.round === round) return changeFields(previous, continued);
     // What the last round has said about its end does not count for this one.
     const details = changeFields(previous.details, { completion: undefined, attention: undefined });
-    return changeFields(previous, { ...begun, ...ended, hooks, round, details, is_new_conversation: undefined });
+    return changeFields(previous, { ...continued, round, details, is_new_conversation: undefined });
   }
   return {
-    ...{
-      ticket,
-      run,
-      round,
-      session_id,
-      cli: getCliKind(findSessionCli(context.settings, desired)),
-      ...omitUndefined({ cli_label: desired.cli_label }),
-      project,
-      repository: "",
-      worktree: "",
-      branch: getTicketBranch(ticket),
-      main: "",
-    },
+    ...{ ticket, run, round, session_id, project },
+    cli: getCliKind(findSessionCli(context.settings, desired)),
+    ...omitUndefined({ cli_label: desired.cli_label }),
+    ...{ repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
     ...{ ...begun, attempts: 0, cost_before: 0, details: NO_DETAILS, hooks: created, applied: [] },
     // Runs are counted, so one of this or a later number with another session is not an earlier one of this ticket.
     ...(last.run >= run ? omitUndefined({ other_session: last.session_id }) : {}),
@@ -164,17 +149,19 @@ function readTime({ clock }: RunnerContext): string {
 }
 
 async function prepareWorktree(context: RunnerContext, record: SessionRecord): Promise<SessionRecord> {
-  const repository = context.settings.repositories.get(record.project)?.path;
-  if (repository === undefined)
+  const { settings, records, worktrees } = context;
+  const { path: repository, policy } = settings.repositories.get(record.project) ?? {};
+  if (repository === undefined || !policy)
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
+  const { base, publish } = policy;
   const own = await keepApart(context, repository, record);
-  const base = findNamedBase(context, record);
   const isBoxed = record.is_boxed === true;
-  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket, { isBoxed, base });
-  const remote = isPublished(context, record) ? { remote: await findRemote(context, repository, base) } : {};
-  const prepared = context.records.save({ ...own, ...worktree, ...remote, hooks: isNew ? [] : record.hooks });
-  const created = await runHookOnce(context, prepared, "after_create");
-  return runHookOnce(context, await runHookOnce(context, created, "setup"), "before_run");
+  const { isNew, ...worktree } = await worktrees.prepare(repository, record.ticket, { isBoxed, base });
+  const remote = publish === "none" ? {} : { remote: await findRemote(context, repository, base) };
+  let prepared = records.save({ ...own, ...worktree, ...remote, hooks: isNew ? [] : record.hooks });
+  for (const name of [...NEW_WORKTREE_HOOKS, "before_run"] as const)
+    prepared = await runHookOnce(context, prepared, name);
+  return prepared;
 }
 
 /** Keeps what a session that Groundcrew did not know has left from this run, once. */
@@ -182,7 +169,7 @@ async function keepApart(context: RunnerContext, repository: string, record: Ses
   const { records, worktrees, log } = context;
   const { ticket, other_session, kept_apart } = record;
   if (other_session === undefined || kept_apart !== undefined) return record;
-  const kept = await worktrees.keepApart(repository, ticket, other_session, findNamedBase(context, record));
+  const kept = await worktrees.keepApart(repository, ticket, other_session, findPolicy(context, record)?.base);
   if (kept !== undefined) log.warn("another session of this key is kept apart", { ticket, kept });
   const text =
     kept && `Another session of ${ticket}, which Groundcrew does not know, has left ${kept}. It is kept apart.`;
@@ -195,54 +182,47 @@ async function launch(
   prepared: SessionRecord,
   box: Box | undefined,
 ): Promise<void> {
-  const { settings, env, records, tmux, worktrees } = context;
-  const { ticket, details } = prepared;
+  const { settings, env: runnerEnv, records, tmux, worktrees } = context;
+  const { ticket, details, applied } = prepared;
   const { groundcrewUrl, folder } = settings;
   const paths = records.getPaths(ticket);
   const driver = getDriver(context, ticket);
-  const program = driver.findProgram(context, prepared);
+  const program = findProgram(driver, context, prepared);
   // What an earlier launch has left behind would work on the ticket beside the new session.
   await endSessionProcesses(prepared.session_id);
-  const conversation = driver.findConversation(prepared, paths);
+  const conversation = driver.findConversation?.(prepared, paths);
   const isLost = conversation?.is_lost === true;
-  const [other] = conversation && !isLost ? driver.findConversationProcesses(conversation.session_id) : [];
+  const isResumed = conversation !== undefined && !isLost;
+  const [other] = (isResumed && driver.findConversationProcesses?.(conversation.session_id)) || [];
   if (other !== undefined)
     throw new Error(`Process ${other} has the conversation of ${ticket} open. Exit ${driver.name} there first.`);
-  const pending = desired.inputs.some(({ id, kind }) => kind === "paste" && !prepared.applied.includes(id));
   if (!box) rmSync(join(paths.folder, "own"), { recursive: true, force: true });
-  for (const folder of [paths.folder, paths.own]) makePrivateFolder(folder);
+  for (const path of [paths.folder, paths.own]) makePrivateFolder(path);
   if (isLost) writePrivateFile(paths.difference, await worktrees.readDifference(prepared));
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
-  const { env: named, policy } = settings.repositories.get(prepared.project) ?? {};
-  const continued = changeFields(prepared, {
-    conversation,
-    is_new_conversation: isLost || prepared.is_new_conversation,
-  });
-  const own = { groundcrewUrl, folder, token: desired.token };
-  const sessionEnv = buildSessionEnvironment(pickEnvironment(env, driver.environment, named), prepared, paths, own);
-  const facts = {
-    program,
-    record: continued,
-    paths,
-    desired,
-    hasText: pending,
-    groundcrewUrl,
-    env: sessionEnv,
-    policy,
-    name: tmux.getName(ticket),
-  };
+  const is_new_conversation = isLost || prepared.is_new_conversation;
+  const record = changeFields(prepared, { conversation, is_new_conversation });
+  const policy = findPolicy(context, record);
+  const picked = pickEnvironment(runnerEnv, driver.environment, policy?.env);
+  const env = buildSessionEnvironment(picked, record, paths, { groundcrewUrl, folder, token: desired.token });
+  const hasText = desired.inputs.some(({ id, kind }) => kind === "paste" && !applied.includes(id));
+  const facts = { program, record, paths, desired, hasText, groundcrewUrl, env, policy, name: tmux.getName(ticket) };
   const plan = driver.prepare(facts, context);
-  const storedCost = conversation && !isLost ? driver.readStoredCost(ticket, paths) : 0;
+  const { storedCost = 0 } = (isResumed && driver.observe?.(context, record, "", false)) || {};
   for (const path of [paths.sessionStart, paths.thread, paths.sessionEnd, paths.status, paths.requests])
     rmSync(path, { force: true });
-  const boxed = box ? wrapSession(context, box, prepared, plan) : plan;
-  const started = driver.host?.(boxed, facts, context, box && createTerminalWrapper(context, box, prepared)) ?? boxed;
+  const boxed = box ? wrapSession(context, box, record, plan) : plan;
+  const started = driver.host?.(boxed, facts, context, box && createTerminalWrapper(context, box, record)) ?? boxed;
   writePrivateFile(paths.launch, JSON.stringify(started));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
   const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1, cost_before };
-  const launching = records.save({ ...continued, ...attempt, phase: "launching" });
-  const command = [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, paths.launch];
-  await tmux.startSession(prepared, command);
+  const launching = records.save({ ...record, ...attempt, phase: "launching" });
+  await tmux.startSession(prepared, [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    LAUNCHER,
+    paths.launch,
+  ]);
   records.save({ ...launching, phase: "launched" });
 }
 
@@ -252,7 +232,7 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
   const { ticket, run, project } = desired;
   const repository = settings.repositories.get(project)?.path;
   if (repository === undefined) return;
-  const base = findNamedBase(context, desired);
+  const base = findPolicy(context, desired)?.base;
   const { isNew: _isNew, ...worktree } = await worktrees.prepare(repository, ticket, { base });
   const record = { ...prepareRecord(context, desired), ...worktree, phase: "launched", attempts: 1 } as const;
   // Only a boxed session has this folder.
@@ -261,19 +241,24 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
   log.warn("session adopted", { ticket, run });
 }
 
-/** Ends a session: by /exit when kindly, then by closing its terminal, then by killing its processes. */
+/** Ends a session: by its CLI's own way when kindly, then by closing its terminal, then by killing its processes. */
 export async function stopSession(
   context: RunnerContext,
   record: SessionRecord,
   how: "kindly" | "now",
   reason: string,
-) {
+): Promise<void> {
   const { tmux, records } = context;
   const { ticket } = record;
   if (how === "kindly") await requestExit(context, ticket);
   const pane = await tmux.findPane(ticket);
   const isOpen = pane !== undefined && !pane.isDead;
-  if (isOpen) await closeTerminal(context, record);
+  if (isOpen) {
+    // The last screen goes with the terminal.
+    records.save({ ...record, details: await readDetails(context, record, pane) });
+    await tmux.killSession(ticket);
+    await waitForEnd(tmux, ticket, HANGUP_MS);
+  }
   await finishSession(context, records.getLatest(record), isOpen ? undefined : pane, reason);
   await tmux.killSession(ticket);
 }
@@ -296,15 +281,6 @@ async function waitForEnd(tmux: Tmux, ticket: string, timeout: Ms) {
   }
 }
 
-/** Stores the last screen, then closes the terminal. */
-async function closeTerminal(context: RunnerContext, record: SessionRecord) {
-  const { tmux, records } = context;
-  const details = await readDetails(context, record, await tmux.findPane(record.ticket));
-  records.save({ ...record, details });
-  await tmux.killSession(record.ticket);
-  await waitForEnd(tmux, record.ticket, HANGUP_MS);
-}
-
 /**
  * Records the end of a session: how it ended, its last screen and what it has done; ends the processes it left behind
  * and runs the hook `after_run`. Each step is repeated when the runner was killed before it was recorded.
@@ -322,11 +298,12 @@ export async function finishSession(
     const details = await readDetails(context, record, pane);
     const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
     const driver = getDriver(context, ticket);
-    const exit = { ...getExit(pane, reason, driver.hasEnded(records.getPaths(ticket)), record.is_boxed), ...text };
+    const hasEnded = driver.hasEnded?.(records.getPaths(ticket)) === true;
+    const exit = { ...getExit(pane, reason, hasEnded, record.is_boxed), ...text };
     const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
     const { conversation } = record;
     // The CLI has refused to resume it, so the next launch begins a new one.
-    const isUnknown = conversation && driver.isUnknownConversation(exit.status, details.screen);
+    const isUnknown = conversation && driver.isUnknownConversation?.(exit.status, details.screen);
     const lost = isUnknown ? { conversation: { ...conversation, is_lost: true } as const } : {};
     records.save({ ...record, ...UNREPORTED, phase: "ended", ...end, ...lost, details });
     log.info("session ended", { ticket, run, reason: exit.reason, status: exit.status });
@@ -369,11 +346,6 @@ async function runAfterRun(context: RunnerContext, record: SessionRecord): Promi
   }
 }
 
-/** Whether the hook `after_run` of an ended session still has to run. */
-export function needsAfterRun({ phase, exit, hooks }: SessionRecord): boolean {
-  return phase === "ended" && exit?.reason !== "start_failed" && !hooks.includes("after_run");
-}
-
 /** Ends a session of which the runner has no record. Nothing is typed into one that the runner has not started. */
 export async function endOrphan(context: RunnerContext, { ticket, isDead, sessionId }: Pane): Promise<void> {
   const { tmux, log } = context;
@@ -388,7 +360,7 @@ export async function endOrphan(context: RunnerContext, { ticket, isDead, sessio
  * unmerged commits is kept, and the session's `attention` says why.
  */
 export async function removeSession(context: RunnerContext, record: SessionRecord, force: boolean): Promise<void> {
-  const { worktrees, records, gitStates, log } = context;
+  const { worktrees, records, log } = context;
   const { ticket, details } = record;
   const hasFolder = existsSync(worktrees.getPath(ticket));
   if (record.repository !== "" && hasFolder) {
@@ -405,8 +377,52 @@ export async function removeSession(context: RunnerContext, record: SessionRecor
   }
   // A removal that was interrupted may have left git's entry and the branch.
   if (hasFolder || existsSync(record.repository)) await worktrees.remove(record);
-  gitStates.forget(ticket);
-  getDriver(context, ticket).forget(ticket);
+  getDriver(context, ticket).forget?.(ticket);
   records.remove(ticket);
   log.info("worktree removed", { ticket });
+}
+
+/**
+ * Removes the worktrees that are not needed, and lists the others.
+ * @param runTask runs a task of a ticket, unless another one of it is running
+ */
+export async function cleanWorktrees(
+  context: RunnerContext,
+  runTask: (ticket: string, task: () => Promise<void>) => Promise<void>,
+): Promise<WorktreeReport[]> {
+  const { records, log } = context;
+  const removables = records.list().filter(({ phase, removable }) => phase === "ended" && removable);
+  // Nobody tells of a branch that was only pushed that it was merged.
+  const pushed = removables.filter((record) => findPolicy(context, record)?.publish === "push");
+  for (const record of new Map(pushed.map((one) => [one.project, one])).values()) {
+    const { repository } = record;
+    await fetchBase(context, repository, findPolicy(context, record)?.base).catch((thrown: unknown) =>
+      log.warn("base branch cannot be fetched", { repository, reason: getErrorMessage(thrown) }),
+    );
+  }
+  for (const { ticket } of removables) await runTask(ticket, () => removeIfUnneeded(context, ticket));
+  return listWorktrees(context);
+}
+
+/** Removes an ended session whose worktree nobody needs, once that loses nothing. */
+export async function removeIfUnneeded(context: RunnerContext, ticket: string): Promise<void> {
+  const record = context.records.get(ticket);
+  if (record?.phase === "ended" && record.removable) await removeSession(context, record, false);
+}
+
+async function listWorktrees({ env, worktrees, records }: RunnerContext): Promise<WorktreeReport[]> {
+  const found = worktrees.list();
+  if (found.length === 0) return [];
+  const options = { env: pickEnvironment(env, "base"), timeoutMs: SIZES_TIMEOUT_MS };
+  const { stdout } = await runProgram("du", ["-sk", "--", ...found.map(({ path }) => path)], options);
+  const sizes = new Map(stdout.split("\n").map((line) => line.split("\t", 2).toReversed() as [string, string]));
+  const reports = found.map(({ ticket, path, isApart }): WorktreeReport => {
+    const kilobytes = Number(sizes.get(path) ?? 0);
+    if (isApart) return { ticket, kilobytes, kept: cleanLine(`of another session, kept apart: ${path}`, 300) };
+    const record = records.get(ticket);
+    const needed = record?.phase === "ended" ? "its ticket may go on" : "its session runs";
+    const kept = record?.removable ? (record.details.attention ?? "it is not merged") : needed;
+    return { ticket, kilobytes, kept: cleanLine(record ? kept : "no session of this runner has made it", 300) };
+  });
+  return reports.sort((a, b) => b.kilobytes - a.kilobytes).slice(0, MAX_REPORTED);
 }

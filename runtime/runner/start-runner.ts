@@ -4,7 +4,6 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Settings } from "../../shared/config/settings.ts";
@@ -14,10 +13,10 @@ import { lockFolder, writePrivateFile } from "../node/files.ts";
 import { createBoxFinder } from "./box.ts";
 import { checkPrograms } from "./check-host.ts";
 import { createClaudeDriver } from "./claude/claude-driver.ts";
-import { installCompleteCommand } from "./claude/complete-command.ts";
+import { installCompleteCommand } from "./claude/claude-process.ts";
 import { createClones } from "./clones.ts";
 import { createCodexDriver } from "./codex/codex-driver.ts";
-import { createCommandDriver } from "./command-driver.ts";
+import { commandDriver } from "./driver.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
 import { createPolicies } from "./policies.ts";
@@ -26,7 +25,7 @@ import { parseRunnerSettings, type RunnerContext, type RunnerSettings } from "./
 import { createRecordStore, readSessionFile } from "./session-folder.ts";
 import { installGroundcrewCommand, pickEnvironment } from "./session-processes.ts";
 import { createTmux } from "./tmux.ts";
-import { createGitStateReader, createWorktrees } from "./worktrees.ts";
+import { createWorktrees } from "./worktrees.ts";
 
 type Env = Record<string, string | undefined>;
 
@@ -43,32 +42,29 @@ export async function startRunner(
   const records = createRecordStore(folder);
   const unlock = await lockFolder(folder);
   try {
-    await installCompleteCommand(env["CLAUDE_CONFIG_DIR"] ?? join(env["HOME"] ?? homedir(), ".claude")).catch(
-      (thrown: unknown) => log.warn("the command /complete was not installed", { reason: getErrorMessage(thrown) }),
-    );
+    try {
+      installCompleteCommand(env);
+    } catch (thrown) {
+      log.warn("the command /complete was not installed", { reason: getErrorMessage(thrown) });
+    }
     installGroundcrewCommand(folder);
     const baseEnv = pickEnvironment(env, "base");
     const git = createGit(baseEnv, folder, pickEnvironment(env, "publish"));
     const findBox = createBoxFinder(env["PATH"], Date.now);
     const clones = createClones(folder, git, findBox);
     const worktrees = createWorktrees(folder, git, clones);
-    const policies = createPolicies(settings, git, worktrees);
+    const policies = createPolicies(settings.tickets, git, worktrees);
     await policies.readAll();
+    const client = createExchangeClient(settings, log);
     const context: RunnerContext = {
-      ...{ env, log, records, clock: Date.now, policies },
+      ...{ env, log, records, clock: Date.now, policies, git, worktrees, findBox },
       settings: { ...settings, repositories: policies.repositories },
       tmux: createTmux(folder, prefix, baseEnv),
-      ...{ git, worktrees, findBox },
-      gitStates: createGitStateReader(git, clones, worktrees),
-      drivers: {
-        claude: createClaudeDriver(),
-        codex: createCodexDriver(groundcrew, log),
-        command: createCommandDriver(),
-      },
+      drivers: { claude: createClaudeDriver(), codex: createCodexDriver(client, log), command: commandDriver },
     };
     log.info("runner started", { runner, folder, groundcrew });
     const process = { instance: randomUUID(), folderId: getFolderId(folder), signal };
-    await runRunner(context, createExchangeClient(settings, log), process);
+    await runRunner(context, client, process);
   } finally {
     unlock();
   }

@@ -28,12 +28,14 @@ export interface Pane {
   /** Run and session id that the session was started for; absent where somebody else has started it. */
   run?: number;
   sessionId?: string;
+  /** A text was typed without its Enter, because the runner was killed between them. */
+  isEnterMissing: boolean;
   /** Ids of inputs that have reached the session. */
   applied: string[];
 }
 
 /** The picture of a terminal as tmux has it; `above`: all lines above it that are kept. */
-interface TerminalPicture extends Omit<TerminalFrame, "run" | "above" | "is_above_whole"> {
+export interface TerminalPicture extends Omit<TerminalFrame, "run" | "above" | "is_above_whole"> {
   above: string;
 }
 
@@ -67,6 +69,7 @@ const PANE_FORMAT = [
   "#{window_activity}",
   "r#{@groundcrew_run}",
   "i#{@groundcrew_session}",
+  "t#{@groundcrew_typed}",
   "a#{@groundcrew_applied}",
   "#{session_name}",
 ].join(" ");
@@ -166,19 +169,17 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
     /** Types a text, and Enter some time later. `mark` is stored in tmux with the text, see `markArguments`. */
     async typeLine(ticket: string, text: string, mark: readonly string[] = []) {
       const chunks = splitText(text).flatMap((chunk) => ["send-keys", ...toTarget(ticket), "-l", "--", chunk, ";"]);
-      await callSafely([...chunks, ...setOption(ticket, "typed", "1"), ...mark]);
-      await wait(ENTER_DELAY_MS);
-      await this.pressEnter(ticket);
+      await this.enter(ticket, chunks, mark);
     },
     /** Pastes the text of a file, which Claude takes as a text whatever its content and length, and Enter some time later. */
     async pasteFile(ticket: string, path: string, mark: readonly string[] = []) {
       const buffer = ["-b", getName(ticket)];
       const paste = ["paste-buffer", "-p", "-r", "-d", ...buffer, ...toTarget(ticket)];
-      await callSafely([
-        ...["load-buffer", ...buffer, path, ";", ...paste, ";"],
-        ...setOption(ticket, "typed", "1"),
-        ...mark,
-      ]);
+      await this.enter(ticket, ["load-buffer", ...buffer, path, ";", ...paste, ";"], mark);
+    },
+    /** Gives a text to the session by these commands, and Enter some time later. */
+    async enter(ticket: string, commands: readonly string[], mark: readonly string[]) {
+      await callSafely([...commands, ...setOption(ticket, "typed", "1"), ...mark]);
       await wait(ENTER_DELAY_MS);
       await this.pressEnter(ticket);
     },
@@ -186,11 +187,6 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
     async pressEnter(ticket: string) {
       const target = toTarget(ticket);
       await callSafely(["send-keys", ...target, "Enter", ";", "set-option", "-u", ...target, "@groundcrew_typed"]);
-    },
-    /** Whether a text was typed without its Enter, because the runner was killed between them. */
-    async isEnterMissing(ticket: string): Promise<boolean> {
-      const result = await call(["show-options", "-qv", ...toTarget(ticket), "@groundcrew_typed"]);
-      return result.stdout.trim() === "1";
     },
     /** Presses keys: names as tmux knows them, or `-H` and bytes in hexadecimal. */
     async pressKeys(ticket: string, keys: readonly string[], mark: readonly string[] = []) {
@@ -221,8 +217,8 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
 export type Tmux = ReturnType<typeof createTmux>;
 
 function parsePane(line: string, prefix: string): Pane | undefined {
-  const [, dead, status, signal, activity, run, sessionId, applied, name = ""] =
-    /^([01]) s(\d*) g(\d*) (\d+) r(\d*) i(\S*) a(\S*) (.+)$/.exec(line) ?? [];
+  const [, dead, status, signal, activity, run, sessionId, typed, applied, name = ""] =
+    /^([01]) s(\d*) g(\d*) (\d+) r(\d*) i(\S*) t(\d*) a(\S*) (.+)$/.exec(line) ?? [];
   if (!name.startsWith(prefix) || name === "") return undefined;
   return {
     ticket: name.slice(prefix.length),
@@ -232,6 +228,7 @@ function parsePane(line: string, prefix: string): Pane | undefined {
     lastOutputAt: Number(activity) * SECOND,
     ...(run ? { run: Number(run) } : {}),
     ...(sessionId ? { sessionId } : {}),
+    isEnterMissing: typed === "1",
     applied: (applied || undefined)?.split(",").map(decodeURIComponent) ?? [],
   };
 }

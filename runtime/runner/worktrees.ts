@@ -15,7 +15,7 @@ import { makePrivateFolder } from "../node/files.ts";
 import { describeFailure } from "../node/programs.ts";
 import type { Clones } from "./clones.ts";
 import type { Git, WorktreePlace } from "./git.ts";
-import type { SessionDetails, SessionRecord } from "./session-folder.ts";
+import { getTicketBranch, type SessionDetails, type SessionRecord } from "./session-folder.ts";
 
 /** A ticket's worktree; `main` is the branch that its branch began at, for example `origin/main`. */
 type Worktree = Pick<SessionRecord, "repository" | "worktree" | "branch" | "main">;
@@ -39,6 +39,8 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
   makePrivateFolder(join(root, "worktrees"));
   const folder = realpathSync(join(root, "worktrees"));
   const orders = new Map<string, ReturnType<typeof createOrderedRunner>>();
+  /** What only depends on commits is read again when one was added. */
+  const states = new Map<string, { key: string; state: BranchState }>();
 
   /**
    * Runs a change of a repository's worktrees and branches after the earlier ones: git reads and locks files of all
@@ -61,7 +63,14 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     return path;
   }
 
-  const call = (place: WorktreePlace, args: readonly string[]) => callIn(git, clones, place, args);
+  /** Runs a command about the files of a worktree or a clone. Never rejects. */
+  const call = (place: WorktreePlace, args: readonly string[]) =>
+    clones.isClone(place.worktree)
+      ? clones.call(place, args)
+      : git.call(place.repository, args, { worktree: place.worktree });
+
+  const hasBranch = async (repository: string, ref: string) =>
+    (await git.call(repository, ["show-ref", "--verify", "--quiet", ref])).status === 0;
 
   async function findEntry(repository: string, path: string): Promise<ReturnType<typeof parseEntry> | undefined> {
     const output = await git.read(repository, ["worktree", "list", "--porcelain", "-z"]);
@@ -101,7 +110,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
       [`refs/remotes/origin/${base}`, `origin/${base}`],
       [`refs/heads/${base}`, base],
     ] as const)
-      if ((await git.call(repository, ["show-ref", "--verify", "--quiet", ref])).status === 0) return name;
+      if (await hasBranch(repository, ref)) return name;
     throw new Error(`there is no branch ${base} in ${repository}, which base names`);
   }
 
@@ -128,15 +137,15 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     const isClone = existsSync(worktree) && clones.isClone(worktree);
     const isNew = !isLinked && !isClone;
     const main = await findMain(repository, base);
-    const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+    const isOld = await hasBranch(repository, `refs/heads/${branch}`);
     if (isClone || isBoxed) {
       if (isLinked && !isClone) await git.restoreLink({ repository, worktree });
-      if (status !== 0 && !isClone) await git.read(repository, ["branch", "--no-track", branch, main]);
+      if (!isOld && !isClone) await git.read(repository, ["branch", "--no-track", branch, main]);
       await clones.prepare({ repository, worktree, branch, ticket });
       return { repository, worktree, branch, main, isNew };
     }
     if (isNew) {
-      const source = status === 0 ? [worktree, branch] : ["--no-track", "-b", branch, worktree, main];
+      const source = isOld ? [worktree, branch] : ["--no-track", "-b", branch, worktree, main];
       await git.read(repository, ["worktree", "add", ...source]);
     }
     // Git links a new worktree to the view that the runner gives it of the repository; a session can forge the link.
@@ -149,18 +158,17 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     const old = { repository, ticket, branch, main: await findMain(repository, base) };
     const [path, name] = [`${worktree}.${mark}`, `${branch}.${mark}`];
     // Each step is skipped where it was done before an interruption.
-    if (existsSync(worktree) && clones.isClone(worktree)) {
+    const isClone = clones.isClone(worktree);
+    if (existsSync(worktree) && (isClone || (await findEntry(repository, worktree)))) {
+      if (!isClone) await git.restoreLink({ repository, worktree });
       if ((await findReasonToKeep(old)) === undefined) return void (await remove(old, worktree));
-      await clones.move({ repository, worktree }, path);
-    } else if (existsSync(worktree) && (await findEntry(repository, worktree))) {
-      await git.restoreLink({ repository, worktree });
-      if ((await findReasonToKeep(old)) === undefined) return void (await remove(old, worktree));
-      await git.read(repository, ["worktree", "move", worktree, path]);
+      if (isClone) await clones.move({ repository, worktree }, path);
+      else await git.read(repository, ["worktree", "move", worktree, path]);
     }
-    const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
-    if (status === 0) await git.read(repository, ["branch", "-m", branch, name]);
+    const isRenamed = await hasBranch(repository, `refs/heads/${branch}`);
+    if (isRenamed) await git.read(repository, ["branch", "-m", branch, name]);
     const isMoved = existsSync(path);
-    return isMoved || status === 0 ? `the branch ${name}${isMoved ? ` with the worktree ${path}` : ""}` : undefined;
+    return isMoved || isRenamed ? `the branch ${name}${isMoved ? ` with the worktree ${path}` : ""}` : undefined;
   }
 
   /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
@@ -180,12 +188,33 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
   async function remove(old: OldWorktree, path: string): Promise<void> {
     const { repository, branch, ticket } = old;
     const isClone = clones.isClone(path);
-    if (isClone) await rm(path, { recursive: true, force: true });
-    if (isClone) await clones.forget({ repository, worktree: path, ticket });
+    if (isClone) {
+      await rm(path, { recursive: true, force: true });
+      await clones.forget({ repository, worktree: path, ticket });
+    }
     const entry = isClone ? undefined : await findEntry(repository, path);
     if (entry?.isLocked) throw new Error(`The worktree ${path} is locked: use \`git worktree unlock\`.`);
     if (entry) await removeFolder(repository, path);
     if (await isMerged(old)) await git.call(repository, ["branch", "-D", "--", branch]);
+  }
+
+  /** Fetches the branch of a clone into its repository. Throws when that is not possible. */
+  const bringBack = (record: SessionRecord) => runInOrder(record.repository, () => clones.bringBack(record));
+
+  async function readBranch({ repository, branch, main }: SessionRecord): Promise<BranchState> {
+    const range = `${main}..${branch}`;
+    const [log, diff, merge] = await Promise.all([
+      git.call(repository, ["log", "-z", "--format=%H%x09%s", `--max-count=${MAX_LISTED}`, range, "--"]),
+      git.call(repository, [...DIFF, "--shortstat", `${main}...${branch}`, "--"]),
+      git.call(repository, ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", main, branch]),
+    ]);
+    // Exit code 1 means conflicts; anything else means that git could not tell.
+    const conflicts = merge.status === 1 ? merge.stdout.split("\0").slice(1).filter(Boolean) : [];
+    return {
+      commits: log.stdout.split("\0").flatMap(parseCommit),
+      diff: parseShortStat(diff.stdout),
+      conflicts: conflicts.slice(0, MAX_LISTED).map((name) => cleanLine(name, 500)),
+    };
   }
 
   return {
@@ -202,8 +231,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
       { isBoxed = false, base }: { isBoxed?: boolean; base?: string | undefined } = {},
     ) => runInOrder(repository, () => create(repository, ticket, { isBoxed, base })),
     runInOrder,
-    /** Fetches the branch of a clone into its repository. Throws when that is not possible. */
-    bringBack: (record: SessionRecord) => runInOrder(record.repository, () => clones.bringBack(record)),
+    bringBack,
     findReasonToKeep,
     /**
      * Keeps the worktree and the branch that another session of a ticket has left from the next one, under names of
@@ -230,8 +258,29 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
       const range = `${main}...${branch}`;
       return `${await git.read(repository, ["-c", "core.quotePath=false", ...DIFF, range, "--"])}\n`;
     },
+    /** Reads what a session has done to its branch and its files. */
+    async readState(record: SessionRecord): Promise<GitState> {
+      const { ticket, repository, worktree, branch, main } = record;
+      const fetching = clones.isClone(worktree) ? bringBack(record) : Promise.resolve();
+      const problem = await fetching.then(
+        () => ({}),
+        (thrown: unknown) => ({ problem: cleanLine(getErrorMessage(thrown), 500) }),
+      );
+      const [heads, status] = await Promise.all([
+        git.call(repository, ["rev-parse", `refs/heads/${branch}^{commit}`, `${main}^{commit}`, "--"]),
+        call({ repository, worktree }, STATUS),
+      ]);
+      const dirty = status.status === 0 && status.stdout !== "";
+      if (heads.status !== 0) return { commits: [], dirty, ...problem };
+      const key = heads.stdout;
+      const cached = states.get(ticket);
+      const state = cached?.key === key ? cached.state : await readBranch(record);
+      states.set(ticket, { key, state });
+      return { ...state, dirty, ...problem };
+    },
     async remove(worktree: OldWorktree): Promise<void> {
       const path = getPath(worktree.ticket);
+      states.delete(worktree.ticket);
       return runInOrder(worktree.repository, () => remove(worktree, path));
     },
   };
@@ -247,11 +296,6 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
 
 export type Worktrees = ReturnType<typeof createWorktrees>;
 
-/** Runs a command about the files of a worktree or a clone. Never rejects. */
-function callIn(git: Git, clones: Clones, place: WorktreePlace, args: readonly string[]) {
-  return clones.isClone(place.worktree) ? clones.call(place, args) : git.callInWorktree(place, args);
-}
-
 /** A worktree that a person has locked, or that git has not finished, is left alone. */
 function parseEntry(text: string) {
   const lines = text.split("\0");
@@ -262,62 +306,6 @@ function parseEntry(text: string) {
     isUnfinished: getValue("locked") === "initializing",
   };
 }
-
-/** The branch of a ticket follows from its key alone, never from a title. */
-export function getTicketBranch(ticket: string): string {
-  return `groundcrew/${ticket.toLowerCase()}`;
-}
-
-/** Reads what a session has done to its branch. What only depends on commits is read again when one was added. */
-export function createGitStateReader(git: Git, clones: Clones, worktrees: Pick<Worktrees, "bringBack">) {
-  const cache = new Map<string, { key: string; state: BranchState }>();
-
-  async function readBranch({ repository, branch, main }: SessionRecord): Promise<BranchState> {
-    const range = `${main}..${branch}`;
-    const [log, diff, merge] = await Promise.all([
-      git.call(repository, ["log", "-z", "--format=%H%x09%s", `--max-count=${MAX_LISTED}`, range, "--"]),
-      git.call(repository, [...DIFF, "--shortstat", `${main}...${branch}`, "--"]),
-      git.call(repository, ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", main, branch]),
-    ]);
-    // Exit code 1 means conflicts; anything else means that git could not tell.
-    const conflicts = merge.status === 1 ? merge.stdout.split("\0").slice(1).filter(Boolean) : [];
-    return {
-      commits: log.stdout.split("\0").flatMap(parseCommit),
-      diff: parseShortStat(diff.stdout),
-      conflicts: conflicts.slice(0, MAX_LISTED).map((name) => cleanLine(name, 500)),
-    };
-  }
-
-  async function tryToBringBack(record: SessionRecord): Promise<{ problem?: string }> {
-    try {
-      await worktrees.bringBack(record);
-      return {};
-    } catch (thrown) {
-      return { problem: cleanLine(getErrorMessage(thrown), 500) };
-    }
-  }
-
-  return {
-    async read(record: SessionRecord): Promise<GitState> {
-      const { ticket, repository, worktree, branch, main } = record;
-      const problem = clones.isClone(worktree) ? await tryToBringBack(record) : {};
-      const [heads, status] = await Promise.all([
-        git.call(repository, ["rev-parse", `refs/heads/${branch}^{commit}`, `${main}^{commit}`, "--"]),
-        callIn(git, clones, { repository, worktree }, STATUS),
-      ]);
-      const dirty = status.status === 0 && status.stdout !== "";
-      if (heads.status !== 0) return { commits: [], dirty, ...problem };
-      const key = heads.stdout;
-      const cached = cache.get(ticket);
-      const state = cached?.key === key ? cached.state : await readBranch(record);
-      cache.set(ticket, { key, state });
-      return { ...state, dirty, ...problem };
-    },
-    forget: (ticket: string) => cache.delete(ticket),
-  };
-}
-
-export type GitStateReader = ReturnType<typeof createGitStateReader>;
 
 function parseCommit(line: string): { id: string; subject: string }[] {
   const [, id, subject = ""] = /^([0-9a-f]{40,64})\t(.*)$/s.exec(line) ?? [];

@@ -45,8 +45,8 @@ export async function startStandIn(
   };
   const settings = buildClaudeSettings({
     policy: undefined,
-    plans: false,
-    ticket: "ONB-1",
+    desired: { plans: false },
+    record: { ticket: "ONB-1" },
     groundcrewUrl: server.url,
     paths,
   });

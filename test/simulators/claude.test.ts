@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, test, vi } from "vitest";
-import { findStartDialog } from "../../runtime/runner/claude/screen.ts";
+import { findStartDialog } from "../../runtime/runner/claude/claude-driver.ts";
 import { runStandIn, startStandIn } from "./claude-rig.ts";
 
 vi.setConfig({ testTimeout: 60_000 });

@@ -1,26 +1,24 @@
-/** The driver of Claude Code: it works in its terminal, and reports by hooks and files. */
+/**
+ * The driver of Claude Code: it works in its terminal, and reports by hooks and files. Its terminal also tells of dialogs
+ * before a session begins, and of a model that does not answer.
+ */
 
-import { rmSync } from "node:fs";
 import { z } from "zod";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { removeInvisible } from "../../../shared/text.ts";
 import { type Ms, SECOND, wait } from "../../../shared/time.ts";
 import { writePrivateFile } from "../../node/files.ts";
-import { findExecutable } from "../../node/programs.ts";
 import type { DriverContext, SessionDriver } from "../driver.ts";
-import { buildSentBack } from "../prompts.ts";
 import { readSessionFile, readSessionJson, type SessionPaths, type SessionRecord } from "../session-folder.ts";
-import { toKeyArguments } from "../tmux.ts";
-import { createClaudeHome } from "./claude-home.ts";
 import {
   buildArguments,
   buildClaudeSettings,
   buildMcpConfig,
+  createClaudeHome,
   findConversation,
   findConversationProcesses,
 } from "./claude-process.ts";
 import { createConversationReader } from "./conversation.ts";
-import { findModelProblem, findStartDialog } from "./screen.ts";
 
 /** Timeout for Claude's SessionStart hook: 10 s. It is only late when a dialog waits or Claude cannot start. */
 const START_TIMEOUT_MS: Ms = 10 * SECOND;
@@ -39,6 +37,29 @@ const EXIT_KEY_MS: Ms = 300;
 /** Limit of those keys: 10. The first ones close a dialog, stop the turn, or empty the line. */
 const MAX_EXIT_KEYS = 10;
 
+/**
+ * The line that Claude shows while it repeats a request to its model: why, and which attempt it is. Its text is the only
+ * sign of it; what Claude stores then are requests.
+ */
+const RETRY_LINE = /^\s*\S (\S.{0,300}?) · (?:retrying|will retry)(?:.* attempt (\d+)\/\d+)?/m;
+
+/** Attempt from which the problem is reported: the third. Most first failures are over in a second. */
+const MIN_ATTEMPT = 3;
+
+/** Limit of the lines in which such a line is looked for: the last 15, where Claude draws what it is doing. */
+const STATUS_LINES = 15;
+
+/** Dialogs of Claude before a session begins, by a text on the screen. A person answers them: some accept risks. */
+const START_DIALOGS: readonly [RegExp, string][] = [
+  [/Accessing workspace:.*I trust this folder/s, "whether this folder is trusted"],
+  [/Detected a custom API key in your environment/, "whether to use the API key of the environment"],
+  [/Claude Code running in Bypass Permissions mode/, "whether to run without permissions"],
+  [/New MCP server found in this project/, "whether to use an MCP server of the repository"],
+  [/Adding a new directory:/, "whether to add a folder"],
+  [/Unable to connect to Anthropic services/, "nothing, but it cannot reach Anthropic"],
+  [/Choose the text style|Let's get started|Select login method/, "its first questions; run it once by hand"],
+];
+
 /** Creates the driver of Claude Code. */
 export function createClaudeDriver(): SessionDriver {
   const conversations = createConversationReader();
@@ -56,49 +77,26 @@ export function createClaudeDriver(): SessionDriver {
   return {
     name: "Claude Code",
     environment: "claude",
-    findProgram({ settings: { claudeBin }, env }) {
-      const program = findExecutable(claudeBin, env["PATH"]);
-      if (program !== undefined) return program;
-      throw new Error(`${claudeBin} is not an executable file: set CLAUDE_BIN to the path of Claude Code.`);
-    },
-    findConversation,
-    findConversationProcesses,
+    getProgram: ({ settings }) => [settings.claudeBin, "CLAUDE_BIN to the path of Claude Code"],
     prepare(launch) {
-      const { program, record, paths, groundcrewUrl, env, policy, desired } = launch;
-      const { plans } = desired;
-      const settings = buildClaudeSettings({ ticket: record.ticket, groundcrewUrl, paths, policy, plans });
-      writePrivateFile(paths.settings, JSON.stringify(settings));
+      const { program, paths, groundcrewUrl, env, policy } = launch;
+      writePrivateFile(paths.settings, JSON.stringify(buildClaudeSettings(launch)));
       writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl, policy?.servers)));
       const variables = { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "1", DISABLE_AUTOUPDATER: "1" };
       return { program, args: buildArguments(launch), env: { ...env, ...variables } };
     },
-    createHome: createClaudeHome,
-    readStoredCost: (ticket, paths) => conversations.read(ticket, paths).storedCost,
     hasBegun,
-    hasEnded({ sessionEnd }) {
-      const end = readSessionJson(sessionEnd, z.object({ reason: z.string() }));
-      // After /clear the program goes on.
-      return end !== undefined && end.reason !== "clear";
-    },
     observe(context, record, screen, isLive) {
       const paths = context.records.getPaths(record.ticket);
-      const { progressAt, tokens, interruption } = conversations.read(record.ticket, paths);
+      const { progressAt, tokens, interruption, storedCost } = conversations.read(record.ticket, paths);
       const cost = readSessionJson(paths.status, statusSchema)?.cost.total_cost_usd;
       const attention = isLive ? findAttention(context, record, paths, screen) : undefined;
-      return omitUndefined({ progressAt, tokens, interruption, cost, attention });
+      return omitUndefined({ progressAt, tokens, interruption, storedCost, cost, attention });
     },
-    async send({ tmux, records }, ticket, { kind, text }, mark) {
-      if (kind === "text") return tmux.typeLine(ticket, text, mark);
-      if (kind !== "paste")
-        return tmux.pressKeys(ticket, kind === "interrupt" ? ["Escape"] : toKeyArguments(text), mark);
-      const paths = records.getPaths(ticket);
-      // Claude would read a file for each `@` after white space. The ticket file has the text as it is. Words before it
-      // keep a leading `/` or `!` from being a command.
-      const escaped = removeInvisible(text).replaceAll(/(?<=^|\s)@/g, "\\@");
-      writePrivateFile(paths.paste, buildSentBack(records.get(ticket), ticket, paths, escaped));
-      await tmux.pasteFile(ticket, paths.paste, mark);
-      rmSync(paths.paste, { force: true });
-    },
+    interruptKey: "Escape",
+    // Claude would read a file for each `@` after white space. The ticket file has the text as it is. Words before it
+    // keep a leading `/` or `!` from being a command.
+    escapeText: (text) => removeInvisible(text).replaceAll(/(?<=^|\s)@/g, "\\@"),
     async requestExit({ tmux }, ticket) {
       // The command to exit would be a message to the model where a person has begun to type.
       for (let count = 0; count < MAX_EXIT_KEYS; count += 1) {
@@ -108,7 +106,29 @@ export function createClaudeDriver(): SessionDriver {
         await wait(EXIT_KEY_MS);
       }
     },
+    hasEnded({ sessionEnd }) {
+      const end = readSessionJson(sessionEnd, z.object({ reason: z.string() }));
+      // After /clear the program goes on.
+      return end !== undefined && end.reason !== "clear";
+    },
+    findConversation,
+    findConversationProcesses,
     isUnknownConversation: (status, screen) => status === 1 && UNKNOWN_CONVERSATION.test(screen),
+    createHome: createClaudeHome,
     forget: conversations.forget,
   };
+}
+
+/** Says what a dialog on the screen asks; undefined when none is known there. */
+export function findStartDialog(screen: string): string | undefined {
+  return START_DIALOGS.find(([pattern]) => pattern.test(screen))?.[1];
+}
+
+/** Says why the model does not answer, while Claude repeats its request; undefined when it does not. */
+export function findModelProblem(screen: string): string | undefined {
+  const lines = screen.trimEnd().split("\n").slice(-STATUS_LINES);
+  const [, reason, attempt = MIN_ATTEMPT] = RETRY_LINE.exec(lines.join("\n")) ?? [];
+  return reason !== undefined && Number(attempt) >= MIN_ATTEMPT
+    ? `Claude repeats its request to the model: ${reason}`
+    : undefined;
 }

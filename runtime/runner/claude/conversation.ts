@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { tryParseJson } from "../../../shared/text.ts";
 import type { SessionState } from "../driver.ts";
-import { readFilePart } from "../session-folder.ts";
+import { readSessionFile } from "../session-folder.ts";
 import { findTranscript } from "./claude-process.ts";
 
 /** What is known of a conversation. */
@@ -88,7 +88,7 @@ function createConversation(path: string): ReadConversation {
 }
 
 function readNewEntries(conversation: ReadConversation): void {
-  const content = readFilePart(conversation.path, conversation.offset, MAX_READ_BYTES);
+  const { content } = readSessionFile(conversation.path, MAX_READ_BYTES, conversation.offset) ?? {};
   if (!content) return;
   // The last line may still be written.
   const end = content.lastIndexOf("\n") + 1;

@@ -3,17 +3,21 @@
 import { fileURLToPath } from "node:url";
 import type { Log } from "../../../shared/log.ts";
 import { getProductFile } from "../../node/files.ts";
-import { findExecutable } from "../../node/programs.ts";
-import type { DriverContext, SessionDriver } from "../driver.ts";
-import { buildSentBack } from "../prompts.ts";
+import { buildSentBack, type DriverContext, findProgram, type SessionDriver } from "../driver.ts";
+import type { ExchangeClient } from "../exchange-client.ts";
 import { isBoxed } from "../session-folder.ts";
 import { GROUNDCREW_TOOLS, MCP_SERVER, TOKEN_VARIABLE } from "../session-processes.ts";
 import { toKeyArguments } from "../tmux.ts";
-import { createCodexBoxAdapter, findNativeProgram } from "./codex-box.ts";
-import { createCodexHome, createTerminalHome, getListeningFolders, SOCKET_IN_BOX } from "./codex-home.ts";
-import { type CodexSession, createCodexSession } from "./codex-session.ts";
-import { createHookReporter } from "./hook-reporter.ts";
-import { findEarlierThread, findThread } from "./thread-file.ts";
+import {
+  createCodexBoxAdapter,
+  createCodexHome,
+  createTerminalHome,
+  findNativeProgram,
+  getListeningFolders,
+  SOCKET_IN_BOX,
+} from "./codex-box.ts";
+import { type CodexSession, createCodexSession, findEarlierThread, findThread } from "./codex-session.ts";
+import { createHookReporter } from "./requests.ts";
 
 const HOST = fileURLToPath(getProductFile("runtime/runner/codex/session-host.js"));
 
@@ -24,8 +28,8 @@ const THREAD_PLACE = "{thread}";
 const HIDDEN_VARIABLES = ["*TOKEN*", "*KEY*", "*SECRET*", "*PASSWORD*"];
 
 /** Creates the driver of Codex. */
-export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDriver {
-  const reporter = createHookReporter(groundcrewUrl, log);
+export function createCodexDriver(client: Pick<ExchangeClient, "postHook">, log: Log): SessionDriver {
+  const reporter = createHookReporter(client, log);
   const sessions = new Map<string, CodexSession>();
   const adaptBox = createCodexBoxAdapter();
 
@@ -35,19 +39,14 @@ export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDrive
     return session;
   }
 
-  function findProgram({ settings: { codexBin }, env }: DriverContext): string {
-    const program = findExecutable(codexBin, env["PATH"]);
-    if (program !== undefined) return program;
-    throw new Error(`${codexBin} is not an executable file: set CODEX_BIN to the path of Codex.`);
-  }
+  const getProgram: SessionDriver["getProgram"] = ({ settings: { codexBin } }) => {
+    return [codexBin, "CODEX_BIN to the path of Codex"];
+  };
 
   return {
     name: "Codex",
     environment: "codex",
-    findProgram,
-    findConversation: findEarlierThread,
-    // A second server is refused: Codex locks its threads.
-    findConversationProcesses: () => [],
+    getProgram,
     prepare({ program, record, paths, groundcrewUrl, env }) {
       const untrusted = `{trust_level="untrusted"}`;
       const server = [
@@ -69,22 +68,20 @@ export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDrive
       const own = isBoxed(paths) ? findNativeProgram(program) : program;
       return { program: own, args: [...args, ...options.flatMap((option) => ["-c", option])], env };
     },
-    async adaptBox(box, context) {
-      return adaptBox(findProgram(context), box, context);
-    },
-    createHome: createCodexHome,
     host(server, { program, paths }, { env }, wrapTerminal) {
       const { socket, thread, log: logFile, folder } = paths;
       const args = ["resume", THREAD_PLACE, "--remote", `unix://${wrapTerminal ? SOCKET_IN_BOX : socket}`];
-      const terminal = { program, args: [...args, "--no-alt-screen", "-c", "check_for_update_on_startup=false"] };
+      const terminal = {
+        args: [...args, "--no-alt-screen", "-c", "check_for_update_on_startup=false"],
+        env: server.env,
+      };
       const home = wrapTerminal && createTerminalHome(env, folder);
-      const shown =
-        home && wrapTerminal
-          ? wrapTerminal(
-              { ...terminal, program: findNativeProgram(program), env: server.env },
-              { ...home, placed: [...home.placed, [socket, SOCKET_IN_BOX]] },
-            )
-          : terminal;
+      const shown = home
+        ? wrapTerminal(
+            { ...terminal, program: findNativeProgram(program) },
+            { ...home, placed: [...home.placed, [socket, SOCKET_IN_BOX]] },
+          )
+        : { ...terminal, program };
       const parts = {
         ...{ server: [server.program, ...server.args], terminal: [shown.program, ...shown.args] },
         ...{ socket, thread, log: logFile, terminalEnv: home ? { CODEX_HOME: home.folder } : {} },
@@ -92,22 +89,18 @@ export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDrive
       };
       return { ...server, program: process.execPath, args: [HOST, JSON.stringify(parts)] };
     },
-    readStoredCost: () => 0,
     hasBegun: (paths) => findThread(paths) !== undefined,
-    hasEnded: () => false,
+    isReady: (context, ticket) => getSession(context, ticket).isReady(),
     attend: (context, record, desired) => getSession(context, record.ticket).attend(record, desired),
     observe: (context, record, _screen, isLive) => getSession(context, record.ticket).read(record, isLive),
-    isReady: (context, ticket) => getSession(context, ticket).isReady(),
+    interruptKey: "Escape",
     async send(context, ticket, { id, kind, text }, mark) {
       const { tmux, records } = context;
       const session = getSession(context, ticket);
       if (kind === "keys") return tmux.pressKeys(ticket, toKeyArguments(text), mark);
+      const toSentBack = () => buildSentBack(records.get(ticket), ticket, records.getPaths(ticket), text);
       if (kind === "interrupt") await session.interrupt();
-      else {
-        const sent =
-          kind === "paste" ? buildSentBack(records.get(ticket), ticket, records.getPaths(ticket), text) : text;
-        await session.sendText(id, sent);
-      }
+      else await session.sendText(id, kind === "paste" ? toSentBack() : text);
       await tmux.storeMark(mark);
     },
     async requestExit(context, ticket) {
@@ -116,7 +109,10 @@ export function createCodexDriver(groundcrewUrl: string, log: Log): SessionDrive
         .catch(() => undefined);
       await context.tmux.signalProgram(ticket, "SIGTERM");
     },
-    isUnknownConversation: () => false,
+    // A second server is refused: Codex locks its threads.
+    findConversation: findEarlierThread,
+    createHome: createCodexHome,
+    adaptBox: async (box, context) => adaptBox(findProgram({ getProgram }, context), box, context),
     forget(ticket) {
       sessions.get(ticket)?.forget();
       sessions.delete(ticket);

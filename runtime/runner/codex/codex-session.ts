@@ -7,37 +7,35 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { getErrorMessage } from "../../../shared/errors.ts";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { changeFields, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { type Ms, SECOND, wait } from "../../../shared/time.ts";
 import { writePrivateFile } from "../../node/files.ts";
-import type { DriverContext, SessionState } from "../driver.ts";
+import { buildInstructions, buildPrompt, type DriverContext, type SessionState } from "../driver.ts";
 import type { DesiredSession } from "../plan-actions.ts";
-import { buildInstructions, buildPrompt } from "../prompts.ts";
-import type { SessionRecord } from "../session-folder.ts";
-import { type CodexConnection, connectToCodex, type ServerMessage } from "./connection.ts";
-import type { HookReporter } from "./hook-reporter.ts";
 import {
-  type AskedCall,
-  buildAnswer,
+  checkConversation,
+  readSessionJson,
+  type SessionPaths,
+  type SessionRecord,
+  transcriptSchema,
+} from "../session-folder.ts";
+import { getCodexHome } from "./codex-box.ts";
+import { type CodexConnection, connectToCodex, type ServerMessage } from "./connection.ts";
+import {
   createRequestId,
   type Decision,
   type FileChanges,
   fileChangesSchema,
-  isForTerminal,
+  type HookReporter,
   readRequest,
+  recallRequest,
 } from "./requests.ts";
-import { findThread } from "./thread-file.ts";
 
 export type CodexSession = ReturnType<typeof createCodexSession>;
 
 /** What Groundcrew wants of a session, as far as the driver uses it. */
 export type Wanted = Pick<DesiredSession, "token" | "plans" | "inputs">;
-
-interface PendingRequest {
-  id: string;
-  asking: AbortController;
-}
 
 /** Delay before a connection is tried again: 500 ms; the server of a session that was just started needs some time. */
 const RETRY_MS: Ms = SECOND / 2;
@@ -86,15 +84,26 @@ const errorSchema = z.looseObject({
   willRetry: z.boolean().default(false),
 });
 
-const noteSchema = {
-  item: z.looseObject({ item: itemSchema }),
-  turn: z.looseObject({ turn: turnSchema }),
-  resolved: z.looseObject({ requestId: z.union([z.string(), z.int()]) }),
-};
+/** What a notification is about. */
+const noteSchema = z.looseObject({
+  item: itemSchema.optional().catch(undefined),
+  turn: turnSchema.optional().catch(undefined),
+  requestId: z.union([z.string(), z.int()]).optional().catch(undefined),
+});
 
 type Item = z.infer<typeof itemSchema>;
 
 type Turn = z.infer<typeof turnSchema>;
+
+/** The thread of the last launch: its id and its stored entries. Undefined before it has one. */
+export function findThread({ thread }: Pick<SessionPaths, "thread">) {
+  return readSessionJson(thread, transcriptSchema);
+}
+
+/** The thread with which a launch goes on. */
+export function findEarlierThread(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"] {
+  return checkConversation(findThread(paths) ?? record.conversation, record, paths, getCodexHome(paths.folder));
+}
 
 /** Creates the session of a ticket; its connection begins with the first call of `attend`. */
 export function createCodexSession(context: DriverContext, ticket: string, reporter: HookReporter) {
@@ -115,10 +124,14 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
   /** Ids of the texts that have reached the thread. */
   const texts = new Set<string>();
   const changes = new Map<string, FileChanges>();
-  const pending = new Map<string | number, PendingRequest>();
+  /** What people are asked, by the id of the server's request; `id`: the one in Groundcrew. */
+  const pending = new Map<string | number, { id: string; asking: AbortController }>();
 
   const getRecord = () => records.get(ticket);
-  const report = (hook: object) => reporter.report(ticket, wanted.token, hook);
+  const report = (hook: object) => void reporter.report(ticket, wanted.token, hook);
+  const note = (thrown: unknown) => {
+    problem = cleanLine(getErrorMessage(thrown), 500);
+  };
 
   /** Whether the session is one that the runner has: a connection to another one ends. */
   const isOurs = (launch: string) => {
@@ -128,11 +141,7 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
 
   async function run(launch: string) {
     while (isOurs(launch)) {
-      try {
-        await serve(launch);
-      } catch (thrown) {
-        problem = cleanLine(getErrorMessage(thrown), 500);
-      }
+      await serve(launch).catch(note);
       await wait(RETRY_MS);
     }
     isAttended = false;
@@ -141,19 +150,17 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
   /** Serves one connection until it ends. */
   async function serve(launch: string) {
     const closed = Promise.withResolvers<void>();
-    let waiting: ServerMessage[] | undefined = [];
-    const onMessage = (message: ServerMessage) => {
-      if (waiting) waiting.push(message);
-      else receive(message);
-    };
+    const joined = Promise.withResolvers<void>();
+    // Messages wait until the thread is known.
+    const onMessage = (message: ServerMessage) => void joined.promise.then(() => receive(message)).catch(note);
     const opened = await connectToCodex(paths.socket, { onMessage, onClose: closed.resolve });
     try {
       await begin(opened, launch);
       problem = undefined;
       connection = opened;
-      const held = waiting;
-      waiting = undefined;
-      for (const message of held) receive(message);
+      joined.resolve();
+      // Those that have waited come first.
+      await joined.promise;
       await startFirstTurn();
       while (isOurs(launch) && connection === opened)
         await Promise.race([closed.promise.then(() => (connection = undefined)), wait(RETRY_MS)]);
@@ -228,34 +235,28 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
     hasTextOfLaunch = true;
   }
 
-  function readItem(item: Item) {
-    if (item.type === "userMessage" && item.clientId) texts.add(item.clientId);
-    if (item.type === "fileChange" && item.changes) changes.set(item.id, item.changes);
-    if (item.type === "agentMessage" && item.text) lastMessage = item.text;
+  function readItem({ type, id, clientId, changes: changed, text }: Item) {
+    if (type === "userMessage" && clientId) texts.add(clientId);
+    if (type === "fileChange" && changed) changes.set(id, changed);
+    if (type === "agentMessage" && text) lastMessage = text;
   }
 
   function receive(message: ServerMessage) {
-    const { method, params } = message;
-    if (message.id !== undefined) {
-      void ask(message).catch((thrown: unknown) => (problem = cleanLine(getErrorMessage(thrown), 500)));
-      return;
-    }
-    const item = noteSchema.item.safeParse(params).data?.item;
-    const turn = noteSchema.turn.safeParse(params).data?.turn;
-    if (item && (method === "item/started" || method === "item/completed")) readItem(item);
+    const { method, params, id: requestId } = message;
+    if (requestId !== undefined) return void ask(requestId, message).catch(note);
+    const { item, turn, requestId: resolved } = noteSchema.parse(params);
     switch (method) {
       case "turn/started":
         activeTurn = turn?.id;
         plan = undefined;
         state = omitUndefined({ progressAt: clock(), tokens: state.tokens });
-        void report({ hook_event_name: "UserPromptSubmit" });
-        return;
+        return report({ hook_event_name: "UserPromptSubmit" });
+      case "item/started":
+        return item && readItem(item);
       case "item/completed":
-        if (item) completeItem(item);
-        return;
+        return item && completeItem(item);
       case "turn/completed":
-        if (turn) finishTurn(turn);
-        return;
+        return turn && finishTurn(turn);
       case "thread/tokenUsage/updated": {
         const total = usageSchema.safeParse(params).data?.tokenUsage.total;
         if (total) state = { ...state, tokens: { input: total.inputTokens, output: total.outputTokens } };
@@ -268,39 +269,36 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
         state = { ...state, attention: `Codex repeats its request to the model: ${reason}` };
         return;
       }
-      case "serverRequest/resolved": {
-        const id = noteSchema.resolved.safeParse(params).data?.requestId;
-        if (id !== undefined) settle(id);
-        return;
-      }
+      case "serverRequest/resolved":
+        return resolved !== undefined && settle(resolved);
     }
   }
 
   function completeItem(item: Item) {
-    const { attention: _answered, ...rest } = state;
-    state = { ...rest, progressAt: clock() };
+    readItem(item);
+    state = changeFields(state, { attention: undefined, progressAt: clock() });
     plan = toPlan(item)[0] ?? plan;
     if (clock() - toldAt < PROGRESS_MS) return;
     toldAt = clock();
-    void report({ hook_event_name: "PostToolUse", tool_name: item.type });
+    report({ hook_event_name: "PostToolUse", tool_name: item.type });
   }
 
   /** Tells how a turn has ended, which may be repeated. */
   function finishTurn({ id, status, error }: Turn) {
     activeTurn = undefined;
-    const { attention: _over, ...rest } = state;
-    state = { ...rest, ...(status === "interrupted" ? { interruption: { id, at: clock() } } : {}) };
-    if (status === "interrupted") return;
-    if (status === "completed" && plan && wanted.plans) {
-      void askForPlan(plan).catch((thrown: unknown) => (problem = cleanLine(getErrorMessage(thrown), 500)));
-      return;
-    }
+    const isInterrupted = status === "interrupted";
+    state = changeFields(state, {
+      attention: undefined,
+      ...(isInterrupted ? { interruption: { id, at: clock() } } : {}),
+    });
+    if (isInterrupted) return;
+    if (status === "completed" && plan && wanted.plans) return void askForPlan(plan).catch(note);
     const request_id = id.replaceAll("-", "");
-    const text = lastMessage.slice(0, MAX_MESSAGE_LENGTH);
-    void report(
+    const last_assistant_message = lastMessage.slice(0, MAX_MESSAGE_LENGTH);
+    report(
       status === "failed"
         ? { hook_event_name: "StopFailure", request_id, error: error?.message ?? "The turn has failed." }
-        : { hook_event_name: "Stop", request_id, last_assistant_message: text },
+        : { hook_event_name: "Stop", request_id, last_assistant_message },
     );
   }
 
@@ -308,55 +306,41 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
   function settle(id: string | number) {
     const request = pending.get(id);
     pending.delete(id);
-    if (!request) return;
-    request.asking.abort();
-    void report({ hook_event_name: "RequestResolved", request_id: request.id });
+    request?.asking.abort();
+    if (request) report({ hook_event_name: "RequestResolved", request_id: request.id });
   }
 
   /** Asks people, and answers the server; the request stays open there until it has an answer. */
-  async function ask(message: ServerMessage) {
-    const { id } = message;
-    if (id === undefined) return;
-    if (isForTerminal(message)) {
+  async function ask(id: string | number, message: ServerMessage) {
+    const request = readRequest(message, (item) => changes.get(item));
+    if (!request) return;
+    if (request.isForTerminal) {
       state = { ...state, attention: "Codex asks for what only its terminal takes. Answer there." };
       return;
     }
     const requestId = await createRequestId(thread.id, message);
-    const call = await recallRequest(
-      requestId,
-      readRequest(message, (item) => changes.get(item)),
-    );
-    if (!call) return;
-    const asking = new AbortController();
-    pending.set(id, { id: requestId, asking });
-    const decision = await reporter.ask(ticket, () => wanted.token, { ...call, request_id: requestId }, asking.signal);
-    if (!decision || !connection || pending.get(id)?.asking !== asking) return;
-    pending.delete(id);
-    connection.answer(id, buildAnswer(message, decision));
+    const call = recallRequest(paths, requestId, request.call);
+    const decision = call && (await askPeople(id, { ...call, request_id: requestId }));
+    if (decision) connection?.answer(id, request.toAnswer(decision));
   }
 
-  /** A request that is sent again may lack the change that it is about, which is kept for it. */
-  function recallRequest(id: string, call: AskedCall | undefined): AskedCall | undefined {
-    const kept = reporter.readCalls(paths);
-    if (!call) return kept[id];
-    if (!kept[id]) reporter.storeCalls(paths, { ...kept, [id]: call });
-    return call;
+  /** Asks people, until somebody has answered elsewhere or the connection ends; then there is no decision. */
+  async function askPeople(id: string | number, call: Parameters<HookReporter["ask"]>[2]) {
+    const asking = new AbortController();
+    pending.set(id, { id: call.request_id, asking });
+    const decision = await reporter.ask(ticket, () => wanted.token, call, asking.signal);
+    if (pending.get(id)?.asking !== asking) return undefined;
+    pending.delete(id);
+    return decision;
   }
 
   async function askForPlan({ id, text }: NonNullable<typeof plan>) {
     const requestId = await createRequestId(thread.id, { method: "plan", params: { itemId: id } });
     if (texts.has(requestId)) return;
     const call = { tool_name: "ExitPlanMode", tool_input: { plan: text }, request_id: requestId };
-    const asking = new AbortController();
-    pending.set(requestId, { id: requestId, asking });
-    const decision = await reporter.ask(ticket, () => wanted.token, call, asking.signal);
-    pending.delete(requestId);
-    if (decision) await continueAfterPlan(requestId, decision);
-  }
-
-  async function continueAfterPlan(id: string, { behavior, message }: Decision) {
-    if (behavior === "allow") return startTurn(id, APPROVED_TEXT, false);
-    if (message) await startTurn(id, message, true);
+    const { behavior, message }: Partial<Decision> = (await askPeople(requestId, call)) ?? {};
+    if (behavior === "allow") await startTurn(requestId, APPROVED_TEXT, false);
+    else if (message) await startTurn(requestId, message, true);
   }
 
   return {

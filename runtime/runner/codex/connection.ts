@@ -96,9 +96,6 @@ export async function connectToCodex(
     call,
     /** Answers a request of the server. */
     answer: (id: string | number, result: object) => ws.send(JSON.stringify({ id, result })),
-    /** Refuses one. */
-    refuse: (id: string | number, message: string) =>
-      ws.send(JSON.stringify({ id, error: { code: -32_000, message } })),
     close: () => ws.terminate(),
   };
 }
