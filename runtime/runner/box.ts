@@ -49,6 +49,8 @@ const NETWORK_PROGRAM = fileURLToPath(getProductFile("runtime/runner/box-network
 /** Port of the proxy inside a box with a network of its own. */
 const PROXY_PORT = 3_128;
 
+const LOOPBACK = /^(?:127\.|localhost:|\[::1\])/;
+
 /** The system's programs and libraries. */
 const SYSTEM_FOLDERS = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
 
@@ -63,9 +65,6 @@ const ETC_NAMES = [
 
 /** Variables of which the value is a file that a program reads. */
 const FILE_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
-
-/** Limit of repositories that share objects: 20. */
-const MAX_SHARED_STORES = 20;
 
 /** Time for which the result of a try counts: 1 min; a person may install what is missing. */
 const CHECK_MS: Ms = MINUTE;
@@ -188,7 +187,7 @@ export function wrapInBox(
   const own = { ...kept, XDG_CACHE_HOME: inside, npm_config_cache: join(inside, "npm") };
   if (!reached) return { program: bwrap, args: [...boxed, binary, ...args], env: own };
   const { hosts, socket } = reached;
-  const ports = hosts.filter(isLoopback).map((host) => host.split(":").at(-1) ?? "");
+  const ports = hosts.filter((host) => LOOPBACK.test(host)).map((host) => host.split(":").at(-1) ?? "");
   const proxy = `http://127.0.0.1:${PROXY_PORT}`;
   const relay = [process.execPath, NETWORK_PROGRAM, "relay", socket, [...new Set([PROXY_PORT, ...ports])].join(",")];
   const upstream = env["HTTPS_PROXY"] ?? env["HTTP_PROXY"] ?? "";
@@ -220,10 +219,6 @@ export function toHostAndPort(url: string): string[] {
   const parsed = URL.parse(url);
   if (!parsed?.hostname) return [];
   return [`${parsed.hostname}:${parsed.port || (parsed.protocol === "http:" ? "80" : "443")}`];
-}
-
-function isLoopback(host: string): boolean {
-  return /^(?:127\.|localhost:|\[::1\])/.test(host);
 }
 
 function bindSystem(): string[] {
@@ -290,8 +285,7 @@ function hide(path: string, shown: readonly string[]): string[] {
 }
 
 function isWithin(path: string, folder: string): boolean {
-  const way = relative(folder, path);
-  return way === "" || (!way.startsWith(`..${sep}`) && way !== ".." && !isAbsolute(way));
+  return !/^\.\.(?:\/|$)/.test(relative(folder, path));
 }
 
 /** The folders of a repository's objects: its own, and those that it shares. */
@@ -302,8 +296,6 @@ function listObjectStores(repository: string): string[] {
     const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
     const shared = lines.filter(Boolean).map((line) => resolve(store, line));
     stores.push(...shared.filter((path) => existsSync(path) && !stores.includes(path)));
-    if (stores.length > MAX_SHARED_STORES)
-      throw new Error(`${repository} shares the objects of too many repositories.`);
   }
   return stores;
 }

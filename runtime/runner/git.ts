@@ -4,11 +4,11 @@
  */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
-import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
+import { getFileFingerprint, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, type ProgramResult, runProgram } from "../node/programs.ts";
 import { readSessionFile } from "./session-folder.ts";
 
@@ -131,7 +131,7 @@ export function createGit(env: Record<string, string>, folder: string, remoteEnv
   async function open(repository: string): Promise<NeutralRepository> {
     const last = known.get(repository);
     const view = last ?? (await find(repository));
-    const version = describeVersion(join(view.commonDir, "config"));
+    const version = getFileFingerprint(join(view.commonDir, "config"));
     if (last?.version !== version) {
       makePrivateFolder(view.folder);
       for (const name of DATA) replaceLink(join(view.folder, name), join(view.commonDir, name));
@@ -209,12 +209,6 @@ export function createGit(env: Record<string, string>, folder: string, remoteEnv
 }
 
 export type Git = ReturnType<typeof createGit>;
-
-/** A text that differs when a file was changed or replaced. */
-function describeVersion(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : "none";
-}
 
 export function replaceLink(path: string, target: string): void {
   try {

@@ -51,9 +51,6 @@ const DETAILS_PAUSE_MS: Ms = 2 * SECOND;
 /** Shortest time between two exchanges: 200 ms. */
 const EXCHANGE_PAUSE_MS: Ms = 200;
 
-/** Time for which answers older than the newest one are ignored: 1 min. After it, Groundcrew's store was restored. */
-const OLDER_ANSWERS_MS: Ms = MINUTE;
-
 /** Time between two looks at the base branches for policies: 10 s. */
 const POLICIES_MS: Ms = 10 * SECOND;
 
@@ -85,7 +82,6 @@ export async function runRunner(
   const terminals = createTerminalWatch(context, client, look.getPanes, signal);
   const poll = createPublicationPoll(context);
   let seen = "";
-  let acceptedAt = clock();
   let wanted: string[] = [];
   let unknown: string[] = [];
   /** An action of the newest answer has to wait for a task of its ticket, or for the start of its session. */
@@ -113,7 +109,9 @@ export async function runRunner(
     const { answer, retryIn = EXCHANGE_PAUSE_MS } = await client.exchange(request, interruptions);
     if (answer) {
       markReported(request);
-      if (isNewest(answer)) await act(answer);
+      seen = answer.revision;
+      wanted = answer.sessions.map(({ ticket }) => ticket);
+      await act(answer);
     }
     await wait(retryIn, signal);
   }
@@ -194,18 +192,6 @@ export async function runRunner(
       const isSame = record?.run === run && record.started_at === started_at && record.phase === "ended";
       if (isSame && state === "ended" && !record.is_reported) records.saveOrKeep({ ...record, is_reported: true });
     }
-  }
-
-  function isNewest({ revision, sessions }: ExchangeAnswer): boolean {
-    const isOlder = /^\d+$/.test(revision) && /^\d+$/.test(seen) && BigInt(revision) < BigInt(seen);
-    if (isOlder && clock() - acceptedAt < OLDER_ANSWERS_MS) {
-      log.warn("older answer ignored", { revision, seen });
-      return false;
-    }
-    seen = revision;
-    acceptedAt = clock();
-    wanted = sessions.map(({ ticket }) => ticket);
-    return true;
   }
 
   async function act(answer: ExchangeAnswer) {

@@ -69,7 +69,8 @@ export function buildSessionEnvironment(
 ): Environment {
   return {
     ...env,
-    PATH: extendSearchPath(folder, env["PATH"]),
+    // The folder of the command `groundcrew` comes first.
+    PATH: [join(folder, "bin"), env["PATH"]].filter(Boolean).join(delimiter),
     TERM: "tmux-256color",
     [SESSION_VARIABLE]: session_id,
     GROUNDCREW_TICKET: ticket,
@@ -92,11 +93,6 @@ export function installGroundcrewCommand(folder: string): void {
     `#!/bin/sh\nexec ${[process.execPath, getProgramPath("cli")].map(quoteForShell).join(" ")} "$@"\n`,
   );
   chmodSync(path, 0o700);
-}
-
-/** The PATH of a session: the folder of that command first. */
-function extendSearchPath(folder: string, searchPath: string | undefined): string {
-  return [join(folder, "bin"), ...(searchPath ? [searchPath] : [])].join(delimiter);
 }
 
 /**

@@ -94,12 +94,12 @@ export function startLocalRunner(
   { url, token, env, log }: { url: string; token: string; env: Env; log: Log },
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const parsed = parseRunnerSettings({ ...env, GROUNDCREW_URL: url }, token, tickets);
-  const running =
-    "problems" in parsed
-      ? Promise.reject(new Error(parsed.problems.join(" ")))
-      : startRunner(parsed, { env, log, signal: stopping.signal });
-  const done = running.catch((thrown: unknown) =>
+  const run = async () => {
+    const parsed = parseRunnerSettings({ ...env, GROUNDCREW_URL: url }, token, tickets);
+    if ("problems" in parsed) throw new Error(parsed.problems.join(" "));
+    await startRunner(parsed, { env, log, signal: stopping.signal });
+  };
+  const done = run().catch((thrown: unknown) =>
     log.error("no ticket runner in this process", { reason: getErrorMessage(thrown) }),
   );
   return {

@@ -95,8 +95,13 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     await git.read(repository, ["worktree", "prune"]);
   }
 
+  /** The branch at which those of tickets begin: the named one as the remote has it, the remote's, or the present one. */
   async function findMain(repository: string, base?: string): Promise<string> {
-    if (base !== undefined) return findNamed(repository, base);
+    if (base !== undefined) {
+      if (await hasBranch(repository, `refs/remotes/origin/${base}`)) return `origin/${base}`;
+      if (await hasBranch(repository, `refs/heads/${base}`)) return base;
+      throw new Error(`there is no branch ${base} in ${repository}, which base names`);
+    }
     for (const ref of ["refs/remotes/origin/HEAD", "HEAD"]) {
       const { status, stdout } = await git.call(repository, ["symbolic-ref", "-q", "--short", ref]);
       if (status === 0) return stdout.trim();
@@ -104,20 +109,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     return git.read(repository, ["rev-parse", "--verify", "HEAD"]);
   }
 
-  /** The branch of this name, as the remote has it where it was fetched. */
-  async function findNamed(repository: string, base: string): Promise<string> {
-    for (const [ref, name] of [
-      [`refs/remotes/origin/${base}`, `origin/${base}`],
-      [`refs/heads/${base}`, base],
-    ] as const)
-      if (await hasBranch(repository, ref)) return name;
-    throw new Error(`there is no branch ${base} in ${repository}, which base names`);
-  }
-
-  /**
-   * The branch at which the branches of tickets begin, and its newest commit. Throws where there is none with a commit.
-   * @param base its name; without it, that of the remote or the present one
-   */
+  /** That branch and its newest commit. Throws where there is none with a commit. */
   async function findBase(repository: string, base?: string): Promise<{ main: string; commit: string }> {
     const main = await findMain(repository, base);
     return { main, commit: await git.read(repository, ["rev-parse", "--verify", "--quiet", `${main}^{commit}`]) };

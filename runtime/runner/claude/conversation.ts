@@ -31,34 +31,28 @@ const INTERRUPTION = "[Request interrupted by user";
 
 const tokensSchema = z.int().min(0).default(0);
 
+const usageSchema = z
+  .object({
+    ...{ input_tokens: tokensSchema, cache_creation_input_tokens: tokensSchema },
+    ...{ cache_read_input_tokens: tokensSchema, output_tokens: tokensSchema },
+  })
+  .transform((usage) => ({
+    input: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens,
+    output: usage.output_tokens,
+  }));
+
+const messageSchema = z.object({ isSidechain: z.literal(false).exactOptional(), timestamp: z.iso.datetime() });
+
 /** An entry of a conversation. Others are requests, titles and modes. */
 const entrySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("cost-state"), totalCostUSD: z.number().min(0) }),
-  z.object({
+  messageSchema.extend({
     type: z.literal("assistant"),
-    isSidechain: z.literal(false).exactOptional(),
-    timestamp: z.iso.datetime(),
     /** Claude tells an error of the model as its answer. */
     isApiErrorMessage: z.boolean().exactOptional(),
-    message: z.object({
-      id: z.string().exactOptional(),
-      usage: z
-        .object({
-          input_tokens: tokensSchema,
-          cache_creation_input_tokens: tokensSchema,
-          cache_read_input_tokens: tokensSchema,
-          output_tokens: tokensSchema,
-        })
-        .exactOptional(),
-    }),
+    message: z.object({ id: z.string().exactOptional(), usage: usageSchema.exactOptional() }),
   }),
-  z.object({
-    type: z.literal("user"),
-    isSidechain: z.literal(false).exactOptional(),
-    timestamp: z.iso.datetime(),
-    uuid: z.uuid(),
-    message: z.object({ content: z.unknown() }),
-  }),
+  messageSchema.extend({ type: z.literal("user"), uuid: z.uuid(), message: z.object({ content: z.unknown() }) }),
 ]);
 
 type Entry = z.infer<typeof entrySchema>;
@@ -116,8 +110,7 @@ function applyEntry(conversation: ReadConversation, entry: Entry): void {
 function addUsage(conversation: ReadConversation, { message }: Extract<Entry, { type: "assistant" }>): void {
   const { id, usage } = message;
   if (id === undefined || !usage) return;
-  const input = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens;
-  const output = usage.output_tokens;
+  const { input, output } = usage;
   const { tokens = { input: 0, output: 0 }, lastUsage } = conversation;
   const counted = lastUsage.id === id ? lastUsage : { input: 0, output: 0 };
   conversation.tokens = {

@@ -18,7 +18,6 @@ import {
   readSync,
   realpathSync,
   rmSync,
-  statSync,
 } from "node:fs";
 import { chmod, copyFile, rename } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -27,7 +26,7 @@ import { fileURLToPath } from "node:url";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
-import { getProductFile, makePrivateFolder, writePrivateFile } from "../../node/files.ts";
+import { getFileFingerprint, getProductFile, makePrivateFolder, writePrivateFile } from "../../node/files.ts";
 import { describeFailure, runProgram } from "../../node/programs.ts";
 import {
   allowNesting,
@@ -129,10 +128,7 @@ async function hideProgram(folder: string, native: string): Promise<[outside: st
 }
 
 /** A program as it is now: its path, and what changes with an upgrade. */
-function identify(program: string): string {
-  const { ino, size, mtimeMs } = statSync(program);
-  return `${program} ${ino} ${size} ${mtimeMs}`;
-}
+const identify = (program: string) => `${program} ${getFileFingerprint(program)}`;
 
 /** The program itself, where npm has installed a script that starts it from a package beside its own. */
 export function findNativeProgram(program: string): string {
