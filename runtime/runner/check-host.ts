@@ -95,17 +95,14 @@ export async function checkHost(context: RunnerContext): Promise<HostCheck[]> {
   }));
 }
 
-async function checkRepository(
-  context: RunnerContext,
-  project: string,
-  { path, policy, problem }: RunnerRepository,
-): Promise<Finding[]> {
+async function checkRepository(context: RunnerContext, project: string, repository: RunnerRepository) {
+  const { path, policy, problem } = repository;
   return [
-    await checkBase(context, project, path, policy.base),
+    await checkBase(context, project, repository),
     ...(problem === undefined ? [] : [createReport("policy").failed`${problem} → ${POLICY_TODO}`]),
     await checkBox(context, project, policy),
     ...checkTrust(context.env, project, path, policy.cli),
-    ...(policy.publish === "none" ? [] : [await checkPublication(context, project, path, policy)]),
+    ...(policy.publish === "none" ? [] : [await checkPublication(context, project, repository)]),
   ];
 }
 
@@ -240,15 +237,11 @@ function checkTrust(env: Env, project: string, path: string, cli: RunnerReposito
   ];
 }
 
-async function checkBase(
-  { worktrees }: RunnerContext,
-  project: string,
-  path: string,
-  base: string | undefined,
-): Promise<Finding> {
+async function checkBase({ worktrees }: RunnerContext, project: string, { path, policy }: RunnerRepository) {
   const { ok, failed } = createReport("repository");
   try {
-    return ok`${project}: branches of tickets begin at ${(await worktrees.findBase(path, base)).main} of ${path}`;
+    const { main } = await worktrees.findBase(path, policy.base);
+    return ok`${project}: branches of tickets begin at ${main} of ${path}`;
   } catch (thrown) {
     return failed`${project}: ${path} has no base branch: ${getErrorMessage(thrown)}
       → Check tickets.repositories, and that the repository has a commit.`;
@@ -256,17 +249,11 @@ async function checkBase(
 }
 
 /** Checks the remote, and for pull requests that `gh`, `glab` or `tea` is installed and signed in at its server. */
-async function checkPublication(
-  context: RunnerContext,
-  project: string,
-  path: string,
-  { publish, base }: RunnerRepository["policy"],
-): Promise<Finding> {
+async function checkPublication(context: RunnerContext, project: string, { path, policy }: RunnerRepository) {
   const { ok, failed } = createReport("publish");
-  const opensRequests = publish === "pull-request";
-  const what = opensRequests ? "pull requests for" : "branches pushed beside";
+  const what = policy.publish === "pull-request" ? "pull requests for" : "branches pushed beside";
   try {
-    return ok`${project}: ${what} ${await describeDestination(context, path, opensRequests, base)}`;
+    return ok`${project}: ${what} ${await describeDestination(context, path, policy)}`;
   } catch (thrown) {
     return failed`${project}: ${getErrorMessage(thrown)} → Repair that as the runner's user, or change publish.`;
   }

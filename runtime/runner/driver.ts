@@ -17,6 +17,9 @@ import { type Tmux, toKeyArguments } from "./tmux.ts";
 
 export type Input = DesiredSession["inputs"][number];
 
+/** An input with what is stored in tmux together with it, see `markArguments` there. */
+export type MarkedInput = Input & { mark: readonly string[] };
+
 /** What a driver uses of its runner. */
 export interface DriverContext {
   settings: {
@@ -105,8 +108,8 @@ export interface SessionDriver {
   interruptKey: "Escape" | "C-c";
   /** Changes what a person has sent back, so that the terminal takes it as a text. */
   escapeText?(text: string): string;
-  /** Sends an input in another way; `mark` is stored in tmux together with it. */
-  send?(context: DriverContext, ticket: string, input: Input, mark: readonly string[]): Promise<void>;
+  /** Sends an input in another way. */
+  send?(context: DriverContext, ticket: string, input: MarkedInput): Promise<void>;
   /** Asks the program to end. It may still run afterwards. */
   requestExit(context: DriverContext, ticket: string): Promise<void>;
   /** Whether the CLI itself has reported its end; it does not when it is killed. */
@@ -121,7 +124,7 @@ export interface SessionDriver {
   /** Whether the program has ended because it does not know the conversation that it was to resume. */
   isUnknownConversation?(status: number | undefined, screen: string): boolean;
   /** Makes the home of a boxed session; a CLI without this has an empty one. */
-  createHome?(env: DriverContext["env"], record: SessionRecord, paths: SessionPaths): BoxedHome;
+  createHome?(env: DriverContext["env"], paths: SessionPaths, record: SessionRecord): BoxedHome;
   /** Makes a box one in which its program can work, or says why that cannot be had. Default: the box as it is. */
   adaptBox?(box: Box, context: DriverContext): Promise<BoxCheck>;
   /**
@@ -173,10 +176,7 @@ export function findSessionCli(
 }
 
 /** The driver of a session; of one without a record, Claude Code's. */
-export function getDriver(
-  { drivers, records }: { drivers: Drivers; records: Pick<RecordStore, "get"> },
-  ticket: string,
-): SessionDriver {
+export function getDriver({ drivers, records }: { drivers: Drivers; records: RecordStore }, ticket: string) {
   return drivers[records.get(ticket)?.cli ?? "claude"];
 }
 
@@ -188,17 +188,11 @@ export function findProgram(driver: Pick<SessionDriver, "getProgram">, context: 
   return program;
 }
 
-/** Sends an input to a session; `mark` is stored in tmux together with it. */
-export async function sendInput(
-  driver: SessionDriver,
-  context: DriverContext,
-  ticket: string,
-  input: Input,
-  mark: readonly string[],
-): Promise<void> {
-  const { kind, text } = input;
+/** Sends an input to a session. */
+export async function sendInput(driver: SessionDriver, context: DriverContext, ticket: string, sent: MarkedInput) {
+  const { kind, text, mark } = sent;
   const { tmux, records } = context;
-  if (driver.send) return driver.send(context, ticket, input, mark);
+  if (driver.send) return driver.send(context, ticket, sent);
   if (kind === "text") return tmux.typeLine(ticket, text, mark);
   if (kind !== "paste")
     return tmux.pressKeys(ticket, kind === "interrupt" ? [driver.interruptKey] : toKeyArguments(text), mark);

@@ -16,9 +16,8 @@ import {
   exchangeAnswerSchema,
 } from "../../shared/tickets/exchange.ts";
 import { GROUNDCREW_LINES } from "../../shared/tickets/policy.ts";
-import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import type { RunnerContext, RunnerSettings } from "./runner-context.ts";
-import type { SessionRecord } from "./session-folder.ts";
 import type { Pane, TerminalPicture } from "./tmux.ts";
 
 /** What became of an exchange: the answer, or for how long to wait; neither when the runner had news meanwhile. */
@@ -189,39 +188,30 @@ function getRetryDelay(failures: number, limit: Ms): Ms {
 }
 
 /**
- * Sends what the branches of tickets change, each time a commit was added, until the signal. What was sent is in the
- * record of a session, so that a restarted runner does not repeat it.
+ * Sends what the branches of tickets change, each time a commit was added; returns how long to wait before the next look.
+ * What was sent is in the record of a session, so that a restarted runner does not repeat it.
  */
 export async function sendDifferences(
   context: RunnerContext,
-  client: Pick<ExchangeClient, "sendDifference">,
+  client: ExchangeClient,
   signal: AbortSignal,
-): Promise<void> {
-  const { records, log } = context;
-  while (!signal.aborted) {
-    try {
-      for (const record of records.list()) await sendDifference(context, client, record, signal);
-      await wait(DIFFERENCES_MS, signal);
-    } catch (thrown) {
-      if (!signal.aborted) log.warn("a difference was not taken", { reason: getErrorMessage(thrown) });
-      await wait(DIFFERENCE_RETRY_MS, signal);
+): Promise<Ms> {
+  const { records, worktrees, log } = context;
+  try {
+    for (const record of records.list()) {
+      const { ticket, run, round, details, sent_difference } = record;
+      const [head] = details.commits;
+      if (!head || sent_difference === `${run}.${head.id}` || signal.aborted) continue;
+      const difference = limitDifference(await worktrees.readBranchDifference(record));
+      await client.sendDifference(ticket, { run, round, commit: head.id, ...difference }, signal);
+      const latest = records.get(ticket);
+      if (latest?.run === run) records.save({ ...latest, sent_difference: `${run}.${head.id}` });
     }
+    return DIFFERENCES_MS;
+  } catch (thrown) {
+    if (!signal.aborted) log.warn("a difference was not taken", { reason: getErrorMessage(thrown) });
+    return DIFFERENCE_RETRY_MS;
   }
-}
-
-async function sendDifference(
-  { records, worktrees }: RunnerContext,
-  client: Pick<ExchangeClient, "sendDifference">,
-  record: SessionRecord,
-  signal: AbortSignal,
-): Promise<void> {
-  const { ticket, run, round, details } = record;
-  const [head] = details.commits;
-  if (!head || record.sent_difference === `${run}.${head.id}` || signal.aborted) return;
-  const difference = limitDifference(await worktrees.readBranchDifference(record));
-  await client.sendDifference(ticket, { run, round, commit: head.id, ...difference }, signal);
-  const latest = records.get(ticket);
-  if (latest?.run === run) records.save({ ...latest, sent_difference: `${run}.${head.id}` });
 }
 
 /** Leaves out the files that do not fit, whole. */
@@ -301,20 +291,18 @@ export function createTerminalWatch(
     },
     /** Whether somebody watches this ticket, as far as the runner knows. */
     isWatched: (ticket: string) => watched.has(ticket),
-    /** Sends pictures until the signal. */
-    async run(): Promise<void> {
-      while (!signal.aborted) {
-        const startedAt = performance.now();
-        try {
-          if (watched.size > 0) await captureChanges();
-          problem = "";
-        } catch (thrown) {
-          if (problem === "") log.warn("terminals cannot be read", { reason: getErrorMessage(thrown) });
-          problem = getErrorMessage(thrown);
-        }
-        const pause = problem === "" ? PICTURE_MS : SECOND;
-        await wait(Math.max(0, pause - (performance.now() - startedAt)), signal);
+    /** Sends the pictures that have changed; returns how long to wait before the next look. */
+    async sendChanges(): Promise<Ms> {
+      const startedAt = performance.now();
+      try {
+        if (watched.size > 0) await captureChanges();
+        problem = "";
+      } catch (thrown) {
+        if (problem === "") log.warn("terminals cannot be read", { reason: getErrorMessage(thrown) });
+        problem = getErrorMessage(thrown);
       }
+      const pause = problem === "" ? PICTURE_MS : SECOND;
+      return Math.max(0, pause - (performance.now() - startedAt));
     },
   };
 }

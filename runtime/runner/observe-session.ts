@@ -143,11 +143,7 @@ export function hasBegun(context: RunnerContext, ticket: string): boolean {
 }
 
 /** Reads what is to report of a session. Without a pane the last screen stays. */
-export async function readDetails(
-  context: RunnerContext,
-  record: SessionRecord,
-  pane: Pane | undefined,
-): Promise<SessionDetails> {
+export async function readDetails(context: RunnerContext, record: SessionRecord, pane?: Pane): Promise<SessionDetails> {
   const { tmux, worktrees, clock } = context;
   const [gitState, captured] = await Promise.all([
     worktrees.readState(record),

@@ -8,6 +8,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
 import type { ExchangeAnswer, Publication } from "../../shared/tickets/exchange.ts";
+import type { PolicyValues } from "../../shared/tickets/policy.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { runProgram } from "../node/programs.ts";
 import { type Forge, findForge, type PullRequest, parseRemote } from "./forge.ts";
@@ -79,7 +80,8 @@ async function callRemote(git: RunnerContext["git"], repository: string, args: r
 }
 
 /** Carries out a wish to publish, once for each id, also for a session that has ended; the record says how it went. */
-export async function publishBranch(context: RunnerContext, { ticket, run, id, title, body }: Wish): Promise<void> {
+export async function publishBranch(context: RunnerContext, wish: Wish): Promise<void> {
+  const { ticket, run, id } = wish;
   const { records, log, clock } = context;
   const record = records.get(ticket);
   if (record?.run !== run) return;
@@ -87,7 +89,7 @@ export async function publishBranch(context: RunnerContext, { ticket, run, id, t
   let { remote } = record;
   try {
     remote ??= await findRemote(context, record.repository, findPolicy(context, record)?.base);
-    publication = await publish(context, record, remote, { title, body });
+    publication = await publish(context, record, remote, wish);
     log.info("branch published", { ticket, run, state: publication.state, ...omitUndefined({ url: publication.url }) });
   } catch (thrown) {
     const problem = cleanText(getErrorMessage(thrown).replace(USER_PART, ""), 2_000);
@@ -96,21 +98,11 @@ export async function publishBranch(context: RunnerContext, { ticket, run, id, t
     publication = { ...record.publication, problem };
   }
   const latest = records.getLatest(record);
-  if (latest.run === run)
-    records.save({
-      ...latest,
-      ...UNREPORTED,
-      ...omitUndefined({ remote }),
-      publication: { ...publication, id, changed_at: clock() },
-    });
+  const published = { ...omitUndefined({ remote }), publication: { ...publication, id, changed_at: clock() } };
+  if (latest.run === run) records.save({ ...latest, ...UNREPORTED, ...published });
 }
 
-async function publish(
-  context: RunnerContext,
-  record: SessionRecord,
-  remote: Remote,
-  { title, body }: Pick<Wish, "title" | "body">,
-) {
+async function publish(context: RunnerContext, record: SessionRecord, remote: Remote, { title, body }: Wish) {
   const { git, worktrees } = context;
   const { repository, branch, main } = record;
   await worktrees.bringBack(record);
@@ -136,14 +128,9 @@ function toPublication({ number, url, state }: PullRequest, commit: string) {
 }
 
 /** Says where the results of a repository go. Throws when they would not get there. */
-export async function describeDestination(
-  context: Pick<RunnerContext, "settings" | "env" | "git">,
-  repository: string,
-  opensRequests: boolean,
-  named: string | undefined,
-): Promise<string> {
-  const remote = await findRemote(context, repository, named);
-  if (opensRequests) await openForge(context, remote);
+export async function describeDestination(context: RunnerContext, repository: string, policy: PolicyValues) {
+  const remote = await findRemote(context, repository, policy.base);
+  if (policy.publish === "pull-request") await openForge(context, remote);
   return `${remote.base} of ${remote.url.replace(USER_PART, "")}`;
 }
 
@@ -182,11 +169,8 @@ export function createPublicationPoll(context: RunnerContext) {
     const latest = records.get(ticket);
     // A push meanwhile has begun other checks.
     if (!latest?.publication || latest.publication.id !== publication.id) return;
-    const found = {
-      ...latest.publication,
-      ...toPublication(request, publication.commit ?? ""),
-      ...omitUndefined({ checks }),
-    };
+    const changed = { ...toPublication(request, publication.commit ?? ""), ...omitUndefined({ checks }) };
+    const found = { ...latest.publication, ...changed };
     if (JSON.stringify(found) === JSON.stringify(latest.publication)) return;
     log.info("pull request changed", { ticket, state: found.state, checks: checks?.state ?? "none" });
     records.save({ ...latest, ...UNREPORTED, publication: { ...found, changed_at: clock() } });

@@ -94,12 +94,12 @@ export async function runRunner(
 
   const background = Promise.all([
     repeat(lookForNews),
-    terminals.run(),
+    repeat(terminals.sendChanges),
     repeat(clean),
     repeat(async () => ((await lookAtHost()) ? CHECKS_MS : REPAIR_CHECKS_MS)),
     repeat(pollPublications),
     wait(POLICIES_MS, signal).then(() => repeat(readPolicies)),
-    sendDifferences(context, client, signal),
+    repeat(() => sendDifferences(context, client, signal)),
   ]);
   while (!signal.aborted) {
     const request = buildRequest();
@@ -237,7 +237,7 @@ async function perform(context: RunnerContext, action: Task, panes: readonly Pan
     case "send":
       return sendInputs(context, action.desired, panes);
     case "stop":
-      return record && stopSession(context, record, action.how, action.reason);
+      return record && stopSession(context, record, action);
     case "end_orphan": {
       const pane = await context.tmux.findPane(ticket);
       return pane && endOrphan(context, pane);
@@ -317,6 +317,6 @@ async function sendInputs(context: RunnerContext, desired: DesiredSession, panes
     applied.push(input.id);
     const mark = tmux.markArguments(ticket, applied.slice(-MAX_REPORTED));
     const text = input.text.slice(0, MAX_INPUT_LENGTH);
-    await sendInput(driver, context, ticket, { ...input, text }, mark);
+    await sendInput(driver, context, ticket, { ...input, text, mark });
   }
 }

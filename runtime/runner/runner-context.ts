@@ -6,12 +6,10 @@ import { z } from "zod";
 import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanLine } from "../../shared/text.ts";
-import type { PolicyValues } from "../../shared/tickets/policy.ts";
 import type { BoxFinder } from "./box.ts";
 import type { DriverContext, Drivers } from "./driver.ts";
 import type { Git } from "./git.ts";
 import type { Policies } from "./policies.ts";
-import type { SessionRecord } from "./session-folder.ts";
 import type { Worktrees } from "./worktrees.ts";
 
 /** The settings of a runner. */
@@ -85,9 +83,6 @@ export function parseRunnerSettings(
 }
 
 /** The policy of a ticket's repository; undefined where the settings have the repository no more. */
-export function findPolicy(
-  { settings }: Pick<RunnerContext, "settings">,
-  { project }: Pick<SessionRecord, "project">,
-): PolicyValues | undefined {
+export function findPolicy({ settings }: Pick<RunnerContext, "settings">, { project }: { project: string }) {
   return settings.repositories.get(project)?.policy;
 }

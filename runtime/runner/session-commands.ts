@@ -27,6 +27,9 @@ import { pickEnvironment } from "./session-processes.ts";
 
 type HookName = keyof RunnerContext["settings"]["hooks"] | "setup";
 
+/** How a command runs; `isNew`: in a worktree that no session has written to. */
+type CommandOptions = Pick<ProgramOptions, "timeoutMs" | "onOutput"> & { isNew?: boolean };
+
 /** Commands that run once in a new worktree. */
 export const NEW_WORKTREE_HOOKS: readonly HookName[] = ["after_create", "setup"];
 
@@ -61,7 +64,7 @@ export async function chooseBox(context: RunnerContext, record: SessionRecord): 
 export function wrapSession(context: RunnerContext, box: Box, record: SessionRecord, command: Command): Command {
   const { settings, env, records } = context;
   const paths = records.getPaths(record.ticket);
-  const home = getDriver(context, record.ticket).createHome?.(env, record, paths);
+  const home = getDriver(context, record.ticket).createHome?.(env, paths, record);
   const hosts = [...(home?.hosts ?? []), ...toHostAndPort(settings.groundcrewUrl)];
   const isClosed = findPolicy(context, record)?.network === "model";
   const own = [paths.ticket, paths.difference, paths.settings, paths.mcp].map((path) => [path, path] as const);
@@ -99,11 +102,7 @@ function createView(context: RunnerContext, record: SessionRecord): BoxView {
  * Runs a hook of the settings unless it has already succeeded in this run; what it prints is shown where the terminal
  * will be. Throws when it fails.
  */
-export async function runHookOnce(
-  context: RunnerContext,
-  record: SessionRecord,
-  name: HookName,
-): Promise<SessionRecord> {
+export async function runHookOnce(context: RunnerContext, record: SessionRecord, name: HookName) {
   const { records } = context;
   if (record.hooks.includes(name)) return record;
   await runHook(context, record, name, (screen) => {
@@ -135,7 +134,8 @@ export async function runHook(
     onScreen(output);
   };
   onOutput(`$ ${command}\n`);
-  const result = await runCommand(context, record, command, { timeoutMs, onOutput }, NEW_WORKTREE_HOOKS.includes(name));
+  const isNew = NEW_WORKTREE_HOOKS.includes(name);
+  const result = await runCommand(context, record, command, { timeoutMs, onOutput, isNew });
   if (result.status !== 0) throw new Error(describeFailure(name === "setup" ? "setup" : `Hook ${name}`, result));
 }
 
@@ -143,13 +143,8 @@ export async function runHook(
  * Runs a command of the settings, in the session's box where it has one: it runs what the session has written. Where
  * sessions reach their model only, it has no network, except to prepare a new clone, which has nothing of a session yet.
  */
-async function runCommand(
-  context: RunnerContext,
-  record: SessionRecord,
-  command: string,
-  options: Pick<ProgramOptions, "timeoutMs" | "onOutput">,
-  isNew = false,
-) {
+async function runCommand(context: RunnerContext, record: SessionRecord, command: string, options: CommandOptions) {
+  const { isNew = false, ...more } = options;
   const policy = findPolicy(context, record);
   const facts = {
     GROUNDCREW_TICKET: record.ticket,
@@ -166,7 +161,7 @@ async function runCommand(
   if (record.is_boxed && !box) throw new Error(`The command is not run: ${record.ticket} needs a box, and none works.`);
   const network = !isNew && policy?.network === "model" ? { network: "none" as const } : {};
   const { program, args, env } = box ? wrapInBox(box, plain, { ...createView(context, record), ...network }) : plain;
-  return runProgram(program, args, { cwd: record.worktree, env, ...options });
+  return runProgram(program, args, { cwd: record.worktree, env, ...more });
 }
 
 /**

@@ -19,7 +19,7 @@ import { runProgram } from "../node/programs.ts";
 import type { Box } from "./box.ts";
 import { findProgram, findSessionCli, getDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
-import type { DesiredSession } from "./plan-actions.ts";
+import type { DesiredSession, RunnerAction } from "./plan-actions.ts";
 import { fetchBase, findRemote } from "./publish.ts";
 import { findPolicy, type RunnerContext } from "./runner-context.ts";
 import {
@@ -35,6 +35,8 @@ import { buildSessionEnvironment, endSessionProcesses, pickEnvironment } from ".
 import { getSignalName, type Pane, type Tmux } from "./tmux.ts";
 
 type Exit = NonNullable<SessionRecord["exit"]>;
+
+type Stop = Pick<Extract<RunnerAction, { kind: "stop" }>, "how" | "reason">;
 
 const LAUNCHER = fileURLToPath(getProductFile("runtime/runner/launch-session.js"));
 
@@ -176,12 +178,7 @@ async function keepApart(context: RunnerContext, repository: string, record: Ses
   return records.save({ ...record, kept_apart: cleanText(text ?? "", 500) });
 }
 
-async function launch(
-  context: RunnerContext,
-  desired: DesiredSession,
-  prepared: SessionRecord,
-  box: Box | undefined,
-): Promise<void> {
+async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord, box?: Box) {
   const { settings, env: runnerEnv, records, tmux, worktrees } = context;
   const { ticket, details, applied } = prepared;
   const { groundcrewUrl, folder } = settings;
@@ -242,12 +239,7 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
 }
 
 /** Ends a session: by its CLI's own way when kindly, then by closing its terminal, then by killing its processes. */
-export async function stopSession(
-  context: RunnerContext,
-  record: SessionRecord,
-  how: "kindly" | "now",
-  reason: string,
-): Promise<void> {
+export async function stopSession(context: RunnerContext, record: SessionRecord, { how, reason }: Stop) {
   const { tmux, records } = context;
   const { ticket } = record;
   if (how === "kindly") await requestExit(context, ticket);
@@ -285,12 +277,7 @@ async function waitForEnd(tmux: Tmux, ticket: string, timeout: Ms) {
  * Records the end of a session: how it ended, its last screen and what it has done; ends the processes it left behind
  * and runs the hook `after_run`. Each step is repeated when the runner was killed before it was recorded.
  */
-export async function finishSession(
-  context: RunnerContext,
-  record: SessionRecord,
-  found: Pane | undefined,
-  reason?: string,
-): Promise<void> {
+export async function finishSession(context: RunnerContext, record: SessionRecord, found?: Pane, reason?: string) {
   const { records, tmux, log } = context;
   const { ticket, run } = record;
   const pane = found?.isDead ? await waitForStatus(tmux, found) : found;

@@ -23,6 +23,14 @@ type Worktree = Pick<SessionRecord, "repository" | "worktree" | "branch" | "main
 /** What is to be removed. The place of the worktree follows from the ticket. */
 type OldWorktree = Omit<Worktree, "worktree"> & Pick<SessionRecord, "publication"> & { ticket: string };
 
+/** How a worktree is made. */
+interface Preparation {
+  /** It becomes a clone; one that is a clone stays so. */
+  isBoxed?: boolean;
+  /** Name of the branch at which a new branch begins. */
+  base: string | undefined;
+}
+
 /** Lists the files of a worktree that have changes which are not committed. */
 const STATUS = ["status", "--porcelain", "--ignore-submodules=all"];
 
@@ -115,11 +123,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     return { main, commit: await git.read(repository, ["rev-parse", "--verify", "--quiet", `${main}^{commit}`]) };
   }
 
-  async function create(
-    repository: string,
-    ticket: string,
-    { isBoxed, base }: { isBoxed: boolean; base: string | undefined },
-  ): Promise<Worktree & { isNew: boolean }> {
+  async function create(repository: string, ticket: string, { isBoxed, base }: Preparation) {
     const worktree = getPath(ticket);
     const branch = getTicketBranch(ticket);
     await git.read(repository, ["check-ref-format", "--branch", branch]);
@@ -212,16 +216,9 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
   return {
     getPath,
     findBase,
-    /**
-     * Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses.
-     * @param isBoxed makes it a clone; one that is a clone stays so
-     * @param base name of the branch at which a new branch begins
-     */
-    prepare: (
-      repository: string,
-      ticket: string,
-      { isBoxed = false, base }: { isBoxed?: boolean; base?: string | undefined } = {},
-    ) => runInOrder(repository, () => create(repository, ticket, { isBoxed, base })),
+    /** Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses. */
+    prepare: (repository: string, ticket: string, preparation: Preparation) =>
+      runInOrder(repository, () => create(repository, ticket, preparation)),
     runInOrder,
     bringBack,
     findReasonToKeep,

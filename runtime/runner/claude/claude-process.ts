@@ -189,12 +189,9 @@ export function getClaudeHome(folder: string): string {
 }
 
 /** Creates the home for a boxed session, anew at each launch but for its conversations. */
-export function createClaudeHome(
-  env: DriverContext["env"],
-  { repository, worktree }: SessionRecord,
-  { folder: sessionFolder }: SessionPaths,
-): BoxedHome {
-  const folder = getClaudeHome(sessionFolder);
+export function createClaudeHome(env: DriverContext["env"], paths: SessionPaths, record: SessionRecord): BoxedHome {
+  const { repository, worktree } = record;
+  const folder = getClaudeHome(paths.folder);
   const users = getUsersFolder(env);
   makePrivateFolder(folder);
   const answers = readAnswers(env);

@@ -39,7 +39,7 @@ import {
   wrapInBox,
 } from "../box.ts";
 import type { BoxedHome, DriverContext } from "../driver.ts";
-import type { SessionPaths, SessionRecord } from "../session-folder.ts";
+import type { SessionPaths } from "../session-folder.ts";
 
 const TRY_PROGRAM = fileURLToPath(getProductFile("runtime/runner/codex/try-box.js"));
 
@@ -165,11 +165,7 @@ export function getListeningFolders(folder: string): { sockets: string; links: s
 }
 
 /** Creates the home for a session, anew at each launch but for its threads. */
-export function createCodexHome(
-  env: DriverContext["env"],
-  _: SessionRecord,
-  { folder, temporary }: SessionPaths,
-): BoxedHome {
+export function createCodexHome(env: DriverContext["env"], { folder, temporary }: SessionPaths): BoxedHome {
   const home = getCodexHome(folder);
   const { sockets, links } = getListeningFolders(folder);
   const empty = join(folder, "empty");

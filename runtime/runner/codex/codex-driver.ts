@@ -94,7 +94,7 @@ export function createCodexDriver(client: Pick<ExchangeClient, "postHook">, log:
     attend: (context, record, desired) => getSession(context, record.ticket).attend(record, desired),
     observe: (context, record, _screen, isLive) => getSession(context, record.ticket).read(record, isLive),
     interruptKey: "Escape",
-    async send(context, ticket, { id, kind, text }, mark) {
+    async send(context, ticket, { id, kind, text, mark }) {
       const { tmux, records } = context;
       const session = getSession(context, ticket);
       if (kind === "keys") return tmux.pressKeys(ticket, toKeyArguments(text), mark);
