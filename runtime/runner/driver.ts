@@ -90,7 +90,7 @@ export type TerminalWrapper = (command: Command, home: Pick<BoxedHome, "folder" 
 export interface SessionDriver {
   /** Name under which people know it. */
   name: string;
-  /** Kind of the variables of the runner that its program receives. */
+  /** Kind of the variables of the runner that its program receives, and name of its home in a box. */
   environment: "base" | "claude" | "codex";
   /** The name or path of its program, and the setting that has it, for people. */
   getProgram(context: DriverContext, record?: SessionRecord): readonly [program: string, setting: string];
@@ -114,11 +114,8 @@ export interface SessionDriver {
   requestExit(context: DriverContext, ticket: string): Promise<void>;
   /** Whether the CLI itself has reported its end; it does not when it is killed. */
   hasEnded?(paths: SessionPaths): boolean;
-  /**
-   * The conversation before a launch: the one that the last launch has begun, or else resumed; `is_lost` where it cannot
-   * be resumed any more, undefined where there is none.
-   */
-  findConversation?(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"];
+  /** The conversation that the last launch has begun; undefined before that, or in a box where it is not its own. */
+  readConversation?(paths: SessionPaths): SessionRecord["conversation"];
   /** Finds processes that have a conversation open, and would write into it beside the session. */
   findConversationProcesses?(conversation: string): number[];
   /** Whether the program has ended because it does not know the conversation that it was to resume. */

@@ -168,21 +168,9 @@ export function isInHome(home: string, transcriptPath: string | undefined): bool
   return !existsSync(place) || realpathSync(place).startsWith(`${realpathSync(home)}/`);
 }
 
-/**
- * The conversation with which a launch goes on. It is lost where its file is gone, or in the home that the CLI had with
- * or without a box before; one of which nothing was stored is none, because it cannot be resumed.
- */
-export function checkConversation(
-  known: SessionRecord["conversation"],
-  { conversation, details }: SessionRecord,
-  paths: Pick<SessionPaths, "folder" | "own">,
-  boxedHome: string,
-): SessionRecord["conversation"] {
-  if (!known) return known;
-  const isHere = isInHome(boxedHome, known.transcript_path) === isBoxed(paths);
-  if (isHere && existsSync(known.transcript_path)) return known;
-  const wasStored = conversation !== undefined || details.tokens !== undefined;
-  return wasStored ? { ...known, is_lost: true } : undefined;
+/** The home that a CLI has in a box. */
+export function getHome({ folder }: Pick<SessionPaths, "folder">, name: string): string {
+  return join(folder, name);
 }
 
 /**

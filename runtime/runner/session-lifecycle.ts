@@ -17,7 +17,7 @@ import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { runProgram } from "../node/programs.ts";
 import type { Box } from "./box.ts";
-import { findProgram, findSessionCli, getDriver } from "./driver.ts";
+import { findProgram, findSessionCli, getDriver, type SessionDriver } from "./driver.ts";
 import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession, RunnerAction } from "./plan-actions.ts";
 import { fetchBase, findRemote } from "./publish.ts";
@@ -30,7 +30,17 @@ import {
   runHookOnce,
   wrapSession,
 } from "./session-commands.ts";
-import { getTicketBranch, NO_DETAILS, needsAfterRun, type SessionRecord, UNREPORTED } from "./session-folder.ts";
+import {
+  getHome,
+  getTicketBranch,
+  isBoxed,
+  isInHome,
+  NO_DETAILS,
+  needsAfterRun,
+  type SessionPaths,
+  type SessionRecord,
+  UNREPORTED,
+} from "./session-folder.ts";
 import { buildSessionEnvironment, endSessionProcesses, pickEnvironment } from "./session-processes.ts";
 import { getSignalName, type Pane, type Tmux } from "./tmux.ts";
 
@@ -187,7 +197,7 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   const program = findProgram(driver, context, prepared);
   // What an earlier launch has left behind would work on the ticket beside the new session.
   await endSessionProcesses(prepared.session_id);
-  const conversation = driver.findConversation?.(prepared, paths);
+  const conversation = findConversation(driver, prepared, paths);
   const isLost = conversation?.is_lost === true;
   const isResumed = conversation !== undefined && !isLost;
   const [other] = (isResumed && driver.findConversationProcesses?.(conversation.session_id)) || [];
@@ -221,6 +231,20 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
     paths.launch,
   ]);
   records.save({ ...launching, phase: "launched" });
+}
+
+/**
+ * The conversation with which a launch goes on: the one that the last launch has begun, or else resumed. It is lost where
+ * its file is gone, or in the home that the CLI had with or without a box before; one of which nothing was stored is none,
+ * because it cannot be resumed.
+ */
+function findConversation(driver: SessionDriver, { conversation, details }: SessionRecord, paths: SessionPaths) {
+  const known = driver.readConversation?.(paths) ?? conversation;
+  if (!known) return undefined;
+  const isHere = isInHome(getHome(paths, driver.environment), known.transcript_path) === isBoxed(paths);
+  if (isHere && existsSync(known.transcript_path)) return known;
+  const wasStored = conversation !== undefined || details.tokens !== undefined;
+  return wasStored ? ({ ...known, is_lost: true } as const) : undefined;
 }
 
 /** Takes over a session of which the record is lost; tmux says which run it belongs to. */

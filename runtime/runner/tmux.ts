@@ -22,6 +22,8 @@ import type { SessionRecord } from "./session-folder.ts";
 export interface Pane {
   ticket: string;
   isDead: boolean;
+  /** The process of its program. */
+  pid: number;
   status?: number;
   signal?: string;
   lastOutputAt: Ms;
@@ -63,14 +65,8 @@ const MAX_ARGUMENT_LENGTH = 2_000;
 export const ENTER_DELAY_MS: Ms = 150;
 
 const PANE_FORMAT = [
-  "#{pane_dead}",
-  "s#{pane_dead_status}",
-  "g#{pane_dead_signal}",
-  "#{window_activity}",
-  "r#{@groundcrew_run}",
-  "i#{@groundcrew_session}",
-  "t#{@groundcrew_typed}",
-  "a#{@groundcrew_applied}",
+  ...["#{pane_dead}", "#{pane_pid}", "s#{pane_dead_status}", "g#{pane_dead_signal}", "#{window_activity}"],
+  ...["r#{@groundcrew_run}", "i#{@groundcrew_session}", "t#{@groundcrew_typed}", "a#{@groundcrew_applied}"],
   "#{session_name}",
 ].join(" ");
 
@@ -124,9 +120,7 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
      */
     async collectStatuses() {
       const { stdout } = await call(["display-message", "-p", "#{pid}"]);
-      const server = Number(stdout.trim());
-      // Zero and negative numbers would signal groups of processes.
-      if (Number.isSafeInteger(server) && server > 1) process.kill(server, "SIGCHLD");
+      if (Number(stdout) > 1) process.kill(Number(stdout), "SIGCHLD");
     },
     /** Starts a session. Throws when there is one of this name: tmux itself refuses a second one. */
     async startSession({ ticket, run, session_id, worktree }: SessionRecord, command: readonly string[]) {
@@ -203,9 +197,9 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
     storeMark: async (mark: readonly string[]) => void (await callSafely(mark.slice(1))),
     /** Sends a signal to the program of a session, if it has one. */
     async signalProgram(ticket: string, signal: NodeJS.Signals) {
-      const { stdout } = await call(["display-message", "-p", ...toTarget(ticket), "#{pane_dead} #{pane_pid}"]);
-      const [, pid] = /^0 (\d+)$/.exec(stdout.trim()) ?? [];
-      if (Number(pid) > 1) process.kill(Number(pid), signal);
+      const pane = await this.findPane(ticket);
+      // Zero and negative numbers would signal groups of processes.
+      if (pane && !pane.isDead && pane.pid > 1) process.kill(pane.pid, signal);
     },
     /** Ends a session; its program receives SIGHUP. Without such a session nothing happens. */
     async killSession(ticket: string) {
@@ -217,12 +211,12 @@ export function createTmux(folder: string, prefix: string, env: Record<string, s
 export type Tmux = ReturnType<typeof createTmux>;
 
 function parsePane(line: string, prefix: string): Pane | undefined {
-  const [, dead, status, signal, activity, run, sessionId, typed, applied, name = ""] =
-    /^([01]) s(\d*) g(\d*) (\d+) r(\d*) i(\S*) t(\d*) a(\S*) (.+)$/.exec(line) ?? [];
+  const [, dead, pid, status, signal, activity, run, sessionId, typed, applied, name = ""] =
+    /^([01]) (\d+) s(\d*) g(\d*) (\d+) r(\d*) i(\S*) t(\d*) a(\S*) (.+)$/.exec(line) ?? [];
   if (!name.startsWith(prefix) || name === "") return undefined;
   return {
     ticket: name.slice(prefix.length),
-    isDead: dead === "1",
+    ...{ isDead: dead === "1", pid: Number(pid) },
     ...(status ? { status: Number(status) } : {}),
     ...(signal ? { signal: getSignalName(Number(signal)) } : {}),
     lastOutputAt: Number(activity) * SECOND,
@@ -237,28 +231,31 @@ export function getSignalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
 }
 
+/** Parses pictures, each after a line that the mark begins. One that was not written to its end is left out. */
 function parsePictures(output: string, mark: string): TerminalPicture[] {
-  const header = new RegExp(`^${mark} (\\d+) (\\d+) (\\d+) (\\d+) ([01]) (\\d+)$`);
-  const lines = output.split("\n");
-  const pictures: TerminalPicture[] = [];
-  for (let at = 0; ; ) {
-    const [found, width, height, x, y, hasCursor, size = 0] = header.exec(lines[at] ?? "")?.map(Number) ?? [];
-    if (found === undefined) return pictures;
-    const rows = height ?? 0;
-    const begin = at + 1 + Math.min(size, MAX_HISTORY_LINES);
-    const above = lines.slice(at + 1, begin).map((line) => line.trimEnd());
-    const content = lines.slice(begin, begin + rows);
-    at = begin + rows;
-    // The last line ends with a line feed, after which comes the next header or nothing. Less is a part of a picture.
-    if (rows === 0 || at >= lines.length) return pictures;
-    pictures.push({
-      columns: Math.min(width ?? 1, MAX_COLUMNS),
-      rows: Math.min(rows, MAX_ROWS),
-      screen: limitLength(content.slice(0, MAX_ROWS).join("\n").toWellFormed()),
-      above: limitHistory(above.join("\n")),
-      ...(hasCursor === 1 ? { cursor: { column: x ?? 0, row: y ?? 0 } } : {}),
+  return output
+    .split(`${mark} `)
+    .slice(1)
+    .flatMap((part) => {
+      const [header = "", ...lines] = part.split("\n");
+      const [width = 1, height = 0, column = 0, row = 0, hasCursor, size = 0] = header.split(" ").map(Number);
+      const begin = Math.min(size, MAX_HISTORY_LINES);
+      // The last line of a picture ends with a line feed.
+      if (height === 0 || lines.length <= begin + height) return [];
+      const above = lines.slice(0, begin).map((line) => line.trimEnd());
+      const rows = Math.min(height, MAX_ROWS);
+      return {
+        ...{ columns: Math.min(width, MAX_COLUMNS), rows },
+        screen: limitLength(
+          lines
+            .slice(begin, begin + rows)
+            .join("\n")
+            .toWellFormed(),
+        ),
+        above: limitHistory(above.join("\n")),
+        ...(hasCursor === 1 ? { cursor: { column, row } } : {}),
+      };
     });
-  }
 }
 
 /** A history that is too long is kept without colours, and then without its oldest lines. */

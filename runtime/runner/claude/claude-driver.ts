@@ -15,8 +15,8 @@ import {
   buildClaudeSettings,
   buildMcpConfig,
   createClaudeHome,
-  findConversation,
   findConversationProcesses,
+  findTranscript,
 } from "./claude-process.ts";
 import { createConversationReader } from "./conversation.ts";
 
@@ -111,7 +111,7 @@ export function createClaudeDriver(): SessionDriver {
       // After /clear the program goes on.
       return end !== undefined && end.reason !== "clear";
     },
-    findConversation,
+    readConversation: findTranscript,
     findConversationProcesses,
     isUnknownConversation: (status, screen) => status === 1 && UNKNOWN_CONVERSATION.test(screen),
     createHome: createClaudeHome,

@@ -8,16 +8,14 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { tryParseJson } from "../../../shared/text.ts";
 import { makePrivateFolder, writePrivateFile } from "../../node/files.ts";
 import { findProcesses, quoteForShell } from "../../node/programs.ts";
 import { toHostAndPort } from "../box.ts";
 import { type BoxedHome, buildInstructions, buildPrompt, type DriverContext, type Launch } from "../driver.ts";
 import {
-  checkConversation,
+  getHome,
   isBoxed,
   isInHome,
-  readSessionFile,
   readSessionJson,
   type SessionPaths,
   type SessionRecord,
@@ -105,12 +103,7 @@ export function buildArguments({ record, paths, desired: { plans }, hasText, nam
 export function findTranscript(paths: Pick<SessionPaths, "sessionStart" | "folder" | "own">) {
   const transcript = readSessionJson(paths.sessionStart, transcriptSchema);
   // A boxed session cannot have the runner read a file that it does not see itself.
-  return isBoxed(paths) && !isInHome(getClaudeHome(paths.folder), transcript?.transcript_path) ? undefined : transcript;
-}
-
-/** The conversation before a launch: the one that the last launch has begun, or else resumed. */
-export function findConversation(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"] {
-  return checkConversation(findTranscript(paths) ?? record.conversation, record, paths, getClaudeHome(paths.folder));
+  return isBoxed(paths) && !isInHome(getHome(paths, "claude"), transcript?.transcript_path) ? undefined : transcript;
 }
 
 /** What the settings of a session depend on. */
@@ -183,15 +176,10 @@ export function findConversationProcesses(conversation: string): number[] {
   return findProcesses("cmdline", isClaude);
 }
 
-/** The home of Claude Code in a session's folder. */
-export function getClaudeHome(folder: string): string {
-  return join(folder, "claude");
-}
-
 /** Creates the home for a boxed session, anew at each launch but for its conversations. */
 export function createClaudeHome(env: DriverContext["env"], paths: SessionPaths, record: SessionRecord): BoxedHome {
   const { repository, worktree } = record;
-  const folder = getClaudeHome(paths.folder);
+  const folder = getHome(paths, "claude");
   const users = getUsersFolder(env);
   makePrivateFolder(folder);
   const answers = readAnswers(env);
@@ -214,7 +202,7 @@ export function createClaudeHome(env: DriverContext["env"], paths: SessionPaths,
 /** What people have answered to Claude Code on this machine. */
 export function readAnswers(env: DriverContext["env"]): z.infer<typeof answersSchema> | undefined {
   const path = join(env["CLAUDE_CONFIG_DIR"] ?? env["HOME"] ?? homedir(), ".claude.json");
-  return answersSchema.safeParse(tryParseJson(readSessionFile(path, MAX_ANSWERS_BYTES)?.text ?? "")).data;
+  return readSessionJson(path, answersSchema, MAX_ANSWERS_BYTES);
 }
 
 /** Whether a person has said that a folder is trusted, or a folder above it. */

@@ -39,7 +39,7 @@ import {
   wrapInBox,
 } from "../box.ts";
 import type { BoxedHome, DriverContext } from "../driver.ts";
-import type { SessionPaths } from "../session-folder.ts";
+import { getHome, type SessionPaths } from "../session-folder.ts";
 
 const TRY_PROGRAM = fileURLToPath(getProductFile("runtime/runner/codex/try-box.js"));
 
@@ -151,11 +151,6 @@ function isScript(path: string): boolean {
   }
 }
 
-/** The home of Codex in a session's folder. */
-export function getCodexHome(folder: string): string {
-  return join(folder, "codex");
-}
-
 /**
  * The folders outside of the box in which the app-server makes its socket, and then a link to it. They stay apart: Codex
  * refuses to work where a folder of its sockets can be seen at a second place.
@@ -165,8 +160,9 @@ export function getListeningFolders(folder: string): { sockets: string; links: s
 }
 
 /** Creates the home for a session, anew at each launch but for its threads. */
-export function createCodexHome(env: DriverContext["env"], { folder, temporary }: SessionPaths): BoxedHome {
-  const home = getCodexHome(folder);
+export function createCodexHome(env: DriverContext["env"], paths: SessionPaths): BoxedHome {
+  const { folder, temporary } = paths;
+  const home = getHome(paths, "codex");
   const { sockets, links } = getListeningFolders(folder);
   const empty = join(folder, "empty");
   const noConfig = join(folder, "empty.toml");

@@ -16,7 +16,7 @@ import {
   getListeningFolders,
   SOCKET_IN_BOX,
 } from "./codex-box.ts";
-import { type CodexSession, createCodexSession, findEarlierThread, findThread } from "./codex-session.ts";
+import { type CodexSession, createCodexSession, findThread } from "./codex-session.ts";
 import { createHookReporter } from "./requests.ts";
 
 const HOST = fileURLToPath(getProductFile("runtime/runner/codex/session-host.js"));
@@ -110,7 +110,7 @@ export function createCodexDriver(client: Pick<ExchangeClient, "postHook">, log:
       await context.tmux.signalProgram(ticket, "SIGTERM");
     },
     // A second server is refused: Codex locks its threads.
-    findConversation: findEarlierThread,
+    readConversation: findThread,
     createHome: createCodexHome,
     adaptBox: async (box, context) => adaptBox(findProgram({ getProgram }, context), box, context),
     forget(ticket) {

@@ -13,14 +13,7 @@ import { type Ms, SECOND, wait } from "../../../shared/time.ts";
 import { writePrivateFile } from "../../node/files.ts";
 import { buildInstructions, buildPrompt, type DriverContext, type SessionState } from "../driver.ts";
 import type { DesiredSession } from "../plan-actions.ts";
-import {
-  checkConversation,
-  readSessionJson,
-  type SessionPaths,
-  type SessionRecord,
-  transcriptSchema,
-} from "../session-folder.ts";
-import { getCodexHome } from "./codex-box.ts";
+import { readSessionJson, type SessionPaths, type SessionRecord, transcriptSchema } from "../session-folder.ts";
 import { type CodexConnection, connectToCodex, type ServerMessage } from "./connection.ts";
 import {
   createRequestId,
@@ -98,11 +91,6 @@ type Turn = z.infer<typeof turnSchema>;
 /** The thread of the last launch: its id and its stored entries. Undefined before it has one. */
 export function findThread({ thread }: Pick<SessionPaths, "thread">) {
   return readSessionJson(thread, transcriptSchema);
-}
-
-/** The thread with which a launch goes on. */
-export function findEarlierThread(record: SessionRecord, paths: SessionPaths): SessionRecord["conversation"] {
-  return checkConversation(findThread(paths) ?? record.conversation, record, paths, getCodexHome(paths.folder));
 }
 
 /** Creates the session of a ticket; its connection begins with the first call of `attend`. */
