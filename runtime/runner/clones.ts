@@ -68,11 +68,8 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
   async function callClone(place: WorktreePlace, args: readonly string[], input?: string): Promise<ProgramResult> {
     try {
       const [program, ...rest] = await buildCommand(place, ["-C", place.worktree, ...args], true);
-      return await runProgram(program, rest, {
-        env: git.safeEnv,
-        timeoutMs: GIT_TIMEOUT_MS,
-        ...(input ? { input } : {}),
-      });
+      const options = { env: git.safeEnv, timeoutMs: GIT_TIMEOUT_MS, ...(input ? { input } : {}) };
+      return await runProgram(program, rest, options);
     } catch (thrown) {
       return { status: undefined, stdout: "", stderr: "", problem: String(thrown) };
     }
@@ -176,9 +173,8 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
     const options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
     const source = ["--", join(worktree, ".git"), `+${ref}:${INCOMING}${ticket}`];
     const fetching = ["fetch", ...options, "--upload-pack", quoteForShell(script), ...source];
-    const result = await git.call(repository, ["-c", "fetch.fsckObjects=true", ...fetching], {
-      env: { GIT_ALLOW_PROTOCOL: "file" },
-    });
+    const checked = ["-c", "fetch.fsckObjects=true", ...fetching];
+    const result = await git.call(repository, checked, { env: { GIT_ALLOW_PROTOCOL: "file" } });
     if (result.status !== 0) throw new Error(describeFailure("git fetch", result));
     return git.read(repository, ["rev-parse", "--verify", `${INCOMING}${ticket}^{commit}`]);
   }
@@ -186,18 +182,14 @@ export function createClones(root: string, git: Git, findBox: BoxFinder) {
   return {
     isClone,
     call: callClone,
-    /** Makes the clone of a ticket, or makes its worktree one. Returns whether its files are new. */
-    async prepare(place: ClonePlace): Promise<boolean> {
+    /** Makes the clone of a ticket, or makes its worktree one. */
+    async prepare(place: ClonePlace): Promise<void> {
       const { worktree } = place;
-      if (lstatSync(worktree, { throwIfNoEntry: false }) === undefined) {
-        await create(place);
-        return true;
-      }
+      if (lstatSync(worktree, { throwIfNoEntry: false }) === undefined) return create(place);
       if (!isClone(worktree)) await convert(place);
       await openView(place);
       const link = await git.findGitDir(place);
       if (link !== undefined) rmSync(link, { recursive: true, force: true });
-      return false;
     },
     bringBack,
     /** Whether a clone has commits, on any branch, tag or stash, that its repository has not. */

@@ -21,6 +21,9 @@ export const GROUNDCREW_TOOLS = ["get_task_details", "download_deliverable", "up
 /** What programs need to find themselves, the user and the language. */
 const BASE_NAMES = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CONFIG_HOME"];
 
+/** What programs need to reach the network where that takes a proxy, or certificates of its own. */
+const NETWORK_NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
+
 /** What other programs need besides. */
 const EXTRA_NAMES = {
   /** What git needs to publish a branch from a hook. */
@@ -28,17 +31,12 @@ const EXTRA_NAMES = {
   /** What git, gh, glab and tea need to reach a remote as the runner's user. */
   publish: [
     ...["SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "GIT_SSH_COMMAND", "GH_\\w+", "GITHUB_TOKEN", "GITLAB_\\w+", "GLAB_\\w+"],
-    ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "DBUS_SESSION_BUS_ADDRESS"],
+    ...["DBUS_SESSION_BUS_ADDRESS", ...NETWORK_NAMES],
   ],
   /** What Claude needs to reach its model. Nothing of Plane, Telegram or Groundcrew's own tokens is among them. */
-  claude: [
-    ...["ANTHROPIC_\\w+", "CLAUDE_\\w+", "AWS_\\w+"],
-    ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
-  ],
+  claude: ["ANTHROPIC_\\w+", "CLAUDE_\\w+", "AWS_\\w+", ...NETWORK_NAMES],
   /** The same for Codex. */
-  codex: [
-    ...["OPENAI_\\w+", "CODEX_\\w+", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
-  ],
+  codex: ["OPENAI_\\w+", "CODEX_\\w+", ...NETWORK_NAMES],
 };
 
 /** Name of the variable by which the processes of a session are recognised, whoever is their parent by now. */
@@ -88,10 +86,8 @@ export function installGroundcrewCommand(folder: string): void {
   const bin = join(folder, "bin");
   makePrivateFolder(bin);
   const path = join(bin, "groundcrew");
-  writePrivateFile(
-    path,
-    `#!/bin/sh\nexec ${[process.execPath, getProgramPath("cli")].map(quoteForShell).join(" ")} "$@"\n`,
-  );
+  const command = [process.execPath, getProgramPath("cli")].map(quoteForShell).join(" ");
+  writePrivateFile(path, `#!/bin/sh\nexec ${command} "$@"\n`);
   chmodSync(path, 0o700);
 }
 

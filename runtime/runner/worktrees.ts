@@ -80,12 +80,10 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
   const hasBranch = async (repository: string, ref: string) =>
     (await git.call(repository, ["show-ref", "--verify", "--quiet", ref])).status === 0;
 
-  async function findEntry(repository: string, path: string): Promise<ReturnType<typeof parseEntry> | undefined> {
+  async function findEntry(repository: string, path: string) {
     const output = await git.read(repository, ["worktree", "list", "--porcelain", "-z"]);
-    return output
-      .split("\0\0")
-      .map(parseEntry)
-      .find((entry) => entry.path === path);
+    const entries = output.split("\0\0").map(parseEntry);
+    return entries.find((entry) => entry.path === path);
   }
 
   /** Removes what an interrupted `git worktree add` has left; one that is still running gets time to end. */
