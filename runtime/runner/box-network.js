@@ -10,6 +10,8 @@ import { connect, createServer as createTcpServer } from "node:net";
 /** Time between looks whether the box is still there: 1 s. */
 const LOOK_MS = 1_000;
 
+const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";
+
 const [mode = "", socket = "", list = "", ...rest] = process.argv.slice(2);
 
 if (mode === "proxy") startProxy();
@@ -37,14 +39,14 @@ function startProxy() {
     incoming.pipe(outgoing);
   });
   server.on("connect", (incoming, client) => {
+    const host = incoming.url ?? "";
     client.on("error", () => {});
-    if (!hosts.has(incoming.url ?? "")) {
+    if (!hosts.has(host)) {
       client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
       return;
     }
-    const isLocal = /^(?:127\.|localhost:|\[::1\])/.test(incoming.url ?? "");
-    if (upstream && !isLocal) connectOver(upstream, incoming.url ?? "", client);
-    else join(client, connectTo(incoming.url ?? ""), "HTTP/1.1 200 Connection established\r\n\r\n");
+    if (upstream && !/^(?:127\.|localhost:|\[::1\])/.test(host)) tunnel(toOptions(upstream), host, client, ESTABLISHED);
+    else join(client, connectTo(host), ESTABLISHED);
   });
   server.listen(socket, () => process.stdout.write("ready\n"));
   setInterval(() => process.ppid === parent || process.exit(0), LOOK_MS);
@@ -56,21 +58,27 @@ function connectTo(host) {
   return connect(Number(host.slice(at + 1)), host.slice(0, at).replace(/^\[|\]$/g, ""));
 }
 
+/** @param {URL} proxy of this machine */
+function toOptions({ hostname, port, username, password }) {
+  const user = username && `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const headers = user ? { "proxy-authorization": `Basic ${Buffer.from(user).toString("base64")}` } : {};
+  return { host: hostname, port: port || 80, headers };
+}
+
 /**
- * @param {URL} upstream
+ * Joins a connection with a host over a proxy.
+ * @param {import("node:http").RequestOptions} proxy
  * @param {string} host
  * @param {import("node:stream").Duplex} client
  */
-function connectOver(upstream, host, client) {
-  const user = upstream.username && `${decodeURIComponent(upstream.username)}:${decodeURIComponent(upstream.password)}`;
-  const headers = user ? { "proxy-authorization": `Basic ${Buffer.from(user).toString("base64")}` } : {};
-  const options = { host: upstream.hostname, port: upstream.port || 80, method: "CONNECT", path: host, headers };
-  const outgoing = request(options);
+function tunnel(proxy, host, client, greeting = "") {
+  const outgoing = request({ ...proxy, method: "CONNECT", path: host });
+  client.on("error", () => outgoing.destroy());
   outgoing.on("error", () => client.destroy());
-  outgoing.on("response", () => client.destroy());
-  outgoing.on("connect", ({ statusCode }, remote) => {
-    if (statusCode !== 200) client.destroy();
-    else join(client, remote, "HTTP/1.1 200 Connection established\r\n\r\n", true);
+  outgoing.on("connect", ({ statusCode }, remote, first) => {
+    if (statusCode !== 200) return void client.destroy();
+    join(client, remote, greeting, true);
+    if (first.length > 0) client.write(first);
   });
   outgoing.end();
 }
@@ -80,21 +88,8 @@ function startPorts() {
   const [proxy = "", ...ports] = list.split(",");
   const listening = [proxy, ...ports].map(async (port) => {
     const server = createTcpServer((client) => {
-      const remote = connect(socket);
-      if (port === proxy) return join(client, remote);
-      remote.on("error", () => client.destroy());
-      remote.write(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
-      let head = "";
-      remote.on("data", function read(chunk) {
-        head += chunk.toString("latin1");
-        const end = head.indexOf("\r\n\r\n");
-        if (end < 0) return;
-        remote.off("data", read);
-        if (!head.startsWith("HTTP/1.1 200")) return void client.destroy();
-        const first = Buffer.from(head.slice(end + 4), "latin1");
-        if (first.length > 0) client.write(first);
-        join(client, remote, "", true);
-      });
+      if (port === proxy) join(client, connect(socket));
+      else tunnel({ socketPath: socket }, `127.0.0.1:${port}`, client);
     });
     server.listen(Number(port), "127.0.0.1");
     await once(server, "listening");

@@ -101,12 +101,15 @@ export async function runRunner(
     wait(POLICIES_MS, signal).then(() => repeat(readPolicies)),
     repeat(() => sendDifferences(context, client, signal)),
   ]);
+  // On a busy machine news come faster than answers, so the exchange after an interrupted one comes to its end.
+  let wasInterrupted = false;
   while (!signal.aborted) {
-    const request = buildRequest();
+    const request = { ...buildRequest(), ...(wasInterrupted ? { wait_ms: 0 } : {}) };
     interruption = new AbortController();
     sent = { at: clock(), news: formatNews(request.sessions), details: JSON.stringify(request.sessions) };
-    const interruptions = AbortSignal.any([signal, interruption.signal]);
+    const interruptions = wasInterrupted ? signal : AbortSignal.any([signal, interruption.signal]);
     const { answer, retryIn = EXCHANGE_PAUSE_MS } = await client.exchange(request, interruptions);
+    wasInterrupted = !answer && interruption.signal.aborted;
     if (answer) {
       markReported(request);
       seen = answer.revision;

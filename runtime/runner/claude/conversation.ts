@@ -66,19 +66,16 @@ export function createConversationReader() {
   return {
     /** Reads what is new in the conversation of a ticket's session. */
     read(ticket: string, paths: Parameters<typeof findTranscript>[0]): Conversation {
-      const path = findTranscript(paths)?.transcript_path;
+      const path = findTranscript(paths)?.transcript_path ?? "";
       const before = known.get(ticket);
-      const conversation = before?.path === path && before ? before : createConversation(path ?? "");
+      const fresh = { path, offset: 0, storedCost: 0, lastUsage: { id: "", input: 0, output: 0 } };
+      const conversation = before?.path === path ? before : fresh;
       known.set(ticket, conversation);
-      if (path !== undefined) readNewEntries(conversation);
+      readNewEntries(conversation);
       return conversation;
     },
     forget: (ticket: string) => void known.delete(ticket),
   };
-}
-
-function createConversation(path: string): ReadConversation {
-  return { path, offset: 0, storedCost: 0, lastUsage: { id: "", input: 0, output: 0 } };
 }
 
 function readNewEntries(conversation: ReadConversation): void {

@@ -39,6 +39,8 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
   const differences: (Difference & { ticket: string })[] = [];
   /** How frames are answered: with a status other than 200 they count as not taken. */
   const frameAnswer = { status: 200, watched: true };
+  /** Time that each exchange takes, as on a busy machine. */
+  const slowness = { ms: 0 };
   let server = createServer(handle);
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
@@ -77,6 +79,7 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
     }
     requests.push(parsed.data);
     if (endsOnce) parsed.data.sessions.forEach(noteEnd);
+    await new Promise((resolve) => setTimeout(resolve, slowness.ms));
     if (parsed.data.seen === String(revision)) await waitForChange(parsed.data.wait_ms, response);
     const sessions = desired.sessions.filter((session) => !over.has(session));
     const answer = { ...desired, sessions, revision: String(revision), server_time: new Date().toISOString() };
@@ -146,6 +149,7 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
     /** Frames that were taken. */
     frames,
     frameAnswer,
+    slowness,
     differences,
     set,
     listen,

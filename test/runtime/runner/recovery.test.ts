@@ -100,6 +100,17 @@ test.concurrent("what happened while Groundcrew was away is reported when it is 
   });
 });
 
+test.concurrent("answers of a Groundcrew that is slow reach a runner whose sessions change faster than it answers", async (context) => {
+  const rig = await createRunnerRig(context);
+  // Longer than the time after which changed details of sessions end the wait for an answer.
+  rig.server.slowness.ms = 3_000;
+  const commits = "for i in $(seq 900); do git commit -q --allow-empty -m $i; sleep 0.2; done";
+  rig.server.set({ sessions: [rig.want("ONB-1", [`run ${commits}`])] });
+  await rig.waitFor(() => rig.report("ONB-1")?.commits.length).toBeGreaterThan(5);
+  rig.server.set({ stop: [{ ticket: "ONB-1", run: 1, how: "now", reason: "cancelled by Ada" }] });
+  await rig.waitForState("ONB-1", "ended");
+});
+
 test.concurrent("a runner that lost its records takes over its sessions, and a second runner is refused", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context);
