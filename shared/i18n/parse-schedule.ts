@@ -200,6 +200,7 @@ const CLAUSES: readonly Clause[] = [
   readMinutes,
   readHours,
   readTimes,
+  readDayOfMonth,
   readDays,
   readCondition,
   readMonths,
@@ -372,6 +373,18 @@ function toMinutes(hour: string | undefined, minute: string, half: string | unde
 
 /** The days of the week and of the month that one list of words names. */
 type Days = Pick<Recurrence, "monthDays" | "weekDays">;
+
+/** "on December 25", "every January 1st": the month before its day. */
+function readDayOfMonth(cursor: Cursor, draft: Draft): boolean {
+  if (draft.days || draft.months || draft.times) return false;
+  if (!takeWord(cursor, EVERY)) takeWord(cursor, ON);
+  const month = MONTHS.find(({ pattern }) => takeWord(cursor, pattern))?.n;
+  const day = month === undefined || isNext(cursor, TIME) ? undefined : readMonthDay(cursor, true);
+  if (month === undefined || day === undefined) return false;
+  draft.months = [month];
+  draft.days = toRule({ monthDays: { ...EVERY_DAY.monthDays, days: [day] }, weekDays: [] });
+  return true;
+}
 
 /** "every monday and friday", "on the 1st and the last day", "du lundi au vendredi", "le premier lundi" */
 function readDays(cursor: Cursor, draft: Draft): boolean {

@@ -91,6 +91,10 @@ test("English words are understood", () => {
   accept("every second monday of the month", "0 9 * * 1#2");
   accept("every month on the last working day", "0 9 LW * *");
   accept("every year on 1 January", "0 9 1 1 *");
+  accept("every year on dec 25 at 8:00 greet", "0 8 25 12 *", "greet");
+  accept("every year on the 4th of July", "0 9 4 7 *");
+  accept("every January 1st", "0 9 1 1 *");
+  accept("every year in March: 3 reports", "0 9 1 3 *", "3 reports");
   accept("every 3 months", "0 9 1 */3 *");
   accept("every 15 minutes from 9:00 to 17:45 on weekdays", "*/15 9-17 * * 1-5");
   accept("the 13th of every month, if it is a Friday", "0 9 13 * +5");
