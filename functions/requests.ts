@@ -8,8 +8,14 @@ import { createJsonReader } from "../shared/http/limits.ts";
 import { answerCleanJson, getRequester } from "../shared/http/request.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { limitDeps } from "../shared/people/viewer.ts";
-import { concernsPerson, createAudienceLookup } from "../shared/requests/audience.ts";
-import { COMMENT_LIMIT, decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
+import {
+  COMMENT_LIMIT,
+  concernsPerson,
+  createAudienceLookup,
+  decideRequest,
+  findRequest,
+  readOpenRequests,
+} from "../shared/requests/requests.ts";
 import { SCHEDULE_QUESTION } from "../shared/schedules/skipped-occurrences.ts";
 import { isRequestOpen, type RequestPart, type RequestRecord } from "../shared/task/request.ts";
 import { REVIEW } from "../shared/tasks/lifecycle/reviews.ts";

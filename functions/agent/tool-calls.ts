@@ -24,10 +24,9 @@ import { listUnread, type Remark, readRemarks } from "../../shared/tasks/remark-
 import { createTokenUsePuts } from "../../shared/tasks/token-use.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
-import { getTicketCliName } from "../../shared/tickets/cli.ts";
 import { completeTicket } from "../../shared/tickets/completion.ts";
 import { getTicket } from "../../shared/tickets/stored-tickets.ts";
-import { isChecking } from "../../shared/tickets/ticket.ts";
+import { getTicketCliName, isChecking } from "../../shared/tickets/ticket.ts";
 import { formatIsoTime } from "../../shared/time.ts";
 import {
   createTaskOperations,

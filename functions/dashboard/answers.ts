@@ -18,7 +18,7 @@ import type { PlanRunState } from "../../shared/tasks/plan-record.ts";
 import type { searchTasks } from "../../shared/tasks/views/search-tasks.ts";
 import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import type { ChatMessage } from "../../shared/telegram/message-log.ts";
-import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
+import type { TicketCost } from "../../shared/tickets/ticket-cost.ts";
 import type { Ms } from "../../shared/time.ts";
 
 /** The response of `GET /api/board`. The page's script is type-checked against this file. */

@@ -12,7 +12,7 @@ import { observedSets } from "../../shared/records/store-keys.ts";
 import { scanPages } from "../../shared/store/records.ts";
 import { compareUrgency, type ItemRecord, isInReview, isStartable } from "../../shared/task/snapshot.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
-import { readTicketCost } from "../../shared/tickets/ticket-views.ts";
+import { readTicketCost } from "../../shared/tickets/ticket-cost.ts";
 import type { TeamAgent, TeamAnswer, TeamQueue } from "./answers.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 

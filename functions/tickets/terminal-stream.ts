@@ -13,7 +13,7 @@ import {
 import { type AccessWatch, createAccessWatch } from "../../shared/http/page-sessions.ts";
 import { seesTask } from "../../shared/people/viewer.ts";
 import { findTicket, getTicket, type ObservedSession } from "../../shared/tickets/stored-tickets.ts";
-import { isActive, type Ticket, type TicketState, ticketKeys } from "../../shared/tickets/ticket.ts";
+import { isActive, type Ticket, ticketKeys } from "../../shared/tickets/ticket.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { readTicketKey } from "./ticket-routes.ts";
 
@@ -26,16 +26,6 @@ interface Viewer {
   state?: string;
   /** The state that was sent last. */
   sentState?: string;
-}
-
-/** What a viewer learns of a ticket besides pictures. */
-interface TerminalState {
-  state: TicketState;
-  run: number;
-  /** `waiting`: there is no session yet. `live`: it runs. `ended`: the last picture is shown. */
-  phase: "waiting" | "live" | "ended";
-  /** The runner that has the session is connected. */
-  connected: boolean;
 }
 
 /** Limit of open streams in one process: 40; a page shows one. */
@@ -109,7 +99,10 @@ function flush(stream: EventStream<Viewer>) {
   stream.send(stateEvent + (frameData ? formatEvent("frame", frameData) : ""));
 }
 
-/** Reads the state of a ticket, and the last picture of its present run, in colours or at least as text. */
+/**
+ * Reads what a viewer learns of a ticket besides pictures, as whether its runner is connected, and the last picture of
+ * its present run, in colours or at least as text.
+ */
 async function readTerminalState(deps: Pick<Deps, "store" | "terminals">, key: string) {
   const ticket = await findTicket(deps, key);
   if (!ticket) return undefined;
@@ -129,7 +122,8 @@ function toPlainFrame(run: number, observed: ObservedSession | undefined): Recei
   return { run, columns: PLAIN_COLUMNS, rows, screen, at: observed.at };
 }
 
-function getPhase(ticket: Ticket): TerminalState["phase"] {
+/** `waiting`: there is no session yet. `live`: it runs. `ended`: the last picture is shown. */
+function getPhase(ticket: Ticket): "waiting" | "live" | "ended" {
   if (ticket.state === "approved") return ticket.started ? "ended" : "waiting";
   return isActive(ticket) && ticket.wanted ? "live" : "ended";
 }

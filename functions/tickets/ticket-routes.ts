@@ -1,82 +1,50 @@
-/** What people read and decide about tickets and sessions, over HTTP. */
+/** What people read and decide about tickets and their sessions, over HTTP. */
 
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
-import { answerCleanJson, getRequester } from "../../shared/http/request.ts";
+import { answerCleanJson, getRequester, validateQuery } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { limitDeps, seesTask, type Viewer } from "../../shared/people/viewer.ts";
+import { limitDeps, type Viewer } from "../../shared/people/viewer.ts";
 import { reportPlaneErrors } from "../../shared/refusals/render-refusal.ts";
 import { findRequest } from "../../shared/requests/requests.ts";
 import type { RequestPlace } from "../../shared/task/request.ts";
-import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
-import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
-import { decideTicket, decideTicketRequest } from "../../shared/tickets/decide-ticket.ts";
-import { MAX_INPUT_LENGTH, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
+import {
+  addTestTicket,
+  approveTicket,
+  decideTicket,
+  decideTicketRequest,
+  testTicketSchema,
+} from "../../shared/tickets/approval.ts";
+import { completeTicket, updatePlane } from "../../shared/tickets/completion.ts";
+import { type Difference, MAX_INPUT_LENGTH, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { readRules, removeRule } from "../../shared/tickets/permission-rules.ts";
-import { readMinutes } from "../../shared/tickets/policies.ts";
-import { rankApproved } from "../../shared/tickets/runner-sessions.ts";
-import { readRunners } from "../../shared/tickets/runners.ts";
+import { readMinutes } from "../../shared/tickets/policy.ts";
+import { readDifference } from "../../shared/tickets/rounds.ts";
+import { changeTicket, getTicket, requireTicketKey } from "../../shared/tickets/stored-tickets.ts";
+import { isChecking, type Ticket } from "../../shared/tickets/ticket.ts";
+import type { NewTicketEvent } from "../../shared/tickets/ticket-machine.ts";
 import {
-  COMPLETED_STATES,
-  changeTicket,
-  getTicket,
-  readActiveTickets,
-  readSession,
-  readTickets,
-  requireTicketKey,
-} from "../../shared/tickets/stored-tickets.ts";
-import { isChecking, type NewTicketEvent, type Ticket, type TicketState } from "../../shared/tickets/ticket.ts";
-import {
-  type CompletedTicketsAnswer,
-  type PendingTicketsAnswer,
-  readTicketCost,
-  type SessionsAnswer,
-  toCompletedView,
+  describePolicy,
+  readCompletedTickets,
+  readPendingTickets,
+  readSessions,
+  readTicketPage,
+  readWorktrees,
   toPendingView,
   toRuleView,
-  toSessionView,
-  type WorktreesAnswer,
 } from "../../shared/tickets/ticket-views.ts";
+import { countChanges, parseDiff } from "../../shared/tickets/unified-diff.ts";
 
-/** What a person asks for. */
+/** What a person asks for: about which ticket, and who, where. */
 interface ActionRequest {
   deps: Deps;
-  /** The ticket's. */
   key: string;
-  /** Who asks, and where. */
-  by: string;
-  where: RequestPlace;
+  person: { by: string; where: RequestPlace };
   correlation: string;
 }
-
-const approvalSchema = z.strictObject({ hash: z.string().min(1).max(64).optional() });
-
-const rejectionSchema = z.strictObject({ reason: z.string().max(1_000).default("") });
-
-const sendBackSchema = z.strictObject({ text: z.string().trim().min(1).max(MAX_INPUT_LENGTH) });
-
-const updateSchema = z.strictObject({ summary: z.string().max(MAX_SUMMARY_LENGTH).optional() });
-
-/** Limit of tickets that are written to Plane in one answer: the newest 20. */
-const MAX_UPDATED = 20;
-
-/** What people do with tickets before and after their sessions. */
-export const ticketRoutes: readonly Route[] = [
-  { path: "/api/pending-tickets", access: "page", app: createPendingApp },
-  { path: "/api/completed-tickets", access: "page", app: createCompletedApp },
-  { path: "/api/approve", access: "page", app: (deps) => new Hono().post("/:ticket", createApproval(deps)) },
-  { path: "/api/reject", access: "page", app: (deps) => new Hono().post("/:ticket", createRejection(deps)) },
-  { path: "/api/update-plane", access: "page", app: createUpdateApp },
-  { path: "/api/worktrees", access: "page", app: createWorktreesApp },
-  { path: "/api/permission-rules", access: "page", app: createRulesApp },
-  { path: "/api/test/add-ticket", access: "page", app: createTestApp },
-];
-
-/** Limit of failed tickets in one answer: the newest 20. */
-const MAX_FAILED = 20;
 
 /** Limit of a text that is typed into a session in UTF-16 units. */
 const MAX_TYPED_LENGTH = 10_000;
@@ -88,8 +56,6 @@ const answerSchema = z.strictObject({
   hash: z.string().max(64).optional(),
 });
 
-const ruleSchema = z.strictObject({ id: z.string().min(1).max(40) });
-
 const inputSchema = z.strictObject({
   /** Chosen by the sender, so that a repeated request is typed once. */
   id: z
@@ -100,75 +66,143 @@ const inputSchema = z.strictObject({
   text: z.string().max(MAX_TYPED_LENGTH).default(""),
 });
 
-const completionSchema = z.strictObject({ summary: z.string().trim().min(1).max(MAX_SUMMARY_LENGTH) });
+/** Of an action that is all said by its path. */
+const NOTHING = z.looseObject({});
 
-const extensionSchema = z.strictObject({ minutes: z.int().min(1).max(1_440).optional() });
+const ruleSchema = z.strictObject({ id: z.string().min(1).max(40) });
 
-const removalSchema = z.strictObject({ force: z.boolean().default(false) });
+const countSchema = z.coerce.number().int().min(1).optional();
 
-/** The sessions of approved tickets, and what people do with them. */
-export const sessionsRoute: Route = { path: "/api/sessions", access: "page", app: createSessionsApp };
-
-function createPendingApp(deps: Deps): Hono {
-  return new Hono().get("/", async (c) => {
-    const tickets = (await readTickets(limitDeps(deps, c.get("viewer")), ["pending"])).map(toPendingView);
-    return answerCleanJson(c, { count: tickets.length, tickets } satisfies PendingTicketsAnswer);
-  });
-}
-
-function createCompletedApp(deps: Deps): Hono {
-  return new Hono().get("/", async (c) => {
-    const readNewest = async (states: readonly TicketState[]) =>
-      (await readTickets(limitDeps(deps, c.get("viewer")), states)).sort(
-        (a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0),
-      );
-    const toView = async (ticket: Ticket) => toCompletedView(deps.settings, ticket, await readSession(deps, ticket));
-    const [waiting, updated] = await Promise.all([readNewest(COMPLETED_STATES), readNewest(["done"])]);
-    return answerCleanJson(c, {
-      count: waiting.length,
-      tickets: await Promise.all(waiting.map(toView)),
-      updated_count: updated.length,
-      updated: await Promise.all(updated.slice(0, MAX_UPDATED).map(toView)),
-    } satisfies CompletedTicketsAnswer);
-  });
-}
-
-const createApproval = defineAction(approvalSchema, ({ deps, key, by, where, correlation }, { hash }) =>
-  reportPlaneErrors(approveTicket(deps, key, { by, where, ...omitUndefined({ hash }) }, correlation)),
+const validateRound = validateQuery(
+  z.object({ run: countSchema, round: countSchema }),
+  "run and round are whole numbers from 1; without them the newest counts.",
 );
 
-const createRejection = defineAction(rejectionSchema, async ({ deps, key, by, where, correlation }, { reason }) => {
-  const ticket = await getTicket(deps, key);
-  const decision = { answer: "reject", comment: reason, by, where };
-  const isRepeated = ticket.state === "rejected";
-  return toStateAnswer(isRepeated ? ticket : await decideTicket(deps, key, "ticket", decision, correlation));
-});
+/** What people do with a session, by the last part of the path. */
+const SESSION_ACTIONS = {
+  answer: defineStep(answerSchema, answerQuestion),
+  input: defineStep(inputSchema, (request, { id = request.deps.newId(), ...typed }) =>
+    change(request, { kind: "typed", input: { id, ...typed } }),
+  ),
+  complete: defineStep(
+    z.strictObject({ summary: z.string().trim().min(1).max(MAX_SUMMARY_LENGTH) }),
+    ({ deps, key, person: { by }, correlation }, { summary }) =>
+      completeTicket(deps, key, { summary, source: "person", by }, correlation),
+  ),
+  cancel: defineStep(NOTHING, (request) => change(request, { kind: "cancelled", ...request.person })),
+  extend: defineStep(
+    z.strictObject({ minutes: z.int().min(1).max(1_440).optional() }),
+    async (request, { minutes }) => {
+      const granted = minutes ?? (await readMinutes(request.deps, request.key));
+      return change(request, { kind: "extended", ...request.person, minutes: granted });
+    },
+  ),
+  start: defineStep(NOTHING, (request) => change(request, { kind: "start_requested", ...request.person })),
+  "send-back": defineStep(
+    z.strictObject({ text: z.string().trim().min(1).max(MAX_INPUT_LENGTH) }),
+    ({ deps, key, person, correlation }, { text: comment }) =>
+      decideTicket(deps, key, "result", { answer: "send_back", comment, ...person }, correlation),
+  ),
+  remove: defineStep(z.strictObject({ force: z.boolean().default(false) }), (request, { force }) =>
+    change(request, { kind: "removal_requested", by: request.person.by, force }),
+  ),
+};
 
-function createUpdateApp(deps: Deps): Hono {
-  const running = new Map<string, Promise<UpdateResult>>();
-  const createUpdate = defineAction(updateSchema, ({ key, by, where, correlation }, { summary }) => {
-    const update = { by, where, ...omitUndefined({ summary }) };
-    // A request for a ticket whose update is being written waits for it.
-    const current =
-      running.get(key) ??
-      reportPlaneErrors(updatePlane(deps, key, update, correlation)).finally(() => running.delete(key));
-    running.set(key, current);
-    return current;
-  });
-  return new Hono().post("/:ticket", createUpdate(deps));
+const approve = defineAction(
+  z.strictObject({ hash: z.string().min(1).max(64).optional() }),
+  ({ deps, key, person, correlation }, { hash }) =>
+    reportPlaneErrors(approveTicket(deps, key, { ...person, ...omitUndefined({ hash }) }, correlation)),
+);
+
+const reject = defineStep(
+  z.strictObject({ reason: z.string().max(1_000).default("") }),
+  async ({ deps, key, person, correlation }, { reason: comment }) => {
+    const ticket = await getTicket(deps, key);
+    if (ticket.state === "rejected") return ticket;
+    return decideTicket(deps, key, "ticket", { answer: "reject", comment, ...person }, correlation);
+  },
+);
+
+const updateSchema = z.strictObject({ summary: z.string().max(MAX_SUMMARY_LENGTH).optional() });
+
+/** A request for a ticket whose update is being written waits for it. */
+function createUpdate(deps: Deps) {
+  const running = new Map<string, Promise<object>>();
+  return defineAction(updateSchema, async ({ key, person, correlation }, { summary }) => {
+    const update = { ...person, ...omitUndefined({ summary }) };
+    const written = running.get(key) ?? reportPlaneErrors(updatePlane(deps, key, update, correlation));
+    running.set(key, written);
+    return written.finally(() => running.delete(key));
+  })(deps);
 }
 
-function createWorktreesApp(deps: Deps): Hono {
-  return new Hono().get("/", async (c) => {
-    const runners = await readRunners(deps.store);
-    const all = runners.flatMap(({ name: runner, worktrees = [] }) =>
-      worktrees.map(({ ticket: id, ...worktree }) => ({ id, runner, ...worktree })),
-    );
-    const seen = await Promise.all(all.map(({ id }) => seesTask(deps, c.get("viewer"), id)));
-    const worktrees = all.filter((_, i) => seen[i]).sort((a, b) => b.kilobytes - a.kilobytes);
-    const kilobytes = worktrees.reduce((sum, worktree) => sum + worktree.kilobytes, 0);
-    return answerCleanJson(c, { count: worktrees.length, kilobytes, worktrees } satisfies WorktreesAnswer);
+/** What people read of tickets, and do with them. */
+export const ticketRoutes: readonly Route[] = [
+  defineList("/api/pending-tickets", (deps, viewer) => readPendingTickets(limitDeps(deps, viewer))),
+  defineList("/api/completed-tickets", (deps, viewer) => readCompletedTickets(limitDeps(deps, viewer))),
+  defineList("/api/worktrees", readWorktrees),
+  { path: "/api/sessions", access: "page", app: createSessionsApp },
+  { path: "/api/approve", access: "page", app: (deps) => new Hono().post("/:ticket", approve(deps)) },
+  { path: "/api/reject", access: "page", app: (deps) => new Hono().post("/:ticket", reject(deps)) },
+  { path: "/api/update-plane", access: "page", app: (deps) => new Hono().post("/:ticket", createUpdate(deps)) },
+  { path: "/api/permission-rules", access: "page", app: createRulesApp },
+  { path: "/api/test/add-ticket", access: "page", app: createTestApp },
+  { path: "/api/tickets", access: "page", app: createTicketApp },
+];
+
+function defineList(path: string, read: (deps: Deps, viewer: Viewer) => Promise<object>): Route {
+  const answer = (deps: Deps) => async (c: Context) => answerCleanJson(c, await read(deps, c.get("viewer")));
+  return { path, access: "page", app: (deps) => new Hono().get("/", answer(deps)) };
+}
+
+/** Defines what people do with a ticket, whose answer is what `act` returns. */
+function defineAction<Input>(schema: z.ZodType<Input>, act: (request: ActionRequest, input: Input) => Promise<object>) {
+  return (deps: Deps) => {
+    const readJson = createJsonReader();
+    return async (c: Context) => {
+      const input = await readJson(c, schema);
+      const request = { deps, key: readTicketKey(c), person: getRequester(c), correlation: c.get("correlation") };
+      return answerCleanJson(c, await act(request, input));
+    };
+  };
+}
+
+/** Defines an action whose answer is the ticket's state. */
+function defineStep<Input>(schema: z.ZodType<Input>, act: (request: ActionRequest, input: Input) => Promise<Ticket>) {
+  return defineAction(schema, async (request, input: Input) => {
+    const ticket = await act(request, input);
+    const { key: ticket_id, state } = ticket;
+    return { ticket_id, state, ...(isChecking(ticket) ? { waits_for: "tests" } : {}) };
   });
+}
+
+/** Reads the key of a ticket from the path. */
+export function readTicketKey(c: Context): string {
+  return requireTicketKey(c.req.param("ticket") ?? "").key;
+}
+
+function change({ deps, key, correlation }: ActionRequest, event: NewTicketEvent): Promise<Ticket> {
+  return changeTicket(deps, key, event, correlation);
+}
+
+/** Answers what a session asks; without a hash what it asks now. */
+async function answerQuestion(
+  { deps, key, person, correlation }: ActionRequest,
+  { question: id, answer: text, hash }: z.infer<typeof answerSchema>,
+): Promise<Ticket> {
+  const found = (await findRequest(deps, id))?.value;
+  const request = found?.subject.key === key ? found : undefined;
+  const { waits } = request?.session ?? {};
+  const isSentBack = waits === "plan" && !request?.answers.includes(text);
+  const words = { answer: isSentBack ? "send_back" : "answer", comment: text };
+  const answer = waits === "input" || isSentBack ? words : { answer: text };
+  return decideTicketRequest(deps, key, request, { ...answer, hash, ...person }, correlation);
+}
+
+function createSessionsApp(deps: Deps): Hono {
+  const app = new Hono().get("/", async (c) => answerCleanJson(c, await readSessions(deps, c.get("viewer"))));
+  for (const [name, createAction] of Object.entries(SESSION_ACTIONS)) app.post(`/:ticket/${name}`, createAction(deps));
+  return app;
 }
 
 function createRulesApp(deps: Deps): Hono {
@@ -193,108 +227,32 @@ function createTestApp(deps: Deps): Hono {
   });
 }
 
-/** What people do with a session, by the last part of the path. */
-const SESSION_ACTIONS = {
-  answer: defineAction(answerSchema, answerQuestion),
-  input: defineEvent(inputSchema, ({ deps }, { id = deps.newId(), ...typed }) => {
-    return { kind: "typed", input: { id, ...typed } };
-  }),
-  complete: defineAction(completionSchema, async ({ deps, key, by, correlation }, { summary }) =>
-    toStateAnswer(await completeTicket(deps, key, { summary, source: "person", by }, correlation)),
-  ),
-  cancel: defineEvent(undefined, ({ by, where }) => ({ kind: "cancelled", by, where })),
-  extend: defineEvent(extensionSchema, async ({ deps, key, by, where }, { minutes }) => {
-    return { kind: "extended", by, where, minutes: minutes ?? (await readMinutes(deps, key)) };
-  }),
-  start: defineEvent(undefined, ({ by, where }) => ({ kind: "start_requested", by, where })),
-  "send-back": defineAction(sendBackSchema, async ({ deps, key, by, where, correlation }, { text: comment }) => {
-    const decision = { answer: "send_back", comment, by, where };
-    return toStateAnswer(await decideTicket(deps, key, "result", decision, correlation));
-  }),
-  remove: defineEvent(removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force })),
-};
-
-/** Answers what a session asks; without a hash what it asks now. */
-async function answerQuestion(
-  { deps, key, by, where, correlation }: ActionRequest,
-  { question: id, answer: text, hash }: z.infer<typeof answerSchema>,
-) {
-  const found = (await findRequest(deps, id))?.value;
-  const request = found?.subject.key === key ? found : undefined;
-  const { waits } = request?.session ?? {};
-  const isWords = waits === "plan" && !request?.answers.includes(text);
-  const answer =
-    waits === "input" || isWords ? { answer: isWords ? "send_back" : "answer", comment: text } : { answer: text };
-  return toStateAnswer(await decideTicketRequest(deps, key, request, { ...answer, hash, by, where }, correlation));
+/** Shows the policy of a repository, one ticket, and what its branch changes: as text, or as files and counts. */
+function createTicketApp(deps: Deps): Hono {
+  return new Hono()
+    .get("/policies/:id", async (c) => answerCleanJson(c, await describePolicy(deps, c.req.param("id"))))
+    .get("/:ticket", async (c) =>
+      answerCleanJson(c, await readTicketPage(deps, await getTicket(deps, readTicketKey(c)))),
+    )
+    .get("/:ticket/diff", validateRound, async (c) => {
+      const ticket = await getTicket(deps, readTicketKey(c));
+      const { run = ticket.run, round = ticket.round } = c.req.valid("query");
+      const difference = await readDifference(deps, { key: ticket.key, run, round });
+      if (!difference)
+        throw new GroundcrewError("not_found", `No commit of ${ticket.key} has been reported in this run.`);
+      c.header("Vary", "Accept");
+      if (!c.req.header("accept")?.includes("application/json")) return c.text(difference.text);
+      return answerCleanJson(c, describeDifference(difference));
+    });
 }
 
-function createSessionsApp(deps: Deps): Hono {
-  const app = new Hono().get("/", async (c) => answerCleanJson(c, await readSessions(deps, c.get("viewer"))));
-  for (const [name, createAction] of Object.entries(SESSION_ACTIONS)) app.post(`/:ticket/${name}`, createAction(deps));
-  return app;
-}
-
-/** Defines what people do with a ticket, whose answer is what `act` returns. Without a schema no body is read. */
-function defineAction<Input>(
-  schema: z.ZodType<Input> | undefined,
-  act: (request: ActionRequest, input: Input) => Promise<object>,
-) {
-  return (deps: Deps) => {
-    const readJson = createJsonReader();
-    return async (c: Context) => {
-      const input = schema ? await readJson(c, schema) : (undefined as Input);
-      const request = { deps, key: readTicketKey(c), ...getRequester(c), correlation: c.get("correlation") };
-      return answerCleanJson(c, await act(request, input));
-    };
-  };
-}
-
-/** Defines an action that is one event of the ticket. */
-function defineEvent<Input>(
-  schema: z.ZodType<Input> | undefined,
-  toEvent: (request: ActionRequest, input: Input) => NewTicketEvent | Promise<NewTicketEvent>,
-) {
-  return defineAction(schema, async (request, input: Input) =>
-    toStateAnswer(await changeTicket(request.deps, request.key, await toEvent(request, input), request.correlation)),
-  );
-}
-
-function toStateAnswer(ticket: Ticket) {
-  const { key, state } = ticket;
-  return { ticket_id: key, state, ...(isChecking(ticket) ? { waits_for: "tests" } : {}) };
-}
-
-/** Reads the key of a ticket from the path. */
-export function readTicketKey(c: Context): string {
-  return requireTicketKey(c.req.param("ticket") ?? "").key;
-}
-
-async function readSessions(deps: Deps, viewer: Viewer): Promise<SessionsAnswer> {
-  const own = limitDeps(deps, viewer);
-  const [all, active, failed, runners, rules, cost, at] = await Promise.all([
-    readActiveTickets(deps),
-    readActiveTickets(own),
-    readTickets(own, ["failed"]),
-    readRunners(deps.store),
-    readRules(own),
-    readTicketCost(deps, 1),
-    deps.store.now(),
-  ]);
-  const positions = rankApproved(all);
-  const toView = async (ticket: Ticket) =>
-    toSessionView(deps.settings, ticket, await readSession(deps, ticket), positions.get(ticket.key));
-  const newestFailed = failed.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0)).slice(0, MAX_FAILED);
-  const [today] = cost.days;
-  return {
-    count: active.length,
-    sessions: await Promise.all(active.map(toView)),
-    failed: await Promise.all(newestFailed.map(toView)),
-    rules: rules.map(toRuleView),
-    runners: runners.map(({ at: seenAt, instance: _instance, worktrees: _worktrees, checks = [], ...runner }) => {
-      return { ...runner, checks, seen_at: new Date(seenAt).toISOString() };
-    }),
-    configured: deps.settings.tickets !== undefined,
-    cost_today: { day: today?.day ?? "", cost_usd: today?.cost ?? 0 },
-    server_time: new Date(at).toISOString(),
-  };
+/** The files of a difference with their counts. `left_out`: number of files of which it has nothing. */
+function describeDifference({ run, round, commit, text, left_out }: Difference) {
+  const files = parseDiff(text);
+  const { insertions, deletions } = countChanges(files);
+  const listed = files.map(({ path, from, status, insertions: added, deletions: deleted, isBinary }) => {
+    const counts = { insertions: added, deletions: deleted };
+    return { path, status, ...counts, ...omitUndefined({ from }), ...(isBinary ? { binary: true } : {}) };
+  });
+  return { run, round, commit, files: listed, insertions, deletions, ...(left_out > 0 ? { left_out } : {}) };
 }

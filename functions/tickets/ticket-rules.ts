@@ -11,10 +11,11 @@ import type { AnyEvent, EventKind } from "../../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 import { getTicketProjects } from "../../shared/tickets/approval.ts";
 import { approveUpdateByRule } from "../../shared/tickets/completion.ts";
-import { readPolicy } from "../../shared/tickets/policies.ts";
+import { readPolicy } from "../../shared/tickets/policy.ts";
 import { createSessionRequest } from "../../shared/tickets/questions.ts";
 import { changeTicket, readActiveTickets, readSpent, readTickets } from "../../shared/tickets/stored-tickets.ts";
-import { hasOpenPlan, isRequestOver, type NewTicketEvent, type Ticket } from "../../shared/tickets/ticket.ts";
+import { hasOpenPlan, listOpen, type Ticket } from "../../shared/tickets/ticket.ts";
+import type { NewTicketEvent } from "../../shared/tickets/ticket-machine.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
 type TicketJobBody = Extract<WorkJobBody, { type: "ticket" | "ticket_closed" }>;
@@ -81,9 +82,8 @@ export function createTicketRules(settings: TicketSettings | undefined): RuleSet
       const { item, project } = facts;
       if (!settings || !item || !project || !projects.includes(project.identifier)) return [];
       const lane = `ticket:${item.key}`;
-      if (CLOSING_EVENTS.includes(event.kind)) {
+      if (CLOSING_EVENTS.includes(event.kind))
         return [toAction(lane, { type: "ticket_closed", item: item.id, correlation })];
-      }
       const request = findRequest(settings, event, facts, itemRev);
       return request ? [toAction(lane, { type: "ticket", item: item.id, correlation, ...request })] : [];
     },
@@ -119,17 +119,16 @@ function findRequest(
 async function findLimitEvent(deps: TaskDeps, ticket: Ticket, at: Ms): Promise<NewTicketEvent | undefined> {
   if (!ticket.wanted || hasOpenPlan(ticket)) return undefined;
   const { minutes, budget_usd: budget } = (await readPolicy(deps, ticket.item.identifier)).values;
-  return (
-    findTimeEvent(ticket, at, minutes * MINUTE) ??
-    (budget === undefined ? undefined : findBudgetEvent(ticket, at, budget, await readSpent(deps, ticket)))
-  );
+  const event = findTimeEvent(ticket, at, minutes * MINUTE);
+  return event || budget === undefined ? event : findBudgetEvent(ticket, at, budget, await readSpent(deps, ticket));
 }
 
 function findTimeEvent(ticket: Ticket, at: Ms, time: Ms): NewTicketEvent | undefined {
   const { key, run, deadline } = ticket;
   if (deadline === undefined) return undefined;
   if (at >= deadline) return { kind: "limit_over", limit: "time" };
-  if (isAsked(ticket, "time") || deadline - at > Math.min(WARNING_MS, time / WARNING_SHARE)) return undefined;
+  if (listOpen(ticket, "time").length > 0 || deadline - at > Math.min(WARNING_MS, time / WARNING_SHARE))
+    return undefined;
   const id = `${key}.${run}.t${deadline.toString(36)}`;
   const question = createSessionRequest(ticket, at, { waits: "time" }, { id, text: new Date(deadline).toISOString() });
   return { kind: "asked", question };
@@ -139,12 +138,8 @@ function findBudgetEvent(ticket: Ticket, at: Ms, budget: number, spent: number):
   const { key, run, budgetFrom = 0 } = ticket;
   const left = budgetFrom + budget - spent;
   if (left <= 0) return { kind: "limit_over", limit: "budget", spent };
-  if (isAsked(ticket, "budget") || left > budget / WARNING_SHARE) return undefined;
+  if (listOpen(ticket, "budget").length > 0 || left > budget / WARNING_SHARE) return undefined;
   const id = `${key}.${run}.b${Math.round(budgetFrom * 100).toString(36)}`;
   const text = `${spent.toFixed(2)} / ${(budgetFrom + budget).toFixed(2)} USD`;
   return { kind: "asked", question: createSessionRequest(ticket, at, { waits: "budget", budget }, { id, text }) };
-}
-
-function isAsked({ questions }: Ticket, limit: "time" | "budget"): boolean {
-  return questions.some((question) => question.session.waits === limit && !isRequestOver(question));
 }

@@ -8,7 +8,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import type { RenderedWhy } from "../../shared/tasks/why.ts";
-import type { describePolicy } from "../../shared/tickets/policies.ts";
+import type { describePolicy } from "../../shared/tickets/ticket-views.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError } from "../backup/manifest.ts";
 import {

@@ -5,8 +5,7 @@
  */
 
 import { existsSync, rmSync } from "node:fs";
-import { type Cli, getCliName } from "../../shared/tickets/cli.ts";
-import type { PolicyValues } from "../../shared/tickets/policy.ts";
+import { type Cli, getCliName, type PolicyValues } from "../../shared/tickets/policy.ts";
 import type { Ms } from "../../shared/time.ts";
 import { writePrivateFile } from "../node/files.ts";
 import { findExecutable } from "../node/programs.ts";

@@ -8,12 +8,13 @@ import { frameAnswerSchema, type TerminalFrame } from "../../shared/app/terminal
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { cleanText } from "../../shared/text.ts";
-import { type Difference, MAX_DIFFERENCE_LENGTH } from "../../shared/tickets/differences.ts";
 import {
+  type Difference,
   EXCHANGE_LIMIT_BYTES,
   type ExchangeAnswer,
   type ExchangeRequest,
   exchangeAnswerSchema,
+  MAX_DIFFERENCE_LENGTH,
 } from "../../shared/tickets/exchange.ts";
 import { GROUNDCREW_LINES } from "../../shared/tickets/policy.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";

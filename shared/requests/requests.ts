@@ -10,12 +10,14 @@
  */
 
 import type { RequestKind, TaskDeps } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import type { RefusalName } from "../i18n/en.ts";
 import { createLiveRefreshJob } from "../jobs/outgoing-jobs.ts";
 import { createWorkJob, type WorkJobBody } from "../jobs/work-jobs.ts";
-import { omitUndefined } from "../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { type Person, readPeople } from "../people/directory.ts";
 import { observedKeys, workKeys, workSets } from "../records/store-keys.ts";
 import type { Job, Put, Revision, Store, StoredValue } from "../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
@@ -48,6 +50,8 @@ export interface DecisionResult {
 
 type StoreDeps = { store: Pick<Store, "read" | "scan"> };
 
+type AudienceDeps = { store: Pick<Store, "read">; settings: Pick<Settings, "people" | "agents"> };
+
 /** Retention of a closed request: 30 days, so that every message, late press and reply gets an explanation. */
 const CLOSED_MS: Ms = 30 * DAY;
 
@@ -74,31 +78,22 @@ export async function replaceInput(request: RequestRecord, input: RequestPart[])
 }
 
 /** The hash of all that is judged: 32 characters of a SHA-256. */
-export async function hashRequest({
-  kind,
-  from,
-  text,
-  input,
-  options,
-}: Pick<NewRequest, "kind" | "from" | "text" | "input" | "options">): Promise<string> {
+export async function hashRequest(
+  request: Pick<NewRequest, "kind" | "from" | "text" | "input" | "options">,
+): Promise<string> {
+  const { kind, from, text, input, options } = request;
   return (await sha256Hex(JSON.stringify([kind, from, text, input, options]))).slice(0, 32);
 }
 
 /** Finds a request by its id, with its revision. */
-export async function findRequest(
-  { store }: Pick<TaskDeps, "store">,
-  id: string,
-): Promise<StoredValue<RequestRecord> | undefined> {
+export async function findRequest({ store }: Pick<TaskDeps, "store">, id: string) {
   return (await store.read<RequestRecord>([workKeys.request(id)]))[0];
 }
 
 /** Reads all open requests, the most urgent first. */
 export async function readOpenRequests(deps: StoreDeps, kind?: RequestKindName): Promise<RequestRecord[]> {
-  const rows = await readAllRows<RequestRecord>(deps, workSets.requests);
-  return rows
-    .map(({ value }) => value)
-    .filter((request) => kind === undefined || request.kind === kind)
-    .sort(compareRequests);
+  const requests = (await readAllRows<RequestRecord>(deps, workSets.requests)).map(({ value }) => value);
+  return requests.filter((request) => kind === undefined || request.kind === kind).sort(compareRequests);
 }
 
 /** Reads the requests of a kind about an item, open and closed, oldest first. */
@@ -116,19 +111,19 @@ export async function readTaskRequests(
 /** Stores a new request and publishes it, in one commit with the job for its next reminder or its deadline. */
 export async function publishRequest(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<void> {
   await updateValue<RequestRecord>(deps, workKeys.request(request.id), async (stored) =>
-    stored ? undefined : preparePublication(deps, { value: request, rev: 0 }, correlation),
+    stored ? undefined : preparePublication(deps, request, correlation),
   );
 }
 
 /** Prepares the same for a commit that expects the request at its revision. */
 export async function preparePublication(
   deps: TaskDeps,
-  stored: StoredValue<RequestRecord>,
+  value: RequestRecord,
   correlation: string,
+  rev: Revision = 0,
 ): Promise<ValueUpdate> {
-  const { value: request } = stored;
-  const own = { put: [toRequestPut(request)], jobs: createDueJobs(getKind(deps, request), request, correlation) };
-  return mergeUpdates([own, await getKind(deps, request).announce(deps, stored, correlation)]);
+  const own = { put: [toRequestPut(value)], jobs: createDueJobs(deps, value, correlation) };
+  return mergeUpdates([own, await getKind(deps, value).announce(deps, { value, rev }, correlation)]);
 }
 
 /** Prepares the same for a request that no record has yet. */
@@ -137,21 +132,21 @@ export async function prepareNewRequest(
   request: RequestRecord,
   correlation: string,
 ): Promise<ValueUpdate> {
-  const update = await preparePublication(deps, { value: request, rev: 0 }, correlation);
+  const update = await preparePublication(deps, request, correlation);
   return mergeUpdates([update, { expect: [[workKeys.request(request.id), 0]] }]);
 }
 
 /** Stores a request again that people were asked before the store was lost; what follows is its next reminder. */
 export async function restoreRequest(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<void> {
-  const jobs = createDueJobs(getKind(deps, request), request, correlation);
+  const jobs = createDueJobs(deps, request, correlation);
   await deps.store.commit({ expect: [[workKeys.request(request.id), 0]], put: [toRequestPut(request)], jobs });
   deps.notify();
 }
 
 /** The job for what happens next to a request that nobody answers; none when nothing does. */
-function createDueJobs(kind: RequestKind, request: RequestRecord, correlation: string): Job[] {
+function createDueJobs(deps: TaskDeps, request: RequestRecord, correlation: string): Job[] {
   const { id, reminders, createdAt, deadline } = request;
-  const delay = kind.getReminders?.(request)[reminders];
+  const delay = getKind(deps, request).getReminders?.(request)[reminders];
   const at = delay === undefined ? deadline : createdAt + delay;
   if (at === undefined) return [];
   const body = { type: "request_due", request: id, after: reminders, correlation } as const;
@@ -167,11 +162,10 @@ export async function handleDueRequest(
   await updateValue<RequestRecord>(deps, workKeys.request(id), async (request, rev) => {
     // A job that is repeated after its reminder was stored finds a higher number of reminders and does nothing.
     if (!request || !isRequestOpen(request) || request.reminders !== after) return undefined;
-    if (await isTaskClosed(deps, request))
-      return prepareClosure(deps, { value: request, rev }, "task_closed", correlation);
-    if (request.deadline !== undefined && request.deadline <= now)
-      return prepareClosure(deps, { value: request, rev }, "expired", correlation);
-    return preparePublication(deps, { value: { ...request, reminders: after + 1 }, rev }, correlation);
+    const isExpired = request.deadline !== undefined && request.deadline <= now;
+    const why = (await isTaskClosed(deps, request)) ? "task_closed" : isExpired ? "expired" : undefined;
+    if (why) return prepareClosure(deps, { value: request, rev }, why, correlation);
+    return preparePublication(deps, { ...request, reminders: after + 1 }, correlation, rev);
   });
 }
 
@@ -191,19 +185,16 @@ export async function decideRequest(
   // What is refused or sent back need not be the newest.
   if (reread && isRequestOpen(found) && decision.answer === "approve")
     await storeReread(deps, found, await reread(deps, found, correlation), correlation);
-  const result = await updateValue<RequestRecord, DecisionResult>(
-    deps,
-    workKeys.request(id),
-    async (request = found, rev) => {
-      throwUnlessOffered(request, decision);
-      if (!isRequestOpen(request))
-        return { result: { outcome: hasVerdict(request, decision) ? "decided" : "closed", request } };
-      if (decision.hash !== request.hash) return { result: { outcome: "changed", request } };
-      const decided = await prepareDecision(deps, { value: request, rev }, decision, correlation);
-      if (!decided) return { result: { outcome: "closed", request } };
-      return { ...decided.update, result: { outcome: "decided", request: decided.request } };
-    },
-  );
+  const decide = async (request = found, rev: Revision): Promise<ValueUpdate & { result: DecisionResult }> => {
+    throwUnlessOffered(request, decision);
+    if (!isRequestOpen(request))
+      return { result: { outcome: hasVerdict(request, decision) ? "decided" : "closed", request } };
+    if (decision.hash !== request.hash) return { result: { outcome: "changed", request } };
+    const decided = await prepareDecision(deps, { value: request, rev }, decision, correlation);
+    if (!decided) return { result: { outcome: "closed", request } };
+    return { ...decided.update, result: { outcome: "decided", request: decided.request } };
+  };
+  const result = await updateValue<RequestRecord, DecisionResult>(deps, workKeys.request(id), decide);
   if (result.outcome === "decided") await apply?.(deps, result.request, correlation);
   return result;
 }
@@ -221,18 +212,16 @@ export async function createUnknownError(
   return new GroundcrewError("not_found", text, { refusal: { name: name ?? "requestGone" } });
 }
 
-function throwUnlessOffered({ kind, answers, session }: RequestRecord, { answer, comment }: RequestDecision): void {
-  const isSentBackPlan = session?.waits === "plan" && answer === "send_back";
+function throwUnlessOffered({ kind, answers, session }: RequestRecord, { answer, comment = "" }: RequestDecision) {
   const list = answers.join(", ");
+  const offered = { name: "answerNotOffered", values: { answers: list } } as const;
   if (!answers.includes(answer))
-    throw new GroundcrewError("bad_request", `answer must be one of: ${list}.`, {
-      refusal: { name: "answerNotOffered", values: { answers: list } },
-    });
+    throw new GroundcrewError("bad_request", `answer must be one of: ${list}.`, { refusal: offered });
+  const isSentBackPlan = session?.waits === "plan" && answer === "send_back";
   const needsWords = kind === "question" ? ANSWERS_WITH_WORDS.includes(answer) : isSentBackPlan;
-  if (needsWords && (comment ?? "").trim() === "")
-    throw new GroundcrewError("bad_request", "comment is empty. Give the answer, or what should change, as comment.", {
-      refusal: { name: "emptyText" },
-    });
+  const text = "comment is empty. Give the answer, or what should change, as comment.";
+  if (needsWords && comment.trim() === "")
+    throw new GroundcrewError("bad_request", text, { refusal: { name: "emptyText" } });
 }
 
 /** Stores what was read again, unless the request has changed meanwhile: then it is compared with that. */
@@ -320,10 +309,19 @@ export function prepareRequestChange(
   rev: Revision,
   correlation: string,
 ): ValueUpdate {
-  const chats = listLiveChats(settings.notifications, settings.telegram?.chat);
-  const cause = `request.${request.id}.${rev}`;
-  const jobs = chats.map((chat) => createLiveRefreshJob(chat, getSubjectId(request), cause, correlation));
+  const jobs = createRefreshJobs(settings, getSubjectId(request), `request.${request.id}.${rev}`, correlation);
   return { put: [toRequestPut(request)], jobs, afterCommit: () => notify() };
+}
+
+/** Creates the jobs that bring the messages about a subject up to date; repeating a cause creates no second job. */
+export function createRefreshJobs(
+  { notifications = [], telegram }: Pick<Settings, "notifications" | "telegram">,
+  subject: string,
+  cause: string,
+  correlation: string,
+): Job[] {
+  const chats = listLiveChats(notifications, telegram?.chat);
+  return chats.map((chat) => createLiveRefreshJob(chat, subject, cause, correlation));
 }
 
 /** Converts a request to its stored record with its sets. */
@@ -340,4 +338,29 @@ function getKind({ requestKinds }: Pick<TaskDeps, "requestKinds">, request: Requ
   const found = requestKinds[session ? "session" : schedule === undefined ? kind : "schedule"];
   if (!found) throw new Error(`No request of the kind "${kind}" can be handled here.`);
   return found;
+}
+
+/**
+ * Creates the lookup of the people whom a request concerns, in circles that grow: the requester, then the project's
+ * people. Empty where it concerns everybody. Only who may answer counts: members and admins.
+ */
+export async function createAudienceLookup(deps: AudienceDeps) {
+  const people = (await readPeople(deps)).filter(({ role }) => role !== undefined && role !== "guest");
+  return async ({ subject }: RequestRecord): Promise<Person[][]> => {
+    const keys = subject.item === undefined ? [] : [observedKeys.item(subject.item)];
+    const [item] = await deps.store.read<ItemRecord>(keys);
+    const project = item?.value.snapshot.project ?? subject.project;
+    // What Groundcrew created for somebody has its own account as the author.
+    const author = item?.value.snapshot.ours ? null : item?.value.snapshot.createdBy;
+    const requester =
+      people.find(({ telegram }) => telegram !== undefined && telegram === subject.message?.user) ??
+      people.find(({ id }) => id !== undefined && id === author);
+    const members = project === undefined ? [] : people.filter(({ projects }) => projects.includes(project));
+    return [keepDefined([requester]), members].filter((circle) => circle.length > 0);
+  };
+}
+
+/** Whether a request waits for this person, by Plane's id; one that concerns nobody in particular waits for everybody. */
+export function concernsPerson([first]: readonly Person[][], person: string | undefined): boolean {
+  return first === undefined || person === undefined || first.some(({ id }) => id === person);
 }

@@ -1,31 +1,50 @@
 /**
- * From a work item to an approved ticket: which items are wanted, the request with the exact text that is judged, the
- * approval by a person or a rule, and a ticket for a test.
+ * From a work item to an approved ticket: which items are wanted, the request with the exact text that is judged, a
+ * ticket for a test, and the answers of people and rules, who see the ticket instead of its request: on the
+ * orchestrator's routes, and in comments on the work item in Plane.
  */
 
 import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import type { TicketSettings } from "../config/tickets-schema.ts";
 import { GroundcrewError } from "../errors.ts";
+import { findScheduleCommand } from "../i18n/parse-schedule.ts";
+import { getTexts } from "../i18n/texts.ts";
 import type { WorkJobBody } from "../jobs/work-jobs.ts";
+import { linkToPage } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { findPerson } from "../people/directory.ts";
 import type { Task } from "../records/plane-records.ts";
+import { formatSessionName } from "../records/task-records.ts";
+import { decideRequest, readTaskRequests } from "../requests/requests.ts";
+import { isOption, readWords } from "../requests/words.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
 import { findPlanePerson } from "../sync/names.ts";
-import type { RequestPlace } from "../task/request.ts";
+import { refreshPeople } from "../sync/read-people.ts";
+import { isRequestOpen, type RequestDecision, type RequestPlace, type RequestRecord } from "../task/request.ts";
 import { isOpenItem } from "../task/snapshot.ts";
-import { type Caller, createCallContext } from "../tasks/call-context.ts";
+import { createCallContext, SYSTEM_CALLER } from "../tasks/call-context.ts";
+import { markRemarksRead } from "../tasks/card-record.ts";
 import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
-import { answerByComment, decideTicket } from "./decide-ticket.ts";
-import { readPolicy } from "./policies.ts";
-import { createContent, readPersonComments } from "./read-content.ts";
-import { changeTicket, findTicket, getTicket, requireTicketKey } from "./stored-tickets.ts";
-import { isActive, isFinal, type Ticket, type TicketCause, type TicketContent, type TicketItem } from "./ticket.ts";
-import { readLabelCli, readLabelNames } from "./ticket-cli.ts";
-import { createVersion } from "./ticket-content.ts";
-import { toSessionIds } from "./ticket-views.ts";
+import { getRequestTime } from "../tasks/people/questions.ts";
+import { postComment } from "../tasks/post-comment.ts";
+import { isStopWord, listUnread, readRemarks } from "../tasks/remark-record.ts";
+import { readPolicy } from "./policy.ts";
+import { changeTicket, findTicket, getTicket, ignoreConflict, requireTicketKey } from "./stored-tickets.ts";
+import {
+  isActive,
+  isApproving,
+  isFinal,
+  type Ticket,
+  type TicketCause,
+  type TicketItem,
+  toSessionIds,
+} from "./ticket.ts";
+import { createContent, createVersion, readLabelNames, readPersonComments } from "./ticket-content.ts";
 
 type RequestJob = Extract<WorkJobBody, { type: "ticket" }>;
+
+type Answer = Omit<RequestDecision, "hash"> & { hash?: string | undefined };
 
 /** Labels of a work item whose session plans first. */
 const PLAN_LABELS = ["plan-first", "plan first"];
@@ -88,15 +107,10 @@ async function openTicket(
   const comments = trigger === "created" ? [] : await readPersonComments(deps, task);
   // A comment that was deleted meanwhile requests nothing.
   if (comment !== undefined && !comments.some((one) => one.id === comment)) return;
-  const at = await deps.store.now();
-  const cause: TicketCause = { trigger, id, at, ...omitUndefined({ by }) };
-  const version = await createVersion(cause, {
-    ...(await createContent(task.item, cause, comments)),
-    ...(await readLabelCli(deps, task)),
-  });
+  const cause: TicketCause = { trigger, id, at: await deps.store.now(), ...omitUndefined({ by }) };
+  const version = await createVersion(cause, await createContent(deps, task, cause, comments));
   const event = { kind: "requested", key: task.key, item: toTicketItem(task), version } as const;
-  const ticket = await changeTicket(deps, task.key, event, correlation);
-  await approveByRule(deps, ticket, correlation);
+  await approveByRule(deps, await changeTicket(deps, task.key, event, correlation), correlation);
 }
 
 /** Whether the settings want a ticket for a work item as it is now. */
@@ -108,10 +122,24 @@ async function isTicketWanted(deps: TaskDeps, settings: TicketSettings, task: Ta
   return isAssignedToPeople(deps, settings, task);
 }
 
+/** The projects whose work items may become tickets. */
+export function getTicketProjects({ projects, repositories }: TicketSettings): string[] {
+  const withRepository = Object.keys(repositories);
+  return projects ? projects.filter((identifier) => withRepository.includes(identifier)) : withRepository;
+}
+
 /** Whether one of the names is wanted, if any are; upper and lower case are the same. */
 function includesName(names: readonly (string | undefined)[], wanted: readonly string[] | undefined): boolean {
   const lower = names.map((name) => name?.toLowerCase());
   return !wanted || wanted.some((name) => lower.includes(name.toLowerCase()));
+}
+
+/** Whether a work item is assigned to one of `people`, if the settings name any. */
+async function isAssignedToPeople(deps: TaskDeps, { people }: TicketSettings, { item }: Task): Promise<boolean> {
+  if (!people) return true;
+  const persons = await Promise.all(item.snapshot.assignees.map((id) => findPlanePerson(deps, id)));
+  const names = persons.map((person) => person?.name);
+  return includesName(names, people);
 }
 
 /** Whether the session of a ticket plans first: by its repository, or a label of its work item. */
@@ -121,41 +149,16 @@ export async function needsPlan(deps: TaskDeps, { item }: Pick<Ticket, "item">):
   return task !== undefined && includesName(await readLabelNames(deps, task), PLAN_LABELS);
 }
 
-/** Whether a work item is assigned to one of `people`, if the settings name any. */
-async function isAssignedToPeople(deps: TaskDeps, { people }: TicketSettings, { item }: Task): Promise<boolean> {
-  if (!people) return true;
-  const persons = await Promise.all(item.snapshot.assignees.map((id) => findPlanePerson(deps, id)));
-  return includesName(
-    persons.map((person) => person?.name),
-    people,
-  );
-}
-
 /** The work item of a ticket, as its record keeps it. */
 function toTicketItem({ id, item, project, url }: Task): TicketItem {
-  const { priority } = item.snapshot;
-  return { id, project: project.id, identifier: project.identifier, priority, url };
-}
-
-/** Approves a pending ticket when a rule of the settings wants it. A ticket that changed meanwhile stays pending. */
-async function approveByRule(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
-  const rule = ticket.state === "pending" ? await findApprovalRule(deps, ticket) : undefined;
-  if (rule === undefined) return;
-  const by = `tickets.approve[${rule}]`;
-  await approveTicket(deps, ticket.key, { by, hash: ticket.shown.hash }, correlation).catch((thrown: unknown) => {
-    if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
-    deps.log.info("ticket not approved by its rule", { correlation, ticket: ticket.key, error: thrown.message });
-  });
+  return { id, project: project.id, identifier: project.identifier, priority: item.snapshot.priority, url };
 }
 
 /** Cancels the ticket of a work item that ends it. */
 export async function closeTicket(deps: TaskDeps, item: string, correlation: string): Promise<void> {
-  const { tickets } = deps.settings;
   const task = await findStoredTask(deps, item);
-  if (!tickets || !task) return;
-  const ticket = await findTicket(deps, task.key);
-  if (!ticket || ticket.item.id !== item) return;
-  if (!(await isTicketOver(deps, ticket, task))) return;
+  const ticket = task && (await findTicket(deps, task.key));
+  if (!ticket || ticket.item.id !== item || !(await isTicketOver(deps, ticket, task))) return;
   const { removedAt, snapshot } = task.item;
   const text = isOpenItem(task.item) ? "reassigned" : removedAt === undefined ? snapshot.status : "removed";
   await changeTicket(deps, task.key, { kind: "closed_in_plane", text }, correlation);
@@ -179,23 +182,38 @@ export function isTicketClosed(
   return !closedByUpdate || item.removedAt !== undefined || item.snapshot.status !== status;
 }
 
-/** The projects whose work items may become tickets. */
-export function getTicketProjects({ projects, repositories }: TicketSettings): string[] {
-  const withRepository = Object.keys(repositories);
-  return projects ? projects.filter((identifier) => withRepository.includes(identifier)) : withRepository;
+/**
+ * Reads the work item of a pending ticket again, and who has it; one that is closed cancels the ticket. The comment that
+ * requested it stays as it was, also when it was deleted, and so does the text of a test ticket, which is its own.
+ */
+export async function rereadTicket(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
+  const { shown, item, key } = ticket;
+  const task = await findStoredTask(deps, item.id);
+  const isTest = shown.cause.trigger === "test";
+  if (!task && isTest) return;
+  const context = createCallContext(deps, { name: "Groundcrew", role: "human" }, correlation);
+  const isPresent = task && (await refreshTask(context, task).then(() => true, ignoreNotFound));
+  const present = isPresent && (await findStoredTask(deps, task.id));
+  const isClosed = !present || (await isTicketOver(deps, ticket, present));
+  const read = isTest || !present ? undefined : await readPersonComments(deps, present);
+  const content = read && present && (await createContent(deps, present, shown.cause, read));
+  const kept = omitUndefined({ comment: shown.content.comment });
+  const version = content ? await createVersion(shown.cause, { ...content, ...kept }) : shown;
+  await changeTicket(deps, key, { kind: "reread", version, isClosed }, correlation);
 }
 
 /**
- * Approves a ticket after reading it again, and returns its run. `hash` is that of the version which was shown; without
- * it the stored version counts. A changed ticket throws `conflict` and is pending with its new content. Repeating an
- * approval returns the same run. Takes two requests to Plane.
+ * Approves a ticket after reading it again, and returns its run; `created_at` is the time of the approval, ISO 8601.
+ * `hash` is that of the version which was shown; without it the stored version counts. A changed ticket throws
+ * `conflict` and is pending with its new content. Repeating an approval returns the same run. Takes two requests to
+ * Plane.
  */
 export async function approveTicket(
   deps: TaskDeps,
   key: string,
   { by, where = "api", hash }: { by: string; where?: RequestPlace; hash?: string },
   correlation: string,
-): Promise<ReturnType<typeof toApprovedRun>> {
+) {
   const isKnown = (await findTicket(deps, key)) !== undefined;
   if (!isKnown && (await restoreTicket(deps, key, by, correlation)))
     throw new GroundcrewError("conflict", `${key} was unknown and is requested again. Read it, then approve it.`, {
@@ -204,51 +222,22 @@ export async function approveTicket(
   const ticket = await getTicket(deps, key);
   const isRepeated = isActive(ticket) && (hash ?? ticket.approval?.hash) === ticket.approval?.hash;
   const decision = { answer: "approve", by, where, hash };
-  return toApprovedRun(deps, isRepeated ? ticket : await decideTicket(deps, key, "ticket", decision, correlation));
+  const approved = isRepeated ? ticket : await decideTicket(deps, key, "ticket", decision, correlation);
+  const at = approved.approval?.at ?? 0;
+  return { ...toSessionIds(deps.settings, approved), ticket_id: key, created_at: new Date(at).toISOString() };
 }
 
-/** Reads the work item of a pending ticket again, and who has it; one that is closed cancels the ticket. The text of a test ticket is its own: its item is only checked for being closed. */
-export async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlation: string): Promise<void> {
-  const task = await findStoredTask(deps, ticket.item.id);
-  const isTest = ticket.shown.cause.trigger === "test";
-  if (!task && isTest) return;
-  const present = task && (await readPresentTask(deps, task, { name: by, role: "human" }, correlation));
-  const isClosed = !present || (await isTicketOver(deps, ticket, present));
-  const version =
-    isTest || !present
-      ? ticket.shown
-      : await createVersion(ticket.shown.cause, await rereadContent(deps, ticket, present));
-  await changeTicket(deps, ticket.key, { kind: "reread", version, isClosed }, correlation);
-}
-
-/** Reads the comments again; the one that requested the ticket stays as it was, also when it was deleted. */
-async function rereadContent(deps: TaskDeps, { shown }: Ticket, task: Task): Promise<TicketContent> {
-  const content = await createContent(task.item, shown.cause, await readPersonComments(deps, task));
-  return { ...content, ...omitUndefined({ comment: shown.content.comment }), ...(await readLabelCli(deps, task)) };
-}
-
-/** Reads an item from Plane; undefined when it was removed. */
-async function readPresentTask(
-  deps: TaskDeps,
-  task: Task,
-  caller: Caller,
-  correlation: string,
-): Promise<Task | undefined> {
-  try {
-    await refreshTask(createCallContext(deps, caller, correlation), task);
-  } catch (thrown) {
-    if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
-    return undefined;
-  }
-  return findStoredTask(deps, task.id);
-}
-
-/** An approved run; `created_at` is the time of the approval, ISO 8601. */
-function toApprovedRun({ settings }: Pick<TaskDeps, "settings">, ticket: Ticket) {
-  const { key, approval } = ticket;
-  if (!approval)
-    throw new GroundcrewError("conflict", `${key} is not approved.`, { refusal: { name: "ticketNotPossible" } });
-  return { ...toSessionIds(settings, ticket), ticket_id: key, created_at: new Date(approval.at).toISOString() };
+/** Approves a pending ticket when a rule of the settings wants it. A ticket that changed meanwhile stays pending. */
+async function approveByRule(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
+  const rule = ticket.state === "pending" ? await findApprovalRule(deps, ticket) : undefined;
+  if (rule === undefined) return;
+  const decision = {
+    answer: "approve",
+    by: `tickets.approve[${rule}]`,
+    where: "api",
+    hash: ticket.shown.hash,
+  } as const;
+  await decideTicket(deps, ticket.key, "ticket", decision, correlation).catch(ignoreConflict);
 }
 
 /** Finds the first rule of `tickets.approve` that matches, by its number; undefined when none does. */
@@ -273,48 +262,120 @@ export async function findApprovalRule(
   return index < 0 ? undefined : index;
 }
 
+/**
+ * Answers what a ticket itself waits for, by the name of the answer; without a hash as it is now. Throws `not_found`
+ * without a ticket, and `conflict` when it does not wait for this, or has changed.
+ */
+export async function decideTicket(
+  deps: TaskDeps,
+  key: string,
+  kind: "ticket" | "result",
+  answer: Answer,
+  correlation: string,
+): Promise<Ticket> {
+  const { item } = await getTicket(deps, key);
+  // Tickets for tests may share a work item.
+  const asked = (await readTaskRequests(deps, item.id, kind)).findLast(
+    ({ value: { subject, answers } }) => subject.key === key && answers.includes(answer.answer),
+  );
+  return decideTicketRequest(deps, key, asked?.value, answer, correlation);
+}
+
+/** Answers this request of a ticket; throws as `decideTicket` does. */
+export async function decideTicketRequest(
+  deps: TaskDeps,
+  key: string,
+  request: RequestRecord | undefined,
+  { hash = request?.hash ?? "", ...answer }: Answer,
+  correlation: string,
+): Promise<Ticket> {
+  const decided = request && (await decideRequest(deps, request.id, { ...answer, hash }, correlation));
+  const ticket = await getTicket(deps, key);
+  if (decided?.outcome === "decided") return ticket;
+  const why =
+    decided?.outcome === "changed"
+      ? `asks for something else than was shown. Read it again and answer ${decided.request.hash}.`
+      : `is ${ticket.state}: it does not wait for ${answer.answer}.`;
+  throw new GroundcrewError("conflict", `${key} ${why}`, { refusal: { name: "ticketNotPossible" } });
+}
+
+/**
+ * Takes a comment in Plane as the answer to the one request of the work item's ticket that its words answer, where its
+ * author may decide. A comment that could answer several answers none, and one approves nothing, because Plane does not
+ * show all that is judged: a comment says so. True when the comment is no wish for a ticket of its own.
+ */
+async function answerByComment(deps: TaskDeps, task: Task, id: string, correlation: string): Promise<boolean> {
+  const requests = (await readTaskRequests(deps, task.id)).map(({ value }) => value);
+  if (requests.some(({ verdict }) => verdict?.posted === id)) return true;
+  const ticket = await findTicket(deps, task.key);
+  const isOfTicket = ({ kind, session }: RequestRecord) => session || kind === "ticket" || kind === "result";
+  const open = requests.filter((request) => isRequestOpen(request) && isOfTicket(request));
+  if (!ticket || open.length === 0) return false;
+  const comment = (await readPersonComments(deps, task)).find((one) => one.id === id);
+  if (!comment?.author || findScheduleCommand(comment.text) !== undefined) return false;
+  const { text, at, author } = comment;
+  const [first, ...others] = open.flatMap((request) => {
+    const isMeant = getRequestTime(request) < at && (!isStopWord(text) || isOption(request, text));
+    const words = isMeant ? readWords(request, text) : undefined;
+    return words ? [{ request, words }] : [];
+  });
+  if (!first) return false;
+  // A verdict needs the role that its author has now.
+  await refreshPeople(deps);
+  const person = await findPerson(deps, { id: author });
+  if (!person?.role || person.role === "guest") return false;
+  const { request, words } = first;
+  if (others.length > 0 || isApproving(words.answer)) {
+    const { publicUrl, locale } = deps.settings;
+    const { several, unseen } = getTexts(locale).comments.refused;
+    const html = `<p>${linkToPage(publicUrl, "/inbox", others.length > 0 ? several : unseen)}</p>`;
+    await postComment(createCallContext(deps, SYSTEM_CALLER, correlation), task, `refused:${id}`, html);
+    // What people write before the approval belongs to the text that is approved.
+    return ticket.state !== "pending";
+  }
+  const decision = { ...words, hash: request.hash, by: person.name, where: "plane", posted: id } as const;
+  const decided = await decideRequest(deps, request.id, decision, correlation).catch(ignoreConflict);
+  if (decided?.outcome !== "decided") return false;
+  // The session has the words as the answer.
+  const session = formatSessionName(deps.settings, task.key);
+  const remarks = listUnread(await readRemarks(deps, task.id), session).filter((remark) => remark.id === id);
+  await markRemarksRead(deps, task.id, remarks, correlation);
+  deps.notify();
+  return true;
+}
+
 /** Adds a pending ticket for a test. The same text again is the same cause, until the ticket is over. */
 export async function addTestTicket(deps: TaskDeps, input: TestTicket, correlation: string): Promise<Ticket> {
   const { id, title, description, created_at } = input;
   const { key, identifier, number } = requireTicketKey(id);
   const { tickets, plane } = deps.settings;
+  const refuse = (message: string) => new GroundcrewError("conflict", message);
   if (!tickets?.repositories[identifier])
-    throw new GroundcrewError(
-      "conflict",
-      `tickets.repositories in the settings file has no repository for ${identifier}.`,
-    );
+    throw refuse(`tickets.repositories in the settings file has no repository for ${identifier}.`);
   const existing = await findTicket(deps, key);
-  const { uuid, project } = await findTestItem(deps, existing, input, correlation);
-  if (existing && existing.item.id !== uuid)
-    throw new GroundcrewError("conflict", `${key} exists with another uuid, ${existing.item.id}.`);
-  const at = await deps.store.now();
+  const known = existing?.item ?? (await findTestItem(deps, input, key, correlation));
+  const { uuid = known?.id ?? `test-${key}`, project_id: project = known?.project ?? `test-${identifier}` } = input;
+  if (existing && existing.item.id !== uuid) throw refuse(`${key} exists with another uuid, ${existing.item.id}.`);
   const createdAt = created_at === undefined ? undefined : Date.parse(created_at);
-  const cause = { trigger: "test", id: "test", at, ...omitUndefined({ createdAt }) } as const;
+  const cause = { trigger: "test", id: "test", at: await deps.store.now(), ...omitUndefined({ createdAt }) } as const;
   const draft = await createVersion(cause, { title, description });
   const round = existing && isFinal(existing.state) ? `${existing.run}:${existing.endedAt}` : (existing?.run ?? 0);
   const version = { ...draft, cause: { ...cause, id: `test:${draft.hash}:${round}` } };
   const url = formatItemUrl(plane, identifier, number);
   const item = { id: uuid, project, identifier, priority: "none", url } as const;
-  const ticket = await changeTicket(deps, key, { kind: "requested", key, item, version }, correlation);
-  await approveByRule(deps, ticket, correlation);
-  return (await findTicket(deps, key)) ?? ticket;
+  await approveByRule(
+    deps,
+    await changeTicket(deps, key, { kind: "requested", key, item, version }, correlation),
+    correlation,
+  );
+  return getTicket(deps, key);
 }
 
-/**
- * Finds the ids of a test ticket's work item that the request does not name: those of the ticket before, or of the item
- * with this key, or ids of its own where Plane has no such item. Such a ticket runs, and its update fails.
- */
-async function findTestItem(
-  deps: TaskDeps,
-  existing: Ticket | undefined,
-  { id, uuid, project_id }: TestTicket,
-  correlation: string,
-): Promise<{ uuid: string; project: string }> {
-  if (uuid !== undefined && project_id !== undefined) return { uuid, project: project_id };
-  const { key, identifier } = requireTicketKey(id);
+/** Finds the work item of a test ticket that does not name it. A ticket of none runs, and its update fails. */
+async function findTestItem(deps: TaskDeps, { uuid, project_id }: TestTicket, key: string, correlation: string) {
+  if (uuid !== undefined && project_id !== undefined) return undefined;
   const context = createCallContext(deps, { name: "Groundcrew", role: "human" }, correlation);
-  const found = existing?.item ?? (await findTask(context, key).then(toTicketItem, ignoreNotFound));
-  return { uuid: uuid ?? found?.id ?? `test-${key}`, project: project_id ?? found?.project ?? `test-${identifier}` };
+  return findTask(context, key).then(toTicketItem, ignoreNotFound);
 }
 
 function ignoreNotFound(thrown: unknown): undefined {

@@ -33,19 +33,20 @@ import { listUnread, readRemarks } from "../tasks/remark-record.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
-import { getTicketCliName } from "./cli.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
-import { needsPublication, readPolicy } from "./policies.ts";
-import { findChangedContent } from "./read-content.ts";
+import { needsPublication, readPolicy } from "./policy.ts";
 import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
 import {
+  getTicketCliName,
   isActive,
   isChecking,
-  type NewTicketEvent,
   readUpdateProgress,
   type Ticket,
+  type TicketCompletion,
   type UpdateStep,
 } from "./ticket.ts";
+import { findChangedContent } from "./ticket-content.ts";
+import type { NewTicketEvent } from "./ticket-machine.ts";
 
 /** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
 const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
@@ -83,23 +84,20 @@ const NO_COMMIT: MissingCriterion = {
 export async function completeTicket(
   deps: TaskDeps,
   key: string,
-  completion: Omit<NewTicketEvent<"completed">, "kind">,
+  completion: TicketCompletion,
   correlation: string,
 ): Promise<Ticket> {
   const ticket = await getTicket(deps, key);
   if (isChecking(ticket)) return ticket;
-  const event = await planCompletion(deps, ticket, completion);
-  return event.kind === "completed"
-    ? recordCompletion(deps, key, event, correlation)
-    : changeTicket(deps, key, event, correlation);
+  return applyCompletion(deps, key, await planCompletion(deps, ticket, completion), correlation);
 }
 
 /** The event of a completion: it counts at once, or when the tests have passed that the runner has to run first. */
 export async function planCompletion(
   deps: TaskDeps,
   ticket: Ticket,
-  completion: Omit<NewTicketEvent<"completed">, "kind">,
-): Promise<NewTicketEvent<"completed"> | NewTicketEvent<"check_requested">> {
+  completion: TicketCompletion,
+): Promise<NewTicketEvent<"completed" | "check_requested">> {
   const event = { ...completion, summary: cleanText(completion.summary, MAX_SUMMARY_LENGTH) };
   const isPossible = isActive(ticket) && event.summary !== "";
   const needsTestRun = isPossible && (await requireTicketCriteria(deps, ticket, event)).needsTestRun;
@@ -107,17 +105,9 @@ export async function planCompletion(
   return { ...event, kind: "completed", ...omitUndefined({ changed: await findChangedContent(deps, ticket) }) };
 }
 
-async function recordCompletion(
-  deps: TaskDeps,
-  key: string,
-  event: Omit<NewTicketEvent<"completed">, "kind">,
-  correlation: string,
-): Promise<Ticket> {
-  const changed = await findChangedContent(deps, await getTicket(deps, key));
-  const completion = { ...event, kind: "completed", ...omitUndefined({ changed }) } as const;
-  const completed = await changeTicket(deps, key, completion, correlation);
-  await approveUpdateByRule(deps, completed, correlation);
-  return (await findTicket(deps, key)) ?? completed;
+async function applyCompletion(deps: TaskDeps, key: string, event: NewTicketEvent, correlation: string) {
+  const ticket = await changeTicket(deps, key, event, correlation);
+  return (await approveUpdateByRule(deps, ticket, correlation)) ?? ticket;
 }
 
 /** Completes a ticket whose test run has ended, or says why not. Without such a run nothing changes. */
@@ -129,10 +119,11 @@ export async function finishCheck(
 ): Promise<void> {
   const { key, check } = ticket;
   if (!check || !isChecking(ticket) || check.id !== tests?.id) return;
-  const { id, problem: _problem, ...event } = check;
+  const { id, problem: _problem, ...completion } = check;
   try {
-    await requireTicketCriteria(deps, await getTicket(deps, key), event, tests);
-    await recordCompletion(deps, key, event, correlation);
+    await requireTicketCriteria(deps, await getTicket(deps, key), completion, tests);
+    const changed = await findChangedContent(deps, ticket);
+    await applyCompletion(deps, key, { ...completion, kind: "completed", ...omitUndefined({ changed }) }, correlation);
   } catch (thrown) {
     const text = findNotDone(thrown);
     if (text === undefined) return ignoreConflict(thrown);
@@ -216,37 +207,32 @@ async function renderUpdate(
   session: SessionReport | undefined,
 ): Promise<string> {
   const { completion, approval, publication } = ticket;
-  const pull = publication?.url;
+  const { branch = "", diff, cost_usd, tests, commits = [] } = session ?? {};
   const { comments } = getTexts(locale);
   const texts = comments.ticket;
   const code = (text: string) => `<code>${escapeHtml(cleanLine(text, MAX_LINE_LENGTH))}</code>`;
   const number = (n: number) => localizeNumber(comments.locale, n);
-  const { branch = "", diff, cost_usd } = session ?? {};
   const localizeCounts = ({ files, insertions, deletions }: NonNullable<typeof diff>) => {
     return { files: number(files), insertions: number(insertions), deletions: number(deletions) };
   };
+  const link = (url: string) => `<a href="${escapeHtml(url)}">${escapeHtml(url)}</a>`;
+  const money = (cost: number) => localizeMoney(comments.locale, cost, getCurrency({ budget }));
   const took = completion && approval && localizeDuration(comments.locale, completion.at - approval.at);
   const lines = keepDefined([
     branch === "" ? undefined : formatTemplate(texts.branch, { branch: code(branch) }),
-    pull && formatTemplate(texts.pull, { pull: `<a href="${escapeHtml(pull)}">${escapeHtml(pull)}</a>` }),
+    publication?.url && formatTemplate(texts.pull, { pull: link(publication.url) }),
     diff && formatTemplate(texts.diff, localizeCounts(diff)),
-    session?.tests && session.tests.problem === undefined ? texts.tests : undefined,
+    tests && tests.problem === undefined ? texts.tests : undefined,
     took && formatTemplate(texts.time, { time: escapeHtml(took) }),
-    cost_usd === undefined
-      ? undefined
-      : formatTemplate(texts.cost, { cost: localizeMoney(comments.locale, cost_usd, getCurrency({ budget })) }),
+    cost_usd === undefined ? undefined : formatTemplate(texts.cost, { cost: money(cost_usd) }),
   ]);
-  const commits = (session?.commits ?? []).slice(0, MAX_SHOWN_COMMITS);
-  const shown = commits.map(({ id, subject }) => {
-    const text = escapeHtml(cleanLine(subject, MAX_LINE_LENGTH));
-    return `<li>${code(id.slice(0, 12))} ${text}</li>`;
+  const shown = commits.slice(0, MAX_SHOWN_COMMITS).map(({ id, subject }) => {
+    return `<li>${code(id.slice(0, 12))} ${escapeHtml(cleanLine(subject, MAX_LINE_LENGTH))}</li>`;
   });
-  const name = formatTemplate(texts.heading, { cli: escapeHtml(getTicketCliName(ticket)) });
-  const heading = `<p><strong>${name}</strong></p>`;
-  const summary = await toHtml(completion?.summary ?? "");
+  const heading = formatTemplate(texts.heading, { cli: escapeHtml(getTicketCliName(ticket)) });
   const facts = lines.length > 0 ? `<p>${lines.join("<br>")}</p>` : "";
   const list = shown.length > 0 ? `<p>${texts.commits}</p><ul>${shown.join("")}</ul>` : "";
-  return heading + summary + facts + list;
+  return `<p><strong>${heading}</strong></p>${await toHtml(completion?.summary ?? "")}${facts}${list}`;
 }
 
 /** Sets the status of the settings, unless the work item is closed. The item of a test ticket may not have been observed yet. */
@@ -264,32 +250,30 @@ async function setTicketStatus(context: CallContext, { key, item }: Ticket): Pro
 /** The result of an update; `problem`: why a step failed. */
 function toUpdateResult(ticket: Ticket) {
   const progress = readUpdateProgress(ticket);
-  const { comment_posted, state_updated } = progress;
-  const isPublishing = ticket.update?.step === "publish" && ticket.update.problem === undefined;
-  const status = isPublishing
-    ? "publishing"
-    : !comment_posted
-      ? "failed_comment"
-      : !state_updated
-        ? "failed_state"
-        : "updated";
-  return { status, ticket_id: ticket.key, ...progress, ...omitUndefined({ problem: ticket.update?.problem }) };
+  const { step, problem } = ticket.update ?? {};
+  const missing = progress.comment_posted ? "failed_state" : "failed_comment";
+  const failed = step === "publish" && problem === undefined ? "publishing" : missing;
+  const status = progress.state_updated ? "updated" : failed;
+  return { status, ticket_id: ticket.key, ...progress, ...omitUndefined({ problem }) };
 }
 
 export type UpdateResult = ReturnType<typeof toUpdateResult>;
 
 /** Approves the update of a completed ticket when a rule wants it; the queue writes it. */
-export async function approveUpdateByRule(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
+export async function approveUpdateByRule(
+  deps: TaskDeps,
+  ticket: Ticket,
+  correlation: string,
+): Promise<Ticket | undefined> {
   const rule = ticket.state === "completed" ? await findApprovalRule(deps, ticket, ({ update }) => update) : undefined;
   const { tickets } = deps.settings;
-  if (rule === undefined || !tickets) return;
+  if (rule === undefined || !tickets) return undefined;
   const task = await findStoredTask(deps, ticket.item.id);
   // A person decides about the result of a work item that was closed meanwhile.
-  if (task && isTicketClosed(tickets, ticket, task)) return;
+  if (task && isTicketClosed(tickets, ticket, task)) return undefined;
   const publishes = await needsPublication(deps, ticket);
   const event = { kind: "update_requested", by: `tickets.approve[${rule}]`, inQueue: true, publishes } as const;
-  await changeTicket(deps, ticket.key, event, correlation);
-  deps.notify();
+  return changeTicket(deps, ticket.key, event, correlation);
 }
 
 /** Handles the job that finishes an update which was interrupted or failed. */
@@ -316,7 +300,7 @@ export async function runUpdateJob(
 async function requireTicketCriteria(
   deps: TaskDeps,
   ticket: Ticket,
-  { summary, source }: Pick<NonNullable<Ticket["completion"]>, "summary" | "source">,
+  { summary, source }: TicketCompletion,
   finished?: TestRun,
 ): Promise<{ needsTestRun: boolean }> {
   const task = await findStoredTask(deps, ticket.item.id);

@@ -6,6 +6,12 @@ import { identifierSchema, taskKeySchema } from "../names.ts";
 /** Limit of an exchange's body in bytes: 2 MB, 60 sessions with their screens and commits. */
 export const EXCHANGE_LIMIT_BYTES = 2 * 1024 * 1024;
 
+/** Limit of a difference in UTF-16 units: 2 Mi, about 50,000 lines. The runner leaves out the files after it. */
+export const MAX_DIFFERENCE_LENGTH = 2 * 2 ** 20;
+
+/** Limit of the body that brings one in bytes: 8 MB, its longest text in escaped and three-byte characters. */
+export const DIFFERENCE_LIMIT_BYTES = 8 * 2 ** 20;
+
 /** Limit of the time for which an answer is held: 20 s, less than the idle timeout of common proxies. */
 const MAX_WAIT_MS = 20_000;
 
@@ -121,6 +127,20 @@ export const observedSessionSchema = z.object({
 });
 
 export type SessionReport = z.infer<typeof observedSessionSchema>;
+
+/** What a branch changes against the branch that it began at; sent when a commit was added. */
+export const differenceSchema = z.object({
+  run: z.int().min(1),
+  round: z.int().min(1),
+  /** The newest commit. */
+  commit: z.string().max(64),
+  /** A unified diff. */
+  text: z.string().max(MAX_DIFFERENCE_LENGTH),
+  /** Number of files that did not fit. */
+  left_out: countSchema,
+});
+
+export type Difference = z.infer<typeof differenceSchema>;
 
 /** A worktree on a runner's host. */
 const worktreeSchema = z.object({

@@ -9,8 +9,9 @@ import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import type { Put, StoreKey } from "../store/port.ts";
 import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
+import type { RequestVerdict } from "../task/request.ts";
 import { DAY, type Ms } from "../time.ts";
-import { ALLOW_IN_REPO, isAlways, type Ticket, type TicketEvent } from "./ticket.ts";
+import { ALLOW_IN_REPO, isAlways, type Ticket } from "./ticket.ts";
 import type { ToolCall } from "./tool-input.ts";
 
 /** What a rule allows and where, who added it, and how often it was used. */
@@ -64,16 +65,17 @@ const ruleKey = (id: string): StoreKey => `permission-rule:${id}`;
 export function suggestRule(call: ToolCall): string | undefined {
   const { tool_name: tool = "" } = call;
   const scope = findScope(call);
-  const rule = scope === undefined ? undefined : scope === "" ? tool : `${tool}(${scope})`;
-  return rule !== undefined && rule.length <= MAX_RULE_LENGTH && isCovered(rule, call) ? rule : undefined;
+  if (scope === undefined) return undefined;
+  const rule = scope === "" ? tool : `${tool}(${scope})`;
+  return rule.length <= MAX_RULE_LENGTH && isCovered(rule, call) ? rule : undefined;
 }
 
 /** What is in the brackets of a rule for a call; empty for a tool with any input. */
 function findScope({ tool_name: tool = "", tool_input }: ToolCall): string | undefined {
-  const { command, url, ...input } = toFields(tool_input);
+  const { command, url, file_path, notebook_path } = toFields(tool_input);
   if (tool === "Bash") return typeof command === "string" ? toCommandScope(command) : undefined;
   if (tool === "WebFetch") return toDomain(url);
-  if (FILE_TOOLS.includes(tool)) return toFile(input);
+  if (FILE_TOOLS.includes(tool)) return toFile(file_path ?? notebook_path);
   return /^mcp__[\w-]+__[\w-]+$/.test(tool) ? "" : undefined;
 }
 
@@ -85,15 +87,13 @@ function toCommandScope(command: string): string {
 }
 
 function toDomain(url: unknown): string | undefined {
-  const parsed = typeof url === "string" ? URL.parse(url) : null;
-  return parsed && /^https?:$/.test(parsed.protocol) && parsed.username === "" && parsed.password === ""
-    ? `domain:${parsed.hostname}`
-    : undefined;
+  const { protocol = "", hostname, username, password } = (typeof url === "string" && URL.parse(url)) || {};
+  return /^https?:$/.test(protocol) && username === "" && password === "" ? `domain:${hostname}` : undefined;
 }
 
-function toFile({ file_path, notebook_path }: Readonly<Record<string, unknown>>): string | undefined {
-  const path = file_path ?? notebook_path;
-  return typeof path === "string" && /^\/[\w@+=:,./ -]+$/.test(path) && !path.includes("..") ? path : undefined;
+function toFile(path: unknown): string | undefined {
+  const isPlain = typeof path === "string" && /^\/[\w@+=:,./ -]+$/.test(path) && !path.includes("..");
+  return isPlain ? path : undefined;
 }
 
 function toFields(input: unknown): Readonly<Record<string, unknown>> {
@@ -142,28 +142,25 @@ export async function findCoveringRule(
   return rules.find(({ rule, subject }) => [key, item.identifier].includes(subject) && isCovered(rule, call));
 }
 
-/**
- * Prepares what an event of a ticket does to rules, for its commit: an answer adds one, and a use counts. Throws
- * `conflict` for the use of a rule that was taken back: it allows nothing.
- */
-export async function prepareRuleChange(
-  deps: Pick<TaskDeps, "store">,
-  ticket: Ticket | undefined,
-  event: TicketEvent,
-): Promise<Pick<ValueUpdate, "expect" | "put">> {
-  if (event.kind === "allowed_by_rule") {
-    const [present] = await deps.store.read<PermissionRule>([ruleKey(event.rule)]);
-    if (!present) throw createGoneError("conflict", "The rule was taken back.");
-    const { value, rev } = present;
-    return { expect: [[ruleKey(value.id), rev]], put: [toPut({ ...value, uses: value.uses + 1 })] };
-  }
-  if (event.kind !== "answered" || !ticket || !isAlways(event.verdict.answer)) return {};
-  const rule = ticket.questions.find(({ id }) => id === event.question)?.session.rule;
+/** Counts a use of a rule, for its commit. Throws `conflict` for one that was taken back: it allows nothing. */
+export async function prepareRuleUse({ store }: Pick<TaskDeps, "store">, id: string): Promise<ValueUpdate> {
+  const [present] = await store.read<PermissionRule>([ruleKey(id)]);
+  if (!present) throw createGoneError("conflict", "The rule was taken back.");
+  const { value, rev } = present;
+  return { expect: [[ruleKey(id), rev]], put: [toPut({ ...value, uses: value.uses + 1 })] };
+}
+
+/** Adds the rule that the answer to a session's request says, if it says one, for its commit. */
+export async function prepareNewRule(
+  { key, item, questions }: Ticket,
+  question: string,
+  { answer, by, at }: RequestVerdict,
+): Promise<ValueUpdate> {
+  const rule = isAlways(answer) ? questions.find(({ id }) => id === question)?.session.rule : undefined;
   if (rule === undefined) return {};
-  const { answer, by } = event.verdict;
-  const subject = answer === ALLOW_IN_REPO ? ticket.item.identifier : ticket.key;
+  const subject = answer === ALLOW_IN_REPO ? item.identifier : key;
   const id = (await sha256Hex(JSON.stringify([subject, rule]))).slice(0, 16);
-  return { put: [toPut({ id, rule, subject, by, at: event.at, uses: 0 })] };
+  return { put: [toPut({ id, rule, subject, by, at, uses: 0 })] };
 }
 
 function toPut(value: PermissionRule): Put {

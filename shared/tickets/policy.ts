@@ -1,10 +1,25 @@
 /**
  * The policy of a repository: the lines of the settings and those of its own file on the base branch become the lines in
- * force. The stricter one wins, and only the administrator loosens. Pure.
+ * force; the stricter one wins, and only the administrator loosens. And what Groundcrew knows of it: its own settings,
+ * and what the runners have read from the base branches. What Groundcrew decides itself follows from both; the rest is in
+ * force as the runner has it. Among the lines is the CLI that works on tickets, and what each CLI cannot do.
  */
 
-import type { PolicyFile, RepositorySettings, TicketSettings } from "../config/tickets-schema.ts";
-import { getCliKind, getCliName } from "./cli.ts";
+import type { Settings } from "../config/settings.ts";
+import {
+  type PolicyFile,
+  policyFileSchema,
+  type RepositorySettings,
+  type TicketSettings,
+  ticketsSchema,
+} from "../config/tickets-schema.ts";
+import { formatTemplate } from "../i18n/localize.ts";
+import { parseTaskKey } from "../names.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Store } from "../store/port.ts";
+import { DAY, type Ms } from "../time.ts";
+import type { ExchangeRequest, PolicyReport } from "./exchange.ts";
+import { type Ticket, ticketKeys } from "./ticket.ts";
 
 /** What the base branch of a repository says about its sessions. */
 export interface BaseBranch {
@@ -49,9 +64,32 @@ export interface Policy {
   problems: string[];
 }
 
+/** The policy of a repository; `read`: what a runner has read last, absent before its first report. */
+export interface KnownPolicy extends Policy {
+  read?: PolicyRecord;
+}
+
+interface PolicyRecord {
+  runner: string;
+  at: Ms;
+  report: PolicyReport;
+}
+
+interface PolicyDeps {
+  settings: Pick<Settings, "tickets"> | { tickets?: undefined };
+  store: Pick<Store, "read">;
+}
+
 type OptionalName = "setup" | "test_command" | "base" | "model" | "budget_usd";
 
-type OwnLines = Partial<RepositorySettings>;
+/** A CLI as the settings name it: Claude Code, Codex, or a command of one's own. */
+export type Cli = PolicyValues["cli"];
+
+/** The CLI of a ticket, and the label that has chosen it, if any. */
+export interface CliChoice {
+  cli: Cli;
+  label?: string;
+}
 
 export const POLICY_FILE = ".groundcrew.json";
 
@@ -81,10 +119,12 @@ type OrderedName = (typeof ORDERED)[number];
 /** Lists of which each entry is a line. */
 const LISTS = ["allow", "ask", "deny", "env", "readable", "prompt"] as const;
 
+const ownLinesSchema = policyFileSchema.pick({
+  ...{ minutes: true, budget_usd: true, max_sessions: true, plan_first: true, publish: true, test_command: true },
+});
+
 /** What Groundcrew decides itself; the rest is the runner's. */
-export const GROUNDCREW_LINES: readonly string[] = [
-  ...["minutes", "budget_usd", "max_sessions", "plan_first", "publish", "test_command"],
-];
+export const GROUNDCREW_LINES: readonly string[] = Object.keys(ownLinesSchema.shape);
 
 /** Name of Groundcrew's own MCP server, which no other one takes. */
 const RESERVED_SERVER = "groundcrew";
@@ -92,22 +132,35 @@ const RESERVED_SERVER = "groundcrew";
 const NOT_TRUSTED =
   "only the administrator may loosen: set it in the settings file, or trust_repository for this repository";
 
+/** Retention of a policy that no runner reports any more: 30 days, as of its tickets. */
+const POLICY_MS: Ms = 30 * DAY;
+
+/** Interval between writes of an unchanged policy: 1 day. */
+const RENEWAL_MS: Ms = DAY;
+
+/** Of tickets that are still in the store after `tickets` was removed from the settings file. */
+const NO_TICKETS: TicketSettings = ticketsSchema.parse({ repositories: { NONE: "/" } });
+
 /**
  * Merges the lines of a repository.
  * @param identifier of the project, by which the settings name the repository
  */
 export function mergePolicy(settings: TicketSettings, identifier: string, base: BaseBranch = {}): Policy {
   const given = settings.repositories[identifier];
-  const own: OwnLines = typeof given === "object" ? given : {};
+  const own: Partial<RepositorySettings> = typeof given === "object" ? given : {};
   const { file = {}, rules = {}, servers = {}, sources = {} } = base;
-  const toOwn = (name: string, value: unknown) => toLine(name, value, `tickets.repositories.${identifier}.${name}`);
-  const toGiven = (name: string, value: unknown) => toLine(name, value, sources[name] ?? POLICY_FILE);
   const isTrusted = own.trust_repository === true;
+  const toOwn: ToLine = (name, value) => toLine(name, value, `tickets.repositories.${identifier}.${name}`);
+  const toGiven: ToLine = (name, value) => toLine(name, value, sources[name] ?? POLICY_FILE);
   const grant = (line: PolicyLine) => (isTrusted ? line : leaveOut(line, NOT_TRUSTED));
-  const listOwn = (name: "allow" | "deny" | "readable") => (own[name] ?? []).map((value) => toOwn(name, value));
-  const listGiven = (name: "allow" | "deny" | "readable") => (file[name] ?? []).map((value) => toGiven(name, value));
-  const listRules = (name: "allow" | "ask" | "deny") =>
-    (rules[name] ?? []).map((value) => toLine(name, value, CLAUDE_SETTINGS_FILE));
+  const [ownLists, fileLists, ruleLists]: Lists[] = [own, file, rules];
+  const toLines = (name: keyof Lists, loosens: boolean) => {
+    const theirs = [
+      ...(fileLists?.[name] ?? []).map((value) => toGiven(name, value)),
+      ...(ruleLists?.[name] ?? []).map((value) => toLine(name, value, CLAUDE_SETTINGS_FILE)),
+    ];
+    return [...(ownLists?.[name] ?? []).map((value) => toOwn(name, value)), ...(loosens ? theirs.map(grant) : theirs)];
+  };
 
   const ordered = ORDERED.flatMap((name) => {
     const mine = own[name] === undefined ? getGeneral(settings, name) : toOwn(name, own[name]);
@@ -115,32 +168,34 @@ export function mergePolicy(settings: TicketSettings, identifier: string, base: 
     return file[name] === undefined ? [mine] : chooseStricter(name, mine, toGiven(name, file[name]), canLoosen);
   });
   const neutral = NEUTRAL.flatMap((name) => {
-    if (file[name] === undefined) return [toOwn(name, own[name])];
-    const theirs = toGiven(name, file[name]);
-    if (own[name] !== undefined) return [toOwn(name, own[name]), leaveOut(theirs, describeWinner(toOwn(name, "")))];
-    return [getCliKind(file.cli) === "command" && name === "cli" ? grant(theirs) : theirs];
+    const [mine, theirs] = [toOwn(name, own[name]), toGiven(name, file[name])];
+    if (file[name] === undefined) return [mine];
+    if (own[name] !== undefined) return [mine, leaveOut(theirs, `${mine.from} counts`)];
+    return [name === "cli" && getCliKind(file.cli) === "command" ? grant(theirs) : theirs];
   });
-  const deny = [...listOwn("deny"), ...listGiven("deny"), ...listRules("deny")];
-  const allow = [...listOwn("allow"), ...[...listGiven("allow"), ...listRules("allow")].map(grant)].map((line) =>
+  const deny = toLines("deny", false);
+  const allow = toLines("allow", true).map((line) =>
     deny.some(({ value }) => value === line.value) ? leaveOut(line, "the same rule is denied") : line,
   );
-  const all: (PolicyLine | LeftOutLine)[] = [
-    ...[...ordered, ...neutral],
-    ...chooseVariables(own, file, toOwn, toGiven, isTrusted),
-    ...[...deny, ...listRules("ask"), ...allow],
-    ...[...listOwn("readable"), ...listGiven("readable").map(grant)],
-    ...[toOwn("prompt", own.prompt), toGiven("prompt", file.prompt)],
-    ...Object.keys(servers).map((name) => {
-      const line = toLine("mcp_server", name, MCP_FILE);
-      return name === RESERVED_SERVER ? leaveOut(line, "the name is Groundcrew's own") : grant(line);
-    }),
-  ].filter(({ value }) => value !== undefined);
+  const granted = Object.keys(servers).map((name) => {
+    const line = toLine("mcp_server", name, MCP_FILE);
+    return name === RESERVED_SERVER ? leaveOut(line, "the name is Groundcrew's own") : grant(line);
+  });
+  const prompts = [toOwn("prompt", own.prompt), toGiven("prompt", file.prompt)];
+  const variables = chooseVariables(own, file, toOwn, toGiven, isTrusted);
+  const lists = [...variables, ...deny, ...toLines("ask", false), ...allow, ...toLines("readable", true), ...prompts];
+  const all: (PolicyLine | LeftOutLine)[] = [...ordered, ...neutral, ...lists, ...granted];
+  const present = all.filter(({ value }) => value !== undefined);
   const isLeftOut = (line: PolicyLine | LeftOutLine): line is LeftOutLine => "why" in line;
-  const lines = all.filter((line) => !isLeftOut(line));
+  const lines = present.filter((line) => !isLeftOut(line));
   const values = toPolicyValues(lines, servers);
   const problems = [...findContradictions(values, lines), ...[own, file].flatMap(findOpposedRules)];
-  return { values, lines, leftOut: all.filter(isLeftOut), problems };
+  return { values, lines, leftOut: present.filter(isLeftOut), problems };
 }
+
+type ToLine = (name: string, value: unknown) => PolicyLine;
+
+type Lists = Partial<Record<"allow" | "ask" | "deny" | "readable", string[]>>;
 
 function toLine(name: string, value: unknown, from: string): PolicyLine {
   return { name, value, from };
@@ -150,12 +205,8 @@ function leaveOut(line: PolicyLine, why: string): LeftOutLine {
   return { ...line, why };
 }
 
-function describeWinner({ from }: PolicyLine): string {
-  return `${from} counts`;
-}
-
 /** Whether a line is one for all repositories, or a default. */
-export function isGeneral({ from }: Pick<PolicyLine, "from">): boolean {
+function isGeneral({ from }: Pick<PolicyLine, "from">): boolean {
   return from === "default" || (from.startsWith("tickets.") && !from.startsWith("tickets.repositories."));
 }
 
@@ -172,7 +223,7 @@ function chooseStricter(name: OrderedName, mine: PolicyLine, theirs: PolicyLine,
   if (difference === 0) return [mine];
   if (difference < 0 || canLoosen) return [theirs];
   const isAdministrators = mine.from.startsWith("tickets.repositories.");
-  return [mine, leaveOut(theirs, isAdministrators ? `${describeWinner(mine)}: it is stricter` : NOT_TRUSTED)];
+  return [mine, leaveOut(theirs, isAdministrators ? `${mine.from} counts: it is stricter` : NOT_TRUSTED)];
 }
 
 /** How loose a value is, in comparison with others of its line. */
@@ -183,10 +234,10 @@ export function rankLooseness(name: OrderedName, value: unknown): number {
 
 /** Variables of the runner: a file takes some away, and adds some only where it is trusted and the settings name none. */
 function chooseVariables(
-  own: OwnLines,
+  own: Pick<PolicyFile, "env">,
   file: PolicyFile,
-  toOwn: (name: string, value: unknown) => PolicyLine,
-  toGiven: (name: string, value: unknown) => PolicyLine,
+  toOwn: ToLine,
+  toGiven: ToLine,
   isTrusted: boolean,
 ): PolicyLine[] {
   const names = file.env;
@@ -203,7 +254,7 @@ function chooseVariables(
 }
 
 /** The values of lines. */
-export function toPolicyValues(lines: readonly PolicyLine[], servers: Record<string, object>): PolicyValues {
+function toPolicyValues(lines: readonly PolicyLine[], servers: Record<string, object>): PolicyValues {
   const listValues = (name: string) => [
     ...new Set(lines.filter((line) => line.name === name).map(({ value }) => value)),
   ];
@@ -241,4 +292,88 @@ function findContradictions(values: PolicyValues, lines: readonly PolicyLine[]):
 /** Rules that one source both allows and denies. */
 function findOpposedRules({ allow = [], deny = [] }: Pick<PolicyFile, "allow" | "deny">): string[] {
   return allow.filter((rule) => deny.includes(rule)).map((rule) => `${rule} is in allow and in deny`);
+}
+
+/** Stores what a runner has read from the base branches. */
+export async function recordPolicies(
+  { store }: { store: Pick<Store, "now" | "read" | "commit"> },
+  { runner, policies = [] }: Pick<ExchangeRequest, "runner" | "policies">,
+): Promise<void> {
+  if (policies.length === 0) return;
+  const keys = policies.map(({ project }) => ticketKeys.policy(project));
+  const [stored, at] = await Promise.all([store.read<PolicyRecord>(keys), store.now()]);
+  const put = policies.flatMap((report, i) => {
+    const known = stored[i]?.value;
+    const isSame = known?.runner === runner && JSON.stringify(known.report) === JSON.stringify(report);
+    if (isSame && at - known.at < RENEWAL_MS) return [];
+    return [{ key: ticketKeys.policy(report.project), value: { runner, at, report }, expires: POLICY_MS }];
+  });
+  if (put.length > 0) await store.commit({ put });
+}
+
+/** Reads the policy of a repository. What Groundcrew decides follows also from its own settings. */
+export async function readPolicy({ settings, store }: PolicyDeps, identifier: string): Promise<KnownPolicy> {
+  const tickets = settings.tickets ?? NO_TICKETS;
+  const [stored] = await store.read<PolicyRecord>([ticketKeys.policy(identifier)]);
+  if (!stored) return mergePolicy(tickets, identifier);
+  const { lines: reported, left_out, problem } = stored.value.report;
+  const isOwn = ({ name }: { name: string }) => GROUNDCREW_LINES.includes(name);
+  // What the runner's settings say about all repositories is no wish for this one.
+  const given = reported.filter((line) => isOwn(line) && !isGeneral(line));
+  const file = ownLinesSchema.safeParse(Object.fromEntries(given.map(({ name, value }) => [name, value]))).data;
+  const sources = Object.fromEntries(reported.map(({ name, from }) => [name, from]));
+  const own = mergePolicy(tickets, identifier, { sources, ...omitUndefined({ file }) });
+  const lines = [...own.lines.filter(isOwn), ...reported.filter((line) => !isOwn(line))];
+  const leftOut = [...own.leftOut.filter(isOwn), ...left_out];
+  const values = toPolicyValues(lines, {});
+  return { values, lines, leftOut, problems: problem === undefined ? [] : [problem], read: stored.value };
+}
+
+/** Whether an approved result of a ticket is published before it is written to Plane. */
+export async function needsPublication(deps: PolicyDeps, { item }: Pick<Ticket, "item">): Promise<boolean> {
+  return (await readPolicy(deps, item.identifier)).values.publish !== "none";
+}
+
+/** The CLI that works on a ticket once it is approved as it is shown. */
+export async function chooseTicketCli(deps: PolicyDeps, { item, shown }: Ticket): Promise<CliChoice> {
+  const label = shown.content.cli?.label;
+  const { cli } = (await readPolicy(deps, item.identifier)).values;
+  return chooseCli(deps.settings.tickets, cli, label === undefined ? [] : [label]);
+}
+
+/** The time of a session of a ticket in minutes, by the policy of its repository. */
+export async function readMinutes(deps: PolicyDeps, ticket: string): Promise<number> {
+  return (await readPolicy(deps, parseTaskKey(ticket)?.identifier ?? "")).values.minutes;
+}
+
+/** The kind of a CLI. */
+export function getCliKind(cli: Cli = "claude"): "claude" | "codex" | "command" {
+  return typeof cli === "string" ? cli : "command";
+}
+
+/** Chooses the CLI of a ticket: by the first label of the settings that its work item has, or by its repository. */
+export function chooseCli(
+  settings: TicketSettings | undefined,
+  ofRepository: Cli,
+  labels: readonly string[],
+): CliChoice {
+  const names = labels.map((name) => name.toLowerCase());
+  const byLabel = Object.entries(settings?.cli_by_label ?? {});
+  const [label, chosen] = byLabel.find(([name]) => names.includes(name.toLowerCase())) ?? [];
+  return { cli: chosen ?? ofRepository, ...omitUndefined({ label }) };
+}
+
+/** The name under which people read of a CLI. */
+export function getCliName(cli: Cli): string {
+  if (typeof cli === "object") return cli.command[0]?.split("/").at(-1) ?? "";
+  return cli === "codex" ? "Codex" : "Claude Code";
+}
+
+/** Says what a CLI cannot do, where somebody might expect it; undefined for Claude Code, which can do all. */
+export function describeCliLimits(
+  cli: Cli,
+  { limits }: { limits: Record<"codex" | "command", string> },
+): string | undefined {
+  if (cli === "claude") return undefined;
+  return cli === "codex" ? limits.codex : formatTemplate(limits.command, { command: getCliName(cli) });
 }

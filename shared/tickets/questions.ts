@@ -8,9 +8,8 @@ import { splitChoices } from "../task/choices.ts";
 import type { NewRequest, OfferedQuestion, SessionWait } from "../task/request.ts";
 import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
-import { getTicketCliName } from "./cli.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
-import { isAllowing, isRequestOver, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
+import { getTicketCliName, isAllowing, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
 
 /** What a person may answer, by what the session waits for; of a permission see `describePermission` (session-hook.ts). */
 const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, readonly string[]>> = {
@@ -26,9 +25,7 @@ export function isAboutLimit({ session: { waits } }: Pick<SessionRequest, "sessi
   return waits === "time" || waits === "budget";
 }
 
-/**
- * Creates a request of a ticket's session. Its hash is computed when it is stored, unless it has one.
- */
+/** Creates a request of a ticket's session. Its hash is computed when it is stored, unless it has one. */
 export function createSessionRequest(
   ticket: Pick<Ticket, "key" | "item" | "shown" | "run" | "approval">,
   at: Ms,
@@ -39,15 +36,8 @@ export function createSessionRequest(
   return {
     kind: waits === "permission" || waits === "plan" ? waits : "question",
     subject: { item: item.id, key, title: shown.content.title, url: item.url },
-    ...{
-      from: getTicketCliName(ticket),
-      urgency: "normal",
-      createdAt: at,
-      reminders: 0,
-      input: [],
-      options: [],
-      hash: "",
-    },
+    ...{ from: getTicketCliName(ticket), urgency: "normal", createdAt: at, reminders: 0 },
+    ...{ input: [], options: [], hash: "" },
     answers: waits === "permission" ? [] : ANSWERS[waits],
     ...request,
     session: { run, waits, ...session },
@@ -61,10 +51,8 @@ export function toQuestionFields(
 ): (Pick<NewRequest, "text" | "options"> & Pick<SessionWait, "isMultiple" | "series">) | undefined {
   const present = questions[answers.length];
   if (!present) return undefined;
-  return {
-    ...present,
-    ...(questions.length > 1 ? { series: { questions: [...questions], answers: [...answers] } } : {}),
-  };
+  const series = { questions: [...questions], answers: [...answers] };
+  return { ...present, ...(questions.length > 1 ? { series } : {}) };
 }
 
 /**
@@ -86,7 +74,7 @@ export function findNextQuestion(question: SessionRequest, answer: string, at: M
 
 /** Finds the question whose answer a request of the session waits for now. */
 export function findHeldQuestion({ questions }: Pick<Ticket, "questions">, call: string): SessionRequest | undefined {
-  return questions.find((question) => !isRequestOver(question) && question.session.call === call);
+  return questions.find(({ session }) => session.call === call);
 }
 
 /** Lists the answers of a call of the session, the last one of which is `answer`. */

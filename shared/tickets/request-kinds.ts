@@ -7,13 +7,12 @@ import { findRequest } from "../requests/requests.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { cleanText } from "../text.ts";
 import { needsPlan, rereadTicket, restoreTicket } from "./approval.ts";
-import { getCliName } from "./cli.ts";
 import { planCompletion } from "./completion.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
-import { chooseTicketCli, needsPublication, readMinutes } from "./policies.ts";
-import { asksAboutChecks, joinChecks } from "./publication.ts";
+import { chooseTicketCli, getCliName, needsPublication, readMinutes } from "./policy.ts";
 import { createRunToken, getTicket, prepareStoredTicketEvent } from "./stored-tickets.ts";
-import type { NewTicketEvent } from "./ticket.ts";
+import { asksAboutChecks } from "./ticket.ts";
+import type { NewTicketEvent } from "./ticket-machine.ts";
 
 type Decided = Parameters<RequestKind["decide"]>[1]["value"];
 
@@ -32,7 +31,7 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
     /** The work item is read again: a changed text is what is judged from then on. */
     async reread(deps, request, correlation) {
       const ticket = await getTicket(deps, getKey(request));
-      if (ticket.state === "pending") await rereadTicket(deps, ticket, "Groundcrew", correlation);
+      if (ticket.state === "pending") await rereadTicket(deps, ticket, correlation);
       return (await findRequest(deps, request.id))?.value ?? request;
     },
     async restore(deps, id, by, correlation) {
@@ -57,6 +56,11 @@ export const TICKET_REQUEST_KINDS: RequestKinds = {
       : { kind: "cancelled", by, where };
   }),
 };
+
+/** What a session reads of red checks that are sent back: a person's words, if there are some, and what was shown. */
+function joinChecks(comment: string, { text, input }: RequestRecord): string {
+  return [comment, text, ...input.map(({ value }) => `The end of the log:\n\n${value}`)].filter(Boolean).join("\n\n");
+}
 
 /** Creates a kind of requests whose verdict is an event of their ticket. */
 function createTicketKind(

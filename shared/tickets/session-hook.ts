@@ -1,22 +1,20 @@
 /**
  * What Claude Code's hooks report from a session: questions, permissions, stops. A hook waits for the answer of a
- * person and returns it in Claude Code's form.
+ * person, given for exactly its input, and returns it in Claude Code's form.
  */
 
 import { z } from "zod";
-import type { TaskDeps } from "../app/deps.ts";
+import type { Deps, TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { findRequest } from "../requests/requests.ts";
 import { joinChoices, splitChoices } from "../task/choices.ts";
 import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
 import { cleanLine, cleanText, removeInvisible } from "../text.ts";
-import { DAY, MINUTE, type Ms } from "../time.ts";
-import { getTicketCliName } from "./cli.ts";
+import { DAY, HOUR, MINUTE, type Ms, SECOND } from "../time.ts";
 import { completeTicket, findNotDone } from "./completion.ts";
 import { findCoveringRule, suggestRule } from "./permission-rules.ts";
-import { readPolicy } from "./policies.ts";
-import type { PolicyValues } from "./policy.ts";
+import { type PolicyValues, readPolicy } from "./policy.ts";
 import {
   createSessionRequest,
   findHeldQuestion,
@@ -29,28 +27,22 @@ import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
 import {
   ALLOW_IN_REPO,
+  getTicketCliName,
   hasOpenPlan,
   isAllowing,
   isChecking,
-  isRequestOver,
   type SessionRequest,
   type Ticket,
   ticketKeys,
 } from "./ticket.ts";
 import { hashToolCall, isWholeInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
 
-/** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
-type HookAnswer = { json: object } | { wait: string } | undefined;
-
-/** What people have answered to a request of a session: one answer, or one for each question of its question tool. */
-interface RequestAnswers {
-  waits: SessionWait["waits"];
-  answers: string[];
-  /** A person's words with the answer, and the text that it is about. */
-  comment: string;
-  text: string;
-  /** Of a plan: what its repository's policy lets the session do without asking. */
-  policy?: Pick<PolicyValues, "permission_mode" | "allow">;
+/** A hook of the session of a ticket's present run. */
+interface HookContext {
+  deps: TaskDeps & Pick<Deps, "stopping">;
+  ticket: Ticket;
+  hook: SessionHook;
+  correlation: string;
 }
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -73,27 +65,29 @@ export const sessionHookSchema = z.looseObject({
 
 export type SessionHook = z.infer<typeof sessionHookSchema>;
 
-/** Limit of a question's text in UTF-16 units: 2,000, what a page and a message can show. */
-const MAX_QUESTION_LENGTH = 2_000;
+/**
+ * Time for which a request of a session waits for a person: 2 h, the longest that was tried with Claude Code (2.1.330).
+ * Then its dialog in the terminal decides, and an answer is typed there.
+ */
+const PERMISSION_WAIT_MS: Ms = 2 * HOUR;
+
+/** Intervals between looks for an answer: 500 ms in the first 10 minutes, when most are given, then 10 s. */
+const ANSWER_INTERVAL: Ms = 500;
+
+const LATE_ANSWER_INTERVAL: Ms = 10 * SECOND;
+
+const LATE_AFTER_MS: Ms = 10 * MINUTE;
 
 /** The answer to a request beyond the limit, at once. The message is for the model. */
-export const TOO_MANY_REQUESTS = toDecision({
-  behavior: "deny",
-  message:
-    `Not asked: ${MAX_OPEN_REQUESTS} requests of this session wait for a person already. ` +
-    "Wait for their answers, then ask again.",
-});
+const TOO_MANY_REQUESTS =
+  `Not asked: ${MAX_OPEN_REQUESTS} requests of this session wait for a person already. ` +
+  "Wait for their answers, then ask again.";
 
 /** Claude Code's tool that asks people. Its permission request arrives before its dialog appears. */
 const QUESTION_TOOL = "AskUserQuestion";
 
 /** Claude Code's tool that shows a plan, and leaves plan mode when it is approved. */
 const PLAN_TOOL = "ExitPlanMode";
-
-const planSchema = z.looseObject({ plan: z.string() });
-
-/** Limit of a plan that can be approved in UTF-16 units: 50,000, as of other inputs that are shown whole. */
-const MAX_PLAN_LENGTH = 50_000;
 
 const NO_PLAN = "There is no plan. Write it to the plan file, then call ExitPlanMode again.";
 
@@ -103,151 +97,159 @@ const NOTIFICATIONS = new Map<string, "permission" | "input">([
   ["idle_prompt", "input"],
 ]);
 
-/** Limits of an option's label and description in UTF-16 units. */
-const MAX_OPTION_LENGTH = 200;
+/** Limits of texts in UTF-16 units. A question: what a page and a message can show; a plan: as other whole inputs. */
+const MAX_LENGTHS = { question: 2_000, option: 200, description: 500, plan: 50_000 };
 
-const MAX_DESCRIPTION_LENGTH = 500;
+const planSchema = z.looseObject({ plan: z.string() });
 
-/** Limit of options: 9, those that have a key of their own in the dialog. */
-const MAX_OPTIONS = 9;
+const optionSchema = z.looseObject({ label: z.string(), description: z.string().exactOptional() });
 
-/** Limit of questions in one call: 4, that of the tool. */
-const MAX_QUESTIONS = 4;
-
-const inputSchema = z.looseObject({
-  questions: z
-    .array(
-      z.looseObject({
-        question: z.string(),
-        options: z
-          .array(z.looseObject({ label: z.string(), description: z.string().exactOptional() }))
-          .max(MAX_OPTIONS),
-        multiSelect: z.boolean().exactOptional(),
-      }),
-    )
-    .min(1)
-    .max(MAX_QUESTIONS),
+/** Nine options, those that have a key of their own in the dialog; four questions in one call, as many as the tool. */
+const questionSchema = z.looseObject({
+  question: z.string(),
+  options: z.array(optionSchema).max(9),
+  multiSelect: z.boolean().exactOptional(),
 });
 
-type AskedQuestion = z.infer<typeof inputSchema>["questions"][number];
+const inputSchema = z.looseObject({ questions: z.array(questionSchema).min(1).max(4) });
 
-/** Applies a hook of a session to its ticket. */
-export async function applySessionHook(
-  deps: TaskDeps,
-  ticket: Ticket,
-  hook: SessionHook,
-  correlation: string,
-): Promise<HookAnswer> {
+/** Applies a hook of a session to its ticket. Returns its JSON answer, for which a request waits while `client` does. */
+export async function answerSessionHook(context: HookContext, client: AbortSignal): Promise<object | undefined> {
+  const { deps, ticket, hook, correlation } = context;
   const { key } = ticket;
-  const ask = async (session: Omit<SessionWait, "run">, request: Partial<RequestRecord> & { text: string }) => {
-    const id = session.call ?? hook.request_id ?? createId(deps);
-    const repeated = hook.request_id !== undefined && session.call !== undefined ? { isRepeated: true as const } : {};
-    const fields = { id, ...request };
-    const question = createSessionRequest(ticket, await deps.store.now(), { ...session, ...repeated }, fields);
-    await changeTicket(deps, key, { kind: "asked", question }, correlation);
-  };
   switch (hook.hook_event_name) {
-    case "PermissionRequest": {
-      const repeated = hook.request_id && (await findRepeated(deps, ticket, hook.request_id, hook));
-      if (repeated) return repeated;
-      const plan = findPlan(hook);
-      if (plan === "") return { json: toDecision({ behavior: "deny", message: NO_PLAN }) };
-      // Rules come with the approval of the plan: in plan mode they would let commands run.
-      if (ticket.plan !== "open" && (await allowByRule(deps, ticket, hook, correlation)))
-        return { json: toDecision({ behavior: "allow" }) };
-      const call = hook.request_id ?? createId(deps);
-      const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
-      try {
-        if (plan !== undefined) {
-          const isWhole = plan.length <= MAX_PLAN_LENGTH;
-          const answers = isWhole ? {} : { answers: ["send_back", "reject"] };
-          await ask({ waits: "plan", call }, { text: plan.slice(0, MAX_PLAN_LENGTH), ...answers });
-        } else if (offered) {
-          const { text, options, ...session } = offered;
-          await ask({ waits: "input", call, ...session }, { text, options });
-        } else {
-          const { rule, ...request } = await describePermission(hook);
-          await ask({ waits: "permission", call, ...omitUndefined({ rule }) }, request);
-        }
-      } catch (thrown) {
-        if (!(thrown instanceof GroundcrewError) || thrown.code !== "rate_limited") throw thrown;
-        return { json: TOO_MANY_REQUESTS };
-      }
-      return { wait: call };
-    }
+    case "PermissionRequest":
+      return answerRequest(context, client);
     case "UserPromptExpansion":
-      return hook.command_name === "complete"
-        ? complete(deps, ticket, hook.command_args ?? "", correlation)
-        : undefined;
+      return hook.command_name === "complete" ? complete(context) : undefined;
     case "Notification": {
       const waits = NOTIFICATIONS.get(hook.notification_type ?? "");
-      if (!waits) return undefined;
       // A session that waits for text shows no dialog any more: somebody has denied what it asked.
-      if (waits === "input") await settleQuestions(deps, key, isFree("permission", "plan"), correlation);
+      if (waits === "input") await settleQuestions(context, isFree("permission", "plan"));
       const { questions } = await getTicket(deps, key);
-      if (waits === "permission" && hasOpenPlan(ticket)) return undefined;
-      if (questions.some((question) => !isRequestOver(question) && question.session.waits === waits)) return undefined;
+      const isAsked = questions.some(({ session }) => session.waits === waits);
+      if (!waits || isAsked || (waits === "permission" && hasOpenPlan(ticket))) return undefined;
       const answers = waits === "permission" ? { answers: ["deny"] } : {};
-      return void (await ask({ waits, isNotice: true }, { text: cleanQuestion(hook.message ?? ""), ...answers }));
+      return ask(context, { waits, isNotice: true }, { text: cleanQuestion(hook.message ?? ""), ...answers });
     }
     case "Stop":
     case "StopFailure": {
       // Its end was reported before, and a person may have answered since.
       if (hook.request_id && (await findRequest(deps, hook.request_id))) return undefined;
-      await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation);
+      await settleQuestions(context, isFree("permission", "plan", "input"));
       const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");
-      return void (await ask({ waits: "input" }, { text: cleanQuestion(text) }));
+      return ask(context, { waits: "input" }, { text: cleanQuestion(text) });
     }
     case "PostToolUse":
     case "PostToolUseFailure": {
       await recordProgress(deps, key);
-      if (findPlan(hook) !== undefined && hook.hook_event_name === "PostToolUse")
-        return void (await changeTicket(deps, key, { kind: "plan_left" }, correlation));
+      const isPlan = findPlan(hook) !== undefined && hook.hook_event_name === "PostToolUse";
+      if (isPlan) return void (await changeTicket(deps, key, { kind: "plan_left" }, correlation));
       // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
       const hash = await hashToolCall(hook);
       const offered = findOfferedQuestions(hook);
-      const isDecided = (question: SessionRequest) =>
+      return settleQuestions(context, (question) =>
         question.session.waits === "permission"
           ? question.session.isNotice || question.hash === hash
-          : offered !== undefined && hasSameQuestions(question, offered);
-      return void (await settleQuestions(deps, key, isDecided, correlation));
+          : offered !== undefined && hasSameQuestions(question, offered),
+      );
     }
     case "RequestResolved":
-      return void (await settleQuestions(deps, key, ({ session }) => session.call === hook.request_id, correlation));
+      return settleQuestions(context, ({ session }) => session.call === hook.request_id);
     case "UserPromptSubmit":
-      return void (await settleQuestions(deps, key, isFree("permission", "plan", "input"), correlation));
+      return settleQuestions(context, isFree("permission", "plan", "input"));
     default:
       return undefined;
   }
+}
+
+/** Asks people about a request, unless a rule allows it, and waits for their answer. */
+async function answerRequest(context: HookContext, client: AbortSignal): Promise<object | undefined> {
+  const { deps, ticket, hook } = context;
+  const call = hook.request_id ?? createId(deps);
+  const repeated = hook.request_id && (await findRepeated(context, call));
+  if (repeated) return repeated === "waits" ? waitForAnswer(context, call, client) : repeated;
+  const plan = findPlan(hook);
+  if (plan === "") return deny(NO_PLAN);
+  // Rules come with the approval of the plan: in plan mode they would let commands run.
+  if (ticket.plan !== "open" && (await allowByRule(context))) return toDecision({ behavior: "allow" });
+  try {
+    await askRequest(context, call, plan);
+  } catch (thrown) {
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "rate_limited") throw thrown;
+    return deny(TOO_MANY_REQUESTS);
+  }
+  return waitForAnswer(context, call, client);
+}
+
+async function askRequest(context: HookContext, call: string, plan: string | undefined): Promise<undefined> {
+  const offered = toQuestionFields(findOfferedQuestions(context.hook) ?? []);
+  if (plan !== undefined) {
+    const answers = plan.length <= MAX_LENGTHS.plan ? {} : { answers: ["send_back", "reject"] };
+    return ask(context, { waits: "plan", call }, { text: plan.slice(0, MAX_LENGTHS.plan), ...answers });
+  }
+  if (offered) {
+    const { text, options, ...session } = offered;
+    return ask(context, { waits: "input", call, ...session }, { text, options });
+  }
+  const { rule, ...request } = await describePermission(context.hook);
+  return ask(context, { waits: "permission", call, ...omitUndefined({ rule }) }, request);
+}
+
+async function ask(
+  { deps, ticket, hook, correlation }: HookContext,
+  session: Omit<SessionWait, "run">,
+  request: Partial<RequestRecord> & { text: string },
+): Promise<undefined> {
+  const id = session.call ?? hook.request_id ?? createId(deps);
+  const repeated = hook.request_id !== undefined && session.call !== undefined ? { isRepeated: true as const } : {};
+  const at = await deps.store.now();
+  const question = createSessionRequest(ticket, at, { ...session, ...repeated }, { id, ...request });
+  await changeTicket(deps, ticket.key, { kind: "asked", question }, correlation);
 }
 
 /**
  * The answer to a request that is repeated: it waits, or has its verdict, which did not reach the session. Undefined for
  * a new one.
  */
-async function findRepeated(deps: TaskDeps, ticket: Ticket, call: string, hook: SessionHook) {
-  if (findHeldQuestion(ticket, call)) return { wait: call };
+async function findRepeated(context: HookContext, call: string): Promise<object | "waits" | undefined> {
+  const { deps, ticket, hook } = context;
+  if (findHeldQuestion(ticket, call)) return "waits";
   const asked = (await findRequest(deps, call))?.value;
   if (!asked) return undefined;
   // An id of another ticket's request tells nothing of it.
-  if (asked.subject.key !== ticket.key) return { json: toDecision({ behavior: "deny", message: "Not asked." }) };
-  const questions = asked.session?.series?.questions.length ?? 1;
-  const last = questions === 1 ? asked : (await findRequest(deps, `${call}.${questions}`))?.value;
-  const answer = last && getAnswer(last);
-  if (!last?.session || answer === undefined)
-    return { json: toDecision({ behavior: "deny", message: "Not answered." }) };
-  if (last.session.waits === "permission" && last.hash !== (await hashToolCall(hook))) return undefined;
-  const { verdict, text, session } = last;
-  const answers = [...(session.series?.answers ?? []), answer];
-  const { waits } = session;
-  const taken = {
-    waits,
-    answers,
-    comment: verdict?.comment ?? "",
-    text,
-    ...(await readPlanPolicy(deps, ticket, waits)),
-  };
-  return { json: toPermissionDecision(hook, taken) };
+  if (asked.subject.key !== ticket.key) return deny("Not asked.");
+  const count = asked.session?.series?.questions.length ?? 1;
+  const last = count === 1 ? asked : (await findRequest(deps, `${call}.${count}`))?.value;
+  if (!last?.session || !last.verdict) return deny("Not answered.");
+  const question = { ...last, session: last.session };
+  return (await isAboutInput(question, hook)) ? toAnswer(context, question) : undefined;
+}
+
+/** Waits until a person has answered; undefined when the dialog in the terminal has to decide. */
+async function waitForAnswer(context: HookContext, call: string, client: AbortSignal): Promise<object | undefined> {
+  const { deps, ticket, hook, correlation } = context;
+  const { key } = ticket;
+  for (let waited = 0; waited < PERMISSION_WAIT_MS; ) {
+    const question = findHeldQuestion(await getTicket(deps, key), call);
+    // None is awaited any more, as when the request was repeated.
+    if (!question || !(await isAboutInput(question, hook))) return undefined;
+    if (question.verdict) {
+      const fetched = { kind: "fetched", question: call } as const;
+      return (await changeTicket(deps, key, fetched, correlation).catch(ignoreConflict)) && toAnswer(context, question);
+    }
+    if (deps.stopping.aborted || client.aborted) break;
+    const interval = waited < LATE_AFTER_MS ? ANSWER_INTERVAL : LATE_ANSWER_INTERVAL;
+    await deps.wait(interval, deps.stopping);
+    waited += interval;
+  }
+  await changeTicket(deps, key, { kind: "released", question: call }, correlation);
+  return undefined;
+}
+
+/** Whether the answer to a question is one to this request: a permission is given for one input. */
+async function isAboutInput({ session, hash }: SessionRequest, hook: SessionHook): Promise<boolean> {
+  return session.waits !== "permission" || hash === (await hashToolCall(hook));
 }
 
 /** The plan that a session shows for approval; "" where it has written none, undefined for another tool. */
@@ -280,30 +282,24 @@ async function describePermission(call: ToolCall) {
 }
 
 /** Allows what a rule covers, at once; the ticket's log names the rule. */
-async function allowByRule(deps: TaskDeps, ticket: Ticket, call: ToolCall, correlation: string): Promise<boolean> {
-  const covering = await findCoveringRule(deps, ticket, call);
+async function allowByRule({ deps, ticket, hook, correlation }: HookContext): Promise<boolean> {
+  const covering = await findCoveringRule(deps, ticket, hook);
   if (!covering) return false;
   const { id: rule, by } = covering;
-  const text = cleanLine(`${covering.rule}: ${renderToolInput(readToolInput(call))}`, MAX_DESCRIPTION_LENGTH);
-  const used = await changeTicket(deps, ticket.key, { kind: "allowed_by_rule", rule, text, by }, correlation).catch(
-    ignoreConflict,
-  );
-  return used !== undefined;
+  const text = cleanLine(`${covering.rule}: ${renderToolInput(readToolInput(hook))}`, MAX_LENGTHS.description);
+  const used = { kind: "allowed_by_rule", rule, text, by } as const;
+  return (await changeTicket(deps, ticket.key, used, correlation).catch(ignoreConflict)) !== undefined;
 }
 
-/**
- * Finds the questions that a session asks with one call of its question tool, and the answers that it offers. Undefined
- * for another tool.
- */
+/** Finds the questions that a session asks with one call of its question tool; undefined for another tool. */
 function findOfferedQuestions(call: ToolCall): OfferedQuestion[] | undefined {
   return parseInput(call)?.questions.map(({ question, options, multiSelect }) => {
-    const offered = options.filter((option) => toOption(option) !== "");
-    const descriptions = offered.map(({ description = "" }) => cleanLine(description, MAX_DESCRIPTION_LENGTH));
+    const offered = options.map(({ label, description = "" }) => {
+      return { label: toOption(label), description: cleanLine(description, MAX_LENGTHS.description) || undefined };
+    });
     return {
       text: cleanQuestion(question),
-      options: offered.map((option, i) => {
-        return { label: toOption(option), ...(descriptions[i] ? { description: descriptions[i] } : {}) };
-      }),
+      options: offered.filter(({ label }) => label !== "").map(omitUndefined),
       ...(multiSelect ? { isMultiple: true } : {}),
     };
   });
@@ -314,42 +310,38 @@ function parseInput({ tool_name, tool_input }: ToolCall): z.infer<typeof inputSc
 }
 
 /** The text of an option as people see it. */
-function toOption({ label }: { label: string }): string {
-  return cleanLine(label, MAX_OPTION_LENGTH);
+function toOption(label: string): string {
+  return cleanLine(label, MAX_LENGTHS.option);
 }
 
 function cleanQuestion(text: string): string {
-  return cleanText(text, MAX_QUESTION_LENGTH);
+  return cleanText(text, MAX_LENGTHS.question);
 }
 
-async function complete(deps: TaskDeps, ticket: Ticket, args: string, correlation: string): Promise<HookAnswer> {
-  const { key } = ticket;
-  if (ticket.plan === "open")
-    return { json: { decision: "block", reason: "The plan has not been approved yet: approve it first" } };
-  if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
+async function complete({ deps, ticket, hook, correlation }: HookContext): Promise<object> {
+  const { command_args: summary = "" } = hook;
+  const block = (reason: string) => ({ decision: "block", reason });
+  if (ticket.plan === "open") return block("The plan has not been approved yet: approve it first");
+  if (summary.trim() === "") return block("Give a summary: /complete <summary>");
   try {
-    const completion = { summary: args, source: "command", by: getTicketCliName(ticket) } as const;
-    const checks = isChecking(await completeTicket(deps, key, completion, correlation));
-    const reason = checks ? "Recorded once the test command has passed; the runner runs it now" : "Recorded";
-    return { json: { decision: "block", reason } };
+    const completion = { summary, source: "command", by: getTicketCliName(ticket) } as const;
+    const checks = isChecking(await completeTicket(deps, ticket.key, completion, correlation));
+    return block(checks ? "Recorded once the test command has passed; the runner runs it now" : "Recorded");
   } catch (thrown) {
     const reason = findNotDone(thrown);
     if (reason === undefined) throw thrown;
-    return { json: { decision: "block", reason } };
+    return block(reason);
   }
 }
 
 /** Closes questions that the session does not wait for any more, as when somebody answered in its terminal. */
 async function settleQuestions(
-  deps: TaskDeps,
-  key: string,
+  { deps, ticket: { key }, correlation }: HookContext,
   isSettled: (question: SessionRequest) => boolean | undefined,
-  correlation: string,
-): Promise<void> {
+): Promise<undefined> {
   const { questions } = await getTicket(deps, key);
-  const ids = questions.filter((question) => !isRequestOver(question) && isSettled(question)).map(({ id }) => id);
-  if (ids.length === 0) return;
-  await changeTicket(deps, key, { kind: "settled", questions: ids }, correlation);
+  const ids = questions.filter(isSettled).map(({ id }) => id);
+  if (ids.length > 0) await changeTicket(deps, key, { kind: "settled", questions: ids }, correlation);
 }
 
 /** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
@@ -357,54 +349,26 @@ function isFree(...kinds: SessionWait["waits"][]) {
   return ({ session: { waits, call } }: SessionRequest) => kinds.includes(waits) && call === undefined;
 }
 
-/**
- * Takes the answers for the request that waits for them, given for exactly its input: `open` while one is missing, `closed` when none is awaited any
- * more, as when the request was repeated.
- */
-export async function takeAnswers(
-  deps: TaskDeps,
-  key: string,
-  question: string,
-  hook: SessionHook,
-  correlation: string,
-): Promise<RequestAnswers | "open" | "closed"> {
-  const ticket = await getTicket(deps, key);
-  const found = findHeldQuestion(ticket, question);
-  if (!found) return "closed";
-  const { waits } = found.session;
-  if (waits === "permission" && found.hash !== (await hashToolCall(hook))) return "closed";
-  const answer = getAnswer(found);
-  if (answer === undefined) return "open";
-  const taken = await changeTicket(deps, key, { kind: "fetched", question }, correlation).catch(ignoreConflict);
-  if (!taken) return "closed";
-  const { verdict, text } = found;
-  const given = { waits, answers: listAnswers(found, answer), comment: verdict?.comment ?? "", text };
-  return { ...given, ...(await readPlanPolicy(deps, ticket, waits)) };
-}
-
-/** Reads what a session may do without asking once its plan is approved; nothing for another request. */
-async function readPlanPolicy(deps: TaskDeps, { item }: Ticket, waits: SessionWait["waits"]) {
-  return waits === "plan" ? { policy: (await readPolicy(deps, item.identifier)).values } : {};
-}
-
-/** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
-export function toPermissionDecision(hook: SessionHook, taken: RequestAnswers): object {
-  const { waits, answers, comment, text, policy = { permission_mode: "manual", allow: [] } } = taken;
-  if (waits === "plan")
-    return answers[0] === "approve" ? approvePlan(text, policy) : toDecision({ behavior: "deny", message: comment });
-  const updatedInput = waits === "input" ? answerOfferedQuestions(hook, answers) : undefined;
-  const isAllowed = updatedInput !== undefined || (waits === "permission" && isAllowing(answers[0] ?? ""));
-  const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
-  const hasReason = waits === "permission" && comment !== "";
-  const message = hasReason ? `A person denied it: ${comment}` : "A person denied it.";
-  return toDecision(isAllowed ? allowance : { behavior: "deny", message });
+/** What people have answered, in Claude Code's form. */
+async function toAnswer({ deps, ticket, hook }: HookContext, question: SessionRequest): Promise<object> {
+  const { session, verdict, text } = question;
+  const answer = getAnswer(question) ?? "";
+  const { comment = "" } = verdict ?? {};
+  if (session.waits === "plan")
+    return answer === "approve"
+      ? approvePlan(text, (await readPolicy(deps, ticket.item.identifier)).values)
+      : deny(comment);
+  if (session.waits === "permission" && isAllowing(answer)) return toDecision({ behavior: "allow" });
+  if (session.waits === "permission" && comment !== "") return deny(`A person denied it: ${comment}`);
+  const updatedInput = answerOfferedQuestions(hook, listAnswers(question, answer));
+  return updatedInput ? toDecision({ behavior: "allow", updatedInput }) : deny("A person denied it.");
 }
 
 /**
  * Approves exactly the plan that was shown, with the mode and the rules of the policy, which do not count while planning.
  * Claude Code ignores a bare "allow" here.
  */
-function approvePlan(plan: string, { permission_mode, allow }: NonNullable<RequestAnswers["policy"]>): object {
+function approvePlan(plan: string, { permission_mode, allow }: PolicyValues): object {
   const mode = permission_mode === "manual" ? "default" : permission_mode;
   const rules = allow.map((rule) => {
     const [, toolName = rule, ruleContent] = /^([^(]+)\((.*)\)$/s.exec(rule) ?? [];
@@ -429,9 +393,12 @@ function answerOfferedQuestions(call: ToolCall, answers: readonly string[]): obj
   return { ...input, answers: Object.fromEntries(entries) };
 }
 
-function toClaudeAnswer({ options, multiSelect }: AskedQuestion, answer: string): string {
-  if (!multiSelect) return options.find((option) => toOption(option) === answer)?.label ?? answer;
-  const { chosen, rest } = splitChoices(options.map(toOption), answer);
+function toClaudeAnswer({ options, multiSelect }: z.infer<typeof questionSchema>, answer: string): string {
+  if (!multiSelect) return options.find(({ label }) => toOption(label) === answer)?.label ?? answer;
+  const { chosen, rest } = splitChoices(
+    options.map(({ label }) => toOption(label)),
+    answer,
+  );
   if (chosen.length === 0) return answer;
   const labels = chosen.map((index) => options[index]?.label ?? "");
   return joinChoices(rest === "" ? labels : [...labels, rest]);
@@ -439,4 +406,8 @@ function toClaudeAnswer({ options, multiSelect }: AskedQuestion, answer: string)
 
 function toDecision(decision: object): object {
   return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };
+}
+
+function deny(message: string): object {
+  return toDecision({ behavior: "deny", message });
 }

@@ -7,41 +7,42 @@ import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createTokenCheck } from "../hashing.ts";
-import { createLiveRefreshJob } from "../jobs/outgoing-jobs.ts";
 import { createTicketUpdateJob } from "../jobs/work-jobs.ts";
 import { parseTaskKey, type TaskKey } from "../names.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { workKeys } from "../records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
+import { createRefreshJobs } from "../requests/requests.ts";
 import type { Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
-import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
+import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { comparePriorities } from "../task/snapshot.ts";
 import { findStoredTask } from "../tasks/find-task.ts";
 import { prepareWorkEvent } from "../tasks/work-events.ts";
-import { listLiveChats } from "../telegram/chat-settings.ts";
-import { MINUTE, type Ms } from "../time.ts";
+import { DAY, MINUTE, type Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
-import { prepareRuleChange } from "./permission-rules.ts";
-import { hasEndedRound, toRoundPut } from "./rounds.ts";
+import { prepareNewRule, prepareRuleUse } from "./permission-rules.ts";
+import { prepareRoundEnd } from "./rounds.ts";
 import {
-  type AppliedOutcome,
-  FINISHED_TICKET_MS,
   isFinal,
-  type NewTicketEvent,
+  listOpen,
+  type SessionRequest,
   type Ticket,
-  type TicketOutcome,
   type TicketRecord,
   type TicketState,
   type TicketWait,
   ticketKeys,
   ticketSets,
-  toUtcDay,
 } from "./ticket.ts";
-import { applyTicketEvent } from "./ticket-machine.ts";
-import { prepareTicketRequests, readSessionRequests, toTicket, toTicketRecord } from "./ticket-requests.ts";
+import { applyTicketEvent, type NewTicketEvent } from "./ticket-machine.ts";
+import { prepareTicketRequests } from "./ticket-requests.ts";
+
+interface KeyDeps {
+  store: Pick<Store, "read">;
+}
 
 interface ReadDeps {
-  store: Pick<Store, "scan" | "read">;
+  store: Pick<Store, "read" | "scan">;
 }
 
 /** A change of a ticket, or of what its session shows, as the event streams report it. */
@@ -61,6 +62,9 @@ export interface ObservedSession {
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
 const UPDATE_JOB_DELAY_MS: Ms = MINUTE;
+
+/** Retention of a finished ticket: 30 days. */
+const FINISHED_TICKET_MS: Ms = 30 * DAY;
 
 /** The states whose tickets have a result that waits for its update. */
 export const COMPLETED_STATES: readonly TicketState[] = ["completed", "updating"];
@@ -108,46 +112,48 @@ async function prepareTicketEvent(
   deps: TaskDeps,
   stored: TicketRecord | undefined,
   rev: Revision,
-  event: NewTicketEvent,
+  fields: NewTicketEvent,
   correlation: string,
   decided?: RequestRecord,
 ): Promise<ValueUpdate & { result: Ticket }> {
   const at = await deps.store.now();
+  const event = { ...fields, at };
   const loaded = stored ? await readSessionRequests(deps, [stored]) : [];
-  const present = loaded.map(({ value }) => (value.id === decided?.id ? { ...value, ...decided } : value));
-  const before = stored && toTicket(stored, present);
-  const rules = await prepareRuleChange(deps, before, { ...event, at });
-  const { ticket, step, startUpdate } = requireApplied(applyTicketEvent(before, { ...event, at }));
+  const present = loaded.map(({ value }) => (value.id === decided?.id ? (decided as SessionRequest) : value));
+  const before = stored && { ...stored, questions: present };
+  const rules =
+    event.kind === "allowed_by_rule"
+      ? await prepareRuleUse(deps, event.rule)
+      : before && event.kind === "answered" && (await prepareNewRule(before, event.question, event.verdict));
+  const { ticket, step, startUpdate } = applyTicketEvent(before, event);
   if (ticket === before) return { result: ticket };
-  const requested = { before, loaded, after: ticket, event: { ...event, at }, decided };
-  const { update: requests, wait: asked } = await prepareTicketRequests(deps, requested, correlation);
+  const change = { before, loaded, after: ticket, event, decided };
+  const { update: requests, wait: asked } = await prepareTicketRequests(deps, change, correlation);
   const record = ticketKeys.ticket(ticket.key);
   const { key, run, state, reason, detail: text } = ticket;
   const news = toNewsPut({ event: "ticket", data: { id: key, state, reason, run } });
-  const own = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, news];
-  const rounds = hasEndedRound(before, ticket) ? [toRoundPut(before, await readSession(deps, before))] : [];
-  const put = [...own, ...rounds, ...(rules.put ?? []), ...(requests.put ?? [])];
+  const own = { put: [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, news] };
+  const round = await prepareRoundEnd(before, ticket, (ended) => readSession(deps, ended));
+  const { expect = [], put, jobs = [] } = mergeUpdates([own, round, rules || {}, requests]);
   // Before its first request a ticket has no messages.
-  const messages = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
-  const jobs = [...messages, ...(requests.jobs ?? [])];
+  if (before) jobs.push(...createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation));
   if (startUpdate) {
     const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
-    const body = { ticket: key, correlation, ...retry };
-    jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, at + delay));
+    jobs.push(createTicketUpdateJob(`${record}:${rev}`, { ticket: key, correlation, ...retry }, at + delay));
   }
-  const expect = [...(rules.expect ?? []), ...(requests.expect ?? [])];
-  if (!step) return { expect, put, jobs, afterCommit: () => deps.notify(), result: ticket };
+  const result = { ...ticket, questions: listOpen(ticket) };
+  if (!step) return { expect, put, jobs, afterCommit: () => deps.notify(), result };
   const wait = omitUndefined({ wait: asked ?? findNotice(before, ticket) });
-  const change = { from: before?.state ?? null, state, reason, text, by: step.by ?? null, ...wait };
-  const workEvent = { kind: "ticket", ticket: key, run, ...change } as const;
+  const reported = { from: before?.state ?? null, state, reason, text, by: step.by ?? null, ...wait };
+  const workEvent = { kind: "ticket", ticket: key, run, ...reported } as const;
   const task = await findStoredTask(deps, ticket.item.id);
   const publish = await prepareWorkEvent(deps, task, workEvent, correlation, { record, rev, put, jobs });
   return {
     ...publish,
     expect,
-    result: ticket,
+    result,
     async afterCommit() {
-      await publish.afterCommit?.();
+      publish.afterCommit();
       recordStep(deps, before, ticket);
     },
   };
@@ -160,27 +166,17 @@ function findNotice(before: Ticket | undefined, { state, run, attention }: Ticke
   return isNew ? { kind: "attention", id: String(run) } : undefined;
 }
 
-function requireApplied(outcome: TicketOutcome): AppliedOutcome {
-  if ("ticket" in outcome) return outcome;
-  const { name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible" } = outcome;
-  throw new GroundcrewError(outcome.refused, outcome.message, { refusal: { name } });
-}
-
 /** For events that come too late as a rule: handles the rejection of one that is not possible any more. */
 export function ignoreConflict(thrown: unknown): undefined {
   if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
 }
 
+/** The stored form of a ticket: requests that are over stay as records of their own. */
 function toTicketPut(ticket: Ticket): Put {
-  return {
-    key: ticketKeys.ticket(ticket.key),
-    value: toTicketRecord(ticket),
-    sets: keepDefined([
-      ticketSets.in(ticket.state),
-      ticket.removal && ticketSets.removedOn(toUtcDay(ticket.removal.at)),
-    ]),
-    ...omitUndefined({ expires: isFinal(ticket.state) ? FINISHED_TICKET_MS : undefined }),
-  };
+  const { key, state, removal } = ticket;
+  const value: TicketRecord = { ...ticket, questions: listOpen(ticket).map(({ id }) => id) };
+  const sets = keepDefined([ticketSets.in(state), removal && ticketSets.removedOn(removal.at)]);
+  return { key: ticketKeys.ticket(key), value, sets, ...(isFinal(state) ? { expires: FINISHED_TICKET_MS } : {}) };
 }
 
 function recordStep({ metrics }: Pick<TaskDeps, "metrics">, before: Ticket | undefined, after: Ticket): void {
@@ -192,7 +188,7 @@ function recordStep({ metrics }: Pick<TaskDeps, "metrics">, before: Ticket | und
 }
 
 /** Reads a ticket; undefined when there is none with this key. */
-export async function findTicket(deps: { store: Pick<Store, "read"> }, key: string): Promise<Ticket | undefined> {
+export async function findTicket(deps: KeyDeps, key: string): Promise<Ticket | undefined> {
   const [record] = await deps.store.read<TicketRecord>([ticketKeys.ticket(key)]);
   return record && (await loadTickets(deps, [record.value]))[0];
 }
@@ -218,13 +214,16 @@ export async function readTickets({ store }: ReadDeps, states: readonly TicketSt
   );
 }
 
-/** Reads the requests of the sessions of tickets. */
-export async function loadTickets(
-  deps: { store: Pick<Store, "read"> },
-  records: readonly TicketRecord[],
-): Promise<Ticket[]> {
-  const requests = (await readSessionRequests(deps, records)).map(({ value }) => value);
-  return records.map((record) => toTicket(record, requests));
+/** Adds the requests of their sessions to the records of tickets. */
+async function loadTickets(deps: KeyDeps, records: readonly TicketRecord[]): Promise<Ticket[]> {
+  const requests = await readSessionRequests(deps, records);
+  const byId = new Map(requests.map(({ value }) => [value.id, value]));
+  return records.map((record) => ({ ...record, questions: keepDefined(record.questions.map((id) => byId.get(id))) }));
+}
+
+async function readSessionRequests({ store }: KeyDeps, records: readonly TicketRecord[]) {
+  const ids = records.flatMap(({ questions }) => questions);
+  return ids.length === 0 ? [] : keepDefined(await store.read<SessionRequest>(ids.map(workKeys.request)));
 }
 
 /** Reads the tickets with a run that is not over, the most urgent first. */
@@ -263,37 +262,35 @@ export async function readTicketNews(
 }
 
 /**
- * Creates the jobs that bring the messages about a ticket up to date, for the commit that changes what they show. Empty
- * when Telegram is not configured.
+ * Creates the jobs that bring the messages about a ticket up to date, for the commit that changes what they show.
  * @param cause identifies the change, so that repeating it creates no second job
  */
 export function createTicketMessageJobs(
-  { telegram, notifications = [] }: Pick<Settings, "telegram" | "notifications">,
+  settings: Pick<Settings, "telegram" | "notifications">,
   { key, item }: Pick<Ticket, "key" | "item">,
   cause: string,
   correlation: string,
 ): Job[] {
-  if (!telegram) return [];
-  const chats = listLiveChats(notifications, telegram.chat);
-  return chats.map((chat) => createLiveRefreshJob(chat, item.id, `${key}.${cause}`, correlation));
+  return settings.telegram ? createRefreshJobs(settings, item.id, `${key}.${cause}`, correlation) : [];
 }
 
 /** Reads the session of a ticket's present or last run; undefined before it was observed. */
 export async function readSession(
-  { store }: { store: Pick<Store, "read"> },
+  deps: KeyDeps,
   { key, run }: Pick<Ticket, "key" | "run">,
-): Promise<ObservedSession["session"] | undefined> {
-  const [record] = await store.read<ObservedSession>([ticketKeys.session(key)]);
-  return record?.value.session.run === run ? record.value.session : undefined;
+): Promise<SessionReport | undefined> {
+  const { session } = (await readObserved(deps, key)) ?? {};
+  return session?.run === run ? session : undefined;
 }
 
 /** Reads what all runs of a ticket have cost, in US dollars. */
-export async function readSpent(
-  { store }: { store: Pick<Store, "read"> },
-  { key }: Pick<Ticket, "key">,
-): Promise<number> {
-  const [record] = await store.read<ObservedSession>([ticketKeys.session(key)]);
-  return record?.value.spent ?? record?.value.session.cost_usd ?? 0;
+export async function readSpent(deps: KeyDeps, { key }: Pick<Ticket, "key">): Promise<number> {
+  const observed = await readObserved(deps, key);
+  return observed?.spent ?? observed?.session.cost_usd ?? 0;
+}
+
+async function readObserved({ store }: KeyDeps, key: string) {
+  return (await store.read<ObservedSession>([ticketKeys.session(key)]))[0]?.value;
 }
 
 /**
@@ -311,7 +308,7 @@ export function isRunToken(token: string): boolean {
 
 /** Finds the ticket whose present run has this token. A run that is not wanted any more has none. */
 export async function findTicketOfToken(
-  deps: { store: Pick<Store, "read"> },
+  deps: KeyDeps,
   token: string,
   key: string | undefined = readKey(token),
 ): Promise<Ticket | undefined> {

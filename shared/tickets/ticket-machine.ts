@@ -4,55 +4,74 @@
  */
 
 import { changeFields, omitUndefined } from "../omit-undefined.ts";
+import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
-import { applyPublication, asksAboutChecks } from "./publication.ts";
+import type { ExchangeAnswer, Publication } from "./exchange.ts";
 import { createSessionRequest } from "./questions.ts";
 import { SESSION_TRANSITIONS, waitAfterEnd } from "./session-machine.ts";
 import {
+  type At,
+  asksAboutChecks,
+  type ByPerson,
   closeRequests,
   endRun,
   isActive,
   isChecking,
   isFinal,
-  isRequestOver,
+  listOpen,
   refuse,
   refuseState,
   reportStep,
   type Ticket,
-  type TicketEvent,
-  type TicketEventKind,
+  type TicketCli,
+  type TicketCompletion,
+  type TicketItem,
   type TicketOutcome,
-  type Transitions,
+  type TicketVersion,
+  type UpdateStep,
 } from "./ticket.ts";
 
 /** Number of causes that are remembered for each ticket: 50, more than one work item has within a day. */
 const MAX_CAUSES = 50;
 
-const EMPTY_SUMMARY = refuse("bad_request", "The summary is empty. Say what was done.");
+const NO_TICKET = "There is no such ticket. GET /api/pending-tickets lists the pending ones.";
 
-/** What each event does to a ticket that exists. */
-const TRANSITIONS: Transitions<Exclude<TicketEventKind, "requested">> = {
+/** Limit of the title of a pull request in UTF-16 units. */
+const MAX_TITLE_LENGTH = 200;
+
+/** What each event does to a ticket that exists; `by` is a name for people. */
+const TRANSITIONS = {
   ...SESSION_TRANSITIONS,
   approved: approve,
   rejected: reject,
   sent_back: sendBack,
   reread: compareContent,
   cancelled: cancel,
-  closed_in_plane: (ticket, { at, text }) => close(ticket, at, text),
+  closed_in_plane: (ticket: Ticket, { at, text }: At<{ text: string }>) => close(ticket, at, text),
   removal_requested: requestRemoval,
   completed: complete,
   check_requested: requestCheck,
   check_failed: failCheck,
   update_requested: requestUpdate,
   update_step: recordUpdateStep,
-  published: (ticket, event) =>
-    applyPublication(ticket, event, (next, problem) => {
-      const step = { at: event.at, kind: "update_step", step: "publish", ...omitUndefined({ problem }) } as const;
-      const outcome = recordUpdateStep(next, step);
-      return "refused" in outcome || problem !== undefined ? outcome : { ...outcome, startUpdate: "by_queue" };
-    }),
+  published: applyPublication,
   checks_left: leaveChecks,
 };
+
+/** What happens to a ticket, by its kind. */
+type EventFields = {
+  [Kind in keyof typeof TRANSITIONS]: Omit<Parameters<(typeof TRANSITIONS)[Kind]>[1], "at">;
+} & { requested: RequestedFields; limit_over: { limit: "time" } | { limit: "budget"; spent: number } };
+
+export type TicketEventKind = keyof EventFields;
+
+/** An event that is yet to be applied: its time is that of its commit. */
+export type NewTicketEvent<Kind extends TicketEventKind = TicketEventKind> = {
+  [K in Kind]: { kind: K } & EventFields[K];
+}[Kind];
+
+/** An event at its store time. */
+export type TicketEvent<Kind extends TicketEventKind = TicketEventKind> = At<NewTicketEvent<Kind>>;
 
 /**
  * Applies an event to a ticket: the whole state machine, a pure function. Nothing runs without an approval of the
@@ -61,37 +80,38 @@ const TRANSITIONS: Transitions<Exclude<TicketEventKind, "requested">> = {
  */
 export function applyTicketEvent(ticket: Ticket | undefined, event: TicketEvent): TicketOutcome {
   if (event.kind === "requested") return applyRequest(ticket, event);
-  if (!ticket) return refuse("not_found", "There is no such ticket. GET /api/pending-tickets lists the pending ones.");
+  if (!ticket) return refuse("not_found", NO_TICKET, "ticketGone");
   return applyTransition(ticket, event);
 }
 
 function applyTransition<Kind extends keyof typeof TRANSITIONS>(ticket: Ticket, event: TicketEvent<Kind>) {
-  return TRANSITIONS[event.kind](ticket, event);
+  const apply = TRANSITIONS[event.kind] as (ticket: Ticket, event: TicketEvent<Kind>) => TicketOutcome;
+  return apply(ticket, event);
+}
+
+interface RequestedFields {
+  key: string;
+  item: TicketItem;
+  version: TicketVersion;
 }
 
 /** A cause requests a ticket once. During a run it is kept for afterwards; the newest one counts. */
-function applyRequest(
-  previous: Ticket | undefined,
-  { at, key, item, version }: TicketEvent<"requested">,
-): TicketOutcome {
+function applyRequest(previous: Ticket | undefined, { at, key, item, version }: At<RequestedFields>): TicketOutcome {
   const { cause, content } = version;
   if (previous?.causes.includes(cause.id)) return { ticket: previous };
   const causes = [...(previous?.causes ?? []), cause.id].slice(-MAX_CAUSES);
   const request = { item, reason: `requested_${cause.trigger}`, detail: content.title, shown: version, causes };
   const base = { key, run: 0, round: 1, wanted: false, started: false, failures: 0, questions: [], inputs: [] };
-  if (!previous)
-    return {
-      ticket: { ...base, ...request, state: "pending", requestedAt: at },
-      step: omitUndefined({ by: cause.by }),
-    };
+  const opened = { ...request, state: "pending", requestedAt: at } as const;
+  if (!previous) return reportStep({ ...base, ...opened }, {}, cause.by);
   // A work item that requests a ticket is open, whatever an earlier update did.
   const ticket = changeFields(previous, { closedByUpdate: undefined });
-  if (isFinal(ticket.state)) return reportStep(ticket, { ...request, state: "pending", requestedAt: at }, cause.by);
+  if (isFinal(ticket.state)) return reportStep(ticket, opened, cause.by);
   return reportStep(ticket, ticket.state === "pending" ? request : { next: version, causes }, cause.by);
 }
 
 /** An approval is bound to the hash of what was shown. Repeating it while its run is active changes nothing. */
-function approve(ticket: Ticket, event: TicketEvent<"approved">): TicketOutcome {
+function approve(ticket: Ticket, event: At<Approval>): TicketOutcome {
   const { at, by, hash, sessionId, token, plansFirst, cli } = event;
   const { key, state, shown, approval } = ticket;
   if (isActive(ticket) && approval?.hash === hash) return { ticket };
@@ -107,6 +127,14 @@ function approve(ticket: Ticket, event: TicketEvent<"approved">): TicketOutcome 
   return reportStep(clearRun(ticket), { ...step, ...run, plan: plansFirst ? "open" : undefined }, by);
 }
 
+interface Approval extends ByPerson {
+  hash: string;
+  sessionId: string;
+  token: string;
+  plansFirst: boolean;
+  cli: TicketCli;
+}
+
 /** Removes what belongs to one run only, for the next one. */
 function clearRun(ticket: Ticket): Ticket {
   return changeFields(ticket, {
@@ -119,7 +147,7 @@ function clearRun(ticket: Ticket): Ticket {
 }
 
 /** A result that is sent back begins a further round of the same run: its session goes on, with the same conversation. */
-function sendBack(ticket: Ticket, { at, by, text }: TicketEvent<"sent_back">): TicketOutcome {
+function sendBack(ticket: Ticket, { at, by, text }: At<{ text: string } & ByPerson>): TicketOutcome {
   const { key, run, round, state, sentBack, approval, changed } = ticket;
   if (isActive(ticket) && sentBack?.text === text && sentBack.by === by) return { ticket };
   if (state !== "completed" && !asksAboutChecks(ticket))
@@ -133,14 +161,15 @@ function sendBack(ticket: Ticket, { at, by, text }: TicketEvent<"sent_back">): T
   return reportStep(next, { ...step, wanted: true, inputs: [input] }, by);
 }
 
-function reject(ticket: Ticket, { at, by, text }: TicketEvent<"rejected">): TicketOutcome {
+function reject(ticket: Ticket, { at, by, text }: At<{ text: string } & ByPerson>): TicketOutcome {
   if (ticket.state === "rejected") return { ticket };
   if (ticket.state !== "pending") return refuseState(ticket, "only a pending ticket can be rejected.");
   return endRun(ticket, at, { state: "rejected", reason: "rejected", detail: text, closedBy: by }, by);
 }
 
 /** The content that was read at the approval: a changed one is pending again, a closed ticket is cancelled. */
-function compareContent(ticket: Ticket, { at, version, isClosed }: TicketEvent<"reread">): TicketOutcome {
+function compareContent(ticket: Ticket, event: At<{ version: TicketVersion; isClosed: boolean }>): TicketOutcome {
+  const { at, version, isClosed } = event;
   if (ticket.state !== "pending") return { ticket };
   if (isClosed) return close(ticket, at, "");
   if (version.hash === ticket.shown.hash) return { ticket };
@@ -155,7 +184,7 @@ function close(ticket: Ticket, at: Ms, text: string): TicketOutcome {
   return endRun(rest, at, { state: "cancelled", reason: "closed_in_plane", detail: text });
 }
 
-function cancel(ticket: Ticket, { at, by }: TicketEvent<"cancelled">): TicketOutcome {
+function cancel(ticket: Ticket, { at, by }: At<ByPerson>): TicketOutcome {
   if (ticket.state === "cancelled") return { ticket };
   // A result that cannot be written, such as that of a removed work item, can be given up.
   if (isFinal(ticket.state) || (ticket.state === "updating" && ticket.update?.problem === undefined))
@@ -169,57 +198,61 @@ function removeUnused({ run }: Ticket, at: Ms): Pick<Ticket, "removal"> {
   return run > 0 ? { removal: { force: false, at } } : {};
 }
 
-function requestRemoval(ticket: Ticket, { at, by, force }: TicketEvent<"removal_requested">): TicketOutcome {
+function requestRemoval(ticket: Ticket, { at, by, force }: At<{ by: string; force: boolean }>): TicketOutcome {
   if (ticket.wanted || ticket.state === "updating") return refuseState(ticket, "its worktree is in use.");
   if (ticket.run === 0) return refuse("conflict", `${ticket.key} has never run and has no worktree.`);
   return reportStep(ticket, { removal: { force, at }, reason: "removal_requested", detail: "" }, by);
 }
 
 /** The first completion of a run counts. The session is not wanted any more. */
-function complete(ticket: Ticket, event: TicketEvent<"completed">): TicketOutcome {
+function complete(ticket: Ticket, event: At<TicketCompletion>): TicketOutcome {
   const { at, summary, source, by, changed } = event;
   if (ticket.completion) return { ticket };
+  requireCompletable(ticket, event);
   const result = { state: "completed", reason: `completed_${source}`, detail: "", check: undefined } as const;
   const questions = closeRequests(ticket.questions, at);
   const over = { wanted: false, questions, inputs: [], attention: undefined, retryAt: undefined };
-  return (
-    refuseCompletion(ticket, event) ??
-    reportStep(ticket, { ...result, ...over, changed, completion: { summary, source, at } }, by)
-  );
+  return reportStep(ticket, { ...result, ...over, changed, completion: { summary, source, at } }, by);
 }
 
-function refuseCompletion(ticket: Ticket, event: TicketEvent<"completed" | "check_requested">) {
-  if (!isActive(ticket)) return refuseState(ticket, "no session runs.");
-  if (ticket.plan === "open" && event.source !== "person")
-    return refuse("conflict", `The plan of ${ticket.key} has not been approved yet. Call ExitPlanMode with it.`);
-  return event.summary.trim() === "" ? EMPTY_SUMMARY : undefined;
+function requireCompletable(ticket: Ticket, { source, summary }: TicketCompletion): void {
+  if (!isActive(ticket)) refuseState(ticket, "no session runs.");
+  if (ticket.plan === "open" && source !== "person")
+    refuse("conflict", `The plan of ${ticket.key} has not been approved yet. Call ExitPlanMode with it.`);
+  requireSummary(summary);
 }
 
-/** A completion that waits for its test run; the first one counts, as it does without tests. */
-function requestCheck(ticket: Ticket, event: TicketEvent<"check_requested">): TicketOutcome {
+function requireSummary(summary: string): void {
+  if (summary.trim() === "") refuse("bad_request", "The summary is empty. Say what was done.");
+}
+
+/** The ticket is completed when the tests pass, which the runner runs; the first completion counts here, too. */
+function requestCheck(ticket: Ticket, event: At<{ id: string } & TicketCompletion>): TicketOutcome {
   const { id, summary, source, by } = event;
   if (ticket.completion || isChecking(ticket)) return { ticket };
-  const check = { id, summary, source, by };
-  return (
-    refuseCompletion(ticket, event) ?? reportStep(ticket, { check, reason: "check_requested", detail: summary }, by)
-  );
+  requireCompletable(ticket, event);
+  return reportStep(ticket, { check: { id, summary, source, by }, reason: "check_requested", detail: summary }, by);
 }
 
 /** The ticket is as it was before, and a person learns what is missing. */
-function failCheck(ticket: Ticket, { at, id, text }: TicketEvent<"check_failed">): TicketOutcome {
+function failCheck(ticket: Ticket, { at, id, text }: At<{ id: string; text: string }>): TicketOutcome {
   const { check } = ticket;
   if (check?.id !== id || !isChecking(ticket)) return { ticket };
   const failed = { ...ticket, check: { ...check, problem: text } };
-  if (!ticket.wanted && ticket.questions.every(isRequestOver)) return waitAfterEnd(failed, at, "check_failed", text);
+  const isAsked = listOpen(ticket).length > 0;
+  if (!ticket.wanted && !isAsked) return waitAfterEnd(failed, at, "check_failed", text);
   const failure = { attention: text, reason: "check_failed", detail: text };
-  if (check.source !== "person" || !ticket.questions.every(isRequestOver)) return reportStep(failed, failure);
+  if (check.source !== "person" || isAsked) return reportStep(failed, failure);
   const asked = { id: `${ticket.key}.${ticket.run}.f${at.toString(36)}`, text };
   const question = createSessionRequest(ticket, at, { waits: "input" }, asked);
   return reportStep(failed, { ...failure, state: "waiting", questions: [...ticket.questions, question] });
 }
 
+/** `inQueue`: the queue writes the update. `publishes`: the runner publishes the result first. */
+type UpdateRequest = At<{ summary?: string; inQueue?: true; publishes: boolean } & ByPerson>;
+
 /** Approves the update, with the summary that the comment will contain. A repeat tries only failed steps again. */
-function requestUpdate(ticket: Ticket, event: TicketEvent<"update_requested">): TicketOutcome {
+function requestUpdate(ticket: Ticket, event: UpdateRequest): TicketOutcome {
   const { at, by, inQueue } = event;
   const { state, completion, update } = ticket;
   const startUpdate = inQueue ? "by_queue" : "by_caller";
@@ -232,19 +265,24 @@ function requestUpdate(ticket: Ticket, event: TicketEvent<"update_requested">): 
   if (state !== "completed" || !completion)
     return refuseState(ticket, "only a completed ticket can be written to Plane.");
   const { summary = completion.summary } = event;
-  if (summary.trim() === "") return EMPTY_SUMMARY;
+  requireSummary(summary);
   const approved = { state: "updating", reason: "update_approved", detail: "" } as const;
   const open = { update: { by, at, step: event.publishes ? "publish" : "comment", retries: 0 } } as const;
   return { ...reportStep(ticket, { ...approved, ...open, completion: { ...completion, summary } }, by), startUpdate };
 }
 
-function leaveChecks(ticket: Ticket, { by }: TicketEvent<"checks_left">): TicketOutcome {
+/** Nothing is done about red checks. */
+function leaveChecks(ticket: Ticket, { by }: At<ByPerson>): TicketOutcome {
   if (!asksAboutChecks(ticket)) return refuseState(ticket, "it has no red checks.");
   return reportStep(ticket, { redSince: undefined, reason: "checks_left", detail: ticket.publication?.url ?? "" }, by);
 }
 
-/** Without the comment the state is not changed: a closed task whose result nobody sees is worse than an open one. */
-function recordUpdateStep(ticket: Ticket, { at, step, problem }: TicketEvent<"update_step">): TicketOutcome {
+/**
+ * Records a step that was written, or failed with `problem`. Without the comment the state is not changed: a closed task
+ * whose result nobody sees is worse than an open one.
+ */
+function recordUpdateStep(ticket: Ticket, event: At<{ step: UpdateStep; problem?: string }>): TicketOutcome {
+  const { at, step, problem } = event;
   if (ticket.state !== "updating" || ticket.update?.step !== step) return { ticket };
   const next = ({ publish: "comment", comment: "state", state: undefined } as const)[step];
   const update = changeFields(ticket.update, problem === undefined ? { step: next, problem } : { problem });
@@ -253,4 +291,36 @@ function recordUpdateStep(ticket: Ticket, { at, step, problem }: TicketEvent<"up
   // All is written, and the clean worktree may be removed.
   const finished = { state: "done", reason: "updated", detail: "", update } as const;
   return endRun(ticket, at, { ...finished, ...removeUnused(ticket, at), closedByUpdate: true });
+}
+
+/** What the runner is to publish now; undefined when it is nothing. Each try has an id of its own. */
+export function findPublicationWish(ticket: Ticket): ExchangeAnswer["publish"][number] | undefined {
+  const { key, run, state, update, shown, item, completion } = ticket;
+  if (state !== "updating" || update?.step !== "publish" || update.problem !== undefined) return undefined;
+  return {
+    ...{ ticket: key, run, id: `${update.at.toString(36)}.${update.retries}` },
+    title: cleanLine(`${key}: ${shown.content.title}`, MAX_TITLE_LENGTH),
+    // It begins with the link: some commands read a value that begins with an @ as the name of a file.
+    body: `[${key}](${item.url})\n\n${completion?.summary ?? ""}`,
+  };
+}
+
+/**
+ * What the runner has published, or has found of it at its server: the end of a wish, which is a step of the update, or
+ * a change there. What is the same changes nothing.
+ */
+function applyPublication(ticket: Ticket, { at, publication }: At<{ publication: Publication }>): TicketOutcome {
+  const known = ticket.publication;
+  if (JSON.stringify(known) === JSON.stringify(publication)) return { ticket };
+  const { state = "pushed", url = "", checks, problem } = publication;
+  const isRed = publication.state === "open" && checks?.state === "failed";
+  const next = changeFields(ticket, { publication, redSince: isRed ? (ticket.redSince ?? at) : undefined });
+  if (findPublicationWish(ticket)?.id === publication.id) {
+    const outcome = recordUpdateStep(next, { at, step: "publish", ...omitUndefined({ problem }) });
+    return problem === undefined ? { ...outcome, startUpdate: "by_queue" } : outcome;
+  }
+  if (known?.state !== state) return reportStep(next, { reason: `pull_${state}`, detail: url });
+  const is = checks?.state ?? "none";
+  if (known.checks?.state === is) return { ticket: next };
+  return reportStep(next, { reason: `checks_${is}`, detail: checks?.failed.join(", ") || url });
 }

@@ -5,7 +5,7 @@
 
 import type { TaskDeps } from "../app/deps.ts";
 import { getTexts } from "../i18n/texts.ts";
-import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys } from "../records/store-keys.ts";
 import {
   findRequest,
@@ -14,28 +14,30 @@ import {
   preparePublication,
   prepareRequestChange,
 } from "../requests/requests.ts";
-import type { Store, StoredValue } from "../store/port.ts";
+import type { StoredValue } from "../store/port.ts";
 import { mergeUpdates, readAllRows, type ValueUpdate } from "../store/records.ts";
-import type { RequestPart, RequestRecord, RequestVerdict } from "../task/request.ts";
-import { isRequestOpen } from "../task/request.ts";
+import { isRequestOpen, type RequestPart, type RequestPlace, type RequestRecord } from "../task/request.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import type { Ms } from "../time.ts";
-import { describeCliLimits, getCliName, getTicketCliName } from "./cli.ts";
 import { BOX_CHECK, type HostCheck } from "./exchange.ts";
-import { chooseTicketCli, type KnownPolicy, readPolicy } from "./policies.ts";
-import type { PolicyLine } from "./policy.ts";
-import { asksAboutChecks, describeChecks } from "./publication.ts";
 import {
-  isRequestOver,
+  chooseTicketCli,
+  describeCliLimits,
+  getCliName,
+  type KnownPolicy,
+  type PolicyLine,
+  readPolicy,
+} from "./policy.ts";
+import {
+  asksAboutChecks,
+  getTicketCliName,
+  renderComments,
   type SessionRequest,
   type Ticket,
   type TicketContent,
-  type TicketEvent,
-  type TicketRecord,
   type TicketWait,
   ticketSets,
 } from "./ticket.ts";
-import { renderComments } from "./ticket-content.ts";
 
 /** Lines of a policy that a person should know before an approval, with the values that are not worth a word. */
 const NOTABLE_LINES: Readonly<Record<string, unknown>> = {
@@ -49,53 +51,14 @@ const MAX_POLICY_LENGTH = 2_000;
 /** Limit of the reason why a session would have no box in UTF-16 units: 300. */
 const MAX_BOX_LENGTH = 300;
 
-type TicketHead = Pick<
-  Ticket,
-  "key" | "run" | "round" | "state" | "requestedAt" | "update" | "publication" | "redSince"
->;
-
 /** A ticket before an event, with its session's requests as they are stored, and after it. */
 interface TicketChange {
   before: Ticket | undefined;
   loaded: readonly StoredValue<SessionRequest>[];
   after: Ticket;
-  event: TicketEvent;
+  event: { kind: string; at: Ms; by?: string; where?: RequestPlace };
   /** The request whose verdict is the event: its record is stored with the verdict already. */
   decided: RequestRecord | undefined;
-}
-
-/** Reads the requests of tickets' sessions that are not over, by the ids in the tickets' records. */
-export async function readSessionRequests(
-  { store }: { store: Pick<Store, "read"> },
-  records: readonly TicketRecord[],
-): Promise<StoredValue<SessionRequest>[]> {
-  const ids = records.flatMap(({ questions }) => questions);
-  return ids.length === 0 ? [] : keepDefined(await store.read<SessionRequest>(ids.map(workKeys.request)));
-}
-
-/** A ticket with the requests of its session. */
-export function toTicket(record: TicketRecord, requests: readonly SessionRequest[]): Ticket {
-  const questions = keepDefined(record.questions.map((id) => requests.find((request) => request.id === id)));
-  return { ...record, questions };
-}
-
-/** The stored form of a ticket: requests that are over stay as records of their own. */
-export function toTicketRecord(ticket: Ticket): TicketRecord {
-  const questions = ticket.questions.filter((question) => !isRequestOver(question)).map(({ id }) => id);
-  return { ...ticket, questions };
-}
-
-/**
- * The id of the request for what a ticket itself waits for: its approval, that of its result, or of another try of its
- * update. Later texts belong to the same request until somebody decides. Undefined when it waits for nothing.
- */
-export function findTicketRequestId(ticket: TicketHead): string | undefined {
-  const { key, run, round, state, requestedAt, update, redSince = 0 } = ticket;
-  if (asksAboutChecks(ticket)) return `${key}.${run}.c${redSince.toString(36)}`;
-  if (state === "pending") return `${key}.${run}.${requestedAt.toString(36)}`;
-  if (state === "completed") return `${key}.${run}.result${round === 1 ? "" : round}`;
-  const failed = state === "updating" && update?.problem !== undefined ? update : undefined;
-  return failed && `${key}.${run}.u${round === 1 ? "" : `${round}.`}${failed.retries}`;
 }
 
 /** Prepares what a change of a ticket does to its requests; `wait`: what is asked now and was not before. */
@@ -104,82 +67,109 @@ export async function prepareTicketRequests(
   change: TicketChange,
   correlation: string,
 ): Promise<{ update: ValueUpdate; wait: TicketWait | undefined }> {
-  const { before, loaded, after, decided } = change;
-  const updates: ValueUpdate[] = [];
-  let wait: TicketWait | undefined;
-  for (const question of after.questions) {
-    const stored = loaded.find(({ value }) => value.id === question.id);
-    if (!stored) {
-      const value = question.hash === "" ? { ...question, hash: await hashRequest(question) } : question;
-      updates.push(await preparePublication(deps, { value, rev: 0 }, correlation));
-      wait = { kind: "question", id: question.id };
-    } else if (stored.value !== question && question !== decided) {
-      const { put = [], jobs = [] } = prepareRequestChange(deps, question, stored.rev, correlation);
-      updates.push({
-        put,
-        jobs,
-        ...(question.id === decided?.id ? {} : { expect: [[workKeys.request(question.id), stored.rev]] }),
-      });
-    }
-  }
-  const [was, is] = [before && findTicketRequestId(before), findTicketRequestId(after)];
+  const { before, after, event, decided } = change;
+  const { updates, asked } = await prepareSessionRequests(deps, change, correlation);
+  const [was, is] = [before && findRequestId(before), findRequestId(after)];
   if (was !== undefined && was !== is && was !== decided?.id)
-    updates.push(await prepareTicketRequestEnd(deps, was, change, correlation));
-  if (is !== undefined && is !== was) {
-    updates.push(
-      await preparePublication(
-        deps,
-        { value: await createTicketRequest(deps, after, change.event.at), rev: 0 },
-        correlation,
-      ),
-    );
-    wait = { kind: after.state === "pending" ? "approval" : after.state === "updating" ? "update" : "result", id: is };
+    updates.push(await prepareRequestEnd(deps, was, event, correlation));
+  const isNew = is !== undefined && is !== was;
+  if (isNew) {
+    const value = await createTicketRequest(deps, after, is, event.at);
+    updates.push(await preparePublication(deps, value, correlation));
   } else if (is !== undefined && before?.shown.hash !== after.shown.hash) {
     const stored = await findRequest(deps, is);
-    const request = { ...(await createTicketRequest(deps, after, change.event.at)), changed: ["text"] };
-    if (stored)
-      updates.push(
-        prepareRequestChange(deps, { ...request, createdAt: stored.value.createdAt }, stored.rev, correlation),
-      );
+    const request = await createTicketRequest(deps, after, is, stored?.value.createdAt ?? event.at);
+    if (stored) updates.push(prepareRequestChange(deps, { ...request, changed: ["text"] }, stored.rev, correlation));
   }
-  return { update: mergeUpdates(updates), wait };
+  const kind = after.state === "pending" ? "approval" : after.state === "updating" ? "update" : "result";
+  const question = asked === undefined ? undefined : ({ kind: "question", id: asked } as const);
+  return { update: mergeUpdates(updates), wait: isNew ? { kind, id: is } : question };
 }
 
-/** The request for what a ticket waits for now, with all that is judged. Its hash is the ticket's, where it has one. */
-async function createTicketRequest(deps: TaskDeps, ticket: Ticket, at: Ms): Promise<RequestRecord> {
-  const { key, item, shown, changed, completion, update, state } = ticket;
-  const { title, description, comment, comments } = shown.content;
-  const isPending = state === "pending";
-  const checks = asksAboutChecks(ticket) && ticket.publication && describeChecks(ticket.publication);
-  const policy = await readPolicy(deps, item.identifier);
+/** Prepares the new and the changed requests of a ticket's session; `asked`: the id of the newest one. */
+async function prepareSessionRequests(
+  deps: TaskDeps,
+  { after, loaded, decided }: TicketChange,
+  correlation: string,
+): Promise<{ updates: ValueUpdate[]; asked: string | undefined }> {
+  const updates: ValueUpdate[] = [];
+  let asked: string | undefined;
+  for (const question of after.questions) {
+    const { id, hash } = question;
+    const stored = loaded.find(({ value }) => value.id === id);
+    if (!stored) {
+      const value = hash === "" ? { ...question, hash: await hashRequest(question) } : question;
+      updates.push(await preparePublication(deps, value, correlation));
+      asked = id;
+    } else if (stored.value !== question && question !== decided) {
+      const { put = [], jobs = [] } = prepareRequestChange(deps, question, stored.rev, correlation);
+      updates.push({ put, jobs, ...(id === decided?.id ? {} : { expect: [[workKeys.request(id), stored.rev]] }) });
+    }
+  }
+  return { updates, asked };
+}
+
+/**
+ * The id of the request for what a ticket itself waits for: its approval, that of its result, or of another try of its
+ * update. Later texts belong to the same request until somebody decides. Undefined when it waits for nothing.
+ */
+function findRequestId(ticket: Ticket): string | undefined {
+  const { key, run, round, state, requestedAt, update, redSince = 0 } = ticket;
+  if (asksAboutChecks(ticket)) return `${key}.${run}.c${redSince.toString(36)}`;
+  if (state === "pending") return `${key}.${run}.${requestedAt.toString(36)}`;
+  if (state === "completed") return `${key}.${run}.result${round === 1 ? "" : round}`;
+  const failed = state === "updating" && update?.problem !== undefined ? update : undefined;
+  return failed && `${key}.${run}.u${round === 1 ? "" : `${round}.`}${failed.retries}`;
+}
+
+/** The request for what a ticket waits for now, with all that is judged. That of a pending one has the ticket's hash. */
+async function createTicketRequest(deps: TaskDeps, ticket: Ticket, id: string, createdAt: Ms): Promise<RequestRecord> {
+  const { key, item, shown, state } = ticket;
+  const head = { id, subject: { item: item.id, key, title: shown.content.title, url: item.url }, createdAt };
+  const base = { ...head, urgency: "normal" as const, reminders: 0, options: [] };
+  if (state === "pending") {
+    const input = toParts(await describeForApproval(deps, ticket));
+    const asked = { kind: "ticket", from: shown.cause.by ?? "Plane", text: shown.content.description, input } as const;
+    return { ...base, ...asked, hash: shown.hash, answers: ["approve", "reject"] };
+  }
+  const answers = state === "completed" ? ["approve", "send_back", "reject"] : ["approve", "reject"];
+  const judged = asksAboutChecks(ticket) ? describeChecks(ticket) : { ...describeResult(ticket), answers };
+  const request = { ...base, kind: "result", from: getTicketCliName(ticket), ...judged } as const;
+  return { ...request, hash: await hashRequest(request) };
+}
+
+function toParts(values: Readonly<Record<string, string>>): RequestPart[] {
+  return Object.entries(values).map(([label, value]) => ({ label, value }));
+}
+
+/** What else than its description is judged before a session starts. */
+async function describeForApproval(deps: TaskDeps, ticket: Ticket) {
+  const { comment, comments } = ticket.shown.content;
   const { cli, label } = await chooseTicketCli(deps, ticket);
   const name = getCliName(cli);
-  const parts = isPending
-    ? omitUndefined({
-        ...{ box: await findMissingBox(deps, ticket), comment },
-        comments: comments && renderComments(comments),
-        cli: label === undefined ? (cli === "claude" ? undefined : name) : `${name} (${label})`,
-        limits: describeCliLimits(cli, getTexts(deps.settings.locale).comments.ticket),
-        policy: describeForApproval(policy),
-      })
-    : omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
-  const input: RequestPart[] = Object.entries(parts).map(([label, value]) => ({ label, value }));
-  const request: RequestRecord = {
-    ...{ id: findTicketRequestId(ticket) ?? "", kind: isPending ? "ticket" : "result" },
-    ...{
-      subject: { item: item.id, key, title, url: item.url },
-      from: isPending ? (shown.cause.by ?? "Plane") : getTicketCliName(ticket),
-    },
-    ...{ urgency: "normal", createdAt: at, reminders: 0, options: [], hash: shown.hash },
-    ...{ text: isPending ? description : (completion?.summary ?? ""), input },
-    answers: state === "completed" ? ["approve", "send_back", "reject"] : ["approve", "reject"],
-  };
-  if (checks) Object.assign(request, checks, { answers: ["send_back", "reject"] });
-  return isPending ? request : { ...request, hash: await hashRequest(request) };
+  return omitUndefined({
+    ...{ box: await findMissingBox(deps, ticket), comment, comments: comments && renderComments(comments) },
+    cli: label === undefined ? (cli === "claude" ? undefined : name) : `${name} (${label})`,
+    limits: describeCliLimits(cli, getTexts(deps.settings.locale).comments.ticket),
+    policy: describePolicy(await readPolicy(deps, ticket.item.identifier)),
+  });
+}
+
+/** What a person judges of a result, or of an update that has failed. */
+function describeResult({ completion, update, changed }: Ticket): Pick<RequestRecord, "text" | "input"> {
+  const parts = omitUndefined({ problem: update?.problem, changed: changed && renderChanged(changed.content) });
+  return { text: completion?.summary ?? "", input: toParts(parts) };
+}
+
+/** What a person judges of red checks, and the session reads if they are sent back. */
+function describeChecks({ publication }: Ticket): Pick<RequestRecord, "text" | "input" | "answers"> {
+  const { failed = [], log } = publication?.checks ?? {};
+  const text = `Checks of ${publication?.url ?? ""} have failed: ${failed.join(", ")}.`;
+  return { text, input: toParts(omitUndefined({ log })), answers: ["send_back", "reject"] };
 }
 
 /** The lines of a policy by which a session may do more than ask and stay in its box, or may not start. */
-function describeForApproval({ lines, problems }: KnownPolicy): string | undefined {
+function describePolicy({ lines, problems }: KnownPolicy): string | undefined {
   const isNotable = ({ name, value }: PolicyLine) => NOTABLE_LINES[name] !== undefined && value !== NOTABLE_LINES[name];
   const texts = lines.filter(isNotable).map(({ name, value, from }) => `${name}: ${String(value)} (${from})`);
   return cleanText([...problems, ...texts].join("\n"), MAX_POLICY_LENGTH) || undefined;
@@ -201,19 +191,18 @@ function renderChanged({ title, description }: TicketContent): string {
 }
 
 /** Ends a request that nobody has answered as one: its ticket was cancelled, or updated with or without a person. */
-async function prepareTicketRequestEnd(
+async function prepareRequestEnd(
   deps: TaskDeps,
   id: string,
-  { event }: TicketChange,
+  { kind, by = "", where = "api", at }: TicketChange["event"],
   correlation: string,
 ): Promise<ValueUpdate> {
   const stored = await findRequest(deps, id);
   if (!stored || !isRequestOpen(stored.value)) return {};
-  if (event.kind !== "update_requested" && event.kind !== "cancelled") {
-    const isOver = event.kind === "closed_in_plane" || event.kind === "reread";
+  if (kind !== "update_requested" && kind !== "cancelled") {
+    const isOver = kind === "closed_in_plane" || kind === "reread";
     return prepareClosure(deps, stored, isOver ? "task_closed" : "withdrawn", correlation);
   }
-  const { by, where = "api", at } = event;
-  const verdict: RequestVerdict = { answer: event.kind === "cancelled" ? "reject" : "approve", by, where, at };
+  const verdict = { answer: kind === "cancelled" ? "reject" : "approve", by, where, at };
   return prepareRequestChange(deps, { ...stored.value, verdict }, stored.rev, correlation);
 }

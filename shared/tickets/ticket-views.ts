@@ -1,72 +1,162 @@
-/** Tickets as the page and the commands show them, and what their sessions cost. */
+/** Tickets as the page, the API and the commands show them. */
 
-import { readAgentDays } from "../accounting/history.ts";
-import { prepareSpending, readMonthlySpending } from "../accounting/spending.ts";
-import type { TaskDeps } from "../app/deps.ts";
+import type { Deps, TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
+import { GroundcrewError } from "../errors.ts";
+import { parseTaskKey } from "../names.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { formatSessionName } from "../records/task-records.ts";
-import type { Commit } from "../store/port.ts";
-import { prepareCardCost } from "../tasks/card-record.ts";
+import { limitDeps, seesTask, type Viewer } from "../people/viewer.ts";
+import { findStoredTask } from "../tasks/find-task.ts";
+import { readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
 import type { Ms } from "../time.ts";
-import type { HostCheck, SessionReport } from "./exchange.ts";
-import type { PermissionRule } from "./permission-rules.ts";
+import type { SessionReport } from "./exchange.ts";
+import { type PermissionRule, readRules } from "./permission-rules.ts";
+import { type PolicyLine, readPolicy } from "./policy.ts";
 import { getAnswer } from "./questions.ts";
-import { isRequestOver, readUpdateProgress, type SessionRequest, type Ticket } from "./ticket.ts";
+import { readRounds, toRoundViews } from "./rounds.ts";
+import { rankApproved, readRunners } from "./runners.ts";
+import { COMPLETED_STATES, readActiveTickets, readSession, readTickets } from "./stored-tickets.ts";
+import {
+  readUpdateProgress,
+  renderComments,
+  type SessionRequest,
+  type Ticket,
+  type TicketState,
+  toSessionIds,
+} from "./ticket.ts";
+import { readTicketCost } from "./ticket-cost.ts";
 import { isWholeInput, renderToolInput } from "./tool-input.ts";
 
-/** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
-export interface TicketCost {
-  /** Of this calendar month in the settings' time zone. */
-  month: number;
-  /** Of the last calendar days, oldest first, today last. */
-  days: { day: string; cost: number }[];
+type ViewDeps = Pick<TaskDeps, "store" | "settings">;
+
+/** Limit of failed tickets, and of those that are written to Plane, in one answer: the newest 20. */
+const MAX_OVER = 20;
+
+/** Reads what waits for approval, the most urgent first: the response of `GET /api/pending-tickets`. */
+export async function readPendingTickets(deps: ViewDeps) {
+  const tickets = (await readTickets(deps, ["pending"])).map(toPendingView);
+  return { count: tickets.length, tickets };
 }
 
-/** The response of `GET /api/pending-tickets`, the most urgent first. */
-export interface PendingTicketsAnswer {
-  count: number;
-  tickets: PendingTicket[];
+export type PendingTicketsAnswer = Awaited<ReturnType<typeof readPendingTickets>>;
+
+/**
+ * Reads what waits for its update, and what is written to Plane, the newest first: the response of
+ * `GET /api/completed-tickets`. `updated_count` counts all of the latter.
+ */
+export async function readCompletedTickets(deps: ViewDeps) {
+  const readNewest = async (states: readonly TicketState[]) =>
+    (await readTickets(deps, states)).sort((a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0));
+  const toView = async (ticket: Ticket) => toCompletedView(deps.settings, ticket, await readSession(deps, ticket));
+  const [waiting, updated] = await Promise.all([readNewest(COMPLETED_STATES), readNewest(["done"])]);
+  return {
+    count: waiting.length,
+    tickets: await Promise.all(waiting.map(toView)),
+    updated_count: updated.length,
+    updated: await Promise.all(updated.slice(0, MAX_OVER).map(toView)),
+  };
 }
 
-/** The response of `GET /api/sessions`. */
-export interface SessionsAnswer {
-  count: number;
-  sessions: SessionTicket[];
-  /** Tickets whose session failed for good, the newest first. */
-  failed: SessionTicket[];
-  /** Rules that allow tools of sessions without asking, the newest first. */
-  rules: RuleView[];
-  /** The connected runners, with what their machines have and lack; times are ISO 8601. */
-  runners: { name: string; version: string; repositories: string[]; checks: HostCheck[]; seen_at: string }[];
-  /** `tickets` is in the settings file. */
-  configured: boolean;
-  /** What sessions have cost on the present day in the settings' time zone, in US dollars. */
-  cost_today: { day: string; cost_usd: number };
-  server_time: string;
+export type CompletedTicketsAnswer = Awaited<ReturnType<typeof readCompletedTickets>>;
+
+/**
+ * Reads the sessions of approved tickets, those that failed for good, the rules that allow tools without asking, and the
+ * connected runners with what their machines have and lack: the response of `GET /api/sessions`. Costs are in US dollars.
+ */
+export async function readSessions(deps: ViewDeps, viewer: Viewer) {
+  const own = limitDeps(deps, viewer);
+  const [all, active, failed, runners, rules, cost, at] = await Promise.all([
+    readActiveTickets(deps),
+    readActiveTickets(own),
+    readTickets(own, ["failed"]),
+    readRunners(deps.store),
+    readRules(own),
+    readTicketCost(deps, 1),
+    deps.store.now(),
+  ]);
+  const positions = rankApproved(all);
+  const toView = async (ticket: Ticket) =>
+    toSessionView(deps.settings, ticket, await readSession(deps, ticket), positions.get(ticket.key));
+  const newestFailed = failed.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0)).slice(0, MAX_OVER);
+  const [today] = cost.days;
+  return {
+    count: active.length,
+    sessions: await Promise.all(active.map(toView)),
+    failed: await Promise.all(newestFailed.map(toView)),
+    rules: rules.map(toRuleView),
+    runners: runners.map(({ name, version, repositories, checks = [], at: seen }) => {
+      return { name, version, repositories, checks, seen_at: new Date(seen).toISOString() };
+    }),
+    configured: deps.settings.tickets !== undefined,
+    cost_today: { day: today?.day ?? "", cost_usd: today?.cost ?? 0 },
+    server_time: new Date(at).toISOString(),
+  };
 }
 
-/** The response of `GET /api/worktrees`, the largest first. */
-export interface WorktreesAnswer {
-  count: number;
-  /** Of all. */
-  kilobytes: number;
-  /** `id`: key of the ticket. `kept`: why it is not removed. */
-  worktrees: { id: string; runner: string; kilobytes: number; kept: string }[];
+export type SessionsAnswer = Awaited<ReturnType<typeof readSessions>>;
+
+/**
+ * Reads the worktrees of the connected runners, the largest first: the response of `GET /api/worktrees`. `id`: key of
+ * the ticket, `kept`: why it is not removed.
+ */
+export async function readWorktrees(deps: Pick<Deps, "store">, viewer: Viewer) {
+  const all = (await readRunners(deps.store)).flatMap(({ name: runner, worktrees = [] }) =>
+    worktrees.map(({ ticket: id, ...worktree }) => ({ id, runner, ...worktree })),
+  );
+  const seen = await Promise.all(all.map(({ id }) => seesTask(deps, viewer, id)));
+  const worktrees = all.filter((_, i) => seen[i]).sort((a, b) => b.kilobytes - a.kilobytes);
+  const kilobytes = worktrees.reduce((sum, worktree) => sum + worktree.kilobytes, 0);
+  return { count: worktrees.length, kilobytes, worktrees };
 }
 
-/** The response of `GET /api/completed-tickets`, the newest first. */
-export interface CompletedTicketsAnswer {
-  count: number;
-  /** Those that wait for their update. */
-  tickets: CompletedTicket[];
-  /** Those whose result is written to Plane: the number of all, and the newest. */
-  updated_count: number;
-  updated: CompletedTicket[];
+export type WorktreesAnswer = Awaited<ReturnType<typeof readWorktrees>>;
+
+/**
+ * Reads a ticket whole, for the person who judges its result: as it is, what its work item requires, and all its rounds,
+ * the newest first. The response of `GET /api/tickets/:key`.
+ */
+export async function readTicketPage(deps: TaskDeps, ticket: Ticket) {
+  const [session, task] = await Promise.all([readSession(deps, ticket), findStoredTask(deps, ticket.item.id)]);
+  const { description, comment, comments } = ticket.shown.content;
+  return {
+    ...toSessionView(deps.settings, ticket, session),
+    ...readUpdateProgress(ticket),
+    ...omitUndefined({ done_when: task && (await readDoneCriteria(deps, task)) }),
+    ...omitUndefined({ problem: ticket.update?.problem, comment, comments: comments && renderComments(comments) }),
+    description,
+    rounds: toRoundViews(await readRounds(deps, ticket, session)),
+  };
 }
 
-/** Under this name sessions appear in figures of cost, on the agent card and in the view Team. */
-const TICKET_SPENDER = "Claude Code";
+export type TicketPageAnswer = Awaited<ReturnType<typeof readTicketPage>>;
+
+/**
+ * What is in force for the repository of a project, or of a ticket with what people have allowed for it besides, and
+ * where each line comes from.
+ */
+export async function describePolicy(deps: ViewDeps, id: string) {
+  const key = parseTaskKey(id);
+  const project = (key?.identifier ?? id.trim().normalize("NFC")).toUpperCase();
+  const unknown = `tickets.repositories in the settings file has no ${project.slice(0, 40)}.`;
+  if (!deps.settings.tickets?.repositories[project])
+    throw new GroundcrewError("not_found", unknown, { refusal: { name: "ticketNotPossible" } });
+  const { lines, leftOut, problems, read } = await readPolicy(deps, project);
+  const rules = (await readRules(deps)).filter(({ subject }) => [key?.key, project].includes(subject));
+  const { base, commit } = read?.report ?? {};
+  return {
+    project,
+    ...omitUndefined({ base, commit: commit?.slice(0, 12), runner: read?.runner }),
+    problems: read ? problems : [...problems, "No runner has read the base branch yet: these are the settings."],
+    lines: [
+      ...lines.map((line): PolicyLine & { added_at?: string; uses?: number } => line),
+      ...rules.map(({ rule, subject, by, at, uses }) => {
+        const from = `always allowed for ${subject} by ${by}`;
+        return { name: "allow", value: rule, from, added_at: new Date(at).toISOString(), uses };
+      }),
+    ],
+    left_out: leftOut,
+  };
+}
 
 /** A ticket as a person decides about it. An approval may name `hash`. */
 export function toPendingView({ key, item, shown, state, reason, requestedAt, run }: Ticket) {
@@ -90,14 +180,7 @@ export function toPendingView({ key, item, shown, state, reason, requestedAt, ru
   };
 }
 
-export type PendingTicket = ReturnType<typeof toPendingView>;
-
 const toTime = (at: Ms | undefined): string | undefined => (at === undefined ? undefined : new Date(at).toISOString());
-
-/** How people and programs call the session of a run, and by which id Claude Code knows its conversation. */
-export function toSessionIds(settings: Pick<Settings, "tickets">, { key, approval }: Ticket) {
-  return approval && { session_id: formatSessionName(settings, key), conversation_id: approval.sessionId };
-}
 
 /** A ticket with a run: what its session does, and what it asks. `position`: its place in the queue, from 1. */
 export function toSessionView(
@@ -106,13 +189,13 @@ export function toSessionView(
   session: SessionReport | undefined,
   position?: number,
 ) {
-  const { approval, questions } = ticket;
+  const { approval, questions, plan } = ticket;
   return {
     ...toTicketHead(ticket),
     waits_for_end: !ticket.wanted,
-    ...omitUndefined({ plan: ticket.plan }),
-    questions: questions.filter((question) => !isRequestOver(question)).map(toQuestionView),
+    questions: questions.map(toQuestionView),
     ...omitUndefined({
+      plan,
       position,
       ...toSessionIds(settings, ticket),
       approved_by: approval?.by,
@@ -149,14 +232,15 @@ function toTicketHead({ key, item, shown, state, reason, detail, run, publicatio
 function toQuestionView(question: SessionRequest) {
   const { id, text, createdAt, options, hash, session, input } = question;
   const { waits, isNotice, isMultiple, series, rule } = session;
-  const tool = waits === "permission" && !isNotice ? text : undefined;
+  const isTool = waits === "permission" && !isNotice;
+  const shown = input.map(({ label, value, leftOut, end }) => {
+    return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
+  });
   const descriptions = options.map(({ description = "" }) => description);
   return {
-    id,
-    kind: waits,
-    text: tool === undefined ? text : renderToolInput({ tool, fields: input }),
-    asked_at: toTime(createdAt),
-    hash,
+    ...{ id, kind: waits, asked_at: toTime(createdAt), hash },
+    text: isTool ? renderToolInput({ tool: text, fields: input }) : text,
+    ...(isTool ? { tool: text, input: shown, complete: isWholeInput(input) } : {}),
     ...omitUndefined({
       answer: getAnswer(question),
       options: options.length > 0 ? options.map(({ label }) => label) : undefined,
@@ -165,14 +249,6 @@ function toQuestionView(question: SessionRequest) {
       multiple: isMultiple,
       number: series && series.answers.length + 1,
       count: series?.questions.length,
-      tool,
-      input:
-        tool === undefined
-          ? undefined
-          : input.map(({ label, value, leftOut, end }) => {
-              return { label, value, ...omitUndefined({ left_out: leftOut, end }) };
-            }),
-      complete: tool === undefined ? undefined : isWholeInput(input),
       answers: waits === "plan" ? question.answers : undefined,
     }),
   };
@@ -207,31 +283,3 @@ export function toCompletedView(
 }
 
 export type CompletedTicket = ReturnType<typeof toCompletedView>;
-
-/**
- * Prepares the records of what a session has cost since its last observation, for the commit of the observation: in the
- * month's sum, in the figures of the day, and on the agent card where the task has one.
- */
-export async function prepareTicketCost(
-  deps: TaskDeps,
-  { item }: Pick<Ticket, "item">,
-  cost: number,
-  correlation: string,
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
-  if (cost === 0) return { expect: [], put: [], jobs: [] };
-  const project = { id: item.project, identifier: item.identifier };
-  const [spending, card] = await Promise.all([
-    prepareSpending(deps, { project }, TICKET_SPENDER, { counted: cost, cost, source: "tickets" }),
-    prepareCardCost(deps, item.id, TICKET_SPENDER, cost, correlation),
-  ]);
-  return { expect: [...spending.expect, ...card.expect], put: [...spending.put, ...card.put], jobs: card.jobs };
-}
-
-/** Reads the cost of tickets of this month and of the last `days` days, in the settings' time zone. */
-export async function readTicketCost(deps: Pick<TaskDeps, "store" | "settings">, days: number): Promise<TicketCost> {
-  const [{ sources }, figures] = await Promise.all([
-    readMonthlySpending(deps),
-    readAgentDays(deps, TICKET_SPENDER, days),
-  ]);
-  return { month: sources.tickets ?? 0, days: figures.map(({ day, cost }) => ({ day, cost })) };
-}

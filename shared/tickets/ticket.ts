@@ -1,20 +1,21 @@
 /**
- * A ticket is an approved work item that becomes a session of Claude Code: its states, its record, the events that
- * change it, and what it waits for a person to decide.
+ * A ticket is an approved work item that becomes a session of Claude Code: its states, its record, the outcome of an
+ * event, and what it waits for a person to decide.
  */
 
+import type { Settings } from "../config/settings.ts";
 import type { TICKET_TRIGGERS } from "../config/tickets-schema.ts";
-import type { ErrorCode } from "../errors.ts";
+import { type ErrorCode, GroundcrewError } from "../errors.ts";
 import type { RefusalName } from "../i18n/en.ts";
 import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
 import { workKeys } from "../records/store-keys.ts";
-import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
+import { ACTIVE_TICKET_STATES, formatSessionName } from "../records/task-records.ts";
 import type { SetName, StoreKey } from "../store/port.ts";
 import type { WorkEvent } from "../task/events.ts";
-import type { RequestPlace, RequestRecord, RequestVerdict, SessionWait } from "../task/request.ts";
+import type { RequestPlace, RequestRecord, SessionWait } from "../task/request.ts";
 import type { Priority } from "../task/snapshot.ts";
-import { DAY, type Ms } from "../time.ts";
-import type { ExchangeAnswer, Publication, SessionReport } from "./exchange.ts";
+import type { Ms } from "../time.ts";
+import type { ExchangeAnswer, Publication } from "./exchange.ts";
 
 /** Why a ticket was requested. `id` identifies the cause, so that one cause requests a ticket once. */
 export interface TicketCause {
@@ -67,18 +68,6 @@ export type SessionInput = ExchangeAnswer["sessions"][number]["inputs"][number];
 /** `publish` only where the repository's results are published; the runner does it. */
 export type UpdateStep = "publish" | "comment" | "state";
 
-/** The update of Plane with a ticket's result. */
-export interface TicketUpdate {
-  by: string;
-  at: Ms;
-  /** The step that comes next; absent: Plane has all. Both may be repeated: Plane refuses a second comment. */
-  step?: UpdateStep;
-  /** Why that step failed the last time. */
-  problem?: string;
-  /** Number of times that a person had it tried again. */
-  retries: number;
-}
-
 /** The stored record of a ticket: one for each work item. */
 export interface Ticket {
   key: string;
@@ -94,7 +83,7 @@ export interface Ticket {
   /** Number of the round of this run, from 1: a result that is sent back begins the next one. */
   round: number;
   /** What a person wrote who sent the last result back; absent in the first round. */
-  sentBack?: SentBack;
+  sentBack?: { text: string; by: string; at: Ms };
   shown: TicketVersion;
   /** The work item has other texts now: a person sees them with the result, before its session may read them. */
   changed?: TicketVersion;
@@ -129,10 +118,14 @@ export interface Ticket {
   inputs: SessionInput[];
   /** Who rejected or cancelled the ticket. */
   closedBy?: string;
-  completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person" | "tool"; at: Ms };
+  completion?: Pick<TicketCompletion, "summary" | "source"> & { at: Ms };
   /** A completion that counts once the test command, run by the runner by this id, has passed; `problem`: it did not. */
-  check?: { id: string; problem?: string } & EventFields["completed"];
-  update?: TicketUpdate;
+  check?: { id: string; problem?: string } & TicketCompletion;
+  /**
+   * The update of Plane with the result. `step` comes next; absent: Plane has all. Both may be repeated: Plane refuses a
+   * second comment. `problem`: why that step failed the last time. `retries`: how often a person had it tried again.
+   */
+  update?: { by: string; at: Ms; step?: UpdateStep; problem?: string; retries: number };
   /** What the runner has published of the run's results. */
   publication?: Publication;
   /** Since when the checks of its pull request are red; gone when somebody leaves them so. */
@@ -145,115 +138,39 @@ export interface Ticket {
 }
 
 /** The CLI of a run: its name for people, and the label that has chosen it; without one, the repository has. */
-interface TicketCli {
+export interface TicketCli {
   name: string;
   label?: string;
 }
 
-/** What the session of a further round gets from the person who has sent its result back. */
-interface SentBack {
-  text: string;
+/** What completes a run. */
+export interface TicketCompletion {
+  summary: string;
+  source: "command" | "file" | "legacy_file" | "person" | "tool";
   by: string;
-  at: Ms;
+  changed?: TicketVersion;
 }
 
-/** Facts of an observed session that may change its ticket. */
-export type SessionFacts = Pick<
-  SessionReport,
-  "run" | "round" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
->;
-
 /** Who decided, and where; without a place it was not in Telegram or on the page. */
-interface ByPerson {
+export interface ByPerson {
   by: string;
   where?: RequestPlace;
 }
 
-/** What happens to a ticket, by its kind. `by` is a name for people. */
-interface EventFields {
-  requested: { key: string; item: TicketItem; version: TicketVersion };
-  approved: { hash: string; sessionId: string; token: string; plansFirst: boolean; cli: TicketCli } & ByPerson;
-  rejected: { text: string } & ByPerson;
-  /** The result is sent back: the conversation goes on with the text. */
-  sent_back: { text: string } & ByPerson;
-  /** The ticket was read again at its approval. */
-  reread: { version: TicketVersion; isClosed: boolean };
-  placed: { runner: string; plansFirst: boolean };
-  /** The runner stops before it has begun the session: another one may have it. */
-  unplaced: { runner: string };
-  observed: { runner: string; session: SessionFacts; minutes: number };
-  asked: { question: SessionRequest };
-  answered: { question: string; verdict: RequestVerdict };
-  /** The session carries out its plan: somebody has approved it in the terminal. */
-  plan_left: object;
-  /** A rule has allowed a tool. `rule`: its id, `text`: what it says. */
-  allowed_by_rule: { rule: string; text: string; by: string };
-  /** The session does not wait for these any more. */
-  settled: { questions: readonly string[] };
-  /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. */
-  fetched: { question: string };
-  /** The request that waited for an answer has ended without one. */
-  released: { question: string };
-  noticed: { attention: string | undefined };
-  typed: { input: SessionInput };
-  completed: {
-    summary: string;
-    source: NonNullable<Ticket["completion"]>["source"];
-    by: string;
-    changed?: TicketVersion;
-  };
-  /** The ticket is completed when the tests pass, which the runner runs. */
-  check_requested: { id: string } & EventFields["completed"];
-  check_failed: { id: string; text: string };
-  /** `inQueue`: the queue writes the update. `publishes`: the runner publishes the result first. */
-  update_requested: { summary?: string; inQueue?: true; publishes: boolean } & ByPerson;
-  /** What the runner has published, or has found of it at its server. */
-  published: { publication: Publication };
-  /** Nothing is done about red checks. */
-  checks_left: ByPerson;
-  /** A step was written, or failed with `problem`. */
-  update_step: { step: UpdateStep; problem?: string };
-  closed_in_plane: { text: string };
-  cancelled: ByPerson;
-  /** The time of the session, or the budget of its ticket, is used up; `spent`: by all its runs, in US dollars. */
-  limit_over: { limit: "time" } | { limit: "budget"; spent: number };
-  /** The cause of failed starts is repaired: the next one need not wait. */
-  start_requested: ByPerson;
-  /** `question`: the only one that is meant. */
-  extended: { minutes: number; question?: string } & ByPerson;
-  removal_requested: { by: string; force: boolean };
-}
-
-export type TicketEventKind = keyof EventFields;
-
-/** An event that is yet to be applied: its time is that of its commit. */
-export type NewTicketEvent<Kind extends TicketEventKind = TicketEventKind> = {
-  [K in Kind]: { kind: K } & EventFields[K];
-}[Kind];
-
-/** An event at its store time. */
-export type TicketEvent<Kind extends TicketEventKind = TicketEventKind> = NewTicketEvent<Kind> & { at: Ms };
-
-/** What events of some kinds do to a ticket. */
-export type Transitions<Kind extends TicketEventKind> = {
-  [K in Kind]: (ticket: Ticket, event: TicketEvent<K>) => TicketOutcome;
-};
+/** The fields of an event, at its store time. */
+export type At<Fields = object> = Fields & { at: Ms };
 
 /**
- * The next record, or why the event is refused. Without `step` nothing is reported, and the same record is no change.
- * `startUpdate`: Plane is updated by the caller, or by the queue.
+ * The next record. Without `step` nothing is reported, and the same record is no change. `startUpdate`: Plane is updated
+ * by the caller, or by the queue.
  */
-export type TicketOutcome = AppliedOutcome | { refused: ErrorCode; message: string; name?: RefusalName };
-
-export interface AppliedOutcome {
+export interface TicketOutcome {
   ticket: Ticket;
   step?: { by?: string };
   startUpdate?: "by_caller" | "by_queue";
 }
 
-/**
- * Something about a ticket that reaches people once. `id`: of the request, or the run for what only informs.
- */
+/** Something about a ticket that reaches people once. `id`: of the request, or the run for what only informs. */
 export type TicketWait = NonNullable<Extract<WorkEvent, { kind: "ticket" }>["wait"]>;
 
 /** The stored form of a ticket: its session's requests by their ids. */
@@ -262,14 +179,10 @@ export type TicketRecord = Omit<Ticket, "questions"> & { questions: string[] };
 /** Only a new request leaves these. */
 const FINAL_STATES = ["done", "rejected", "failed", "cancelled"] as const;
 
-/**
- * States of a ticket. `completed` waits for the approval of the update; `updating` writes the result to Plane.
- */
-export type TicketState =
-  | "pending"
-  | "completed"
-  | "updating"
-  | (typeof ACTIVE_TICKET_STATES | typeof FINAL_STATES)[number];
+type ActiveOrFinal = (typeof ACTIVE_TICKET_STATES | typeof FINAL_STATES)[number];
+
+/** States of a ticket. `completed` waits for the approval of the update; `updating` writes the result to Plane. */
+export type TicketState = "pending" | "completed" | "updating" | ActiveOrFinal;
 
 export const ticketKeys = {
   ticket: workKeys.ticket,
@@ -290,24 +203,16 @@ export const ticketKeys = {
 export const ticketSets = {
   /** The tickets in one state. */
   in: (state: TicketState): SetName => `tickets:${state}`,
-  /** The tickets whose worktree was given up for removal on this day (UTC, `2026-11-22`). */
-  removedOn: (day: string): SetName => `ticket-removals:${day}`,
+  /** The tickets whose worktree was given up for removal on the day of this time (UTC). */
+  removedOn: (at: Ms): SetName => `ticket-removals:${new Date(at).toISOString().slice(0, 10)}`,
   /** The changes of the last minute. */
   news: "ticket-news",
   /** Runners that exchanged within the last minute. */
   runners: "runners",
 } as const;
 
-/** Retention of a finished ticket: 30 days. */
-export const FINISHED_TICKET_MS: Ms = 30 * DAY;
-
 /** Begins the text about a session without progress; a time follows. */
 const SILENCE = "silent since ";
-
-/** The day of a time in UTC, as part of a set's name. */
-export function toUtcDay(at: Ms): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
 
 /** The answers that allow a tool: once, and always for the ticket or its repository by a rule. */
 export const ALLOW_IN_REPO = "allow_in_repo";
@@ -342,18 +247,18 @@ export function isChecking({ check }: Pick<Ticket, "check">): boolean {
   return check !== undefined && check.problem === undefined;
 }
 
-/** `name`: of the text that people read, where it is not the usual one. */
-export function refuse(refused: ErrorCode, message: string, name?: RefusalName): TicketOutcome {
-  return { refused, message, ...omitUndefined({ name }) };
+/** Refuses an event. `name`: of the text that people read. */
+export function refuse(code: ErrorCode, message: string, name: RefusalName = "ticketNotPossible"): never {
+  throw new GroundcrewError(code, message, { refusal: { name } });
 }
 
 /** Refuses an event that is not possible in the ticket's state. */
-export function refuseState({ key, state }: Ticket, rule: string): TicketOutcome {
+export function refuseState({ key, state }: Ticket, rule: string): never {
   return refuse("conflict", `${key} is ${state}: ${rule}`);
 }
 
 /** A change that is reported as a step, by whom where that is known. A field that is undefined is removed. */
-export function reportStep(ticket: Ticket, changes: Changes<Ticket>, by?: string): AppliedOutcome {
+export function reportStep(ticket: Ticket, changes: Changes<Ticket>, by?: string): TicketOutcome {
   return { ticket: changeFields(ticket, changes), step: omitUndefined({ by }) };
 }
 
@@ -373,9 +278,19 @@ export function isRequestOver({ verdict, closed, session }: SessionRequest): boo
   return closed !== undefined || (verdict !== undefined && session.call === undefined);
 }
 
+/** The requests of a ticket's session that are not over; those that wait for one thing, if it is given. */
+export function listOpen({ questions }: Pick<Ticket, "questions">, waits?: SessionWait["waits"]): SessionRequest[] {
+  return questions.filter((one) => !isRequestOver(one) && (waits === undefined || one.session.waits === waits));
+}
+
 /** Whether a plan of a session waits for a person. */
-export function hasOpenPlan({ questions }: Pick<Ticket, "questions">): boolean {
-  return questions.some((question) => question.session.waits === "plan" && !isRequestOver(question));
+export function hasOpenPlan(ticket: Pick<Ticket, "questions">): boolean {
+  return listOpen(ticket, "plan").length > 0;
+}
+
+/** Whether a ticket that is done asks what to do about red checks of its pull request. */
+export function asksAboutChecks({ state, redSince, publication }: Pick<Ticket, "state" | "redSince" | "publication">) {
+  return state === "done" && redSince !== undefined && publication?.state === "open";
 }
 
 /** Closes those requests of a session that nobody has answered. */
@@ -391,12 +306,27 @@ export function closeRequests(
   });
 }
 
+/** The name of the CLI that works on a ticket, or has worked on it. */
+export function getTicketCliName({ approval }: Pick<Ticket, "approval">): string {
+  return approval?.cli?.name ?? "Claude Code";
+}
+
+/** How people and programs call the session of a run, and by which id Claude Code knows its conversation. */
+export function toSessionIds(settings: Pick<Settings, "tickets">, { key, approval }: Ticket) {
+  return approval && { session_id: formatSessionName(settings, key), conversation_id: approval.sessionId };
+}
+
 /** What of its result Plane has. */
 export function readUpdateProgress({ update }: Pick<Ticket, "update">) {
   return {
     comment_posted: update !== undefined && (update.step === undefined || update.step === "state"),
     state_updated: update !== undefined && update.step === undefined,
   };
+}
+
+/** The earlier comments as one text. Each line is quoted, so that none looks like a heading of the ticket file. */
+export function renderComments(comments: TicketContent["comments"] = []): string {
+  return comments.map(({ by, text }) => `${by}:\n${text.replaceAll(/^/gm, "> ")}`).join("\n\n");
 }
 
 /** Describes a silence, as the attention of a ticket. */

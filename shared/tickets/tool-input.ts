@@ -28,19 +28,8 @@ interface InputLimits {
 /** Names of fields that act, in the order in which they are shown: what runs, where, and what it changes. */
 const ACTING_NAMES = [
   ...["command", "cmd", "script", "code", "file_path", "notebook_path", "path", "file", "url", "uri", "address"],
-  ...[
-    "diff",
-    "old_string",
-    "new_string",
-    "edits",
-    "content",
-    "new_source",
-    "sql",
-    "query",
-    "pattern",
-    "prompt",
-    "plan",
-  ],
+  ...["diff", "old_string", "new_string", "edits", "content", "new_source", "sql", "query", "pattern", "prompt"],
+  "plan",
 ];
 
 /** Names of fields that only explain; the model writes them for people, at any length. */
@@ -55,21 +44,18 @@ const MAX_DEPTH = 20;
 /** Limit of pairs of lines that are compared for a difference: 250,000, of two texts with 500 lines each. */
 const MAX_COMPARED_LINES = 250_000;
 
-/**
- * Limits of an input that Groundcrew keeps whole: 50,000 UTF-16 units and 200 fields, more than a person reads before a
- * decision; a ticket's record may have several. Of a longer one it keeps the beginnings and the ends.
- */
-const KEPT_LIMITS = { units: 50_000, lines: 5_000, fields: 200 };
+const LIMITS = {
+  /** What is kept whole, which is more than a person reads before a decision; a ticket's record may have several. */
+  whole: { units: 50_000, lines: 5_000, fields: 200 },
+  /** The beginnings and the ends of a longer one. */
+  shortened: { units: 4_000, lines: 80, fields: 20 },
+  /** The plain text of a question, which has at most 2,000 UTF-16 units. */
+  text: { units: 1_800, lines: 80, fields: 20 },
+} satisfies Record<string, InputLimits>;
 
-const SHORTENED_LIMITS = { units: 4_000, lines: 80, fields: 20 };
-
-/** Limits of an input as the plain text of a question; the text has at most 2,000 UTF-16 units. */
-const TEXT_LIMITS = { units: 1_800, lines: 80, fields: 20 };
-
-/** Space for the words between a beginning and an end, in UTF-16 units. */
+/** Space for the words between a beginning and an end, in UTF-16 units, and the share of the beginning. */
 const GAP_UNITS = 60;
 
-/** Share of a shortened text that is its beginning. */
 const START_SHARE = 0.6;
 
 /** Characters that show nothing, look like a space, reorder the text around them, or have no assigned meaning. */
@@ -78,10 +64,9 @@ const UNSEEN = /(?![ \n\t])[\p{DI}\p{Cf}\p{Z}\p{Cc}\p{Co}\p{Cs}\p{Cn}\u2800]/gu;
 /** White space that may hide what follows it: long enough to move it out of sight. */
 const PADDING = /[ \t\n]{4,}/g;
 
-/** Line breaks in a row from which they are counted: 4, three empty lines. */
+/** What of it is counted: 4 line breaks, three empty lines; 41 spaces and tabs in a row, more than code is indented. */
 const MIN_LINE_BREAKS = 4;
 
-/** Spaces and tabs in a row from which they are counted: 41, more than code is indented. */
 const MIN_BLANKS = 41;
 
 /**
@@ -93,8 +78,8 @@ export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolIn
   const entries = isObject ? sortEntries(tool_input) : tool_input === undefined ? [] : [["input", tool_input] as const];
   const fields = entries.map(([name, value]) => toField(showLine(name), value));
   const input: ToolInput = { tool: showLine(tool_name).slice(0, 200), fields };
-  const stored = shortenInput(input, KEPT_LIMITS);
-  return stored === input ? input : shortenInput(input, SHORTENED_LIMITS);
+  const isKept = shortenInput(input, LIMITS.whole) === input;
+  return isKept ? input : shortenInput(input, LIMITS.shortened);
 }
 
 /**
@@ -102,20 +87,16 @@ export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolIn
  * that is nested too deeply for a comparison has the hash of its kind, and nobody can allow it.
  */
 export async function hashToolCall({ tool_name, tool_input }: ToolCall): Promise<string> {
+  const sortFields = (_: string, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : value;
   try {
-    return await sha256Hex(JSON.stringify([tool_name, sortFields(tool_input)]));
+    return await sha256Hex(JSON.stringify([tool_name, tool_input], sortFields));
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
     return sha256Hex("too deep");
   }
-}
-
-function sortFields(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(sortFields);
-  return Object.entries(value)
-    .map(([name, one]) => [name, sortFields(one)])
-    .sort(([one], [other]) => (String(one) < String(other) ? -1 : 1));
 }
 
 /** Sorts fields: those that act first, those that explain last, the others between them in their own order. */
@@ -165,13 +146,10 @@ function countCommonLines(before: readonly string[], after: readonly string[]): 
 }
 
 function rankName(name: string): number {
-  const exact = ACTING_NAMES.indexOf(name);
-  if (exact >= 0) return exact;
   // The last word of a name says what it is: `shell_command`, `targetUrl`.
   const word = (name.split(/[\s_-]+|(?<=\p{Ll})(?=\p{Lu})/u).at(-1) ?? name).toLowerCase();
-  const acting = ACTING_NAMES.indexOf(word);
-  if (acting >= 0) return acting;
-  return EXPLAINING_NAMES.includes(word) ? ACTING_NAMES.length + 1 : ACTING_NAMES.length;
+  const acting = [name, word].map((one) => ACTING_NAMES.indexOf(one)).find((rank) => rank >= 0);
+  return acting ?? (EXPLAINING_NAMES.includes(word) ? ACTING_NAMES.length + 1 : ACTING_NAMES.length);
 }
 
 /** A name as one line. */
@@ -202,13 +180,10 @@ function countPadding(blank: string): string {
   const parts = blank.split("\n");
   const breaks = parts.length - 1;
   if (breaks < MIN_LINE_BREAKS && parts.every(({ length }) => length < MIN_BLANKS)) return blank;
-  const tabs = blank.split("\t").length - 1;
-  const counts = [
-    [breaks, "\n"],
-    [blank.length - breaks - tabs, " "],
-    [tabs, "\t"],
-  ] as const;
-  const shown = counts.filter(([count]) => count > 0).map(([count, one]) => `${count} × ${toEscape(one)}`);
+  const shown = ["\n", " ", "\t"].flatMap((one) => {
+    const count = blank.split(one).length - 1;
+    return count > 0 ? [`${count} × ${toEscape(one)}`] : [];
+  });
   const edge = breaks > 0 ? "\n" : " ";
   return `${edge}[${shown.join(", ")}]${edge}`;
 }
@@ -246,21 +221,18 @@ function renderValue(value: unknown, depth: number): string[] | undefined {
   for (const [name, one] of entries) {
     const inside = renderValue(one, depth + 1);
     if (!inside) return undefined;
-    const isLine = inside.length === 1 && (typeof one !== "object" || one === null);
+    const isNested = typeof one === "object" && one !== null;
+    const isLine = inside.length === 1 && !isNested;
+    lines.push(isLine ? `${name}: ${inside[0]}` : `${name}:`);
     // The bar keeps a line of a text from looking like another field.
-    const edge = typeof one === "object" ? "  " : "  │ ";
-    if (isLine) lines.push(`${name}: ${inside[0]}`);
-    else {
-      lines.push(`${name}:`);
-      for (const line of inside) lines.push(edge + line);
-    }
+    if (!isLine) for (const line of inside) lines.push((isNested ? "  " : "  │ ") + line);
   }
   return lines;
 }
 
 /** Renders an input as plain text, shortened in the middle where it is long: the number is that of UTF-16 units left out. */
 export function renderToolInput(input: ToolInput): string {
-  const { tool, fields } = shortenInput(input, TEXT_LIMITS);
+  const { tool, fields } = shortenInput(input, LIMITS.text);
   const lines = fields.flatMap(({ label, value, leftOut, end = "" }) =>
     leftOut === undefined ? `${label}: ${value}` : [`${label}: ${value}`, `[… ${leftOut} …]`, end],
   );

@@ -46,11 +46,8 @@ export function parseDiff(text: string): DiffFile[] {
 
 /** The sums over all files. */
 export function countChanges(files: readonly DiffFile[]): { files: number; insertions: number; deletions: number } {
-  return {
-    files: files.length,
-    insertions: files.reduce((sum, { insertions }) => sum + insertions, 0),
-    deletions: files.reduce((sum, { deletions }) => sum + deletions, 0),
-  };
+  const add = (name: "insertions" | "deletions") => files.reduce((sum, file) => sum + file[name], 0);
+  return { files: files.length, insertions: add("insertions"), deletions: add("deletions") };
 }
 
 /** Both paths of the first line are the same, except after a renaming, which has lines of its own. */

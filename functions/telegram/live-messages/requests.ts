@@ -6,8 +6,8 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
-import { createAudienceLookup } from "../../../shared/requests/audience.ts";
 import {
+  createAudienceLookup,
   createUnknownError,
   decideRequest,
   findRequest,

@@ -17,8 +17,8 @@ import {
   toSafeText,
 } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
-import { readDifference } from "../../../shared/tickets/differences.ts";
-import { readMinutes } from "../../../shared/tickets/policies.ts";
+import { readMinutes } from "../../../shared/tickets/policy.ts";
+import { readDifference } from "../../../shared/tickets/rounds.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
 import { isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
 import { parseDiff } from "../../../shared/tickets/unified-diff.ts";

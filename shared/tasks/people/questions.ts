@@ -235,7 +235,7 @@ async function prepareAnswer(
 /**
  * Prepares a comment as the answer to the latest question on its task that was older, by Plane's clock: a comment that
  * is observed late does not answer later questions. One of recurring work is answered by its choices only. Undefined when
- * it answers none; what sessions ask has another way (shared/tickets/decide-ticket.ts). Makes no request to Plane.
+ * it answers none; what sessions ask has another way (shared/tickets/approval.ts). Makes no request to Plane.
  */
 export async function prepareAnswerFromComment(
   deps: TaskDeps,

@@ -260,7 +260,7 @@ async function prepareProposal(
   correlation: string,
 ): Promise<ValueUpdate> {
   const request = await createPlanRequest(run, wish);
-  const update = await preparePublication(deps, { value: request, rev: 0 }, correlation);
+  const update = await preparePublication(deps, request, correlation);
   return { ...update, expect: [[workKeys.request(request.id), 0], ...(update.expect ?? [])] };
 }
 

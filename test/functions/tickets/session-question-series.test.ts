@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decideRequest } from "../../../shared/requests/requests.ts";
-import { applySessionHook, takeAnswers } from "../../../shared/tickets/session-hook.ts";
+import { answerSessionHook } from "../../../shared/tickets/session-hook.ts";
 import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
 import { createAppWithSession, createSession } from "./tickets-app.ts";
@@ -173,15 +173,19 @@ test("A series that is killed at any step is asked to its end once, and the repe
     },
     async (deps) => {
       const ticket = await findTicket(deps, "ONB-1");
-      const held = ticket && (await applySessionHook(deps, ticket, createHook(ALL), "c"));
-      for (let i = 0; i < ALL.length; i += 1) {
+      const answerNext = async () => {
         const [question] = (await findTicket(deps, "ONB-1"))?.questions ?? [];
         const { id = "", hash = "" } = question ?? {};
         const comment = answers[question?.text ?? ""] ?? "";
         const decision = { answer: "answer", comment, hash, by: "Ada", where: "api" } as const;
         await decideRequest(deps, id, decision, "c");
-      }
-      if (held && "wait" in held) await takeAnswers(deps, "ONB-1", held.wait, createHook(ALL), "c");
+      };
+      const context = {
+        deps: { ...deps, wait: answerNext, stopping: new AbortController().signal },
+        hook: createHook(ALL),
+        correlation: "c",
+      };
+      if (ticket) await answerSessionHook({ ...context, ticket }, new AbortController().signal);
     },
     async (app) => {
       const asked: string[] = [];

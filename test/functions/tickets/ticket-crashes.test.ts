@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
 import { approveTicket, requestTicket } from "../../../shared/tickets/approval.ts";
 import { updatePlane } from "../../../shared/tickets/completion.ts";
-import { observeSessions, placeTickets, readDesiredState } from "../../../shared/tickets/runner-sessions.ts";
+import { observeSessions, placeTickets, readDesiredState } from "../../../shared/tickets/runners.ts";
 import { type SqliteApp as App, createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
 import { createSession } from "./tickets-app.ts";
 

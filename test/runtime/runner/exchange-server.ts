@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type TerminalFrame, terminalFrameSchema } from "../../../shared/app/terminals.ts";
-import { type Difference, differenceSchema } from "../../../shared/tickets/differences.ts";
 import {
+  type Difference,
+  differenceSchema,
   type ExchangeAnswer,
   type ExchangeRequest,
   exchangeAnswerSchema,

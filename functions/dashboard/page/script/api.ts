@@ -1,11 +1,11 @@
 /** Requests to the server, the texts of their errors, and streams of events. */
 
 import type { Notice } from "../../../../shared/app/deps.ts";
-import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-page.ts";
 import type {
   CompletedTicketsAnswer,
   PendingTicketsAnswer,
   SessionsAnswer,
+  TicketPageAnswer,
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-page.ts";
+import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-views.ts";
 import { fetchText, fillPath } from "./api.ts";
 import { Button, Moment, UserText } from "./elements.tsx";
 import { getRequests } from "./inbox.tsx";

@@ -1,10 +1,10 @@
 /** The view Tickets: what waits for approval, sessions, results, and the rules that allow tools without asking. */
 
 import type { ComponentChildren, ComponentType } from "preact";
-import type { TicketPageAnswer } from "../../../../shared/tickets/ticket-page.ts";
 import type {
   CompletedTicketsAnswer,
   SessionsAnswer,
+  TicketPageAnswer,
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import type { RequestAnswer } from "../../../requests.ts";
