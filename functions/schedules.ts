@@ -3,7 +3,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route, TaskDeps, Tick } from "../shared/app/deps.ts";
-import { scheduleRuleSchema } from "../shared/config/schedules-schema.ts";
+import { scheduleRuleSchema } from "../shared/config/sections-schema.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
 import { answerCleanJson, getRequester } from "../shared/http/request.ts";

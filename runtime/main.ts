@@ -11,8 +11,7 @@ import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/crypto.ts";
 import { createSettingsFingerprint, EX_CONFIG, nodeFiles, readEnvironment } from "./node/files.ts";
 import { collectGarbageWhenIdle, createLineWriter, toSourceStack } from "./node/process.ts";
-import { provisionDisk } from "./provision/provision-disk.ts";
-import { acquireProvisionLock } from "./provision/provision-lock.ts";
+import { acquireProvisionLock, provisionDisk } from "./provision/provision-disk.ts";
 import { type Runtime, startRuntime, watchSecrets } from "./start-runtime.ts";
 
 /**

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { launch } from "./launch.js";
 
-await launch(() => import("./provision/main.ts"), {
+await launch(async () => (await import("./provision/main.ts")).main("provision"), {
   hint: "On Linux `npm ci` installs Node 24: use `npm run provision`.",
 });

@@ -17,14 +17,6 @@ import { sha256Hex } from "../../shared/hashing.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { collectFindings, createReport, type Finding } from "./findings.ts";
 import { listOpenclawAgents } from "./openclaw.ts";
-import {
-  type AgentConfinement,
-  canReachServer,
-  listOpenReaches,
-  listReaches,
-  sandboxSchema,
-  toolPolicySchema,
-} from "./openclaw-reach.ts";
 import { findAnswer, isGroundcrewEntry, type SkillReader } from "./openclaw-skill.ts";
 
 /** OpenClaw's settings on this machine. */
@@ -44,43 +36,52 @@ interface RunningOpenclaw {
   version: string | undefined;
 }
 
-const agentSchema = z.looseObject({ tools: toolPolicySchema.optional(), sandbox: sandboxSchema.optional() });
+/** How an agent's tools are confined. */
+interface AgentConfinement {
+  /** The policies that apply to it, the gateway's first. */
+  policies: readonly ToolPolicy[];
+  /** Every run is in a container that no other agent uses. */
+  isSandboxed: boolean;
+}
 
-const configSchema = z.looseObject({
-  tools: toolPolicySchema.extend({ toolSearch: z.unknown().optional() }).optional(),
-  hooks: z
-    .looseObject({
-      mappings: z
-        .array(
-          z.looseObject({
-            match: z.looseObject({ path: z.string().optional(), source: z.string().optional() }).optional(),
-            allowUnsafeExternalContent: z.boolean().optional(),
-          }),
-        )
-        .optional(),
-    })
-    .optional(),
-  agents: z
-    .looseObject({
-      defaults: z.looseObject({ sandbox: sandboxSchema.optional() }).optional(),
-      entries: z.record(z.string(), agentSchema).optional(),
-      list: z.array(agentSchema.extend({ id: z.string() })).optional(),
-    })
-    .optional(),
-  mcp: z
-    .looseObject({
-      servers: z
-        .record(
-          z.string(),
-          z.looseObject({
-            url: z.string().optional(),
-            enabled: z.boolean().optional(),
-            headers: z.record(z.string(), z.unknown()).optional(),
-          }),
-        )
-        .optional(),
-    })
-    .optional(),
+/** A way to what is another's, and the tools that lead there. */
+interface Reach {
+  subject: string;
+  tools: readonly string[];
+  /** Harmless in a sandbox. */
+  isConfined?: boolean;
+  /** Harmless where tools for files see the workspace only. */
+  isFileAccess?: boolean;
+}
+
+/** A part of OpenClaw's settings: whatever it has, and these fields in this form if they are there. */
+const part = <S extends z.ZodRawShape>(fields: S) => z.looseObject(fields).partial();
+
+const namesSchema = z.array(z.string());
+
+/** A list of tools, and of those that it allows in addition or denies. */
+const toolPolicySchema = part({
+  ...{ profile: z.string(), allow: namesSchema, alsoAllow: namesSchema, deny: namesSchema },
+  fs: part({ workspaceOnly: z.boolean() }),
+});
+
+type ToolPolicy = z.output<typeof toolPolicySchema>;
+
+const agentSchema = part({ tools: toolPolicySchema, sandbox: part({ mode: z.string(), scope: z.string() }) });
+
+const mappingSchema = part({ match: part({ source: z.string() }), allowUnsafeExternalContent: z.boolean() });
+
+const serverSchema = part({ url: z.string(), enabled: z.boolean(), headers: z.record(z.string(), z.unknown()) });
+
+const configSchema = part({
+  tools: part({ ...toolPolicySchema.shape, toolSearch: z.unknown() }),
+  hooks: part({ mappings: z.array(mappingSchema) }),
+  agents: part({
+    defaults: agentSchema.pick({ sandbox: true }),
+    entries: z.record(z.string(), agentSchema),
+    list: z.array(agentSchema.extend({ id: z.string() })),
+  }),
+  mcp: part({ servers: z.record(z.string(), serverSchema) }),
 });
 
 type OpenclawConfig = z.output<typeof configSchema>;
@@ -93,6 +94,39 @@ const effectiveToolsSchema = z.object({
 });
 
 const { ok, warning, failed } = createReport("openclaw identities");
+
+/** OpenClaw's groups of tools, as far as they lead to what is another's, by the tools of 2026.2 and 2026.9. */
+const GROUPS = {
+  runtime: ["exec", "process", "bash", "code_execution"],
+  fs: ["read", "write", "edit", "apply_patch"],
+  sessions: [
+    ...["sessions", "sessions_list", "sessions_history", "sessions_search", "sessions_send", "sessions_spawn"],
+    ...["conversations_list", "conversations_send", "conversations_turn", "subagents"],
+  ],
+  ui: ["browser", "terminal"],
+  automation: ["automations", "cron", "gateway", "plugins", "openclaw"],
+  nodes: ["nodes", "computer"],
+  media: ["view_image", "image", "pdf"],
+};
+
+/** What OpenClaw's profiles contain. Their `gateway` only updates, so it is not counted. */
+const PROFILES: Record<string, readonly string[]> = {
+  minimal: [],
+  coding: ["group:fs", "group:runtime", "group:sessions", "automations", "cron", "view_image"],
+  messaging: ["group:sessions"],
+};
+
+/** What no agent of a shared gateway may reach, and the tools that lead there. */
+const REACHES: readonly Reach[] = [
+  { subject: "the tokens of other agents", tools: GROUPS.runtime, isConfined: true },
+  {
+    ...{ subject: "files outside its workspace", tools: [...GROUPS.fs, ...GROUPS.media] },
+    ...{ isConfined: true, isFileAccess: true },
+  },
+  { subject: "the gateway's machine", tools: ["terminal", "browser", "computer", "nodes"] },
+  { subject: "the gateway's settings", tools: ["gateway", "openclaw", "plugins"] },
+  { subject: "other agents' sessions", tools: [...GROUPS.sessions, "automations", "cron"] },
+];
 
 /** Limit of files that include each other: 10, so that a loop ends. */
 const MAX_DEPTH = 10;
@@ -336,4 +370,60 @@ function mergeConfigs(first: unknown, second: unknown): unknown {
       key in first && key in second ? mergeConfigs(first[key], second[key]) : (second[key] ?? first[key]),
     ]),
   );
+}
+
+/** Each subject that the agent can reach, with the tools that lead there: `the gateway's settings (gateway)`. */
+function listReaches({ policies, isSandboxed }: AgentConfinement): string[] {
+  const isInWorkspace = policies.findLast(({ fs }) => fs?.workspaceOnly !== undefined)?.fs?.workspaceOnly === true;
+  return keepDefined(
+    REACHES.map(({ subject, tools, isConfined, isFileAccess }) => {
+      if ((isConfined && isSandboxed) || (isFileAccess && isInWorkspace)) return undefined;
+      const open = tools.filter((tool) => policies.every((policy) => isToolAllowed(policy, tool)));
+      return open.length > 0 ? `${subject} (${open.join(", ")})` : undefined;
+    }),
+  );
+}
+
+/** The same by the tools that a running gateway offers. They are what remains of all policies that it knows. */
+function listOpenReaches(tools: readonly string[], { policies, isSandboxed }: AgentConfinement): string[] {
+  const fs = policies.flatMap((policy) => (policy.fs ? [{ fs: policy.fs }] : []));
+  return listReaches({ policies: [...fs, { allow: ["-", ...tools] }], isSandboxed });
+}
+
+/** Whether one policy leaves this tool. A list of allowed tools extends the profile of its own place. */
+function isToolAllowed({ profile, allow = [], alsoAllow = [], deny = [] }: ToolPolicy, tool: string): boolean {
+  if (matchesAny(deny, tool)) return false;
+  const base = profile === undefined ? undefined : PROFILES[profile];
+  const isInProfile = base === undefined || matchesAny([...base, ...alsoAllow], tool);
+  return isInProfile && (allow.length === 0 || matchesAny(allow, tool));
+}
+
+function matchesAny(patterns: readonly string[], tool: string): boolean {
+  return patterns.some((pattern) => {
+    const group = /^group:(\w+)$/i.exec(pattern)?.[1]?.toLowerCase();
+    if (group === undefined) return toPattern(pattern).test(tool);
+    // `group:openclaw` has all built-in tools but those for files and commands.
+    if (group === "openclaw") return ![...GROUPS.fs, ...GROUPS.runtime].includes(tool) && !tool.includes("__");
+    return Object.entries(GROUPS).some(([name, tools]) => name === group && tools.includes(tool));
+  });
+}
+
+/** Whether any of a server's tools is left by these policies. Groups of plugins count as containing it. */
+function canReachServer(server: string, policies: readonly ToolPolicy[]): boolean {
+  // Stands for all tools of the server: only a pattern for all of them matches it.
+  const anyTool = `${server}__\u0000`.toLowerCase();
+  return policies.every(({ allow = [], deny = [] }) => {
+    if (deny.some((pattern) => toPattern(pattern).test(anyTool))) return false;
+    const isPossiblyAllowed = (pattern: string) =>
+      toPattern(pattern).test(anyTool) ||
+      pattern.toLowerCase().startsWith(`${server}__`.toLowerCase()) ||
+      /^(?:group:plugins|bundle-mcp)$/.test(pattern);
+    return allow.length === 0 || allow.some(isPossiblyAllowed);
+  });
+}
+
+/** A pattern of OpenClaw, in which `*` stands for any characters. */
+function toPattern(pattern: string): RegExp {
+  const parts = pattern.toLowerCase().split(/\*+/);
+  return new RegExp(`^${parts.map((part) => part.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("[^]*")}$`);
 }

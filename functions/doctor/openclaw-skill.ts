@@ -9,8 +9,7 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { createReport, type Finding } from "./findings.ts";
-import { listOpenclawAgents, type OpenclawAgent } from "./openclaw.ts";
-import { parseVersionOutput } from "./versions.ts";
+import { listOpenclawAgents, type OpenclawAgent, parseVersionOutput } from "./openclaw.ts";
 
 /** Access to OpenClaw's command and files on this machine. */
 export interface SkillReader {
@@ -42,7 +41,9 @@ interface EndedProgram {
 
 interface SkillVerdict {
   /** `no agent option`: this version of OpenClaw does not support `--agent`. */
-  kind: keyof typeof HIDDEN | "loaded" | "not found" | "not shown" | "not eligible" | "no agent option" | "unknown";
+  kind:
+    | ("loaded" | "not found" | "not shown" | "not eligible" | "disabled" | "not allowed" | "not the agent's")
+    | ("no agent option" | "unknown");
   path?: string | undefined;
   /** Why the state is unknown, or the requirements that are missing, each with its kind: `curl (bins)`. */
   reason?: string;
@@ -52,21 +53,15 @@ const { ok, warning, failed } = createReport("openclaw skill");
 
 export const SKILL_NAME = "plane-bridge";
 
-/** The reasons for which a skill that is installed is not used, with the finding about each. */
-const HIDDEN = {
-  disabled: failed`the skill is disabled → Set skills.entries.${SKILL_NAME}.enabled to true in OpenClaw's settings.`,
-  "not allowed": failed`the skill is missing from OpenClaw's list of allowed skills → Add ${SKILL_NAME} to that list.`,
-  "not the agent's": failed`the skill is missing from the agent's list of skills
-    → Add ${SKILL_NAME} to the agent's skills in OpenClaw's settings.`,
-};
-
 const COMMAND = `openclaw skills info ${SKILL_NAME} --json`;
 
 const COMMAND_HINT = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where agents use MCP instead, \`openclaw mcp status\`)`;
 
 const RUN_HINT = `Run where OpenClaw runs: ${COMMAND_HINT}.`;
 
-const namesSchema = z.array(z.string()).default([]);
+const NOT_CHECKED = warning`not checked: this machine has neither the \`openclaw\` command nor its folders → ${RUN_HINT}`;
+
+const names = z.array(z.string()).default([]);
 
 /** Answer of `skills info --json`. 2026.2 lacks the fields that have a default here. */
 const skillInfoSchema = z.object({
@@ -77,13 +72,7 @@ const skillInfoSchema = z.object({
   blockedByAgentFilter: z.boolean().default(false),
   modelVisible: z.boolean().default(true),
   filePath: z.string().optional(),
-  missing: z.object({
-    bins: namesSchema,
-    anyBins: namesSchema,
-    env: namesSchema,
-    config: namesSchema,
-    os: namesSchema,
-  }),
+  missing: z.object({ bins: names, anyBins: names, env: names, config: names, os: names }),
 });
 
 /**
@@ -121,7 +110,8 @@ export async function checkSkill(reader: SkillReader, settings: Settings): Promi
   for (const agent of agents) {
     const qualify = (check: Finding) => qualifyRemoteGateway(check, agent?.url ?? settings.openclaw?.url);
     const output = await reader.readInfo(agent?.id);
-    if (output === undefined) return [checkSkillFile(reader, settings, qualify)];
+    if (output === undefined)
+      return [reader.readFile().hasHome ? qualify(checkSkillFile(reader, settings)) : NOT_CHECKED];
     const verdict = parseSkillVerdict(output);
     if (verdict.kind === "no agent option") return [qualify(await checkDefaultAgent(reader, settings))];
     let check = qualify(toSkillCheck(verdict, reader, settings));
@@ -148,10 +138,15 @@ function findMcpEntries(output: OpenclawOutput | undefined, settings: Settings):
 }
 
 /** Checks the skill's file where there is no OpenClaw command. A valid file is not proof that it is loaded. */
-function checkSkillFile(reader: SkillReader, settings: Settings, qualify: (check: Finding) => Finding): Finding {
-  const file = reader.readFile();
-  if (file.hasHome) return qualify(checkSkillText(file, reader, settings));
-  return warning`not checked: this machine has neither the \`openclaw\` command nor its folders → ${RUN_HINT}`;
+function checkSkillFile(reader: SkillReader, settings: Settings): Finding {
+  const { path, text } = reader.readFile();
+  const caveat = "and there is no `openclaw` command to tell whether it is loaded";
+  const copy = formatCopyHint(path, settings);
+  // Only a warning, because the skill may be in the agent's workspace.
+  if (text === undefined) return warning`${path} does not exist, ${caveat} → ${copy} ${RUN_HINT}`;
+  if (normalizeSkill(text) !== normalizeSkill(reader.shippedText))
+    return warning`${path} differs from the skill of this version, ${caveat} → ${copy}`;
+  return warning`${path} is valid, ${caveat} → ${RUN_HINT}`;
 }
 
 /** A finding on this machine need not hold for a gateway on another one. */
@@ -164,47 +159,6 @@ function qualifyRemoteGateway(check: Finding, url: string | undefined): Finding 
 
 function isLocalUrl(url: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
-}
-
-function checkSkillText(
-  { path, text }: ReturnType<SkillReader["readFile"]>,
-  { shippedText }: SkillReader,
-  settings: Settings,
-): Finding {
-  const caveat = "and there is no `openclaw` command to tell whether it is loaded";
-  const copy = formatCopyHint(path, settings);
-  // Only a warning, because the skill may be in the agent's workspace.
-  if (text === undefined) return warning`${path} does not exist, ${caveat} → ${copy} ${RUN_HINT}`;
-  const fault = findSkillFault(text);
-  if (fault !== undefined) return failed`OpenClaw ignores ${path}: ${fault} → ${copy}`;
-  if (normalizeSkill(text) !== normalizeSkill(shippedText))
-    return warning`${path} differs from the skill of this version, ${caveat} → ${copy}`;
-  return warning`${path} is valid, ${caveat} → ${RUN_HINT}`;
-}
-
-/** The reason why OpenClaw would ignore this file; undefined when it would load it. */
-function findSkillFault(text: string): string | undefined {
-  const [, frontMatter] = /^---\r?\n(.*?)\r?\n---\r?(?:\n|$)/s.exec(text) ?? [];
-  if (frontMatter === undefined) return "it does not begin with front matter between two `---` lines";
-  const fields = new Map(
-    frontMatter.split(/\r?\n/).flatMap((line) => {
-      const [, name, value = ""] = /^([\w-]+):(?:\s+(.*))?$/.exec(line) ?? [];
-      return name === undefined ? [] : [[name, value.trim()] as const];
-    }),
-  );
-  const name = unquote(fields.get("name") ?? "");
-  if (name !== SKILL_NAME)
-    return name === "" ? "it has no name" : `it is named "${name.slice(0, 40)}", not ${SKILL_NAME}`;
-  const description = fields.get("description") ?? "";
-  if (unquote(description) === "") return "it has no description";
-  if (unquote(description) === description && /:(?:\s|$)/.test(description))
-    return "its description contains an unquoted colon followed by a space, which OpenClaw 2026.2 cannot parse";
-  return undefined;
-}
-
-function unquote(value: string): string {
-  const [, , inside] = /^(["'])(.*)\1$/.exec(value) ?? [];
-  return inside ?? value;
 }
 
 /** The text in which the address that provision fills in, line ends and blanks around do not differ. */
@@ -228,25 +182,23 @@ async function checkDefaultAgent(reader: SkillReader, settings: Settings): Promi
 }
 
 function toSkillCheck({ kind, path, reason }: SkillVerdict, reader: SkillReader, settings: Settings): Finding {
-  const copy = () => formatCopyHint(reader.readFile().path, settings);
-  switch (kind) {
-    case "loaded":
-      return checkLoadedSkill(path, reader, settings);
-    case "not found":
-      return failed`OpenClaw does not find the skill ${SKILL_NAME} → ${copy()}`;
-    case "not shown":
-      return failed`the skill is installed, but not shown to the model → ${copy()}`;
-    case "not eligible":
-      return failed`the skill is installed, but not eligible; missing: ${reason || "unknown"}
-        → Put bins on OpenClaw's PATH, and set env in its environment or in skills.entries. The shipped skill needs only
-        curl.`;
-    case "no agent option":
-      return warning`OpenClaw does not report its state → Run \`${COMMAND}\`.`;
-    case "unknown":
-      return warning`OpenClaw's command failed: ${reason} → Run it by hand: \`${COMMAND}\`.`;
-    default:
-      return HIDDEN[kind];
-  }
+  if (kind === "loaded") return checkLoadedSkill(path, reader, settings);
+  const copy = formatCopyHint(reader.readFile().path, settings);
+  const findings = {
+    "not found": failed`OpenClaw does not find the skill ${SKILL_NAME} → ${copy}`,
+    "not shown": failed`the skill is installed, but not shown to the model → ${copy}`,
+    "not eligible": failed`the skill is installed, but not eligible; missing: ${reason || "unknown"}
+      → Put bins on OpenClaw's PATH, and set env in its environment or in skills.entries. The shipped skill needs only
+      curl.`,
+    disabled: failed`the skill is disabled → Set skills.entries.${SKILL_NAME}.enabled to true in OpenClaw's settings.`,
+    "not allowed": failed`the skill is missing from OpenClaw's list of allowed skills
+      → Add ${SKILL_NAME} to that list.`,
+    "not the agent's": failed`the skill is missing from the agent's list of skills
+      → Add ${SKILL_NAME} to the agent's skills in OpenClaw's settings.`,
+    "no agent option": warning`OpenClaw does not report its state → Run \`${COMMAND}\`.`,
+    unknown: warning`OpenClaw's command failed: ${reason} → Run it by hand: \`${COMMAND}\`.`,
+  };
+  return findings[kind];
 }
 
 function checkLoadedSkill(path: string | undefined, reader: SkillReader, settings: Settings): Finding {

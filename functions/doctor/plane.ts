@@ -11,12 +11,12 @@ import { authApi, createPlaneSession, webhooksApi } from "../../shared/plane/app
 import { createCapabilityCache } from "../../shared/plane/client.ts";
 import { type Endpoint, fillRoute, GROUNDCREW_SOURCE, normalizeBaseUrl } from "../../shared/plane/endpoint.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
+import { isUntestedPlane, toReleaseLine } from "../../shared/plane/plane-versions.ts";
 import { instanceApi, membersApi, projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
 import { describeMissingMembership } from "../../shared/tasks/project-people.ts";
 import type { Ms } from "../../shared/time.ts";
 import { collectFindings, createReport, type Finding, type QueryDeps } from "./findings.ts";
-import { checkKnownPlane } from "./versions.ts";
 
 interface ProjectRow {
   identifier: string;
@@ -102,6 +102,16 @@ function checkPlaneVersion(version: string, edition: string, relations: boolean)
       lines "Blocked by: …" in its description, which Plane does not show as relations. Both, and edits through the API,
       take until the next poll. Upgrade to Plane 1.3.1 for relations and webhooks.`;
   return ok`${version}, ${edition}, with relations and with webhooks for edits through the API`;
+}
+
+/** Compares the version that Plane reports with those that are known to work. Says nothing without a warning. */
+function checkKnownPlane(version: string, known: readonly string[] | undefined): Finding[] {
+  if (!isUntestedPlane(version, known)) return [];
+  const { warning } = createReport("plane version");
+  return [
+    warning`${version}: Groundcrew was not tried with Plane ${toReleaseLine(version)}, only with ${known?.join(", ")}
+      → Check that tasks, relations and webhooks work as expected, or use one of these versions.`,
+  ];
 }
 
 function formatMebibytes(bytes: number): string {

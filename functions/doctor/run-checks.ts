@@ -16,21 +16,19 @@ import {
   hasFailure,
   type QueryDeps,
 } from "./findings.ts";
-import { checkOpenclaw } from "./openclaw.ts";
+import { checkKnownOpenclaw, checkOpenclaw } from "./openclaw.ts";
 import { checkOpenclawAccess, type OpenclawConfigFiles } from "./openclaw-access.ts";
 import { checkSkill, findOpenclawVersion, type SkillReader } from "./openclaw-skill.ts";
 import { checkPlane, type PlaneLogin } from "./plane.ts";
-import {
-  checkPublicAddress,
-  checkRuntime,
-  getStoreFailure,
-  hasRecentCanary,
-  probeRuntime,
-  type RuntimeProbe,
-} from "./runtime.ts";
+import { checkPublicAddress, checkRuntime, hasRecentCanary, probeRuntime, type RuntimeProbe } from "./runtime.ts";
 import { type BackupProbe, checkBackups, checkStore, type StoreProbe } from "./store.ts";
 import { checkTelegram } from "./telegram.ts";
-import { checkKnownOpenclaw, type KnownVersions } from "./versions.ts";
+
+/** Versions of other programs that Groundcrew is known to work with; undefined when that is unknown. */
+export interface KnownVersions {
+  plane: readonly string[] | undefined;
+  openclaw: readonly string[] | undefined;
+}
 
 export interface DoctorDeps extends QueryDeps {
   parsed: ParsedSettings;
@@ -79,7 +77,7 @@ const CHECKS: readonly PartCheck[] = [
   {
     async find({ deps, settings, runtime }) {
       const isAlive = runtime?.alive === true;
-      return checkStore(await deps.probeStore(settings, isAlive), { isAlive, failure: getStoreFailure(runtime) });
+      return checkStore(await deps.probeStore(settings, isAlive), { isAlive, failure: runtime?.storeFailure });
     },
   },
   {

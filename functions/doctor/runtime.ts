@@ -12,42 +12,29 @@ import { collectFindings, createReport, type Finding, findingSchema, type QueryD
 const TIMEOUT_MS: Ms = 5_000;
 
 const healthSchema = z.object({
-  status: z.string(),
-  version: z.string(),
-  queues: z.record(z.string(), z.object({ pending: z.number(), dead: z.number() })),
+  ...{ status: z.string(), version: z.string() },
+  queues: z.record(z.string(), z.object({ dead: z.number() })),
 });
 
-const partSchema = z.object({
-  ok: z.boolean().nullable(),
-  age_s: z.number().nullable(),
-  error: z.string().optional(),
-  hold_s: z.number().optional(),
-});
+/** Answer of `/health` with status 503. */
+const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
+
+const partSchema = z.object({ error: z.string().optional(), hold_s: z.number().optional() }).optional();
 
 const firstLookSchema = z.object({
-  projects_left: z.number(),
-  tasks_left: z.number(),
-  items_left: z.number(),
-  stage: z.enum(["projects", "blockers"]),
-  percent: z.number(),
+  ...{ projects_left: z.number(), tasks_left: z.number(), items_left: z.number() },
+  ...{ stage: z.enum(["projects", "blockers"]), percent: z.number() },
+});
+
+const deletedNameSchema = z.object({
+  ...{ project: z.string(), kind: z.enum(["states", "labels"]), name: z.string(), setting: z.string().optional() },
 });
 
 const readySchema = z.object({
   status: z.string(),
-  store: partSchema.optional(),
-  plane: partSchema.optional(),
-  telegram: partSchema.optional(),
+  ...{ store: partSchema, plane: partSchema, telegram: partSchema },
   first_look: firstLookSchema.optional(),
-  deleted_names: z
-    .array(
-      z.object({
-        project: z.string(),
-        kind: z.enum(["states", "labels"]),
-        name: z.string(),
-        setting: z.string().optional(),
-      }),
-    )
-    .optional(),
+  deleted_names: z.array(deletedNameSchema).default([]),
   untrusted_proxy: z.string().optional(),
 });
 
@@ -56,63 +43,53 @@ const stepSchema = z.object({
   state: z.enum(["ok", "open", "failed", "unset"]),
   text: z.string(),
   fix: z
-    .object({ command: z.string().optional(), file: z.string().optional(), lines: z.array(z.string()).optional() })
-    .optional(),
+    .object({ command: z.string(), file: z.string(), lines: z.array(z.string()) })
+    .partial()
+    .default({}),
 });
 
-const setupSchema = z.object({ steps: z.array(stepSchema) });
-
-const sessionsSchema = z.object({
-  runners: z.array(z.object({ name: z.string(), checks: z.array(findingSchema) })),
-});
-
-type RuntimeHealth = z.infer<typeof healthSchema>;
-
-interface ReadyProbe {
-  ready?: z.infer<typeof readySchema>;
-  setup?: z.infer<typeof stepSchema>[];
-  runners?: z.infer<typeof sessionsSchema>["runners"];
-  readyRefused?: string;
-}
+const runnerSchema = z.object({ name: z.string(), checks: z.array(findingSchema) });
 
 /** Answer of the runtime at an address. */
-export type RuntimeProbe =
-  | { alive: false; why: string }
-  /** Something answered, but refused the request or is not Groundcrew; `why` says which. */
-  | { alive: true; why: string }
-  | ({ alive: true; health: RuntimeHealth } & ReadyProbe)
+export interface RuntimeProbe {
+  /** Something has answered. */
+  alive: boolean;
+  /** Why nothing answered, or why what answered is not Groundcrew or refused the request. */
+  why?: string;
+  health?: z.infer<typeof healthSchema>;
   /** Groundcrew answered that its store does not work. */
-  | ({ alive: true; storeFailure: string } & ReadyProbe);
-
-/** Answer of `/health` with status 503. */
-const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
+  storeFailure?: string;
+  ready?: z.infer<typeof readySchema>;
+  setup?: z.infer<typeof stepSchema>[];
+  runners?: z.infer<typeof runnerSchema>[];
+  readyRefused?: string;
+}
 
 /** Checks the running Groundcrew by its own reports, and the last canary. */
 export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): Finding[] {
   const { failed, warning } = createReport("runtime");
-  if (!probe.alive) return [warning`not running at ${url}: ${probe.why} → Start it with \`npm start\`.`];
-  if ("why" in probe)
-    return [failed`${url} ${probe.why} → Stop the other program at this port, or add 127.0.0.1 to ALLOWED_HOSTS.`];
-  const checks =
-    "health" in probe
-      ? checkHealth(url, probe.health)
-      : [failed`it runs at ${url}, but its store does not work → See the findings about store.`];
+  const { alive, why, health, ready, readyRefused, setup = [], runners = [] } = probe;
+  if (!alive) return [warning`not running at ${url}: ${why} → Start it with \`npm start\`.`];
+  if (why !== undefined)
+    return [failed`${url} ${why} → Stop the other program at this port, or add 127.0.0.1 to ALLOWED_HOSTS.`];
+  const checks = health
+    ? checkHealth(url, health)
+    : [failed`it runs at ${url}, but its store does not work → See the findings about store.`];
   const parts = createReport("runtime parts");
   if (adminTokens.length === 0)
     return [...checks, parts.warning`not checked: ADMIN_TOKEN is not set → Set ADMIN_TOKEN.`];
-  if (!probe.ready)
-    return [
-      ...checks,
-      parts.failed`/ready: ${probe.readyRefused ?? "no answer"}
-        → Restart it: it may have been started with another ADMIN_TOKEN.`,
-    ];
-  const { plane: planePart, telegram, first_look, deleted_names = [], untrusted_proxy } = probe.ready;
+  if (!ready) {
+    const detail = readyRefused ?? "no answer";
+    const refused = parts.failed`/ready: ${detail} → Restart it: it may have been started with another ADMIN_TOKEN.`;
+    return [...checks, refused];
+  }
+  const { plane: planePart, telegram, first_look, deleted_names, untrusted_proxy } = ready;
   return collectFindings(
     ...checks,
     planePart && reportHold("plane", planePart),
     telegram && reportHold("telegram", telegram),
-    ...(probe.setup ?? []).map(reportStep),
-    ...(probe.runners ?? []).flatMap(reportRunner),
+    ...setup.map(reportStep),
+    ...runners.flatMap(reportRunner),
     ...deleted_names.map(reportDeletedName),
     first_look && reportFirstLook(first_look, plane?.rateLimit),
     untrusted_proxy !== undefined &&
@@ -123,7 +100,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
   );
 }
 
-function checkHealth(url: string, { version, queues }: RuntimeHealth): Finding[] {
+function checkHealth(url: string, { version, queues }: NonNullable<RuntimeProbe["health"]>): Finding[] {
   const { ok, warning } = createReport("runtime");
   const dead = Object.entries(queues).filter(([, queue]) => queue.dead > 0);
   const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
@@ -138,7 +115,10 @@ function checkHealth(url: string, { version, queues }: RuntimeHealth): Finding[]
 }
 
 /** The finding about a system that is held by a rate limit. */
-function reportHold(part: string, { error = "", hold_s }: z.infer<typeof partSchema>): Finding | undefined {
+function reportHold(
+  part: string,
+  { error = "", hold_s }: NonNullable<z.infer<typeof partSchema>>,
+): Finding | undefined {
   if (hold_s === undefined) return undefined;
   return createReport("rate limit").failed`${error}
     → It ends by itself with one probe. To send the probe now: DELETE /api/holds/${part} with ADMIN_TOKEN, or "Try now"
@@ -146,7 +126,7 @@ function reportHold(part: string, { error = "", hold_s }: z.infer<typeof partSch
 }
 
 /** The finding about a step of the set-up list, as the page shows it. */
-function reportStep({ name, state, text, fix: { command, file, lines } = {} }: z.infer<typeof stepSchema>): Finding {
+function reportStep({ name, state, text, fix: { command, file, lines } }: z.infer<typeof stepSchema>): Finding {
   const todo = [lines && `Set ${lines.join(" and ")}`, command && `Run \`${command}\``, file && `see ${file}`];
   const parts = keepDefined(todo);
   return {
@@ -158,16 +138,11 @@ function reportStep({ name, state, text, fix: { command, file, lines } = {} }: z
 }
 
 /** What a runner has found on its machine, under its name. */
-function reportRunner({ name, checks }: NonNullable<ReadyProbe["runners"]>[number]): Finding[] {
+function reportRunner({ name, checks }: z.infer<typeof runnerSchema>): Finding[] {
   return checks.map((check) => ({ ...check, name: `runner ${name}: ${check.name}` }));
 }
 
-function reportDeletedName({
-  project,
-  kind,
-  name,
-  setting,
-}: NonNullable<z.infer<typeof readySchema>["deleted_names"]>[number]): Finding {
+function reportDeletedName({ project, kind, name, setting }: z.infer<typeof deletedNameSchema>): Finding {
   const { ok, warning } = createReport(kind === "states" ? "plane states" : "plane labels");
   if (kind === "labels")
     return ok`${project}: the label "${name}" was deleted in Plane; it is created again when needed`;
@@ -194,7 +169,7 @@ function reportFirstLook(
  */
 export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): Finding {
   const { ok, warning } = createReport("public address");
-  if (probe.alive && !("why" in probe)) return ok`${publicUrl} leads to Groundcrew`;
+  if (probe.why === undefined) return ok`${publicUrl} leads to Groundcrew`;
   return warning`${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}
     → Check DNS and the proxy. Some networks cannot reach their own public address from inside; then ignore this.`;
 }
@@ -205,16 +180,16 @@ export async function probeRuntime(
   url: string,
   adminToken: string | undefined,
 ): Promise<RuntimeProbe> {
-  const healthReply = await fetchJson(deps, `${url}/health`);
-  if ("why" in healthReply) return { alive: false, why: healthReply.why };
-  const health = healthSchema.safeParse(healthReply.json);
-  if (health.success) return { alive: true, health: health.data, ...(await probeReady(deps, url, adminToken)) };
-  const unavailable = unavailableSchema.safeParse(healthReply.json);
-  if (!unavailable.success)
-    return { alive: true, why: `answers /health with ${healthReply.status}, but not like Groundcrew` };
-  const readyProbe = await probeReady(deps, url, adminToken);
-  const storeFailure = readyProbe.ready?.store?.error ?? unavailable.data.error.message;
-  return { alive: true, storeFailure, ...readyProbe };
+  const reply = await fetchJson(deps, `${url}/health`);
+  if ("why" in reply) return { alive: false, why: reply.why };
+  const health = healthSchema.safeParse(reply.json).data;
+  const unavailable = unavailableSchema.safeParse(reply.json).data;
+  if (!health && !unavailable)
+    return { alive: true, why: `answers /health with ${reply.status}, but not like Groundcrew` };
+  const parts = await probeReady(deps, url, adminToken);
+  if (health) return { alive: true, health, ...parts };
+  const storeFailure = parts.ready?.store?.error ?? unavailable?.error.message;
+  return { alive: true, ...omitUndefined({ storeFailure }), ...parts };
 }
 
 async function fetchJson(
@@ -232,26 +207,22 @@ async function fetchJson(
   }
 }
 
-async function probeReady(deps: QueryDeps, url: string, adminToken: string | undefined): Promise<ReadyProbe> {
-  if (adminToken === undefined) return {};
-  const reply = await fetchJson(deps, `${url}/ready`, adminToken);
+async function probeReady(deps: QueryDeps, url: string, token: string | undefined): Promise<Partial<RuntimeProbe>> {
+  if (token === undefined) return {};
+  const reply = await fetchJson(deps, `${url}/ready`, token);
   if ("why" in reply) return { readyRefused: reply.why };
-  const state = readySchema.safeParse(reply.json);
-  if (!state.success) return { readyRefused: `answers ${reply.status}` };
-  const setup = await fetchJson(deps, `${url}/api/setup?language=en`, adminToken);
-  const steps = "json" in setup ? setupSchema.safeParse(setup.json).data?.steps : undefined;
-  const sessions = await fetchJson(deps, `${url}/api/sessions`, adminToken);
-  const runners = "json" in sessions ? sessionsSchema.safeParse(sessions.json).data?.runners : undefined;
-  return { ready: state.data, ...omitUndefined({ setup: steps, runners }) };
-}
-
-/** The reason why the running Groundcrew cannot use its store; undefined when it can, or is not running. */
-export function getStoreFailure(probe: RuntimeProbe | undefined): string | undefined {
-  return probe && "storeFailure" in probe ? probe.storeFailure : undefined;
+  const ready = readySchema.safeParse(reply.json).data;
+  if (!ready) return { readyRefused: `answers ${reply.status}` };
+  const read = async <T>(path: string, schema: z.ZodType<T>) => {
+    const answer = await fetchJson(deps, `${url}${path}`, token);
+    return "json" in answer ? schema.safeParse(answer.json).data : undefined;
+  };
+  const setup = await read("/api/setup?language=en", z.object({ steps: z.array(stepSchema) }));
+  const sessions = await read("/api/sessions", z.object({ runners: z.array(runnerSchema) }));
+  return { ready, ...omitUndefined({ setup: setup?.steps, runners: sessions?.runners }) };
 }
 
 /** Whether the runtime reports that webhooks arrive: those of its canary do. */
 export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
-  const steps = (probe && "setup" in probe && probe.setup) || [];
-  return steps.some(({ name, state }) => name === "webhook" && state === "ok");
+  return probe?.setup?.some(({ name, state }) => name === "webhook" && state === "ok") ?? false;
 }

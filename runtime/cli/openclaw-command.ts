@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { hasFailure, renderFindingLines } from "../../functions/doctor/findings.ts";
-import { isOlderOpenclaw, isOpenclawVersion } from "../../functions/doctor/versions.ts";
+import { isOlderOpenclaw, isOpenclawVersion } from "../../functions/doctor/openclaw.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";

@@ -11,6 +11,7 @@ import type { RenderedWhy } from "../../shared/tasks/why.ts";
 import type { describePolicy } from "../../shared/tickets/ticket-views.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError } from "../backup/manifest.ts";
+import { createStatusLine, endOnSignals } from "../node/process.ts";
 import {
   type ApiClient,
   createApiClient,
@@ -53,14 +54,9 @@ interface Command {
   run: (options: CliOptions, host: CommandHost) => Promise<string | { output: string; exit: number }>;
 }
 
-/** The commands that are no tools. All but those for people are loaded when they are called, because every tool would wait for them. */
+/** The commands of this machine. They are loaded when they are called, because every tool would wait for them. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => (await import("./start-command.ts")).startCommand,
-  tickets: async () => ({ run: (options, host) => runPersonCommand("tickets", options, host) }),
-  requests: async () => ({ run: (options, host) => runPersonCommand("requests", options, host) }),
-  why: async () => ({ run: (options, host) => callPersonRoute(WHY_COMMAND, options, host) }),
-  people: async () => ({ run: (options, host) => callPersonRoute(PEOPLE_COMMAND, options, host) }),
-  schedules: async () => ({ run: (options, host) => callPersonRoute(SCHEDULES_COMMAND, options, host) }),
   runner: async () => (await import("./runner-command.ts")).runnerCommand,
   openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
   backup: async () => (await import("./backup-commands.ts")).backupCommand,
@@ -68,7 +64,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 };
 
 /** Everything that is called by its name and is no tool. */
-const PROGRAM_NAMES = ["agents", "provision", "doctor", ...Object.keys(COMMANDS)];
+const PROGRAM_NAMES = [
+  ...["agents", "provision", "doctor", "start", "tickets", "requests", "why", "people", "schedules"],
+  ...["runner", "openclaw", "backup", "restore"],
+];
 
 const USAGE = `groundcrew
 groundcrew <command> [options]
@@ -99,11 +98,7 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage
 ${EXIT.token} no valid token.
 `;
 
-type PersonCommand = ToolSpec & {
-  route: string;
-  /** How people read its answer, where that is no list of fields. */
-  format?: (answer: never) => string;
-};
+type PersonCommand = ToolSpec & { route: string };
 
 /** What `GET /api/tickets/policies/:id` answers. */
 type PolicyAnswer = Awaited<ReturnType<typeof describePolicy>>;
@@ -111,141 +106,105 @@ type PolicyAnswer = Awaited<ReturnType<typeof describePolicy>>;
 /** Width of the column of values in characters: 60; longer ones are followed by their place. */
 const MAX_VALUE_WIDTH = 60;
 
-/** `groundcrew why KEY` */
-const WHY_COMMAND: PersonCommand = {
-  name: "why",
-  route: "GET /api/tasks/:task/why",
-  description: "Says why nothing happens with a task, or what does.",
-  fields: [defineField("task", "the task's key, such as ONB-12", { required: true })],
-  format: ({ text, remedy }: RenderedWhy) =>
+/**
+ * What people do, with ADMIN_TOKEN. A line for each command: its name, its route, whose field in the path is the
+ * subject, and what it does. Below it a line for each option: `!` marks those that are needed, `*` those whose value
+ * needs no name, and a kind follows a colon.
+ */
+const PERSON_COMMANDS = parseCommands(`
+why GET /api/tasks/:task/why Says why nothing happens with a task, or what does.
+  task!* the task's key, such as ONB-12
+people GET /api/people Lists the people with their role, Telegram number and last sign-in.
+schedules GET /api/schedules Lists recurring work of the settings file and of Plane, with its last occurrence and the next ten of all.
+`);
+
+const GROUPS: Record<string, { commands: PersonCommand[]; usage: string }> = {
+  requests: {
+    usage: "groundcrew requests <command> [id] [options]",
+    commands: parseCommands(`
+list GET /api/requests Lists what waits for a person.
+show GET /api/requests/:id Shows a request with all that is judged.
+  id!* the request's id
+answer POST /api/requests/:id Answers a request: answer ID approve --hash ….
+  id!* the request's id
+  answer!* one of its answers, such as approve, or answer with a comment
+  hash! its hash, as it was read
+  comment the answer to a question, or why; - reads standard input
+`),
+  },
+  tickets: {
+    usage: "groundcrew tickets <command> [ticket] [options]",
+    commands: parseCommands(`
+list GET /api/pending-tickets Lists the tickets that wait for approval.
+sessions GET /api/sessions Lists sessions, their questions, and the connected runners.
+completed GET /api/completed-tickets Lists the results that wait for their update.
+approve POST /api/approve/:task Approves a ticket: its session starts.
+  hash hash of the version that was read
+reject POST /api/reject/:task Rejects a ticket.
+  reason why
+answer POST /api/sessions/:task/answer Answers a question of a session.
+  question! id of the question
+  answer! allow, allow_always, allow_in_repo, deny, resume, or a text
+  hash hash of the input that was read
+rules GET /api/permission-rules Lists the rules that allow tools without asking.
+revoke POST /api/permission-rules/remove Takes a rule back.
+  id! id of the rule
+policy GET /api/tickets/policies/:id Shows what is in force for a repository or a ticket, and where each line comes from.
+  id!* the project's identifier, such as ONB, or a ticket's key
+complete POST /api/sessions/:task/complete Completes a ticket; its session is stopped.
+  summary! what was done
+cancel POST /api/sessions/:task/cancel Cancels a ticket; its session is stopped.
+extend POST /api/sessions/:task/extend Gives a session more time.
+  minutes:number minutes
+start POST /api/sessions/:task/start Starts a session whose start has failed at once.
+update POST /api/update-plane/:task Approves the update of Plane with a ticket's result, and writes it.
+  summary replaces the summary of the completion
+send-back POST /api/sessions/:task/send-back Sends a result back to its session.
+  text! what should change; - reads standard input
+worktrees GET /api/worktrees Lists worktrees with their sizes, and why they are kept.
+remove POST /api/sessions/:task/remove Removes the worktree of a ticket.
+  force:boolean also with changes that are not merged
+add POST /api/test/add-ticket Adds a ticket for a test; needs ALLOW_TEST_TICKETS=1.
+  id! its key, such as ONB-12
+  uuid! Plane's id of the work item
+  project_id! Plane's id of the project
+  title! its title
+  description its text; - reads standard input
+  trigger_type is accepted, and is always test
+  created_at when it was created, ISO 8601
+add-test POST /api/test/add-ticket Adds a ticket for a test: add-test ONB-12 Title.
+  id!* its key, such as ONB-12
+  title!* its title
+  description its text; - reads standard input
+`),
+  },
+};
+
+/** How people read answers that are no list of fields, by their routes. */
+const FORMATS: Record<string, (answer: never) => string> = {
+  "GET /api/tasks/:task/why": ({ text, remedy }: RenderedWhy) =>
     formatForTerminal([text, ...(remedy ? [`On the page: ${remedy.label}`] : [])].join("\n")),
+  "GET /api/tickets/policies/:id": formatPolicy,
 };
 
-/** `groundcrew people` */
-const PEOPLE_COMMAND: PersonCommand = {
-  name: "people",
-  route: "GET /api/people",
-  description: "Lists the people with their role, Telegram number and last sign-in.",
-  fields: [],
-};
-
-/** `groundcrew schedules` */
-const SCHEDULES_COMMAND: PersonCommand = {
-  name: "schedules",
-  route: "GET /api/schedules",
-  description:
-    "Lists recurring work of the settings file and of Plane, with its last occurrence and the next ten of all.",
-  fields: [],
-};
-
-/** The commands of `groundcrew requests` with their routes. */
-const REQUEST_COMMANDS: PersonCommand[] = [
-  { name: "list", route: "GET /api/requests", description: "Lists what waits for a person.", fields: [] },
-  {
-    ...{ name: "show", route: "GET /api/requests/:id", description: "Shows a request with all that is judged." },
-    fields: [defineField("id", "the request's id", { required: true })],
-    unnamed: ["id"],
-  },
-  {
-    ...{
-      name: "answer",
-      route: "POST /api/requests/:id",
-      description: "Answers a request: answer ID approve --hash ….",
-    },
-    fields: [
-      defineField("id", "the request's id", { required: true }),
-      defineField("answer", "one of its answers, such as approve, or answer with a comment", { required: true }),
-      defineField("hash", "its hash, as it was read", { required: true }),
-      defineField("comment", "the answer to a question, or why; - reads standard input"),
-    ],
-    unnamed: ["id", "answer"],
-  },
-];
-
-/** The commands of `groundcrew tickets` with their routes, in which `:task` is the ticket's key. */
-const TICKET_COMMANDS: PersonCommand[] = [
-  defineTicketCommand("list", "GET /api/pending-tickets", "Lists the tickets that wait for approval."),
-  defineTicketCommand("sessions", "GET /api/sessions", "Lists sessions, their questions, and the connected runners."),
-  defineTicketCommand("completed", "GET /api/completed-tickets", "Lists the results that wait for their update."),
-  defineTicketCommand("approve", "POST /api/approve/:task", "Approves a ticket: its session starts.", [
-    defineField("hash", "hash of the version that was read"),
-  ]),
-  defineTicketCommand("reject", "POST /api/reject/:task", "Rejects a ticket.", [defineField("reason", "why")]),
-  defineTicketCommand("answer", "POST /api/sessions/:task/answer", "Answers a question of a session.", [
-    defineField("question", "id of the question", { required: true }),
-    defineField("answer", "allow, allow_always, allow_in_repo, deny, resume, or a text", { required: true }),
-    defineField("hash", "hash of the input that was read"),
-  ]),
-  defineTicketCommand("rules", "GET /api/permission-rules", "Lists the rules that allow tools without asking."),
-  defineTicketCommand("revoke", "POST /api/permission-rules/remove", "Takes a rule back.", [
-    defineField("id", "id of the rule", { required: true }),
-  ]),
-  {
-    ...{ name: "policy", route: "GET /api/tickets/policies/:id" },
-    description: "Shows what is in force for a repository or a ticket, and where each line comes from.",
-    fields: [defineField("id", "the project's identifier, such as ONB, or a ticket's key", { required: true })],
-    unnamed: ["id"],
-    format: formatPolicy,
-  },
-  defineTicketCommand("complete", "POST /api/sessions/:task/complete", "Completes a ticket; its session is stopped.", [
-    defineField("summary", "what was done", { required: true }),
-  ]),
-  defineTicketCommand("cancel", "POST /api/sessions/:task/cancel", "Cancels a ticket; its session is stopped."),
-  defineTicketCommand("extend", "POST /api/sessions/:task/extend", "Gives a session more time.", [
-    defineField("minutes", "minutes", { kind: "number" }),
-  ]),
-  defineTicketCommand("start", "POST /api/sessions/:task/start", "Starts a session whose start has failed at once."),
-  defineTicketCommand(
-    "update",
-    "POST /api/update-plane/:task",
-    "Approves the update of Plane with a ticket's result, and writes it.",
-    [defineField("summary", "replaces the summary of the completion")],
-  ),
-  defineTicketCommand("send-back", "POST /api/sessions/:task/send-back", "Sends a result back to its session.", [
-    defineField("text", "what should change; - reads standard input", { required: true }),
-  ]),
-  defineTicketCommand("worktrees", "GET /api/worktrees", "Lists worktrees with their sizes, and why they are kept."),
-  defineTicketCommand("remove", "POST /api/sessions/:task/remove", "Removes the worktree of a ticket.", [
-    defineField("force", "also with changes that are not merged", { kind: "boolean" }),
-  ]),
-  defineTicketCommand("add", "POST /api/test/add-ticket", "Adds a ticket for a test; needs ALLOW_TEST_TICKETS=1.", [
-    defineField("id", "its key, such as ONB-12", { required: true }),
-    defineField("uuid", "Plane's id of the work item", { required: true }),
-    defineField("project_id", "Plane's id of the project", { required: true }),
-    defineField("title", "its title", { required: true }),
-    defineField("description", "its text; - reads standard input"),
-    defineField("trigger_type", "is accepted, and is always test"),
-    defineField("created_at", "when it was created, ISO 8601"),
-  ]),
-  {
-    ...defineTicketCommand(
-      "add-test",
-      "POST /api/test/add-ticket",
-      "Adds a ticket for a test: add-test ONB-12 Title.",
-      [
-        defineField("id", "its key, such as ONB-12", { required: true }),
-        defineField("title", "its title", { required: true }),
-        defineField("description", "its text; - reads standard input"),
-      ],
-    ),
-    unnamed: ["id", "title"],
-  },
-];
-
-function defineTicketCommand(
-  name: string,
-  route: string,
-  description: string,
-  ownFields: ToolField[] = [],
-): PersonCommand {
-  const ticket = defineField("task", "the ticket's key, such as ONB-12", { required: true });
-  return { name, route, description, fields: [...(route.includes("/:task") ? [ticket] : []), ...ownFields] };
+/** Parses a table of commands. Each whose route has a ticket's key takes it without a name. */
+function parseCommands(table: string): PersonCommand[] {
+  return table
+    .trim()
+    .split(/\n(?! )/)
+    .map((block) => {
+      const [head = "", ...options] = block.split("\n");
+      const [, name = "", route = "", description = ""] = /^(\S+) (\S+ \S+) (.*)$/.exec(head) ?? [];
+      const ticket = route.includes("/:task") && !options.some((option) => option.startsWith("  task!"));
+      const rows = [...(ticket ? ["  task!* the ticket's key, such as ONB-12"] : []), ...options].map((option) => {
+        const [, field = "", kind = "text", marks = "", meaning] = /^ {2}(\w+):?(\w+)?([!*]*) (.*)$/.exec(option) ?? [];
+        const more = { kind: kind as ToolField["kind"], required: marks.includes("!") };
+        return { field: defineField(field, meaning, more), isUnnamed: marks.includes("*") };
+      });
+      const unnamed = rows.flatMap(({ field, isUnnamed }) => (isUnnamed ? [field.name] : []));
+      return { name, route, description, fields: rows.map(({ field }) => field), unnamed };
+    });
 }
-
-const PERSON_COMMANDS = {
-  tickets: { commands: TICKET_COMMANDS, usage: "groundcrew tickets <command> [ticket] [options]" },
-  requests: { commands: REQUEST_COMMANDS, usage: "groundcrew requests <command> [id] [options]" },
-};
 
 /** Runs `groundcrew` with these arguments and returns its exit code. */
 export async function runCli(args: readonly string[], host: CliEnvironment): Promise<number> {
@@ -265,11 +224,34 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
   }
 }
 
+/** Runs it with the arguments of this process, and sets its exit code. */
+export async function main(): Promise<void> {
+  const [name = "start", ...rest] = process.argv.slice(2);
+  // Without a command, for example with --port alone, the product is started.
+  const args = name.startsWith("--port") ? ["start", name, ...rest] : [name, ...rest];
+  const status = createStatusLine();
+  // A program that reads our output, such as `head`, may close the pipe early.
+  process.stdout.on("error", () => process.exit());
+  // `start` and `runner` end in order. Whoever stops another command gets one sentence; the same one continues it.
+  if (!["start", "runner"].includes(args[0] ?? ""))
+    endOnSignals(status, "groundcrew: stopped before the end. Run the same command again to continue.");
+  const { env, stdin } = process;
+  const out = (text: string) => {
+    status.show("");
+    process.stdout.write(text);
+  };
+  process.exitCode = await runCli(args, { env, cwd: process.cwd(), stdin, out, err: status.write, status });
+  status.show("");
+}
+
 async function executeCommand(options: CliOptions, host: CommandHost): ReturnType<Command["run"]> {
   const { tool, rest, version, help } = options;
   if (version) return `${VERSION}\n`;
   if (tool === undefined && rest.length > 0) throw createUnknownOptionError(rest[0] ?? "");
   if (tool === undefined) return buildHelp(host);
+  if (Object.hasOwn(GROUPS, tool)) return runGroupCommand(tool, options, host);
+  const forPeople = PERSON_COMMANDS.find(({ name }) => name === tool);
+  if (forPeople) return callPersonRoute(forPeople, options, host);
   const command = Object.hasOwn(COMMANDS, tool) ? await COMMANDS[tool]?.() : undefined;
   if (!command) return runToolCommand(tool, options, host);
   return help && command.help !== undefined ? formatForTerminal(command.help) : command.run(options, host);
@@ -330,27 +312,24 @@ function renderNames(specs: readonly ToolSpec[]): string {
   return specs.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`).join("\n");
 }
 
-/** Runs `groundcrew tickets <command>` or `groundcrew requests <command>`: what people do, with ADMIN_TOKEN. */
-async function runPersonCommand(
-  group: keyof typeof PERSON_COMMANDS,
-  { rest, json, help }: CliOptions,
-  host: CommandHost,
-): Promise<string> {
-  const { commands } = PERSON_COMMANDS[group];
-  const [command, ...args] = rest;
-  if (command === undefined && help) return formatForTerminal(renderGroupHelp(group));
-  if (command === undefined)
-    throw createUsageError(
-      `The command is missing: groundcrew ${group} <${commands.map(({ name }) => name).join("|")}>`,
-    );
+/** Runs `groundcrew tickets <command>` or `groundcrew requests <command>`. */
+async function runGroupCommand(group: string, options: CliOptions, host: CommandHost): Promise<string> {
+  const { commands, usage } = GROUPS[group] ?? { commands: [], usage: "" };
+  const [command, ...rest] = options.rest;
+  const key =
+    "Requires GROUNDCREW_URL, and ADMIN_TOKEN or the file that ADMIN_TOKEN_FILE names (readable by you only).";
+  if (command === undefined && options.help)
+    return formatForTerminal([usage, "", renderNames(commands), "", key].join("\n"));
+  const names = commands.map(({ name }) => name).join("|");
+  if (command === undefined) throw createUsageError(`The command is missing: groundcrew ${group} <${names}>`);
   const found = getToolSpec(commands, command, "command");
-  return callPersonRoute({ ...found, name: `${group} ${found.name}` }, { rest: args, json, help }, host);
+  return callPersonRoute({ ...found, name: `${group} ${found.name}` }, { ...options, rest }, host);
 }
 
 /** Calls the route of a command for people, whose first field in the path is its subject. */
 async function callPersonRoute(
-  { route, format = formatAnswer, ...spec }: PersonCommand,
-  { rest, json, help }: Pick<CliOptions, "rest" | "json" | "help">,
+  { route, ...spec }: PersonCommand,
+  { rest, json, help }: CliOptions,
   { env, stdin }: CommandHost,
 ): Promise<string> {
   if (help) return formatForTerminal(renderToolHelp(spec));
@@ -361,7 +340,7 @@ async function callPersonRoute(
   const path = pattern.replace(`:${subject}`, encodeURIComponent(String(input[subject])));
   const { [subject]: _, ...body } = input;
   const answer = await (method === "POST" ? client.post(path, body) : client.get(path));
-  return json ? formatJsonLine(answer) : format(answer as never);
+  return json ? formatJsonLine(answer) : (FORMATS[route] ?? formatAnswer)(answer as never);
 }
 
 /** Formats the policy of a repository: a line with its value and its place each, and below what is not in force. */
@@ -379,17 +358,6 @@ function formatPolicy({ project, base, commit, problems, lines, left_out }: Poli
       ...(notInForce.length > 0 ? ["Not in force:", ...notInForce] : []),
     ].join("\n"),
   );
-}
-
-function renderGroupHelp(group: keyof typeof PERSON_COMMANDS): string {
-  const { usage, commands } = PERSON_COMMANDS[group];
-  return [
-    usage,
-    "",
-    renderNames(commands),
-    "",
-    "Requires GROUNDCREW_URL, and ADMIN_TOKEN or the file that ADMIN_TOKEN_FILE names (readable by you only).",
-  ].join("\n");
 }
 
 /** Renders `groundcrew <tool> --help`. */

@@ -15,7 +15,7 @@ import {
   type SkillReader,
   toOpenclawOutput,
 } from "../../functions/doctor/openclaw-skill.ts";
-import type { KnownVersions } from "../../functions/doctor/versions.ts";
+import type { KnownVersions } from "../../functions/doctor/run-checks.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";

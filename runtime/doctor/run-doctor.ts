@@ -22,7 +22,8 @@ import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
 import { cleanLine } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { listCompleteBackups, readCopies } from "../backup/stored-backups.ts";
-import { nodeFiles } from "../node/files.ts";
+import { nodeFiles, readEnvironment } from "../node/files.ts";
+import { createStatusLine, endOnSignals } from "../node/process.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
 import { findFileProblem, readDiskSpace, STORE_FILE_NAME } from "../stores/store-file.ts";
 import { createSkillProbe, findOpenclawConfig, readIfPossible, readKnownVersions } from "./openclaw-probe.ts";
@@ -98,6 +99,14 @@ export async function runDoctor(
   out((isJson ? renderFindingsJson : render)(findings));
   if (findings.settingsFailed) return EXIT.config;
   return findings.ok ? EXIT.done : EXIT.failed;
+}
+
+/** Runs it with the arguments of this process, and sets its exit code. */
+export async function main(): Promise<void> {
+  const status = createStatusLine();
+  endOnSignals(status, "groundcrew: stopped before the end. Nothing was changed.");
+  const out = (text: string) => void process.stdout.write(text);
+  process.exitCode = await runDoctor(process.argv.slice(2), { env: readEnvironment(), out, err: status.write });
 }
 
 /** SECRETS_FILE, the files that provision writes next to it, and the agents' token files. */

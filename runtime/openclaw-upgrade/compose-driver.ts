@@ -4,7 +4,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
-import { parsePinnedValue } from "../../functions/doctor/versions.ts";
+import { parsePinnedValue } from "../../functions/doctor/openclaw.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { readPath } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";

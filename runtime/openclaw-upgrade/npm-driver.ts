@@ -17,8 +17,8 @@ import {
 import { join } from "node:path";
 import { z } from "zod";
 import { createReport } from "../../functions/doctor/findings.ts";
+import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/openclaw.ts";
 import { findAnswer } from "../../functions/doctor/openclaw-skill.ts";
-import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { readPath } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";

@@ -4,7 +4,7 @@ import { createReadStream, existsSync, renameSync, rmSync, statSync } from "node
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
-import { checkKnownOpenclaw } from "../../functions/doctor/versions.ts";
+import { checkKnownOpenclaw } from "../../functions/doctor/openclaw.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";

@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { createAddSteps, createRemoveSteps } from "../../functions/provision/steps/one-agent.ts";
+import { createAddSteps, createRemoveSteps } from "../../functions/provision/steps/provision-steps.ts";
 import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
 import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";

@@ -6,9 +6,7 @@
 import { Cron } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
-import { isTimeZone } from "../time.ts";
-
-const text = (form: RegExp) => z.string().regex(form);
+import { emailSchema, text, timeZoneSchema } from "./sections-schema.ts";
 
 /** A setting that names a folder. */
 const folder = (meaning: string) => z.string().optional().describe("the path of a folder").meta({ meaning });
@@ -102,9 +100,7 @@ export const environmentSchema = z.object({
     .default([])
     .describe("comma-separated project identifiers, for example ONB,OPS; absent for all")
     .meta({ meaning: "Projects to follow. Default: all that the API key's account is a member of." }),
-  PLANE_ADMIN_EMAIL: z
-    .email()
-    .transform((email) => email.toLowerCase())
+  PLANE_ADMIN_EMAIL: emailSchema
     .optional()
     .describe("the e-mail address of the account that administers Plane, for provision alone")
     .meta({
@@ -188,7 +184,7 @@ export const environmentSchema = z.object({
     meaning:
       "Language of messages, of the page, and of comments and agent cards in Plane. auto: replies in the language of each person's Telegram client, the page in the browser's, the rest in English. On the page, everyone can choose another language for their browser.",
   }),
-  TIMEZONE: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris").meta({
+  TIMEZONE: timeZoneSchema.default("UTC").describe("an IANA time zone, for example Europe/Paris").meta({
     meaning:
       "Time zone of cron expressions, of dates, and of the times that people and agents read. The page uses the browser's.",
   }),

@@ -7,11 +7,11 @@ import { resolveLocale } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { toLocalUrl } from "./environment.ts";
-import { GUESSABLE_SECRET, isGuessableSecret } from "./guessable-secret.ts";
-import { type ProvisionFileSettings, provisionSchema } from "./provision-schema.ts";
 import {
   CONNECTION_FILE,
   formatConnectionFile,
+  GUESSABLE_SECRET,
+  isGuessableSecret,
   PROVISION_LOCK_FILE,
   PROVISION_SECRET_NAMES,
   readEnvironmentSecrets,
@@ -20,6 +20,7 @@ import {
   type SettingsFiles,
   toPathBesideSecrets,
 } from "./secrets.ts";
+import { type ProvisionFileSettings, provisionSchema } from "./sections-schema.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { composeSettings, readSettingsParts, type Settings } from "./settings.ts";
 import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";

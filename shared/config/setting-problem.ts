@@ -3,7 +3,7 @@
  * parser of JSON with comments that finds these places.
  */
 
-import { createScanner, findNodeAtLocation, type Node, parseTree, visit } from "jsonc-parser";
+import { findNodeAtLocation, type JSONVisitor, type Node, parseTree, visit } from "jsonc-parser";
 import type { z } from "zod";
 import { findNearestName } from "../names.ts";
 import { cleanLine } from "../text.ts";
@@ -41,9 +41,6 @@ const MAX_PART_LENGTH = 2_000;
 
 /** Limit of nested objects and lists: 64. Our files have fewer than ten; parsers that call themselves fail at some 1,000. */
 const MAX_DEPTH = 64;
-
-/** The scanner's kinds of tokens. Its `SyntaxKind` is a `const enum`, which TypeScript cannot import file by file. */
-const TOKEN = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, colon: 6, string: 10, end: 17 } as const;
 
 /** Limit of a name that a message quotes, in UTF-16 units. */
 const MAX_QUOTED_NAME = 60;
@@ -97,48 +94,43 @@ function describeShape(value: unknown): string | undefined {
  * which `JSON.parse` does in some of its messages only; those messages also quote the text, which may be a secret.
  */
 export function parseJsonText(text: string): ParsedJson {
-  const structure = findStructureProblem(text);
-  if (structure?.isDepth) return { ok: false, position: structure.found };
+  const { tooDeep, duplicate, firstError = { line: 1, column: 1 } } = findJsonProblems(text);
+  if (tooDeep) return { ok: false, position: tooDeep };
   try {
     const value: unknown = JSON.parse(text);
-    return structure ? { ok: false, position: structure.found } : { ok: true, value };
+    return duplicate ? { ok: false, position: duplicate } : { ok: true, value };
   } catch {
-    return { ok: false, position: { problem: "content that is not valid JSON", ...findFirstError(text) } };
+    return { ok: false, position: { problem: "content that is not valid JSON", ...firstError } };
   }
 }
 
-/** Finds the first name that occurs twice, or the first bracket that is nested too deep. Takes any text. */
-function findStructureProblem(text: string): { found: JsonProblem; isDepth: boolean } | undefined {
-  const scanner = createScanner(text, true);
-  const open: { close: number; names: Set<string> | undefined }[] = [];
-  let duplicate: JsonProblem | undefined;
-  // The last string and its place: it is a name when a colon follows.
-  let last: { name: string; at: JsonPosition } | undefined;
-  for (let kind: number = scanner.scan(); kind !== TOKEN.end; kind = scanner.scan()) {
-    const at = { line: scanner.getTokenStartLine() + 1, column: scanner.getTokenStartCharacter() + 1 };
-    const inside = open.at(-1);
-    if (kind === TOKEN.openBrace) open.push({ close: TOKEN.closeBrace, names: new Set() });
-    else if (kind === TOKEN.openBracket) open.push({ close: TOKEN.closeBracket, names: undefined });
-    else if (kind === inside?.close) open.pop();
-    else if (kind === TOKEN.colon && last && inside?.names) {
-      const quoted = JSON.stringify(last.name.slice(0, MAX_QUOTED_NAME));
-      if (inside.names.has(last.name)) duplicate ??= { problem: `the name ${quoted} a second time`, ...last.at };
-      inside.names.add(last.name);
-    }
-    if (open.length > MAX_DEPTH)
-      return { found: { problem: `more than ${MAX_DEPTH} nested levels`, ...at }, isDepth: true };
-    last = kind === TOKEN.string ? { name: scanner.getTokenValue(), at } : undefined;
-  }
-  return duplicate && { found: duplicate, isDepth: false };
-}
-
-function findFirstError(text: string): JsonPosition {
-  let position: JsonPosition | undefined;
-  const onError = (_code: number, _offset: number, _length: number, line: number, character: number) => {
-    position ??= { line: line + 1, column: character + 1 };
+/** Finds the first bracket that is nested too deep, name that occurs twice, and mistake. Takes any text. */
+function findJsonProblems(text: string) {
+  const found: { tooDeep?: JsonProblem; duplicate?: JsonProblem; firstError?: JsonPosition } = {};
+  const open: Set<string>[] = [];
+  const begin = (_offset: number, _length: number, line: number, character: number) => {
+    if (open.push(new Set()) <= MAX_DEPTH) return;
+    found.tooDeep = { problem: `more than ${MAX_DEPTH} nested levels`, line: line + 1, column: character + 1 };
+    throw new RangeError("The parser calls itself for each level.");
   };
-  visit(text, { onError }, { disallowComments: true, allowTrailingComma: false });
-  return position ?? { line: 1, column: 1 };
+  const end = () => void open.pop();
+  const visitor: JSONVisitor = {
+    ...{ onObjectBegin: begin, onArrayBegin: begin, onObjectEnd: end, onArrayEnd: end },
+    onObjectProperty(name, _offset, _length, line, character) {
+      const problem = `the name ${JSON.stringify(name.slice(0, MAX_QUOTED_NAME))} a second time`;
+      if (open.at(-1)?.has(name)) found.duplicate ??= { problem, line: line + 1, column: character + 1 };
+      open.at(-1)?.add(name);
+    },
+    onError(_code, _offset, _length, line, character) {
+      found.firstError ??= { line: line + 1, column: character + 1 };
+    },
+  };
+  try {
+    visit(text, visitor, { disallowComments: true, allowTrailingComma: false });
+  } catch (thrown) {
+    if (!found.tooDeep) throw thrown;
+  }
+  return found;
 }
 
 /** Formats the place of an error for people: `content that is not valid JSON (line 3, column 7)`. */

@@ -7,9 +7,20 @@ import { z } from "zod";
 import { LOCALES } from "../i18n/localize.ts";
 import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
-import { budgetSchema, limitsSchema, ownLimitsSchema } from "./limits-schema.ts";
-import { provisionSchema } from "./provision-schema.ts";
-import { findScheduleProblems, schedulesSchema } from "./schedules-schema.ts";
+import {
+  budgetSchema,
+  emailSchema,
+  findScheduleProblems,
+  limitsSchema,
+  list,
+  ownLimitsSchema,
+  provisionSchema,
+  schedulesSchema,
+  shortText,
+  text,
+  toggle,
+  whole,
+} from "./sections-schema.ts";
 import {
   createJsonLocator,
   createPlaceProblem,
@@ -19,7 +30,7 @@ import {
   type SettingProblem,
   toLocatedProblems,
 } from "./setting-problem.ts";
-import { ticketsSchema, toggle } from "./tickets-schema.ts";
+import { ticketsSchema } from "./tickets-schema.ts";
 
 export type AgentSettings = FileSettings["agents"][number];
 
@@ -30,7 +41,7 @@ type ParsedSettingsFile =
   | { settings: undefined; problems: SettingProblem[] };
 
 /** A chat's number, or `@name` of a public group or channel. */
-const chatIdSchema = z.union([z.number().int(), z.string().regex(/^@[A-Za-z]\w{3,31}$/, "@name or a number")]);
+const chatIdSchema = z.union([z.int(), z.string().regex(/^@[A-Za-z]\w{3,31}$/, "@name or a number")]);
 
 /**
  * An event by its name, or by another name that the settings file may use for it. Everything that is stored has the
@@ -44,6 +55,9 @@ const eventNameSchema = z
     return name;
   });
 
+/** A list that is not empty, if it is there. */
+const someSchema = <T extends z.ZodType>(item: T) => z.array(item).min(1).optional();
+
 /**
  * One entry of `notifications` in the settings file. An event matches when every field that is set matches.
  * Labels and priorities belong to work items: a rule that names them never matches a project or a cycle.
@@ -51,13 +65,9 @@ const eventNameSchema = z
 const notificationRuleSchema = z.strictObject({
   name: z.string().min(1).optional().meta({ meaning: "Name of the rule, for the log and the page." }),
   events: z.array(eventNameSchema).min(1).meta({ meaning: "Events that the rule matches." }),
-  projects: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .meta({ meaning: "Identifiers of projects, such as ONB. Default: all." }),
-  priorities: z.array(z.enum(PRIORITIES)).min(1).optional().meta({ meaning: "Priorities. Default: all." }),
-  labels: z.array(z.string().min(1)).min(1).optional().meta({ meaning: "Labels, of which the task has at least one." }),
+  projects: someSchema(z.string().min(1)).meta({ meaning: "Identifiers of projects, such as ONB. Default: all." }),
+  priorities: someSchema(z.enum(PRIORITIES)).meta({ meaning: "Priorities. Default: all." }),
+  labels: someSchema(z.string().min(1)).meta({ meaning: "Labels, of which the task has at least one." }),
   by: z
     .enum(["anyone", "people", "agents"])
     .default("anyone")
@@ -98,9 +108,7 @@ const httpUrl = z.url({ protocol: /^https?$/ });
 
 /** A secret as Standard Webhooks writes it. */
 const webhookSecret = (meaning: string) =>
-  z
-    .string()
-    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+  text(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
     .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
     .meta({ meaning });
 
@@ -127,7 +135,11 @@ const doneSchema = z.strictObject({
   ),
 });
 
-const namesSchema = z.array(z.string().min(1)).exactOptional();
+const stateNames = (status: string) =>
+  z
+    .array(z.string().min(1))
+    .exactOptional()
+    .meta({ meaning: `Names of states that mean ${status}.` });
 
 const forwardSchema = z.strictObject({
   url: httpUrl
@@ -164,10 +176,7 @@ const wakeSchema = z.discriminatedUnion("kind", [
       .optional()
       .describe("the OpenClaw gateway's http(s) address")
       .meta({ meaning: "Gateway of this agent. Default: OPENCLAW_URL." }),
-    agent: z
-      .string()
-      .min(1)
-      .max(64)
+    agent: shortText(64)
       .optional()
       .describe("OpenClaw's id of the agent")
       .meta({ meaning: "The agent's id in OpenClaw. Default: its name in lower case, with hyphens." }),
@@ -229,21 +238,17 @@ const MAX_PEOPLE = 200;
 /** Limit of a person's projects: 100, as many as a list that people still maintain by hand. */
 const MAX_PERSON_PROJECTS = 100;
 
+const personProjectSchema = text(/^[A-Za-z0-9]{1,12}$/)
+  .transform((identifier) => identifier.toUpperCase())
+  .describe("1 to 12 letters or digits, for example ONB");
+
 /** A person in the settings file. */
 const personSchema = z.strictObject({
-  email: z
-    .email()
-    .transform((email) => email.toLowerCase())
+  email: emailSchema
     .describe("the e-mail address of the person's Plane account")
     .meta({ meaning: "Plane account of the person." }),
   telegram: z
-    .union([
-      z.int().positive(),
-      z
-        .string()
-        .regex(/^[1-9]\d{0,14}$/)
-        .transform(Number),
-    ])
+    .union([z.int().positive(), text(/^[1-9]\d{0,14}$/).transform(Number)])
     .exactOptional()
     .describe("the person's Telegram user number (not a name), for example 12345678")
     .meta({
@@ -255,16 +260,8 @@ const personSchema = z.strictObject({
     .exactOptional()
     .describe(`one of ${LOCALES.join(", ")}`)
     .meta({ meaning: "Language of the person. Default: that of their Telegram client or browser, or LOCALE." }),
-  projects: z
-    .array(
-      z
-        .string()
-        .regex(/^[A-Za-z0-9]{1,12}$/)
-        .transform((identifier) => identifier.toUpperCase())
-        .describe("1 to 12 letters or digits, for example ONB"),
-    )
+  projects: list(personProjectSchema, MAX_PERSON_PROJECTS)
     .min(1)
-    .max(MAX_PERSON_PROJECTS)
     .exactOptional()
     .describe("a list of project identifiers, for example ONB and OPS")
     .meta({
@@ -274,25 +271,15 @@ const personSchema = z.strictObject({
 
 /** The settings file: the JSON file that GROUNDCREW_CONFIG names. */
 export const settingsFileSchema = z.strictObject({
-  agents: z
-    .array(agentSchema)
-    .max(MAX_AGENTS)
+  agents: list(agentSchema, MAX_AGENTS)
     .default([])
     .describe(`a list of at most ${MAX_AGENTS} agents`)
     .meta({ meaning: "The agents of the team." }),
-  people: z
-    .array(personSchema)
-    .max(MAX_PEOPLE)
-    .exactOptional()
-    .describe(`a list of at most ${MAX_PEOPLE} people`)
-    .meta({
-      meaning:
-        "The list of people: who answers, signs in, and is added to the projects that Groundcrew creates. Default: all people of the workspace; guests are not added to projects.",
-    }),
-  claim_minutes: z
-    .int()
-    .min(MIN_CLAIM_MINUTES)
-    .max(MAX_CLAIM_MINUTES)
+  people: list(personSchema, MAX_PEOPLE).exactOptional().describe(`a list of at most ${MAX_PEOPLE} people`).meta({
+    meaning:
+      "The list of people: who answers, signs in, and is added to the projects that Groundcrew creates. Default: all people of the workspace; guests are not added to projects.",
+  }),
+  claim_minutes: whole(MIN_CLAIM_MINUTES, MAX_CLAIM_MINUTES)
     .default(DEFAULT_CLAIM_MINUTES)
     .describe(`whole minutes, ${MIN_CLAIM_MINUTES} to ${MAX_CLAIM_MINUTES}, for which a claim lasts without a call`)
     .meta({
@@ -319,11 +306,11 @@ export const settingsFileSchema = z.strictObject({
   limits: limitsSchema,
   states: z
     .strictObject({
-      todo: namesSchema.meta({ meaning: "Names of states that mean todo." }),
-      in_progress: namesSchema.meta({ meaning: "Names of states that mean in_progress." }),
-      blocked: namesSchema.meta({ meaning: "Names of states that mean blocked." }),
-      done: namesSchema.meta({ meaning: "Names of states that mean done." }),
-      cancelled: namesSchema.meta({ meaning: "Names of states that mean cancelled." }),
+      todo: stateNames("todo"),
+      in_progress: stateNames("in_progress"),
+      blocked: stateNames("blocked"),
+      done: stateNames("done"),
+      cancelled: stateNames("cancelled"),
     })
     .default({})
     .meta({ meaning: "Names of Plane's states by status, where Plane's state group does not determine it." }),
@@ -351,10 +338,7 @@ export const settingsFileSchema = z.strictObject({
     .union([
       z.literal(false),
       z.strictObject({
-        project: z
-          .string()
-          .min(1)
-          .max(12)
+        project: shortText(12)
           .describe("a project's identifier")
           .meta({ meaning: "Project that holds the check's work item." }),
       }),

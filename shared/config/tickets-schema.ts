@@ -6,13 +6,14 @@
 import { z } from "zod";
 import { identifierSchema } from "../names.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
+import { list, shortText, text, toggle, whole } from "./sections-schema.ts";
 
 /** What can request a ticket: a new work item, a change of its status, a comment, or a test. */
 export const TICKET_TRIGGERS = ["created", "status", "comment", "test"] as const;
 
-const pathSchema = z.string().regex(/^\/[^\p{Cc}]*$/u);
+const pathSchema = text(/^\/[^\p{Cc}]*$/u);
 
-const maxSessionsSchema = z.int().min(1).max(100);
+const maxSessionsSchema = whole(1, 100);
 
 const identifiersSchema = z.array(identifierSchema).min(1).exactOptional();
 
@@ -29,28 +30,17 @@ const sandboxSchema = z.enum(["auto", "required", "off"]);
 
 /** The CLI that works on tickets. */
 const cliSchema = z
-  .union([
-    z.enum(["claude", "codex"]),
-    z.strictObject({ command: z.array(z.string().min(1).max(1_000)).min(1).max(50) }),
-  ])
+  .union([z.enum(["claude", "codex"]), z.strictObject({ command: list(shortText(1_000), 50).min(1) })])
   .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}');
 
 /** Rules in Claude Code's own syntax: `Bash(npm test:*)`, `Read(./.env)`, `mcp__server__tool`. */
-const rulesSchema = z
-  .array(
-    z
-      .string()
-      .max(200)
-      .regex(/^[A-Za-z_][\w*-]*(?:\([^\p{Cc}]+\))?$/u),
-  )
-  .max(100)
+const rulesSchema = list(text(/^[A-Za-z_][\w*-]*(?:\([^\p{Cc}]+\))?$/u).max(200), 100)
   .exactOptional()
   .describe('a list of at most 100 rules in the syntax of Claude Code, for example ["Bash(npm test:*)"]');
 
-const minutesSchema = (most: number) =>
-  z.int().min(1).max(most).exactOptional().describe(`whole minutes, 1 to ${most}`);
+const minutesSchema = (most: number) => whole(1, most).exactOptional().describe(`whole minutes, 1 to ${most}`);
 
-const commandSchema = z.string().min(1).max(4_000);
+const commandSchema = shortText(4_000);
 
 /** Lines of a policy, which a repository may also have in its own file on its base branch. */
 const POLICY_LINES = {
@@ -75,22 +65,18 @@ const POLICY_LINES = {
     meaning:
       "Where a ticket requires tests, the runner runs this in the worktree, for 10 minutes at most, and its exit code counts. Default: what the summary says.",
   }),
-  base: z
-    .string()
-    .regex(/^(?!groundcrew\/)[\w][\w./+-]{0,199}$/)
+  base: text(/^(?!groundcrew\/)[\w][\w./+-]{0,199}$/)
     .exactOptional()
     .describe("the name of a branch")
     .meta({
       meaning:
         "Branch at which those of tickets begin, and into which results go. Default: the remote's, or the present one.",
     }),
-  prompt: z.string().min(1).max(8_000).exactOptional().describe("a text of at most 8000 characters").meta({
+  prompt: shortText(8_000).exactOptional().describe("a text of at most 8000 characters").meta({
     meaning:
       "What sessions read besides the ticket; {ticket} and {branch} are replaced. The texts of settings and file both count.",
   }),
-  model: z
-    .string()
-    .regex(/^[\w][\w.:@/[\]-]{0,99}$/)
+  model: text(/^[\w][\w.:@/[\]-]{0,99}$/)
     .exactOptional()
     .describe("the name of a model")
     .meta({ meaning: "Model of sessions. Default: the CLI's own." }),
@@ -123,9 +109,7 @@ const POLICY_LINES = {
     meaning:
       "What boxed sessions reach: the machine's network, or only the model and Groundcrew. Commands of the settings then have no network, except after_create and setup. Default: all.",
   }),
-  readable: z
-    .array(pathSchema)
-    .max(100)
+  readable: list(pathSchema, 100)
     .exactOptional()
     .describe("a list of at most 100 absolute paths")
     .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
@@ -133,9 +117,7 @@ const POLICY_LINES = {
     meaning:
       "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
   }),
-  env: z
-    .array(z.string().regex(VARIABLE_NAME))
-    .max(100)
+  env: list(text(VARIABLE_NAME), 100)
     .exactOptional()
     .describe("a list of at most 100 names of environment variables, none of Groundcrew's own")
     .meta({ meaning: "Variables of the runner that sessions and hooks of this repository also receive." }),
@@ -153,10 +135,7 @@ const repositorySchema = z
       path: pathSchema
         .describe("the absolute path of a git repository on the runner's host")
         .meta({ meaning: "Path of the repository." }),
-      hook_minutes: z
-        .int()
-        .min(1)
-        .max(120)
+      hook_minutes: whole(1, 120)
         .exactOptional()
         .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
         .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
@@ -174,10 +153,6 @@ const repositorySchema = z
   .describe("an absolute path, or an object with path and the repository's policy");
 
 export type RepositorySettings = Exclude<z.output<typeof repositorySchema>, string>;
-
-/** A field that is true or false; `effect` completes the sentence "wanted: true or false: …". */
-export const toggle = (byDefault: boolean, effect: string, meaning: string) =>
-  z.boolean().default(byDefault).describe(`true or false: ${effect}`).meta({ meaning });
 
 const triggerSchema = (meaning: string) => toggle(true, "this requests a ticket", meaning);
 
@@ -212,7 +187,7 @@ export const ticketsSchema = z.strictObject({
         "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, …} with the policy of the repository.",
     }),
   cli_by_label: z
-    .record(z.string().min(1).max(255), cliSchema)
+    .record(shortText(255), cliSchema)
     .exactOptional()
     .describe('CLIs by labels of work items, for example {"codex": "codex"}')
     .meta({
@@ -249,23 +224,15 @@ export const ticketsSchema = z.strictObject({
     .default(5)
     .describe("the number of sessions at once, 1 to 100")
     .meta({ meaning: "Sessions at once; further approved tickets wait." }),
-  minutes: z
-    .int()
-    .min(1)
-    .max(1_440)
+  minutes: whole(1, 1_440)
     .default(30)
     .describe("whole minutes, 1 to 1440, that a session may take")
     .meta({ meaning: "Time of a session. A person is asked before it ends, and can extend it." }),
-  prefix: z
-    .string()
-    .regex(/^[A-Za-z][\w-]{0,30}$/)
+  prefix: text(/^[A-Za-z][\w-]{0,30}$/)
     .default("claude-")
     .describe("1 to 31 letters, digits, '_' or '-'")
     .meta({ meaning: "Prefix of the names of sessions, also in tmux: claude-ONB-12." }),
-  poll_seconds: z
-    .int()
-    .min(10)
-    .max(1_800)
+  poll_seconds: whole(10, 1_800)
     .refine((seconds) => (seconds < 60 ? 60 % seconds === 0 : seconds % 60 === 0 && 60 % (seconds / 60) === 0))
     .default(60)
     .describe("seconds that divide a minute or an hour, 10 to 1800")

@@ -1,7 +1,7 @@
 /** What people and the Concierge do with recurring work: create, change, delete it, and make an occurrence now. */
 
-import type { ScheduleRule } from "../config/schedules-schema.ts";
-import { scheduleRuleSchema } from "../config/schedules-schema.ts";
+import type { ScheduleRule } from "../config/sections-schema.ts";
+import { scheduleRuleSchema } from "../config/sections-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { resolveLocale } from "../i18n/localize.ts";
 import type { Changes } from "../omit-undefined.ts";

@@ -1,7 +1,7 @@
 /** Recurring work as people see it: in words, with its next times, its last occurrence and what stops it. */
 
 import type { TaskDeps } from "../app/deps.ts";
-import type { ScheduleRule } from "../config/schedules-schema.ts";
+import type { ScheduleRule } from "../config/sections-schema.ts";
 import { listNextTimes, type MissedTimes } from "../cron.ts";
 import { type Locale, resolveLocale } from "../i18n/localize.ts";
 import { describeSchedule } from "../i18n/schedule-words.ts";

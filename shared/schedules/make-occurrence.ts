@@ -5,7 +5,7 @@
 
 import { readMonthlySpending } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
-import type { PlannedEstimate, PlannedTask, ScheduleSettings } from "../config/schedules-schema.ts";
+import type { PlannedEstimate, PlannedTask, ScheduleSettings } from "../config/sections-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import { formatTemplate } from "../i18n/localize.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { TaskDeps } from "../app/deps.ts";
-import type { ScheduleRule, ScheduleSettings } from "../config/schedules-schema.ts";
+import type { ScheduleRule, ScheduleSettings } from "../config/sections-schema.ts";
 import type { CronRule, MissedTimes } from "../cron.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
-import { scheduleRuleSchema } from "../config/schedules-schema.ts";
+import { scheduleRuleSchema } from "../config/sections-schema.ts";
 import { listNextTimes } from "../cron.ts";
 import { formatTemplate, localizeMoment, resolveLocale } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";

@@ -5,7 +5,7 @@
 
 import { COST_UNITS, readMonthlySpending, toCostBucket } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
-import type { LimitSettings } from "../config/limits-schema.ts";
+import type { LimitSettings } from "../config/sections-schema.ts";
 import type { Settings } from "../config/settings.ts";
 import { sha256Hex } from "../hashing.ts";
 import { workKeys } from "../records/store-keys.ts";

@@ -3,7 +3,7 @@
  * module, its assignee and its card.
  */
 
-import type { PlannedEstimate } from "../config/schedules-schema.ts";
+import type { PlannedEstimate } from "../config/sections-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
-import { estimateSchema, type PlannedTask, plannedTaskSchema } from "../config/schedules-schema.ts";
+import { estimateSchema, type PlannedTask, plannedTaskSchema } from "../config/sections-schema.ts";
 import { sha256Hex } from "../hashing.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { prepareQueuedProcedure } from "../procedure/procedure.ts";

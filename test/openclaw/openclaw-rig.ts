@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
-import { parseVersionOutput } from "../../functions/doctor/versions.ts";
+import { parseVersionOutput } from "../../functions/doctor/openclaw.ts";
 import { createOpenclawFiles } from "../../functions/provision/openclaw-settings.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
 import { closeLocalServer, listenLocally } from "../../simulators/local-server.ts";

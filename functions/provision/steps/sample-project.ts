@@ -18,19 +18,19 @@ import {
 import { createOnce, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
 import { membersApi, projectsApi, statesApi } from "../../../shared/plane/projects.ts";
 import { commentsApi, relationsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
-import type { ProvisionContext } from "../context.ts";
-import { createStepRefusal } from "../refusals.ts";
-import { change, create, createStep, type ProvisionStep } from "../step.ts";
 import {
   findOwnClient,
   findOwnWorkspace,
   getOwnClient,
   getOwnWorkspace,
   isBeforeRelations,
+  type ProvisionContext,
   readWorkspacePeople,
   requireFound,
   sendChange,
-} from "./plane-state.ts";
+} from "../context.ts";
+import { createStepRefusal } from "../refusals.ts";
+import { change, create, createStep, type ProvisionStep } from "../step.ts";
 import { createProjectStep, type FirstProject } from "./project.ts";
 import { type ApiKeySpec, createApiToken, deleteOldTokens } from "./tokens.ts";
 

@@ -1,6 +1,6 @@
 /** A proposed plan as it looks in Telegram: its tasks, its totals and its warnings. */
 
-import type { PlannedTask } from "../../../shared/config/schedules-schema.ts";
+import type { PlannedTask } from "../../../shared/config/sections-schema.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { RequestRecord } from "../../../shared/task/request.ts";
 import { findPlanRun, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";

@@ -2,7 +2,7 @@
 
 import { estimateTask, getTaskSize } from "../../accounting/history.ts";
 import { roundAmount } from "../../accounting/spending.ts";
-import type { PlannedTask } from "../../config/schedules-schema.ts";
+import type { PlannedTask } from "../../config/sections-schema.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { MAX_MARKDOWN_LINES, MAX_MARKUP_LENGTH } from "../../markdown/limits.ts";
 import { toHtml } from "../../markdown/to-html.ts";

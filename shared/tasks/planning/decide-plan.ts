@@ -4,7 +4,7 @@
  */
 
 import type { RequestKind, TaskDeps } from "../../app/deps.ts";
-import type { PlannedTask } from "../../config/schedules-schema.ts";
+import type { PlannedTask } from "../../config/sections-schema.ts";
 import { localizeMoney } from "../../i18n/localize.ts";
 import { describeSchedule } from "../../i18n/schedule-words.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Deps, TaskDeps } from "../../app/deps.ts";
-import type { PlannedTask } from "../../config/schedules-schema.ts";
+import type { PlannedTask } from "../../config/sections-schema.ts";
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
-import type { PlannedTask } from "../../config/schedules-schema.ts";
+import type { PlannedTask } from "../../config/sections-schema.ts";
 import { listNextTimes } from "../../cron.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { explainRefusedWords, parseScheduleCommand } from "../../i18n/parse-schedule.ts";

@@ -2,8 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import type { Disk } from "../../../functions/provision/files.ts";
-import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
-import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
+import { acquireProvisionLock, provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { PROVISION_LOCK_FILE } from "../../../shared/config/secrets.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseVersionOutput } from "../../../functions/doctor/versions.ts";
+import { parseVersionOutput } from "../../../functions/doctor/openclaw.ts";
 import { readKnownVersions } from "../../../runtime/doctor/openclaw-probe.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 import {

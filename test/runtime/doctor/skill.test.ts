@@ -43,27 +43,6 @@ test.each<[string, (machine: Machine) => unknown, RegExp]>([
     writeSkill("---\r\nname: plane-bridge\r\ndescription: 'Work: from Plane'\r\n---\r\n"),
     /^warning: .*differs from the skill of this version/,
   ],
-  [
-    "no front matter",
-    writeSkill("# Work from Plane\n"),
-    /^failed: OpenClaw ignores .*it does not begin with front matter/,
-  ],
-  ["no name", writeSkill("---\ndescription: x\n---\n"), /^failed: OpenClaw ignores .*it has no name/],
-  [
-    "another name",
-    writeSkill("---\nname: bridge\ndescription: x\n---\n"),
-    /^failed: OpenClaw ignores .*it is named "bridge"/,
-  ],
-  [
-    "an empty description",
-    writeSkill('---\nname: plane-bridge\ndescription: ""\n---\n'),
-    /^failed: OpenClaw ignores .*it has no description/,
-  ],
-  [
-    "an unquoted colon",
-    writeSkill("---\nname: plane-bridge\ndescription: Work: from Plane\n---\n"),
-    /^failed: OpenClaw ignores .*an unquoted colon followed by a space/,
-  ],
 ])("Without an openclaw command, the doctor reads the skill's file: %s", async (_, prepare, finding) => {
   const machine = createOpenClawMachine();
   prepare(machine);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Finding } from "../../../functions/doctor/findings.ts";
-import { parsePinnedValue } from "../../../functions/doctor/versions.ts";
+import { parsePinnedValue } from "../../../functions/doctor/openclaw.ts";
 import { parseOpenclawOptions } from "../../../runtime/cli/openclaw-command.ts";
 import type { ProgramResult } from "../../../runtime/node/programs.ts";
 import { applyLimits, checkDirectMessages } from "../../../runtime/openclaw-upgrade/openclaw-settings.ts";

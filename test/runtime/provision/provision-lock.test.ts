@@ -4,7 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
+import { acquireProvisionLock } from "../../../runtime/provision/provision-disk.ts";
 import { lockFile } from "../../../runtime/stores/store-file.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import {
@@ -87,7 +87,7 @@ test("only one of many processes gets an abandoned lock", async () => {
   const path = createLockPath();
   writeForeignLock(path, { pid: createDeadPid() });
   const code = `
-    const { acquireProvisionLock } = await import(${JSON.stringify(resolve("runtime/provision/provision-lock.ts"))});
+    const { acquireProvisionLock } = await import(${JSON.stringify(resolve("runtime/provision/provision-disk.ts"))});
     await new Promise((go) => process.stdin.once("data", go));
     console.log(await acquireProvisionLock(${JSON.stringify(path)}).then(() => "mine", () => "theirs"));
     await new Promise((go) => process.stdin.once("end", go).resume());`;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { isGuessableSecret } from "../../../shared/config/guessable-secret.ts";
+import { isGuessableSecret } from "../../../shared/config/secrets.ts";
 
 const GUESSABLE = `changemechangeme change-me-change-me changeme-production CHANGE_ME_PLEASE_123 your-token-here-1234
 <your-admin-token> insert-your-token-here your-32-character-secret-here replace-me-with-a-real-token

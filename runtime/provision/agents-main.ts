@@ -1,4 +1,0 @@
-import { runAgents } from "./agents-command.ts";
-import { runProvisionProcess } from "./provision-process.ts";
-
-await runProvisionProcess(runAgents);
