@@ -38,7 +38,7 @@ interface SecretKind {
   /** What the secret is for; printed in docs/configuration.md. */
   meaning: string;
   /** Whether several values may be valid at once, as during a rotation. */
-  many: boolean;
+  many?: true;
   /** Whether who knows the secret can give Groundcrew orders: then placeholders and patterns are refused as well. */
   isGuard?: true;
 }
@@ -63,7 +63,7 @@ const TOKEN = {
   isGuard: true,
 } as const;
 
-const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
+const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it" };
 
 const SECRETS: Record<string, SecretKind> = {
   PLANE_API_KEY: { ...API_KEY, meaning: "API key of the Plane account that Groundcrew itself works with." },
@@ -78,26 +78,22 @@ const SECRETS: Record<string, SecretKind> = {
     form: /^(file:.+|memory:|rediss?:\/\/.+|rediss?\+sentinel:\/\/[^/]+\/[^/?]+(\/\d+)?(\?.*)?)$/,
     wanted: "file:<folder>, redis://…, rediss://…, redis+sentinel://<sentinels>/<name>/<database> or memory:",
     meaning: "Store: an embedded file, Redis, or memory (lost at every restart). Default: file:./data.",
-    many: false,
   },
   PLANE_REDIS_URL: {
     form: /^rediss?:\/\/.+$/,
     wanted: "redis://… or rediss://…",
     meaning:
       "Plane's own Redis (its REDIS_URL). Groundcrew refuses a STORE_URL with the same database, which Plane empties at each start; it never connects to it.",
-    many: false,
   },
   BACKUP_DATABASE_URL: {
     form: /^postgres(ql)?:\/\/[^/]+\/[^/?]+$/,
     wanted: "postgresql://<user>:<password>@<host>:<port>/<database>",
     meaning: "Plane's PostgreSQL database. Only backup and restore use it. Without it a backup contains no database.",
-    many: false,
   },
   TELEGRAM_BOT_TOKEN: {
     form: /^[\w-]+:[\w-]+$/,
     wanted: "a bot's token as BotFather shows it",
     meaning: "Token of the Telegram bot. Without it no messages are sent.",
-    many: false,
   },
   TELEGRAM_WEBHOOK_SECRET: {
     form: /^[\w-]{16,256}$/,
@@ -107,10 +103,8 @@ const SECRETS: Record<string, SecretKind> = {
     isGuard: true,
   },
   OPENCLAW_HOOK_TOKEN: {
-    form: PRINTABLE,
-    wanted: "the gateway's hooks.token",
+    ...{ form: PRINTABLE, wanted: "the gateway's hooks.token" },
     meaning: "Token of the OpenClaw gateway at OPENCLAW_URL.",
-    many: false,
   },
   ADMIN_TOKEN: {
     ...TOKEN,
@@ -190,31 +184,30 @@ export function gatherSecrets(
   for (const name of new Set([...SECRET_NAMES, ...mentioned.filter(isAgentSecret)])) {
     const values = readFromEnvironment(name, env, files, findings) ?? fileSecrets.get(name) ?? [];
     const { form, wanted, isGuard } = getSecretKind(name);
-    if (values.some((value) => !form.test(value))) {
-      const lengths = values.map((value) => value.length).join(" and ");
+    const lengths = values.map((value) => value.length).join(" and ");
+    if (values.some((value) => !form.test(value)))
       findings.problems.push({ name, given: `a value of ${lengths} characters`, wanted });
-    } else if (isGuard && values.some(isGuessableSecret)) {
+    else if (isGuard && values.some(isGuessableSecret))
       findings.problems.push({ name, given: GUESSABLE_SECRET, wanted });
-    } else if (values.length > 0) secrets.set(name, values);
+    else if (values.length > 0) secrets.set(name, values);
   }
   return secrets;
 }
 
 function readSecretsFile(path: string, isExplicit: boolean, files: SettingsFiles, findings: Findings): Secrets {
   const secrets: Secrets = new Map();
-  const addProblem = (given: string, wanted: string) => {
-    findings.problems.push({ name: `SECRETS_FILE ${path}`, given, wanted });
-    return secrets;
-  };
+  const addProblem = (given: string, wanted: string) =>
+    void findings.problems.push({ name: `SECRETS_FILE ${path}`, given, wanted });
   const file = readOwnFile(path, "read and change the secrets", "a readable file", files, findings, addProblem);
   if (!file && isExplicit) findings.warnings.push(`SECRETS_FILE names ${path}, which does not exist`);
   if (!file || isOpenToOthers(file)) return secrets;
   const json = parseJsonText(file.text);
-  if (!json.ok) return addProblem(formatJsonError(json.position), "a JSON object of names and secrets");
-  const { value: content } = json;
-  if (typeof content !== "object" || content === null || Array.isArray(content))
-    return addProblem("content that is not a JSON object", "a JSON object of names and secrets");
-  for (const [name, value] of Object.entries(content)) {
+  const content = json.ok ? z.record(z.string(), z.unknown()).safeParse(json.value).data : undefined;
+  if (!content) {
+    const given = json.ok ? "content that is not a JSON object" : formatJsonError(json.position);
+    addProblem(given, "a JSON object of names and secrets");
+  }
+  for (const [name, value] of Object.entries(content ?? {})) {
     const values = valuesSchema.safeParse(value);
     if (!SECRET_NAMES.includes(name) && !isAgentSecret(name)) {
       const known = findNearestName(name, SECRET_NAMES) ?? `one of ${SECRET_NAMES.join(", ")}`;
@@ -259,14 +252,14 @@ function readFromEnvironment(
   files: SettingsFiles,
   { problems, warnings }: Findings,
 ): string[] | undefined {
-  const inlineValue = env[name];
-  const fileSetting = `${name}_FILE`;
-  const path = env[fileSetting];
-  const refuse = (setting: string, given: string, wanted: string) => {
-    problems.push({ name: setting, given, wanted });
+  const { many, wanted } = getSecretKind(name);
+  const split = (text: string) => (many ? text.split(/[,\n]/) : [text]).flatMap((part) => part.trim() || []);
+  const [inlineValue, fileSetting, path] = [env[name], `${name}_FILE`, env[`${name}_FILE`]];
+  if (path === undefined) return inlineValue === undefined ? undefined : split(inlineValue);
+  const refuse = (setting: string, given: string, expected: string) => {
+    problems.push({ name: setting, given, wanted: expected });
     return undefined;
   };
-  if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
   if (inlineValue !== undefined) return refuse(name, `both ${name} and ${fileSetting}`, "one of the two");
   let file: ReadFile | undefined;
   try {
@@ -275,17 +268,12 @@ function readFromEnvironment(
     return refuse(fileSetting, `${path}, which cannot be read`, "a readable file");
   }
   if (!file) return refuse(fileSetting, `${path}, which does not exist`, "a file that contains the secret");
-  const values = splitValues(name, file.text);
-  if (values.length === 0) refuse(fileSetting, "an empty file", getSecretKind(name).wanted);
+  const values = split(file.text);
+  if (values.length === 0) refuse(fileSetting, "an empty file", wanted);
   // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode is.
   if (file.mode & 0o077 && !path.startsWith("/run/"))
     warnings.push(`${path} (${fileSetting}) can be read by others on this machine: chmod 600 ${path}`);
   return values;
-}
-
-function splitValues(name: string, text: string): string[] {
-  const parts = getSecretKind(name).many ? text.split(/[,\n]/) : [text];
-  return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 
 /** The kind of a secret; its name must be known or that of an agent's own secret. */
@@ -315,8 +303,8 @@ export function isAgentSecret(name: string): boolean {
 
 /** Lists every secret that the runtime reads, for the documentation. */
 export function listSecretKinds(): ({ name: string } & Pick<SecretKind, "wanted" | "meaning" | "many">)[] {
-  const agentKinds = Object.entries(AGENT_SECRETS).map(([name, kind]) => [`${name}_<AGENT>`, kind] as const);
-  return [...Object.entries(SECRETS), ...agentKinds].map(([name, kind]) => ({ name, ...kind }));
+  const agentKinds = Object.entries(AGENT_SECRETS).map(([name, kind]) => ({ name: `${name}_<AGENT>`, ...kind }));
+  return [...Object.entries(SECRETS).map(([name, kind]) => ({ name, ...kind })), ...agentKinds];
 }
 
 /** The path of a file in the folder of SECRETS_FILE. */

@@ -34,17 +34,6 @@ export type ParsedSettings =
   | { ok: true; settings: Settings; warnings: string[] }
   | { ok: false; problems: SettingProblem[] };
 
-/** The parts that the settings are composed of. A part is absent when it is invalid; `problems` then says why. */
-interface SettingsParts extends Findings {
-  /** The environment over the file that provision wrote, without empty values. */
-  env: Record<string, string>;
-  plain?: Environment;
-  secrets: Secrets;
-  file?: FileSettings;
-  /** Environment variables with one of our prefixes that are not settings. */
-  unknown: SettingProblem[];
-}
-
 /** The bridge tokens of one agent. */
 export interface AgentTokens {
   agent: string;
@@ -59,6 +48,8 @@ const URL_SECRETS = ["STORE_URL", "PLANE_REDIS_URL", "BACKUP_DATABASE_URL"];
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 const PREFIX = "AGENT_TOKEN_";
+
+const CONCIERGE_TOKEN = `${PREFIX}CONCIERGE`;
 
 const CONCIERGE: Omit<AgentTokens, "tokens"> = { agent: "Concierge", role: "concierge" };
 
@@ -86,23 +77,17 @@ export function parseSettings(environment: Record<string, string | undefined>, f
         problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
     }
   };
-  if (enabled.plane)
-    requireSettings(
-      ["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"],
-      hasPrefix("PLANE_")
-        ? "other PLANE_* settings are set"
-        : "TELEGRAM_* is set, and Telegram has no use without Plane",
-    );
+  const why = hasPrefix("PLANE_")
+    ? "other PLANE_* settings are set"
+    : "TELEGRAM_* is set, and Telegram has no use without Plane";
+  if (enabled.plane) requireSettings(["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"], why);
   if (enabled.telegram)
     requireSettings(["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"], "other TELEGRAM_* settings are set");
   if (env["TELEGRAM_MODE"] === "webhook" && !env["PUBLIC_URL"])
     problems.push({ name: "TELEGRAM_MODE", given: "webhook without PUBLIC_URL", wanted: "PUBLIC_URL, or polling" });
-  if (env["METRICS_PORT"] && env["METRICS_PORT"] !== "0" && env["METRICS_PORT"] === (env["PORT"] ?? "8787"))
-    problems.push({
-      name: "METRICS_PORT",
-      given: formatSettingValue(env["METRICS_PORT"]),
-      wanted: "a port other than PORT",
-    });
+  const { METRICS_PORT: metricsPort = "0", PORT: port = "8787" } = env;
+  if (metricsPort !== "0" && metricsPort === port)
+    problems.push({ name: "METRICS_PORT", given: formatSettingValue(port), wanted: "a port other than PORT" });
 
   if (!plain || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
   const settings = composeSettings(plain, secrets, file, enabled);
@@ -119,9 +104,8 @@ function findSettingsWarnings(settings: Settings, secrets: Secrets): string[] {
   const { plane, telegram } = settings;
   const unusedNames = [...secrets.keys()].filter((name) => {
     const agent = parseAgentSuffix(name);
-    if (agent === undefined) return false;
-    if (name.startsWith("AGENT_TOKEN_")) return !isAgentSetting(agent, settings.agents);
-    return !settings.agents.some((known) => toSettingName(known.name) === agent);
+    const isKnown = settings.agents.some((known) => toSettingName(known.name) === agent);
+    return agent !== undefined && !isKnown && name !== CONCIERGE_TOKEN;
   });
   const warnings = unusedNames.map((name) => `${name} is not used: no agent in GROUNDCREW_CONFIG has this name`);
   warnings.push(...findWakeWarnings(settings));
@@ -132,11 +116,6 @@ function findSettingsWarnings(settings: Settings, secrets: Secrets): string[] {
   if (settings.adminTokens.length === 0)
     warnings.push("ADMIN_TOKEN is not set: /ready, /metrics and /dead-letters refuse every request");
   return warnings;
-}
-
-/** Whether `AGENT_TOKEN_<setting>` belongs to an agent, and therefore gives access. */
-function isAgentSetting(setting: string, agents: FileSettings["agents"]): boolean {
-  return setting === toSettingName(CONCIERGE.agent) || agents.some(({ name }) => toSettingName(name) === setting);
 }
 
 function findWakeWarnings({ agents, openclaw }: Settings): string[] {
@@ -152,13 +131,11 @@ function findWakeWarnings({ agents, openclaw }: Settings): string[] {
 }
 
 /**
- * Reads the environment, the file in which provision stored its settings, and the files that these name. Files are read
- * through `files` only. An empty value counts as absent.
+ * Reads the parts that the settings are composed of: the environment, the file in which provision stored its settings,
+ * and the files that these name. Files are read through `files` only. An empty value counts as absent. A part is absent
+ * when it is invalid; `problems` then says why. `unknown`: variables with one of our prefixes that are no settings.
  */
-export function readSettingsParts(
-  environment: Record<string, string | undefined>,
-  files: SettingsFiles,
-): SettingsParts {
+export function readSettingsParts(environment: Record<string, string | undefined>, files: SettingsFiles) {
   const ownEnv = removeEmptyValues(environment);
   const secretsFile = ownEnv["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
   const findings: Findings = { problems: [], warnings: [] };
@@ -395,11 +372,8 @@ export function composeSettings(
 }
 
 function collectAgentKeys(secrets: Secrets, file: FileSettings): Record<string, string> {
-  const pairs = file.agents.flatMap(({ name }) => {
-    const key = secrets.get(`PLANE_API_KEY_${toSettingName(name)}`)?.[0];
-    return key ? [[name, key] as const] : [];
-  });
-  return Object.fromEntries(pairs);
+  const keys = file.agents.map(({ name }) => [name, secrets.get(`PLANE_API_KEY_${toSettingName(name)}`)?.[0]] as const);
+  return Object.fromEntries(keys.flatMap(([name, key]) => (key ? [[name, key]] : [])));
 }
 
 /**
@@ -410,16 +384,12 @@ function collectAgentKeys(secrets: Secrets, file: FileSettings): Record<string, 
 function collectAgentTokens(secrets: Secrets, { agents }: Pick<FileSettings, "agents">): AgentTokens[] {
   const tokensByAgent = new Map<string, AgentTokens>();
   for (const [name, tokens] of secrets) {
-    if (!name.startsWith(PREFIX)) continue;
-    const setting = name.slice(PREFIX.length);
-    const isConcierge = setting === toSettingName(CONCIERGE.agent);
-    const matchingAgent =
-      agents.find((agent) => toSettingName(agent.name) === setting) ??
+    const isConcierge = name === CONCIERGE_TOKEN;
+    const owner =
+      agents.find((agent) => `${PREFIX}${toSettingName(agent.name)}` === name) ??
       (isConcierge ? agents.find(({ role }) => role === "concierge") : undefined);
-    if (!matchingAgent && !isConcierge) continue;
-    const { agent, role } = matchingAgent
-      ? { agent: matchingAgent.name, role: matchingAgent.role ?? "worker" }
-      : CONCIERGE;
+    if (!owner && !isConcierge) continue;
+    const { agent, role } = owner ? { agent: owner.name, role: owner.role ?? "worker" } : CONCIERGE;
     const earlierTokens = tokensByAgent.get(agent)?.tokens ?? [];
     tokensByAgent.set(agent, { agent, role, tokens: [...earlierTokens, ...tokens.map(normalizeToken)] });
   }
