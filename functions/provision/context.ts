@@ -1,4 +1,7 @@
-/** What the steps share in one run: the files, the sessions at Plane, and what earlier steps have found. */
+/**
+ * What the steps share in one run: the files, the sessions at Plane, what earlier steps have found, and what they read
+ * of Plane: the instance, and the administrator's workspace with its people.
+ */
 
 import { z } from "zod";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
@@ -8,7 +11,6 @@ import {
   accountsApi,
   authApi,
   createPlaneSession,
-  type formOutcomeSchema,
   type PlaneSession,
   workspaceInvitationsApi,
   workspaceMembersApi,
@@ -23,13 +25,7 @@ import type { Store } from "../../shared/store/port.ts";
 import { cleanLine, createRedactor } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type Disk, openVault, type Vault } from "./files.ts";
-import {
-  createStepRefusal,
-  explainFormRefusal,
-  explainMissingPassword,
-  isVersionBeforeRelations,
-  toLostFormError,
-} from "./refusals.ts";
+import { createStepRefusal, explainFormRefusal, explainMissingPassword, toLostFormError } from "./refusals.ts";
 
 /**
  * Compares Telegram's webhook and command menu with the settings, and with `apply` updates them. `changes` lists the
@@ -61,15 +57,13 @@ export interface ProvisionDeps {
   removeSampleProject: boolean;
 }
 
-type FormOutcome = z.output<typeof formOutcomeSchema>;
-
-/** Timeout for a request's turn in the rate limit: 2 min, longer than Plane's window of a minute. */
-const MAX_TURN_MS: Ms = 2 * MINUTE;
-
 /** Limit of a progress line, in UTF-16 units: it may contain texts of any length from Plane. */
 const MAX_PROGRESS_LENGTH = 4_000;
 
-/** Limit of the wait that a 429 may ask for: 2 min. A longer one fails the call. */
+/**
+ * Limit of the wait for a request's turn in the rate limit, or that a 429 may ask for: 2 min, longer than Plane's window
+ * of a minute. A longer one fails the call.
+ */
 const MAX_WAIT_MS: Ms = 2 * MINUTE;
 
 const MAX_TRIES = 3;
@@ -87,12 +81,7 @@ const instanceInfoSchema = z.object({
     edition: z.string().default("PLANE_COMMUNITY"),
     is_setup_done: z.boolean(),
   }),
-  config: z
-    .object({
-      is_email_password_enabled: z.boolean().default(true),
-      is_workspace_creation_disabled: z.boolean().default(false),
-    })
-    .prefault({}),
+  config: z.object({ is_email_password_enabled: z.boolean().default(true) }).prefault({}),
 });
 
 export type InstanceInfo = z.output<typeof instanceInfoSchema>;
@@ -104,10 +93,20 @@ const notReadySchema = z.object({ is_activated: z.literal(false) }).transform(()
 export const INSTANCE_READ = "instance";
 
 /** Answers undefined until Plane is ready. */
-export const instanceStateEndpoint: Endpoint<InstanceInfo | undefined> = {
-  ...instanceApi.info,
-  answer: z.union([instanceInfoSchema, notReadySchema]),
-};
+const instanceStateEndpoint = { ...instanceApi.info, answer: z.union([instanceInfoSchema, notReadySchema]) };
+
+/** Name of the setting with Groundcrew's own API key. */
+export const OWN_KEY_SETTING = "PLANE_API_KEY";
+
+/**
+ * The address of Groundcrew's own account: the Concierge's, with a key of its own, so that its changes appear as the
+ * team's and not as a human's.
+ */
+export function getOwnEmail({ agents, admin }: ProvisionSettings): string {
+  return agents.find(({ role }) => role === "concierge")?.email ?? admin.email;
+}
+
+type ChangeOptions = Pick<PlaneCallOptions, "params" | "json">;
 
 /**
  * Creates the dependencies and the shared state of all steps in one run. Throws a GroundcrewError when one of
@@ -124,43 +123,25 @@ export async function createProvisionContext(deps: ProvisionDeps) {
     if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before the next request to Plane`);
     return deps.wait(ms);
   };
-  const clients = new Map<string, PlaneClient>();
   const reads = new Map<string, Promise<unknown>>();
+  const maxWait = { people: MAX_WAIT_MS, interactive: MAX_WAIT_MS, background: MAX_WAIT_MS, spare: MAX_WAIT_MS };
+  const log = createLog({ level: "error", write: progress, clock });
+  const common = { ...settings.plane, store, metrics: noMetrics, log, clock, wait, fetch: deps.fetch, maxWait };
 
   async function getClient(apiKey: string): Promise<PlaneClient> {
-    const keyName = await createKeyName(apiKey);
-    const cached = clients.get(keyName);
-    if (cached) return cached;
-    const plainClient = createPlaneClient({
-      ...settings.plane,
-      apiKey,
-      keyName,
-      store,
-      metrics: noMetrics,
-      log: createLog({ level: "error", write: progress, clock }),
-      clock,
-      wait,
-      fetch: deps.fetch,
-      maxWait: { people: MAX_TURN_MS, interactive: MAX_TURN_MS, background: MAX_TURN_MS, spare: MAX_TURN_MS },
-    });
-    // A person waits for provision, and the runtime that shares the key leaves part of its quota to interactive
-    // requests.
+    const client = createPlaneClient({ ...common, apiKey, keyName: await createKeyName(apiKey) });
+    // A person waits for provision, and a part of the quota is left to interactive requests.
     const priority = "interactive";
-    const client: PlaneClient = {
-      ...plainClient,
-      call: (endpoint, options) => plainClient.call(endpoint, { priority, ...options }),
-      pages: (endpoint, options) => plainClient.pages(endpoint, { priority, ...options }),
+    return {
+      ...client,
+      call: (endpoint, options) => client.call(endpoint, { priority, ...options }),
+      pages: (endpoint, options) => client.pages(endpoint, { priority, ...options }),
     };
-    clients.set(keyName, client);
-    return client;
   }
 
   return {
-    ...deps,
-    progress,
-    vault,
+    ...{ ...deps, progress, vault, getClient, redact },
     sessions: createPlaneSessions({ ...deps, wait }, vault),
-    getClient,
     /** Caches a read until it is forgotten. A failed read is not cached. */
     readOnce<T>(subject: string, load: () => Promise<T>): Promise<T> {
       const cached = reads.get(subject) as Promise<T> | undefined;
@@ -180,7 +161,6 @@ export async function createProvisionContext(deps: ProvisionDeps) {
     seenNames: new Map<string, string>(),
     /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
     refusedKeys: new Set<string>(),
-    redact,
   };
 }
 
@@ -214,7 +194,7 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
   }
 
   /** Posts a form of Plane's pages. Returns Plane's reason when it was refused, otherwise undefined. */
-  async function postForm(session: PlaneSession, form: Endpoint<FormOutcome>, fields: Record<string, string>) {
+  async function postForm(session: PlaneSession, form: typeof authApi.signIn, fields: Record<string, string>) {
     const { csrf_token } = (await session.call(authApi.csrf)).data;
     try {
       const { refused } = (await session.call(form, { form: { ...fields, csrfmiddlewaretoken: csrf_token } })).data;
@@ -235,8 +215,7 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
   /** Stores the session of this account. Throws when Plane does not recognize it as signed in. */
   async function storeSession(email: string, session: PlaneSession): Promise<PlaneSession> {
     const account = await session.call(accountEndpoint).catch((thrown: unknown) => {
-      if (thrown instanceof PlaneAuthError) return undefined;
-      throw thrown;
+      if (!(thrown instanceof PlaneAuthError)) throw thrown;
     });
     if (account?.data.email.toLowerCase() !== email.toLowerCase())
       throw createStepRefusal(
@@ -264,9 +243,10 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
       const existing = sessionsByEmail.get(email.toLowerCase());
       if (existing) return existing;
       const password = getPassword(email);
-      if (password === undefined && isAdmin(email))
-        throw createStepRefusal(explainMissingPassword(email, vault.notesFile));
-      if (password === undefined) throw createFormRefusal("AUTHENTICATION_FAILED_SIGN_IN", email);
+      if (password === undefined)
+        throw isAdmin(email)
+          ? createStepRefusal(explainMissingPassword(email, vault.notesFile))
+          : createFormRefusal("AUTHENTICATION_FAILED_SIGN_IN", email);
       const session = createSession();
       const refused = await postForm(session, authApi.signIn, { email, password });
       if (refused !== undefined) throw createFormRefusal(refused, email);
@@ -283,12 +263,6 @@ function takePause(thrown: unknown, left: { pauses: Ms[]; rateLimited: number })
   }
   return thrown instanceof PlaneUnavailableError ? left.pauses.shift() : undefined;
 }
-
-// MERGED: /** What steps read of Plane: the instance, the administrator's workspace with its people, and pages of lists. */
-/** Name of the setting with Groundcrew's own API key. */
-export const OWN_KEY_SETTING = "PLANE_API_KEY";
-
-type ChangeOptions = Pick<PlaneCallOptions, "params" | "json">;
 
 /**
  * Sends a change and ignores its answer, whose form may differ between versions of Plane. A redirect still fails,
@@ -313,22 +287,14 @@ export function requireFound<T>(found: T | undefined, subject: string): T {
  * Reads Plane's public information about itself; undefined until Plane is ready. Plane caches the answer for two hours
  * per URL, possibly from before it was set up, so each read has a URL of its own.
  */
-export async function readInstance(
-  { sessions, clock }: ProvisionContext,
-  pauses?: readonly Ms[],
-): Promise<InstanceInfo | undefined> {
+export async function readInstance({ sessions, clock }: ProvisionContext, pauses?: readonly Ms[]) {
   return (await sessions.createSession(pauses).call(instanceStateEndpoint, { query: { at: clock() } })).data;
 }
 
 /** Cached, because Plane allows only 30 requests a minute in total without a sign-in. */
-export async function getInstance(context: ProvisionContext): Promise<InstanceInfo["instance"]> {
+export async function getInstance(context: ProvisionContext) {
   const load = async () => requireFound(await readInstance(context), "Plane");
   return (await context.readOnce(INSTANCE_READ, load)).instance;
-}
-
-/** Whether this version has no relations: v1.2 and older. */
-export async function isBeforeRelations(context: ProvisionContext): Promise<boolean> {
-  return isVersionBeforeRelations((await getInstance(context)).current_version);
 }
 
 /** The administrator's session; undefined until Plane has been set up. */
@@ -343,20 +309,17 @@ export async function getAdminSession(context: ProvisionContext): Promise<PlaneS
 }
 
 /** The administrator's workspaces; `session` is the administrator's. */
-export function readAdminWorkspaces(context: ProvisionContext, session: PlaneSession) {
-  return context.readOnce("workspaces", async () => (await session.call(workspacesApi.mine)).data);
-}
+export const readAdminWorkspaces = (context: ProvisionContext, session: PlaneSession) =>
+  context.readOnce("workspaces", async () => (await session.call(workspacesApi.mine)).data);
 
 /**
  * The workspace and the administrator's session; undefined when it does not exist or the administrator is not a member.
  */
 export async function findOwnWorkspace(context: ProvisionContext) {
+  const { workspace } = context.settings.plane;
   const session = await findAdminSession(context);
-  if (!session) return undefined;
-  const row = (await readAdminWorkspaces(context, session)).find(
-    ({ slug }) => slug === context.settings.plane.workspace,
-  );
-  return row && { session, row, params: { workspace: row.slug } };
+  const row = session && (await readAdminWorkspaces(context, session)).find(({ slug }) => slug === workspace);
+  return row && { session, row, params: { workspace } };
 }
 
 /** The workspace, for changes in it. Throws when an earlier step has not created it. */
@@ -376,21 +339,14 @@ export function readWorkspacePeople(context: ProvisionContext) {
     const workspace = await findOwnWorkspace(context);
     if (!workspace) return { members: [], invited: [] };
     const { session, params } = workspace;
-    const members = (await session.call(workspaceMembersApi.list, { params })).data;
+    const all = (await session.call(workspaceMembersApi.list, { params })).data;
     const invited = (await session.call(workspaceInvitationsApi.list, { params })).data;
-    return {
-      // Plane's list still contains removed accounts; a new invitation brings them back.
-      members: members
-        .filter(({ is_active }) => is_active)
-        .map(({ id, role, member }) => ({
-          membership: id,
-          role,
-          id: member.id,
-          email: member.email?.toLowerCase() ?? "",
-          displayName: member.display_name,
-        })),
-      invited: invited.map(({ email }) => email.toLowerCase()),
-    };
+    // Plane's list still contains removed accounts; a new invitation brings them back.
+    const members = all.flatMap(({ id: membership, role, is_active, member: { id, display_name, ...member } }) => {
+      const email = member.email?.toLowerCase() ?? "";
+      return is_active ? [{ membership, role, id, email, displayName: display_name }] : [];
+    });
+    return { members, invited: invited.map(({ email }) => email.toLowerCase()) };
   });
 }
 

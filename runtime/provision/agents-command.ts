@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { createAddSteps, createRemoveSteps } from "../../functions/provision/steps/provision-steps.ts";
 import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
+import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -104,7 +105,7 @@ function addAgent(options: AddOptions, { path, settings }: SettingsOnDisk, world
   const agents = known ? settings.agents : [...settings.agents, createEntry(options)];
   return runSteps(options, { path, settings: { ...settings, agents } }, world, (provisioned, file) => {
     const agent = provisioned.agents.find((one) => isSameName(one.name, name));
-    return agent && createAddSteps(provisioned, agent, file);
+    return agent && createAddSteps(agent, file);
   });
 }
 
@@ -155,8 +156,8 @@ function runSteps(
   { path, settings }: SettingsOnDisk,
   world: ProvisionEnvironment,
   choose: (
-    provisioned: Parameters<typeof createAddSteps>[0],
-    file: Parameters<typeof createAddSteps>[2],
+    provisioned: ProvisionSettings,
+    file: Parameters<typeof createAddSteps>[1],
   ) => ReturnType<typeof createAddSteps> | undefined,
 ): Promise<number> {
   const current = world.files.read(path)?.text;

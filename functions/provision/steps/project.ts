@@ -1,4 +1,7 @@
-/** Steps that create the first project with its states, labels and members. */
+/**
+ * Steps that create the first project with its states, labels and members, and bring agents back into every project that
+ * Groundcrew created.
+ */
 
 import { z } from "zod";
 import { projectMembershipsApi } from "../../../shared/plane/app/session.ts";
@@ -32,6 +35,7 @@ import {
 import {
   findOwnClient,
   getOwnClient,
+  getOwnEmail,
   type ProvisionContext,
   readWorkspacePeople,
   requireFound,
@@ -39,11 +43,26 @@ import {
 } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep, type StepChange } from "../step.ts";
+import type { AccountSpec } from "./workspace.ts";
 
 /** The first project, and the client that may change it. */
 export interface FirstProject {
   client: PlaneClient;
   params: { project: string };
+}
+
+type StepPlan = ProvisionStep["plan"];
+
+/** An account that a project needs as a member, with its role in the workspace. */
+interface MemberSpec extends Pick<AccountSpec, "email" | "name" | "role"> {
+  /** No setting names the person, so a membership that people have ended is left ended. */
+  isUnnamed?: boolean;
+}
+
+/** A project that exists, as people name it. */
+interface NamedProject extends FirstProject {
+  name: string;
+  identifier: string;
 }
 
 /** Marks the project, so that a later run finds it even if people have renamed it. */
@@ -52,10 +71,9 @@ const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provis
 /** All that is read of the answer to a created state or label. */
 const createdAnswerSchema = z.object({ data: z.object({ id: z.string() }) });
 
-const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancelled"].map((group) => ({
-  name: group,
-  group,
-}));
+const GROUPS = ["backlog", "unstarted", "started", "completed", "cancelled"];
+
+const DEFAULT_STATES = GROUPS.map((group) => ({ name: group, group }));
 
 /**
  * Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create.
@@ -64,11 +82,9 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
   const { project: wanted } = context.settings;
   if (wanted === false) return ["disabled in the settings"];
   // Plane enables pages in a new project, whatever the create request says.
-  const setFeatures = async (id: string) => {
-    await sendChange(await getOwnClient(context), projectFeaturesApi.update, {
-      params: { project: id },
-      json: PROJECT_FEATURES,
-    });
+  const setFeatures = async (project: string) => {
+    const options = { params: { project }, json: PROJECT_FEATURES };
+    await sendChange(await getOwnClient(context), projectFeaturesApi.update, options);
   };
   const { all, project: found } = await readProjectList(context);
   if (!found) {
@@ -134,17 +150,11 @@ function createForeignProjectError(label: string) {
 export function createProjectStep(
   name: string,
   needs: readonly string[],
-  plan: (
-    context: ProvisionContext,
-    project: FirstProject | undefined,
-    apply: boolean,
-  ) => ReturnType<ProvisionStep["plan"]>,
+  plan: (context: ProvisionContext, project: FirstProject | undefined, apply: boolean) => ReturnType<StepPlan>,
 ): ProvisionStep {
   return createStep(name, ["project", ...needs], async (context, apply) => {
-    const note = "no project to create them in";
-    if (context.settings.project === false) return [note];
     const { project: found } = await readProjectList(context);
-    if (found?.archived_at) return [note];
+    if (context.settings.project === false || found?.archived_at) return ["no project to create them in"];
     const client = await findOwnClient(context);
     return plan(context, client && found ? { client, params: { project: found.id } } : undefined, apply);
   });
@@ -200,33 +210,11 @@ async function addToProject(
   if (id !== undefined) seenNames.set(id, json.name.trim().toLowerCase());
 }
 
-// MERGED: /** Steps that add the members of the first project, and bring agents back into every project that Groundcrew created. */
-/** An account that a project needs as a member, with its role in the workspace. */
-interface MemberSpec {
-  email: string;
-  name: string;
-  role: number;
-  /** No setting names the person, so a membership that people have ended is left ended. */
-  isUnnamed?: boolean;
-}
-
-/** A project that exists, as people name it. */
-interface NamedProject extends FirstProject {
-  name: string;
-  identifier: string;
-}
-
-interface MemberOptions {
-  /** Whether this is a run, in which earlier steps have created all accounts, and not a plan. */
-  apply: boolean;
-  ownEmail: string;
-}
-
 /**
  * Adds all provisioned accounts and the people who belong to projects to the first project, with the role that they
- * have in the workspace. `ownEmail` is the address of Groundcrew's own account.
+ * have in the workspace.
  */
-export function createProjectMembersStep(accounts: readonly MemberSpec[], ownEmail: string): ProvisionStep {
+export function createProjectMembersStep(accounts: readonly MemberSpec[]): ProvisionStep {
   return createProjectStep("project members", [], async (context, project, apply) => {
     const { settings } = context;
     const { project: found } = await readProjectList(context);
@@ -237,7 +225,7 @@ export function createProjectMembersStep(accounts: readonly MemberSpec[], ownEma
       .filter(({ email }) => !emails.includes(email))
       .map(({ email, displayName, role }) => ({ email, name: displayName, role, isUnnamed: !settings.people }));
     const named = project && found && { ...found, ...project };
-    const changes = await planMembers(context, named, [...accounts, ...people], { apply, ownEmail });
+    const changes = await planMembers(context, named, [...accounts, ...people], apply);
     const missing = listProjectEmails(settings.people ?? [], identifier).map((email) => ({ email, name: email }));
     // In a plan the accounts may not exist yet; in a run their steps report why they are absent.
     const absent = [...accounts, ...missing]
@@ -248,7 +236,7 @@ export function createProjectMembersStep(accounts: readonly MemberSpec[], ownEma
 }
 
 /** Brings agents back into the other projects that Groundcrew created, of which all agents are members. */
-export function createAgentProjectsStep(agents: readonly MemberSpec[], ownEmail: string): ProvisionStep {
+export function createAgentProjectsStep(agents: readonly MemberSpec[]): ProvisionStep {
   return createStep("agents' projects", ["groundcrew's API key"], async (context, apply) => {
     const { all, project: first } = await readProjectList(context);
     const client = await findOwnClient(context);
@@ -257,23 +245,32 @@ export function createAgentProjectsStep(agents: readonly MemberSpec[], ownEmail:
       const isOther = project.external_source === GROUNDCREW_SOURCE && project.id !== first?.id;
       if (!client || !isOther || project.archived_at !== null) continue;
       const named = { ...project, client, params: { project: project.id } };
-      changes.push(...(await planMembers(context, named, agents, { apply, ownEmail })));
+      changes.push(...(await planMembers(context, named, agents, apply)));
     }
     return changes;
   });
 }
 
-/** Plans the memberships that a project lacks; of accounts that are not in the workspace, none in a run. */
+/**
+ * Plans the memberships that a project lacks; of accounts that are not in the workspace, none in a run (`apply`), in
+ * which earlier steps have created all.
+ */
 async function planMembers(
   context: ProvisionContext,
   project: NamedProject | undefined,
   specs: readonly MemberSpec[],
-  { apply, ownEmail }: MemberOptions,
+  apply: boolean,
 ): Promise<StepChange[]> {
   if (!project) return specs.map(({ name }) => create(name, async () => requireFound(project, "The project")));
   const { members } = await readWorkspacePeople(context);
-  const active = await readActiveIds(context, project, ownEmail);
-  const listed = await readListedIds(project, active !== undefined);
+  // Those who have access; undefined when none of the accounts to sign in as is a member.
+  const { client, params } = project;
+  const activeRows = await callAsMember(context, projectMembershipsApi.list, { params }).catch(ignoreRefusal);
+  const active = activeRows && new Set(activeRows.data.map(({ member }) => member));
+  // Those who are or were members; an API key lists them unless its own account is no member any more.
+  const listing = client.call(projectMembersApi.list, { params });
+  const listedRows = await (active ? listing.catch(ignoreRefusal) : listing);
+  const listed = listedRows && new Set(listedRows.data.map(({ id }) => id));
   return specs.flatMap((spec) => {
     const id = members.find(({ email }) => email === spec.email.toLowerCase())?.id;
     if (id === undefined && apply) return [];
@@ -282,38 +279,21 @@ async function planMembers(
     if (isMember || (wasMember && spec.isUnnamed)) return [];
     const detail = `${spec.name} ${describeMissingMembership(project)}`;
     const json = { member: id, role: spec.role };
-    const { client, params } = project;
     if (!wasMember) return [create(detail, () => sendChange(client, projectMembersApi.add, { params, json }))];
     const restored = { params, json: { members: [{ member_id: id, role: spec.role }] } };
     const endpoint = { ...projectMembershipsApi.add, answer: z.unknown() };
-    return [change(detail, () => callAsMember(context, ownEmail, endpoint, restored))];
+    return [change(detail, () => callAsMember(context, endpoint, restored))];
   });
-}
-
-/** The ids of those who have access; undefined when none of the accounts to sign in as is a member. */
-async function readActiveIds(context: ProvisionContext, { params }: FirstProject, ownEmail: string) {
-  const listed = await callAsMember(context, ownEmail, projectMembershipsApi.list, { params }).catch(ignoreRefusal);
-  return listed && new Set(listed.data.map(({ member }) => member));
-}
-
-/**
- * The ids of those who are or were members, as an API key lists them; undefined when Groundcrew's own account is no
- * member any more and `isOptional`.
- */
-async function readListedIds({ client, params }: FirstProject, isOptional: boolean) {
-  const listing = client.call(projectMembersApi.list, { params });
-  const listed = await (isOptional ? listing.catch(ignoreRefusal) : listing);
-  return listed && new Set(listed.data.map(({ id }) => id));
 }
 
 /** Calls as the administrator or, when Plane refuses that, as Groundcrew's own account, which created the project. */
 async function callAsMember<A>(
   { sessions, settings }: ProvisionContext,
-  ownEmail: string,
   endpoint: Endpoint<A>,
   options: Pick<PlaneCallOptions, "params" | "json">,
 ) {
   const params = { ...options.params, workspace: settings.plane.workspace };
+  const ownEmail = getOwnEmail(settings);
   const admin = await sessions.signIn(settings.admin.email);
   try {
     return await admin.call(endpoint, { ...options, params });
@@ -323,9 +303,7 @@ async function callAsMember<A>(
   return (await sessions.signIn(ownEmail)).call(endpoint, { ...options, params });
 }
 
-function isPermissionError(thrown: unknown): boolean {
-  return thrown instanceof PlaneAuthError && thrown.reason === "permission";
-}
+const isPermissionError = (thrown: unknown) => thrown instanceof PlaneAuthError && thrown.reason === "permission";
 
 function ignoreRefusal(thrown: unknown): undefined {
   if (!isPermissionError(thrown)) throw thrown;

@@ -1,10 +1,13 @@
-/** Which steps the command runs, in their order: to provision everything, to rotate secrets or to retire old ones. */
+/**
+ * Which steps a command runs, in their order: to provision everything, to rotate secrets or to retire old ones, to add
+ * one agent, or to take it back.
+ */
 
 import { z } from "zod";
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import { toSettingName } from "../../../shared/config/settings-file.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
-import { OWN_KEY_SETTING, type ProvisionContext } from "../context.ts";
+import { getOwnEmail, OWN_KEY_SETTING, type ProvisionContext } from "../context.ts";
 import { getBridgeTokenPath, getBridgeTokenSetting } from "../files.ts";
 import { change, createStep, type ProvisionStep } from "../step.ts";
 import {
@@ -54,6 +57,23 @@ export interface ProvisionTask {
   retire: boolean;
 }
 
+type ProvisionedAgent = ProvisionSettings["agents"][number];
+
+/** The settings file as the command wants it. */
+interface SettingsFile {
+  path: string;
+  text: string;
+}
+
+/** A page of the tool `list_tasks`. */
+const taskPageSchema = z.object({
+  tasks: z.array(z.object({ key: z.string(), title: z.string() })),
+  next: z.string().optional(),
+});
+
+/** Limit of pages that are read of an agent's tasks: 20, a few thousand. */
+const MAX_PAGES = 20;
+
 /** The steps for this task, in their order; undefined when the target of a rotation is unknown. */
 export function createProvisionSteps(
   { rotate: target, retire }: ProvisionTask,
@@ -98,10 +118,7 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
   const workers = settings.agents.filter(({ role }) => role !== "concierge").slice(0, 2);
   const owners = [...workers.map(toAgentAccount), ...humans];
   return [
-    planeStep,
-    adminStep,
-    adminProfileStep,
-    workspaceStep,
+    ...[planeStep, adminStep, adminProfileStep, workspaceStep],
     ...humans.map(createAccountStep),
     ...agents.map(createAccountStep),
     createRolesStep(agents),
@@ -111,87 +128,30 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     ),
     projectStep,
     // First of all the members: what follows needs Groundcrew's own account among them.
-    createProjectMembersStep([...admins, humanAccount, ...agents], groundcrewKey.email),
-    createAgentProjectsStep(agents, groundcrewKey.email),
-    statesStep,
-    labelsStep,
-    createSampleTasksStep(owners.map(({ step }) => step)),
-    sampleProjectStep,
-    telegramStep,
+    createProjectMembersStep([...admins, humanAccount, ...agents]),
+    createAgentProjectsStep(agents),
+    ...[statesStep, labelsStep, createSampleTasksStep(owners.map(({ step }) => step)), sampleProjectStep, telegramStep],
     ...settings.agents.map(({ name }) => createBridgeTokenStep(name)),
-    adminTokenStep,
-    agentsFileStep,
-    connectionStep,
-    skillStep,
-    hookTokenStep,
-    openclawStep,
+    ...[adminTokenStep, agentsFileStep, connectionStep, skillStep, hookTokenStep, openclawStep],
     // Last, because Plane switches a webhook off whose deliveries fail.
     webhookStep,
   ];
 }
 
-export type ProvisionedAgent = ProvisionSettings["agents"][number];
-
-export function toAgentAccount({ name, email, role }: ProvisionedAgent): AccountSpec {
-  const planeRole = role === "concierge" ? ADMIN_ROLE : MEMBER_ROLE;
-  return { step: `account ${name}`, email, name, role: planeRole, isHuman: false };
-}
-
-export function toAgentKey({ name, email }: ProvisionedAgent): ApiKeySpec {
-  return { name: `${OWN_KEY_SETTING}_${toSettingName(name)}`, email, label: `groundcrew ${name}` };
-}
-
-/**
- * Groundcrew uses the Concierge's account, with its own key, so that its changes appear as the team's and not as a
- * human's.
- */
-export function toOwnKey({ agents, admin: { email } }: ProvisionSettings): ApiKeySpec {
-  const concierge = agents.find(({ role }) => role === "concierge");
-  return { name: OWN_KEY_SETTING, email: concierge?.email ?? email, label: "groundcrew" };
-}
-
-// MERGED: /** Steps that add one agent to an installation, and steps that take it back. */
-/** The settings file as the command wants it. */
-interface SettingsFile {
-  path: string;
-  text: string;
-}
-
-/** A page of the tool `list_tasks`. */
-const taskPageSchema = z.object({
-  tasks: z.array(z.object({ key: z.string(), title: z.string() })),
-  next: z.string().optional(),
-});
-
-/** Limit of pages that are read of an agent's tasks: 20, a few thousand. */
-const MAX_PAGES = 20;
-
 /**
  * What provision does for this agent, which the settings have already; `file` names it. The settings file comes after
  * the token and the key, so that a running Groundcrew does not meet an agent that it cannot work with.
  */
-export function createAddSteps(
-  settings: ProvisionSettings,
-  agent: ProvisionedAgent,
-  file: SettingsFile,
-): ProvisionStep[] {
+export function createAddSteps(agent: ProvisionedAgent, file: SettingsFile): ProvisionStep[] {
   const account = toAgentAccount(agent);
-  const ownEmail = toOwnKey(settings).email;
   return [
-    planeStep,
-    adminStep,
-    workspaceStep,
-    createAccountStep(account),
-    createRolesStep([account]),
+    ...[planeStep, adminStep, workspaceStep, createAccountStep(account), createRolesStep([account])],
     createApiKeyStep(toAgentKey(agent), [account.step], `API key ${agent.name}`),
-    createProjectMembersStep([account], ownEmail),
-    createAgentProjectsStep([account], ownEmail),
+    createProjectMembersStep([account]),
+    createAgentProjectsStep([account]),
     labelsStep,
     createBridgeTokenStep(agent.name),
-    createFileStep("settings file", file),
-    connectionStep,
-    hookTokenStep,
-    openclawStep,
+    ...[createFileStep("settings file", file), connectionStep, hookTokenStep, openclawStep],
   ];
 }
 
@@ -247,30 +207,40 @@ export function createRemoveSteps(
 }
 
 /** The agent's open tasks, which keep their assignee, by what the running Groundcrew tells the Concierge. */
-async function describeOpenTasks(context: ProvisionContext, settings: ProvisionSettings, name: string) {
-  const concierge = settings.agents.find(({ role }) => role === "concierge")?.name ?? "";
+async function describeOpenTasks(context: ProvisionContext, { agents, address }: ProvisionSettings, name: string) {
+  const concierge = agents.find(({ role }) => role === "concierge")?.name ?? "";
   const token = await context.vault.readBridgeToken(concierge);
   if (token === undefined) return "unknown: the Concierge's token is missing";
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const found: string[] = [];
   try {
     let after: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const response = await context.fetch(`${settings.address}/agent/list_tasks`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-        body: JSON.stringify({ agent: name, status: "open", after }),
-        redirect: "manual",
-      });
-      if (!response.ok) return `unknown: Groundcrew at ${settings.address} answered ${response.status}`;
+      const body = JSON.stringify({ agent: name, status: "open", after });
+      const request = { method: "POST", headers, body, redirect: "manual" } as const;
+      const response = await context.fetch(`${address}/agent/list_tasks`, request);
+      if (!response.ok) return `unknown: Groundcrew at ${address} answered ${response.status}`;
       const { tasks, next } = taskPageSchema.parse(await response.json());
       found.push(...tasks.map(({ key, title }) => `${key} ${title}`));
       after = next;
       if (after === undefined) break;
     }
   } catch (thrown) {
-    return `unknown: Groundcrew at ${settings.address} does not answer (${getErrorMessage(thrown)})`;
+    return `unknown: Groundcrew at ${address} does not answer (${getErrorMessage(thrown)})`;
   }
-  return found.length === 0
-    ? "none"
-    : `${found.length} stay assigned in Plane, for others to take: ${found.join("; ")}`;
+  if (found.length === 0) return "none";
+  return `${found.length} stay assigned in Plane, for others to take: ${found.join("; ")}`;
+}
+
+function toAgentAccount({ name, email, role }: ProvisionedAgent): AccountSpec {
+  const planeRole = role === "concierge" ? ADMIN_ROLE : MEMBER_ROLE;
+  return { step: `account ${name}`, email, name, role: planeRole, isHuman: false };
+}
+
+function toAgentKey({ name, email }: ProvisionedAgent): ApiKeySpec {
+  return { name: `${OWN_KEY_SETTING}_${toSettingName(name)}`, email, label: `groundcrew ${name}` };
+}
+
+function toOwnKey(settings: ProvisionSettings): ApiKeySpec {
+  return { name: OWN_KEY_SETTING, email: getOwnEmail(settings), label: "groundcrew" };
 }

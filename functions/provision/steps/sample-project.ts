@@ -21,15 +21,15 @@ import { commentsApi, relationsApi, workItemsApi } from "../../../shared/plane/w
 import {
   findOwnClient,
   findOwnWorkspace,
+  getInstance,
   getOwnClient,
   getOwnWorkspace,
-  isBeforeRelations,
   type ProvisionContext,
   readWorkspacePeople,
   requireFound,
   sendChange,
 } from "../context.ts";
-import { createStepRefusal } from "../refusals.ts";
+import { createStepRefusal, isVersionBeforeRelations } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
 import { createProjectStep, type FirstProject } from "./project.ts";
 import { type ApiKeySpec, createApiToken, deleteOldTokens } from "./tokens.ts";
@@ -246,7 +246,7 @@ async function readRelation(
   project: FirstProject | undefined,
   ids: ReadonlyMap<SampleName, string>,
 ): Promise<boolean | undefined> {
-  if (await isBeforeRelations(context)) return undefined;
+  if (isVersionBeforeRelations((await getInstance(context)).current_version)) return undefined;
   const item = ids.get("report");
   if (!project || item === undefined) return false;
   const { client, params } = project;

@@ -1,4 +1,7 @@
-/** Steps that create, renew and retire tokens: API keys of Plane and bridge tokens of agents. */
+/**
+ * Steps that create, renew and retire secrets: API keys of Plane, bridge tokens of agents, and Plane's webhook with its
+ * secret.
+ */
 
 import { z } from "zod";
 import { getErrorMessage } from "../../../shared/errors.ts";
@@ -26,7 +29,7 @@ import { createStepRefusal, explainWebhookRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep, type StepChange } from "../step.ts";
 
 /** A kind of secret whose values can overlap: a new one is valid beside the previous one until that is retired. */
-export interface RotatableSecret {
+interface RotatableSecret {
   /** Name in the steps that rotate and retire it, for example `bridge token Thot`. */
   name: string;
   /** The setting with the valid values, the newest first. */
@@ -58,8 +61,15 @@ const tokenListEndpoint = {
   answer: z.array(z.object({ id: z.string(), label: z.string(), description: z.string() })),
 };
 
+const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
+
+/** Timeout for Groundcrew's answer at the webhook's address: 10 s. */
+const PROBE_TIMEOUT: Ms = 10 * SECOND;
+
+const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
+
 /** How a change says that rotation does not interrupt anybody. */
-export const PREVIOUS_STAYS = "; the previous one stays valid until the next rotation or --retire";
+const PREVIOUS_STAYS = "; the previous one stays valid until the next rotation or --retire";
 
 /** Creates a value of the secret beside the one in use. */
 export function createRotateStep({ name, setting, needs = [], rotate }: RotatableSecret): ProvisionStep {
@@ -233,14 +243,6 @@ export async function deleteOldTokens(
     });
   if (keptEntries.length < entries.length) await vault.storeTokenEntries(name, keptEntries);
 }
-
-// MERGED: /** The step that creates Plane's webhook and enables it, and its secret, which can be rotated. */
-const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
-
-/** Timeout for Groundcrew's answer at the webhook's address: 10 s. */
-const PROBE_TIMEOUT: Ms = 10 * SECOND;
-
-const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
 /**
  * Creates the webhook, enables it once Groundcrew answers at its address, and stores its secret. One that is enabled

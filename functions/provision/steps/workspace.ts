@@ -1,9 +1,12 @@
-/** Steps that set up Plane itself: the instance, its administrator, and the workspace. */
+/**
+ * Steps that set up Plane itself: the instance, its administrator, the workspace, and the accounts in it with their
+ * profiles and roles.
+ */
 
 import { z } from "zod";
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import {
   accountsApi,
   authApi,
@@ -13,6 +16,7 @@ import {
   workspaceMembersApi,
   workspacesApi,
 } from "../../../shared/plane/app/session.ts";
+import type { Endpoint } from "../../../shared/plane/endpoint.ts";
 import { PlaneAuthError, PlaneError, PlaneInvalidError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
 import {
@@ -32,6 +36,27 @@ import {
 import { createStepRefusal, explainEmailCode } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
 
+/** A person or agent that needs an account in the workspace. */
+export interface AccountSpec {
+  /** The step's name, for example `account Imhotep`. */
+  step: string;
+  email: string;
+  name: string;
+  /** Plane's role: 20 admin, 15 member. */
+  role: number;
+  /** Whether a human uses the account, who sees Plane's pages and their language. */
+  isHuman: boolean;
+}
+
+const ONBOARDING_STEPS = {
+  workspace_join: true,
+  profile_complete: true,
+  workspace_create: true,
+  workspace_invite: true,
+};
+
+const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
+
 /** Interval between attempts to reach Plane: 2 s. */
 const RETRY_MS: Ms = 2_000;
 
@@ -42,8 +67,6 @@ const PROGRESS_MS: Ms = 10_000;
  * permanently.
  */
 const PAGE_TIMEOUT_MS: Ms = 30_000;
-
-const ADMIN_ROLE = 20;
 
 /** Waits until Plane answers, and checks that its edition is supported. */
 export const planeStep = createStep("plane", [], async (context) => {
@@ -73,7 +96,7 @@ export const workspaceStep = createStep("workspace", ["administrator"], async (c
     return [create(`${name} (${slug}), ${timezone}`, () => createWorkspace(context))];
   }
   const { session, row } = existing;
-  if (row.role !== ADMIN_ROLE)
+  if (ROLE_NAMES[row.role] !== "admin")
     throw createStepRefusal(
       `${settings.admin.email} is not an admin of the workspace ${slug}: ask one of its admins to change its role (Workspace settings, Members), or set PLANE_ADMIN_EMAIL to an admin's address.`,
     );
@@ -87,9 +110,8 @@ export const workspaceStep = createStep("workspace", ["administrator"], async (c
   return [change(differences, () => updateWorkspace(session, slug, { name, timezone }))];
 });
 
-async function updateWorkspace(session: PlaneSession, workspace: string, json: { name?: string; timezone: string }) {
-  await sendChange(session, workspacesApi.update, { params: { workspace }, json });
-}
+const updateWorkspace = (session: PlaneSession, workspace: string, json: { name?: string; timezone: string }) =>
+  sendChange(session, workspacesApi.update, { params: { workspace }, json });
 
 /** Throws when the workspace cannot be created, because another one has the name. */
 async function refuseTakenSlug(context: ProvisionContext, session: PlaneSession) {
@@ -138,7 +160,7 @@ async function waitForPlane(context: ProvisionContext): Promise<InstanceInfo> {
   const { clock, wait, progress, startupTimeout, settings } = context;
   const { url } = settings.plane;
   const startedAt = clock();
-  for (let lastProgressAt = startedAt - PROGRESS_MS; ; ) {
+  for (let lastProgressAt = startedAt - PROGRESS_MS; ; await wait(RETRY_MS)) {
     const probe = await probePlane(context);
     if ("info" in probe) return probe.info;
     const waited = clock() - startedAt;
@@ -153,23 +175,18 @@ async function waitForPlane(context: ProvisionContext): Promise<InstanceInfo> {
         `waiting for Plane at ${url} (${Math.round(waited / 1000)} s of ${Math.round(startupTimeout / 1000)} s): ${probe.why}`,
       );
     }
-    await wait(RETRY_MS);
   }
 }
 
 /** Plane's information about itself, or the reason why there is none. Throws for faults that waiting does not fix. */
-async function probePlane(
-  context: ProvisionContext,
-): Promise<{ info: InstanceInfo } | { why: string; isPage: boolean }> {
+async function probePlane(context: ProvisionContext) {
   const { url } = context.settings.plane;
   try {
     const info = await readInstance(context, []);
     return info ? { info } : { why: "Plane's api has not finished its startup.", isPage: false };
   } catch (thrown) {
-    if (thrown instanceof PlaneUnavailableError)
-      // A page with 404 may come from a proxy that does not reach Plane yet; a page with 200 is probably a wrong
-      // address.
-      return { why: thrown.message, isPage: thrown.status === 200 };
+    // A page with 404 may come from a proxy that does not reach Plane yet; one with 200 is probably a wrong address.
+    if (thrown instanceof PlaneUnavailableError) return { why: thrown.message, isPage: thrown.status === 200 };
     if (thrown instanceof PlaneAuthError)
       throw createStepRefusal(
         `A proxy in front of Plane at ${url} requires authentication (${thrown.status}): let /api, /auth and /god-mode pass without it, or set PLANE_URL to Plane's own address.`,
@@ -206,25 +223,6 @@ async function signUpAdmin(context: ProvisionContext) {
   await sessions.signIn(email);
   context.forgetAll();
 }
-
-// MERGED: /** Steps that create the accounts of agents, fill in profiles and give roles. */
-/** A person or agent that needs an account in the workspace. */
-export interface AccountSpec {
-  /** The step's name, for example `account Imhotep`. */
-  step: string;
-  email: string;
-  name: string;
-  /** Plane's role: 20 admin, 15 member. */
-  role: number;
-  /** Whether a human uses the account, who sees Plane's pages and their language. */
-  isHuman: boolean;
-}
-
-const ONBOARDING_STEPS = Object.fromEntries(
-  ["workspace_join", "profile_complete", "workspace_create", "workspace_invite"].map((step) => [step, true]),
-);
-
-const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
 
 /** Sets the administrator's language and time zone in Plane, if provision created that account. */
 export const adminProfileStep = createStep("administrator's profile", ["administrator"], async (context) => {
@@ -273,12 +271,9 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
     const detail = exists ? `add ${email} to the workspace` : `create ${email} and add it to the workspace`;
     return [
       create(detail, async () => {
-        const workspace = await getOwnWorkspace(context);
-        const { params } = workspace;
-        if (!invited.includes(email)) {
-          const json = { emails: [{ email, role: person.role }] };
-          await sendChange(workspace.session, workspaceInvitationsApi.create, { params, json });
-        }
+        const { params, session: admin } = await getOwnWorkspace(context);
+        const json = { emails: [{ email, role: person.role }] };
+        if (!invited.includes(email)) await sendChange(admin, workspaceInvitationsApi.create, { params, json });
         const session = exists ? await sessions.signIn(email) : await signUpAccount(context, email);
         if (isOurs()) {
           await renameAccount(session, person);
@@ -341,11 +336,7 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
     const changes = agents.flatMap(({ email, name, role }) => {
       const member = members.find((candidate) => candidate.email === email.toLowerCase());
       if (!member || member.role === role) return [];
-      const setRole = async () => {
-        const { session, params } = await getOwnWorkspace(context);
-        const options = { params: { ...params, membership: member.membership }, json: { role } };
-        await sendChange(session, workspaceMembersApi.update, options);
-      };
+      const setRole = () => changeMembership(context, workspaceMembersApi.update, member.membership, { role });
       return [change(`make ${name} ${ROLE_NAMES[role] ?? role}`, setRole)];
     });
     return changes.length > 0 ? changes : ["the Concierge is an admin, the others are members"];
@@ -363,11 +354,17 @@ export function createAccountRemovalStep({ step, email }: Pick<AccountSpec, "ste
     if (!member) return [`${email} is not in the workspace`];
     if (!context.vault.findAccount(email.toLowerCase())?.made)
       return [`${email} was not created by provision: remove it in Plane, Workspace settings, Members`];
-    const removeMember = async () => {
-      const { session, params } = await getOwnWorkspace(context);
-      const options = { params: { ...params, membership: member.membership } };
-      await sendChange(session, workspaceMembersApi.remove, options);
-    };
+    const removeMember = () => changeMembership(context, workspaceMembersApi.remove, member.membership);
     return [change(`take ${email} out of the workspace; it stays the author of its comments`, removeMember)];
   });
+}
+
+async function changeMembership(
+  context: ProvisionContext,
+  endpoint: Endpoint<unknown>,
+  membership: string,
+  json?: { role: number },
+) {
+  const { session, params } = await getOwnWorkspace(context);
+  await sendChange(session, endpoint, { params: { ...params, membership }, ...omitUndefined({ json }) });
 }
