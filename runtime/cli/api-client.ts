@@ -4,7 +4,7 @@
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { environmentSchema, toLocalUrl } from "../../shared/config/environment.ts";
@@ -15,9 +15,11 @@ import { MINUTE, type Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { nodeFiles } from "../node/files.ts";
 import { parseToolSpecs, type ToolSpec } from "./options.ts";
-import { CommandError, EXIT } from "./output.ts";
+import { CommandError, createUsageError, EXIT } from "./output.ts";
 
 type Env = Record<string, string | undefined>;
+
+type Init = RequestInit & { duplex?: "half" };
 
 const errorSchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), retry_after: z.number().optional() }),
@@ -50,7 +52,7 @@ export function createApiClient(address: string | undefined, token: string) {
   /** Sends a request and reads its response with `read`; throws when no complete response arrives in time. */
   async function send<T>(
     path: string,
-    init: RequestInit & { duplex?: "half" },
+    init: Init,
     limit: Ms,
     read: (response: Response) => T | Promise<T>,
   ): Promise<T> {
@@ -68,42 +70,32 @@ export function createApiClient(address: string | undefined, token: string) {
     }
   }
 
-  async function request(
-    path: string,
-    init: RequestInit & { duplex?: "half" } = {},
-    limit = REQUEST_TIMEOUT_MS,
-  ): Promise<unknown> {
+  async function request(path: string, init: Init = {}, limit = REQUEST_TIMEOUT_MS): Promise<unknown> {
     const readText = async (response: Response) => ({ response, text: await response.text() });
     const { response, text } = await send(path, init, limit, readText);
     return parseResponse(response, text);
   }
 
-  const post = (path: string, body: object): Promise<unknown> =>
-    request(path, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
+  function post(path: string, body: object): Promise<unknown> {
+    const headers = { "content-type": "application/json" };
+    return request(path, { method: "POST", headers, body: JSON.stringify(body) });
+  }
 
   function parseResponse(response: Response, text: string): unknown {
     const { status, headers } = response;
     if (status >= 300 && status < 400) {
       const location = headers.get("location") ?? "";
       const origin = URL.canParse(location, base) ? new URL(location, base).origin : "another address";
-      throw new CommandError(
-        EXIT.failed,
-        `${base} redirects to ${origin}. Set GROUNDCREW_URL to Groundcrew's address.`,
-      );
+      const problem = `${base} redirects to ${origin}. Set GROUNDCREW_URL to Groundcrew's address.`;
+      throw new CommandError(EXIT.failed, problem);
     }
     const json = tryParseJson(text);
     if (response.ok && json !== undefined) return json;
     const apiError = errorSchema.safeParse(json);
     if (!apiError.success && status >= 502 && status <= 504)
       throw createUnreachable(`the proxy before it answered ${status}. Try again in a moment.`);
-    if (!apiError.success) {
-      const reason = `${base} is not Groundcrew (unexpected response ${status})`;
-      throw new CommandError(EXIT.failed, `${reason}. Check GROUNDCREW_URL.`);
-    }
+    const stranger = `${base} is not Groundcrew (unexpected response ${status}). Check GROUNDCREW_URL.`;
+    if (!apiError.success) throw new CommandError(EXIT.failed, stranger);
     const { code, message, retry_after } = apiError.data.error;
     const isTemporary = retry_after !== undefined || status === 429 || status === 503;
     const exit = status === 401 ? EXIT.token : isTemporary ? EXIT.later : EXIT.failed;
@@ -124,17 +116,11 @@ export function createApiClient(address: string | undefined, token: string) {
     call: (tool: string, input: object): Promise<unknown> => post(`/agent/${encodeURIComponent(tool)}`, input),
     /** Fetches the limits of uploads: the maximum size in bytes, and the allowed types by extension. */
     limits: async () => uploadLimitsSchema.parse(await request("/agent/upload_deliverable")),
-    upload: (query: URLSearchParams, size: number, body: ReadableStream<Uint8Array>): Promise<unknown> =>
-      request(
-        `/agent/upload_deliverable?${query}`,
-        {
-          method: "PUT",
-          headers: { "content-length": String(size), "content-type": "application/octet-stream" },
-          body,
-          duplex: "half",
-        },
-        TRANSFER_TIMEOUT_MS,
-      ),
+    upload(query: URLSearchParams, size: number, body: ReadableStream<Uint8Array>): Promise<unknown> {
+      const headers = { "content-length": String(size), "content-type": "application/octet-stream" };
+      const init: Init = { method: "PUT", headers, body, duplex: "half" };
+      return request(`/agent/upload_deliverable?${query}`, init, TRANSFER_TIMEOUT_MS);
+    },
     /** Opens a file of a task as a stream. */
     async download(query: URLSearchParams): Promise<ReadableStream<Uint8Array>> {
       const response = await send(`/agent/download_deliverable?${query}`, {}, TRANSFER_TIMEOUT_MS, (opened) => opened);
@@ -151,10 +137,7 @@ function parseBaseUrl(address: string | undefined): string {
   const url = address && URL.canParse(address) ? new URL(address) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash)
     return url.href.replace(/\/+$/, "");
-  throw new CommandError(
-    EXIT.usage,
-    "Set GROUNDCREW_URL to Groundcrew's address, for example https://crew.example.com.",
-  );
+  throw createUsageError("Set GROUNDCREW_URL to Groundcrew's address, for example https://crew.example.com.");
 }
 
 function createUnreachable(reason: string): CommandError {
@@ -175,7 +158,7 @@ export function findServerAddress(env: Record<string, string | undefined>): stri
   const connection = readConnectionFile(join(dirname(agents), "secrets.json"), nodeFiles, findings);
   const [problem] = findings.problems.map(({ name, given, wanted }) => `${name} is ${given}; wanted: ${wanted}.`);
   const refusal = problem ?? findings.warnings[0];
-  if (refusal !== undefined) throw new CommandError(EXIT.usage, `${refusal} Or set GROUNDCREW_URL.`);
+  if (refusal !== undefined) throw createUsageError(`${refusal} Or set GROUNDCREW_URL.`);
   const settings = connectionSchema.safeParse(connection).data;
   if (settings === undefined || settings.PLANE_URL === undefined) return undefined;
   return settings.PUBLIC_URL ?? toLocalUrl({ host: settings.HOST, port: settings.PORT });
@@ -226,14 +209,12 @@ async function readTokenFile(env: Env, cwd: string): Promise<string | undefined>
 
 /** Reads a file that only this user may read; undefined when it does not exist. */
 async function readPrivateFile(path: string, flags: number): Promise<string | undefined> {
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
-  } catch (thrown) {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags).catch((thrown: unknown) => {
     const code = findErrorCode(thrown);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new CommandError(EXIT.token, `${path} cannot be read (${String(code)}).`);
-  }
+    if (code !== "ENOENT" && code !== "ENOTDIR")
+      throw new CommandError(EXIT.token, `${path} cannot be read (${String(code)}).`);
+  });
+  if (!file) return undefined;
   try {
     const { mode, uid } = await file.stat();
     const ownUid = process.getuid?.();

@@ -78,28 +78,22 @@ const workerSchema = z
   .refine((url) => url.startsWith("https:") || isLoopbackAddress(new URL(url).hostname), "must begin with https:")
   .optional();
 
+const flag = z.boolean().default(false);
+
+/** Options of both commands. */
+const shared = { store: workerSchema, without: z.array(partSchema).default([]) };
+
 const backupSchema = z.object({
-  to: z.string().optional(),
-  store: workerSchema,
-  database: z.literal("-").optional(),
+  ...{ ...shared, to: z.string().optional(), database: z.literal("-").optional(), scheduled: flag },
   /** Name of a backup that was copied elsewhere; no other is made. */
   copied: z.string().optional(),
-  without: z.array(partSchema).default([]),
-  scheduled: z.boolean().default(false),
 });
 
 const restoreSchema = z.object({
-  backup: z.string().default(""),
-  store: workerSchema,
-  check: z.boolean().default(false),
-  test: z.boolean().default(false),
-  weekly: z.boolean().default(false),
-  "dry-run": z.boolean().default(false),
-  yes: z.boolean().default(false),
-  "other-installation": z.boolean().default(false),
+  ...{ ...shared, backup: z.string().default(""), check: flag, test: flag, weekly: flag, "dry-run": flag, yes: flag },
+  "other-installation": flag,
   /** A file of the backup that is only printed. */
   print: z.enum(["database", "settings"]).optional(),
-  without: z.array(partSchema).default([]),
 });
 
 export const backupCommand = { help: BACKUP_HELP, run: runBackupCommand };
@@ -108,10 +102,8 @@ export const restoreCommand = { help: RESTORE_HELP, run: runRestoreCommand };
 
 /** Runs `groundcrew backup` and returns what it prints. Throws a CommandError or BackupError when no backup was made or sent. */
 async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status }: CommandHost): Promise<string> {
-  const { to, store, database, copied, without, scheduled } = parseCommandInput(backupSchema, rest, {
-    name: "backup",
-    word: "argument",
-  });
+  const naming = { name: "backup", word: "argument" };
+  const { to, store, database, copied, without, scheduled } = parseCommandInput(backupSchema, rest, naming);
   if (copied !== undefined && parseBackupName(copied) === undefined)
     throw createUsageError(`--copied needs the name of a backup, not ${copied.slice(0, 60)}.`);
   if (copied !== undefined && database !== undefined)
@@ -145,13 +137,11 @@ function readSettings(env: CommandHost["env"], worker: string | undefined): Back
 }
 
 async function storeCopy(folder: string, name: string): Promise<void> {
-  try {
-    await recordCopy(folder, name, Date.now());
-  } catch (thrown) {
+  await recordCopy(folder, name, Date.now()).catch((thrown: unknown) => {
     throw createBackupError(
       `The backup ${name} was made and copied elsewhere, but that could not be recorded: ${describeFileError(thrown)}.`,
     );
-  }
+  });
 }
 
 async function* readBytes(stdin: NodeJS.ReadableStream): AsyncGenerator<Uint8Array> {
@@ -168,9 +158,8 @@ function renderBackup({ path, manifest, removed, skipped }: CreatedBackup, json:
   return formatForTerminal(lines.join("\n"));
 }
 
-function formatSize(bytes: number): string {
-  return bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
-}
+const formatSize = (bytes: number) =>
+  bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 
 /** Runs `groundcrew restore` and returns what it prints. Throws a CommandError or BackupError when it refuses or fails. */
 async function runRestoreCommand({ rest, json }: CliOptions, { env, status }: CommandHost): Promise<string> {
@@ -238,8 +227,10 @@ function renderRestore(
   { restored, text, notes = [] }: { restored: boolean; text: string; notes?: string[] },
 ): string {
   const { name, began, groundcrew, plane, postgresql, parts, files, bytes } = manifest;
-  const of = { began, groundcrew, plane, postgresql, parts, files, bytes };
-  if (json) return formatJsonLine({ backup: path, name, ...of, restored, notes });
+  if (json)
+    return formatJsonLine({
+      ...{ backup: path, name, began, groundcrew, plane, postgresql, parts, files, bytes, restored, notes },
+    });
   const database = postgresql ? `, PostgreSQL ${postgresql.server}` : "";
   const head = `The backup ${path} of ${began} (Groundcrew ${groundcrew}${database}; ${parts.join(", ")}) ${text}.`;
   return formatForTerminal([head, ...notes].join("\n"));

@@ -21,6 +21,8 @@ const UPLOAD_TOOL = "upload_deliverable";
 /** Limit of the URL's query in characters: common proxies accept 8 KB of request line and headers. */
 const MAX_QUERY_LENGTH = 7_000;
 
+const BELOW = "below the current folder are read";
+
 /** The tool that has the additional option `output` on the command line. */
 const DOWNLOAD_TOOL = "download_deliverable";
 
@@ -134,14 +136,12 @@ function isBelow(path: string): boolean {
 }
 
 async function createNewFile(path: string, output: string): Promise<FileHandle> {
-  try {
-    return await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-  } catch (thrown) {
+  return open(path, "wx", 0o600).catch((thrown: unknown) => {
     const code = findErrorCode(thrown) ?? "it cannot be written";
     throw createUsageError(
       code === "EEXIST" ? `${output} exists already; give another name.` : `${output} cannot be written (${code}).`,
     );
-  }
+  });
 }
 
 /**
@@ -153,21 +153,15 @@ export async function openFileBelow(folder: string, input: string) {
   if (input.includes("\0")) throw createUsageError("--file contains a NUL character.");
   const root = await realpath(folder);
   const path = relative(root, resolve(root, input));
-  if (!isBelow(path))
-    throw createUsageError(`${input} is not below ${root}: only files below the current folder are read.`);
+  if (!isBelow(path)) throw createUsageError(`${input} is not below ${root}: only files ${BELOW}.`);
   const absolutePath = join(root, path);
   const file = await openWithoutLinks(absolutePath, input);
   try {
-    const [fileStats, pathStats, realPath] = await Promise.all([
-      file.stat(),
-      stat(absolutePath),
-      realpath(absolutePath),
-    ]);
+    const [fileStats, pathStats] = [await file.stat(), await stat(absolutePath)];
+    const realPath = await realpath(absolutePath);
     if (!fileStats.isFile()) throw createUsageError(`${input} is not a regular file.`);
     if (realPath !== absolutePath || pathStats.ino !== fileStats.ino || pathStats.dev !== fileStats.dev)
-      throw createUsageError(
-        `${input} leads through a symbolic link: only real files below the current folder are read.`,
-      );
+      throw createUsageError(`${input} leads through a symbolic link: only real files ${BELOW}.`);
     if (fileStats.nlink > 1)
       throw createUsageError(`${input} is a hard link: the same file has another name elsewhere. Copy it first.`);
     return { file, name: basename(absolutePath), size: fileStats.size };
@@ -178,13 +172,12 @@ export async function openFileBelow(folder: string, input: string) {
 }
 
 async function openWithoutLinks(path: string, input: string): Promise<FileHandle> {
-  try {
-    // O_NONBLOCK, because opening a named pipe would otherwise wait for a writer.
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (thrown) {
+  // O_NONBLOCK, because opening a named pipe would otherwise wait for a writer.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  return open(path, flags).catch((thrown: unknown) => {
     const code = findErrorCode(thrown) ?? "it cannot be read";
     if (code === "ELOOP" || code === "EMLINK")
-      throw createUsageError(`${input} is a symbolic link: only real files below the current folder are read.`);
+      throw createUsageError(`${input} is a symbolic link: only real files ${BELOW}.`);
     throw createUsageError(code === "ENOENT" ? `File ${input} does not exist.` : `${input} cannot be read (${code}).`);
-  }
+  });
 }

@@ -64,11 +64,12 @@ const optionsSchema = z.object({
 
 const commandSchema = z.enum(["upgrade", "rollback", "start", "stop"]);
 
+const gatewayOptions = optionsSchema.pick({ config: true });
+
 const OPTIONS = {
   upgrade: optionsSchema,
   rollback: optionsSchema.pick({ "dry-run": true, config: true }),
-  start: optionsSchema.pick({ config: true }),
-  stop: optionsSchema.pick({ config: true }),
+  ...{ start: gatewayOptions, stop: gatewayOptions },
 };
 
 interface OpenclawOptions extends z.output<typeof optionsSchema> {
@@ -159,23 +160,18 @@ async function executeWithLock(context: UpgradeContext, options: OpenclawOptions
   }
   if (options["dry-run"])
     return options.command === "rollback" ? rollBackOpenclaw(context, true) : upgradeOpenclaw(context, versions, true);
-  const unlock = await lockRecords(context.settings.records);
+  const { records } = context.settings;
+  makePrivateFolder(records);
+  const conflict = `Another upgrade or rollback with the records in ${records} is running. Wait until it has ended.`;
+  const unlock = await lockFolder(records, { purpose: "openclaw", conflict }).catch((thrown: unknown) => {
+    throw new CommandError(EXIT.later, getErrorMessage(thrown));
+  });
   try {
     if (options.command === "upgrade") return await upgradeOpenclaw(context, versions);
     if (options.command === "rollback") return await rollBackOpenclaw(context);
     return await manageGateway(context, options.command);
   } finally {
     unlock();
-  }
-}
-
-async function lockRecords(folder: string): Promise<() => void> {
-  makePrivateFolder(folder);
-  const conflict = `Another upgrade or rollback with the records in ${folder} is running. Wait until it has ended.`;
-  try {
-    return await lockFolder(folder, { purpose: "openclaw", conflict });
-  } catch (thrown) {
-    throw new CommandError(EXIT.later, getErrorMessage(thrown));
   }
 }
 
@@ -220,7 +216,7 @@ export function parseOpenclawOptions(args: readonly string[]): OpenclawOptions {
   const [word, ...rest] = args;
   const command = commandSchema.safeParse(word).data;
   if (command === undefined) {
-    const nearest = word === undefined ? undefined : findNearestName(word, commandSchema.options);
+    const nearest = findNearestName(word ?? "", commandSchema.options);
     const hint = nearest ? `Did you mean ${nearest}?` : `Commands: ${commandSchema.options.join(", ")}.`;
     const problem = word ? `groundcrew openclaw has no command ${word.slice(0, 60)}.` : "The command is missing.";
     throw createUsageError(`${problem} ${hint}`);

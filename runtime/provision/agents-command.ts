@@ -10,12 +10,11 @@ import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
-import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { parseCommandInput } from "../cli/options.ts";
-import { CommandError, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "../cli/output.ts";
-import { type ProvisionEnvironment, runProvision } from "./run-provision.ts";
+import { CommandError, createUsageError, EXIT, formatForTerminal } from "../cli/output.ts";
+import { type ProvisionEnvironment, reportRefusal, runProvision } from "./run-provision.ts";
 
 export const AGENTS_HELP = `groundcrew agents add <name> --email <address> [--openclaw | --webhook <url>] [options]
 groundcrew agents remove <name>
@@ -39,22 +38,15 @@ Both show a plan and ask; they need the settings of \`groundcrew provision\`, su
 Exit codes: ${EXIT.done} success, ${EXIT.failed} a step failed or the plan was not confirmed, ${EXIT.usage} wrong command, ${EXIT.config} invalid settings.
 `;
 
-const sharedOptions = {
-  name: z.string().trim(),
-  "dry-run": z.boolean().default(false),
-  yes: z.boolean().default(false),
-  json: z.boolean().default(false),
-};
+const flag = z.boolean().default(false);
+
+const sharedOptions = { name: z.string().trim(), "dry-run": flag, yes: flag, json: flag };
 
 const OPTIONS = {
   add: z.object({
     ...sharedOptions,
-    email: z.string(),
-    openclaw: z.boolean().default(false),
-    webhook: z.string().optional(),
-    gateway: z.string().optional(),
-    shell: z.boolean().default(false),
-    about: z.string().optional(),
+    ...{ email: z.string(), openclaw: flag, webhook: z.string().optional(), gateway: z.string().optional() },
+    ...{ shell: flag, about: z.string().optional() },
     role: z.enum(["concierge", "worker"]).optional(),
   }),
   remove: z.object(sharedOptions),
@@ -85,11 +77,7 @@ export async function runAgents(args: readonly string[], world: ProvisionEnviron
     const file = readSettings(world);
     return await ("email" in options ? addAgent(options, file, world) : removeAgent(options, file, world));
   } catch (thrown) {
-    const { exit, message, code } =
-      thrown instanceof CommandError ? thrown : new CommandError(EXIT.failed, getErrorMessage(thrown));
-    world.err(formatForTerminal(`groundcrew: ${message}`));
-    if (args.includes("--json")) world.out(formatJsonLine({ steps: [], changed: 0, error: { code, message } }));
-    return exit;
+    return reportRefusal(thrown, args, world, "groundcrew: ");
   }
 }
 

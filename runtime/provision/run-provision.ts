@@ -1,6 +1,6 @@
 /**
- * The command provision: its options, the plan and the question before anything changes, the run of the steps, and its
- * exit code.
+ * The command provision: its options, the plan and the question before anything changes, the run of the steps, what it
+ * prints, and its exit code.
  */
 
 import { parseArgs } from "node:util";
@@ -22,7 +22,7 @@ import {
   type SettingsFiles,
   toPathBesideSecrets,
 } from "../../shared/config/secrets.ts";
-import { formatSettingProblems, type SettingProblem } from "../../shared/config/setting-problem.ts";
+import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
@@ -37,10 +37,7 @@ import { createMemoryStore } from "../stores/sqlite-store.ts";
 import type { ProvisionLock } from "./provision-disk.ts";
 
 export interface ProvisionEnvironment
-  extends Omit<
-    ProvisionDeps,
-    "settings" | "store" | "progress" | "startupTimeout" | "telegram" | "removeSampleProject"
-  > {
+  extends Pick<ProvisionDeps, "disk" | "fetch" | "clock" | "wait" | "newSecret" | "show" | "skill"> {
   env: Record<string, string | undefined>;
   files: SettingsFiles;
   /**
@@ -54,28 +51,20 @@ export interface ProvisionEnvironment
 }
 
 /** A command line that cannot be parsed; people then read all options. */
-class OptionError extends CommandError {
-  constructor(message: string) {
-    super(EXIT.usage, `provision: ${message}`);
-  }
-}
+class OptionError extends CommandError {}
 
 type ProvisionOptions = ReturnType<typeof parseProvisionOptions>;
 
 /** Limit of a question, in UTF-16 units: it contains the name of a project in Plane. */
 const MAX_QUESTION_LENGTH = 400;
 
+const flag = { type: "boolean", default: false } as const;
+
 const OPTIONS = {
-  "dry-run": { type: "boolean", default: false },
-  yes: { type: "boolean", short: "y", default: false },
-  json: { type: "boolean", default: false },
-  "print-env": { type: "boolean", default: false },
-  help: { type: "boolean", short: "h", default: false },
+  ...{ "dry-run": flag, yes: { ...flag, short: "y" }, json: flag, "print-env": flag, help: { ...flag, short: "h" } },
   /** An agent's name, `groundcrew`, `webhook` or `all`. */
   rotate: { type: "string" },
-  retire: { type: "boolean", default: false },
-  "remove-sample-project": { type: "boolean", default: false },
-  "keep-sample-project": { type: "boolean", default: false },
+  ...{ retire: flag, "remove-sample-project": flag, "keep-sample-project": flag },
   wait: { type: "string", default: "300" },
 } as const;
 
@@ -89,6 +78,10 @@ const EXCLUSIVE_OPTIONS = [
   ["json", "print-env", ": both print to standard output"],
   ["remove-sample-project", "keep-sample-project", ""],
 ] as const;
+
+const STATUS_VERB = { created: "create", changed: "change", unchanged: "", failed: "failed" };
+
+const SKIPPED = /^skipped because these steps failed: /;
 
 export const PROVISION_USAGE = `npm run provision -- [options]
 
@@ -122,12 +115,26 @@ export async function runProvision(
   try {
     return await provision(args, world, chooseSteps);
   } catch (thrown) {
-    const { exit, code, message } = toCommandError(thrown);
-    world.err(formatForTerminal(message) + (thrown instanceof OptionError ? `\n${PROVISION_USAGE}` : ""));
-    // A command line that cannot be parsed may still ask for JSON.
-    if (args.includes("--json")) world.out(formatRefusal(code, message));
-    return exit;
+    return reportRefusal(thrown, args, world);
   }
+}
+
+/** Says why nothing was done, in words, and returns the exit code that says so. */
+export function reportRefusal(
+  thrown: unknown,
+  args: readonly string[],
+  { out, err }: ProvisionEnvironment,
+  prefix = "",
+): number {
+  const isKnown = thrown instanceof GroundcrewError;
+  const details = { code: isKnown ? thrown.code : "internal" };
+  const exit = isKnown && thrown.code === "bad_request" ? EXIT.config : EXIT.failed;
+  const refusal =
+    thrown instanceof CommandError ? thrown : new CommandError(exit, `provision: ${getErrorMessage(thrown)}`, details);
+  err(formatForTerminal(prefix + refusal.message) + (thrown instanceof OptionError ? `\n${PROVISION_USAGE}` : ""));
+  // A command line that cannot be parsed may still ask for JSON.
+  if (args.includes("--json")) out(formatRefusal(refusal.code, refusal.message));
+  return refusal.exit;
 }
 
 async function provision(
@@ -141,7 +148,12 @@ async function provision(
     return EXIT.done;
   }
   const parsed = parseProvisionSettings(world.env, world.files);
-  if (!parsed.ok) throw new CommandError(EXIT.config, formatProvisionProblems(parsed.problems), { code: "settings" });
+  if (!parsed.ok) {
+    const { problems } = parsed;
+    const count = problems.length === 1 ? "1 setting is invalid" : `${problems.length} settings are invalid`;
+    const text = `${formatSettingProblems(problems)}\n.env.example explains each setting.`;
+    throw new CommandError(EXIT.config, `Nothing was provisioned: ${count}.\n\n${text}`, { code: "settings" });
+  }
   const { settings } = parsed;
   const steps = chooseSteps(options, settings);
   if (!steps)
@@ -168,9 +180,11 @@ async function provision(
 /** The options. The error in them never repeats a value, which may be a secret. */
 function parseProvisionOptions(args: readonly string[]) {
   const { values } = parseStrictly(args);
-  if (!/^\d{1,5}$/.test(values.wait)) throw new OptionError("--wait requires a number of seconds.");
+  if (!/^\d{1,5}$/.test(values.wait))
+    throw new OptionError(EXIT.usage, "provision: --wait requires a number of seconds.");
   for (const [one, other, reason] of EXCLUSIVE_OPTIONS) {
-    if (values[one] && values[other]) throw new OptionError(`--${one} and --${other} cannot be combined${reason}.`);
+    if (values[one] && values[other])
+      throw new OptionError(EXIT.usage, `provision: --${one} and --${other} cannot be combined${reason}.`);
   }
   return values;
 }
@@ -183,18 +197,9 @@ function parseStrictly(args: readonly string[]) {
     const shown = unknown?.startsWith("-") === false ? "An argument without --" : unknown?.slice(0, 40);
     const nearest = unknown?.startsWith("-") ? findNearestName(unknown, OPTION_NAMES) : undefined;
     const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
-    throw new OptionError(
-      `${shown ?? "An option"} is unknown, or its value is missing.${hint} Never pass secrets on the command line.`,
-    );
+    const problem = `${shown ?? "An option"} is unknown, or its value is missing.${hint}`;
+    throw new OptionError(EXIT.usage, `provision: ${problem} Never pass secrets on the command line.`);
   }
-}
-
-/** Why nothing was done, in words, and the exit code that says so. */
-function toCommandError(thrown: unknown): CommandError {
-  if (thrown instanceof CommandError) return thrown;
-  const code = thrown instanceof GroundcrewError ? thrown.code : "internal";
-  const exit = code === "bad_request" ? EXIT.config : EXIT.failed;
-  return new CommandError(exit, `provision: ${getErrorMessage(thrown)}`, { code });
 }
 
 const formatRefusal = (code: string, message: string) =>
@@ -307,20 +312,10 @@ async function askToRemoveSample(context: ProvisionContext, confirm: ProvisionEn
   return confirm(context.redact(cleanLine(question, MAX_QUESTION_LENGTH)));
 }
 
-// MERGED: /** What provision prints: the settings in use, the plan, and the result with the connection for a shell. */
-const STATUS_VERB: Record<StepResult["status"], string> = {
-  created: "create",
-  changed: "change",
-  unchanged: "",
-  failed: "failed",
-};
-
-const SKIPPED = /^skipped because these steps failed: /;
-
 /**
  * The settings that decide what provision creates, by name: most have a default that nobody has seen before it is used.
  */
-export function listSettingsInUse(settings: ProvisionSettings) {
+function listSettingsInUse(settings: ProvisionSettings) {
   const { language, timezone, project, agents, locale, address } = settings;
   return {
     "provision.language": language,
@@ -333,27 +328,30 @@ export function listSettingsInUse(settings: ProvisionSettings) {
 }
 
 /** The plan, for people. */
-export function renderPlan({ steps, changed, failed }: ProvisionReport, settings: ProvisionSettings): string {
-  const { plane } = settings;
-  const pendingSteps = steps.filter(({ status }) => status !== "unchanged");
-  const unchangedCount = steps.length - pendingSteps.length;
-  const lines = filterAttempted(pendingSteps).map(
-    ({ name, status, detail }) => `  ${STATUS_VERB[status].padEnd(7)} ${name}: ${detail}`,
-  );
+function renderPlan({ steps, changed, failed }: ProvisionReport, settings: ProvisionSettings): string {
+  const { url, workspace } = settings.plane;
+  const pending = steps.filter(({ status }) => status !== "unchanged");
   const notes = steps.filter(
     ({ status, detail }) => status === "unchanged" && /left unchanged|: copy|polling|no relations/.test(detail),
   );
   const noteLines = notes.map(({ name, detail }) => `  note    ${name}: ${detail}`);
   if (changed === 0 && failed === 0)
     return [`Nothing to do: all ${steps.length} steps are up to date.`, ...noteLines].join("\n");
-  const head = `${plane.url}, workspace ${plane.workspace}: ${changed} to do, ${failed} failed, ${unchangedCount} up to date.`;
+  const counts = `${changed} to do, ${failed} failed, ${steps.length - pending.length} up to date.`;
   const uses = changed > 0 ? renderSettingsInUse(settings) : [];
-  return [head, ...lines, ...summarizeSkipped(pendingSteps), ...noteLines, ...uses].join("\n");
+  return [`${url}, workspace ${workspace}: ${counts}`, ...renderSteps(pending), ...noteLines, ...uses].join("\n");
 }
 
-const filterAttempted = (steps: readonly StepResult[]) => steps.filter(({ detail }) => !SKIPPED.test(detail));
+/** A line for each step, and one for those that were skipped, so that they do not hide the actual failures. */
+function renderSteps(steps: readonly StepResult[]): string[] {
+  const attempted = steps.filter(({ detail }) => !SKIPPED.test(detail));
+  const lines = attempted.map(({ name, status, detail }) => `  ${STATUS_VERB[status].padEnd(7)} ${name}: ${detail}`);
+  const skipped = steps.length - attempted.length;
+  const count = skipped === 1 ? "1 step" : `${skipped} steps`;
+  return skipped === 0 ? lines : [...lines, `  skipped ${count} because of these failures (--json lists them)`];
+}
 
-/** The same for people, who read them before they confirm. */
+/** The settings in use for people, who read them before they confirm. */
 function renderSettingsInUse(settings: ProvisionSettings): string[] {
   const { language, timezone, locale, address } = settings;
   const { agents, "provision.project": project } = listSettingsInUse(settings);
@@ -367,30 +365,21 @@ function renderSettingsInUse(settings: ProvisionSettings): string[] {
   return lines.map((line) => `  uses    ${line}`);
 }
 
-/** Skipped steps in one line, so that they do not hide the actual failures. */
-function summarizeSkipped(steps: readonly StepResult[]): string[] {
-  const count = steps.length - filterAttempted(steps).length;
-  return count > 0
-    ? [`  skipped ${count === 1 ? "1 step" : `${count} steps`} because of these failures (--json lists them)`]
-    : [];
-}
-
 /** The result of a run, for people. */
-export function renderResult({ steps, changed, failed }: ProvisionReport, settings: ProvisionSettings): string {
+function renderResult({ steps, changed, failed }: ProvisionReport, settings: ProvisionSettings): string {
+  const summary = `${changed} changed, ${steps.length - changed - failed} unchanged, ${failed} failed.`;
+  if (failed > 0) {
+    const failures = renderSteps(steps.filter(({ status }) => status === "failed"));
+    const closing = "Fix the failures above and run the same command again: completed steps are not repeated.";
+    return [...failures, summary, closing].join("\n");
+  }
   const { secretsFile } = settings;
   const passwords = toPathBesideSecrets(secretsFile, "provision-secrets.json");
-  const failedSteps = steps.filter(({ status }) => status === "failed");
-  const failureLines = [
-    ...filterAttempted(failedSteps).map(({ name, detail }) => `  failed  ${name}: ${detail}`),
-    ...summarizeSkipped(failedSteps),
-  ];
-  const unchangedCount = steps.length - changed - failed;
   const closing =
-    failed > 0
-      ? "Fix the failures above and run the same command again: completed steps are not repeated."
-      : `Groundcrew's secrets are in ${secretsFile}, the agents' own tokens in the folder agents next to it, and the passwords of created Plane accounts in ${passwords}. Start Groundcrew with \`npm start\`, also in a new shell: its settings are in ${getConnectionPath(secretsFile)}.`;
-  const summary = `${changed} changed, ${unchangedCount} unchanged, ${failed} failed.`;
-  return [...failureLines, summary, closing, ...(failed > 0 ? [] : renderConnections(settings))].join("\n");
+    `Groundcrew's secrets are in ${secretsFile}, the agents' own tokens in the folder agents next to it, and the ` +
+    `passwords of created Plane accounts in ${passwords}. Start Groundcrew with \`npm start\`, also in a new shell: ` +
+    `its settings are in ${getConnectionPath(secretsFile)}.`;
+  return [summary, closing, ...renderConnections(settings)].join("\n");
 }
 
 /** How agents connect with the tokens that exist now: the paths of their files, never the tokens. */
@@ -408,17 +397,11 @@ function renderConnections({ agents, given, secretsFile, address }: ProvisionSet
 }
 
 /** Lines for an environment file. If a secret has several valid values, the first is the one to use. */
-export function formatEnvironmentFile(entries: readonly (readonly [string, readonly string[]])[]): string {
-  // The environment accepts only one value of an API key.
-  const isSingleValue = (name: string) => name.startsWith("PLANE_API_KEY");
-  const lines = entries.map(
-    ([name, values]) => `${name}=${isSingleValue(name) ? (values[0] ?? "") : values.join(",")}`,
-  );
-  return `${lines.join("\n")}\n`;
-}
-
-/** The message that lists the invalid settings. */
-export function formatProvisionProblems(problems: readonly SettingProblem[]): string {
-  const count = problems.length === 1 ? "1 setting is invalid" : `${problems.length} settings are invalid`;
-  return `Nothing was provisioned: ${count}.\n\n${formatSettingProblems(problems)}\n.env.example explains each setting.`;
+function formatEnvironmentFile(entries: readonly (readonly [string, readonly string[]])[]): string {
+  const lines = entries.map(([name, values]) => {
+    // The environment accepts only one value of an API key.
+    const accepted = name.startsWith("PLANE_API_KEY") ? values.slice(0, 1) : values;
+    return `${name}=${accepted.join(",")}\n`;
+  });
+  return lines.join("");
 }
