@@ -10,6 +10,7 @@ import { toSettingName } from "../../shared/config/settings-file.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hashing.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
+import { tryParseJson } from "../../shared/text.ts";
 import { listTokenFiles, replaceOpenclawToken } from "./openclaw-settings.ts";
 
 /** Files on this machine. */
@@ -26,10 +27,7 @@ export interface Disk {
 /** Permission bits that a file with secrets must not have: any for others than its owner. */
 const FORBIDDEN_SECRETS_MODE = 0o077;
 
-/**
- * Permission bits that an agent's token file must not have. Its group may read it, because an agent may run as another
- * user.
- */
+/** The same for an agent's token. Its group may read it, because an agent may run as another user. */
 const FORBIDDEN_TOKEN_MODE = 0o037;
 
 const secretsFileSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
@@ -74,11 +72,9 @@ export async function openSecretsFile(
   let stored = await readStored();
 
   async function readStored() {
-    const found = Object.entries(await readJsonFile(disk, secretsFile, secretsFileSchema)).map(
-      ([name, value]) => [name, typeof value === "string" ? [value] : value] as const,
-    );
+    const found = Object.entries(await readJsonFile(disk, secretsFile, secretsFileSchema));
     for (const value of found.flatMap(([, values]) => values)) registerSecret(value);
-    return new Map(found);
+    return new Map(found.map(([name, value]) => [name, [value].flat()]));
   }
 
   const secrets = {
@@ -132,12 +128,9 @@ export type SecretsFile = Awaited<ReturnType<typeof openSecretsFile>>;
  * Reads a JSON file of secrets with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
  */
 async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T> {
-  const text = (await disk.read(path, FORBIDDEN_SECRETS_MODE)) ?? "{}";
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    throw new GroundcrewError("bad_request", `${path} has an unknown format: fix it, or move it away.`);
-  }
+  const parsed = schema.safeParse(tryParseJson((await disk.read(path, FORBIDDEN_SECRETS_MODE)) ?? "{}"));
+  if (parsed.success) return parsed.data;
+  throw new GroundcrewError("bad_request", `${path} has an unknown format: fix it, or move it away.`);
 }
 
 /**
@@ -183,13 +176,10 @@ export function getBridgeTokenPath(secretsFile: string, agent: string): string {
 }
 
 /** The path of a file with settings for OpenClaw. */
-export function getOpenclawPath(secretsFile: string, name: string): string {
-  return toPathBesideSecrets(secretsFile, `openclaw/${name}`);
-}
+export const getOpenclawPath = (secretsFile: string, name: string) =>
+  toPathBesideSecrets(secretsFile, `openclaw/${name}`);
 
-export function formatJsonFile(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}
+export const formatJsonFile = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 export const hashBridgeToken = async (token: string) => `sha256:${await sha256Hex(token)}`;
 

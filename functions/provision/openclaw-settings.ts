@@ -77,14 +77,11 @@ function createAgents<P>(agents: readonly OpenclawAgent[], form: AgentsForm, cre
   const profiles = agents.map((agent) => ({ id: getOpenclawId(agent), profile: createFor(agent) }));
   if (form === "entries")
     return { ownership: "explicit", entries: Object.fromEntries(profiles.map(({ id, profile }) => [id, profile])) };
-  const main = agents.findIndex(({ role }) => role === "concierge");
-  return {
-    list: profiles.map(({ id, profile }, i) => ({
-      id,
-      ...omitUndefined({ default: i === Math.max(main, 0) || undefined }),
-      ...profile,
-    })),
-  };
+  const main = Math.max(
+    agents.findIndex(({ role }) => role === "concierge"),
+    0,
+  );
+  return { list: profiles.map(({ id, profile }, i) => ({ id, ...(i === main && { default: true }), ...profile })) };
 }
 
 /**
@@ -99,9 +96,9 @@ function createProfile(agent: OpenclawAgent, isShared: boolean) {
     allow,
     deny: ["apply_patch"],
     fs: { workspaceOnly: true },
-    ...(sandbox ? { sandbox: { tools: { allow } } } : {}),
+    ...(sandbox && { sandbox: { tools: { allow } } }),
   };
-  return { tools, ...(sandbox ? { sandbox } : {}) };
+  return { tools, ...(sandbox && { sandbox }) };
 }
 
 /** An agent with a shell runs in a sandbox, unless the gateway is its own: the gateway's files hold all tokens. */
@@ -141,25 +138,19 @@ export function createOpenclawFiles(team: OpenclawTeam, mainUrl: string | undefi
   const getUrl = ({ wake }: OpenclawAgent) => (wake.kind === "openclaw" && "url" in wake ? wake.url : undefined);
   const isApart = (agent: OpenclawAgent) => ![undefined, mainUrl].includes(getUrl(agent));
   const main = team.agents.filter((agent) => !isApart(agent));
-  const groups = [
-    { agents: main, folder: "", isShared: main.length > 1 },
-    ...team.agents.filter(isApart).map((agent) => ({
-      agents: [agent],
-      folder: getOpenclawFolder(agent.name),
-      isShared: team.agents.filter((other) => getUrl(other) === getUrl(agent)).length > 1,
-    })),
-  ];
-  return new Map(
-    groups.flatMap(({ agents, folder, isShared }) => {
-      if (agents.length === 0) return [];
-      const one = { ...team, agents, isShared };
-      return [
-        [`${folder}${SETTINGS_FILES[0]}`, createOpenclawConfig(one, "entries")],
-        [`${folder}${SETTINGS_FILES[1]}`, createOpenclawConfig(one, "list")],
-        [`${folder}openclaw-2026.2.json`, createOldOpenclawConfig(one)],
-      ];
-    }),
-  );
+  const files = new Map<string, object>();
+  const add = (agents: readonly OpenclawAgent[], folder: string, isShared: boolean) => {
+    const gateway = { ...team, agents, isShared };
+    files.set(`${folder}${SETTINGS_FILES[0]}`, createOpenclawConfig(gateway, "entries"));
+    files.set(`${folder}${SETTINGS_FILES[1]}`, createOpenclawConfig(gateway, "list"));
+    files.set(`${folder}openclaw-2026.2.json`, createOldOpenclawConfig(gateway));
+  };
+  if (main.length > 0) add(main, "", main.length > 1);
+  for (const agent of team.agents.filter(isApart)) {
+    const sharing = team.agents.filter((other) => getUrl(other) === getUrl(agent));
+    add([agent], getOpenclawFolder(agent.name), sharing.length > 1);
+  }
+  return files;
 }
 
 const getOpenclawFolder = (agent: string) => `${agent.toLowerCase()}/`;

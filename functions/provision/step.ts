@@ -15,8 +15,11 @@ export interface ProvisionStep {
    * Reads the state, compares it with the settings and returns the missing changes, with notes for people about the
    * rest. Never writes. In a plan (`apply` false) the results of earlier steps do not exist yet.
    */
-  plan(context: ProvisionContext, apply: boolean): Promise<readonly (StepChange | string | undefined)[]>;
+  plan(context: ProvisionContext, apply: boolean): Promise<StepPart | readonly StepPart[]>;
 }
+
+/** A missing change, or a note; what does not apply is none. */
+export type StepPart = StepChange | string | undefined | false;
 
 /** A change that a step will make; `detail` describes it to people before they confirm. */
 export interface StepChange {
@@ -46,23 +49,17 @@ export interface ProvisionReport {
  */
 const MAX_DETAIL_LENGTH = 4_000;
 
-export const createStep = (
-  name: string,
-  needs: ProvisionStep["needs"],
-  plan: ProvisionStep["plan"],
-): ProvisionStep => ({ name, needs, plan });
+export function createStep(name: string, needs: readonly string[], plan: ProvisionStep["plan"]): ProvisionStep {
+  return { name, needs, plan };
+}
 
-export const create = (detail: string, apply: StepChange["apply"]): StepChange => ({
-  status: "created",
-  detail,
-  apply,
-});
+export function create(detail: string, apply: StepChange["apply"]): StepChange {
+  return { status: "created", detail, apply };
+}
 
-export const change = (detail: string, apply: StepChange["apply"]): StepChange => ({
-  status: "changed",
-  detail,
-  apply,
-});
+export function change(detail: string, apply: StepChange["apply"]): StepChange {
+  return { status: "changed", detail, apply };
+}
 
 /**
  * Runs the steps in order; a failed one prevents only the steps that need it. Without `apply` it plans them: reads the
@@ -102,7 +99,7 @@ async function runStep(
 ): Promise<Omit<StepResult, "name">> {
   if (failedNeeds.length > 0)
     return { status: "failed", detail: `skipped because these steps failed: ${failedNeeds.join(", ")}` };
-  const parts = (await plan(context, apply)).filter((part) => part !== undefined);
+  const parts = [await plan(context, apply)].flat().filter((part) => part !== undefined && part !== false);
   const changes = parts.filter((part) => typeof part === "object");
   for (const missing of apply ? changes : []) {
     context.progress(`${name}: ${missing.detail}`);

@@ -33,9 +33,7 @@ export const createFileStep = (
   needs: ProvisionStep["needs"] = [],
   describe: (context: ProvisionContext) => Promise<string> = async () => path,
 ): ProvisionStep =>
-  createStep(name, needs, async (context) => [
-    await planFile(context, path, text, { detail: await describe(context) }),
-  ]);
+  createStep(name, needs, async (context) => planFile(context, path, text, { detail: await describe(context) }));
 
 /** Creates a step that generates a secret of Groundcrew's own, unless there is one or `skip` says why none is needed. */
 function createSecretStep(
@@ -45,8 +43,8 @@ function createSecretStep(
 ): ProvisionStep {
   return createStep(name, [], async ({ vault, newSecret, settings }) => {
     const note = vault.getFirstValue(setting) === undefined ? skip(settings) : `${setting} is set`;
-    if (note !== undefined) return [note];
-    return [create(`${setting}, in ${settings.secretsFile}`, () => vault.storeValues(setting, [newSecret()]))];
+    if (note !== undefined) return note;
+    return create(`${setting}, in ${settings.secretsFile}`, () => vault.storeValues(setting, [newSecret()]));
   });
 }
 
@@ -67,12 +65,12 @@ const isHookTokenNeeded = ({ agents }: ProvisionSettings) => agents.some(({ wake
  * overwritten; the agents are then written to a file next to it, from which people copy them.
  */
 export const agentsFileStep = createStep("agents", [], async ({ settings: { configFile, agents }, disk }) => {
-  if (!configFile) return [`${agents.length} in GROUNDCREW_CONFIG`];
+  if (!configFile) return `${agents.length} in GROUNDCREW_CONFIG`;
   const path = configFile.exists ? `${configFile.path}.agents` : configFile.path;
   const write = () => disk.write(path, formatJsonFile({ agents }), 0o600);
   return [
-    (await disk.read(path)) === undefined ? create(`${path}, with ${agents.length} agents`, write) : undefined,
-    configFile.exists ? `${configFile.path} has no agents: copy them from ${path}` : undefined,
+    (await disk.read(path)) === undefined && create(`${path}, with ${agents.length} agents`, write),
+    configFile.exists && `${configFile.path} has no agents: copy them from ${path}`,
   ];
 });
 
@@ -93,17 +91,15 @@ export const skillStep = createStep("skill", [], async (context) => {
 
 /** Updates Telegram's webhook and command menu, if a bot is configured. */
 export const telegramStep = createStep("telegram", [], async ({ telegram: setUp, vault }) => {
-  if (!setUp) return ["no bot is configured"];
+  if (!setUp) return "no bot is configured";
   const { changes, failed } = await setUp(false, vault.getNotes().telegram);
   if (failed) throw createStepRefusal(`Telegram: ${failed}. Check TELEGRAM_BOT_TOKEN and TELEGRAM_API_ROOT.`);
-  if (changes.length === 0) return ["webhook and commands are up to date"];
-  return [
-    change(changes.join(", "), async () => {
-      const result = await setUp(true, vault.getNotes().telegram);
-      if (result.failed) throw createStepRefusal(`Telegram: ${result.failed}. Run the same command again.`);
-      if (result.mark !== undefined) await vault.updateNotes({ telegram: result.mark });
-    }),
-  ];
+  if (changes.length === 0) return "webhook and commands are up to date";
+  return change(changes.join(", "), async () => {
+    const result = await setUp(true, vault.getNotes().telegram);
+    if (result.failed) throw createStepRefusal(`Telegram: ${result.failed}. Run the same command again.`);
+    if (result.mark !== undefined) await vault.updateNotes({ telegram: result.mark });
+  });
 });
 
 /**
@@ -119,10 +115,8 @@ export const openclawStep = createStep("openclaw", [], async (context) => {
   for (const [name, config] of files)
     parts.push(await planFile(context, getOpenclawPath(secretsFile, name), formatJsonFile(config)));
   const missing = parts.filter((part) => typeof part === "object");
-  return [
-    ...(missing.length > 0 ? missing : [parts.join(", ")]),
-    unknown.length > 0 ? `set in OpenClaw's environment yourself: ${unknown.join(", ")}` : undefined,
-  ];
+  const note = unknown.length > 0 && `set in OpenClaw's environment yourself: ${unknown.join(", ")}`;
+  return [...(missing.length > 0 ? missing : [parts.join(", ")]), note];
 });
 
 /**

@@ -80,7 +80,7 @@ const DEFAULT_STATES = GROUPS.map((group) => ({ name: group, group }));
  */
 export const projectStep = createStep("project", ["groundcrew's API key"], async (context) => {
   const { project: wanted } = context.settings;
-  if (wanted === false) return ["disabled in the settings"];
+  if (wanted === false) return "disabled in the settings";
   // Plane enables pages in a new project, whatever the create request says.
   const setFeatures = async (project: string) => {
     const options = { params: { project }, json: PROJECT_FEATURES };
@@ -94,16 +94,16 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
     );
     if (conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
     const detail = `${wanted.name} (${wanted.identifier}), with cycles and modules only`;
-    return [create(detail, async () => setFeatures(await createFirstProject(context, wanted)))];
+    return create(detail, async () => setFeatures(await createFirstProject(context, wanted)));
   }
   const label = `${found.name} (${found.identifier})`;
-  if (found.archived_at) return [`${label} is archived: left unchanged`];
+  if (found.archived_at) return `${label} is archived: left unchanged`;
   const wrongFeatures = findWrongFeatures(found);
-  if (wrongFeatures.length === 0) return [label];
+  if (wrongFeatures.length === 0) return label;
   const changes = wrongFeatures.map(
     (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${PROJECT_FEATURES[name] ? "on" : "off"}`,
   );
-  return [change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id))];
+  return change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id));
 });
 
 /** Reads all projects that Groundcrew's account sees, and which of them is the first one. */
@@ -154,7 +154,7 @@ export function createProjectStep(
 ): ProvisionStep {
   return createStep(name, ["project", ...needs], async (context, apply) => {
     const { project: found } = await readProjectList(context);
-    if (context.settings.project === false || found?.archived_at) return ["no project to create them in"];
+    if (context.settings.project === false || found?.archived_at) return "no project to create them in";
     const client = await findOwnClient(context);
     return plan(context, client && found ? { client, params: { project: found.id } } : undefined, apply);
   });
@@ -279,10 +279,10 @@ async function planMembers(
     if (isMember || (wasMember && spec.isUnnamed)) return [];
     const detail = `${spec.name} ${describeMissingMembership(project)}`;
     const json = { member: id, role: spec.role };
-    if (!wasMember) return [create(detail, () => sendChange(client, projectMembersApi.add, { params, json }))];
+    if (!wasMember) return create(detail, () => sendChange(client, projectMembersApi.add, { params, json }));
     const restored = { params, json: { members: [{ member_id: id, role: spec.role }] } };
     const endpoint = { ...projectMembershipsApi.add, answer: z.unknown() };
-    return [change(detail, () => callAsMember(context, endpoint, restored))];
+    return change(detail, () => callAsMember(context, endpoint, restored));
   });
 }
 

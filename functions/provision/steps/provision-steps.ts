@@ -173,27 +173,23 @@ export function createRemoveSteps(
     adminStep,
     createStep(`API key ${name}`, ["administrator"], async (context) => {
       const { vault, sessions } = context;
-      if (vault.isFromEnvironment(key.name)) return [`${key.name} is in the environment: remove it there and in Plane`];
-      if (vault.getFirstValue(key.name) === undefined) return ["none"];
-      return [
-        change(`delete ${key.name}, here and in Plane`, async () => {
-          const session = await sessions.signIn(email);
-          // First here, so that a running Groundcrew never uses a deleted one.
-          await vault.storeValues(key.name, []);
-          await deleteOldTokens(context, session, key, []);
-        }),
-      ];
+      if (vault.isFromEnvironment(key.name)) return `${key.name} is in the environment: remove it there and in Plane`;
+      if (vault.getFirstValue(key.name) === undefined) return "none";
+      return change(`delete ${key.name}, here and in Plane`, async () => {
+        const session = await sessions.signIn(email);
+        // First here, so that a running Groundcrew never uses a deleted one.
+        await vault.storeValues(key.name, []);
+        await deleteOldTokens(context, session, key, []);
+      });
     }),
     createStep(`bridge token ${name}`, [], async ({ vault, disk }) => {
-      if (vault.isFromEnvironment(tokenSetting)) return [`${tokenSetting} is in the environment: remove it there`];
-      if (vault.getFirstValue(tokenSetting) === undefined) return ["none"];
+      if (vault.isFromEnvironment(tokenSetting)) return `${tokenSetting} is in the environment: remove it there`;
+      if (vault.getFirstValue(tokenSetting) === undefined) return "none";
       const path = getBridgeTokenPath(settings.secretsFile, name);
-      return [
-        change(`revoke it and empty ${path}`, async () => {
-          await vault.storeValues(tokenSetting, []);
-          await disk.write(path, "", 0o600);
-        }),
-      ];
+      return change(`revoke it and empty ${path}`, async () => {
+        await vault.storeValues(tokenSetting, []);
+        await disk.write(path, "", 0o600);
+      });
     }),
     openclawStep,
     // After the key, which its own session deletes.

@@ -65,20 +65,16 @@ const candidatesEndpoint = { ...projectsApi.list, answer: createPageSchema(candi
 /** Beginning of the description (Plane v1.2 and v1.3). */
 const SAMPLE_DESCRIPTION = "Welcome to the Plane Demo Project!";
 
-/** Plane creates two cycles and three modules in it, and its only member is the creator of the workspace. */
-const SAMPLE_CONTENT = { total_members: 1, total_cycles: 2, total_modules: 3 } as const;
-
 /** Entry of provision's notes with the id of the temporary key, so that an interrupted run leaves no key behind. */
 const TEMPORARY_KEY = "SAMPLE_PROJECT";
 
 const formatLabel = ({ name, identifier }: SampleProject) => `${name} (${identifier})`;
 
-const itemsEndpoint = {
-  ...workItemsApi.list,
-  answer: createPageSchema(
-    z.object({ id: planeIdSchema, created_by: planeIdSchema.nullable(), updated_by: planeIdSchema.nullable() }),
-  ),
-};
+const someone = planeIdSchema.nullable();
+
+const itemSchema = z.object({ id: planeIdSchema, created_by: someone, updated_by: someone });
+
+const itemsEndpoint = { ...workItemsApi.list, answer: createPageSchema(itemSchema) };
 
 /** Limit of items that are examined: 50. Plane creates fewer, so a project with more has been used. */
 const MAX_ITEMS = 50;
@@ -89,13 +85,11 @@ const MAX_ITEMS = 50;
  */
 export const sampleProjectStep = createStep("plane's sample project", ["groundcrew's API key"], async (context) => {
   const key = { name: TEMPORARY_KEY, email: context.settings.admin.email, label: "groundcrew sample project" };
-  const leftovers = context.vault.getTokenEntries(TEMPORARY_KEY);
   const cleanUp =
-    leftovers.length > 0
-      ? change("delete the temporary API key of an interrupted run", async () =>
-          deleteOldTokens(context, (await getOwnWorkspace(context)).session, key, []),
-        )
-      : undefined;
+    context.vault.getTokenEntries(TEMPORARY_KEY).length > 0 &&
+    change("delete the temporary API key of an interrupted run", async () =>
+      deleteOldTokens(context, (await getOwnWorkspace(context)).session, key, []),
+    );
   const found = await findRemovableSample(context);
   if (!found) return [cleanUp, "none, or people have changed it"];
   const { label, sample } = found;
@@ -134,14 +128,12 @@ export async function findSampleProject(client: PlaneClient): Promise<SampleProj
 }
 
 function looksLikeSample(project: SampleProject): boolean {
-  const { description, archived_at, external_id, updated_by = null, created_by } = project;
+  const { description, archived_at, external_id, updated_by, created_by } = project;
+  const { total_members, total_cycles, total_modules } = project;
   const isAsCreated = archived_at === null && external_id === null && (updated_by ?? created_by) === created_by;
-  const counts = Object.keys(SAMPLE_CONTENT) as (keyof typeof SAMPLE_CONTENT)[];
-  return (
-    isAsCreated &&
-    (description ?? "").startsWith(SAMPLE_DESCRIPTION) &&
-    counts.every((name) => project[name] === SAMPLE_CONTENT[name])
-  );
+  // Plane creates two cycles and three modules in it, and its only member is the creator of the workspace.
+  const hasOwnContent = total_members === 1 && total_cycles === 2 && total_modules === 3;
+  return isAsCreated && hasOwnContent && (description ?? "").startsWith(SAMPLE_DESCRIPTION);
 }
 
 async function withTemporaryKey(
@@ -164,13 +156,8 @@ async function removeSample(client: PlaneClient, sample: SampleProject) {
     throw createStepRefusal(
       `${formatLabel(sample)} was not removed: people have added or changed work items or comments. Delete it in Plane, or run the same command with --keep-sample-project.`,
     );
-  await sendChange(
-    client,
-    { ...projectsApi.get, operation: "projects_delete", method: "DELETE" },
-    {
-      params: { project: sample.id },
-    },
-  );
+  const endpoint = { ...projectsApi.get, operation: "projects_delete", method: "DELETE" } as const;
+  await sendChange(client, endpoint, { params: { project: sample.id } });
 }
 
 /** Whether everything in the project is by Plane's bot: no item or comment is by a person, and none was edited. */
@@ -198,7 +185,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
   return createProjectStep("sample tasks", ["project members", ...owners], async (context, project) => {
     const { settings, vault } = context;
     if (project && vault.getNotes().samples === project.params.project)
-      return ["created by an earlier run; people may change and delete them"];
+      return "created by an earlier run; people may change and delete them";
     const texts = getTexts("auto", settings.language);
     const ids = project ? await findSamples(project) : new Map<SampleName, string>();
     const isBlocked = await readRelation(context, project, ids);
@@ -213,9 +200,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
     const { hello, report } = texts.sampleTasks;
     return [
       ...tasks,
-      isBlocked === false
-        ? create(`${report.title} is blocked by ${hello.title}`, () => blockReport(project, ids))
-        : undefined,
+      isBlocked === false && create(`${report.title} is blocked by ${hello.title}`, () => blockReport(project, ids)),
       change("record that they were created", () => vault.updateNotes({ samples: project?.params.project })),
       isBlocked === undefined
         ? 'the dependency is a line "Blocked by: …" in the description: the API of this version of Plane has no relations (v1.3.0 introduced them)'
@@ -287,10 +272,8 @@ async function createSample(
   const member = (await readWorkspacePeople(context)).members.find(({ email }) => email === owner);
   const { title, text } = getTexts("auto", language).sampleTasks[name];
   // Plane's default state is in the group Backlog, for which no agent is woken.
-  const unstarted = (await readList(client, statesApi.list, { params })).rows.filter(
-    ({ group }) => group === "unstarted",
-  );
-  const [first] = unstarted.sort((a, b) => a.sequence - b.sequence);
+  const { rows: states } = await readList(client, statesApi.list, { params });
+  const [first] = states.filter(({ group }) => group === "unstarted").sort((a, b) => a.sequence - b.sequence);
   const json = {
     name: title,
     description_html: `<p>${text}</p>${blockerLine}`,

@@ -90,13 +90,11 @@ export function createRetireStep(secret: RotatableSecret): ProvisionStep {
     const count = Math.max(values.length, vault.getTokenEntries(setting).length);
     const newest = findNewest ? keepDefined([await findNewest(context)]) : values.slice(0, 1);
     if (vault.isFromEnvironment(setting) || count < 2 || (findNewest && newest.length === 0))
-      return ["nothing to retire"];
-    return [
-      change(`only the newest ${setting} stays valid`, async () => {
-        await vault.storeValues(setting, newest);
-        await deleteOld?.(context, newest);
-      }),
-    ];
+      return "nothing to retire";
+    return change(`only the newest ${setting} stays valid`, async () => {
+      await vault.storeValues(setting, newest);
+      await deleteOld?.(context, newest);
+    });
   });
 }
 
@@ -147,18 +145,18 @@ export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name
       await vault.storeValues(key.name, [await createApiToken(context, session, key)]);
     }
     const value = vault.getFirstValue(key.name);
-    if (value === undefined) return [create(detail, replaceKey)];
+    if (value === undefined) return create(detail, replaceKey);
     const owner = await findKeyOwner(context, value);
     if (vault.isFromEnvironment(key.name)) {
-      if (owner !== undefined) return [`${key.name} works (from the environment)`];
+      if (owner !== undefined) return `${key.name} works (from the environment)`;
       throw createStepRefusal(
         `Plane refused the ${key.name} from the environment: replace it there, or remove it to have one created.`,
       );
     }
-    if (owner?.toLowerCase() === key.email.toLowerCase()) return [`${key.name} works`];
+    if (owner?.toLowerCase() === key.email.toLowerCase()) return `${key.name} works`;
     if (owner === undefined) refusedKeys.add(value);
     const fault = owner === undefined ? "Plane refused the old one" : "the old one belongs to another account";
-    return [change(`${detail}, because ${fault}`, replaceKey)];
+    return change(`${detail}, because ${fault}`, replaceKey);
   });
 }
 
@@ -184,20 +182,18 @@ async function findKeyOwner(context: ProvisionContext, key: string): Promise<str
 export function createBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep(`bridge token ${agent}`, [], async ({ vault, newSecret }) => {
-    if (vault.isFromEnvironment(setting)) return [`${setting} comes from the environment`];
+    if (vault.isFromEnvironment(setting)) return `${setting} comes from the environment`;
     const file = vault.getTokenPath(agent);
     const hash = await vault.readBridgeTokenHash(agent);
     if (hash === undefined)
-      return [
-        create(`${file}, its hash as ${setting}`, async () => {
-          const created = newSecret();
-          // The file is written first, because a hash without its token would be useless.
-          await vault.storeBridgeToken(agent, created);
-          await vault.storeValues(setting, [await hashBridgeToken(created)]);
-        }),
-      ];
-    if (vault.getValues(setting).includes(hash)) return [file];
-    return [change(`store the hash of ${file} as ${setting}`, () => vault.storeValues(setting, [hash]))];
+      return create(`${file}, its hash as ${setting}`, async () => {
+        const created = newSecret();
+        // The file is written first, because a hash without its token would be useless.
+        await vault.storeBridgeToken(agent, created);
+        await vault.storeValues(setting, [await hashBridgeToken(created)]);
+      });
+    if (vault.getValues(setting).includes(hash)) return file;
+    return change(`store the hash of ${file} as ${setting}`, () => vault.storeValues(setting, [hash]));
   });
 }
 
@@ -252,7 +248,7 @@ export const webhookStep = createStep("webhook", ["workspace"], async (context) 
   const { vault, settings } = context;
   const { webhookTarget: url } = settings;
   if (url === undefined)
-    return ["none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET; until then changes are detected by polling"];
+    return "none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET; until then changes are detected by polling";
   const found = await findWebhook(context);
   const secrets = vault.getValues(WEBHOOK_SECRET);
   const isGiven = vault.isFromEnvironment(WEBHOOK_SECRET);
@@ -268,19 +264,16 @@ export const webhookStep = createStep("webhook", ["workspace"], async (context) 
   const mustWait = found?.is_active && found.url === url ? undefined : await findObstacle(context, url);
   const inactive =
     mustWait === undefined ? "" : `, inactive: ${mustWait} → Start Groundcrew, then run this command again.`;
-  if (!found) return [create(`${url}${inactive}`, send({ url, ...EVENTS, module: false, is_active: !mustWait }))];
+  if (!found) return create(`${url}${inactive}`, send({ url, ...EVENTS, module: false, is_active: !mustWait }));
+  const store = async () => recordWebhook(context, requireFound(await findWebhook(context), "The webhook"), true);
   const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
   const changes = keepDefined([
     found.url !== url
-      ? change(`change its address to ${url}${inactive}`, send({ url, ...(mustWait ? { is_active: false } : {}) }))
+      ? change(`change its address to ${url}${inactive}`, send({ url, ...(mustWait && { is_active: false }) }))
       : undefined,
     missing.length > 0 ? change(`add the events ${missing.join(", ")}`, send(EVENTS)) : undefined,
     found.is_active || mustWait ? undefined : change("enable it again", send({ is_active: true })),
-    isGiven || secrets[0] === found.secret_key
-      ? undefined
-      : change(`store its secret as ${WEBHOOK_SECRET}`, async () =>
-          recordWebhook(context, requireFound(await findWebhook(context), "The webhook"), true),
-        ),
+    isGiven || secrets[0] === found.secret_key ? undefined : change(`store its secret as ${WEBHOOK_SECRET}`, store),
   ]);
   return changes.length > 0 ? changes : [`${found.url}${found.is_active ? ", enabled" : inactive}`];
 });
@@ -290,14 +283,10 @@ export const webhookStep = createStep("webhook", ["workspace"], async (context) 
  * request is refused there with a text that no other program has.
  */
 async function findObstacle({ fetch }: ProvisionContext, url: string): Promise<string | undefined> {
-  const request = {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: "{}",
-    redirect: "manual",
-  } as const;
+  const headers = { "content-type": "application/json" };
+  const signal = AbortSignal.timeout(PROBE_TIMEOUT);
   try {
-    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(PROBE_TIMEOUT) });
+    const response = await fetch(url, { method: "POST", headers, body: "{}", redirect: "manual", signal });
     const text = response.status === 401 || response.status === 429 ? await response.text() : "";
     return text.includes("signature") || text.includes("X-Plane-Signature")
       ? undefined

@@ -74,14 +74,14 @@ export const planeStep = createStep("plane", [], async (context) => {
   refuseOtherEditions(context.settings.plane.url, instance.edition);
   if (!config.is_email_password_enabled)
     throw createStepRefusal(explainEmailCode(context.settings.admin.email, "password login is disabled"));
-  return [`running, community edition ${instance.current_version}`];
+  return `running, community edition ${instance.current_version}`;
 });
 
 /** Creates the first account of a Plane that has not been set up; otherwise signs in to the existing one. */
 export const adminStep = createStep("administrator", [], async (context) => {
   const { email } = context.settings.admin;
-  if (await findAdminSession(context)) return [`signed in as ${email}`];
-  return [create(`set Plane up with the account ${email}`, () => signUpAdmin(context))];
+  if (await findAdminSession(context)) return `signed in as ${email}`;
+  return create(`set Plane up with the account ${email}`, () => signUpAdmin(context));
 });
 
 /** Creates the workspace. One that provision did not create keeps its name and time zone. */
@@ -93,7 +93,7 @@ export const workspaceStep = createStep("workspace", ["administrator"], async (c
   if (!existing) {
     const session = await findAdminSession(context);
     if (session) await refuseTakenSlug(context, session);
-    return [create(`${name} (${slug}), ${timezone}`, () => createWorkspace(context))];
+    return create(`${name} (${slug}), ${timezone}`, () => createWorkspace(context));
   }
   const { session, row } = existing;
   if (ROLE_NAMES[row.role] !== "admin")
@@ -104,10 +104,10 @@ export const workspaceStep = createStep("workspace", ["administrator"], async (c
     row.name !== name ? `the name ${name}` : undefined,
     row.timezone !== timezone ? `the time zone ${timezone}` : undefined,
   ]).join(", ");
-  if (differences === "") return [`${row.name} (${row.slug}), ${row.timezone}`];
+  if (differences === "") return `${row.name} (${row.slug}), ${row.timezone}`;
   if (vault.getNotes().workspace !== slug)
-    return [`${row.slug} existed before: left unchanged (the settings differ: ${differences})`];
-  return [change(differences, () => updateWorkspace(session, slug, { name, timezone }))];
+    return `${row.slug} existed before: left unchanged (the settings differ: ${differences})`;
+  return change(differences, () => updateWorkspace(session, slug, { name, timezone }));
 });
 
 const updateWorkspace = (session: PlaneSession, workspace: string, json: { name?: string; timezone: string }) =>
@@ -230,9 +230,9 @@ export const adminProfileStep = createStep("administrator's profile", ["administ
   const detail = `${settings.language}, ${settings.timezone}`;
   const session = await findAdminSession(context);
   // A new Plane has no account, so its first one will be created by provision.
-  if (session && !vault.findAccount(settings.admin.email)?.made) return ["not created by provision: left unchanged"];
-  if (session && (await hasProfile(session, settings))) return [detail];
-  return [change(detail, async () => setAccountProfile(await getAdminSession(context), settings))];
+  if (session && !vault.findAccount(settings.admin.email)?.made) return "not created by provision: left unchanged";
+  if (session && (await hasProfile(session, settings))) return detail;
+  return change(detail, async () => setAccountProfile(await getAdminSession(context), settings));
 });
 
 async function hasProfile(session: PlaneSession, wanted: ProvisionSettings): Promise<boolean> {
@@ -261,27 +261,25 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
     const { members, invited } = await readWorkspacePeople(context);
     const member = members.find((candidate) => candidate.email === email);
     if (member) {
-      if (person.isHuman || !isOurs() || member.displayName === person.name) return [email];
+      if (person.isHuman || !isOurs() || member.displayName === person.name) return email;
       const rename = async () => renameAccount(await sessions.signIn(email), person);
-      return [change(`rename ${email} to ${person.name}`, rename)];
+      return change(`rename ${email} to ${person.name}`, rename);
     }
     const exists = (await getInstance(context)).is_setup_done && (await hasAccount(context, email));
     if (exists && sessions.getPassword(email) === undefined)
       throw sessions.createFormRefusal("USER_ALREADY_EXIST", email);
     const detail = exists ? `add ${email} to the workspace` : `create ${email} and add it to the workspace`;
-    return [
-      create(detail, async () => {
-        const { params, session: admin } = await getOwnWorkspace(context);
-        const json = { emails: [{ email, role: person.role }] };
-        if (!invited.includes(email)) await sendChange(admin, workspaceInvitationsApi.create, { params, json });
-        const session = exists ? await sessions.signIn(email) : await signUpAccount(context, email);
-        if (isOurs()) {
-          await renameAccount(session, person);
-          if (person.isHuman) await setAccountProfile(session, settings);
-        }
-        await joinWorkspace(session, params.workspace, email);
-      }),
-    ];
+    return create(detail, async () => {
+      const { params, session: admin } = await getOwnWorkspace(context);
+      const json = { emails: [{ email, role: person.role }] };
+      if (!invited.includes(email)) await sendChange(admin, workspaceInvitationsApi.create, { params, json });
+      const session = exists ? await sessions.signIn(email) : await signUpAccount(context, email);
+      if (isOurs()) {
+        await renameAccount(session, person);
+        if (person.isHuman) await setAccountProfile(session, settings);
+      }
+      await joinWorkspace(session, params.workspace, email);
+    });
   });
 }
 
@@ -337,7 +335,7 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
       const member = members.find((candidate) => candidate.email === email.toLowerCase());
       if (!member || member.role === role) return [];
       const setRole = () => changeMembership(context, workspaceMembersApi.update, member.membership, { role });
-      return [change(`make ${name} ${ROLE_NAMES[role] ?? role}`, setRole)];
+      return change(`make ${name} ${ROLE_NAMES[role] ?? role}`, setRole);
     });
     return changes.length > 0 ? changes : ["the Concierge is an admin, the others are members"];
   });
@@ -351,11 +349,11 @@ export function createAccountRemovalStep({ step, email }: Pick<AccountSpec, "ste
   return createStep(step, ["administrator"], async (context) => {
     const { members } = await readWorkspacePeople(context);
     const member = members.find((candidate) => candidate.email === email.toLowerCase());
-    if (!member) return [`${email} is not in the workspace`];
+    if (!member) return `${email} is not in the workspace`;
     if (!context.vault.findAccount(email.toLowerCase())?.made)
-      return [`${email} was not created by provision: remove it in Plane, Workspace settings, Members`];
+      return `${email} was not created by provision: remove it in Plane, Workspace settings, Members`;
     const removeMember = () => changeMembership(context, workspaceMembersApi.remove, member.membership);
-    return [change(`take ${email} out of the workspace; it stays the author of its comments`, removeMember)];
+    return change(`take ${email} out of the workspace; it stays the author of its comments`, removeMember);
   });
 }
 
