@@ -151,16 +151,14 @@ function explainKeyError(name: string, { code, message }: PlaneError): Finding {
 
 function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows: readonly ProjectRow[]): Finding {
   const { ok, warning, failed } = createReport("plane workspace");
-  const missing = projects.filter(
-    (wanted) => !projectRows.some(({ identifier }) => identifier.toUpperCase() === wanted),
-  );
+  const missing = projects.filter((wanted) => !projectRows.some((row) => isFollowed(row, [wanted])));
   if (missing.length > 0) return failed`${workspace} has no project ${missing.join(", ")} → Fix PLANE_PROJECTS.`;
-  const wanted = projectRows.filter(
-    ({ identifier }) => projects.length === 0 || projects.includes(identifier.toUpperCase()),
-  );
-  const open = wanted.filter(({ archived_at }) => archived_at === null);
+  const open = projectRows.filter((row) => isFollowed(row, projects) && row.archived_at === null);
   // Plane adds a sample project to each workspace that is created in a browser or by provision; nobody works in it.
-  const samples = projects.length > 0 ? [] : open.filter((row) => !row.is_member && isSampleProject(row));
+  const samples =
+    projects.length > 0
+      ? []
+      : open.filter((row) => !row.is_member && row.description.startsWith(SAMPLE_PROJECT_DESCRIPTION));
   const used = open.filter((row) => !samples.includes(row));
   const inaccessible = used.filter(({ is_member }) => !is_member).map(({ identifier }) => identifier);
   if (inaccessible.length > 0)
@@ -172,9 +170,9 @@ function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows
   return ok`${workspace}, projects ${followed}${sampleNote.join("")}`;
 }
 
-function isSampleProject({ description }: ProjectRow): boolean {
-  return description.startsWith(SAMPLE_PROJECT_DESCRIPTION);
-}
+/** Whether a project is followed: one of those that the settings name, or any where they name none. */
+const isFollowed = ({ identifier }: Pick<ProjectRow, "identifier">, projects: readonly string[]) =>
+  projects.length === 0 || projects.includes(identifier.toUpperCase());
 
 function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError): Finding {
   if (error.code === "rate_limited") return explainKeyError("plane workspace", error);
@@ -205,9 +203,8 @@ async function checkPlaneWebhook(deps: PlaneCheckDeps, plane: PlaneSettings): Pr
       → Set PLANE_WEBHOOK_SECRET, or run \`npm run provision\`.`;
   if (target === undefined)
     return warning`the address to which Plane should send is unknown → Set PUBLIC_URL or PLANE_WEBHOOK_TARGET.`;
-  const probe = account
-    ? await readPlaneWebhook(deps, plane, target, account)
-    : { problem: "no Plane account is configured" };
+  const none = { problem: "no Plane account is configured" };
+  const probe = account ? await readPlaneWebhook(deps, plane, target, account) : none;
   if ("problem" in probe && hasCanary) return ok`${target} receives webhooks: the last canary arrived`;
   if ("problem" in probe)
     return warning`not checked: ${probe.problem}; API keys cannot read webhooks
@@ -282,18 +279,18 @@ function checkPeople(
   own: string | null,
 ): Finding[] {
   const { ok, warning } = createReport("people");
-  const humans = selectHumans(members, agents);
-  const absent = people.filter((person) => !humans.some(({ email }) => isSameEmail(email, person.email)));
-  const unlisted = humans.filter(
-    ({ email }) => !people.some((person) => isSameEmail(email, person.email)) && !isSameEmail(email, own ?? ""),
-  );
+  const humans = selectHumans(members, agents).map(({ email }) => email?.toLowerCase() ?? "");
+  const listed = people.map(({ email }) => email);
+  const absent = listed.filter((email) => !humans.includes(email)).join(", ");
+  const unlisted = humans.filter((email) => !listed.includes(email) && email !== own?.toLowerCase()).join(", ");
+  const place = plane?.workspace ?? "the workspace";
   const checks = collectFindings(
-    absent.length > 0 &&
-      warning`${absent.map(({ email }) => email).join(", ")} of people: not in ${plane?.workspace ?? "the workspace"}, so they cannot
-        answer or sign in → Invite them in Plane, or correct the addresses in people.`,
-    unlisted.length > 0 &&
-      warning`${unlisted.map(({ email }) => email).join(", ")} in ${plane?.workspace ?? "the workspace"}: not in people, so they
-        cannot sign in → Add them to people, unless that is intended.`,
+    absent !== "" &&
+      warning`${absent} of people: not in ${place}, so they cannot answer or sign in
+        → Invite them in Plane, or correct the addresses in people.`,
+    unlisted !== "" &&
+      warning`${unlisted} in ${place}: not in people, so they cannot sign in
+        → Add them to people, unless that is intended.`,
   );
   return checks.length > 0 ? checks : [ok`${people.length}, the same as in Plane`];
 }
@@ -329,13 +326,9 @@ async function checkAgent(
       → Run \`npm run provision\`, or invite it again; then add it to its projects (Plane: project settings, Members).`;
   if (!projects.ok) return explainKeyError(checkName, projects.error);
   // Every agent is a member of the projects that Groundcrew created; people may keep it out of their own.
-  const closed = projects.data.results.filter(
-    ({ external_source, is_member, archived_at, identifier }) =>
-      external_source === GROUNDCREW_SOURCE &&
-      !is_member &&
-      archived_at === null &&
-      (followed.length === 0 || followed.includes(identifier.toUpperCase())),
-  );
+  const isClosed = ({ external_source, is_member, archived_at }: (typeof projects.data.results)[number]) =>
+    external_source === GROUNDCREW_SOURCE && !is_member && archived_at === null;
+  const closed = projects.data.results.filter((row) => isClosed(row) && isFollowed(row, followed));
   if (closed.length > 0)
     return failed`${closed.map(describeMissingMembership).join(", ")}: no task there can be assigned to it
       → Run \`npm run provision\`.`;

@@ -84,15 +84,12 @@ function checkTelegramWebhook(hook: { url: string; lastError?: string }, expecte
 
 function explainTelegramFailure(failure: BotFailure, name = "telegram"): Finding {
   const { warning, failed } = createReport(name);
-  switch (failure.kind) {
-    case "wait":
-      return warning`Telegram's rate limit is reached: it asks to wait ${Math.ceil(failure.ms / 1000)} s
-        → Run the doctor again later.`;
-    case "refused":
-      return failed`${failure.reason} → Fix TELEGRAM_BOT_TOKEN: BotFather shows it with /token.`;
-    default:
-      return failed`${failure.reason} → Check that this machine can reach TELEGRAM_API_ROOT.`;
-  }
+  if (failure.kind === "wait")
+    return warning`Telegram's rate limit is reached: it asks to wait ${Math.ceil(failure.ms / 1000)} s
+      → Run the doctor again later.`;
+  if (failure.kind === "refused")
+    return failed`${failure.reason} → Fix TELEGRAM_BOT_TOKEN: BotFather shows it with /token.`;
+  return failed`${failure.reason} → Check that this machine can reach TELEGRAM_API_ROOT.`;
 }
 
 /** Shows only the origin, because the path of another program's webhook may contain its secret. */

@@ -19,7 +19,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { listCompleteBackups, readCopies } from "../backup/stored-backups.ts";
 import { nodeFiles, readEnvironment } from "../node/files.ts";
@@ -52,10 +52,8 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} a check failed, ${EXIT.usage} w
 /** The file in which provision stores passwords, next to SECRETS_FILE. The runtime never reads it. */
 const PROVISIONED_FILE = "provision-secrets.json";
 
-const provisionedSchema = z.looseObject({
-  /** By e-mail address in lower case. */
-  accounts: z.record(z.string(), z.looseObject({ password: z.string().optional() })),
-});
+/** The accounts in it by their addresses in lower case. */
+const provisionedSchema = z.object({ accounts: z.record(z.string(), z.object({ password: z.string().optional() })) });
 
 /** Timeout for connecting to Redis: 2 s. The doctor does not wait for a server that is still starting. */
 const CONNECT_PATIENCE: Ms = 2_000;
@@ -69,7 +67,7 @@ export async function runDoctor(
   const unknown = args.find((arg) => !OPTIONS.includes(arg));
   if (unknown !== undefined) {
     const nearest = findNearestName(unknown, OPTIONS);
-    const hint = nearest === undefined ? `Options: ${OPTIONS.join(", ")}.` : `Did you mean ${nearest}?`;
+    const hint = nearest ? `Did you mean ${nearest}?` : `Options: ${OPTIONS.join(", ")}.`;
     const message = `Unknown argument ${cleanLine(unknown, 60)}. ${hint}`;
     err(`groundcrew: ${message}\n`);
     if (isJson) out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);
@@ -82,16 +80,13 @@ export async function runDoctor(
   const parsed = parseSettings(ownEnv, nodeFiles);
   const { env } = readSettingsParts(ownEnv, nodeFiles);
   const secretsFile = env["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
+  const target = env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined;
   const findings = await runDoctorChecks({
-    parsed,
-    probeStore: inspectStore,
-    probeBackups: inspectBackups,
-    skill: createSkillProbe(ownEnv),
-    openclawConfig: findOpenclawConfig(env),
-    knownVersions: readKnownVersions(),
-    files: listPrivateFiles(secretsFile),
-    account: findAdminAccount(env, secretsFile),
-    webhookTarget: readWebhookTarget(env),
+    ...{ parsed, probeStore: inspectStore, probeBackups: inspectBackups, knownVersions: readKnownVersions() },
+    ...{ skill: createSkillProbe(ownEnv), openclawConfig: findOpenclawConfig(env) },
+    ...{ files: listPrivateFiles(secretsFile), account: findAdminAccount(env, secretsFile) },
+    // As provision registers it in Plane.
+    webhookTarget: environmentSchema.shape.PLANE_WEBHOOK_TARGET.safeParse(target).data ?? target,
     fetch: (input, init) => fetch(input, init),
     clock: Date.now,
   });
@@ -133,24 +128,11 @@ function listPrivateFiles(secretsFile: string): PrivateFile[] {
 function findAdminAccount(env: Record<string, string | undefined>, secretsFile: string): PlaneLogin | undefined {
   const email = env["PLANE_ADMIN_EMAIL"]?.trim();
   if (!email) return undefined;
-  const configuredPassword = env["PLANE_ADMIN_PASSWORD"]?.trim() || readText(env["PLANE_ADMIN_PASSWORD_FILE"]?.trim());
-  const password = configuredPassword || findProvisionedPassword(email.toLowerCase(), secretsFile);
+  const readText = (path = "") => readIfPossible(() => nodeFiles.read(path.trim())?.text.trim());
+  const given = env["PLANE_ADMIN_PASSWORD"]?.trim() || readText(env["PLANE_ADMIN_PASSWORD_FILE"]);
+  const notes = tryParseJson(readText(join(dirname(secretsFile), PROVISIONED_FILE)) ?? "");
+  const password = given || provisionedSchema.safeParse(notes).data?.accounts[email.toLowerCase()]?.password;
   return password ? { email, password } : undefined;
-}
-
-function readText(path: string | undefined): string | undefined {
-  return readIfPossible(() => path && nodeFiles.read(path)?.text.trim());
-}
-
-function findProvisionedPassword(email: string, secretsFile: string): string | undefined {
-  const text = readText(join(dirname(secretsFile), PROVISIONED_FILE)) ?? "";
-  return readIfPossible(() => provisionedSchema.parse(JSON.parse(text)))?.accounts[email]?.password;
-}
-
-/** PLANE_WEBHOOK_TARGET, normalized as provision registers it in Plane. */
-function readWebhookTarget(env: Record<string, string | undefined>): string | undefined {
-  const target = env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined;
-  return environmentSchema.shape.PLANE_WEBHOOK_TARGET.safeParse(target).data ?? target;
 }
 
 /** Inspects the configured store and changes nothing. An embedded file is not read while a Groundcrew is running. */

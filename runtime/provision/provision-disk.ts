@@ -1,6 +1,8 @@
 /**
- * The files that provision writes, of which each holds a secret: a folder that somebody replaces by a link meanwhile
- * is noticed, and nothing is written through it.
+ * The files that provision writes, of which each holds a secret: a folder that somebody replaces by a link meanwhile is
+ * noticed, and nothing is written through it. And the lock that keeps two processes from writing there at once: the
+ * operating system's lock excludes the other processes of this machine and ends with its holder; a file names the holder
+ * to people and to other machines, which that lock may not reach.
  */
 
 import { randomBytes } from "node:crypto";
@@ -23,6 +25,17 @@ interface PinnedFolder {
   name: string;
 }
 
+/** Excludes other provision runs until it is released. Also released when this process exits normally. */
+export type ProvisionLock = Awaited<ReturnType<typeof acquireProvisionLock>>;
+
+const holderSchema = z.object({ pid: z.int().positive(), host: z.string(), started: z.string() });
+
+/** Timeout for a lock file without content (ms): until then another machine may still be writing it. */
+const WRITE_GRACE_MS = 10_000;
+
+/** Age after which a temporary file counts as left behind by an interrupted write (ms). */
+const LEFTOVER_AGE_MS = MINUTE;
+
 /** Limit of a file that provision reads: 16 MiB, hundreds of times the secrets of a large team. */
 const MAX_FILE_BYTES = 16 * 2 ** 20;
 
@@ -31,7 +44,7 @@ const OPENED_FILES = "/proc/self/fd";
 
 const hasCode = (thrown: unknown, ...codes: string[]) => codes.includes(String(findErrorCode(thrown)));
 
-const createFileError = (path: string, problem: string) => new GroundcrewError("bad_request", `${path} ${problem}.`);
+const createFileError = (problem: string, cause?: unknown) => new GroundcrewError("bad_request", problem, { cause });
 
 const formatMode = (mode: number) => (mode & 0o777).toString(8).padStart(4, "0");
 
@@ -125,10 +138,9 @@ async function findRealPath(path: string): Promise<string> {
   } catch (thrown) {
     if (!hasCode(thrown, "ENOENT")) throw thrown;
     if ((await lstat(path).catch(ignoreMissing))?.isSymbolicLink())
-      throw new GroundcrewError(
-        "bad_request",
+      throw createFileError(
         `${path} is a symbolic link to a file that does not exist: create that file (for JSON with the content {}) with mode 0600, or remove the link.`,
-        { cause: thrown },
+        thrown,
       );
     return join(await findRealPath(dirname(path)), basename(path));
   }
@@ -149,10 +161,7 @@ function createMovedError(path: string, what: string): GroundcrewError {
 /** In a folder that everyone may write to, everyone may replace the files. The sticky bit, as in /tmp, prevents that. */
 function describeUnsafeMode(folder: string, mode: number): GroundcrewError | undefined {
   if (!(mode & 0o002) || mode & 0o1000) return undefined;
-  return new GroundcrewError(
-    "bad_request",
-    `Every user may replace files in ${folder} (mode ${formatMode(mode)}): chmod o-w ${folder}`,
-  );
+  return createFileError(`Every user may replace files in ${folder} (mode ${formatMode(mode)}): chmod o-w ${folder}`);
 }
 
 async function readFrom({ base, name }: PinnedFolder, path: string, forbiddenMode: number) {
@@ -166,11 +175,11 @@ async function readFrom({ base, name }: PinnedFolder, path: string, forbiddenMod
   try {
     const stats = await file.stat();
     const mode = stats.mode & 0o777;
-    if (!stats.isFile()) throw createFileError(path, "is not a regular file: move it away");
+    if (!stats.isFile()) throw createFileError(`${path} is not a regular file: move it away.`);
     if (mode & forbiddenMode)
-      throw createFileError(path, `has mode ${formatMode(mode)}, wanted 0600: chmod 600 ${path}`);
+      throw createFileError(`${path} has mode ${formatMode(mode)}, wanted 0600: chmod 600 ${path}.`);
     if (stats.size > MAX_FILE_BYTES)
-      throw createFileError(path, `has ${stats.size} bytes, more than ${MAX_FILE_BYTES}: move it away`);
+      throw createFileError(`${path} has ${stats.size} bytes, more than ${MAX_FILE_BYTES}: move it away.`);
     return await file.readFile("utf8");
   } finally {
     await file.close();
@@ -209,20 +218,6 @@ async function isSameFile(file: FileHandle, path: string): Promise<boolean> {
   return found?.dev === ours.dev && found.ino === ours.ino && found.mode === ours.mode;
 }
 
-// MERGED: /**  * The lock that keeps two processes from writing beside the secrets at once. The operating system's lock excludes the  * other processes of this machine and ends with its holder. A file names the holder to people and to other machines,  * which that lock may not reach.  */
-/** Excludes other provision runs until it is released. Also released when this process exits normally. */
-export type ProvisionLock = Awaited<ReturnType<typeof acquireProvisionLock>>;
-
-type HolderFile = NonNullable<ReturnType<typeof readHolderFile>>;
-
-const holderSchema = z.object({ pid: z.int().positive(), host: z.string(), started: z.string() });
-
-/** Timeout for a lock file without content (ms): until then another machine may still be writing it. */
-const WRITE_GRACE_MS = 10_000;
-
-/** Age after which a temporary file counts as left behind by an interrupted write (ms). */
-const LEFTOVER_AGE_MS = MINUTE;
-
 /**
  * Acquires the lock that allows only one provision run at a time to write next to SECRETS_FILE. Takes over the lock of
  * a process of this machine that has ended. Throws a GroundcrewError when another process holds it or the folder cannot
@@ -231,13 +226,17 @@ const LEFTOVER_AGE_MS = MINUTE;
 export async function acquireProvisionLock(path: string, { clock = Date.now } = {}) {
   const folder = dirname(path);
   const text = JSON.stringify({ pid: process.pid, host: hostname(), started: new Date(clock()).toISOString() });
-  makeFolder(folder);
+  orUnwritable(() => makeFolder(folder));
   const machineLock = join(folder, `.${basename(path)}`);
   const unlock = orUnwritable(() => lockFile(machineLock));
   if (!unlock) throw createHeldError(path, readHolderFile(path)?.holder);
   try {
     const found = readHolderFile(path);
-    if (found && !isAbandoned(found, clock())) throw createHeldError(path, found.holder);
+    // One of this machine has ended, because we hold its lock; another machine's counts as running.
+    const isAbandoned = found?.holder
+      ? found.holder.host === hostname()
+      : clock() - (found?.modifiedAt ?? 0) > WRITE_GRACE_MS;
+    if (found && !isAbandoned) throw createHeldError(path, found.holder);
     orUnwritable(() => {
       if (found) rmSync(path, { force: true });
       writeFileSync(path, text, { flag: "wx", mode: 0o600 });
@@ -258,22 +257,16 @@ export async function acquireProvisionLock(path: string, { clock = Date.now } = 
   return { isHeld, release };
 }
 
-/**
- * Creates the folders one by one: Node's recursive mkdir never returns where no folder can be created, such as in
- * /proc.
- */
+/** Creates the folders one by one: Node's recursive mkdir never returns where none can be created, such as in /proc. */
 function makeFolder(path: string) {
   if (existsSync(path)) return;
-  const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
-  orUnwritable(() => {
-    try {
-      mkdirSync(path, { mode: 0o700 });
-    } catch (thrown) {
-      // Another process may have created it meanwhile.
-      if (!existsSync(path)) throw thrown;
-    }
-  });
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (thrown) {
+    // Another process may have created it meanwhile.
+    if (!existsSync(path)) throw thrown;
+  }
 }
 
 /** Throws a GroundcrewError that says what to do when the folder cannot be written. */
@@ -281,10 +274,9 @@ function orUnwritable<T>(write: () => T): T {
   try {
     return write();
   } catch (thrown) {
-    throw new GroundcrewError(
-      "bad_request",
+    throw createFileError(
       `provision cannot write to the folder of SECRETS_FILE (${getErrorMessage(thrown)}): give this user write permission, or set SECRETS_FILE to another path.`,
-      { cause: thrown },
+      thrown,
     );
   }
 }
@@ -299,18 +291,9 @@ function readHolderFile(path: string) {
   }
 }
 
-/**
- * Whether the lock's process has ended: one of this machine has, because we hold its lock. This cannot be determined
- * for another machine or container, so it counts as running.
- */
-function isAbandoned({ holder, modifiedAt }: HolderFile, now: number): boolean {
-  return holder ? holder.host === hostname() : now - modifiedAt > WRITE_GRACE_MS;
-}
-
-function createHeldError(path: string, holder: HolderFile["holder"]): GroundcrewError {
+function createHeldError(path: string, holder: z.output<typeof holderSchema> | undefined): GroundcrewError {
   const holderText = holder ? ` (process ${holder.pid} on ${holder.host}, since ${holder.started})` : "";
-  return new GroundcrewError(
-    "conflict",
+  return createConflict(
     `Another provision is running${holderText}; nothing was done. Wait until it has ended and run the same command again. If it is no longer running, remove ${path} first.`,
   );
 }
