@@ -15,7 +15,12 @@ import { lockFolder, makePrivateFolder, nodeFiles } from "../node/files.ts";
 import { createComposeDriver } from "../openclaw-upgrade/compose-driver.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
 import { listInstallationSecrets } from "../openclaw-upgrade/openclaw-settings.ts";
-import { rollBackOpenclaw, type UpgradeOutcome, upgradeOpenclaw } from "../openclaw-upgrade/run-upgrade.ts";
+import {
+  checkUpgrade,
+  rollBackOpenclaw,
+  type UpgradeOutcome,
+  upgradeOpenclaw,
+} from "../openclaw-upgrade/run-upgrade.ts";
 import { waitForGateway } from "../openclaw-upgrade/smoke-test.ts";
 import {
   parseUpgradeSettings,
@@ -24,7 +29,6 @@ import {
   type UpgradeSettings,
 } from "../openclaw-upgrade/upgrade-driver.ts";
 import { openRecordFile, redactCredentials } from "../openclaw-upgrade/upgrade-record.ts";
-import { checkUpgrade } from "../openclaw-upgrade/upgrade-steps.ts";
 import { type CliOptions, parseCommandInput } from "./options.ts";
 import { CommandError, type CommandHost, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "./output.ts";
 

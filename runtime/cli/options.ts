@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { formatSchemaIssues } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { omitUndefined, readPath } from "../../shared/omit-undefined.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { createUsageError } from "./output.ts";
 
@@ -57,19 +57,7 @@ const inputSchema = z.object({
 });
 
 const openApiSchema = z.object({
-  paths: z.record(
-    z.string(),
-    z.object({
-      post: z.object({
-        summary: z.string().default(""),
-        requestBody: z.object({
-          content: z.object({
-            "application/json": z.object({ schema: inputSchema }),
-          }),
-        }),
-      }),
-    }),
-  ),
+  paths: z.record(z.string(), z.object({ post: z.looseObject({ summary: z.string().default("") }) })),
 });
 
 /** A field of a command of this program; a tool's fields come from the server. */
@@ -137,7 +125,8 @@ function toInput(spec: ToolSpec, pairs: readonly [ToolField, string][]): Record<
   return input;
 }
 
-function parsePairs(spec: ToolSpec, args: readonly string[]): [ToolField, string][] {
+/** The fields with their texts. Throws a usage error for an unknown option, or one without its value. */
+export function parsePairs(spec: ToolSpec, args: readonly string[]): [ToolField, string][] {
   // The parser's own strict mode refuses texts that begin with dashes, and knows neither typos nor `_` for `-`.
   const { tokens } = parseArgs({ args: [...args], options: toParserOptions(spec), strict: false, tokens: true });
   const pairs: [ToolField, string][] = [];
@@ -236,11 +225,10 @@ export function getToolSpec<S extends ToolSpec>(
 
 /** Parses the tools from a response of `GET /agent/openapi.json`. Throws a ZodError for any other document. */
 export function parseToolSpecs(json: unknown): ToolSpec[] {
-  return Object.entries(openApiSchema.parse(json).paths).map(([path, { post }]) => ({
-    name: path.replace(/^\/agent\//, ""),
-    description: post.summary,
-    fields: toToolFields(post.requestBody.content["application/json"].schema),
-  }));
+  return Object.entries(openApiSchema.parse(json).paths).map(([path, { post }]) => {
+    const schema = readPath(post, "requestBody.content.application/json.schema");
+    return toToolSpec({ name: path.replace(/^\/agent\//, ""), description: post.summary, inputSchema: schema });
+  });
 }
 
 /** A tool's definition as the command line needs it. */
@@ -249,38 +237,26 @@ export function toToolSpec(tool: { name: string; description: string; inputSchem
   return { name, description, fields: toToolFields(inputSchema.parse(tool.inputSchema)) };
 }
 
-/** Throws a usage error for an unknown option, or one without its value. */
-export function checkToolArguments(spec: ToolSpec, args: readonly string[]): void {
-  parsePairs(spec, args);
-}
-
 function toToolFields({ properties, required }: z.infer<typeof inputSchema>): ToolField[] {
   return Object.entries(properties).map(([name, property]) => toToolField(name, property, required.includes(name)));
 }
 
 function toToolField(name: string, property: PropertySchema, required: boolean): ToolField {
-  const alternatives = property.anyOf ?? splitTypes(property);
-  const kinds = alternatives.filter(({ type }) => type !== "null");
-  const [single] = kinds;
-  const choices = kinds.length === 1 ? single?.enum?.map(String) : undefined;
-  const description = property.description ?? single?.description;
-  return {
-    name,
-    kind: kinds.length === 1 && single ? toFieldKind(single) : kinds.some(isText) ? "either" : "json",
-    ...omitUndefined({ choices }),
-    nullable: kinds.length < alternatives.length,
-    required,
-    ...omitUndefined({ description }),
-  };
-}
-
-function splitTypes(property: PropertySchema): PropertySchema[] {
   const { type } = property;
-  return Array.isArray(type) ? type.map((single) => ({ ...property, type: single })) : [property];
-}
-
-function isText({ type }: PropertySchema): boolean {
-  return type === "string";
+  const alternatives =
+    property.anyOf ??
+    (Array.isArray(type) ? type.map((one): PropertySchema => ({ ...property, type: one })) : [property]);
+  const kinds = alternatives.filter((one) => one.type !== "null");
+  const single = kinds.length === 1 ? kinds[0] : undefined;
+  const hasText = kinds.some((one) => one.type === "string");
+  return {
+    ...{ name, required, nullable: kinds.length < alternatives.length },
+    kind: single ? toFieldKind(single) : hasText ? "either" : "json",
+    ...omitUndefined({
+      choices: single?.enum?.map(String),
+      description: property.description ?? kinds[0]?.description,
+    }),
+  };
 }
 
 function toFieldKind({ type, items, enum: values }: PropertySchema): ToolField["kind"] {

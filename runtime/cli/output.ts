@@ -39,7 +39,6 @@ export class CommandError extends Error {
 
   constructor(exit: number, message: string, details: { code?: string; retryAfter?: number | undefined } = {}) {
     super(message);
-    this.name = "CommandError";
     this.exit = exit;
     this.code = details.code ?? (exit === EXIT.usage ? "usage" : exit === EXIT.token ? "token" : "failed");
     this.retryAfter = details.retryAfter;
@@ -56,14 +55,9 @@ export function createUsageError(message: string): CommandError {
  */
 export function formatJsonLine(value: unknown, replace?: (name: string, value: unknown) => unknown): string {
   const line = JSON.stringify(value, replace) ?? "null";
-  return `${line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escapeUnits)}\n`;
-}
-
-function escapeUnits(character: string): string {
-  return character
-    .split("")
-    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .join("");
+  const toUnit = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const toEscape = (character: string) => character.split("").map(toUnit).join("");
+  return `${line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, toEscape)}\n`;
 }
 
 /** Formats text for a terminal, without control characters that the terminal would interpret. */

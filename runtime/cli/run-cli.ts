@@ -23,11 +23,11 @@ import {
 import { adaptFileSpec, FILE_TOOLS } from "./files.ts";
 import {
   type CliOptions,
-  checkToolArguments,
   defineField,
   getToolSpec,
   parseCliInput,
   parseCliOptions,
+  parsePairs,
   type ToolField,
   type ToolSpec,
   toToolSpec,
@@ -290,7 +290,7 @@ async function checkArguments(tool: string, rest: readonly string[]): Promise<To
   const { TOOLS } = await import("../../functions/agent/tools.ts");
   const specs = TOOLS.map((one) => toToolSpec(getToolDefinition(one)));
   const spec = getToolSpec(specs, tool, "command", PROGRAM_NAMES);
-  checkToolArguments(adaptFileSpec(spec), rest);
+  parsePairs(adaptFileSpec(spec), rest);
   return spec;
 }
 

@@ -16,50 +16,16 @@ import {
   PROVISION_SECRET_NAMES,
   readEnvironmentSecrets,
   SECRET_RECIPE,
-  type Secrets,
   type SettingsFiles,
   toPathBesideSecrets,
 } from "./secrets.ts";
-import { type ProvisionFileSettings, provisionSchema } from "./sections-schema.ts";
+import { provisionSchema } from "./sections-schema.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
-import { composeSettings, readSettingsParts, type Settings } from "./settings.ts";
+import { composeSettings, readSettingsParts } from "./settings.ts";
 import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";
 
 /** The desired state that provision brings about, and the files it writes. */
-export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human" | "language"> {
-  /** Language of people's accounts, of sample tasks and of the default personas. */
-  language: string;
-  plane: { url: string; workspace: string; workspaceName: string; rateLimit: number };
-  admin: {
-    email: string;
-    name: string;
-    /** Absent: the password in provision's own file, or a generated one when this Plane is not set up yet. */
-    password?: string;
-  };
-  human: { email: string; name: string; role: "admin" | "member" };
-  agents: AgentSettings[];
-  /** Who belongs to projects; absent: everybody who works in the workspace. */
-  people?: Settings["people"];
-  /** The settings file into which the default agents are written; absent when that file names agents already. */
-  configFile?: { path: string; exists: boolean };
-  /** URL that Plane's webhook calls; absent when neither PLANE_WEBHOOK_TARGET nor PUBLIC_URL is set. */
-  webhookTarget?: string;
-  /** URL at which agents reach Groundcrew. */
-  address: string;
-  /** URL of the OpenClaw gateway that most agents share. */
-  openclawUrl?: string;
-  /** Language of Groundcrew's own messages and comments (LOCALE). */
-  locale: Settings["locale"];
-  /** Content of the file from which later starts read these settings; it contains no secret. */
-  connectionFile: string;
-  states: Settings["states"];
-  telegram?: Settings;
-  secretsFile: string;
-  /** Secrets from the environment and the files it names. They override stored secrets and are never changed. */
-  given: Secrets;
-}
-
-type ParsedProvisionSettings = { ok: true; settings: ProvisionSettings } | { ok: false; problems: SettingProblem[] };
+export type ProvisionSettings = Extract<ReturnType<typeof parseProvisionSettings>, { ok: true }>["settings"];
 
 /** Files that provision writes in the folder of SECRETS_FILE; SECRETS_FILE must not have one of these names. */
 const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json", CONNECTION_FILE];
@@ -70,68 +36,66 @@ const REQUIRED_SETTINGS = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
  * Reads the settings of provision, which needs no API key, no Telegram and no PUBLIC_URL. Reports problems in the same
  * form as `parseSettings`.
  */
-export function parseProvisionSettings(
-  environment: Record<string, string | undefined>,
-  files: SettingsFiles,
-): ParsedProvisionSettings {
-  const { env, plain: parsedEnvironment, secrets, file, problems, unknown } = readSettingsParts(environment, files);
+export function parseProvisionSettings(environment: Record<string, string | undefined>, files: SettingsFiles) {
+  const { env, plain, secrets, file, problems, unknown } = readSettingsParts(environment, files);
   const password = readAdminPassword(env, files, problems);
-  for (const name of REQUIRED_SETTINGS) {
+  for (const name of REQUIRED_SETTINGS)
     if (!env[name]) problems.push({ name, given: "nothing", wanted: "a value, because provision needs it" });
-  }
-  if (!parsedEnvironment || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
-  const { PLANE_URL: url = "", PLANE_WORKSPACE: workspace = "", PLANE_ADMIN_EMAIL: email = "" } = parsedEnvironment;
+  if (!plain || !file || problems.length > 0) return { ok: false as const, problems: [...problems, ...unknown] };
+  const { PLANE_URL: url = "", PLANE_WORKSPACE: workspace = "", PLANE_ADMIN_EMAIL: email = "" } = plain;
+  const { SECRETS_FILE: secretsFile, PUBLIC_URL: publicUrl, OPENCLAW_URL: openclawUrl, LOCALE: locale } = plain;
   const { domain, workspace: workspaceName = workspace, human, ...rest } = file.provision ?? provisionSchema.parse({});
-  const language = rest.language ?? resolveLocale(parsedEnvironment.LOCALE);
-  const agents =
-    file.agents.length > 0
-      ? file.agents
-      : createDefaultAgents(domain, language, parsedEnvironment.OPENCLAW_URL !== undefined);
-  const conflicts = findProvisionProblems(workspace, parsedEnvironment.SECRETS_FILE, agents, [
-    [human.email ?? email, "the human's address"],
+  const language = rest.language ?? resolveLocale(locale);
+  const hasAgents = file.agents.length > 0;
+  const agents = hasAgents ? file.agents : createDefaultAgents(domain, language, openclawUrl !== undefined);
+  const { email: humanEmail = email, name: humanName = toDisplayName(humanEmail), role } = human;
+  const conflicts = findProvisionProblems(workspace, secretsFile, agents, [
+    [humanEmail, "the human's address"],
     [email, "the address of PLANE_ADMIN_EMAIL, an admin"],
   ]);
-  if (conflicts.length > 0) return { ok: false, problems: conflicts };
-  const path = env["GROUNDCREW_CONFIG"] ?? toPathBesideSecrets(parsedEnvironment.SECRETS_FILE, "groundcrew.json");
-  const webhookTarget =
-    parsedEnvironment.PLANE_WEBHOOK_TARGET ??
-    (parsedEnvironment.PUBLIC_URL && `${parsedEnvironment.PUBLIC_URL}/webhooks/plane`);
+  if (conflicts.length > 0) return { ok: false as const, problems: conflicts };
+  const path = env["GROUNDCREW_CONFIG"] ?? toPathBesideSecrets(secretsFile, "groundcrew.json");
   const hasBot = secrets.has("TELEGRAM_BOT_TOKEN");
-  const isAdmin = human.email === undefined || human.email === email;
-  const settings: ProvisionSettings = {
+  const settings = {
     ...rest,
+    /** Language of people's accounts, of sample tasks and of the default personas. */
     language,
-    plane: { url, workspace, workspaceName, rateLimit: parsedEnvironment.PLANE_RATE_LIMIT },
+    plane: { url, workspace, workspaceName, rateLimit: plain.PLANE_RATE_LIMIT },
     admin: {
       email,
-      name: (isAdmin && human.name) || toDisplayName(email),
+      name: humanEmail === email ? humanName : toDisplayName(email),
+      /** Absent: the password in provision's own file, or a generated one when this Plane is not set up yet. */
       ...omitUndefined({ password: password || undefined }),
     },
-    human: { email: human.email ?? email, name: human.name ?? toDisplayName(human.email ?? email), role: human.role },
+    human: { email: humanEmail, name: humanName, role },
     agents,
+    /** URL at which agents reach Groundcrew. */
+    address: publicUrl ?? toLocalUrl({ host: plain.HOST, port: plain.PORT }),
     ...omitUndefined({
+      /** Who belongs to projects; absent: everybody who works in the workspace. */
       people: file.people,
-      openclawUrl: parsedEnvironment.OPENCLAW_URL,
-      configFile: file.agents.length === 0 ? { path, exists: files.read(path) !== undefined } : undefined,
-      webhookTarget: webhookTarget || undefined,
+      /** URL of the OpenClaw gateway that most agents share. */
+      openclawUrl,
+      /** The settings file into which the default agents are written; absent when that file names agents already. */
+      configFile: hasAgents ? undefined : { path, exists: files.read(path) !== undefined },
+      /** URL that Plane's webhook calls; absent when neither PLANE_WEBHOOK_TARGET nor PUBLIC_URL is set. */
+      webhookTarget: plain.PLANE_WEBHOOK_TARGET ?? (publicUrl && `${publicUrl}/webhooks/plane`),
+      telegram: hasBot ? composeSettings(plain, secrets, file, { plane: true, telegram: true }) : undefined,
     }),
-    address: parsedEnvironment.PUBLIC_URL ?? toLocalUrl({ host: parsedEnvironment.HOST, port: parsedEnvironment.PORT }),
-    locale: parsedEnvironment.LOCALE,
+    /** Language of Groundcrew's own messages and comments (LOCALE). */
+    locale,
+    /** Content of the file from which later starts read these settings; it contains no secret. */
     connectionFile: formatConnectionFile({
       // The mappings that provision writes for OpenClaw.
       ...(agents.some(({ wake }) => wake.kind === "openclaw") ? { OPENCLAW_HOOK_PATH: "/hooks/groundcrew" } : {}),
-      ...env,
-      PORT: String(parsedEnvironment.PORT),
-      LOCALE: parsedEnvironment.LOCALE,
+      ...{ ...env, PORT: String(plain.PORT), LOCALE: locale },
     }),
     states: file.states,
-    ...omitUndefined({
-      telegram: hasBot ? composeSettings(parsedEnvironment, secrets, file, { plane: true, telegram: true }) : undefined,
-    }),
-    secretsFile: parsedEnvironment.SECRETS_FILE,
-    given: readEnvironmentSecrets(env, parsedEnvironment.SECRETS_FILE, files),
+    secretsFile,
+    /** Secrets from the environment and the files it names. They override stored secrets and are never changed. */
+    given: readEnvironmentSecrets(env, secretsFile, files),
   };
-  return { ok: true, settings };
+  return { ok: true as const, settings };
 }
 
 function readAdminPassword(
@@ -141,15 +105,11 @@ function readAdminPassword(
 ): string | undefined {
   const [name = ""] = PROVISION_SECRET_NAMES;
   const path = env[`${name}_FILE`];
-  const password = path === undefined ? env[name] : (env[name] ?? readPasswordFile(path, files));
+  const password = env[name] ?? (path === undefined ? undefined : readPasswordFile(path, files));
   if (path !== undefined && password === undefined)
     problems.push({ name: `${name}_FILE`, given: path, wanted: "a readable file that contains the password" });
-  if (password !== undefined && isGuessableSecret(password))
-    problems.push({
-      name,
-      given: GUESSABLE_SECRET,
-      wanted: `the account's password, for a new Plane a random one, ${SECRET_RECIPE}`,
-    });
+  const wanted = `the account's password, for a new Plane a random one, ${SECRET_RECIPE}`;
+  if (password !== undefined && isGuessableSecret(password)) problems.push({ name, given: GUESSABLE_SECRET, wanted });
   return password;
 }
 
@@ -192,12 +152,8 @@ function findProvisionProblems(
   if (workspace.length > 48)
     add("PLANE_WORKSPACE", `${workspace.length} characters`, "at most 48, which is Plane's limit");
   // Plane treats every path with this word in it as one of its administration pages and requires that cookie there.
-  if (workspace.includes("instances"))
-    add(
-      "PLANE_WORKSPACE",
-      formatSettingValue(workspace),
-      'a name that does not contain "instances", which Plane\'s pages cannot serve',
-    );
+  const served = 'a name that does not contain "instances", which Plane\'s pages cannot serve';
+  if (workspace.includes("instances")) add("PLANE_WORKSPACE", formatSettingValue(workspace), served);
   if (PROVISION_FILES.includes(secretsFile.slice(secretsFile.lastIndexOf("/") + 1)))
     add("SECRETS_FILE", formatSettingValue(secretsFile), `a name other than ${PROVISION_FILES.join(", ")}`);
   for (const { name, email, role } of agents) {
@@ -210,9 +166,6 @@ function findProvisionProblems(
 
 /** A display name made from an e-mail address: `ada.lovelace@…` becomes Ada Lovelace. */
 function toDisplayName(email: string): string {
-  const words = email
-    .replace(/@.*$/, "")
-    .split(/[._+-]+/)
-    .filter(Boolean);
-  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ") || "Admin";
+  const words = email.replace(/@.*$/, "").match(/[^._+-]+/g) ?? ["admin"];
+  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ");
 }

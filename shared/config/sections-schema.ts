@@ -281,5 +281,3 @@ export const provisionSchema = z.strictObject({
     .describe("an object with name and identifier, or false")
     .meta({ meaning: "The first project; false for none." }),
 });
-
-export type ProvisionFileSettings = z.output<typeof provisionSchema>;

@@ -47,12 +47,9 @@ const MAX_QUOTED_NAME = 60;
 
 /** Formats problems for people, three lines each. */
 export function formatSettingProblems(problems: readonly SettingProblem[]): string {
-  return problems
-    .map((problem) => {
-      const { given, wanted } = problem;
-      return `  ${formatSettingPlace(problem)}\n    given:  ${clean(given)}\n    wanted: ${clean(wanted)}\n`;
-    })
-    .join("\n");
+  const format = (problem: SettingProblem) =>
+    `  ${formatSettingPlace(problem)}\n    given:  ${clean(problem.given)}\n    wanted: ${clean(problem.wanted)}\n`;
+  return problems.map(format).join("\n");
 }
 
 /** The parts contain names and values from files, so each is cleaned to one line without control characters. */
@@ -68,9 +65,7 @@ export function formatSettingPlace({ name, position }: Pick<SettingProblem, "nam
   return clean(name) + (position ? ` (${formatPosition(position)})` : "");
 }
 
-function formatPosition({ line, column }: JsonPosition): string {
-  return `line ${line}, column ${column}`;
-}
+const formatPosition = ({ line, column }: JsonPosition) => `line ${line}, column ${column}`;
 
 /**
  * Formats a setting's value for people: quoted, cut at 100 characters, without the credentials of a URL. Of an object
@@ -78,14 +73,11 @@ function formatPosition({ line, column }: JsonPosition): string {
  */
 export function formatSettingValue(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = describeShape(value) ?? (JSON.stringify(value) ?? typeof value).replace(/\/\/[^\s"]*@/g, "//…@");
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
-}
-
-function describeShape(value: unknown): string | undefined {
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value !== "object" || value === null) return undefined;
-  return `an object with ${Object.keys(value).join(", ") || "no fields"}`;
+  const text = isObject(value)
+    ? `an object with ${Object.keys(value).join(", ") || "no fields"}`
+    : (JSON.stringify(value) ?? typeof value).replace(/\/\/[^\s"]*@/g, "//…@");
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 /**
@@ -144,12 +136,10 @@ export function formatJsonError({ problem, ...position }: JsonProblem): string {
  */
 export function createJsonLocator(text: string): (path: readonly PropertyKey[]) => JsonPosition {
   const root = parseTree(text);
-  return (path) => toPosition(text, root ? findNearestNode(root, path).offset : 0);
-}
-
-function toPosition(text: string, offset: number): JsonPosition {
-  const before = text.slice(0, offset).split("\n");
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  return (path) => {
+    const before = text.slice(0, root ? findNearestNode(root, path).offset : 0).split("\n");
+    return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  };
 }
 
 function findNearestNode(root: Node, path: readonly PropertyKey[]): Node {
@@ -177,13 +167,8 @@ export function toLocatedProblems(issue: z.core.$ZodIssue, json: unknown, root: 
   if (issue.code === "unrecognized_keys") {
     const known = Object.keys(schema ? collectProperties(schema) : {});
     return issue.keys.map((key) => {
-      const path = [...issue.path, key];
-      return {
-        name: formatPlace(path),
-        given: "an unknown name",
-        wanted: formatChoice(key, known, "known names"),
-        path,
-      };
+      const [path, wanted] = [[...issue.path, key], formatChoice(key, known, "known names")];
+      return { name: formatPlace(path), given: "an unknown name", wanted, path };
     });
   }
   if (issue.code === "invalid_union") {
@@ -194,10 +179,7 @@ export function toLocatedProblems(issue: z.core.$ZodIssue, json: unknown, root: 
         toLocatedProblems({ ...inner, path: [...issue.path, ...inner.path] }, json, root),
       );
   }
-  const value = issue.path.reduce<unknown>(
-    (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
-    json,
-  );
+  const value = issue.path.reduce<unknown>((inside, key) => Object(inside)[key], json);
   const problem = createPlaceProblem(issue.path, value, formatWanted(schema, value) ?? issue.message);
   const isSecret = issue.path.at(-1) === "secret" && value !== undefined;
   return [isSecret ? { ...problem, given: "a secret in another format" } : problem];

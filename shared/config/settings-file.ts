@@ -370,8 +370,7 @@ export function parseSettingsFile(text: string): ParsedSettingsFile {
   const parsed = settingsFileSchema.safeParse(json.value);
   const found = parsed.success
     ? [
-        ...findDuplicateAgents(parsed.data.agents),
-        ...findPeopleProblems(parsed.data),
+        ...findDuplicates(parsed.data),
         ...findScheduleProblems(parsed.data.schedules).map(({ path, given, wanted }) =>
           createPlaceProblem(["schedules", ...path], given, wanted),
         ),
@@ -395,36 +394,33 @@ function createClaims() {
   return (...keys: string[]) => keys.filter((key) => used.has(key) || !used.add(key)).length > 0;
 }
 
-function findDuplicateAgents(agents: readonly AgentSettings[]): LocatedProblem[] {
+/** Finds agents and people with a name, an address or a Telegram user that another one has. */
+function findDuplicates({ agents, people = [] }: FileSettings): LocatedProblem[] {
   const isTaken = createClaims();
-  return agents.flatMap(({ name, email }, i) => {
+  const found: LocatedProblem[] = [];
+  const add = (list: string, i: number, field: string, given: unknown, wanted: string) =>
+    found.push(createPlaceProblem([list, i, field], given, wanted));
+  for (const [i, { name, email }] of agents.entries()) {
     const setting = toSettingName(name);
-    const found: LocatedProblem[] = [];
-    const add = (field: string, given: string, wanted: string) =>
-      found.push(createPlaceProblem(["agents", i, field], given, wanted));
     if (setting === "FILE" || setting.endsWith("_FILE"))
-      add("name", name, "a name that does not end in 'file', because settings that end in _FILE name files");
+      add(
+        "agents",
+        i,
+        "name",
+        name,
+        "a name that does not end in 'file', because settings that end in _FILE name files",
+      );
     // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token file.
     if (isTaken(`setting ${setting}`, `name ${name.normalize("NFKC").toLowerCase()}`))
-      add("name", name, "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>");
-    if (isTaken(`email ${email.toLowerCase()}`)) add("email", email, "an e-mail address that no other agent has");
-    return found;
-  });
-}
-
-/** Finds people with the address or the Telegram user of another person, or the address of an agent. */
-function findPeopleProblems({ agents, people = [] }: FileSettings): LocatedProblem[] {
-  const isTaken = createClaims();
-  for (const { email } of agents) isTaken(email.toLowerCase());
-  return people.flatMap(({ email, telegram }, i) => {
-    const found: LocatedProblem[] = [];
-    const add = (field: string, given: unknown, wanted: string) =>
-      found.push(createPlaceProblem(["people", i, field], given, wanted));
-    if (isTaken(email)) add("email", email, "an e-mail address that no other person and no agent has");
-    if (telegram !== undefined && isTaken(String(telegram)))
-      add("telegram", telegram, "a Telegram user that no other person has");
-    return found;
-  });
+      add("agents", i, "name", name, "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>");
+    if (isTaken(email.toLowerCase())) add("agents", i, "email", email, "an e-mail address that no other agent has");
+  }
+  for (const [i, { email, telegram }] of people.entries()) {
+    if (isTaken(email)) add("people", i, "email", email, "an e-mail address that no other person and no agent has");
+    if (telegram !== undefined && isTaken(`telegram ${telegram}`))
+      add("people", i, "telegram", telegram, "a Telegram user that no other person has");
+  }
+  return found;
 }
 
 /** Whether the agent of this name is notified of work; one that polls and one that is no longer an agent are not. */

@@ -8,7 +8,7 @@ import { parsePinnedValue } from "../../../functions/doctor/openclaw.ts";
 import { parseOpenclawOptions } from "../../../runtime/cli/openclaw-command.ts";
 import type { ProgramResult } from "../../../runtime/node/programs.ts";
 import { applyLimits, checkDirectMessages } from "../../../runtime/openclaw-upgrade/openclaw-settings.ts";
-import { rollBackOpenclaw, upgradeOpenclaw } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
+import { ROLLBACK_STEPS, rollBackOpenclaw, upgradeOpenclaw } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
 import { runSmokeTest } from "../../../runtime/openclaw-upgrade/smoke-test.ts";
 import {
   parseUpgradeSettings,
@@ -16,7 +16,6 @@ import {
   type UpgradeDriver,
 } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import { renderUpgradeReport, type UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
-import { ROLLBACK_STEPS } from "../../../runtime/openclaw-upgrade/upgrade-steps.ts";
 import { HOUR, MINUTE, SECOND } from "../../../shared/time.ts";
 import { createComposeRig, PROCESS_STATUS } from "./compose-rig.ts";
 import { createUpgrade, FROM, RECORD, TO } from "./upgrade-rig.ts";
