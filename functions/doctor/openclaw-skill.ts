@@ -59,7 +59,8 @@ const COMMAND_HINT = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where 
 
 const RUN_HINT = `Run where OpenClaw runs: ${COMMAND_HINT}.`;
 
-const NOT_CHECKED = warning`not checked: this machine has neither the \`openclaw\` command nor its folders → ${RUN_HINT}`;
+const NOT_CHECKED = warning`not checked: this machine has neither the \`openclaw\` command nor its folders
+  → ${RUN_HINT}`;
 
 const names = z.array(z.string()).default([]);
 

@@ -115,7 +115,8 @@ const PERSON_COMMANDS = parseCommands(`
 why GET /api/tasks/:task/why Says why nothing happens with a task, or what does.
   task!* the task's key, such as ONB-12
 people GET /api/people Lists the people with their role, Telegram number and last sign-in.
-schedules GET /api/schedules Lists recurring work of the settings file and of Plane, with its last occurrence and the next ten of all.
+schedules GET /api/schedules Lists recurring work of the settings file and of Plane, with its last occurrence and \
+the next ten of all.
 `);
 
 const GROUPS: Record<string, { commands: PersonCommand[]; usage: string }> = {
