@@ -6,12 +6,12 @@ import { launch } from "./launch.js";
  * @type {Record<string, () => Promise<unknown>>}
  */
 const PROGRAMS = {
-  agents: async () => (await import("./provision/main.ts")).main("agents"),
-  provision: async () => (await import("./provision/main.ts")).main("provision"),
-  doctor: async () => (await import("./doctor/run-doctor.ts")).main(),
+  agents: async () => (await import("./provision/main.ts")).runProvisionProcess("agents"),
+  provision: async () => (await import("./provision/main.ts")).runProvisionProcess("provision"),
+  doctor: async () => (await import("./doctor/run-doctor.ts")).runDoctorProcess(),
 };
 
 const name = process.argv[2] ?? "";
 const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
 if (program) process.argv.splice(2, 1);
-await launch(program ?? (async () => (await import("./cli/run-cli.ts")).main()));
+await launch(program ?? (async () => (await import("./cli/run-cli.ts")).runCliProcess()));

@@ -226,7 +226,7 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
 }
 
 /** Runs it with the arguments of this process, and sets its exit code. */
-export async function main(): Promise<void> {
+export async function runCliProcess(): Promise<void> {
   const [name = "start", ...rest] = process.argv.slice(2);
   // Without a command, for example with --port alone, the product is started.
   const args = name.startsWith("--port") ? ["start", name, ...rest] : [name, ...rest];

@@ -97,7 +97,7 @@ export async function runDoctor(
 }
 
 /** Runs it with the arguments of this process, and sets its exit code. */
-export async function main(): Promise<void> {
+export async function runDoctorProcess(): Promise<void> {
   const status = createStatusLine();
   endOnSignals(status, "groundcrew: stopped before the end. Nothing was changed.");
   const out = (text: string) => void process.stdout.write(text);

@@ -11,7 +11,7 @@ import { acquireProvisionLock, createProvisionDisk } from "./provision-disk.ts";
 import { runProvision } from "./run-provision.ts";
 
 /** Runs one of them with the arguments of this process, and sets its exit code. */
-export async function main(command: "agents" | "provision"): Promise<void> {
+export async function runProvisionProcess(command: "agents" | "provision"): Promise<void> {
   const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
   const status = createStatusLine();
   // The lock is released by its own listener for the end of the process.

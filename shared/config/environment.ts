@@ -6,21 +6,22 @@
 import { Cron } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
-import { emailSchema, text, timeZoneSchema } from "./sections-schema.ts";
+import { emailSchema, textSchema } from "./forms.ts";
+import { timeZoneSchema } from "./sections-schema.ts";
 
 /** A setting that names a folder. */
 const folder = (meaning: string) => z.string().optional().describe("the path of a folder").meta({ meaning });
 
 /** A port: 0 to 65535. */
-const portSchema = text(/^\d{1,5}$/)
+const portSchema = textSchema(/^\d{1,5}$/)
   .transform(Number)
   .refine((number) => number <= 65_535);
 
 /** A whole number of at most nine digits. */
-const countSchema = text(/^\d{1,9}$/).transform(Number);
+const countSchema = textSchema(/^\d{1,9}$/).transform(Number);
 
 /** Parts separated by commas. */
-const listSchema = z.string().transform((text) =>
+const commaListSchema = z.string().transform((text) =>
   text
     .split(",")
     .map((part) => part.trim())
@@ -47,7 +48,7 @@ const MAX_RATE_LIMIT = 100_000;
  * message; each `meaning` is printed in docs/configuration.md.
  */
 export const environmentSchema = z.object({
-  HOST: text(/^[\w.:-]+$/)
+  HOST: textSchema(/^[\w.:-]+$/)
     .default("127.0.0.1")
     .describe("an address of this machine to listen on, for example 127.0.0.1")
     .meta({ meaning: "Address of this machine to listen on." }),
@@ -64,7 +65,7 @@ export const environmentSchema = z.object({
     .optional()
     .describe("the address people reach Groundcrew at, without a path, for example https://crew.example.com")
     .meta({ meaning: "Address at which people, Plane and Telegram reach Groundcrew." }),
-  ALLOWED_HOSTS: listSchema
+  ALLOWED_HOSTS: commaListSchema
     .transform((hosts) => hosts.map((host) => host.toLowerCase()))
     .refine((hosts) => hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9_.-]+)(:\d+)?$/.test(host)))
     .optional()
@@ -73,7 +74,7 @@ export const environmentSchema = z.object({
       meaning:
         "Host names that requests may name in their Host header. Default: the host of PUBLIC_URL, localhost, 127.0.0.1 and [::1].",
     }),
-  ALLOWED_ORIGINS: listSchema
+  ALLOWED_ORIGINS: commaListSchema
     .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
     .default([])
     .describe("comma-separated origins, for example https://ops.example.com")
@@ -81,7 +82,7 @@ export const environmentSchema = z.object({
       meaning:
         "Origins of other dashboards whose scripts may call /api, with ADMIN_TOKEN. Default: none but Groundcrew's own page.",
     }),
-  TRUSTED_PROXIES: listSchema
+  TRUSTED_PROXIES: commaListSchema
     .refine((ranges) => ranges.every((range) => parseIpRange(range)))
     .default([])
     .describe("comma-separated addresses or CIDR blocks, for example 10.8.0.0/16,fd00::/8")
@@ -91,11 +92,11 @@ export const environmentSchema = z.object({
     .optional()
     .describe("Plane's address without /api/v1, for example https://plane.example.com")
     .meta({ meaning: "Address of Plane." }),
-  PLANE_WORKSPACE: text(/^[\w-]+$/)
+  PLANE_WORKSPACE: textSchema(/^[\w-]+$/)
     .optional()
     .describe("the workspace's slug as in Plane's address, for example javisi")
     .meta({ meaning: "Workspace to work in." }),
-  PLANE_PROJECTS: listSchema
+  PLANE_PROJECTS: commaListSchema
     .transform((names) => names.map((name) => name.toUpperCase()))
     .default([])
     .describe("comma-separated project identifiers, for example ONB,OPS; absent for all")
@@ -118,17 +119,17 @@ export const environmentSchema = z.object({
     .default(60)
     .describe("requests per minute and key that Plane allows, at least 1")
     .meta({ meaning: "Requests per minute and API key that Plane allows (its API_KEY_RATE_LIMIT)." }),
-  STORE_PREFIX: text(/^[\w.-]{1,64}$/)
+  STORE_PREFIX: textSchema(/^[\w.-]{1,64}$/)
     .default("groundcrew")
     .describe("1 to 64 letters, digits, '_', '-' or '.'")
     .meta({ meaning: "Prefix of every key in Redis." }),
-  TELEGRAM_CHAT_ID: text(/^(-?[1-9]\d{0,15}|@\w{4,64})$/)
+  TELEGRAM_CHAT_ID: textSchema(/^(-?[1-9]\d{0,15}|@\w{4,64})$/)
     .transform((text) => (text.startsWith("@") ? text : Number(text)))
     .refine((chat) => typeof chat === "string" || Number.isSafeInteger(chat))
     .optional()
     .describe("the chat's number, for example -1001234567890, or the @name of a channel")
     .meta({ meaning: "Chat that notifications are sent to." }),
-  TELEGRAM_ALLOWED_USERS: listSchema
+  TELEGRAM_ALLOWED_USERS: commaListSchema
     .refine((users) => users.every((user) => /^[1-9]\d{0,15}$/.test(user)))
     .transform((users) => users.map(Number))
     .refine((users) => users.every(Number.isSafeInteger))
@@ -151,7 +152,7 @@ export const environmentSchema = z.object({
     .optional()
     .describe("the OpenClaw gateway's address, for example http://openclaw:18789")
     .meta({ meaning: "OpenClaw gateway through which agents with wake openclaw are woken." }),
-  OPENCLAW_HOOK_PATH: text(/^\/[\w-]+(\/[\w-]+)*$/)
+  OPENCLAW_HOOK_PATH: textSchema(/^\/[\w-]+(\/[\w-]+)*$/)
     .default("/hooks/agent")
     .describe("the path of a hook, for example /hooks/groundcrew")
     .meta({

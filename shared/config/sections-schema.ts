@@ -1,5 +1,5 @@
 /**
- * Sections of the settings file, with the forms that settings share: the budget and the limits of agents, recurring
+ * Sections of the settings file: the budget and the limits of agents, recurring
  * work, each entry as one task or as the tasks of a plan, and what provision sets up.
  */
 
@@ -7,24 +7,7 @@ import { z } from "zod";
 import { isCronOfFiveFields } from "../cron.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 import { isTimeZone } from "../time.ts";
-
-/** A text of this form. */
-export const text = (form: RegExp) => z.string().regex(form);
-
-/** A text of limited length that is not empty. */
-export const shortText = (longest: number) => z.string().min(1).max(longest);
-
-/** A whole number between these. */
-export const whole = (least: number, most: number) => z.int().min(least).max(most);
-
-/** A list of limited length. */
-export const list = <T extends z.ZodType>(item: T, most: number) => z.array(item).max(most);
-
-/** A field that is true or false; `effect` completes the sentence "wanted: true or false: …". */
-export const toggle = (byDefault: boolean, effect: string, meaning: string) =>
-  z.boolean().default(byDefault).describe(`true or false: ${effect}`).meta({ meaning });
-
-export const emailSchema = z.email().transform((email) => email.toLowerCase());
+import { emailSchema, listSchema, shortTextSchema, textSchema, toggle } from "./forms.ts";
 
 export const timeZoneSchema = z.string().refine(isTimeZone).describe("an IANA time zone, for example Europe/Paris");
 
@@ -39,7 +22,7 @@ export const budgetSchema = z.strictObject({
     "no agent is woken and no ticket starts above the amount until a person agrees",
     "Once the amount is spent, no agent is woken and no ticket starts until a person agrees.",
   ),
-  currency: text(/^[A-Z]{3}$/)
+  currency: textSchema(/^[A-Z]{3}$/)
     .default("EUR")
     .describe("three capital letters, for example EUR")
     .meta({ meaning: "Currency of all costs." }),
@@ -121,7 +104,7 @@ const ruleFields = {
   time_zone: timeZoneSchema
     .exactOptional()
     .meta({ meaning: "Time zone of cron, of the due date and of the placeholders. Default: TIMEZONE." }),
-  due: text(/^\d{1,3}[dw]$/)
+  due: textSchema(/^\d{1,3}[dw]$/)
     .exactOptional()
     .describe("a number of days or weeks, for example 2d or 1w")
     .meta({ meaning: "Due date of each task, counted from the day of its occurrence. Default: none." }),
@@ -151,7 +134,7 @@ export const scheduleRuleSchema = z.strictObject({ ...ruleFields, estimate: esti
 export type ScheduleRule = z.output<typeof scheduleRuleSchema>;
 
 const scheduleSchema = z.strictObject({
-  name: text(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+  name: textSchema(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
     .describe("1 to 64 letters, digits, '.', '_' or '-'")
     .meta({ meaning: "Name of the schedule. Another name is another schedule." }),
   ...ruleFields,
@@ -166,13 +149,13 @@ const scheduleSchema = z.strictObject({
     .exactOptional()
     .describe("an agent's name or a person's e-mail address")
     .meta({ meaning: "Agent or person who gets the task. Default: nobody." }),
-  labels: list(shortText(255), 20).exactOptional().meta({ meaning: "Labels of every task." }),
+  labels: listSchema(shortTextSchema(255), 20).exactOptional().meta({ meaning: "Labels of every task." }),
   priority: z.enum(PRIORITIES).exactOptional().meta({ meaning: "Priority of the task." }),
   estimate: estimateSchema
     .exactOptional()
     .describe("an object with minutes, cost or both")
     .meta({ meaning: "What the task is expected to take: minutes, and cost." }),
-  tasks: list(plannedTaskSchema, MAX_TASKS)
+  tasks: listSchema(plannedTaskSchema, MAX_TASKS)
     .min(1)
     .exactOptional()
     .describe(`a list of at most ${MAX_TASKS} tasks as plan_project takes them`)
@@ -182,7 +165,7 @@ const scheduleSchema = z.strictObject({
 
 export type ScheduleSettings = z.output<typeof scheduleSchema>;
 
-export const schedulesSchema = list(scheduleSchema, MAX_SCHEDULES)
+export const schedulesSchema = listSchema(scheduleSchema, MAX_SCHEDULES)
   .default([])
   .describe(`a list of at most ${MAX_SCHEDULES} schedules`)
   .meta({ meaning: "Recurring work, in addition to the work items with the label recurring." });
@@ -220,7 +203,7 @@ export function findScheduleProblems(schedules: readonly ScheduleSettings[]): Sc
 }
 
 /** People read these texts in Plane, so control characters and characters that change the reading direction are refused. */
-const visibleTextSchema = text(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
+const visibleTextSchema = textSchema(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
 
 /** Matches what Plane recognises as a URL and therefore refuses in a workspace's name. */
 const URL_LIKE = /https?:\/\/\S|www\.[a-z0-9]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,6}|(?:\d{1,3}\.){3}\d/i;
@@ -243,11 +226,11 @@ const humanSchema = z.strictObject({
 });
 
 const projectSchema = z.strictObject({
-  name: text(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
+  name: textSchema(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
     .default("Onboarding")
     .describe("1 to 80 letters, digits, spaces or '_' (Plane refuses others)")
     .meta({ meaning: "Name of the first project." }),
-  identifier: text(/^[A-Z][A-Z0-9]{0,11}$/)
+  identifier: textSchema(/^[A-Z][A-Z0-9]{0,11}$/)
     .default("ONB")
     .describe("1 to 12 capital letters or digits, for example ONB")
     .meta({ meaning: "Identifier of the first project." }),
@@ -255,7 +238,7 @@ const projectSchema = z.strictObject({
 
 /** What provision sets up in Plane besides the agents: `provision` in the settings file. */
 export const provisionSchema = z.strictObject({
-  domain: text(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
+  domain: textSchema(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
     .default("javisi.local")
     .describe("a domain name in lower case, for example javisi.local")
     .meta({ meaning: "Domain of the agents' e-mail addresses, when the file names no agents." }),
@@ -269,7 +252,7 @@ export const provisionSchema = z.strictObject({
   timezone: timeZoneSchema
     .default("UTC")
     .meta({ meaning: "Time zone of the workspace and of the administrator's account." }),
-  language: text(/^[a-z]{2}(?:-[A-Z]{2})?$/)
+  language: textSchema(/^[a-z]{2}(?:-[A-Z]{2})?$/)
     .exactOptional()
     .describe("a language as Plane writes it, for example fr, en or pt-BR")
     .meta({

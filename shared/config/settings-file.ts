@@ -7,19 +7,14 @@ import { z } from "zod";
 import { LOCALES } from "../i18n/localize.ts";
 import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
+import { emailSchema, listSchema, shortTextSchema, textSchema, toggle, wholeSchema } from "./forms.ts";
 import {
   budgetSchema,
-  emailSchema,
   findScheduleProblems,
   limitsSchema,
-  list,
   ownLimitsSchema,
   provisionSchema,
   schedulesSchema,
-  shortText,
-  text,
-  toggle,
-  whole,
 } from "./sections-schema.ts";
 import {
   createJsonLocator,
@@ -108,7 +103,7 @@ const httpUrl = z.url({ protocol: /^https?$/ });
 
 /** A secret as Standard Webhooks writes it. */
 const webhookSecret = (meaning: string) =>
-  text(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+  textSchema(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
     .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
     .meta({ meaning });
 
@@ -176,7 +171,7 @@ const wakeSchema = z.discriminatedUnion("kind", [
       .optional()
       .describe("the OpenClaw gateway's http(s) address")
       .meta({ meaning: "Gateway of this agent. Default: OPENCLAW_URL." }),
-    agent: shortText(64)
+    agent: shortTextSchema(64)
       .optional()
       .describe("OpenClaw's id of the agent")
       .meta({ meaning: "The agent's id in OpenClaw. Default: its name in lower case, with hyphens." }),
@@ -238,7 +233,7 @@ const MAX_PEOPLE = 200;
 /** Limit of a person's projects: 100, as many as a list that people still maintain by hand. */
 const MAX_PERSON_PROJECTS = 100;
 
-const personProjectSchema = text(/^[A-Za-z0-9]{1,12}$/)
+const personProjectSchema = textSchema(/^[A-Za-z0-9]{1,12}$/)
   .transform((identifier) => identifier.toUpperCase())
   .describe("1 to 12 letters or digits, for example ONB");
 
@@ -248,7 +243,7 @@ const personSchema = z.strictObject({
     .describe("the e-mail address of the person's Plane account")
     .meta({ meaning: "Plane account of the person." }),
   telegram: z
-    .union([z.int().positive(), text(/^[1-9]\d{0,14}$/).transform(Number)])
+    .union([z.int().positive(), textSchema(/^[1-9]\d{0,14}$/).transform(Number)])
     .exactOptional()
     .describe("the person's Telegram user number (not a name), for example 12345678")
     .meta({
@@ -260,7 +255,7 @@ const personSchema = z.strictObject({
     .exactOptional()
     .describe(`one of ${LOCALES.join(", ")}`)
     .meta({ meaning: "Language of the person. Default: that of their Telegram client or browser, or LOCALE." }),
-  projects: list(personProjectSchema, MAX_PERSON_PROJECTS)
+  projects: listSchema(personProjectSchema, MAX_PERSON_PROJECTS)
     .min(1)
     .exactOptional()
     .describe("a list of project identifiers, for example ONB and OPS")
@@ -271,15 +266,15 @@ const personSchema = z.strictObject({
 
 /** The settings file: the JSON file that GROUNDCREW_CONFIG names. */
 export const settingsFileSchema = z.strictObject({
-  agents: list(agentSchema, MAX_AGENTS)
+  agents: listSchema(agentSchema, MAX_AGENTS)
     .default([])
     .describe(`a list of at most ${MAX_AGENTS} agents`)
     .meta({ meaning: "The agents of the team." }),
-  people: list(personSchema, MAX_PEOPLE).exactOptional().describe(`a list of at most ${MAX_PEOPLE} people`).meta({
+  people: listSchema(personSchema, MAX_PEOPLE).exactOptional().describe(`a list of at most ${MAX_PEOPLE} people`).meta({
     meaning:
       "The list of people: who answers, signs in, and is added to the projects that Groundcrew creates. Default: all people of the workspace; guests are not added to projects.",
   }),
-  claim_minutes: whole(MIN_CLAIM_MINUTES, MAX_CLAIM_MINUTES)
+  claim_minutes: wholeSchema(MIN_CLAIM_MINUTES, MAX_CLAIM_MINUTES)
     .default(DEFAULT_CLAIM_MINUTES)
     .describe(`whole minutes, ${MIN_CLAIM_MINUTES} to ${MAX_CLAIM_MINUTES}, for which a claim lasts without a call`)
     .meta({
@@ -338,7 +333,7 @@ export const settingsFileSchema = z.strictObject({
     .union([
       z.literal(false),
       z.strictObject({
-        project: shortText(12)
+        project: shortTextSchema(12)
           .describe("a project's identifier")
           .meta({ meaning: "Project that holds the check's work item." }),
       }),

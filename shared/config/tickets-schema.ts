@@ -6,14 +6,14 @@
 import { z } from "zod";
 import { identifierSchema } from "../names.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
-import { list, shortText, text, toggle, whole } from "./sections-schema.ts";
+import { listSchema, shortTextSchema, textSchema, toggle, wholeSchema } from "./forms.ts";
 
 /** What can request a ticket: a new work item, a change of its status, a comment, or a test. */
 export const TICKET_TRIGGERS = ["created", "status", "comment", "test"] as const;
 
-const pathSchema = text(/^\/[^\p{Cc}]*$/u);
+const pathSchema = textSchema(/^\/[^\p{Cc}]*$/u);
 
-const maxSessionsSchema = whole(1, 100);
+const maxSessionsSchema = wholeSchema(1, 100);
 
 const identifiersSchema = z.array(identifierSchema).min(1).exactOptional();
 
@@ -30,17 +30,17 @@ const sandboxSchema = z.enum(["auto", "required", "off"]);
 
 /** The CLI that works on tickets. */
 const cliSchema = z
-  .union([z.enum(["claude", "codex"]), z.strictObject({ command: list(shortText(1_000), 50).min(1) })])
+  .union([z.enum(["claude", "codex"]), z.strictObject({ command: listSchema(shortTextSchema(1_000), 50).min(1) })])
   .describe('"claude", "codex", or {"command": ["/path/of/a/program", "its arguments"]}');
 
 /** Rules in Claude Code's own syntax: `Bash(npm test:*)`, `Read(./.env)`, `mcp__server__tool`. */
-const rulesSchema = list(text(/^[A-Za-z_][\w*-]*(?:\([^\p{Cc}]+\))?$/u).max(200), 100)
+const rulesSchema = listSchema(textSchema(/^[A-Za-z_][\w*-]*(?:\([^\p{Cc}]+\))?$/u).max(200), 100)
   .exactOptional()
   .describe('a list of at most 100 rules in the syntax of Claude Code, for example ["Bash(npm test:*)"]');
 
-const minutesSchema = (most: number) => whole(1, most).exactOptional().describe(`whole minutes, 1 to ${most}`);
+const minutesSchema = (most: number) => wholeSchema(1, most).exactOptional().describe(`whole minutes, 1 to ${most}`);
 
-const commandSchema = shortText(4_000);
+const commandSchema = shortTextSchema(4_000);
 
 /** Lines of a policy, which a repository may also have in its own file on its base branch. */
 const POLICY_LINES = {
@@ -65,18 +65,18 @@ const POLICY_LINES = {
     meaning:
       "Where a ticket requires tests, the runner runs this in the worktree, for 10 minutes at most, and its exit code counts. Default: what the summary says.",
   }),
-  base: text(/^(?!groundcrew\/)[\w][\w./+-]{0,199}$/)
+  base: textSchema(/^(?!groundcrew\/)[\w][\w./+-]{0,199}$/)
     .exactOptional()
     .describe("the name of a branch")
     .meta({
       meaning:
         "Branch at which those of tickets begin, and into which results go. Default: the remote's, or the present one.",
     }),
-  prompt: shortText(8_000).exactOptional().describe("a text of at most 8000 characters").meta({
+  prompt: shortTextSchema(8_000).exactOptional().describe("a text of at most 8000 characters").meta({
     meaning:
       "What sessions read besides the ticket; {ticket} and {branch} are replaced. The texts of settings and file both count.",
   }),
-  model: text(/^[\w][\w.:@/[\]-]{0,99}$/)
+  model: textSchema(/^[\w][\w.:@/[\]-]{0,99}$/)
     .exactOptional()
     .describe("the name of a model")
     .meta({ meaning: "Model of sessions. Default: the CLI's own." }),
@@ -109,7 +109,7 @@ const POLICY_LINES = {
     meaning:
       "What boxed sessions reach: the machine's network, or only the model and Groundcrew. Commands of the settings then have no network, except after_create and setup. Default: all.",
   }),
-  readable: list(pathSchema, 100)
+  readable: listSchema(pathSchema, 100)
     .exactOptional()
     .describe("a list of at most 100 absolute paths")
     .meta({ meaning: "Files and folders that boxed sessions also read, for example an SDK in /opt. Default: none." }),
@@ -117,7 +117,7 @@ const POLICY_LINES = {
     meaning:
       "The CLI that works on this repository's tickets: Claude Code, Codex, or a command, which finds the ticket in GROUNDCREW_TICKET_FILE and ends the session when it exits. Default: claude.",
   }),
-  env: list(text(VARIABLE_NAME), 100)
+  env: listSchema(textSchema(VARIABLE_NAME), 100)
     .exactOptional()
     .describe("a list of at most 100 names of environment variables, none of Groundcrew's own")
     .meta({ meaning: "Variables of the runner that sessions and hooks of this repository also receive." }),
@@ -135,7 +135,7 @@ const repositorySchema = z
       path: pathSchema
         .describe("the absolute path of a git repository on the runner's host")
         .meta({ meaning: "Path of the repository." }),
-      hook_minutes: whole(1, 120)
+      hook_minutes: wholeSchema(1, 120)
         .exactOptional()
         .describe("whole minutes, 1 to 120, that each of tickets.hooks may take")
         .meta({ meaning: `Time of each of tickets.hooks in this repository. Default: ${DEFAULT_HOOK_MINUTES}.` }),
@@ -187,7 +187,7 @@ export const ticketsSchema = z.strictObject({
         "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, …} with the policy of the repository.",
     }),
   cli_by_label: z
-    .record(shortText(255), cliSchema)
+    .record(shortTextSchema(255), cliSchema)
     .exactOptional()
     .describe('CLIs by labels of work items, for example {"codex": "codex"}')
     .meta({
@@ -224,15 +224,15 @@ export const ticketsSchema = z.strictObject({
     .default(5)
     .describe("the number of sessions at once, 1 to 100")
     .meta({ meaning: "Sessions at once; further approved tickets wait." }),
-  minutes: whole(1, 1_440)
+  minutes: wholeSchema(1, 1_440)
     .default(30)
     .describe("whole minutes, 1 to 1440, that a session may take")
     .meta({ meaning: "Time of a session. A person is asked before it ends, and can extend it." }),
-  prefix: text(/^[A-Za-z][\w-]{0,30}$/)
+  prefix: textSchema(/^[A-Za-z][\w-]{0,30}$/)
     .default("claude-")
     .describe("1 to 31 letters, digits, '_' or '-'")
     .meta({ meaning: "Prefix of the names of sessions, also in tmux: claude-ONB-12." }),
-  poll_seconds: whole(10, 1_800)
+  poll_seconds: wholeSchema(10, 1_800)
     .refine((seconds) => (seconds < 60 ? 60 % seconds === 0 : seconds % 60 === 0 && 60 % (seconds / 60) === 0))
     .default(60)
     .describe("seconds that divide a minute or an hour, 10 to 1800")
