@@ -3,10 +3,10 @@
  * error, which says whether it may be repeated, must wait, or cannot succeed.
  */
 
-import { Api, GrammyError, HttpError } from "grammy/web";
+import type { ApiMethods } from "grammy/types";
 import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
-import { omitUndefined } from "../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
 import { tryParseJson } from "../text.ts";
 import { type Ms, SECOND } from "../time.ts";
@@ -78,28 +78,37 @@ interface TelegramBotOptions {
   timeout?: Ms;
 }
 
-interface RequestInit {
-  method?: string;
-  headers?: Record<string, string>;
-  body?: string;
-  signal?: AbortSignal;
-}
+const meSchema = z.object({ id: z.int(), username: z.string() }).transform((me) => ({ kind: "me" as const, ...me }));
 
-const meSchema = z.object({ id: z.number().int(), username: z.string() });
+const sentSchema = z
+  .object({ message_id: z.int() })
+  .transform(({ message_id: messageId }) => ({ kind: "sent" as const, messageId }));
 
-const messageSchema = z.object({ message_id: z.number().int() });
+const editedSchema = z.unknown().transform(() => ({ kind: "edited" as const }));
 
-const updatesSchema = z.array(z.looseObject({ update_id: z.number().int() }));
+const doneSchema = z.unknown().transform(() => ({ kind: "done" as const }));
 
-const webhookSchema = z.object({
-  url: z.string(),
-  allowed_updates: z.array(z.string()).default([]),
-  last_error_message: z.string().optional(),
-});
+const updatesSchema = z
+  .array(z.looseObject({ update_id: z.int() }))
+  .transform((updates) => ({ kind: "updates" as const, updates }));
 
-const chatSchema = z.object({ id: z.number().int(), type: z.string(), title: z.string().default("") });
+const chatSchema = z
+  .object({ id: z.int(), type: z.string(), title: z.string().default("") })
+  .transform((chat) => ({ kind: "chat" as const, ...chat }));
 
-const commandsSchema = z.array(z.object({ command: z.string(), description: z.string() }));
+const webhookSchema = z
+  .object({
+    url: z.string(),
+    allowed_updates: z.array(z.string()).default([]),
+    last_error_message: z.string().optional(),
+  })
+  .transform(({ url, allowed_updates: allowed, last_error_message: lastError }) => {
+    return { kind: "webhook" as const, url, allowed, ...omitUndefined({ lastError }) };
+  });
+
+const commandSchema = z.object({ command: z.string(), description: z.string() });
+
+const commandsSchema = z.array(commandSchema).transform((commands) => ({ kind: "commands" as const, commands }));
 
 /** Maximum length of a toast, in UTF-16 units (Bot API, answerCallbackQuery). */
 const TOAST_LIMIT = 200;
@@ -120,33 +129,23 @@ const CHAT_ERRORS =
 /** Errors about a single topic: other messages of the chat must not wait for it. */
 const TOPIC_ERRORS = /TOPIC_(CLOSED|DELETED)/i;
 
-/** The Bot API did not answer. `not_sent`: the call cannot have taken effect; `unknown`: it may have. */
-class NoBotApiAnswer extends Error {
-  readonly kind: "not_sent" | "unknown";
+/** The envelopes of the Bot API's answers, whatever their HTTP status. */
+const errorSchema = z.object({
+  ok: z.literal(false),
+  error_code: z.number().int(),
+  description: z.string(),
+  parameters: z
+    .object({
+      // A time that is not a number says nothing, but the answer is still a 429.
+      retry_after: z.number().optional().catch(undefined),
+      migrate_to_chat_id: z.number().optional(),
+    })
+    .optional(),
+});
 
-  constructor(kind: "not_sent" | "unknown", message: string) {
-    super(message);
-    this.name = "NoBotApiAnswer";
-    this.kind = kind;
-  }
-}
+type ErrorAnswer = z.infer<typeof errorSchema>;
 
-/** The envelope of every Bot API answer, whatever its HTTP status. */
-const answerSchema = z.union([
-  z.object({ ok: z.literal(true), result: z.unknown() }),
-  z.object({
-    ok: z.literal(false),
-    error_code: z.number().int(),
-    description: z.string(),
-    parameters: z
-      .object({
-        // A time that is not a number says nothing, but the answer is still a 429.
-        retry_after: z.number().optional().catch(undefined),
-        migrate_to_chat_id: z.number().optional(),
-      })
-      .optional(),
-  }),
-]);
+const answerSchema = z.union([z.object({ ok: z.literal(true), result: z.unknown() }), errorSchema]);
 
 const causeSchema = z.looseObject({
   name: z.string().optional(),
@@ -162,166 +161,118 @@ const CONNECTION_ERRORS =
 
 const CERTIFICATE_ERRORS = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
 
-/**
- * Calls the Bot API with grammY's plain client. Without plug-ins, every repetition is the outbox's decision.
- */
+/** The parameters of a method, as grammY's types of the Bot API have them. */
+type Params<Method extends keyof ApiMethods> = Parameters<ApiMethods[Method]>[0];
+
+/** Creates the bot. Every repetition of a call is the outbox's decision. */
 export function createTelegramBot({ token, apiRoot, fetch, metrics, timeout = 30_000 }: TelegramBotOptions) {
-  const api = new Api(token, {
-    apiRoot: apiRoot.replace(/\/+$/, ""),
-    fetch: createCheckedFetch(fetch),
-    timeoutSeconds: timeout / 1000,
-  });
+  const address = `${apiRoot.replace(/\/+$/, "")}/bot${token}/`;
   const redactToken = (reason: string) => reason.replaceAll(token, "[token]");
 
-  function toFailure(thrown: unknown, hasTopic: boolean): BotFailure {
-    if (thrown instanceof GrammyError) return toBotFailure(thrown, redactToken, hasTopic);
-    const cause = thrown instanceof HttpError ? thrown.error : thrown;
-    if (cause instanceof NoBotApiAnswer) return { kind: cause.kind, reason: redactToken(cause.message) };
-    return { kind: "unknown", reason: `no answer within ${timeout} ms` };
-  }
-
-  async function runCall<T extends { kind: string }>(
+  /**
+   * Makes one call. A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy (502,
+   * 504), which does not know whether Telegram handled the call. Redirects are not followed, because the address contains
+   * the token.
+   */
+  async function request(
     method: string,
-    run: () => Promise<T>,
-    mapFailure: (failed: BotFailure) => T | BotFailure = (failed) => failed,
-    hasTopic = false,
-  ): Promise<T | BotFailure> {
-    const outcome = await run().catch((thrown: unknown) => mapFailure(toFailure(thrown, hasTopic)));
-    metrics.count("groundcrew_telegram_calls_total", { method, outcome: outcome.kind });
-    return outcome;
+    params: object,
+    stopping: AbortSignal | undefined,
+  ): Promise<{ ok: true; result: unknown } | BotFailure> {
+    const signal = AbortSignal.any(keepDefined([AbortSignal.timeout(timeout), stopping]));
+    let status = 0;
+    let text: string;
+    try {
+      const headers = { "content-type": "application/json" };
+      const body = JSON.stringify(params);
+      const response = await fetch(address + method, { method: "POST", headers, body, redirect: "manual", signal });
+      status = response.status;
+      text = await response.text();
+    } catch (thrown) {
+      if (signal.aborted) return { kind: "unknown", reason: `no answer within ${timeout} ms` };
+      const isUnsent = status === 0 && wasNeverSent(thrown);
+      return { kind: isUnsent ? "not_sent" : "unknown", reason: redactToken(describeFailure(thrown)) };
+    }
+    const answer = answerSchema.safeParse(tryParseJson(redactToken(text))).data;
+    if (answer) return answer.ok ? answer : toBotFailure(answer, params);
+    const isRefused = status >= 300 && status < 500;
+    return { kind: isRefused ? "not_sent" : "unknown", reason: `HTTP ${status} that is not a Bot API answer` };
   }
 
-  const runDone = (method: string, call: () => Promise<unknown>) =>
-    runCall(method, async () => {
-      await call();
-      return { kind: "done" as const };
-    });
+  /** Makes a call and reads its result. One of another form says nothing: the call may have taken effect. */
+  async function call<Outcome extends { kind: string }, Failed extends { kind: string } = never>(
+    method: keyof ApiMethods,
+    params: object,
+    schema: z.ZodType<Outcome>,
+    mapFailure: (failed: BotFailure) => BotFailure | Failed = (failed) => failed,
+    stopping?: AbortSignal,
+  ): Promise<Outcome | BotFailure | Failed> {
+    const answer = await request(method, params, stopping);
+    const outcome = "ok" in answer ? schema.safeParse(answer.result).data : mapFailure(answer);
+    const known = outcome ?? mapFailure({ kind: "unknown", reason: "the answer has another form than the Bot API's" });
+    metrics.count("groundcrew_telegram_calls_total", { method, outcome: known.kind });
+    return known;
+  }
 
   return {
-    getMe: () =>
-      runCall("getMe", async () => ({
-        kind: "me" as const,
-        ...readAnswer(meSchema, await api.getMe(), "does not name the bot"),
-      })),
-    sendMessage: (chat: ChatId, { text, entities }: RichText, extras: MessageExtras = {}) =>
-      runCall<SendOutcome>(
-        "sendMessage",
-        async () => {
-          const sent = await api.sendMessage(chat, text, toMessageParams(entities, extras));
-          return { kind: "sent", messageId: readAnswer(messageSchema, sent, "has no message id").message_id };
-        },
-        undefined,
-        extras.topic !== undefined,
-      ),
+    getMe: () => call("getMe", {}, meSchema),
+    sendMessage: (chat: ChatId, { text, entities }: RichText, extras: MessageExtras = {}): Promise<SendOutcome> => {
+      const params: Params<"sendMessage"> = { chat_id: chat, text, ...toMessageParams(entities, extras) };
+      return call("sendMessage", params, sentSchema);
+    },
     /** A message that already has this text counts as edited. */
     editMessage: (
       chat: ChatId,
       messageId: number,
       { text, entities }: RichText,
       extras: Pick<MessageExtras, "buttons"> = {},
-    ) =>
-      runCall<EditOutcome>(
-        "editMessageText",
-        async () => {
-          await api.editMessageText(chat, messageId, text, toMessageParams(entities, extras));
-          return { kind: "edited" };
-        },
-        (failed) => {
-          if (failed.kind !== "refused") return failed;
-          if (NOT_MODIFIED.test(failed.reason)) return { kind: "edited" };
-          return MESSAGE_GONE.test(failed.reason) ? { kind: "gone", reason: failed.reason } : failed;
-        },
-      ),
+    ) => {
+      const message = { chat_id: chat, message_id: messageId, text };
+      const params: Params<"editMessageText"> = { ...message, ...toMessageParams(entities, extras) };
+      return call("editMessageText", params, editedSchema, (failed): EditOutcome => {
+        if (failed.kind !== "refused") return failed;
+        if (NOT_MODIFIED.test(failed.reason)) return { kind: "edited" };
+        return MESSAGE_GONE.test(failed.reason) ? { kind: "gone", reason: failed.reason } : failed;
+      });
+    },
     /** Confirms the press of a button, so that Telegram stops its spinner; `text` is shown to the user for a moment. */
-    answerCallback: (callback: string, text?: string) =>
-      runDone("answerCallbackQuery", () => {
-        const toast = text === undefined ? {} : { text: truncateRichText(toPlainText(text), TOAST_LIMIT).text };
-        return api.answerCallbackQuery(callback, toast);
-      }),
+    answerCallback: (callback: string, text = "") => {
+      const toast = truncateRichText(toPlainText(text), TOAST_LIMIT).text;
+      const params: Params<"answerCallbackQuery"> = { callback_query_id: callback, text: toast };
+      return call("answerCallbackQuery", params, doneSchema);
+    },
     /**
      * Gets updates from `offset` on, of which only the id is validated; waits up to `seconds` for the first one.
      * `conflict`: this bot's updates are read by another program or sent to a webhook (409).
      */
-    getUpdates: (offset: number, seconds: number) =>
-      runCall<{ kind: "updates"; updates: { update_id: number }[] } | { kind: "conflict"; reason: string }>(
-        "getUpdates",
-        async () => {
-          const request = { offset, timeout: seconds, allowed_updates: [...ALLOWED_UPDATES] };
-          const updates = readAnswer(updatesSchema, await api.getUpdates(request), "is not a list of updates");
-          return { kind: "updates", updates };
-        },
-        (failed) =>
-          failed.kind === "refused" && failed.reason.startsWith("409 ")
-            ? { kind: "conflict", reason: failed.reason }
-            : failed,
-      ),
+    getUpdates: (offset: number, seconds: number, stopping: AbortSignal) => {
+      const params: Params<"getUpdates"> = { offset, timeout: seconds, allowed_updates: ALLOWED_UPDATES };
+      const mapFailure = (failed: BotFailure) => {
+        const isConflict = failed.kind === "refused" && failed.reason.startsWith("409 ");
+        return isConflict ? { kind: "conflict" as const, reason: failed.reason } : failed;
+      };
+      return call("getUpdates", params, updatesSchema, mapFailure, stopping);
+    },
     /** Succeeds if the bot can see the chat, even if it may not write there. People chose its title; "" is a private chat. */
-    getChat: (chat: ChatId) =>
-      runCall("getChat", async () => ({
-        kind: "chat" as const,
-        ...readAnswer(chatSchema, await api.getChat(chat), "does not describe a chat"),
-      })),
-    getWebhook: () =>
-      runCall("getWebhookInfo", async () => {
-        const info = readAnswer(webhookSchema, await api.getWebhookInfo(), "does not describe a webhook");
-        const { url, allowed_updates: allowed, last_error_message: lastError } = info;
-        return {
-          kind: "webhook" as const,
-          url,
-          allowed,
-          ...omitUndefined({ lastError: lastError && redactToken(lastError) }),
-        };
-      }),
+    getChat: (chat: ChatId) => call("getChat", { chat_id: chat } satisfies Params<"getChat">, chatSchema),
+    getWebhook: () => call("getWebhookInfo", {}, webhookSchema),
     /** `url` "" removes the webhook. Pending updates are kept. */
-    setWebhook: (url: string, secret: string) =>
-      runDone(url === "" ? "deleteWebhook" : "setWebhook", () => {
-        if (url === "") return api.deleteWebhook();
-        return api.setWebhook(url, { secret_token: secret, allowed_updates: [...ALLOWED_UPDATES] });
-      }),
+    setWebhook: (url: string, secret: string) => {
+      if (url === "") return call("deleteWebhook", {}, doneSchema);
+      const params: Params<"setWebhook"> = { url, secret_token: secret, allowed_updates: ALLOWED_UPDATES };
+      return call("setWebhook", params, doneSchema);
+    },
     getCommands: (language: MenuLanguage, scope: CommandScope = "default") =>
-      runCall("getMyCommands", async () => {
-        const found = await api.getMyCommands(toMenuParams(language, scope));
-        return { kind: "commands" as const, commands: readAnswer(commandsSchema, found, "is not a list of commands") };
-      }),
+      call("getMyCommands", toMenuParams(language, scope), commandsSchema),
     /** `language` "" sets the commands for all languages without a list of their own. */
     setCommands: (
       language: MenuLanguage,
-      commands: readonly z.infer<typeof commandsSchema.element>[],
+      commands: readonly z.infer<typeof commandSchema>[],
       scope: CommandScope = "default",
-    ) => runDone("setMyCommands", () => api.setMyCommands(commands, toMenuParams(language, scope))),
-  };
-}
-
-/** Reads an answer of Telegram. One of another form says nothing: the call may have taken effect. */
-function readAnswer<T>(schema: z.ZodType<T>, answer: unknown, problem: string): T {
-  const parsed = schema.safeParse(answer);
-  if (parsed.success) return parsed.data;
-  throw new NoBotApiAnswer("unknown", `the answer ${problem}`);
-}
-
-/**
- * Creates a fetch for grammY's client that returns a validated Bot API envelope or throws `NoBotApiAnswer`.
- *
- * A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy (502, 504), which
- * does not know whether Telegram handled the call. Redirects are not followed, because the address contains the token.
- */
-function createCheckedFetch(fetch: typeof globalThis.fetch) {
-  return async (url: string, { method, headers, body, signal }: RequestInit): Promise<Response> => {
-    const request = { method, headers, body, signal, redirect: "manual" as const };
-    const present = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
-    let status = 0;
-    let text: string;
-    try {
-      const response = await fetch(url, present);
-      status = response.status;
-      text = await response.text();
-    } catch (thrown) {
-      throw new NoBotApiAnswer(status === 0 && wasNeverSent(thrown) ? "not_sent" : "unknown", describeFailure(thrown));
-    }
-    const answer = answerSchema.safeParse(tryParseJson(text));
-    if (answer.success) return Response.json(answer.data);
-    const certainty = status >= 300 && status < 500 ? "not_sent" : "unknown";
-    throw new NoBotApiAnswer(certainty, `HTTP ${status} that is not a Bot API answer`);
+    ) => {
+      const params: Params<"setMyCommands"> = { commands, ...toMenuParams(language, scope) };
+      return call("setMyCommands", params, doneSchema);
+    },
   };
 }
 
@@ -346,29 +297,24 @@ function describeFailure(thrown: unknown): string {
   return `no answer: ${codes.at(-1) ?? "connection failed"}`;
 }
 
-/**
- * Converts an error of the Bot API.
- * @param redactToken removes the token from a reason
- * @param hasTopic whether the message was for a topic of a forum
- */
+/** Converts an error of the Bot API in answer to a call with these parameters. */
 function toBotFailure(
-  { error_code: status, description, parameters }: GrammyError,
-  redactToken: (reason: string) => string,
-  hasTopic: boolean,
+  { error_code: status, description, parameters: { retry_after, migrate_to_chat_id: movedTo } = {} }: ErrorAnswer,
+  params: object,
 ): BotFailure {
-  const { retry_after, migrate_to_chat_id: movedTo } = parameters;
   if (status === 429) return { kind: "wait", ms: toWait(retry_after) };
-  const movedSuffix = movedTo === undefined ? "" : ` (the chat is now ${movedTo})`;
-  const reason = redactToken(`${status} ${description}${movedSuffix}`);
+  const reason = `${status} ${description}`;
   if (status >= 500) return { kind: "not_sent", reason };
-  const isChatProblem = CHAT_ERRORS.test(description) && !(hasTopic && TOPIC_ERRORS.test(description));
-  if (movedTo !== undefined) return { kind: "refused", reason, lasting: false, movedTo };
+  if (movedTo !== undefined)
+    return { kind: "refused", reason: `${reason} (the chat is now ${movedTo})`, lasting: false, movedTo };
+  const isOfTopic = "message_thread_id" in params && TOPIC_ERRORS.test(description);
+  const isChatProblem = CHAT_ERRORS.test(description) && !isOfTopic;
   return { kind: "refused", reason, lasting: status === 400 && !isChatProblem };
 }
 
 /** Converts `retry_after` (seconds) to whole milliseconds: at least 1 s, at most Telegram's limit of a hold. */
 function toWait(seconds: number | undefined): Ms {
-  if (seconds === undefined || Number.isNaN(seconds) || seconds < 0) return DEFAULT_WAIT;
+  if (seconds === undefined || seconds < 0) return DEFAULT_WAIT;
   return Math.min(MAX_PAUSE_MS.telegram, Math.max(SECOND, Math.ceil(seconds * 1000)));
 }
 

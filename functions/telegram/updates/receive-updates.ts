@@ -27,9 +27,6 @@ const RETRY_INTERVAL: Ms = MINUTE;
 /** Holds a hash of the webhook registered last, because Telegram does not return a webhook's secret. */
 export const REGISTERED_WEBHOOK_KEY = "telegram-registered";
 
-/** The scopes for which a menu is set. */
-const COMMAND_SCOPES = ["default", "all_private_chats"] as const satisfies readonly CommandScope[];
-
 const MENU_LANGUAGES = ["", "en", "fr"] as const satisfies readonly MenuLanguage[];
 
 /** Makes the bot's webhook and command menu match the settings. Retries until it succeeds. */
@@ -86,7 +83,7 @@ export async function setUpBot(deps: BotSetupDeps): Promise<string | undefined> 
   if (!bot || !settings.telegram) return undefined;
   // Without the webhook no update arrives, so it is set even if Telegram refuses the menu.
   const problems: (string | undefined)[] = [];
-  const scopes = COMMAND_SCOPES.filter((scope) => scope === "default" || hasPrivateChats(settings));
+  const scopes = hasPrivateChats(settings) ? (["default", "all_private_chats"] as const) : (["default"] as const);
   for (const scope of scopes)
     for (const language of MENU_LANGUAGES)
       problems.push(await updateMenu(bot, scope, language, resolveLocale(settings.locale, language)));
@@ -147,45 +144,35 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
   const turn = await reserveTurn(store, "telegram", POLL, () => store.consumeAll([POLL]));
   if (turn.wait > 0) return Math.min(turn.wait, PAUSE);
   const [stored] = await store.read<{ next: number }>([OFFSET_KEY]);
-  const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
-  const stop = () => resolve(undefined);
-  stopping.addEventListener("abort", stop);
-  if (stopping.aborted) stop();
   // A call that is still open when we stop confirms nothing: its updates will be delivered again.
-  const pendingUpdates = telegram.getUpdates(stored?.value.next ?? 0, LONG_POLL_S);
-  const outcome = await Promise.race([pendingUpdates, stopped]).finally(() =>
-    stopping.removeEventListener("abort", stop),
-  );
-  if (!outcome) {
+  const outcome = await telegram.getUpdates(stored?.value.next ?? 0, LONG_POLL_S, stopping);
+  if (stopping.aborted) {
     await store.release(LEASE_NAME, lease.fence);
     return 0;
   }
   if (turn.isProbe && outcome.kind === "updates") await store.endProbe(POLL.bucket);
-  switch (outcome.kind) {
-    case "updates": {
-      const last = outcome.updates.at(-1);
-      if (!last) return 0;
-      const jobs = await Promise.all(outcome.updates.map(toJob));
-      const result = await store.commit({
-        expect: [[OFFSET_KEY, stored?.rev ?? 0]],
-        fence: [LEASE_NAME, lease.fence],
-        put: [{ key: OFFSET_KEY, value: { next: last.update_id + 1 } }],
-        jobs,
-      });
-      if (result === "committed") deps.notify();
-      return 0;
-    }
-    case "conflict":
-      log.error("another program reads this telegram bot's updates: Groundcrew needs its own, not OpenClaw's", {
-        reason: outcome.reason,
-      });
-      return 6 * PAUSE;
-    case "wait":
-      await pauseBucket(store, "telegram", POLL.bucket, outcome.ms);
-      return Math.min(outcome.ms, PAUSE);
-    default:
-      return PAUSE;
+  if (outcome.kind === "updates") {
+    const last = outcome.updates.at(-1);
+    if (!last) return 0;
+    const result = await store.commit({
+      expect: [[OFFSET_KEY, stored?.rev ?? 0]],
+      fence: [LEASE_NAME, lease.fence],
+      put: [{ key: OFFSET_KEY, value: { next: last.update_id + 1 } }],
+      jobs: await Promise.all(outcome.updates.map(toJob)),
+    });
+    if (result === "committed") deps.notify();
+    return 0;
   }
+  if (outcome.kind === "conflict") {
+    const { reason } = outcome;
+    log.error("another program reads this telegram bot's updates: Groundcrew needs its own, not OpenClaw's", {
+      reason,
+    });
+    return 6 * PAUSE;
+  }
+  if (outcome.kind !== "wait") return PAUSE;
+  await pauseBucket(store, "telegram", POLL.bucket, outcome.ms);
+  return Math.min(outcome.ms, PAUSE);
 }
 
 /** Creates the job of an update; one that cannot be read is kept too, because the next call acknowledges it. */
