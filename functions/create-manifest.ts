@@ -30,7 +30,7 @@ import { setupRoute } from "./setup.ts";
 import { digestTick } from "./telegram/digest/digest.ts";
 import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
-import { BUTTON_HANDLERS, interpretMessage } from "./telegram/updates/interpret-message.ts";
+import { interpretUpdate } from "./telegram/updates/interpret-message.ts";
 import { createUpdatesHandler } from "./telegram/updates/updates-handler.ts";
 import { usageRoute, usageTick } from "./usage.ts";
 import { gatewaysTick } from "./wake/gateway-tick.ts";
@@ -48,7 +48,7 @@ type MachineParts = Pick<Manifest, "routes" | "ticks" | "services" | "ruleSets">
  * parts for machines, which a Worker's bundle then does not contain, the page offers no view of tickets.
  */
 export function createManifest(machine?: MachineParts): Manifest {
-  const updatesHandler = createUpdatesHandler({ interpretMessage, buttonHandlers: BUTTON_HANDLERS });
+  const updatesHandler = createUpdatesHandler(interpretUpdate);
   return {
     routes: [
       healthRoute,

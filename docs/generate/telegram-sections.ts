@@ -2,7 +2,7 @@ import { TELEGRAM_COMMANDS } from "../../functions/telegram/updates/interpret-me
 import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/settings-file.ts";
 import { en } from "../../shared/i18n/en.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
-import { MESSAGE_SOUNDS } from "../../shared/telegram/chat-settings.ts";
+import { getSoundRule } from "../../shared/telegram/chat-settings.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";
 
 const { events, answers } = en.telegram;
@@ -13,7 +13,7 @@ export function renderEvents(): string {
   const rows = EVENT_KINDS.map((kind) => {
     const rule = DEFAULT_NOTIFICATION_RULES.find((one) => one.events.includes(kind));
     const isSent = rule ? (rule.priorities?.join(", ") ?? "yes") : "";
-    return [renderCode(kind), events[kind].title, isSent, SOUNDS[MESSAGE_SOUNDS[kind]]];
+    return [renderCode(kind), events[kind].title, isSent, SOUNDS[getSoundRule(kind)]];
   });
   return renderTable(["Event", "Headline", "Sent by default", "Sound"], rows);
 }

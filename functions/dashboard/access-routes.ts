@@ -14,8 +14,7 @@ import {
   type PageSession,
 } from "../../shared/http/page-sessions.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { findPerson } from "../../shared/people/directory.ts";
-import { redeemSignInLink } from "../../shared/people/sign-in-links.ts";
+import { findPerson, redeemSignInLink } from "../../shared/people/directory.ts";
 import { ADMIN_VIEWER, toViewer } from "../../shared/people/viewer.ts";
 import { PlaneAuthError, PlaneError } from "../../shared/plane/errors.ts";
 import { projectsApi, usersApi } from "../../shared/plane/projects.ts";

@@ -50,7 +50,7 @@ const messageSchema = z.object({
 
 const newMessageSchema = messageSchema.extend({
   replyTo: z.number().exactOptional(),
-  /** Sent without a sound; see `MESSAGE_SOUNDS`. */
+  /** Sent without a sound; see `getSoundRule`. */
   silent: z.literal(true).exactOptional(),
   /** Plane's ids of the tasks that the message is about. */
   tasks: z.array(z.string()).exactOptional(),

@@ -13,8 +13,12 @@ import type { ProjectRecord } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Put } from "../store/port.ts";
 import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
+import type { RequestRecord } from "../task/request.ts";
 import { type ItemRecord, isOpenItem, PRIORITIES } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
+
+/** The label of a task's part begins so; its number follows. */
+export const TASK_LABEL = "Task ";
 
 /** The input of a new task. */
 export const newTaskSchema = z.object({
@@ -364,4 +368,9 @@ export function toPlanRequestId({ id, hash, at }: Pick<PlanRun, "id" | "hash" | 
 /** Whether an id is one of a request for a plan. */
 export function isPlanRequestId(id: string): boolean {
   return /^[0-9a-f]{16}-[0-9a-f]{8}[0-9a-z]+$/.test(id);
+}
+
+/** The number of tasks of a proposed plan. */
+export function countPlannedTasks({ input }: RequestRecord): number {
+  return input.filter(({ label }) => label.startsWith(TASK_LABEL)).length;
 }

@@ -17,61 +17,24 @@ type AnnouncementKind = "ticket_waits" | "progress" | "digest" | "budget" | "inf
 /** `critical`: with a sound for a task of urgent or high priority only, unless it waits for others as planned. */
 type SoundRule = "sound" | "silent" | "critical";
 
+/** What needs the human: a decision, an answer, or a fault that does not end by itself. */
+const WITH_SOUND: readonly (EventKind | AnnouncementKind)[] = [
+  ...(["asked", "review", "plan_proposed", "critical", "failed", "circle", "plan_failed"] as const),
+  ...(["ticket_waits", "budget", "agent_unresponsive"] as const),
+];
+
 /**
- * Whether a new message makes a sound (`disable_notification` of the Bot API). What needs the human does: a decision,
- * an answer, or a fault that does not end by itself. What only informs does not. Edits never make a sound.
+ * Whether a new message makes a sound (`disable_notification` of the Bot API). What only informs does not. Edits never
+ * make a sound.
  */
-export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
-  asked: "sound",
-  review: "sound",
-  plan_proposed: "sound",
-  critical: "sound",
-  failed: "sound",
-  circle: "sound",
-  plan_failed: "sound",
-  ticket_waits: "sound",
-  budget: "sound",
-  agent_unresponsive: "sound",
-
-  blocked: "critical",
-  stuck: "critical",
-
-  created: "silent",
-  assigned: "silent",
-  unassigned: "silent",
-  started: "silent",
-  unblocked: "silent",
-  completed: "silent",
-  cancelled: "silent",
-  reopened: "silent",
-  removed: "silent",
-  restored: "silent",
-  renamed: "silent",
-  due: "silent",
-  priority: "silent",
-  comment_added: "silent",
-  comment_edited: "silent",
-  project_created: "silent",
-  project_completed: "silent",
-  project_deleted: "silent",
-  cycle_started: "silent",
-  cycle_completed: "silent",
-  answered: "silent",
-  addressed: "silent",
-  claim_lost: "silent",
-  sent_back: "silent",
-  plan_approved: "silent",
-  plan_rejected: "silent",
-  plan_completed: "silent",
-  ticket: "silent",
-  progress: "silent",
-  digest: "silent",
-  information: "silent",
-};
+export function getSoundRule(kind: EventKind | AnnouncementKind): SoundRule {
+  if (kind === "blocked" || kind === "stuck") return "critical";
+  return WITH_SOUND.includes(kind) ? "sound" : "silent";
+}
 
 /** Whether a message of this kind is sent without a sound. @param item the task it is about */
-export function isSilentMessage(kind: keyof typeof MESSAGE_SOUNDS, item?: EventFacts["item"]): boolean {
-  const rule = MESSAGE_SOUNDS[kind];
+export function isSilentMessage(kind: EventKind | AnnouncementKind, item?: EventFacts["item"]): boolean {
+  const rule = getSoundRule(kind);
   if (rule !== "critical") return rule === "silent";
   // What waits for its blockers continues by itself: nobody has to do anything.
   if (kind === "blocked" && item && item.blockers.length > 0) return true;

@@ -3,6 +3,7 @@
  * made safe first.
  */
 
+import { keepDefined } from "../omit-undefined.ts";
 import { cleanLine } from "../text.ts";
 
 /** A user as Telegram takes them in a mention; it reads the number. */
@@ -19,6 +20,9 @@ export interface RichText {
   text: string;
   entities: Entity[];
 }
+
+/** A part or a line of a message: a string is a text of our own, and what is undefined is left out. */
+export type TextPart = RichText | string | undefined;
 
 /** The longest message Telegram accepts, in UTF-16 units (Bot API, sendMessage). */
 export const MESSAGE_LIMIT = 4_096;
@@ -84,9 +88,9 @@ export function toMention(name: RichText, user: number): RichText {
 }
 
 /** Joins several texts and shifts their entities accordingly. */
-export function joinRichText(parts: readonly (RichText | string)[], separator = ""): RichText {
+export function joinRichText(parts: readonly TextPart[], separator = ""): RichText {
   const joined: RichText = { text: "", entities: [] };
-  parts.forEach((part, index) => {
+  keepDefined(parts).forEach((part, index) => {
     const { text, entities } = toRichText(part);
     if (index > 0) joined.text += separator;
     const start = joined.text.length;
@@ -122,6 +126,28 @@ export function fitsEntityLimits(parts: readonly RichText[]): boolean {
     (entity) => 24 + (entity.type === "text_link" ? new TextEncoder().encode(entity.url).length : 0),
   );
   return all.length <= ENTITY_LIMIT && bytes.reduce((sum, n) => sum + n, 0) <= ENTITY_BYTE_LIMIT;
+}
+
+/**
+ * Splits lines into as few texts as possible, each within Telegram's limits. None begins with an empty line.
+ * @param units limit of a text in UTF-16 units
+ * @param count limit of its lines
+ */
+export function splitIntoMessages(
+  lines: readonly TextPart[],
+  units = MESSAGE_LIMIT,
+  count = Number.POSITIVE_INFINITY,
+): RichText[] {
+  const pages: RichText[][] = [[]];
+  for (const line of keepDefined(lines).map((part) => truncateRichText(toRichText(part), units))) {
+    const page = pages.at(-1) ?? [];
+    const all = [...page, line];
+    if (page.length < count && joinRichText(all, "\n").text.length <= units && fitsEntityLimits(all)) page.push(line);
+    else pages.push([line]);
+    const current = pages.at(-1);
+    if (current?.length === 1 && line.text === "") current.pop();
+  }
+  return pages.filter((page) => page.length > 0).map((page) => joinRichText(page, "\n"));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createSecret, storeSignInLink } from "../../shared/people/sign-in-links.ts";
+import { createSecret, storeSignInLink } from "../../shared/people/directory.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { PAGE_ADMIN_TOKEN, startPageTestApp } from "./page-test-app.ts";
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { renderDigest } from "../../functions/telegram/digest/digest.ts";
 import { parseSettingsFile } from "../../shared/config/settings-file.ts";
+import { joinRichText } from "../../shared/telegram/rich-text.ts";
 import { BACKUP_CHECK, createSchedulesApp } from "./schedules-app.ts";
 
 describe("RECUR-01 a schedule of the settings file", () => {
@@ -178,7 +179,9 @@ describe("RECUR-01 the last occurrence is open", () => {
     await app.runTick();
     await runDays(app, 21, 22);
     const readLine = async (time: string) =>
-      (await renderDigest(app.deps, "en", Date.parse(time))).map(({ text }) => text).filter((text) => /🔁/.test(text));
+      joinRichText(await renderDigest(app.deps, "en", Date.parse(time)), "\n")
+        .text.split("\n")
+        .filter((text) => /🔁/.test(text));
     expect(await readLine("2026-11-22T08:00:00Z")).toEqual(["🔁 Recurring work: 1 created"]);
     expect(await readLine("2026-11-23T08:00:00Z")).toEqual([
       "🔁 Recurring work: 1 skipped (backup-check: ONB-1 is open, Thot)",

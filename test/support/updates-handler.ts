@@ -1,5 +1,5 @@
-import { BUTTON_HANDLERS, interpretMessage } from "../../functions/telegram/updates/interpret-message.ts";
+import { interpretUpdate } from "../../functions/telegram/updates/interpret-message.ts";
 import { createUpdatesHandler } from "../../functions/telegram/updates/updates-handler.ts";
 
 /** The handler of Telegram's updates with everything that they can ask for, as in the manifest. */
-export const updatesHandler = createUpdatesHandler({ interpretMessage, buttonHandlers: BUTTON_HANDLERS });
+export const updatesHandler = createUpdatesHandler(interpretUpdate);

@@ -1,9 +1,11 @@
 /**
- * The words after a command: its parts, and the tasks, projects, agents and dates that they name. What is ambiguous is
- * offered as a choice.
+ * The words after a command: its parts, and the tasks, projects, agents, dates and durations that they name, in English or
+ * French. What is ambiguous is offered as a choice.
  */
 
 import { GroundcrewError } from "../../../shared/errors.ts";
+import { LOCALES, type Locale } from "../../../shared/i18n/localize.ts";
+import { getWeekDayName } from "../../../shared/i18n/schedule-words.ts";
 import type { CommandName, CommandSubject } from "../../../shared/i18n/texts.ts";
 import { findNearestName, parseTaskKey } from "../../../shared/names.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
@@ -11,17 +13,20 @@ import type { ProjectRecord, Task } from "../../../shared/records/plane-records.
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import type { ItemRecord } from "../../../shared/task/snapshot.ts";
 import { findStoredTask, findTask, toTask } from "../../../shared/tasks/find-task.ts";
+import { isDay } from "../../../shared/tasks/task-fields.ts";
 import { joinRichText, type RichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
 import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
-import { type CommandOption, offerChoices } from "./choices.ts";
+import { readFollowedProjects, readOpenTasks } from "../presentation/task-lists.ts";
 import {
   addReplyTask,
   type CommandContext,
+  type CommandOption,
   type CommandResult,
   createReadCallContext,
+  offerChoices,
   type TelegramCommand,
 } from "./command.ts";
-import { readFollowedProjects, readOpenTasks } from "./task-lists.ts";
 
 /** A message parsed as a command: the word after `/plane` and its arguments. */
 export interface ParsedCommand {
@@ -91,6 +96,29 @@ export const AGENTS: SubjectType<Agent> = {
 
 const TASK_NUMBER_PATTERN = /^#?([1-9]\d{0,9})$/;
 
+/** Words before a date that change nothing: “on friday”, “le 1/12/2026”. */
+const DATE_PREFIX = /^(?:on|by|this|(?:the )?day(?= after)|le|pour le|ce)\s+/;
+
+const NO_DATE = ["-", "–", "—", "none", "aucune", "aucun"];
+
+const DAY_FIRST = /^(\d{1,2})([./])(\d{1,2})\2(\d{4})$/;
+
+/** Words for today and the days after it, without accents and apostrophes. */
+const DAY_WORDS = [
+  ["today", "aujourd hui", "aujourdhui"],
+  ["tomorrow", "demain"],
+  ["after tomorrow", "apres demain"],
+];
+
+const PERIOD = /^(?:(?:for|pendant|in|dans)\s+|\+)?(\d{1,5}|(?:an?|une?)(?=\s))\s*(\p{L}+)$/u;
+
+const UNITS: readonly [RegExp, Ms][] = [
+  [/^(?:m|min|minutes?)$/, MINUTE],
+  [/^(?:h|hours?|heures?)$/, HOUR],
+  [/^(?:d|days?|j|jours?)$/, DAY],
+  [/^(?:w|weeks?|sem|semaines?)$/, 7 * DAY],
+];
+
 /**
  * Parses `/plane status`, `/plane@bot task ONB-1`, and the short form `/status`, which needs the bot's name unless every
  * message is for the bot (a private chat, the dashboard). Returns undefined for a message that is no command for the bot.
@@ -131,9 +159,6 @@ export function isTaskKey(args: string): boolean {
   const { first, rest } = splitFirstArgument(args);
   return rest === "" && parseTaskKey(first) !== undefined;
 }
-
-/** Whether a command has no arguments. */
-export const isAlone = (_: CommandContext, args: string): boolean => args === "";
 
 /** Removes quotation marks around the whole text. */
 export function stripQuotes(text: string): string {
@@ -184,6 +209,50 @@ function toMatch<T>(matches: readonly T[], isExact: boolean): NameMatch<T> {
   const [first] = matches;
   if (first !== undefined && matches.length === 1) return { kind: "one", candidate: first, isExact };
   return { kind: "several", candidates: [...matches] };
+}
+
+/** Parses `30m`, `2h`, `for 3 d`, `in a week`, `dans 2 semaines`; undefined for a text that is no length of time. */
+export function parsePeriod(text: string): Ms | undefined {
+  const [, count = "", word = ""] = PERIOD.exec(normalizeName(text)) ?? [];
+  const unit = UNITS.find(([pattern]) => pattern.test(word))?.[1] ?? 0;
+  return (/^\d/.test(count) ? Number(count) : 1) * unit || undefined;
+}
+
+/**
+ * Parses a due date: `2026-12-01`, `1.12.2026`, `tomorrow`, `vendredi` (the next one, never today), `in 3 days`, `-` for
+ * none. `01/12/2026` is read day first in French only, because elsewhere it may mean January. Returns `YYYY-MM-DD`, null
+ * for no date, undefined for anything else.
+ * @param today the calendar day in the settings' time zone
+ */
+export function parseDueDate(text: string, today: string, locale: Locale): string | null | undefined {
+  const words = normalizeName(text)
+    .replace(/['’]/g, " ")
+    .replace(/-(?=[a-z])/g, " ")
+    .replace(DATE_PREFIX, "")
+    .trim();
+  if (NO_DATE.includes(words)) return null;
+  if (isDay(words)) return words;
+  const [, day = "", separator, month = "", year = ""] = DAY_FIRST.exec(words) ?? [];
+  if (separator === "." || (separator === "/" && locale === "fr")) {
+    const date = `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
+    return isDay(date) ? date : undefined;
+  }
+  // In UTC, so that changes to and from summer time do not matter.
+  const start = Date.parse(`${today}T00:00:00Z`);
+  const named = DAY_WORDS.findIndex((names) => names.includes(words));
+  const distance = named >= 0 ? named * DAY : (findWeekday(words, start) ?? parsePeriod(words));
+  if (distance === undefined || distance % DAY !== 0) return undefined;
+  return new Date(start + distance).toISOString().slice(0, 10);
+}
+
+/** The time until the next weekday of this name, or its first three letters; a week when it is today. */
+function findWeekday(word: string, today: Ms): Ms | undefined {
+  const isMeant = (day: number) =>
+    LOCALES.map((locale) => getWeekDayName(locale, day).toLowerCase()).some(
+      (name) => name === word || name.slice(0, 3) === word,
+    );
+  const wanted = [0, 1, 2, 3, 4, 5, 6].find(isMeant);
+  return wanted === undefined ? undefined : (((wanted - new Date(today).getUTCDay() + 6) % 7) + 1) * DAY;
 }
 
 /** Replies with the syntax of a command. */
@@ -305,6 +374,15 @@ export function createTaskCommand(
       return offerChoices(context, context.presentation.texts.answers.confirmMatch, [option]);
     },
   };
+}
+
+/** Creates a command that, without a slash, is only meant by its word alone. */
+export function createLoneCommand(
+  name: CommandName,
+  aliases: readonly string[],
+  run: TelegramCommand["run"],
+): TelegramCommand {
+  return { name, aliases, isMeant: (_, args) => args === "", run };
 }
 
 /** Creates a command that shows what its arguments name. */

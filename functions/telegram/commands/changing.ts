@@ -1,26 +1,31 @@
-/** Commands that change a task: status, due date, priority, agent and comments. */
+/** Commands that change a task: status, due date, priority and agent. */
 
-import type { Locale } from "../../../shared/i18n/localize.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isOpen, PRIORITIES, type Priority, type Status } from "../../../shared/task/snapshot.ts";
 import { assignTask, changeTask } from "../../../shared/tasks/change-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { setStatus } from "../../../shared/tasks/lifecycle/set-status.ts";
-import { type ItemFields, isDay } from "../../../shared/tasks/task-fields.ts";
+import type { ItemFields } from "../../../shared/tasks/task-fields.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { DAY, toZonedDate } from "../../../shared/time.ts";
+import { toZonedDate } from "../../../shared/time.ts";
+import { renderTaskLink } from "../presentation/task-lists.ts";
 import {
   AGENTS,
-  type Agent,
   createTaskCommand,
   normalizeName,
+  parseDueDate,
   replyUsage,
   stripQuotes,
   withSubject,
 } from "./arguments.ts";
-import { type CommandOption, offerChoices } from "./choices.ts";
-import { type CommandContext, type CommandResult, createCommandCallContext, replyText } from "./command.ts";
-import { renderTaskLink } from "./task-lists.ts";
+import {
+  type CommandContext,
+  type CommandOption,
+  type CommandResult,
+  createCommandCallContext,
+  offerChoices,
+  replyText,
+} from "./command.ts";
 
 type Texts = CommandContext["presentation"]["texts"]["answers"];
 
@@ -56,37 +61,6 @@ export const unblockCommand = createTaskCommand("unblock", ["debloquer"], async 
     : replyRefusal(context, task, "notBlocked"),
 );
 
-/** Words before a date that change nothing: “on friday”, “le 1/12/2026”. */
-const PREFIX = /^(?:on|by|this|(?:the )?day(?= after)|le|pour le|ce)\s+/;
-
-const CLEAR_WORDS: readonly string[] = ["-", "–", "—", "none", "aucune", "aucun"];
-
-const DAY_FIRST = /^(\d{1,2})([./])(\d{1,2})\2(\d{4})$/;
-
-/** Words for a day, without accents and apostrophes, as the number of days from today. */
-const DAY_WORDS: Record<string, number> = {
-  today: 0,
-  "aujourd hui": 0,
-  aujourdhui: 0,
-  tomorrow: 1,
-  demain: 1,
-  "after tomorrow": 2,
-  "apres demain": 2,
-};
-
-/** Names of weekdays in English and French, Sunday first. */
-const WEEKDAYS: readonly (readonly string[])[] = [
-  ["sunday", "sun", "dimanche", "dim"],
-  ["monday", "mon", "lundi", "lun"],
-  ["tuesday", "tue", "mardi", "mar"],
-  ["wednesday", "wed", "mercredi", "mer"],
-  ["thursday", "thu", "jeudi", "jeu"],
-  ["friday", "fri", "vendredi", "ven"],
-  ["saturday", "sat", "samedi", "sam"],
-];
-
-const PERIOD = /^(?:in\s+|dans\s+|\+)?(\d{1,3}|(?:an?|une?)(?=\s))\s*(d|days?|j|jours?|w|weeks?|sem|semaines?)$/;
-
 /** Sets or removes the due date of a task. Words such as “friday” count from today in the settings' time zone. */
 export const dueCommand = createTaskCommand(
   "due",
@@ -94,18 +68,17 @@ export const dueCommand = createTaskCommand(
   async (context, task, rest) => {
     if (rest === "") return replyUsage(context, "due");
     const { texts, format, timezone } = context.presentation;
-    const { answers } = texts;
+    const { confirmations, refusals } = texts.answers;
     const today = toZonedDate(timezone, await context.deps.store.now());
     const date = parseDueDate(stripQuotes(rest), today, texts.locale);
-    if (date === undefined) return replyText(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) });
+    if (date === undefined) return replyText(`⚠️ ${refusals.noDate}`, { date: toSafeText(rest, 40) });
     const { start, due } = task.item.snapshot;
     if (date !== null && start !== null && date < start)
-      return replyText(`⚠️ ${answers.refusals.beforeStart}`, { start: format.date(start) });
-    const { noDue, due: dueOn } = answers.confirmations;
+      return replyText(`⚠️ ${refusals.beforeStart}`, { start: format.date(start) });
     return changeField(context, task, {
       isSame: due === date,
       fields: { target_date: date },
-      confirmation: `📅 ${date === null ? noDue : dueOn}`,
+      confirmation: `📅 ${date === null ? confirmations.noDue : confirmations.due}`,
       values: { date: date === null ? "" : format.date(date) },
     });
   },
@@ -126,21 +99,19 @@ export const priorityCommand = createTaskCommand(
   ["priorite", "priorité", "prio"],
   async (context, task, rest) => {
     const { answers, priorities } = context.presentation.texts;
-    const priority = parsePriority(stripQuotes(rest));
-    if (priority === undefined) {
-      const toOption = (name: Priority): CommandOption => ({
-        label: priorities[name],
-        command: "priority",
-        args: `${task.key} ${name}`,
+    const word = normalizeName(stripQuotes(rest));
+    const priority = PRIORITIES.find((name) => name === word || FRENCH_WORDS[name].includes(word));
+    if (priority !== undefined)
+      return changeField(context, task, {
+        isSame: task.item.snapshot.priority === priority,
+        fields: { priority },
+        confirmation: `❗ ${answers.confirmations.priority}`,
+        values: { priority: priorities[priority] },
       });
-      return offerChoices(context, answers.choosePriority, PRIORITIES.map(toOption));
-    }
-    return changeField(context, task, {
-      isSame: task.item.snapshot.priority === priority,
-      fields: { priority },
-      confirmation: `❗ ${answers.confirmations.priority}`,
-      values: { priority: priorities[priority] },
-    });
+    const toOption = (name: Priority): CommandOption => {
+      return { label: priorities[name], command: "priority", args: `${task.key} ${name}` };
+    };
+    return offerChoices(context, answers.choosePriority, PRIORITIES.map(toOption));
   },
 );
 
@@ -151,13 +122,13 @@ export const assignCommand = createTaskCommand(
   async (context, task, rest) => {
     const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
     if (to === "") return replyUsage(context, "assign");
-    const assignTo = async ({ name }: Agent) => {
+    const run = async ({ name }: { name: string }) => {
       const assigned = await assignTask(createCommandCallContext(context), task, name);
       const { confirmations } = context.presentation.texts.answers;
       const values = { task: renderTaskLink(context, assigned), agent: toSafeText(name, 80) };
       return replyText(`👤 ${confirmations.assigned}`, values);
     };
-    return withSubject(context, AGENTS, "assign", to, assignTo, (name) => `${task.key} ${name}`);
+    return withSubject(context, AGENTS, "assign", to, run, (name) => `${task.key} ${name}`);
   },
 );
 
@@ -165,48 +136,6 @@ export const assignCommand = createTaskCommand(
 function replyRefusal(context: CommandContext, task: Task, refusal: keyof Texts["refusals"]): CommandResult {
   const { refusals } = context.presentation.texts.answers;
   return replyText(`ℹ️ ${refusals[refusal]}`, { task: renderTaskLink(context, task) });
-}
-
-/**
- * Parses a due date that a person wrote, in English or French: `2026-12-01`, `1.12.2026`, `tomorrow`, `vendredi` (the
- * next one, never today), `in 3 days`, `-` for none. `01/12/2026` is read day first in French only, because elsewhere
- * it may mean January. Returns `YYYY-MM-DD`, null for no date, undefined for anything else.
- * @param today the calendar day in the settings' time zone
- */
-export function parseDueDate(text: string, today: string, locale: Locale): string | null | undefined {
-  const words = normalizeName(text)
-    .replace(/['’]/g, " ")
-    .replace(/-(?=[a-z])/g, " ")
-    .replace(PREFIX, "")
-    .trim();
-  if (CLEAR_WORDS.includes(words)) return null;
-  if (isDay(words)) return words;
-  const [, day = "", separator, month = "", year = ""] = DAY_FIRST.exec(words) ?? [];
-  if (separator === "." || (separator === "/" && locale === "fr")) {
-    const date = `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
-    return isDay(date) ? date : undefined;
-  }
-  const days = DAY_WORDS[words] ?? findWeekday(words, today) ?? parsePeriod(words);
-  return days === undefined ? undefined : addDays(today, days);
-}
-
-/** The number of days until the next weekday of this name; 7 when it is today. */
-function findWeekday(word: string, today: string): number | undefined {
-  const wanted = WEEKDAYS.findIndex((names) => names.includes(word));
-  if (wanted === -1) return undefined;
-  const current = new Date(`${today}T00:00:00Z`).getUTCDay();
-  return ((wanted - current + 6) % 7) + 1;
-}
-
-function parsePeriod(words: string): number | undefined {
-  const [, count = "", unit = ""] = PERIOD.exec(words) ?? [];
-  if (unit === "") return undefined;
-  return (/^\d/.test(count) ? Number(count) : 1) * (/^[ws]/.test(unit) ? 7 : 1);
-}
-
-/** Calculates in UTC, so that changes to and from summer time do not matter. */
-function addDays(date: string, days: number): string {
-  return new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY).toISOString().slice(0, 10);
 }
 
 /** Changes a task's status as the human, with the reason as a comment. */
@@ -237,9 +166,4 @@ async function changeField(
   if (isSame && !context.isRetry) return replyRefusal(context, task, "already");
   const changed = isSame ? task : await changeTask(createCommandCallContext(context), task, fields);
   return replyText(confirmation, { ...values, task: renderTaskLink(context, changed) });
-}
-
-function parsePriority(text: string): Priority | undefined {
-  const word = normalizeName(text);
-  return PRIORITIES.find((name) => name === word || FRENCH_WORDS[name].includes(word));
 }

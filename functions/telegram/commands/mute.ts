@@ -1,31 +1,29 @@
-/** /mute and /unmute: a task or project without notifications, for a time. */
+/**
+ * /mute and /unmute: a task or project without notifications, for a time; and /page: a one-time link to the page for the
+ * person whose number it is, in the private chat only.
+ */
 
 import type { CommandName } from "../../../shared/i18n/texts.ts";
 import { parseTaskKey } from "../../../shared/names.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { joinRichText, type RichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
+import { addLinkMessage, createSecret, findPerson, storeSignInLink } from "../../../shared/people/directory.ts";
+import { joinRichText, type RichText, toLink, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import { createMutePut, muteKey } from "../delivery/context.ts";
-import { renderProjectName } from "../presentation/notification-details.ts";
-import { fillTemplate } from "../presentation/presentation.ts";
+import { fillTemplate, renderProjectName } from "../presentation/presentation.ts";
+import { renderTaskLink } from "../presentation/task-lists.ts";
 import {
+  createLoneCommand,
   isTaskKey,
   matchSubject,
   PROJECTS,
+  parsePeriod,
   replyAmbiguous,
   replyUsage,
   splitFirstArgument,
   TASKS,
 } from "./arguments.ts";
 import { type CommandContext, type CommandResult, replyText, requireMember, type TelegramCommand } from "./command.ts";
-import { renderTaskLink } from "./task-lists.ts";
-
-const DURATION_UNITS: readonly [RegExp, Ms][] = [
-  [/^(?:m|min|minutes?)$/i, MINUTE],
-  [/^(?:h|hours?|heures?)$/i, HOUR],
-  [/^(?:d|days?|j|jours?)$/i, DAY],
-  [/^(?:w|weeks?|semaines?)$/i, 7 * DAY],
-];
 
 /** A name of one or more words, and what may be a duration after it. */
 const TIMED_NAME = /^([\s\S]*?)\s+((?:(?:for|pendant)\s+)?\d+\s*\p{L}+)$/iu;
@@ -69,12 +67,10 @@ export const unmuteCommand: TelegramCommand = {
     }),
 };
 
-/** Parses `30m`, `2h`, `for 3 d`, `pendant 3j`; undefined for a text that is not a valid duration. */
+/** Parses the duration of a mute, at most `MUTE_LIMIT`; undefined for a text that is none. */
 export function parseMuteDuration(text: string): Ms | undefined {
-  const [, n, unit = ""] = /^(?:(?:for|pendant)\s+)?(\d{1,5})\s*(\p{L}+)$/iu.exec(text.trim()) ?? [];
-  const length = DURATION_UNITS.find(([pattern]) => pattern.test(unit))?.[1];
-  if (n === undefined || length === undefined || Number(n) === 0) return undefined;
-  return Math.min(Number(n) * length, MUTE_LIMIT);
+  const ms = parsePeriod(text);
+  return ms && Math.min(ms, MUTE_LIMIT);
 }
 
 /** Runs a command on the project or task that the arguments begin with. */
@@ -105,4 +101,32 @@ async function withMuteSubject(
   if (task.kind === "several" || (project.kind === "none" && task.nearest && !project.nearest))
     return replyAmbiguous(context, TASKS, command, name, task, toArgs);
   return replyAmbiguous(context, PROJECTS, command, name, project, toArgs);
+}
+
+export const pageCommand = createLoneCommand("page", ["connexion"], sendSignInLink);
+
+/**
+ * Sends the link without the queue: neither a job nor the log of messages may hold its secret. A repeated update sends
+ * another link.
+ */
+async function sendSignInLink(context: CommandContext): Promise<CommandResult> {
+  const { deps, chat, from, presentation } = context;
+  const { publicUrl, texts } = presentation;
+  const { signIn } = texts.answers;
+  if (publicUrl === undefined) return replyText(`⚠️ ${signIn.noAddress}`);
+  // What is written at the page has no number of its own.
+  const person = context.message && (await findPerson(deps, { telegram: from.id }));
+  if (person?.id === undefined || person.role === undefined) return replyText(`⚠️ ${signIn.unknown}`);
+  if (person.doubtedAt !== undefined) return replyText(`⚠️ ${signIn.doubted}`);
+  const secret = createSecret();
+  const url = `${publicUrl}/sign-in#${secret}`;
+  await storeSignInLink(deps, secret, { person: person.id, language: texts.locale });
+  const link = toLink(`🔑 ${signIn.link}`, url, [new URL(publicUrl).origin]);
+  // Telegram links no host without a dot.
+  const address = link.entities.length === 0 ? url : undefined;
+  const lines = [link, address, fillTemplate(signIn.hint, { name: toSafeText(person.name, 80) })];
+  const sent = await deps.telegram?.sendMessage(from.id, joinRichText(lines, "\n"), { isProtected: true });
+  if (sent?.kind !== "sent") return replyText(`⚠️ ${signIn.unreachable}`);
+  await addLinkMessage(deps, secret, { chat: from.id, messageId: sent.messageId });
+  return chat === from.id ? {} : replyText(`🔑 ${signIn.sent}`);
 }

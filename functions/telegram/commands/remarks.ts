@@ -10,6 +10,7 @@ import { readMessageTasks } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanText } from "../../../shared/text.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
+import { renderTaskLink } from "../presentation/task-lists.ts";
 import { createTaskCommand, replyUsage } from "./arguments.ts";
 import {
   addReplyTask,
@@ -19,7 +20,6 @@ import {
   replyText,
   requireMember,
 } from "./command.ts";
-import { renderTaskLink } from "./task-lists.ts";
 
 const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\s+([\s\S]+)$`, "u");
 

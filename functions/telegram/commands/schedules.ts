@@ -13,17 +13,17 @@ import { describeTimes } from "../../../shared/schedules/list-schedules.ts";
 import { getAssignee } from "../../../shared/tasks/assignees.ts";
 import { joinRichText, toBold, toLink, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
+import { readFollowedProjects } from "../presentation/task-lists.ts";
 import { AGENTS, matchSubject, normalizeName, splitFirstArgument } from "./arguments.ts";
-import { offerChoices } from "./choices.ts";
 import {
   type ChoiceCommand,
   type CommandContext,
   type CommandResult,
   createCommandCallContext,
+  offerChoices,
   replyText,
   type TelegramCommand,
 } from "./command.ts";
-import { readFollowedProjects } from "./task-lists.ts";
 
 /** What a button creates. */
 const recurringSchema = z.object({

@@ -1,27 +1,40 @@
-/** The notifications in one message: single lines up to a limit, then counts by kind and project; and their text. */
+/**
+ * The notifications in one message: single lines up to a limit, then counts by kind and project; and their text, with the
+ * result of completed tasks. Texts of agents are shown as plain text only.
+ */
 
+import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";
+import type { Refusal } from "../../../shared/errors.ts";
+import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { parseTaskKey } from "../../../shared/names.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { EventKind } from "../../../shared/task/events.ts";
-import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
+import { type ActionBody, type EventFacts, getEventProject } from "../../../shared/task/rule-set.ts";
 import {
   fitsEntityLimits,
   joinRichText,
   MESSAGE_LIMIT,
   type RichText,
+  type TextPart,
   toBold,
   toLink,
-  toPlainText,
   toSafeText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import {
-  isClosedWithoutResult,
-  renderNotificationDetails,
+  EVENT_EMOJI,
+  fillTemplate,
+  formatEffort,
+  formatProgress,
+  limitParts,
+  type Presentation,
   renderProjectName,
-  renderResultLine,
-} from "../presentation/notification-details.ts";
-import { EVENT_EMOJI, type Presentation, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
+  renderTaskTitle,
+  STATUS_EMOJI,
+} from "../presentation/presentation.ts";
+
+type TaskResult = NonNullable<NonNullable<EventFacts["item"]>["result"]>;
 
 /** Notifications of one kind in one project. Events of projects themselves are grouped by kind only. */
 interface NotificationGroup {
@@ -33,8 +46,6 @@ interface NotificationGroup {
   count: number;
   /** The first few, by key or name. */
   named: { name: string; url: string }[];
-  /** Further names that were counted, so that each counts once. */
-  unnamed?: string[];
 }
 
 /** The notifications that one message shows. Its size is bounded, however many notifications there are. */
@@ -48,14 +59,8 @@ export interface BurstContent {
 /** With more notifications than this, a message shows counts instead of single lines. */
 const BURST_LINE_LIMIT = 10;
 
-/** A summary names at most this many tasks of a group. */
+/** A summary names at most this many tasks of a group. One that it does not name counts again when it is repeated. */
 const NAMED_LIMIT = 10;
-
-/**
- * Limit of the stored names of one group that the summary omits: 20, so that the record stays small. In larger groups,
- * a task that was neither named nor stored counts again when it is repeated.
- */
-const UNNAMED_LIMIT = 20;
 
 /** Kinds of which each event counts, also several of one task. Of the others, each task counts once. */
 const OCCURRENCE_KINDS: ReadonlySet<EventKind> = new Set<EventKind>([
@@ -65,8 +70,24 @@ const OCCURRENCE_KINDS: ReadonlySet<EventKind> = new Set<EventKind>([
 
 export const EMPTY_BURST: BurstContent = { count: 0, notices: [], groups: [] };
 
-/** How much of each result the lines show: as much as fits into one message, in the end nothing of it. */
+/**
+ * How much of each result the lines show, of the summary in UTF-16 units: as much as fits into one message, in the end
+ * nothing of it.
+ */
 const RESULT_LIMITS = [{ text: 200, files: 2 }, { text: 100, files: 1 }, { text: 40, files: 1 }, undefined] as const;
+
+type ResultLimits = (typeof RESULT_LIMITS)[number];
+
+/** Maximum number of names, blockers and the like in a list. */
+const LIST_LIMIT = 5;
+
+/** Maximum length of a person's or agent's name, in UTF-16 units. */
+const NAME_LIMIT = 80;
+
+/** Limit of the summary in a message about a single task, in UTF-16 units. */
+const TEXT_LIMIT = 600;
+
+const FILE_NAME_LIMIT = 60;
 
 export function addNotification(content: BurstContent, notification: ActionBody): BurstContent {
   const count = content.count + 1;
@@ -97,13 +118,10 @@ function addToGroups(groups: NotificationGroup[], { event, facts }: ActionBody):
 }
 
 function addToGroup(group: NotificationGroup, subject: NotificationGroup["named"][number]): NotificationGroup {
-  const { named, unnamed = [] } = group;
-  const isKnown = named.some(({ name }) => name === subject.name) || unnamed.includes(subject.name);
-  if (isKnown) return OCCURRENCE_KINDS.has(group.kind) ? { ...group, count: group.count + 1 } : group;
-  const counted = { ...group, count: group.count + 1 };
-  if (named.length < NAMED_LIMIT) return { ...counted, named: [...named, subject] };
-  if (OCCURRENCE_KINDS.has(group.kind) || unnamed.length >= UNNAMED_LIMIT) return counted;
-  return { ...counted, unnamed: [...unnamed, subject.name] };
+  const { named, count } = group;
+  const isKnown = named.some(({ name }) => name === subject.name);
+  if (isKnown && !OCCURRENCE_KINDS.has(group.kind)) return group;
+  return { ...group, count: count + 1, named: isKnown || named.length >= NAMED_LIMIT ? named : [...named, subject] };
 }
 
 /**
@@ -113,20 +131,20 @@ function addToGroup(group: NotificationGroup, subject: NotificationGroup["named"
  */
 export function renderBurst(burst: BurstContent, presentation: Presentation, repeat = false): RichText {
   const mark = repeat ? `\n${presentation.texts.repeat}` : "";
-  const limit = MESSAGE_LIMIT - mark.length;
-  return joinRichText([renderContent(burst, presentation, limit), toPlainText(mark)]);
+  return joinRichText([renderContent(burst, presentation, MESSAGE_LIMIT - mark.length), mark]);
 }
 
 function renderContent({ count, notices, groups }: BurstContent, presentation: Presentation, limit: number): RichText {
   const [first] = notices;
-  if (count === 1 && first)
-    return truncateRichText(
-      joinRichText([renderHead(first, presentation), ...renderNotificationDetails(first, presentation)], "\n"),
-      limit,
-    );
+  if (count === 1 && first) {
+    const lines = [renderHead(first, presentation), ...renderDetails(first, presentation)];
+    return truncateRichText(joinRichText(lines, "\n"), limit);
+  }
   if (count <= BURST_LINE_LIMIT) {
     for (const limits of RESULT_LIMITS) {
-      const lines = notices.flatMap((notification) => renderLines(notification, presentation, limits));
+      const lines = keepDefined(
+        notices.flatMap((one) => [renderLine(one, presentation), renderResultLine(one, presentation, limits)]),
+      );
       const joined = joinRichText(lines, "\n");
       if (joined.text.length <= limit && fitsEntityLimits(lines)) return joined;
     }
@@ -151,7 +169,7 @@ function renderHead({ event, facts }: ActionBody, presentation: Presentation, ti
 function renderAgentSuffix(
   { kind, agent }: { kind: EventKind; agent: string },
   texts: Presentation["texts"],
-): (RichText | string)[] {
+): TextPart[] {
   const name = toSafeText(agent, 40);
   return kind === "asked" || kind === "critical" ? [` ${texts.fromAgent} `, name] : [" (", name, ")"];
 }
@@ -166,18 +184,6 @@ function renderSubject(
   if (cycle) return toSafeText(cycle.name, limit);
   const project = getEventProject(event, facts);
   return toLink(renderProjectName(project), project.url, presentation.origins);
-}
-
-/** The line of a notification and, for a completed task, a second one with its result. */
-function renderLines(
-  notification: ActionBody,
-  presentation: Presentation,
-  limits: (typeof RESULT_LIMITS)[number],
-): RichText[] {
-  return keepDefined([
-    renderLine(notification, presentation),
-    limits && renderResultLine(notification, presentation, limits),
-  ]);
 }
 
 /** A headline with the agent, or the blockers of a blocked task. */
@@ -213,7 +219,7 @@ function renderSummary(groups: readonly NotificationGroup[], presentation: Prese
 }
 
 /** A task is named by its key; projects and cycles have no page of their own. */
-function renderName(presentation: Presentation, kind: EventKind, name: string, url: string): RichText | string {
+function renderGroupName(presentation: Presentation, kind: EventKind, name: string, url: string): RichText {
   const isTask = !kind.startsWith("project_") && !kind.startsWith("cycle_") && parseTaskKey(name) !== undefined;
   if (isTask) return renderTaskTitle(presentation, { key: name, title: "", url });
   return toLink(toSafeText(name, 60), url, presentation.origins);
@@ -226,14 +232,174 @@ function renderGroupLine(
 ): RichText {
   const { texts, format } = presentation;
   const isProjectKind = kind.startsWith("project_");
-  const names = named.map(({ name, url }) => renderName(presentation, kind, name, url));
-  const rest = count - named.length;
-  if (rest > 0) names.push(format.count(texts.more, rest));
+  const names = named.map(({ name, url }) => renderGroupName(presentation, kind, name, url));
   return joinRichText([
     `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[kind]} `,
     format.count(isClosed ? texts.closedProject : texts.events[kind], count),
     ...(isProjectKind ? [] : [texts.inProject, renderProjectName(project)]),
     texts.colon,
-    joinRichText(names, ", "),
+    joinRichText(limitParts(presentation, names, NAMED_LIMIT, count), ", "),
   ]);
+}
+
+/** Renders the lines below the headline of a single notification (NOTIF-04). Fields without a value get no line. */
+function renderDetails({ event, facts }: ActionBody, presentation: Presentation): TextPart[] {
+  const { texts, origins, format } = presentation;
+  const { fields, priorities } = texts;
+  const { item, project, cycle, comment, actor, totals } = facts;
+  const lines = [...renderEventDetails(event, presentation), ...renderResultLines(item?.result, presentation)];
+  const add = (label: string, value: TextPart) => lines.push(renderField(presentation, label, value));
+  const date = (at: string | null) => (at === null ? texts.noDate : format.date(at));
+  // One name stands once: a task's agent is usually also its only assignee and the actor, and may be in the headline.
+  const shown = keepDefined(["agent" in event ? event.agent : undefined, "by" in event ? event.by : undefined]);
+  const named = new Set(shown.map((name) => name?.toLowerCase()));
+  const isNew = (name: string) => {
+    const { size } = named;
+    return named.add(name.toLowerCase()).size > size;
+  };
+
+  if (event.kind === "renamed") add(fields.before, toSafeText(event.from));
+  if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
+  if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
+  if (comment) add(fields.comment, toSafeText(comment.text, 300));
+  const isProjectKind = event.kind.startsWith("project_");
+  if (project && !isProjectKind && !("plan" in event)) {
+    add(fields.project, toLink(renderProjectName(project), project.url, origins));
+  }
+  if (item) {
+    add(fields.status, `${STATUS_EMOJI[item.word]} ${texts.statuses[item.word]}`);
+    if (event.kind !== "priority" && item.priority !== "none") add(fields.priority, priorities[item.priority]);
+    if (item.agent !== undefined && isNew(item.agent)) add(fields.agent, renderName(item.agent));
+    const others = item.assignees.filter((name) => name !== actor?.name && isNew(name));
+    if (others.length > 0) add(fields.assignees, renderList(presentation, others.map(renderName)));
+    if (event.kind !== "due" && item.due !== null && item.word !== "done") add(fields.due, date(item.due));
+    if (item.timeSpentMs !== undefined) add(fields.timeSpent, format.duration(item.timeSpentMs));
+    if (item.cost !== undefined) add(fields.cost, format.money(item.cost));
+    const blockers = item.blockers.map(({ key, title }) => joinRichText([toSafeText(key), toSafeText(title, 60)], " "));
+    if (blockers.length > 0) add(fields.blockers, renderList(presentation, blockers));
+  }
+  lines.push(totals && formatTaskCounts(totals, presentation));
+  if (totals?.timeSpentMs !== undefined) add(fields.timeSpent, format.duration(totals.timeSpentMs));
+  if (totals?.cost !== undefined) add(fields.cost, format.money(totals.cost));
+  if (cycle) {
+    if (cycle.start !== null || cycle.end !== null) add(fields.dates, `${date(cycle.start)} – ${date(cycle.end)}`);
+    lines.push(formatProgress(presentation, cycle.done, cycle.total));
+  }
+  if (actor && isNew(actor.name)) add(fields.by, renderName(actor.name));
+  return lines;
+}
+
+/** `Priority: high` */
+function renderField({ texts }: Presentation, label: string, value: TextPart): TextPart {
+  return value === undefined ? undefined : joinRichText([label, texts.colon, value]);
+}
+
+/** Renders what agents report, and why work stopped; requests have messages of their own. */
+function renderEventDetails(event: ActionBody["event"], presentation: Presentation): TextPart[] {
+  const { texts, format } = presentation;
+  const { fields, losses, stuck } = texts;
+  const line = (label: string, value: TextPart) => renderField(presentation, label, value);
+  const by = (name: string) => line(fields.by, renderName(name));
+  switch (event.kind) {
+    case "answered":
+      return [line(fields.answer, toSafeText(event.text, 1_000)), by(event.by)];
+    case "plan_approved":
+      return [by(event.by)];
+    case "critical":
+    case "failed":
+    case "plan_failed":
+      return [toSafeText(stripMarkdown(renderReason(event, presentation)), 300)];
+    case "ticket":
+      return event.text === "" ? [] : [toSafeText(stripMarkdown(event.text), 300)];
+    case "claim_lost": {
+      const minutes = String(event.minutes ?? DEFAULT_CLAIM_MINUTES);
+      return [
+        fillTemplate(losses[event.why], { minutes, by: renderName(event.by ?? "?") }),
+        line(fields.heldSince, format.moment(Date.parse(event.since), 0)),
+      ];
+    }
+    case "addressed":
+      return [toSafeText(event.text, 300), by(event.by)];
+    case "sent_back":
+    case "plan_rejected":
+      return [
+        event.reason === null ? undefined : line(fields.reason, toSafeText(event.reason, 300)),
+        event.by === null ? undefined : by(event.by),
+      ];
+    case "stuck":
+      return [line(fields.waitsFor, joinRichText([toSafeText(event.blocker, 40), stuck[event.why]], " "))];
+    case "circle": {
+      const keys = event.path.map((key) => toSafeText(key, 40));
+      return [joinRichText(keys, " → ")];
+    }
+    default:
+      return [];
+  }
+}
+
+const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
+
+/** A refusal in the reader's language, or else the event's own text. */
+function renderReason({ text, refusal }: { text: string; refusal?: Refusal }, { texts }: Presentation): string {
+  return (refusal && renderRefusal(texts, refusal)) ?? text;
+}
+
+/** Renders what a completed task delivered as lines below the headline: its summary and links to its files. */
+function renderResultLines(result: TaskResult | undefined, presentation: Presentation): TextPart[] {
+  const { fields } = presentation.texts;
+  const text = result?.text === undefined ? undefined : toSafeText(result.text, TEXT_LIMIT);
+  return [
+    renderField(presentation, fields.result, text),
+    renderField(presentation, fields.deliverables, renderFiles(result, presentation)),
+  ];
+}
+
+function renderFiles(result: TaskResult | undefined, presentation: Presentation, limit?: number): TextPart {
+  const { files, count } = result ?? { files: [], count: 0 };
+  if (files.length === 0) return undefined;
+  const { origins } = presentation;
+  const links = files.map(({ name, url }) => toLink(toSafeText(name, FILE_NAME_LIMIT), url, origins));
+  return joinRichText(limitParts(presentation, links, limit ?? files.length, count), ", ");
+}
+
+/** Joins the first values, and says how many more of all there are. */
+function renderList(presentation: Presentation, values: readonly TextPart[], count?: number): RichText {
+  return joinRichText(limitParts(presentation, values, LIST_LIMIT, count), ", ");
+}
+
+/** `2 tasks completed, 1 task cancelled` */
+function formatTaskCounts(
+  { done, cancelled }: NonNullable<EventFacts["totals"]>,
+  { texts, format }: Presentation,
+): string | undefined {
+  const counts = keepDefined([
+    done > 0 ? format.count(texts.events.completed, done) : undefined,
+    cancelled > 0 ? format.count(texts.events.cancelled, cancelled) : undefined,
+  ]);
+  return counts.length > 0 ? counts.join(", ") : undefined;
+}
+
+/**
+ * Renders summary, links, time and cost of a completed task as one line, `↳ The mail is written · mail.md · 2 hr · €4`,
+ * or the sums of a completed project; undefined when none of them is known.
+ */
+function renderResultLine(
+  { event, facts: { item, totals } }: ActionBody,
+  presentation: Presentation,
+  limits: ResultLimits,
+): RichText | undefined {
+  const isProject = event.kind === "project_completed" && totals !== undefined;
+  const figures = isProject ? totals : event.kind === "completed" ? item : undefined;
+  if (!limits || !figures) return undefined;
+  const text = item?.result?.text === undefined ? undefined : toSafeText(item.result.text, limits.text);
+  const what = isProject
+    ? [formatTaskCounts(totals, presentation)]
+    : [text, renderFiles(item?.result, presentation, limits.files)];
+  const known = keepDefined([...what, ...formatEffort(presentation, figures.timeSpentMs, figures.cost)]);
+  return known.length > 0 ? joinRichText(["↳ ", joinRichText(known, " · ")]) : undefined;
+}
+
+/** Whether all tasks of a project that has no open task any more were cancelled. */
+function isClosedWithoutResult({ event, facts }: Pick<ActionBody, "event" | "facts">): boolean {
+  return event.kind === "project_completed" && facts.totals?.done === 0;
 }

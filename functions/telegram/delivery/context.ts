@@ -38,6 +38,10 @@ export interface DeliveryContext {
   bot: TelegramBot;
   job: LeasedJob;
   chat: ChatId;
+  /** Of what the job follows from, for the log. */
+  correlation: string;
+  /** What an earlier try of the job has stored of its call. */
+  attempt: StoredValue<SendAttempt> | undefined;
   presentation: Presentation;
   limits: TelegramLimits;
   /** Notifications that follow the first one within this time are merged into its message. */
@@ -129,10 +133,7 @@ export function createDeliveryPut(job: LeasedJob, delivery: TelegramDelivery): P
 export const sendAttemptKey = ({ id }: LeasedJob): StoreKey => `send-attempt:${encodeURI(id)}`;
 
 /** Reads what earlier tries of a job have done: whether its message is delivered, and the attempt to send it. */
-export async function readDeliveryState({
-  deps,
-  job,
-}: DeliveryContext): Promise<{ isDelivered: boolean; attempt: StoredValue<SendAttempt> | undefined }> {
+export async function readDeliveryState({ deps, job }: Pick<DeliveryContext, "deps" | "job">) {
   const [delivery, attempt] = await deps.store.read<SendAttempt>([jobDeliveryKey(job), sendAttemptKey(job)]);
   return { isDelivered: delivery !== undefined, attempt };
 }

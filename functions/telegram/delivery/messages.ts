@@ -7,7 +7,7 @@ import { sha256Hex } from "../../../shared/hashing.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import type { PreparedMessageBody, ReplaceMessageBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Commit, JobResult, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { Commit, JobResult, Put, StoreKey } from "../../../shared/store/port.ts";
 import type { BotFailure, ChatId, InlineButton, MessageExtras } from "../../../shared/telegram/bot.ts";
 import {
   appendMessageHistory,
@@ -30,7 +30,6 @@ import {
   JOB_DONE,
   jobDeliveryKey,
   NO_SEND_ATTEMPT,
-  readDeliveryState,
   retryAfter,
   SEND_ATTEMPT_RETENTION,
   type SendAttempt,
@@ -47,11 +46,9 @@ export interface SentMessage {
 }
 
 interface SendRequest {
-  /** The stored attempt of an earlier try of this job. */
-  attempt: StoredValue<SendAttempt> | undefined;
   priority: SendPriority;
-  /** Fields for the log. */
-  fields: Record<string, unknown>;
+  /** Further fields for the log. */
+  fields?: Record<string, unknown>;
   /** Renders the message, marked as a possible repeat or not. */
   compose: (repeat: boolean) => { rich: RichText; extras?: MessageExtras };
   /** Records the message in one commit with the job's delivery and the end of its attempt. */
@@ -59,29 +56,17 @@ interface SendRequest {
 }
 
 /** A message of its own, as opposed to one that notifications share. */
-interface SeparateMessage extends Pick<SendRequest, "attempt" | "priority" | "fields"> {
+interface SeparateMessage extends Pick<SendRequest, "priority" | "fields"> {
   rich: RichText;
   extras: MessageExtras;
   /** Ends the text of a possible repeat, where the message is not in the chat's language. */
   repeatMark?: string;
   /** Plane's ids of the tasks that it is about. */
   tasks?: readonly string[] | undefined;
-  /** The thread that it may start. */
-  thread?: MessageThread;
+  /** The task whose thread it belongs to; what `extras` say of its reply target goes first. */
+  threadOf?: string | undefined;
   /** What is committed with the record of the message. */
   createRecord?: (shown: ShownMessage) => Promise<Pick<Commit, "expect" | "put" | "jobs">>;
-}
-
-interface ThreadRecord {
-  messageId: number;
-}
-
-/** What makes a new message about a task part of the task's thread in this chat. */
-export interface MessageThread {
-  /** Part of the new message's `MessageExtras`. */
-  extras: { replyTo?: number; topic?: number };
-  /** Starts the thread with the new message, where there is none yet. */
-  createPuts: (messageId: number) => Put[];
 }
 
 interface EditRequest {
@@ -90,10 +75,6 @@ interface EditRequest {
   /** Without buttons, Telegram removes those that are under the message. */
   buttons?: InlineButton[][] | undefined;
   priority: SendPriority;
-  /** Fields for the log, besides job, chat and message. */
-  fields: Record<string, unknown>;
-  /** How a successful edit is logged. Frequent edits are logged at level debug. */
-  successLog?: { level: "info" | "debug"; message: string };
   /** Records the edit and settles the job. */
   onEdited: () => Promise<JobResult>;
   /** Settles the job when the message can never be edited: it no longer exists, or its new text is refused. */
@@ -113,9 +94,9 @@ const THREAD_RETENTION: Ms = 7 * DAY;
  */
 export async function sendMessage(
   context: DeliveryContext,
-  { attempt, priority, fields: logFields, compose, onSent }: SendRequest,
+  { priority, fields: ownFields, compose, onSent }: SendRequest,
 ): Promise<JobResult> {
-  const { deps, bot, job, chat } = context;
+  const { deps, bot, job, chat, correlation, attempt } = context;
   const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
   const doubtful = earlier.isUncertain || earlier.by !== undefined;
 
@@ -135,7 +116,7 @@ export async function sendMessage(
   const { rich, extras } = compose(doubtful);
   const outcome = await bot.sendMessage(chat, rich, extras);
   await recordSendOutcome(deps.store, chat, turn, outcome);
-  const fields = { job: job.id, chat: String(chat), repeat: doubtful, ...logFields };
+  const fields = { job: job.id, chat: String(chat), correlation, repeat: doubtful, ...ownFields };
   if (outcome.kind === "sent") {
     deps.log.info("telegram message sent", { ...fields, messageId: outcome.messageId });
     return onSent({ rich, messageId: outcome.messageId, repeat: doubtful });
@@ -179,15 +160,17 @@ export async function sendSeparateMessage(
   context: DeliveryContext,
   {
     rich,
-    extras,
+    extras: ownExtras,
     repeatMark = context.presentation.texts.repeat,
     tasks = [],
-    thread,
+    threadOf,
     createRecord,
     ...request
   }: SeparateMessage,
 ): Promise<JobResult> {
   const { deps, job, chat } = context;
+  const thread = await readThread(context, threadOf);
+  const extras = { ...thread.extras, ...ownExtras };
   // The clock is read before the call: a failure between the call and its record would make the message a repeat.
   const at = await deps.store.now();
   return sendMessage(context, {
@@ -211,7 +194,7 @@ export async function sendSeparateMessage(
             history: [[1, deps.clock()]],
           }),
           ...createMessageTasksPuts(chat, messageId, tasks),
-          ...(thread?.createPuts(messageId) ?? []),
+          ...thread.createPuts(messageId),
           ...put,
           { key: sendAttemptKey(job), value: undefined },
         ],
@@ -222,15 +205,17 @@ export async function sendSeparateMessage(
   });
 }
 
-/** A message about no particular task is in no thread. */
-export async function readThread({ deps, chat }: DeliveryContext, item: string | undefined): Promise<MessageThread> {
-  if (item === undefined) return { extras: {}, createPuts: () => [] };
-  const key = threadKey(chat, item);
-  const [first] = await deps.store.read<ThreadRecord>([key]);
-  if (first) return { extras: { replyTo: first.value.messageId }, createPuts: () => [] };
+/**
+ * What makes a new message about a task part of the task's thread in this chat: it replies to the first message, or is the
+ * first one itself. A message about no particular task is in no thread.
+ */
+export async function readThread({ deps, chat }: DeliveryContext, item: string | undefined) {
+  const key = threadKey(chat, item ?? "");
+  const [first] = item === undefined ? [] : await deps.store.read<{ messageId: number }>([key]);
   return {
-    extras: {},
-    createPuts: (messageId) => [{ key, value: { messageId } satisfies ThreadRecord, expires: THREAD_RETENTION }],
+    extras: omitUndefined({ replyTo: first?.value.messageId }),
+    createPuts: (messageId: number): Put[] =>
+      item === undefined || first ? [] : [{ key, value: { messageId }, expires: THREAD_RETENTION }],
   };
 }
 
@@ -239,19 +224,12 @@ const threadKey = (chat: ChatId, item: string): StoreKey => `thread:${chat}:${it
 /** Sends a prepared message. Only a send whose answer was lost is repeated, and the repeat is marked. */
 export async function sendPreparedMessage(
   context: DeliveryContext,
-  { type, answer, correlation }: PreparedMessageBody,
+  { type, answer }: Pick<PreparedMessageBody, "type" | "answer">,
 ): Promise<JobResult> {
-  const { isDelivered, attempt } = await readDeliveryState(context);
-  if (isDelivered) return JOB_DONE;
   const { rich, language, tasks, ...extras } = answer;
+  const priority = type === "reply" ? "reply" : "notification";
   return sendSeparateMessage(context, {
-    attempt,
-    priority: type === "reply" ? "reply" : "notification",
-    fields: { correlation },
-    rich,
-    extras,
-    repeatMark: getTexts(language).telegram.repeat,
-    tasks,
+    ...{ priority, rich, extras, tasks, repeatMark: getTexts(language).telegram.repeat },
   });
 }
 
@@ -260,17 +238,17 @@ export async function sendPreparedMessage(
  * never arrived is made again.
  */
 export async function editMessage(context: DeliveryContext, request: EditRequest): Promise<JobResult> {
-  const { deps, bot, job, chat } = context;
-  const { messageId, rich, buttons, onEdited, onPermanentFailure } = request;
-  const { level, message } = request.successLog ?? { level: "info", message: "telegram message edited" };
-  const turn = await reserveSend(deps.store, chat, context.limits, request.priority);
+  const { deps, bot, job, chat, correlation } = context;
+  const { messageId, rich, buttons, priority, onEdited, onPermanentFailure } = request;
+  const turn = await reserveSend(deps.store, chat, context.limits, priority);
   if (turn.wait > 0) return retryAfter(context, turn.wait);
   if (!context.isLeaseValid()) return retryAfter(context, 0);
   const outcome = await bot.editMessage(chat, messageId, rich, buttons ? { buttons } : {});
   await recordSendOutcome(deps.store, chat, turn, outcome);
-  const fields = { job: job.id, chat: String(chat), messageId, ...request.fields };
+  const fields = { job: job.id, chat: String(chat), correlation, messageId };
   if (outcome.kind === "edited") {
-    deps.log[level](message, fields);
+    // Progress is edited every few seconds.
+    deps.log[priority === "background" ? "debug" : "info"]("telegram message edited", fields);
     return onEdited();
   }
   deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
@@ -280,11 +258,8 @@ export async function editMessage(context: DeliveryContext, request: EditRequest
 }
 
 /** Records that a message can never be edited, so that the next try of the job sends its text as a new one. */
-export async function sendInNextTry(
-  context: DeliveryContext,
-  attempt: StoredValue<SendAttempt> | undefined,
-): Promise<JobResult> {
-  const { deps, job } = context;
+export async function sendInNextTry(context: DeliveryContext): Promise<JobResult> {
+  const { deps, job, attempt } = context;
   const key = sendAttemptKey(job);
   const value: SendAttempt = { ...(attempt?.value ?? NO_SEND_ATTEMPT), resend: true };
   const put = [{ key, value, expires: SEND_ATTEMPT_RETENTION }];
@@ -302,30 +277,30 @@ export interface ShownMessage {
 }
 
 /** An update of a message that is kept up to date. */
-interface MessageUpdate extends Pick<EditRequest, "rich" | "buttons" | "priority" | "fields" | "successLog"> {
+interface MessageUpdate extends Pick<EditRequest, "rich" | "buttons" | "priority"> {
   shown: ShownMessage;
+  /** Store time before which the message is not edited. */
+  notBefore?: Ms;
   /** What is committed after the edit, or when the message can never be edited because somebody has deleted it. */
   createRecord: (update: { viewHash: string; isGone: boolean }) => Promise<Pick<Commit, "expect" | "put">>;
 }
 
 /** Hashes what a message shows: texts and buttons that are equal have the same hash. */
-export async function hashView({ rich, buttons = [] }: Pick<EditRequest, "rich" | "buttons">): Promise<string> {
+async function hashView({ rich, buttons = [] }: Pick<EditRequest, "rich" | "buttons">): Promise<string> {
   return (await sha256Hex(JSON.stringify([rich, buttons]))).slice(0, 16);
-}
-
-/** Renders what a message that is kept up to date shows: with the repeat mark if it may be in the chat twice. */
-export function markRepeat({ presentation }: Pick<DeliveryContext, "presentation">, rich: RichText, repeat: boolean) {
-  return repeat ? appendRepeatMark(rich, presentation.texts.repeat) : rich;
 }
 
 /** Edits a message if it does not show its view yet, and records it. Undefined when it is up to date. */
 export async function updateMessage(
   context: DeliveryContext,
-  { shown: { messageId, viewHash: shownHash, repeat }, createRecord, ...request }: MessageUpdate,
+  { shown: { messageId, viewHash: shownHash, repeat }, notBefore = 0, createRecord, ...request }: MessageUpdate,
 ): Promise<JobResult | undefined> {
-  const view = { rich: markRepeat(context, request.rich, repeat), buttons: request.buttons };
+  const { rich, buttons } = request;
+  const view = { rich: repeat ? appendRepeatMark(rich, context.presentation.texts.repeat) : rich, buttons };
   const viewHash = await hashView(view);
   if (viewHash === shownHash) return undefined;
+  const wait = notBefore - (await context.deps.store.now());
+  if (wait > 0) return retryAfter(context, wait);
   const record = async (isGone: boolean): Promise<JobResult> => {
     const edited = isGone ? [] : (await recordEdit(context, messageId, view)).put;
     const { expect, put = [] } = await createRecord({ viewHash, isGone });
@@ -342,21 +317,12 @@ export async function updateMessage(
 }
 
 /** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
-export async function replaceMessage(
-  context: DeliveryContext,
-  { chat, correlation, show }: ReplaceMessageBody,
-): Promise<JobResult> {
-  const { job } = context;
-  const { messageId, ...message } = show;
-  const { isDelivered, attempt } = await readDeliveryState(context);
-  if (isDelivered) return JOB_DONE;
-  if (attempt?.value.resend) return sendPreparedMessage(context, { type: "reply", chat, answer: message, correlation });
+export async function replaceMessage(context: DeliveryContext, { show }: ReplaceMessageBody): Promise<JobResult> {
+  const { job, attempt } = context;
+  const { messageId, ...answer } = show;
+  if (attempt?.value.resend) return sendPreparedMessage(context, { type: "reply", answer });
   return editMessage(context, {
-    messageId,
-    rich: show.rich,
-    buttons: show.buttons,
-    priority: "reply",
-    fields: { correlation },
+    ...{ messageId, rich: show.rich, buttons: show.buttons, priority: "reply" },
     async onEdited() {
       const { record, put } = await recordEdit(context, messageId, show);
       await commitWithRetry(context, {
@@ -365,7 +331,7 @@ export async function replaceMessage(
       });
       return JOB_DONE;
     },
-    onPermanentFailure: () => sendInNextTry(context, attempt),
+    onPermanentFailure: () => sendInNextTry(context),
   });
 }
 

@@ -28,31 +28,9 @@ import {
   jobDeliveryKey,
   readDeliveryState,
   retryAfter,
-  type SendAttempt,
   sendAttemptKey,
 } from "./context.ts";
-import {
-  editMessage,
-  type MessageThread,
-  readThread,
-  type SentMessage,
-  sendInNextTry,
-  sendMessage,
-} from "./messages.ts";
-
-interface BurstSendRequest {
-  content: BurstContent;
-  correlations: string[];
-  /** The stored attempt of an earlier try of this job. */
-  attempt: StoredValue<SendAttempt> | undefined;
-  sound: BurstSound;
-  /** The chat's stored burst of this sound, which the new one replaces. */
-  burst: StoredValue<OpenBurst> | undefined;
-  /** Store time at which the burst began. */
-  since: number;
-  /** The message that could not be edited: the new one replaces it in its record and continues its history. */
-  replaces?: { record: StoreKey; history: ChatMessage["history"] };
-}
+import { editMessage, readThread, type SentMessage, sendInNextTry, sendMessage } from "./messages.ts";
 
 /** The stored state of a chat's burst: the message that further notifications are merged into. */
 interface OpenBurst {
@@ -68,8 +46,6 @@ interface OpenBurst {
   edits?: number;
   /** When the job that shows the remaining notifications is due; absent without such a job. */
   refreshAt?: Ms;
-  /** For the log: correlation ids of the last notifications that are not shown yet. */
-  correlations: string[];
   /** Key of the message as people see it. */
   record: StoreKey;
 }
@@ -82,24 +58,39 @@ interface StoredBurst extends StoredValue<OpenBurst> {
   sound: BurstSound;
 }
 
+/** A message of a burst to send. */
+interface BurstSend {
+  content: BurstContent;
+  sound: BurstSound;
+  /** Store time at which the burst began. */
+  since: Ms;
+  /** The chat's burst of this sound, which the new one replaces. */
+  stored: StoredValue<OpenBurst> | undefined;
+  /** Its message cannot be edited: the new one takes its place in the record and continues this history. */
+  history?: ChatMessage["history"];
+}
+
+/** A change of a stored burst, and the job that shows what its message lacks. */
+interface BurstChange extends Pick<Commit, "expect" | "put"> {
+  burst: OpenBurst;
+  /** `id` tells it from other refreshes of the message. */
+  refresh?: { id: string; after: Ms } | undefined;
+}
+
 /**
  * Timeout for a refresh job: 60 s past its due time it counts as lost (a dead letter, say) and a new one is created.
  */
 const REFRESH_TIMEOUT = MINUTE;
-
-/** A burst keeps the correlation ids of its last notifications only, so that its record stays small. */
-const CORRELATION_LIMIT = 20;
 
 /** Retention for a burst whose message shows everything: 1 hour, far longer than any burst window. */
 const BURST_RETENTION: Ms = HOUR;
 
 /** Delivers one notification: merges it into the open burst, or sends a message that opens a new burst. */
 export async function deliverNotification(context: DeliveryContext, notification: ActionBody): Promise<JobResult> {
-  const { store } = context.deps;
-  const { isDelivered, attempt } = await readDeliveryState(context);
-  if (isDelivered) return JOB_DONE;
+  const { deps, attempt } = context;
+  const { store } = deps;
   const mutes = await store.read(getMuteKeys(notification));
-  if (!attempt && mutes.some((mute) => mute !== undefined)) return recordMuted(context, notification);
+  if (!attempt && mutes.some((mute) => mute !== undefined)) return recordMuted(context);
   // An edit makes no sound, so what needs the human joins only a message that was sent with one.
   const sound = isSilentMessage(notification.event.kind, notification.facts.item) ? "silent" : "sound";
   const bursts = await readBursts(context, sound === "silent" ? ["silent", "sound"] : ["sound"]);
@@ -107,18 +98,13 @@ export async function deliverNotification(context: DeliveryContext, notification
   // A send that was started is finished as a send: its message may already be in the chat.
   const openBurst = attempt ? undefined : bursts.find(({ value }) => isBurstOpen(value, now, context.burstWindow));
   if (openBurst) return mergeIntoBurst(context, notification, openBurst, now);
-  return sendBurst(context, {
-    content: addNotification(EMPTY_BURST, notification),
-    correlations: [notification.correlation],
-    attempt,
-    sound,
-    burst: bursts.find((burst) => burst.sound === sound),
-    since: now,
-  });
+  const content = addNotification(EMPTY_BURST, notification);
+  const stored = bursts.find((burst) => burst.sound === sound);
+  return sendBurst(context, { content, sound, stored, since: now });
 }
 
 /** Somebody muted the task or project: nothing is sent, and the dashboard shows why. */
-async function recordMuted({ deps, job, chat }: DeliveryContext, { correlation }: ActionBody): Promise<JobResult> {
+async function recordMuted({ deps, job, chat, correlation }: DeliveryContext): Promise<JobResult> {
   await deps.store.commit({
     expect: [[jobDeliveryKey(job), 0]],
     put: [createDeliveryPut(job, { in: 0, record: jobDeliveryKey(job), notice: 0, muted: true })],
@@ -147,19 +133,15 @@ async function mergeIntoBurst(
   { value: burst, rev, sound }: StoredBurst,
   now: Ms,
 ): Promise<JobResult> {
-  const { deps, job, chat } = context;
-  const { messageId, refreshAt } = burst;
-  const { correlation } = notification;
+  const { deps, job, chat, correlation } = context;
+  const { messageId, refreshAt, record } = burst;
   const content = addNotification(burst.content, notification);
-  const correlations = [...burst.correlations, correlation].slice(-CORRELATION_LIMIT);
   const isRefreshPending = refreshAt !== undefined && now <= refreshAt + REFRESH_TIMEOUT;
-  const outcome = await commitBurst(context, {
-    sound,
-    rev,
-    burst: { ...burst, content, correlations },
-    refresh: isRefreshPending ? undefined : { id: String(content.count), after: context.editDelay, correlation },
+  const outcome = await commitBurst(context, sound, rev, {
+    burst: { ...burst, content },
+    refresh: isRefreshPending ? undefined : { id: String(content.count), after: context.editDelay },
     expect: [[jobDeliveryKey(job), 0]],
-    put: [createDeliveryPut(job, { in: messageId, record: burst.record, notice: content.count })],
+    put: [createDeliveryPut(job, { in: messageId, record, notice: content.count })],
   });
   // The message was edited, or another process handled this job in the meantime: the next try finds out.
   if (outcome !== "committed") return retryAfter(context, 0);
@@ -167,167 +149,142 @@ async function mergeIntoBurst(
   return JOB_DONE;
 }
 
-/** Stores a burst, and if a refresh is given, the job that shows what its message lacks. */
 async function commitBurst(
   context: DeliveryContext,
-  {
-    sound,
-    rev,
-    burst,
-    refresh,
-    expect = [],
-    put = [],
-  }: Pick<Commit, "expect" | "put"> & {
-    sound: BurstSound;
-    rev: Revision;
-    burst: OpenBurst;
-    /** `id` tells it from other refreshes of the message. */
-    refresh: { id: string; after: Ms; correlation: string } | undefined;
-  },
+  sound: BurstSound,
+  rev: Revision,
+  { burst, refresh, expect = [], put = [] }: BurstChange,
 ): ReturnType<typeof commitWithRetry> {
-  const { deps, job, chat } = context;
+  const { deps, job, chat, correlation } = context;
   const key = burstKey(chat, sound);
   const refreshAt = refresh ? (await deps.store.now()) + refresh.after : burst.refreshAt;
   const isComplete = refreshAt === undefined && burst.sentCount >= burst.content.count;
+  const value: OpenBurst = { ...burst, ...omitUndefined({ refreshAt }) };
   const outcome = await commitWithRetry(context, {
     expect: [[key, rev], ...expect],
-    put: [
-      {
-        key,
-        value: { ...burst, ...omitUndefined({ refreshAt }) },
-        ...(isComplete ? { expires: BURST_RETENTION } : {}),
-      },
-      ...put,
-    ],
-    jobs:
-      refresh && refreshAt !== undefined
-        ? [createBurstRefreshJob(chat, burst.messageId, refresh.id, refreshAt, refresh.correlation)]
-        : [],
+    put: [{ key, value, ...(isComplete ? { expires: BURST_RETENTION } : {}) }, ...put],
+    jobs: refresh ? [createBurstRefreshJob(chat, burst.messageId, refresh.id, refreshAt ?? 0, correlation)] : [],
   });
   if (outcome === "committed" && refresh) deps.notify({ queue: job.queue, after: refresh.after });
   return outcome;
 }
 
+/**
+ * Changes a burst after a call. When it has changed meanwhile, `change` gets it as it is now, and returns undefined when
+ * there is nothing left to do. Nothing is read before the first commit: what Telegram has done must be recorded soon.
+ */
+async function changeBurst(
+  context: DeliveryContext,
+  sound: BurstSound,
+  stored: StoredValue<OpenBurst> | undefined,
+  change: (latest: OpenBurst | undefined) => BurstChange | undefined | Promise<BurstChange | undefined>,
+): Promise<void> {
+  const { deps, chat } = context;
+  for (let latest = stored; ; [latest] = await deps.store.read<OpenBurst>([burstKey(chat, sound)])) {
+    const changed = await change(latest?.value);
+    if (!changed || (await commitBurst(context, sound, latest?.rev ?? 0, changed)) === "committed") return;
+  }
+}
+
 /** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat is marked. */
-async function sendBurst(context: DeliveryContext, request: BurstSendRequest): Promise<JobResult> {
-  const { content, attempt, correlations, sound } = request;
+async function sendBurst(context: DeliveryContext, send: BurstSend): Promise<JobResult> {
+  const { content, sound } = send;
   const thread = await readThread(context, content.count === 1 ? content.notices[0]?.facts.item?.id : undefined);
   return sendMessage(context, {
-    attempt,
     priority: "notification",
-    fields: { notices: content.count, correlations },
+    fields: { notices: content.count },
     compose: (repeat) => ({
       rich: renderBurst(content, context.presentation, repeat),
       extras: { ...thread.extras, ...omitUndefined({ silent: sound === "silent" ? true : undefined }) },
     }),
-    onSent: (sentMessage) => recordSentBurst(context, { ...request, thread }, sentMessage),
+    onSent: (sent) => recordSentBurst(context, send, sent, thread.createPuts(sent.messageId)),
   });
 }
 
 async function recordSentBurst(
   context: DeliveryContext,
-  request: BurstSendRequest & { thread: MessageThread },
+  { content, since, stored, history: earlier, sound }: BurstSend,
   { rich, messageId, repeat }: SentMessage,
+  threadPuts: Put[],
 ): Promise<JobResult> {
   const { job, chat, deps } = context;
-  const { content, since, replaces, correlations, thread, sound } = request;
-  const record = replaces?.record ?? chatMessageKey(chat, messageId, since);
-  const history = appendMessageHistory(replaces?.history ?? [], content.count, deps.clock());
-  let burst: OpenBurst = { messageId, since, content, sentCount: content.count, repeat, correlations: [], record };
-  let rev = request.burst?.rev ?? 0;
-  for (;;) {
-    const hasMore = burst.content.count > burst.sentCount;
-    const outcome = await commitBurst(context, {
-      sound,
-      rev,
+  const replaced = earlier && stored?.value;
+  const record = replaced?.record ?? chatMessageKey(chat, messageId, since);
+  const history = appendMessageHistory(earlier ?? [], content.count, deps.clock());
+  let isRetry = false;
+  await changeBurst(context, sound, stored, async (latest) => {
+    if (isRetry && (await readDeliveryState(context)).isDelivered) return undefined;
+    isRetry = true;
+    // Notifications merged into the replaced message in the meantime are shown by an edit of the new one.
+    const all = replaced && latest?.messageId === replaced.messageId ? latest.content : content;
+    const burst = { messageId, since, content: all, sentCount: content.count, repeat, record };
+    return {
       burst,
-      refresh: hasMore ? createFollowUp(context, context.editDelay, correlations.at(-1) ?? "") : undefined,
+      refresh: all.count > content.count ? createFollowUp(context) : undefined,
       expect: [[jobDeliveryKey(job), 0]],
       put: [
         createDeliveryPut(job, { in: messageId, record, notice: 1 }),
         ...createBurstMessagePuts(context, burst, rich, history),
-        ...thread.createPuts(messageId),
+        ...threadPuts,
         { key: sendAttemptKey(job), value: undefined },
       ],
-    });
-    if (outcome === "committed") return JOB_DONE;
-    const [delivered, stored] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat, sound)]);
-    if (delivered) return JOB_DONE;
-    rev = stored?.rev ?? 0;
-    // Notifications merged into the replaced message in the meantime are shown by an edit of the new one.
-    if (replaces && stored && stored.value.messageId === request.burst?.value.messageId) {
-      const unshown = stored.value.correlations.filter((id) => !correlations.includes(id));
-      burst = { ...burst, content: stored.value.content, correlations: unshown };
-    }
-  }
+    };
+  });
+  return JOB_DONE;
 }
 
 /** The refresh that follows this job. */
-function createFollowUp({ job }: DeliveryContext, after: Ms, correlation: string) {
-  return { id: `after.${job.token}`, after, correlation };
+function createFollowUp({ job, editDelay }: DeliveryContext, after = editDelay) {
+  return { id: `after.${job.token}`, after };
 }
 
 /** Records the burst's message as people see it now, for the dashboard, and the tasks that it is about, for replies. */
 function createBurstMessagePuts(
   { chat }: DeliveryContext,
-  burst: OpenBurst,
+  { record, messageId, since, repeat, content }: OpenBurst,
   rich: RichText,
   history: ChatMessage["history"],
 ): Put[] {
-  const { record, messageId, since, repeat } = burst;
   const message = { ...rich, chat: String(chat), messageId, at: since, repeat, history };
-  const tasks = keepDefined(burst.content.notices.map(({ facts }) => facts.item?.id));
+  const tasks = keepDefined(content.notices.map(({ facts }) => facts.item?.id));
   return [createChatMessagePut(record, message), ...createMessageTasksPuts(chat, messageId, tasks)];
 }
 
 /** Updates the burst's message with an edit. If the message cannot be edited, its content is sent as a new one. */
 export async function refreshBurst(
   context: DeliveryContext,
-  { refresh: { messageId }, correlation }: BurstRefreshBody,
+  { refresh: { messageId } }: BurstRefreshBody,
 ): Promise<JobResult> {
-  const { deps, presentation } = context;
-  const { isDelivered, attempt } = await readDeliveryState(context);
+  const { deps, presentation, attempt } = context;
   const bursts = await readBursts(context, ["silent", "sound"]);
   const stored = bursts.find(({ value }) => value.messageId === messageId);
-  if (isDelivered || !stored || stored.value.sentCount >= stored.value.content.count) return JOB_DONE;
-  const { content, since, correlations, record, repeat } = stored.value;
+  if (!stored || stored.value.sentCount >= stored.value.content.count) return JOB_DONE;
   const { sound } = stored;
+  const { content, since, record, repeat } = stored.value;
   const [shown] = await deps.store.read<ChatMessage>([record]);
   const history = shown?.value.history ?? [];
   if (attempt?.value.resend) {
-    const request = { content, correlations, attempt, sound, burst: stored, since, replaces: { record, history } };
-    const jobResult = await sendBurst(context, request);
-    if ("dead" in jobResult) await dropFailedRefresh(context, stored, correlation);
+    const jobResult = await sendBurst(context, { content, sound, since, stored, history });
+    if ("dead" in jobResult) await dropFailedRefresh(context, stored);
     return jobResult;
   }
   const rich = renderBurst(content, presentation, repeat);
   return editMessage(context, {
-    messageId,
-    rich,
-    priority: "notification",
-    fields: { notices: content.count, correlations },
-    onEdited: () =>
-      recordRefreshedBurst(
-        context,
-        stored,
-        (now) => createBurstMessagePuts(context, now, rich, appendMessageHistory(history, content.count, deps.clock())),
-        correlation,
-      ),
-    onPermanentFailure: () => sendInNextTry(context, attempt),
+    ...{ messageId, rich, priority: "notification" },
+    onEdited: () => recordRefreshedBurst(context, stored, rich, history),
+    onPermanentFailure: () => sendInNextTry(context),
   });
 }
 
 /** The refresh job failed for good: if further notifications are waiting, a new refresh shows all of them. */
-async function dropFailedRefresh(context: DeliveryContext, stored: StoredBurst, correlation: string): Promise<void> {
-  const { deps, chat, editDelay } = context;
-  const { sound } = stored;
-  for (let latest: StoredValue<OpenBurst> | undefined = stored; latest?.value.messageId === stored.value.messageId; ) {
-    const { refreshAt: _, ...burst } = latest.value;
-    const hasMore = burst.content.count > stored.value.content.count;
-    const refresh = hasMore ? createFollowUp(context, editDelay, correlation) : undefined;
-    if ((await commitBurst(context, { sound, rev: latest.rev, burst, refresh })) === "committed") return;
-    [latest] = await deps.store.read<OpenBurst>([burstKey(chat, sound)]);
-  }
+function dropFailedRefresh(context: DeliveryContext, stored: StoredBurst): Promise<void> {
+  const { content, messageId } = stored.value;
+  return changeBurst(context, stored.sound, stored, (latest) => {
+    if (latest?.messageId !== messageId) return undefined;
+    const { refreshAt: _, ...burst } = latest;
+    const hasMore = latest.content.count > content.count;
+    return { burst, refresh: hasMore ? createFollowUp(context) : undefined };
+  });
 }
 
 /**
@@ -337,39 +294,29 @@ async function dropFailedRefresh(context: DeliveryContext, stored: StoredBurst, 
 async function recordRefreshedBurst(
   context: DeliveryContext,
   stored: StoredBurst,
-  createMessagePuts: (burst: OpenBurst) => Put[],
-  correlation: string,
+  rich: RichText,
+  earlier: ChatMessage["history"],
 ): Promise<JobResult> {
-  const { deps, job, chat } = context;
-  const { sound } = stored;
-  const shownCount = stored.value.content.count;
-  for (let latest: StoredValue<OpenBurst> = stored; ; ) {
-    const { refreshAt: _, ...before } = latest.value;
-    const isLate = before.edits !== stored.value.edits;
-    const after = isLate ? 0 : before.content.count > shownCount ? context.editDelay : undefined;
-    const burst: OpenBurst = {
-      ...before,
-      edits: (before.edits ?? 0) + 1,
-      ...(isLate
-        ? { sentCount: Math.min(shownCount, before.sentCount) }
-        : {
-            sentCount: shownCount,
-            correlations: before.correlations.filter((id) => !stored.value.correlations.includes(id)),
-          }),
-    };
-    const outcome = await commitBurst(context, {
-      sound,
-      rev: latest.rev,
+  const { job, deps } = context;
+  const { value: shown, sound } = stored;
+  const { count } = shown.content;
+  const history = appendMessageHistory(earlier, count, deps.clock());
+  await changeBurst(context, sound, stored, (latest) => {
+    const isLate = latest?.edits !== shown.edits;
+    const hasMore = latest !== undefined && latest.content.count > count;
+    if (latest?.messageId !== shown.messageId || (isLate && !hasMore)) return undefined;
+    const { refreshAt: _, ...before } = latest;
+    const sentCount = isLate ? Math.min(count, before.sentCount) : count;
+    const burst = { ...before, edits: (before.edits ?? 0) + 1, sentCount };
+    return {
       burst,
-      refresh: after === undefined ? undefined : createFollowUp(context, after, correlation),
-      put: isLate ? [] : [...createMessagePuts(burst), { key: sendAttemptKey(job), value: undefined }],
-    });
-    if (outcome === "committed") return JOB_DONE;
-    const [current] = await deps.store.read<OpenBurst>([burstKey(chat, sound)]);
-    if (!current || current.value.messageId !== burst.messageId || current.value.content.count <= shownCount)
-      return JOB_DONE;
-    latest = current;
-  }
+      refresh: hasMore ? createFollowUp(context, isLate ? 0 : undefined) : undefined,
+      put: isLate
+        ? []
+        : [...createBurstMessagePuts(context, burst, rich, history), { key: sendAttemptKey(job), value: undefined }],
+    };
+  });
+  return JOB_DONE;
 }
 
 export const burstKey = (chat: ChatId, sound: BurstSound): StoreKey => `burst:${chat}:${sound}`;

@@ -20,7 +20,7 @@ import { SCHEDULE_OUTCOMES } from "../../../shared/schedules/schedule-record.ts"
 import type { StoreKey } from "../../../shared/store/port.ts";
 import { scanPages, scanRows } from "../../../shared/store/records.ts";
 import { readProjectTotals } from "../../../shared/sync/projects.ts";
-import { findPart, type RequestKindName } from "../../../shared/task/request.ts";
+import { findPart, type RequestKindName, type RequestRecord } from "../../../shared/task/request.ts";
 import { DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
 import { type ItemRecord, isBlocked } from "../../../shared/task/snapshot.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
@@ -32,29 +32,29 @@ import {
   sumForecasts,
   type TaskForecast,
 } from "../../../shared/tasks/forecast.ts";
-import { countPlannedTasks } from "../../../shared/tasks/planning/decide-plan.ts";
+import { countPlannedTasks } from "../../../shared/tasks/plan-record.ts";
 import { readCurrentCycles } from "../../../shared/tasks/task-counts.ts";
 import { resolveChatLocale, toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import {
-  fitsEntityLimits,
   joinRichText,
   MESSAGE_LIMIT,
   type RichText,
+  splitIntoMessages,
+  type TextPart,
   toBold,
-  toPlainText,
   toSafeText,
-  truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { DAY, getPreviousDate, getZonedHour, type Ms, toZonedDate } from "../../../shared/time.ts";
-import { renderCycleLine } from "../presentation/figures.ts";
-import { renderProjectName } from "../presentation/notification-details.ts";
 import {
   createPresentation,
   fillTemplate,
   formatEffort,
+  limitParts,
   type Presentation,
-  renderTaskTitle,
+  renderProjectName,
+  renderSince,
 } from "../presentation/presentation.ts";
+import { renderCycleLine, renderTaskLink } from "../presentation/task-lists.ts";
 
 /** The digest is sent in this hour of the configured time zone. */
 const DIGEST_HOUR = 8;
@@ -93,162 +93,160 @@ export const digestTick: Tick = {
 };
 
 /** Renders the daily digest (NOTIF-08) as of this store time, line by line, without a request to Plane. */
-export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now: Ms): Promise<RichText[]> {
+export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now: Ms): Promise<TextPart[]> {
   const presentation = createPresentation({ ...deps.settings, locale });
-  const writer = createDigestWriter(presentation, now);
-  const { renderSection, renderTask, renderSince, renderAgent } = writer;
   const { texts, format } = presentation;
   const { digest, answers } = texts;
   const today = toZonedDate(deps.settings.timezone, now);
-  const completions = await readCompletions(deps, getPreviousDate(today), now);
+  const yesterday = getPreviousDate(today);
+  const completions = await readCompletions(deps, yesterday, now);
   const { blocked, due, overdue } = await readOpenToday(deps, today, now);
   const reviews = await readPending(deps, "review");
   const questions = await readPending(deps, "question");
   const plans = (await readPending(deps, "plan")).filter(({ request }) => request.session === undefined);
   const cycles = await readCurrentCycles(deps, await listReadableProjects(deps));
-  const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderAgent);
-  const blockedLines = blocked.map(({ task, since, blockers }) => {
-    const keys = toSafeText(blockers.join(", "), NAME_LIMIT);
-    return renderTask(task, [
-      "at" in since ? renderSince(since.at) : renderSinceBefore(since.before),
-      ...(blockers.length > 0 ? [fillTemplate(answers.waitsFor, { keys })] : []),
-    ]);
-  });
-  const overdueLines = overdue.map((task) => {
-    const date = task.item.snapshot.due;
-    return renderTask(task, [...(date === null ? [] : [format.date(date)]), ...renderOwners(task)]);
-  });
-  const reviewLines = reviews.map(({ task, request }) => {
-    const confidence = Number(findPart(request, "Confidence")) || undefined;
-    const percent = confidence === undefined ? undefined : format.percent(confidence);
-    const notes = percent === undefined ? [] : [fillTemplate(digest.confidence, { percent })];
-    return task && renderTask(task, [renderAgent(request.from), ...notes, renderSince(request.createdAt)]);
-  });
-  const planLines = plans.map(({ request }) => {
-    const count = format.count(texts.live.plan.tasks, countPlannedTasks(request));
-    const notes = [count, renderAgent(request.from), renderSince(request.createdAt)];
-    return joinRichText([toSafeText(request.subject.title, 120), " – ", joinRichText(notes, ", ")]);
-  });
-  const questionLines = questions.map(({ task, request }) => {
-    const agentAndTime = [renderAgent(request.from), renderSince(request.createdAt)];
-    const subject = task ? renderTask(task, agentAndTime) : joinRichText(agentAndTime, ", ");
-    return joinRichText([subject, texts.colon, toSafeText(request.text, 160)]);
-  });
+  const forecasts = await forecastAgents(deps);
+
+  const sinceStart = (since: SinceTime) =>
+    "at" in since
+      ? renderSince(presentation, since.at, now)
+      : fillTemplate(digest.sinceBefore, { when: format.date(toZonedDate(deps.settings.timezone, since.before)) });
+  const renderAsker = ({ from, createdAt }: RequestRecord, ...notes: TextPart[]) =>
+    joinRichText([renderName(from), ...notes, renderSince(presentation, createdAt, now)], ", ");
+  const render = (task: Task, ...notes: TextPart[]) => renderTask(presentation, task, notes);
+  const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderName);
+  const section = (emoji: string, title: string, lines: readonly TextPart[]) =>
+    renderList(presentation, renderHead(presentation, emoji, title, lines.length), lines);
   return [
     joinRichText(["📋 ", toBold(digest.title), " – ", format.date(today)]),
-    ...renderCompletedLines(writer, completions),
-    ...renderSection("⛔", answers.headings.blocked, blockedLines),
-    ...renderSection(
+    ...renderCompletedLines(presentation, completions),
+    ...section(
+      "⛔",
+      answers.headings.blocked,
+      blocked.map(({ task, since, blockers }) => {
+        const keys = toSafeText(blockers.join(", "), NAME_LIMIT);
+        const waits = blockers.length > 0 ? fillTemplate(answers.waitsFor, { keys }) : undefined;
+        return render(task, sinceStart(since), waits);
+      }),
+    ),
+    ...section(
       "📅",
       digest.due,
-      due.map((task) => renderTask(task, renderOwners(task))),
+      due.map((task) => render(task, ...renderOwners(task))),
     ),
-    ...renderSection("⏰", digest.overdue, overdueLines),
-    ...renderSection("🔍", digest.reviews, keepDefined(reviewLines)),
-    ...renderSection("🗺️", digest.plans, planLines),
-    ...renderSection("❓", digest.questions, questionLines),
-    ...renderSection(
+    ...section(
+      "⏰",
+      digest.overdue,
+      overdue.map((task) => render(task, format.date(task.item.snapshot.due ?? ""), ...renderOwners(task))),
+    ),
+    ...section(
+      "🔍",
+      digest.reviews,
+      reviews.flatMap(({ task, request }) => {
+        const confidence = Number(findPart(request, "Confidence"));
+        const note =
+          confidence > 0 ? fillTemplate(digest.confidence, { percent: format.percent(confidence) }) : undefined;
+        return task ? render(task, renderAsker(request, note)) : [];
+      }),
+    ),
+    ...section(
+      "🗺️",
+      digest.plans,
+      plans.map(({ request }) => {
+        const count = format.count(texts.live.plan.tasks, countPlannedTasks(request));
+        return joinRichText([toSafeText(request.subject.title, 120), " – ", count, ", ", renderAsker(request)]);
+      }),
+    ),
+    ...section(
+      "❓",
+      digest.questions,
+      questions.map(({ task, request }) => {
+        const asker = renderAsker(request);
+        return joinRichText([task ? render(task, asker) : asker, toSafeText(request.text, 160)], texts.colon);
+      }),
+    ),
+    ...section(
       "🏃",
       answers.headings.cycles,
       cycles.map((progress) => renderCycleLine(presentation, progress)),
     ),
-    ...(await renderRecurringLines(deps, writer, getPreviousDate(today))),
-    ...writer.renderList(
+    ...(await renderRecurringLines(deps, presentation, yesterday)),
+    ...renderList(
+      presentation,
       joinRichText(["🔮 ", toBold(digest.forecast)]),
-      (await forecastAgents(deps)).map((forecast) => renderAgentForecast(writer, forecast)),
+      forecasts.map((forecast) => renderAgentForecast(presentation, forecast)),
     ),
     ...(await renderCostLines(deps, presentation, now)),
   ];
-
-  function renderSinceBefore(before: Ms): RichText {
-    return fillTemplate(digest.sinceBefore, { when: format.date(toZonedDate(deps.settings.timezone, before)) });
-  }
 }
 
-function createDigestWriter(presentation: Presentation, now: Ms) {
-  const { texts, format } = presentation;
-  /** `⛔ Blocked (2)` */
-  const renderHead = (emoji: string, title: string, count: number) =>
-    joinRichText([`${emoji} `, toBold(title), ` (${format.number(count)})`]);
-  /** Returns nothing if there are no lines. */
-  const renderList = (head: RichText, lines: readonly RichText[]) => {
-    if (lines.length === 0) return [];
-    const shown = lines.slice(0, LIST_LIMIT).map((line) => joinRichText(["• ", line]));
-    const rest = lines.length - LIST_LIMIT;
-    return [toPlainText(""), head, ...shown, ...(rest > 0 ? [toPlainText(format.count(texts.more, rest))] : [])];
-  };
-  return {
-    presentation,
-    renderHead,
-    renderList,
-    renderSection: (emoji: string, title: string, lines: readonly RichText[]) =>
-      renderList(renderHead(emoji, title, lines.length), lines),
-    /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
-    renderTask: ({ key, url, item }: Task, notes: readonly (RichText | string)[]) => {
-      const name = renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, { limit: 120 });
-      return notes.length > 0 ? joinRichText([name, " – ", joinRichText(notes, ", ")]) : name;
-    },
-    renderAgent: (name: string) => toSafeText(name, NAME_LIMIT),
-    renderSince: (at: Ms) => fillTemplate(texts.since, { when: format.momentInSentence(at, now) }),
-  };
+/** `⛔ Blocked (2)` */
+function renderHead({ format }: Presentation, emoji: string, title: string, count: number): RichText {
+  return joinRichText([`${emoji} `, toBold(title), ` (${format.number(count)})`]);
 }
 
-type DigestWriter = ReturnType<typeof createDigestWriter>;
+/** Returns nothing if there are no lines. */
+function renderList(presentation: Presentation, head: RichText, lines: readonly TextPart[]): TextPart[] {
+  if (lines.length === 0) return [];
+  const listed = lines.map((line) => joinRichText(["• ", line]));
+  return ["", head, ...limitParts(presentation, listed, LIST_LIMIT)];
+}
+
+/** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
+function renderTask(presentation: Presentation, task: Task, notes: readonly TextPart[]): RichText {
+  const known = joinRichText(notes, ", ");
+  return joinRichText([renderTaskLink({ presentation }, task), known.text === "" ? undefined : known], " – ");
+}
+
+const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
 
 function renderCompletedLines(
-  { presentation, renderHead, renderList, renderSection, renderTask, renderAgent }: DigestWriter,
+  presentation: Presentation,
   { tasks, projects }: Awaited<ReturnType<typeof readCompletions>>,
-): RichText[] {
+): TextPart[] {
   const { digest, colon } = presentation.texts;
   const formatKnown = (ms: Ms | undefined, cost: number | undefined) =>
-    formatEffort(presentation, ms === 0 ? undefined : ms, cost);
+    formatEffort(presentation, ms || undefined, cost);
   const sum = (values: (number | undefined)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
-  const cost = sum(tasks.map((task) => task.cost));
-  const totals = formatKnown(sum(tasks.map((task) => task.ms)), cost > 0 ? cost : undefined);
-  const head = renderHead("✅", digest.done, tasks.length);
-  const nothingDone = [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), colon, digest.nothing])];
+  const totals = formatKnown(sum(tasks.map(({ ms }) => ms)), sum(tasks.map(({ cost }) => cost)) || undefined);
+  const head = renderHead(presentation, "✅", digest.done, tasks.length);
+  const lines = tasks.map(({ task, agent, ms, cost }) =>
+    renderTask(presentation, task, [agent ? renderName(agent) : undefined, ...formatKnown(ms, cost)]),
+  );
+  const projectHead = renderHead(presentation, "🏁", digest.projects, projects.length);
   return [
-    ...(tasks.length === 0 ? nothingDone : []),
-    ...renderList(
-      joinRichText([head, ...(totals.length > 0 ? [colon, totals.join(", ")] : [])]),
-      tasks.map(({ task, agent, ms, cost }) =>
-        renderTask(task, [...(agent ? [renderAgent(agent)] : []), ...formatKnown(ms, cost)]),
-      ),
-    ),
-    ...renderSection("🏁", digest.projects, projects.map(renderProjectName)),
+    ...(tasks.length === 0 ? ["", joinRichText(["✅ ", toBold(digest.done), colon, digest.nothing])] : []),
+    ...renderList(presentation, joinRichText([head, totals.join(", ") || undefined], colon), lines),
+    ...renderList(presentation, projectHead, projects.map(renderProjectName)),
   ];
 }
 
 /** `Imhotep: 4 open tasks, about 6 hr, €4.10 (from 12 finished tasks)` */
 function renderAgentForecast(
-  { presentation, renderAgent }: DigestWriter,
-  {
-    agent,
-    openCount,
-    ms,
-    cost,
-    finishedCount,
-    plannedCount,
-    unknownCount,
-  }: Awaited<ReturnType<typeof forecastAgents>>[number],
+  presentation: Presentation,
+  { agent, openCount, finishedCount, ...sums }: Awaited<ReturnType<typeof forecastAgents>>[number],
 ): RichText {
   const { texts, format } = presentation;
   const { digest } = texts;
+  const { ms, cost, planned: plannedCount, unknown: unknownCount } = sums;
   const what = formatEffort(presentation, ms, cost).join(", ");
   const isKnown = what !== "" && unknownCount < openCount;
   const estimate = isKnown ? fillTemplate(digest.estimate, { what }) : digest.tooLittleData;
-  const rest = isKnown && unknownCount > 0 ? [format.count(digest.tooLittleDataFor, unknownCount)] : [];
+  const rest = isKnown && unknownCount > 0 ? format.count(digest.tooLittleDataFor, unknownCount) : undefined;
   const basis = keepDefined([
     finishedCount > 0 || plannedCount === 0 ? format.count(digest.fromFinished, finishedCount) : undefined,
     plannedCount > 0 ? format.count(digest.fromEstimates, plannedCount) : undefined,
   ]);
-  const facts = joinRichText([format.count(texts.answers.open, openCount), estimate, ...rest], ", ");
-  return joinRichText([renderAgent(agent), texts.colon, facts, ` (${basis.join(", ")})`]);
+  const facts = joinRichText([format.count(texts.answers.open, openCount), estimate, rest], ", ");
+  return joinRichText([renderName(agent), texts.colon, facts, ` (${basis.join(", ")})`]);
 }
 
 /** `🔁 Recurring work: 3 created, 1 skipped (backup-check: ONB-4 is open, Thot)` */
-async function renderRecurringLines(deps: DigestDeps, writer: DigestWriter, date: string): Promise<RichText[]> {
-  const { texts, format } = writer.presentation;
+async function renderRecurringLines(
+  deps: DigestDeps,
+  { texts, format }: Presentation,
+  date: string,
+): Promise<TextPart[]> {
   const { recurring } = texts.digest;
   const { counts, open } = await readScheduleDay(deps, date);
   const parts = SCHEDULE_OUTCOMES.flatMap((outcome) =>
@@ -257,14 +255,13 @@ async function renderRecurringLines(deps: DigestDeps, writer: DigestWriter, date
   if (parts.length === 0) return [];
   const reasons = open.slice(0, LIST_LIMIT).map(({ name, task }) => {
     const text = fillTemplate(recurring.open, { name: toSafeText(name, NAME_LIMIT), key: task.key });
-    return joinRichText([text, ...(task.item.owners ?? []).map(writer.renderAgent)], ", ");
+    return joinRichText([text, ...(task.item.owners ?? []).map(renderName)], ", ");
   });
   const details = reasons.length > 0 ? [" (", joinRichText(reasons, "; "), ")"] : [];
-  const line = joinRichText(["🔁 ", toBold(recurring.title), texts.colon, parts.join(", "), ...details]);
-  return [toPlainText(""), line];
+  return ["", joinRichText(["🔁 ", toBold(recurring.title), texts.colon, parts.join(", "), ...details])];
 }
 
-async function renderCostLines(deps: DigestDeps, { texts, format }: Presentation, now: Ms): Promise<RichText[]> {
+async function renderCostLines(deps: DigestDeps, { texts, format }: Presentation, now: Ms): Promise<TextPart[]> {
   const [{ cost, reported }, budget] = await Promise.all([readMonthlySpending(deps), readBudget(deps)]);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;
@@ -273,31 +270,7 @@ async function renderCostLines(deps: DigestDeps, { texts, format }: Presentation
   const spent = budget ? formatTemplate(digest.ofBudget, formatBudget(texts, timezone, budget)) : format.money(cost);
   const hasMark = !budget && reported > 0;
   const mark = hasMark ? `, ${formatTemplate(digest.reported, { cost: format.money(reported) })}` : "";
-  return [toPlainText(""), joinRichText(["💶 ", toBold(fillTemplate(digest.cost, { month })), colon, spent, mark])];
-}
-
-/**
- * Splits lines into as few messages as possible, each within Telegram's limits. A message never begins with an empty
- * line.
- * @param reservedLength UTF-16 units of each message to leave free
- */
-export function splitIntoMessages(lines: readonly RichText[], reservedLength = 0): RichText[] {
-  const limit = MESSAGE_LIMIT - reservedLength;
-  const pages: RichText[] = [];
-  let page: RichText[] = [];
-  let length = 0;
-  for (const line of lines.map((untruncated) => truncateRichText(untruncated, limit))) {
-    const fits = length + 1 + line.text.length <= limit && fitsEntityLimits([...page, line]);
-    if (page.length > 0 && !fits) {
-      pages.push(joinRichText(page, "\n"));
-      page = [];
-      length = 0;
-    }
-    if (page.length === 0 && line.text === "") continue;
-    length += line.text.length + (page.length > 0 ? 1 : 0);
-    page.push(line);
-  }
-  return page.length > 0 ? [...pages, joinRichText(page, "\n")] : pages;
+  return ["", joinRichText(["💶 ", toBold(fillTemplate(digest.cost, { month })), colon, spent, mark])];
 }
 
 /** Puts today's digest into the outbox if it is due and not there yet; returns its number of messages. */
@@ -312,7 +285,8 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   const { chat } = settings.telegram;
   const locale = resolveChatLocale(settings, chat);
   const texts = getTexts(locale).telegram;
-  const pages = splitIntoMessages(await renderDigest(deps, locale, now), texts.repeat.length + 1);
+  const limit = MESSAGE_LIMIT - texts.repeat.length - 1;
+  const pages = splitIntoMessages(await renderDigest(deps, locale, now), limit);
   const correlation = `digest-${deps.newId()}`;
   const outcome = await store.commit({
     expect: [[key, 0]],
@@ -427,16 +401,9 @@ async function forecastAgents(deps: DigestDeps) {
         )),
       );
     if (tasks.length === 0) continue;
-    const { ms, cost, planned, unknown } = sumForecasts(tasks);
     const finishedBySize = new Map(tasks.map(({ size, finished }) => [size, finished]));
-    forecasts.push({
-      agent: name,
-      openCount: tasks.length,
-      ...{ ms, cost },
-      finishedCount: [...finishedBySize.values()].reduce((sum, finished) => sum + finished, 0),
-      plannedCount: planned,
-      unknownCount: unknown,
-    });
+    const finishedCount = [...finishedBySize.values()].reduce((sum, finished) => sum + finished, 0);
+    forecasts.push({ agent: name, openCount: tasks.length, finishedCount, ...sumForecasts(tasks) });
   }
   return forecasts;
 }

@@ -10,6 +10,7 @@ import {
   joinRichText,
   MESSAGE_LIMIT,
   type RichText,
+  type TextPart,
   toBold,
   toPlainText,
   toSafeText,
@@ -69,13 +70,13 @@ export type WholePlace = "page" | "terminal" | "unknown";
 /** What a live message shows, before its length and its buttons are settled. */
 export interface LiveContent {
   /** What waits. With a function, as much of it as fits into this many UTF-16 units. */
-  lines: RichText[] | ((limit: number) => RichText[]);
+  lines: TextPart[] | ((limit: number) => TextPart[]);
   /** What came of it. The message is closed: nothing can change it any more. */
-  outcome?: RichText[];
+  outcome?: TextPart[];
   /** How far it is; while it waits. */
-  progress?: RichText[];
+  progress?: TextPart[];
   /** What can be done: the last line, only where people can do it. */
-  hint?: RichText | string;
+  hint?: TextPart;
   /** Rows of buttons; `id` and `hash` name in their data what was shown. */
   buttons?: { id: string; hash: string; rows: readonly LiveButton[][] };
   /** The texts without which nobody approves or allows. */
@@ -108,12 +109,12 @@ export interface RequestRenderer {
     request: RequestRecord,
     message: RequestMessage,
   ): Promise<Omit<LiveContent, "outcome" | "buttons"> & { rows: readonly LiveButton[][] }>;
-  /** What came of it when nobody has decided. */
-  findClosure(context: RenderContext, request: RequestRecord): Promise<Outcome>;
+  /** What came of it when nobody has decided, where that does not follow from its ticket. */
+  findClosure?(context: RenderContext, request: RequestRecord): Promise<Outcome>;
   /** What its verdict is, where that is not what the answer is elsewhere. */
   findVerdict?(context: RenderContext, request: RequestRecord): Promise<VerdictLook | undefined>;
   /** How far it is after its verdict; undefined once nothing more comes of it. */
-  renderProgress?(context: RenderContext, request: RequestRecord): Promise<RichText[] | undefined>;
+  renderProgress?(context: RenderContext, request: RequestRecord): Promise<TextPart[] | undefined>;
   /** The notice that what was shown has changed, where that is not that of its task. */
   getChangedText?(texts: TelegramTexts): string;
   /** The notice that words are asked for; else it asks for a reason. */
@@ -143,8 +144,11 @@ export const SHORT_LINES = 20;
 
 const LONG_LINES = 40;
 
-/** Leaves space for the repeat mark in any language. */
+/** Limit of a text to which the mark of a possible repeat may be added, in any language. */
 const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+
+/** Shortens a text so that the mark of a possible repeat may be added. */
+export const limitText = (rich: RichText): RichText => truncateRichText(rich, VIEW_TEXT_LIMIT);
 
 /** The record of a message that is not sent yet, and of one whose send got no answer. */
 export const NEW_MESSAGE = { viewHash: "", repeat: false };
@@ -185,17 +189,16 @@ export function parseMessageId(key: StoreKey): number {
 
 /** Renders what a message shows: long texts are shortened, never the last lines, which say who decided or what to do. */
 export function renderView(context: RenderContext, content: LiveContent): MessageView {
-  const { lines, outcome, progress = [], buttons, judged = [] } = content;
+  const { lines, outcome, progress = [], hint, buttons, judged = [] } = content;
   const isClosed = outcome !== undefined;
   const isAnswerable = !isClosed && acceptsInputInChat(context);
-  const render = (hint: LiveContent["hint"]) => {
-    const hints = isAnswerable && hint !== undefined ? [joinRichText([hint])] : [];
-    const tail = joinRichText([...(outcome ?? progress), ...hints], "\n");
+  const render = (lastLine: TextPart) => {
+    const tail = joinRichText([...(outcome ?? progress), isAnswerable ? lastLine : undefined], "\n");
     const limit = VIEW_TEXT_LIMIT - tail.text.length - 1;
     const head = joinRichText(typeof lines === "function" ? lines(limit) : lines, "\n");
-    return joinRichText([truncateRichText(head, limit), ...(tail.text === "" ? [] : [tail])], "\n");
+    return joinRichText([truncateRichText(head, limit), tail.text === "" ? undefined : tail], "\n");
   };
-  const rich = render(content.hint);
+  const rich = render(hint);
   const isShown = judged.every((text) => rich.text.includes(joinRichText(toSafeLines(text), "\n").text));
   const elsewhere = content.elsewhere ?? (isShown ? undefined : "page");
   if (!isAnswerable || !buttons) return { rich, isClosed, ...omitUndefined({ elsewhere }) };
@@ -217,10 +220,10 @@ export function createOptionRows(
 }
 
 /** Says where to read and approve what the message does not show whole. */
-function renderElsewhere({ presentation }: RenderContext, place: WholePlace): RichText {
+function renderElsewhere({ presentation }: RenderContext, place: WholePlace): TextPart {
   const { allowElsewhere, page } = presentation.texts.live.ticket;
   const link = place === "page" && findPageLink(presentation, "/inbox", page);
-  return link ? fillTemplate(allowElsewhere.linked, { page: link }) : toPlainText(allowElsewhere[place]);
+  return link ? fillTemplate(allowElsewhere.linked, { page: link }) : allowElsewhere[place];
 }
 
 function toInlineButtons({ id, hash, rows }: NonNullable<LiveContent["buttons"]>): Pick<MessageView, "buttons"> {
@@ -234,13 +237,12 @@ function toInlineButtons({ id, hash, rows }: NonNullable<LiveContent["buttons"]>
 /** `❓ Question from Thot: ONB-12 Write the welcome mail`. No text of an agent comes before the name of the agent. */
 export function renderHeadline(
   { texts }: Presentation,
-  title: readonly [emoji: string, text: string],
+  [emoji, title]: readonly [emoji: string, text: string],
   subject: RichText | undefined,
   agent?: string,
 ): RichText {
   const from = agent === undefined ? [] : [` ${texts.fromAgent} `, toSafeText(agent, 80)];
-  const colon = subject ? [texts.colon, subject] : [texts.colon.trimEnd()];
-  return joinRichText([`${title[0]} `, toBold(title[1]), ...from, ...colon]);
+  return joinRichText([`${emoji} `, toBold(title), ...from, subject ? texts.colon : texts.colon.trimEnd(), subject]);
 }
 
 /** Renders what came of a request, with what the person wrote. */
@@ -279,11 +281,11 @@ function acceptsInputInChat(context: Pick<RenderContext, "deps" | "chat">): bool
  * Renders a text of others as plain lines, of which at most `limit` UTF-16 units are shown. A person decides about the
  * whole text, so a shortened one says so and links to the page.
  */
-export function renderLongText({ presentation }: RenderContext, text: string, limit: number): RichText[] {
+export function renderLongText({ presentation }: RenderContext, text: string, limit: number): TextPart[] {
   const lines = toSafeLines(text, limit, LONG_LINES);
   const isShortened = cleanText(text, text.length).length > limit || lines.at(-1)?.text === "…";
   if (!isShortened) return lines;
   const { ticket: texts } = presentation.texts.live;
   const page = findPageLink(presentation, "/inbox", texts.page);
-  return [...lines, page ? fillTemplate(texts.shortened.onPage, { page }) : toPlainText(texts.shortened.inPlane)];
+  return [...lines, page ? fillTemplate(texts.shortened.onPage, { page }) : texts.shortened.inPlane];
 }

@@ -1,31 +1,53 @@
 /**
  * Live messages: requests and steps of tickets that wait for a person. They are sent, edited when what they show has
- * changed, and take presses and replies.
+ * changed, and take presses and replies. Two steps are no requests: a session that failed, and one that needs a look, whose
+ * terminal takes a reply.
  */
 
+import { GroundcrewError } from "../../../shared/errors.ts";
 import { createLiveRefreshJob, type LiveRefreshBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { findRequest } from "../../../shared/requests/requests.ts";
 import type { JobResult, StoredValue } from "../../../shared/store/port.ts";
-import type { RequestRecord } from "../../../shared/task/request.ts";
+import { isRequestOpen, type RequestRecord } from "../../../shared/task/request.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import type { WishMessage } from "../../../shared/tasks/wishes.ts";
+import type { MessageExtras } from "../../../shared/telegram/bot.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
-import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
-import { commitWithRetry, type DeliveryContext, JOB_DONE, readDeliveryState, retryAfter } from "../delivery/context.ts";
-import { type MessageThread, readThread, sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
+import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets.ts";
+import { findSilence } from "../../../shared/tickets/ticket.ts";
+import { type Ms, SECOND } from "../../../shared/time.ts";
+import {
+  type ButtonHandler,
+  type CommandContext,
+  type CommandResult,
+  type ReplyHandler,
+  replyText,
+} from "../commands/command.ts";
+import { commitWithRetry, type DeliveryContext, JOB_DONE, retryAfter } from "../delivery/context.ts";
+import { sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
+import { EVENT_EMOJI, fillTemplate, renderTaskTitle, toTicketPath } from "../presentation/presentation.ts";
 import {
   createLiveMessagePut,
+  type LiveContent,
   type LiveEvent,
   type LiveMessage,
   liveMessageKey,
   type MessageView,
   NEW_MESSAGE,
   parseMessageId,
+  type RenderContext,
   readLiveMessages,
+  renderHeadline,
+  renderLongText,
+  renderOutcome,
   renderView,
+  SHORT_LINES,
+  type TicketMessage,
+  type TicketWaitEvent,
+  toSafeLines,
 } from "./live-message.ts";
-import { queueProgress } from "./progress.ts";
 import {
   findShownRequest,
   type LiveResult,
@@ -34,19 +56,26 @@ import {
   replyToRequest,
   toRequestMessage,
 } from "./requests.ts";
-import { createTicketMessage, findSendDelay, isNotice, renderTicketNotice, replyToNotice } from "./ticket-notices.ts";
-import { queueWaiting, remindByList } from "./waiting.ts";
+import { queueStatus, remindByList } from "./status-messages.ts";
+import { renderTerminalLink } from "./ticket-renderers.ts";
+
+/**
+ * Time for which the message about the end of a turn waits: 3 s. The runner reports a completion that was written in
+ * this turn within 2 s, and then nobody needs to be asked.
+ */
+const END_OF_TURN_DELAY_MS: Ms = 3 * SECOND;
+
+/** Limit of the text of a screen. */
+const SCREEN_LIMIT = 1_000;
 
 /** Sends a request or a step of a ticket as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
   context: DeliveryContext,
-  { event, facts, correlation }: ActionBody & { event: LiveEvent },
+  { event, facts }: ActionBody & { event: LiveEvent },
 ): Promise<JobResult> {
-  const { deps, chat } = context;
-  const { isDelivered, attempt } = await readDeliveryState(context);
-  if (isDelivered) return JOB_DONE;
+  const { deps, chat, attempt, correlation } = context;
   const request = (await findRequest(deps, getRequestId(event)))?.value;
-  const message = event.kind === "ticket" && isNotice(event) ? await createTicketMessage(deps, event) : undefined;
+  const message = isNotice(event) ? await createTicketMessage(deps, event) : undefined;
   const liveMessage = message ?? (request && { ...NEW_MESSAGE, ...toRequestMessage(request) });
   if (!liveMessage) return JOB_DONE;
   const view = await renderLiveMessage(context, liveMessage);
@@ -61,22 +90,20 @@ export async function sendLiveMessage(
       if (view.isClosed || (await hasOpenMessage(context, liveMessage))) return JOB_DONE;
     }
   }
-  const reminded = isReminder ? await remindByList(context, correlation) : undefined;
+  const reminded = isReminder ? await remindByList(context) : undefined;
   if (reminded) return reminded;
   const { subject } = liveMessage;
-  const thread = await readReplyThread(context, event, facts.item?.id, request);
   return sendSeparateMessage(context, {
-    attempt,
     priority: "request",
-    fields: { correlation, asks: event.kind },
+    fields: { asks: event.kind },
     rich: view.rich,
     extras: {
-      ...thread.extras,
+      ...(await findReplyTarget(context, event, liveMessage, request)),
       ...omitUndefined({ buttons: view.buttons }),
       ...toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, facts.item),
     },
     tasks: facts.item ? [facts.item.id] : [],
-    thread,
+    threadOf: facts.item?.id,
     createRecord: async ({ messageId, ...shown }) => ({
       put: [createLiveMessagePut(chat, messageId, { ...liveMessage, ...shown }, view.isClosed)],
       // The task may have changed while the message was being sent: a refresh shows it.
@@ -106,39 +133,32 @@ async function hasOpenMessage({ deps, chat }: DeliveryContext, message: LiveMess
 }
 
 /**
- * A reminder replies to the first message of its question, a plan and a question about no task to what a person wrote;
- * other messages reply to the first one about their task.
+ * What a message replies to other than the first one about its task: a reminder to the first message of its question, a
+ * plan and a question about no task to what a person wrote.
  */
-async function readReplyThread(
-  context: DeliveryContext,
+async function findReplyTarget(
+  { deps, chat }: DeliveryContext,
   event: LiveEvent,
-  task: string | undefined,
+  { subject }: LiveMessage,
   request: RequestRecord | undefined,
-): Promise<MessageThread> {
-  const { deps, chat } = context;
-  const thread = await readThread(context, task);
-  if (event.kind !== "asked" || event.reminder === 0) {
-    // The message of the wish that the request is about is in the chat where people write to the Concierge.
-    const message: WishMessage | undefined =
-      chat === deps.settings.telegram?.chat && event.kind !== "ticket" ? request?.subject.message : undefined;
-    return message && message.chat === undefined
-      ? { ...thread, extras: { replyTo: message.id, ...omitUndefined({ topic: message.topic }) } }
-      : thread;
+): Promise<Pick<MessageExtras, "replyTo" | "topic">> {
+  if (event.kind === "asked" && event.reminder > 0) {
+    const rows = await readLiveMessages(deps.store, chat, subject.id);
+    const matching = rows.filter(({ value }) => "request" in value && value.request === event.question);
+    const ids = matching.map((row) => parseMessageId(row.key));
+    return ids.length === 0 ? {} : { replyTo: Math.min(...ids) };
   }
-  const rows = await readLiveMessages(deps.store, chat, task ?? event.question);
-  const matching = rows.filter(({ value }) => "request" in value && value.request === event.question);
-  const [first] = matching.map((row) => parseMessageId(row.key)).sort((a, b) => a - b);
-  return first === undefined ? thread : { ...thread, extras: { replyTo: first } };
+  // The message of the wish that the request is about is in the chat where people write to the Concierge.
+  const message: WishMessage | undefined = event.kind === "ticket" ? undefined : request?.subject.message;
+  if (!message || message.chat !== undefined || chat !== deps.settings.telegram?.chat) return {};
+  return { replyTo: message.id, ...omitUndefined({ topic: message.topic }) };
 }
 
 /**
  * Updates the live messages about a task. It makes one edit at a time and runs again until all of them are up to date.
  * Running it twice is harmless: a message that already shows its view is not edited.
  */
-export async function refreshLiveMessages(
-  context: DeliveryContext,
-  { item, correlation }: LiveRefreshBody,
-): Promise<JobResult> {
+export async function refreshLiveMessages(context: DeliveryContext, { item }: LiveRefreshBody): Promise<JobResult> {
   const { deps, chat } = context;
   for (const row of await readLiveMessages(deps.store, chat, item)) {
     const { value: message } = row;
@@ -151,15 +171,14 @@ export async function refreshLiveMessages(
     });
     const result = await updateMessage(context, {
       shown: { messageId, ...message },
-      ...{ rich, buttons, priority: "reply", fields: { correlation } },
+      ...{ rich, buttons, priority: "reply" },
       createRecord: async ({ viewHash, isGone }) =>
         isGone ? createRecord(message.viewHash, true) : createRecord(viewHash, isClosed),
     });
     if (result) return result === JOB_DONE ? retryAfter(context, 0) : result;
     if (isClosed) await commitWithRetry(context, createRecord(message.viewHash, true));
   }
-  await queueProgress(context, item, correlation);
-  await queueWaiting(context, correlation);
+  await queueStatus(context, item);
   return JOB_DONE;
 }
 
@@ -218,4 +237,77 @@ function recordResult(
     put: [createLiveMessagePut(chat, messageId, message, false)],
     jobs,
   };
+}
+
+/** Creates the message of a step of a ticket; undefined when there is no such ticket. */
+async function createTicketMessage(
+  deps: RenderContext["deps"],
+  event: TicketWaitEvent,
+): Promise<(typeof NEW_MESSAGE & TicketMessage) | undefined> {
+  const ticket = await findTicket(deps, event.ticket);
+  if (!ticket) return undefined;
+  const { key, item, shown } = ticket;
+  return { ...NEW_MESSAGE, event, subject: { id: item.id, key, title: shown.content.title, url: item.url } };
+}
+
+/** Whether a step of a ticket only informs people; else it is a request. */
+function isNotice(event: LiveEvent): event is TicketWaitEvent {
+  return event.kind === "ticket" && (event.wait.kind === "attention" || event.wait.kind === "failed");
+}
+
+/** Returns how long the send of the message of a ticket's request still has to wait. */
+function findSendDelay(request: RequestRecord | undefined, now: Ms): Ms {
+  const { waits, call } = request?.session ?? {};
+  // Claude Code waits for the answer to a question that it offers options for.
+  return request && waits === "input" && call === undefined ? request.createdAt + END_OF_TURN_DELAY_MS - now : 0;
+}
+
+/** Renders what a person should look at: a silence has its time, anything else is the text of a screen. */
+async function renderTicketNotice(context: RenderContext, { event, subject }: TicketMessage): Promise<LiveContent> {
+  const { deps, presentation } = context;
+  const { headlines, hints, outcomes } = presentation.texts.live.ticket;
+  const name = event.wait.kind === "failed" ? "failed" : "attention";
+  const head = renderHeadline(
+    presentation,
+    [EVENT_EMOJI.ticket, headlines[name]],
+    renderTaskTitle(presentation, subject, { path: toTicketPath(subject.key) }),
+  );
+  if (name === "failed") return { lines: [head, ...toSafeLines(event.text, 1_000, SHORT_LINES)], hint: hints.failed };
+  const ticket = await findTicket(deps, event.ticket);
+  const text = ticket?.attention ?? event.text;
+  const since = findSilence(text);
+  const time = since === undefined ? "" : presentation.format.momentInSentence(since, await deps.store.now());
+  const lines = [
+    head,
+    ...(since === undefined
+      ? renderLongText(context, text, SCREEN_LIMIT)
+      : [fillTemplate(presentation.texts.live.ticket.silentSince, { time })]),
+    renderTerminalLink(context, { subject: { key: event.ticket } }),
+  ];
+  const isOver = ticket?.attention === undefined || event.run !== ticket.run;
+  if (isOver) return { lines, outcome: renderOutcome(presentation, ["ℹ️", toPlainText(outcomes.notNeeded)]) };
+  return { lines, hint: hints.attention };
+}
+
+/** Types a reply into a session that needs a look. The update's id is that of the input, so it is typed once. */
+async function replyToNotice(
+  { deps, id, presentation, correlation }: CommandContext,
+  { event }: TicketMessage,
+  text: string,
+): Promise<CommandResult | undefined> {
+  if (event.wait.kind !== "attention") return undefined;
+  const { outcomes } = presentation.texts.live.ticket;
+  const ticket = await findTicket(deps, event.ticket);
+  if (!ticket || ticket.run !== event.run) return replyText(outcomes.notNeeded);
+  const asksPermission = ticket.questions.some((one) => isRequestOpen(one) && one.session.waits === "permission");
+  // A dialog may be what the terminal shows: it would read the text as its answer, or, at the start, get nothing of it.
+  if (ticket.state === "starting" || asksPermission) return replyText(presentation.texts.refusals.terminalBusy);
+  const typed = { kind: "typed", input: { id, kind: "text", text: text.trim() } } as const;
+  try {
+    await changeTicket(deps, ticket.key, typed, correlation);
+    return replyText(outcomes.typed, { key: ticket.key });
+  } catch (thrown) {
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
+    return replyText(outcomes.notNeeded);
+  }
 }

@@ -1,18 +1,36 @@
-/** How each kind of request looks in Telegram, and what people read about the answer to it. */
+/**
+ * How each kind of request looks in Telegram, and what people read about the answer to it: questions, reviews, decisions
+ * and proposed plans; those of tickets are in ticket-renderers.ts.
+ */
 
+import type { PlannedTask } from "../../../shared/config/sections-schema.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { findPart, type RequestKindName, type RequestRecord } from "../../../shared/task/request.ts";
 import type { ItemRecord } from "../../../shared/task/snapshot.ts";
-import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { findPlanRun, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
+import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
+import {
+  joinRichText,
+  type RichText,
+  type TextPart,
+  toBold,
+  toPlainText,
+  toSafeText,
+} from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import {
   EVENT_EMOJI,
   fillTemplate,
+  findPageLink,
+  limitParts,
   type Presentation,
   renderTaskTitle,
   STATUS_EMOJI,
+  toRequestPath,
 } from "../presentation/presentation.ts";
 import {
   ASK_FOR_WORDS,
@@ -28,11 +46,13 @@ import {
   toSafeLines,
   type VerdictLook,
 } from "./live-message.ts";
-import { PLAN_RENDERER } from "./plan-renderer.ts";
-import { getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER } from "./ticket-renderers.ts";
+import { findTicketClosure, getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER } from "./ticket-renderers.ts";
 
-/** Limit of the shown report of a review in UTF-16 units: as of a ticket's texts. */
-const REPORT_LIMIT = 2_000;
+/** Limit of a shown question and the report of a review, in UTF-16 units. */
+const TEXT_LIMIT = 2_000;
+
+/** Limits of what a message shows of a plan: warnings and blockers of a task, and UTF-16 units of their texts. */
+const PLAN_LIMITS = { warnings: 5, blockers: 5, warning: 200, title: 120, name: 60 };
 
 const QUESTION_RENDERER: RequestRenderer = {
   async render({ presentation }, request, { reminder }) {
@@ -54,7 +74,7 @@ const QUESTION_RENDERER: RequestRenderer = {
   },
 };
 
-const toAskedLines = (text: string) => toSafeLines(stripMarkdown(text), 2_000, SHORT_LINES);
+const toAskedLines = (text: string) => toSafeLines(stripMarkdown(text), TEXT_LIMIT, SHORT_LINES);
 
 /** What a question asks, as its message shows it. */
 export function renderAskedText(text: string): string {
@@ -84,7 +104,7 @@ const REVIEW_RENDERER: RequestRenderer = {
       lines: [
         renderHeadline(presentation, title, renderSubject(presentation, request)),
         fillTemplate(live.confidence, { agent: toSafeText(request.from, 80), percent }),
-        ...renderLongText(context, report, REPORT_LIMIT),
+        ...renderLongText(context, report, TEXT_LIMIT),
       ],
       judged: [report],
       progress: renderChangedParts(request, texts),
@@ -121,6 +141,40 @@ function nameDecision({ decisions }: TelegramTexts["live"], answer: string): str
   return decisions[answer as keyof typeof decisions] ?? answer;
 }
 
+/** A proposed plan: its tasks, its totals and its warnings. */
+const PLAN_RENDERER: RequestRenderer = {
+  async render(context, request, { asking }) {
+    const { presentation } = context;
+    const { texts } = presentation;
+    const { plan, approve, cancel } = texts.live;
+    const found = await findPlanRun(context.deps, request.subject.plan ?? "");
+    // Another proposal may have replaced it.
+    const run = found && toPlanRequestId(found) === request.id ? found : undefined;
+    const title = [EVENT_EMOJI.plan_proposed, texts.events.plan_proposed.title] as const;
+    const subject = toSafeText(request.subject.title, PLAN_LIMITS.title);
+    const link = findPageLink(presentation, toRequestPath(request.id), subject) ?? subject;
+    const headline = renderHeadline(presentation, title, link, request.from);
+    const head = keepDefined([headline, run && (await renderWishOf(context, run))]);
+    const change = asking ? [] : [[plan.change, ASK_FOR_WORDS] as const];
+    return {
+      lines: run ? (limit: number) => renderPlanLines(presentation, run, head, limit) : head,
+      hint: plan.hint[asking ? "reason" : "decide"],
+      rows: [[[approve, "approve"], ...change], [[cancel, "reject"]]],
+      judged: run ? listJudgedTexts(run) : [],
+    };
+  },
+  async findClosure({ presentation }, { closed }) {
+    const { plan } = presentation.texts.live;
+    return closed?.why === "replaced" ? ["✏️", toPlainText(plan.replaced)] : ["ℹ️", toPlainText(plan.closed)];
+  },
+  async findVerdict(_, { verdict }) {
+    if (verdict?.answer === "reject") return [STATUS_EMOJI.cancelled, "cancelled"];
+    return verdict?.answer === "send_back" ? ["✏️", "sentBack"] : undefined;
+  },
+  getChangedText: ({ live }) => live.plan.replaced,
+  getWordsText: ({ live }) => live.plan.reasonToast,
+};
+
 const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = {
   question: QUESTION_RENDERER,
   review: REVIEW_RENDERER,
@@ -156,7 +210,7 @@ const VERDICTS: Readonly<Record<string, VerdictLook>> = {
 export async function findOutcome(context: RenderContext, request: RequestRecord): Promise<Outcome> {
   const { verdict, session } = request;
   const renderer = getRenderer(request);
-  if (!verdict) return renderer.findClosure(context, request);
+  if (!verdict) return (renderer.findClosure ?? findTicketClosure)(context, request);
   const own = await renderer.findVerdict?.(context, request);
   const [emoji, name, words = verdict.comment] = own ?? VERDICTS[verdict.answer] ?? ["💡", "answered"];
   const values = { by: toSafeText(verdict.by, 80), rule: toSafeText(session?.rule ?? "") };
@@ -177,8 +231,101 @@ function renderChoices({ options, verdict, closed }: RequestRecord): RichText[] 
 }
 
 /** Names what has changed since people were first asked. */
-function renderChangedParts({ changed = [] }: RequestRecord, texts: TelegramTexts): RichText[] {
+function renderChangedParts({ changed = [] }: RequestRecord, texts: TelegramTexts): TextPart[] {
   if (changed.length === 0) return [];
   const fields = changed.map((label) => (PART_NAMES[label]?.(texts) ?? label).toLowerCase()).join(", ");
   return [joinRichText(["✏️ ", fillTemplate(texts.live.changed, { fields })])];
+}
+
+/** The texts of a plan without which nobody approves it: what it is for, and what each task is. */
+function listJudgedTexts({ plan: { description = "", tasks, cycles = [] } }: PlanRun): string[] {
+  const texts = tasks.flatMap((task) => [task.title, task.description ?? "", task.assignee ?? "", task.module ?? ""]);
+  return [description, ...texts, ...cycles.map(({ name }) => name)];
+}
+
+async function renderWishOf({ deps, presentation }: RenderContext, { wish: id }: PlanRun) {
+  const wish = id === undefined ? undefined : await findWish(deps, id);
+  if (!wish) return undefined;
+  const by = fillTemplate(presentation.texts.live.plan.wishOf, { by: toSafeText(wish.by, 80) });
+  return joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(getWishText(wish), 300)]);
+}
+
+/**
+ * A plan's lines with all its texts where they fit between the headline and what must be seen below them; else as many
+ * of its tasks as fit.
+ */
+function renderPlanLines(
+  presentation: Presentation,
+  run: PlanRun,
+  head: readonly RichText[],
+  limit: number,
+): RichText[] {
+  const { texts, format } = presentation;
+  const { tasks, description = "", cycles = [] } = run.plan;
+  const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
+  const below = [...renderTotals(run, presentation), ...renderWarnings(run, presentation)];
+  const countUnits = (lines: readonly RichText[]) => lines.reduce((sum, { text }) => sum + text.length + 1, 0);
+  const notes = cycles.map(({ name, start_date = "", end_date = "" }) =>
+    joinRichText(["🏃 ", toSafeText(name), start_date === "" ? "" : `: ${start_date} – ${end_date}`]),
+  );
+  const lines = tasks.map((task) => renderTaskLine(task, numbers, presentation));
+  const whole = lines.flatMap((line, i) => [line, ...toSafeLines(tasks[i]?.description ?? "")]);
+  const all = [...head, ...toSafeLines(description), ...whole, ...notes, ...below];
+  if (countUnits(all) <= limit) return all;
+  const renderRest = (n: number) => toPlainText(format.count(texts.more, n));
+  let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
+  const count = lines.findIndex((line) => {
+    left -= countUnits([line]);
+    return left < 0;
+  });
+  return count < 0
+    ? [...head, ...lines, ...below]
+    : [...head, ...lines.slice(0, count), renderRest(tasks.length - count), ...below];
+}
+
+/** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */
+function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[] {
+  const { plan: planTexts } = texts.live;
+  const { tasks } = run.plan;
+  const cost: Partial<NonNullable<PlanRun["checked"]>["cost"]> = run.checked?.cost ?? {};
+  const { estimated = 0, unknown = 0, spent = 0, open = 0, budget } = cost;
+  const { money } = format;
+  const minutes = tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
+  const totals = [
+    format.count(planTexts.tasks, tasks.length),
+    minutes > 0 ? format.duration(minutes * MINUTE) : undefined,
+    estimated > 0 ? money(estimated) : undefined,
+    unknown > 0 ? format.count(planTexts.withoutEstimate, unknown) : undefined,
+  ];
+  const total = joinRichText(["Σ ", toBold(planTexts.total), texts.colon, joinRichText(totals, ", ")]);
+  if (budget === undefined) return [total];
+  return [total, fillTemplate(planTexts.budget, { spent: money(spent), open: money(open), budget: money(budget) })];
+}
+
+function renderWarnings({ checked }: PlanRun, presentation: Presentation): RichText[] {
+  const warnings = (checked?.warnings ?? []).map((text) => joinRichText(["⚠️ ", toSafeText(text, PLAN_LIMITS.warning)]));
+  return limitParts(presentation, warnings, PLAN_LIMITS.warnings).map((line) => joinRichText([line]));
+}
+
+/** `2. Build the toggle → Thot, after 1, 40 min, €1.20` */
+function renderTaskLine(
+  { id, title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
+  numbers: ReadonlyMap<string, number>,
+  { texts, format }: Presentation,
+): RichText {
+  const names = blockers.map((name) => String(numbers.get(name) ?? name));
+  const more = names.length > PLAN_LIMITS.blockers ? ["…"] : [];
+  const keys = toSafeText([...names.slice(0, PLAN_LIMITS.blockers), ...more].join(", "), PLAN_LIMITS.name * 2);
+  const { minutes, cost } = estimate ?? {};
+  const notes = joinRichText(
+    [
+      blockers.length > 0 ? fillTemplate(texts.live.plan.after, { keys }) : undefined,
+      minutes === undefined ? undefined : format.duration(minutes * MINUTE),
+      cost === undefined ? undefined : format.money(cost),
+    ],
+    ", ",
+  );
+  const arrow = assignee === undefined ? [] : [" → ", toSafeText(assignee, PLAN_LIMITS.name)];
+  const rest = notes.text === "" ? [] : [" (", notes, ")"];
+  return joinRichText([`${numbers.get(id)}. `, toSafeText(title, PLAN_LIMITS.title), ...arrow, ...rest]);
 }

@@ -1,36 +1,42 @@
 /**
- * Status messages: messages that are edited in place for as long as what they show changes: the progress of a task, the
- * summary of all tasks at work, and the list of what waits for a person. Each has one record and one or two jobs.
+ * Status messages: messages that are edited in place for as long as what they show changes. Each has one record and one or
+ * two jobs. They show the progress of each running task, one summary of all of them while many agents are at work, and the
+ * list of what waits for a person. A reminder moves that list to the end of the chat, with a sound, so that many reminders
+ * are one message.
  */
 
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { createStatusJob, type StatusBody } from "../../../shared/jobs/outgoing-jobs.ts";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Job, JobResult, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
-import { updateValue } from "../../../shared/store/records.ts";
+import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
+import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { type ClaimRecord, readLiveClaims } from "../../../shared/records/claim-record.ts";
+import type { Task } from "../../../shared/records/plane-records.ts";
+import { workSets } from "../../../shared/records/store-keys.ts";
+import { readOpenRequests } from "../../../shared/requests/requests.ts";
+import type { Job, JobResult, Revision, StoreKey } from "../../../shared/store/port.ts";
+import { readAllRows, updateValue } from "../../../shared/store/records.ts";
+import { isOpen } from "../../../shared/task/snapshot.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { findOpenTask, findStoredTask } from "../../../shared/tasks/find-task.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
-import { MESSAGE_LIMIT, type RichText } from "../../../shared/telegram/rich-text.ts";
-import type { Ms } from "../../../shared/time.ts";
-import {
-  DELIVERY_RETENTION,
-  type DeliveryContext,
-  JOB_DONE,
-  muteKey,
-  readDeliveryState,
-  retryAfter,
-} from "../delivery/context.ts";
-import {
-  hashView,
-  markRepeat,
-  readThread,
-  type ShownMessage,
-  sendSeparateMessage,
-  updateMessage,
-} from "../delivery/messages.ts";
+import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { isRecent, MINUTE, type Ms } from "../../../shared/time.ts";
+import { DELIVERY_RETENTION, type DeliveryContext, JOB_DONE, muteKey, retryAfter } from "../delivery/context.ts";
+import { type ShownMessage, sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
 import type { SendPriority } from "../delivery/rate-limits.ts";
+import { EVENT_EMOJI, limitParts, renderSince, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
+import {
+  compareByUrgency,
+  renderProgressBar,
+  renderRequestLines,
+  renderTaskLines,
+} from "../presentation/task-lists.ts";
+import { isConfiguredChat, limitText } from "./live-message.ts";
 
 /** The record of a status message, of which there is one for each chat and subject. */
-export interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
+interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
   /** Absent before the first send, and after the message has ended: the next one is a new message. */
   messageId?: number;
   /** Store time of the last send or edit. */
@@ -46,21 +52,19 @@ export interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
 }
 
 /** What a status message should show. */
-export interface StatusView {
+interface StatusView {
   rich: RichText;
-  /** Nothing changes any more. */
-  isClosed: boolean;
   /** There is enough to show for a first message. */
   canStart: boolean;
+  /** The message has ended, also one that somebody deleted: what comes later is a new message. */
+  isOver?: boolean;
   /** Plane's ids of what can be muted, so that no message is sent: the task and its project. */
   mutable?: readonly string[];
 }
 
 /** A kind of status message. */
-export interface StatusSource {
+interface StatusSource {
   priority: SendPriority;
-  /** A closed message has ended, also one that somebody deleted: what comes later is a new message. */
-  endsWhenClosed: boolean;
   /** Whether the subject is a task, whose thread the message belongs to. */
   isTask: boolean;
   /** Undefined when there is nothing to show. */
@@ -75,18 +79,65 @@ const EDIT_INTERVAL: Ms = 5_000;
 /** Delay of a first message: 2 s, so that many agents that start together get one summary. */
 const FIRST_DELAY: Ms = 2_000;
 
-/** Retention for status messages: as long as deliveries. Each edit renews it. */
-const STATUS_RETENTION: Ms = DELIVERY_RETENTION;
-
-/** Limit of the text, which leaves space for the mark of a possible repeat. */
-export const STATUS_TEXT_LIMIT = MESSAGE_LIMIT - 100;
-
 const NO_MESSAGE: StatusMessageRecord = { viewHash: "", repeat: false, at: 0 };
 
 const statusKey = (chat: ChatId, subject: string): StoreKey => `status-message:${chat}:${subject}`;
 
+/** With more agents at work than this, one summary shows their progress instead of a message for each task. */
+const SUMMARY_ABOVE = 10;
+
+/** A summary ends when no more agents than this are at work, so that it does not come and go around the limit. */
+const SUMMARY_UNTIL = 5;
+
+/** Subjects of the messages that are about no task: no task has such an id. */
+const SUMMARY_SUBJECT = "all";
+
+export const WAITING_SUBJECT = "waiting";
+
+/** Limits of the lines of a list, about what fits into one message; the most urgent are shown. */
+const LIST_LINES = { summary: 40, waiting: 30 };
+
+/** Requests that are listed: a single one is a message of its own that says all. */
+const LIST_FROM = 2;
+
+/** Time for which a reminder covers those that follow: 10 minutes. */
+const REMINDER_WINDOW: Ms = 10 * MINUTE;
+
+/** The message of a task; one, however often the task is claimed. */
+const PROGRESS_SOURCE: StatusSource = { priority: "background", isTask: true, render: renderProgress };
+
+const WAITING_SOURCE: StatusSource = {
+  priority: "notification",
+  isTask: false,
+  render: renderWaiting,
+  renderFormer: ({ presentation }) => toPlainText(presentation.texts.live.waitingMoved),
+};
+
+/** Returns what a status message shows, by its subject. */
+export function getStatusSource(subject: string): StatusSource {
+  if (subject === WAITING_SUBJECT) return WAITING_SOURCE;
+  if (subject === SUMMARY_SUBJECT) return { priority: "background", isTask: false, render: renderSummary };
+  return PROGRESS_SOURCE;
+}
+
+/** Queues that the status messages are brought up to date, after something about a task or a request has changed. */
+export async function queueStatus(context: DeliveryContext, item: string): Promise<void> {
+  if (!isConfiguredChat(context)) return;
+  const isShown = async (subject: string) => (await readStatusMessage(context, subject)).value.messageId !== undefined;
+  const { progress } = context.deps.settings;
+  const isSummed = progress ? await needsSummary(context) : false;
+  const subjects = keepDefined([
+    progress && (!isSummed || (await isShown(item))) ? item : undefined,
+    progress && (isSummed || (await isShown(SUMMARY_SUBJECT))) ? SUMMARY_SUBJECT : undefined,
+    (await readOpenRequests(context.deps)).length >= LIST_FROM || (await isShown(WAITING_SUBJECT))
+      ? WAITING_SUBJECT
+      : undefined,
+  ]);
+  await queueStatusMessages(context, subjects);
+}
+
 /** Reads the record of a status message, with its revision; one that was never sent has revision 0. */
-export async function readStatusMessage(
+async function readStatusMessage(
   { deps, chat }: DeliveryContext,
   subject: string,
 ): Promise<{ value: StatusMessageRecord; rev: Revision }> {
@@ -94,20 +145,19 @@ export async function readStatusMessage(
   return stored ?? { value: NO_MESSAGE, rev: 0 };
 }
 
-export function createStatusPut(chat: ChatId, subject: string, value: StatusMessageRecord): Put {
-  return { key: statusKey(chat, subject), value, expires: STATUS_RETENTION };
+/** The commit of a changed record. It is kept as long as deliveries; each edit renews it. */
+function createUpdate({ chat }: DeliveryContext, subject: string, rev: Revision, value: StatusMessageRecord) {
+  const key = statusKey(chat, subject);
+  const expect: [StoreKey, Revision][] = [[key, rev]];
+  return { expect, put: [{ key, value, expires: DELIVERY_RETENTION }] };
 }
 
 /**
  * Queues that status messages are brought up to date. A job that has not begun covers this change, too, so that however
  * many changes there are, each message has one or two jobs.
  */
-export async function queueStatusMessages(
-  context: DeliveryContext,
-  subjects: readonly string[],
-  correlation: string,
-): Promise<void> {
-  const { deps, chat, job } = context;
+async function queueStatusMessages(context: DeliveryContext, subjects: readonly string[]): Promise<void> {
+  const { deps, chat, job, correlation } = context;
   if (subjects.length === 0) return;
   const now = await deps.store.now();
   const jobs: Job[] = [];
@@ -121,26 +171,22 @@ export async function queueStatusMessages(
 }
 
 /** Brings a status message up to date: it is sent once there is enough to show, and edited from then on. */
-export async function updateStatusMessage(
-  context: DeliveryContext,
-  { subject, correlation }: StatusBody,
-  source: StatusSource,
-): Promise<JobResult> {
+export async function updateStatusMessage(context: DeliveryContext, { subject }: StatusBody): Promise<JobResult> {
   const { deps, chat, job } = context;
+  const source = getStatusSource(subject);
   // Recorded before the view is rendered: a later change finds another revision, and adds a job of its own.
-  await updateValue<StatusMessageRecord>(deps, statusKey(chat, subject), (record = NO_MESSAGE) =>
-    record.job === job.id ? undefined : { put: [createStatusPut(chat, subject, { ...record, job: job.id })] },
+  await updateValue<StatusMessageRecord>(deps, statusKey(chat, subject), (record = NO_MESSAGE, rev = 0) =>
+    record.job === job.id ? undefined : createUpdate(context, subject, rev, { ...record, job: job.id }),
   );
   const { value: shown, rev } = await readStatusMessage(context, subject);
   const view = await source.render(context, subject);
-  if (shown.isDeleted && view?.isClosed && source.endsWhenClosed)
-    await deps.store.commit(createUpdate(context, subject, rev, NO_MESSAGE));
+  if (shown.isDeleted && view?.isOver) await deps.store.commit(createUpdate(context, subject, rev, NO_MESSAGE));
   if (shown.isDeleted || !view) return JOB_DONE;
-  const update = { source, subject, view, shown, rev, correlation };
+  const update = { source, subject, view, shown, rev };
   if (shown.former !== undefined && source.renderFormer)
     return editFormerMessage(context, update, shown.former, source.renderFormer(context));
   if (shown.messageId !== undefined) return editStatusMessage(context, update, shown.messageId);
-  if (view.isClosed || !view.canStart) return JOB_DONE;
+  if (!view.canStart) return JOB_DONE;
   // A message that is there is edited nevertheless: edits have no sound, and it would go on showing what is over.
   const mutes = await deps.store.read((view.mutable ?? []).map(muteKey));
   return mutes.some((mute) => mute !== undefined)
@@ -154,30 +200,21 @@ interface StatusUpdate {
   view: StatusView;
   shown: StatusMessageRecord;
   rev: Revision;
-  correlation: string;
   /** Of a send; by default that of the source. */
   priority?: SendPriority;
 }
 
 /** Sends a new message, which replaces the one before, if there is one. */
-export async function sendStatusMessage(
+async function sendStatusMessage(
   context: DeliveryContext,
-  { source, subject, view, shown, rev, correlation, priority = source.priority }: StatusUpdate,
+  { source, subject, view, shown, rev, priority = source.priority }: StatusUpdate,
   sound: ReturnType<typeof toSoundExtras>,
 ): Promise<JobResult> {
-  const { deps, chat } = context;
-  const { attempt } = await readDeliveryState(context);
-  const tasks = source.isTask ? [subject] : [];
-  const thread = await readThread(context, tasks[0]);
+  const { deps, chat, correlation } = context;
   const { messageId: former, isDeleted: _, ...rest } = shown;
   return sendSeparateMessage(context, {
-    attempt,
-    priority,
-    fields: { correlation },
-    rich: view.rich,
-    extras: { ...thread.extras, ...sound },
-    tasks,
-    thread,
+    ...{ priority, rich: view.rich, extras: sound },
+    ...(source.isTask ? { tasks: [subject], threadOf: subject } : {}),
     async createRecord(sent) {
       const at = await deps.store.now();
       const value = { ...rest, ...sent, at, ...omitUndefined({ former }) };
@@ -189,25 +226,18 @@ export async function sendStatusMessage(
 
 async function editStatusMessage(
   context: DeliveryContext,
-  { source, subject, view, shown, rev, correlation }: StatusUpdate,
+  { source, subject, view, shown, rev }: StatusUpdate,
   messageId: number,
 ): Promise<JobResult> {
-  const { deps } = context;
-  const { rich } = view;
-  const viewHash = await hashView({ rich: markRepeat(context, rich, shown.repeat) });
-  const untilNextEdit = shown.at + EDIT_INTERVAL - (await deps.store.now());
-  if (viewHash !== shown.viewHash && untilNextEdit > 0) return retryAfter(context, untilNextEdit);
-  const isEnded = source.endsWhenClosed && view.isClosed;
   const result = await updateMessage(context, {
     shown: { ...shown, messageId },
-    rich,
+    rich: view.rich,
     priority: source.priority,
-    fields: { correlation },
-    successLog: { level: "debug", message: "telegram status edited" },
-    async createRecord({ isGone }) {
-      const { messageId: _, ...ended } = { ...shown, viewHash, at: await deps.store.now() };
-      const edited = isEnded ? ended : { ...ended, messageId };
-      const gone = isEnded ? NO_MESSAGE : { ...shown, isDeleted: true as const };
+    notBefore: shown.at + EDIT_INTERVAL,
+    async createRecord({ viewHash, isGone }) {
+      const { messageId: _, ...ended } = { ...shown, viewHash, at: await context.deps.store.now() };
+      const edited = view.isOver ? ended : { ...ended, messageId };
+      const gone = view.isOver ? NO_MESSAGE : { ...shown, isDeleted: true as const };
       return createUpdate(context, subject, rev, isGone ? gone : edited);
     },
   });
@@ -217,7 +247,7 @@ async function editStatusMessage(
 /** Says in a message that another one has replaced it, then continues with that one. */
 async function editFormerMessage(
   context: DeliveryContext,
-  { source, subject, shown, rev, correlation }: StatusUpdate,
+  { source, subject, shown, rev }: StatusUpdate,
   messageId: number,
   rich: RichText,
 ): Promise<JobResult> {
@@ -226,13 +256,121 @@ async function editFormerMessage(
     shown: { messageId, viewHash: "", repeat: false },
     rich,
     priority: source.priority,
-    fields: { correlation },
     createRecord: async () => createUpdate(context, subject, rev, current),
   });
   return result === JOB_DONE ? retryAfter(context, 0) : (result ?? JOB_DONE);
 }
 
-function createUpdate({ chat }: DeliveryContext, subject: string, rev: Revision, value: StatusMessageRecord) {
-  const expect: [StoreKey, Revision][] = [[statusKey(chat, subject), rev]];
-  return { expect, put: [createStatusPut(chat, subject, value)] };
+/**
+ * Reminds of all that waits by one message: the list moves to the end of the chat, once within ten minutes. Undefined
+ * while only one request waits, whose reminder is a message of its own.
+ */
+export async function remindByList(context: DeliveryContext): Promise<JobResult | undefined> {
+  const view = isConfiguredChat(context) ? await renderWaiting(context) : undefined;
+  if (!view?.canStart) return undefined;
+  const { value: shown, rev } = await readStatusMessage(context, WAITING_SUBJECT);
+  const now = await context.deps.store.now();
+  if (shown.remindedAt !== undefined && isRecent(shown.remindedAt, REMINDER_WINDOW, now)) {
+    await queueStatusMessages(context, [WAITING_SUBJECT]);
+    return JOB_DONE;
+  }
+  const update = { source: WAITING_SOURCE, subject: WAITING_SUBJECT, view, rev };
+  const reminded = { ...shown, remindedAt: now };
+  return sendStatusMessage(context, { ...update, shown: reminded, priority: "request" }, toSoundExtras("asked"));
+}
+
+async function renderWaiting(context: DeliveryContext): Promise<StatusView> {
+  const { texts, format } = context.presentation;
+  const requests = await readOpenRequests(context.deps);
+  if (requests.length === 0) return { rich: toPlainText(`✅ ${texts.live.nothingWaits}`), canStart: false };
+  const head = joinRichText(["🙋 ", toBold(format.count(texts.live.waiting, requests.length))]);
+  const lines = await renderRequestLines(context, requests.slice(0, LIST_LINES.waiting));
+  return { rich: renderList(context, head, lines, requests.length), canStart: requests.length >= LIST_FROM };
+}
+
+function renderList({ presentation }: DeliveryContext, head: RichText, lines: readonly RichText[], count: number) {
+  return limitText(joinRichText([head, ...limitParts(presentation, lines, lines.length, count)], "\n"));
+}
+
+/** Whether progress is shown in one summary now. */
+async function needsSummary(context: DeliveryContext): Promise<boolean> {
+  const [{ value: summary }, claims] = await Promise.all([
+    readStatusMessage(context, SUMMARY_SUBJECT),
+    readClaimsAtWork(context.deps),
+  ]);
+  const limit = summary.messageId === undefined ? SUMMARY_ABOVE : SUMMARY_UNTIL;
+  return new Set(claims.map(({ agent }) => agent)).size > limit;
+}
+
+async function readClaimsAtWork({ store }: DeliveryContext["deps"]): Promise<ClaimRecord[]> {
+  const [rows, now] = await Promise.all([readAllRows<ClaimRecord>({ store }, workSets.claims), store.now()]);
+  return rows.map(({ value }) => value).filter(({ until }) => until > now);
+}
+
+/** Renders the tasks at work, the most urgent first; over when so few agents work that each task has a message. */
+async function renderSummary(context: DeliveryContext): Promise<StatusView> {
+  const { deps, presentation } = context;
+  const { texts, format } = presentation;
+  const claims = await readClaimsAtWork(deps);
+  const found = await Promise.all(claims.map(({ item }) => findOpenTask(deps, item)));
+  const tasks = keepDefined(found).sort(compareByUrgency);
+  const agents = new Set(claims.map(({ agent }) => agent)).size;
+  const head = joinRichText([`${EVENT_EMOJI.started} `, toBold(format.count(texts.live.agentsAtWork, agents))]);
+  if (!(await needsSummary(context)))
+    return { rich: joinRichText([head, texts.live.summaryEnded], "\n"), canStart: false, isOver: true };
+  const lines = await renderTaskLines(context, tasks.slice(0, LIST_LINES.summary));
+  return { rich: renderList(context, head, lines, tasks.length), canStart: true };
+}
+
+/** Renders the progress of a task. Undefined for an unknown task. */
+async function renderProgress(context: DeliveryContext, item: string): Promise<StatusView | undefined> {
+  const { deps, presentation } = context;
+  const { texts, format } = presentation;
+  const { fields, colon } = texts;
+  const task = await findStoredTask(deps, item);
+  if (!task) return undefined;
+  const [[held], card, { spent }, now] = await Promise.all([
+    readLiveClaims(deps, [item]),
+    readCard(deps, item),
+    readTaskTimes(deps, item),
+    deps.store.now(),
+  ]);
+  const { removedAt, review, snapshot } = task.item;
+  const claim = removedAt === undefined && !review && isOpen(snapshot.status) ? held : undefined;
+  const { emoji, state } = toProgressState(task, claim !== undefined, texts);
+  // What was reported on the way says nothing about a task that is closed.
+  const { percent, text } = isOpen(snapshot.status) ? (card ?? {}) : {};
+  const agent = claim?.agent ?? card?.agent;
+  const since = claim && renderSince(presentation, claim.since, now);
+  const agentAndTime = joinRichText([agent === undefined ? undefined : toSafeText(agent, 80), since], ", ");
+  const lines = [
+    joinRichText([`${emoji} `, toBold(renderTaskTitle(presentation, { ...task, title: snapshot.name }))]),
+    state,
+    percent === undefined ? undefined : renderProgressBar(presentation, percent),
+    agentAndTime.text === "" ? undefined : joinRichText([fields.agent, colon, agentAndTime]),
+    spent >= MINUTE ? `${fields.timeSpent}${colon}${format.duration(spent)}` : undefined,
+    text === undefined ? undefined : joinRichText(["💬 ", toSafeText(stripMarkdown(text), 300)]),
+  ];
+  return {
+    rich: joinRichText(lines, "\n"),
+    // A task that is only claimed gets no message yet.
+    canStart: claim !== undefined && snapshot.status !== "todo" && !(await needsSummary(context)),
+    mutable: [item, task.project.id],
+  };
+}
+
+function toProgressState(
+  { item }: Task,
+  isRunning: boolean,
+  { statuses, live, events, answers, fields, colon }: TelegramTexts,
+) {
+  const { status } = item.snapshot;
+  const formatState = (text: string) => `${fields.status}${colon}${text}`;
+  if (item.removedAt !== undefined) return { emoji: EVENT_EMOJI.removed, state: events.removed.title };
+  if (item.review && isOpen(status)) return { emoji: EVENT_EMOJI.review, state: formatState(answers.inReview) };
+  const isUnattended = !isRunning && (status === "todo" || status === "in_progress");
+  return {
+    emoji: STATUS_EMOJI[status],
+    state: formatState(isUnattended ? `${statuses[status]}, ${live.unattended}` : statuses[status]),
+  };
 }

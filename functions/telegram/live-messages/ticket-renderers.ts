@@ -4,13 +4,14 @@
  */
 
 import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
-import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { findPart, type RequestRecord } from "../../../shared/task/request.ts";
 import {
   joinRichText,
   type RichText,
+  type TextPart,
   toBold,
   toCode,
   toPlainText,
@@ -20,12 +21,14 @@ import { cleanLine } from "../../../shared/text.ts";
 import { readMinutes } from "../../../shared/tickets/policy.ts";
 import { readDifference } from "../../../shared/tickets/rounds.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
-import { isAlways, isChecking, type Ticket, type TicketCause } from "../../../shared/tickets/ticket.ts";
+import { isAlways, isChecking, type Ticket } from "../../../shared/tickets/ticket.ts";
+import { isWholeInput, shortenInput } from "../../../shared/tickets/tool-input.ts";
 import { parseDiff } from "../../../shared/tickets/unified-diff.ts";
 import {
   EVENT_EMOJI,
   fillTemplate,
   findPageLink,
+  limitParts,
   type Presentation,
   renderTaskTitle,
   toTicketPath,
@@ -41,23 +44,25 @@ import {
   type RequestRenderer,
   renderHeadline,
   renderLongText,
+  type WholePlace,
 } from "./live-message.ts";
-import { CHAT_LIMITS, findWholePlace, renderTool } from "./tool-input.ts";
 
-/** Limits of the shown description and comment in UTF-16 units; together with the rest they fit into one message. */
-const DESCRIPTION_LIMIT = 2_000;
+/** Limits of shown texts in UTF-16 units; with the rest they fit into one message, and the page has all of them. */
+const TEXT_LIMIT = 2_000;
 
 const COMMENT_LIMIT = 1_000;
 
-/** Limit of the shown text of a question and a summary in UTF-16 units; the page has all of them. */
-const TEXT_LIMIT = 2_000;
-
 /** Limits of what a message shows of a difference: files, changed lines of the first one, and UTF-16 units of a line. */
-const MAX_FILES = 8;
+const DIFF_LIMITS = { files: 8, lines: 8, units: 80 };
 
-const MAX_LINES = 8;
+/**
+ * Limits of the input of a tool that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold the
+ * title and the hint as well, and 40 lines, about what two screens of a phone show.
+ */
+const TOOL_LIMITS = { units: 3_000, lines: 40, fields: 20 };
 
-const LINE_LIMIT = 80;
+/** Limits of an input that does not fit: less, because it is read elsewhere before it is allowed. */
+const SHORTENED_LIMITS = { units: 1_200, lines: 24, fields: 8 };
 
 /** A ticket that waits for approval: where it comes from, and the text that its session would get. */
 export const TICKET_RENDERER: RequestRenderer = {
@@ -66,29 +71,28 @@ export const TICKET_RENDERER: RequestRenderer = {
     const { fields, live, colon } = presentation.texts;
     const { noDescription, changed, buttons, hints, policy } = live.ticket;
     const { text: description } = request;
-    const renderPart = (label: string, render: (value: string) => RichText[]) => {
+    const renderPart = (label: string, render: (value: string) => TextPart[]) => {
       const value = findPart(request, label);
       return value === undefined ? [] : render(value);
     };
     const renderLong = (value: string) => renderLongText(context, value, COMMENT_LIMIT);
-    const renderWarning = (value: string) => [toPlainText(`⚠️ ${value}`)];
+    const renderWarning = (value: string) => [`⚠️ ${value}`];
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
       ...(await renderOrigin(context, request)),
       ...renderPart("cli", (name) => [joinRichText(["🖥️ ", toSafeText(name, 80)])]),
       ...renderPart("box", renderWarning),
-      ...(description === "" ? [toPlainText(noDescription)] : renderLongText(context, description, DESCRIPTION_LIMIT)),
+      ...(description === "" ? [noDescription] : renderLongText(context, description, TEXT_LIMIT)),
       ...renderPart("comment", (text) => [joinRichText(["💬 ", fields.comment, colon]), ...renderLong(text)]),
       ...renderPart("comments", renderLong),
       ...renderPart("limits", renderWarning),
-      ...renderPart("policy", (text) => [toPlainText(`📋 ${policy}`), ...renderLong(text)]),
-      ...(request.changed ? [toPlainText(`✏️ ${changed}`)] : []),
+      ...renderPart("policy", (text) => [`📋 ${policy}`, ...renderLong(text)]),
+      request.changed && `✏️ ${changed}`,
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];
     const judged = [description, findPart(request, "comment") ?? "", findPart(request, "comments") ?? ""];
     return { lines, hint: hints.approval, rows: [row], judged };
   },
-  findClosure,
 };
 
 /** A tool for which a session asks permission: what it would do, and what can be answered here. */
@@ -96,7 +100,7 @@ const PERMISSION_RENDERER: RequestRenderer = {
   async render(context, request) {
     const { presentation } = context;
     const { buttons, hints } = presentation.texts.live.ticket;
-    const { answers, input, text, session } = request;
+    const { answers, text, session } = request;
     const rule = cleanLine(session?.rule ?? "", LABEL_LIMIT * 2);
     const toButton = (answer: string): LiveButton => {
       if (answer === "allow_always") return [fillTemplate(buttons.always, { rule }).text, answer];
@@ -105,16 +109,15 @@ const PERMISSION_RENDERER: RequestRenderer = {
     };
     const rules = answers.filter(isAlways);
     const once = answers.filter((answer) => !isAlways(answer));
-    const lines = session?.isNotice ? renderLongText(context, text, TEXT_LIMIT) : renderTool(presentation, text, input);
+    const lines = session?.isNotice ? renderLongText(context, text, TEXT_LIMIT) : renderTool(presentation, request);
     const head = renderTicketHeadline(presentation, request, "permission");
     return {
-      lines: keepDefined([head, ...lines, renderTerminalLink(context, request)]),
+      lines: [head, ...lines, renderTerminalLink(context, request)],
       hint: hints.permission,
       rows: [once.map(toButton), ...rules.map((answer) => [toButton(answer)])],
       ...omitUndefined({ elsewhere: findWholePlace(request) }),
     };
   },
-  findClosure,
 };
 
 /** The plan of a session, which is approved only where all of it is shown. */
@@ -123,21 +126,16 @@ const PLAN_RENDERER: RequestRenderer = {
     const { live } = context.presentation.texts;
     const { buttons, hints } = live.ticket;
     const head = renderTicketHeadline(context.presentation, request, "plan");
-    const lines = [
-      head,
-      ...renderLongText(context, request.text, CHAT_LIMITS.units),
-      renderTerminalLink(context, request),
-    ];
+    const plan = renderLongText(context, request.text, TOOL_LIMITS.units);
     const approve = request.answers.includes("approve") ? [[live.approve, "approve"] as const] : [];
     const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
     return {
-      lines: keepDefined(lines),
+      lines: [head, ...plan, renderTerminalLink(context, request)],
       hint: asking ? live.plan.hint.reason : hints.plan,
       rows: [[...approve, ...sendBack], [[buttons.reject, "reject"]]],
       judged: [request.text],
     };
   },
-  findClosure,
   getWordsText: ({ live }) => live.plan.reasonToast,
 };
 
@@ -152,26 +150,21 @@ const SESSION_RENDERER: RequestRenderer = {
     const name = waits === "ended" ? findEnd(ticket?.reason) : waits;
     const moment = waits === "time" && presentation.format.momentInSentence(Date.parse(text), await deps.store.now());
     const place = series && { number: String(series.answers.length + 1), count: String(series.questions.length) };
-    const lines = keepDefined([
+    const renderOption = (label: string, description: string) =>
+      joinRichText(["• ", toBold(toSafeText(label, 200)), presentation.texts.colon, toSafeText(description, 300)]);
+    const lines = [
       renderTicketHeadline(presentation, request, name),
       place && fillTemplate(part, place),
       ...(moment ? [fillTemplate(endsAt, { time: moment })] : renderLongText(context, text, TEXT_LIMIT)),
-      ...options.flatMap(({ label, description }) =>
-        description
-          ? joinRichText(["• ", toBold(toSafeText(label, 200)), presentation.texts.colon, toSafeText(description, 300)])
-          : [],
-      ),
+      ...options.map(({ label, description }) => (description ? renderOption(label, description) : undefined)),
       renderTerminalLink(context, request),
-    ]);
+    ];
     const hint = asking ? hints.summary : isMultiple ? hints.choices : hints[waits];
     return { lines, hint, rows: await createSessionRows(context, request, marked) };
   },
-  findClosure,
   async renderProgress({ deps, presentation }, { subject, verdict }) {
     const ticket = verdict?.answer === "complete" ? await findTicket(deps, subject.key ?? "") : undefined;
-    return ticket && isChecking(ticket)
-      ? [toPlainText(`⏳ ${presentation.texts.live.ticket.outcomes.tests}`)]
-      : undefined;
+    return ticket && isChecking(ticket) ? [`⏳ ${presentation.texts.live.ticket.outcomes.tests}`] : undefined;
   },
   getWordsText: ({ live }) => live.ticket.outcomes.summary,
 };
@@ -185,29 +178,28 @@ export const RESULT_RENDERER: RequestRenderer = {
     const ticket = await findTicket(deps, request.subject.key ?? "");
     const problem = findPart(request, "problem");
     const changed = findPart(request, "changed");
-    const isFailed = problem !== undefined;
     if (!request.answers.includes("approve")) return renderChecks(context, request);
-    const head = renderTicketHeadline(presentation, request, isFailed ? "update" : "result");
-    const lines = isFailed
-      ? [renderFailure(presentation, ticket, problem)]
-      : keepDefined([
-          ...renderLongText(context, request.text, TEXT_LIMIT),
-          ...(ticket ? await renderFacts(context, ticket) : []),
-          changed === undefined ? undefined : toPlainText(`✏️ ${live.ticket.changedInPlane}`),
-          ...(changed === undefined ? [] : renderLongText(context, changed, COMMENT_LIMIT)),
-          ...(ticket ? await renderDifference(context, ticket) : []),
-        ]);
-    const approve = [isFailed ? buttons.retry : buttons.approveUpdate, "approve"] as const;
-    if (isFailed) return { lines: [head, ...lines], hint: hints.update, rows: [[approve]] };
+    const head = renderTicketHeadline(presentation, request, problem === undefined ? "result" : "update");
+    if (problem !== undefined) {
+      const lines = [head, renderFailure(presentation, ticket, problem)];
+      return { lines, hint: hints.update, rows: [[[buttons.retry, "approve"]]] };
+    }
     const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
     return {
-      lines: [head, ...lines],
+      lines: [
+        head,
+        ...renderLongText(context, request.text, TEXT_LIMIT),
+        ...(ticket ? await renderFacts(context, ticket) : []),
+        ...(changed === undefined
+          ? []
+          : [`✏️ ${live.ticket.changedInPlane}`, ...renderLongText(context, changed, COMMENT_LIMIT)]),
+        ...(ticket ? await renderDifference(context, ticket) : []),
+      ],
       hint: asking ? live.plan.hint.reason : hints.result,
-      rows: [[approve, ...sendBack]],
+      rows: [[[buttons.approveUpdate, "approve"], ...sendBack]],
       judged: [request.text, changed ?? ""],
     };
   },
-  findClosure,
   async findVerdict({ deps }, { verdict, answers, subject }) {
     if (verdict?.answer === "reject") return ["✖️", answers.includes("approve") ? "cancelled" : "checksLeft"];
     if (verdict?.answer !== "approve") return undefined;
@@ -228,34 +220,31 @@ export const RESULT_RENDERER: RequestRenderer = {
 function renderChecks({ presentation }: RenderContext, request: RequestRecord) {
   const { live } = presentation.texts;
   const log = findPart(request, "log");
-  const lines = keepDefined([
+  const lines = [
     renderTicketHeadline(presentation, request, "checks"),
     toSafeText(request.text, TEXT_LIMIT),
-    log === undefined ? undefined : toCode(log.slice(-COMMENT_LIMIT).toWellFormed()),
-  ]);
+    log && toCode(log.slice(-COMMENT_LIMIT).toWellFormed()),
+  ];
   const rows = [[[live.sendBack, "send_back"] as const, [live.ticket.buttons.leave, "reject"] as const]];
   return { lines, hint: live.ticket.hints.checks, rows };
 }
 
 /** Renders which files a result changes, the first changed lines, and where all of them are. */
-async function renderDifference(
-  { deps, presentation }: RenderContext,
-  ticket: Ticket,
-): Promise<(RichText | undefined)[]> {
+async function renderDifference({ deps, presentation }: RenderContext, ticket: Ticket): Promise<TextPart[]> {
   const { texts, format } = presentation;
   const difference = await readDifference(deps, ticket);
   if (!difference) return [];
   const files = parseDiff(difference.text);
-  const left = files.length - MAX_FILES;
-  const lines = (files[0]?.hunks[0]?.lines ?? []).filter(({ kind }) => kind !== "same").slice(0, MAX_LINES);
-  const code = lines.map(({ kind, text }) => (kind === "added" ? "+" : "-") + cleanLine(text, LINE_LIMIT)).join("\n");
+  const changed = (files[0]?.hunks[0]?.lines ?? []).filter(({ kind }) => kind !== "same").slice(0, DIFF_LIMITS.lines);
+  const toLine = ({ kind, text }: (typeof changed)[number]) =>
+    (kind === "added" ? "+" : "-") + cleanLine(text, DIFF_LIMITS.units);
+  const names = files.map(({ path, insertions, deletions, isBinary }) => {
+    const counts = isBinary ? "" : ` +${format.number(insertions)} −${format.number(deletions)}`;
+    return joinRichText(["• ", toCode(cleanLine(path, DIFF_LIMITS.units)), counts]);
+  });
   return [
-    ...files.slice(0, MAX_FILES).map(({ path, insertions, deletions, isBinary }) => {
-      const counts = isBinary ? "" : ` +${format.number(insertions)} −${format.number(deletions)}`;
-      return joinRichText(["• ", toCode(cleanLine(path, LINE_LIMIT)), counts]);
-    }),
-    left > 0 ? toPlainText(format.count(texts.more, left)) : undefined,
-    code === "" ? undefined : toCode(code),
+    ...limitParts(presentation, names, DIFF_LIMITS.files),
+    changed.length > 0 ? toCode(changed.map(toLine).join("\n")) : undefined,
     findPageLink(presentation, toTicketPath(ticket.key), texts.live.ticket.difference),
   ];
 }
@@ -280,17 +269,16 @@ export function getSessionRenderer({ session }: RequestRecord): RequestRenderer 
 }
 
 /** Why nobody has to answer any more. */
-async function findClosure(
+export async function findTicketClosure(
   { deps, presentation }: RenderContext,
   { closed, subject }: RequestRecord,
 ): Promise<Outcome> {
   const { live } = presentation.texts;
   const { closed: closedInPlane, completed, notNeeded } = live.ticket.outcomes;
-  if (closed?.why === "task_closed") return ["✖️", toPlainText(closedInPlane)];
   const ticket = await findTicket(deps, subject.key ?? "");
-  if (ticket?.state === "cancelled" && ticket.closedBy !== undefined)
-    return ["✖️", fillName(live.verdicts.cancelled, ticket.closedBy)];
-  if (ticket?.state === "cancelled") return ["✖️", toPlainText(closedInPlane)];
+  const isCancelled = closed?.why !== "task_closed" && ticket?.state === "cancelled";
+  if (isCancelled && ticket.closedBy !== undefined) return ["✖️", fillName(live.verdicts.cancelled, ticket.closedBy)];
+  if (isCancelled || closed?.why === "task_closed") return ["✖️", toPlainText(closedInPlane)];
   return ticket?.completion ? ["🏁", toPlainText(completed)] : ["ℹ️", toPlainText(notNeeded)];
 }
 
@@ -312,26 +300,19 @@ function renderTicketHeadline(
 }
 
 /** Where a ticket comes from: its project, its priority, and what requested it. */
-async function renderOrigin({ deps, presentation }: RenderContext, { subject }: RequestRecord): Promise<RichText[]> {
+async function renderOrigin({ deps, presentation }: RenderContext, { subject }: RequestRecord): Promise<TextPart[]> {
   const ticket = await findTicket(deps, subject.key ?? "");
   if (!ticket) return [];
-  const { fields, priorities, colon } = presentation.texts;
+  const { fields, priorities, colon, live } = presentation.texts;
   const { item, shown } = ticket;
+  const { trigger, by } = shown.cause;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
-  const renderField = (label: string, value: string) => joinRichText([label, colon, toSafeText(value)]);
-  return keepDefined([
-    renderField(fields.project, project?.value.name ?? item.identifier),
-    item.priority === "none" ? undefined : renderField(fields.priority, priorities[item.priority]),
-    renderCause(shown.cause, presentation),
-  ]);
-}
-
-function renderCause({ trigger, by }: TicketCause, { texts }: Presentation): RichText {
-  const { ticket } = texts.live;
-  const why = ticket.triggers[trigger];
-  return by === undefined
-    ? fillTemplate(ticket.requested, { why })
-    : fillTemplate(ticket.requestedBy, { by: toSafeText(by, 80), why });
+  const cause = { why: live.ticket.triggers[trigger], by: toSafeText(by ?? "", 80) };
+  return [
+    joinRichText([fields.project, colon, toSafeText(project?.value.name ?? item.identifier)]),
+    item.priority === "none" ? undefined : joinRichText([fields.priority, colon, priorities[item.priority]]),
+    fillTemplate(by === undefined ? live.ticket.requested : live.ticket.requestedBy, cause),
+  ];
 }
 
 export function renderTerminalLink(
@@ -354,10 +335,10 @@ async function createSessionRows(
   if (session?.waits === "time" || session?.waits === "budget") {
     const minutes = String(await readMinutes(deps, subject.key ?? ""));
     const { budget } = session;
-    const more =
-      budget === undefined
-        ? fillTemplate(buttons.extend, { minutes })
-        : fillTemplate(buttons.grant, { amount: `${budget} USD` });
+    const more = fillTemplate(budget === undefined ? buttons.extend : buttons.grant, {
+      minutes,
+      amount: `${budget} USD`,
+    });
     return [[[more.text, "extend"]], [[buttons.stop, "cancel"]]];
   }
   if (session?.waits === "ended") return [[[buttons.resume, "resume"], complete], [[live.cancel, "cancel"]]];
@@ -366,21 +347,50 @@ async function createSessionRows(
 }
 
 /** Renders the facts of a result: the branch, the size of the change, time and cost. */
-async function renderFacts({ deps, presentation }: RenderContext, ticket: Ticket): Promise<RichText[]> {
+async function renderFacts({ deps, presentation }: RenderContext, ticket: Ticket): Promise<TextPart[]> {
   const { texts, format } = presentation;
   const { completion, approval } = ticket;
   const session: ObservedSession["session"] | undefined = await readSession(deps, ticket);
   const labels = getTexts(texts.locale).comments.ticket;
-  const { number } = format;
   const { branch, diff, commits = [], cost_usd: cost } = session ?? {};
   const { files = 0, insertions = 0, deletions = 0 } = diff ?? {};
-  const sizes = { files: number(files), insertions: number(insertions), deletions: number(deletions) };
-  const took = completion && approval && completion.at - approval.at;
-  return keepDefined([
-    branch ? fillTemplate(labels.branch, { branch: toSafeText(branch) }) : undefined,
-    diff && fillTemplate(labels.diff, sizes),
-    commits.length > 0 ? toPlainText(format.count(texts.live.ticket.commits, commits.length)) : undefined,
-    took === undefined ? undefined : fillTemplate(labels.time, { time: format.duration(took) }),
+  const sizes = { files, insertions, deletions };
+  const counts = Object.fromEntries(Object.entries(sizes).map(([name, n]) => [name, format.number(n)]));
+  return [
+    branch && fillTemplate(labels.branch, { branch: toSafeText(branch) }),
+    diff && fillTemplate(labels.diff, counts),
+    commits.length > 0 ? format.count(texts.live.ticket.commits, commits.length) : undefined,
+    completion && approval && fillTemplate(labels.time, { time: format.duration(completion.at - approval.at) }),
     cost === undefined ? undefined : fillTemplate(labels.cost, { cost: format.money(cost) }),
-  ]);
+  ];
+}
+
+/** Where to allow a permission of which the message does not show all; undefined when it does. */
+function findWholePlace({ text, input, session }: RequestRecord): WholePlace | undefined {
+  if (session?.isNotice) return "unknown";
+  if (!isWholeInput(input)) return "terminal";
+  const whole = { tool: text, fields: input };
+  return shortenInput(whole, TOOL_LIMITS) === whole ? undefined : "page";
+}
+
+/** Renders a tool and its input. Values are code, in which Telegram detects no links and keeps all white space. */
+function renderTool(presentation: Presentation, { text: tool, input }: RequestRecord): RichText[] {
+  const { texts, format } = presentation;
+  const { ticket } = texts.live;
+  const whole = { tool, fields: input };
+  const { fields } = shortenInput(whole, TOOL_LIMITS) === whole ? whole : shortenInput(whole, SHORTENED_LIMITS);
+  const lines = fields.flatMap(({ label, value, leftOut, end = "" }) => {
+    const isBlock = leftOut !== undefined || value.includes("\n");
+    const name = joinRichText([findLabel(ticket.fields, label), texts.colon.trimEnd(), isBlock ? "\n" : " "]);
+    const first = joinRichText([name, toCode(value === "" && leftOut === undefined ? '""' : value)]);
+    if (leftOut === undefined) return [first];
+    const gap = fillTemplate(ticket.leftOut, { n: format.number(leftOut) });
+    return end === "" ? [first, gap] : [first, gap, toCode(end)];
+  });
+  return [toSafeText(tool), ...lines];
+}
+
+function findLabel(labels: Readonly<Record<string, string>>, name: string): RichText {
+  const key = `field.${name}`;
+  return Object.hasOwn(labels, key) ? toPlainText(labels[key] ?? "") : toSafeText(name);
 }

@@ -24,6 +24,7 @@ import {
   joinRichText,
   MESSAGE_LIMIT,
   type RichText,
+  type TextPart,
   toLink,
   toPlainText,
   toSafeText,
@@ -165,6 +166,27 @@ export function findPageLink(
 ): RichText | undefined {
   const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
   return link?.entities.some(({ type }) => type === "text_link") ? joinRichText([link]) : undefined;
+}
+
+/** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */
+export function renderProjectName({ name, identifier }: { name: string; identifier: string }): RichText {
+  return identifier === "" ? toSafeText(name) : joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
+}
+
+/** `since 08:00` */
+export function renderSince({ texts, format }: Presentation, since: Ms, now: Ms): RichText {
+  return fillTemplate(texts.since, { when: format.momentInSentence(since, now) });
+}
+
+/** The first of several lines or names, and how many more of all `count` there are. */
+export function limitParts(
+  { texts, format }: Presentation,
+  parts: readonly TextPart[],
+  limit: number,
+  count = parts.length,
+): TextPart[] {
+  const shown = parts.slice(0, limit);
+  return count > shown.length ? [...shown, format.count(texts.more, count - shown.length)] : shown;
 }
 
 /** `2 hr 5 min` and `€4.10`, each only when known. */

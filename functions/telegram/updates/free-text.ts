@@ -1,26 +1,41 @@
 /**
- * A text that is no command: the answer when the Concierge has just asked, a choice when it may be about something
- * that waits, a greeting or the like that needs no agent, else a message to the Concierge.
+ * What people write to the Concierge: a new project or task by /new, and texts that are no command. Such a text is the
+ * answer when the Concierge has just asked, a choice when it may be about something that waits, a greeting or the like
+ * that needs no agent, else a message to the Concierge.
  */
 
+import type { AgentSettings } from "../../../shared/config/settings-file.ts";
+import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { findRequest, readOpenRequests } from "../../../shared/requests/requests.ts";
 import { isApproval, readWords } from "../../../shared/requests/words.ts";
 import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
-import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { createTask } from "../../../shared/tasks/create-task.ts";
+import { submitWish } from "../../../shared/tasks/wishes.ts";
+import { toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { DAY, HOUR, isRecent, type Ms } from "../../../shared/time.ts";
-import { normalizeName } from "../commands/arguments.ts";
-import { offerChoices } from "../commands/choices.ts";
-import { type ChoiceCommand, type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
+import { normalizeName, replyUsage, splitFirstArgument } from "../commands/arguments.ts";
 import {
-  type AnswerTarget,
-  createConciergeOption,
-  findConcierge,
-  sendToConcierge,
-  toAnswerArguments,
-} from "../commands/concierge.ts";
+  type ChoiceCommand,
+  type CommandContext,
+  type CommandOption,
+  type CommandResult,
+  createCommandCallContext,
+  offerChoices,
+  replyText,
+  requireMember,
+  type TelegramCommand,
+} from "../commands/command.ts";
 import { submitDecision } from "../live-messages/requests.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
+import { readFollowedProjects, renderTaskLink } from "../presentation/task-lists.ts";
+
+/** What a text answers: a request that waits, as it is now. */
+type AnswerTarget = Pick<RequestRecord, "id" | "hash">;
+
+/** What `agents` in the settings file needs for a Concierge. */
+const CONCIERGE_ENTRY =
+  '{ "name": "Concierge", "email": "concierge@example.org", "role": "concierge", "wake": "openclaw" }';
 
 /** Time after a question in which the only text is taken as its answer: 1 h. Later, a button decides. */
 const ANSWER_MS: Ms = HOUR;
@@ -47,6 +62,104 @@ const SMALL_TALK: Record<SmallTalk, string> = {
   noted:
     "ok okay k yes yep no nope fine great cool super perfect nice noted understood oui non daccord d accord dac parfait entendu compris note vu bien",
 };
+
+/**
+ * Creates a task as the human. A request that does not begin with a project's identifier or whole name goes to the
+ * Concierge, who plans it: a part of a name is more often the first word of a request ("add dark mode").
+ */
+export const newCommand: TelegramCommand = {
+  name: "new",
+  aliases: ["nouveau", "nouvelle", "add", "create"],
+  async run(context, args) {
+    if (splitFirstArgument(args).first === "") return replyUsage(context, "new");
+    const prefix = parseProjectPrefix(args, await readFollowedProjects(context));
+    if (!prefix) return sendToConcierge(context, args, false);
+    const { project, title } = prefix;
+    return title === "" ? replyUsage(context, "new") : createTaskInProject(context, project, title);
+  },
+};
+
+/** Finds the Concierge that people write to: the first one that can be woken, else the first one. */
+function findConcierge({ deps }: CommandContext): AgentSettings | undefined {
+  const concierges = deps.settings.agents.filter(({ role }) => role === "concierge");
+  return concierges.find(({ wake }) => wake.kind !== "none") ?? concierges[0];
+}
+
+/** Whether a text can be sent to the Concierge. */
+export function isConciergeReachable(context: CommandContext): boolean {
+  return (findConcierge(context)?.wake.kind ?? "none") !== "none";
+}
+
+/**
+ * Sends a text to the Concierge, who answers or plans it: free text, or what a person wrote after /new. Free text that
+ * continues the one before gets no receipt of its own. Without a Concierge, the reply says how to set one.
+ */
+async function sendToConcierge(context: CommandContext, text: string, isFreeText = true): Promise<CommandResult> {
+  const { allDeps, id, from, message } = context;
+  requireMember(context);
+  const { answers, freeText } = context.presentation.texts;
+  const { noConcierge, deafConcierge } = isFreeText ? freeText : answers.refusals;
+  const concierge = findConcierge(context);
+  if (!concierge) return replyText(`⚠️ ${noConcierge}`, { entry: toCode(CONCIERGE_ENTRY) });
+  const agent = toSafeText(concierge.name, 80);
+  if (concierge.wake.kind === "none") return replyText(`⚠️ ${deafConcierge}`, { agent });
+  // The page writes as the first allowed user, whoever sits before it.
+  const user = message && from.id;
+  const wish = { update: id, text, by: from.name, user, message, isFreeText };
+  const outcome = await submitWish(allDeps, concierge.name, wish);
+  const action = { name: "wish" };
+  if (!isFreeText)
+    return { action, ...replyText(`📨 ${answers.confirmations.asked}`, { agent, text: toSafeText(text, 300) }) };
+  return { action, ...(outcome === "joined" ? {} : replyText(`📨 ${freeText.sent}`, { agent })) };
+}
+
+/** The button with which a text goes to the Concierge as a message of its own. @param label with `{agent}` */
+export function createConciergeOption(context: CommandContext, text: string, label: string): CommandOption {
+  const agent = getConciergeName(context);
+  return { label: fillTemplate(label, { agent }).text, ...createAnswer({ id: "", hash: "" }, text) };
+}
+
+/** Creates the command with which a button says what a text is for; without an id it is for the Concierge. */
+function createAnswer({ id, hash }: AnswerTarget, text: string) {
+  return { command: "answer" as const, args: `${id}:${hash} ${text}` };
+}
+
+const getConciergeName = (context: CommandContext) => toSafeText(findConcierge(context)?.name ?? "Concierge", 40);
+
+/**
+ * Finds the project whose identifier or full name the arguments begin with, in quotation marks or before a colon or a
+ * dash as well. The longest name counts, so that "Website Shop" is not taken for "Website".
+ */
+function parseProjectPrefix(
+  args: string,
+  projects: readonly ProjectRecord[],
+): { project: ProjectRecord; title: string } | undefined {
+  const names = projects.map((project) => [project, [project.identifier, project.name].map(normalizeName)] as const);
+  const findProject = (text: string) => names.find(([, own]) => own.includes(normalizeName(text)))?.[0];
+  const { first, rest, quoted } = splitFirstArgument(args);
+  const quotedProject = quoted ? findProject(first) : undefined;
+  if (quotedProject) return { project: quotedProject, title: rest };
+  for (const { 0: separator, index } of [...args.matchAll(/\s*[:–—-]?(?:\s+|$)/g)].reverse()) {
+    const project = findProject(args.slice(0, index));
+    if (project) return { project, title: args.slice(index + separator.length).trim() };
+  }
+  return undefined;
+}
+
+/** The first line is the title, the other lines are the description. */
+async function createTaskInProject(
+  context: CommandContext,
+  project: ProjectRecord,
+  text: string,
+): Promise<CommandResult> {
+  const [title = "", ...more] = text.split("\n");
+  const description = more.join("\n").trim();
+  const input = { project: project.id, title: title.trim(), ...(description === "" ? {} : { description }) };
+  const task = await createTask(createCommandCallContext(context), input);
+  const { confirmations } = context.presentation.texts.answers;
+  const action = { name: "new", task: task.key };
+  return { action, ...replyText(`🆕 ${confirmations.made}`, { task: renderTaskLink(context, task) }) };
+}
 
 /** The command of a button that says what a text is for. Nobody can type it: it is only stored with the button. */
 export const answerCommand: ChoiceCommand = {
@@ -82,7 +195,7 @@ export async function interpretFreeText(context: CommandContext, text: string, r
       request.kind === "plan"
         ? fillTemplate(freeText.isPlanChange, { plan: cleanLine(request.subject.title, 80) })
         : fillTemplate(freeText.isAnswer, { question: cleanLine(request.text, 80) });
-    return { ...toAnswerArguments(request, text), label: label.text };
+    return { label: label.text, ...createAnswer(request, text) };
   });
   if (options.length === 0) return sendToConcierge(context, text);
   return offerChoices(context, freeText.chooseMeaning, [
@@ -131,23 +244,17 @@ function isAnswer({ options, createdAt }: RequestRecord, text: string, now: Ms):
 }
 
 /** Submits a text as the answer to a question, or sends a plan back with it, and says so. */
-async function answerWithText(context: CommandContext, { id, hash }: Exclude<AnswerTarget, "message">, text: string) {
+async function answerWithText(context: CommandContext, { id, hash }: AnswerTarget, text: string) {
   const { freeText } = context.presentation.texts;
   const found = (await findRequest(context.deps, id))?.value;
   const words = found && readWords(found, text, true);
   if (!words) return { toast: context.presentation.texts.answers.expiredButton };
   const { toast, isDecided, request } = await submitDecision(context, found, { ...words, hash });
   if (!isDecided || !request) return { reply: { rich: toPlainText(toast) } };
-  const { from, text: asked, subject } = request;
   const values = {
-    agent: toSafeText(from, 80),
-    question: toSafeText(asked, 120),
-    plan: toSafeText(subject.title, 120),
+    agent: toSafeText(request.from, 80),
+    question: toSafeText(request.text, 120),
+    plan: toSafeText(request.subject.title, 120),
   };
-  return request.kind === "plan"
-    ? replyText(`↩️ ${freeText.planSentBack}`, values)
-    : replyText(`💡 ${freeText.answered}`, values);
+  return replyText(request.kind === "plan" ? `↩️ ${freeText.planSentBack}` : `💡 ${freeText.answered}`, values);
 }
-
-const getConciergeName = ({ deps }: CommandContext) =>
-  toSafeText(findConcierge(deps.settings)?.name ?? "Concierge", 40);

@@ -1,8 +1,9 @@
 /**
- * Finds out what a message asks for: a command to this bot, a command without its slash, a reply, or free text. It
+ * Finds out what an update asks for: the press of a button; a command to this bot, a command without its slash, a reply, or free text. It
  * begins with the list of all commands, buttons and replies.
  */
 
+import type { UpdateBody } from "../../../shared/jobs/incoming-jobs.ts";
 import { findNearestName } from "../../../shared/names.ts";
 import { type ChatMessage, type SentMessageRef, sentMessageKey } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
@@ -23,34 +24,42 @@ import {
   priorityCommand,
   unblockCommand,
 } from "../commands/changing.ts";
-import { type CommandOption, createChoiceHandler, offerChoices, pageButtonHandler } from "../commands/choices.ts";
-import type {
-  ButtonHandler,
-  ChoiceCommand,
-  CommandContext,
-  CommandDeps,
-  CommandResult,
-  RepliedMessage,
-  TelegramCommand,
+import {
+  type ButtonHandler,
+  type ChoiceCommand,
+  type CommandContext,
+  type CommandDeps,
+  type CommandOption,
+  type CommandResult,
+  createChoiceHandler,
+  offerChoices,
+  pageButtonHandler,
+  type RepliedMessage,
+  type TelegramCommand,
 } from "../commands/command.ts";
-import { createConciergeOption, isConciergeReachable, newCommand } from "../commands/concierge.ts";
-import { muteCommand, unmuteCommand } from "../commands/mute.ts";
-import { cycleCommand, projectCommand } from "../commands/projects.ts";
+import { muteCommand, pageCommand, unmuteCommand } from "../commands/mute.ts";
 import {
   agentCommand,
+  cycleCommand,
   digestCommand,
   helpCommand,
   mineCommand,
+  projectCommand,
   statusCommand,
   taskCommand,
 } from "../commands/reading.ts";
 import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../commands/remarks.ts";
 import { everyCommand, recurCommand } from "../commands/schedules.ts";
-import { pageCommand } from "../commands/sign-in.ts";
 import { BUTTON_VERB } from "../live-messages/live-message.ts";
 import { createLiveReplyHandler, pressLiveButton } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
-import { answerCommand, interpretFreeText } from "./free-text.ts";
+import {
+  answerCommand,
+  createConciergeOption,
+  interpretFreeText,
+  isConciergeReachable,
+  newCommand,
+} from "./free-text.ts";
 import { approveCommand, doneCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 
 /** All commands of `/plane`. */
@@ -65,7 +74,7 @@ export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
 const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand, recurCommand];
 
 /** Button handlers by the verb that the button's data begins with. */
-export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
+const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   page: pageButtonHandler,
   pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
   [BUTTON_VERB]: pressLiveButton,
@@ -73,18 +82,31 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
 
 const liveReplyHandler = createLiveReplyHandler(passOnReply);
 
+/** Finds out what an update asks for, and does it; undefined for one that is not for the bot. */
+export async function interpretUpdate(
+  context: CommandContext,
+  { type, update: { message, callback_query: callback } }: UpdateBody,
+): Promise<CommandResult | undefined> {
+  if (message) return interpretMessage(context, message, type === "page_input" || message.chat.type === "private");
+  if (!callback?.message) return undefined;
+  const [verb = "", id = "", arg = ""] = (callback.data ?? "").split(":", 3);
+  const handleButton = Object.hasOwn(BUTTON_HANDLERS, verb) ? BUTTON_HANDLERS[verb] : undefined;
+  const result = await handleButton?.(context, { messageId: callback.message.message_id, id, arg });
+  return result ?? { toast: context.presentation.texts.answers.expiredButton };
+}
+
 /**
  * Handles a person's message: a reply to something that waits, a command, or free text. `isPrivate`: every message is
  * for the bot, in a private chat and on the page. In a group only commands, replies to the bot and mentions of it are
  * read. Undefined for a message that is not for the bot.
  */
-export async function interpretMessage(
+async function interpretMessage(
   context: CommandContext,
   message: TelegramMessage,
   isPrivate: boolean,
 ): Promise<CommandResult | undefined> {
   const { freeText } = context.presentation.texts;
-  if (isForwarded(message)) return isPrivate ? replyNotice(context, message, freeText.forwarded) : undefined;
+  if (isForwarded(message)) return isPrivate ? addNotice(context, message, freeText.forwarded) : undefined;
   const written = getMessageText(message);
   const reply = getRepliedMessage(message);
   const answered = reply ? await findBotMessage(context, reply) : undefined;
@@ -101,27 +123,28 @@ export async function interpretMessage(
   if (parsed) return runCommand(context, parsed);
   if (mentioned === undefined && answered === undefined) return undefined;
   if (cleanText(text, text.length) === "") {
-    if (message.has_media) return replyNotice(context, message, freeText.noText);
+    if (message.has_media) return addNotice(context, message, freeText.noText);
     return hasText ? runCommand(context, { word: "help", args: "" }) : undefined;
   }
   const result =
     (answered === undefined ? await interpretBareText(context, text) : undefined) ??
     (await interpretFreeText(context, text, answered?.text));
-  return message.has_media ? addNotice(context, message, result) : result;
+  return message.has_media ? addNotice(context, message, freeText.onlyText, result) : result;
 }
 
-/** Replies with a notice, once for pictures and files that were sent together. */
-async function replyNotice(context: CommandContext, message: TelegramMessage, notice: string): Promise<CommandResult> {
-  const album = await readAlbum(context, message);
-  if (album.isKnown) return {};
-  return { reply: { rich: joinRichText([`ℹ️ ${notice}`]) }, put: album.put };
-}
-
-async function readAlbum({ deps, chat }: CommandContext, { media_group_id: group }: TelegramMessage) {
-  if (group === undefined || group === null) return { isKnown: false, put: [] };
-  const key = `album:${chat}:${encodeURIComponent(group)}`;
-  const [known] = await deps.store.read([key]);
-  return { isKnown: known !== undefined, put: [{ key, value: true, expires: DAY }] };
+/** Adds a notice about a message to what is replied, once for pictures and files that were sent together. */
+async function addNotice(
+  { deps, chat }: CommandContext,
+  { media_group_id: group }: TelegramMessage,
+  notice: string,
+  result: CommandResult = {},
+): Promise<CommandResult> {
+  const key = `album:${chat}:${encodeURIComponent(group ?? "")}`;
+  const [known] = group ? await deps.store.read([key]) : [];
+  if (known) return result;
+  const album = group ? [{ key, value: true, expires: DAY }] : [];
+  const rich = joinRichText([result.reply?.rich, `ℹ️ ${notice}`], "\n");
+  return { ...result, reply: { ...result.reply, rich }, put: [...(result.put ?? []), ...album] };
 }
 
 /** Returns the text without the mention of this bot; undefined when there is none. */
@@ -177,7 +200,7 @@ function suggestCommand(
   const options: CommandOption[] = command
     ? [{ label: `/plane ${command.name} ${args}`.trim(), command: command.name, args }]
     : [];
-  if (args !== "" && isConciergeReachable(context.deps.settings))
+  if (args !== "" && isConciergeReachable(context))
     options.push(createConciergeOption(context, text.trim(), context.presentation.texts.freeText.sendAll));
   if (options.length === 0) return { reply: { rich: joinRichText([notFound, " ", toCode("/plane help")]) } };
   return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), options);
@@ -219,17 +242,4 @@ async function interpretBareText(context: CommandContext, text: string): Promise
   const meant = command ?? findSimilarCommand(parsed.word);
   if (!(await meant?.isMeant?.(context, parsed.args))) return undefined;
   return command ? command.run(context, parsed.args) : suggestCommand(context, parsed, text);
-}
-
-/** Adds the notice that an attachment is not read, once for those that were sent together. */
-async function addNotice(
-  context: CommandContext,
-  message: TelegramMessage,
-  result: CommandResult,
-): Promise<CommandResult> {
-  const album = await readAlbum(context, message);
-  const notice = `ℹ️ ${context.presentation.texts.freeText.onlyText}`;
-  const { reply } = result;
-  const rich = reply ? joinRichText([reply.rich, notice], "\n") : joinRichText([notice]);
-  return { ...result, reply: { ...reply, rich }, put: [...(result.put ?? []), ...album.put] };
 }

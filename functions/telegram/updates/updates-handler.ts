@@ -29,37 +29,15 @@ import {
 } from "../../../shared/telegram/updates.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { DAY, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
-import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
+import type { CommandContext, CommandResult } from "../commands/command.ts";
 import { followReportedMigration, toConfiguredChat } from "../delivery/chat-migration.ts";
 import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
 
 /** A user who is allowed to give commands, the language of the reply, and the chat that it goes to. */
 type AuthorizedUser = CommandContext["from"] & Pick<CommandContext, "chat"> & { language: Locale };
 
-/** What updates can ask for. */
-interface UpdateHandlers {
-  /** Handles a message; undefined for one that is not for the bot. `isPrivate`: every message of its chat is for it. */
-  interpretMessage(
-    context: CommandContext,
-    message: TelegramMessage,
-    isPrivate: boolean,
-  ): Promise<CommandResult | undefined>;
-  /** By the verb that a button's data begins with. */
-  buttonHandlers: Readonly<Record<string, ButtonHandler>>;
-}
-
-/** An update and its effects. */
-interface InterpretedUpdate {
-  /** Empty for an update that is not for the bot. */
-  result: CommandResult;
-  /** The text the user wrote, for the dashboard. */
-  messageText?: string;
-  /** The message and the topic that a reply belongs to. */
-  replyTo?: number;
-  topic?: number;
-  /** Id of a press that Telegram waits to have confirmed. */
-  callback?: string;
-}
+/** Finds out what an update asks for, and does it; undefined for one that is not for the bot. */
+type InterpretUpdate = (context: CommandContext, body: UpdateBody) => Promise<CommandResult | undefined>;
 
 /**
  * Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s.
@@ -80,16 +58,12 @@ const UPDATE_RETENTION: Ms = 3 * DAY;
  * Handles commands, replies and presses in Telegram, of authorized users only and each update once. Its effects, the
  * reply and the record that it was handled are one commit. After a crash in between it is handled again from the start.
  */
-export function createUpdatesHandler(handlers: UpdateHandlers): JobHandler {
-  return {
-    queue: "updates",
-    leaseMs: LEASE_TTL,
-    concurrency: 4,
-    handle: (deps, job) => handleUpdate(deps, job, handlers),
-  };
+export function createUpdatesHandler(interpret: InterpretUpdate): JobHandler {
+  const handle: JobHandler["handle"] = (deps, job) => handleUpdate(deps, job, interpret);
+  return { queue: "updates", leaseMs: LEASE_TTL, concurrency: 4, handle };
 }
 
-async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers): Promise<JobResult> {
+async function handleUpdate(deps: Deps, job: LeasedJob, interpret: InterpretUpdate): Promise<JobResult> {
   const body = readUpdateBody(parseJobBody(job, storedUpdateBodySchema));
   if ("problem" in body) return { dead: body.problem };
   const { message, callback_query: callback } = body.update;
@@ -106,12 +80,12 @@ async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers
   const [recorded] = await deps.store.read([updateKey(job.id)]);
   if (recorded) return SETTLED_UPDATE;
   const context = createCommandContext(deps, job, body, authorization);
-  const interpreted = await interpretUpdate(context, body, job, handlers);
-  if ((await recordUpdate(context, interpreted, startedAt)) !== "committed") return { retryAt: await deps.store.now() };
-  await interpreted.result.afterCommit?.();
+  const result = await runSafely(context, job, () => interpret(context, body));
+  if ((await recordUpdate(context, body, result, startedAt)) !== "committed")
+    return { retryAt: await deps.store.now() };
+  await result?.afterCommit?.();
   deps.notify();
-  if (interpreted.callback !== undefined)
-    await deps.telegram?.answerCallback(interpreted.callback, interpreted.result.toast);
+  if (callback?.message && body.type !== "page_input") await deps.telegram?.answerCallback(callback.id, result?.toast);
   return SETTLED_UPDATE;
 }
 
@@ -148,38 +122,6 @@ function createCommandContext(
     ...(isFromTelegram
       ? { message: { id: message.message_id, user: from.id, ...toTopic(message), ...toOwnChat(chat, settings) } }
       : {}),
-  };
-}
-
-async function interpretUpdate(
-  context: CommandContext,
-  { type, update }: UpdateBody,
-  job: LeasedJob,
-  { interpretMessage, buttonHandlers }: UpdateHandlers,
-): Promise<InterpretedUpdate> {
-  const isFromPage = type === "page_input";
-  const { message, callback_query: callback } = update;
-  if (message) {
-    const isPrivate = isFromPage || message.chat.type === "private";
-    const outcome = await runSafely(context, job, () => interpretMessage(context, message, isPrivate));
-    if (!outcome) return { result: {} };
-    const text = getMessageText(message);
-    return {
-      result: outcome,
-      ...omitUndefined({ replyTo: context.message?.id, messageText: text || undefined }),
-      ...toTopic(message),
-    };
-  }
-  if (!callback?.message) return { result: {} };
-  const { message_id: messageId } = callback.message;
-  const [verb = "", id = "", arg = ""] = (callback.data ?? "").split(":", 3);
-  const handleButton = Object.hasOwn(buttonHandlers, verb) ? buttonHandlers[verb] : undefined;
-  const buttonResult = await runSafely(context, job, async () => handleButton?.(context, { messageId, id, arg }));
-  const outcome = buttonResult ?? { toast: context.presentation.texts.answers.expiredButton };
-  return {
-    result: outcome,
-    ...toTopic(callback.message),
-    ...omitUndefined({ callback: isFromPage ? undefined : callback.id }),
   };
 }
 
@@ -264,12 +206,16 @@ function isConfiguredChat(chat: ChatId, { id, username }: TelegramMessage["chat"
 /** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
 async function recordUpdate(
   { allDeps: deps, id, chat, correlation, from, presentation, message }: CommandContext,
-  { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
+  { type, update }: UpdateBody,
+  result: CommandResult | undefined,
   startedAt: Ms,
 ): Promise<"committed" | "stale" | "fenced"> {
-  const { reply, replaceMessage, toast } = result;
-  const common = { ...omitUndefined({ topic }), language: presentation.texts.locale };
-  const jobs = [...(result.jobs ?? [])];
+  const { reply, replaceMessage, toast, action } = result ?? {};
+  const text = result && update.message ? getMessageText(update.message) : "";
+  const replyTo = update.message ? message?.id : undefined;
+  const topic = toTopic(update.message ?? update.callback_query?.message ?? {});
+  const common = { ...topic, language: presentation.texts.locale };
+  const jobs = [...(result?.jobs ?? [])];
   if (reply) jobs.push(createReplyJob(chat, { ...reply, ...common, ...omitUndefined({ replyTo }) }, id, correlation));
   if (replaceMessage) {
     const { tasks: _, ...message } = replaceMessage;
@@ -292,12 +238,14 @@ async function recordUpdate(
   });
   const put = keepDefined([
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
-    result.action && createAuditPut(toAuditEntry(result.action), deps.newId()),
-    ...(result.put ?? []),
-    messageText === undefined ? undefined : createPut(id, messageText, from.name),
+    action && createAuditPut(toAuditEntry(action), deps.newId()),
+    ...(result?.put ?? []),
+    text === "" ? undefined : createPut(id, text, from.name),
     // The dashboard cannot show a toast, so there it is recorded as a message.
-    toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
+    toast === undefined || (update.callback_query && type !== "page_input")
+      ? undefined
+      : createPut(`${id}:toast`, toast),
   ]);
-  const expect: [StoreKey, number][] = [[updateKey(id), 0], ...(result.expect ?? [])];
+  const expect: [StoreKey, number][] = [[updateKey(id), 0], ...(result?.expect ?? [])];
   return deps.store.commit({ expect, put, jobs });
 }

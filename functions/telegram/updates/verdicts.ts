@@ -12,18 +12,19 @@ import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { isApproving } from "../../../shared/tickets/ticket.ts";
 import { createTaskCommand, isTaskKey } from "../commands/arguments.ts";
 import { changeStatus } from "../commands/changing.ts";
-import { type CommandOption, offerChoices } from "../commands/choices.ts";
 import {
   type ChoiceCommand,
   type CommandContext,
+  type CommandOption,
   type CommandResult,
+  offerChoices,
   replyText,
   type TelegramCommand,
 } from "../commands/command.ts";
-import { renderTaskLink } from "../commands/task-lists.ts";
 import { readLiveMessages } from "../live-messages/live-message.ts";
 import { showRequest, submitDecision } from "../live-messages/requests.ts";
 import { renderTaskTitle } from "../presentation/presentation.ts";
+import { renderTaskLink } from "../presentation/task-lists.ts";
 
 /** What of a task can be judged by a command, in the order in which it is offered: the answers that approve and reject. */
 const ANSWERS = {

@@ -19,6 +19,7 @@ import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
 import {
+  countPlannedTasks,
   isPlanRequestId,
   type PlanCost,
   type PlannedRecurrence,
@@ -26,14 +27,12 @@ import {
   queuePlan,
   rejectRun,
   startRun,
+  TASK_LABEL,
   toPlanRequestId,
   toPlanRunPut,
 } from "../plan-record.ts";
 import { CLOSED_WISH_MS, getWishText, toWishPut, WISH_TEXT_LIMIT, type Wish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
-
-/** The label of a task's part begins so; its number follows. */
-const TASK_LABEL = "Task ";
 
 /**
  * A proposed plan is a request of its own for each proposal, so that only what a person was shown can be approved. An
@@ -91,11 +90,6 @@ export async function createPlanRequest(run: PlanRun, wish: Wish | undefined): P
     options: [],
   };
   return createRequest(request, at);
-}
-
-/** The number of tasks of a proposed plan. */
-export function countPlannedTasks({ input }: RequestRecord): number {
-  return input.filter(({ label }) => label.startsWith(TASK_LABEL)).length;
 }
 
 function describeCost({ estimated, unknown, spent, open, budget, currency }: PlanCost): string {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDueDate } from "../../../../functions/telegram/commands/changing.ts";
+import { parseDueDate } from "../../../../functions/telegram/commands/arguments.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 /** A Sunday. */
