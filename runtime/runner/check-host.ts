@@ -107,14 +107,14 @@ async function checkRepository(context: RunnerContext, project: string, reposito
 }
 
 /** Checks each CLI that the repositories name. */
-function checkClis({ settings, env }: RunnerContext): Promise<Finding[]>[] {
+function checkClis(context: RunnerContext): Promise<Finding[]>[] {
+  const { settings, env } = context;
   const clis = [
     ...[...settings.repositories.values()].map(({ policy }) => policy.cli),
     ...settings.cliByLabel.values(),
   ];
   return [
-    ...(clis.includes("claude") ? [checkClaude(settings.claudeBin, env)] : []),
-    ...(clis.includes("codex") ? [checkCodex(settings.codexBin, env)] : []),
+    ...(["claude", "codex"] as const).filter((kind) => clis.includes(kind)).map((kind) => checkCli(kind, context)),
     ...clis.flatMap((cli) => (typeof cli === "object" ? [Promise.resolve([checkCommand(cli, env)])] : [])),
   ];
 }
@@ -129,24 +129,34 @@ function checkCommand(cli: { command: string[] }, env: Env): Finding {
     : warning`${program}: ${limits} → Approve only tickets that it may do unasked.`;
 }
 
-/** Checks the version of Claude Code, the options that sessions need, and that it is signed in. */
-async function checkClaude(claudeBin: string, env: Env): Promise<Finding[]> {
-  const { ok, warning, failed } = createReport("Claude Code");
-  const program = findExecutable(claudeBin, env["PATH"]);
+/** Checks a CLI: that it can be run, that its version is one with which sessions work, and what else it needs. */
+async function checkCli(kind: "claude" | "codex", { settings, env }: RunnerContext): Promise<Finding[]> {
+  const isClaude = kind === "claude";
+  const { ok, warning, failed } = createReport(isClaude ? "Claude Code" : "Codex");
+  const bin = isClaude ? settings.claudeBin : settings.codexBin;
+  const program = findExecutable(bin, env["PATH"]);
   if (program === undefined)
-    return [failed`${claudeBin} is not an executable file → Install it, or set CLAUDE_BIN to its path.`];
-  const options = { env: pickEnvironment(env, "claude") };
-  const run = (...args: string[]) => runProgram(program, args, options);
-  const [version, help, login] = await Promise.all([run("--version"), run("--help"), run("auth", "status")]);
+    return [failed`${bin} is not an executable file → Install it, or set ${kind.toUpperCase()}_BIN to its path.`];
+  const picked = pickEnvironment(env, kind);
+  const run = (...args: string[]) => runProgram(program, args, { env: picked });
+  const [version, help, login] = await Promise.all([
+    run("--version"),
+    isClaude && run("--help"),
+    isClaude && run("auth", "status"),
+  ]);
   if (version.status !== 0)
-    return [failed`${program} cannot be run: ${describeFailure("claude", version)} → Install it again.`];
+    return [failed`${program} cannot be run: ${describeFailure(kind, version)} → Install it again.`];
   const name = `${cleanLine(version.stdout, 100)} (${program})`;
-  const missing = CLAUDE_OPTIONS.filter((option) => !help.stdout.includes(option));
-  const found =
-    missing.length === 0
-      ? ok`${name}`
-      : warning`${name} lacks options that sessions need: ${missing.join(", ")} → Install a tested version.`;
-  return [found, checkClaudeLogin(login.stdout, env)];
+  const missing = CLAUDE_OPTIONS.filter((option) => help && !help.stdout.includes(option)).join(", ");
+  const isOld = !isClaude && !isAtLeast(version.stdout, CODEX_VERSION);
+  const problem = isOld
+    ? `is older than ${CODEX_VERSION.join(".")}`
+    : missing && `lacks options that sessions need: ${missing}`;
+  const found = problem ? warning`${name} ${problem} → Install a tested version.` : ok`${name}`;
+  if (login) return [found, checkClaudeLogin(login.stdout, env)];
+  const limits = createReport("Codex's limits").warning`it reports tokens and no money. Without a box, a command that a
+    person allows outside its sandbox could answer the session's next requests → Allow only commands that you know.`;
+  return [found, await checkCodexLogin(program, picked), limits];
 }
 
 function checkClaudeLogin(status: string, env: Env): Finding {
@@ -158,25 +168,6 @@ function checkClaudeLogin(status: string, env: Env): Finding {
   return login
     ? ok`signed in (${cleanLine(login.authMethod, 40)})`
     : warning`this version does not say whether it is signed in → ${LOGIN_TODO}.`;
-}
-
-/** Checks the version of Codex, that it is signed in, and what it cannot do. */
-async function checkCodex(codexBin: string, env: Env): Promise<Finding[]> {
-  const { ok, warning, failed } = createReport("Codex");
-  const program = findExecutable(codexBin, env["PATH"]);
-  if (program === undefined)
-    return [failed`${codexBin} is not an executable file → Install it, or set CODEX_BIN to its path.`];
-  const environment = pickEnvironment(env, "codex");
-  const version = await runProgram(program, ["--version"], { env: environment });
-  if (version.status !== 0)
-    return [failed`${program} cannot be run: ${describeFailure("codex", version)} → Install it again.`];
-  const name = `${cleanLine(version.stdout, 100)} (${program})`;
-  const found = isAtLeast(version.stdout, CODEX_VERSION)
-    ? ok`${name}`
-    : warning`${name} is older than ${CODEX_VERSION.join(".")} → Install a tested version.`;
-  const limits = createReport("Codex's limits").warning`it reports tokens and no money. Without a box, a command that a
-    person allows outside its sandbox could answer the session's next requests → Allow only commands that you know.`;
-  return [found, await checkCodexLogin(program, environment), limits];
 }
 
 async function checkCodexLogin(program: string, env: Record<string, string>): Promise<Finding> {
