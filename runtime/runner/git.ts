@@ -109,7 +109,7 @@ export function createGit(env: Record<string, string>, folder: string, remoteEnv
     // The operator has named this repository, so it may have another owner.
     const result = await run(["-c", "safe.directory=*", "-C", repository, "rev-parse", ...names]);
     const [gitDir, commonDir] = result.stdout.split("\n");
-    if (result.status !== 0 || !gitDir || !commonDir) throw new Error(describeFailure("git", result));
+    if (result.status !== 0 || !gitDir || !commonDir) throw new Error(describeFailure("no repository", result));
     const id = createHash("sha256").update(commonDir).digest("hex").slice(0, 16);
     return { gitDir, commonDir, folder: join(views, id) };
   }

@@ -19,7 +19,8 @@ export async function createCodexRig(options: Parameters<typeof createProductRig
   onTestFinished(async () => {
     vi.unstubAllEnvs();
     await model.stop();
-    rmSync(codexHome, { recursive: true, force: true });
+    // A session that the test has left may still write there while it ends.
+    rmSync(codexHome, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
   const provider = `[model_providers.fake]\nname = "fake"\nbase_url = "${url}/v1"\nwire_api = "responses"\n`;
   const config = `model = "gpt-6-sol"\nmodel_provider = "fake"\n${provider}`;

@@ -66,22 +66,16 @@ const threadSchema = z.looseObject({
 
 const accountSchema = z.looseObject({ account: z.unknown(), requiresOpenaiAuth: z.boolean().default(false) });
 
-const usageSchema = z.looseObject({
-  tokenUsage: z.looseObject({
-    total: z.looseObject({ inputTokens: z.int().min(0), outputTokens: z.int().min(0) }),
-  }),
-});
-
-const errorSchema = z.looseObject({
-  error: z.looseObject({ message: z.string(), additionalDetails: z.string().nullish() }),
-  willRetry: z.boolean().default(false),
-});
+const usageSchema = z.looseObject({ inputTokens: z.int().min(0), outputTokens: z.int().min(0) });
 
 /** What a notification is about. */
 const noteSchema = z.looseObject({
   item: itemSchema.optional().catch(undefined),
   turn: turnSchema.optional().catch(undefined),
   requestId: z.union([z.string(), z.int()]).optional().catch(undefined),
+  tokenUsage: z.looseObject({ total: usageSchema }).optional().catch(undefined),
+  error: z.looseObject({ message: z.string(), additionalDetails: z.string().nullish() }).optional().catch(undefined),
+  willRetry: z.boolean().default(false).catch(false),
 });
 
 type Item = z.infer<typeof itemSchema>;
@@ -232,7 +226,7 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
   function receive(message: ServerMessage) {
     const { method, params, id: requestId } = message;
     if (requestId !== undefined) return void ask(requestId, message).catch(note);
-    const { item, turn, requestId: resolved } = noteSchema.parse(params);
+    const { item, turn, requestId: resolved, tokenUsage, error, willRetry } = noteSchema.parse(params);
     switch (method) {
       case "turn/started":
         activeTurn = turn?.id;
@@ -246,14 +240,13 @@ export function createCodexSession(context: DriverContext, ticket: string, repor
       case "turn/completed":
         return turn && finishTurn(turn);
       case "thread/tokenUsage/updated": {
-        const total = usageSchema.safeParse(params).data?.tokenUsage.total;
-        if (total) state = { ...state, tokens: { input: total.inputTokens, output: total.outputTokens } };
+        const { inputTokens: input, outputTokens: output } = tokenUsage?.total ?? {};
+        if (input !== undefined && output !== undefined) state = { ...state, tokens: { input, output } };
         return;
       }
       case "error": {
-        const failure = errorSchema.safeParse(params).data;
-        if (!failure?.willRetry) return;
-        const reason = cleanLine(failure.error.additionalDetails ?? failure.error.message, 300);
+        if (!error || !willRetry) return;
+        const reason = cleanLine(error.additionalDetails ?? error.message, 300);
         state = { ...state, attention: `Codex repeats its request to the model: ${reason}` };
         return;
       }
