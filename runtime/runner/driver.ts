@@ -82,9 +82,6 @@ export interface BoxedHome {
   hosts: readonly string[];
 }
 
-/** Puts the terminal of a CLI into a box: with its home, and what appears there at another place. */
-export type TerminalWrapper = (command: Command, home: Pick<BoxedHome, "folder" | "placed">) => Command;
-
 /** A kind of CLI. What is optional is for a CLI that has conversations, a server or a box of its own. */
 export interface SessionDriver {
   /** Name under which people know it. */
@@ -125,10 +122,9 @@ export interface SessionDriver {
   adaptBox?(box: Box, context: DriverContext): Promise<BoxCheck>;
   /**
    * Starts the program, boxed or not, from another one that stays outside: for a CLI with a server, which reports and
-   * asks, and a terminal of its own. `wrapTerminal` puts that into a box with nothing but its home. Default: the program
-   * is what tmux starts.
+   * asks, and a terminal of its own, which is boxed apart. Default: the program is what tmux starts.
    */
-  host?(program: Command, launch: Launch, context: DriverContext, wrapTerminal?: TerminalWrapper): Command;
+  host?(program: Command, launch: Launch, context: DriverContext, box?: Box): Command;
   /** Forgets what it remembers of a ticket that was removed. */
   forget?(ticket: string): void;
 }

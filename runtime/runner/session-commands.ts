@@ -11,16 +11,8 @@ import { cleanLine, cleanText } from "../../shared/text.ts";
 import { MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { describeFailure, type ProgramOptions, runProgram } from "../node/programs.ts";
-import {
-  type Box,
-  type BoxCheck,
-  type BoxView,
-  type Command,
-  createEmptyView,
-  toHostAndPort,
-  wrapInBox,
-} from "./box.ts";
-import { getDriver, type TerminalWrapper } from "./driver.ts";
+import { type Box, type BoxCheck, type BoxView, type Command, toHostAndPort, wrapInBox } from "./box.ts";
+import { getDriver } from "./driver.ts";
 import { findPolicy, type RunnerContext } from "./runner-context.ts";
 import { type SessionRecord, UNREPORTED } from "./session-folder.ts";
 import { pickEnvironment } from "./session-processes.ts";
@@ -79,12 +71,6 @@ export function wrapSession(context: RunnerContext, box: Box, record: SessionRec
       ...(isClosed ? { network: { hosts, socket: join(paths.folder, "network.sock") } } : {}),
     },
   );
-}
-
-/** Puts the terminal of a session into a box of its own, which sees nothing that the session writes. */
-export function createTerminalWrapper(context: RunnerContext, box: Box, record: SessionRecord): TerminalWrapper {
-  const { readable = [] } = findPolicy(context, record) ?? {};
-  return (command, { folder, placed }) => wrapInBox(box, command, { ...createEmptyView(folder), readable, placed });
 }
 
 /** What a box shows of the work on a ticket. */

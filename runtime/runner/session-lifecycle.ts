@@ -21,14 +21,7 @@ import { mergeApplied, readDetails } from "./observe-session.ts";
 import type { DesiredSession, RunnerAction } from "./plan-actions.ts";
 import { fetchBase, findRemote } from "./publish.ts";
 import { findPolicy, type RunnerContext } from "./runner-context.ts";
-import {
-  chooseBox,
-  createTerminalWrapper,
-  NEW_WORKTREE_HOOKS,
-  runHook,
-  runHookOnce,
-  wrapSession,
-} from "./session-commands.ts";
+import { chooseBox, NEW_WORKTREE_HOOKS, runHook, runHookOnce, wrapSession } from "./session-commands.ts";
 import {
   getHome,
   getTicketBranch,
@@ -218,7 +211,7 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   for (const path of [paths.sessionStart, paths.thread, paths.sessionEnd, paths.status, paths.requests])
     rmSync(path, { force: true });
   const boxed = box ? wrapSession(context, box, record, plan) : plan;
-  const started = driver.host?.(boxed, facts, context, box && createTerminalWrapper(context, box, record)) ?? boxed;
+  const started = driver.host?.(boxed, facts, context, box) ?? boxed;
   writePrivateFile(paths.launch, JSON.stringify(started));
   const cost_before = Math.max(0, (details.cost_usd ?? 0) - storedCost);
   const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1, cost_before };

@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import type { Log } from "../../../shared/log.ts";
 import { getProductFile } from "../../node/files.ts";
+import { createEmptyView, wrapInBox } from "../box.ts";
 import { buildSentBack, type DriverContext, findProgram, type SessionDriver } from "../driver.ts";
 import type { ExchangeClient } from "../exchange-client.ts";
 import { isBoxed } from "../session-folder.ts";
@@ -68,20 +69,24 @@ export function createCodexDriver(client: Pick<ExchangeClient, "postHook">, log:
       const own = isBoxed(paths) ? findNativeProgram(program) : program;
       return { program: own, args: [...args, ...options.flatMap((option) => ["-c", option])], env };
     },
-    host(server, { program, paths }, { env }, wrapTerminal) {
+    host(server, { program, paths, policy }, { env }, box) {
       const { socket, thread, log: logFile, folder } = paths;
-      const args = ["resume", THREAD_PLACE, "--remote", `unix://${wrapTerminal ? SOCKET_IN_BOX : socket}`];
-      const terminal = {
-        args: [...args, "--no-alt-screen", "-c", "check_for_update_on_startup=false"],
-        env: server.env,
-      };
-      const home = wrapTerminal && createTerminalHome(env, folder);
+      const args = ["resume", THREAD_PLACE, "--remote", `unix://${box ? SOCKET_IN_BOX : socket}`];
+      const options = ["--no-alt-screen", "-c", "check_for_update_on_startup=false"];
+      const terminal = { program, args: [...args, ...options], env: server.env };
+      // It is in a box with nothing but its home, and sees nothing that the session writes.
+      const home = box && createTerminalHome(env, folder);
       const shown = home
-        ? wrapTerminal(
+        ? wrapInBox(
+            box,
             { ...terminal, program: findNativeProgram(program) },
-            { ...home, placed: [...home.placed, [socket, SOCKET_IN_BOX]] },
+            {
+              ...createEmptyView(home.folder),
+              readable: policy?.readable ?? [],
+              placed: [...home.placed, [socket, SOCKET_IN_BOX]],
+            },
           )
-        : { ...terminal, program };
+        : terminal;
       const parts = {
         ...{ server: [server.program, ...server.args], terminal: [shown.program, ...shown.args] },
         ...{ socket, thread, log: logFile, terminalEnv: home ? { CODEX_HOME: home.folder } : {} },
