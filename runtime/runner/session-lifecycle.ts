@@ -265,7 +265,7 @@ export async function stopSession(context: RunnerContext, record: SessionRecord,
     // The last screen goes with the terminal.
     records.save({ ...record, details: await readDetails(context, record, pane) });
     await tmux.killSession(ticket);
-    await waitForEnd(tmux, ticket, HANGUP_MS);
+    await waitForPane(tmux, ticket, HANGUP_MS, hasEnded);
   }
   await finishSession(context, records.getLatest(record), isOpen ? undefined : pane, reason);
   await tmux.killSession(ticket);
@@ -278,16 +278,23 @@ async function requestExit(context: RunnerContext, ticket: string) {
   } catch {
     // It has ended meanwhile.
   }
-  await waitForEnd(context.tmux, ticket, EXIT_MS);
+  await waitForPane(context.tmux, ticket, EXIT_MS, hasEnded);
 }
 
-async function waitForEnd(tmux: Tmux, ticket: string, timeout: Ms) {
-  for (let waited = 0; waited < timeout; waited += CHECK_MS) {
+/** Waits for what a session's pane is to be; returns it as it is then, or at the timeout. */
+async function waitForPane(tmux: Tmux, ticket: string, timeout: Ms, isDone: (pane: Pane | undefined) => boolean) {
+  for (let waited = 0; ; waited += CHECK_MS) {
     const pane = await tmux.findPane(ticket);
-    if (!pane || pane.isDead) return;
+    if (isDone(pane) || waited >= timeout) return pane;
     await wait(CHECK_MS);
+    if (pane?.isDead) await tmux.collectStatuses();
   }
 }
+
+const hasEnded = (pane: Pane | undefined) => !pane || pane.isDead;
+
+/** A pane is dead some time before tmux knows the status of its program. */
+const hasStatus = (pane: Pane | undefined) => pane?.status !== undefined || pane?.signal !== undefined;
 
 /**
  * Records the end of a session: how it ended, its last screen and what it has done; ends the processes it left behind
@@ -296,13 +303,13 @@ async function waitForEnd(tmux: Tmux, ticket: string, timeout: Ms) {
 export async function finishSession(context: RunnerContext, record: SessionRecord, found?: Pane, reason?: string) {
   const { records, tmux, log } = context;
   const { ticket, run } = record;
-  const pane = found?.isDead ? await waitForStatus(tmux, found) : found;
+  const pane = found?.isDead ? ((await waitForPane(tmux, ticket, STATUS_MS, hasStatus)) ?? found) : found;
   if (record.phase !== "ended") {
     const details = await readDetails(context, record, pane);
     const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
     const driver = getDriver(context, ticket);
-    const hasEnded = driver.hasEnded?.(records.getPaths(ticket)) === true;
-    const exit = { ...getExit(pane, reason, hasEnded, record.is_boxed), ...text };
+    const isReported = driver.hasEnded?.(records.getPaths(ticket)) === true;
+    const exit = { ...getExit(pane, reason, isReported, record.is_boxed), ...text };
     const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
     const { conversation } = record;
     // The CLI has refused to resume it, so the next launch begins a new one.
@@ -314,17 +321,6 @@ export async function finishSession(context: RunnerContext, record: SessionRecor
   await endSessionProcesses(record.session_id);
   if (pane?.run === run && pane.sessionId === record.session_id) await tmux.killSession(ticket);
   await runAfterRun(context, records.getLatest(record));
-}
-
-/** A pane is dead some time before tmux knows the status of its program. */
-async function waitForStatus(tmux: Tmux, dead: Pane): Promise<Pane> {
-  for (let waited = 0; waited < STATUS_MS; waited += CHECK_MS) {
-    const pane = (await tmux.findPane(dead.ticket)) ?? dead;
-    if (pane.status !== undefined || pane.signal !== undefined) return pane;
-    await wait(CHECK_MS);
-    await tmux.collectStatuses();
-  }
-  return dead;
 }
 
 function getExit(pane: Pane | undefined, reason: string | undefined, isReported: boolean, isBoxed = false): Exit {
