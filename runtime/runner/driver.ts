@@ -17,7 +17,7 @@ import { type Tmux, toKeyArguments } from "./tmux.ts";
 export type Input = DesiredSession["inputs"][number];
 
 /** An input with what is stored in tmux together with it, see `markArguments` there. */
-export type MarkedInput = Input & { mark: readonly string[] };
+type MarkedInput = Input & { mark: readonly string[] };
 
 /** What a driver uses of its runner. */
 export interface DriverContext {

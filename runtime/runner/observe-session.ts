@@ -17,13 +17,7 @@ import {
 import { createOrderedRunner, type Ms, SECOND } from "../../shared/time.ts";
 import { getDriver } from "./driver.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import {
-  needsAfterRun,
-  readSessionFile,
-  type SessionDetails,
-  type SessionFile,
-  type SessionRecord,
-} from "./session-folder.ts";
+import { needsAfterRun, readSessionFile, type SessionDetails, type SessionRecord } from "./session-folder.ts";
 import type { Pane } from "./tmux.ts";
 
 /** Time between reads of a session's screen, files and branch: 2 s. */
@@ -117,7 +111,7 @@ export function createLook(
 }
 
 /** What is reported of a session to Groundcrew. */
-export function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
+function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
   const { ticket, run, round, session_id, phase, started_at, branch, exit, details, tests } = record;
   const { is_new_conversation, kept_apart } = record;
   const publication = record.publication && publicationSchema.parse(record.publication);
@@ -175,19 +169,17 @@ export async function readDetails(context: RunnerContext, record: SessionRecord,
 }
 
 function readCompletion(context: RunnerContext, record: SessionRecord, settle: Ms): SessionDetails["completion"] {
-  const isSettled = ({ modifiedAt }: SessionFile) => context.clock() - modifiedAt >= settle;
-  const paths = context.records.getPaths(record.ticket);
-  const summary = readSummary(paths.completion, isSettled);
-  if (summary !== undefined) return { summary, source: "file" };
-  if (!context.settings.legacyFiles) return undefined;
-  const startedAt = Date.parse(record.started_at);
-  // A file of an earlier run says nothing about this one.
-  const isOfThisRun = (file: SessionFile) => isSettled(file) && file.modifiedAt >= startedAt;
-  const legacySummary = readSummary(join(paths.temporary, `completion-${record.ticket}.txt`), isOfThisRun);
-  return legacySummary === undefined ? undefined : { summary: legacySummary, source: "legacy_file" };
-}
-
-function readSummary(path: string, isValid: (file: SessionFile) => boolean): string | undefined {
-  const file = readSessionFile(path, MAX_COMPLETION_BYTES);
-  return file && isValid(file) ? cleanText(file.text, MAX_SUMMARY_LENGTH) || undefined : undefined;
+  const { clock, records, settings } = context;
+  const { completion, temporary } = records.getPaths(record.ticket);
+  const legacyFile = { path: join(temporary, `completion-${record.ticket}.txt`), source: "legacy_file" } as const;
+  // A legacy file of an earlier run says nothing about this one.
+  const legacy = { ...legacyFile, since: Date.parse(record.started_at) };
+  const files = [{ path: completion, source: "file", since: 0 } as const, ...(settings.legacyFiles ? [legacy] : [])];
+  for (const { path, source, since } of files) {
+    const file = readSessionFile(path, MAX_COMPLETION_BYTES);
+    const isComplete = file && file.modifiedAt >= since && clock() - file.modifiedAt >= settle;
+    const summary = isComplete ? cleanText(file.text, MAX_SUMMARY_LENGTH) : "";
+    if (summary !== "") return { summary, source };
+  }
+  return undefined;
 }

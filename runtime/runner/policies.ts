@@ -23,10 +23,7 @@ import type { Git } from "./git.ts";
 import type { Worktrees } from "./worktrees.ts";
 
 /** The base branch of a repository, at which its policy was read. */
-interface Base {
-  main: string;
-  commit: string;
-}
+type Base = Awaited<ReturnType<Worktrees["findBase"]>>;
 
 /** Limit of each file in bytes: 256 KB, many times what a team writes. */
 const MAX_FILE_BYTES = 256 * 1024;

@@ -29,7 +29,7 @@ export type SessionPaths = Record<
 >;
 
 /** A file that a session's program has written. */
-export interface SessionFile {
+interface SessionFile {
   content: Buffer;
   text: string;
   modifiedAt: Ms;

@@ -125,7 +125,7 @@ export function findStartDialog(screen: string): string | undefined {
 }
 
 /** Says why the model does not answer, while Claude repeats its request; undefined when it does not. */
-export function findModelProblem(screen: string): string | undefined {
+function findModelProblem(screen: string): string | undefined {
   const lines = screen.trimEnd().split("\n").slice(-STATUS_LINES);
   const [, reason, attempt = MIN_ATTEMPT] = RETRY_LINE.exec(lines.join("\n")) ?? [];
   return reason !== undefined && Number(attempt) >= MIN_ATTEMPT

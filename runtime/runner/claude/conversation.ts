@@ -10,7 +10,7 @@ import { readSessionFile } from "../session-folder.ts";
 import { findTranscript } from "./claude-process.ts";
 
 /** What is known of a conversation. */
-export interface Conversation extends Pick<SessionState, "progressAt" | "tokens" | "interruption"> {
+interface Conversation extends Pick<SessionState, "progressAt" | "tokens" | "interruption"> {
   /** US dollars that Claude has stored at its last orderly end, and with which a resumed session begins to count. */
   storedCost: number;
 }

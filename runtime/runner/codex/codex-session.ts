@@ -28,7 +28,7 @@ import {
 export type CodexSession = ReturnType<typeof createCodexSession>;
 
 /** What Groundcrew wants of a session, as far as the driver uses it. */
-export type Wanted = Pick<DesiredSession, "token" | "plans" | "inputs">;
+type Wanted = Pick<DesiredSession, "token" | "plans" | "inputs">;
 
 /** Delay before a connection is tried again: 500 ms; the server of a session that was just started needs some time. */
 const RETRY_MS: Ms = SECOND / 2;
