@@ -30,8 +30,9 @@ test.runIf(canBox)(
     writeFileSync(join(rig.home, "secret"), "of the user");
     const side = "run git switch -qc side && git commit -q --allow-empty -m side && git switch -q groundcrew/onb-1";
     const desired = rig.want("ONB-1", [commit("made"), side]);
-    rig.server.set({ sessions: [desired], test: [{ ticket: "ONB-1", run: 1, id: "tests" }] });
+    rig.server.set({ sessions: [desired] });
     await rig.waitFor(() => rig.report("ONB-1")?.commits.map(({ subject }) => subject)).toEqual(["made"]);
+    rig.server.set({ sessions: [desired], test: [{ ticket: "ONB-1", run: 1, id: "tests" }] });
     await rig.waitFor(() => rig.report("ONB-1")?.tests).toMatchObject({ id: "tests" });
     await rig.waitFor(() => rig.report("ONB-1")?.dirty).toBe(true);
     expect(rig.report("ONB-1")?.tests).not.toHaveProperty("problem");
