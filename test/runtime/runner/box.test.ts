@@ -47,13 +47,13 @@ test.runIf(canBox)(
     rig.server.set({ stop: [stop] });
     await rig.waitForState("ONB-1", "ended");
     const remove = { ticket: "ONB-1", run: 1, force: false };
+    // What keeps the worktree stands in the record, also after Groundcrew knows the end.
+    const readRecord = () => readFileSync(rig.sessionFile("ONB-1", "record.json"), "utf8");
     rig.server.set({ remove: [remove] });
-    await rig.waitFor(() => rig.report("ONB-1")?.attention).toContain("changes that are not committed");
+    await rig.waitFor(readRecord).toContain("changes that are not committed");
     rig.git(["clean", "-fdq"], rig.worktree("ONB-1"));
     rig.server.set({ remove: [remove] });
-    await rig
-      .waitFor(() => rig.report("ONB-1")?.attention)
-      .toContain("commits that are on no branch of its repository");
+    await rig.waitFor(readRecord).toContain("commits that are on no branch of its repository");
     rig.git(["branch", "-D", "--quiet", "side"], rig.worktree("ONB-1"));
     rig.server.set({ remove: [remove] });
     await rig.waitFor(() => existsSync(rig.worktree("ONB-1"))).toBe(false);

@@ -387,7 +387,7 @@ test.concurrent("a worktree that nobody needs is listed with its size, and remov
   rig.server.set({ sessions: [rig.want("ONB-2")], stop: [{ ticket: "ONB-1", run: 1, how: "now", reason: "over" }] });
   await rig.waitForState("ONB-1", "ended");
   rig.server.set({ sessions: [], remove });
-  await rig.waitFor(() => rig.report("ONB-1")?.attention).toContain("not merged");
+  await rig.waitFor(() => readFileSync(rig.sessionFile("ONB-1", "record.json"), "utf8")).toContain("not merged");
   // Groundcrew asks only on the first day.
   rig.server.set({ sessions: [] });
   await rig.kill("SIGTERM");
