@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { lockFile } from "../runtime/stores/store-file.ts";
+import { lockFile } from "../runtime/stores/sqlite-store.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { resolveLocale } from "../shared/i18n/localize.ts";

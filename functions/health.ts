@@ -13,7 +13,7 @@ import { readCurrentCanary } from "../shared/monitoring/canary.ts";
 import { readPlaneHealth } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { listReadableProjects } from "../shared/records/plane-records.ts";
-import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
+import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/port.ts";
 import { readFirstLook } from "../shared/sync/details.ts";
 import { listDeletedNames } from "../shared/sync/names.ts";
 import { createRedactor } from "../shared/text.ts";

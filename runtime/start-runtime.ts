@@ -26,7 +26,7 @@ import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
 import { nodeHashing } from "./node/crypto.ts";
 import { createAssetReader } from "./node/files.ts";
-import { createOpenclawQuestions } from "./node/openclaw-command.ts";
+import { createOpenclawQuestions } from "./node/programs.ts";
 import { getRemoteAddress, serveHttp } from "./node/serve-http.ts";
 import { openNoticeFile, reportFailedStart } from "./notice-file.ts";
 import { openNameStore, openStore } from "./stores/open-store.ts";

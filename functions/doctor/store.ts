@@ -1,6 +1,6 @@
 /** Checks of the store and of its backups. */
 
-import { findCapacityWarnings, formatMebibytes, type StoreCapacity } from "../../shared/store/capacity.ts";
+import { findCapacityWarnings, formatMebibytes, type StoreCapacity } from "../../shared/store/port.ts";
 import { formatIsoTime, HOUR, type Ms } from "../../shared/time.ts";
 import { collectFindings, createReport, type Finding, hasFailure } from "./findings.ts";
 

@@ -21,7 +21,7 @@ return { records, redis.call('ZRANGE', P .. 'd', 0, -1, 'WITHSCORES') }
 
 -- script: exchange-store
 -- Replaces the store with the prefix ARGV[1] by the keys that begin with ARGV[2], and adds their records to their sets.
--- The stored keys are described in runtime/stores/redis/lua/common.lua.
+-- The stored keys are described in runtime/stores/redis/redis-store.lua.
 local call = redis.call
 
 local function list(prefix)

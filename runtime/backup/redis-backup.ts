@@ -7,12 +7,12 @@ import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
-import type { SavedRow } from "../../shared/store/sql/saved-rows.ts";
+import type { SavedRow } from "../../shared/store/sql/database.ts";
 import { isRestoredRecord } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
 import { createRedis, describeRedis } from "../stores/redis/connection.ts";
-import { readScripts } from "../stores/redis/scripts.ts";
+import { readScripts } from "../stores/redis/redis-store.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import type { SavedPart } from "./files.ts";
 import { BackupError, createBackupError, type VerifiedBackup } from "./manifest.ts";
@@ -100,7 +100,7 @@ async function restoreRedis(backup: VerifiedBackup, { store: { url, prefix } }: 
   });
 }
 
-/** Writes the rows with this prefix, in the form that runtime/stores/redis/lua/common.lua describes. */
+/** Writes the rows with this prefix, in the form that runtime/stores/redis/redis-store.lua describes. */
 async function writeRows(redis: Redis, rows: Iterable<SavedRow>, prefix: string): Promise<void> {
   let batch: Promise<unknown>[] = [];
   for (const row of rows) {

@@ -11,13 +11,18 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { createSqlTables, type SqlDriver, WORK_TABLES } from "../../shared/store/sql/database.ts";
-import { readSavedRows, type SavedRow, writeSavedRow } from "../../shared/store/sql/saved-rows.ts";
+import {
+  createSqlTables,
+  readSavedRows,
+  type SavedRow,
+  type SqlDriver,
+  WORK_TABLES,
+  writeSavedRow,
+} from "../../shared/store/sql/database.ts";
 import { isRestoredRecord, STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
-import { isCopyName, saveSqliteCopy } from "../stores/sqlite-store.ts";
-import { isLockedError, lockFile, STORE_FILE_NAME } from "../stores/store-file.ts";
+import { isCopyName, isLockedError, lockFile, STORE_FILE_NAME, saveSqliteCopy } from "../stores/sqlite-store.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { copyFile, placeFile, type SavedPart } from "./files.ts";
 import { BACKUP_PARTS, createBackupError, createRefusal, createSettingError, type VerifiedBackup } from "./manifest.ts";

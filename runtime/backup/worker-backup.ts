@@ -6,7 +6,7 @@
 import { Readable } from "node:stream";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { formatSavedRows, parseSavedRows } from "../../shared/store/sql/saved-rows.ts";
+import { formatSavedRows, parseSavedRows } from "../../shared/store/sql/database.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import type { SavedPart } from "./files.ts";

@@ -25,7 +25,7 @@ const EXECUTABLES = ["cli.js", "doctor.js", "provision.js"];
 
 /** The files that the programs read or start, by their path in the repository; in dist/files/ they have the same path. */
 const FILES = [
-  "runtime/stores/redis/lua",
+  "runtime/stores/redis/redis-store.lua",
   "runtime/backup/redis-backup.lua",
   "runtime/backup/dump-database",
   "runtime/backup/restore-database",

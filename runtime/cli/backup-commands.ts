@@ -19,8 +19,7 @@ import {
   parseBackupName,
   type VerifiedBackup,
 } from "../backup/manifest.ts";
-import { checkRestore, restoreBackup, verifyBackup } from "../backup/restore-backup.ts";
-import { isTestDue, testRestore } from "../backup/restore-test.ts";
+import { checkRestore, isTestDue, restoreBackup, testRestore, verifyBackup } from "../backup/restore-backup.ts";
 import { lockBackupFolder } from "../backup/sqlite-backup.ts";
 import { listCompleteBackups, recordCopy, setCopiesExpected } from "../backup/stored-backups.ts";
 import { readEnvironment } from "../node/files.ts";

@@ -19,7 +19,7 @@ import type { KnownVersions } from "../../functions/doctor/run-checks.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
-import { runOpenclawCommand } from "../node/openclaw-command.ts";
+import { runOpenclawCommand } from "../node/programs.ts";
 
 /** Answer of the gateway's method `sessions.list`. */
 const sessionsSchema = z.object({ sessions: z.array(z.object({ key: z.string() })).min(1) });

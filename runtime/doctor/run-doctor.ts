@@ -18,14 +18,14 @@ import { parseSettings, readSettingsParts, type Settings } from "../../shared/co
 import { getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
+import { parseRedisInfo, toRedisMemory } from "../../shared/store/port.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { listCompleteBackups, readCopies } from "../backup/stored-backups.ts";
 import { nodeFiles, readEnvironment } from "../node/files.ts";
 import { createStatusLine, endOnSignals } from "../node/process.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
-import { findFileProblem, readDiskSpace, STORE_FILE_NAME } from "../stores/store-file.ts";
+import { findFileProblem, readDiskSpace, STORE_FILE_NAME } from "../stores/sqlite-store.ts";
 import { createSkillProbe, findOpenclawConfig, readIfPossible, readKnownVersions } from "./openclaw-probe.ts";
 
 interface DoctorEnvironment {

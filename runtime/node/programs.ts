@@ -1,14 +1,15 @@
 /**
  * Programs that are started, and the processes that they become: their output is limited, a timeout ends them with all
- * they started, and a failure is described by what they said last.
+ * they started, and a failure is described by what they said last. Also
+ * what the command of OpenClaw on this machine is asked.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { cleanLine } from "../../shared/text.ts";
-import { type Ms, wait } from "../../shared/time.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
+import { type Ms, SECOND, wait } from "../../shared/time.ts";
 
 /** How a program ended. `status` is undefined when a signal, the timeout or the system ended it; `problem` says why. */
 export interface ProgramResult {
@@ -36,6 +37,29 @@ export interface ProgramOptions {
   onOutput?: (text: string) => void;
 }
 
+type Env = Record<string, string | undefined>;
+
+/**
+ * The variables that OpenClaw needs to find itself and its settings. It receives no others, so no secret of Groundcrew.
+ */
+const PASSED_VARIABLES = /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|OPENCLAW_HOME|OPENCLAW_STATE_DIR|OPENCLAW_CONFIG_PATH)$/;
+
+/** Timeout for a question: 60 s. The command loads all of OpenClaw first. */
+const QUESTION_TIMEOUT: Ms = 60 * SECOND;
+
+/** Runs the `openclaw` command on the PATH of `env`. Undefined without one. */
+export async function runOpenclawCommand(
+  env: Env,
+  args: readonly string[],
+  timeoutMs: Ms,
+): Promise<ProgramResult | undefined> {
+  const program = findExecutable("openclaw", env["PATH"]);
+  if (program === undefined) return undefined;
+  // In another working directory, because OpenClaw would read the `.env` in ours.
+  const options = { env: { ...pickVariables(env, PASSED_VARIABLES), NO_COLOR: "1" }, cwd: "/", timeoutMs };
+  return runProgram(program, args, options);
+}
+
 const DEFAULT_TIMEOUT_MS: Ms = 30_000;
 
 /** Timeout for processes after SIGKILL: 3 s; only a process that waits for a disk needs more. */
@@ -47,6 +71,12 @@ const MAX_OUTPUT_BYTES = 4 * 2 ** 20;
 
 /** Limit of the error text in UTF-16 units: its end, because programs say the cause last. */
 const MAX_ERROR = 2_000;
+
+/** What is asked, and how. */
+const QUESTIONS = {
+  usage: ["gateway", "call", "sessions.usage", "--params", '{"agentScope":"all"}', "--json"],
+  tasks: ["tasks", "list", "--json"],
+} as const;
 
 /**
  * Runs a program with these arguments, without a shell, and resolves when it has ended. It has a process group of its
@@ -228,4 +258,16 @@ function sendSignal(pid: number, signal: NodeJS.Signals) {
   } catch {
     // It has ended meanwhile.
   }
+}
+
+/** Creates what asks OpenClaw on this machine; undefined without its command. */
+export function createOpenclawQuestions(
+  env: Env,
+): ((question: keyof typeof QUESTIONS) => Promise<unknown>) | undefined {
+  if (findExecutable("openclaw", env["PATH"]) === undefined) return undefined;
+  return async (question) => {
+    const { stdout = "" } = (await runOpenclawCommand(env, QUESTIONS[question], QUESTION_TIMEOUT)) ?? {};
+    // Lines of its log may come first.
+    return tryParseJson(stdout.slice(Math.max(0, stdout.search(/^\{/m))));
+  };
 }

@@ -15,7 +15,7 @@ import type { Disk } from "../../functions/provision/files.ts";
 import { findErrorCode, GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { MINUTE } from "../../shared/time.ts";
-import { lockFile } from "../stores/store-file.ts";
+import { lockFile } from "../stores/sqlite-store.ts";
 
 /** The opened folder of a file. `base` leads to the folder even when another process renames or replaces it. */
 interface PinnedFolder {

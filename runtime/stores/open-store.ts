@@ -9,7 +9,6 @@ import type { Log } from "../../shared/log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { Ms } from "../../shared/time.ts";
-import { isRedisUrl, parseRedisAddress } from "./redis/address.ts";
 
 interface OpenStoreOptions {
   /** Prefix of every key in Redis; a colon is added. */
@@ -53,6 +52,11 @@ export async function openStore(url: string, { prefix, clock, log }: OpenStoreOp
   );
 }
 
+/** Whether a URL is that of Redis in any form. */
+function isRedisUrl(url: string): boolean {
+  return /^rediss?(\+sentinel)?:\/\//.test(url);
+}
+
 /** Describes a URL by its scheme only, because it may contain a password. */
 function describeScheme(url: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0];
@@ -75,6 +79,7 @@ export async function openNameStore(url: string, prefix: string): Promise<Driver
   }
   if (isRedisUrl(url)) {
     const { default: createRedisDriver } = await import("unstorage/drivers/redis");
+    const { parseRedisAddress } = await import("./redis/connection.ts");
     const { target } = parseRedisAddress(url);
     const driver = createRedisDriver({
       ...("url" in target ? target : target.options),

@@ -3,12 +3,14 @@
  * that are gone.
  */
 
+import { spawn } from "node:child_process";
 import { z } from "zod";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { isAgentSecret, SECRET_NAMES, type SettingsFiles } from "../../shared/config/secrets.ts";
 import { formatSettingProblems, type SettingProblem } from "../../shared/config/setting-problem.ts";
 import { isInIpRange, parseIpAddress, parseIpRange } from "../../shared/ip-address.ts";
 import { tryParseJson } from "../../shared/text.ts";
+import { nodeFiles, readEnvironment } from "../node/files.ts";
 import { createWorkerVariables, isConfigVariable } from "./settings.ts";
 
 interface DeployOptions {
@@ -41,6 +43,35 @@ const PRIVATE_RANGES = [
   ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
   ...["::/127", "fc00::/7", "fe80::/10"],
 ].flatMap((text) => parseIpRange(text) ?? []);
+
+/** Deploys the Worker from this folder, as the command does. */
+export async function runDeployCommand(): Promise<void> {
+  process.exitCode = await deployWorker({
+    environment: readEnvironment(),
+    files: nodeFiles,
+    args: process.argv.slice(2),
+    runWrangler,
+    write: (line) => process.stdout.write(`${line}\n`),
+  });
+}
+
+/** Runs this project's Wrangler. What it prints for people is shown; its input and its lists are not. */
+function runWrangler(args: string[], input?: string): Promise<{ code: number; output: string }> {
+  const isShown = args[0] === "deploy";
+  const child = spawn(process.execPath, ["node_modules/wrangler/bin/wrangler.js", ...args], {
+    stdio: [input === undefined ? "inherit" : "pipe", isShown ? "inherit" : "pipe", "inherit"],
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stdin?.end(input);
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
 
 /** Checks the settings, deploys the Worker and sends the settings to it. Returns the exit code. */
 export async function deployWorker({ environment, files, args, runWrangler, write }: DeployOptions): Promise<number> {

@@ -1,5 +1,5 @@
 import { launch } from "../launch.js";
 
-await launch(() => import("./deploy-main.ts"), {
+await launch(async () => (await import("./deploy-worker.ts")).runDeployCommand(), {
   hint: "On Linux `npm ci` installs Node 24: run `npm run deploy:workers`.",
 });

@@ -15,8 +15,13 @@ import { HOUR, isRecent, MINUTE, type Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createDeps } from "../create-deps.ts";
 import { createObjectAlarm, createObjectTicks, type ObjectAlarm } from "./object-schedule.ts";
-import { createObjectCache, createObjectStore, type ObjectStorage } from "./platform.ts";
-import { adoptReceivedStore, createStoreRoute } from "./store-transfer.ts";
+import {
+  adoptReceivedStore,
+  createObjectCache,
+  createObjectStore,
+  createStoreRoute,
+  type ObjectStorage,
+} from "./platform.ts";
 
 /** Limit of one alarm: 10 min, because Cloudflare ends an alarm after 15. What is still running is awaited by the next. */
 const MAX_ALARM_LENGTH: Ms = 10 * MINUTE;

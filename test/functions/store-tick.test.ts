@@ -6,8 +6,7 @@ import { manifest } from "../../functions/index.ts";
 import { storeTick } from "../../functions/maintenance-ticks.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
-import type { StoreCapacity } from "../../shared/store/capacity.ts";
-import type { Store } from "../../shared/store/port.ts";
+import type { Store, StoreCapacity } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
 import {

@@ -1,6 +1,6 @@
 /**
  * The rate limits of the SQL engine: what was consumed from a bucket in its window, and pauses. The scripts of Redis
- * (runtime/stores/redis/lua/buckets.lua) calculate the same.
+ * (runtime/stores/redis/redis-store.lua) calculate the same.
  */
 
 import { type Ms, SECOND } from "../../time.ts";

@@ -1,11 +1,15 @@
 /**
  * What the SQL engine needs of a database, its tables, transactions that several calls share, and the correction of
- * stored times after the clock was set back.
+ * stored times after the clock was set back. Also a store on its way between two engines, one row after the other: a
+ * backup has the rows in a database of SQLite, whatever the engine; a Durable Object sends and receives them as a JSON
+ * array with one row in each line.
  */
 
+import { z } from "zod";
+import { tryParseJson } from "../../text.ts";
 import { DAY, type Ms, SECOND } from "../../time.ts";
-import type { StoreCapacity } from "../capacity.ts";
-import { createOlderFormatError } from "../store-format.ts";
+import type { StoreCapacity } from "../port.ts";
+import { STORE_FORMAT_KEY, createOlderFormatError, isRestoredRecord } from "../store-format.ts";
 
 /**
  * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide
@@ -55,6 +59,10 @@ interface QueuedWork {
   run(): () => void;
   reject(reason: unknown): void;
 }
+
+export type SavedRow = z.output<typeof savedRowSchema>;
+
+type Exec = Pick<SqlDriver, "exec">;
 
 /** The table of records up to format 1 of the store. */
 const OLD_TABLE = "kept";
@@ -134,6 +142,20 @@ const TIME_COLUMNS = [
   ["consumed", "expires"],
   ["pause", "until"],
 ] as const;
+
+/** Times are store times in milliseconds; `value` is JSON text. */
+const savedRowSchema = z.union([
+  z.object({ key: z.string(), value: z.string(), sets: z.array(z.string()), expires: z.number().nullable() }),
+  z.object({ done: z.string(), queue: z.string(), forget: z.number() }),
+]);
+
+/** The last row: without it the sender has broken off. */
+const endSchema = z.object({ rows: z.number() });
+
+const formatSchema = z.object({ format: z.number() }).catch({ format: 0 });
+
+/** Rows that are read at once: 500, so that other calls are handled between two pages. */
+const PAGE_SIZE = 500;
 
 /** Throws, and changes nothing, when the tables are those of an earlier version. */
 export function createSqlTables(driver: Pick<SqlDriver, "exec">) {
@@ -226,4 +248,85 @@ export function sweepTables({ exec, clock }: Pick<SqlParts, "exec" | "clock">, l
     ),
   );
   return deleted.some((rows) => rows.length > 0);
+}
+
+/**
+ * Yields what is saved of a database. Each page is read when it is needed, so what changes meanwhile may be in it or not;
+ * a record is history, a sum or a mark, and means the same without the others.
+ */
+export function* readSavedRows({ exec }: Exec): Generator<SavedRow> {
+  const records = `SELECT key, value, expires,
+      (SELECT json_group_array(name) FROM member WHERE member.key = record.key) AS sets
+    FROM record WHERE key > ? ORDER BY key LIMIT +?`;
+  for (let rows = exec(records, "", PAGE_SIZE); rows.length > 0; ) {
+    for (const { key, value, expires, sets } of rows)
+      if (isRestoredRecord(String(key)))
+        yield savedRowSchema.parse({ key, value, expires, sets: JSON.parse(String(sets)) });
+    rows = exec(records, String(rows.at(-1)?.["key"]), PAGE_SIZE);
+  }
+  const done = `SELECT queue, id AS done, forget FROM done WHERE (queue, id) > (?, ?) ORDER BY queue, id LIMIT +?`;
+  for (let rows = exec(done, "", "", PAGE_SIZE); rows.length > 0; ) {
+    for (const row of rows) yield savedRowSchema.parse(row);
+    const last = rows.at(-1);
+    rows = exec(done, String(last?.["queue"]), String(last?.["done"]), PAGE_SIZE);
+  }
+}
+
+/** Adds a row to a database with the store's tables. */
+export function writeSavedRow({ exec }: Exec, row: SavedRow): void {
+  if ("done" in row) {
+    exec("INSERT OR REPLACE INTO done (queue, id, forget) VALUES (?, ?, ?)", row.queue, row.done, row.forget);
+    return;
+  }
+  const { key, value, sets, expires } = row;
+  // Nothing refers to the revisions of the old store, and every later one is greater.
+  exec("INSERT INTO record (key, value, rev, expires) VALUES (?, ?, 1, ?)", key, value, expires);
+  for (const name of sets) exec("INSERT INTO member (name, key, expires) VALUES (?, ?, ?)", name, key, expires);
+}
+
+/** The format of the store, where this row is the record of it. */
+export function findRowFormat(row: SavedRow): number | undefined {
+  return "key" in row && row.key === STORE_FORMAT_KEY ? formatSchema.parse(tryParseJson(row.value)).format : undefined;
+}
+
+export const parseSavedRow = (text: string): SavedRow => savedRowSchema.parse(JSON.parse(text));
+
+/** The text of the rows, line by line. */
+export function* formatSavedRows(rows: Iterable<SavedRow>): Generator<string> {
+  let count = 0;
+  for (const row of rows) {
+    yield `${count === 0 ? "[" : ","}${JSON.stringify(row)}\n`;
+    count += 1;
+  }
+  yield `${count === 0 ? "[" : ","}${JSON.stringify({ rows: count })}]\n`;
+}
+
+/** Yields the rows of such a text as they arrive. Throws an Error when it is another text or ends early. */
+export async function* parseSavedRows(body: ReadableStream<Uint8Array>): AsyncGenerator<SavedRow> {
+  let count = 0;
+  let isComplete = false;
+  for await (const line of readLines(body)) {
+    const row: unknown = JSON.parse(line.replace(/^[[,]/, "").replace(/\]$/, ""));
+    const end = endSchema.safeParse(row);
+    if (isComplete || (end.success && end.data.rows !== count)) break;
+    isComplete = end.success;
+    if (isComplete) continue;
+    count += 1;
+    yield savedRowSchema.parse(row);
+  }
+  if (!isComplete) throw new Error(`the rows of the store end after ${count}, before they are complete`);
+}
+
+async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const reader = body.getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + decoder.decode(value, { stream: !done })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+    if (done) break;
+  }
+  if (rest !== "") yield rest;
 }

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { manifest as productManifest } from "../../../functions/index.ts";
 import { noticesTick } from "../../../functions/notices.ts";
-import { isTestDue } from "../../../runtime/backup/restore-test.ts";
+import { isTestDue } from "../../../runtime/backup/restore-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { DAY, HOUR, type Ms } from "../../../shared/time.ts";

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-disk.ts";
-import { lockFile } from "../../../runtime/stores/store-file.ts";
+import { lockFile } from "../../../runtime/stores/sqlite-store.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import {
   createProcessSetup,

@@ -3,8 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
-import { createCallQueue, type RedisCall, type RedisReply } from "../../../runtime/stores/redis/scripts.ts";
+import {
+  connectRedisStore,
+  createCallQueue,
+  type RedisCall,
+  type RedisReply,
+} from "../../../runtime/stores/redis/redis-store.ts";
 import { checkCommit } from "../../../shared/store/engine.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 import { runStoreProcess, startStoreProcess } from "./store-process.ts";

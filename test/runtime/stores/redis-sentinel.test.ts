@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openNameStore, openStore } from "../../../runtime/stores/open-store.ts";
-import { parseRedisAddress } from "../../../runtime/stores/redis/address.ts";
+import { parseRedisAddress } from "../../../runtime/stores/redis/connection.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { hasSentinel, startSentinels } from "../../support/sentinel-server.ts";

@@ -1,9 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { decodeNamedCharacterReference } from "../../../runtime/workers/decode-character-reference.ts";
 import { deployWorker } from "../../../runtime/workers/deploy-worker.ts";
 import { readWorkerSettings } from "../../../runtime/workers/settings.ts";
-import { z } from "../../../runtime/workers/zod.ts";
+import { decodeNamedCharacterReference, z } from "../../../runtime/workers/stand-ins.ts";
 
 /** The table that the Markdown parser uses on a machine; a package that the product itself does not import. */
 const TABLE_FILE = ["../../../node_modules", "character-entities", "index.js"].join("/");

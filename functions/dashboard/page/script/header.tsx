@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import type { Notice } from "../../../../shared/app/deps.ts";
-import type { CapacityWarning } from "../../../../shared/store/capacity.ts";
+import type { CapacityWarning } from "../../../../shared/store/port.ts";
 import { BOARD_COLUMNS, type BoardAnswer } from "../../answers.ts";
 import { showFailedCount } from "./administration.tsx";
 import { sendJson } from "./api.ts";
