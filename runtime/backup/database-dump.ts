@@ -34,16 +34,16 @@ export const DUMP_HEADER_BYTES = 4_096;
 
 const MAGIC = "PGDMP";
 
-/** The only format that is written: custom, in one file. */
+/** The only format that is written: custom, in one file; its integers have a sign and four bytes. */
 const CUSTOM_FORMAT = 1;
+
+const INTEGER_BYTES = 5;
 
 /** From version 1.15 of the archive on, the compression is one byte instead of a number (PostgreSQL 16). */
 const FIRST_WITH_COMPRESSION_BYTE = 0x010f;
 
 /** Numbers of the time of the dump. */
 const TIME_NUMBERS = 7;
-
-const MAX_TEXT_BYTES = 1_000;
 
 /** Dumps the database to a new file below `root`, by pg_dump. Throws when pg_dump is missing or fails. */
 export async function dumpDatabase(access: DatabaseAccess, root: string, path: string): Promise<WrittenFile> {
@@ -170,35 +170,15 @@ export async function testDatabase(access: DatabaseAccess, dump: string): Promis
  */
 export function readDumpHeader(bytes: Uint8Array): BackupManifest["postgresql"] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
-  let at = MAGIC.length;
-  const readByte = () => view.readUInt8(at++);
-  try {
-    const version = readByte() * 0x100 + readByte();
-    at += 1;
-    const intSize = readByte();
-    at += 1;
-    if (readByte() !== CUSTOM_FORMAT || intSize < 1 || intSize > 6) return undefined;
-    /** A sign, and the number with its lowest byte first. */
-    const readNumber = () => {
-      const isNegative = readByte() !== 0;
-      const number = view.readUIntLE(at, intSize);
-      at += intSize;
-      return isNegative ? -number : number;
-    };
-    const readText = () => {
-      const length = readNumber();
-      at += length;
-      if (length < 0 || length > MAX_TEXT_BYTES || at > view.length) throw new RangeError("not a text");
-      return view.toString("utf8", at - length, at);
-    };
-    if (version >= FIRST_WITH_COMPRESSION_BYTE) at += 1;
-    else readNumber();
-    for (let i = 0; i < TIME_NUMBERS; i += 1) readNumber();
-    readText();
-    return { server: readText(), dump: readText() };
-  } catch (thrown) {
-    if (thrown instanceof RangeError) return undefined;
-    throw thrown;
-  }
+  const isDump = view.toString("latin1", 0, MAGIC.length) === MAGIC;
+  if (!isDump || view[8] !== INTEGER_BYTES - 1 || view[10] !== CUSTOM_FORMAT) return undefined;
+  const compressionBytes = view.readUInt16BE(5) >= FIRST_WITH_COMPRESSION_BYTE ? 1 : INTEGER_BYTES;
+  let at = 11 + compressionBytes + TIME_NUMBERS * INTEGER_BYTES;
+  // The name of the database comes first.
+  const [, server, dump] = [0, 1, 2].map(() => {
+    const start = at + INTEGER_BYTES;
+    at = start + (start < view.length ? view.readUInt32LE(start - 4) : 0);
+    return at <= view.length ? view.toString("utf8", start, at) : undefined;
+  });
+  return server && dump ? { server, dump } : undefined;
 }

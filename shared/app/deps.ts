@@ -237,9 +237,7 @@ export interface TickRunner {
   names: readonly string[];
   /** Runs a scheduled tick; undefined when another process is running it, which is sufficient. */
   runIfDue(name: string): Promise<TickReport | undefined>;
-  /**
-   * Runs a tick on demand; when it is running already, here or in another process, waits for it and returns its report.
-   */
+  /** Runs a tick on demand; when this process is running it already, waits for it and returns its report. */
   runNow(name: string): Promise<TickReport>;
   /** Runs a tick that begins after this call, so that it sees everything that happened before. */
   runFresh(name: string): Promise<TickReport>;

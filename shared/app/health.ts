@@ -16,37 +16,18 @@ import type { TelegramBot } from "../telegram/bot.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import type { ComponentHealth, Health, HealthComponent, StoreHealth } from "./deps.ts";
 
-/**
- * The watched operations of the store. `saveCopy` writes a file of its own, and its caller reports a failure; the others
- * that are not here say nothing about the store's data.
- */
-const WATCHED_OPERATIONS: Record<Exclude<keyof Store, UnwatchedOperation>, "read" | "write"> = {
-  read: "read",
-  scan: "read",
-  count: "read",
-  stats: "read",
-  listDeadJobs: "read",
-  countConsumed: "read",
-  listPauses: "read",
-  commit: "write",
-  lease: "write",
-  release: "write",
-  take: "write",
-  acknowledge: "write",
-  advanceRetries: "write",
-  replay: "write",
-  discard: "write",
-  consume: "write",
-  consumeAll: "write",
-  pause: "write",
-  limitPause: "write",
-  takeProbe: "write",
-  endProbe: "write",
-  trim: "write",
-  reclaimSpace: "write",
-};
+/** Operations of the store that only read. */
+const READS: ReadonlySet<string> = new Set<keyof Store>([
+  ...(["read", "scan", "count", "stats", "listDeadJobs", "countConsumed", "listPauses"] as const),
+]);
 
-type UnwatchedOperation = "now" | "readCapacity" | "saveCopy" | "findDamage" | "close";
+/**
+ * Operations that are not watched: `saveCopy` writes a file of its own, and its caller reports a failure; the others say
+ * nothing about the store's data.
+ */
+const UNWATCHED: ReadonlySet<string> = new Set<keyof Store>([
+  ...(["now", "readCapacity", "saveCopy", "findDamage", "close"] as const),
+]);
 
 /** Time until the last long pause of each system ends; a system without one is absent. */
 export type LongPauses = Partial<Record<PausedSystem, Ms>>;
@@ -245,12 +226,12 @@ export function createStoreHealth(redact: (text: string) => string, outages?: Ou
 /** Wraps a store so that every failed write, and every call that finds damage, is recorded for the health report. */
 export function recordStoreHealth(store: Store, health: StoreHealth): Store {
   const watched = { ...store };
-  for (const name of Object.keys(WATCHED_OPERATIONS) as (keyof typeof WATCHED_OPERATIONS)[]) {
+  for (const name of Object.keys(store).filter((one) => !UNWATCHED.has(one))) {
     const watch = (...args: unknown[]) => {
-      const result: Promise<unknown> = Reflect.apply(store[name], store, args);
+      const result: Promise<unknown> = Reflect.apply(store[name as keyof Store] as () => Promise<unknown>, store, args);
       result.catch((thrown: unknown) => {
         // A TypeError concerns invalid input, not the store.
-        if (!(thrown instanceof TypeError)) health.recordFailure(thrown, WATCHED_OPERATIONS[name] === "write");
+        if (!(thrown instanceof TypeError)) health.recordFailure(thrown, !READS.has(name));
       });
       return result;
     };

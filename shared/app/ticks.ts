@@ -2,10 +2,7 @@
 
 import { getErrorMessage } from "../errors.ts";
 import type { StoreKey } from "../store/port.ts";
-import { DAY } from "../time.ts";
 import type { Deps, Tick, TickReport, TickRunner } from "./deps.ts";
-
-type StoredReport = Omit<TickReport, "name">;
 
 type TickTrigger = "due" | "now" | "fresh";
 
@@ -17,9 +14,6 @@ const LEASE_MS = 20_000;
 
 /** Interval between checks whether another process's tick has ended: 250 ms. */
 const LEASE_CHECK_MS = 250;
-
-/** Retention of a tick's report: 1 day, for callers in other processes that waited for the tick. */
-const REPORT_RETENTION_MS = DAY;
 
 /**
  * @param isOnlyProcess no other process can use the store, so ticks need no lease: one left behind by an earlier
@@ -74,28 +68,15 @@ async function runWithLease(tick: Tick, deps: Deps, trigger: TickTrigger): Promi
   const { store } = deps;
   const key = `tick:${tick.name}`;
   const owner = deps.newId();
-  const readReport = async () => (await store.read<StoredReport>([reportKey(tick)]))[0];
-  const previousReport = trigger === "now" ? await readReport() : undefined;
-  for (let hasWaited = false; ; hasWaited = true) {
+  for (;;) {
     const lease = await store.lease(key, owner, LEASE_MS);
-    if ("fence" in lease) {
-      const otherReport = trigger === "now" && hasWaited ? await readReport() : undefined;
-      if (otherReport && otherReport.rev !== previousReport?.rev) {
-        await store.release(key, lease.fence);
-        return { name: tick.name, ...otherReport.value };
-      }
-      return runHoldingLease(tick, deps, { key, owner, fence: lease.fence });
-    }
+    if ("fence" in lease) return runHoldingLease(tick, deps, { key, owner, fence: lease.fence });
     if (trigger === "due") {
       deps.metrics.count("groundcrew_ticks_total", { tick: tick.name, outcome: "elsewhere" });
       return undefined;
     }
     await deps.wait(LEASE_CHECK_MS);
   }
-}
-
-function reportKey(tick: Tick): StoreKey {
-  return `tick-report:${tick.name}`;
 }
 
 async function runHoldingLease(
@@ -107,11 +88,7 @@ async function runHoldingLease(
   const done = new AbortController();
   const renewal = renewLease(deps, tick, key, owner, done.signal);
   try {
-    const report = await runTick(tick, deps);
-    const { ms, counts } = report;
-    const put = [{ key: reportKey(tick), value: { ms, counts }, expires: REPORT_RETENTION_MS }];
-    await ignoreLeaseErrors(deps, tick, () => deps.store.commit({ fence: [key, fence], put }));
-    return report;
+    return await runTick(tick, deps);
   } finally {
     done.abort();
     await renewal;

@@ -6,9 +6,8 @@
 import type { Rgb } from "culori";
 import { blend, converter, modeHsl, modeHwb, modeLrgb, modeRgb, parse, useMode, wcagContrast } from "culori/fn";
 import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
-import { countElements, isTooLargeForTree, MAX_MARKUP_LENGTH } from "./limits.ts";
+import { countElements, isTooLargeForTree, limitHtml } from "./limits.ts";
 import {
-  BLOCK_TAGS,
   createHtmlElement,
   createHtmlText,
   type HtmlChild,
@@ -29,7 +28,7 @@ interface Colors {
 let loading: ReturnType<typeof loadFilter> | undefined;
 
 /** Replaces removed text that a person reading the page does not see. */
-const HIDDEN_TEXT_MARK = "(hidden text removed)";
+export const HIDDEN_TEXT_MARK = "(hidden text removed)";
 
 /** Whether HTML could contain hidden text. Avoids parsing HTML that contains none, which is the usual case. */
 const MAY_HIDE =
@@ -95,36 +94,17 @@ const MIN_READABLE_CONTRAST = 1.2;
 
 const NO_DECLARATIONS: CssDeclarations = new Map();
 
-/** A comment's beginning, a tag whose end is unambiguous, or the beginning of anything else that is not text. */
-const MARKUP = /<!--|<(\/?)([a-z][\w-]*)((?:\s+[\w:-]+(?:=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+))?)*)\s*\/?>|<[a-z/!?]/gi;
-
-const ATTRIBUTE = /\s([\w:-]+)(?:=(?:"([^"]*)"|'([^']*)'|([^\s"']+)))?/g;
-
-const VOID_TAGS = new Set(["br", "hr", "img", "input", "col"]);
-
-/** Elements that a browser nests as they are written, or ends earlier. Others change how what follows is parsed. */
-const KNOWN_TAGS = new Set([
-  ...BLOCK_TAGS,
-  ...VOID_TAGS,
-  ...["a", "b", "big", "code", "colgroup", "del", "em", "font", "i", "ins", "kbd", "label", "mark", "s", "samp"],
-  ...["small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "mention-component", "image-component"],
-  ...["attachment-component", "issue-embed-component", "page-embed-component"],
-]);
-
-/** Tags between two pauses. */
-const TAGS_PER_STEP = 250;
-
 /**
- * Returns HTML from Plane with a mark in place of each text that people cannot see. In HTML that could hide text and is
- * too large to parse as a tree, more is removed than that.
+ * Returns HTML from Plane with a mark in place of each text that people cannot see, and in place of all of it when it
+ * could hide text and is too large to parse as a tree. Reads at most 100,000 characters of such HTML.
  */
 export async function removeHiddenText(html: string): Promise<string> {
   if (!mayHideText(html)) return html;
-  return convertInTurn((pause) => removeInSteps(html, pause));
+  return convertInTurn((pause) => removeInSteps(limitHtml(html), pause));
 }
 
 async function removeInSteps(html: string, pause: Pause): Promise<string> {
-  if (html.length > MAX_MARKUP_LENGTH || isTooLargeForTree(html)) return removeHiddenTags(html, pause);
+  if (isTooLargeForTree(html)) return HIDDEN_TEXT_MARK;
   loading ??= loadFilter();
   const { parseHtml, write } = await loading;
   const cost = toCost(countElements(html), html.length);
@@ -267,72 +247,6 @@ function createMarkedRow(mark: HtmlChild): HtmlElement {
 
 export function mayHideText(html: string): boolean {
   return MAY_HIDE.test(html);
-}
-
-/**
- * Removes hidden text from HTML that is too large to parse as a tree; a mark stands in its place. Without a tree more
- * is removed than a browser hides: text with a colour of its own, everything after a hidden element that does not end
- * where it should, and the whole text when it contains markup of which the end or the effect is uncertain.
- */
-export async function removeHiddenTags(html: string, pause: Pause): Promise<string> {
-  const visible: string[] = [];
-  let openTags: string[] = [];
-  let visibleFrom = 0;
-  let commentEnd = 0;
-  let tags = 0;
-  for (const { 0: markup, 1: slash, 2: name, 3: attributes = "", index } of html.matchAll(MARKUP)) {
-    tags += 1;
-    if (tags % TAGS_PER_STEP === 0) await pause(TAGS_PER_STEP);
-    if (index < commentEnd) continue;
-    const isHidden = openTags.length > 0;
-    if (markup === "<!--") {
-      if (!isHidden) visible.push(html.slice(visibleFrom, index));
-      const end = html.indexOf("-->", index + 4);
-      const comment = html.slice(index + 4, end < 0 ? undefined : end);
-      if (/^-?>|--!>/.test(comment) || html.startsWith("->", index + 4)) return HIDDEN_TEXT_MARK;
-      if (end < 0) return visible.join("");
-      commentEnd = end + 3;
-      visibleFrom = commentEnd;
-      continue;
-    }
-    const tag = name?.toLowerCase();
-    if (tag === undefined || !KNOWN_TAGS.has(tag)) return HIDDEN_TEXT_MARK;
-    if (VOID_TAGS.has(tag)) continue;
-    if (slash === "") {
-      if (isHidden) openTags.push(tag);
-      else if (isHiddenTag(createHtmlElement(tag, readProperties(attributes), []))) {
-        visible.push(html.slice(visibleFrom, index), ` ${HIDDEN_TEXT_MARK} `);
-        openTags = [tag];
-      }
-      continue;
-    }
-    if (!isHidden) continue;
-    if (openTags.pop() !== tag) return visible.join("");
-    visibleFrom = index + markup.length;
-  }
-  if (openTags.length === 0) visible.push(html.slice(Math.max(visibleFrom, commentEnd)));
-  return visible.join("");
-}
-
-/**
- * Whether a tag may hide its content, judged without the elements around it: its colours, if it has any, cannot be
- * compared with theirs.
- */
-function isHiddenTag(element: HtmlElement): boolean {
-  return isClosedDetails(element) || isHiddenElement(element) || getColors(element, PAGE_COLORS) !== PAGE_COLORS;
-}
-
-/** The attributes that can hide an element. A value with a character reference counts as hiding. */
-function readProperties(attributes: string) {
-  const properties: Record<string, string | string[]> = {};
-  for (const [, name = "", quoted, single, bare] of attributes.matchAll(ATTRIBUTE)) {
-    const value = quoted ?? single ?? bare ?? "";
-    const key = name.toLowerCase();
-    if (["class", "style", "color", "bgcolor"].includes(key) && value.includes("&")) properties["hidden"] = "";
-    if (key === "class") properties["className"] ??= value.split(/\s+/);
-    else properties[key === "bgcolor" ? "bgColor" : key] ??= value;
-  }
-  return properties;
 }
 
 /**

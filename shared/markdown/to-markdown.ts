@@ -1,7 +1,7 @@
 /** HTML of Plane as Markdown for agents: its own elements (mentions, embeds, tasks) become plain ones first. */
 
 import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
-import { mayHideText, removeHiddenNodes, removeHiddenTags } from "./hidden-text.ts";
+import { HIDDEN_TEXT_MARK, mayHideText, removeHiddenNodes } from "./hidden-text.ts";
 import { countElements, isTooLargeForTree, limitHtml } from "./limits.ts";
 import { FORMATTING_LEFT_OUT, readHtmlLines, readTreeLines, writePlainLines } from "./plain-text.ts";
 import { MAX_PART_COST, splitBlocks } from "./split-text.ts";
@@ -136,7 +136,8 @@ async function convert(processors: Processors, html: string, names: Names, pause
 }
 
 async function convertToLines(html: string, names: Names, pause: Pause): Promise<string> {
-  const visible = mayHideText(html) ? await removeHiddenTags(html, pause) : html;
+  // Without a tree nobody can tell what is hidden.
+  const visible = mayHideText(html) ? HIDDEN_TEXT_MARK : html;
   await pause(toCost(0, visible.length));
   return joinParts([writePlainLines(readHtmlLines(visible, names))], true);
 }

@@ -131,11 +131,6 @@ test.each([
   expect(await removeHiddenText(html)).not.toContain("SECRET");
 });
 
-test("visible text around hidden text is kept in HTML that is too large for a tree", async () => {
-  const markdown = await toMarkdown(`${"<p>a</p>".repeat(5_001)}<p>before</p><p hidden>no</p><p>after</p>`);
-  expect(markdown).toMatch(/before\n\n\(hidden text removed\)\n\nafter$/);
-});
-
 test("Markdown with one large block loses the formatting of that block only", async () => {
   const html = await toHtml(
     `# Title\n\n**bold** &amp; [a]\n\n${"- x < 1\n".repeat(700)}\n# End\n\n*last*\n\n[a]: http://a.example`,
