@@ -21,9 +21,8 @@ import { alertsRoute, noticesRoute, noticesTick } from "./notices.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
 import { createPeopleHandlers } from "./people.ts";
 import { instanceTick, planeTick } from "./plane-tick.ts";
-import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
-import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
+import { changesTick, cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
 import { REQUEST_KINDS, requestsRoute } from "./requests.ts";
 import { schedulesRoute, schedulesTick } from "./schedules.ts";
 import { setupRoute } from "./setup.ts";
@@ -36,8 +35,7 @@ import { usageRoute, usageTick } from "./usage.ts";
 import { gatewaysTick } from "./wake/gateway-tick.ts";
 import { createWakeRules } from "./wake/rules.ts";
 import { wakeHandler } from "./wake/wake-handler.ts";
-import { inboxHandler } from "./webhooks/inbox-handler.ts";
-import { planeWebhookRoute, telegramWebhookRoute } from "./webhooks/webhook-routes.ts";
+import { inboxHandler, planeWebhookRoute, telegramWebhookRoute } from "./webhooks/webhook-routes.ts";
 import { claimsTick, createWorkRules, workHandler } from "./work.ts";
 
 /** What only a machine needs: tickets, which need a ticket runner, and services, which need a process that keeps running. */

@@ -7,7 +7,7 @@ import { omitUndefined } from "../shared/omit-undefined.ts";
 import { findUnnamedUsers, readLastSignIns, readPeople } from "../shared/people/directory.ts";
 import type { ProjectRecord } from "../shared/records/plane-records.ts";
 import { observedKeys } from "../shared/records/store-keys.ts";
-import { refreshPeople } from "../shared/sync/read-people.ts";
+import { refreshPeople } from "../shared/sync/projects.ts";
 
 /**
  * All people with their role in Plane's workspace (absent: they are not in it), Telegram number, projects and last

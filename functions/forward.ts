@@ -11,7 +11,7 @@ import {
   postJson,
   RETRY_DELAYS_MS,
 } from "../shared/http/outgoing.ts";
-import { parseJobBody } from "../shared/jobs/job-body.ts";
+import { parseJobBody } from "../shared/jobs/internal-jobs.ts";
 import { createForwardAction, forwardBodySchema } from "../shared/jobs/outgoing-jobs.ts";
 import type { JobResult, LeasedJob } from "../shared/store/port.ts";
 import { type EventKind, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../shared/task/events.ts";

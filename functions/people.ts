@@ -5,7 +5,7 @@
 
 import type { JobHandler } from "../shared/app/deps.ts";
 import { inboxBodySchema, storedUpdateBodySchema } from "../shared/jobs/incoming-jobs.ts";
-import { parseJobBody } from "../shared/jobs/job-body.ts";
+import { parseJobBody } from "../shared/jobs/internal-jobs.ts";
 import { MINUTE } from "../shared/time.ts";
 
 /** The handlers of other queues for the same bodies. */

@@ -6,9 +6,9 @@
 import type { Deps, Tick } from "../shared/app/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { readPlaneProblem } from "../shared/notices/notices.ts";
+import { isUntestedPlane, parseKnownPlaneVersions } from "../shared/plane/client.ts";
 import type { Endpoint } from "../shared/plane/endpoint.ts";
 import { PlaneAuthError, PlaneError } from "../shared/plane/errors.ts";
-import { isUntestedPlane, parseKnownPlaneVersions } from "../shared/plane/plane-versions.ts";
 import { instanceApi, projectsApi } from "../shared/plane/projects.ts";
 import { MINUTE, type Ms, SECOND } from "../shared/time.ts";
 

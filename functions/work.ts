@@ -5,9 +5,8 @@
 
 import type { Deps, JobHandler, Tick } from "../shared/app/deps.ts";
 import type { AgentSettings } from "../shared/config/settings-file.ts";
-import { parseJobBody } from "../shared/jobs/job-body.ts";
+import { parseJobBody, toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/internal-jobs.ts";
 import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
-import { toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/work-jobs.ts";
 import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
 import { closeTaskRequests, handleDueRequest } from "../shared/requests/requests.ts";
 import { createSchedule } from "../shared/schedules/change-schedule.ts";

@@ -19,7 +19,7 @@ import { ADMIN_VIEWER, toViewer } from "../../shared/people/viewer.ts";
 import { PlaneAuthError, PlaneError } from "../../shared/plane/errors.ts";
 import { projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
-import { recordProof, refreshPeople } from "../../shared/sync/read-people.ts";
+import { recordProof, refreshPeople } from "../../shared/sync/projects.ts";
 import type { AgentsAnswer, SessionAnswer, SignInsAnswer } from "./answers.ts";
 
 const signInSchema = z.object({ token: z.string().max(1_000) });

@@ -1,24 +1,34 @@
 /**
- * The ticks that read Plane without a webhook: changed items of all projects, what agents are to work on, cycles; and
- * the tick that handles due jobs.
+ * The ticks that read Plane without a webhook: changed items of all projects, what agents are to work on, cycles, and
+ * between two polls, by what the quotas have to spare, changes of the projects in which people and agents work, and
+ * dependencies that people removed by hand; and the tick that handles due jobs.
  */
 
 import type { Deps, SyncDeps, TaskDeps, Tick } from "../../shared/app/deps.ts";
 import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
 import type { Settings } from "../../shared/config/settings.ts";
-import type { PlaneClient } from "../../shared/plane/endpoint.ts";
-import { isTransientPlaneError, PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
+import { type PlaneClient, withCallOptions } from "../../shared/plane/endpoint.ts";
+import {
+  isTransientPlaneError,
+  PlaneError,
+  PlaneNotFoundError,
+  PlaneRateLimitedError,
+  REFUSAL_CODES,
+} from "../../shared/plane/errors.ts";
+import { workItemsApi } from "../../shared/plane/work-items.ts";
 import { queueInterruptedProcedures } from "../../shared/procedure/procedure.ts";
 import {
   isReadableProject,
   listReadableProjects,
+  type PassMark,
   type ProjectDoubt,
   type ProjectRecord,
+  type RelationsRecord,
 } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Job, StoreKey } from "../../shared/store/port.ts";
 import { scanRows, updateValue } from "../../shared/store/records.ts";
-import { evaluateAllBlockers } from "../../shared/sync/blockers.ts";
+import { evaluateAllBlockers, readRelations } from "../../shared/sync/blockers.ts";
 import { advanceCycles, readCycles } from "../../shared/sync/cycles.ts";
 import { observeAllBlockedByText } from "../../shared/sync/dependency-edges.ts";
 import { computeOwnership } from "../../shared/sync/event-facts.ts";
@@ -27,23 +37,23 @@ import { recordDoubt } from "../../shared/sync/missing-items.ts";
 import { refreshNames, refreshProjectNames } from "../../shared/sync/names.ts";
 import { readItemSince } from "../../shared/sync/observe-item.ts";
 import { type ProjectPollResult, pollProject, reconcileIds } from "../../shared/sync/poll-project.ts";
-import { readProjects } from "../../shared/sync/projects.ts";
-import { pollPeople, refreshPeople } from "../../shared/sync/read-people.ts";
+import { pollPeople, readProjects, refreshPeople } from "../../shared/sync/projects.ts";
+import { readWithIdleKeys } from "../../shared/sync/spare-reads.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../shared/task/merge-observation.ts";
 import { type ItemRecord, isStartable } from "../../shared/task/snapshot.ts";
-import { needsBackfill } from "../../shared/task/unread-details.ts";
+import { isAgentTask, needsBackfill } from "../../shared/task/unread-details.ts";
 import { createMirrorJob, readAgentAccounts } from "../../shared/tasks/agent-labels.ts";
 import { queueResolveAllBlocked } from "../../shared/tasks/dependency-blocks.ts";
 import { reportDependencyCycles } from "../../shared/tasks/dependency-cycles.ts";
 import { queueUnsettledReviews } from "../../shared/tasks/lifecycle/reviews.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
 import { isHeldInBacklog, wakeForStartableTasks } from "../../shared/tasks/startable-tasks.ts";
-import { MINUTE, type Ms } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 
 type PollDeps = SyncDeps & Pick<Deps, "health">;
 
 /** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
-export interface AgentTasksRecord {
+interface AgentTasksRecord {
   tasks: Record<string, number>;
 }
 
@@ -64,6 +74,18 @@ const EXISTING_MIRROR_LIMIT = 10;
 
 /** Limit of jobs that synchronize labels with assignees at one tick: 20; further items follow with the next ticks. */
 const MIRROR_LIMIT = 20;
+
+/** The run ends before the next one is due: 13 of 15 s. */
+const RUN_MS: Ms = 13 * SECOND;
+
+/** A project is looked at again after 14 s, so that each run looks at it and a process beside this one does not. */
+const LOOK_AGAIN_MS: Ms = 14 * SECOND;
+
+/** The relations of a blocked task are read again after a minute. */
+const READ_AGAIN_MS: Ms = MINUTE;
+
+/** Limit of the time that one look waits for the quota of its key: 2 s, about two turns of an agent. */
+const LOOK_WAIT_MS: Ms = 2 * SECOND;
 
 /**
  * Polls Plane: reads the projects and the changed items of each, confirms losses, and evaluates blockers and agents'
@@ -95,32 +117,6 @@ export const pollTick: Tick = {
     return { ...counts, ...agents };
   },
 };
-
-/** Reports a poll that Plane refuses; a Plane that gives no answer, or refuses the key, is another notice. */
-async function reportFailedPoll(deps: Pick<Deps, "notices">, thrown: unknown): Promise<never> {
-  if (thrown instanceof PlaneError && !isTransientPlaneError(thrown))
-    await deps.notices.report("polls_failing", { values: { reason: thrown.message } });
-  throw thrown;
-}
-
-/**
- * Reports the projects whose lists are in doubt; that Plane refuses those of all projects is reported as failing polls.
- * A project that Plane denies is probably deleted, so it is not reported at once, and asked for again soon.
- */
-export async function reportWrongLists(deps: Pick<Deps, "store" | "notices" | "requestPoll">): Promise<void> {
-  const now = await deps.store.now();
-  const readable = await listReadableProjects(deps);
-  const areAllRefused = readable.every(({ doubt }) => doubt?.reason === "refused");
-  if (readable.some(({ doubt }) => doubt?.deniedUpTo !== undefined))
-    deps.requestPoll("Plane denies a project that it had listed");
-  const isReported = ({ reason, since, deniedUpTo }: ProjectDoubt) =>
-    !(areAllRefused && reason === "refused") && (deniedUpTo === undefined || now - since >= DENIED_QUIET_MS);
-  const names = readable
-    .flatMap(({ identifier, doubt }) => (doubt && isReported(doubt) ? [identifier] : []))
-    .join(", ");
-  const values = { projects: names, reason: `what Plane lists of ${names} cannot be right` };
-  await deps.notices.report("plane_list_wrong", names === "" ? undefined : { values });
-}
 
 /**
  * Reads the cycles, states, labels and members of every project once an hour: Plane sends no webhook when a cycle starts
@@ -155,6 +151,32 @@ export const jobsTick: Tick = {
   },
 };
 
+/** Reports a poll that Plane refuses; a Plane that gives no answer, or refuses the key, is another notice. */
+async function reportFailedPoll(deps: Pick<Deps, "notices">, thrown: unknown): Promise<never> {
+  if (thrown instanceof PlaneError && !isTransientPlaneError(thrown))
+    await deps.notices.report("polls_failing", { values: { reason: thrown.message } });
+  throw thrown;
+}
+
+/**
+ * Reports the projects whose lists are in doubt; that Plane refuses those of all projects is reported as failing polls.
+ * A project that Plane denies is probably deleted, so it is not reported at once, and asked for again soon.
+ */
+async function reportWrongLists(deps: Pick<Deps, "store" | "notices" | "requestPoll">): Promise<void> {
+  const now = await deps.store.now();
+  const readable = await listReadableProjects(deps);
+  const areAllRefused = readable.every(({ doubt }) => doubt?.reason === "refused");
+  if (readable.some(({ doubt }) => doubt?.deniedUpTo !== undefined))
+    deps.requestPoll("Plane denies a project that it had listed");
+  const isReported = ({ reason, since, deniedUpTo }: ProjectDoubt) =>
+    !(areAllRefused && reason === "refused") && (deniedUpTo === undefined || now - since >= DENIED_QUIET_MS);
+  const names = readable
+    .flatMap(({ identifier, doubt }) => (doubt && isReported(doubt) ? [identifier] : []))
+    .join(", ");
+  const values = { projects: names, reason: `what Plane lists of ${names} cannot be right` };
+  await deps.notices.report("plane_list_wrong", names === "" ? undefined : { values });
+}
+
 /** Runs a pass over every readable project. A project that Plane refuses is logged and does not stop the others. */
 export async function pollProjects(
   deps: PollDeps,
@@ -185,21 +207,6 @@ async function pollUnlessRefused(deps: PollDeps, project: ProjectRecord, correla
     await recordDoubt(deps, project.id, "refused");
     return undefined;
   }
-}
-
-/**
- * Looks for changes of one project with another client; returns the number of changed items. What that client does not
- * list is not gone: Groundcrew's own decides.
- */
-export async function lookAtProject(
-  deps: PollDeps,
-  project: ProjectRecord,
-  plane: PlaneClient,
-  correlation: string,
-): Promise<number> {
-  const pass = await pollProjectWithLock(deps, project, correlation, plane);
-  await confirmLosses(deps, pass.unconfirmed, correlation);
-  return pass.changed + pass.removed;
 }
 
 async function pollProjectWithLock(deps: PollDeps, project: ProjectRecord, correlation: string, plane: PlaneClient) {
@@ -245,7 +252,7 @@ async function acquirePassLease(deps: SyncDeps, key: StoreKey): Promise<number> 
  * When Plane is polled: POLL_CRON. Without it, tickets poll every `tickets.poll_seconds`, because people wait for them
  * where webhooks do not arrive.
  */
-export function getPollCron({ pollCron, tickets }: Pick<Settings, "pollCron" | "tickets">): string {
+function getPollCron({ pollCron, tickets }: Pick<Settings, "pollCron" | "tickets">): string {
   if (!tickets || pollCron !== DEFAULT_POLL_CRON) return pollCron;
   const seconds = tickets.poll_seconds;
   return seconds < 60 ? `*/${seconds} * * * * *` : `*/${seconds / 60} * * * *`;
@@ -313,4 +320,106 @@ async function commitAgentTasks(deps: TaskDeps, agent: string, ids: readonly str
     };
     return { put: [{ key, value: next }], result: added.length, afterCommit };
   });
+}
+
+/**
+ * Looks for changes every 15 s. A relation changes the item on whose page it was added or removed, without a webhook;
+ * a project's list shows that for one request. Where POLL_CRON is set, people have chosen when Plane is read.
+ */
+export const changesTick: Tick = {
+  name: "changes",
+  cron: ({ pollCron }) => (pollCron === DEFAULT_POLL_CRON ? "*/15 * * * * *" : pollCron),
+  // The times that reads store keep processes from reading the same.
+  sideBySide: true,
+  async run(deps) {
+    if (deps.settings.agents.length === 0) return { changed: 0 };
+    const correlation = `changes-${deps.newId()}`;
+    const end = deps.clock() + RUN_MS;
+    const changed = await lookAtProjects(deps, end, correlation);
+    await readBlockedTasksAgain(deps, end, correlation);
+    await reportWrongLists(deps);
+    deps.notify();
+    return { changed };
+  },
+};
+
+/** Looks for changed items in all projects with open items, those first that were read the longest ago. */
+async function lookAtProjects(deps: Deps, end: Ms, correlation: string): Promise<number> {
+  let changed = 0;
+  for (const project of await listProjectsToLookAt(deps)) {
+    const progress = await readWhileQuota(deps, end, () =>
+      readWithIdleKeys(deps, { project: project.id }, workItemsApi.list.operation, async (plane) => {
+        // The calls take only what other calls leave of the quota.
+        const spare = { priority: "spare", waitBudget: { left: LOOK_WAIT_MS } } as const;
+        const sparePlane = withCallOptions(plane, (options) => ({ ...options, ...spare }));
+        // What this key does not list is not gone: Groundcrew's own decides.
+        const pass = await pollProjectWithLock(deps, project, correlation, sparePlane);
+        await confirmLosses(deps, pass.unconfirmed, correlation);
+        changed += pass.changed + pass.removed;
+      }),
+    );
+    if (progress === "ended") break;
+  }
+  return changed;
+}
+
+async function listProjectsToLookAt(deps: Deps): Promise<ProjectRecord[]> {
+  const known = (await listReadableProjects(deps)).filter(
+    ({ baseline, doubt }) => baseline && (!doubt || doubt.reason === "shorter"),
+  );
+  const counts = await Promise.all(known.map(({ id }) => deps.store.count(observedSets.open(id))));
+  const projects = known.filter((_, i) => counts[i] !== 0);
+  return listDue<ProjectRecord, PassMark>(deps, projects, ({ id }) => observedKeys.mark(id), LOOK_AGAIN_MS);
+}
+
+/** Returns those last read `interval` ago or earlier, the longest ago first; `toKey`: of the record of the read. */
+async function listDue<T, Read extends { at: Ms }>(
+  { store }: Pick<Deps, "store">,
+  all: readonly T[],
+  toKey: (one: T) => StoreKey,
+  interval: Ms,
+) {
+  const reads = await store.read<Read>(all.map(toKey));
+  const readBefore = (await store.now()) - interval;
+  return all
+    .map((one, i) => ({ one, at: reads[i]?.value.at ?? 0 }))
+    .filter(({ at }) => at <= readBefore)
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
+}
+
+/** Reads the relations of blocked tasks that an agent could start without their blockers, in turn. */
+async function readBlockedTasksAgain(deps: Deps, end: Ms, correlation: string): Promise<void> {
+  for (const item of await listBlockedTasks(deps)) {
+    const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.snapshot.project)]);
+    if (!project || !isReadableProject(project.value)) continue;
+    const source = { project: project.value, correlation, cause: correlation };
+    if ((await readWhileQuota(deps, end, () => readRelations(deps, item, source, "idle"))) === "ended") return;
+  }
+}
+
+async function listBlockedTasks(deps: Pick<Deps, "store">): Promise<ItemRecord[]> {
+  const tasks: ItemRecord[] = [];
+  for await (const { value } of scanRows<ItemRecord>(deps, observedSets.waiting))
+    if (isAgentTask(value) && !value.stopped && !value.review && !value.unread?.parts.relations) tasks.push(value);
+  const toKey = ({ snapshot }: ItemRecord) => observedKeys.relations(snapshot.id);
+  return listDue<ItemRecord, RelationsRecord>(deps, tasks, toKey, READ_AGAIN_MS);
+}
+
+/** Reads as soon as a key has quota; ends the run when that is after its end, or when Plane does not answer. */
+async function readWhileQuota(deps: Deps, end: Ms, read: () => Promise<unknown>): Promise<"read" | "ended"> {
+  while (deps.clock() < end && !deps.stopping.aborted) {
+    try {
+      await read();
+      return "read";
+    } catch (thrown) {
+      // The next poll finds that the item is gone.
+      if (thrown instanceof PlaneNotFoundError) return "read";
+      if (!isTransientPlaneError(thrown)) throw thrown;
+      const wait = thrown instanceof PlaneRateLimitedError ? thrown.retryAfter : Number.POSITIVE_INFINITY;
+      if (deps.clock() + wait >= end) return "ended";
+      await deps.wait(wait, deps.stopping);
+    }
+  }
+  return "ended";
 }

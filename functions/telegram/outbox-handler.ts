@@ -1,7 +1,7 @@
 /** The jobs of the outbox, each handled by the module of its kind of message; and the messages of operational notices. */
 
 import type { JobHandler } from "../../shared/app/deps.ts";
-import { parseJobBody } from "../../shared/jobs/job-body.ts";
+import { parseJobBody } from "../../shared/jobs/internal-jobs.ts";
 import { type NoticeBody, outboxBodySchema } from "../../shared/jobs/outgoing-jobs.ts";
 import { ENDED_RETENTION, type NoticeRecord } from "../../shared/notices/notice-record.ts";
 import { renderNoticeMessage, toNoticeExtras } from "../../shared/notices/notices.ts";

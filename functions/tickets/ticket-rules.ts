@@ -6,7 +6,7 @@
 import type { TaskDeps, Tick } from "../../shared/app/deps.ts";
 import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
-import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
+import type { WorkJobBody } from "../../shared/jobs/internal-jobs.ts";
 import type { AnyEvent, EventKind } from "../../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 import { getTicketProjects } from "../../shared/tickets/approval.ts";

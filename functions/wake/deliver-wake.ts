@@ -5,7 +5,7 @@ import type { Deps, TaskDeps } from "../../shared/app/deps.ts";
 import { getOpenclawId } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { createSignedHeaders, type PostResult, postJson, RETRY_DELAYS_MS } from "../../shared/http/outgoing.ts";
-import { createWakeCheckJob, createWakeRetryJob } from "../../shared/jobs/wake-jobs.ts";
+import { createWakeCheckJob, createWakeRetryJob } from "../../shared/jobs/internal-jobs.ts";
 import { identifierSchema, parseTaskKey } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { JobResult, LeasedJob } from "../../shared/store/port.ts";

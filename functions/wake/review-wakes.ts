@@ -8,17 +8,17 @@ import type { Settings } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { formatTemplate } from "../../shared/i18n/localize.ts";
 import { getTexts } from "../../shared/i18n/texts.ts";
-import { createAnnouncementJob } from "../../shared/jobs/outgoing-jobs.ts";
 import {
   createClaimEndedJob,
   createWakeCheckJob,
   createWakeJob,
   type EndedClaim,
   HANDOVER_MS,
-} from "../../shared/jobs/wake-jobs.ts";
+} from "../../shared/jobs/internal-jobs.ts";
+import { createAnnouncementJob } from "../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { ClaimRecord } from "../../shared/records/claim-record.ts";
 import { workSets } from "../../shared/records/store-keys.ts";
+import type { ClaimRecord } from "../../shared/records/task-records.ts";
 import type { Job, JobResult } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";
 import { isRequestOpen } from "../../shared/task/request.ts";

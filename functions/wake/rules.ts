@@ -1,7 +1,7 @@
 /** The rules of which event wakes which agents, for what reason and with which text. */
 
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import { createWakeEventAction } from "../../shared/jobs/wake-jobs.ts";
+import { createWakeEventAction } from "../../shared/jobs/internal-jobs.ts";
 import type { AnyEvent, ClaimLossReason } from "../../shared/task/events.ts";
 import type { RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 import type { WakeReason } from "../../shared/tasks/wakes.ts";

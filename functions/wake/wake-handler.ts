@@ -5,8 +5,7 @@
 
 import type { Deps, JobHandler, TaskDeps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import { parseJobBody } from "../../shared/jobs/job-body.ts";
-import { type WakeBody, wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
+import { parseJobBody, type WakeBody, wakeBodySchema } from "../../shared/jobs/internal-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { observedKeys } from "../../shared/records/store-keys.ts";
 import type { JobResult, LeasedJob } from "../../shared/store/port.ts";

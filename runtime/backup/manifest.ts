@@ -119,7 +119,7 @@ function unescapeName(name: string): string | undefined {
 }
 
 /** Whether a path stays inside the folder that it is relative to, and has only one spelling. */
-export function isSafePath(path: string): boolean {
+function isSafePath(path: string): boolean {
   return !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 }
 

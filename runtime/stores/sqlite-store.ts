@@ -5,9 +5,20 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync, statfsSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseSync, type StatementSync, backup } from "node:sqlite";
+import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
@@ -274,7 +285,7 @@ export function isCopyName(name: string): boolean {
 }
 
 /** Describes a damaged file by SQLite's own message, and what to do. */
-export function describeDamage(path: string, reason: string): string {
+function describeDamage(path: string, reason: string): string {
   return `The store ${path} is damaged: ${reason}. Stop Groundcrew. ${REBUILD_HINT}`;
 }
 
@@ -282,7 +293,7 @@ export function describeDamage(path: string, reason: string): string {
  * Creates a file that only this account may use; an existing one is left as it is. It must not be opened for that,
  * because closing it would release this process's lock on it. True: the file is new.
  */
-export function createPrivateFile(path: string): boolean {
+function createPrivateFile(path: string): boolean {
   try {
     closeSync(openSync(path, "wx", 0o600));
     return true;
@@ -299,7 +310,7 @@ export function readDiskSpace(folder: string): NonNullable<StoreCapacity["disk"]
 }
 
 /** Describes why a statement failed, and what to do when the file is damaged. */
-export function describeStatementError(path: string, error: unknown): string {
+function describeStatementError(path: string, error: unknown): string {
   const reason = getErrorMessage(error);
   if (isDamaged(error)) return describeDamage(path, reason);
   return `The store ${path} failed: ${reason}`;
@@ -324,7 +335,7 @@ function getRootCause(error: unknown): unknown {
 }
 
 /** Describes why the file cannot be opened. */
-export function describeOpenError(path: string, error: unknown): string {
+function describeOpenError(path: string, error: unknown): string {
   if (findResultCode(error) === RESULT.busy)
     return `The store ${path} is already open in a running Groundcrew. Only one process can use it: stop the other one, or use Redis (STORE_URL=redis://…).`;
   const reason = getErrorMessage(getRootCause(error));
@@ -333,7 +344,7 @@ export function describeOpenError(path: string, error: unknown): string {
 }
 
 /** Describes a file that is not the opened one any longer. */
-export function describeLostFile(path: string): string {
+function describeLostFile(path: string): string {
   return `The store ${path} was moved away, deleted or replaced while it was open. Restore it, or continue without it: with an empty store Groundcrew reads everything from Plane again. Then restart Groundcrew.`;
 }
 

@@ -9,7 +9,18 @@ import type { Driver } from "unstorage";
 import type { Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { QUEUES, type Store } from "../../shared/store/port.ts";
-import { type SqlDriver, type SqlRow, WORK_TABLES, createSqlTables, findRowFormat, formatSavedRows, parseSavedRow, parseSavedRows, readSavedRows, writeSavedRow } from "../../shared/store/sql/database.ts";
+import {
+  createSqlTables,
+  findRowFormat,
+  formatSavedRows,
+  parseSavedRow,
+  parseSavedRows,
+  readSavedRows,
+  type SqlDriver,
+  type SqlRow,
+  WORK_TABLES,
+  writeSavedRow,
+} from "../../shared/store/sql/database.ts";
 import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
 import { STORE_FORMAT } from "../../shared/store/store-format.ts";
 import type { Ms } from "../../shared/time.ts";
@@ -107,7 +118,7 @@ export function createObjectStore(storage: ObjectStorage, { onChange, ...options
 
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
-export function toSqlExec(storage: Pick<ObjectStorage, "sql">): SqlDriver["exec"] {
+function toSqlExec(storage: Pick<ObjectStorage, "sql">): SqlDriver["exec"] {
   return (sql, ...params) => storage.sql.exec(sql, ...params).toArray();
 }
 

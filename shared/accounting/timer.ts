@@ -4,8 +4,8 @@
  */
 
 import type { Deps } from "../app/deps.ts";
-import type { ClaimRecord } from "../records/claim-record.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
+import type { ClaimRecord } from "../records/task-records.ts";
 import type { Commit, StoredValue } from "../store/port.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import type { Ms } from "../time.ts";

@@ -11,7 +11,7 @@ import { type PlaneClient, requiresApiKey } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
 import { projectsApi } from "../plane/projects.ts";
 import type { BucketPause, Queue, Store, StoreCapacity } from "../store/port.ts";
-import { LONG_PAUSE_MS, MAX_PAUSE_MS, type PausedSystem } from "../store/rate-limits.ts";
+import { LONG_PAUSE_MS, MAX_PAUSE_MS, type PausedSystem } from "../store/records.ts";
 import type { TelegramBot } from "../telegram/bot.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import type { ComponentHealth, Health, HealthComponent, StoreHealth } from "./deps.ts";

@@ -4,7 +4,7 @@
  */
 
 import { getErrorMessage } from "../errors.ts";
-import { UnreadableJobError } from "../jobs/job-body.ts";
+import { UnreadableJobError } from "../jobs/internal-jobs.ts";
 import { isTransientPlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
 import type { JobResult, LeasedJob, Queue } from "../store/port.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";

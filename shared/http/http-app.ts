@@ -20,10 +20,10 @@ import { renderRefusal, toGroundcrewError } from "../refusals/render-refusal.ts"
 import { createRedactor } from "../text.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createOriginCheck, createRouteGuard } from "./access.ts";
-import { compressAnswers } from "./compression.ts";
 import {
   BreakConnection,
   checkApiContentType,
+  compressAnswers,
   getRequester,
   getRequestPath,
   isApiPath,

@@ -38,7 +38,7 @@ interface StoredPageSession {
 }
 
 /** Where somebody signs in: the client's address, and what the browser says it is. */
-export interface SignInPlace {
+interface SignInPlace {
   address: string;
   browser: string;
 }
@@ -64,7 +64,7 @@ export interface AccessWatch {
   mayRead(isVisible?: (viewer: Viewer) => Promise<boolean>): Promise<boolean>;
 }
 
-export type SessionDeps = Pick<Deps, "store" | "settings">;
+type SessionDeps = Pick<Deps, "store" | "settings">;
 
 /** Duration of a session of the page: 12 hours. */
 const PAGE_SESSION_MS: Ms = 12 * HOUR;

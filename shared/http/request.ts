@@ -1,7 +1,10 @@
-/** What handlers know of a request and its host, the kinds of paths, and JSON in and out. */
+/**
+ * What handlers know of a request and its host, the kinds of paths, JSON in and out, and answers in gzip for clients that
+ * take it, where the host does not compress answers itself.
+ */
 
 import { zValidator } from "@hono/zod-validator";
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { getPath } from "hono/utils/url";
 import type { z } from "zod";
 import { GroundcrewError } from "../errors.ts";
@@ -49,6 +52,12 @@ export interface HostBindings {
   /** Compresses an answer, where the host does not do that itself. */
   gzip?: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
 }
+
+/** Answers below 1 KiB fit into one packet, compressed or not. */
+const MIN_BYTES = 1_024;
+
+/** The page's document and the answers of its API. Its files are compressed once, where they are served. */
+const COMPRESSED_TYPES = /^(?:text\/html|application\/json)\b/;
 
 /**
  * Thrown when a request must get no HTTP response: the runtime breaks the connection instead. Plane counts every
@@ -140,3 +149,24 @@ export function getRequester(c: Context): { by: string; where: "page" | "api" | 
   if (c.req.header("authorization") === undefined) return { by, where: "page" };
   return { by, where: c.req.header("user-agent")?.startsWith("groundcrew-cli/") ? "cli" : "api" };
 }
+
+/** Returns the host's gzip for this request; undefined where the host has none or the client does not take it. */
+export function findGzip(c: Context): HostBindings["gzip"] {
+  const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|\s|$))/i.test(c.req.header("accept-encoding") ?? "");
+  return takesGzip ? (c.env as HostBindings | undefined)?.gzip : undefined;
+}
+
+/** Compresses what is read. What is written answers with secrets at times, beside texts from outside (BREACH). */
+export const compressAnswers: MiddlewareHandler = async (c, next) => {
+  await next();
+  const gzip = c.req.method === "GET" ? findGzip(c) : undefined;
+  if (!gzip) return;
+  const { headers } = c.res;
+  if (!COMPRESSED_TYPES.test(headers.get("content-type") ?? "") || headers.has("content-encoding")) return;
+  const bytes = new Uint8Array(await c.res.arrayBuffer());
+  const body = bytes.length < MIN_BYTES ? bytes : await gzip(bytes);
+  c.res = new Response(body, c.res);
+  c.res.headers.set("Content-Length", String(body.length));
+  c.res.headers.append("Vary", "Accept-Encoding");
+  if (body !== bytes) c.res.headers.set("Content-Encoding", "gzip");
+};

@@ -5,8 +5,8 @@
 
 import type { Rgb } from "culori";
 import { blend, converter, modeHsl, modeHwb, modeLrgb, modeRgb, parse, useMode, wcagContrast } from "culori/fn";
-import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
 import { countElements, isTooLargeForTree, limitHtml } from "./limits.ts";
+import { convertInTurn, type Pause, toCost } from "./split-text.ts";
 import {
   createHtmlElement,
   createHtmlText,

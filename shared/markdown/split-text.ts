@@ -1,9 +1,9 @@
 /**
  * Splits HTML and Markdown at places where the parts can be converted one by one, so that a large text does not block
- * the process.
+ * the process, and takes the turns of all conversions.
  */
 
-import { toCost } from "./conversion-budget.ts";
+import { createOrderedRunner, wait } from "../time.ts";
 import { BLOCK_TAGS, type HtmlChild, type HtmlRoot } from "./tree.ts";
 
 /** Blocks that can be written without the rest of the text. */
@@ -16,6 +16,9 @@ interface MarkdownPart {
   lines: string[];
   cost: number;
 }
+
+/** Call it before each step with the cost of the step: it lets timers, requests and jobs run first when it is due. */
+export type Pause = (cost: number) => Promise<void> | undefined;
 
 /**
  * Limit of the cost of a part: that of 2,000 elements, for example a table of 100 rows and 9 columns with a paragraph
@@ -53,6 +56,19 @@ const NEW_BLOCK = /^(?:[#\p{L}"'(]|\*\*|```|~~~|\|)/u;
 const DEFINITION = /^\[(?!\^)[^[\]]{1,200}\]:\s*\S+\s*$/;
 
 const FOOTNOTE = /\[\^[^\]\s]+\]:/;
+
+/**
+ * Cost after which a conversion lets other work run: 1,000 elements, which take 10 to 25 ms in the slowest step. The
+ * target is 50 ms, also on a slower machine.
+ */
+const COST_BETWEEN_PAUSES = 1_000;
+
+/** Characters of text that cost as much as one element: 100; 100,000 take 20 ms when each must be escaped. */
+const CHARACTERS_PER_ELEMENT = 100;
+
+const runInOrder = createOrderedRunner();
+
+let spent = 0;
 
 /**
  * Splits a simplified tree at its outermost blocks. Text outside blocks stays together, because it is one paragraph,
@@ -155,4 +171,22 @@ function addDefinitions(parts: readonly MarkdownPart[], definitions: readonly st
   const cost = definitions.reduce((sum, line) => sum + measureLine(line), 0);
   // The first definition of a name counts, wherever it is.
   return parts.map((part) => ({ lines: [...definitions, "", ...part.lines], cost: part.cost + cost }));
+}
+
+export function toCost(elements: number, characters: number): number {
+  return elements + characters / CHARACTERS_PER_ELEMENT;
+}
+
+/**
+ * Runs a conversion after those that were begun before it, because many short conversions, one after the other without
+ * a pause, would keep the process busy as long as a large one.
+ */
+export function convertInTurn<T>(convert: (pause: Pause) => Promise<T>): Promise<T> {
+  return runInOrder(() => convert(pauseIfDue));
+}
+
+function pauseIfDue(cost: number): Promise<void> | undefined {
+  const isDue = spent + cost > COST_BETWEEN_PAUSES;
+  spent = isDue ? cost : spent + cost;
+  return isDue ? wait(0) : undefined;
 }

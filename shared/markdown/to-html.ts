@@ -2,11 +2,12 @@
 
 import type { Options } from "rehype-sanitize";
 import { GroundcrewError } from "../errors.ts";
-import { type Budgets, convertInTurn, createBudgets } from "./conversion-budget.ts";
 import { limitNesting, MAX_MARKDOWN_LINES, MAX_MARKUP_LENGTH, restrictParser } from "./limits.ts";
 import { FORMATTING_LEFT_OUT } from "./plain-text.ts";
-import { MAX_MARKDOWN_COST, splitMarkdown } from "./split-text.ts";
+import { convertInTurn, MAX_MARKDOWN_COST, splitMarkdown } from "./split-text.ts";
 import {
+  type Budgets,
+  createBudgets,
   createHtmlElement,
   createHtmlText,
   type HtmlChild,

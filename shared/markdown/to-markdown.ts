@@ -1,10 +1,9 @@
 /** HTML of Plane as Markdown for agents: its own elements (mentions, embeds, tasks) become plain ones first. */
 
-import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
 import { HIDDEN_TEXT_MARK, mayHideText, removeHiddenNodes } from "./hidden-text.ts";
 import { countElements, isTooLargeForTree, limitHtml } from "./limits.ts";
 import { FORMATTING_LEFT_OUT, readHtmlLines, readTreeLines, writePlainLines } from "./plain-text.ts";
-import { MAX_PART_COST, splitBlocks } from "./split-text.ts";
+import { convertInTurn, MAX_PART_COST, type Pause, splitBlocks, toCost } from "./split-text.ts";
 import { SANITIZE_SCHEMA, toImageElements, toLinkElements, toSafeLink } from "./to-html.ts";
 import {
   createHtmlElement,

@@ -5,7 +5,6 @@
 
 import type rehypeSanitize from "rehype-sanitize";
 import type remarkRehype from "remark-rehype";
-import { type Budgets, MAX_FILLED_CELLS } from "./conversion-budget.ts";
 
 /** The HTML tree that the parser, the sanitizer and the writers share. */
 export type HtmlRoot = Parameters<ReturnType<typeof rehypeSanitize>>[0];
@@ -20,6 +19,14 @@ export type HtmlChild = HtmlElement["children"][number];
 export type MarkdownRoot = Parameters<ReturnType<typeof remarkRehype>>[0];
 
 type MarkdownNode = MarkdownRoot | MarkdownRoot["children"][number];
+
+/** What the parts of one text may still add to it. */
+export interface Budgets {
+  /** Empty cells of tables. */
+  cells: number;
+  /** Characters of addresses. */
+  addressCharacters: number;
+}
 
 /** The tags of the elements around an element, the innermost last. */
 type AncestorTags = readonly string[];
@@ -42,6 +49,22 @@ export const BLOCK_TAGS = new Set([
 
 /** Limit of the width to which cells are padded: 40, because one long cell would widen its whole column. */
 const MAX_CELL_WIDTH = 40;
+
+/**
+ * Limit of the empty cells that are added to tables: 20,000. Both converters make every row as long as the longest, so
+ * a short text could create a hundred million cells.
+ */
+const MAX_FILLED_CELLS = 20_000;
+
+/**
+ * Limit of all addresses in the output, in characters: 500,000, because Markdown can reference one address thousands of
+ * times. Links beyond the limit become plain text.
+ */
+const MAX_ADDRESS_CHARACTERS = 500_000;
+
+export function createBudgets(): Budgets {
+  return { cells: MAX_FILLED_CELLS, addressCharacters: MAX_ADDRESS_CHARACTERS };
+}
 
 export function createHtmlElement(
   tagName: string,

@@ -1,7 +1,7 @@
 /**
  * The directory of people: who may answer, sign in and be named. The setting `people` joins a person's Plane account,
  * Telegram number and language; without it, the workspace's human members are the people. What Plane says of them (name,
- * role, projects) is one record, which `shared/sync/read-people.ts` keeps up to date; what the list says wins. Looking
+ * role, projects) is one record, which `shared/sync/projects.ts` keeps up to date; what the list says wins. Looking
  * somebody up makes no request.
  *
  * People also sign in to the page by one-time links, which the bot sends to the person whose number in Telegram it is. The

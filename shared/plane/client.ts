@@ -1,6 +1,7 @@
 /**
  * The client of Plane's API: every call takes its turn in the key's quota, is sent, is repeated where that is safe,
- * and its answer is checked. Lists are read page by page, and what this version of Plane supports is asked once.
+ * and its answer is checked. Lists are read page by page, and what this version of Plane supports is asked once. Also
+ * which versions of Plane Groundcrew was tried with.
  */
 
 import type { Log } from "../log.ts";
@@ -250,4 +251,25 @@ function hasRelations(version: string): boolean {
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
   if (major === undefined) return true;
   return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= 3);
+}
+
+/** Reads the list in the text of compose/versions.env; undefined where it has none. */
+export function parseKnownPlaneVersions(text: string): string[] | undefined {
+  const [, list = ""] = /^PLANE_KNOWN_VERSIONS=(.*)$/m.exec(text) ?? [];
+  const versions = list.split(",").flatMap((version) => version.trim() || []);
+  return versions.length > 0 ? versions : undefined;
+}
+
+/**
+ * Whether Groundcrew was not tried with a version that Plane reports. Only release lines such as 1.3 are compared,
+ * because Plane v1.2.2 reports itself as 1.2.0. False when there is nothing to compare.
+ */
+export function isUntestedPlane(version: string, known: readonly string[] | undefined): boolean {
+  const line = toReleaseLine(version);
+  return known !== undefined && line !== undefined && !known.some((one) => toReleaseLine(one) === line);
+}
+
+/** `1.3` of `v1.3.1`; undefined for other texts. */
+export function toReleaseLine(version: string): string | undefined {
+  return /^v?(\d+\.\d+)(?:\.|$)/.exec(version)?.[1];
 }

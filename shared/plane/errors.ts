@@ -1,14 +1,7 @@
 /** The errors of calls to Plane, one class for each way in which a caller reacts. */
 
 /** One code for each way to handle an error. */
-export type PlaneErrorCode =
-  | "auth"
-  | "not_found"
-  | "conflict"
-  | "invalid"
-  | "rate_limited"
-  | "unavailable"
-  | "unexpected";
+type PlaneErrorCode = "auth" | "not_found" | "conflict" | "invalid" | "rate_limited" | "unavailable" | "unexpected";
 
 /** The codes of answers that refuse one request, while others may succeed. */
 export const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);

@@ -5,7 +5,7 @@
 
 import { sha256Hex } from "../hashing.ts";
 import type { Consumption, Store } from "../store/port.ts";
-import { pauseBucket, reserveTurn } from "../store/rate-limits.ts";
+import { pauseBucket, reserveTurn } from "../store/records.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import type { CallPriority } from "./endpoint.ts";
 import { PlaneRateLimitedError } from "./errors.ts";

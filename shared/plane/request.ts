@@ -7,7 +7,7 @@ import { createFetch } from "ofetch";
 import type { z } from "zod";
 import { findErrorCode, formatSchemaIssues } from "../errors.ts";
 import type { Metrics } from "../metrics.ts";
-import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
+import { MAX_PAUSE_MS } from "../store/records.ts";
 import { tryParseJson } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { type Endpoint, type PlaneAnswer, planeIdSchema } from "./endpoint.ts";

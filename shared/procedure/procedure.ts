@@ -5,7 +5,7 @@
 
 import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
-import { createWorkJob } from "../jobs/work-jobs.ts";
+import { createWorkJob } from "../jobs/internal-jobs.ts";
 import { type Changes, changeFields } from "../omit-undefined.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
 import { AGENT_PACE_MS } from "../plane/quota.ts";

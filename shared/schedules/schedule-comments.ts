@@ -5,7 +5,7 @@ import { GroundcrewError } from "../errors.ts";
 import { resolveLocale } from "../i18n/localize.ts";
 import { explainRefusedWords, findScheduleCommand, parseScheduleCommand } from "../i18n/parse-schedule.ts";
 import { getTexts } from "../i18n/texts.ts";
-import type { WorkJobBody } from "../jobs/work-jobs.ts";
+import type { WorkJobBody } from "../jobs/internal-jobs.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
 import { getRefusal, renderRefusal } from "../refusals/render-refusal.ts";
 import { createCallContext } from "../tasks/call-context.ts";

@@ -26,7 +26,7 @@ export type CheckedPut = CheckedCommit["puts"][number];
 export type CheckedJob = CheckedCommit["jobs"][number];
 
 /** What an engine implements: a store whose arguments are checked and complete. */
-export interface Engine extends Omit<Store, "commit" | "scan" | "listDeadJobs" | "consume" | "pause"> {
+interface Engine extends Omit<Store, "commit" | "scan" | "listDeadJobs" | "consume" | "pause"> {
   commit(commit: CheckedCommit): ReturnType<Store["commit"]>;
   scan<T>(set: SetName, after: string | undefined, limit: number): Promise<ScanPage<T>>;
   listDeadJobs(queue: Queue, limit: number): Promise<DeadJob[]>;

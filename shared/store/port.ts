@@ -174,7 +174,7 @@ export interface DeadJob {
   at: Ms;
 }
 
-export interface QueueStats {
+interface QueueStats {
   /** Number of waiting and taken jobs. */
   pending: number;
   dead: number;

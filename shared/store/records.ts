@@ -1,10 +1,12 @@
 /**
  * How values of the store are used: a value is updated by computing the new one from the old until the commit
- * succeeds, sets are read page by page, and keys that contain a time sort the newest first.
+ * succeeds, sets are read page by page, and keys that contain a time sort the newest first. A caller takes its turn within
+ * a rate limit: a bucket grants what fits into its window; a pause stops it when the other system says so, and after a
+ * long pause a single probe is sent first.
  */
 
-import type { Ms } from "../time.ts";
-import type { Commit, Put, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
+import { HOUR, MINUTE, type Ms } from "../time.ts";
+import type { Commit, Consumption, Put, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
 
 interface UpdateDeps {
   store: Pick<Store, "read" | "commit">;
@@ -21,11 +23,35 @@ type ValueUpdateWithResult<Result> = ValueUpdate & { result: Result };
 
 type Compute<Value, Update> = (value: Value | undefined, rev: Revision) => Update | Promise<Update>;
 
+/** The systems whose rate limits are obeyed by pauses. Their buckets' names begin with the system's name. */
+export type PausedSystem = "plane" | "telegram";
+
+/** Whether a request may be sent now (`wait` is 0), and whether it is the probe of a pause. */
+export interface Turn {
+  wait: Ms;
+  isProbe: boolean;
+}
+
 interface ScanDeps {
   store: Pick<Store, "scan">;
 }
 
 const MAX_TIME: Ms = 9_999_999_999_999;
+
+/**
+ * Limit of a pause, so that one excessive `Retry-After` cannot stop all requests: Plane limits requests per minute, so
+ * 15 minutes are many of its windows; Telegram requires up to an hour after a flood of messages.
+ */
+export const MAX_PAUSE_MS: Record<PausedSystem, Ms> = { plane: 15 * MINUTE, telegram: HOUR };
+
+/**
+ * Limit of a pause of normal operation: 2 minutes. A longer one is reported as a fault, and at its end one probe is
+ * sent before everything else.
+ */
+export const LONG_PAUSE_MS: Ms = 2 * MINUTE;
+
+/** Lease of a probe: 1 minute, longer than the timeouts of all calls. Then another probe is sent. */
+const PROBE_LEASE_MS: Ms = MINUTE;
 
 /**
  * Reads the value of a key and commits the update that `compute` returns. When the value or one in `expect` was changed
@@ -37,11 +63,13 @@ export async function updateValue<Value>(
   key: StoreKey,
   compute: Compute<Value, ValueUpdate | undefined>,
 ): Promise<void>;
+
 export async function updateValue<Value, Result>(
   deps: UpdateDeps,
   key: StoreKey,
   compute: Compute<Value, ValueUpdateWithResult<Result>>,
 ): Promise<Result>;
+
 export async function updateValue<Value, Result>(
   { store }: UpdateDeps,
   key: StoreKey,
@@ -137,4 +165,33 @@ export function toDescendingKey(at: Ms): string {
 /** Parses the result of `toDescendingKey`. */
 export function parseDescendingKey(text: string): Ms {
   return MAX_TIME - Number(text);
+}
+
+/**
+ * Reserves a request by `consume`, which returns 0 or how long to wait. When the bucket of `probe` has a pause that has
+ * ended and needs a probe, this request is sent as the probe. A pause above the system's limit is shortened to it.
+ */
+export async function reserveTurn(
+  store: Pick<Store, "takeProbe" | "limitPause">,
+  system: PausedSystem,
+  probe: Consumption,
+  consume: () => Promise<Ms>,
+): Promise<Turn> {
+  const wait = await consume();
+  if (wait === 0) return { wait, isProbe: false };
+  if (await store.takeProbe(probe, PROBE_LEASE_MS)) return { wait: 0, isProbe: true };
+  if (wait <= MAX_PAUSE_MS[system]) return { wait, isProbe: false };
+  await store.limitPause(probe.bucket, MAX_PAUSE_MS[system]);
+  return { wait: MAX_PAUSE_MS[system], isProbe: false };
+}
+
+/** Pauses a bucket for the time that the system requires, up to the system's limit. */
+export async function pauseBucket(
+  store: Pick<Store, "pause">,
+  system: PausedSystem,
+  bucket: string,
+  wait: Ms,
+): Promise<void> {
+  const limitedWait = Math.min(wait, MAX_PAUSE_MS[system]);
+  await store.pause(bucket, limitedWait, limitedWait > LONG_PAUSE_MS);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { PlaneClient } from "../plane/endpoint.ts";
 import { relationsApi } from "../plane/work-items.ts";

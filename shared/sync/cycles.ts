@@ -1,7 +1,7 @@
 /** A project's cycles: their phases, the events of a change of phase, and the items of the current ones. */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { readList } from "../plane/endpoint.ts";
 import { cyclesApi } from "../plane/work-items.ts";
 import {

@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { limitHtml } from "../markdown/limits.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { TASK_KEY_SOURCE } from "../names.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { isTransientPlaneError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
 import { isReadableProject, type ProjectRecord } from "../records/plane-records.ts";

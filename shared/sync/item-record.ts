@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { shiftPlaneTime } from "../plane/endpoint.ts";
 import type { CommentsRecord, ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "../records/store-keys.ts";

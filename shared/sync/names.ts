@@ -50,7 +50,7 @@ interface NamedRow {
 }
 
 /** A state or label that was deleted in Plane; `setting` names it. */
-export interface DeletedName {
+interface DeletedName {
   project: string;
   kind: ManagedNameKind;
   name: string;
@@ -292,7 +292,7 @@ export async function resolveName<Row extends NamedRow>(
  * Returns all states or labels of a project, as Plane lists them, with the names by which they count. Stores these
  * names, and logs those that nothing in the list has any more.
  */
-export async function resolveList<Row extends NamedRow>(
+async function resolveList<Row extends NamedRow>(
   deps: ManagedNameDeps,
   project: string,
   kind: ManagedNameKind,

@@ -6,9 +6,7 @@
 import { prepareTimerChange } from "../accounting/timer.ts";
 import type { SyncDeps } from "../app/deps.ts";
 import { canBeWoken } from "../config/settings-file.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
-import { createStartableJob } from "../jobs/wake-jobs.ts";
-import { createPostJob, createWorkJob } from "../jobs/work-jobs.ts";
+import { createObserveJob, createPostJob, createStartableJob, createWorkJob } from "../jobs/internal-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { PlaneCallOptions } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";

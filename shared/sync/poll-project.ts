@@ -5,7 +5,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { createListError } from "../plane/client.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";

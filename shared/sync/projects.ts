@@ -1,17 +1,21 @@
 /**
- * The list of projects: new, archived, renamed or missing ones, and the completion of a project with the figures that
- * are reported.
+ * The workspace: its list of projects with new, archived, renamed or missing ones, the completion of a project with the
+ * figures that are reported, and who is in the workspace and its projects (shared/people/directory.ts).
  */
 
 import { roundAmount } from "../accounting/spending.ts";
 import { readTaskFigures } from "../accounting/time-entries.ts";
 import type { Deps, SyncDeps } from "../app/deps.ts";
+import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { type MembersRecord, type ProjectMembers, personSessionSet } from "../people/directory.ts";
 import { readList, shiftPlaneTime } from "../plane/endpoint.ts";
-import { type PlaneProject, projectsApi } from "../plane/projects.ts";
+import { PlaneError } from "../plane/errors.ts";
+import { membersApi, type PlaneProject, projectMembersApi, projectsApi } from "../plane/projects.ts";
 import {
   hasOnlyClosedItems,
   isReadableProject,
+  listReadableProjects,
   type ProjectRecord,
   type ProjectsReadRecord,
   toProjectPut,
@@ -23,9 +27,12 @@ import { createFormatPut, STORE_FORMAT_KEY } from "../store/store-format.ts";
 import type { ProjectEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
-import { MINUTE } from "../time.ts";
+import { MINUTE, type Ms } from "../time.ts";
 import { prepareChange, toProjectFacts } from "./event-facts.ts";
 import { confirmMissingProject } from "./missing-items.ts";
+import { cacheMembers } from "./names.ts";
+
+type ReadPeopleDeps = Pick<SyncDeps, "store" | "settings" | "plane" | "cache" | "clock" | "log">;
 
 /**
  * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
@@ -219,4 +226,74 @@ export async function prepareUnreportedCompletion(
   if (!stored?.value.completedAtBaseline) return undefined;
   const { completedAtBaseline: _, ...rest } = stored.value;
   return { expect: [[key, stored.rev]], put: [toProjectPut({ ...rest, completed: false })] };
+}
+
+/**
+ * Reads who came, left, was renamed or has another role, at a poll: one request more, and only where it matters soon,
+ * because somebody is signed in, the settings name people, or nobody is known yet.
+ */
+export async function pollPeople(deps: ReadPeopleDeps): Promise<void> {
+  const isDue = deps.settings.people || (await deps.store.count(personSessionSet)) > 0;
+  if (isDue || !(await deps.store.read([observedKeys.members]))[0]) await refreshPeople(deps);
+}
+
+/**
+ * Reads the workspace's members, and those of the projects whose number of members has changed; of every project with
+ * `isComplete`, because one who came and one who left are the same number. What Plane does not answer stays as it is
+ * stored.
+ */
+export async function refreshPeople(
+  deps: ReadPeopleDeps,
+  { isComplete = false }: { isComplete?: boolean } = {},
+): Promise<void> {
+  const at = await deps.store.now();
+  const list = await readUnlessRefused(deps, "workspace", () => deps.plane.call(membersApi.list));
+  if (!list) return;
+  await cacheMembers(deps, list.data);
+  const members = list.data.map(({ id, display_name: name, email, role }) => ({ id, name, email, role }));
+  const [stored] = await deps.store.read<MembersRecord>([observedKeys.members]);
+  const projects: MembersRecord["projects"] = {};
+  for (const { id, identifier, memberCount: count = 0 } of await listReadableProjects(deps)) {
+    const known = stored?.value.projects[id];
+    if (known) projects[id] = known;
+    if (known?.count === count && !isComplete) continue;
+    const params = { project: id };
+    const answer = await readUnlessRefused(deps, identifier, () => deps.plane.call(projectMembersApi.list, { params }));
+    if (answer) projects[id] = describeMembers(known, { count, ids: answer.data.map((user) => user.id) }, at);
+  }
+  await updateValue<MembersRecord>(deps, observedKeys.members, (current) => {
+    // A read that began later knows more.
+    if (current && current.at > at) return undefined;
+    const isSame = JSON.stringify([current?.members, current?.projects]) === JSON.stringify([members, projects]);
+    const value = { ...current, at, members, projects } satisfies MembersRecord;
+    return isSame ? undefined : { put: [{ key: observedKeys.members, value }] };
+  });
+}
+
+/** Records that a person has proved to be in the workspace: they are not who left one of their projects before. */
+export async function recordProof(deps: Pick<SyncDeps, "store">, id: string): Promise<void> {
+  const now = await deps.store.now();
+  await updateValue<MembersRecord>(deps, observedKeys.members, (current) => {
+    const proved = { ...current?.proved, [id]: now };
+    return current && { put: [{ key: observedKeys.members, value: { ...current, proved } satisfies MembersRecord }] };
+  });
+}
+
+/** Compares the members of a project with those before: who left is counted no more, but may still be listed. */
+function describeMembers(known: ProjectMembers | undefined, { count, ids }: ProjectMembers, at: Ms): ProjectMembers {
+  if (!known) return { count, ids };
+  const came = ids.filter((id) => !known.ids.includes(id)).length;
+  const gone = known.ids.filter((id) => !ids.includes(id)).length;
+  const hasHiddenLeave = count < known.count + came - gone;
+  return { count, ids, ...omitUndefined({ leftAt: hasHiddenLeave ? at : known.leftAt }) };
+}
+
+async function readUnlessRefused<T>({ log }: ReadPeopleDeps, of: string, read: () => Promise<T>) {
+  try {
+    return await read();
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    log.debug("members not read", { of, error: getErrorMessage(thrown) });
+    return undefined;
+  }
 }

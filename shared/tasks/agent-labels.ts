@@ -1,7 +1,7 @@
 /** Labels `agent:<name>` and assignees say the same: a change of one is carried over to the other. */
 
 import type { TaskDeps } from "../app/deps.ts";
-import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
+import { createWorkJob, toLabelsLane } from "../jobs/internal-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";

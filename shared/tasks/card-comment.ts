@@ -9,14 +9,14 @@ import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import { getTexts } from "../i18n/texts.ts";
-import type { WorkJobBody } from "../jobs/work-jobs.ts";
+import type { WorkJobBody } from "../jobs/internal-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, type PlaneCallOptions } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneNotFoundError } from "../plane/errors.ts";
 import { commentsApi } from "../plane/work-items.ts";
-import { findClaim } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
+import { findClaim } from "../records/task-records.ts";
 import { MINUTE, type Ms, measurePeriod } from "../time.ts";
 import { readSystemUserId } from "./assignees.ts";
 import {

@@ -6,12 +6,12 @@
 import { z } from "zod";
 import { countHourlyCost, prepareSpending, roundAmount } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
+import { createWorkJob } from "../jobs/internal-jobs.ts";
 import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
-import { createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { type ClaimRecord, readClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
+import { type ClaimRecord, readClaims } from "../records/task-records.ts";
 import type { Commit, Put, Revision } from "../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { Ms } from "../time.ts";

@@ -4,10 +4,10 @@
 
 import { isInWork, prepareTimerStart } from "../accounting/timer.ts";
 import { GroundcrewError } from "../errors.ts";
-import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
-import { type ClaimRecord, findClaim, readLiveClaims } from "../records/claim-record.ts";
+import { createWorkJob, toLabelsLane } from "../jobs/internal-jobs.ts";
 import type { Task } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
+import { type ClaimRecord, findClaim, readLiveClaims } from "../records/task-records.ts";
 import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
 import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";
 import { type Ms, SECOND } from "../time.ts";

@@ -6,7 +6,7 @@
 import type { TaskDeps } from "../app/deps.ts";
 import { formatTemplate } from "../i18n/localize.ts";
 import { type CommentTexts, getTexts } from "../i18n/texts.ts";
-import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
+import { createWorkJob, toLabelsLane } from "../jobs/internal-jobs.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";

@@ -4,9 +4,9 @@ import { isRunning, readTaskTimes, type TimeEntriesRecord } from "../accounting/
 import { createTimes, endEntries, findPause, prepareTimes, startEntry } from "../accounting/timer.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { findClaim, readClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
+import { findClaim, readClaims } from "../records/task-records.ts";
 import { updateValue } from "../store/records.ts";
 import { isOpen } from "../task/snapshot.ts";
 import { cleanLine } from "../text.ts";

@@ -2,11 +2,11 @@
 
 import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
-import { createWakeCheckJob } from "../jobs/wake-jobs.ts";
+import { createWakeCheckJob } from "../jobs/internal-jobs.ts";
 import { PlaneError } from "../plane/errors.ts";
-import { readClaims } from "../records/claim-record.ts";
 import { isBlockedByDependency, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
+import { readClaims } from "../records/task-records.ts";
 import type { Commit, Revision, StoredValue } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import { findNamedState } from "../sync/names.ts";

@@ -5,7 +5,7 @@
 
 import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
-import { createWakeJob } from "../jobs/wake-jobs.ts";
+import { createWakeJob } from "../jobs/internal-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Commit, Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/records.ts";

@@ -7,7 +7,7 @@ import type { ApiMethods } from "grammy/types";
 import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
-import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
+import { MAX_PAUSE_MS } from "../store/records.ts";
 import { tryParseJson } from "../text.ts";
 import { type Ms, SECOND } from "../time.ts";
 import { type RichText, toPlainText, truncateRichText } from "./rich-text.ts";

@@ -7,7 +7,7 @@ import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createTokenCheck } from "../hashing.ts";
-import { createTicketUpdateJob } from "../jobs/work-jobs.ts";
+import { createTicketUpdateJob } from "../jobs/internal-jobs.ts";
 import { parseTaskKey, type TaskKey } from "../names.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { workKeys } from "../records/store-keys.ts";

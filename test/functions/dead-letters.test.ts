@@ -11,10 +11,8 @@ import { createMemoryStore, createSqliteStore, STORE_FILE_NAME } from "../../run
 import type { Deps } from "../../shared/app/deps.ts";
 import { createPump } from "../../shared/app/pump.ts";
 import { inboxBodySchema, updateBodySchema } from "../../shared/jobs/incoming-jobs.ts";
-import { observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
+import { observeBodySchema, wakeBodySchema, workJobBodySchema } from "../../shared/jobs/internal-jobs.ts";
 import { forwardBodySchema, outboxBodySchema } from "../../shared/jobs/outgoing-jobs.ts";
-import { wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
-import { workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { Json } from "../../shared/omit-undefined.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createWorkJob } from "../../shared/jobs/work-jobs.ts";
+import { createWorkJob } from "../../shared/jobs/internal-jobs.ts";
 import { wait } from "../../shared/time.ts";
 import type { Item } from "../../simulators/plane/types.ts";
 import { startGateway } from "../support/openclaw-gateway.ts";

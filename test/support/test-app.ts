@@ -4,7 +4,7 @@ import { createPeopleHandlers } from "../../functions/people.ts";
 import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { cyclesTick, pollTick } from "../../functions/poll/poll-tick.ts";
 import { REQUEST_KINDS } from "../../functions/requests.ts";
-import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
+import { inboxHandler } from "../../functions/webhooks/webhook-routes.ts";
 import { workHandler } from "../../functions/work.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createAssetReader } from "../../runtime/node/files.ts";

@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import { html } from "hono/html";
 import type { Deps } from "../../../shared/app/deps.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
-import { findGzip } from "../../../shared/http/compression.ts";
+import { findGzip } from "../../../shared/http/request.ts";
 import type { Locale } from "../../../shared/i18n/localize.ts";
 
 /** A file that a document loads. Its name ends in `.js`, `.css` or `.svg`. */

@@ -1,5 +1,5 @@
 import type { Consumption, Store } from "../../../shared/store/port.ts";
-import { pauseBucket, reserveTurn, type Turn } from "../../../shared/store/rate-limits.ts";
+import { pauseBucket, reserveTurn, type Turn } from "../../../shared/store/records.ts";
 import type { ChatId, EditOutcome, SendOutcome } from "../../../shared/telegram/bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 

@@ -11,7 +11,7 @@ import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import { COMMAND_NAMES, getTexts } from "../../../shared/i18n/texts.ts";
 import { createUnreadUpdateJob, createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
 import type { Consumption, Job } from "../../../shared/store/port.ts";
-import { pauseBucket, reserveTurn } from "../../../shared/store/rate-limits.ts";
+import { pauseBucket, reserveTurn } from "../../../shared/store/records.ts";
 import type { BotFailure, CommandScope, MenuLanguage, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/chat-settings.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";

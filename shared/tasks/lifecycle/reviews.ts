@@ -7,7 +7,7 @@ import type { RequestKind, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
-import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { createWorkJob } from "../../jobs/internal-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import {

@@ -10,16 +10,16 @@ import type { Deps, RequestKind, TaskDeps, WrittenRemark } from "../../app/deps.
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
-import { createPostJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { createPostJob, type WorkJobBody } from "../../jobs/internal-jobs.ts";
 import { escapeHtml, linkToPage } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
 import { commentsApi, type PlaneComment } from "../../plane/work-items.ts";
-import { type ClaimRecord, findClaim, readClaims } from "../../records/claim-record.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
+import { type ClaimRecord, findClaim, readClaims } from "../../records/task-records.ts";
 import {
   createRequest,
   findRequest,

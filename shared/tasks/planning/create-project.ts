@@ -8,7 +8,7 @@ import type { TaskDeps } from "../../app/deps.ts";
 import type { Settings } from "../../config/settings.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
-import { createObserveJob } from "../../jobs/observe-jobs.ts";
+import { createObserveJob } from "../../jobs/internal-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneError, REFUSAL_CODES } from "../../plane/errors.ts";

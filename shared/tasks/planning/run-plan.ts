@@ -7,7 +7,7 @@
 import type { Deps, TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/sections-schema.ts";
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
-import { createObserveJob } from "../../jobs/observe-jobs.ts";
+import { createObserveJob } from "../../jobs/internal-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import { PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
 import type { ProcedureFailure, ProcedureKind } from "../../procedure/procedure.ts";

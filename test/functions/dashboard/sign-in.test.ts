@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { pollPeople } from "../../../shared/sync/read-people.ts";
+import { pollPeople } from "../../../shared/sync/projects.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createPeopleApp } from "../people-app.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changesTick } from "../../../functions/poll/changes-tick.ts";
+import { changesTick } from "../../../functions/poll/poll-tick.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { createWorkRules } from "../../../functions/work.ts";
 import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";

@@ -2,7 +2,7 @@ import { onTestFinished } from "vitest";
 import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts";
 import { createOutboxHandler } from "../../../functions/telegram/outbox-handler.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import { UnreadableJobError } from "../../../shared/jobs/job-body.ts";
+import { UnreadableJobError } from "../../../shared/jobs/internal-jobs.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import type { LeasedJob, Store } from "../../../shared/store/port.ts";

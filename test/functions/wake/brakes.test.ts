@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { noticesTick } from "../../../functions/notices.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
-import { refreshPeople } from "../../../shared/sync/read-people.ts";
+import { refreshPeople } from "../../../shared/sync/projects.ts";
 import { HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 import { createRemarkSetup, type RemarkSetup } from "./remark-setup.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { manifest } from "../../../functions/index.ts";
-import { inboxHandler } from "../../../functions/webhooks/inbox-handler.ts";
+import { inboxHandler } from "../../../functions/webhooks/webhook-routes.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { JobHandler } from "../../../shared/app/deps.ts";
 import { inboxBodySchema, storedUpdateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inboxHandler } from "../../../../functions/webhooks/inbox-handler.ts";
+import { inboxHandler } from "../../../../functions/webhooks/webhook-routes.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
