@@ -23,12 +23,18 @@ import {
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { JobResult } from "../../shared/store/port.ts";
 import { updateValue } from "../../shared/store/records.ts";
-import { isActivitySince, readActivities, toChangedField } from "../../shared/sync/activities.ts";
 import { evaluateBlockers } from "../../shared/sync/blockers.ts";
 import { readCycles } from "../../shared/sync/cycles.ts";
 import { dropItemEdges, observeBlockedByText, readDependantIds } from "../../shared/sync/dependency-edges.ts";
 import { readIsolatedDetails, readNextDetails } from "../../shared/sync/details.ts";
-import { type ObservationSource, prepareChange, readItemFacts } from "../../shared/sync/event-facts.ts";
+import {
+  isActivitySince,
+  type ObservationSource,
+  prepareChange,
+  readActivities,
+  readItemFacts,
+  toChangedField,
+} from "../../shared/sync/event-facts.ts";
 import { toUnobservedPut } from "../../shared/sync/item-record.ts";
 import { findManagedLabelName, findNamedState } from "../../shared/sync/names.ts";
 import { prepareItemUpdate, readItem, readItemSince } from "../../shared/sync/observe-item.ts";

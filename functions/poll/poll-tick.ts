@@ -57,15 +57,6 @@ interface AgentTasksRecord {
   tasks: Record<string, number>;
 }
 
-/**
- * Duration of a pass's lease: 20 s, so that a crash delays other processes only briefly. It is not renewed, because
- * overlapping passes only cost requests.
- */
-const PASS_LEASE_MS = 20_000;
-
-/** Interval between checks whether another process's pass has ended: 250 ms. */
-const LEASE_CHECK_MS = 250;
-
 /** Time in which a project that Plane denies is asked for again before that is reported: 2 minutes. */
 const DENIED_QUIET_MS: Ms = 2 * MINUTE;
 
@@ -198,7 +189,7 @@ export async function pollProjects(
 
 async function pollUnlessRefused(deps: PollDeps, project: ProjectRecord, correlation: string) {
   try {
-    return await pollProjectWithLock(deps, project, correlation, deps.plane);
+    return await runPass(deps, project, correlation, deps.plane);
   } catch (thrown) {
     // A refusal concerns this project only, so that other projects can still be read.
     const isRefusal = thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code);
@@ -209,22 +200,16 @@ async function pollUnlessRefused(deps: PollDeps, project: ProjectRecord, correla
   }
 }
 
-async function pollProjectWithLock(deps: PollDeps, project: ProjectRecord, correlation: string, plane: PlaneClient) {
-  const lease = `pass:${project.id}`;
-  const fence = await acquirePassLease(deps, lease);
-  try {
-    const pass = await pollProject({ ...deps, plane }, project, correlation);
-    // A change that a webhook has reported is stored already, so a pass does not find it.
-    if (pass.isUnreported && project.baseline) deps.health.recordMissedDelivery();
-    // A look does not ask again for items that a wrong list lacks; the poll does.
-    if (pass.hasCountMismatch && project.doubt && plane !== deps.plane) return pass;
-    const check = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : pass;
-    if (project.doubt || check.isDoubtful)
-      await recordDoubt(deps, project.id, check.isDoubtful ? "shorter" : undefined);
-    return { ...pass, ...check };
-  } finally {
-    await deps.store.release(lease, fence);
-  }
+/** One pass over a project; one of another process at the same time only costs requests. */
+async function runPass(deps: PollDeps, project: ProjectRecord, correlation: string, plane: PlaneClient) {
+  const pass = await pollProject({ ...deps, plane }, project, correlation);
+  // A change that a webhook has reported is stored already, so a pass does not find it.
+  if (pass.isUnreported && project.baseline) deps.health.recordMissedDelivery();
+  // A look does not ask again for items that a wrong list lacks; the poll does.
+  if (pass.hasCountMismatch && project.doubt && plane !== deps.plane) return pass;
+  const check = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : pass;
+  if (project.doubt || check.isDoubtful) await recordDoubt(deps, project.id, check.isDoubtful ? "shorter" : undefined);
+  return { ...pass, ...check };
 }
 
 /** Reads items with a loss again, which counts from the second read on. */
@@ -234,18 +219,6 @@ async function confirmLosses(deps: SyncDeps, unconfirmed: ProjectPollResult["unc
   // A read counts as later than its request only from the next millisecond on.
   await deps.wait(CONFIRM_LOSS_AFTER_MS + 1);
   for (const { project, item } of unconfirmed) await readItemSince(deps, item, { project, correlation }, requestedAt);
-}
-
-/**
- * Waits for another process's pass but does not replace this one by it: it may have begun too early, or never finish.
- */
-async function acquirePassLease(deps: SyncDeps, key: StoreKey): Promise<number> {
-  const owner = deps.newId();
-  for (;;) {
-    const lease = await deps.store.lease(key, owner, PASS_LEASE_MS);
-    if ("fence" in lease) return lease.fence;
-    await deps.wait(LEASE_CHECK_MS);
-  }
 }
 
 /**
@@ -353,7 +326,7 @@ async function lookAtProjects(deps: Deps, end: Ms, correlation: string): Promise
         const spare = { priority: "spare", waitBudget: { left: LOOK_WAIT_MS } } as const;
         const sparePlane = withCallOptions(plane, (options) => ({ ...options, ...spare }));
         // What this key does not list is not gone: Groundcrew's own decides.
-        const pass = await pollProjectWithLock(deps, project, correlation, sparePlane);
+        const pass = await runPass(deps, project, correlation, sparePlane);
         await confirmLosses(deps, pass.unconfirmed, correlation);
         changed += pass.changed + pass.removed;
       }),

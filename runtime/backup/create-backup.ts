@@ -147,10 +147,7 @@ function requireKnownParts(folder: string, files: readonly WrittenFile[], withou
 }
 
 async function removeExpired(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries.flatMap((entry) =>
-    entry.isDirectory() && existsSync(join(folder, entry.name, MANIFEST_FILE)) ? [entry.name] : [],
-  );
+  const names = (await readdir(folder)).filter((name) => existsSync(join(folder, name, MANIFEST_FILE)));
   const scheduled = new Set(listCompleteBackups(folder).flatMap((one) => (one.scheduled ? [one.name] : [])));
   const expired = [true, false].flatMap((kind) => findExpiredBackups(names.filter((n) => scheduled.has(n) === kind)));
   for (const name of expired) {

@@ -9,16 +9,17 @@ import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 import { hashChunks } from "../node/crypto.ts";
 import { type BackupManifest, type Checksum, createBackupError } from "./manifest.ts";
 
-/** A file that was written, for the list of checksums. */
-export interface WrittenFile extends Checksum {
-  bytes: number;
-}
-
 /** Mode and owner of a file, as numbers. */
 export interface FileOwner {
   mode: number;
   uid: number;
   gid: number;
+}
+
+/** A file that was written, for the list of checksums; a copy with mode and owner of what it was copied from. */
+export interface WrittenFile extends Checksum {
+  bytes: number;
+  owner?: FileOwner;
 }
 
 /** What was saved of a part: its files, what was left out of them, and what the manifest says about it. */
@@ -73,7 +74,11 @@ export async function writeStream(root: string, path: string, source: AsyncItera
 
 /** Copies a regular file to a new one of mode 0600 below `root`. */
 export async function copyFile(source: string, root: string, path: string): Promise<WrittenFile> {
-  return withRegularFile(source, (file) => writeStream(root, path, file.createReadStream()));
+  return withRegularFile(source, async (file) => {
+    const { mode, uid, gid } = await file.stat();
+    const written = await writeStream(root, path, file.createReadStream());
+    return { ...written, owner: { mode: mode & 0o777, uid, gid } };
+  });
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, rename, rmdir, stat } from "node:fs/promises";
+import { mkdir, rename, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
@@ -314,7 +314,6 @@ function createFilesPart(filesPart: FilesPart): Part {
     async save(settings, { root }) {
       const sources = list(settings);
       const saved: Required<Omit<SavedPart, "facts">> = { files: [], skipped: [] };
-      const owners: Record<string, FileOwner> = {};
       for (const { file, tree, text = "", to } of sources) {
         const path = join(BACKUP_PARTS[part], to);
         if (tree !== undefined) {
@@ -322,15 +321,12 @@ function createFilesPart(filesPart: FilesPart): Part {
           const copied = await copyTree(tree, { root, path, accepts });
           saved.files.push(...copied.files);
           saved.skipped.push(...copied.skipped.map((name) => join(tree, name)));
-          if (keepsOwners)
-            for (const { path: name } of copied.files)
-              await noteOwner(owners, name.slice(prefix.length), join(tree, name.slice(path.length + 1)));
-        } else if (file !== undefined && keepsOwners) await noteOwner(owners, to, file);
-        if (tree === undefined)
-          saved.files.push(await (file === undefined ? writeText(root, path, text) : copyFile(file, root, path)));
+        } else saved.files.push(await (file === undefined ? writeText(root, path, text) : copyFile(file, root, path)));
       }
-      if (keepsOwners && saved.files.length > 0)
+      if (keepsOwners && saved.files.length > 0) {
+        const owners = Object.fromEntries(saved.files.map(({ path, owner }) => [path.slice(prefix.length), owner]));
         saved.files.push(await writeText(root, prefix + OWNERS_FILE, JSON.stringify(owners)));
+      }
       // Uploads are a part as soon as they are configured; empty folders of secrets are none.
       return sources.length > 0 && (saved.files.length > 0 || part === "uploads") ? saved : undefined;
     },
@@ -367,12 +363,6 @@ function createFilesPart(filesPart: FilesPart): Part {
 /** The folder for files that a restore replaces. `name` ends the names of what is moved aside: when the restore began. */
 export function getAsideFolder({ secretsFolder }: BackupSettings, name: string): string {
   return join(secretsFolder, `before-restore-${name}`);
-}
-
-/** Mode and owner of a file are noted by its name; one that has disappeared meanwhile gets none. */
-async function noteOwner(owners: Record<string, FileOwner>, name: string, source: string): Promise<void> {
-  const stats = await stat(source).catch(() => undefined);
-  if (stats) owners[name] = { mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid };
 }
 
 async function readOwners(folder: string): Promise<Map<string, FileOwner>> {

@@ -32,7 +32,7 @@ const COPY_TIMEOUT: Ms = 30 * MINUTE;
 
 const copySchema = z.object({ file: z.string().refine(isCopyName) });
 
-const errorSchema = z.object({ error: z.object({ message: z.string() }) });
+const errorSchema = z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message);
 
 /** Files that SQLite keeps beside a database, by the end of their names. The log is first: it belongs to the old file. */
 const FILES = ["-wal", "-shm", ""] as const;
@@ -165,13 +165,16 @@ async function requestCopy({ address, adminToken }: BackupSettings): Promise<str
     const answer: unknown = await response.json().catch(() => undefined);
     const copy = copySchema.safeParse(answer);
     if (response.ok && copy.success) return copy.data.file;
-    const reason = errorSchema.safeParse(answer).data?.error.message ?? "not like Groundcrew";
+    const reason = readErrorMessage(answer) ?? "not like Groundcrew";
     throw createBackupError(`Groundcrew at ${address} answered ${response.status}: ${reason} ${hint}`);
   } catch (thrown) {
     if (!(thrown instanceof TypeError) && !(thrown instanceof DOMException)) throw thrown;
     throw createBackupError(`Groundcrew uses the store, but does not answer at ${address}. ${hint}`);
   }
 }
+
+/** The message of Groundcrew's answer to a request that failed. */
+export const readErrorMessage = (answer: unknown): string | undefined => errorSchema.safeParse(answer).data;
 
 /**
  * Reads a whole copy of an embedded store and returns the format of its records, 0 for a version without one. Throws

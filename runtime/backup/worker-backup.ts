@@ -4,19 +4,16 @@
  */
 
 import { Readable } from "node:stream";
-import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { formatSavedRows, parseSavedRows } from "../../shared/store/sql/database.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import type { SavedPart } from "./files.ts";
 import { BackupError, createBackupError, createSettingError, type VerifiedBackup } from "./manifest.ts";
-import { type StoreEngine, saveStoreRows, withStoreRows } from "./sqlite-backup.ts";
+import { readErrorMessage, type StoreEngine, saveStoreRows, withStoreRows } from "./sqlite-backup.ts";
 
 /** Timeout for one request: 10 minutes, for a store of many megabytes over a slow line. */
 const TIMEOUT: Ms = 10 * MINUTE;
-
-const errorSchema = z.object({ error: z.object({ message: z.string() }) });
 
 /** A store on Workers, by the Worker's address. */
 export const workerEngine: StoreEngine = {
@@ -64,6 +61,6 @@ async function requestStore({ store: { url }, adminToken }: BackupSettings, init
   });
   if (response.ok) return response;
   const answer: unknown = await response.json().catch(() => undefined);
-  const reason = errorSchema.safeParse(answer).data?.error.message ?? "not like Groundcrew on Workers";
+  const reason = readErrorMessage(answer) ?? "not like Groundcrew on Workers";
   throw createBackupError(`${url} answered ${response.status}: ${reason}`);
 }

@@ -55,6 +55,9 @@ const projectSchema = z.object({
   total_members: z.number(),
   module_view: z.boolean(),
   cycle_view: z.boolean(),
+  issue_views_view: z.boolean(),
+  page_view: z.boolean(),
+  intake_view: z.boolean(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),
   created_by: planeIdSchema.nullable(),
@@ -81,21 +84,6 @@ const membersPath = `${projectPath}members/`;
 export const projectMembersApi = {
   list: get("project_members_list", membersPath, z.array(planeUserSchema)),
   add: post("project_members_add", membersPath, createdSchema),
-};
-
-const projectFeaturesSchema = projectSchema.extend({
-  issue_views_view: z.boolean(),
-  page_view: z.boolean(),
-  intake_view: z.boolean(),
-});
-
-export type ProjectFeatures = z.infer<typeof projectFeaturesSchema>;
-
-/** Projects with their enabled features; uses the routes of `projectsApi`. */
-export const projectFeaturesApi = {
-  list: { ...projectsApi.list, answer: createPageSchema(projectFeaturesSchema) },
-  create: { ...projectsApi.create, answer: projectFeaturesSchema },
-  update: { ...projectsApi.update, answer: projectFeaturesSchema },
 };
 
 export const stateGroupSchema = z.enum(["backlog", "unstarted", "started", "completed", "cancelled", "triage"]);

@@ -19,7 +19,10 @@ export const observedKeys = {
   relations: (item: string): StoreKey => `relations:${item}`,
   /** A dependency: `blocked` depends on `blocker`. */
   edge: (blocked: string, blocker: string): StoreKey => `edge:${blocked}:${blocker}`,
-  /** A relation in Plane that does not count as a dependency. */
+  /**
+   * A relation in Plane that does not count: an agent removed the dependency, and Plane's API cannot remove relations.
+   * Stored until a read no longer finds the relation.
+   */
   ignoredDependency: (blocked: string, blocker: string): StoreKey => `ignored-edge:${blocked}:${blocker}`,
   cycle: (id: string): StoreKey => `cycle:${id}`,
   /** The items of a cycle at its last read. */

@@ -22,25 +22,16 @@ import { readAllRows, scanRows, updateValue } from "../store/records.ts";
 import { diff } from "../task/events.ts";
 import { type ItemRecord, isBlockingOthers, type Snapshot } from "../task/snapshot.ts";
 import {
+  compareEdges,
   type FoundRelations,
-  isActivitySince,
   isDependencyActivity,
-  readActivities,
   readActivityRelations,
-} from "./activities.ts";
-import { compareEdges, readItemEdges, toEdgePut } from "./dependency-edges.ts";
-import type { ObservationSource } from "./event-facts.ts";
+  readItemEdges,
+  toEdgePut,
+} from "./dependency-edges.ts";
+import { isActivitySince, type ObservationSource, readActivities } from "./event-facts.ts";
 import { prepareItemUpdate, readItem } from "./observe-item.ts";
 import { CONTINUED_READ_WAIT_MS, readForTask, readWithIdleKeys, toReadTarget, toReadTime } from "./spare-reads.ts";
-
-/**
- * A relation that exists in Plane and that does not count: an agent removed the dependency, and Plane's API cannot
- * remove relations. It is stored until a read no longer finds the relation in Plane.
- */
-interface IgnoredDependencyRecord {
-  blocked: string;
-  blocker: string;
-}
 
 /**
  * Reads an item's relations and stores its dependencies. The API of Plane before v1.3 has no relations; there they are
@@ -145,7 +136,7 @@ async function dropIgnoredDependencies(deps: Pick<SyncDeps, "store">, id: string
   const keys = found.map(({ blocked, blocker }) => observedKeys.ignoredDependency(blocked, blocker));
   const [marks, ignored] = await Promise.all([
     deps.store.read(keys),
-    readAllRows<IgnoredDependencyRecord>(deps, observedSets.ignoredDependencies(id)),
+    readAllRows(deps, observedSets.ignoredDependencies(id)),
   ]);
   return {
     edges: found.filter((_, i) => !marks[i]),
@@ -295,12 +286,8 @@ export async function ignoreDependencies(
 ): Promise<void> {
   for (const blocker of blockers) {
     await updateValue<EdgeRecord>(deps, observedKeys.edge(blocked, blocker), (edge) => {
-      const value: IgnoredDependencyRecord = { blocked, blocker };
-      const mark: Put = {
-        key: observedKeys.ignoredDependency(blocked, blocker),
-        value,
-        sets: [observedSets.ignoredDependencies(blocked)],
-      };
+      const key = observedKeys.ignoredDependency(blocked, blocker);
+      const mark: Put = { key, value: { blocked, blocker }, sets: [observedSets.ignoredDependencies(blocked)] };
       return { put: edge ? [mark, { key: observedKeys.edge(blocked, blocker), value: undefined }] : [mark] };
     });
   }

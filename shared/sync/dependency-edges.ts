@@ -8,6 +8,9 @@ import { createObserveJob } from "../jobs/internal-jobs.ts";
 import { limitHtml } from "../markdown/limits.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { TASK_KEY_SOURCE } from "../names.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { shiftPlaneTime } from "../plane/endpoint.ts";
+import type { PlaneActivity, PlaneRelations } from "../plane/work-items.ts";
 import {
   type EdgeRecord,
   type EdgeSource,
@@ -18,7 +21,8 @@ import {
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import type { Put, StoredRow } from "../store/port.ts";
 import { readAllRows, scanRows, updateValue } from "../store/records.ts";
-import type { ItemRecord } from "../task/snapshot.ts";
+import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
+import { ACTIVITY_DELAY_MS, readActivities } from "./event-facts.ts";
 
 /** A dependency graph over any names: `blocked → blockers`. */
 type WaitGraph = ReadonlyMap<string, readonly string[]>;
@@ -26,6 +30,23 @@ type WaitGraph = ReadonlyMap<string, readonly string[]>;
 interface Visit {
   name: string;
   remaining: string[];
+}
+
+/** An item's dependencies in Plane, and where they were found. */
+export interface FoundRelations {
+  relations: PlaneRelations;
+  source: Exclude<EdgeSource, "text">;
+  /** Of activities: the latest change of a dependency; absent when there was none. */
+  latestChange?: PlaneActivity;
+}
+
+type DependencyField = "blocked_by" | "blocking";
+
+/** A related item: its id, and its key at the time when the relation was added. */
+interface RelatedItem {
+  field: DependencyField;
+  id: string;
+  key: string;
 }
 
 /** Tags that end a line. Line breaks in the HTML source do not. */
@@ -107,6 +128,73 @@ export async function dropItemEdges(deps: Pick<SyncDeps, "store">, id: string, c
     put: stored.map((row) => ({ key: row.key, value: undefined })),
     jobs: [...waiting].map((item) => createObserveJob({ type: "evaluate_blockers", item, correlation }, correlation)),
   });
+}
+
+/**
+ * Reads an item's dependencies from its activities: the API of Plane before v1.3 has no relations, but both items of a
+ * relation that is added or removed in the browser get an activity.
+ */
+export async function readActivityRelations(
+  deps: Pick<SyncDeps, "plane" | "store" | "wait">,
+  item: Snapshot,
+): Promise<FoundRelations & { date: string }> {
+  const waitBudget = { left: 0 };
+  let read = await readActivities(deps, item, waitBudget);
+  if (read.date < shiftPlaneTime(item.updatedAt, ACTIVITY_DELAY_MS)) {
+    await deps.wait(ACTIVITY_DELAY_MS);
+    read = await readActivities(deps, item, waitBudget);
+  }
+  const related = await findItemProjects(deps, item.project, parseRelatedItems(item.id, read.rows));
+  const select = (wanted: DependencyField) => related.filter(({ field }) => field === wanted);
+  return {
+    relations: { blocked_by: select("blocked_by"), blocking: select("blocking") },
+    source: "activities",
+    ...omitUndefined({ latestChange: read.rows.filter(isDependencyActivity).at(-1) }),
+    date: read.date,
+  };
+}
+
+/**
+ * Returns the related items that an item's activities, oldest first, leave. Where the relation is removed from the
+ * other item, Plane writes this item's own id as `old_identifier`, so the key decides as well.
+ */
+function parseRelatedItems(
+  item: string,
+  activities: readonly Pick<PlaneActivity, "field" | "verb" | "old_value" | "new_value" | "old_identifier">[],
+): RelatedItem[] {
+  let related: RelatedItem[] = [];
+  for (const activity of activities) {
+    if (!isDependencyActivity(activity)) continue;
+    const { field, old_identifier: id } = activity;
+    if (activity.verb === "deleted") {
+      related = related.filter(
+        (other) => other.field !== field || (id === item ? other.key !== activity.old_value : other.id !== id),
+      );
+    } else if (id !== null && id !== item) {
+      related = related.filter((other) => other.field !== field || other.id !== id);
+      related.push({ field, id, key: activity.new_value ?? "" });
+    }
+  }
+  return related;
+}
+
+/** Adds the project of each related item: of the stored item, else by its key, else the item's own project. */
+async function findItemProjects(deps: Pick<SyncDeps, "store">, ownProject: string, related: readonly RelatedItem[]) {
+  if (related.length === 0) return [];
+  const items = await deps.store.read<ItemRecord>(related.map(({ id }) => observedKeys.item(id)));
+  const projects = await readAllRows<ProjectRecord>(deps, observedSets.projects);
+  return related.map(({ field, id, key }, i) => {
+    const identifier = key.slice(0, key.lastIndexOf("-"));
+    const byKey = projects.find(({ value }) => value.identifier === identifier)?.value.id;
+    return { field, issue_id: id, project_id: items[i]?.value.snapshot.project ?? byKey ?? ownProject };
+  });
+}
+
+/** Whether an activity adds or removes a dependency. */
+export function isDependencyActivity<Activity extends Pick<PlaneActivity, "field">>(
+  activity: Activity,
+): activity is Activity & { field: DependencyField } {
+  return activity.field === "blocked_by" || activity.field === "blocking";
 }
 
 /**

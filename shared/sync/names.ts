@@ -63,13 +63,16 @@ export const RECURRING_LABEL = "recurring";
 /** The part of the cache that outlives the process: `runtime/create-deps.ts` mounts it. */
 export const STORED_NAMES = "stored";
 
-const personSchema = z.object({ name: z.string(), email: z.string().exactOptional() });
+/** What is cached of an id: of a person also the e-mail address, of a state also its group. */
+const cachedNameSchema = z.object({
+  name: z.string(),
+  email: z.string().exactOptional(),
+  group: z.string().exactOptional(),
+});
 
-export type PlanePerson = z.infer<typeof personSchema>;
+type CachedName = z.infer<typeof cachedNameSchema>;
 
-const labelSchema = z.object({ name: z.string() });
-
-const stateSchema = z.object({ name: z.string(), group: z.string() });
+export type PlanePerson = Omit<CachedName, "group">;
 
 /**
  * Interval between reads of a list: at least 10 minutes, so that an id Plane does not list costs no request each time.
@@ -86,22 +89,22 @@ const EMPTY: ManagedNamesRecord = { names: {}, deleted: [] };
 
 /** Finds a person by Plane id; undefined when Plane does not list them as a member of the workspace. */
 export async function findPlanePerson(deps: NameCacheDeps, id: string): Promise<PlanePerson | undefined> {
-  return findCached(deps, `person:${id}`, "members", personSchema);
+  return findCached(deps, `person:${id}`, "members");
 }
 
-async function findCached<T extends z.ZodType>(deps: NameCacheDeps, key: string, list: NameList, schema: T) {
-  const cached = await deps.cache.getItem<z.infer<T>>(key);
+async function findCached(deps: NameCacheDeps, key: string, list: NameList): Promise<CachedName | undefined> {
+  const cached = await deps.cache.getItem<CachedName>(key);
   if (cached) return cached;
-  // Content that is not a name of this kind, and a failing cache, count as unknown.
+  // Content that is not a name, and a failing cache, count as unknown.
   const content = await deps.cache.getItem(`${STORED_NAMES}:${key}`).catch(() => undefined);
-  const stored = schema.safeParse(content).data;
+  const stored = cachedNameSchema.safeParse(content).data;
   if (stored !== undefined) {
-    await deps.cache.setItem(key, stored as object);
+    await deps.cache.setItem(key, stored);
     await deps.cache.setItem(`${STALE_LISTS}:${list}`, { list });
     return stored;
   }
   if (deps.usesKnownNames || !(await fetchUnlessRecent(deps, list))) return undefined;
-  return (await deps.cache.getItem<z.infer<T>>(key)) ?? undefined;
+  return (await deps.cache.getItem<CachedName>(key)) ?? undefined;
 }
 
 /** Reads a list of names, unless it was read in the last 10 minutes. Returns whether it was read. */
@@ -109,7 +112,6 @@ async function fetchUnlessRecent(deps: NameCacheDeps, list: NameList): Promise<b
   const lastFetch = await deps.cache.getItem<{ at: number }>(`list-read:${list}`);
   if (lastFetch && isRecent(lastFetch.at, REFETCH_AFTER_MS, deps.clock())) return false;
   await fetchList(deps, list);
-  await deps.cache.setItem(`list-read:${list}`, { at: deps.clock() });
   return true;
 }
 
@@ -124,13 +126,10 @@ export async function cacheMembers(
 }
 
 async function fetchList(deps: NameCacheDeps, list: NameList): Promise<void> {
-  if (list === "members") {
-    await cacheMembers(deps, (await deps.plane.call(membersApi.list)).data);
-    return;
-  }
   const [kind, project = ""] = list.split(":");
-  if (kind === "labels") await readLabels(deps, project);
-  else await readStates(deps, project);
+  if (kind === "members") await cacheMembers(deps, (await deps.plane.call(membersApi.list)).data);
+  else await (kind === "labels" ? readLabels : readStates)(deps, project);
+  await deps.cache.setItem(`list-read:${list}`, { at: deps.clock() });
 }
 
 /** Reads all labels of a project; each has the name by which it counts (`resolveList`). */
@@ -155,7 +154,7 @@ export async function findPersonIdByEmail(deps: NameCacheDeps, email: string): P
 }
 
 export async function findLabelName(deps: NameCacheDeps, project: string, id: string): Promise<string | undefined> {
-  return (await findCached(deps, `label:${id}`, `labels:${project}`, labelSchema))?.name;
+  return (await findCached(deps, `label:${id}`, `labels:${project}`))?.name;
 }
 
 /** Finds the name by which a label counts: for one that Groundcrew manages the first, also after people renamed it. */
@@ -166,8 +165,8 @@ export async function findManagedLabelName(deps: NameCacheDeps, project: string,
 
 /** Finds a state, with the name by which it counts. */
 export async function findNamedState(deps: NameCacheDeps, project: string, id: string) {
-  const state = await findCached(deps, `state:${id}`, `states:${project}`, stateSchema);
-  return state && resolveName(deps, project, "states", { id, ...state });
+  const state = await findCached(deps, `state:${id}`, `states:${project}`);
+  return state && resolveName(deps, project, "states", { id, name: state.name, group: state.group ?? "unstarted" });
 }
 
 /**
@@ -196,13 +195,12 @@ export async function refreshProjectNames(deps: NameCacheDeps, projects: readonl
 async function refreshList(deps: NameCacheDeps, list: NameList): Promise<boolean> {
   try {
     await fetchList(deps, list);
+    return true;
   } catch (thrown) {
     if (!(thrown instanceof PlaneError)) throw thrown;
     deps.log.debug("names not read again", { list, error: getErrorMessage(thrown) });
     return false;
   }
-  await deps.cache.setItem(`list-read:${list}`, { at: deps.clock() });
-  return true;
 }
 
 /** Converts a Plane user from a webhook, the member list or an expanded assignee. */
@@ -216,9 +214,9 @@ export async function cachePerson(deps: Pick<Deps, "cache">, id: string, person:
   if (person.email) await deps.cache.setItem(`email:${person.email.toLowerCase()}`, { id });
 }
 
-async function cacheName<T extends Record<string, string>>({ cache }: Pick<Deps, "cache">, key: string, value: T) {
-  const known = await cache.getItem<T>(key);
-  if (known && Object.keys({ ...known, ...value }).every((field) => known[field] === value[field])) return;
+async function cacheName({ cache }: Pick<Deps, "cache">, key: string, value: CachedName) {
+  const known = await cache.getItem<CachedName>(key);
+  if (known && (["name", "email", "group"] as const).every((field) => known[field] === value[field])) return;
   await cache.setItem(key, value);
   // A name that cannot be stored is read from Plane after a restart.
   await cache.setItem(`${STORED_NAMES}:${key}`, value).catch(() => {});

@@ -28,9 +28,14 @@ import {
 } from "../task/snapshot.ts";
 import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
 import { HOUR, type Ms } from "../time.ts";
-import { ACTIVITY_DELAY_MS } from "./activities.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
-import { type ObservationSource, prepareChange, readItemFacts, resolveOwnership } from "./event-facts.ts";
+import {
+  ACTIVITY_DELAY_MS,
+  type ObservationSource,
+  prepareChange,
+  readItemFacts,
+  resolveOwnership,
+} from "./event-facts.ts";
 import { prepareDetailsRequest, toItemPut, toUnobservedPut } from "./item-record.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
 

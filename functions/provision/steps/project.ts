@@ -15,9 +15,9 @@ import {
 import { PlaneAuthError, PlaneConflictError } from "../../../shared/plane/errors.ts";
 import {
   labelsApi,
-  type ProjectFeatures,
-  projectFeaturesApi,
+  type PlaneProject,
   projectMembersApi,
+  projectsApi,
   statesApi,
 } from "../../../shared/plane/projects.ts";
 import { listManagedLabels, type ManagedNameKind, resolveRows } from "../../../shared/sync/names.ts";
@@ -84,7 +84,7 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
   // Plane enables pages in a new project, whatever the create request says.
   const setFeatures = async (project: string) => {
     const options = { params: { project }, json: PROJECT_FEATURES };
-    await sendChange(await getOwnClient(context), projectFeaturesApi.update, options);
+    await sendChange(await getOwnClient(context), projectsApi.update, options);
   };
   const { all, project: found } = await readProjectList(context);
   if (!found) {
@@ -110,8 +110,8 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
 export function readProjectList(context: ProvisionContext) {
   return context.readOnce("projects", async () => {
     const client = await findOwnClient(context);
-    const all = client ? (await readList(client, projectFeaturesApi.list)).rows : [];
-    const isOurs = ({ external_source, external_id }: ProjectFeatures) =>
+    const all = client ? (await readList(client, projectsApi.list)).rows : [];
+    const isOurs = ({ external_source, external_id }: PlaneProject) =>
       external_source === EXTERNAL_MARK.external_source && external_id === EXTERNAL_MARK.external_id;
     return { all, project: all.find(isOurs) };
   });
@@ -124,7 +124,7 @@ async function createFirstProject(
 ): Promise<string> {
   const client = await getOwnClient(context);
   try {
-    return (await client.call(projectFeaturesApi.create, { json: { name, identifier, ...EXTERNAL_MARK } })).data.id;
+    return (await client.call(projectsApi.create, { json: { name, identifier, ...EXTERNAL_MARK } })).data.id;
   } catch (thrown) {
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
     // The first attempt may have succeeded without an answer.

@@ -12,12 +12,7 @@ import { createObserveJob } from "../../jobs/internal-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneError, REFUSAL_CODES } from "../../plane/errors.ts";
-import {
-  type ProjectFeatures,
-  projectFeaturesApi,
-  projectMembersApi,
-  statesApi as stateCalls,
-} from "../../plane/projects.ts";
+import { type PlaneProject, projectMembersApi, projectsApi, statesApi as stateCalls } from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 
@@ -110,9 +105,9 @@ async function findOrCreateProject(
   context: CallContext,
   newProject: NewProject & { name: string },
   nameHash: string,
-): Promise<ProjectFeatures> {
+): Promise<PlaneProject> {
   for (let tries = 1; ; tries += 1) {
-    const { rows: listed } = await readList(context.systemPlane, projectFeaturesApi.list);
+    const { rows: listed } = await readList(context.systemPlane, projectsApi.list);
     const existing = findByName(listed, newProject.name);
     if (existing) return requireOwnProject(context, existing, nameHash);
     const taken = new Set(listed.map((project) => project.identifier));
@@ -123,7 +118,7 @@ async function findOrCreateProject(
     } catch (thrown) {
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
       const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
-      const { rows } = await readList(context.systemPlane, projectFeaturesApi.list);
+      const { rows } = await readList(context.systemPlane, projectsApi.list);
       const sameName = findByName(rows, newProject.name);
       if (sameName) return requireOwnProject(context, sameName, nameHash);
       if (canRetry && tries < MAX_TRIES) continue;
@@ -137,16 +132,16 @@ async function findOrCreateProject(
 }
 
 /** Plane tells names in lower and upper case apart; people and agents mean the same project. */
-function findByName(projects: readonly ProjectFeatures[], name: string): ProjectFeatures | undefined {
-  const isSame = (project: ProjectFeatures) => project.name.toLowerCase() === name.toLowerCase();
+function findByName(projects: readonly PlaneProject[], name: string): PlaneProject | undefined {
+  const isSame = (project: PlaneProject) => project.name.toLowerCase() === name.toLowerCase();
   return projects.find((project) => project.name === name) ?? projects.find(isSame);
 }
 
 async function requireOwnProject(
   { deps }: CallContext,
-  project: ProjectFeatures,
+  project: PlaneProject,
   nameHash: string,
-): Promise<ProjectFeatures> {
+): Promise<PlaneProject> {
   const { name, identifier } = project;
   const ownId = `project:${await hashProjectName(name)}`;
   const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === ownId;
@@ -169,12 +164,12 @@ async function postProject(
   { name, description = "" }: NewProject,
   identifier: string,
   nameHash: string,
-): Promise<ProjectFeatures> {
+): Promise<PlaneProject> {
   await deps.store.commit({ put: [{ key: workKeys.projectCreation(nameHash), value: { name } }] });
   const externalReference = { external_source: GROUNDCREW_SOURCE, external_id: `project:${nameHash}` };
   const text = cleanText(description, Number.POSITIVE_INFINITY);
   const json = { name, identifier, description: text, ...PROJECT_FEATURES, ...externalReference };
-  return (await plane.call(projectFeaturesApi.create, { json })).data;
+  return (await plane.call(projectsApi.create, { json })).data;
 }
 
 /**
@@ -183,7 +178,7 @@ async function postProject(
  */
 async function setUpProject(
   context: CallContext,
-  project: ProjectFeatures,
+  project: PlaneProject,
   nameHash: string,
   wisher: number | undefined,
 ): Promise<void> {
@@ -203,10 +198,10 @@ async function setUpProject(
 }
 
 /** Sets the features of a project. Plane enables pages in a new one, whatever the create request says. */
-async function setFeatures({ log }: Pick<TaskDeps, "log">, client: PlaneClient, project: ProjectFeatures) {
+async function setFeatures({ log }: Pick<TaskDeps, "log">, client: PlaneClient, project: PlaneProject) {
   if (findWrongFeatures(project).length === 0) return;
   try {
-    await client.call(projectFeaturesApi.update, { params: { project: project.id }, json: { ...PROJECT_FEATURES } });
+    await client.call(projectsApi.update, { params: { project: project.id }, json: { ...PROJECT_FEATURES } });
   } catch (thrown) {
     // The project can be used without.
     if (!(thrown instanceof PlaneError) || !REFUSAL_CODES.has(thrown.code)) throw thrown;
@@ -215,7 +210,7 @@ async function setFeatures({ log }: Pick<TaskDeps, "log">, client: PlaneClient, 
 }
 
 /** Makes Groundcrew an admin of the project, as the caller; returns false when it is a member already. */
-async function joinProject(context: CallContext, { id }: ProjectFeatures): Promise<boolean> {
+async function joinProject(context: CallContext, { id }: PlaneProject): Promise<boolean> {
   const member = await readSystemUserId(context.deps, context.systemPlane);
   const params = { project: id };
   const members = await context.systemPlane.call(projectMembersApi.list, { params }).catch((thrown: unknown) => {
@@ -305,7 +300,7 @@ export function findMissingStates(existing: readonly { name: string; group: stri
 }
 
 /** The names of a project's features that are not set as in a project that Groundcrew creates. */
-export function findWrongFeatures(project: ProjectFeatures) {
+export function findWrongFeatures(project: PlaneProject) {
   const names = Object.keys(PROJECT_FEATURES) as (keyof typeof PROJECT_FEATURES)[];
   return names.filter((name) => project[name] !== PROJECT_FEATURES[name]);
 }
