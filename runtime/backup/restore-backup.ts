@@ -15,8 +15,23 @@ import { openStore } from "../stores/open-store.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { testDatabase } from "./database-dump.ts";
 import { describeFileError, hashFile, readStart, walkFolder, withRegularFile } from "./files.ts";
-import { BACKUP_FORMAT, BACKUP_PARTS, BackupError, type BackupManifest, type BackupPart, CHECKSUMS_FILE, type Checksum, MANIFEST_FILE, type VerifiedBackup, anyManifestSchema, backupManifestSchema, createBackupError, createRefusal, parseChecksums } from "./manifest.ts";
-import { PARTS, PARTS_TO_RESTORE, getAsideFolder } from "./parts.ts";
+import {
+  anyManifestSchema,
+  BACKUP_FORMAT,
+  BACKUP_PARTS,
+  BackupError,
+  type BackupManifest,
+  type BackupPart,
+  backupManifestSchema,
+  CHECKSUMS_FILE,
+  type Checksum,
+  createBackupError,
+  createRefusal,
+  MANIFEST_FILE,
+  parseChecksums,
+  type VerifiedBackup,
+} from "./manifest.ts";
+import { getAsideFolder, PARTS, PARTS_TO_RESTORE } from "./parts.ts";
 import { readRestoreTest, recordRestoreTest } from "./stored-backups.ts";
 
 interface RestoreOptions {

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { tryParseJson } from "../../text.ts";
 import { DAY, type Ms, SECOND } from "../../time.ts";
 import type { StoreCapacity } from "../port.ts";
-import { STORE_FORMAT_KEY, createOlderFormatError, isRestoredRecord } from "../store-format.ts";
+import { createOlderFormatError, isRestoredRecord, STORE_FORMAT_KEY } from "../store-format.ts";
 
 /**
  * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide
