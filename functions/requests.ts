@@ -68,14 +68,12 @@ function app(deps: Deps): Hono {
       const answer = toRequestAnswer(request);
       if (request.subject.key !== undefined) c.set("subject", request.subject.key);
       if (outcome === "decided") return answerCleanJson(c, answer);
-      const message =
-        outcome === "closed" ? "This request is closed." : "The request has changed. Read it again, and send its hash.";
-      const error = { code: "conflict", message };
-      return c.newResponse(answerCleanJson(c, { error, request: answer }).body, 409, JSON_TYPE);
+      const changed = "The request has changed. Read it again, and send its hash.";
+      const error = { code: "conflict", message: outcome === "closed" ? "This request is closed." : changed };
+      const { body, headers } = answerCleanJson(c, { error, request: answer });
+      return new Response(body, { status: 409, headers });
     });
 }
-
-const JSON_TYPE = { "content-type": "application/json" };
 
 export type RequestAnswer = ReturnType<typeof toRequestAnswer>;
 

@@ -319,8 +319,11 @@ async function requireTicketCriteria(
     ...(required.tests && command === undefined ? findMissingTests(summary) : []),
     ...(required.tests && command !== undefined && run?.problem !== undefined ? [describeTestRun(run, command)] : []),
   ];
-  if (missing.length > 0) throw createNotDoneError(ticket.key, missing);
-  return { needsTestRun: required.tests && command !== undefined && run === undefined };
+  if (missing.length === 0) return { needsTestRun: required.tests && command !== undefined && run === undefined };
+  const message = `${ticket.key} is not done yet: ${missing.map(({ text }) => text).join("; ")}.`;
+  const reasons = missing.map(({ refusal }) => refusal);
+  const refusal = { name: "ticketNotDone", values: { task: ticket.key }, reasons } as const;
+  throw new GroundcrewError("conflict", message, { refusal });
 }
 
 /** What people wrote to the session and it has not read: it reads it with the refusal, so that the next try passes. */
@@ -348,18 +351,9 @@ function findMissingTests(summary: string): MissingCriterion[] {
 
 function describeTestRun({ problem = "", commit }: TestRun, command: string): MissingCriterion {
   const values = { command: cleanLine(command, 60), commit: commit?.slice(0, 8) ?? "-", problem };
-  return {
-    text: `the test command ${values.command} did not pass on ${commit?.slice(0, 8) ?? "the worktree"}: ${problem}`,
-    refusal: { name: "testCommandFailed", values },
-  };
-}
-
-function createNotDoneError(key: string, missing: readonly MissingCriterion[]): GroundcrewError {
-  const message = `${key} is not done yet: ${missing.map(({ text }) => text).join("; ")}.`;
-  const reasons = missing.map(({ refusal }) => refusal);
-  return new GroundcrewError("conflict", message, {
-    refusal: { name: "ticketNotDone", values: { task: key }, reasons },
-  });
+  const at = commit === undefined ? "the worktree" : values.commit;
+  const text = `the test command ${values.command} did not pass on ${at}: ${problem}`;
+  return { text, refusal: { name: "testCommandFailed", values } };
 }
 
 /** What is missing, where an error says so of a ticket that was to be completed; undefined for another error. */

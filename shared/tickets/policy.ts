@@ -85,12 +85,6 @@ type OptionalName = "setup" | "test_command" | "base" | "model" | "budget_usd";
 /** A CLI as the settings name it: Claude Code, Codex, or a command of one's own. */
 export type Cli = PolicyValues["cli"];
 
-/** The CLI of a ticket, and the label that has chosen it, if any. */
-export interface CliChoice {
-  cli: Cli;
-  label?: string;
-}
-
 export const POLICY_FILE = ".groundcrew.json";
 
 export const CLAUDE_SETTINGS_FILE = ".claude/settings.json";
@@ -334,11 +328,14 @@ export async function needsPublication(deps: PolicyDeps, { item }: Pick<Ticket, 
   return (await readPolicy(deps, item.identifier)).values.publish !== "none";
 }
 
-/** The CLI that works on a ticket once it is approved as it is shown. */
-export async function chooseTicketCli(deps: PolicyDeps, { item, shown }: Ticket): Promise<CliChoice> {
-  const label = shown.content.cli?.label;
-  const { cli } = (await readPolicy(deps, item.identifier)).values;
-  return chooseCli(deps.settings.tickets, cli, label === undefined ? [] : [label]);
+/** The CLI that works on a ticket once it is approved as it is shown: by the label that it has, or by its repository. */
+export async function chooseTicketCli(
+  deps: PolicyDeps,
+  { item, shown }: Ticket,
+): Promise<{ cli: Cli; label?: string }> {
+  const { label = "" } = shown.content.cli ?? {};
+  const cli = deps.settings.tickets?.cli_by_label?.[label];
+  return cli ? { cli, label } : { cli: (await readPolicy(deps, item.identifier)).values.cli };
 }
 
 /** The time of a session of a ticket in minutes, by the policy of its repository. */
@@ -349,18 +346,6 @@ export async function readMinutes(deps: PolicyDeps, ticket: string): Promise<num
 /** The kind of a CLI. */
 export function getCliKind(cli: Cli = "claude"): "claude" | "codex" | "command" {
   return typeof cli === "string" ? cli : "command";
-}
-
-/** Chooses the CLI of a ticket: by the first label of the settings that its work item has, or by its repository. */
-export function chooseCli(
-  settings: TicketSettings | undefined,
-  ofRepository: Cli,
-  labels: readonly string[],
-): CliChoice {
-  const names = labels.map((name) => name.toLowerCase());
-  const byLabel = Object.entries(settings?.cli_by_label ?? {});
-  const [label, chosen] = byLabel.find(([name]) => names.includes(name.toLowerCase())) ?? [];
-  return { cli: chosen ?? ofRepository, ...omitUndefined({ label }) };
 }
 
 /** The name under which people read of a CLI. */

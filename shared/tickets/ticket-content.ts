@@ -15,7 +15,7 @@ import { findAgentByEmail } from "../sync/event-facts.ts";
 import { findLabelName, findPlanePerson } from "../sync/names.ts";
 import { findStoredTask } from "../tasks/find-task.ts";
 import { cleanLine, cleanText } from "../text.ts";
-import { chooseCli, getCliName } from "./policy.ts";
+import { getCliName } from "./policy.ts";
 import { renderComments, type Ticket, type TicketCause, type TicketContent, type TicketVersion } from "./ticket.ts";
 
 /** A person's comment in Plane. `author`: Plane's id; `at`: ISO 8601. */
@@ -74,12 +74,13 @@ export async function createContent(
   };
 }
 
-/** The CLI that a label of a work item chooses: a part of what is approved. Nothing where its repository chooses. */
+/** The CLI that the first label of the settings chooses that a work item has: a part of what is approved. */
 async function readLabelCli(deps: TaskDeps, task: Task): Promise<Pick<TicketContent, "cli">> {
-  const { tickets } = deps.settings;
-  if (!tickets?.cli_by_label) return {};
-  const { cli, label } = chooseCli(tickets, "claude", await readLabelNames(deps, task));
-  return label === undefined ? {} : { cli: { name: getCliName(cli), label } };
+  const byLabel = Object.entries(deps.settings.tickets?.cli_by_label ?? {});
+  if (byLabel.length === 0) return {};
+  const names = (await readLabelNames(deps, task)).map((name) => name.toLowerCase());
+  const [label, cli] = byLabel.find(([name]) => names.includes(name.toLowerCase())) ?? [];
+  return label === undefined || !cli ? {} : { cli: { name: getCliName(cli), label } };
 }
 
 /** The names of a work item's labels, as far as they are known. */

@@ -89,11 +89,7 @@ function applyTransition<Kind extends keyof typeof TRANSITIONS>(ticket: Ticket, 
   return apply(ticket, event);
 }
 
-interface RequestedFields {
-  key: string;
-  item: TicketItem;
-  version: TicketVersion;
-}
+type RequestedFields = { key: string; item: TicketItem; version: TicketVersion };
 
 /** A cause requests a ticket once. During a run it is kept for afterwards; the newest one counts. */
 function applyRequest(previous: Ticket | undefined, { at, key, item, version }: At<RequestedFields>): TicketOutcome {
@@ -110,6 +106,8 @@ function applyRequest(previous: Ticket | undefined, { at, key, item, version }: 
   return reportStep(ticket, ticket.state === "pending" ? request : { next: version, causes }, cause.by);
 }
 
+type Approval = ByPerson & { hash: string; sessionId: string; token: string; plansFirst: boolean; cli: TicketCli };
+
 /** An approval is bound to the hash of what was shown. Repeating it while its run is active changes nothing. */
 function approve(ticket: Ticket, event: At<Approval>): TicketOutcome {
   const { at, by, hash, sessionId, token, plansFirst, cli } = event;
@@ -125,14 +123,6 @@ function approve(ticket: Ticket, event: At<Approval>): TicketOutcome {
   };
   const step = { state: "approved", reason: "approved", detail: "", publication: undefined } as const;
   return reportStep(clearRun(ticket), { ...step, ...run, plan: plansFirst ? "open" : undefined }, by);
-}
-
-interface Approval extends ByPerson {
-  hash: string;
-  sessionId: string;
-  token: string;
-  plansFirst: boolean;
-  cli: TicketCli;
 }
 
 /** Removes what belongs to one run only, for the next one. */
