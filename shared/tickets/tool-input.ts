@@ -41,9 +41,6 @@ const MAX_LABEL_LENGTH = 60;
 /** Limit of nested values: 20 levels, so that the deepest input cannot exhaust the stack. */
 const MAX_DEPTH = 20;
 
-/** Limit of pairs of lines that are compared for a difference: 250,000, of two texts with 500 lines each. */
-const MAX_COMPARED_LINES = 250_000;
-
 const LIMITS = {
   /** What is kept whole, which is more than a person reads before a decision; a ticket's record may have several. */
   whole: { units: 50_000, lines: 5_000, fields: 200 },
@@ -111,38 +108,24 @@ function joinReplacement(value: object): object {
   return { ...rest, diff: renderDifference(old_string.split("\n"), new_string.split("\n")) };
 }
 
-/** Renders two texts as one: lines of both, lines of the old one with `- `, and lines of the new one with `+ `. */
+/**
+ * Renders two texts as one: the lines with which both begin and end, and between them the other lines of the old one with
+ * `- ` and those of the new one with `+ `.
+ */
 function renderDifference(before: readonly string[], after: readonly string[]): string {
-  const isComparable = before.length * after.length <= MAX_COMPARED_LINES;
-  const common = isComparable ? countCommonLines(before, after) : undefined;
-  const lines: string[] = [];
-  let [i, j] = [0, 0];
-  while (i < before.length || j < after.length) {
-    const [removed, added] = [before[i], after[j]];
-    if (common && removed !== undefined && removed === added) {
-      lines.push(`  ${removed}`);
-      i += 1;
-      j += 1;
-    } else if (removed !== undefined && (common?.[i + 1]?.[j] ?? 0) >= (common?.[i]?.[j + 1] ?? 0)) {
-      lines.push(`- ${removed}`);
-      i += 1;
-    } else {
-      lines.push(`+ ${added}`);
-      j += 1;
-    }
-  }
-  return lines.join("\n");
-}
-
-/** The number of lines that the rests of two texts have in common, by where each rest begins. */
-function countCommonLines(before: readonly string[], after: readonly string[]): number[][] {
-  const counts = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0));
-  for (let i = before.length - 1; i >= 0; i -= 1)
-    for (let j = after.length - 1; j >= 0; j -= 1) {
-      const [row = [], next = []] = counts.slice(i, i + 2);
-      row[j] = before[i] === after[j] ? (next[j + 1] ?? 0) + 1 : Math.max(next[j] ?? 0, row[j + 1] ?? 0);
-    }
-  return counts;
+  const countSame = (one: readonly string[], other: readonly string[]) => {
+    const count = one.findIndex((line, i) => line !== other[i]);
+    return count < 0 ? one.length : count;
+  };
+  const start = countSame(before, after);
+  const [removed, added] = [before.slice(start), after.slice(start)];
+  const end = countSame(removed.toReversed(), added.toReversed());
+  return [
+    ...before.slice(0, start).map((line) => `  ${line}`),
+    ...removed.slice(0, removed.length - end).map((line) => `- ${line}`),
+    ...added.slice(0, added.length - end).map((line) => `+ ${line}`),
+    ...removed.slice(removed.length - end).map((line) => `  ${line}`),
+  ].join("\n");
 }
 
 function rankName(name: string): number {
