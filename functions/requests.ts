@@ -77,7 +77,7 @@ function app(deps: Deps): Hono {
 
 export type RequestAnswer = ReturnType<typeof toRequestAnswer>;
 
-/** A listed request: the names of those whom it concerns first (none: everybody), and whether the viewer is one of them. */
+/** A listed request: whom it concerns first (none: everybody), and whether the viewer is one of them. */
 export type ListedRequest = RequestAnswer & { for: string[]; mine: boolean };
 
 /** The response of `GET /api/requests`, most urgent first. */

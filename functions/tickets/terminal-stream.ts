@@ -38,8 +38,8 @@ const LOOK_INTERVAL: Ms = SECOND;
 const PLAIN_COLUMNS = 120;
 
 /**
- * Server-sent events with the pictures of a session's terminal, and the lines above the last one. While a stream is open,
- * the runner sends both.
+ * Server-sent events with the pictures of a session's terminal, and the lines above the last one. While a stream is
+ * open, the runner sends both.
  */
 export const terminalStreamRoute: Route = { path: "/api/terminals", access: "page", app };
 

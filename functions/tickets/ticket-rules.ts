@@ -39,8 +39,8 @@ const WARNING_MS: Ms = 5 * MINUTE;
 const WARNING_SHARE = 5;
 
 /**
- * Watches the time and the cost of sessions every 10 s: asks a person before they are used up, and ends a session then. Also resumes what a crash
- * interrupted. Makes no request to Plane.
+ * Watches the time and the cost of sessions every 10 s: asks a person before they are used up, and ends a session then.
+ * Also resumes what a crash interrupted. Makes no request to Plane.
  */
 export const ticketsTick: Tick = {
   name: "tickets",

@@ -1,12 +1,12 @@
 /**
  * Requests to people: everything that waits for somebody's answer is one record (`shared/task/request.ts`) in one set.
  *
- * A kind of request is an entry of `REQUEST_KINDS` (functions/requests.ts), an object `RequestKind` (shared/app/deps.ts)
- * in the module of its subject. To ask, that module creates a record with `createRequest` and calls `publishRequest`.
- * People answer with `decideRequest` only, wherever they are; a module whose subject was answered in another way, as by
- * a comment in Plane, adds `prepareDecision` to its own commit. The verdict and what it does are one commit, so that
- * nothing is left to do after an interruption but what jobs and procedures continue. `closeRequest` ends a request that
- * nobody has to answer any more.
+ * A kind of request is an entry of `REQUEST_KINDS` (functions/requests.ts), an object `RequestKind`
+ * (shared/app/deps.ts) in the module of its subject. To ask, that module creates a record with `createRequest` and
+ * calls `publishRequest`. People answer with `decideRequest` only, wherever they are; a module whose subject was
+ * answered in another way, as by a comment in Plane, adds `prepareDecision` to its own commit. The verdict and what it
+ * does are one commit, so that nothing is left to do after an interruption but what jobs and procedures continue.
+ * `closeRequest` ends a request that nobody has to answer any more.
  */
 
 import type { RequestKind, TaskDeps } from "../app/deps.ts";
@@ -199,7 +199,7 @@ export async function decideRequest(
   return result;
 }
 
-/** The refusal of an answer to a request that is not stored. Its kind may ask it again, as after the loss of the store. */
+/** The refusal of an answer to a request that is not stored. Its kind may ask it again, as after a lost store. */
 export async function createUnknownError(
   deps: TaskDeps,
   id: string,
@@ -360,7 +360,7 @@ export async function createAudienceLookup(deps: AudienceDeps) {
   };
 }
 
-/** Whether a request waits for this person, by Plane's id; one that concerns nobody in particular waits for everybody. */
+/** Whether a request waits for this person, by Plane's id; one that concerns nobody in particular is everybody's. */
 export function concernsPerson([first]: readonly Person[][], person: string | undefined): boolean {
   return first === undefined || person === undefined || first.some(({ id }) => id === person);
 }

@@ -5,7 +5,7 @@ import type { RequestDecision, RequestRecord } from "../task/request.ts";
 /** An answer with the person's own words. */
 export type WordsAnswer = Pick<RequestDecision, "answer" | "comment">;
 
-/** Words that mean approval, one or several: "ok 👍". Taking them as a reason to send something back would surprise people. */
+/** Words that mean approval, one or several: "ok 👍". As a reason to send something back they would surprise people. */
 const APPROVAL_PATTERN = /^(?:(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.,!\s]*)+$/iu;
 
 /** What people call the answers that need no words of their own, in English and French. No words add a rule. */

@@ -183,8 +183,8 @@ export function isTicketClosed(
 }
 
 /**
- * Reads the work item of a pending ticket again, and who has it; one that is closed cancels the ticket. The comment that
- * requested it stays as it was, also when it was deleted, and so does the text of a test ticket, which is its own.
+ * Reads the work item of a pending ticket again, and who has it; one that is closed cancels the ticket. The comment
+ * that requested it stays as it was, also when it was deleted, and so does the text of a test ticket, which is its own.
  */
 export async function rereadTicket(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
   const { shown, item, key } = ticket;

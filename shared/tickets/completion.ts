@@ -235,7 +235,7 @@ async function renderUpdate(
   return `<p><strong>${heading}</strong></p>${await toHtml(completion?.summary ?? "")}${facts}${list}`;
 }
 
-/** Sets the status of the settings, unless the work item is closed. The item of a test ticket may not have been observed yet. */
+/** Sets the status of the settings, unless the work item is closed. That of a test ticket may be unknown yet. */
 async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<void> {
   const { deps } = context;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);

@@ -40,7 +40,7 @@ const RULES_SET = "permission-rules";
  */
 const PLAIN_COMMAND = /^[\w@%+=:,./-]+(?: [\w@%+=:,./-]+)*$/;
 
-/** The first words of commands that a rule names whole: they run what their arguments say, or destroy what these name. */
+/** The first words of commands that a rule names whole: they run what their arguments say, or destroy it. */
 const WHOLE_COMMANDS = new Set([
   ...["bash", "sh", "zsh", "env", "exec", "eval", "sudo", "su", "xargs", "nohup", "timeout", "time", "watch", "ssh"],
   ...["node", "deno", "bun", "npx", "python", "python3", "perl", "ruby", "php", "awk", "sed", "find", "tee", "dd"],

@@ -1,8 +1,9 @@
 /**
- * The policy of a repository: the lines of the settings and those of its own file on the base branch become the lines in
- * force; the stricter one wins, and only the administrator loosens. And what Groundcrew knows of it: its own settings,
- * and what the runners have read from the base branches. What Groundcrew decides itself follows from both; the rest is in
- * force as the runner has it. Among the lines is the CLI that works on tickets, and what each CLI cannot do.
+ * The policy of a repository: the lines of the settings and those of its own file on the base branch become the lines
+ * in force; the stricter one wins, and only the administrator loosens. And what Groundcrew knows of it: its own
+ * settings, and what the runners have read from the base branches. What Groundcrew decides itself follows from both;
+ * the rest is in force as the runner has it. Among the lines is the CLI that works on tickets, and what each CLI cannot
+ * do.
  */
 
 import type { Settings } from "../config/settings.ts";
@@ -226,7 +227,7 @@ export function rankLooseness(name: OrderedName, value: unknown): number {
   return typeof value === "number" ? value : Number.POSITIVE_INFINITY;
 }
 
-/** Variables of the runner: a file takes some away, and adds some only where it is trusted and the settings name none. */
+/** Variables of the runner: a file takes some away, and adds some where it is trusted and the settings name none. */
 function chooseVariables(
   own: Pick<PolicyFile, "env">,
   file: PolicyFile,
@@ -328,7 +329,7 @@ export async function needsPublication(deps: PolicyDeps, { item }: Pick<Ticket, 
   return (await readPolicy(deps, item.identifier)).values.publish !== "none";
 }
 
-/** The CLI that works on a ticket once it is approved as it is shown: by the label that it has, or by its repository. */
+/** The CLI that works on a ticket once it is approved as it is shown: that of its label, or of its repository. */
 export async function chooseTicketCli(
   deps: PolicyDeps,
   { item, shown }: Ticket,

@@ -11,7 +11,7 @@ import type { Ms } from "../time.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";
 import { getTicketCliName, isAllowing, type SessionInput, type SessionRequest, type Ticket } from "./ticket.ts";
 
-/** What a person may answer, by what the session waits for; of a permission see `describePermission` (session-hook.ts). */
+/** What a person may answer, by what the session waits for; see `describePermission` for a permission. */
 const ANSWERS: Readonly<Record<Exclude<SessionWait["waits"], "permission">, readonly string[]>> = {
   plan: ["approve", "send_back", "reject"],
   input: ["answer", "complete"],

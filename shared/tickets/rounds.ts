@@ -1,6 +1,7 @@
 /**
  * The history of a ticket: each round of each run with the text that began it, its result, its figures, and what the
- * branch has changed. A round is stored when the next one begins; the present one is what the ticket and its session say.
+ * branch has changed. A round is stored when the next one begins; the present one is what the ticket and its session
+ * say.
  */
 
 import type { TaskDeps } from "../app/deps.ts";

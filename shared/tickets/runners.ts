@@ -1,6 +1,6 @@
 /**
- * Runners, and the server's side of the exchange with one: its sessions are observed, approved tickets are placed on it,
- * the answer says which sessions it is to have, and no two runners use one name.
+ * Runners, and the server's side of the exchange with one: its sessions are observed, approved tickets are placed on
+ * it, the answer says which sessions it is to have, and no two runners use one name.
  */
 
 import type { TaskDeps } from "../app/deps.ts";
@@ -288,7 +288,7 @@ async function toDesiredSession(deps: DesiredDeps, ticket: Ticket) {
 function isOver(ticket: Ticket, session: SessionReport, runner: string): boolean {
   const { run, placed, approval } = ticket;
   if (session.run < run) return true;
-  // An ended one that the ticket does not know, as of another installation on this machine, would keep its place for ever.
+  // An ended one that the ticket does not know, as of another installation here, would keep its place for ever.
   if (session.state === "ended" && approval && approval.sessionId !== session.session_id) return true;
   const isOwn = placed === runner || approval?.sessionId === session.session_id;
   if (session.run === run && isOwn) return true;

@@ -113,7 +113,7 @@ const questionSchema = z.looseObject({
 
 const inputSchema = z.looseObject({ questions: z.array(questionSchema).min(1).max(4) });
 
-/** Applies a hook of a session to its ticket. Returns its JSON answer, for which a request waits while `client` does. */
+/** Applies a hook to its ticket. Returns its JSON answer, for which a request waits while `client` does. */
 export async function answerSessionHook(context: HookContext, client: AbortSignal): Promise<object | undefined> {
   const { deps, ticket, hook, correlation } = context;
   const { key } = ticket;
@@ -209,8 +209,8 @@ async function ask(
 }
 
 /**
- * The answer to a request that is repeated: it waits, or has its verdict, which did not reach the session. Undefined for
- * a new one.
+ * The answer to a request that is repeated: it waits, or has its verdict, which did not reach the session. Undefined
+ * for a new one.
  */
 async function findRepeated(context: HookContext, call: string): Promise<object | "waits" | undefined> {
   const { deps, ticket, hook } = context;
@@ -365,8 +365,8 @@ async function toAnswer({ deps, ticket, hook }: HookContext, question: SessionRe
 }
 
 /**
- * Approves exactly the plan that was shown, with the mode and the rules of the policy, which do not count while planning.
- * Claude Code ignores a bare "allow" here.
+ * Approves exactly the plan that was shown, with the mode and the rules of the policy, which do not count while
+ * planning. Claude Code ignores a bare "allow" here.
  */
 function approvePlan(plan: string, { permission_mode, allow }: PolicyValues): object {
   const mode = permission_mode === "manual" ? "default" : permission_mode;

@@ -112,7 +112,7 @@ function unplace(ticket: Ticket, { runner }: At<{ runner: string }>): TicketOutc
 
 type Observation = At<{ runner: string; session: SessionFacts; minutes: number }>;
 
-/** Applies what a runner observed of the ticket's session. An observation of another run, round or runner changes nothing. */
+/** Applies what a runner observed of the session. What belongs to another run, round or runner changes nothing. */
 function applyObservation(ticket: Ticket, event: Observation): TicketOutcome {
   const { session, runner, at } = event;
   if (session.run !== ticket.run || session.round !== ticket.round) return { ticket };
@@ -136,8 +136,8 @@ function typeLateAnswers(ticket: Ticket, at: Ms): Ticket {
 }
 
 /**
- * Whether what is typed now reaches the dialog of this question. Claude Code shows one dialog at a time, the one that was
- * asked first, and would read what is meant for another one as its answer.
+ * Whether what is typed now reaches the dialog of this question. Claude Code shows one dialog at a time, the one that
+ * was asked first, and would read what is meant for another one as its answer.
  */
 function canType(ticket: Ticket, question: SessionRequest): boolean {
   const shown = listOpen(ticket).find(hasDialog);

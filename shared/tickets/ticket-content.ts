@@ -1,7 +1,7 @@
 /**
  * What a person approves and a session gets: title and description of the work item, the comment that requested the
- * ticket, what people wrote before, and the CLI that a label chooses. All of it comes from people: it is data, and marked
- * as theirs.
+ * ticket, what people wrote before, and the CLI that a label chooses. All of it comes from people: it is data, and
+ * marked as theirs.
  */
 
 import type { TaskDeps } from "../app/deps.ts";

@@ -136,7 +136,7 @@ function clearRun(ticket: Ticket): Ticket {
   });
 }
 
-/** A result that is sent back begins a further round of the same run: its session goes on, with the same conversation. */
+/** A result that is sent back begins a further round of the same run: its session goes on with its conversation. */
 function sendBack(ticket: Ticket, { at, by, text }: At<{ text: string } & ByPerson>): TicketOutcome {
   const { key, run, round, state, sentBack, approval, changed } = ticket;
   if (isActive(ticket) && sentBack?.text === text && sentBack.by === by) return { ticket };
@@ -268,8 +268,8 @@ function leaveChecks(ticket: Ticket, { by }: At<ByPerson>): TicketOutcome {
 }
 
 /**
- * Records a step that was written, or failed with `problem`. Without the comment the state is not changed: a closed task
- * whose result nobody sees is worse than an open one.
+ * Records a step that was written, or failed with `problem`. Without the comment the state is not changed: a closed
+ * task whose result nobody sees is worse than an open one.
  */
 function recordUpdateStep(ticket: Ticket, event: At<{ step: UpdateStep; problem?: string }>): TicketOutcome {
   const { at, step, problem } = event;

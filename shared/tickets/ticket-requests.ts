@@ -122,7 +122,7 @@ function findRequestId(ticket: Ticket): string | undefined {
   return failed && `${key}.${run}.u${round === 1 ? "" : `${round}.`}${failed.retries}`;
 }
 
-/** The request for what a ticket waits for now, with all that is judged. That of a pending one has the ticket's hash. */
+/** The request for what a ticket waits for now, with all that is judged. An approval has the ticket's hash. */
 async function createTicketRequest(deps: TaskDeps, ticket: Ticket, id: string, createdAt: Ms): Promise<RequestRecord> {
   const { key, item, shown, state } = ticket;
   const head = { id, subject: { item: item.id, key, title: shown.content.title, url: item.url }, createdAt };

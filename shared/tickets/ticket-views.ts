@@ -60,8 +60,9 @@ export async function readCompletedTickets(deps: ViewDeps) {
 export type CompletedTicketsAnswer = Awaited<ReturnType<typeof readCompletedTickets>>;
 
 /**
- * Reads the sessions of approved tickets, those that failed for good, the rules that allow tools without asking, and the
- * connected runners with what their machines have and lack: the response of `GET /api/sessions`. Costs are in US dollars.
+ * Reads the sessions of approved tickets, those that failed for good, the rules that allow tools without asking, and
+ * the connected runners with what their machines have and lack: the response of `GET /api/sessions`. Costs are in US
+ * dollars.
  */
 export async function readSessions(deps: ViewDeps, viewer: Viewer) {
   const own = limitDeps(deps, viewer);
@@ -112,8 +113,8 @@ export async function readWorktrees(deps: Pick<Deps, "store">, viewer: Viewer) {
 export type WorktreesAnswer = Awaited<ReturnType<typeof readWorktrees>>;
 
 /**
- * Reads a ticket whole, for the person who judges its result: as it is, what its work item requires, and all its rounds,
- * the newest first. The response of `GET /api/tickets/:key`.
+ * Reads a ticket whole, for the person who judges its result: as it is, what its work item requires, and all its
+ * rounds, the newest first. The response of `GET /api/tickets/:key`.
  */
 export async function readTicketPage(deps: TaskDeps, ticket: Ticket) {
   const [session, task] = await Promise.all([readSession(deps, ticket), findStoredTask(deps, ticket.item.id)]);

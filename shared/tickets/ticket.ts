@@ -119,11 +119,11 @@ export interface Ticket {
   /** Who rejected or cancelled the ticket. */
   closedBy?: string;
   completion?: Pick<TicketCompletion, "summary" | "source"> & { at: Ms };
-  /** A completion that counts once the test command, run by the runner by this id, has passed; `problem`: it did not. */
+  /** A completion that counts once the test command, run by this id, has passed; `problem`: it did not. */
   check?: { id: string; problem?: string } & TicketCompletion;
   /**
-   * The update of Plane with the result. `step` comes next; absent: Plane has all. Both may be repeated: Plane refuses a
-   * second comment. `problem`: why that step failed the last time. `retries`: how often a person had it tried again.
+   * The update of Plane with the result. `step` comes next; absent: Plane has all. Both may be repeated: Plane refuses
+   * a second comment. `problem`: why that step failed the last time. `retries`: how often a person had it tried again.
    */
   update?: { by: string; at: Ms; step?: UpdateStep; problem?: string; retries: number };
   /** What the runner has published of the run's results. */
@@ -161,8 +161,8 @@ export interface ByPerson {
 export type At<Fields = object> = Fields & { at: Ms };
 
 /**
- * The next record. Without `step` nothing is reported, and the same record is no change. `startUpdate`: Plane is updated
- * by the caller, or by the queue.
+ * The next record. Without `step` nothing is reported, and the same record is no change. `startUpdate`: Plane is
+ * updated by the caller, or by the queue.
  */
 export interface TicketOutcome {
   ticket: Ticket;

@@ -12,7 +12,7 @@ export interface ToolCall {
   tool_input?: unknown;
 }
 
-/** What a tool that asks for permission would do, as people read it. All its texts come from the model: they are data. */
+/** What a tool that asks for permission would do, as people read it. Its texts come from the model: they are data. */
 export interface ToolInput {
   tool: string;
   fields: RequestPart[];
@@ -80,8 +80,8 @@ export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolIn
 }
 
 /**
- * Hashes what a tool would do, all of it, in any order of its fields: an answer is valid for exactly this input. A value
- * that is nested too deeply for a comparison has the hash of its kind, and nobody can allow it.
+ * Hashes what a tool would do, all of it, in any order of its fields: an answer is valid for exactly this input. A
+ * value that is nested too deeply for a comparison has the hash of its kind, and nobody can allow it.
  */
 export async function hashToolCall({ tool_name, tool_input }: ToolCall): Promise<string> {
   const sortFields = (_: string, value: unknown) =>
@@ -109,8 +109,8 @@ function joinReplacement(value: object): object {
 }
 
 /**
- * Renders two texts as one: the lines with which both begin and end, and between them the other lines of the old one with
- * `- ` and those of the new one with `+ `.
+ * Renders two texts as one: the lines with which both begin and end, and between them the other lines of the old one
+ * with `- ` and those of the new one with `+ `.
  */
 function renderDifference(before: readonly string[], after: readonly string[]): string {
   const countSame = (one: readonly string[], other: readonly string[]) => {
@@ -213,7 +213,7 @@ function renderValue(value: unknown, depth: number): string[] | undefined {
   return lines;
 }
 
-/** Renders an input as plain text, shortened in the middle where it is long: the number is that of UTF-16 units left out. */
+/** Renders an input as plain text, shortened in the middle where it is long, with the number of units left out. */
 export function renderToolInput(input: ToolInput): string {
   const { tool, fields } = shortenInput(input, LIMITS.text);
   const lines = fields.flatMap(({ label, value, leftOut, end = "" }) =>

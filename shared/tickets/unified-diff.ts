@@ -1,4 +1,4 @@
-/** A unified diff of git as files, hunks and lines. Pure, and without imports, because the page's script has it, too. */
+/** A unified diff of git as files, hunks and lines. Pure, without imports: the page's script has it, too. */
 
 export interface DiffFile {
   path: string;
