@@ -215,7 +215,8 @@ async function checkLeftovers(
   settings: Settings,
   prepared: string,
 ): Promise<Finding[]> {
-  const environment = await readIfPresent(files, files.resolve(files.path, ".env"));
+  const readEnvironment = async () => files.read(files.resolve(files.path, ".env"));
+  const environment = (await readEnvironment().catch(() => undefined)) ?? "";
   const inEnvironment = settings.agents.map(({ name }) => getOpenclawTokenVariable(name));
   const shared = inEnvironment.filter((name) => new RegExp(`^(?:export )?${name}=`, "m").test(environment));
   const variables = [...new Set([...shared, ...keepDefined(entries.map(({ variable }) => variable))])];
@@ -235,14 +236,6 @@ async function checkLeftovers(
       warning`agents find each tool by a search, which doubles the tokens of a task
         → Set tools.toolSearch to false in ${files.path}.`,
   );
-}
-
-async function readIfPresent(files: OpenclawConfigFiles, path: string): Promise<string> {
-  try {
-    return (await files.read(path)) ?? "";
-  } catch {
-    return "";
-  }
 }
 
 /** The enabled entries that lead to Groundcrew or send a token of one of its agents. */
@@ -355,21 +348,16 @@ export async function loadOpenclawConfig(
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Merges settings as OpenClaw does: objects by key, lists one after the other, other values from the second. */
 function mergeConfigs(first: unknown, second: unknown): unknown {
   if (Array.isArray(first) && Array.isArray(second)) return [...first, ...second];
   if (!isRecord(first) || !isRecord(second)) return second;
-  const keys = new Set([...Object.keys(first), ...Object.keys(second)]);
-  return Object.fromEntries(
-    [...keys].map((key) => [
-      key,
-      key in first && key in second ? mergeConfigs(first[key], second[key]) : (second[key] ?? first[key]),
-    ]),
-  );
+  const merge = ([key, value]: [string, unknown]) => [key, key in first ? mergeConfigs(first[key], value) : value];
+  const merged = Object.entries(second).map(merge);
+  return { ...first, ...Object.fromEntries(merged) };
 }
 
 /** Each subject that the agent can reach, with the tools that lead there: `the gateway's settings (gateway)`. */

@@ -156,14 +156,13 @@ export function checkBackups(probe: BackupProbe, now: Ms): Finding[] {
 
 /** Warns about a backup that is too old. A broken schedule is noticed only when a backup is needed. */
 function checkBackup(probe: BackupProbe, now: Ms): Finding {
-  const report = createReport("backup");
+  const { ok, warning } = createReport("backup");
   const todo =
     "Run `groundcrew backup` and look at what it reports, then at the schedule (docs/operations.md, Backup).";
-  if ("problem" in probe) return report.warning`${probe.problem} → ${todo}`;
-  const hours = Math.floor((now - probe.began) / HOUR);
+  if ("problem" in probe) return warning`${probe.problem} → ${todo}`;
   const began = formatIsoTime(probe.began, "UTC");
-  if (now - probe.began <= MAX_AGE) return report.ok`the newest one began at ${began}`;
-  return report.warning`the newest backup is ${hours} hours old (${began}) → ${todo}`;
+  if (now - probe.began <= MAX_AGE) return ok`the newest one began at ${began}`;
+  return warning`the newest backup is ${formatAge(probe.began, now)} (${began}) → ${todo}`;
 }
 
 /**
@@ -171,13 +170,14 @@ function checkBackup(probe: BackupProbe, now: Ms): Finding {
  * that it is elsewhere as well.
  */
 function checkBackupCopy({ last }: NonNullable<BackupProbe["copies"]>, now: Ms): Finding {
-  const report = createReport("backup copy");
+  const { ok, warning } = createReport("backup copy");
   const todo =
     "Run the backup again and look at what the program of BACKUP_AFTER reports (docs/operations.md, Where it goes).";
-  if (!last) return report.warning`BACKUP_AFTER has not succeeded yet → ${todo}`;
+  if (!last) return warning`BACKUP_AFTER has not succeeded yet → ${todo}`;
   const copied = formatIsoTime(last.copied, "UTC");
-  if (now - last.began <= MAX_AGE) return report.ok`${last.name} was copied elsewhere at ${copied}`;
-  const hours = Math.floor((now - last.began) / HOUR);
-  return report.warning`the last backup that BACKUP_AFTER has copied elsewhere is ${hours} hours old (${last.name},
+  if (now - last.began <= MAX_AGE) return ok`${last.name} was copied elsewhere at ${copied}`;
+  return warning`the last backup that BACKUP_AFTER has copied elsewhere is ${formatAge(last.began, now)} (${last.name},
     copied at ${copied}) → ${todo}`;
 }
+
+const formatAge = (began: Ms, now: Ms) => `${Math.floor((now - began) / HOUR)} hours old`;

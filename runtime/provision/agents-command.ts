@@ -5,6 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import type { ProvisionStep } from "../../functions/provision/step.ts";
 import { createAddSteps, createRemoveSteps } from "../../functions/provision/steps/provision-steps.ts";
 import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
@@ -59,7 +60,10 @@ const rawSettingsSchema = z.looseObject({
   agents: z.array(z.looseObject({ name: z.string(), email: z.string(), role: z.string().optional() })).default([]),
 });
 
-type RawSettings = z.output<typeof rawSettingsSchema>;
+interface SettingsOnDisk {
+  path: string;
+  settings: z.output<typeof rawSettingsSchema>;
+}
 
 /** Runs `groundcrew agents` with these arguments and returns its exit code. */
 export async function runAgents(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
@@ -70,10 +74,8 @@ export async function runAgents(args: readonly string[], world: ProvisionEnviron
   }
   try {
     if (command !== "add" && command !== "remove") throw createUsageError("agents: add or remove. See --help.");
-    const options = parseCommandInput(OPTIONS[command], rest, {
-      name: `groundcrew agents ${command}`,
-      unnamed: ["name"],
-    });
+    const naming = { name: `groundcrew agents ${command}`, unnamed: ["name"] };
+    const options = parseCommandInput(OPTIONS[command], rest, naming);
     const file = readSettings(world);
     return await ("email" in options ? addAgent(options, file, world) : removeAgent(options, file, world));
   } catch (thrown) {
@@ -115,16 +117,10 @@ function removeAgent(options: z.output<typeof OPTIONS.remove>, file: SettingsOnD
     throw createUsageError(
       `agents: ${removed.name} is the only Concierge, whose account Groundcrew uses. Add another first.`,
     );
-  const { name, email } = removed;
-  const agent = { name, email, shell: false, wake: { kind: "none" } } as const;
+  const agent = { name: removed.name, email: removed.email, shell: false, wake: { kind: "none" } } as const;
   return runSteps(options, { path, settings: { ...settings, agents } }, world, (provisioned, next) =>
     createRemoveSteps(provisioned, agent, next),
   );
-}
-
-interface SettingsOnDisk {
-  path: string;
-  settings: RawSettings;
 }
 
 /** The settings file, also one that does not exist yet. */
@@ -143,16 +139,12 @@ function runSteps(
   options: Pick<AddOptions, "dry-run" | "yes" | "json">,
   { path, settings }: SettingsOnDisk,
   world: ProvisionEnvironment,
-  choose: (
-    provisioned: ProvisionSettings,
-    file: Parameters<typeof createAddSteps>[1],
-  ) => ReturnType<typeof createAddSteps> | undefined,
+  choose: (provisioned: ProvisionSettings, file: { path: string; text: string }) => ProvisionStep[] | undefined,
 ): Promise<number> {
-  const current = world.files.read(path)?.text;
+  const current = world.files.read(path)?.text ?? "";
   // A file that has all of it already keeps its form.
-  const isSame =
-    JSON.stringify(rawSettingsSchema.safeParse(tryParseJson(current ?? "")).data) === JSON.stringify(settings);
-  const text = isSame && current !== undefined ? current : `${JSON.stringify(settings, null, 2)}\n`;
+  const isSame = JSON.stringify(rawSettingsSchema.safeParse(tryParseJson(current)).data) === JSON.stringify(settings);
+  const text = isSame ? current : `${JSON.stringify(settings, null, 2)}\n`;
   const read: ProvisionEnvironment["files"]["read"] = (name) => {
     const found = world.files.read(name);
     return name === path ? { mode: 0o600, ...found, text } : found;

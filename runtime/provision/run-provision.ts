@@ -224,10 +224,8 @@ function guardWrites(disk: Disk, lock: ProvisionLock, lockPath: string): Disk {
  * Runs the runtime's set-up of the bot, with a bot that records its changes and in a plan makes none. The hash of the
  * last registration comes from provision's own file, because the runtime's store is not opened.
  */
-function createTelegramSetUp(
-  settings: Settings,
-  { fetch, clock, wait }: ProvisionEnvironment,
-): SetUpTelegram | undefined {
+function createTelegramSetUp(settings: Settings, world: ProvisionEnvironment): SetUpTelegram | undefined {
+  const { fetch, clock, wait } = world;
   const { telegram } = settings;
   if (!telegram) return undefined;
   return async (apply, mark) => {
@@ -246,16 +244,11 @@ function createTelegramSetUp(
     };
     const store = createMemoryStore({ clock });
     if (mark !== undefined) await store.commit({ put: [{ key: REGISTERED_WEBHOOK_KEY, value: { mark } }] });
-    const failure = await setUpBot({
-      settings,
-      store,
-      telegram: countingBot,
-      log: createLog({ level: "error", write: () => {}, clock }),
-      wait,
-      stopping: new AbortController().signal,
-    });
+    const log = createLog({ level: "error", write: () => {}, clock });
+    const { signal: stopping } = new AbortController();
+    const failed = await setUpBot({ settings, store, telegram: countingBot, log, wait, stopping });
     const [registration] = await store.read<{ mark: string }>([REGISTERED_WEBHOOK_KEY]);
-    return { changes, ...omitUndefined({ failed: failure, mark: registration ? registration.value.mark : undefined }) };
+    return { changes, ...omitUndefined({ failed, mark: registration?.value.mark }) };
   };
 }
 

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { findNearestName } from "../names.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { tryParseJson } from "../text.ts";
 import { DEFAULT_SECRETS_FILE, ENVIRONMENT_NAMES, type Environment, environmentSchema } from "./environment.ts";
 import {
   type Findings,
@@ -19,7 +20,7 @@ import {
   type SettingsFiles,
   toPathBesideSecrets,
 } from "./secrets.ts";
-import { formatSettingValue, parseJsonText, type SettingProblem } from "./setting-problem.ts";
+import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { type AgentSettings, type FileSettings, parseSettingsFile, toSettingName } from "./settings-file.ts";
 
 /** All settings, validated. */
@@ -67,15 +68,14 @@ export function parseSettings(environment: Record<string, string | undefined>, f
   const hasPrefix = (prefix: string) =>
     [...Object.keys(env), ...secrets.keys()].some((name) => name.startsWith(prefix));
   const enabled = { plane: hasPrefix("PLANE_") || hasPrefix("TELEGRAM_"), telegram: hasPrefix("TELEGRAM_") };
-  const isPresent = (name: string) => name in env || `${name}_FILE` in env || secrets.has(name);
   // A secret that a refused file may contain is not missing.
   const isFileRefused = problems.some(({ name }) => name.startsWith("SECRETS_FILE"));
+  const isKnown = (name: string) =>
+    name in env || `${name}_FILE` in env || secrets.has(name) || (isFileRefused && SECRET_NAMES.includes(name));
   const requireSettings = (names: readonly string[], reason: string) => {
-    for (const name of names) {
-      const isKnown = isPresent(name) || (isFileRefused && SECRET_NAMES.includes(name));
-      if (!isKnown && !problems.some((problem) => problem.name === name))
+    for (const name of names)
+      if (!isKnown(name) && !problems.some((problem) => problem.name === name))
         problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
-    }
   };
   const why = hasPrefix("PLANE_")
     ? "other PLANE_* settings are set"
@@ -91,12 +91,8 @@ export function parseSettings(environment: Record<string, string | undefined>, f
 
   if (!plain || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
   const settings = composeSettings(plain, secrets, file, enabled);
-  const allWarnings = [
-    ...warnings,
-    ...unknown.map(({ name, wanted }) => `${name} is not a setting (${wanted})`),
-    ...findSettingsWarnings(settings, secrets),
-  ];
-  return { ok: true, settings, warnings: allWarnings };
+  const notSettings = unknown.map(({ name, wanted }) => `${name} is not a setting (${wanted})`);
+  return { ok: true, settings, warnings: [...warnings, ...notSettings, ...findSettingsWarnings(settings, secrets)] };
 }
 
 /** Settings that are valid, but probably not what the operator intended. */
@@ -148,18 +144,14 @@ export function readSettingsParts(environment: Record<string, string | undefined
   if (configFile !== undefined && file?.agents.length === 0)
     findings.warnings.push(...findForgottenAgents(configFile, secretsFile, files));
   findings.problems.push(...findSharedTokens(secrets), ...findSharedRedis(secrets));
-  return {
-    env,
-    ...omitUndefined({ plain: parsedEnvironment.data, file }),
-    secrets,
-    ...findings,
-    unknown: findUnknownNames(env),
-  };
+  const parts = omitUndefined({ plain: parsedEnvironment.data, file });
+  return { env, secrets, ...parts, ...findings, unknown: findUnknownNames(env) };
 }
 
 function removeEmptyValues(env: Record<string, string | undefined>): Record<string, string> {
-  const pairs = Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()] as const] : []));
-  return Object.fromEntries(pairs);
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])),
+  );
 }
 
 /** Converts the issues of the environment's schema to problems, one per setting. */
@@ -211,22 +203,19 @@ function readSettingsFile(
 function findForgottenAgents(path: string, secretsFile: string, files: SettingsFiles): string[] {
   const countAgents = (other: string): number | undefined => {
     try {
-      const json = parseJsonText(files.read(other)?.text ?? "");
-      return json.ok ? agentsSchema.safeParse(json.value).data?.agents.length : undefined;
+      return agentsSchema.safeParse(tryParseJson(files.read(other)?.text ?? "")).data?.agents.length;
     } catch {
       return undefined;
     }
   };
   if (countAgents(path) !== undefined) return [];
-  for (const other of [`${path}.agents`, toPathBesideSecrets(secretsFile, "groundcrew.json")]) {
-    const count = countAgents(other) ?? 0;
-    if (count > 0)
-      return [
-        `${path} (GROUNDCREW_CONFIG) has no "agents", so nobody works, but ${other}, which provision wrote, has ` +
-          `${count}: copy "agents" from there to ${path}, or write "agents": [] there for a team of nobody`,
-      ];
-  }
-  return [];
+  const places = [`${path}.agents`, toPathBesideSecrets(secretsFile, "groundcrew.json")];
+  const other = places.find((place) => (countAgents(place) ?? 0) > 0);
+  if (other === undefined) return [];
+  return [
+    `${path} (GROUNDCREW_CONFIG) has no "agents", so nobody works, but ${other}, which provision wrote, has ` +
+      `${countAgents(other)}: copy "agents" from there to ${path}, or write "agents": [] there for a team of nobody`,
+  ];
 }
 
 /** The settings file that provision writes in the folder of SECRETS_FILE; undefined when it does not exist. */
@@ -242,18 +231,16 @@ function findDefaultConfigFile(secretsFile: string, files: SettingsFiles): strin
 /** Finds tokens that two agents, or an agent and an operator, share: a bridge token identifies the caller. */
 function findSharedTokens(secrets: Secrets): SettingProblem[] {
   const owners = new Map<string, string>();
-  const tokenSecrets = [...secrets].filter(([name]) =>
-    /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN|ALERTS_TOKEN|RUNNER_TOKEN)$/.test(name),
+  const isToken = /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN|ALERTS_TOKEN|RUNNER_TOKEN)$/;
+  const tokens = [...secrets].flatMap(([name, values]) =>
+    isToken.test(name) ? values.map((value) => ({ name, token: normalizeToken(value) })) : [],
   );
-  return tokenSecrets.flatMap(([name, tokens]) =>
-    tokens.map(normalizeToken).flatMap((token) => {
-      const owner = owners.get(token) ?? name;
-      owners.set(token, owner);
-      const isAgentToken = [name, owner].some((setting) => setting.startsWith(PREFIX));
-      if (owner === name || !isAgentToken) return [];
-      return [{ name, given: `the same token as ${owner}`, wanted: "a different token" }];
-    }),
-  );
+  return tokens.flatMap(({ name, token }) => {
+    const owner = owners.get(token) ?? name;
+    owners.set(token, owner);
+    if (owner === name || !(name + owner).includes(PREFIX)) return [];
+    return [{ name, given: `the same token as ${owner}`, wanted: "a different token" }];
+  });
 }
 
 /** Refuses Plane's database in Redis as the store: Plane's API empties it at each start, with all keys in it. */
