@@ -61,8 +61,8 @@ export interface ProvisionDeps {
 const MAX_PROGRESS_LENGTH = 4_000;
 
 /**
- * Limit of the wait for a request's turn in the rate limit, or that a 429 may ask for: 2 min, longer than Plane's window
- * of a minute. A longer one fails the call.
+ * Limit of the wait for a request's turn in the rate limit, or that a 429 may ask for: 2 min, longer than Plane's
+ * window of a minute. A longer one fails the call.
  */
 const MAX_WAIT_MS: Ms = 2 * MINUTE;
 

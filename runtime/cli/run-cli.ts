@@ -150,7 +150,8 @@ answer POST /api/sessions/:task/answer Answers a question of a session.
 rules GET /api/permission-rules Lists the rules that allow tools without asking.
 revoke POST /api/permission-rules/remove Takes a rule back.
   id! id of the rule
-policy GET /api/tickets/policies/:id Shows what is in force for a repository or a ticket, and where each line comes from.
+policy GET /api/tickets/policies/:id Shows what is in force for a repository or a ticket, and where each line \
+comes from.
   id!* the project's identifier, such as ONB, or a ticket's key
 complete POST /api/sessions/:task/complete Completes a ticket; its session is stopped.
   summary! what was done

@@ -1,5 +1,5 @@
 /**
- * An upgrade or a rollback of OpenClaw, or what they would do: runs the steps, and records each; and the steps, the same
+ * An upgrade or a rollback of OpenClaw, or what they would do: runs the steps, and records each. The steps are the same
  * for both drivers, with the copy of OpenClaw's state.
  */
 

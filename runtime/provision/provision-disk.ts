@@ -1,8 +1,8 @@
 /**
  * The files that provision writes, of which each holds a secret: a folder that somebody replaces by a link meanwhile is
  * noticed, and nothing is written through it. And the lock that keeps two processes from writing there at once: the
- * operating system's lock excludes the other processes of this machine and ends with its holder; a file names the holder
- * to people and to other machines, which that lock may not reach.
+ * operating system's lock excludes the other processes of this machine and ends with its holder; a file names the
+ * holder to people and to other machines, which that lock may not reach.
  */
 
 import { randomBytes } from "node:crypto";

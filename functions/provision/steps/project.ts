@@ -1,6 +1,6 @@
 /**
- * Steps that create the first project with its states, labels and members, and bring agents back into every project that
- * Groundcrew created.
+ * Steps that create the first project with its states, labels and members, and bring agents back into every project
+ * that Groundcrew created.
  */
 
 import { z } from "zod";
