@@ -63,12 +63,6 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   restore: async () => (await import("./backup-commands.ts")).restoreCommand,
 };
 
-/** Everything that is called by its name and is no tool. */
-const PROGRAM_NAMES = [
-  ...["agents", "provision", "doctor", "start", "tickets", "requests", "why", "people", "schedules"],
-  ...["runner", "openclaw", "backup", "restore"],
-];
-
 const USAGE = `groundcrew
 groundcrew <command> [options]
 groundcrew <tool> [options]
@@ -181,6 +175,12 @@ add-test POST /api/test/add-ticket Adds a ticket for a test: add-test ONB-12 Tit
 `),
   },
 };
+
+/** Everything that is called by its name and is no tool. */
+const PROGRAM_NAMES = [
+  ...["agents", "provision", "doctor", ...Object.keys(COMMANDS), ...Object.keys(GROUPS)],
+  ...PERSON_COMMANDS.map(({ name }) => name),
+];
 
 /** How people read answers that are no list of fields, by their routes. */
 const FORMATS: Record<string, (answer: never) => string> = {
