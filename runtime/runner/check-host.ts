@@ -206,8 +206,8 @@ async function readCodexAccount(program: string, env: Record<string, string>) {
 }
 
 /**
- * Says whether a repository is trusted. To Claude Code, worktrees and clones count as their repository; sessions of Codex
- * trust none, so that they leave out what it has for them.
+ * Says whether a repository is trusted. To Claude Code, worktrees and clones count as their repository; sessions of
+ * Codex trust none, so that they leave out what it has for them.
  */
 function checkTrust(env: Env, project: string, path: string, cli: RunnerRepository["policy"]["cli"]): Finding[] {
   const { ok, warning } = createReport("trust");

@@ -1,6 +1,6 @@
 /**
- * The runner's connection to Groundcrew: the exchange of states, what branches change, and pictures of the terminals that
- * somebody watches.
+ * The runner's connection to Groundcrew: the exchange of states, what branches change, and pictures of the terminals
+ * that somebody watches.
  */
 
 import { z } from "zod";
@@ -189,8 +189,8 @@ function getRetryDelay(failures: number, limit: Ms): Ms {
 }
 
 /**
- * Sends what the branches of tickets change, each time a commit was added; returns how long to wait before the next look.
- * What was sent is in the record of a session, so that a restarted runner does not repeat it.
+ * Sends what the branches of tickets change, each time a commit was added; returns how long to wait before the next
+ * look. What was sent is in the record of a session, so that a restarted runner does not repeat it.
  */
 export async function sendDifferences(
   context: RunnerContext,

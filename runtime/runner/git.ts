@@ -103,7 +103,7 @@ export function createGit(env: Record<string, string>, folder: string, remoteEnv
     return runProgram("git", [...options, ...args], { env: gitEnv, timeoutMs: GIT_TIMEOUT_MS });
   }
 
-  /** Finds a repository's own folders. Git only looks for them here, which starts nothing. Throws when there is none. */
+  /** Finds a repository's own folders, which starts nothing. Throws when there is none. */
   async function find(repository: string): Promise<NeutralRepository> {
     const names = ["--path-format=absolute", "--git-dir", "--git-common-dir"];
     // The operator has named this repository, so it may have another owner.

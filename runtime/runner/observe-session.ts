@@ -1,6 +1,6 @@
 /**
- * What sessions are doing: looks at tmux and at the sessions' screens and files, which say whether a session has started,
- * waits for a person, was interrupted or completed; and what is reported of it to Groundcrew.
+ * What sessions are doing: looks at tmux and at the sessions' screens and files, which say whether a session has
+ * started, waits for a person, was interrupted or completed; and what is reported of it to Groundcrew.
  */
 
 import { existsSync } from "node:fs";

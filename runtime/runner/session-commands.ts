@@ -127,7 +127,8 @@ export async function runHook(
 
 /**
  * Runs a command of the settings, in the session's box where it has one: it runs what the session has written. Where
- * sessions reach their model only, it has no network, except to prepare a new clone, which has nothing of a session yet.
+ * sessions reach their model only, it has no network, except to prepare a new clone, which has nothing of a session
+ * yet.
  */
 async function runCommand(context: RunnerContext, record: SessionRecord, command: string, options: CommandOptions) {
   const { isNew = false, ...more } = options;
@@ -151,8 +152,9 @@ async function runCommand(context: RunnerContext, record: SessionRecord, command
 }
 
 /**
- * Runs the test command of a session's repository in its worktree, and records how it ended, also for a session that has
- * ended. It is the runner's own settings that name the command; only the wish for a run, by its id, comes from outside.
+ * Runs the test command of a session's repository in its worktree, and records how it ended, also for a session that
+ * has ended. It is the runner's own settings that name the command; only the wish for a run, by its id, comes from
+ * outside.
  */
 export async function runTests(context: RunnerContext, ticket: string, id: string): Promise<void> {
   const { records, worktrees, log } = context;

@@ -238,8 +238,8 @@ export type RecordStore = ReturnType<typeof createRecordStore>;
 
 /**
  * Reads a file that the session's program may have written, at most `limit` bytes of it from a place in it. Undefined
- * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of
- * others.
+ * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file
+ * of others.
  */
 export function readSessionFile(path: string, limit: number, offset = 0): SessionFile | undefined {
   let file: number;

@@ -1,6 +1,6 @@
 /**
- * The life of a session: its start with worktree, ticket file, the operator's hook and its CLI in a window of tmux;
- * its end, for which it is asked first, then its terminal is closed, then its processes are ended; and its removal, which
+ * The life of a session: its start with worktree, ticket file, the operator's hook and its CLI in a window of tmux; its
+ * end, for which it is asked first, then its terminal is closed, then its processes are ended; and its removal, which
  * may come days later, when its branch is merged.
  */
 
@@ -226,9 +226,9 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
 }
 
 /**
- * The conversation with which a launch goes on: the one that the last launch has begun, or else resumed. It is lost where
- * its file is gone, or in the home that the CLI had with or without a box before; one of which nothing was stored is none,
- * because it cannot be resumed.
+ * The conversation with which a launch goes on: the one that the last launch has begun, or else resumed. It is lost
+ * where its file is gone, or in the home that the CLI had with or without a box before; one of which nothing was stored
+ * is none, because it cannot be resumed.
  */
 function findConversation(driver: SessionDriver, { conversation, details }: SessionRecord, paths: SessionPaths) {
   const known = driver.readConversation?.(paths) ?? conversation;

@@ -46,8 +46,8 @@ const SESSION_VARIABLE = "GROUNDCREW_SESSION";
 const TERMINATION_MS: Ms = 2_000;
 
 /**
- * Picks the variables that a kind of program receives, and those that the settings name. Everything else of the runner's
- * environment stays with it.
+ * Picks the variables that a kind of program receives, and those that the settings name. Everything else of the
+ * runner's environment stays with it.
  */
 export function pickEnvironment(
   env: Record<string, string | undefined>,

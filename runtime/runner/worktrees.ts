@@ -101,7 +101,7 @@ export function createWorktrees(root: string, git: Git, clones: Clones) {
     await git.read(repository, ["worktree", "prune"]);
   }
 
-  /** The branch at which those of tickets begin: the named one as the remote has it, the remote's, or the present one. */
+  /** The branch at which those of tickets begin: the named one, the remote's, or the present one. */
   async function findMain(repository: string, base?: string): Promise<string> {
     if (base !== undefined) {
       if (await hasBranch(repository, `refs/remotes/origin/${base}`)) return `origin/${base}`;

@@ -1,6 +1,6 @@
 /**
- * The driver of Claude Code: it works in its terminal, and reports by hooks and files. Its terminal also tells of dialogs
- * before a session begins, and of a model that does not answer.
+ * The driver of Claude Code: it works in its terminal, and reports by hooks and files. Its terminal also tells of
+ * dialogs before a session begins, and of a model that does not answer.
  */
 
 import { z } from "zod";
@@ -38,8 +38,8 @@ const EXIT_KEY_MS: Ms = 300;
 const MAX_EXIT_KEYS = 10;
 
 /**
- * The line that Claude shows while it repeats a request to its model: why, and which attempt it is. Its text is the only
- * sign of it; what Claude stores then are requests.
+ * The line that Claude shows while it repeats a request to its model: why, and which attempt it is. Its text is the
+ * only sign of it; what Claude stores then are requests.
  */
 const RETRY_LINE = /^\s*\S (\S.{0,300}?) · (?:retrying|will retry)(?:.* attempt (\d+)\/\d+)?/m;
 

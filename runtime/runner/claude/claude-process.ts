@@ -1,6 +1,7 @@
 /**
- * Claude Code as a process: the arguments that start or resume it, its settings and hooks, its conversation, and its home
- * in a box, so that nothing that one session writes counts for another one, or for the person who runs Claude Code here.
+ * Claude Code as a process: the arguments that start or resume it, its settings and hooks, its conversation, and its
+ * home in a box, so that nothing that one session writes counts for another one, or for the person who runs Claude Code
+ * here.
  */
 
 import { randomUUID } from "node:crypto";

@@ -1,10 +1,10 @@
 /**
  * Codex in a box. Its app-server answers for the session: who reaches its socket, or its memory, allows the session's
- * commands. The socket is moved out of the box before the first turn, and the program is a copy that can be executed and
- * not read, of which the kernel hides memory and files from the other processes of its user. A try in a box says whether
- * that holds on this machine, and whether Codex's own sandbox works there. Its home has what the person has set up, and
- * threads of this ticket alone. Rules and settings are read-only there, so that a command cannot allow what comes after
- * it. Its terminal has a home of its own.
+ * commands. The socket is moved out of the box before the first turn, and the program is a copy that can be executed
+ * and not read, of which the kernel hides memory and files from the other processes of its user. A try in a box says
+ * whether that holds on this machine, and whether Codex's own sandbox works there. Its home has what the person has set
+ * up, and threads of this ticket alone. Rules and settings are read-only there, so that a command cannot allow what
+ * comes after it. Its terminal has a home of its own.
  */
 
 import {
@@ -152,8 +152,8 @@ function isScript(path: string): boolean {
 }
 
 /**
- * The folders outside of the box in which the app-server makes its socket, and then a link to it. They stay apart: Codex
- * refuses to work where a folder of its sockets can be seen at a second place.
+ * The folders outside of the box in which the app-server makes its socket, and then a link to it. They stay apart:
+ * Codex refuses to work where a folder of its sockets can be seen at a second place.
  */
 export function getListeningFolders(folder: string): { sockets: string; links: string } {
   return { sockets: join(folder, "listen", "sockets"), links: join(folder, "listen", "links") };

@@ -36,8 +36,8 @@ const timer = setInterval(() => {
 }, CHECK_MS);
 
 /**
- * Moves the socket to a folder that no box sees. Nothing of the session runs before: its first turn begins when the runner
- * connects to the socket in its new place.
+ * Moves the socket to a folder that no box sees. Nothing of the session runs before: its first turn begins when the
+ * runner connects to the socket in its new place.
  * @param {{ sockets: string, links: string }} folders
  */
 function takeSocket({ sockets, links }) {
