@@ -87,19 +87,21 @@ function describeRequester(c: Context) {
   return { correlation: c.get("correlation"), ...getRequester(c), client: c.get("client") };
 }
 
+export type DeadLettersAnswer = Awaited<ReturnType<typeof readDeadLetters>>;
+
+/** The jobs that failed permanently, of each queue the oldest first, with the key of the task that they are about. */
+async function readDeadLetters(store: Pick<Deps["store"], "listDeadJobs">) {
+  const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
+  const dead_letters = queues.flat().map(({ queue, id, reason, at, body }) => ({
+    ...{ queue, id, reason: cleanText(reason, 4_000), at: new Date(at).toISOString() },
+    ...omitUndefined({ task: taskBodySchema.safeParse(body).data?.facts.item.key }),
+  }));
+  return { dead_letters };
+}
+
 function createDeadLettersApp({ store, notify, log, clock }: Pick<Deps, "store" | "notify" | "log" | "clock">): Hono {
   return new Hono()
-    .get("/", async (c) => {
-      const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
-      const dead_letters = queues.flat().map(({ queue, id, reason, at, body }) => ({
-        queue,
-        id,
-        reason: cleanText(reason, 4_000),
-        at: new Date(at).toISOString(),
-        ...omitUndefined({ task: taskBodySchema.safeParse(body).data?.facts.item.key }),
-      }));
-      return c.json({ dead_letters });
-    })
+    .get("/", async (c) => c.json(await readDeadLetters(store)))
     .post("/:queue/:id/replay", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {
       const { queue, id } = c.req.valid("param");
       if (!(await store.replay(queue, id))) throw createNotFoundError();

@@ -15,12 +15,11 @@ import {
 } from "../../shared/http/page-sessions.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { findPerson, redeemSignInLink } from "../../shared/people/directory.ts";
-import { ADMIN_VIEWER, toViewer } from "../../shared/people/viewer.ts";
+import { ADMIN_VIEWER, toViewer, type Viewer } from "../../shared/people/viewer.ts";
 import { PlaneAuthError, PlaneError } from "../../shared/plane/errors.ts";
 import { projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
 import { recordProof, refreshPeople } from "../../shared/sync/projects.ts";
-import type { AgentsAnswer, SessionAnswer, SignInsAnswer } from "./answers.ts";
 
 const signInSchema = z.object({ token: z.string().max(1_000) });
 
@@ -41,6 +40,12 @@ export const signInsRoute: Route = { path: "/api/sign-ins", access: "page", app:
 /** Lists agents with the number of their active bridge tokens, renews a token and retires old ones. Shows a token once. */
 export const agentsRoute: Route = { path: "/api/agents", access: "page", app: createAgentsApp };
 
+export type SessionAnswer = ReturnType<typeof describeViewer>;
+
+export type SignInsAnswer = Awaited<ReturnType<typeof describeSessions>>;
+
+export type AgentsAnswer = ReturnType<typeof describeAgents>;
+
 function createSessionApp(deps: Deps): Hono {
   const { settings, log } = deps;
   const sessions = createPageSessions(deps);
@@ -51,8 +56,7 @@ function createSessionApp(deps: Deps): Hono {
   return new Hono()
     .get("/", async (c) => {
       await checkAccess(c);
-      const { name, email, role } = c.get("viewer");
-      return c.json({ name, role, ...omitUndefined({ email }) } satisfies SessionAnswer);
+      return c.json(describeViewer(c.get("viewer")));
     })
     .post("/", async (c) => {
       // An HTML form of another site cannot send JSON, so requiring it prevents cross-site sign-ins.
@@ -74,6 +78,11 @@ function createSessionApp(deps: Deps): Hono {
       cookie.clear(c);
       return c.json({ ok: true });
     });
+}
+
+/** Who is signed in: "admin" with ADMIN_TOKEN. */
+function describeViewer({ name, email, role }: Pick<Viewer, "name" | "email" | "role">) {
+  return { name, role, ...omitUndefined({ email }) };
 }
 
 function createSignInRefusal({ settings }: Pick<Deps, "settings">): GroundcrewError {
@@ -109,14 +118,8 @@ async function readTokenOwner(deps: Deps, token: string): Promise<string | undef
   } catch (thrown) {
     if (thrown instanceof PlaneAuthError) return undefined;
     if (!(thrown instanceof PlaneError)) throw thrown;
-    throw new GroundcrewError(
-      "unavailable",
-      "Plane does not answer, so the token cannot be checked. Try again later.",
-      {
-        cause: thrown,
-        refusal: toPlaneRefusal(thrown),
-      },
-    );
+    const message = "Plane does not answer, so the token cannot be checked. Try again later.";
+    throw new GroundcrewError("unavailable", message, { cause: thrown, refusal: toPlaneRefusal(thrown) });
   }
 }
 
@@ -130,12 +133,7 @@ function createSignInsApp(deps: Deps): Hono {
 
   return new Hono()
     .get("/", async (c) => {
-      const current = c.get("session");
-      const sign_ins = (await listOwn(c)).map(({ id, viewer: { name, email, role }, place, at, usedAt }) => ({
-        ...{ id, name, role, ...place, at: new Date(at).toISOString(), used_at: new Date(usedAt).toISOString() },
-        ...omitUndefined({ email, current: id === current || undefined }),
-      }));
-      return c.json({ sign_ins } satisfies SignInsAnswer);
+      return c.json(describeSessions(await listOwn(c), c.get("session")));
     })
     .delete("/", async (c) => {
       const ids = (await listOwn(c)).map(({ id }) => id).filter((id) => id !== c.get("session"));
@@ -149,6 +147,15 @@ function createSignInsApp(deps: Deps): Hono {
       await sessions.end(ids);
       return c.json({ ended: ids.length });
     });
+}
+
+function describeSessions(sessions: readonly PageSession[], current: string | undefined) {
+  const sign_ins = sessions.map(({ id, viewer, place, at, usedAt }) => ({
+    ...{ id, ...describeViewer(viewer), ...place },
+    ...{ at: new Date(at).toISOString(), used_at: new Date(usedAt).toISOString() },
+    ...omitUndefined({ current: id === current || undefined }),
+  }));
+  return { sign_ins };
 }
 
 function createAgentsApp({ settings, bridgeTokens }: Pick<Deps, "settings" | "bridgeTokens">): Hono {
@@ -171,14 +178,8 @@ function createAgentsApp({ settings, bridgeTokens }: Pick<Deps, "settings" | "br
 
   return new Hono()
     .get("/", (c) => {
-      const agentList = [...tokenCounts].map(([name, tokens]) => ({ name, tokens }));
       const path = bridgeTokens && toPathBesideSecrets(settings.secretsFile, "agents/<agent>/token");
-      const answer: AgentsAnswer = {
-        agents: agentList,
-        write: bridgeTokens !== undefined,
-        ...omitUndefined({ path }),
-      };
-      return c.json(answer);
+      return c.json(describeAgents(tokenCounts, path, bridgeTokens !== undefined));
     })
     .post("/:name/token", async (c) => {
       const name = c.req.param("name");
@@ -188,4 +189,13 @@ function createAgentsApp({ settings, bridgeTokens }: Pick<Deps, "settings" | "br
       const name = c.req.param("name");
       return c.json({ retired: await getBridgeTokens(name).retire(name) });
     });
+}
+
+/**
+ * @param tokens number of active bridge tokens of each agent
+ * @param path the file of each agent's current token on the server, with `<agent>` in it
+ * @param write whether tokens can be replaced
+ */
+function describeAgents(tokens: ReadonlyMap<string, number>, path: string | undefined, write: boolean) {
+  return { agents: [...tokens].map(([name, count]) => ({ name, tokens: count })), write, ...omitUndefined({ path }) };
 }

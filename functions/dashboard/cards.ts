@@ -12,13 +12,13 @@ import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";
 import { getSubjectId } from "../../shared/task/request.ts";
-import { type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
-import { type Blocker, readOpenBlockers } from "../../shared/tasks/find-task.ts";
+import { comparePriorities, compareText, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
+import { readOpenBlockers } from "../../shared/tasks/find-task.ts";
 import { countUnread } from "../../shared/tasks/remark-record.ts";
 import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
 import { belongsToAgent } from "../../shared/tasks/views/search-tasks.ts";
 import type { Ms } from "../../shared/time.ts";
-import { type BoardCard, type BoardPlan, toBoardColumn } from "./answers.ts";
+import type { BoardCard, BoardColumn, BoardPlan } from "./answers.ts";
 
 export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "log" | "wait">;
 
@@ -77,7 +77,9 @@ export async function readCards(
       }),
       assignees: assignees.map((person) => person.name),
       labels,
-      blockers: keepDefined(item.blockers.map((blocker) => blockers.get(blocker))).map(toBlockerAnswer),
+      blockers: keepDefined(item.blockers.map((blocker) => blockers.get(blocker))).map(({ id, key, title }) => {
+        return { id, key, title };
+      }),
       url: formatItemUrl(deps.settings.plane, identifier, sequence),
       at: snapshot.completedAt ?? snapshot.updatedAt,
     };
@@ -133,8 +135,6 @@ async function readNames(deps: CardDeps, items: readonly ItemRecord[]): Promise<
   return names;
 }
 
-const toBlockerAnswer = ({ id, key, title }: Blocker) => ({ id, key, title });
-
 /** Reads the open items of these projects up to the limit, and the number of items beyond it. */
 export async function readOpenItems(
   store: Pick<Store, "scan" | "count">,
@@ -184,4 +184,22 @@ export async function toBoardPlan(
   );
   const closed = items.length - open.length;
   return { ...plan, state: open.length > 0 ? "working" : "done", done: closed, total: items.length, unit: "tasks" };
+}
+
+/** The column of an item: it is blocked by its state or by an open blocker. */
+export function toBoardColumn({ snapshot, blockers }: ItemRecord): BoardColumn {
+  const { status } = snapshot;
+  if (status === "done" || status === "cancelled") return "done";
+  return blockers.length > 0 ? "blocked" : status;
+}
+
+/** Sorts cards by priority, due date and age; done cards by completion, latest first. */
+export function compareCards(a: BoardCard, b: BoardCard): number {
+  if (a.column === "done" && b.column === "done") return compareText(b.at, a.at);
+  return (
+    comparePriorities(a, b) ||
+    compareText(a.due ?? "9", b.due ?? "9") ||
+    compareText(a.at, b.at) ||
+    compareText(a.id, b.id)
+  );
 }

@@ -12,7 +12,6 @@ import type { ScanPage } from "../../shared/store/port.ts";
 import { type ChatMessage, chatMessageSet, isChatMessageKey } from "../../shared/telegram/message-log.ts";
 import type { RichText } from "../../shared/telegram/rich-text.ts";
 import { removeInvisible } from "../../shared/text.ts";
-import type { ChatAnswer } from "./answers.ts";
 
 type ChatWriteDeps = Pick<Deps, "settings" | "store" | "newId" | "notify">;
 
@@ -42,33 +41,44 @@ const buttonPressSchema = z.strictObject({
 /** Accepts chat messages and button presses from the page; they count as those of the first allowed user. */
 export const chatWriteRoute: Route = { path: "/api/chat", access: "page", app: createChatWriteApp };
 
-function createChatApp({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
-  const write = canWriteToChat(settings.telegram);
-  return new Hono().get("/", async (c) => {
-    const { before, message: linked } = c.req.query();
-    const { rows, next } =
-      linked === undefined
-        ? await store.scan<ChatMessage>(chatMessageSet, before || undefined, PAGE_SIZE)
-        : await readLinkedMessage(store, linked);
-    const messages = rows.map(({ key: id, value }) => {
-      const { history, messageId, ...message } = value;
-      const [[, at] = [0, value.at]] = history;
-      const [notices = 1, editedAt] = history.at(-1) ?? [];
-      const isReplyable = write && messageId > 0 && !value.by && value.chat === String(settings.telegram?.chat);
-      return omitUndefined({
-        id,
-        ...message,
-        ...cleanRichText(message),
-        at,
-        notices,
-        edits: history.length - 1,
-        by: message.by === undefined ? undefined : removeInvisible(message.by),
-        buttons: message.buttons?.map((row) => row.map(({ text, data }) => ({ text: removeInvisible(text), data }))),
-        reply: isReplyable ? (true as const) : undefined,
-        editedAt: history.length > 1 ? editedAt : undefined,
-      });
-    });
-    return c.json({ messages, write, ...omitUndefined({ next }) } satisfies ChatAnswer);
+/** The messages, newest first; `next` is the cursor of older ones. */
+export type ChatAnswer = Awaited<ReturnType<typeof readChat>>;
+
+export type ChatMessageAnswer = ReturnType<typeof describeMessage>;
+
+function createChatApp(deps: Pick<Deps, "settings" | "store">): Hono {
+  return new Hono().get("/", async (c) => c.json(await readChat(deps, c.req.query())));
+}
+
+async function readChat(
+  { settings, store }: Pick<Deps, "settings" | "store">,
+  { before, message: linked }: Record<string, string>,
+) {
+  const { rows, next } =
+    linked === undefined
+      ? await store.scan<ChatMessage>(chatMessageSet, before || undefined, PAGE_SIZE)
+      : await readLinkedMessage(store, linked);
+  const messages = rows.map(({ key, value }) => describeMessage(key, value, settings.telegram));
+  return { messages, write: canWriteToChat(settings.telegram), ...omitUndefined({ next }) };
+}
+
+/** A message as Telegram shows it, with the number of its notices and edits, and whether the page can reply to it. */
+function describeMessage(
+  id: string,
+  { history, messageId, ...message }: ChatMessage,
+  telegram: TelegramSettings | undefined,
+) {
+  const [[, at] = [0, message.at]] = history;
+  const [notices = 1, editedAt] = history.at(-1) ?? [];
+  const isReplyable =
+    canWriteToChat(telegram) && messageId > 0 && !message.by && message.chat === String(telegram?.chat);
+  return omitUndefined({
+    ...{ id, ...message, ...cleanRichText(message), at, notices },
+    edits: history.length - 1,
+    by: message.by === undefined ? undefined : removeInvisible(message.by),
+    buttons: message.buttons?.map((row) => row.map(({ text, data }) => ({ text: removeInvisible(text), data }))),
+    reply: isReplyable ? (true as const) : undefined,
+    editedAt: history.length > 1 ? editedAt : undefined,
   });
 }
 
@@ -143,9 +153,10 @@ function createChatWriteApp(deps: ChatWriteDeps): Hono {
 
   return new Hono()
     .post("/", async (c) => {
-      const request = await readJson(c, chatTextSchema, { example: 'Send {"text": "/plane status"}.' });
-      const replyTo = request.message === undefined ? undefined : await getReplyTarget(request.message);
-      return enqueue(c, { text: request.text, replyTo }, request.language);
+      const example = 'Send {"text": "/plane status"}.';
+      const { text, message, language } = await readJson(c, chatTextSchema, { example });
+      const replyTo = message === undefined ? undefined : await getReplyTarget(message);
+      return enqueue(c, { text, replyTo }, language);
     })
     .post("/press", async (c) => {
       const request = await readJson(c, buttonPressSchema, { example: 'Send {"message": "…", "data": "…"}.' });

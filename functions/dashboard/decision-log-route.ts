@@ -18,7 +18,7 @@ import { chooseLanguage, type Locale } from "../../shared/i18n/localize.ts";
 import { parseForwardTarget } from "../../shared/jobs/outgoing-jobs.ts";
 import { parseTaskKey } from "../../shared/names.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
-import { limitDeps, seesTask } from "../../shared/people/viewer.ts";
+import { limitDeps, seesTask, type Viewer } from "../../shared/people/viewer.ts";
 import {
   type DecisionRecord,
   decisionSet,
@@ -42,7 +42,33 @@ import {
   type TelegramDelivery,
   telegramDeliveryKey,
 } from "../../shared/telegram/message-log.ts";
-import type { ActionOutcome, DecisionLogAnswer, RuleBasis } from "./answers.ts";
+import type { Ms } from "../../shared/time.ts";
+
+/** The result of a requested action. */
+export type ActionOutcome =
+  /** The job waits in its queue, or for Telegram. */
+  | { is: "waiting" }
+  /** The next edit of an existing message will include it. */
+  | { is: "folded"; message: StoreKey }
+  | { is: "delivered"; at: Ms; message?: StoreKey; repeat?: true }
+  | { is: "set_aside"; reason: string }
+  /** The job failed, and a person discarded it. */
+  | { is: "discarded"; at: Ms }
+  /** The notification was not sent, because its subject is muted. */
+  | { is: "muted" }
+  /** The event was part of the agent's next wake. */
+  | { is: "woken" }
+  /** The job is internal work, whose results appear as separate events. */
+  | { is: "passed_on" };
+
+/**
+ * Where a rule comes from: `settings`, an entry of the settings file; `default`, one of the default notification rules;
+ * `always`, a rule of Groundcrew itself that no setting changes.
+ */
+export type RuleBasis = "settings" | "default" | "always";
+
+/** The entries, newest first; `next` is the cursor of older ones. */
+export type DecisionLogAnswer = Awaited<ReturnType<typeof readDecisions>>;
 
 /** Queues whose jobs leave no receipt. */
 const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
@@ -117,7 +143,7 @@ function toMessageOutcome({ record, notice }: TelegramDelivery, message: ChatMes
  * Finds where a rule of the decision log comes from. An entry of the settings that was removed since counts as one of
  * the settings.
  */
-export function findRuleBasis(
+function findRuleBasis(
   { notifications }: Pick<Settings, "notifications">,
   { rule, queue }: Pick<RequestedAction, "rule" | "queue">,
 ): RuleBasis {
@@ -128,58 +154,66 @@ export function findRuleBasis(
 }
 
 function app(deps: TaskDeps): Hono {
-  const readOutcomes = createOutcomeReader(deps);
   return new Hono().get("/", async (c) => {
-    const { item, limit, before, project, language } = c.req.query();
-    const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
-    const key = item && parseTaskKey(item);
     const viewer = c.get("viewer");
-    if (item && !(await seesTask(deps, viewer, item)))
-      return answerCleanJson(c, { rows: [] } satisfies DecisionLogAnswer);
-    const task = key ? ((await findTaskId(deps, key)) ?? item) : item;
-    const set = task ? itemDecisionSetKey(task) : decisionSet;
-    const { rows, next } = await scanMatchingRows<DecisionRecord>(limitDeps(deps, viewer), set, {
-      after: before || undefined,
-      size,
-      pageSize: project ? MAX_LIMIT : size,
-      maxScanned: MAX_SCANNED,
-      matches: (record) => !project || record.project.identifier === project,
-    });
-    const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.actions));
-    const locale = chooseLanguage(deps.settings.locale, language);
-    const whys = before ? new Map<string, RenderedWhy>() : await explainRows(limitDeps(deps, viewer), rows, locale);
-    const rendered = await Promise.all(rows.map((row) => renderRow(row, outcomes, whys.get(row.key))));
-    const session = task ? getSession(await readCard(deps, task)) : undefined;
-    return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next, session }) } satisfies DecisionLogAnswer);
+    const { item } = c.req.query();
+    if (item && !(await seesTask(deps, viewer, item))) return answerCleanJson(c, { rows: [] });
+    return answerCleanJson(c, await readDecisions(deps, viewer, c.req.query()));
   });
+}
 
-  async function renderRow(
-    { key, value }: StoredRow<DecisionRecord>,
-    outcomes: ReadonlyMap<string, ActionOutcome>,
-    now: RenderedWhy | undefined,
-  ) {
-    const { actions: asked, event, skipped: held, record: _, ...rest } = value;
-    const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
-    return {
-      id: key,
-      ...rest,
-      ...omitUndefined({ now }),
-      event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
-      asked: asked.map(({ rule, target, queue, job }) => {
-        const shownTarget = formatTarget(target);
-        const to = shownTarget.slice(shownTarget.indexOf(":") + 1);
-        const basis = findRuleBasis(deps.settings, { rule, queue });
-        return { rule, target: shownTarget, queue, to, basis, fate: outcomes.get(job) };
-      }),
-      held: held.map((skipped) => ({ ...skipped, ...omitUndefined({ basis: findSkipBasis(skipped) }) })),
-    };
-  }
+async function readDecisions(
+  deps: TaskDeps,
+  viewer: Viewer,
+  { item, limit, before, project, language }: Record<string, string>,
+) {
+  const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
+  const key = item && parseTaskKey(item);
+  const task = key ? ((await findTaskId(deps, key)) ?? item) : item;
+  const own = limitDeps(deps, viewer);
+  const { rows, next } = await scanMatchingRows<DecisionRecord>(own, task ? itemDecisionSetKey(task) : decisionSet, {
+    after: before || undefined,
+    size,
+    pageSize: project ? MAX_LIMIT : size,
+    maxScanned: MAX_SCANNED,
+    matches: (record) => !project || record.project.identifier === project,
+  });
+  const outcomes = await createOutcomeReader(deps)(rows.flatMap(({ value }) => value.actions));
+  const locale = chooseLanguage(deps.settings.locale, language);
+  const whys = before ? new Map<string, RenderedWhy>() : await explainRows(own, rows, locale);
+  return {
+    rows: await Promise.all(rows.map((row) => renderRow(deps, row, outcomes, whys.get(row.key)))),
+    // The agent's session or run, with the entries of one task.
+    ...omitUndefined({ next, session: task ? getSession(await readCard(deps, task)) : undefined }),
+  };
+}
 
-  function findSkipBasis({ consumer, rule }: DecisionRecord["skipped"][number]): RuleBasis | undefined {
-    return consumer === "telegram" && rule !== undefined
-      ? findRuleBasis(deps.settings, { rule, queue: "outbox" })
-      : undefined;
-  }
+/** @param now what happens with the task now, or why nothing does: in the newest row of an open task */
+async function renderRow(
+  deps: TaskDeps,
+  { key, value }: StoredRow<DecisionRecord>,
+  outcomes: ReadonlyMap<string, ActionOutcome>,
+  now: RenderedWhy | undefined,
+) {
+  const { actions, event, skipped, record: _, ...rest } = value;
+  const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
+  return {
+    ...{ id: key, ...rest, ...omitUndefined({ now }) },
+    event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
+    asked: actions.map(({ rule, target, queue, job }) => {
+      const shownTarget = formatTarget(target);
+      // The chat, the host of the other system, or the agent's name.
+      const to = shownTarget.slice(shownTarget.indexOf(":") + 1);
+      const basis = findRuleBasis(deps.settings, { rule, queue });
+      return { rule, target: shownTarget, queue, to, basis, fate: outcomes.get(job) };
+    }),
+    held: skipped.map((reason) => {
+      const { consumer, rule } = reason;
+      const isNotification = consumer === "telegram" && rule !== undefined;
+      const basis = isNotification ? findRuleBasis(deps.settings, { rule, queue: "outbox" }) : undefined;
+      return { ...reason, ...omitUndefined({ basis }) };
+    }),
+  };
 }
 
 /** What happens with each open task of these rows, or why nothing does, by the key of its newest row. */

@@ -1,10 +1,16 @@
 /**
- * Lays out a graph of dependencies: cycles are broken, tasks put into layers, layers ordered with few crossings, and
- * slots placed. Pure functions; the critical path uses the same layers.
+ * Lays out a graph of dependencies: cycles are broken, tasks put into layers, and each layer's tasks ordered and placed
+ * near those that they are linked to. Pure functions; the critical path uses the same layers.
  */
 
 import { findDependencyCycles } from "../../shared/sync/dependency-edges.ts";
-import { compareText } from "./answers.ts";
+import { compareText } from "../../shared/task/snapshot.ts";
+
+/** A dependency between two tasks, by their ids: `to` can begin when `from` is done. */
+export interface Dependency {
+  from: string;
+  to: string;
+}
 
 /** A point of the picture: the layer from 0, and the vertical centre in units of a task's height. */
 interface GraphPoint {
@@ -32,12 +38,6 @@ interface GraphLayout {
   hiddenLines: number;
 }
 
-/** A dependency between two tasks, by their ids: `to` can begin when `from` is done. */
-export interface Dependency {
-  from: string;
-  to: string;
-}
-
 /** A graph whose dependencies were divided so that those in `forwards` contain no cycle. */
 interface AcyclicGraph {
   forwards: Dependency[];
@@ -53,11 +53,9 @@ interface Neighbours {
   after: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A place in a layer: a task, or the point at which a dependency crosses the layer. */
-interface Slot {
-  id: string;
-  layer: number;
-  /** Height in units of a task's height, including the distance to the next one. */
+/** A place in a layer: of a task, or the point at which a dependency crosses the layer. */
+interface Slot extends GraphPoint {
+  /** In units of a task's height, including the distance to the next one. */
   height: number;
   before: Slot[];
   after: Slot[];
@@ -70,10 +68,7 @@ const MAX_LINES = 400;
 const CROSSING_HEIGHT = 0.3;
 
 /** Number of passes over all layers; further passes improve little. */
-const MAX_PASSES = 8;
-
-/** Number of passes over all layers; further passes move nothing by more than a few pixels. */
-const PASSES = 6;
+const PASSES = 12;
 
 /**
  * Places tasks in layers from left to right: every dependency points forwards, except those that close a cycle.
@@ -84,91 +79,105 @@ export function layoutGraph(ids: readonly string[], dependencies: readonly Depen
   const { forwards, backwards, onCycle } = breakCycles(
     dependencies.filter(({ from, to }) => known.has(from) && known.has(to)),
   );
-  const layers = assignLayers([...known], collectNeighbours(forwards));
+  const layers = assignLayers([...known].sort(compareText), collectNeighbours(forwards));
+  const columns: Slot[][] = Array.from({ length: Math.max(-1, ...layers.values()) + 1 }, () => []);
+  function addSlot(layer: number, height: number): Slot {
+    const slot = { layer, y: 0, height, before: [], after: [] };
+    columns[layer]?.push(slot);
+    return slot;
+  }
+  const slots = new Map([...layers].map(([id, layer]) => [id, addSlot(layer, 1)]));
   const getSpan = ({ from, to }: Dependency) => (layers.get(to) ?? 0) - (layers.get(from) ?? 0);
-  const shortestFirst = forwards.toSorted((a, b) => getSpan(a) - getSpan(b));
-  const { columns, routes } = orderLayers(layers, shortestFirst.slice(0, MAX_LINES));
+  const shortestFirst = forwards.toSorted((a, b) => getSpan(a) - getSpan(b)).slice(0, MAX_LINES);
+  const routes = shortestFirst.map((dependency) => ({ ...dependency, via: linkSlots(dependency, slots, addSlot) }));
   const closing = backwards.slice(0, MAX_LINES);
-  const centres = placeSlots(columns);
-  const places = new Map<string, GraphPoint>();
-  for (const slot of columns.flat())
-    if (layers.has(slot.id)) places.set(slot.id, { layer: slot.layer, y: roundUnit(centres.get(slot) ?? 0) });
-  const bottoms = [...centres].map(([slot, centre]) => centre + slot.height / 2);
+  placeSlots(columns);
+  const all = columns.flat();
+  const top = Math.min(...all.map(({ y, height }) => y - height / 2));
+  const toPoint = ({ layer, y }: Slot): GraphPoint => ({ layer, y: roundUnit(y - top) });
   return {
-    places,
+    places: new Map([...slots].map(([id, slot]) => [id, toPoint(slot)])),
     lines: [
-      ...routes.map(({ dependency, slots }) => ({
-        ...dependency,
-        via: slots.slice(1, -1).map((slot) => ({ layer: slot.layer, y: roundUnit(centres.get(slot) ?? 0) })),
-      })),
+      ...routes.map(({ via, ...dependency }) => ({ ...dependency, via: via.map(toPoint) })),
       ...closing.map((dependency) => ({ ...dependency, via: [], backwards: true as const })),
     ],
     layers: columns.length,
-    height: roundUnit(Math.max(0, ...bottoms)),
+    height: roundUnit(Math.max(0, ...all.map(({ y, height }) => y - top + height / 2))),
     onCycle,
     hiddenLines: forwards.length + backwards.length - routes.length - closing.length,
   };
 }
 
-/**
- * Computes the vertical centre of each slot in units of a task's height, from 0.5: near the mean of its neighbours, so
- * that lines are short, in the given order and without overlap. Pure.
- */
-function placeSlots(columns: readonly (readonly Slot[])[]): Map<Slot, number> {
-  const centres = new Map<Slot, number>();
-  for (const column of columns) {
-    let top = 0;
-    for (const slot of column) {
-      centres.set(slot, top + slot.height / 2);
-      top += slot.height;
-    }
+/** Links the slots of two tasks, with a slot in each layer between them; returns the slots between. */
+function linkSlots(
+  { from, to }: Dependency,
+  slots: ReadonlyMap<string, Slot>,
+  addSlot: (layer: number, height: number) => Slot,
+): Slot[] {
+  const [start, end] = [slots.get(from), slots.get(to)];
+  if (!start || !end) return [];
+  const via: Slot[] = [];
+  for (let layer = start.layer + 1; layer < end.layer; layer += 1) via.push(addSlot(layer, CROSSING_HEIGHT));
+  let last = start;
+  for (const next of [...via, end]) {
+    last.after.push(next);
+    next.before.push(last);
+    last = next;
   }
-  for (let pass = 0; pass < PASSES; pass += 1)
-    for (const { column, side } of orderPass(columns, pass)) {
-      const wanted = column.map((slot) => findMeanPlace(slot, side, centres));
-      const placed = separate(wanted, column);
-      for (const [i, slot] of column.entries()) centres.set(slot, placed[i] ?? 0);
-    }
-  const top = Math.min(...[...centres].map(([slot, centre]) => centre - slot.height / 2));
-  return new Map([...centres].map(([slot, centre]) => [slot, centre - top]));
-}
-
-/** The columns in the order of a pass, which alternates, with the side of the neighbours that it has seen before. */
-function orderPass<Column>(columns: readonly Column[], pass: number): { column: Column; side: "before" | "after" }[] {
-  const isForwards = pass % 2 === 0;
-  const ordered = isForwards ? columns : columns.toReversed();
-  return ordered.map((column) => ({ column, side: isForwards ? "before" : "after" }));
-}
-
-/** The mean place of a slot's neighbours on one side; its own place when there are none. */
-function findMeanPlace(slot: Slot, side: "before" | "after", places: ReadonlyMap<Slot, number>): number {
-  const neighbours = slot[side];
-  const sum = neighbours.reduce((total, neighbour) => total + (places.get(neighbour) ?? 0), 0);
-  return neighbours.length > 0 ? sum / neighbours.length : (places.get(slot) ?? 0);
+  return via;
 }
 
 /**
- * Moves centres as little as possible (least squares) so that these slots do not overlap and keep their order: isotonic
- * regression by pooling adjacent violators.
+ * Orders the slots of each layer and gives each its vertical centre: every slot moves to the mean of its neighbours of
+ * the layer before or after, in alternate directions, without overlap. The pass with the shortest lines counts, because
+ * short lines are straight and cross few others.
  */
-function separate(wanted: readonly number[], slots: readonly Slot[]): number[] {
-  let offset = 0;
-  const offsets = slots.map(({ height }, i) => {
-    const before = slots[i - 1];
-    if (before) offset += (before.height + height) / 2;
-    return offset;
+function placeSlots(columns: Slot[][]): void {
+  for (const column of columns) separate(column, (slot) => slot.y);
+  let best = new Map<Slot, number>();
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let pass = 0; pass < PASSES; pass += 1) {
+    const side = pass % 2 === 0 ? "before" : "after";
+    for (const column of side === "before" ? columns : columns.toReversed()) {
+      const wanted = new Map(column.map((slot) => [slot, getMean(slot[side].map(({ y }) => y)) ?? slot.y]));
+      const getWanted = (slot: Slot) => wanted.get(slot) ?? 0;
+      column.sort((a, b) => getWanted(a) - getWanted(b));
+      separate(column, getWanted);
+    }
+    const slots = columns.flat();
+    const length = slots.reduce((sum, { y, after }) => after.reduce((all, next) => all + Math.abs(next.y - y), sum), 0);
+    if (length >= shortest) continue;
+    shortest = length;
+    best = new Map(slots.map((slot) => [slot, slot.y]));
+  }
+  for (const [slot, y] of best) slot.y = y;
+}
+
+function getMean(values: readonly number[]): number | undefined {
+  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
+}
+
+/**
+ * Moves these slots as little as possible from where they are wanted (least squares) so that they do not overlap and
+ * keep their order: isotonic regression by pooling adjacent violators.
+ */
+function separate(slots: readonly Slot[], getWanted: (slot: Slot) => number): void {
+  let below = 0;
+  const offsets = slots.map(({ height }) => {
+    below += height;
+    return below - height / 2;
   });
   const pools: { sum: number; count: number }[] = [];
-  wanted.forEach((place, i) => {
-    let pool = { sum: place - (offsets[i] ?? 0), count: 1 };
+  slots.forEach((slot, i) => {
+    let pool = { sum: getWanted(slot) - (offsets[i] ?? 0), count: 1 };
     for (let last = pools.at(-1); last && last.sum / last.count >= pool.sum / pool.count; last = pools.at(-1)) {
       pools.pop();
       pool = { sum: last.sum + pool.sum, count: last.count + pool.count };
     }
     pools.push(pool);
   });
-  const starts = pools.flatMap(({ sum, count }) => Array.from({ length: count }, () => sum / count));
-  return starts.map((start, i) => start + (offsets[i] ?? 0));
+  const starts = pools.flatMap(({ sum, count }) => Array<number>(count).fill(sum / count));
+  for (const [i, slot] of slots.entries()) slot.y = (starts[i] ?? 0) + (offsets[i] ?? 0);
 }
 
 /** Thousandths are less than a pixel, and keep the response short. */
@@ -234,63 +243,6 @@ function sortTopologically(ids: readonly string[], { before, after }: Neighbours
 }
 
 /**
- * Orders the tasks in each layer so that few lines cross: every task moves to the mean position of its neighbours, in
- * alternate directions. A dependency over several layers gets a slot in each between. Pure and deterministic.
- * @returns the slots of each layer in order, and for each dependency all its slots from its first task to its last
- */
-export function orderLayers(
-  layers: ReadonlyMap<string, number>,
-  dependencies: readonly Dependency[],
-): { columns: Slot[][]; routes: { dependency: Dependency; slots: Slot[] }[] } {
-  const columns: Slot[][] = Array.from({ length: Math.max(-1, ...layers.values()) + 1 }, () => []);
-  function addSlot(id: string, layer: number, height: number): Slot {
-    const slot: Slot = { id, layer, height, before: [], after: [] };
-    columns[layer]?.push(slot);
-    return slot;
-  }
-  const tasks = new Map<string, Slot>();
-  for (const [id, layer] of [...layers].sort(([a], [b]) => compareText(a, b))) tasks.set(id, addSlot(id, layer, 1));
-  const routes = dependencies.flatMap((dependency) => {
-    const [start, end] = [tasks.get(dependency.from), tasks.get(dependency.to)];
-    if (!start || !end) return [];
-    const slots = [start];
-    for (let layer = start.layer + 1; layer < end.layer; layer += 1)
-      slots.push(addSlot(`${start.id} ${end.id}`, layer, CROSSING_HEIGHT));
-    slots.push(end);
-    slots.forEach((slot, i) => {
-      const next = slots[i + 1];
-      if (!next) return;
-      slot.after.push(next);
-      next.before.push(slot);
-    });
-    return [{ dependency, slots }];
-  });
-  reduceCrossings(columns);
-  return { columns, routes };
-}
-
-function reduceCrossings(columns: Slot[][]): void {
-  let best = columns.map((column) => [...column]);
-  let fewest = countCrossings(columns);
-  for (let pass = 0; pass < MAX_PASSES && fewest > 0; pass += 1) {
-    for (const { column, side } of orderPass(columns, pass)) {
-      const positions = getPositions(columns);
-      const means = new Map(column.map((slot) => [slot, findMeanPlace(slot, side, positions)]));
-      column.sort((a, b) => (means.get(a) ?? 0) - (means.get(b) ?? 0));
-    }
-    const crossings = countCrossings(columns);
-    if (crossings >= fewest) continue;
-    fewest = crossings;
-    best = columns.map((column) => [...column]);
-  }
-  columns.splice(0, columns.length, ...best);
-}
-
-function getPositions(columns: readonly Slot[][]): Map<Slot, number> {
-  return new Map(columns.flatMap((column) => column.map((slot, i) => [slot, i] as const)));
-}
-
-/**
  * Finds the chain of tasks, each waiting for the one before, with the greatest sum of weights; of equal sums the one
  * with more tasks. Weights are not negative, and the dependencies contain no cycle. Empty when there are no tasks.
  */
@@ -332,31 +284,4 @@ export function collectNeighbours(dependencies: readonly Dependency[]): Neighbou
     after.set(from, [...(after.get(from) ?? []), to]);
   }
   return { before, after };
-}
-
-/** Counts how often lines between neighbouring layers cross. */
-export function countCrossings(columns: readonly Slot[][]): number {
-  const positions = getPositions(columns);
-  let count = 0;
-  for (const column of columns) {
-    // Of lines sorted by their start, two cross exactly when their ends are in the other order.
-    const ends: number[] = [];
-    for (const slot of column) {
-      const targets = slot.after.map((next) => positions.get(next) ?? 0).sort((a, b) => a - b);
-      for (const target of targets) count += ends.length - findInsertIndex(ends, target);
-      for (const target of targets) ends.splice(findInsertIndex(ends, target), 0, target);
-    }
-  }
-  return count;
-}
-
-/** Returns the index after all numbers that are not greater, in a sorted list. */
-function findInsertIndex(sorted: readonly number[], value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

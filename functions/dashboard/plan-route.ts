@@ -5,17 +5,16 @@ import { roundAmount } from "../../shared/accounting/spending.ts";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { limitDeps } from "../../shared/people/viewer.ts";
+import { limitDeps, type Viewer } from "../../shared/people/viewer.ts";
 import { type EdgeRecord, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";
-import { compareUrgency, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
+import { compareText, compareUrgency, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
 import { createForecaster } from "../../shared/tasks/forecast.ts";
 import { countTasks } from "../../shared/tasks/task-counts.ts";
 import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
 import type { Ms } from "../../shared/time.ts";
-import { compareText, type PlanForecast, type PlanGraphAnswer, type PlanProject, type PlanTask } from "./answers.ts";
 import { type CardDeps, readCards, readOpenItems, toBoardPlan } from "./cards.ts";
 import {
   assignLayers,
@@ -41,13 +40,6 @@ interface ProjectTasks {
   unread: number;
 }
 
-/** The ids of the tasks that are shown, and how many are not. */
-interface ShownTasks {
-  connected: string[];
-  independent: string[];
-  leftOut: { open: number; finished: number };
-}
-
 /** The work that an open task still needs; without `ms` or `cost`, that amount is unknown. */
 interface RemainingWork {
   ms?: Ms;
@@ -66,83 +58,93 @@ const MAX_GRAPH_TASKS = MAX_TASKS_WITH_FINISHED;
 /** Limit of listed tasks without dependencies. */
 const MAX_INDEPENDENT_TASKS = 60;
 
-const EMPTY_PLAN = {
-  tasks: [],
-  lines: [],
-  layers: 0,
-  height: 0,
-  independent: [],
-  left_out: { open: 0, finished: 0, dependencies: 0 },
+/** A project without any task, or none. */
+const NO_TASKS: ProjectTasks = {
+  items: new Map(),
+  dependencies: [],
+  total: 0,
+  closed: 0,
+  folded: 0,
+  beyond: 0,
   unread: 0,
-  forecast: { open: 0, unknown: 0, path: { tasks: 0, unknown: 0, ms: 0 } },
-} as const satisfies Partial<PlanGraphAnswer>;
+};
 
 /** A project's tasks as a graph of their dependencies, with the critical path and what is left to do. */
 export const planRoute: Route = { path: "/api/plan", access: "page", app };
 
-function app(allDeps: CardDeps & Pick<Deps, "settings">): Hono {
-  return new Hono().get("/", async (c) => {
-    const deps = limitDeps(allDeps, c.get("viewer"));
-    // A plan may be named by its own id instead of its project.
-    const asked = c.req.query("plan");
-    const run = asked === undefined ? undefined : (await readPlanRuns(deps)).find(({ id }) => id === asked);
-    const wanted = (run ? run.project : c.req.query("project"))?.toUpperCase();
-    const readable = await listReadableProjects(deps);
-    const projects = await Promise.all(
-      readable.map(async (project): Promise<PlanProject> => {
-        const { identifier, name } = project;
-        return { identifier, name, ...(await countTasks(deps, project)) };
-      }),
-    );
-    // With one project there is nothing to choose.
-    const project = readable.find(({ identifier }) =>
-      wanted ? identifier.toUpperCase() === wanted : readable.length === 1 && !asked,
-    );
-    const plan = project ? await readPlan(deps, readable, project) : EMPTY_PLAN;
-    const answer = omitUndefined({
-      ...plan,
-      projects: projects.sort((a, b) => compareText(a.identifier, b.identifier)),
-      project: projects.find(({ identifier }) => identifier === project?.identifier),
-      plan: run && (await toBoardPlan(deps.store, run)),
-      currency: deps.settings.budget?.currency,
-      at: await deps.store.now(),
-    });
-    return answerCleanJson(c, answer satisfies PlanGraphAnswer);
+/** Without a project, an answer only lists those to choose from. */
+export type PlanGraphAnswer = Awaited<ReturnType<typeof readPlan>>;
+
+/** A project with the number of all its tasks, and of those that are done or cancelled. */
+export type PlanProject = PlanGraphAnswer["projects"][number];
+
+/** A task: its vertical centre (`y`) is in units of a task's height, and `ms` the estimated work that is left. */
+export type PlanTask = PlanGraphAnswer["tasks"][number];
+
+/** A dependency: `to` waits for `from`. `via` are the points between, as layer and vertical centre. */
+export type PlanLine = PlanGraphAnswer["lines"][number];
+
+function app(deps: CardDeps): Hono {
+  return new Hono().get("/", async (c) => answerCleanJson(c, await readPlan(deps, c.get("viewer"), c.req.query())));
+}
+
+async function readPlan(allDeps: CardDeps, viewer: Viewer, query: Record<string, string>) {
+  const deps = limitDeps(allDeps, viewer);
+  // A plan may be named by its own id instead of its project.
+  const asked = query["plan"];
+  const run = asked === undefined ? undefined : (await readPlanRuns(deps)).find(({ id }) => id === asked);
+  const wanted = (run ? run.project : query["project"])?.toUpperCase();
+  const readable = await listReadableProjects(deps);
+  const projects = await Promise.all(
+    readable.map(async (project) => {
+      const { identifier, name } = project;
+      return { identifier, name, ...(await countTasks(deps, project)) };
+    }),
+  );
+  // With one project there is nothing to choose.
+  const project = readable.find(({ identifier }) =>
+    wanted ? identifier.toUpperCase() === wanted : readable.length === 1 && !asked,
+  );
+  return omitUndefined({
+    ...(await drawPlan(deps, readable, project)),
+    projects: projects.sort((a, b) => compareText(a.identifier, b.identifier)),
+    project: projects.find(({ identifier }) => identifier === project?.identifier),
+    plan: run && (await toBoardPlan(deps.store, run)),
+    currency: deps.settings.budget?.currency,
+    at: await deps.store.now(),
   });
 }
 
-async function readPlan(deps: CardDeps, projects: readonly ProjectRecord[], project: ProjectRecord) {
-  const tasks = await readProjectTasks(deps, project);
+/** The tasks of a project that are shown, with their places, what is left out, and the forecast. */
+async function drawPlan(deps: CardDeps, projects: readonly ProjectRecord[], project: ProjectRecord | undefined) {
+  const tasks = project ? await readProjectTasks(deps, project) : NO_TASKS;
   const { items, dependencies, unread } = tasks;
+  const id = project?.id ?? "";
   const remaining = await forecastRemainingWork(deps, items.values());
-  const { forecast, path } = forecastPlan(project.id, items, dependencies, remaining);
-  const { connected, independent, leftOut } = chooseShownTasks(project.id, tasks, path);
+  const { forecast, path } = forecastPlan(id, items, dependencies, remaining);
+  const { connected, independent, leftOut } = chooseShownTasks(id, tasks, path);
   const graph = layoutGraph(connected, dependencies);
-  const shownItems = [...connected, ...independent].flatMap((id) => items.get(id) ?? []);
+  const shownItems = [...connected, ...independent].flatMap((one) => items.get(one) ?? []);
   const cards = new Map((await readCards(deps, projects, shownItems)).map((card) => [card.id, card]));
-  const onPath = new Set(path);
 
-  function toPlanTask(id: string): PlanTask[] {
-    const card = cards.get(id);
-    const { layer, y } = graph.places.get(id) ?? { layer: 0, y: 0 };
-    const marks = { ms: remaining.get(id)?.ms, critical: mark(onPath.has(id)), cycle: mark(graph.onCycle.has(id)) };
-    return card ? [{ card, layer, y, ...omitUndefined(marks) }] : [];
+  function toPlanTasks(ids: readonly string[]) {
+    return ids.flatMap((one) => {
+      const card = cards.get(one);
+      const { layer, y } = graph.places.get(one) ?? { layer: 0, y: 0 };
+      const marks = { critical: mark(path.includes(one)), cycle: mark(graph.onCycle.has(one)) };
+      return card ? [{ card, layer, y, ...omitUndefined({ ms: remaining.get(one)?.ms, ...marks }) }] : [];
+    });
   }
 
   return {
-    tasks: connected.flatMap(toPlanTask).sort((a, b) => a.layer - b.layer || a.y - b.y),
-    lines: graph.lines.map(({ from, to, via, backwards }) =>
-      omitUndefined({
-        from,
-        to,
-        via: via.map(({ layer, y }): [number, number] => [layer, y]),
-        critical: mark(onPath.has(from) && path[path.indexOf(from) + 1] === to),
-        cycle: backwards,
-      }),
-    ),
+    tasks: toPlanTasks(connected).sort((a, b) => a.layer - b.layer || a.y - b.y),
+    lines: graph.lines.map(({ from, to, via, backwards: cycle }) => ({
+      ...{ from, to, via: via.map(({ layer, y }): [number, number] => [layer, y]) },
+      ...omitUndefined({ critical: mark(path.includes(from) && path[path.indexOf(from) + 1] === to), cycle }),
+    })),
     layers: graph.layers,
     height: graph.height,
-    independent: independent.flatMap(toPlanTask),
+    independent: toPlanTasks(independent),
     left_out: { ...leftOut, dependencies: graph.hiddenLines },
     unread,
     forecast,
@@ -204,7 +206,7 @@ function forecastPlan(
   items: ReadonlyMap<string, ItemRecord>,
   dependencies: readonly Dependency[],
   remaining: ReadonlyMap<string, RemainingWork>,
-): { forecast: PlanForecast; path: string[] } {
+) {
   const ids = [...remaining.keys()].sort(compareText);
   /** The estimates that there are of these tasks. */
   const list = (tasks: readonly string[], of: "ms" | "cost") => tasks.flatMap((id) => remaining.get(id)?.[of] ?? []);
@@ -224,9 +226,11 @@ function forecastPlan(
     forecast: omitUndefined({
       open: own.length,
       unknown: own.length - times.length,
+      // The chain of dependent tasks with the most work.
       path: { tasks: path.length, unknown: path.length - pathTimes.length, ms: sum(pathTimes) },
       ms: times.length > 0 ? sum(times) : undefined,
       cost: costs.length > 0 ? roundAmount(sum(costs)) : undefined,
+      // If all agents work without a break, each on one task at a time.
       earliest_ms: times.length > 0 ? Math.max(sum(list(longest, "ms")), ...agentTimes) : undefined,
     }),
   };
@@ -240,7 +244,7 @@ function sum(values: readonly number[]): number {
  * Chooses the tasks that the plan shows: first those on the critical path, then by layer and urgency, so that what can
  * be started is never left out for what comes later.
  */
-function chooseShownTasks(project: string, tasks: ProjectTasks, path: readonly string[]): ShownTasks {
+function chooseShownTasks(project: string, tasks: ProjectTasks, path: readonly string[]) {
   const { items, dependencies } = tasks;
   const linked = new Set(dependencies.flatMap(({ from, to }) => [from, to]));
   const layers = assignLayers([...items.keys()], collectNeighbours(breakCycles(dependencies).forwards));

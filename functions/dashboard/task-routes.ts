@@ -31,8 +31,8 @@ import { readLinkedTasks, readTaskDetails } from "../../shared/tasks/views/task-
 import { createExplainer, readWhy } from "../../shared/tasks/views/task-facts.ts";
 import { wakeAgain } from "../../shared/tasks/wakes.ts";
 import { ACTIVE_KINDS, type RenderedWhy } from "../../shared/tasks/why.ts";
-import { type FoundTasksAnswer, type IdleTasksAnswer, IMAGE_TYPE, toBoardColumn, type WhyAnswer } from "./answers.ts";
-import { createItemFilter } from "./cards.ts";
+import { IMAGE_TYPE } from "./answers.ts";
+import { createItemFilter, toBoardColumn } from "./cards.ts";
 
 type TaskRouteDeps = TaskDeps & Pick<Deps, "newId">;
 
@@ -61,12 +61,13 @@ const SEARCH_EXAMPLE = 'Search with "text", "status", "agent" and "project", suc
 /** Formatted text as elements, of which the page draws each: only those that Groundcrew may write to Plane. */
 export type FormattedText = (string | { tag: string; href?: string; children: FormattedText })[];
 
-/** The response of `GET /api/task-file?as=formatted`. */
-export interface FormattedFileAnswer {
-  text: FormattedText;
-}
-
 export type TaskPageAnswer = Awaited<ReturnType<typeof describeTask>>;
+
+/** The first tasks that a search has found, and the number of all. */
+export type FoundTasksAnswer = Awaited<ReturnType<typeof searchTasks>>;
+
+/** Open tasks with which nothing happens, those with a remedy first, and the number of all. */
+export type IdleTasksAnswer = Awaited<ReturnType<typeof listIdleTasks>>;
 
 /** Limit of the idle tasks in one answer: 200, more than people read. */
 const MAX_IDLE = 200;
@@ -86,7 +87,7 @@ function createTaskApp(deps: TaskRouteDeps): Hono {
       const filters = taskFiltersSchema.safeParse(c.req.query());
       if (!filters.success) throw new GroundcrewError("bad_request", SEARCH_EXAMPLE);
       const context = createPageContext(limitDeps(deps, c.get("viewer")), c);
-      return answerCleanJson(c, (await searchTasks(context, filters.data)) satisfies FoundTasksAnswer);
+      return answerCleanJson(c, await searchTasks(context, filters.data));
     })
     .get("/:key", async (c) => {
       const { context, task } = await findSubject(c);
@@ -157,7 +158,7 @@ function createFileApp(deps: TaskRouteDeps): Hono {
     if (c.req.query("as") === "formatted") {
       const file = await downloadFile(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
       const text = await toFormattedText("text" in file ? file.text : "");
-      return answerCleanJson(c, { text } satisfies FormattedFileAnswer);
+      return answerCleanJson(c, { text });
     }
     const { type, open } = await findAttachment(context, c.req.query("task") ?? "", c.req.query("name") ?? "");
     const body = await open(c.req.raw.signal);
@@ -169,7 +170,8 @@ function createFileApp(deps: TaskRouteDeps): Hono {
   });
 }
 
-async function describeWhy(deps: TaskDeps, c: Context, task: Task): Promise<WhyAnswer> {
+/** Why nothing happens with a task, or what does. */
+async function describeWhy(deps: TaskDeps, c: Context, task: Task): Promise<{ key: string } & RenderedWhy> {
   return { key: task.key, ...(await readWhy(limitDeps(deps, c.get("viewer")), task, findLanguage(deps, c))) };
 }
 
@@ -206,9 +208,7 @@ async function startTask(context: CallContext, task: Task): Promise<void> {
     throw new GroundcrewError(
       "conflict",
       `No state of ${task.project.name} in Plane means todo. A person must add one.`,
-      {
-        refusal: { name: "noState", values: { project: task.project.name, status: "todo" } },
-      },
+      { refusal: { name: "noState", values: { project: task.project.name, status: "todo" } } },
     );
   const current = await findTask(context, task.id);
   if (current.item.snapshot.state !== state) await changeTask(context, current, { state });
@@ -219,7 +219,7 @@ function createIdleTasksApp(deps: TaskRouteDeps): Hono {
 }
 
 /** Explains all open tasks, batch by batch, and keeps those that a person should see first. */
-async function listIdleTasks(deps: TaskDeps, c: Context): Promise<IdleTasksAnswer> {
+async function listIdleTasks(deps: TaskDeps, c: Context) {
   const { project: wanted = "", status } = c.req.query();
   const isWanted = await createItemFilter(deps, c.req.query(), c.get("viewer"));
   const explain = await createExplainer(deps, findLanguage(deps, c));

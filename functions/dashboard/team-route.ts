@@ -13,13 +13,25 @@ import { scanPages } from "../../shared/store/records.ts";
 import { compareUrgency, type ItemRecord, isInReview, isStartable } from "../../shared/task/snapshot.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
 import { readTicketCost } from "../../shared/tickets/ticket-cost.ts";
-import type { TeamAgent, TeamAnswer, TeamQueue } from "./answers.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 
 type TeamDeps = CardDeps & Pick<Deps, "settings">;
 
-/** The first items of each list, the most urgent first, and the number of all. */
-type ItemLists = Record<TeamQueue, { total: number; items: ItemRecord[] }>;
+/** The tasks that an agent has claimed, those that it could claim now, those that wait, and those that a human reviews. */
+const QUEUES = ["holds", "startable", "waiting", "review"] as const;
+
+export type TeamQueue = (typeof QUEUES)[number];
+
+export type TeamAnswer = Awaited<ReturnType<typeof readTeam>>;
+
+/** An agent with its open tasks: of each list the most urgent first, and the number of all. */
+export type TeamAgent = Awaited<ReturnType<typeof describeAgent>>;
+
+interface ItemList {
+  total: number;
+  /** The most urgent first. */
+  items: ItemRecord[];
+}
 
 /** Limit of tasks in each list of an agent; the page shows how many there are. */
 const MAX_SHOWN = 6;
@@ -30,20 +42,20 @@ const DAYS = 14;
 /** The agents with the tasks they hold, their queues, and their figures of the last days. */
 export const teamRoute: Route = { path: "/api/team", access: "page", app };
 
-function app(allDeps: TeamDeps): Hono {
-  const { agents, budget, tickets } = allDeps.settings;
-  return new Hono().get("/", async (c) => {
-    const deps = limitDeps(allDeps, c.get("viewer"));
-    const projects = await listReadableProjects(deps);
-    const answers: TeamAgent[] = [];
-    // One after the other, because each reads all open tasks of an agent.
-    for (const agent of agents) answers.push(await describeAgent(deps, projects, agent));
-    const answer = omitUndefined({
-      agents: answers,
-      currency: budget?.currency,
-      tickets: tickets && (await readTicketCost(deps, DAYS)),
-    });
-    return answerCleanJson(c, answer satisfies TeamAnswer);
+function app(deps: TeamDeps): Hono {
+  return new Hono().get("/", async (c) => answerCleanJson(c, await readTeam(limitDeps(deps, c.get("viewer")))));
+}
+
+async function readTeam(deps: TeamDeps) {
+  const { agents, budget, tickets } = deps.settings;
+  const projects = await listReadableProjects(deps);
+  const answers: TeamAgent[] = [];
+  // One after the other, because each reads all open tasks of an agent.
+  for (const agent of agents) answers.push(await describeAgent(deps, projects, agent));
+  return omitUndefined({
+    agents: answers,
+    currency: budget?.currency,
+    tickets: tickets && (await readTicketCost(deps, DAYS)),
   });
 }
 
@@ -51,24 +63,22 @@ async function describeAgent(
   deps: TeamDeps,
   projects: readonly ProjectRecord[],
   { name, role = "worker", about }: TeamDeps["settings"]["agents"][number],
-): Promise<TeamAgent> {
+) {
   const queues = await readAgentQueues(deps, projects, name);
   // Read together, so that a Plane that does not answer delays them once.
-  const items = Object.values(queues).flatMap((queue) => queue.items);
-  const cards = await readCards(deps, projects, items);
+  const cards = await readCards(
+    deps,
+    projects,
+    QUEUES.flatMap((queue) => queues[queue].items),
+  );
   const byId = new Map(cards.map((card) => [card.id, card]));
-  const toAnswer = (queue: TeamQueue) => ({
-    total: queues[queue].total,
-    cards: queues[queue].items.flatMap(({ snapshot }) => byId.get(snapshot.id) ?? []),
+  const toAnswer = ({ total, items }: ItemList) => ({
+    total,
+    cards: items.flatMap(({ snapshot }) => byId.get(snapshot.id) ?? []),
   });
   return {
-    name,
-    role,
-    ...omitUndefined({ about }),
-    holds: toAnswer("holds"),
-    startable: toAnswer("startable"),
-    waiting: toAnswer("waiting"),
-    review: toAnswer("review"),
+    ...{ name, role, ...omitUndefined({ about }) },
+    ...mapQueues((queue) => toAnswer(queues[queue])),
     days: await readAgentDays(deps, name, DAYS),
   };
 }
@@ -81,16 +91,10 @@ async function readAgentQueues(
   deps: Pick<Deps, "store">,
   projects: readonly ProjectRecord[],
   agent: string,
-): Promise<ItemLists> {
+): Promise<Record<TeamQueue, ItemList>> {
   const isHidden = await readHiddenTasks(deps);
   const readable = new Set(projects.map(({ id }) => id));
-  const createList = () => ({ total: 0, items: [] });
-  const queues: ItemLists = {
-    holds: createList(),
-    startable: createList(),
-    waiting: createList(),
-    review: createList(),
-  };
+  const queues = mapQueues((): ItemList => ({ total: 0, items: [] }));
   for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(agent))) {
     const items = rows.map(({ value }) => value).filter(({ snapshot }) => readable.has(snapshot.project));
     const claims = await readLiveClaims(
@@ -112,4 +116,8 @@ async function readAgentQueues(
     if (isInReview(item)) return "review";
     return holder === undefined && isStartable(item, agent) && !isHidden(item) ? "startable" : "waiting";
   }
+}
+
+function mapQueues<Value>(toValue: (queue: TeamQueue) => Value) {
+  return Object.fromEntries(QUEUES.map((queue) => [queue, toValue(queue)])) as Record<TeamQueue, Value>;
 }

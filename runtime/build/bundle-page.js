@@ -18,14 +18,12 @@ const TEXT_MODULE = /(?:-texts|console\/texts)\.ts$/;
 
 /** The style sheets in the order of the cascade, by the file that has them. */
 const STYLES = {
-  "page.css": ["base", "parts", "frame", "board", "plan", "activity"].map(toStylePath),
+  "page.css": ["base", "parts", "frame", "views"].map(toStylePath),
   "tickets.css": ["tickets"].map(toStylePath),
   "terminal.css": ["base", "parts", "terminal"].map(toStylePath),
   "terminal-screen.css": ["terminal-screen"].map(toStylePath),
   "console.css": ["demo/console/console.css"],
 };
-
-const DESIGN_STYLES = { "design.css": [toStylePath("design")] };
 
 /** What the page loads later, besides what it shares with the page. */
 const LAZY =
@@ -46,8 +44,7 @@ export async function bundlePage(folder, { design = false } = {}) {
     const modules = [];
     for (const [first, ...others] of ENTRIES)
       modules.push(...(await bundleScript([first, ...(design ? others : [])], draft)));
-    const styles = design ? { ...STYLES, ...DESIGN_STYLES } : STYLES;
-    for (const [name, paths] of Object.entries(styles)) {
+    for (const [name, paths] of Object.entries(STYLES)) {
       const style = paths.map((path) => readFileSync(join(ROOT, path), "utf8")).join("");
       writeFileSync(join(draft, name), style.replaceAll(NEEDLESS_SPACE, "$1$2$3"));
     }

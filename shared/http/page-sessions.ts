@@ -11,14 +11,8 @@ import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createTokenCheck, sha256Hex } from "../hashing.ts";
 import { keepDefined } from "../omit-undefined.ts";
-import {
-  createSecret,
-  createSignInPut,
-  findPerson,
-  type Person,
-  type PersonRole,
-  personSessionSet,
-} from "../people/directory.ts";
+import { createSecret, createSignInPut, findPerson, type Person, personSessionSet } from "../people/directory.ts";
+import type { PersonRole } from "../people/roles.ts";
 import { ADMIN_VIEWER, toViewer, type Viewer } from "../people/viewer.ts";
 import type { Put, SetName, StoreKey } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";

@@ -3,7 +3,7 @@
  * in docs/http-api.md and the test of every route follow. Pure; the page's script has it, too.
  */
 
-import { PERSON_ROLES, type PersonRole } from "../people/directory.ts";
+import { PERSON_ROLES, type PersonRole } from "../people/roles.ts";
 
 /** Whose a request must be, so that a person gets only what their own projects hold. */
 type RouteSubject =

@@ -24,11 +24,7 @@ import type { ChatId } from "../telegram/bot.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
 import { cleanLine } from "../text.ts";
 import { isRecent, MINUTE, type Ms } from "../time.ts";
-
-/** What a person may do, as in Plane's workspace: a guest reads, a member also acts, an admin also changes settings. */
-export const PERSON_ROLES = ["guest", "member", "admin"] as const;
-
-export type PersonRole = (typeof PERSON_ROLES)[number];
+import type { PersonRole } from "./roles.ts";
 
 /** A member of the workspace as Plane lists them. */
 export interface WorkspaceMember {

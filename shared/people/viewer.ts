@@ -13,7 +13,8 @@ import type { Store, StoredRow, StoreKey } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import type { RequestSubject } from "../task/request.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
-import { ADMIN_NAME, type Person, type PersonRole } from "./directory.ts";
+import { ADMIN_NAME, type Person } from "./directory.ts";
+import type { PersonRole } from "./roles.ts";
 
 /** Who uses the page, its API or the chat. */
 export interface Viewer {

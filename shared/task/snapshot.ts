@@ -215,7 +215,8 @@ export function compareUrgency(
   return comparePriorities(a, b) || compareText(a.due ?? "9", b.due ?? "9") || compareText(a.createdAt, b.createdAt);
 }
 
-function compareText(a: string, b: string): number {
+/** Compares by code units, the same in every language. */
+export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

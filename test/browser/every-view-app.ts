@@ -1,6 +1,7 @@
 import type { Page } from "playwright-core";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
-import type { AgentsAnswer, DeadLettersAnswer } from "../../functions/dashboard/answers.ts";
+import type { AgentsAnswer } from "../../functions/dashboard/access-routes.ts";
+import type { DeadLettersAnswer } from "../../functions/operations.ts";
 import type { ItemPatch } from "../../simulators/plane/types.ts";
 import { PAGE_CHAT } from "./page-test-app.ts";
 import { addPlan } from "./team-plan-app.ts";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { TeamAnswer } from "../../functions/dashboard/answers.ts";
+import type { TeamAnswer } from "../../functions/dashboard/team-route.ts";
 import { createForwardRules, forwardHandler } from "../../functions/forward.ts";
 import { figuresTick } from "../../functions/maintenance-ticks.ts";
 import { cyclesTick } from "../../functions/poll/poll-tick.ts";

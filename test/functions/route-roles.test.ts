@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { hasRole, ROUTE_ROLES } from "../../shared/http/route-roles.ts";
-import type { PersonRole } from "../../shared/people/directory.ts";
+import type { PersonRole } from "../../shared/people/roles.ts";
 import { workKeys, workSets } from "../../shared/records/store-keys.ts";
 import { createPeopleApp, FOREIGN, type PersonName } from "./people-app.ts";
 

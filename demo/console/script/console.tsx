@@ -10,7 +10,7 @@ import {
   readPreference,
   savePreference,
 } from "../../../functions/dashboard/page/script/language.ts";
-import type { TextValues } from "../../../functions/dashboard/page/script/page-types.ts";
+import type { TextValues } from "../../../functions/dashboard/page/script/language.ts";
 import type { ConsoleState, WebhookFate } from "../console-state.ts";
 import { CONSOLE_TEXTS } from "../texts.ts";
 import { enableDragging } from "./console-drag.ts";

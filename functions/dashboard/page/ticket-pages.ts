@@ -10,8 +10,14 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import type { TerminalTextName } from "../../../shared/i18n/texts.ts";
 import { parseTaskKey } from "../../../shared/names.ts";
-import { createAssetHandlers, createDocumentHeaders, listBuiltAssets, type PageAsset, renderHead } from "./assets.ts";
-import { servePageAssets } from "./page-route.ts";
+import {
+  createAssetHandlers,
+  createDocumentHeaders,
+  listBuiltAssets,
+  type PageAsset,
+  renderHead,
+  servePageAssets,
+} from "./page-route.ts";
 
 /** The files of the view Tickets, which the page loads when the view is opened first. */
 export const ticketAssetsRoute: Route = {
@@ -63,7 +69,7 @@ export function renderTerminal({ key, language }: { key: string; language: Local
   const files = ["/assets/icon.svg", "/terminal/assets/terminal.css", "/terminal/assets/terminal.js"];
   return html`${renderHead({ language, title: key, viewport, colors: "light dark", files })}
 <body data-ticket="${key}">
-<header>
+<header class="line">
 <h1 id="terminal-title">${key}</h1>
 <p id="terminal-phase" class="dot muted" role="status" data-is="connecting"></p>
 <div id="terminal-search" class="line" role="search"><button id="terminal-earlier" type="button" data-text="terminal.earlier"></button>

@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
-import type { ActionOutcome } from "../../../functions/dashboard/answers.ts";
+
 import { boardRoute } from "../../../functions/dashboard/board-route.ts";
-import { createOutcomeReader, decisionLogRoute } from "../../../functions/dashboard/decision-log-route.ts";
+import {
+  type ActionOutcome,
+  createOutcomeReader,
+  decisionLogRoute,
+} from "../../../functions/dashboard/decision-log-route.ts";
 import { readRevision } from "../../../functions/dashboard/events-route.ts";
 import { createMutePut } from "../../../functions/telegram/delivery/context.ts";
 import type { Deps } from "../../../shared/app/deps.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { PlanGraphAnswer, TeamAnswer } from "../../../functions/dashboard/answers.ts";
+import type { PlanGraphAnswer } from "../../../functions/dashboard/plan-route.ts";
 import { planRoute } from "../../../functions/dashboard/plan-route.ts";
+import type { TeamAnswer } from "../../../functions/dashboard/team-route.ts";
 import { teamRoute } from "../../../functions/dashboard/team-route.ts";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";

@@ -1,30 +1,19 @@
-/** Requests to the server, the texts of their errors, and streams of events. */
+/** Requests to the server, the texts of their errors, who is signed in, and streams of events. */
 
 import type { Notice } from "../../../../shared/app/deps.ts";
-import type {
-  CompletedTicketsAnswer,
-  PendingTicketsAnswer,
-  SessionsAnswer,
-  TicketPageAnswer,
-  WorktreesAnswer,
-} from "../../../../shared/tickets/ticket-views.ts";
+import { hasRole, ROUTE_ROLES } from "../../../../shared/http/route-roles.ts";
+import type * as tickets from "../../../../shared/tickets/ticket-views.ts";
+import type { DeadLettersAnswer } from "../../../operations.ts";
 import type { RequestAnswer, RequestsAnswer } from "../../../requests.ts";
 import type { SchedulesAnswer } from "../../../schedules.ts";
 import type { SetupAnswer } from "../../../setup.ts";
-import type {
-  AgentsAnswer,
-  BoardAnswer,
-  ChatAnswer,
-  DeadLettersAnswer,
-  DecisionLogAnswer,
-  FoundTasksAnswer,
-  IdleTasksAnswer,
-  PlanGraphAnswer,
-  SessionAnswer,
-  SignInsAnswer,
-  TeamAnswer,
-} from "../../answers.ts";
-import type { FormattedFileAnswer, TaskPageAnswer } from "../../task-routes.ts";
+import type { AgentsAnswer, SessionAnswer, SignInsAnswer } from "../../access-routes.ts";
+import type { BoardAnswer } from "../../board-route.ts";
+import type { ChatAnswer } from "../../chat-routes.ts";
+import type { DecisionLogAnswer } from "../../decision-log-route.ts";
+import type { PlanGraphAnswer } from "../../plan-route.ts";
+import type { FormattedText, FoundTasksAnswer, IdleTasksAnswer, TaskPageAnswer } from "../../task-routes.ts";
+import type { TeamAnswer } from "../../team-route.ts";
 import { getElement } from "./find-elements.ts";
 import { findTextName, getLanguage, translate } from "./language.ts";
 
@@ -33,25 +22,24 @@ interface Answers {
   "/api/agents": AgentsAnswer;
   "/api/board": BoardAnswer;
   "/api/chat": ChatAnswer;
-  "/api/completed-tickets": CompletedTicketsAnswer;
+  "/api/completed-tickets": tickets.CompletedTicketsAnswer;
   "/api/idle-tasks": IdleTasksAnswer;
   "/api/notices": { notices: Notice[] };
-  "/api/pending-tickets": PendingTicketsAnswer;
   "/api/plan": PlanGraphAnswer;
   "/api/requests": RequestsAnswer;
   "/api/requests/:id": RequestAnswer;
   "/api/schedules": SchedulesAnswer;
-  "/api/sessions": SessionsAnswer;
+  "/api/sessions": tickets.SessionsAnswer;
   "/api/session": SessionAnswer;
   "/api/setup": SetupAnswer;
   "/api/sign-ins": SignInsAnswer;
-  "/api/task-file": FormattedFileAnswer;
+  "/api/task-file": { text: FormattedText };
   "/api/tasks": FoundTasksAnswer;
   "/api/tasks/:key": TaskPageAnswer;
   "/api/team": TeamAnswer;
-  "/api/tickets/:key": TicketPageAnswer;
+  "/api/tickets/:key": tickets.TicketPageAnswer;
   "/api/why": DecisionLogAnswer;
-  "/api/worktrees": WorktreesAnswer;
+  "/api/worktrees": tickets.WorktreesAnswer;
   "/dead-letters": DeadLettersAnswer;
 }
 
@@ -63,7 +51,6 @@ export const ANSWER_TIMEOUT_MS = 20_000;
 
 /** Interval before the first reconnection of a stream: 0.5 s. Each failure doubles it, up to the maximum. */
 const FIRST_RETRY_MS = 500;
-
 const MAX_RETRY_MS = 10_000;
 
 /** Timeout for silence on a stream: 40 s, because the server sends a beat every 15 s. */
@@ -71,6 +58,12 @@ const SILENCE_MS = 40_000;
 
 /** Timeout for the probe after a failure: 5 s, because a cut connection never answers. */
 const PROBE_TIMEOUT_MS = 5_000;
+
+/** A route of the table of roles: `POST /api/requests/:id`. */
+export type RouteName = keyof typeof ROUTE_ROLES;
+
+/** Who is signed in. */
+let viewer: SessionAnswer | undefined;
 
 /** `code`: the server's error code; `text`: what the server says in the page's language. */
 class ApiError extends Error {
@@ -83,15 +76,11 @@ class ApiError extends Error {
   }
 }
 
-let openSignIn = () => {};
+/** Shows that the session is missing or has expired. */
+export let openSignInForm = () => {};
 
-/** @param show called when the session is missing or has expired */
 export function onSignInNeeded(show: () => void): void {
-  openSignIn = show;
-}
-
-export function openSignInForm(): void {
-  openSignIn();
+  openSignInForm = show;
 }
 
 export function isSignInShown(): boolean {
@@ -164,6 +153,23 @@ export function getProblemCode(thrown: unknown): string | undefined {
   return thrown instanceof ApiError ? thrown.code : undefined;
 }
 
+/** Whether who is signed in may use a route. Until that is known, nobody may. */
+export function mayUse(route: RouteName): boolean {
+  return viewer !== undefined && hasRole(viewer.role, ROUTE_ROLES[route].role);
+}
+
+/** Loads who is signed in, shows it, and hides what the role may not use. */
+export async function loadViewer(): Promise<void> {
+  viewer = await fetchAnswer("/api/session");
+  const { name } = viewer;
+  const role = translate(`role.${viewer.role}`);
+  // The holder of ADMIN_TOKEN has the role as a name.
+  getElement("account").textContent = name === viewer.role ? role : translate("account", { name, role });
+  // `hidden` belongs to the views, which show and hide the same sections.
+  for (const el of document.querySelectorAll<HTMLElement>("[data-route]"))
+    el.toggleAttribute("data-denied", !mayUse(el.dataset["route"] as RouteName));
+}
+
 /** The end of a stream: the status of the probe (0 without an answer), how often it failed in a row, and a time to wait. */
 export interface StreamLoss {
   status: number;
@@ -189,8 +195,7 @@ interface StreamOptions {
  * Creates a stream of events, which is open while the document is visible, and is opened again when it breaks. Hidden
  * documents close it because a browser allows six connections to one origin over all its documents.
  */
-export function createEventStream(options: StreamOptions) {
-  const { path, probe, events, isWanted = () => true, onBreak, onLoss, onWait } = options;
+export function createEventStream({ path, probe, events, isWanted = () => true, ...on }: StreamOptions) {
   let source: EventSource | undefined;
   /** Ends the silence of a stream, or the wait for the next one. */
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -227,33 +232,26 @@ export function createEventStream(options: StreamOptions) {
   async function handleLoss() {
     disconnect();
     if (!isWanted()) return;
-    onBreak?.();
+    on.onBreak?.();
     const lost = timer;
-    const status = await fetchStatus();
+    const { method } = probe;
+    const init: RequestInit = { method, cache: "no-store", signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) };
+    const status = await fetch(probe.path, init).then(
+      (answer) => answer.status,
+      () => 0,
+    );
     // A connection may have been opened meanwhile, or the document hidden.
     if (source || document.hidden || timer !== lost) return;
     const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS);
     failures += 1;
-    const chosen = onLoss({ status, failures, wait: Math.round(wait * (0.75 + Math.random() / 2)) });
+    const chosen = on.onLoss({ status, failures, wait: Math.round(wait * (0.75 + Math.random() / 2)) });
     if (chosen !== undefined) connectAt(Date.now() + chosen);
-  }
-
-  async function fetchStatus() {
-    try {
-      const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
-      return (await fetch(probe.path, { method: probe.method, cache: "no-store", signal })).status;
-    } catch {
-      return 0;
-    }
   }
 
   function connectAt(time: number) {
     const left = time - Date.now();
-    if (left <= 0) {
-      connect();
-      return;
-    }
-    onWait?.(left);
+    if (left <= 0) return connect();
+    on.onWait?.(left);
     timer = setTimeout(() => connectAt(time), Math.min(left, 1000));
   }
 
@@ -262,11 +260,6 @@ export function createEventStream(options: StreamOptions) {
   addEventListener("pagehide", disconnect);
   addEventListener("pageshow", (event) => event.persisted && connect());
 
-  return {
-    connect,
-    disconnect,
-    handleLoss,
-    isOpen: () => source?.readyState === EventSource.OPEN,
-    resume: () => source ?? connect(),
-  };
+  const isOpen = () => source?.readyState === EventSource.OPEN;
+  return { connect, disconnect, handleLoss, isOpen, resume: () => source ?? connect() };
 }

@@ -1,17 +1,16 @@
 /** The board: columns of cards, above them the budget, the plans that are made, and what takes a while. */
 
 import { type ComponentChildren, render } from "preact";
-import type { BoardAnswer, BoardColumn } from "../../answers.ts";
+import type { BoardColumn, BoardPlan } from "../../answers.ts";
+import type { BoardAnswer } from "../../board-route.ts";
 import { fillPath } from "./api.ts";
-import { Button, drawPart, UserText } from "./elements.tsx";
+import { drawPart, More, Switch, UserText } from "./elements.tsx";
 import { findElements, findTarget, getElement } from "./find-elements.ts";
 import { formatBytes, formatMoney, formatPercent, translate, translateParts } from "./language.ts";
-import { Card, focusTask, setTabStop } from "./task-card.tsx";
-import { getFilters } from "./views.ts";
+import { Card, moveFocus, setTabStop } from "./task-card.tsx";
+import { place } from "./views.ts";
 
-const boardListeners: ((board: BoardAnswer) => void)[] = [];
-
-let board: BoardAnswer | undefined;
+export let board: BoardAnswer | undefined;
 
 /** Cards of a column that are drawn first, and twice as many that each press of its button adds: few enough for 1,250 tasks. */
 const WINDOW = 20;
@@ -20,21 +19,7 @@ const WINDOW = 20;
 const drawnCounts: Partial<Record<BoardColumn, number>> = {};
 
 /** The column that a phone shows. */
-let shownColumn: BoardColumn = "todo";
-
-/** Columns and cards by which an arrow key moves the focus. */
-const ARROW_STEPS: Record<string, [columns: number, cards: number]> = {
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-};
-
-/** @param listener called with each board, and at once with the last one */
-export function onBoard(listener: (board: BoardAnswer) => void): void {
-  boardListeners.push(listener);
-  if (board) listener(board);
-}
+let shownColumn = "todo";
 
 /** Shows a board: its columns, and what is above them. */
 export function showBoard(answer: BoardAnswer): void {
@@ -44,7 +29,6 @@ export function showBoard(answer: BoardAnswer): void {
   getElement("budget").hidden = !answer.budget;
   getElement("budget").textContent = answer.budget ? describeBudget(answer.budget) : "";
   drawColumns();
-  for (const listener of boardListeners) listener(answer);
 }
 
 /** Draws the columns again, also when another task is chosen. */
@@ -61,72 +45,56 @@ export function drawColumns(): void {
 }
 
 function Columns({ board: { projects, columns, beyond } }: { board: BoardAnswer }) {
-  const shown = getFilters().status || shownColumn;
+  const shown = place.status || shownColumn;
   if (projects.length === 0) return <p class="empty">{translate("empty.board")}</p>;
+  function choose(name: string) {
+    shownColumn = name;
+    drawColumns();
+  }
+  const tabs = columns.map(({ name, total }) => [name, <Tab key={name} name={name} total={total} />] as const);
+  const shownColumns = columns.map((column) => (
+    <Column key={column.name} {...column} isOnly={columns.length === 1} isShown={column.name === shown} />
+  ));
   return (
     <>
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms. */}
-      <div class="tabs" role="group" aria-label={translate("board.columns")}>
-        {columns.map(({ name, total }) => (
-          <button
-            key={name}
-            type="button"
-            data-tab={name}
-            aria-pressed={name === shown}
-            onClick={() => {
-              shownColumn = name;
-              drawColumns();
-            }}
-          >
-            <span>{translate(`column.${name}`)}</span>
-            <b>{total}</b>
-          </button>
-        ))}
-      </div>
-      {columns.map((column) => (
-        <Column key={column.name} column={column} isOnly={columns.length === 1} isShown={column.name === shown} />
-      ))}
+      <Switch class="tabs" label={translate("board.columns")} chosen={shown} choices={tabs} onChoose={choose} />
+      {shownColumns}
       {beyond > 0 && <p class="beyond">{translate("beyond", { n: beyond })}</p>}
     </>
   );
 }
 
-interface ColumnProps {
-  column: BoardAnswer["columns"][number];
-  isOnly: boolean;
-  /** A phone shows it. */
-  isShown: boolean;
+function Tab({ name, total }: Pick<ColumnProps, "name" | "total">) {
+  return (
+    <>
+      <span>{translate(`column.${name}`)}</span>
+      <b>{total}</b>
+    </>
+  );
 }
 
-function Column({ column: { name, total, cards }, isOnly, isShown }: ColumnProps) {
+type ColumnProps = BoardAnswer["columns"][number] & { isOnly: boolean; isShown: boolean };
+
+/** @param isShown a phone shows it */
+function Column({ name, total, cards, isOnly, isShown }: ColumnProps) {
   const drawn = drawnCounts[name] ?? WINDOW;
   const left = cards.length - drawn;
   const id = `column-${name}`;
+  function drawMore() {
+    drawnCounts[name] = drawn + 2 * WINDOW;
+    drawColumns();
+  }
+  const drawnCards = cards.slice(0, drawn).map((card) => <Card key={card.id} card={card} />);
   return (
     <div class={`column ${isOnly ? "only" : ""} ${isShown ? "shown" : ""}`} data-column={name}>
       <h3 id={id}>
         <i />
-        <span>{translate(`column.${name}`)}</span>
-        <b>{total}</b>
+        <Tab name={name} total={total} />
       </h3>
       <ul aria-labelledby={id}>
         {cards.length === 0 && <li class="none">{translate("empty.column")}</li>}
-        {cards.slice(0, drawn).map((card) => (
-          <Card key={card.id} card={card} />
-        ))}
-        {left > 0 && (
-          <li class="more">
-            <Button
-              class="quiet"
-              onPress={() => {
-                drawnCounts[name] = drawn + 2 * WINDOW;
-                drawColumns();
-              }}
-            >
-              {translate("board.more", { n: left })}
-            </Button>
-          </li>
-        )}
+        {drawnCards}
+        {left > 0 && <More n={left} onPress={drawMore} />}
       </ul>
     </div>
   );
@@ -156,9 +124,8 @@ interface Line {
 
 /** Draws a line for each of these. */
 function drawLines(id: "plans" | "progress", lines: Line[]): void {
-  const list = getElement(id);
-  list.hidden = lines.length === 0;
-  render(<Lines lines={lines} />, list);
+  getElement(id).hidden = lines.length === 0;
+  render(<Lines lines={lines} />, getElement(id));
 }
 
 export function Lines({ lines }: { lines: Line[] }) {
@@ -192,44 +159,25 @@ function listUpload({ task, name: file, agent, sent, size, at }: BoardAnswer["up
   };
 }
 
-export function listPlan({ id, title, project, state, done, total, unit, reason }: BoardAnswer["plans"][number]): Line {
+export function listPlan({ id, title, project, state, done, total, unit, reason }: BoardPlan): Line {
+  const plan = translate("plan");
   const name = project ? `${title} (${project})` : title;
   return {
     id,
     state,
     name: (
       <>
-        <b>{translate("plan")}</b>
+        <b>{plan}</b>
         <a href={fillPath("/plans/:id", { id })}>
           <UserText text={name} max={120} />
         </a>
       </>
     ),
-    bar: state === "running" && `${translate("plan")} ${name}`,
+    bar: state === "running" && `${plan} ${name}`,
     percent: total > 0 ? (100 * done) / total : 0,
     far: translate(`plan.${unit}`, { done, total }),
-    rest: (
-      <>
-        <span>{translate(`plan.${state}`)}</span>
-        {reason && <UserText text={reason} />}
-      </>
-    ),
+    rest: [<span key="state">{translate(`plan.${state}`)}</span>, reason && <UserText key="reason" text={reason} />],
   };
-}
-
-/** Moves the focus with the arrow keys: up and down in a column, left and right to the next column that has a card. */
-function moveFocus(event: KeyboardEvent): void {
-  const card = findTarget(event, ".card");
-  const step = ARROW_STEPS[event.key];
-  if (!card || !step) return;
-  const root = getElement("columns");
-  const columns = findElements(root, ".column").map((column) => findElements(column, ".card"));
-  let x = columns.findIndex((cards) => cards.includes(card));
-  const y = (columns[x]?.indexOf(card) ?? 0) + step[1];
-  do x += step[0];
-  while (step[0] && columns[x]?.length === 0);
-  const cards = columns[x] ?? [];
-  focusTask(event, root, cards[Math.max(0, Math.min(y, cards.length - 1))]);
 }
 
 getElement("columns").addEventListener("keydown", moveFocus);

@@ -1,9 +1,9 @@
 /** The chat: its messages, and the form that sends one. */
 
 import { type ComponentChildren, render } from "preact";
-import type { ChatMessageAnswer } from "../../answers.ts";
+import type { ChatMessageAnswer } from "../../chat-routes.ts";
 import { fetchAnswer, getProblemCode, getProblemText, sendJson } from "./api.ts";
-import { Button, Chip, drawPart, Time, UserText } from "./elements.tsx";
+import { Button, Chip, drawPart, OutLink, Time, UserText } from "./elements.tsx";
 import { findElement, findElements, focusFirstVisible, getElement, makeFocusable } from "./find-elements.ts";
 import { formatTime, getLanguage, translate } from "./language.ts";
 import { refreshPage, showTrouble } from "./updates.tsx";
@@ -62,9 +62,7 @@ function Message({ message }: { message: ChatMessageAnswer }) {
       {buttons.map((row) => (
         <div key={row[0]?.data} class="row">
           {row.map((button) => (
-            <Button key={button.data} class="go" onPress={() => pressButton(id, button.data)}>
-              {button.text}
-            </Button>
+            <Button key={button.data} text={button.text} onPress={() => pressButton(id, button.data)} />
           ))}
         </div>
       ))}
@@ -73,11 +71,7 @@ function Message({ message }: { message: ChatMessageAnswer }) {
         <Time at={at} />
         {notices > 1 && <span>{translate("chat.notices", { n: notices })}</span>}
         {editedAt !== undefined && <span>{translate("chat.edited", { at: formatTime(editedAt) })}</span>}
-        {reply && (
-          <Button class="link reply" onPress={() => setReply(message)}>
-            {translate("chat.reply")}
-          </Button>
-        )}
+        {reply && <Button class="link reply" text={translate("chat.reply")} onPress={() => setReply(message)} />}
       </div>
     </li>
   );
@@ -102,13 +96,7 @@ function renderEntities(text: string, entities: Entity[]): ComponentChildren[] {
 function wrapInEntity(inner: ComponentChildren, entity: Entity): ComponentChildren {
   if (entity.type === "bold") return <strong>{inner}</strong>;
   if (entity.type === "code") return <code>{inner}</code>;
-  const target = entity.type === "text_link" ? URL.parse(entity.url) : null;
-  if (!target || !/^https?:$/.test(target.protocol)) return inner;
-  return (
-    <a href={target.href} target="_blank" rel="noopener noreferrer">
-      {inner}
-    </a>
-  );
+  return entity.type === "text_link" ? <OutLink href={entity.url}>{inner}</OutLink> : inner;
 }
 
 async function pressButton(message: string, data: string): Promise<void> {
@@ -166,7 +154,7 @@ export async function showMessage(id: string): Promise<void> {
 /** Sends the text of the chat form to Groundcrew. The answer arrives as a chat message. */
 async function sendText(event: Event): Promise<void> {
   event.preventDefault();
-  const field = getElement("say-text");
+  const field = getElement<HTMLInputElement>("say-text");
   const text = field.value.trim();
   if (!text) return;
   const button = findElement(getElement("say"), ":scope > button");

@@ -2,20 +2,22 @@
 
 import { type ComponentChildren, render } from "preact";
 import { useState } from "preact/hooks";
-import type { DecidedAction, DecisionLogAnswer, DecisionRow, RuleBasis } from "../../answers.ts";
-import { openFailedJobs } from "./administration.tsx";
+import type { DecisionLogAnswer, RuleBasis } from "../../decision-log-route.ts";
 import { fetchAnswer } from "./api.ts";
 import { showMessage } from "./chat.tsx";
 import { Button, Chip, drawPart, Facts, Moment, TableHead, UserText } from "./elements.tsx";
-import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
-import { findTextName, formatDay, getLanguage, translate, translateParts } from "./language.ts";
-import type { TextName } from "./page-types.ts";
-import { chooseTask, getChosenTask, getProject } from "./views.ts";
-import { WhyText } from "./why.tsx";
+import { focusFirstVisible, getElement } from "./find-elements.ts";
+import { findTextName, formatDay, getLanguage, type TextName, translate, translateParts } from "./language.ts";
+import { openFailedJobs } from "./settings.tsx";
+import { KeyButton, WhyText } from "./task-card.tsx";
+import { chooseTask, place } from "./views.ts";
 
-/** Number of entries in one request; older entries are loaded on demand. */
+type DecisionRow = DecisionLogAnswer["rows"][number];
+
+/** Number of entries that are shown first, and that each press of the button below them adds. */
 const PAGE_SIZE = 50;
 
+/** Limit of the entries in one answer. */
 const MAX_PAGE_SIZE = 200;
 
 const HEADS = ["head.when", "head.what", "head.answer"] as const;
@@ -23,89 +25,61 @@ const HEADS = ["head.when", "head.what", "head.answer"] as const;
 /** Interval between announcements to screen readers: 5 s, so that each can be read out before the next. */
 const NEWS_INTERVAL_MS = 5_000;
 
-let shownRows: DecisionRow[] = [];
-
-/** Cursor of the next older page. */
-let olderFrom: string | undefined;
-
 let wantedCount = PAGE_SIZE;
 
+/** What screen readers have heard of: the newest entry, and since then how many came, with what the last one says. */
 let newestId: string | undefined;
-
 let unsaidCount = 0;
-
 let latestNews = "";
 
 let newsTimer: ReturnType<typeof setTimeout> | undefined;
 
-export async function loadDecisions(): Promise<void> {
-  const filter = getFilter();
-  const answer = await fetchDecisions(Math.min(MAX_PAGE_SIZE, wantedCount));
-  if (filter === getFilter()) showNewestDecisions(answer);
-}
-
-/** The task or project whose decisions are shown. */
-function getFilter(): string {
-  return `${getChosenTask()} ${getProject()}`;
-}
-
-function fetchDecisions(limit: number, before?: string): Promise<DecisionLogAnswer> {
-  const task = getChosenTask();
-  const project = task ? "" : getProject();
-  return fetchAnswer("/api/why", { item: task, project, limit, before, language: getLanguage() });
-}
-
-/** Shows the newest decisions, followed by the older ones that were already loaded. */
-function showNewestDecisions({ rows, next, session }: DecisionLogAnswer): void {
-  const line = getElement("why-session");
-  line.hidden = !session;
-  render(session && translateParts("why.session", { session: <UserText text={session} max={120} /> }), line);
-  const last = rows.at(-1);
-  const older = last && next !== undefined ? shownRows.filter(({ id }) => id > last.id) : [];
-  const all = [...rows, ...older];
-  const shown = all.slice(0, wantedCount);
-  drawDecisions(shown, shown.length < all.length ? shown.at(-1)?.id : all.length > rows.length ? olderFrom : next);
-  if (!getChosenTask()) announceNews(rows);
-}
-
-function drawDecisions(rows: DecisionRow[], next: string | undefined): void {
-  shownRows = rows;
-  olderFrom = next;
-  const task = getChosenTask();
+/** Loads so many of the newest entries, and shows them. */
+export async function loadDecisions(count = wantedCount): Promise<void> {
+  const { task, project } = place;
+  const { rows, next, session } = await fetchDecisions(count);
+  if (task !== place.task || project !== place.project) return;
+  wantedCount = count;
+  getElement("why-session").hidden = !session;
+  const sentence = session && translateParts("why.session", { session: <UserText text={session} max={120} /> });
+  render(sentence, getElement("why-session"));
   const chip = task && (
     <Chip text={translate("why.of", { item: task })} title={translate("why.all")} onRemove={() => chooseTask()} />
   );
   render(chip, getElement("why-of"));
-  if (rows.length === 0)
-    return void drawPart("trail", <p class="empty">{translate(task ? "empty.item" : "empty.why")}</p>);
-  drawPart(
-    "trail",
+  const empty = <p class="empty">{translate(task ? "empty.item" : "empty.why")}</p>;
+  drawPart("trail", rows.length === 0 ? empty : <Decisions rows={rows} isComplete={next === undefined} />);
+  if (!task) announceNews(rows);
+}
+
+/** Reads page after page. */
+async function fetchDecisions(count: number): Promise<DecisionLogAnswer> {
+  const { task: item, project } = place;
+  const filter = { item, project: item ? "" : project, language: getLanguage() };
+  const answer = await fetchAnswer("/api/why", { ...filter, limit: Math.min(count, MAX_PAGE_SIZE) });
+  while (answer.next !== undefined && answer.rows.length < count) {
+    const limit = Math.min(count - answer.rows.length, MAX_PAGE_SIZE);
+    const { rows, next } = await fetchAnswer("/api/why", { ...filter, limit, before: answer.next });
+    Object.assign(answer, { rows: [...answer.rows, ...rows], next });
+  }
+  return answer;
+}
+
+function Decisions({ rows, isComplete }: { rows: DecisionRow[]; isComplete: boolean }) {
+  async function showOlder() {
+    await loadDecisions(rows.length + PAGE_SIZE);
+    if (document.activeElement === document.body) focusFirstVisible(getElement("why"));
+  }
+  const decisions = rows.map((row) => <Decision key={row.id} row={row} />);
+  return (
     <>
       <table>
         <TableHead names={HEADS.map((name) => translate(name))} />
-        <tbody>
-          {rows.map((row) => (
-            <Decision key={row.id} row={row} />
-          ))}
-        </tbody>
+        <tbody>{decisions}</tbody>
       </table>
-      {next !== undefined && (
-        <Button class="quiet more" onPress={showOlderDecisions}>
-          {translate("more")}
-        </Button>
-      )}
-    </>,
+      {!isComplete && <Button class="quiet more" text={translate("more")} onPress={showOlder} />}
+    </>
   );
-}
-
-async function showOlderDecisions(): Promise<void> {
-  const filter = getFilter();
-  const { rows, next } = await fetchDecisions(PAGE_SIZE, olderFrom);
-  if (filter !== getFilter()) return;
-  const known = new Set(shownRows.map(({ id }) => id));
-  wantedCount = Math.max(wantedCount, shownRows.length) + rows.length;
-  drawDecisions([...shownRows, ...rows.filter(({ id }) => !known.has(id))], next);
-  if (next === undefined) focusFirstVisible(getElement("why"));
 }
 
 /** One decision: when, what happened to which task, and what Groundcrew did about it by which rule. */
@@ -114,39 +88,28 @@ function Decision({ row }: { row: DecisionRow }) {
   const subject = getSubject(row);
   // That other systems get only some events is of interest to those who set them up.
   const held = row.held.filter(({ consumer, why }) => consumer !== "forward" || why !== "no_rule");
+  const actions = asked.map((action, i) => <Action key={i} action={action} subject={subject} />);
   return (
     <tr data-key={id}>
       <td class="when">
         <Moment at={at} />
       </td>
       <td class="what">
-        {item ? (
-          <Button class="key" onPress={() => chooseTask(item.key)}>
-            {subject}
-          </Button>
-        ) : (
-          <span class="key">{subject}</span>
-        )}{" "}
+        {item ? <KeyButton task={item.key} /> : <span class="key">{subject}</span>}{" "}
         {item && <UserText text={item.title} max={140} />}
         <EventText row={row} />
         {/* The page of a task says it above. */}
-        {now && !getChosenTask() && (
+        {now && !place.task && (
           <p class="muted">
             <WhyText why={now} />
           </p>
         )}
       </td>
       <td class="answer">
-        {asked.map((action) => (
-          <Action key={`${action.rule} ${action.target}`} action={action} subject={subject} />
-        ))}
-        {held.map(({ consumer, why, rule = "", basis }) => (
-          <div key={`${consumer} ${why} ${rule}`} class="line held">
-            <span>
-              {translateParts(`held.${why}`, {
-                rule: why === "polls" ? <bdi>{rule.slice(0, 80)}</bdi> : <RuleName rule={rule} basis={basis} />,
-              })}
-            </span>
+        {actions}
+        {held.map((reason) => (
+          <div key={`${reason.consumer} ${reason.why} ${reason.rule}`} class="line held">
+            <span>{describeSkip(reason)}</span>
           </div>
         ))}
         {asked.length + held.length === 0 && <div class="line held">{translate("did.nothing")}</div>}
@@ -154,6 +117,12 @@ function Decision({ row }: { row: DecisionRow }) {
       </td>
     </tr>
   );
+}
+
+/** Why something was not done about an event. */
+function describeSkip({ why, rule = "", basis }: DecisionRow["held"][number]) {
+  const name = why === "polls" ? <bdi>{rule.slice(0, 80)}</bdi> : <RuleName rule={rule} basis={basis} />;
+  return translateParts(`held.${why}`, { rule: name });
 }
 
 function getSubject({ item, project, cycle }: DecisionRow): string {
@@ -230,12 +199,13 @@ function Name({ name, isAgent = false }: { name?: string | null | undefined; isA
  * Says in sentences what became of an action and which rule decided it, with a button that shows its message or the
  * failed jobs. `subject` tells screen readers what the button is about.
  */
-function Action({ action, subject }: { action: DecidedAction; subject: string }) {
+function Action({ action, subject }: { action: DecisionRow["asked"][number]; subject: string }) {
   const { queue, to, rule, basis } = action;
   const outcome = action.fate ?? ({ is: "waiting" } as const);
   const is = outcome.is === "delivered" && outcome.repeat ? "repeat" : outcome.is;
   const message = "message" in outcome ? outcome.message : undefined;
   const always = queue === "wake" ? "rule.wake" : "rule.always";
+  const name = <RuleName rule={rule} basis={basis} />;
   return (
     <div class="line">
       <span class="fate" data-is={outcome.is}>
@@ -246,20 +216,12 @@ function Action({ action, subject }: { action: DecidedAction; subject: string })
         })}
       </span>
       {message && (
-        <Button class="link" onPress={() => showMessage(message)} subject={subject}>
-          {translate("did.show")}
-        </Button>
+        <Button class="link" text={translate("did.show")} subject={subject} onPress={() => showMessage(message)} />
       )}
       {outcome.is === "set_aside" && (
-        <Button class="link" onPress={openFailedJobs} subject={subject}>
-          {translate("failed_jobs")}
-        </Button>
+        <Button class="link" text={translate("failed_jobs")} subject={subject} onPress={openFailedJobs} />
       )}
-      <span class="rule">
-        {translateParts(basis === "always" ? always : `rule.${basis}`, {
-          rule: <RuleName rule={rule} basis={basis} />,
-        })}
-      </span>
+      <span class="rule">{translateParts(basis === "always" ? always : `rule.${basis}`, { rule: name })}</span>
     </div>
   );
 }
@@ -275,16 +237,14 @@ function RuleName({ rule, basis }: { rule: string; basis: RuleBasis | undefined 
 function TechnicalDetails({ row }: { row: DecisionRow }) {
   const [isOpen, setIsOpen] = useState(false);
   const { via, event, asked, held, correlation } = row;
+  const actions = asked.map(({ rule, target, fate }) => `${rule} → ${target} → ${fate?.is ?? "waiting"}`);
+  const skipped = held.map(({ consumer, why, rule }) => `${consumer}: ${why}${rule ? ` (${rule})` : ""}`);
   const facts = [
-    ["technical.event", event.kind],
-    ["technical.source", translate(`via.${via}` as TextName)],
-    ...asked.map(
-      ({ rule, target, fate }) => ["technical.action", `${rule} → ${target} → ${fate?.is ?? "waiting"}`] as const,
-    ),
-    ...held.map(
-      ({ consumer, why, rule }) => ["technical.skipped", `${consumer}: ${why}${rule ? ` (${rule})` : ""}`] as const,
-    ),
-    ["technical.correlation", correlation],
+    ["technical.event", [event.kind]],
+    ["technical.source", [translate(`via.${via}` as TextName)]],
+    ["technical.action", actions],
+    ["technical.skipped", skipped],
+    ["technical.correlation", [correlation]],
   ] as const;
   return (
     <details class="technical" onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
@@ -293,9 +253,9 @@ function TechnicalDetails({ row }: { row: DecisionRow }) {
         <span class="sr"> {getSubject(row)}</span>
       </summary>
       {isOpen && (
-        <dl>
-          <Facts facts={facts.map(([name, text]) => [translate(name), text.slice(0, 300)])} />
-        </dl>
+        <Facts
+          facts={facts.flatMap(([name, all]) => all.map((text) => [translate(name), text.slice(0, 300)] as const))}
+        />
       )}
     </details>
   );
@@ -309,7 +269,9 @@ function announceNews(rows: DecisionRow[]): void {
   newestId = latest.id;
   if (since === undefined) return;
   unsaidCount += rows.filter(({ id }) => id < since).length;
-  latestNews = `${getSubject(latest)}: ${findElement(getElement("trail"), ".event").textContent}`;
+  // Not drawn while its view is hidden.
+  const text = getElement("trail").querySelector(".event")?.textContent ?? "";
+  latestNews = `${getSubject(latest)}: ${text}`;
   if (newsTimer === undefined) sayNews();
 }
 
@@ -322,13 +284,11 @@ function sayNews(): void {
   newsTimer = setTimeout(sayNews, NEWS_INTERVAL_MS);
 }
 
-/** Forgets the shown decisions, because another task or project was chosen. */
-export function resetDecisions(): void {
-  shownRows = [];
+/**
+ * Shows as many entries as at first, because another task or project was chosen.
+ * @param isSilent the next load announces nothing to screen readers
+ */
+export function resetDecisions(isSilent: boolean): void {
   wantedCount = PAGE_SIZE;
-}
-
-/** Makes the next load announce nothing to screen readers. */
-export function resetNews(): void {
-  newestId = undefined;
+  if (isSilent) newestId = undefined;
 }

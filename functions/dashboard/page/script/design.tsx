@@ -3,31 +3,27 @@
  * share in its states. Its switch shows it in light, dark and high contrast, which elsewhere the system decides.
  */
 
-import { type ComponentChildren, render } from "preact";
+import { type ComponentChildren, type CSSProperties, render } from "preact";
 import { useState } from "preact/hooks";
-import type { RenderedWhy } from "../../../../shared/tasks/why.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
-import type { BoardCard, BoardPlan } from "../../answers.ts";
+import { BOARD_COLUMNS, type BoardCard, type BoardPlan } from "../../answers.ts";
 import { Lines, listPlan } from "./board.tsx";
-import { Button, Chip, Facts, Moment, Problem, TableHead, Time, UserText } from "./elements.tsx";
+import { Button, Chip, Facts, Moment, Problem, Switch, TableHead, Time, UserText } from "./elements.tsx";
 import { findElement } from "./find-elements.ts";
 import { SetupList } from "./inbox.tsx";
 import { RequestCard } from "./request-card.tsx";
-import { Card, StateMark, TaskRow } from "./task-card.tsx";
-import { RemedyButton, WhyText } from "./why.tsx";
+import { Card, RemedyButton, StateMark, TaskRow, WhyText } from "./task-card.tsx";
 
-/** The custom properties of `base.css`. */
-const COLOURS = [
-  ...["ground", "sheet", "sunk", "line", "ink", "muted", "accent", "on-accent"],
-  ...["todo", "in_progress", "blocked", "done", "warm", "bad"],
-];
+/** The names of the custom properties of `base.css` whose values match. */
+function listProperties(value: RegExp): string[] {
+  const rules = [...document.styleSheets].flatMap(({ cssRules }) => [...cssRules]);
+  const root = rules.find((rule) => rule instanceof CSSStyleRule && rule.selectorText === ":root");
+  const style = root instanceof CSSStyleRule ? root.style : undefined;
+  return [...(style ?? [])].filter((name) => name.startsWith("--") && value.test(style?.getPropertyValue(name) ?? ""));
+}
 
-const SIZES = ["small", "medium", "normal", "large", "title"];
-
-const SPACES = ["s1", "s2", "s3", "s4"];
-
-const THEMES = ["system", "light", "dark", "contrast"];
+const THEMES = ["system", "light", "dark", "contrast"] as const;
 
 const RIGHT_TO_LEFT = "مراجعة التقرير الأسبوعي";
 
@@ -57,7 +53,7 @@ const REQUEST: RequestAnswer = {
     hash: "1",
     state: "open",
   },
-  ...{ created_at: "2026-01-01T00:00:00Z", text: "Which colour?", answers: ["answer"] },
+  ...{ created_at: CARD.at, text: "Which colour?", answers: ["answer"] },
 };
 
 /** A request of each kind. */
@@ -71,7 +67,7 @@ const REQUESTS: RequestAnswer[] = [
   },
 ];
 
-const PLANS: BoardPlan[] = (["awaiting_approval", "running", "failed", "working"] as const).map((state, i) => {
+const PLANS = (["awaiting_approval", "running", "failed", "working"] as const).map((state, i): BoardPlan => {
   const reason = state === "failed" ? "Plane refused the name." : undefined;
   return { id: state, title: `Site ${i}`, project: "SITE", state, done: i, total: 4, unit: "steps", reason };
 });
@@ -83,80 +79,55 @@ const STEPS: SetupAnswer["steps"] = [
   { name: "task", state: "open", text: "No task is done yet." },
 ];
 
-const WHY: Pick<RenderedWhy, "text" | "keys" | "remedy"> = {
-  text: "ONB-5 waits for WEB-7 (Imhotep, 60 %), WEB-8.",
-  keys: ["WEB-7", "WEB-8"],
-  remedy: { label: "Open WEB-7", action: { method: "GET", path: "/task/WEB-7" } },
-};
+const WHY = { text: "ONB-5 waits for WEB-7 (Imhotep, 60 %), WEB-8.", keys: ["WEB-7", "WEB-8"] };
+
+const REMEDY = { label: "Open WEB-7", action: { method: "GET", path: "/task/WEB-7" } } as const;
+
+async function nothing(): Promise<void> {}
 
 function Design() {
-  const [theme, setTheme] = useState("system");
-  document.documentElement.dataset["theme"] = theme;
+  const [theme, setTheme] = useState<(typeof THEMES)[number]>("system");
+  const { style } = document.documentElement;
+  style.colorScheme = theme === "light" || theme === "dark" ? theme : "";
+  if (theme === "contrast") style.setProperty("--contrast", "70%");
+  else style.removeProperty("--contrast");
+  const themes = THEMES.map((name) => [name, name] as const);
+  const cards = CARDS.map((card) => <Card key={card.id} card={card} />);
+  const tasks = CARDS.map((card) => <TaskRow key={card.id} card={card} note="until 14:02" />);
+  const requests = REQUESTS.map((request) => <RequestCard key={request.id} request={request} onDone={nothing} />);
   return (
     <>
       <div class="view-head">
         <h2>Design</h2>
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms. */}
-        <div class="switch" role="group" aria-label="Theme">
-          {THEMES.map((name) => (
-            <button key={name} type="button" aria-pressed={theme === name} onClick={() => setTheme(name)}>
-              {name}
-            </button>
-          ))}
-        </div>
+        <Switch label="Theme" chosen={theme} choices={themes} onChoose={setTheme} />
       </div>
       <Part title="Colours">
-        <ul class="tiles">
-          {COLOURS.map((name) => (
-            <li key={name}>
-              <i class="swatch" style={{ background: `var(--${name})` }} />
-              {name}
-            </li>
-          ))}
-        </ul>
+        <Swatches names={listProperties(/light-dark/)} toStyle={(name) => ({ background: `var(${name})` })} />
       </Part>
       <Part title="Sizes of text">
-        {SIZES.map((name) => (
-          <p key={name} style={{ fontSize: `var(--${name})` }}>
+        {listProperties(/\d{2}(\.\d)?px/).map((name) => (
+          <p key={name} style={{ fontSize: `var(${name})` }}>
             {name}: 1,234 tasks · {RIGHT_TO_LEFT}
           </p>
         ))}
       </Part>
       <Part title="Spaces">
-        <ul class="tiles">
-          {SPACES.map((name) => (
-            <li key={name}>
-              <i class="swatch" style={{ width: `var(--${name})` }} />
-              {name}
-            </li>
-          ))}
-        </ul>
+        <Swatches names={listProperties(/^ ?\d+px/)} toStyle={(name) => ({ width: `var(${name})` })} />
       </Part>
       <Part title="Buttons, fields and marks">
         <Buttons />
+        <Fields />
       </Part>
       <Part title="Cards">
-        <ul class="tiles">
-          {CARDS.map((card) => (
-            <Card key={card.id} card={card} />
-          ))}
-        </ul>
-        <ul>
-          {CARDS.map((card) => (
-            <TaskRow key={card.id} card={card} note="until 14:02" />
-          ))}
-        </ul>
+        <ul class="tiles">{cards}</ul>
+        <ul>{tasks}</ul>
       </Part>
       <Part title="Requests">
-        <ul class="requests">
-          {REQUESTS.map((request) => (
-            <RequestCard key={request.id} request={request} onDone={async () => {}} />
-          ))}
-        </ul>
+        <ul class="requests">{requests}</ul>
       </Part>
       <Part title="Why nothing happens, and the set-up list">
         <p>
-          <WhyText why={WHY} /> <RemedyButton subject="ONB-5" remedy={WHY.remedy} onDone={async () => {}} />
+          <WhyText why={WHY} /> <RemedyButton subject="ONB-5" remedy={REMEDY} onDone={nothing} />
         </p>
         <SetupList steps={STEPS} />
       </Part>
@@ -164,19 +135,13 @@ function Design() {
         <ul class="progress">
           <Lines lines={PLANS.map(listPlan)} />
         </ul>
-        <dl class="facts">
-          <Facts facts={[...SIZES.map((name, i) => [name, String(1_000 * i)] as const)]} />
-        </dl>
+        <Facts class="facts" facts={THEMES.map((name, i) => [name, String(1_000 * i)])} />
         <table>
-          <TableHead names={["When", "What"]} />
+          <TableHead names={["When", "What", "Since"]} />
           <tbody>
             <tr>
-              <td>
-                <Time at={Date.UTC(2026, 0, 1)} />
-              </td>
-              <td>
-                <UserText text={RIGHT_TO_LEFT} /> <Moment at="2026-01-01T00:00:00Z" />
-              </td>
+              {[<Time key="at" at={Date.UTC(2026, 0, 1)} />, <UserText key="text" text={RIGHT_TO_LEFT} />].map(toCell)}
+              {[<Moment key="since" at={CARD.at} />].map(toCell)}
             </tr>
           </tbody>
         </table>
@@ -194,62 +159,74 @@ function Design() {
   );
 }
 
+function toCell(content: ComponentChildren) {
+  return <td>{content}</td>;
+}
+
 function Part({ title, children }: { title: string; children: ComponentChildren }) {
   return (
-    <section aria-label={title}>
+    <section class="requests" aria-label={title}>
       <h3>{title}</h3>
       {children}
     </section>
   );
 }
 
-/** The states of buttons: ready, disabled, busy, failed, and what else can be pressed or filled in. */
-function Buttons() {
-  const wait = () => new Promise(() => {});
-  const fail = async () => Promise.reject(new Error("It failed."));
+function Swatches({ names, toStyle }: { names: string[]; toStyle: (name: string) => CSSProperties }) {
   return (
-    <>
-      <p class="actions">
-        {["go primary", "go main", "go", "quiet", "link", "key"].map((name) => (
-          <Button key={name} class={name} onPress={() => {}}>
-            {name}
-          </Button>
-        ))}
-        <Button class="go" isDisabled onPress={() => {}}>
-          disabled
-        </Button>
-        <Button class="go" onPress={wait}>
-          busy once pressed
-        </Button>
-        <Button class="go" onPress={fail}>
-          fails when pressed
-        </Button>
-        <Chip text="ONB-1" title="Remove" onRemove={() => {}} />
-        <Problem text="Why it failed." />
-      </p>
-      <p class="actions">
-        <input type="text" aria-label="Text" placeholder="Placeholder" />
-        <select aria-label="Choice">
-          <option>Choice</option>
-        </select>
-        <progress max={100} value={60} aria-label="Progress" />
-        {(["good", "unknown", "bad"] as const).map((is) => (
-          <span key={is} class="dot" data-is={is}>
-            {is}
-          </span>
-        ))}
-        {(["todo", "in_progress", "blocked", "done"] as const).map((column) => (
-          <span key={column} class="legend">
-            <StateMark column={column} /> {column}
-          </span>
-        ))}
-      </p>
-    </>
+    <ul class="tiles">
+      {names.map((name) => (
+        <li key={name}>
+          <i class="swatch" style={{ display: "block", height: 32, background: "var(--accent)", ...toStyle(name) }} />
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The states of buttons: ready, disabled, busy, failed. */
+function Buttons() {
+  return (
+    <p class="actions">
+      {["go primary", "go main", "go", "quiet", "link", "key"].map((name) => (
+        <Button key={name} class={name} text={name} onPress={nothing} />
+      ))}
+      <Button text="disabled" isDisabled onPress={nothing} />
+      <Button text="busy once pressed" onPress={() => new Promise(nothing)} />
+      <Button text="fails when pressed" onPress={() => Promise.reject(new Error("It failed."))} />
+      <Chip text="ONB-1" title="Remove" onRemove={nothing} />
+      <Problem text="Why it failed." />
+    </p>
+  );
+}
+
+function Fields() {
+  return (
+    <p class="actions">
+      <input type="text" aria-label="Text" placeholder="Placeholder" />
+      <select aria-label="Choice">
+        <option>Choice</option>
+      </select>
+      <progress max={100} value={60} aria-label="Progress" />
+      {["good", "unknown", "bad"].map((is) => (
+        <span key={is} class="dot" data-is={is}>
+          {is}
+        </span>
+      ))}
+      {BOARD_COLUMNS.map((column) => (
+        <span key={column} class="legend">
+          <StateMark column={column} /> {column}
+        </span>
+      ))}
+    </p>
   );
 }
 
 const root = document.createElement("section");
 root.id = "design";
+root.className = "requests";
+Object.assign(findElement(document, "main").style, { display: "block", overflow: "auto" });
 findElement(document, "main").replaceChildren(root);
 document.body.dataset["view"] = "design";
 render(<Design />, root);

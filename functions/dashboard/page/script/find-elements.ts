@@ -1,10 +1,8 @@
 /** Finds elements of the page, and moves the focus to them. */
 
-import type { ElementOf } from "./page-types.ts";
-
-/** Returns an element of the page's HTML by its id. */
-export function getElement<Id extends string>(id: Id): ElementOf<Id> {
-  return document.getElementById(id) as ElementOf<Id>;
+/** Returns an element of the page's HTML by its id, of the type of its tag. */
+export function getElement<El extends HTMLElement = HTMLElement>(id: string): El {
+  return document.getElementById(id) as El;
 }
 
 /** Returns the first matching element, which must exist. */
@@ -20,6 +18,11 @@ export function findElements<El extends HTMLElement = HTMLElement>(root: ParentN
 export function findTarget(event: { target: EventTarget | null }, selector: string): HTMLElement | undefined {
   const el = event.target instanceof Element ? event.target.closest(selector) : undefined;
   return el instanceof HTMLElement ? el : undefined;
+}
+
+/** Whether a key belongs to what a person writes or chooses, or is a shortcut of the browser. */
+export function isTyping(event: KeyboardEvent): boolean {
+  return Boolean(event.ctrlKey || event.metaKey || event.altKey || findTarget(event, "input, textarea, select"));
 }
 
 /** Focuses the first visible element of the list, because hidden elements cannot have the focus. */

@@ -1,16 +1,15 @@
 /** The view Inbox: what waits for a person; below it, why nothing else happens. */
 
-import type { ListedRequest, RequestsAnswer } from "../../../requests.ts";
+import type { ListedRequest } from "../../../requests.ts";
 import type { SetupAnswer } from "../../../setup.ts";
-import type { IdleTasksAnswer } from "../../answers.ts";
-import { fetchAnswer, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart, UserText } from "./elements.tsx";
+import type { IdleTasksAnswer } from "../../task-routes.ts";
+import { fetchAnswer, fillPath, mayUse, sendJson } from "./api.ts";
+import { Button, drawPart, More, UserText } from "./elements.tsx";
 import { focusFirstVisible, getElement } from "./find-elements.ts";
 import { formatCount, getLanguage, translate } from "./language.ts";
 import { findCard, RequestCard, takeUnfinished } from "./request-card.tsx";
-import { mayUse } from "./viewer.ts";
-import { getFilters, getNamedRequest, getView, openPlace } from "./views.ts";
-import { RemedyButton, WhyText } from "./why.tsx";
+import { RemedyButton, WhyText } from "./task-card.tsx";
+import { getFilters, getView, openPlace, place } from "./views.ts";
 
 /** Number of idle tasks that are shown: 50, the most urgent. */
 const MAX_IDLE = 50;
@@ -66,7 +65,7 @@ export async function loadInbox(): Promise<void> {
     addClosedRequests(requests),
   ]);
   drawInbox();
-  const named = getNamedRequest();
+  const { request: named } = place;
   if (named === ledTo) return;
   ledTo = named;
   drawMore(Math.max(drawnCount, shown.findIndex(({ id }) => id === named) + 1));
@@ -82,7 +81,7 @@ function drawMore(count: number): void {
 
 /** Adds what was answered elsewhere, each where it stood. */
 async function addClosedRequests(waiting: readonly ListedRequest[]): Promise<ListedRequest[]> {
-  const named = getNamedRequest();
+  const { request: named } = place;
   const places = new Map(shown.map((request, i) => [request.id, i]));
   if (named !== undefined && !places.has(named)) places.set(named, 0);
   const all = [...waiting];
@@ -98,50 +97,39 @@ async function addClosedRequests(waiting: readonly ListedRequest[]): Promise<Lis
 
 /** Draws the inbox again, also after a change of language. */
 export function drawInbox(): void {
-  if (getView() !== "inbox" || !idle || !setup) return;
-  const { project, agent, mine } = getFilters();
-  const filtered = shown.filter(
-    (one) =>
-      one.state !== "open" ||
-      ((mine === "" || one.mine) &&
-        (agent === "" || one.from === agent) &&
-        (project === "" || one.subject.key === undefined || one.subject.key.startsWith(`${project}-`))),
-  );
-  const left = shown.length - filtered.length;
-  drawPart("inbox-view", <Inbox requests={filtered} left={left} idle={idle} steps={setup.steps} />);
+  if (getView() === "inbox" && idle && setup) drawPart("inbox-view", <Inbox idle={idle} steps={setup.steps} />);
 }
 
-type InboxProps = RequestsAnswer & {
-  /** Number of requests that the filters leave out. */
-  left: number;
-  idle: IdleTasksAnswer;
-  steps: SetupAnswer["steps"];
-};
+/** Whether the filters of the address have this request; one that is closed stays. */
+function isChosen({ state, mine, from, subject: { key } }: ListedRequest): boolean {
+  if (state !== "open") return true;
+  if ((place.mine !== "" && !mine) || (place.agent !== "" && from !== place.agent)) return false;
+  return place.project === "" || key === undefined || key.startsWith(`${place.project}-`);
+}
 
-function Inbox({ requests: waiting, left, idle: { tasks, total }, steps }: InboxProps) {
+function Inbox({ idle: { tasks, total }, steps }: { idle: IdleTasksAnswer; steps: SetupAnswer["steps"] }) {
+  const waiting = shown.filter(isChosen);
+  const left = shown.length - waiting.length;
   // The list is gone once a first task is done, unless something breaks again.
   const needsSetup = steps.some(({ name, state }) => state === "failed" || (name === "task" && state === "open"));
+  const showAll = () => openPlace({ project: "", agent: "", mine: "" });
+  const cards = waiting
+    .slice(0, drawnCount)
+    .map((request) => <RequestCard key={request.id} request={request} onDone={loadInbox} />);
+  const rows = tasks.slice(0, MAX_IDLE).map((task) => <IdleRow key={task.key} task={task} />);
   return (
     <>
       {needsSetup && <SetupList steps={steps} />}
       <ul class="requests" aria-label={translate("inbox.waiting")}>
-        {waiting.length + left === 0 && <li class="empty">{translate("inbox.empty")}</li>}
-        {waiting.slice(0, drawnCount).map((request) => (
-          <RequestCard key={request.id} request={request} onDone={loadInbox} />
-        ))}
+        {shown.length === 0 && <li class="empty">{translate("inbox.empty")}</li>}
+        {cards}
         {waiting.length > drawnCount && (
-          <li class="more">
-            <Button class="quiet" onPress={() => drawMore(drawnCount + WINDOW)}>
-              {translate("board.more", { n: waiting.length - drawnCount })}
-            </Button>
-          </li>
+          <More n={waiting.length - drawnCount} onPress={() => drawMore(drawnCount + WINDOW)} />
         )}
         {left > 0 && (
           <li class="line">
             <span class="muted">{translate("inbox.filtered", { n: formatCount(left) })}</span>
-            <Button class="quiet" onPress={() => openPlace({ project: "", agent: "", mine: "" })}>
-              {translate("inbox.all")}
-            </Button>
+            <Button class="quiet" text={translate("inbox.all")} onPress={showAll} />
           </li>
         )}
       </ul>
@@ -150,11 +138,7 @@ function Inbox({ requests: waiting, left, idle: { tasks, total }, steps }: Inbox
           <h3 id="idle-head">
             {translate("inbox.idle")} <b>{formatCount(total)}</b>
           </h3>
-          <ul class="list">
-            {tasks.slice(0, MAX_IDLE).map((task) => (
-              <IdleRow key={task.key} task={task} />
-            ))}
-          </ul>
+          <ul class="list">{rows}</ul>
           {total > MAX_IDLE && <p class="muted">{translate("board.more", { n: total - MAX_IDLE })}</p>}
         </section>
       )}
@@ -163,7 +147,7 @@ function Inbox({ requests: waiting, left, idle: { tasks, total }, steps }: Inbox
 }
 
 /** What the installation needs: each step with its state, and what to run or to write. */
-export function SetupList({ steps }: Pick<InboxProps, "steps">) {
+export function SetupList({ steps }: Pick<SetupAnswer, "steps">) {
   async function recheck() {
     setup = await sendJson<SetupAnswer>(fillPath("/api/setup", { language: getLanguage() }));
     drawInbox();
@@ -182,9 +166,7 @@ export function SetupList({ steps }: Pick<InboxProps, "steps">) {
           </li>
         ))}
       </ul>
-      <Button class="go" onPress={recheck}>
-        {translate("setup.recheck")}
-      </Button>
+      <Button text={translate("setup.recheck")} onPress={recheck} />
     </section>
   );
 }

@@ -1,7 +1,14 @@
 /** The language of the page: its texts, times and figures in it, and the preferences that the browser keeps. */
 
+import type { TerminalTexts } from "../../../../shared/i18n/texts.ts";
 import { TEXTS } from "./page-texts.ts";
-import type { PageLanguage, TextName, TextValues } from "./page-types.ts";
+
+type PageLanguage = keyof typeof TEXTS;
+
+export type TextName = keyof typeof TEXTS.en | keyof TerminalTexts;
+
+/** Values for the placeholders of a text. */
+export type TextValues = Readonly<Record<string, string | number | undefined>>;
 
 type PreferenceName = "console" | "language" | "project" | "show";
 
@@ -67,19 +74,12 @@ export function fillText(text: string, values?: TextValues): string {
   return text.replace(/\{(\w+)\}/g, (place, key) => (values && key in values ? String(values[key]) : place));
 }
 
+/** Translates what the page's HTML names: texts, names for screen readers, and hints in fields. */
 export function translatePage(): void {
   document.documentElement.lang = language;
-  translateElements("data-text", (el, text) => {
-    el.textContent = text;
-  });
-  translateElements("data-label", (el, text) => el.setAttribute("aria-label", text));
-  translateElements("data-hint", (el, text) => el.setAttribute("placeholder", text));
-}
-
-/** @param attribute holds the text's name */
-function translateElements(attribute: string, show: (el: Element, text: string) => void): void {
-  for (const el of document.querySelectorAll(`[${attribute}]`))
-    show(el, translate(el.getAttribute(attribute) as TextName));
+  for (const [attribute, property] of Object.entries({ text: "textContent", label: "ariaLabel", hint: "placeholder" }))
+    for (const el of document.querySelectorAll<HTMLElement>(`[data-${attribute}]`))
+      Object.assign(el, { [property]: translate(el.dataset[attribute] as TextName) });
 }
 
 /** Formats a time of today to the second, any other time with its day. @param at in ms */

@@ -1,13 +1,10 @@
-/** What keys open everywhere: the palette, which finds views, actions and tasks, and the list of keys. */
+/** The palette, which a key opens in every view: it finds views, actions, choices and tasks. */
 
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import type { BoardAnswer } from "../../answers.ts";
-import type { ViewName } from "../addresses.ts";
+import type { ViewName } from "../../answers.ts";
 import { fetchAnswer } from "./api.ts";
-import { onBoard } from "./board.tsx";
-import { findElements } from "./find-elements.ts";
-import { translate } from "./language.ts";
+import { board } from "./board.tsx";
+import { findElement, findElements, findTarget, getElement } from "./find-elements.ts";
 import { openPlace } from "./views.ts";
 
 interface Command {
@@ -25,115 +22,74 @@ const SEARCH_PAUSE_MS = 150;
 /** What is pressed to see a task, a column or another form of a view, and what belongs to the chat's messages. */
 const NO_ACTIONS = ":is(:disabled, [aria-disabled=true], .card > button, .node > button, .key, [data-tab], #chat *)";
 
-/** Keys, and the names of the texts that say what they do. */
-const KEYS = [
-  ["Ctrl K", "keys.ctrl_k"],
-  ["/", "keys.slash"],
-  ["?", "keys.question"],
-  ["j, k", "keys.j_k"],
-  ["a", "keys.a"],
-  ["d", "keys.d"],
-  ["Esc", "keys.escape"],
-] as const;
+const dialog = getElement<HTMLDialogElement>("palette");
+const field = getElement<HTMLInputElement>("palette-words");
 
-let board: BoardAnswer | undefined;
+/** What was found, the place of what Enter runs in it, and the tasks that the server has found. */
+let found: Command[] = [];
+let chosen = 0;
+let searched: Command[] = [];
 
-const dialog = Object.assign(document.createElement("dialog"), { className: "palette" });
+let searchTimer: ReturnType<typeof setTimeout> | undefined;
 
-/** Opens the palette, or the list of keys. */
-export function openPalette(content: "palette" | "keys"): void {
+export function openPalette(): void {
   if (dialog.open) dialog.close();
-  render(null, dialog);
-  dialog.setAttribute("aria-label", translate(content === "keys" ? "keys" : "palette"));
-  render(content === "keys" ? <KeyList /> : <Palette />, dialog);
+  field.value = "";
+  handleInput();
   dialog.showModal();
 }
 
-function KeyList() {
-  return (
-    <>
-      <h2>{translate("keys")}</h2>
-      <dl class="pairs">
-        {KEYS.map(([key, text]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{translate(text)}</dd>
-          </div>
-        ))}
-      </dl>
-      <button type="button" class="go" onClick={() => dialog.close()}>
-        {translate("agents.close")}
-      </button>
-    </>
-  );
+function handleInput(): void {
+  chosen = 0;
+  drawFound();
+  clearTimeout(searchTimer);
+  searchTimer = setTimeout(async () => {
+    searched = await searchTasks(field.value);
+    drawFound();
+  }, SEARCH_PAUSE_MS);
 }
 
-function Palette() {
-  const [words, setWords] = useState("");
-  const [chosen, setChosen] = useState(0);
-  const [searched, setSearched] = useState<Command[]>([]);
-  useEffect(() => {
-    const timer = setTimeout(async () => setSearched(await searchTasks(words)), SEARCH_PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [words]);
-  const found = findCommands(words, searched);
-  const current = found[Math.min(chosen, found.length - 1)];
-  function run(command: Command | undefined) {
-    dialog.close();
-    command?.run();
-  }
-  function handleKey(event: KeyboardEvent) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      setChosen(Math.max(0, Math.min(chosen + step, found.length - 1)));
-    }
-    if (event.key === "Enter") {
-      event.preventDefault();
-      run(current);
-    }
-  }
-  return (
-    <>
-      <input
-        type="text"
-        role="combobox"
-        aria-label={translate("palette")}
-        aria-expanded="true"
-        aria-controls="palette-list"
-        {...(current ? { "aria-activedescendant": `palette-${found.indexOf(current)}` } : {})}
-        placeholder={translate("palette.hint")}
-        autocomplete="off"
-        value={words}
-        onKeyDown={handleKey}
-        onInput={({ currentTarget }) => {
-          setWords(currentTarget.value);
-          setChosen(0);
-        }}
-      />
-      <div role="listbox" id="palette-list" aria-label={translate("palette")}>
-        {found.map((command, i) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and takes the keys.
-          <div
-            key={command.id}
-            role="option"
-            tabIndex={-1}
-            id={`palette-${i}`}
-            aria-selected={command === current}
-            class="written"
-            dir="auto"
-            onClick={() => run(command)}
-          >
-            {command.text}
-          </div>
-        ))}
-      </div>
-      {found.length === 0 && <p class="empty">{translate("palette.none")}</p>}
-    </>
-  );
+function drawFound(): void {
+  found = findCommands(field.value, searched);
+  chosen = Math.max(0, Math.min(chosen, found.length - 1));
+  const options = found.map(({ id, text }, i) => (
+    <div
+      key={id}
+      id={`palette-${i}`}
+      role="option"
+      tabIndex={-1}
+      aria-selected={i === chosen}
+      class="written"
+      dir="auto"
+    >
+      {text}
+    </div>
+  ));
+  render(options, getElement("palette-list"));
+  field.setAttribute("aria-activedescendant", found.length > 0 ? `palette-${chosen}` : "");
+  findElement(dialog, ".empty").hidden = found.length > 0;
 }
+
+function handleKey(event: KeyboardEvent): void {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step === undefined && event.key !== "Enter") return;
+  event.preventDefault();
+  chosen += step ?? 0;
+  if (step === undefined) run(chosen);
+  else drawFound();
+}
+
+function run(index: number): void {
+  dialog.close();
+  found[index]?.run();
+}
+
+field.addEventListener("input", handleInput);
+field.addEventListener("keydown", handleKey);
+getElement("palette-list").addEventListener("click", (event) => {
+  const option = findTarget(event, "[role=option]");
+  if (option) run(Number(option.id.replace("palette-", "")));
+});
 
 /** The commands whose text has all of these words. Tasks that are not on the board follow, once they are found. */
 function findCommands(words: string, searched: Command[]): Command[] {
@@ -153,11 +109,8 @@ async function searchTasks(words: string): Promise<Command[]> {
 function listViews(): Command[] {
   return findElements(document, "header a[data-view]").map((link) => {
     const view = link.dataset["view"] as ViewName;
-    return {
-      id: `view-${view}`,
-      text: link.querySelector("span")?.textContent ?? view,
-      run: () => openPlace({ view }),
-    };
+    const text = link.querySelector("span")?.textContent ?? view;
+    return { id: `view-${view}`, text, run: () => openPlace({ view }) };
   });
 }
 
@@ -199,11 +152,5 @@ function listTasks(): Command[] {
 
 function toTaskCommand(key: string, title: string, agent = ""): Command {
   const text = [key, title.slice(0, 120), agent].filter(Boolean).join(" · ");
-  return { id: `task-${key}`, text, run: () => openPlace({ view: "why", key }) };
+  return { id: `task-${key}`, text, run: () => openPlace({ view: "why", task: key }) };
 }
-
-document.body.append(dialog);
-
-onBoard((next: BoardAnswer) => {
-  board = next;
-});

@@ -1,10 +1,11 @@
 /** The picture of a plan: nodes, lines, and moving between them with the keyboard. */
 
-import type { PlanGraphAnswer, PlanLine, PlanTask } from "../../answers.ts";
+import type { CSSProperties } from "preact";
+import type { PlanGraphAnswer, PlanLine, PlanTask } from "../../plan-route.ts";
 import { UserText } from "./elements.tsx";
-import { findElements, findTarget, getElement } from "./find-elements.ts";
+import { findElements, getElement } from "./find-elements.ts";
 import { formatDuration, translate } from "./language.ts";
-import { describeStatus, focusTask, StateMark, setTabStop } from "./task-card.tsx";
+import { describeStatus, moveFocus, StateMark, setTabStop } from "./task-card.tsx";
 import { isNarrow } from "./views.ts";
 
 /** Sizes in pixels: a task, the distances between tasks, and the row of the steps' names. */
@@ -51,11 +52,8 @@ export function linkTasks(tasks: PlanTask[], lines: PlanLine[]): LinkedTask[] {
     const { id, blockers } = task.card;
     const before = lines.flatMap(({ from, to }) => (to === id ? (keys.get(from) ?? []) : []));
     const after = lines.flatMap(({ from, to }) => (from === id ? (keys.get(to) ?? []) : []));
-    return {
-      ...task,
-      before: [...new Set([...blockers.map(({ key }) => key), ...before])],
-      after: [...new Set(after)],
-    };
+    const blockerKeys = blockers.map(({ key }) => key);
+    return { ...task, before: [...new Set([...blockerKeys, ...before])], after: [...new Set(after)] };
   });
 }
 
@@ -65,64 +63,50 @@ export function Graph({ plan, tasks, ...nodes }: NodesProps & { plan: PlanGraphA
   const width = Math.max(0, plan.layers * (sizes.width + sizes.gapX) - sizes.gapX);
   const swing = plan.lines.some(({ cycle }) => cycle) ? SWING : 0;
   const height = sizes.head + plan.height * (sizes.height + sizes.gapY) + swing;
+  const box = { width: `${width}px`, height: `${height}px` };
+  const place = ({ layer, y }: LinkedTask) => {
+    const point = getPoint(sizes, layer, y);
+    const [left, top] = [`${point.x}px`, `${point.y - sizes.height / 2}px`];
+    return { left, top, width: `${sizes.width}px`, height: `${sizes.height}px` };
+  };
   const label = `${translate("graph.label")}. ${translate("graph.keys")}`;
+  const list = tasks.map((task) => <Node key={task.card.id} task={task} style={place(task)} {...nodes} />);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
-    <div class="graph" role="group" aria-label={label} onKeyDown={moveInGraph}>
-      <div class="canvas" style={{ width: `${width}px`, height: `${height}px` }}>
-        <div class="lines">
-          <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
-            {listPaths(plan, sizes)}
-          </svg>
-        </div>
+    <div class="graph" role="group" aria-label={label} onKeyDown={moveFocus}>
+      <div class="canvas" style={box}>
+        <svg class="lines" {...box} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+          {listPaths(plan, sizes)}
+        </svg>
         <div class="steps">
-          {Array.from({ length: plan.layers }, (_, i) => i + 1).map((n) => (
-            <span key={n} style={{ left: `${getPoint(sizes, n - 1, 0).x}px` }}>
-              {translate("graph.step", { n })}
+          {Array.from({ length: plan.layers }, (_, i) => (
+            <span key={i} style={{ left: `${getPoint(sizes, i, 0).x}px` }}>
+              {translate("graph.step", { n: i + 1 })}
             </span>
           ))}
         </div>
-        <ul class="nodes">
-          {tasks.map((task) => (
-            <Node key={task.card.id} task={task} style={getNodeStyle(task, sizes)} {...nodes} />
-          ))}
-        </ul>
+        <ul class="nodes">{list}</ul>
       </div>
     </div>
   );
 }
 
-function getNodeStyle({ layer, y }: LinkedTask, sizes: Sizes) {
-  const point = getPoint(sizes, layer, y);
-  return {
-    left: `${point.x}px`,
-    top: `${point.y - sizes.height / 2}px`,
-    width: `${sizes.width}px`,
-    height: `${sizes.height}px`,
-  };
-}
-
 /** The tasks without dependencies. */
 export function NodeList({ headId, tasks, ...nodes }: NodesProps & { headId: string }) {
+  const list = tasks.map((task) => <Node key={task.card.id} task={task} style={{}} {...nodes} />);
   return (
-    <ul class="loose-nodes tiles" aria-labelledby={headId} onKeyDown={moveInList}>
-      {tasks.map((task) => (
-        <Node key={task.card.id} task={task} style={undefined} {...nodes} />
-      ))}
+    <ul class="loose-nodes tiles" aria-labelledby={headId} onKeyDown={moveFocus}>
+      {list}
     </ul>
   );
 }
 
 /** A task with its key, what is left of it and its title. */
-function Node({
-  task,
-  style,
-  openId,
-  onOpen,
-}: Omit<NodesProps, "tasks"> & { task: LinkedTask; style: ReturnType<typeof getNodeStyle> | undefined }) {
-  const { card, layer, critical, cycle, before, after } = task;
+function Node({ task, style, openId, onOpen }: Omit<NodesProps, "tasks"> & { task: LinkedTask; style: CSSProperties }) {
+  const { card, critical, cycle, before, after } = task;
   const { id, key, agent, column } = card;
   const left = formatWorkLeft(task);
+  // What the picture shows by marks and lines.
   const description = [
     describeStatus(card),
     before.length > 0 && translate("graph.node.after", { keys: before.join(", ") }),
@@ -134,10 +118,9 @@ function Node({
   return (
     <li
       class={isOpen ? "node chosen" : "node"}
-      style={style ?? {}}
+      style={style}
       data-key={id}
       data-state={column}
-      data-layer={layer}
       data-critical={critical && "yes"}
       data-cycle={cycle && "yes"}
       data-task={key}
@@ -160,7 +143,6 @@ function Node({
           )}
         </span>
         <UserText text={card.title} max={120} />
-        {/* What the picture shows by marks and lines. */}
         <span class="sr"> {description.filter(Boolean).join(". ")}</span>
       </button>
     </li>
@@ -178,50 +160,6 @@ export function keepTabStop(root: HTMLElement): void {
   const focused = buttons.find((button) => button === document.activeElement);
   const stop = focused ?? buttons.find((button) => button.tabIndex === 0) ?? buttons[0];
   setTabStop(root, stop?.parentElement ?? undefined);
-}
-
-/** Moves the focus to the task to which a key leads. `getTargets` returns these tasks by key. */
-function moveFocusByKey(
-  event: KeyboardEvent,
-  getTargets: (node: HTMLElement, nodes: HTMLElement[]) => Record<string, HTMLElement | undefined>,
-): void {
-  const node = findTarget(event, ".node");
-  const root = event.currentTarget;
-  if (!node || !(root instanceof HTMLElement)) return;
-  const nodes = findElements(root, ".node");
-  const targets = { Home: nodes[0], End: nodes.at(-1), ...getTargets(node, nodes) };
-  if (event.key in targets) focusTask(event, root, targets[event.key as keyof typeof targets]);
-}
-
-/** Up and down in a step, right and left to the nearest task that waits for this one or it waits for. */
-function moveInGraph(event: KeyboardEvent): void {
-  moveFocusByKey(event, (node, nodes) => {
-    const top = node.offsetTop;
-    const layer = Number(node.dataset["layer"]);
-    const listLayer = (step: number) => nodes.filter(({ dataset }) => dataset["layer"] === String(layer + step));
-    /** Linked tasks first; without one, the nearest of the next step. */
-    const findBeside = (side: "before" | "after", step: number) => {
-      const linked = (node.dataset[side] ?? "").split(" ");
-      const besides = nodes.filter(({ dataset }) => linked.includes(dataset["task"] ?? ""));
-      const candidates = besides.length > 0 ? besides : listLayer(step);
-      return candidates.toSorted((a, b) => Math.abs(a.offsetTop - top) - Math.abs(b.offsetTop - top))[0];
-    };
-    return {
-      ArrowUp: listLayer(0).findLast((one) => one.offsetTop < top),
-      ArrowDown: listLayer(0).find((one) => one.offsetTop > top),
-      ArrowRight: findBeside("after", 1),
-      ArrowLeft: findBeside("before", -1),
-    };
-  });
-}
-
-/** To the neighbours in the list of tasks without dependencies. */
-function moveInList(event: KeyboardEvent): void {
-  moveFocusByKey(event, (node, nodes) => {
-    const index = nodes.indexOf(node);
-    const [before, after] = [nodes[index - 1], nodes[index + 1]];
-    return { ArrowUp: before, ArrowLeft: before, ArrowRight: after, ArrowDown: after };
-  });
 }
 
 /** The sizes with which the graph fills the view; one with tasks below it fills the width only. */

@@ -1,14 +1,14 @@
 /** The view Plan: a project's picture or table, and the detail of one task. */
 
-import type { PlanGraphAnswer, PlanProject } from "../../answers.ts";
+import type { PlanGraphAnswer, PlanProject } from "../../plan-route.ts";
 import { fetchAnswer } from "./api.ts";
 import { Lines, listPlan } from "./board.tsx";
-import { Button, drawPart, Facts, TableHead, UserText } from "./elements.tsx";
+import { Button, drawPart, type Fact, Facts, TableHead, UserText } from "./elements.tsx";
 import { findElement, findElements, focusFirstVisible, getElement } from "./find-elements.ts";
 import { formatCount, formatDuration, formatMoney, translate } from "./language.ts";
 import { formatWorkLeft, Graph, keepTabStop, type LinkedTask, linkTasks, NodeList } from "./plan-graph.tsx";
-import { Card, describeStatus, StateMark } from "./task-card.tsx";
-import { getNamedPlan, getProject, getView, isTableChosen, openPlace } from "./views.ts";
+import { Card, describeStatus } from "./task-card.tsx";
+import { getView, isTableChosen, openPlace, place } from "./views.ts";
 
 let plan: PlanGraphAnswer | undefined;
 
@@ -19,9 +19,9 @@ const TASK_HEADS = ["step", "task", "status", "agent", "after", "left"] as const
 
 /** Loads the plan of the chosen project, and shows it. */
 export async function loadPlan(): Promise<void> {
-  const [project, named] = [getProject(), getNamedPlan()];
+  const { project, plan: named } = place;
   const answer = await fetchAnswer("/api/plan", { project, plan: named });
-  if (project !== getProject() || named !== getNamedPlan()) return;
+  if (project !== place.project || named !== place.plan) return;
   if (plan?.project?.identifier !== answer.project?.identifier) openId = undefined;
   plan = answer;
   drawPlan(plan);
@@ -33,10 +33,7 @@ function drawPlan(shown: PlanGraphAnswer): void {
   const linked = linkTasks(shown.tasks, shown.lines);
   const independent = linkTasks(shown.independent, []);
   const open = [...linked, ...independent].find(({ card }) => card.id === openId);
-  if (!open && openId !== undefined) {
-    closeDetail();
-    return;
-  }
+  if (!open && openId !== undefined) return void closeDetail();
   getElement("plan-of").textContent = project ? describeProject(project) : translate("graph");
   getElement("plan-closed").textContent = project ? translate("graph.closed", { ...project }) : "";
   const isEmpty = !project || project.total === 0;
@@ -88,92 +85,56 @@ interface PlanProps {
 
 /** The plan as a picture, or as a table that says the same. */
 function Plan({ plan: shown, linked, independent }: PlanProps) {
-  const rows = [
-    ...linked.map((task) => ({ task, step: String(task.layer + 1) })),
-    ...independent.map((task) => ({ task, step: "–" })),
-  ];
+  const nodes = { openId, onOpen: openDetail };
   return (
     <>
-      <Forecast plan={shown} />
-      {isTableChosen() ? (
-        <div class="figures">
-          <table>
-            <caption class="sr">{translate("graph.label")}</caption>
-            <TableHead names={TASK_HEADS.map((name) => translate(`graph.head.${name}`))} />
-            <tbody>
-              {rows.map(({ task, step }) => (
-                <TableRow key={task.card.id} task={task} step={step} />
-              ))}
-            </tbody>
-          </table>
+      <Forecast {...shown.forecast} />
+      {isTableChosen() && <Table linked={linked} independent={independent} />}
+      {!isTableChosen() && (
+        <div class="plan-picture">
+          {linked.length > 0 && <Graph plan={shown} tasks={linked} {...nodes} />}
+          {independent.length > 0 && (
+            <div class="loose">
+              <h3 id="loose-head">{translate("graph.independent")}</h3>
+              <NodeList headId="loose-head" tasks={independent} {...nodes} />
+            </div>
+          )}
         </div>
-      ) : (
-        <>
-          <Legend plan={shown} />
-          <div class="plan-picture">
-            {linked.length > 0 && <Graph plan={shown} tasks={linked} openId={openId} onOpen={openDetail} />}
-            {independent.length > 0 && (
-              <div class="loose">
-                <h3 id="loose-head">{translate("graph.independent")}</h3>
-                <NodeList headId="loose-head" tasks={independent} openId={openId} onOpen={openDetail} />
-              </div>
-            )}
-          </div>
-        </>
       )}
       <Notes plan={shown} />
     </>
   );
 }
 
-function Forecast({ plan: { forecast } }: { plan: PlanGraphAnswer }) {
-  const { open, ms, cost, path, earliest_ms } = forecast;
-  const length = path.ms > 0 ? ` · ${formatDuration(path.ms)}` : "";
-  const earliest = earliest_ms !== undefined && formatDuration(earliest_ms);
-  const chain = path.tasks > 0 && translate("graph.fact.tasks", { n: formatCount(path.tasks) });
+function Table({ linked, independent }: Omit<PlanProps, "plan">) {
+  const rows = linked.map((task) => <TableRow key={task.card.id} task={task} step={String(task.layer + 1)} />);
+  const others = independent.map((task) => <TableRow key={task.card.id} task={task} step="–" />);
   return (
-    <dl class="facts">
-      <Facts
-        facts={[
-          [translate("graph.fact.open"), formatCount(open)],
-          [translate("graph.fact.path"), chain && `${chain}${length}`],
-          [translate("graph.fact.ms"), ms !== undefined && formatDuration(ms)],
-          [translate("graph.fact.earliest"), earliest && translate("graph.fact.in", { duration: earliest })],
-          [translate("graph.fact.cost"), cost !== undefined && formatMoney(cost)],
-        ]}
-      />
-    </dl>
+    <div class="figures">
+      <table>
+        <caption class="sr">{translate("graph.label")}</caption>
+        <TableHead names={TASK_HEADS.map((name) => translate(`graph.head.${name}`))} />
+        <tbody>
+          {rows}
+          {others}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
-/** Explains the marks that the graph has. */
-function Legend({ plan: { tasks, independent } }: { plan: PlanGraphAnswer }) {
-  const columns = new Set([...tasks, ...independent].map(({ card }) => card.column));
-  return (
-    <p class="legend line" aria-hidden="true">
-      {(["todo", "in_progress", "blocked", "done"] as const).map(
-        (column) =>
-          columns.has(column) && (
-            <span key={column} class="line">
-              <StateMark column={column} />
-              {translate(`status.${column}`)}
-            </span>
-          ),
-      )}
-      {tasks.some(({ critical }) => critical) && (
-        <span class="line">
-          <i class="stroke" />
-          {translate("graph.mark.critical")}
-        </span>
-      )}
-      {tasks.some(({ cycle }) => cycle) && (
-        <span class="line problem">
-          <i class="stroke" data-is="cycle" />
-          {translate("graph.mark.cycle")}
-        </span>
-      )}
-    </p>
-  );
+function Forecast({ open, ms, cost, path, earliest_ms }: PlanGraphAnswer["forecast"]) {
+  const length = path.ms > 0 ? ` · ${formatDuration(path.ms)}` : "";
+  const chain = path.tasks > 0 && translate("graph.fact.tasks", { n: formatCount(path.tasks) }) + length;
+  const duration = earliest_ms === undefined ? "" : formatDuration(earliest_ms);
+  const facts: Fact[] = [
+    [translate("graph.fact.open"), formatCount(open)],
+    [translate("graph.fact.path"), chain],
+    [translate("graph.fact.ms"), ms !== undefined && formatDuration(ms)],
+    [translate("graph.fact.earliest"), duration && translate("graph.fact.in", { duration })],
+    [translate("graph.fact.cost"), cost !== undefined && formatMoney(cost)],
+  ];
+  return <Facts class="facts" facts={facts} />;
 }
 
 /** Says what is not shown and what the forecast rests on. */
@@ -187,18 +148,7 @@ function Notes({ plan: { left_out, unread, forecast, tasks } }: { plan: PlanGrap
     forecast.ms !== undefined && translate("graph.note.basis"),
     forecast.unknown > 0 && translate("graph.note.unknown", { n: formatCount(forecast.unknown) }),
   ];
-  return (
-    <div class="notes">
-      {notes.map(
-        (text) =>
-          text && (
-            <p key={text} class="muted">
-              {text}
-            </p>
-          ),
-      )}
-    </div>
-  );
+  return <div class="notes muted">{notes.map((text) => text && <p key={text}>{text}</p>)}</div>;
 }
 
 function TableRow({ task, step }: { task: LinkedTask; step: string }) {
@@ -207,10 +157,7 @@ function TableRow({ task, step }: { task: LinkedTask; step: string }) {
     <tr data-key={card.id} data-critical={critical && "yes"}>
       <td>{step}</td>
       <th scope="row">
-        <Button class="key" onPress={() => openDetail(task)}>
-          {card.key}
-        </Button>{" "}
-        <UserText text={card.title} max={140} />
+        <Button class="key" text={card.key} onPress={() => openDetail(task)} /> <UserText text={card.title} max={140} />
       </th>
       <td>{describeMarks(describeStatus(card), task)}</td>
       <td>{card.agent ?? card.assignees.join(", ").slice(0, 80)}</td>
@@ -235,30 +182,24 @@ function openDetail({ card }: LinkedTask): void {
 function drawDetail(task: LinkedTask): void {
   const { card, layer, before, after } = task;
   const isLinked = before.length + after.length > 0;
-  const place = isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card);
-  const close = translate("detail.close");
-  getElement("plan-detail").setAttribute("aria-label", translate("detail.label", { key: card.key }));
+  const where = isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card);
+  const facts: Fact[] = [
+    [translate("detail.left"), formatWorkLeft(task)],
+    [translate("detail.after"), before.join(", ")],
+    [translate("detail.before"), after.join(", ")],
+  ];
+  getElement("plan-detail").ariaLabel = translate("detail.label", { key: card.key });
   drawPart(
     "plan-detail",
     <>
       <div class="line">
-        <p class="muted">{describeMarks(place, task)}</p>
-        <button type="button" class="quiet" aria-label={close} title={close} onClick={closeDetail}>
-          ✕
-        </button>
+        <p class="muted">{describeMarks(where, task)}</p>
+        <Button class="quiet" text="✕" label={translate("detail.close")} onPress={closeDetail} />
       </div>
       <ul>
         <Card card={card} />
       </ul>
-      <dl class="pairs">
-        <Facts
-          facts={[
-            [translate("detail.left"), formatWorkLeft(task)],
-            [translate("detail.after"), before.join(", ")],
-            [translate("detail.before"), after.join(", ")],
-          ]}
-        />
-      </dl>
+      <Facts class="pairs" facts={facts} />
     </>,
   );
 }

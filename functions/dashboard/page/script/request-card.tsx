@@ -4,11 +4,10 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 import { stripMarkdown } from "../../../../shared/markdown/plain-text.ts";
 import { joinChoices } from "../../../../shared/task/choices.ts";
 import type { RequestAnswer } from "../../../requests.ts";
-import { fillPath, sendJson } from "./api.ts";
-import { Button, Facts, Moment, Problem, useAttempt } from "./elements.tsx";
-import { findElements, focusFirstVisible } from "./find-elements.ts";
+import { fillPath, mayUse, sendJson } from "./api.ts";
+import { Button, Facts, Moment, Problem, TaskLink, TextForm, useAttempt } from "./elements.tsx";
+import { findElements, focusFirstVisible, isTyping } from "./find-elements.ts";
 import { formatCount, formatDay, formatPercent, formatTime, translate, translateName } from "./language.ts";
-import { mayUse } from "./viewer.ts";
 import { getView } from "./views.ts";
 
 /** A verdict can be taken back for 5 s. Until then it is not sent. */
@@ -53,24 +52,20 @@ interface RequestCardProps {
 
 /** A request, whole, with its answers. */
 export function RequestCard({ request, notes = "", onDone, onDecided }: RequestCardProps) {
-  const { id, kind, subject, from, created_at, deadline, hash, answers } = request;
-  const { number = 0, count = 0, state } = request;
+  const { id, kind, subject, from, created_at, deadline, hash, answers, number = 0, count = 0, state } = request;
   const card = useRef<HTMLLIElement>(null);
   const head = useId();
-  const input = listParts(request);
-  const parts = [{ label: "", value: describeText(request) }, ...input];
-  const facts = kind === "permission" ? [] : input.filter(({ value }) => isFact(value));
   const [unfolded, setUnfolded] = useState<string>();
   const [decision, setDecision] = useState<Decision>();
   const [words, setWords] = useState("");
   const { attempt, problem } = useAttempt();
   const isOpen = state === "open";
+  const title = subject.title || from;
+  const parts = listParts(request);
   const isFolded = unfolded !== hash && parts.some(({ value }) => isLong(value));
   const length = parts.reduce((sum, { value }) => sum + value.length, 0);
-  const title = subject.title || from;
-  const labels = kind === "permission" ? "field" : "inbox.part";
-  // "Task 2" is a task's part by its number.
-  const translateLabel = (label: string) => label.replace(/^\D+(?<! )/, (name) => translateName(labels, name));
+  const isShort = ({ label, value }: Part) => label !== "" && kind !== "permission" && isFact(value);
+  const facts = parts.filter((part) => isShort(part) && part.value !== title);
 
   /** Sends the answer, and shows what waits after it, also when it was refused. */
   async function send(sent: Decision) {
@@ -92,11 +87,7 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
     <li class="request" data-kind={kind} data-request={id} tabIndex={-1} aria-labelledby={head} ref={card}>
       <p class="line">
         <span class="kind">{translateName("inbox.kind", kind)}</span>
-        {subject.key && (
-          <a class="key" href={`/task/${encodeURIComponent(subject.key)}`}>
-            {subject.key}
-          </a>
-        )}
+        {subject.key && <TaskLink task={subject.key} />}
         <span class="muted">
           {translate("inbox.from", { from })} · <Moment at={created_at} />
           {deadline && ` · ${translate("inbox.deadline", { at: formatTime(Date.parse(deadline)) })}`}
@@ -107,33 +98,23 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
       </h3>
       {request.changed && <p class="notice">{translate("inbox.changed")}</p>}
       {count > 1 && <p class="muted">{translate("inbox.question", { n: number, of: count })}</p>}
-      {parts
-        .filter((part) => !facts.includes(part))
-        .map(({ label, value }) => (
-          <Part key={label} label={translateLabel(label)} value={isFolded ? fold(value) : value} />
-        ))}
-      <dl>
-        <Facts
-          facts={facts
-            .filter(({ value }) => value !== title)
-            .map(({ label, value }) => [translateLabel(label), value, label])}
-        />
-      </dl>
+      {parts.map(
+        (part) =>
+          !isShort(part) && <Text key={part.label} {...part} value={isFolded ? fold(part.value) : part.value} />,
+      )}
+      <Facts facts={facts.map(({ label, value, name }) => [label, value, name])} />
       {isOpen && kind === "permission" && !answers.includes("allow") && (
         <p class="muted">{translate("inbox.terminal")}</p>
       )}
       {isFolded && (
-        <Button class="go" onPress={() => setUnfolded(hash)}>
-          {translate("inbox.unfold", { n: formatCount(length) })}
-        </Button>
+        <Button text={translate("inbox.unfold", { n: formatCount(length) })} onPress={() => setUnfolded(hash)} />
       )}
       {!isOpen && <Closure request={request} unsent={decision?.comment ?? words} />}
       {isOpen && decision && (
         <Undo
-          decision={decision}
+          {...{ id, decision }}
           onSend={(sent) => attempt(() => send(sent))}
           onUndo={() => setDecision(undefined)}
-          id={id}
         />
       )}
       {isOpen && !decision && mayUse("POST /api/requests/:id") && (
@@ -144,6 +125,33 @@ export function RequestCard({ request, notes = "", onDone, onDecided }: RequestC
   );
 }
 
+/** A part of what is judged: its label in the page's language, and as the server names it. */
+interface Part {
+  label: string;
+  value: string;
+  name: string;
+}
+
+/** What is judged: the text, and what belongs to it. Of a review, what are names and numbers in Plane are words. */
+function listParts(request: RequestAnswer): Part[] {
+  const { kind, input = [] } = request;
+  const group = kind === "permission" ? "field" : "inbox.part";
+  const parts = input.map(({ label: name, value }) => ({
+    // "Task 2" is a task's part by its number.
+    label: name.replace(/^\D+(?<! )/, (word) => translateName(group, word)),
+    value: kind === "review" ? describeValue(name, value) : value,
+    name,
+  }));
+  return [{ label: "", value: describeText(request), name: "" }, ...parts];
+}
+
+function describeValue(name: string, value: string): string {
+  const group = { Status: "status", Priority: "priority" }[name];
+  if (group) return translateName(group, value);
+  if (name === "Confidence") return formatPercent(Number(value));
+  return name === "Due" ? formatDay(value) : value;
+}
+
 /** What is asked: by Groundcrew about a session, or else in the words of who asks. */
 function describeText({ kind, waits, text }: RequestAnswer): string {
   if (waits === "time") return translate("inbox.time", { at: formatTime(Date.parse(text)) });
@@ -152,19 +160,8 @@ function describeText({ kind, waits, text }: RequestAnswer): string {
   return WITHOUT_MARKDOWN.includes(kind) ? stripMarkdown(text) : text;
 }
 
-/** What is judged besides the text. Of a review, what are names and numbers in Plane are words. */
-function listParts({ kind, input = [] }: RequestAnswer) {
-  if (kind !== "review") return input;
-  return input.map(({ label, value }) => {
-    const names = { Status: "status", Priority: "priority" }[label];
-    if (names) return { label, value: translateName(names, value) };
-    if (label === "Confidence") return { label, value: formatPercent(Number(value)) };
-    return { label, value: label === "Due" ? formatDay(value) : value };
-  });
-}
-
 /** A text of the model is drawn from left to right, whatever its characters. */
-function Part({ label, value }: { label: string; value: string }) {
+function Text({ label, value }: Pick<Part, "label" | "value">) {
   if (label === "") return <p class="asked written">{value}</p>;
   return (
     <div class="part">
@@ -183,7 +180,7 @@ function Closure({ request: { verdict }, unsent }: { request: RequestAnswer; uns
       <p class="decided" role="status">
         {verdict ? translate("inbox.answered", { by, answer: parts.join(": ") }) : translate("inbox.closed")}
       </p>
-      {unsent !== "" && <Part label={translate("inbox.unsent")} value={unsent} />}
+      {unsent !== "" && <Text label={translate("inbox.unsent")} value={unsent} />}
     </>
   );
 }
@@ -199,76 +196,37 @@ interface AnswersProps {
 }
 
 /** The buttons of the answers; one that takes words, or several options, opens a form for them. */
-function Answers({ request, notes, isFolded, words, setWords, onDecide }: AnswersProps) {
+function Answers({ request, notes, isFolded, onDecide, ...written }: AnswersProps) {
   const { kind, answers, options = [], multiple = false, rule, hash, subject, from } = request;
-  const [asked, setAsked] = useState<string | undefined>();
-  const [chosen, setChosen] = useState<string[]>([]);
-  const subjectName = subject.key ?? from;
+  const [asked, setAsked] = useState<string>();
+  const about = subject.key ?? from;
+  const decide = (answer: string, comment = "") => onDecide({ answer, hash, ...(comment !== "" && { comment }) });
+  if (asked !== undefined)
+    return <WordsForm {...{ request, asked, notes, ...written, decide }} onClose={() => setAsked(undefined)} />;
   // Red checks of a result that was approved: what is sent back is their log, which needs no words.
   const isRed = kind === "result" && !answers.includes("approve");
-  const comment = notes === "" ? {} : { comment: notes };
-  if (asked !== undefined)
-    return (
-      <form
-        class="words"
-        onSubmit={(event) => {
-          event.preventDefault();
-          const own = [joinChoices(chosen), words.trim()].filter(Boolean).join(", ");
-          const comment = asked === "send_back" ? [notes, own].filter(Boolean).join("\n\n") : own;
-          onDecide({ answer: asked, hash, ...(comment === "" ? {} : { comment }) });
-        }}
-      >
-        {multiple && isOwn(asked) && <Choices options={options} chosen={chosen} onChange={setChosen} />}
-        {asked === "send_back" && notes !== "" && <pre dir="auto">{notes}</pre>}
-        <Words
-          label={translateName("inbox.words", asked)}
-          value={words}
-          onInput={setWords}
-          isRequired={
-            (isOwn(asked) && chosen.length === 0) || (asked === "send_back" && kind === "result" && notes === "")
-          }
-        />
-        <span class="actions">
-          <button type="submit" class="go primary">
-            {translateName("inbox.answer", asked)}
-          </button>
-          <Button class="quiet" onPress={() => setAsked(undefined)}>
-            {translate("inbox.back")}
-          </Button>
-        </span>
-      </form>
-    );
+  const hasChoice = options.length > 0 && !multiple;
+  function press(answer: string) {
+    if (!isRed && (isOwn(answer) || WITH_REASON.includes(answer))) setAsked(answer);
+    else decide(answer, isRed && answer === "send_back" ? notes : "");
+  }
   return (
     <div class="actions">
-      {kind === "question" &&
-        !multiple &&
-        options.map(({ label, description }) => (
-          <Button
-            key={label}
-            class="go"
-            subject={subjectName}
-            onPress={() => onDecide({ answer: "answer", hash, comment: label })}
-          >
-            <span dir="auto">{describeOption(label, description)}</span>
-          </Button>
-        ))}
+      {(kind === "question" && !multiple ? options : []).map(({ label, description }) => (
+        <Button key={label} subject={about} onPress={() => decide("answer", label)}>
+          <span dir="auto">{describeOption(label, description)}</span>
+        </Button>
+      ))}
       {answers.map((answer, i) => (
         <Button
           key={answer}
           class={i === 0 && options.length === 0 ? "go primary" : "go"}
-          subject={subjectName}
+          text={translateName(isRed ? "inbox.red" : hasChoice && isOwn(answer) ? "inbox.own" : "inbox.answer", answer)}
+          subject={about}
           answer={answer}
           isDisabled={isFolded && ALLOWING.includes(answer)}
-          onPress={() => {
-            if (isRed) onDecide({ answer, hash, ...(answer === "send_back" ? comment : {}) });
-            else if (isOwn(answer) || WITH_REASON.includes(answer)) setAsked(answer);
-            else onDecide({ answer, hash });
-          }}
+          onPress={() => press(answer)}
         >
-          {translateName(
-            isRed ? "inbox.red" : options.length > 0 && !multiple && isOwn(answer) ? "inbox.own" : "inbox.answer",
-            answer,
-          )}
           {rule && ADDING_RULE.includes(answer) && <code dir="ltr"> {rule}</code>}
         </Button>
       ))}
@@ -276,62 +234,60 @@ function Answers({ request, notes, isFolded, words, setWords, onDecide }: Answer
   );
 }
 
-interface ChoicesProps {
-  options: NonNullable<RequestAnswer["options"]>;
-  chosen: string[];
-  onChange: (chosen: string[]) => void;
+interface WordsFormProps extends Omit<AnswersProps, "isFolded" | "onDecide"> {
+  /** The answer that takes words. */
+  asked: string;
+  decide: (answer: string, comment: string) => void;
+  onClose: () => void;
 }
 
-/** Options of which several may be chosen, in their order. */
-function Choices({ options, chosen, onChange }: ChoicesProps) {
+/** What a person says with an answer: options of which several may be chosen, in their order, and words. */
+function WordsForm({ request, asked, notes, words, setWords, decide, onClose }: WordsFormProps) {
+  const { kind, options = [], multiple = false } = request;
+  const [chosen, setChosen] = useState<string[]>([]);
   const labels = options.map(({ label }) => label);
+  const isSentBack = asked === "send_back";
+  const needsWords = isOwn(asked) ? chosen.length === 0 : isSentBack && kind === "result" && notes === "";
+  function submit(text: string) {
+    const own = [joinChoices(chosen), text].filter(Boolean).join(", ");
+    decide(asked, isSentBack ? [notes, own].filter(Boolean).join("\n\n") : own);
+  }
   return (
-    <fieldset>
-      <legend>{translate("inbox.choices")}</legend>
-      {options.map(({ label, description }) => (
-        <label key={label} class="check">
-          <input
-            type="checkbox"
-            checked={chosen.includes(label)}
-            onChange={({ currentTarget: { checked } }) =>
-              onChange(labels.filter((one) => (one === label ? checked : chosen.includes(one))))
-            }
-          />
-          <span dir="auto">{describeOption(label, description)}</span>
-        </label>
-      ))}
-    </fieldset>
+    <TextForm
+      label={translateName("inbox.words", asked)}
+      value={words}
+      max={50_000}
+      isRequired={needsWords}
+      takesFocus
+      submit={translateName("inbox.answer", asked)}
+      close={[translate("inbox.back"), onClose]}
+      onInput={setWords}
+      onSubmit={submit}
+    >
+      {multiple && isOwn(asked) && (
+        <fieldset>
+          <legend>{translate("inbox.choices")}</legend>
+          {options.map(({ label, description }) => (
+            <label key={label} class="check">
+              <input
+                type="checkbox"
+                checked={chosen.includes(label)}
+                onChange={({ currentTarget: { checked } }) =>
+                  setChosen(labels.filter((one) => (one === label ? checked : chosen.includes(one))))
+                }
+              />
+              <span dir="auto">{describeOption(label, description)}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      {isSentBack && notes !== "" && <pre dir="auto">{notes}</pre>}
+    </TextForm>
   );
 }
 
 function describeOption(label: string, description?: string): string {
   return [label, description].filter(Boolean).join(" – ");
-}
-
-interface WordsProps {
-  label: string;
-  value: string;
-  isRequired: boolean;
-  onInput: (value: string) => void;
-}
-
-function Words({ label, value, isRequired, onInput }: WordsProps) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  // At once: a key that is pressed right after the button belongs to what the person went to.
-  useLayoutEffect(() => field.current?.focus(), []);
-  return (
-    <label>
-      {label}
-      <textarea
-        ref={field}
-        rows={3}
-        maxLength={50_000}
-        required={isRequired}
-        value={value}
-        onInput={({ currentTarget }) => onInput(currentTarget.value)}
-      />
-    </label>
-  );
 }
 
 interface UndoProps {
@@ -406,8 +362,7 @@ export function takeUnfinished(id: string): boolean {
 
 /** Moves the focus among the requests with j and k, and answers the one in focus with a and d. */
 function handleKey(event: KeyboardEvent): void {
-  const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select");
-  if (!["inbox", "tickets"].includes(getView()) || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!["inbox", "tickets"].includes(getView()) || isTyping(event)) return;
   const cards = findElements(document, ".request").filter((card) => card.checkVisibility());
   const current = cards.findIndex((card) => card.contains(document.activeElement));
   const step = { j: 1, k: -1 }[event.key];
@@ -417,22 +372,18 @@ function handleKey(event: KeyboardEvent): void {
     next?.scrollIntoView({ block: "nearest" });
   }
   const answers = { a: ["allow", "approve", "answer"], d: ["deny", "reject"] }[event.key] ?? [];
-  const buttons = answers.flatMap(
-    (name) => cards[current]?.querySelector<HTMLElement>(`[data-answer="${name}"]`) ?? [],
-  );
-  if (buttons[0]) event.preventDefault();
-  buttons[0]?.click();
+  const selector = answers.map((name) => `[data-answer="${name}"]`).join();
+  const button = selector === "" ? null : cards[current]?.querySelector<HTMLElement>(selector);
+  if (button) event.preventDefault();
+  button?.click();
 }
 
 document.addEventListener("keydown", handleKey);
 
 addEventListener("pagehide", () => {
-  for (const [id, decision] of unsent)
-    fetch(`/api/requests/${encodeURIComponent(id)}`, {
-      method: "POST",
-      keepalive: true,
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(decision),
-    }).catch(() => {});
+  for (const [id, decision] of unsent) {
+    const init = { method: "POST", keepalive: true, headers: { "content-type": "application/json" } };
+    fetch(fillPath("/api/requests/:id", { id }), { ...init, body: JSON.stringify(decision) }).catch(() => {});
+  }
   unsent.clear();
 });

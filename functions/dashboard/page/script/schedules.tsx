@@ -3,9 +3,21 @@
 import { useState } from "preact/hooks";
 import type { ScheduleView } from "../../../../shared/schedules/list-schedules.ts";
 import { fetchAnswer, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart, type Fact, Facts, Moment, Problem, Time, UserText, useAttempt } from "./elements.tsx";
+import {
+  type Action,
+  Actions,
+  Button,
+  drawPart,
+  type Fact,
+  Facts,
+  Moment,
+  TaskLink,
+  TextForm,
+  Time,
+  UserText,
+} from "./elements.tsx";
 import { formatCount, getLanguage, translate, translateName } from "./language.ts";
-import { getProject, getView } from "./views.ts";
+import { getView, place } from "./views.ts";
 
 /** Number of next times that are shown. */
 const NEXT_TIMES = 3;
@@ -18,20 +30,13 @@ export async function loadSchedules(): Promise<void> {
   if (getView() !== "schedules") return;
   const { schedules } = await fetchAnswer("/api/schedules", { language: getLanguage() });
   for (const { id } of schedules) deleted.delete(id);
-  const project = getProject();
-  const shown = [...schedules, ...deleted.values()].filter((one) => project === "" || one.project === project);
-  drawPart(
-    "schedules-view",
-    shown.length === 0 ? (
-      <p class="empty">{translate("schedules.empty")}</p>
-    ) : (
-      <ul class="list">
-        {shown.map((view) =>
-          deleted.has(view.id) ? <Deleted key={view.id} view={view} /> : <Schedule key={view.id} view={view} />,
-        )}
-      </ul>
-    ),
+  const all = [...schedules, ...deleted.values()];
+  const shown = all.filter(({ project }) => place.project === "" || project === place.project);
+  const rows = shown.map((view) =>
+    deleted.has(view.id) ? <Deleted key={view.id} view={view} /> : <Schedule key={view.id} view={view} />,
   );
+  const empty = <p class="empty">{translate("schedules.empty")}</p>;
+  drawPart("schedules-view", rows.length === 0 ? empty : <ul class="list">{rows}</ul>);
 }
 
 async function change(id: string, body: object | undefined, method = "PATCH"): Promise<void> {
@@ -43,23 +48,21 @@ function Schedule({ view }: { view: ScheduleView }) {
   const [isEditing, setIsEditing] = useState(false);
   const { id, name, text, origin, key, project, paused, ended } = view;
   const isTemplate = origin === "plane";
-  async function remove() {
-    await sendJson(fillPath("/api/schedules/:id", { id }), undefined, "DELETE");
+  function remove() {
     deleted.set(id, view);
-    await loadSchedules();
+    return change(id, undefined, "DELETE");
   }
+  const actions: (Action | false)[] = [
+    [translate(paused ? "schedules.resume" : "schedules.pause"), () => change(id, { paused: !paused })],
+    [translate("schedules.run"), () => change(id, { run: true })],
+    isTemplate && [translate("schedules.edit"), () => setIsEditing(true)],
+    isTemplate && [translate("schedules.delete"), remove],
+  ];
+  const title = <UserText text={name} />;
   return (
     <li data-key={id} data-schedule={name}>
       <div class="line">
-        <h3>
-          {key ? (
-            <a class="written" href={fillPath("/task/:key", { key })}>
-              <UserText text={name} />
-            </a>
-          ) : (
-            <UserText text={name} />
-          )}
-        </h3>
+        <h3>{key ? <a href={fillPath("/task/:key", { key })}>{title}</a> : title}</h3>
         <span class="muted">{[project, !isTemplate && translate("schedules.file")].filter(Boolean).join(" · ")}</span>
         {paused && (
           <span class="dot" data-is={paused.by ? "unknown" : "bad"}>
@@ -69,29 +72,11 @@ function Schedule({ view }: { view: ScheduleView }) {
         {ended && <span class="dot">{translate("schedules.ended")}</span>}
       </div>
       <p class="when">{text}</p>
-      <dl>
-        <Facts facts={listFacts(view)} />
-      </dl>
-      {isEditing ? (
-        <EditForm view={view} onClose={() => setIsEditing(false)} />
-      ) : (
+      <Facts facts={listFacts(view)} />
+      {isEditing && <EditForm view={view} onClose={() => setIsEditing(false)} />}
+      {!isEditing && (
         <div class="actions">
-          <Button class="go" subject={name} onPress={() => change(id, { paused: !paused })}>
-            {translate(paused ? "schedules.resume" : "schedules.pause")}
-          </Button>
-          <Button class="go" subject={name} onPress={() => change(id, { run: true })}>
-            {translate("schedules.run")}
-          </Button>
-          {isTemplate && (
-            <Button class="go" subject={name} onPress={() => setIsEditing(true)}>
-              {translate("schedules.edit")}
-            </Button>
-          )}
-          {isTemplate && (
-            <Button class="go" subject={name} onPress={remove}>
-              {translate("schedules.delete")}
-            </Button>
-          )}
+          <Actions subject={name} list={actions} />
         </div>
       )}
     </li>
@@ -101,15 +86,11 @@ function Schedule({ view }: { view: ScheduleView }) {
 /** What is left of a deleted schedule: that it can be undone. */
 function Deleted({ view: { id, name } }: { view: ScheduleView }) {
   return (
-    <li data-key={id} data-schedule={name}>
-      <div class="line">
-        <span class="muted">
-          {translate("schedules.deleted")} <UserText text={name} />
-        </span>
-        <Button class="go" subject={name} onPress={() => change(id, { deleted: false })}>
-          {translate("schedules.undo")}
-        </Button>
-      </div>
+    <li class="line" data-key={id} data-schedule={name}>
+      <span class="muted">
+        {translate("schedules.deleted")} <UserText text={name} />
+      </span>
+      <Button text={translate("schedules.undo")} subject={name} onPress={() => change(id, { deleted: false })} />
     </li>
   );
 }
@@ -137,10 +118,7 @@ function LastOccurrence({ last: { time, late, tasks } }: { last: NonNullable<Sch
       {tasks.map(({ key, status, owners }) => (
         <span key={key}>
           {" · "}
-          <a class="key" href={fillPath("/task/:key", { key })}>
-            {key}
-          </a>{" "}
-          {[translateName("status", status), ...owners].join(", ")}
+          <TaskLink task={key} /> {[translateName("status", status), ...owners].join(", ")}
         </span>
       ))}
     </>
@@ -148,43 +126,21 @@ function LastOccurrence({ last: { time, late, tasks } }: { last: NonNullable<Sch
 }
 
 /** Changes when it recurs. What recurs is changed in Plane. */
-function EditForm({ view, onClose }: { view: ScheduleView; onClose: () => void }) {
-  const { id, name, text, time_zone } = view;
+function EditForm({ view: { id, name, text, time_zone }, onClose }: { view: ScheduleView; onClose: () => void }) {
   const zone = ` (${time_zone})`;
-  const [words, setWords] = useState(text.endsWith(zone) ? text.slice(0, -zone.length) : text);
-  const { attempt, isBusy, problem } = useAttempt();
-  function save(event: SubmitEvent) {
-    event.preventDefault();
-    return attempt(async () => {
-      await change(id, { when: words });
-      onClose();
-    });
-  }
+  const label = (
+    <>
+      {translate("schedules.when")}
+      <span class="sr"> {name}</span> <small class="muted">{translate("schedules.forms")}</small>
+    </>
+  );
   return (
-    <form class="actions" onSubmit={save}>
-      <label>
-        {translate("schedules.when")}
-        <span class="sr"> {name}</span>
-        <input
-          type="text"
-          value={words}
-          maxLength={200}
-          required
-          autocomplete="off"
-          aria-describedby={`when-${id}`}
-          onInput={({ currentTarget }) => setWords(currentTarget.value)}
-        />
-      </label>
-      <button type="submit" class="go" aria-disabled={isBusy}>
-        {translate("schedules.save")}
-      </button>
-      <Button class="go" onPress={onClose}>
-        {translate("schedules.cancel")}
-      </Button>
-      <p id={`when-${id}`} class="hint">
-        {translate("schedules.forms")}
-      </p>
-      <Problem text={problem} />
-    </form>
+    <TextForm
+      {...{ label, rows: 1, max: 200, isRequired: true }}
+      value={text.endsWith(zone) ? text.slice(0, -zone.length) : text}
+      submit={translate("schedules.save")}
+      close={[translate("schedules.cancel"), onClose]}
+      onSubmit={(when) => change(id, { when }).then(onClose)}
+    />
   );
 }

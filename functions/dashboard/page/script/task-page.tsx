@@ -4,8 +4,8 @@ import { type ComponentChildren, h } from "preact";
 import { useState } from "preact/hooks";
 import { IMAGE_TYPE } from "../../answers.ts";
 import type { FormattedText, TaskPageAnswer } from "../../task-routes.ts";
-import { fetchAnswer, fetchText, fillPath, sendJson } from "./api.ts";
-import { Button, drawPart, Facts, Moment, Problem, useAttempt } from "./elements.tsx";
+import { fetchAnswer, fetchText, fillPath, mayUse, sendJson } from "./api.ts";
+import { Button, drawPart, Facts, Moment, OutLink, TaskLink, TextForm } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import {
   formatBytes,
@@ -15,15 +15,13 @@ import {
   formatMoney,
   formatTime,
   getLanguage,
+  type TextName,
   translate,
   translateName,
   translateParts,
 } from "./language.ts";
-import type { TextName } from "./page-types.ts";
-import { PlaneLink } from "./task-card.tsx";
-import { mayUse } from "./viewer.ts";
-import { getChosenTask } from "./views.ts";
-import { RemedyButton, WhyText } from "./why.tsx";
+import { PlaneLink, RemedyButton, StopButton, WhyText } from "./task-card.tsx";
+import { place } from "./views.ts";
 
 type TaskFile = TaskPageAnswer["attachments"]["latest"][number];
 
@@ -38,17 +36,23 @@ const TEXT_TYPE = /^(text\/|application\/(json|xml|x-ndjson)$)/;
 
 /** Loads the task of the address, and shows it while its page is shown. */
 export async function loadTask(): Promise<void> {
-  const key = getChosenTask();
+  const { task: key } = place;
   if (key === undefined) return;
   const root = getElement("task-view");
   if (root.dataset["task"] !== key) drawPart("task-view", <p class="empty">{translate("loading")}</p>);
   root.dataset["task"] = key;
   const task = await fetchAnswer("/api/tasks/:key", { key, language: getLanguage() });
-  if (key === getChosenTask()) drawPart("task-view", <TaskPage key={key} task={task} />);
+  if (key === place.task) drawPart("task-view", <TaskPage key={key} task={task} />);
 }
 
 function TaskPage({ task }: { task: TaskPageAnswer }) {
   const { key, title, status, priority, project, url, why, text, due_date, comments, remarks, attachments } = task;
+  const facts = [
+    translateName("status", status),
+    project,
+    priority !== "none" && translateName("priority", priority),
+    due_date && translate("card.due", { day: formatDay(due_date) }),
+  ];
   return (
     <article>
       <div class="line">
@@ -58,16 +62,7 @@ function TaskPage({ task }: { task: TaskPageAnswer }) {
         </h2>
         <PlaneLink url={url} task={key} />
       </div>
-      <p class="muted">
-        {[
-          translateName("status", status),
-          project,
-          priority !== "none" && translateName("priority", priority),
-          due_date && translate("card.due", { day: formatDay(due_date) }),
-        ]
-          .filter(Boolean)
-          .join(" · ")}
-      </p>
+      <p class="muted">{facts.filter(Boolean).join(" · ")}</p>
       {task.open && (
         <div class="line why">
           <span>
@@ -77,71 +72,77 @@ function TaskPage({ task }: { task: TaskPageAnswer }) {
         </div>
       )}
       <TaskFacts task={task} />
-      <Part name="task.description">
+      <section aria-labelledby="task.description">
+        <h3 id="task.description">{translate("task.description")}</h3>
         <div class="formatted" dir="auto">
           {text.length > 0 ? <Rich nodes={text} /> : <p class="muted">{translate("task.empty")}</p>}
         </div>
-      </Part>
-      <Links name="task.waits_for" tasks={task.inputs ?? []} />
-      <Links name="task.needed_by" tasks={task.dependants} />
-      {attachments.latest.length > 0 && (
-        <Part name="task.files" leftOut={attachments.left_out}>
-          <ul>
-            {attachments.latest.toReversed().map((file) => (
-              <FileRow key={file.name + file.at} task={key} file={file} />
-            ))}
-          </ul>
-        </Part>
-      )}
-      {remarks.length > 0 && (
-        <Part name="task.remarks">
-          <ul>
-            {remarks.map((remark) => (
-              <li key={remark.agent + remark.at}>
-                <Saying by={remark.by} at={new Date(remark.at).toISOString()}>
-                  {remark.text}
-                </Saying>
-                <small>
-                  {remark.read_at === undefined
-                    ? translate("task.unread", { who: remark.agent })
-                    : ["✓ ", ...translateParts("task.read", { who: remark.agent, at: <Moment at={remark.read_at} /> })]}
-                </small>
-              </li>
-            ))}
-          </ul>
-        </Part>
-      )}
-      {comments.latest.length > 0 && (
-        <Part name="task.comments" leftOut={comments.left_out}>
-          <ul>
-            {comments.latest.map((comment, i) => (
-              <li key={comment.at + i}>
-                <Saying by={comment.by} at={comment.at}>
-                  <Rich nodes={comment.text} />
-                </Saying>
-              </li>
-            ))}
-          </ul>
-        </Part>
-      )}
+      </section>
+      <List name="task.waits_for" rows={(task.inputs ?? []).map(toLinkRow)} />
+      <List name="task.needed_by" rows={task.dependants.map(toLinkRow)} />
+      <List
+        name="task.files"
+        leftOut={attachments.left_out}
+        rows={attachments.latest
+          .toReversed()
+          .map((file) => <FileRow key={file.name + file.at} task={key} file={file} />)}
+      />
+      <List name="task.remarks" rows={remarks.map(toRemarkRow)} />
+      <List name="task.comments" leftOut={comments.left_out} rows={comments.latest.map(toCommentRow)} />
       {task.open && mayUse("POST /api/tasks/:key/remarks") && <TaskActions task={task} />}
     </article>
   );
 }
 
-interface PartProps {
-  name: TextName;
-  leftOut?: number | undefined;
-  children: ComponentChildren;
-}
-
-function Part({ name, leftOut, children }: PartProps) {
+/** A part of the page that is a list; nothing without rows. @param leftOut number of those that are not listed */
+function List({ name, leftOut, rows }: { name: TextName; leftOut?: number | undefined; rows: ComponentChildren[] }) {
+  if (rows.length === 0) return null;
   return (
     <section aria-labelledby={name}>
       <h3 id={name}>{translate(name)}</h3>
-      {children}
+      <ul>{rows}</ul>
       {leftOut !== undefined && <p class="muted">{translate("task.left_out", { n: formatCount(leftOut) })}</p>}
     </section>
+  );
+}
+
+function toLinkRow({ key, title, status }: TaskPageAnswer["dependants"][number]) {
+  return (
+    <li key={key}>
+      <TaskLink task={key} /> <bdi>{title}</bdi> <small>{translateName("status", status)}</small>
+    </li>
+  );
+}
+
+function toRemarkRow({ agent, by, at, text, read_at }: TaskPageAnswer["remarks"][number]) {
+  const mark =
+    read_at === undefined
+      ? translate("task.unread", { who: agent })
+      : ["✓ ", ...translateParts("task.read", { who: agent, at: <Moment at={read_at} /> })];
+  return (
+    <li key={agent + at}>
+      <Saying by={by} at={at} text={text} />
+      <small>{mark}</small>
+    </li>
+  );
+}
+
+function toCommentRow({ by, at, text }: TaskPageAnswer["comments"]["latest"][number], index: number) {
+  return (
+    <li key={at + index}>
+      <Saying by={by} at={at} text={<Rich nodes={text} />} />
+    </li>
+  );
+}
+
+function Saying({ by, at, text }: { by: string; at: number | string; text: ComponentChildren }) {
+  return (
+    <>
+      <b dir="auto">{by}</b> <Moment class="muted" at={at} />
+      <div class="formatted" dir="auto">
+        {text}
+      </div>
+    </>
   );
 }
 
@@ -162,11 +163,7 @@ function TaskFacts({ task: { owners, claim, agent, time, open } }: { task: TaskP
     ["task.commit", agent.commit],
     ["task.tests", agent.tests],
   ];
-  return (
-    <dl>
-      <Facts facts={facts.map(([name, value]) => [translate(name), value] as const)} />
-    </dl>
-  );
+  return <Facts facts={facts.map(([name, value]) => [translate(name), value])} />;
 }
 
 /** Formatted text as elements of the page. Its headings stand below those of the page. */
@@ -175,30 +172,8 @@ function Rich({ nodes }: { nodes: FormattedText }): ComponentChildren {
     if (typeof node === "string") return node;
     const inner = node.children.length > 0 ? <Rich nodes={node.children} /> : undefined;
     if (node.href === undefined) return h(node.tag.replace(/^h\d$/, "h4"), {}, inner);
-    return (
-      <a href={node.href} target="_blank" rel="noopener noreferrer">
-        {inner}
-      </a>
-    );
+    return <OutLink href={node.href}>{inner}</OutLink>;
   });
-}
-
-function Links({ name, tasks }: { name: TextName; tasks: TaskPageAnswer["dependants"] }) {
-  if (tasks.length === 0) return null;
-  return (
-    <Part name={name}>
-      <ul>
-        {tasks.map(({ key, title, status }) => (
-          <li key={key}>
-            <a class="key" href={`/task/${encodeURIComponent(key)}`}>
-              {key}
-            </a>{" "}
-            <bdi>{title}</bdi> <small>{translateName("status", status)}</small>
-          </li>
-        ))}
-      </ul>
-    </Part>
-  );
 }
 
 /** A file that can be downloaded; an image or a short text is shown when it is asked for. */
@@ -206,6 +181,7 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
   const [preview, setPreview] = useState<ComponentChildren>();
   const address = `/api/task-file?${new URLSearchParams({ task, name })}`;
   const isImage = IMAGE_TYPE.test(type);
+  const isText = (TEXT_TYPE.test(type) || MARKDOWN.test(name)) && size <= MAX_PREVIEW_BYTES;
   async function show() {
     if (preview !== undefined) return setPreview(undefined);
     if (isImage) return setPreview(<img src={address} alt={name} />);
@@ -228,10 +204,8 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
           {translate("task.download")}
           <span class="sr"> {name}</span>
         </a>
-        {(isImage || ((TEXT_TYPE.test(type) || MARKDOWN.test(name)) && size <= MAX_PREVIEW_BYTES)) && (
-          <Button class="go" subject={name} isExpanded={preview !== undefined} onPress={show}>
-            {translate("task.preview")}
-          </Button>
+        {(isImage || isText) && (
+          <Button text={translate("task.preview")} subject={name} isExpanded={preview !== undefined} onPress={show} />
         )}
       </div>
       {preview}
@@ -239,64 +213,20 @@ function FileRow({ task, file: { name, type, size } }: { task: string; file: Tas
   );
 }
 
-function Saying({ by, at, children }: { by: string; at: string; children: ComponentChildren }) {
-  return (
-    <>
-      <b>
-        <bdi>{by}</bdi>
-      </b>{" "}
-      <small>
-        <Moment at={at} />
-      </small>
-      <div class="formatted" dir="auto">
-        {children}
-      </div>
-    </>
-  );
-}
-
 /** A comment for its agents, the stop of their work, and another agent. */
 function TaskActions({ task: { key, claim, agents, owners } }: { task: TaskPageAnswer }) {
-  const [words, setWords] = useState("");
   const [chosen, setChosen] = useState(owners[0] ?? agents[0] ?? "");
   const [told, setTold] = useState("");
-  const { attempt, isBusy, problem } = useAttempt();
   async function send(name: "remarks" | "actions", body: object) {
     setTold("");
     await sendJson(fillPath("/api/tasks/:key/:name", { key, name }), body);
-    if (name === "remarks") setWords("");
     setTold(translate("task.done"));
     await loadTask();
   }
-  const stop = claim && translate("card.stop", { key, who: claim.agent });
-  return (
-    <form
-      class="words"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (words.trim() !== "") attempt(() => send("remarks", { text: words.trim() }));
-      }}
-    >
-      <label>
-        {translate("task.comment")}
-        <textarea
-          rows={3}
-          maxLength={4_096}
-          required
-          value={words}
-          onInput={({ currentTarget }) => setWords(currentTarget.value)}
-        />
-      </label>
-      <span class="actions">
-        <button type="submit" class="go" aria-disabled={isBusy}>
-          {translate("task.send")}
-        </button>
-        {stop && (
-          <Button class="go" onPress={() => confirm(`${stop}?`) && send("remarks", { text: "stop" })}>
-            ⏹ {stop}
-          </Button>
-        )}
-      </span>
+  const options = agents.map((name) => <option key={name}>{name}</option>);
+  const others = (
+    <>
+      {claim && <StopButton task={key} who={claim.agent} onDone={loadTask} />}
       {agents.length > 0 && (
         <span class="actions">
           <select
@@ -304,17 +234,25 @@ function TaskActions({ task: { key, claim, agents, owners } }: { task: TaskPageA
             value={chosen}
             onChange={({ currentTarget }) => setChosen(currentTarget.value)}
           >
-            {agents.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
+            {options}
           </select>
-          <Button class="go" onPress={() => send("actions", { action: "assign", agent: chosen })}>
-            {translate("task.assign")}
-          </Button>
+          <Button
+            text={translate("task.assign")}
+            onPress={() => send("actions", { action: "assign", agent: chosen })}
+          />
         </span>
       )}
       <p role="status">{told}</p>
-      <Problem text={problem} />
-    </form>
+    </>
+  );
+  return (
+    <TextForm
+      label={translate("task.comment")}
+      max={4_096}
+      isRequired
+      submit={translate("task.send")}
+      more={others}
+      onSubmit={(text) => send("remarks", { text })}
+    />
   );
 }

@@ -1,9 +1,11 @@
 /** The view Team: a table of the agents, each with its tasks, figures and a chart of its days when its row is open. */
 
 import type { ComponentChildren } from "preact";
-import type { BoardCard, TeamAgent, TeamAnswer, TeamQueue } from "../../answers.ts";
+import { useState } from "preact/hooks";
+import type { BoardCard } from "../../answers.ts";
+import type { TeamAgent, TeamAnswer, TeamQueue } from "../../team-route.ts";
 import { fetchAnswer } from "./api.ts";
-import { drawPart, TableHead, UserText } from "./elements.tsx";
+import { Button, drawPart, TableHead, UserText } from "./elements.tsx";
 import {
   formatClock,
   formatCount,
@@ -25,64 +27,58 @@ interface Figure {
   isMean?: boolean;
 }
 
+/** Figures of an agent, or of what works on tickets. */
+interface FiguresProps {
+  who: string;
+  days: { day: string }[];
+  figures: Figure[];
+}
+
 /** The lists of an agent's tasks, in the order of the columns. */
 const LISTS: readonly TeamQueue[] = ["holds", "startable", "waiting", "review"];
 
 /** The figures of an agent's days: how each is written, and the least value of a bar of full height. */
-const FIGURES: Record<
-  "tasks" | "ms" | "cost" | "tokens" | "confidence",
-  [format: (value: number) => string, least: number]
-> = {
+const FIGURES = {
   tasks: [formatCount, 1],
   ms: [formatDuration, 1],
   cost: [formatMoney, 0.01],
   tokens: [formatCount, 1],
   confidence: [formatPercent, 1],
-};
+} as const;
 
 /** The program that works on tickets. */
 const TICKETS = "Claude Code";
 
-/** Width and height of a chart's coordinates; the style sheet stretches them. */
+/** Width and height of a chart's coordinates, which the style sheet stretches; the smallest bar can still be seen. */
 const BAR_STEP = 8;
 const BAR_WIDTH = 6;
 const HEIGHT = 40;
-
-/** Height of the smallest bar that is not zero, so that it can be seen. */
 const MIN_BAR = 2;
 
 /** The rows of at most 8 agents are open at first: these fill a screen. */
 const MAX_OPEN = 8;
 
-/** The rows that a person has opened or closed. */
-const toggled = new Map<string, boolean>();
-
-let team: TeamAnswer | undefined;
-
 /** Loads the team while its view is shown. */
 export async function loadTeam(): Promise<void> {
   if (getView() !== "team") return void drawPart("team-list", null);
-  team = await fetchAnswer("/api/team");
-  drawTeam(team);
+  const team = await fetchAnswer("/api/team");
+  const isEmpty = team.agents.length === 0 && !team.tickets;
+  drawPart("team-list", isEmpty ? <p class="empty">{translate("team.empty")}</p> : <Team {...team} />);
 }
 
-function drawTeam({ agents, tickets }: TeamAnswer): void {
+function Team({ agents, tickets }: TeamAnswer) {
   const sorted = [...agents].sort((a, b) => rankAttention(b) - rankAttention(a));
   const days = agents.flatMap((agent) => agent.days);
   const isOpen = agents.length <= MAX_OPEN;
-  drawPart(
-    "team-list",
-    agents.length === 0 && !tickets ? (
-      <p class="empty">{translate("team.empty")}</p>
-    ) : (
-      <table>
-        <TableHead names={[translate("team"), ...LISTS.map((name) => translate(`team.list.${name}`))]} />
-        {sorted.map((agent) => (
-          <Agent key={agent.name} agent={agent} figures={listFigures(agent, days)} isOpen={isOpen} />
-        ))}
-        {tickets && <Tickets key={`tickets ${TICKETS}`} tickets={tickets} isOpen={isOpen} />}
-      </table>
-    ),
+  const rows = sorted.map((agent) => (
+    <Agent key={agent.name} agent={agent} figures={listFigures(agent, days)} isOpen={isOpen} />
+  ));
+  return (
+    <table>
+      <TableHead names={[translate("team"), ...LISTS.map((name) => translate(`team.list.${name}`))]} />
+      {rows}
+      {tickets && <Tickets key={`tickets ${TICKETS}`} {...tickets} isOpen={isOpen} />}
+    </table>
   );
 }
 
@@ -123,29 +119,26 @@ function Agent({ agent, figures, isOpen }: { agent: TeamAgent; figures: Figure[]
       </span>
     </>
   );
+  const queues = lists.map((list) => <Queue key={list} list={list} {...agent[list]} />);
   return (
     <Rows name={name} state={state} counts={LISTS.map((list) => agent[list].total)} isOpen={isOpen}>
       {about && <UserText text={about} max={160} />}
       {lists.length === 0 && <p class="muted">{translate("team.none")}</p>}
-      <div class="queues">
-        {lists.map((list) => (
-          <Queue key={list} list={list} {...agent[list]} />
-        ))}
-      </div>
-      <Figures who={name} days={days.map(({ day }) => day)} figures={figures} />
+      <div class="queues">{queues}</div>
+      <Figures who={name} days={days} figures={figures} />
     </Rows>
   );
 }
 
 /** What the sessions of tickets have cost. */
-function Tickets({ tickets, isOpen }: { tickets: NonNullable<TeamAnswer["tickets"]>; isOpen: boolean }) {
-  const values = tickets.days.map(({ cost }) => cost);
+function Tickets({ days, month, isOpen }: NonNullable<TeamAnswer["tickets"]> & { isOpen: boolean }) {
+  const values = days.map(({ cost }) => cost);
   const figure = { name: translate("chart.cost"), values, most: Math.max(0.01, ...values), format: formatMoney };
   const state = <span class="muted">{translate("team.tickets")}</span>;
   return (
     <Rows name={TICKETS} state={state} counts={LISTS.map(() => 0)} isOpen={isOpen}>
-      <p>{translate("team.month", { cost: formatMoney(tickets.month) })}</p>
-      <Figures who={TICKETS} days={tickets.days.map(({ day }) => day)} figures={[figure]} />
+      <p>{translate("team.month", { cost: formatMoney(month) })}</p>
+      <Figures who={TICKETS} days={days} figures={[figure]} />
     </Rows>
   );
 }
@@ -161,25 +154,19 @@ interface RowsProps {
 
 /** The row of an agent, and below it what it consists of while it is open. */
 function Rows({ name, state, counts, isOpen: isOpenAtFirst, children }: RowsProps) {
-  const isOpen = toggled.get(name) ?? isOpenAtFirst;
-  function toggle() {
-    toggled.set(name, !isOpen);
-    if (team) drawTeam(team);
-  }
+  const [isOpen, setIsOpen] = useState(isOpenAtFirst);
+  const cells = counts.map((count, i) => (
+    <td key={LISTS[i]} data-count={count}>
+      {formatCount(count)}
+    </td>
+  ));
   return (
     <tbody class="agent" data-key={name}>
       <tr>
         <th scope="row">
-          <button type="button" class="link who" data-agent="yes" aria-expanded={isOpen} onClick={toggle}>
-            {name}
-          </button>{" "}
-          {state}
+          <Button class="link who" text={name} isExpanded={isOpen} onPress={() => setIsOpen(!isOpen)} /> {state}
         </th>
-        {LISTS.map((list, i) => (
-          <td key={list} data-count={counts[i]}>
-            {formatCount(counts[i] ?? 0)}
-          </td>
-        ))}
+        {cells}
       </tr>
       {isOpen && (
         <tr>
@@ -193,15 +180,14 @@ function Rows({ name, state, counts, isOpen: isOpenAtFirst, children }: RowsProp
 }
 
 function Queue({ list, total, cards }: { list: TeamQueue; total: number; cards: BoardCard[] }) {
+  const rows = cards.map((card) => <TaskRow key={card.id} card={card} note={getNote(list, card)} />);
   return (
     <div>
       <h3>
         {translate(`team.list.${list}`)} <b>{formatCount(total)}</b>
       </h3>
       <ul>
-        {cards.map((card) => (
-          <TaskRow key={card.id} card={card} note={getNote(list, card)} />
-        ))}
+        {rows}
         {total > cards.length && (
           <li class="muted">{translate("team.more", { n: formatCount(total - cards.length) })}</li>
         )}
@@ -219,29 +205,16 @@ function getNote(list: TeamQueue, { held, blockers, word }: BoardCard): string |
   return translate(word === "blocked" ? "team.note.blocked" : "team.note.unread");
 }
 
-interface FiguresProps {
-  who: string;
-  days: string[];
-  figures: Figure[];
-}
-
 /** Figures as charts, or as a table with today first. */
 function Figures({ who, days, figures }: FiguresProps) {
-  if (!isTableChosen())
-    return (
-      <div class="charts">
-        {figures.map((figure) => (
-          <Chart key={figure.name} who={who} days={days} figure={figure} />
-        ))}
-      </div>
-    );
-  const rows = days.map((day, i) => (
+  const charts = figures.map((figure) => <Chart key={figure.name} {...{ who, days, figure }} />);
+  if (!isTableChosen()) return <div class="charts">{charts}</div>;
+  const rows = days.map(({ day }, i) => (
     <tr key={day}>
       <th scope="row">{formatDay(day)}</th>
-      {figures.map(({ name, values, format }) => {
-        const value = values[i];
-        return <td key={name}>{value === undefined ? "–" : format(value)}</td>;
-      })}
+      {figures.map(({ name, values, format }) => (
+        <td key={name}>{formatFigure(values[i], format)}</td>
+      ))}
     </tr>
   ));
   return (
@@ -257,37 +230,34 @@ function Figures({ who, days, figures }: FiguresProps) {
   );
 }
 
+function formatFigure(value: number | undefined, format: Figure["format"]): string {
+  return value === undefined ? "–" : format(value);
+}
+
 /** A figure as bars, one for each day. */
 function Chart({ who, days, figure }: Omit<FiguresProps, "figures"> & { figure: Figure }) {
   const { name, values, most, format, isMean } = figure;
+  const getDay = (index: number) => formatDay(days[index]?.day ?? "");
   const last = values.findLastIndex((value) => value !== undefined);
-  const sum = values.reduce<number>((all, value = 0) => all + value, 0);
-  const shown = isMean ? values[last] : sum;
-  const total = shown === undefined ? "–" : format(shown);
+  const total = formatFigure(isMean ? values[last] : values.reduce<number>((all, value = 0) => all + value, 0), format);
   const peak = Math.max(0, ...values.map((value = 0) => value));
-  const day = formatDay(days[values.indexOf(peak)] ?? "");
   const label = peak
-    ? translate("chart.label", { name, who, total, most: format(peak), day })
+    ? translate("chart.label", { name, who, total, most: format(peak), day: getDay(values.indexOf(peak)) })
     : translate("chart.label.none", { name, who });
   const bars = values.map((value, i) => formatBar(value, i, most));
+  const box = `0 0 ${days.length * BAR_STEP - (BAR_STEP - BAR_WIDTH)} ${HEIGHT}`;
   return (
     <div class="chart">
       <p class="total">
-        <b>{total}</b>{" "}
-        <span>{isMean && last >= 0 && translate("chart.latest", { day: formatDay(days[last] ?? "") })}</span>
+        <b>{total}</b> <span>{isMean && last >= 0 && translate("chart.latest", { day: getDay(last) })}</span>
       </p>
       <p class="muted">{name}</p>
-      <svg
-        viewBox={`0 0 ${days.length * BAR_STEP - (BAR_STEP - BAR_WIDTH)} ${HEIGHT}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={label}
-      >
+      <svg viewBox={box} preserveAspectRatio="none" role="img" aria-label={label}>
         <path class="bars" d={bars.slice(0, -1).join("")} />
         <path class="bars today" d={bars.at(-1) ?? ""} />
       </svg>
       <p class="axis" aria-hidden="true">
-        <span>{formatDay(days[0] ?? "")}</span>
+        <span>{getDay(0)}</span>
         <span>{translate("chart.today")}</span>
       </p>
     </div>

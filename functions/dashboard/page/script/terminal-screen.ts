@@ -2,7 +2,7 @@
 
 import { SearchAddon } from "@xterm/addon-search";
 import { Terminal } from "/terminal/assets/xterm.js";
-import type { ReceivedPicture, ScreenMessage } from "./page-types.ts";
+import type { ReceivedPicture, ScreenMessage } from "./terminal.ts";
 
 /** Sizes of the font in pixels: it fits the picture to the frame within these; a smaller frame scrolls. 10 can be read on a phone. */
 const MIN_FONT_SIZE = 10;

@@ -3,12 +3,13 @@
  * are drawn a block at a time, so that a long difference never stops the page.
  */
 
-import { Component, type ComponentChildren, Fragment } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { countChanges, type DiffFile, type DiffLine, parseDiff } from "../../../../shared/tickets/unified-diff.ts";
-import { Button } from "./elements.tsx";
+import { Button, TextForm } from "./elements.tsx";
 import { formatCount } from "./language.ts";
 import { translateTicket } from "./ticket-actions.tsx";
+import { formatCounts } from "./ticket-cards.tsx";
 import type { CodePart } from "./ticket-highlight.ts";
 
 /** What a person writes about a line; `line` is its number after the change, or before it where it was deleted. */
@@ -19,7 +20,7 @@ export interface LineNote {
   text: string;
 }
 
-interface DiffProps {
+export interface DiffProps {
   /** The unified diff. */
   text: string;
   notes: readonly LineNote[];
@@ -55,7 +56,7 @@ export function Diff({ text, notes, onNote }: DiffProps) {
   let before = 0;
   return (
     <div class="diff">
-      <p class="muted">{translateTicket("diff", formatTotals(files))}</p>
+      <p class="muted">{translateTicket("diff", formatCounts({ ...countChanges(files) }))}</p>
       {files.map((file) => {
         const length = file.hunks.reduce((sum, { lines }) => sum + lines.length, 0);
         before += length;
@@ -65,10 +66,6 @@ export function Diff({ text, notes, onNote }: DiffProps) {
       })}
     </div>
   );
-}
-
-function formatTotals(files: readonly DiffFile[]) {
-  return Object.fromEntries(Object.entries(countChanges(files)).map(([name, count]) => [name, formatCount(count)]));
 }
 
 interface FileProps extends Omit<DiffProps, "text"> {
@@ -84,11 +81,15 @@ function File({ file, isFolded, isSplit, notes, onNote }: FileProps) {
   const blocks = useMemo(() => (isOpen ? toBlocks(file, isSplit) : []), [file, isOpen, isSplit]);
   const shown = useGrowing(blocks.length);
   const open = (line: DiffLine | undefined) => onNote && setNoted(line);
-  function keep(words: string) {
-    const line = noted?.after ?? noted?.before ?? 0;
-    if (words !== "") onNote?.({ path, line, code: noted?.text ?? "", text: words });
+  function keep(text: string) {
+    if (noted && text !== "") onNote?.({ path, line: noted.after ?? noted.before ?? 0, code: noted.text, text });
     setNoted(undefined);
   }
+  const counts = `+${formatCount(insertions)} −${formatCount(deletions)}`;
+  const noteFirst = () => open(file.hunks.flatMap(({ lines }) => lines).find(({ kind }) => kind !== "same"));
+  const drawn = blocks
+    .slice(0, shown)
+    .map((rows, i) => <Block key={i} {...{ path, rows, isSplit, noted, notes, keep }} onOpen={open} onNote={onNote} />);
   return (
     <section class="diff-file" aria-label={path}>
       <div class="line">
@@ -96,24 +97,14 @@ function File({ file, isFolded, isSplit, notes, onNote }: FileProps) {
           <bdi>{from === undefined ? path : `${from} → ${path}`}</bdi>
         </button>
         {status !== "changed" && <small>{translateTicket(`file.${status}`)}</small>}
-        <small>
-          {isBinary ? translateTicket("file.binary") : `+${formatCount(insertions)} −${formatCount(deletions)}`}
-        </small>
+        <small>{isBinary ? translateTicket("file.binary") : counts}</small>
         {isOpen && onNote && !isBinary && (
-          <Button class="quiet" subject={path} onPress={() => open(findFirstChange(file))}>
-            {translateTicket("note.add")}
-          </Button>
+          <Button class="quiet" text={translateTicket("note.add")} subject={path} onPress={noteFirst} />
         )}
       </div>
-      {blocks.slice(0, shown).map((rows, i) => (
-        <Block key={i} {...{ path, rows, isSplit, noted, notes, keep }} onOpen={open} onNote={onNote} />
-      ))}
+      {drawn}
     </section>
   );
-}
-
-function findFirstChange({ hunks }: DiffFile): DiffLine | undefined {
-  return hunks.flatMap(({ lines }) => lines).find(({ kind }) => kind !== "same");
 }
 
 /** A number that grows to `count`, one more in each frame. */
@@ -172,83 +163,70 @@ interface BlockProps extends Omit<FileProps, "file" | "isFolded"> {
 }
 
 /** Some rows of a file. They are drawn again only when something in them has changed. */
-class Block extends Component<BlockProps, { colours?: Map<DiffLine, CodePart[]> }> {
-  override componentDidMount() {
-    requestIdleCallback(() => void this.highlight());
-  }
-
-  override componentDidUpdate({ rows }: BlockProps) {
-    if (rows !== this.props.rows) requestIdleCallback(() => void this.highlight());
-  }
-
-  override shouldComponentUpdate({ rows, isSplit, noted, notes }: BlockProps, { colours }: this["state"]) {
-    const has = (line: DiffLine | undefined) => line !== undefined && listLines(rows).includes(line);
-    const isNoted = noted !== this.props.noted && (has(noted) || has(this.props.noted));
-    const isSame = rows === this.props.rows && isSplit === this.props.isSplit && colours === this.state.colours;
-    return !isSame || isNoted || notes.length !== this.props.notes.length;
-  }
-
-  async highlight() {
-    const lines = listLines(this.props.rows);
-    const { highlightLines } = await import("./ticket-highlight.ts");
-    const parts = highlightLines(
-      this.props.path,
-      lines.map(({ text }) => text),
-    );
-    if (parts) this.setState({ colours: new Map(lines.map((line, i) => [line, parts[i] ?? []])) });
-  }
-
-  render() {
-    const { rows, isSplit, noted, notes, keep, onOpen, onNote } = this.props;
-    const { colours } = this.state;
-    const width = isSplit ? 4 : 3;
-    return (
+function Block({ path, rows, isSplit, noted, notes, keep, onOpen, onNote }: BlockProps) {
+  const colours = useColours(path, rows);
+  const here = noted && listLines(rows).includes(noted) ? noted : undefined;
+  const width = isSplit ? 4 : 3;
+  const drawRow = (row: Row): ComponentChildren => {
+    if ("section" in row)
+      return (
+        <tr class="section">
+          <td colSpan={width}>⋯ {row.section}</td>
+        </tr>
+      );
+    const { left, right } = row;
+    const line = right ?? left;
+    const own = notes.filter(({ line: number, code }) => isOf(right, number, code) || isOf(left, number, code));
+    return [
+      <tr key="line" onClick={() => onOpen(line)}>
+        {isSplit ? <Cells line={left} number={left?.before} colours={colours} /> : <LineNumber of={line?.before} />}
+        <Cells line={isSplit ? right : line} number={right?.after} colours={colours} />
+      </tr>,
+      ...own.map((note) => (
+        <NoteRow key={note.text} width={width}>
+          <p class="written">{note.text}</p>
+          <Button class="quiet" text={translateTicket("note.remove")} onPress={() => onNote?.(note, true)} />
+        </NoteRow>
+      )),
+      line !== undefined && line === here && (
+        <NoteRow key="form" width={width}>
+          <TextForm
+            label={translateTicket("note.label")}
+            rows={2}
+            max={5_000}
+            takesFocus
+            submit={translateTicket("note.keep")}
+            close={[translateTicket("ask.close"), () => keep("")]}
+            onSubmit={keep}
+          />
+        </NoteRow>
+      ),
+    ];
+  };
+  return useMemo(
+    () => (
       <table class={isSplit ? "split" : "unified"} style={{ containIntrinsicSize: `auto ${rows.length * 20}px` }}>
-        <tbody>
-          {rows.map((row, i) => {
-            if ("section" in row)
-              return (
-                <tr key={i} class="section">
-                  <td colSpan={width}>⋯ {row.section}</td>
-                </tr>
-              );
-            const { left, right } = row;
-            const own = notes.filter(({ line, code }) => isOf(right, line, code) || isOf(left, line, code));
-            const cells = isSplit ? (
-              <>
-                <Cells line={left} number={left?.before} colours={colours} />
-                <Cells line={right} number={right?.after} colours={colours} />
-              </>
-            ) : (
-              <>
-                <td class="number">{(left ?? right)?.before}</td>
-                <Cells line={left ?? right} number={right?.after} colours={colours} />
-              </>
-            );
-            const line = right ?? left;
-            return (
-              <Fragment key={i}>
-                <tr onClick={() => onOpen(line)}>{cells}</tr>
-                {own.map((note) => (
-                  <NoteRow key={note.text} width={width}>
-                    <p class="written">{note.text}</p>
-                    <Button class="quiet" onPress={() => onNote?.(note, true)}>
-                      {translateTicket("note.remove")}
-                    </Button>
-                  </NoteRow>
-                ))}
-                {line !== undefined && line === noted && (
-                  <NoteRow width={width}>
-                    <NoteForm keep={keep} />
-                  </NoteRow>
-                )}
-              </Fragment>
-            );
-          })}
-        </tbody>
+        <tbody>{rows.map(drawRow)}</tbody>
       </table>
-    );
-  }
+    ),
+    [rows, isSplit, colours, here, notes.length, onNote === undefined],
+  );
+}
+
+/** The parts of each line with their colours, once they are known. */
+function useColours(path: string, rows: readonly Row[]) {
+  const [colours, setColours] = useState<Map<DiffLine, CodePart[]>>();
+  useEffect(() => {
+    const handle = requestIdleCallback(async () => {
+      const lines = listLines(rows);
+      const { highlightLines } = await import("./ticket-highlight.ts");
+      const texts = lines.map(({ text }) => text);
+      const parts = highlightLines(path, texts);
+      if (parts) setColours(new Map(lines.map((line, i) => [line, parts[i] ?? []])));
+    });
+    return () => cancelIdleCallback(handle);
+  }, [rows]);
+  return colours;
 }
 
 function listLines(rows: readonly Row[]): DiffLine[] {
@@ -263,33 +241,35 @@ function isOf(line: DiffLine | undefined, number: number, code: string): boolean
   return line !== undefined && (line.after ?? line.before) === number && line.text === code;
 }
 
-interface CellsProps {
-  line: DiffLine | undefined;
-  number: number | undefined;
-  colours: Map<DiffLine, CodePart[]> | undefined;
-}
+type Colours = Map<DiffLine, CodePart[]> | undefined;
 
 /** A line with its number. Code is drawn from left to right, whatever its characters. */
-function Cells({ line, number, colours }: CellsProps) {
-  const parts = line && colours?.get(line);
+function Cells({
+  line,
+  number,
+  colours,
+}: {
+  line: DiffLine | undefined;
+  number: number | undefined;
+  colours: Colours;
+}) {
+  const parts = (line && colours?.get(line)) ?? [[line?.text ?? "", ""] as const];
   return (
     <>
-      <td class="number">{number}</td>
+      <LineNumber of={number} />
       <td class="code" dir="ltr" data-kind={line?.kind}>
-        {parts
-          ? parts.map(([text, classes], i) =>
-              classes ? (
-                <i key={i} class={classes}>
-                  {text}
-                </i>
-              ) : (
-                text
-              ),
-            )
-          : line?.text}
+        {parts.map(([text, classes], i) => (
+          <i key={i} class={classes}>
+            {text}
+          </i>
+        ))}
       </td>
     </>
   );
+}
+
+function LineNumber({ of: number }: { of: number | undefined }) {
+  return <td class="number">{number}</td>;
 }
 
 function NoteRow({ width, children }: { width: number; children: ComponentChildren }) {
@@ -297,37 +277,5 @@ function NoteRow({ width, children }: { width: number; children: ComponentChildr
     <tr class="note">
       <td colSpan={width}>{children}</td>
     </tr>
-  );
-}
-
-function NoteForm({ keep }: { keep: (words: string) => void }) {
-  const [words, setWords] = useState("");
-  return (
-    <form
-      class="words"
-      onSubmit={(event) => {
-        event.preventDefault();
-        keep(words.trim());
-      }}
-    >
-      <label>
-        {translateTicket("note.label")}
-        <textarea
-          rows={2}
-          maxLength={5_000}
-          autofocus
-          value={words}
-          onInput={({ currentTarget }) => setWords(currentTarget.value)}
-        />
-      </label>
-      <span class="actions">
-        <button type="submit" class="go primary">
-          {translateTicket("note.keep")}
-        </button>
-        <Button class="quiet" onPress={() => keep("")}>
-          {translateTicket("ask.close")}
-        </Button>
-      </span>
-    </form>
   );
 }

@@ -1,6 +1,10 @@
-/** The view Tickets: what waits for approval, sessions, results, and the rules that allow tools without asking. */
+/**
+ * The view Tickets: what waits for approval, sessions, results, and the rules that allow tools without asking; and the
+ * page of one ticket.
+ */
 
 import type { ComponentChildren, ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import type {
   CompletedTicketsAnswer,
   SessionsAnswer,
@@ -8,94 +12,106 @@ import type {
   WorktreesAnswer,
 } from "../../../../shared/tickets/ticket-views.ts";
 import type { RequestAnswer } from "../../../requests.ts";
-import { fetchAnswer } from "./api.ts";
-import { drawPart } from "./elements.tsx";
+import { fetchAnswer, fetchText, fillPath } from "./api.ts";
+import { drawPart, Moment } from "./elements.tsx";
 import { getElement } from "./find-elements.ts";
 import { getRequests, loadInbox, onRequests } from "./inbox.tsx";
-import { formatCount, formatMoney, translate } from "./language.ts";
+import { formatCount, formatDuration, formatMoney, translate } from "./language.ts";
 import { RequestCard } from "./request-card.tsx";
-import { findTicketText, Messages, onTicketChange, reloadTickets, translateTicket } from "./ticket-actions.tsx";
-import { CompletedCard, FailedCard, RuleCard, WorktreeCard } from "./ticket-cards.tsx";
-import { TicketPage } from "./ticket-page.tsx";
-import { SessionCard } from "./ticket-sessions.tsx";
-import { openApprovedTerminal, Terminals } from "./ticket-terminals.tsx";
+import {
+  findTicketText,
+  onTicketChange,
+  openApprovedTerminal,
+  reloadTickets,
+  TerminalButton,
+  Terminals,
+  TicketButton,
+  type TicketTextName,
+  translateTicket,
+} from "./ticket-actions.tsx";
+import {
+  Attention,
+  CompletedCard,
+  describeAttention,
+  EditButton,
+  FailedCard,
+  RuleCard,
+  Screen,
+  SessionCard,
+  TicketFacts,
+  TicketHead,
+  TicketRequests,
+  TicketText,
+  WorktreeCard,
+} from "./ticket-cards.tsx";
+import { Diff, type DiffProps, formatNotes, type LineNote } from "./ticket-diff.tsx";
 import { showTrouble } from "./updates.tsx";
-import { getNamedTicket } from "./views.ts";
+import { place } from "./views.ts";
 
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
 
-const PATHS = {
-  sessions: "/api/sessions",
-  completed: "/api/completed-tickets",
-  worktrees: "/api/worktrees",
-} as const;
+/** States in which a session may be stopped, and those in which it has a terminal. */
+const ACTIVE = ["approved", "starting", "running", "waiting"];
 
-interface TicketAnswers {
+interface Answers {
   sessions: SessionsAnswer;
   completed: CompletedTicketsAnswer;
   worktrees: WorktreesAnswer;
 }
 
-/** The newest answers, and the number of the request of each. */
-const answers: Partial<TicketAnswers> = {};
-const answeredRequests: Partial<Record<keyof TicketAnswers, number>> = {};
+let answers: Answers | undefined;
 
-let requestCount = 0;
+/** One load follows the other, so that no answer is older than the one before. */
+let lastLoad: Promise<void> = Promise.resolve();
 
 /** The ticket that the address names. */
 let page: TicketPageAnswer | undefined;
 
 /** Loads the tickets, or only the sessions, and shows them; or only the ticket that the address names. */
 export async function showTickets(which: "all" | "sessions" = "all"): Promise<void> {
-  const key = getNamedTicket();
+  const { ticket: key } = place;
   if (key !== undefined) {
     if (page?.id !== key) drawPart("tickets-view", <p class="empty">{translate("loading")}</p>);
     page = await fetchAnswer("/api/tickets/:key", { key });
     return draw();
   }
-  const names = which === "all" ? (["sessions", "completed", "worktrees"] as const) : (["sessions"] as const);
-  await Promise.all(names.map(loadAnswer));
+  const load = () => loadAnswers(which === "sessions" ? answers : undefined);
+  lastLoad = lastLoad.then(load, load);
+  await lastLoad;
   draw();
 }
 
-/** Keeps the newest answer: one that is overtaken by the answer of a later request is not kept. */
-async function loadAnswer(name: keyof TicketAnswers) {
-  requestCount += 1;
-  const request = requestCount;
-  const answer = await fetchAnswer(PATHS[name]);
-  if (request < (answeredRequests[name] ?? 0)) return;
-  answeredRequests[name] = request;
-  Object.assign(answers, { [name]: answer });
+/** @param known what needs not be loaded besides the sessions */
+async function loadAnswers(known: Answers | undefined): Promise<void> {
+  const [sessions, completed, worktrees] = await Promise.all([
+    fetchAnswer("/api/sessions"),
+    known?.completed ?? fetchAnswer("/api/completed-tickets"),
+    known?.worktrees ?? fetchAnswer("/api/worktrees"),
+  ]);
+  answers = { sessions, completed, worktrees };
 }
 
-function draw() {
-  const key = getNamedTicket();
-  if (key !== undefined) {
-    if (page?.id !== key) return;
-    getElement("tickets-cost").textContent = "";
-    return void drawPart("tickets-view", <TicketPage key={key} ticket={page} />);
-  }
-  const { sessions, completed, worktrees } = answers;
-  if (!sessions || !completed || !worktrees) return;
-  const { configured, cost_today } = sessions;
-  const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd) });
-  getElement("tickets-cost").textContent = configured ? cost : "";
-  drawPart("tickets-view", <Tickets {...{ sessions, completed, worktrees }} />);
+function draw(): void {
+  const { ticket: key } = place;
+  if (key !== undefined && page?.id !== key) return;
+  const cost = getElement("tickets-cost");
+  cost.textContent = "";
+  if (page && key !== undefined) return void drawPart("tickets-view", <TicketPage key={key} ticket={page} />);
+  if (!answers) return;
+  const { configured, cost_today } = answers.sessions;
+  if (configured) cost.textContent = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd) });
+  drawPart("tickets-view", <Tickets {...answers} />);
 }
 
 onRequests(draw);
 
 onTicketChange(
-  () =>
-    Promise.all([loadInbox(), showTickets()]).then(
-      () => {},
-      (thrown) => showTrouble("tickets", thrown),
-    ),
+  () => Promise.all([loadInbox(), showTickets()]).then(draw, (thrown) => showTrouble("tickets", thrown)),
   draw,
 );
 
-function Tickets({ sessions, completed, worktrees }: TicketAnswers) {
+function Tickets({ sessions, completed, worktrees }: Answers) {
   const { configured, runners, server_time, failed, rules } = sessions;
   const completedCount = completed.count + completed.updated_count;
   const results = [...completed.tickets, ...completed.updated];
@@ -107,7 +123,6 @@ function Tickets({ sessions, completed, worktrees }: TicketAnswers) {
   const isShown = configured || pending.length + sessions.count + completedCount > 0;
   return (
     <>
-      <Messages />
       <Notices {...sessions} />
       {isShown && <Part name="pending" count={pending.length} rows={pending} Card={PendingCard} />}
       {isShown && (
@@ -122,9 +137,7 @@ function Tickets({ sessions, completed, worktrees }: TicketAnswers) {
         </Part>
       )}
       {rules.length > 0 && <Part name="rules" count={rules.length} rows={rules} Card={RuleCard} />}
-      {worktrees.count > 0 && (
-        <Part name="worktrees" count={worktrees.count} rows={worktrees.worktrees} Card={WorktreeCard} />
-      )}
+      {worktrees.count > 0 && <Part name="worktrees" {...worktrees} rows={worktrees.worktrees} Card={WorktreeCard} />}
       {names && <p class="muted">{translateTicket("runners", { names })}</p>}
     </>
   );
@@ -178,4 +191,108 @@ function Notices({ configured, runners, sessions }: SessionsAnswer) {
       {translateTicket("runner.away", { name })}
     </p>
   ));
+}
+
+/** The page of a ticket: what waits for a person, what its branch changes, and the history of its rounds. */
+function TicketPage({ ticket }: { ticket: TicketPageAnswer }) {
+  const { id, state, attention, rounds, description, comment, comments, done_when: needs } = ticket;
+  const [notes, setNotes] = useState<readonly LineNote[]>([]);
+  const [latest] = rounds;
+  const canSendBack = getRequests().some(({ subject, answers }) => subject.key === id && answers.includes("send_back"));
+  const isActive = ACTIVE.includes(state);
+  const change = (note: LineNote, isRemoved = false) =>
+    setNotes((all) => (isRemoved ? all.filter((one) => one !== note) : [...all, note]));
+  const needed = (["commit", "tests"] as const).filter((name) => needs?.[name]);
+  const said = [comments, comment].filter(Boolean).join("\n\n");
+  const history = rounds.map((round) => <Round key={`${round.run}.${round.round}`} round={round} />);
+  return (
+    <article class="ticket ticket-page" data-ticket={id} data-state={state}>
+      <a href="/tickets">← {translateTicket("page.all")}</a>
+      <TicketHead {...ticket} tag="h3" />
+      <Attention text={attention} />
+      <TicketRequests
+        ticket={id}
+        notes={formatNotes(notes)}
+        onDone={() => reloadTickets().finally(() => setNotes([]))}
+      />
+      <div class="actions">
+        {isActive && <TerminalButton ticket={id} />}
+        {isActive && <TicketButton ticket={id} name="extend" />}
+        {isActive && <TicketButton ticket={id} name="complete" />}
+        {state === "completed" && <EditButton ticket={id} summary={latest?.summary ?? ""} />}
+        {isActive && <TicketButton ticket={id} name="cancel" />}
+        {!isActive && ticket.run > 0 && <TicketButton ticket={id} name="remove" />}
+      </div>
+      <Terminals />
+      {latest && <TicketFacts ticket={ticket} />}
+      {needed.length > 0 && (
+        <p class="muted">
+          {translateTicket("page.needs", { what: needed.map((name) => findTicketText(`needs.${name}`)).join(", ") })}
+        </p>
+      )}
+      {isActive && <Screen {...ticket} />}
+      {latest && <Changes ticket={ticket} notes={notes} onNote={canSendBack ? change : undefined} />}
+      {rounds.length > 0 && <Section name="page.rounds" content={<ol>{history}</ol>} />}
+      {description !== "" && (
+        <Section name="description" content={<TicketText name="description" text={description} />} />
+      )}
+      {said !== "" && <Section name="comment" content={<TicketText name="comment" text={said} />} />}
+    </article>
+  );
+}
+
+/** The difference of the present round. It is loaded again when a commit was added. */
+function Changes({
+  ticket: { id, run, commits = [] },
+  ...noted
+}: Omit<DiffProps, "text"> & { ticket: TicketPageAnswer }) {
+  const [text, setText] = useState<string>();
+  const head = commits[0]?.id;
+  useEffect(() => {
+    let isWanted = head !== undefined;
+    if (isWanted)
+      fetchText(fillPath("/api/tickets/:key/diff", { key: id })).then(
+        (diff) => isWanted && setText(diff),
+        () => isWanted && setText(undefined),
+      );
+    return () => {
+      isWanted = false;
+    };
+  }, [id, run, head]);
+  if (head === undefined || text === undefined) return null;
+  return <Section name="page.changes" content={<Diff text={text} {...noted} />} />;
+}
+
+/** A round: what was asked, what came of it, and what it took. */
+function Round({ round }: { round: TicketPageAnswer["rounds"][number] }) {
+  const { run, round: number, by, at, text, summary, state, reason, detail, seconds, cost_usd, tests } = round;
+  const end = [translateTicket(`state.${state}`), findTicketText(`why.${reason}`), describeAttention(detail)];
+  const figures = [
+    seconds !== undefined && formatDuration(seconds * 1000),
+    cost_usd !== undefined && formatMoney(cost_usd),
+    tests && (tests.problem ?? translateTicket("round.tests")),
+  ];
+  return (
+    <li data-round={`${run}.${number}`}>
+      <p class="line">
+        <b>{translateTicket("round", { run, round: number })}</b>
+        <span>{translateTicket(text === undefined ? "round.approved" : "round.sent_back", { by })}</span>
+        <Moment at={at} />
+        <span class="muted">{figures.filter(Boolean).join(" · ")}</span>
+      </p>
+      {text !== undefined && <TicketText name="round.text" text={text} />}
+      {round.is_new_conversation && <p class="notice">{translateTicket("round.new")}</p>}
+      {summary !== undefined && <TicketText name="summary" text={summary} />}
+      {summary === undefined && <p class="muted">{end.filter(Boolean).join(" · ")}</p>}
+    </li>
+  );
+}
+
+function Section({ name, content }: { name: TicketTextName; content: ComponentChildren }) {
+  return (
+    <section class="ticket-part" data-part={name}>
+      <h4>{translateTicket(name)}</h4>
+      {content}
+    </section>
+  );
 }

@@ -4,10 +4,20 @@
  */
 
 import { render } from "preact";
-import { createEventStream, getProblemText, isSignInShown, openSignInForm, type StreamLoss, sendJson } from "./api.ts";
+import {
+  createEventStream,
+  getProblemText,
+  isSignInShown,
+  loadViewer,
+  mayUse,
+  openSignInForm,
+  type RouteName,
+  type StreamLoss,
+  sendJson,
+} from "./api.ts";
+import { Button } from "./elements.tsx";
 import { findElement, focusFirstVisible, getElement } from "./find-elements.ts";
 import { translate } from "./language.ts";
-import { loadViewer, mayUse, type RouteName } from "./viewer.ts";
 
 /** A part of the page that is loaded again after every change. */
 interface PagePart {
@@ -20,11 +30,7 @@ interface PagePart {
 }
 
 let parts: PagePart[] = [];
-
 let isRefreshing = false;
-
-/** The server takes no further stream. */
-let isFull = false;
 
 /** Until it is known who is signed in, no part is loaded: it would be drawn without what the role may do. */
 let isStarting = true;
@@ -37,8 +43,8 @@ const NEWS_MS = 50;
 
 let ticketNews: ReturnType<typeof setTimeout> | undefined;
 
-/** Parts of the page that have news. */
-const newsParts = new Set<string>();
+/** The server takes no further stream. */
+let isFull = false;
 
 export function setParts(all: PagePart[]): void {
   parts = all;
@@ -55,7 +61,10 @@ export async function refreshParts(ids: string[]): Promise<void> {
   if (isRefreshing || isStarting) return;
   isRefreshing = true;
   while (wanted.size > 0) {
-    const due = parts.filter(({ id, route }) => wanted.has(id) && (route === undefined || mayUse(route)));
+    // What has a place in another part is loaded with that.
+    const due = parts.filter(({ id, place = "", route }) => {
+      return wanted.has(id) && !wanted.has(place) && (route === undefined || mayUse(route));
+    });
     wanted.clear();
     await Promise.all(due.map(refreshPart));
   }
@@ -80,9 +89,7 @@ export function showTrouble(id: string, thrown: unknown): void {
   render(
     <>
       <p>{translate("failed", { reason: getProblemText(thrown) })}</p>
-      <button type="button" onClick={refreshPage}>
-        {translate("retry")}
-      </button>
+      <Button class="" text={translate("retry")} onPress={refreshPage} />
     </>,
     findElement(getElement(id), ".trouble"),
   );
@@ -118,17 +125,13 @@ export function stopUpdates(): void {
 function handleChange(): void {
   showConnected();
   clearTimeout(ticketNews);
-  newsParts.clear();
   refreshPage();
 }
 
 function handleNews(part: string): void {
-  newsParts.add(part);
+  wanted.add(part);
   clearTimeout(ticketNews);
-  ticketNews = setTimeout(() => {
-    refreshParts([...newsParts]);
-    newsParts.clear();
-  }, NEWS_MS);
+  ticketNews = setTimeout(refreshParts, NEWS_MS, []);
 }
 
 export function showConnected(): void {

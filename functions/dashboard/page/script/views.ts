@@ -1,24 +1,26 @@
 /**
- * What the page shows, which is its address: the view, the project and the chosen task. Whoever changes it changes the
+ * What the page shows, which is its address: the view, the filters and what is named. Whoever changes it changes the
  * address, so that reloading, going back and a link lead to the same place.
  */
 
-import { VIEW_PATHS, type ViewName } from "../addresses.ts";
+import { VIEW_PATHS, type ViewName } from "../../answers.ts";
 import { fillPath } from "./api.ts";
 import { findElements, getElement } from "./find-elements.ts";
 import { readPreference, savePreference } from "./language.ts";
 
-/** What the tasks of a view have in common, in the query of the address; an empty one means all. */
+/** What the tasks of a view have in common, in the query of the address; an empty one means all. `mine` is "" or "yes". */
 const FILTERS = ["project", "agent", "status", "mine"] as const;
 
 type Filters = Record<(typeof FILTERS)[number], string>;
 
-/** A place on the page. */
+/** A place on the page, with the one thing that the address names, if any. */
 export interface Place extends Filters {
   view: ViewName;
-  /** Key of the task to which the activity is limited, or of the ticket that the address names. */
-  key?: string;
-  /** Id of the plan that the address names. */
+  /** Key of the task whose page is shown, with the activity limited to it. */
+  task?: string;
+  /** Key of a ticket. */
+  ticket?: string;
+  /** Id of a plan. */
   plan?: string;
   /** Id of the request to which a link in a message or a comment leads. */
   request?: string;
@@ -34,7 +36,7 @@ const mediumScreen = matchMedia("(max-width: 1080px)");
 /** The parts that a wide screen shows together with the board. */
 const BESIDE_BOARD: readonly string[] = ["why", "chat"];
 
-let place = readPlace();
+export let place = readPlace();
 
 let reportMove: (previous: Place) => void = () => {};
 
@@ -48,14 +50,13 @@ function readPlace(): Place {
   const [first = "", id = ""] = pathname.split("/").slice(1).map(decodePart);
   const query = new URLSearchParams(search);
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""])) as Filters;
-  if (first === "task") return { ...filters, view: "why", key: id.toUpperCase() };
+  if (first === "task") return { ...filters, view: "why", task: id.toUpperCase() };
   const view = (Object.keys(VIEW_PATHS) as ViewName[]).find((name) => VIEW_PATHS[name] === `/${first}`) ?? "inbox";
-  if (view === "plan" && id !== "")
-    return IDENTIFIER.test(id) ? { ...filters, view, project: id } : { ...filters, view, plan: id };
-  if (view === "tickets" && id !== "") return { ...filters, view, key: id.toUpperCase() };
+  if (view === "plan" && id !== "") return { ...filters, view, [IDENTIFIER.test(id) ? "project" : "plan"]: id };
+  if (view === "tickets" && id !== "") return { ...filters, view, ticket: id.toUpperCase() };
   if (first === "") return { ...filters, view, project: readPreference("project") ?? "" };
   const request = view === "inbox" ? query.get("request") : null;
-  return request === null ? { ...filters, view } : { ...filters, view, request };
+  return { ...filters, view, ...(request !== null && { request }) };
 }
 
 /** Decodes a part of a path; one that people have typed or cut may be no valid code. */
@@ -67,17 +68,16 @@ function decodePart(part: string): string {
   }
 }
 
-function formatAddress({ view, key, plan, ...filters }: Place): string {
-  if (view === "plan" && plan !== undefined) return fillPath("/plans/:plan", { plan, ...filters });
-  if (view === "plan" && filters.project !== "") return fillPath("/plans/:project", filters);
-  if (key === undefined) return fillPath(VIEW_PATHS[view], filters);
-  return fillPath(view === "why" ? "/task/:key" : `${VIEW_PATHS[view]}/:key`, { key, ...filters });
+function formatAddress({ view, ...place }: Place): string {
+  if (place.task !== undefined) return fillPath("/task/:task", place);
+  if (place.ticket !== undefined) return fillPath("/tickets/:ticket", place);
+  if (place.plan !== undefined) return fillPath("/plans/:plan", place);
+  return fillPath(view === "plan" && place.project !== "" ? "/plans/:project" : VIEW_PATHS[view], place);
 }
 
-/** Goes to a place; what is not given stays. */
+/** Goes to a place; the view and the filters stay where others are not given. */
 export function openPlace(changes: Partial<Place>): void {
-  const { key: _, plan: _plan, request: _request, ...kept } = place;
-  const next = { ...kept, ...changes };
+  const next = { view: place.view, ...getFilters(), ...changes };
   const address = formatAddress(next);
   if (address !== location.pathname + location.search) history.pushState(null, "", address);
   show(next);
@@ -95,7 +95,10 @@ function show(next: Place): void {
     if (link.dataset["view"] === getView()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (isNarrow() && (place.view !== previous.view || place.key !== previous.key)) {
+  if (
+    isNarrow() &&
+    (place.view !== previous.view || place.task !== previous.task || place.ticket !== previous.ticket)
+  ) {
     if (place.view === "chat") scrollToLatestMessage();
     else getPageScroller().scrollTop = 0;
   }
@@ -109,14 +112,9 @@ function listSections(view: ViewName | "task"): string[] {
   return [view, ...(hasActivity ? ["why"] : []), ...(hasChat ? ["chat"] : [])];
 }
 
-/** Key of the ticket that the address names. */
-export function getNamedTicket(): string | undefined {
-  return place.view === "tickets" ? place.key : undefined;
-}
-
 /** The name of the shown view: a task's page has its activity, and a wide screen shows some parts beside the board. */
 export function getView(): ViewName | "task" {
-  if (getChosenTask() !== undefined) return "task";
+  if (place.task !== undefined) return "task";
   return !isNarrow() && BESIDE_BOARD.includes(place.view) ? "board" : place.view;
 }
 
@@ -143,35 +141,15 @@ export function isNarrow(): boolean {
   return narrowScreen.matches;
 }
 
-/** The filters of the address: the project, which all views have, and those of the board and the inbox. `mine` is "" or "yes". */
+/** The filters of the address: the project, which all views have, and those of the board and the inbox. */
 export function getFilters(): Filters {
   const { project, agent, status, mine } = place;
   return { project, agent, status, mine };
 }
 
-/** Id of the request that the address names. */
-export function getNamedRequest(): string | undefined {
-  return place.request;
-}
-
-/** Id of the plan that the address names. */
-export function getNamedPlan(): string | undefined {
-  return place.plan;
-}
-
-/** Identifier of the shown project; empty for all projects. */
-export function getProject(): string {
-  return place.project;
-}
-
-/** Key of the task whose page is shown, with the activity limited to it; undefined for all tasks. */
-export function getChosenTask(): string | undefined {
-  return place.view === "why" ? place.key : undefined;
-}
-
 /** Shows the page of a task, or leaves it. Choosing the same task again leaves it, too. */
-export function chooseTask(key?: string): void {
-  if (key !== undefined && key !== getChosenTask()) openPlace({ view: "why", key });
+export function chooseTask(task?: string): void {
+  if (task !== undefined && task !== place.task) openPlace({ view: "why", task });
   else openPlace({ view: isNarrow() ? "why" : "board" });
 }
 
@@ -181,11 +159,10 @@ export function isTableChosen(): boolean {
 }
 
 /** Shows the views as pictures or as tables. */
-function showAs(form: string | undefined): void {
-  const shown = form === "table" ? "table" : "picture";
-  document.body.dataset["show"] = shown;
+function showAs(form = "picture"): void {
+  document.body.dataset["show"] = form;
   for (const button of findElements(document, ".switch button"))
-    button.setAttribute("aria-pressed", String(button.dataset["show"] === shown));
+    button.ariaPressed = String(button.dataset["show"] === form);
 }
 
 /** Shows the place of the address, and follows it from then on. */
