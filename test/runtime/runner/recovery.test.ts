@@ -210,7 +210,7 @@ test("worktrees of one repository are created and removed one after the other, h
   const { expect, onTestFinished } = context;
   const git = createWatchfulGit();
   onTestFinished(git.remove);
-  const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX, env: { PATH: git.path } });
+  const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX, env: { PATH: git.path }, endsOnce: true });
   rig.server.set({ sessions: SHARED_KEYS.map((key) => rig.want(key, ["exit 0"])) });
   for (const key of SHARED_KEYS) await rig.waitForState(key, "ended");
   rig.server.set({ remove: SHARED_KEYS.map((ticket) => ({ ticket, run: 1, force: false })) });

@@ -108,7 +108,8 @@ export function createRunnerHost() {
     return existsSync(shared) ? shared : join(home, ".cache", name);
   };
   const readCached = (name: string) => readFileSync(findCached(name), "utf8");
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // What was ended by a signal may still write while it ends.
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   return {
     folder,
     runnerFolder,
