@@ -56,7 +56,11 @@ const newMessageSchema = messageSchema.extend({
   tasks: z.array(z.string()).exactOptional(),
 });
 
-const editedMessageSchema = messageSchema.extend({ messageId: z.number() });
+const editedMessageSchema = messageSchema.extend({
+  messageId: z.number(),
+  /** Nothing is sent where the message is gone. */
+  isOptional: z.literal(true).exactOptional(),
+});
 
 const commonFields = { chat: z.union([z.number(), z.string()]), correlation: z.string() };
 

@@ -153,15 +153,18 @@ function renderContent({ count, notices, groups }: BurstContent, presentation: P
 }
 
 /** `✅ Completed: ONB-12 Write the welcome mail` */
-function renderHead({ event, facts }: ActionBody, presentation: Presentation, titleLimit = 256): RichText {
-  const { texts } = presentation;
+function renderHead({ event, facts }: ActionBody, presentation: Presentation, limit = 256): RichText {
+  const { texts, origins } = presentation;
+  const { item, cycle } = facts;
+  const project = getEventProject(event, facts);
   const isClosed = isClosedWithoutResult({ event, facts });
+  const subject = cycle ? toSafeText(cycle.name, limit) : toLink(renderProjectName(project), project.url, origins);
   return joinRichText([
     `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[event.kind]} `,
     toBold((isClosed ? texts.closedProject : texts.events[event.kind]).title),
     ...("agent" in event ? renderAgentSuffix(event, texts) : []),
     texts.colon,
-    renderSubject({ event, facts }, presentation, titleLimit),
+    item ? renderTaskTitle(presentation, item, { limit }) : subject,
   ]);
 }
 
@@ -172,18 +175,6 @@ function renderAgentSuffix(
 ): TextPart[] {
   const name = toSafeText(agent, 40);
   return kind === "asked" || kind === "critical" ? [` ${texts.fromAgent} `, name] : [" (", name, ")"];
-}
-
-function renderSubject(
-  { event, facts }: Pick<ActionBody, "event" | "facts">,
-  presentation: Presentation,
-  limit: number,
-): RichText {
-  const { item, cycle } = facts;
-  if (item) return renderTaskTitle(presentation, item, { limit });
-  if (cycle) return toSafeText(cycle.name, limit);
-  const project = getEventProject(event, facts);
-  return toLink(renderProjectName(project), project.url, presentation.origins);
 }
 
 /** A headline with the agent, or the blockers of a blocked task. */
@@ -247,8 +238,11 @@ function renderDetails({ event, facts }: ActionBody, presentation: Presentation)
   const { texts, origins, format } = presentation;
   const { fields, priorities } = texts;
   const { item, project, cycle, comment, actor, totals } = facts;
-  const lines = [...renderEventDetails(event, presentation), ...renderResultLines(item?.result, presentation)];
+  const lines = renderEventDetails(event, presentation);
   const add = (label: string, value: TextPart) => lines.push(renderField(presentation, label, value));
+  const result = item?.result?.text;
+  add(fields.result, result === undefined ? undefined : toSafeText(result, TEXT_LIMIT));
+  add(fields.deliverables, renderFiles(item?.result, presentation));
   const date = (at: string | null) => (at === null ? texts.noDate : format.date(at));
   // One name stands once: a task's agent is usually also its only assignee and the actor, and may be in the headline.
   const shown = keepDefined(["agent" in event ? event.agent : undefined, "by" in event ? event.by : undefined]);
@@ -299,7 +293,7 @@ function renderEventDetails(event: ActionBody["event"], presentation: Presentati
   const { texts, format } = presentation;
   const { fields, losses, stuck } = texts;
   const line = (label: string, value: TextPart) => renderField(presentation, label, value);
-  const by = (name: string) => line(fields.by, renderName(name));
+  const by = (name: string | null) => line(fields.by, name === null ? undefined : renderName(name));
   switch (event.kind) {
     case "answered":
       return [line(fields.answer, toSafeText(event.text, 1_000)), by(event.by)];
@@ -322,10 +316,7 @@ function renderEventDetails(event: ActionBody["event"], presentation: Presentati
       return [toSafeText(event.text, 300), by(event.by)];
     case "sent_back":
     case "plan_rejected":
-      return [
-        event.reason === null ? undefined : line(fields.reason, toSafeText(event.reason, 300)),
-        event.by === null ? undefined : by(event.by),
-      ];
+      return [line(fields.reason, event.reason === null ? undefined : toSafeText(event.reason, 300)), by(event.by)];
     case "stuck":
       return [line(fields.waitsFor, joinRichText([toSafeText(event.blocker, 40), stuck[event.why]], " "))];
     case "circle": {
@@ -342,16 +333,6 @@ const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
 /** A refusal in the reader's language, or else the event's own text. */
 function renderReason({ text, refusal }: { text: string; refusal?: Refusal }, { texts }: Presentation): string {
   return (refusal && renderRefusal(texts, refusal)) ?? text;
-}
-
-/** Renders what a completed task delivered as lines below the headline: its summary and links to its files. */
-function renderResultLines(result: TaskResult | undefined, presentation: Presentation): TextPart[] {
-  const { fields } = presentation.texts;
-  const text = result?.text === undefined ? undefined : toSafeText(result.text, TEXT_LIMIT);
-  return [
-    renderField(presentation, fields.result, text),
-    renderField(presentation, fields.deliverables, renderFiles(result, presentation)),
-  ];
 }
 
 function renderFiles(result: TaskResult | undefined, presentation: Presentation, limit?: number): TextPart {

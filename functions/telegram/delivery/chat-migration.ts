@@ -5,9 +5,6 @@ import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../sha
 import type { TelegramMessage } from "../../../shared/telegram/updates.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 
-type SendArguments = Parameters<TelegramBot["sendMessage"]> extends [ChatId, ...infer Rest] ? Rest : never;
-type EditArguments = Parameters<TelegramBot["editMessage"]> extends [ChatId, number, ...infer Rest] ? Rest : never;
-
 /** The chat id that a group got when it became a supergroup. Everything is still stored under its old id. */
 interface MigrationRecord {
   to: number;
@@ -36,24 +33,15 @@ async function getCurrentChat({ store }: Pick<Deps, "store">, chat: ChatId): Pro
 export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "store" | "log">): TelegramBot {
   const { store, log } = deps;
 
-  async function sendMessage(chat: ChatId, ...sendArguments: SendArguments): Promise<SendOutcome> {
-    const currentChat = await getCurrentChat(deps, chat);
-    const outcome = await bot.sendMessage(currentChat, ...sendArguments);
-    if (currentChat === chat)
-      return (await recordMigration(chat, outcome)) ? sendMessage(chat, ...sendArguments) : outcome;
-    if (outcome.kind === "sent") await recordSent(chat, outcome.messageId);
-    return outcome;
+  /** Makes a call in the chat as it is now; once more when Telegram answers that the group has become a supergroup. */
+  async function callIn<T extends SendOutcome | EditOutcome>(chat: ChatId, run: (current: ChatId) => Promise<T>) {
+    const current = await getCurrentChat(deps, chat);
+    const outcome = await run(current);
+    const to = outcome.kind === "refused" && current === chat ? outcome.movedTo : undefined;
+    if (to === undefined || !(await followChat(deps, chat, to))) return outcome;
+    return run(await getCurrentChat(deps, chat));
   }
-  async function editMessage(chat: ChatId, messageId: number, ...editArguments: EditArguments): Promise<EditOutcome> {
-    const currentChat = await getCurrentChat(deps, chat);
-    if (currentChat === chat) {
-      const outcome = await bot.editMessage(chat, messageId, ...editArguments);
-      return (await recordMigration(chat, outcome)) ? editMessage(chat, messageId, ...editArguments) : outcome;
-    }
-    const [stored] = await store.read([migratedMessageKey(chat, messageId)]);
-    if (!stored) return { kind: "gone", reason: "it was sent before the group became a supergroup" };
-    return bot.editMessage(currentChat, messageId, ...editArguments);
-  }
+
   /** A failure here is only logged: without the record the message cannot be edited, but it was sent. */
   async function recordSent(chat: ChatId, messageId: number): Promise<void> {
     const put = [{ key: migratedMessageKey(chat, messageId), value: true, expires: SENT_RETENTION }];
@@ -61,11 +49,21 @@ export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "stor
       log.warn("telegram message cannot be edited later", { chat, messageId, error: getErrorMessage(thrown) });
     });
   }
-  async function recordMigration(chat: ChatId, outcome: SendOutcome | EditOutcome): Promise<boolean> {
-    const to = outcome.kind === "refused" ? outcome.movedTo : undefined;
-    return to !== undefined && followChat(deps, chat, to);
-  }
-  return { ...bot, sendMessage, editMessage };
+  return {
+    ...bot,
+    sendMessage: (chat, ...message) =>
+      callIn(chat, async (current) => {
+        const outcome = await bot.sendMessage(current, ...message);
+        if (current !== chat && outcome.kind === "sent") await recordSent(chat, outcome.messageId);
+        return outcome;
+      }),
+    editMessage: (chat, messageId, ...message) =>
+      callIn(chat, async (current): Promise<EditOutcome> => {
+        const [sent] = current === chat ? [true] : await store.read([migratedMessageKey(chat, messageId)]);
+        if (!sent) return { kind: "gone", reason: "it was sent before the group became a supergroup" };
+        return bot.editMessage(current, messageId, ...message);
+      }),
+  };
 }
 
 /**

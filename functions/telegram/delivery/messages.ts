@@ -319,7 +319,7 @@ export async function updateMessage(
 /** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
 export async function replaceMessage(context: DeliveryContext, { show }: ReplaceMessageBody): Promise<JobResult> {
   const { job, attempt } = context;
-  const { messageId, ...answer } = show;
+  const { messageId, isOptional, ...answer } = show;
   if (attempt?.value.resend) return sendPreparedMessage(context, { type: "reply", answer });
   return editMessage(context, {
     ...{ messageId, rich: show.rich, buttons: show.buttons, priority: "reply" },
@@ -331,7 +331,7 @@ export async function replaceMessage(context: DeliveryContext, { show }: Replace
       });
       return JOB_DONE;
     },
-    onPermanentFailure: () => sendInNextTry(context),
+    onPermanentFailure: async () => (isOptional ? JOB_DONE : sendInNextTry(context)),
   });
 }
 

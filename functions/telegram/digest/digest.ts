@@ -75,8 +75,8 @@ const NAME_LIMIT = 80;
  */
 const DECISION_PERIOD: Ms = 3 * DAY;
 
-/** Start of a state; `before` if it is older than the decision log. */
-type SinceTime = { at: Ms } | { before: Ms };
+/** Start of a state; `isBefore` if it is older than the decision log. */
+type SinceTime = { at: Ms; isBefore?: true };
 
 type DigestDeps = Pick<Deps, "store" | "settings">;
 
@@ -107,10 +107,10 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const cycles = await readCurrentCycles(deps, await listReadableProjects(deps));
   const forecasts = await forecastAgents(deps);
 
-  const sinceStart = (since: SinceTime) =>
-    "at" in since
-      ? renderSince(presentation, since.at, now)
-      : fillTemplate(digest.sinceBefore, { when: format.date(toZonedDate(deps.settings.timezone, since.before)) });
+  const renderStart = ({ at, isBefore }: SinceTime) => {
+    if (!isBefore) return renderSince(presentation, at, now);
+    return fillTemplate(digest.sinceBefore, { when: format.date(toZonedDate(deps.settings.timezone, at)) });
+  };
   const renderAsker = ({ from, createdAt }: RequestRecord, ...notes: TextPart[]) =>
     joinRichText([renderName(from), ...notes, renderSince(presentation, createdAt, now)], ", ");
   const render = (task: Task, ...notes: TextPart[]) => renderTask(presentation, task, notes);
@@ -126,7 +126,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
       blocked.map(({ task, since, blockers }) => {
         const keys = toSafeText(blockers.join(", "), NAME_LIMIT);
         const waits = blockers.length > 0 ? fillTemplate(answers.waitsFor, { keys }) : undefined;
-        return render(task, sinceStart(since), waits);
+        return render(task, renderStart(since), waits);
       }),
     ),
     ...section(
@@ -291,14 +291,10 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   const outcome = await store.commit({
     expect: [[key, 0]],
     put: [{ key, value: { at: now }, expires: DIGEST_RETENTION }],
-    jobs: pages.map((rich, i) =>
-      createAnnouncementJob(
-        `${key}:${i + 1}`,
-        chat,
-        { rich, language: texts.locale, ...toSoundExtras("digest") },
-        correlation,
-      ),
-    ),
+    jobs: pages.map((rich, i) => {
+      const message = { rich, language: texts.locale, ...toSoundExtras("digest") };
+      return createAnnouncementJob(`${key}:${i + 1}`, chat, message, correlation);
+    }),
   });
   if (outcome !== "committed") return 0;
   deps.notify();
@@ -312,7 +308,9 @@ async function readCompletions(deps: DigestDeps, date: string, now: Ms) {
   const ids = new Set<string>();
   const projects = new Set<StoreKey>();
   const isOnDay = (at: Ms) => toZonedDate(deps.settings.timezone, at) === date;
-  for await (const { event, item, record, at } of readDecisionsSince(deps, now - DECISION_PERIOD)) {
+  for await (const { value } of scanRows<DecisionRecord>(deps, decisionSet)) {
+    const { event, item, record, at } = value;
+    if (at < now - DECISION_PERIOD) break;
     if (event.kind === "completed" && item) ids.add(item.id);
     if (event.kind === "project_completed" && isOnDay(at)) projects.add(record);
   }
@@ -330,13 +328,6 @@ async function readCompletions(deps: DigestDeps, date: string, now: Ms) {
       completedProjects.push(project.value);
   const completedAt = ({ task }: (typeof tasks)[number]) => Date.parse(task.item.snapshot.completedAt ?? "");
   return { tasks: tasks.sort((a, b) => completedAt(a) - completedAt(b)), projects: completedProjects.reverse() };
-}
-
-async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<DecisionRecord> {
-  for await (const { value } of scanRows<DecisionRecord>(deps, decisionSet)) {
-    if (value.at < from) return;
-    yield value;
-  }
 }
 
 async function measureTask(deps: DigestDeps, task: Task) {
@@ -362,15 +353,16 @@ async function readOpenToday(deps: DigestDeps, date: string, now: Ms) {
     deps,
     blockedTasks.map(({ item }) => item),
   );
-  const blocked: { task: Task; blockers: string[]; since: SinceTime }[] = [];
-  for (const task of blockedTasks) {
-    const blockers = task.item.blockers.map((id) => names.get(id)?.key ?? "?");
-    blocked.push({ task, blockers, since: await findBlockedSince(deps, task, now) });
-  }
+  const blocked = await Promise.all(
+    blockedTasks.map(async (task) => {
+      const blockers = task.item.blockers.map((id) => names.get(id)?.key ?? "?");
+      return { task, blockers, since: await findBlockedSince(deps, task, now) };
+    }),
+  );
   const isToday = ({ item }: Task) => item.snapshot.due === date;
   const compareByDue = (a: Task, b: Task) => ((a.item.snapshot.due ?? "") < (b.item.snapshot.due ?? "") ? -1 : 1);
   return {
-    blocked: blocked.sort((a, b) => toSinceMs(a.since) - toSinceMs(b.since)),
+    blocked: blocked.sort((a, b) => a.since.at - b.since.at),
     due: dueTasks.filter(isToday),
     overdue: dueTasks.filter((task) => !isToday(task)).sort(compareByDue),
   };
@@ -382,10 +374,8 @@ async function findBlockedSince(deps: DigestDeps, { id, project }: Task, now: Ms
   if (last?.value.event.kind === "blocked") return { at: last.value.at };
   const attempt = await findStatusAttempt(deps, id);
   if (attempt?.input.status === "blocked") return { at: attempt.at };
-  return { before: Math.max(now - DECISION_LOG_MS, Date.parse(project.began)) };
+  return { at: Math.max(now - DECISION_LOG_MS, Date.parse(project.began)), isBefore: true };
 }
-
-const toSinceMs = (since: SinceTime): Ms => ("at" in since ? since.at : since.before);
 
 /** Creates a forecast for each agent that has open tasks. */
 async function forecastAgents(deps: DigestDeps) {
@@ -393,13 +383,10 @@ async function forecastAgents(deps: DigestDeps) {
   const forecasts = [];
   for (const { name } of deps.settings.agents) {
     const tasks: TaskForecast[] = [];
-    for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(name)))
-      tasks.push(
-        ...(await forecastItems(
-          rows.map(({ value }) => value).filter(({ review }) => !review),
-          name,
-        )),
-      );
+    for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(name))) {
+      const items = rows.map(({ value }) => value).filter(({ review }) => !review);
+      tasks.push(...(await forecastItems(items, name)));
+    }
     if (tasks.length === 0) continue;
     const finishedBySize = new Map(tasks.map(({ size, finished }) => [size, finished]));
     const finishedCount = [...finishedBySize.values()].reduce((sum, finished) => sum + finished, 0);

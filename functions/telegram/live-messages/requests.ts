@@ -69,29 +69,24 @@ export async function renderRequest(
   if (!request) return renderView(context, { lines: [], outcome: [toPlainText(presentation.texts.live.toast.over)] });
   const renderer = getRenderer(request);
   const { rows, ...content } = await renderer.render(context, request, message);
+  const { lines } = content;
   if (isRequestOpen(request)) {
     const hash = request.hash.slice(0, BUTTON_HASH_LENGTH);
     const audience = await renderAudience(context, request, message.reminder);
-    const progress = [...keepDefined([note]), ...audience, ...(content.progress ?? [])];
+    const progress = [note, audience, ...(content.progress ?? [])];
     return renderView(context, { ...content, progress, buttons: { id: request.id, hash, rows } });
   }
   const progress = await renderer.renderProgress?.(context, request);
-  const { lines } = content;
   if (progress) return renderView(context, { lines, progress });
-  const outcome = renderOutcome(presentation, await findOutcome(context, request));
-  return renderView(context, { lines, outcome });
+  return renderView(context, { lines, outcome: renderOutcome(presentation, await findOutcome(context, request)) });
 }
 
 /**
  * Mentions in a group whom the request concerns: the requester, with the first reminder the project's people, and then
  * nobody, because it is for all. In a chat of one person there is nobody to tell apart.
  */
-async function renderAudience(
-  { deps, chat }: RenderContext,
-  request: RequestRecord,
-  reminder: number,
-): Promise<RichText[]> {
-  if (typeof chat === "number" && chat > 0) return [];
+async function renderAudience({ deps, chat }: RenderContext, request: RequestRecord, reminder: number) {
+  if (typeof chat === "number" && chat > 0) return undefined;
   const { agents = [], people } = deps.settings;
   const findAudience = await createAudienceLookup({
     store: deps.store,
@@ -101,7 +96,8 @@ async function renderAudience(
   const mentions = circle.flatMap(({ name, telegram }) =>
     telegram === undefined ? [] : toMention(toSafeText(name, 80), telegram),
   );
-  return mentions.length === 0 ? [] : [joinRichText(["👤 ", joinRichText(mentions.slice(0, MENTION_LIMIT), ", ")])];
+  if (mentions.length === 0) return undefined;
+  return joinRichText(["👤 ", joinRichText(mentions.slice(0, MENTION_LIMIT), ", ")]);
 }
 
 /** What came of a request, as the notice after a press or a reply. */

@@ -7,9 +7,9 @@
 
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
-import { createStatusJob, type StatusBody } from "../../../shared/jobs/outgoing-jobs.ts";
+import { createReplacementJob, createStatusJob, type StatusBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
-import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-records.ts";
@@ -23,7 +23,7 @@ import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { isRecent, MINUTE, type Ms } from "../../../shared/time.ts";
-import { DELIVERY_RETENTION, type DeliveryContext, JOB_DONE, muteKey, retryAfter } from "../delivery/context.ts";
+import { DELIVERY_RETENTION, type DeliveryContext, JOB_DONE, muteKey } from "../delivery/context.ts";
 import { type ShownMessage, sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
 import type { SendPriority } from "../delivery/rate-limits.ts";
 import { EVENT_EMOJI, limitParts, renderSince, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
@@ -45,8 +45,6 @@ interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
   job?: string;
   /** Somebody deleted the message, so it is not sent again. */
   isDeleted?: true;
-  /** The message that this one has replaced and that still looks current. */
-  former?: number;
   /** Store time of the last reminder that was sent as a new message. */
   remindedAt?: Ms;
 }
@@ -69,8 +67,6 @@ interface StatusSource {
   isTask: boolean;
   /** Undefined when there is nothing to show. */
   render(context: DeliveryContext, subject: string): Promise<StatusView | undefined>;
-  /** What a message shows once another one has replaced it. */
-  renderFormer?(context: DeliveryContext): RichText;
 }
 
 /** Interval for edits of a status message: 5 s (NOTIF-07). */
@@ -103,21 +99,11 @@ const LIST_FROM = 2;
 /** Time for which a reminder covers those that follow: 10 minutes. */
 const REMINDER_WINDOW: Ms = 10 * MINUTE;
 
-/** The message of a task; one, however often the task is claimed. */
-const PROGRESS_SOURCE: StatusSource = { priority: "background", isTask: true, render: renderProgress };
-
-const WAITING_SOURCE: StatusSource = {
-  priority: "notification",
-  isTask: false,
-  render: renderWaiting,
-  renderFormer: ({ presentation }) => toPlainText(presentation.texts.live.waitingMoved),
-};
-
-/** Returns what a status message shows, by its subject. */
+/** Returns what a status message shows, by its subject. A task has one, however often it is claimed. */
 export function getStatusSource(subject: string): StatusSource {
-  if (subject === WAITING_SUBJECT) return WAITING_SOURCE;
+  if (subject === WAITING_SUBJECT) return { priority: "notification", isTask: false, render: renderWaiting };
   if (subject === SUMMARY_SUBJECT) return { priority: "background", isTask: false, render: renderSummary };
-  return PROGRESS_SOURCE;
+  return { priority: "background", isTask: true, render: renderProgress };
 }
 
 /** Queues that the status messages are brought up to date, after something about a task or a request has changed. */
@@ -183,8 +169,6 @@ export async function updateStatusMessage(context: DeliveryContext, { subject }:
   if (shown.isDeleted && view?.isOver) await deps.store.commit(createUpdate(context, subject, rev, NO_MESSAGE));
   if (shown.isDeleted || !view) return JOB_DONE;
   const update = { source, subject, view, shown, rev };
-  if (shown.former !== undefined && source.renderFormer)
-    return editFormerMessage(context, update, shown.former, source.renderFormer(context));
   if (shown.messageId !== undefined) return editStatusMessage(context, update, shown.messageId);
   if (!view.canStart) return JOB_DONE;
   // A message that is there is edited nevertheless: edits have no sound, and it would go on showing what is over.
@@ -204,22 +188,24 @@ interface StatusUpdate {
   priority?: SendPriority;
 }
 
-/** Sends a new message, which replaces the one before, if there is one. */
+/** Sends a new message; the one before it, if there is one, says so. */
 async function sendStatusMessage(
   context: DeliveryContext,
   { source, subject, view, shown, rev, priority = source.priority }: StatusUpdate,
   sound: ReturnType<typeof toSoundExtras>,
 ): Promise<JobResult> {
-  const { deps, chat, correlation } = context;
+  const { deps, chat, correlation, job, presentation } = context;
   const { messageId: former, isDeleted: _, ...rest } = shown;
+  const { live, locale: language } = presentation.texts;
+  const moved = { rich: toPlainText(live.waitingMoved), language, isOptional: true } as const;
   return sendSeparateMessage(context, {
     ...{ priority, rich: view.rich, extras: sound },
     ...(source.isTask ? { tasks: [subject], threadOf: subject } : {}),
     async createRecord(sent) {
-      const at = await deps.store.now();
-      const value = { ...rest, ...sent, at, ...omitUndefined({ former }) };
-      const next = createStatusJob(chat, subject, `sent.${sent.messageId}`, at + EDIT_INTERVAL, correlation);
-      return { ...createUpdate(context, subject, rev, value), jobs: former === undefined ? [] : [next] };
+      const value = { ...rest, ...sent, at: await deps.store.now() };
+      const jobs =
+        former === undefined ? [] : [createReplacementJob(chat, { messageId: former, ...moved }, job.id, correlation)];
+      return { ...createUpdate(context, subject, rev, value), jobs };
     },
   });
 }
@@ -244,23 +230,6 @@ async function editStatusMessage(
   return result ?? JOB_DONE;
 }
 
-/** Says in a message that another one has replaced it, then continues with that one. */
-async function editFormerMessage(
-  context: DeliveryContext,
-  { source, subject, shown, rev }: StatusUpdate,
-  messageId: number,
-  rich: RichText,
-): Promise<JobResult> {
-  const { former: _, ...current } = shown;
-  const result = await updateMessage(context, {
-    shown: { messageId, viewHash: "", repeat: false },
-    rich,
-    priority: source.priority,
-    createRecord: async () => createUpdate(context, subject, rev, current),
-  });
-  return result === JOB_DONE ? retryAfter(context, 0) : (result ?? JOB_DONE);
-}
-
 /**
  * Reminds of all that waits by one message: the list moves to the end of the chat, once within ten minutes. Undefined
  * while only one request waits, whose reminder is a message of its own.
@@ -274,7 +243,7 @@ export async function remindByList(context: DeliveryContext): Promise<JobResult 
     await queueStatusMessages(context, [WAITING_SUBJECT]);
     return JOB_DONE;
   }
-  const update = { source: WAITING_SOURCE, subject: WAITING_SUBJECT, view, rev };
+  const update = { source: getStatusSource(WAITING_SUBJECT), subject: WAITING_SUBJECT, view, rev };
   const reminded = { ...shown, remindedAt: now };
   return sendStatusMessage(context, { ...update, shown: reminded, priority: "request" }, toSoundExtras("asked"));
 }

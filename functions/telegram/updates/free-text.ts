@@ -49,13 +49,11 @@ const OFFER_LIMIT = 3;
 /** Limit of the part of a message that a reply quotes, in UTF-16 units. */
 const QUOTE_LIMIT = 300;
 
-/** What a text says that asks for nothing; of several, the first one counts. */
-const SMALL_TALK_KINDS = ["greeting", "thanks", "noted"] as const;
-
-type SmallTalk = (typeof SMALL_TALK_KINDS)[number];
-
-/** Words of texts that ask for nothing, in English and French, without accents and apostrophes. */
-const SMALL_TALK: Record<SmallTalk, string> = {
+/**
+ * Words of texts that ask for nothing, in English and French, without accents and apostrophes. Of several kinds in one
+ * text, the first one counts.
+ */
+const SMALL_TALK = {
   greeting:
     "hello hi hey hallo good morning evening afternoon day there everyone bonjour bonsoir salut coucou test ping",
   thanks: "thanks thank you thx much very merci beaucoup",
@@ -178,7 +176,8 @@ export const answerCommand: ChoiceCommand = {
 export async function interpretFreeText(context: CommandContext, text: string, reply?: string): Promise<CommandResult> {
   const { freeText } = context.presentation.texts;
   const talk = findSmallTalk(text);
-  const answerTalk = (kind: SmallTalk) => replyText(freeText.smallTalk[kind], { agent: getConciergeName(context) });
+  const answerTalk = (kind: keyof typeof SMALL_TALK) =>
+    replyText(freeText.smallTalk[kind], { agent: getConciergeName(context) });
   // A reply is about the message that it replies to, and "yes" may answer it.
   if (reply !== undefined)
     return talk && talk !== "noted" ? answerTalk(talk) : sendToConcierge(context, addQuote(text, reply));
@@ -205,15 +204,15 @@ export async function interpretFreeText(context: CommandContext, text: string, r
 }
 
 /** Finds out whether a text only greets, thanks or agrees; undefined for one that may ask for something. */
-function findSmallTalk(text: string): SmallTalk | undefined {
+function findSmallTalk(text: string): keyof typeof SMALL_TALK | undefined {
   const words =
     normalizeName(text)
       .replace(/['’]|\b(?:a lot|so much)\b/g, "")
       .match(/[\p{L}\p{N}]+/gu) ?? [];
   if (words.length === 0) return text.includes("?") ? "greeting" : "noted";
-  const kinds = words.map((word) => SMALL_TALK_KINDS.find((kind) => SMALL_TALK[kind].split(" ").includes(word)));
-  if (kinds.includes(undefined)) return undefined;
-  return SMALL_TALK_KINDS.find((kind) => kinds.includes(kind));
+  const all = ["greeting", "thanks", "noted"] as const;
+  const kinds = words.map((word) => all.find((kind) => SMALL_TALK[kind].split(" ").includes(word)));
+  return kinds.includes(undefined) ? undefined : all.find((kind) => kinds.includes(kind));
 }
 
 /** Puts the message that a text replies to before it, because the Concierge may not remember it. Agents read English. */
