@@ -23,7 +23,7 @@ import { joinRichText, type RichText, type TextPart, toCode, toSafeText } from "
 import { cleanLine } from "../../../shared/text.ts";
 import { countTickets } from "../../../shared/tickets/stored-tickets.ts";
 import { renderDigest } from "../digest/digest.ts";
-import { EVENT_EMOJI, fillTemplate, renderProjectName, renderSince } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate, renderProjectName } from "../presentation/presentation.ts";
 import {
   compareByUrgency,
   formatConfidence,
@@ -183,7 +183,7 @@ async function renderWishLines(context: CommandContext): Promise<RichText[]> {
   const concierges = deps.settings.agents.filter(({ role }) => role === "concierge");
   const wishes = (await Promise.all(concierges.map(({ name }) => readOpenWishes(deps, name)))).flat();
   return wishes.map((wish) => {
-    const notes = joinRichText([toSafeText(wish.by, 80), renderSince(context.presentation, wish.at, now)], ", ");
+    const notes = joinRichText([toSafeText(wish.by, 80), context.presentation.format.since(wish.at, now)], ", ");
     return joinRichText(["💭 ", toSafeText(cleanLine(getWishText(wish), TEXT_LIMIT)), " (", notes, ")"]);
   });
 }
@@ -204,7 +204,7 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   ]);
   const { percent, text: report } = isOpen(snapshot.status) ? (card ?? {}) : {};
   const since = getWorkStart(claim, task);
-  const started = since === undefined ? undefined : renderSince(presentation, since, now);
+  const started = since === undefined ? undefined : format.since(since, now);
   const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
   const blockerNames = openBlockers.map(({ key, title }) =>
     joinRichText([toSafeText(key, 40), toSafeText(title, 60)], " "),
@@ -213,8 +213,7 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   const session = getSession(card);
   const unread = listUnread(await readRemarks(deps, task.id)).slice(-MAX_UNREAD);
   const review = isInReview(task.item) ? ` (${answers.inReview})` : "";
-  const field = (label: string, value: TextPart | false | 0) =>
-    value ? joinRichText([label, texts.colon, value]) : undefined;
+  const field = (label: string, value: TextPart | false | 0) => format.field(label, value || undefined);
   const renderShare = (share: number | undefined) => (share === undefined ? undefined : format.percent(share / 100));
   const result = paginateReply(context, [
     joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task)]),
@@ -253,7 +252,6 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
   const tasks = (await readAgentTasks(deps, name)).sort(compareByUrgency);
   const isInProgress = ({ item }: Task) => item.snapshot.status === "in_progress";
   const { finished, ms } = await readAgentPace(deps, name);
-  const renderLine = (label: string, value: RichText | string) => joinRichText([label, texts.colon, value]);
   const usual = ms === undefined ? undefined : fillTemplate(answers.usualTime, { time: format.duration(ms) });
   const past = joinRichText([format.count(texts.events.completed, finished), usual], ", ");
   const confidence = formatConfidence(presentation, await readConfidence(deps, name));
@@ -261,10 +259,10 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
   const waiting = tasks.filter((task) => !isInProgress(task));
   return paginateReply(context, [
     renderHeading("👤", name),
-    renderLine(fields.role, answers.roles[role]),
-    about === undefined ? undefined : renderLine(fields.description, toSafeText(about, 300)),
-    renderLine(fields.past, past),
-    confidence === undefined ? undefined : renderLine(texts.fields.confidence, confidence),
+    format.field(fields.role, answers.roles[role]),
+    format.field(fields.description, about === undefined ? undefined : toSafeText(about, 300)),
+    format.field(fields.past, past),
+    format.field(texts.fields.confidence, confidence),
     format.count(answers.open, tasks.length),
     ...renderSection("🔵", headings.atWork, atWork),
     ...renderSection("⬜", headings.todo, await renderTaskLines(context, waiting)),

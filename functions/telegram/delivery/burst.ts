@@ -27,7 +27,6 @@ import {
   fillTemplate,
   formatEffort,
   formatProgress,
-  limitParts,
   type Presentation,
   renderProjectName,
   renderTaskTitle,
@@ -229,7 +228,7 @@ function renderGroupLine(
     format.count(isClosed ? texts.closedProject : texts.events[kind], count),
     ...(isProjectKind ? [] : [texts.inProject, renderProjectName(project)]),
     texts.colon,
-    joinRichText(limitParts(presentation, names, NAMED_LIMIT, count), ", "),
+    joinRichText(format.limit(names, NAMED_LIMIT, count), ", "),
   ]);
 }
 
@@ -239,7 +238,7 @@ function renderDetails({ event, facts }: ActionBody, presentation: Presentation)
   const { fields, priorities } = texts;
   const { item, project, cycle, comment, actor, totals } = facts;
   const lines = renderEventDetails(event, presentation);
-  const add = (label: string, value: TextPart) => lines.push(renderField(presentation, label, value));
+  const add = (label: string, value: TextPart) => lines.push(format.field(label, value));
   const result = item?.result?.text;
   add(fields.result, result === undefined ? undefined : toSafeText(result, TEXT_LIMIT));
   add(fields.deliverables, renderFiles(item?.result, presentation));
@@ -283,16 +282,11 @@ function renderDetails({ event, facts }: ActionBody, presentation: Presentation)
   return lines;
 }
 
-/** `Priority: high` */
-function renderField({ texts }: Presentation, label: string, value: TextPart): TextPart {
-  return value === undefined ? undefined : joinRichText([label, texts.colon, value]);
-}
-
 /** Renders what agents report, and why work stopped; requests have messages of their own. */
 function renderEventDetails(event: ActionBody["event"], presentation: Presentation): TextPart[] {
   const { texts, format } = presentation;
   const { fields, losses, stuck } = texts;
-  const line = (label: string, value: TextPart) => renderField(presentation, label, value);
+  const line = (label: string, value: TextPart) => format.field(label, value);
   const by = (name: string | null) => line(fields.by, name === null ? undefined : renderName(name));
   switch (event.kind) {
     case "answered":
@@ -340,12 +334,12 @@ function renderFiles(result: TaskResult | undefined, presentation: Presentation,
   if (files.length === 0) return undefined;
   const { origins } = presentation;
   const links = files.map(({ name, url }) => toLink(toSafeText(name, FILE_NAME_LIMIT), url, origins));
-  return joinRichText(limitParts(presentation, links, limit ?? files.length, count), ", ");
+  return joinRichText(presentation.format.limit(links, limit ?? files.length, count), ", ");
 }
 
 /** Joins the first values, and says how many more of all there are. */
 function renderList(presentation: Presentation, values: readonly TextPart[], count?: number): RichText {
-  return joinRichText(limitParts(presentation, values, LIST_LIMIT, count), ", ");
+  return joinRichText(presentation.format.limit(values, LIST_LIMIT, count), ", ");
 }
 
 /** `2 tasks completed, 1 task cancelled` */

@@ -49,10 +49,8 @@ import {
   createPresentation,
   fillTemplate,
   formatEffort,
-  limitParts,
   type Presentation,
   renderProjectName,
-  renderSince,
 } from "../presentation/presentation.ts";
 import { renderCycleLine, renderTaskLink } from "../presentation/task-lists.ts";
 
@@ -108,11 +106,11 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const forecasts = await forecastAgents(deps);
 
   const renderStart = ({ at, isBefore }: SinceTime) => {
-    if (!isBefore) return renderSince(presentation, at, now);
+    if (!isBefore) return format.since(at, now);
     return fillTemplate(digest.sinceBefore, { when: format.date(toZonedDate(deps.settings.timezone, at)) });
   };
   const renderAsker = ({ from, createdAt }: RequestRecord, ...notes: TextPart[]) =>
-    joinRichText([renderName(from), ...notes, renderSince(presentation, createdAt, now)], ", ");
+    joinRichText([renderName(from), ...notes, format.since(createdAt, now)], ", ");
   const render = (task: Task, ...notes: TextPart[]) => renderTask(presentation, task, notes);
   const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderName);
   const section = (emoji: string, title: string, lines: readonly TextPart[]) =>
@@ -189,7 +187,7 @@ function renderHead({ format }: Presentation, emoji: string, title: string, coun
 function renderList(presentation: Presentation, head: RichText, lines: readonly TextPart[]): TextPart[] {
   if (lines.length === 0) return [];
   const listed = lines.map((line) => joinRichText(["• ", line]));
-  return ["", head, ...limitParts(presentation, listed, LIST_LIMIT)];
+  return ["", head, ...presentation.format.limit(listed, LIST_LIMIT)];
 }
 
 /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */

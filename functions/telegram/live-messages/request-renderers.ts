@@ -26,7 +26,6 @@ import {
   EVENT_EMOJI,
   fillTemplate,
   findPageLink,
-  limitParts,
   type Presentation,
   renderTaskTitle,
   STATUS_EMOJI,
@@ -304,7 +303,7 @@ function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[]
 
 function renderWarnings({ checked }: PlanRun, presentation: Presentation): RichText[] {
   const warnings = (checked?.warnings ?? []).map((text) => joinRichText(["⚠️ ", toSafeText(text, PLAN_LIMITS.warning)]));
-  return limitParts(presentation, warnings, PLAN_LIMITS.warnings).map((line) => joinRichText([line]));
+  return presentation.format.limit(warnings, PLAN_LIMITS.warnings).map((line) => joinRichText([line]));
 }
 
 /** `2. Build the toggle → Thot, after 1, 40 min, €1.20` */

@@ -26,7 +26,7 @@ import { isRecent, MINUTE, type Ms } from "../../../shared/time.ts";
 import { DELIVERY_RETENTION, type DeliveryContext, JOB_DONE, muteKey } from "../delivery/context.ts";
 import { type ShownMessage, sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
 import type { SendPriority } from "../delivery/rate-limits.ts";
-import { EVENT_EMOJI, limitParts, renderSince, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
 import {
   compareByUrgency,
   renderProgressBar,
@@ -258,7 +258,7 @@ async function renderWaiting(context: DeliveryContext): Promise<StatusView> {
 }
 
 function renderList({ presentation }: DeliveryContext, head: RichText, lines: readonly RichText[], count: number) {
-  return limitText(joinRichText([head, ...limitParts(presentation, lines, lines.length, count)], "\n"));
+  return limitText(joinRichText([head, ...presentation.format.limit(lines, lines.length, count)], "\n"));
 }
 
 /** Whether progress is shown in one summary now. */
@@ -295,7 +295,7 @@ async function renderSummary(context: DeliveryContext): Promise<StatusView> {
 async function renderProgress(context: DeliveryContext, item: string): Promise<StatusView | undefined> {
   const { deps, presentation } = context;
   const { texts, format } = presentation;
-  const { fields, colon } = texts;
+  const { fields } = texts;
   const task = await findStoredTask(deps, item);
   if (!task) return undefined;
   const [[held], card, { spent }, now] = await Promise.all([
@@ -310,14 +310,14 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<S
   // What was reported on the way says nothing about a task that is closed.
   const { percent, text } = isOpen(snapshot.status) ? (card ?? {}) : {};
   const agent = claim?.agent ?? card?.agent;
-  const since = claim && renderSince(presentation, claim.since, now);
+  const since = claim && format.since(claim.since, now);
   const agentAndTime = joinRichText([agent === undefined ? undefined : toSafeText(agent, 80), since], ", ");
   const lines = [
     joinRichText([`${emoji} `, toBold(renderTaskTitle(presentation, { ...task, title: snapshot.name }))]),
     state,
     percent === undefined ? undefined : renderProgressBar(presentation, percent),
-    agentAndTime.text === "" ? undefined : joinRichText([fields.agent, colon, agentAndTime]),
-    spent >= MINUTE ? `${fields.timeSpent}${colon}${format.duration(spent)}` : undefined,
+    format.field(fields.agent, agentAndTime.text === "" ? undefined : agentAndTime),
+    format.field(fields.timeSpent, spent >= MINUTE ? format.duration(spent) : undefined),
     text === undefined ? undefined : joinRichText(["💬 ", toSafeText(stripMarkdown(text), 300)]),
   ];
   return {

@@ -28,7 +28,6 @@ import {
   EVENT_EMOJI,
   fillTemplate,
   findPageLink,
-  limitParts,
   type Presentation,
   renderTaskTitle,
   toTicketPath,
@@ -243,7 +242,7 @@ async function renderDifference({ deps, presentation }: RenderContext, ticket: T
     return joinRichText(["• ", toCode(cleanLine(path, DIFF_LIMITS.units)), counts]);
   });
   return [
-    ...limitParts(presentation, names, DIFF_LIMITS.files),
+    ...presentation.format.limit(names, DIFF_LIMITS.files),
     changed.length > 0 ? toCode(changed.map(toLine).join("\n")) : undefined,
     findPageLink(presentation, toTicketPath(ticket.key), texts.live.ticket.difference),
   ];
@@ -303,14 +302,14 @@ function renderTicketHeadline(
 async function renderOrigin({ deps, presentation }: RenderContext, { subject }: RequestRecord): Promise<TextPart[]> {
   const ticket = await findTicket(deps, subject.key ?? "");
   if (!ticket) return [];
-  const { fields, priorities, colon, live } = presentation.texts;
+  const { fields, priorities, live } = presentation.texts;
   const { item, shown } = ticket;
   const { trigger, by } = shown.cause;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
   const cause = { why: live.ticket.triggers[trigger], by: toSafeText(by ?? "", 80) };
   return [
-    joinRichText([fields.project, colon, toSafeText(project?.value.name ?? item.identifier)]),
-    item.priority === "none" ? undefined : joinRichText([fields.priority, colon, priorities[item.priority]]),
+    presentation.format.field(fields.project, toSafeText(project?.value.name ?? item.identifier)),
+    presentation.format.field(fields.priority, item.priority === "none" ? undefined : priorities[item.priority]),
     fillTemplate(by === undefined ? live.ticket.requested : live.ticket.requestedBy, cause),
   ];
 }

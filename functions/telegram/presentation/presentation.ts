@@ -4,7 +4,6 @@ import { getCurrency, roundAmount } from "../../../shared/accounting/spending.ts
 import type { Settings } from "../../../shared/config/settings.ts";
 import {
   formatTemplate,
-  type Locale,
   localizeCount,
   localizeDate,
   localizeDuration,
@@ -106,7 +105,7 @@ export function createPresentation(settings: PresentationSettings): Presentation
   const texts = getTexts(locale).telegram;
   return {
     texts,
-    format: createFormats(texts.locale, timezone, getCurrency({ budget })),
+    format: createFormats(texts, timezone, getCurrency({ budget })),
     origins,
     publicUrl,
     timezone,
@@ -114,8 +113,21 @@ export function createPresentation(settings: PresentationSettings): Presentation
 }
 
 /** How values are written. @param currency ISO 4217 code: that of all amounts */
-function createFormats(locale: Locale, timezone: string, currency: string) {
+function createFormats(texts: TelegramTexts, timezone: string, currency: string) {
+  const { locale } = texts;
   return {
+    /** `Priority: high`; undefined without a value. */
+    field: (label: string, value: TextPart) =>
+      value === undefined ? undefined : joinRichText([label, texts.colon, value]),
+    /** The first of several lines or names, and how many more of all `count` there are. */
+    limit(parts: readonly TextPart[], limit: number, count = parts.length): TextPart[] {
+      const shown = parts.slice(0, limit);
+      const rest = count - shown.length;
+      return rest > 0 ? [...shown, localizeCount({ locale }, texts.more, rest)] : shown;
+    },
+    /** `since 08:00` */
+    since: (at: Ms, now: Ms) =>
+      fillTemplate(texts.since, { when: localizeMomentInSentence(locale, timezone, at, now) }),
     count: (forms: PluralForms, n: number) => localizeCount({ locale }, forms, n),
     number: (n: number) => localizeNumber(locale, n),
     percent: (ratio: number) => localizePercent(locale, ratio),
@@ -171,22 +183,6 @@ export function findPageLink(
 /** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */
 export function renderProjectName({ name, identifier }: { name: string; identifier: string }): RichText {
   return identifier === "" ? toSafeText(name) : joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
-}
-
-/** `since 08:00` */
-export function renderSince({ texts, format }: Presentation, since: Ms, now: Ms): RichText {
-  return fillTemplate(texts.since, { when: format.momentInSentence(since, now) });
-}
-
-/** The first of several lines or names, and how many more of all `count` there are. */
-export function limitParts(
-  { texts, format }: Presentation,
-  parts: readonly TextPart[],
-  limit: number,
-  count = parts.length,
-): TextPart[] {
-  const shown = parts.slice(0, limit);
-  return count > shown.length ? [...shown, format.count(texts.more, count - shown.length)] : shown;
 }
 
 /** `2 hr 5 min` and `€4.10`, each only when known. */

@@ -4,7 +4,6 @@ import type { ConfidenceOverTime } from "../../../shared/accounting/history.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
 import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
 import {
   listReadableProjects,
   type ProjectRecord,
@@ -29,7 +28,6 @@ import {
   formatProgress,
   type Presentation,
   renderProjectName,
-  renderSince,
   renderTaskTitle,
   STATUS_EMOJI,
   toRequestPath,
@@ -175,15 +173,16 @@ export async function renderTaskLines(context: LinesContext, tasks: readonly Tas
     const openBlockers = item.blockers.flatMap((id) => blockers.get(id)?.key ?? []);
     const rest = openBlockers.length > BLOCKER_LIMIT ? ", …" : "";
     const keys = toSafeText(openBlockers.slice(0, BLOCKER_LIMIT).join(", ") + rest);
-    const notes = keepDefined([
+    const notes = [
       workers.length > 0 ? toSafeText(workers.join(", "), 80) : undefined,
-      since === undefined ? undefined : renderSince(presentation, since, now),
+      since === undefined ? undefined : presentation.format.since(since, now),
       percent === undefined ? undefined : presentation.format.percent(percent / 100),
       isInReview(item) ? answers.inReview : undefined,
       openBlockers.length > 0 ? fillTemplate(answers.waitsFor, { keys }) : undefined,
-    ]);
-    const line = joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task)]);
-    return notes.length === 0 ? line : joinRichText([line, " (", joinRichText(notes, ", "), ")"]);
+    ];
+    const known = joinRichText(notes, ", ");
+    const end = known.text === "" ? [] : [" (", known, ")"];
+    return joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task), ...end]);
   });
 }
 
@@ -203,7 +202,7 @@ export async function renderRequestLines(
     const { key = "", title, url = "" } = subject;
     const isPlan = kind === "plan" && !request.session;
     const size = isPlan ? presentation.format.count(texts.live.plan.tasks, countPlannedTasks(request)) : undefined;
-    const notes = joinRichText([toSafeText(from, 80), renderSince(presentation, createdAt, now)], ", ");
+    const notes = joinRichText([toSafeText(from, 80), presentation.format.since(createdAt, now)], ", ");
     const options = { limit: TITLE_LIMIT, path: toRequestPath(id) };
     const task = title === "" ? undefined : renderTaskTitle(presentation, { key, title, url }, options);
     const about = task ? joinRichText([joinRichText([task, size], texts.colon), " (", notes, ")"]) : notes;
@@ -259,13 +258,10 @@ export function formatConfidence({ texts, format }: Presentation, confidence: Co
 /** `Sprint 7 (ONB): 4 of 10 done, 6 tasks left, ends Nov 30, 2026, forecast Nov 28, 2026 (on time)` */
 export function renderCycleLine(presentation: Presentation, progress: CycleProgress): RichText {
   const { cycle, project } = progress;
-  const facts = keepDefined([
-    formatCycleCounts(presentation, progress),
-    formatCycleDates(presentation, progress),
-    formatCycleForecast(presentation, progress),
-  ]);
+  const formats = [formatCycleCounts, formatCycleDates, formatCycleForecast];
+  const facts = formats.map((format) => format(presentation, progress));
   const name = [toSafeText(cycle.name), " (", toSafeText(project.identifier, 20), ")"];
-  return joinRichText([...name, presentation.texts.colon, facts.join(", ")]);
+  return joinRichText([...name, presentation.texts.colon, joinRichText(facts, ", ")]);
 }
 
 /** `4 of 10 done, 6 tasks left` */
