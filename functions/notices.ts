@@ -13,7 +13,7 @@ import { listReadableProjects } from "../shared/records/plane-records.ts";
 import { observedSets } from "../shared/records/store-keys.ts";
 import { readFirstLook } from "../shared/sync/details.ts";
 import { listDeletedNames } from "../shared/sync/names.ts";
-import { reportTokenUse } from "../shared/tasks/token-use.ts";
+import { reportTokenUse } from "../shared/tasks/people/brakes.ts";
 import { readRunners } from "../shared/tickets/runners.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
 import { DAY, HOUR, type Ms } from "../shared/time.ts";

@@ -18,7 +18,7 @@ import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
 import { createCallContext, SYSTEM_CALLER } from "../shared/tasks/call-context.ts";
 import { writeCard } from "../shared/tasks/card-comment.ts";
 import { UPLOAD } from "../shared/tasks/deliverables/deliver-file.ts";
-import { queueResolveBlocked, resolveBlocked } from "../shared/tasks/dependency-blocks.ts";
+import { queueResolveBlocked, resolveBlocked } from "../shared/tasks/dependencies.ts";
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
 import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
 import { STATUS_CHANGE } from "../shared/tasks/lifecycle/status-change.ts";

@@ -6,13 +6,12 @@
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
+import { taskChangesSchema } from "../../shared/tasks/edit-task.ts";
 import { newMessageSchema } from "../../shared/tasks/people/messages.ts";
 import { newTaskSchema, planCostSchema, planSchema } from "../../shared/tasks/plan-record.ts";
 import { newProjectSchema } from "../../shared/tasks/planning/create-project.ts";
 import { scheduledWorkSchema } from "../../shared/tasks/planning/start-plan.ts";
-import { taskChangesSchema } from "../../shared/tasks/update-task.ts";
-import { taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
-import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
+import { taskAnswerSchema, taskFiltersSchema } from "../../shared/tasks/views/task-list.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 const count = z.number().optional();

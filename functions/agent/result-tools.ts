@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { isFilePath, isUrl } from "../../shared/tasks/deliverables/file-check.ts";
-import { commitSchema, testsSchema } from "../../shared/tasks/lifecycle/commit-and-tests.ts";
+import { commitSchema, testsSchema } from "../../shared/tasks/lifecycle/done-criteria.ts";
 import { agentSessionSchema, tokensSchema } from "../../shared/tasks/lifecycle/status-change.ts";
 import { defineTool, type Tool } from "./tool.ts";
 

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { STATUSES } from "../../shared/task/snapshot.ts";
-import { newCommentSchema } from "../../shared/tasks/comments.ts";
+import { newCommentSchema } from "../../shared/tasks/agent-reports.ts";
 import { doneCriteriaSchema } from "../../shared/tasks/lifecycle/done-criteria.ts";
 import { statusChangeSchema } from "../../shared/tasks/lifecycle/status-change.ts";
 import { newQuestionSchema } from "../../shared/tasks/people/questions.ts";

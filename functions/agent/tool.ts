@@ -10,26 +10,29 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Task } from "../../shared/records/plane-records.ts";
+import {
+  addComment,
+  type NewComment,
+  reportProgress,
+  startTimer,
+  stopTimer,
+} from "../../shared/tasks/agent-reports.ts";
 import { type CallContext, type Caller, createCallContext, isAgent } from "../../shared/tasks/call-context.ts";
 import { throwIfClaimLost } from "../../shared/tasks/claim-lease.ts";
 import { claimTask } from "../../shared/tasks/claims.ts";
-import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
-import { createTask } from "../../shared/tasks/create-task.ts";
 import { deliverFile } from "../../shared/tasks/deliverables/deliver-file.ts";
-import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
 import type { NewDeliverable } from "../../shared/tasks/deliverables/file-check.ts";
+import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/transfer-file.ts";
+import { createTask, type TaskChanges, updateTask } from "../../shared/tasks/edit-task.ts";
 import { findTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { blockWhenRefused } from "../../shared/tasks/lifecycle/status-change.ts";
 import { messageHuman } from "../../shared/tasks/people/messages.ts";
 import { askHuman, type NewQuestion } from "../../shared/tasks/people/questions.ts";
 import { planProject, requestProject, scheduleWork } from "../../shared/tasks/planning/start-plan.ts";
-import { reportProgress, startTimer, stopTimer } from "../../shared/tasks/progress.ts";
-import { type TaskChanges, updateTask } from "../../shared/tasks/update-task.ts";
-import { listAgents, listProjects } from "../../shared/tasks/views/overview.ts";
-import { searchTasks } from "../../shared/tasks/views/search-tasks.ts";
+import { listAgents, listProjects } from "../../shared/tasks/task-counts.ts";
 import { readTaskBrief, readTaskDetails } from "../../shared/tasks/views/task-details.ts";
-import { listTasks, readTaskAnswer } from "../../shared/tasks/views/task-list.ts";
+import { listTasks, readTaskAnswer, searchTasks } from "../../shared/tasks/views/task-list.ts";
 import { formatIsoTime, type Ms } from "../../shared/time.ts";
 
 /** What a tool may use: the task operations, bound to the caller, and the caller itself. */

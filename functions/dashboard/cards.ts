@@ -15,8 +15,8 @@ import { getSubjectId } from "../../shared/task/request.ts";
 import { comparePriorities, compareText, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
 import { readOpenBlockers } from "../../shared/tasks/find-task.ts";
 import { countUnread } from "../../shared/tasks/remark-record.ts";
-import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
-import { belongsToAgent } from "../../shared/tasks/views/search-tasks.ts";
+import type { readPlanRuns } from "../../shared/tasks/task-counts.ts";
+import { belongsToAgent } from "../../shared/tasks/views/task-list.ts";
 import type { Ms } from "../../shared/time.ts";
 import type { BoardCard, BoardColumn, BoardPlan } from "./answers.ts";
 

@@ -12,8 +12,7 @@ import type { Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";
 import { compareText, compareUrgency, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
 import { createForecaster } from "../../shared/tasks/forecast.ts";
-import { countTasks } from "../../shared/tasks/task-counts.ts";
-import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import { countTasks, readPlanRuns } from "../../shared/tasks/task-counts.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type CardDeps, readCards, readOpenItems, toBoardPlan } from "./cards.ts";
 import {

@@ -13,7 +13,7 @@ import { type Endpoint, fillRoute, GROUNDCREW_SOURCE, normalizeBaseUrl } from ".
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { instanceApi, membersApi, projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
-import { describeMissingMembership } from "../../shared/tasks/project-people.ts";
+import { describeMissingMembership } from "../../shared/tasks/planning/create-project.ts";
 import type { Ms } from "../../shared/time.ts";
 import { collectFindings, createReport, type Finding, type QueryDeps } from "./findings.ts";
 

@@ -41,7 +41,7 @@ import { prepareItemUpdate, readItem, readItemSince } from "../../shared/sync/ob
 import { checkProjectCompletion, prepareUnreportedCompletion, readProjects } from "../../shared/sync/projects.ts";
 import { diff, type TaskEvent, toEventId } from "../../shared/task/events.ts";
 import { type ItemRecord, PRIORITIES, type Snapshot, toStatus } from "../../shared/task/snapshot.ts";
-import { queueResolveBlocked } from "../../shared/tasks/dependency-blocks.ts";
+import { queueResolveBlocked } from "../../shared/tasks/dependencies.ts";
 import { completePlans } from "../../shared/tasks/planning/decide-plan.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { pollProjects } from "./poll-tick.ts";

@@ -3,7 +3,7 @@
  * its figures by day.
  */
 
-import type { Deps } from "../app/deps.ts";
+import type { Deps, StoreDeps } from "../app/deps.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
@@ -38,10 +38,12 @@ export interface ConfidenceOverTime {
   before?: number;
 }
 
-/** The estimated time and cost of a task, or `too_little` history; `from` is the number of finished tasks used. */
-export type TaskEstimate =
-  | { ms?: Ms; cost?: number; from: number; too_little?: never }
-  | { too_little: true; from: number; ms?: never; cost?: never };
+/** The estimated time and cost of a task, absent with too little history; `from`: the number of finished tasks used. */
+export interface TaskEstimate {
+  ms?: Ms;
+  cost?: number;
+  from: number;
+}
 
 /** An agent's figures of one calendar day in the settings' time zone. A timer that runs counts until now. */
 interface AgentDay extends AgentDayRecord {
@@ -66,7 +68,6 @@ export type TaskSize = (typeof TASK_SIZES)[number];
 
 /** Minimum characters of plain text in the description of a medium task (a few lines) and of a large one (a page). */
 const MEDIUM_FROM = 300;
-
 const LARGE_FROM = 1_500;
 
 /** Limit of characters of a description that are examined. */
@@ -76,14 +77,18 @@ const NAMED_SIZE = /\bsize:\s{0,3}(small|medium|large|[sml])\b/i;
 
 /** Reads an agent's pace: medians of time and cost of its finished tasks, and its mean confidence. */
 export async function readAgentPace(
-  deps: Pick<Deps, "store">,
+  deps: StoreDeps,
   agent: string,
 ): Promise<{ finished: number; ms?: Ms; cost?: number; confidence?: number }> {
   const finishedTasks = await readFinishedTasks(deps, agent);
-  const ms = computeMedian(finishedTasks.flatMap((task) => task.ms ?? []));
-  const cost = computeMedian(finishedTasks.flatMap((task) => task.cost ?? []));
+  const [ms, cost] = listFigures(finishedTasks).map(computeMedian);
   const confidence = computeMeanConfidence(finishedTasks);
   return { finished: finishedTasks.length, ...omitUndefined({ ms, cost, confidence }) };
+}
+
+/** The known times of these tasks, and their known costs. */
+function listFigures(tasks: readonly FinishedTask[]): number[][] {
+  return (["ms", "cost"] as const).map((figure) => tasks.flatMap((task) => task[figure] ?? []));
 }
 
 /** The median of the values; undefined when there are none. */
@@ -101,7 +106,7 @@ function computeMeanConfidence(tasks: readonly FinishedTask[]): number | undefin
 }
 
 /** Estimates a task by the medians of the agent's finished tasks of this size; time and cost need 3 samples each. */
-export async function estimateTask(deps: Pick<Deps, "store">, agent: string, size: TaskSize): Promise<TaskEstimate> {
+export async function estimateTask(deps: StoreDeps, agent: string, size: TaskSize): Promise<TaskEstimate> {
   return estimateFromHistory(await readFinishedTasks(deps, agent), size);
 }
 
@@ -118,15 +123,14 @@ export async function readAgentDays(
   const toDay = (at: Ms) => toZonedDate(settings.timezone, at);
   const dates = [toDay(await store.now())];
   while (dates.length < days) dates.unshift(getPreviousDate(dates[0] ?? ""));
-  const [stored, running, finishedTasks] = await Promise.all([
+  const [stored, running, finished] = await Promise.all([
     store.read<AgentDayRecord>(dates.map((day) => workKeys.agentDay(agent, day))),
     readRunningTime(deps, agent),
-    readRecentlyFinishedTasks(deps, agent, dates),
+    Promise.all(dates.map((day) => store.scan<FinishedTask>(workSets.finishedOn(agent, day), undefined, MAX_TASKS))),
   ]);
-  const finished = Map.groupBy(finishedTasks, ({ at }: FinishedTask) => toDay(at));
   return dates.map((day, i) => {
     const { ms, ...spent } = stored[i]?.value ?? { ms: 0, cost: 0 };
-    const tasks = finished.get(day) ?? [];
+    const tasks = finished[i]?.rows.map(({ value }) => value) ?? [];
     return {
       day,
       tasks: tasks.length,
@@ -151,26 +155,15 @@ async function readRunningTime(deps: Pick<Deps, "store" | "settings">, agent: st
   return byDay;
 }
 
-/** Reads the tasks an agent finished on these calendar days (`2026-11-22`). */
-async function readRecentlyFinishedTasks(
-  { store }: Pick<Deps, "store">,
-  agent: string,
-  dates: readonly string[],
-): Promise<FinishedTask[]> {
-  const sets = dates.map((day) => workSets.finishedOn(agent, day));
-  const pages = await Promise.all(sets.map((set) => store.scan<FinishedTask>(set, undefined, MAX_TASKS)));
-  return pages.flatMap(({ rows }) => rows.map(({ value }) => value));
-}
-
 /** Reads the tasks an agent has finished in the last 400 days, in no particular order. */
-export async function readFinishedTasks({ store }: Pick<Deps, "store">, agent: string): Promise<FinishedTask[]> {
-  return (await store.scan<FinishedTask>(workSets.finishedBy(agent), undefined, MAX_TASKS)).rows.map(
-    (row) => row.value,
-  );
+export async function readFinishedTasks({ store }: StoreDeps, agent: string): Promise<FinishedTask[]> {
+  const { rows } = await store.scan<FinishedTask>(workSets.finishedBy(agent), undefined, MAX_TASKS);
+  return rows.map(({ value }) => value);
 }
 
-/** Computes how the confidence of finished tasks has changed, as of this store time. */
-export function computeConfidenceOverTime(tasks: readonly FinishedTask[], now: Ms): ConfidenceOverTime {
+/** Reads how the confidence of an agent's finished tasks has changed. */
+export async function readConfidence(deps: StoreDeps, agent: string): Promise<ConfidenceOverTime> {
+  const [tasks, now] = await Promise.all([readFinishedTasks(deps, agent), deps.store.now()]);
   const since = (days: number) => tasks.filter(({ at }) => at > now - days * DAY);
   return omitUndefined({
     week: computeMeanConfidence(since(7)),
@@ -181,13 +174,10 @@ export function computeConfidenceOverTime(tasks: readonly FinishedTask[], now: M
 
 /** Estimates a task of this size from an agent's finished tasks. */
 export function estimateFromHistory(history: readonly FinishedTask[], size: TaskSize): TaskEstimate {
-  const similar = history.filter((task) => task.size === size);
-  const times = similar.flatMap((task) => task.ms ?? []);
-  const costs = similar.flatMap((task) => task.cost ?? []);
-  const [ms, cost] = [times, costs].map((list) => (list.length < MIN_SAMPLES ? undefined : computeMedian(list)));
-  if (ms === undefined && cost === undefined) return { too_little: true, from: Math.max(times.length, costs.length) };
-  const sampleSize = Math.max(ms === undefined ? 0 : times.length, cost === undefined ? 0 : costs.length);
-  return { ...omitUndefined({ ms, cost: cost !== undefined ? roundAmount(cost) : undefined }), from: sampleSize };
+  const figures = listFigures(history.filter((task) => task.size === size));
+  const [ms, cost] = figures.map((values) => (values.length < MIN_SAMPLES ? undefined : computeMedian(values)));
+  const from = Math.max(...figures.map(({ length }) => length));
+  return { ...omitUndefined({ ms, cost: cost === undefined ? undefined : roundAmount(cost) }), from };
 }
 
 /** The size that a description (HTML or text) names as `Size: medium` or S, M, L; else the size by its length. */

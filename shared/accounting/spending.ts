@@ -3,11 +3,11 @@
  * agent and day.
  */
 
-import type { Deps } from "../app/deps.ts";
+import type { Deps, StoreDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import type { Commit, Put, Store, StoreKey } from "../store/port.ts";
-import { readAllRows } from "../store/records.ts";
+import type { Put, Store, StoreKey } from "../store/port.ts";
+import { mergeUpdates, readAllRows, type ValueUpdate } from "../store/records.ts";
 import { DAY, HOUR, type Ms, measurePeriod, splitByDay, toZonedDate } from "../time.ts";
 
 /** An agent's spending in a project since the store was created. Neither number ever decreases. */
@@ -68,8 +68,6 @@ interface SpendingDelta {
   source?: SpendingSource;
 }
 
-type Changes = Required<Pick<Commit, "expect" | "put">>;
-
 /** Retention of the totals of months and days: 400 days, for a comparison with the previous year. */
 const KEPT_MS: Ms = 400 * DAY;
 
@@ -79,12 +77,11 @@ export async function prepareSpending(
   { project }: { project: SpendingProject },
   agent: string,
   { periods = [], counted = 0, cost = 0, measured = 0, tokens = 0, source = "agents" }: SpendingDelta,
-): Promise<Changes> {
-  const changes: Changes = { expect: [], put: [] };
+): Promise<Required<ValueUpdate>> {
+  const changes: ValueUpdate[] = [];
   async function change<T>(key: StoreKey, compute: (before: T | undefined) => T, options: Partial<Put>) {
     const [record] = await store.read<T>([key]);
-    changes.expect.push([key, record?.rev ?? 0]);
-    changes.put.push({ key, value: compute(record?.value), ...options });
+    changes.push({ expect: [[key, record?.rev ?? 0]], put: [{ key, value: compute(record?.value), ...options }] });
   }
   const ms = periods.reduce((sum, period) => sum + measurePeriod(period), 0);
   const days = Map.groupBy(
@@ -100,34 +97,38 @@ export async function prepareSpending(
     await change(workKeys.spent(agent, project.id), spent, { sets: [workSets.spent] });
   }
   if (cost !== 0 || measured !== 0) {
-    const month = (before: MonthRecord = { cost: 0 }) => ({
-      ...addToMonth(before, source, cost),
-      ...(before.measured || measured ? { measured: addAmount(before.measured, measured) } : {}),
+    const month = ({ others, ...before }: MonthRecord = { cost: 0 }): MonthRecord => ({
+      ...before,
+      ...(source === "agents" ? { cost: addAmount(before.cost, cost) } : {}),
+      ...omitUndefined({
+        others: source === "agents" ? others : { ...others, [source]: addAmount(others?.[source], cost) },
+        measured: addKnown(before.measured, measured),
+      }),
     });
     await change(workKeys.month(toMonth(today)), month, { expires: KEPT_MS });
   }
   if ((cost !== 0 || measured !== 0 || tokens !== 0) && !days.has(today)) days.set(today, []);
   for (const [day, parts] of days) {
+    const ofDay = (amount: number) => (day === today ? amount : 0);
     const agentDay = (before: AgentDayRecord = { ms: 0, cost: 0 }): AgentDayRecord => ({
       ms: parts.reduce((sum, part) => sum + part.ms, before.ms),
-      cost: addAmount(before.cost, day === today ? cost : 0),
+      cost: addAmount(before.cost, ofDay(cost)),
       ...omitUndefined({
-        measured: addKnown(before.measured, day === today ? measured : 0),
-        tokens: addKnown(before.tokens, day === today ? tokens : 0),
+        measured: addKnown(before.measured, ofDay(measured)),
+        tokens: addKnown(before.tokens, ofDay(tokens)),
       }),
     });
     await change(workKeys.agentDay(agent, day), agentDay, { expires: KEPT_MS });
   }
-  return changes;
+  return mergeUpdates(changes);
 }
 
 /** Costs of an hour are counted in millionths, because a bucket counts whole numbers. */
 export const COST_UNITS = 1e6;
-
 export const toCostBucket = (agent: string) => `limit:cost:${encodeURIComponent(agent)}`;
 
 /** Counts a cost against the agent's limit of an hour. */
-export async function countHourlyCost({ store }: Pick<Deps, "store">, agent: string, cost: number): Promise<void> {
+export async function countHourlyCost({ store }: StoreDeps, agent: string, cost: number): Promise<void> {
   const units = Math.round(cost * COST_UNITS);
   if (units > 0) await store.consume(toCostBucket(agent), units, Number.MAX_SAFE_INTEGER, HOUR);
 }
@@ -144,11 +145,6 @@ const addKnown = (before: number | undefined, amount: number) =>
   before === undefined && amount === 0 ? undefined : addAmount(before, amount);
 
 const toMonth = (day: string) => day.slice(0, "2026-11".length);
-
-function addToMonth(month: MonthRecord, source: SpendingSource, cost: number): MonthRecord {
-  if (source === "agents") return { ...month, cost: addAmount(month.cost, cost) };
-  return { ...month, others: { ...month.others, [source]: addAmount(month.others?.[source], cost) } };
-}
 
 /**
  * Reads the cost of this calendar month (store time, in the settings' time zone) and the

@@ -3,14 +3,12 @@
  * and agents see; a running timer is counted until now.
  */
 
-import type { Deps } from "../app/deps.ts";
+import type { StoreDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { type ClaimRecord, readClaims } from "../records/task-records.ts";
 import { scanPages } from "../store/records.ts";
 import { type Ms, measurePeriod } from "../time.ts";
-
-type StoreDeps = Pick<Deps, "store">;
 
 /** The time entries and the time spent of one task. Times are store times, sums whole seconds in milliseconds. */
 export interface TaskTimes {
@@ -73,17 +71,14 @@ export async function* readAllTimes(
   deps: StoreDeps,
   now: Ms,
 ): AsyncGenerator<(TaskTimes & Pick<TimeEntriesRecord, "task" | "project"> & { item: string })[]> {
-  const prefix = workKeys.time("");
   for await (const rows of scanPages<TimeEntriesRecord>(deps, workSets.times)) {
-    const hasRunning = ({ value }: { value: TimeEntriesRecord }) => value.entries.some(({ to }) => to === undefined);
-    const items = rows.filter(hasRunning).map(({ key }) => key.slice(prefix.length));
+    const items = rows.map(({ key }) => key.slice(workKeys.time("").length));
     const claims = items.length > 0 ? await readClaims(deps, items) : [];
-    const claimByItem = new Map(items.map((item, i) => [item, claims[i]?.value]));
-    yield rows.map(({ key, value }) => ({
-      item: key.slice(prefix.length),
+    yield rows.map(({ value }, i) => ({
+      item: items[i] ?? "",
       task: value.task,
       project: value.project,
-      ...toTaskTimes(value, claimByItem.get(key.slice(prefix.length)), now),
+      ...toTaskTimes(value, claims[i]?.value, now),
     }));
   }
 }
@@ -92,11 +87,7 @@ export async function* readAllTimes(
  * Reads the time spent on a task and its cost in the budget's currency, of all agents; absent when there is none.
  * `times` are its times after a change that is about to be committed, with no timer running.
  */
-export async function readTaskFigures(
-  deps: StoreDeps,
-  item: string,
-  times?: TimeEntriesRecord,
-): Promise<{ timeSpentMs?: Ms; cost?: number }> {
+export async function readTaskFigures(deps: StoreDeps, item: string, times?: TimeEntriesRecord) {
   const [[card], { spent }] = await Promise.all([
     deps.store.read<{ cost?: number }>([workKeys.card(item)]),
     times ? toTaskTimes(times, undefined, 0) : readTaskTimes(deps, item),
@@ -112,20 +103,17 @@ export function toTaskTimes(times: TimeEntriesRecord | undefined, claim: TimerCl
     return { ...period, ms: measureEntry(entry, claim, now) };
   });
   const totals = sumTimes(measured, carried);
+  const ended = measured.filter(({ to }) => to !== undefined);
   return {
     entries: measured,
     carried,
     totals,
     spent: Object.values(totals).reduce((sum, ms) => sum + ms, 0),
-    stopped: sumTimes(
-      measured.filter(({ to }) => to !== undefined),
-      carried,
-    ),
+    stopped: sumTimes(ended, carried),
     running: entries.flatMap((entry) => (isRunning(entry, claim) ? [{ agent: entry.agent, since: entry.from }] : [])),
   };
 }
 
-/** Total time by agent. */
 function sumTimes(entries: readonly { agent: string; ms: Ms }[], carried: Record<string, Ms> = {}): Record<string, Ms> {
   const totals = { ...carried };
   for (const { agent, ms } of entries) if (ms > 0) totals[agent] = (totals[agent] ?? 0) + ms;

@@ -1,21 +1,19 @@
 /**
- * A task's timer runs by itself while its agent holds it and works on it. The functions prepare the writes of a
- * change, which belong to the commit that caused it: a claim begins or ends, the item changes in Plane.
+ * A task's timer runs by itself while its agent holds it and works on it: what that changes is prepared for the commit
+ * that caused it.
  */
 
 import type { Deps } from "../app/deps.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import type { ClaimRecord } from "../records/task-records.ts";
-import type { Commit, StoredValue } from "../store/port.ts";
+import { type ClaimRecord, readClaims } from "../records/task-records.ts";
+import type { StoredValue } from "../store/port.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import type { Ms } from "../time.ts";
 import { prepareSpending, type SpendingProject } from "./spending.ts";
 import { isRunning, type TimeEntriesRecord, type TimeEntry, type TimerClaim, trimTimeEntries } from "./time-entries.ts";
 
 type TimeDeps = Pick<Deps, "store" | "settings">;
-
-/** Writes for the commit of the change that caused them. */
-type TimeWrites = Required<Pick<Commit, "expect" | "put">>;
 
 /** The task of time entries. */
 interface TimedTask {
@@ -25,15 +23,15 @@ interface TimedTask {
 }
 
 /** Prepares the start of the timer of a claim that begins with the same commit. */
-export async function prepareTimerStart(deps: TimeDeps, task: TimedTask, claim: TimerClaim): Promise<TimeWrites> {
+export async function prepareTimerStart(deps: TimeDeps, task: TimedTask, claim: TimerClaim): Promise<ValueUpdate> {
   const [before] = await deps.store.read<TimeEntriesRecord>([workKeys.time(task.id)]);
   return prepareTimes(deps, task, before, startEntry(before?.value ?? createTimes(task), claim, claim.since));
 }
 
 /** Prepares the end of the timer of a claim that ends with the same commit, at this store time. */
-export async function prepareTimerEnd(deps: TimeDeps, claim: TimerClaim, at: Ms): Promise<TimeWrites> {
+export async function prepareTimerEnd(deps: TimeDeps, claim: TimerClaim, at: Ms): Promise<ValueUpdate> {
   const [before] = await deps.store.read<TimeEntriesRecord>([workKeys.time(claim.item)]);
-  if (!before?.value.entries.some((entry) => isRunning(entry, claim))) return { expect: [], put: [] };
+  if (!before?.value.entries.some((entry) => isRunning(entry, claim))) return {};
   const next = endEntries(before.value, (entry) => isRunning(entry, claim), at);
   const project = { id: claim.project, identifier: before.value.project };
   return prepareTimes(deps, { id: claim.item, project }, before, next);
@@ -49,21 +47,21 @@ export async function prepareTimerChange(
   project: TimedTask["project"],
   before: ItemRecord | undefined,
   next: ItemRecord,
-): Promise<TimeWrites & { times?: TimeEntriesRecord }> {
+): Promise<ValueUpdate & { times?: TimeEntriesRecord }> {
   // Nobody can hold an item that was not known.
-  if (!before) return { expect: [], put: [] };
+  if (!before) return {};
   const wasInWork = isInWork(before);
   const starts = !wasInWork && isInWork(next);
   const ends = (wasInWork && !isInWork(next)) || (mayBeTimed(before) && !mayBeTimed(next));
-  if (!starts && !ends) return { expect: [], put: [] };
+  if (!starts && !ends) return {};
   const { id, sequence } = next.snapshot;
   const [[claim], [stored], now] = await Promise.all([
     deps.store.read<ClaimRecord>([workKeys.claim(id)]),
     deps.store.read<TimeEntriesRecord>([workKeys.time(id)]),
     deps.store.now(),
   ]);
-  const expect: TimeWrites["expect"] = [[workKeys.claim(id), claim?.rev ?? 0]];
-  if (!claim || claim.value.end) return { expect, put: [] };
+  const held: ValueUpdate = { expect: [[workKeys.claim(id), claim?.rev ?? 0]] };
+  if (!claim || claim.value.end) return held;
   const task = { id, key: `${project.identifier}-${sequence}`, project };
   const times = stored?.value ?? createTimes(task);
   const { until, agent } = claim.value;
@@ -71,14 +69,36 @@ export async function prepareTimerChange(
   const changed = canStart
     ? startEntry(times, claim.value, now)
     : endEntries(times, (entry) => ends && isRunning(entry, claim.value), Math.min(now, until));
-  if (JSON.stringify(changed) === JSON.stringify(times)) return { expect, put: [] };
-  const writes = await prepareTimes(deps, task, stored, changed);
-  return { expect: [...expect, ...writes.expect], put: writes.put, times: changed };
+  if (JSON.stringify(changed) === JSON.stringify(times)) return held;
+  return { ...mergeUpdates([held, await prepareTimes(deps, task, stored, changed)]), times: changed };
 }
 
 /** Whether a timer that was started by hand may run: work may be prepared before the task is in progress. */
 function mayBeTimed({ removedAt, review, snapshot: { status } }: ItemRecord): boolean {
   return removedAt === undefined && !review && (status === "in_progress" || status === "todo");
+}
+
+/**
+ * Changes the times of a task while an agent holds it: `compute` returns the times after the change, undefined when
+ * they stay, and a result. Undefined when no claim is valid.
+ */
+export async function changeTimes<Result>(
+  deps: TimeDeps,
+  task: TimedTask,
+  compute: (
+    times: TimeEntriesRecord,
+    claim: ClaimRecord,
+    now: Ms,
+  ) => Promise<{ next?: TimeEntriesRecord | undefined; result: Result }>,
+): Promise<Result | undefined> {
+  return updateValue<TimeEntriesRecord, Result | undefined>(deps, workKeys.time(task.id), async (stored, rev) => {
+    const [[claim], now] = await Promise.all([readClaims(deps, [task.id]), deps.store.now()]);
+    if (!claim || claim.value.until <= now) return { result: undefined };
+    const { next, result } = await compute(stored ?? createTimes(task), claim.value, now);
+    if (!next) return { result };
+    const changed = await prepareTimes(deps, task, stored && { value: stored, rev }, next);
+    return { ...mergeUpdates([{ expect: [[workKeys.claim(task.id), claim.rev]] }, changed]), result };
+  });
 }
 
 /** The times of a task that has none yet. */
@@ -92,20 +112,18 @@ export async function prepareTimes(
   { id, project }: Pick<TimedTask, "id" | "project">,
   before: StoredValue<TimeEntriesRecord> | undefined,
   next: TimeEntriesRecord,
-): Promise<TimeWrites> {
+): Promise<ValueUpdate> {
   const key = workKeys.time(id);
-  const writes: TimeWrites = { expect: [[key, before?.rev ?? 0]], put: [{ key, value: next, sets: [workSets.times] }] };
+  const own: ValueUpdate = { expect: [[key, before?.rev ?? 0]], put: [{ key, value: next, sets: [workSets.times] }] };
   const known = new Set(before?.value.entries.map(toEntryId));
   const ended = next.entries.flatMap((entry) => {
     const { agent, from, to } = entry;
     return to === undefined || known.has(toEntryId(entry)) ? [] : [{ agent, from, to }];
   });
-  for (const [agent, periods] of Map.groupBy(ended, (entry) => entry.agent)) {
-    const { expect, put } = await prepareSpending(deps, { project }, agent, { periods });
-    writes.expect.push(...expect);
-    writes.put.push(...put);
-  }
-  return writes;
+  const spending = [...Map.groupBy(ended, ({ agent }) => agent)].map(([agent, periods]) =>
+    prepareSpending(deps, { project }, agent, { periods }),
+  );
+  return mergeUpdates([own, ...(await Promise.all(spending))]);
 }
 
 const toEntryId = ({ agent, fence, from, to }: TimeEntry) => `${agent} ${fence} ${from} ${to}`;
@@ -123,11 +141,7 @@ export function startEntry({ paused: _, ...times }: TimeEntriesRecord, claim: Ti
 }
 
 /** Ends the matching entries without an end. None ends before it started, also after a clock was set back. */
-export function endEntries(
-  times: TimeEntriesRecord,
-  matches: (entry: TimeEntry) => boolean,
-  at: Ms,
-): TimeEntriesRecord {
+export function endEntries(times: TimeEntriesRecord, matches: (entry: TimeEntry) => boolean, at: Ms) {
   const entries = times.entries.map((entry) =>
     entry.to === undefined && matches(entry) ? { ...entry, to: Math.max(entry.from, at) } : entry,
   );
@@ -135,10 +149,7 @@ export function endEntries(
 }
 
 /** Whether the agent of this claim has stopped the timer, or it waits for an answer. */
-export function findPause(
-  { paused }: Pick<TimeEntriesRecord, "paused">,
-  claim: TimerClaim,
-): TimeEntriesRecord["paused"] {
+export function findPause({ paused }: Pick<TimeEntriesRecord, "paused">, claim: TimerClaim) {
   // The claim's number changes when it continues after a downtime of Groundcrew, its start does not.
   return paused?.agent === claim.agent && paused.since === claim.since ? paused : undefined;
 }

@@ -245,6 +245,9 @@ export interface TickRunner {
   waitUntilIdle(): Promise<void>;
 }
 
+/** What reads and writes only the store. */
+export type StoreDeps = Pick<Deps, "store">;
+
 export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "metrics" | "newId" | "wait" | "prepareRemarks">;
 
 export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets" | "log">;

@@ -3,7 +3,7 @@
  * or the queue continues one that was interrupted. A kind is a table of its steps in the module of its subject.
  */
 
-import type { TaskDeps } from "../app/deps.ts";
+import type { StoreDeps, TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { createWorkJob } from "../jobs/internal-jobs.ts";
 import { type Changes, changeFields } from "../omit-undefined.ts";
@@ -68,8 +68,6 @@ interface NewProcedure<Input> {
   input: Input;
 }
 
-type StoreDeps = Pick<TaskDeps, "store">;
-
 /** Interval between attempts of the queue at a procedure that only a call can continue: 1 min. */
 const STUCK_RETRY_MS: Ms = MINUTE;
 
@@ -126,8 +124,7 @@ export async function findProcedure<Input extends object>(
   kind: ProcedureKind<Input, unknown>,
   subject: string,
 ): Promise<ProcedureRecord<Input> | undefined> {
-  const [stored] = await deps.store.read<ProcedureRecord<Input>>([workKeys.procedure(kind.name, subject)]);
-  return stored?.value;
+  return (await deps.store.read<ProcedureRecord<Input>>([workKeys.procedure(kind.name, subject)]))[0]?.value;
 }
 
 /**
@@ -196,8 +193,8 @@ function createResumeJob<Input>(
 
 /**
  * Handles the job that continues a procedure: an interrupted one, or one whose next step is the queue's. A step that
- * fails is repeated as any job; one that only a call can take waits for that call, and in the end the procedure is given
- * up.
+ * fails is repeated as any job; one that only a call can take waits for that call, and in the end the procedure is
+ * given up.
  */
 export async function resumeProcedure(
   deps: TaskDeps,
@@ -212,9 +209,17 @@ export async function resumeProcedure(
   // A call has continued it meanwhile; when that is interrupted as well, there is another job.
   const step = procedure?.step ?? procedure?.queuedStep;
   if (!procedure || step === undefined || (procedure.resumeAt ?? 0) >= now) return { done: true };
-  const end = await continueInQueue(deps, kind, procedure, correlation).catch((thrown: unknown) =>
-    kind.handleFailure ? kind.handleFailure(deps, { subject, thrown, failures, correlation }) : endWithItem(thrown),
-  );
+  let end: JobResult | "end" | "stuck";
+  try {
+    const run = await kind.createRun(deps, procedure, correlation);
+    const outcome = run === undefined ? "end" : await runProcedure(deps, kind, procedure, run, "queued");
+    end = outcome === "end" || outcome === "stuck" ? outcome : { done: true };
+  } catch (thrown) {
+    if (kind.handleFailure) end = await kind.handleFailure(deps, { subject, thrown, failures, correlation });
+    // What it was about has been deleted, so nothing is left to do.
+    else if (thrown instanceof PlaneNotFoundError) end = "end";
+    else throw thrown;
+  }
   if (end === "stuck" && now - procedure.at <= kind.getGiveUpMs(deps.settings))
     return { retryAt: now + STUCK_RETRY_MS };
   if (typeof end === "object") return end;
@@ -225,21 +230,4 @@ export async function resumeProcedure(
   const put = [toPut(kind, procedure, undefined, now)];
   const outcome = await deps.store.commit({ expect: [[key, stored.rev]], put });
   return outcome === "committed" ? { done: true } : { retryAt: now };
-}
-
-async function continueInQueue(
-  deps: TaskDeps,
-  kind: ProcedureKind<object, unknown>,
-  procedure: ProcedureRecord<object>,
-  correlation: string,
-): Promise<JobResult | "end" | "stuck"> {
-  const run = await kind.createRun(deps, procedure, correlation);
-  if (run === undefined) return "end";
-  return (await runProcedure(deps, kind, procedure, run, "queued")) === "stuck" ? "stuck" : { done: true };
-}
-
-/** What it was about has been deleted, so nothing is left to do. */
-function endWithItem(thrown: unknown): "end" {
-  if (thrown instanceof PlaneNotFoundError) return "end";
-  throw thrown;
 }

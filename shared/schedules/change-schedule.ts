@@ -17,15 +17,16 @@ import {
   createAssignFields,
   getAssignee,
   getOrCreateLabel,
+  type ItemFields,
   retryWithFreshLabels,
 } from "../tasks/assignees.ts";
 import type { CallContext } from "../tasks/call-context.ts";
 import { changeTask, createStatusFields } from "../tasks/change-task.ts";
-import { createItem } from "../tasks/create-task.ts";
+import { createItem } from "../tasks/edit-task.ts";
 import { findStoredTask, findTask, getProjectByName } from "../tasks/find-task.ts";
 import type { NewTask } from "../tasks/plan-record.ts";
 import { getIdempotencyKey } from "../tasks/post-comment.ts";
-import { createProblemsError, findTaskProblems, type ItemFields, toItemFields } from "../tasks/task-fields.ts";
+import { createProblemsError, findTaskProblems, toItemFields } from "../tasks/task-fields.ts";
 import { type ScheduleView, toScheduleView } from "./list-schedules.ts";
 import {
   createScheduleRecord,
@@ -110,7 +111,7 @@ async function createTemplate(
   const id = await getIdempotencyKey(context, "create_schedule", project.id, title, description ?? "", who ?? "");
   const fields = await toItemFields({ title, ...omitUndefined({ description, priority }) }, "");
   const state = await findBacklogState(context, project.id);
-  const { task } = await retryWithFreshLabels(context, project, async () => {
+  const task = await retryWithFreshLabels(context, project, async () => {
     const assign: ItemFields = assignee ? await createAssignFields(context, project, assignee) : { assignees: [] };
     const ids = [...(assign.labels ?? [])];
     for (const label of [...labels, RECURRING_LABEL])

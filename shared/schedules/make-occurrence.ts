@@ -22,16 +22,17 @@ import {
   createAssignFields,
   getAssignee,
   getOrCreateLabel,
+  type ItemFields,
   retryWithFreshLabels,
 } from "../tasks/assignees.ts";
-import { isBraked } from "../tasks/brake-record.ts";
 import type { CallContext } from "../tasks/call-context.ts";
-import { addBlockers, renderBlockedByLine } from "../tasks/change-blockers.ts";
 import { assignIfUnassigned, changeTask, findReadyState } from "../tasks/change-task.ts";
-import { addPlannedCard, createItem } from "../tasks/create-task.ts";
+import { addBlockers, renderBlockedByLine } from "../tasks/dependencies.ts";
+import { addPlannedCard, createItem } from "../tasks/edit-task.ts";
 import { findStoredTask, findTasks } from "../tasks/find-task.ts";
+import { isBraked } from "../tasks/people/brake-record.ts";
 import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
-import { addTaskToGroups, type ItemFields, toItemFields } from "../tasks/task-fields.ts";
+import { addTaskToGroups, toItemFields } from "../tasks/task-fields.ts";
 import { getEndOfDay, HOUR, type Ms, toZonedDate } from "../time.ts";
 import { formatPlaceholders, getDueDate, renderOccurrenceLine } from "./occurrence-fields.ts";
 import type { Occurrence, Schedule } from "./schedule-record.ts";
@@ -230,10 +231,7 @@ async function makeTask(
   blockers: readonly Task[],
 ): Promise<Task | undefined> {
   const { deps } = context;
-  const line = await renderBlockedByLine(
-    context,
-    blockers.map(({ key }) => key),
-  );
+  const line = await renderBlockedByLine(context, blockers);
   const mustWait = blockers.length > 0 && line === "";
   const state = await findReadyState(deps, project.id);
   // Plane refuses an empty one.
@@ -247,7 +245,7 @@ async function makeTask(
     return createItem(context, project, external, all);
   }).catch(ignoreDeleted);
   if (!created) return undefined;
-  const related = await addBlockers(context, created.task, blockers);
+  const related = await addBlockers(context, created, blockers);
   await addTaskToGroups(context, related, task);
   const assigned = await completeAssignment(context, related, { assignee, ids: ids.assignees });
   await addPlannedCard(context, assigned, assignee ?? findOwner(assigned), estimate);

@@ -6,7 +6,7 @@
  */
 
 import { HOUR, MINUTE, type Ms } from "../time.ts";
-import type { Commit, Consumption, Put, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
+import type { Commit, Consumption, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
 
 interface UpdateDeps {
   store: Pick<Store, "read" | "commit">;
@@ -88,7 +88,7 @@ export async function updateValue<Value, Result>(
 }
 
 /** Merges updates into one commit; what they do after it is done in their order. */
-export function mergeUpdates(updates: readonly ValueUpdate[]): ValueUpdate & { put: Put[] } {
+export function mergeUpdates(updates: readonly ValueUpdate[]): Required<ValueUpdate> {
   return {
     expect: updates.flatMap(({ expect = [] }) => expect),
     put: updates.flatMap(({ put = [] }) => put),

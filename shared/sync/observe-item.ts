@@ -247,10 +247,10 @@ export async function prepareItemUpdate(deps: SyncDeps, change: ItemChange): Pro
     via: change.via,
     facts: (event) =>
       readItemFacts(deps, source.project, next, event, { hint: source.hint, ...omitUndefined({ times }) }),
-    put: [toItemPut(next), ...timeWrites.put, ...(change.extraWrites?.put ?? [])],
+    put: [toItemPut(next), ...(timeWrites.put ?? []), ...(change.extraWrites?.put ?? [])],
     jobs: [...(change.jobs ?? []), ...(backfill?.jobs ?? []), ...collectFollowUpJobs(deps, { ...change, next })],
   });
-  return { ...update, expect: [...timeWrites.expect, ...(change.extraWrites?.expect ?? [])] };
+  return { ...update, expect: [...(timeWrites.expect ?? []), ...(change.extraWrites?.expect ?? [])] };
 }
 
 /**

@@ -52,14 +52,9 @@ const NO_CHANGE: MergeResult = {};
 export function mergeObservation(stored: ItemRecord | undefined, rev: Rev, observation: Observation): MergeResult {
   // Reads of details store their progress with the item, which does not make an observation out of date.
   const observedRev = stored?.observedRev ?? rev;
-  switch (observation.via) {
-    case "webhook":
-      return mergeWebhook(stored, observation);
-    case "read":
-      return mergeRead(stored, observedRev, observation);
-    case "absence":
-      return mergeAbsence(stored, observedRev, observation);
-  }
+  if (observation.via === "webhook") return mergeWebhook(stored, observation);
+  if (observation.via === "read") return mergeRead(stored, observedRev, observation);
+  return mergeAbsence(stored, observedRev, observation);
 }
 
 /** Whether two snapshots of an item are equal, including `updated_at`. */
@@ -68,21 +63,9 @@ export function isSameSnapshot(a: Snapshot, b: Snapshot): boolean {
 }
 
 const FIELDS = [
-  "updatedAt",
-  "state",
-  "status",
-  "name",
-  "priority",
-  "assignees",
-  "labels",
-  "due",
-  "start",
-  "parent",
-  "description",
-  "completedAt",
-  "sequence",
-  "project",
-] as const satisfies readonly (keyof Snapshot)[];
+  ...(["updatedAt", "state", "status", "name", "priority", "assignees", "labels", "due", "start", "parent"] as const),
+  ...(["description", "completedAt", "sequence", "project"] as const),
+];
 
 function isSameValue(a: Snapshot[keyof Snapshot], b: Snapshot[keyof Snapshot]): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((value, i) => value === b[i]);
@@ -127,9 +110,12 @@ function mergeRead(
   }
   const snapshot = restoreFields(stored.snapshot, observation.snapshot, restored);
   const next = reviveItem(stored, snapshot, pending);
-  const changed =
-    !isSameSnapshot(stored.snapshot, snapshot) || !hasSamePendingLosses(stored.pendingLosses, next.pendingLosses);
-  return omitUndefined({ next: changed ? next : undefined, rereadIn });
+  const { pendingLosses: before } = stored;
+  const hasSameLosses = (["assignees", "labels", "removal"] as const).every(
+    (field) => before?.[field] === pending[field],
+  );
+  const isChanged = !isSameSnapshot(stored.snapshot, snapshot) || !hasSameLosses;
+  return omitUndefined({ next: isChanged ? next : undefined, rereadIn });
 }
 
 function mergeAbsence(
@@ -193,11 +179,7 @@ function dropRefutedLosses(stored: ItemRecord, observed: Snapshot): ItemRecord {
   return { ...rest, ...omitUndefined({ pendingLosses: toPendingLosses(pending) }) };
 }
 
-function reviveItem(
-  stored: ItemRecord,
-  snapshot: Snapshot,
-  pending: NonNullable<ItemRecord["pendingLosses"]> = {},
-): ItemRecord {
+function reviveItem(stored: ItemRecord, snapshot: Snapshot, pending: NonNullable<ItemRecord["pendingLosses"]> = {}) {
   const { removedAt: _removedAt, pendingLosses: _pendingLosses, ...rest } = stored;
   return { ...rest, snapshot, ...omitUndefined({ pendingLosses: toPendingLosses(pending) }) };
 }
@@ -205,8 +187,4 @@ function reviveItem(
 /** Undefined when no loss is pending. */
 function toPendingLosses(pending: NonNullable<ItemRecord["pendingLosses"]>): ItemRecord["pendingLosses"] {
   return Object.keys(pending).length > 0 ? pending : undefined;
-}
-
-function hasSamePendingLosses(a: ItemRecord["pendingLosses"], b: ItemRecord["pendingLosses"]): boolean {
-  return a?.assignees === b?.assignees && a?.labels === b?.labels && a?.removal === b?.removal;
 }

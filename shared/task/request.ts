@@ -7,7 +7,7 @@ import type { Ms } from "../time.ts";
 import type { Urgency } from "./events.ts";
 
 /** What a request may ask for. */
-export const REQUEST_KIND_NAMES = [
+const REQUEST_KIND_NAMES = [
   ...(["question", "review", "plan", "ticket", "permission", "result", "budget", "agent"] as const),
 ] as const;
 
@@ -38,7 +38,7 @@ export interface RequestPart {
 }
 
 /** An answer that the request offers. */
-export interface RequestOption {
+interface RequestOption {
   label: string;
   description?: string;
 }
@@ -71,8 +71,9 @@ export interface SessionWait {
   /** The ticket's run. */
   run: number;
   /**
-   * `permission`: may a tool run; `plan`: may a plan be carried out; `input`: the session waits for text; `time` and `budget`: its time ends soon, or
-   * what its ticket may cost is almost used up; `ended`: it ended without a completion.
+   * `permission`: may a tool run; `plan`: may a plan be carried out; `input`: the session waits for text; `time` and
+   * `budget`: its time ends soon, or what its ticket may cost is almost used up; `ended`: it ended without a
+   * completion.
    */
   waits: "permission" | "plan" | "input" | "time" | "budget" | "ended";
   /** Of a budget, in US dollars: what more time grants again. */
@@ -161,4 +162,37 @@ export function compareRequests(a: RequestRecord, b: RequestRecord): number {
     (a.deadline ?? Number.POSITIVE_INFINITY) - (b.deadline ?? Number.POSITIVE_INFINITY) ||
     a.createdAt - b.createdAt
   );
+}
+
+/** An answer that consists of several options: joined to one text, and found again in it. Pure. */
+
+/**
+ * Joins chosen options to one answer as Claude Code does (2.1.330): separated by commas, those that contain a separator
+ * or a quote as JSON strings.
+ */
+export function joinChoices(labels: readonly string[]): string {
+  return labels.map(quoteChoice).join(", ");
+}
+
+function quoteChoice(label: string): string {
+  return label.includes(", ") || label.includes('"') ? JSON.stringify(label) : label;
+}
+
+/**
+ * Finds the options at the beginning of an answer that `joinChoices` has made, in the order of the options. `rest` is
+ * what a person has written besides.
+ */
+export function splitChoices(options: readonly string[], answer: string): { chosen: number[]; rest: string } {
+  // A label may begin with another one, so the longest that fits counts.
+  const labels = options.map((label, index) => ({ index, text: quoteChoice(label) }));
+  labels.sort((a, b) => b.text.length - a.text.length);
+  const chosen = new Set<number>();
+  let rest = answer.trim();
+  while (rest !== "") {
+    const found = labels.find(({ text }) => rest === text || rest.startsWith(`${text}, `));
+    if (!found) break;
+    chosen.add(found.index);
+    rest = rest.slice(found.text.length + 2).trim();
+  }
+  return { chosen: [...chosen].sort((a, b) => a - b), rest };
 }

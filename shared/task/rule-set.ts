@@ -3,58 +3,47 @@ import { DAY, type Ms } from "../time.ts";
 import type { AnyEvent, EventKind } from "./events.ts";
 import { PRIORITIES, type Priority, STATUSES } from "./snapshot.ts";
 
-const dateSchema = z.string().nullable();
+const text = z.string();
 
 /** Data about an event, with names instead of ids, as it is stored with the event and forwarded to other systems. */
 export const factsSchema = z.object({
   /** Present for task and work events; project, cycle and plan events have no item. */
   item: z
     .object({
-      id: z.string(),
+      id: text,
       /** `ONB-12` */
-      key: z.string(),
-      title: z.string(),
+      key: text,
+      title: text,
       word: z.enum(STATUSES),
       priority: z.enum(PRIORITIES),
-      due: dateSchema,
-      url: z.string(),
+      due: text.nullable(),
+      url: text,
       /** Display names. */
-      assignees: z.array(z.string()),
+      assignees: z.array(text),
       /**
        * The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by
        * ", ".
        */
-      agent: z.string().exactOptional(),
-      labels: z.array(z.string()),
+      agent: text.exactOptional(),
+      labels: z.array(text),
       /** Open blockers. */
-      blockers: z.array(z.object({ key: z.string(), title: z.string() })),
+      blockers: z.array(z.object({ key: text, title: text })),
       /** Of a task that is done: the time that its agents spent on it, in milliseconds; absent when there is none. */
       timeSpentMs: z.number().exactOptional(),
       /** Of a done task: the cost that its agents reported, in the budget's currency; absent when there is none. */
       cost: z.number().exactOptional(),
       /** What the agent delivered: its summary as plain text, and its first files of `count`. Of `completed` only. */
       result: z
-        .object({
-          text: z.string().exactOptional(),
-          files: z.array(z.object({ name: z.string(), url: z.string() })),
-          count: z.number(),
-        })
+        .object({ text: text.exactOptional(), files: z.array(z.object({ name: text, url: text })), count: z.number() })
         .exactOptional(),
       /** Number of items that depend on this one. */
       dependants: z.number(),
     })
     .exactOptional(),
   /** Absent for an event of a plan whose project does not exist yet. */
-  project: z.object({ id: z.string(), identifier: z.string(), name: z.string(), url: z.string() }).exactOptional(),
+  project: z.object({ id: text, identifier: text, name: text, url: text }).exactOptional(),
   cycle: z
-    .object({
-      id: z.string(),
-      name: z.string(),
-      start: dateSchema,
-      end: dateSchema,
-      done: z.number(),
-      total: z.number(),
-    })
+    .object({ id: text, name: text, start: text.nullable(), end: text.nullable(), done: z.number(), total: z.number() })
     .exactOptional(),
   /** The tasks of a completed project, and what they took together. Of `project_completed` only. */
   totals: z
@@ -66,11 +55,11 @@ export const factsSchema = z.object({
     })
     .exactOptional(),
   /** `text` is plain, at most 300 characters. */
-  comment: z.object({ id: z.string(), text: z.string() }).exactOptional(),
+  comment: z.object({ id: text, text }).exactOptional(),
   /** The actor of the change; absent when it is unknown. */
-  actor: z.object({ id: z.string(), name: z.string(), isAgent: z.boolean() }).exactOptional(),
+  actor: z.object({ id: text, name: text, isAgent: z.boolean() }).exactOptional(),
   /** Plane's time of the change. */
-  at: z.string(),
+  at: text,
 });
 
 type StoredFacts = z.infer<typeof factsSchema>;

@@ -68,7 +68,8 @@ export interface ItemRecord {
   initial?: InitialState;
   /**
    * A person stopped the work: no agent may start the task until a person comments on it, changes its state or assigns
-   * it. `by` is the person, `words` what they wrote, `at` store time. `returned`: Groundcrew need not, or no longer, return it to todo.
+   * it. `by` is the person, `words` what they wrote, `at` store time. `returned`: Groundcrew need not, or no longer,
+   * return it to todo.
    */
   stopped?: { by: string; at: number; words?: string; returned?: true };
   /** Tombstone: store time since which Plane does not list the item. Only a read restores it, no late webhook. */
@@ -162,9 +163,7 @@ export function toStatus(state: NamedState, labels: readonly string[], overrides
     : status;
 }
 
-function normalizeName(name: string): string {
-  return name.trim().toLowerCase();
-}
+const normalizeName = (name: string) => name.trim().toLowerCase();
 
 /** Whether the status is neither done nor cancelled. */
 export function isOpen(status: Status): boolean {
@@ -183,7 +182,8 @@ export function isBlocked(item: ItemRecord): boolean {
 
 /**
  * Whether this item still blocks its dependants: it is unknown, or it exists and is neither done nor cancelled. The
- * template of recurring work is never done, so it blocks none. Whether an item in review does is a setting (OPENCLAW-18).
+ * template of recurring work is never done, so it blocks none. Whether an item in review does is a setting
+ * (OPENCLAW-18).
  */
 export function isBlockingOthers(item: ItemRecord | undefined, includeInReview = true): boolean {
   return item === undefined || (isOpenItem(item) && !item.template && (includeInReview || !item.review));
@@ -216,9 +216,7 @@ export function compareUrgency(
 }
 
 /** Compares by code units, the same in every language. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+export const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Whether the item is open and belongs to the agent. */
 export function isOpenAndOwned(item: ItemRecord, agent: string): boolean {
@@ -233,13 +231,10 @@ export function isOpenAndOwned(item: ItemRecord, agent: string): boolean {
 export function updateStopMark(before: ItemRecord | undefined, next: ItemRecord): ItemRecord {
   const { stopped, ...rest } = next;
   if (!stopped || !before) return next;
-  if (!isOpenItem(next) || !hasSameAgents(before, next)) return rest;
+  // Owners that are not computed yet count as unchanged.
+  const hasSameAgents = before.owners === undefined || JSON.stringify(before.owners) === JSON.stringify(next.owners);
+  if (!isOpenItem(next) || !hasSameAgents) return rest;
   if (before.snapshot.state === next.snapshot.state) return next;
   const isReturn = !stopped.returned && before.snapshot.status === "in_progress" && next.snapshot.status === "todo";
   return isReturn ? { ...next, stopped: { ...stopped, returned: true } } : rest;
-}
-
-/** Owners that are not computed yet count as unchanged. */
-function hasSameAgents({ owners: before }: ItemRecord, { owners: next }: ItemRecord): boolean {
-  return before === undefined || JSON.stringify(before) === JSON.stringify(next);
 }

@@ -6,15 +6,13 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { Job } from "../store/port.ts";
-import { findManagedLabelName, findPersonIdByEmail } from "../sync/names.ts";
+import { findPersonIdByEmail } from "../sync/names.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../task/merge-observation.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
-import { isManaged } from "./access.ts";
-import { applyLabelChange, retryWithFreshLabels } from "./assignees.ts";
-import { type CallContext, createCallContext, SYSTEM_CALLER } from "./call-context.ts";
+import { applyLabelChange, type ItemFields, readNormalizedLabels, retryWithFreshLabels } from "./assignees.ts";
+import { type CallContext, createCallContext, isManaged, SYSTEM_CALLER } from "./call-context.ts";
 import { changeTask } from "./change-task.ts";
 import { findOpenTask, refreshTask } from "./find-task.ts";
-import type { ItemFields } from "./task-fields.ts";
 
 /** The agents whose label and assignment last agreed on an item. */
 interface LabelMirrorRecord {
@@ -24,18 +22,10 @@ interface LabelMirrorRecord {
 }
 
 /** The assignment and the label of an agent on one item. */
-interface AgentAssignment {
-  agent: string;
-  assigned: boolean;
-  labelled: boolean;
-}
+type AgentAssignment = Awaited<ReturnType<typeof readAssignments>>[number];
 
-/** The changes that make the labels and assignees of an item agree. */
-interface MirrorSteps {
-  assign: string[];
-  label: string[];
-  unlabel: string[];
-}
+/** The agents to assign, and the labels to add and to remove, so that labels and assignees of an item agree. */
+type MirrorSteps = Record<"assign" | "label" | "unlabel", string[]>;
 
 /** The agents that have an account in Plane, with the account's id. */
 type AgentAccounts = ReadonlyMap<string, string>;
@@ -52,10 +42,7 @@ const EMPTY_MIRROR: LabelMirrorRecord = { inStep: [], refused: [] };
  * until an agent works on them. Returns when to retry if the state is not certain yet: during an edit Plane shows no
  * assignees or labels for a moment.
  */
-export async function mirrorAgentLabels(
-  deps: TaskDeps,
-  { item, correlation }: { item: string; correlation: string },
-): Promise<{ retryAt: number } | undefined> {
+export async function mirrorAgentLabels(deps: TaskDeps, { item, correlation }: { item: string; correlation: string }) {
   const knownTask = await findOpenTask(deps, item);
   if (!knownTask) return undefined;
   const [record] = await deps.store.read<LabelMirrorRecord>([workKeys.mirror(item)]);
@@ -99,8 +86,7 @@ async function readMirrorScope(
 
 /** The assignment and label on this item of every agent that has an account in Plane. */
 async function readAssignments(deps: TaskDeps, { snapshot }: ItemRecord, accounts: AgentAccounts) {
-  const labels = await Promise.all(snapshot.labels.map((id) => findManagedLabelName(deps, snapshot.project, id)));
-  const names = labels.map((label) => label?.trim().toLowerCase());
+  const names = await readNormalizedLabels(deps, snapshot.project, snapshot.labels);
   return [...accounts].map(([agent, account]) => ({
     agent,
     assigned: snapshot.assignees.includes(account),
@@ -108,13 +94,9 @@ async function readAssignments(deps: TaskDeps, { snapshot }: ItemRecord, account
   }));
 }
 
-function toAgentLabel(agent: string): string {
-  return `agent:${agent}`;
-}
+const toAgentLabel = (agent: string) => `agent:${agent}`;
 
-function hasNoSteps(steps: MirrorSteps): boolean {
-  return Object.values(steps).every((names) => names.length === 0);
-}
+const hasNoSteps = (steps: MirrorSteps) => Object.values(steps).every((names) => names.length === 0);
 
 /** Plans the changes from the current assignments and those that agreed last. Pure. */
 function planSteps(
@@ -122,8 +104,8 @@ function planSteps(
   { inStep, refused }: LabelMirrorRecord,
   scope: Exclude<MirrorScope, "none">,
 ): MirrorSteps {
-  const labelOnly = sides.filter(({ assigned, labelled }) => labelled && !assigned).map(({ agent }) => agent);
-  const label = sides.filter(({ assigned, labelled }) => assigned && !labelled).map(({ agent }) => agent);
+  const labelOnly = selectAgents(sides, ({ assigned, labelled }) => labelled && !assigned);
+  const label = selectAgents(sides, ({ assigned, labelled }) => assigned && !labelled);
   if (scope === "labels") return { label, unlabel: [], assign: [] };
   return {
     label,
@@ -132,12 +114,15 @@ function planSteps(
   };
 }
 
+function selectAgents(sides: readonly AgentAssignment[], matches: (side: AgentAssignment) => boolean): string[] {
+  return sides.filter(matches).map(({ agent }) => agent);
+}
+
 async function saveMirror(deps: TaskDeps, item: string, refused: readonly string[], sides: readonly AgentAssignment[]) {
   const key = workKeys.mirror(item);
-  const select = (matches: (side: AgentAssignment) => boolean) => sides.filter(matches).map(({ agent }) => agent);
-  const labelOnly = select(({ assigned, labelled }) => labelled && !assigned);
+  const labelOnly = selectAgents(sides, ({ assigned, labelled }) => labelled && !assigned);
   const value: LabelMirrorRecord = {
-    inStep: select(({ assigned, labelled }) => assigned && labelled),
+    inStep: selectAgents(sides, ({ assigned, labelled }) => assigned && labelled),
     refused: refused.filter((agent) => labelOnly.includes(agent)),
   };
   const [record] = await deps.store.read<LabelMirrorRecord>([key]);

@@ -20,7 +20,6 @@ import {
   toPlanePerson,
 } from "../sync/names.ts";
 import type { CallContext } from "./call-context.ts";
-import type { ItemFields } from "./task-fields.ts";
 
 /** A user to whom a task can be assigned. */
 export interface Assignee {
@@ -29,6 +28,18 @@ export interface Assignee {
   name: string;
   /** Set for an agent: its name in the settings. */
   agent?: string;
+}
+
+/** Plane's fields of a work item that may be changed. A list replaces the whole previous list. */
+export interface ItemFields {
+  name?: string;
+  description_html?: string;
+  state?: string;
+  priority?: string;
+  assignees?: string[];
+  labels?: string[];
+  start_date?: string | null;
+  target_date?: string | null;
 }
 
 export type LabelDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
@@ -41,12 +52,10 @@ export interface LabelChange {
 
 /** Plane's roles in a project. */
 const PROJECT_MEMBER_ROLE = 15;
-
 export const PROJECT_ADMIN_ROLE = 20;
 
 /** Initial colors of the labels that Groundcrew creates; people may change them in Plane. */
 const COLORS: Record<string, string> = { blocked: "#d94f4f", review: "#f59e0b" };
-
 const DEFAULT_COLOR = "#6b5bd2";
 
 /**
@@ -162,24 +171,19 @@ export async function retryWithFreshLabels<T>(
  */
 export async function getOrCreateLabel(deps: LabelDeps, project: string, name: string): Promise<string> {
   const key = labelsKey(project);
-  const knownLabels = (await deps.cache.getItem<Record<string, string>>(key)) ?? (await listLabels(deps, project));
+  let knownLabels = await deps.cache.getItem<Record<string, string>>(key);
+  if (!knownLabels) {
+    const labels = await readLabels(deps, project, { priority: "interactive" });
+    knownLabels = Object.fromEntries(labels.map((label) => [normalizeName(label.name), label.id]));
+  }
   const label = knownLabels[normalizeName(name)] ?? (await createLabel(deps, project, name));
   await deps.cache.setItem(key, { ...knownLabels, [normalizeName(name)]: label });
   return label;
 }
 
-function labelsKey(project: string): string {
-  return `labels-of:${project}`;
-}
+const labelsKey = (project: string) => `labels-of:${project}`;
 
-async function listLabels(deps: LabelDeps, project: string): Promise<Record<string, string>> {
-  const labels = await readLabels(deps, project, { priority: "interactive" });
-  return Object.fromEntries(labels.map(({ id, name }) => [normalizeName(name), id]));
-}
-
-function normalizeName(name: string): string {
-  return name.trim().toLowerCase();
-}
+const normalizeName = (name: string) => name.trim().toLowerCase();
 
 async function createLabel(deps: LabelDeps, project: string, name: string): Promise<string> {
   const json = { name, color: getLabelColor(name) };
@@ -197,6 +201,11 @@ async function createLabel(deps: LabelDeps, project: string, name: string): Prom
   }
 }
 
+/** Reads the names by which these labels count, in order and in lower case; "" for one that is not known. */
+export function readNormalizedLabels(deps: LabelDeps, project: string, ids: readonly string[]): Promise<string[]> {
+  return Promise.all(ids.map(async (id) => normalizeName((await findManagedLabelName(deps, project, id)) ?? "")));
+}
+
 /** Returns the complete list of label ids after the change; undefined when nothing changes. */
 export async function applyLabelChange(
   deps: LabelDeps,
@@ -204,9 +213,7 @@ export async function applyLabelChange(
   current: readonly string[],
   { add = [], drop = [] }: LabelChange,
 ): Promise<string[] | undefined> {
-  const names = await Promise.all(
-    current.map(async (id) => normalizeName((await findManagedLabelName(deps, project, id)) ?? "")),
-  );
+  const names = await readNormalizedLabels(deps, project, current);
   const remaining = current.filter((_, i) => !drop.some((name) => normalizeName(name) === names[i]));
   const newNames = add.filter((name) => !names.includes(normalizeName(name)));
   if (newNames.length === 0 && remaining.length === current.length) return undefined;

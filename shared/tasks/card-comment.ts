@@ -1,15 +1,19 @@
 /**
- * The agent card in Plane: one comment, found again by its external id, edited in place, and restored to the store
- * after that was lost.
+ * The agent card in Plane: one comment, found again by its external id and edited in place. Its text is safe HTML, one
+ * line per value, and the same values as data, from which they are restored after the store was lost.
  */
 
-import { estimateTask, getTaskSize } from "../accounting/history.ts";
-import { readTaskTimes, type TimeEntriesRecord } from "../accounting/time-entries.ts";
+import { z } from "zod";
+import { estimateTask, getTaskSize, type TaskEstimate } from "../accounting/history.ts";
+import { roundAmount } from "../accounting/spending.ts";
+import { readTaskTimes, type TaskTimes, type TimeEntriesRecord } from "../accounting/time-entries.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
-import { getTexts } from "../i18n/texts.ts";
+import { formatTemplate, localizeCount, localizeExactNumber } from "../i18n/localize.ts";
+import { type CardLine, type CardTexts, getTexts } from "../i18n/texts.ts";
 import type { WorkJobBody } from "../jobs/internal-jobs.ts";
+import { escapeHtml, linkToPage } from "../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, type PlaneCallOptions } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneNotFoundError } from "../plane/errors.ts";
@@ -17,20 +21,33 @@ import { commentsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { findClaim } from "../records/task-records.ts";
-import { MINUTE, type Ms, measurePeriod } from "../time.ts";
+import { cleanLine } from "../text.ts";
+import { MINUTE, type Ms, measurePeriod, toZonedTime } from "../time.ts";
 import { readSystemUserId } from "./assignees.ts";
 import {
   applyHolder,
   type CardRecord,
+  cardReportSchema,
   dropAgentReport,
   getEarliestEdit,
+  getSession,
   queueCardWrite,
   readCard,
   toCardPut,
   updateCardRecord,
 } from "./card-record.ts";
-import { type CardState, parseCard, renderCard } from "./card-text.ts";
-import { findStoredTask } from "./find-task.ts";
+import { findPresentTask } from "./find-task.ts";
+
+const cardStateSchema = z.object({
+  /** Of the record that it shows. */
+  id: z.string(),
+  card: cardReportSchema,
+  spent: z.record(z.string(), z.number().min(0)),
+  running: z.array(z.object({ agent: z.string(), since: z.number() })),
+});
+
+/** The values on a card that was written before. */
+type CardState = z.infer<typeof cardStateSchema>;
 
 /** A card as it was found in Plane. */
 interface FoundCard {
@@ -58,19 +75,23 @@ const WAIT_BUDGET_MS: Ms = MINUTE;
 /** Limit of rounds: the comment may be deleted, restored from a lost store or renamed before the edit succeeds. */
 const MAX_ROUNDS = 5;
 
+/** The confidence assumed for an agent that reports none (OPENCLAW-12). */
+const ASSUMED_CONFIDENCE = 0.8;
+
+/** Limit of the shown words of a person, and of the person's name, in UTF-16 units. */
+const MAX_WORDS = 120;
+const MAX_NAME = 60;
+
 /**
  * Updates the agent card on the work item with Groundcrew's own key: one comment, edited in place. An unchanged text
  * makes no request to Plane; edits within 30 s of the last one are merged into a later one; a comment that people
  * deleted is created again. When the job is killed at any step and repeated, there is still one comment.
  */
-export async function writeCard(
-  deps: TaskDeps,
-  { item, correlation }: Extract<WorkJobBody, { type: "card" }>,
-): Promise<void> {
+export async function writeCard(deps: TaskDeps, { item, correlation }: Extract<WorkJobBody, { type: "card" }>) {
   const waitBudget = { left: WAIT_BUDGET_MS };
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const task = await findStoredTask(deps, item);
-    if (!task || task.item.removedAt !== undefined) return;
+    const task = await findPresentTask(deps, item);
+    if (!task) return;
     const [claim, now] = await Promise.all([findClaim(deps, item), deps.store.now()]);
     const card = await updateCardRecord(deps, item, (current) => {
       const { nextEditAt: queued, ...rest } = applyHolder(current, claim);
@@ -79,10 +100,7 @@ export async function writeCard(
     const isShown = card.agent !== undefined || card.comment !== undefined || card.received !== undefined;
     const hasCard = isShown || card.planned === true;
     if (card.nextEditAt !== undefined || !hasCard) return;
-    const html = renderCard(
-      await readCardView(deps, task, card, claim !== undefined),
-      getTexts(deps.settings.locale).card,
-    );
+    const html = await renderCard(deps, task, card, claim !== undefined);
     const hash = await sha256Hex(html);
     if (card.publishedHash === hash) return;
     if (now < getEarliestEdit(card)) return queueCardWrite(deps, item, correlation);
@@ -97,23 +115,101 @@ export async function writeCard(
   );
 }
 
-async function readCardView(deps: TaskDeps, task: Task, card: CardRecord, isHeld: boolean) {
-  const { stopped, running } = await readTaskTimes(deps, task.id);
-  const estimate = card.agent && (await estimateTask(deps, card.agent, getTaskSize(task.item.snapshot)));
-  const { budget, timezone, publicUrl } = deps.settings;
-  return {
-    card,
-    held: isHeld,
-    running,
-    timezone,
-    spent: stopped,
-    ...omitUndefined({
-      estimate: estimate || undefined,
-      currency: budget?.currency,
-      stopped: task.item.stopped,
-      page: publicUrl === undefined ? undefined : { publicUrl, path: `/task/${task.key}` },
-    }),
+/** None of the values changes with time alone, so an unchanged card renders the same text. */
+async function renderCard(deps: TaskDeps, task: Task, card: CardRecord, isHeld: boolean): Promise<string> {
+  const texts = getTexts(deps.settings.locale).card;
+  const times = await readTaskTimes(deps, task.id);
+  const estimate = card.agent ? await estimateTask(deps, card.agent, getTaskSize(task.item.snapshot)) : undefined;
+  const { stopped: spent, running } = times;
+  const state: CardState = { id: card.id ?? "", card: cardReportSchema.parse(card), spent, running };
+  const lines = Object.entries(describeCard(deps, task, card, { isHeld, times, estimate })).map(([line, value]) =>
+    value ? `<li><strong>${texts.labels[line as CardLine]}${texts.colon}</strong> ${escapeHtml(value)}</li>` : "",
+  );
+  const data = encodeURIComponent(JSON.stringify(state));
+  const heading = linkToPage(deps.settings.publicUrl, `/task/${task.key}`, texts.title);
+  return `<p><strong>${heading}</strong>${texts.origin}</p><ul data-groundcrew="${data}">${lines.join("")}</ul>`;
+}
+
+function describeCard(
+  { settings }: TaskDeps,
+  { item: { stopped } }: Task,
+  card: CardRecord,
+  { isHeld, times, estimate }: { isHeld: boolean; times: TaskTimes; estimate: TaskEstimate | undefined },
+): Record<CardLine, string | undefined> {
+  const texts = getTexts(settings.locale).card;
+  const { review, received, percent, since, costs = {}, confidence } = card;
+  const formatMoment = (at: Ms) => {
+    const { date, time, offset } = toZonedTime(at, settings.timezone);
+    return `${date} ${time} ${offset === "+00:00" ? "UTC" : offset}`;
   };
+  const formatAmount = (amount: number) => localizeExactNumber(texts.locale, roundAmount(amount));
+  const formatMoney = (amount: number) => keepDefined([formatAmount(amount), settings.budget?.currency]).join(" ");
+  const formatSum = (sum: string, amounts: Record<string, number>, format: (amount: number) => string) => {
+    const parts = Object.entries(amounts).map(([agent, amount]) => `${agent} ${format(amount)}`);
+    return formatTemplate(texts.sum, { sum, parts: parts.join(", ") });
+  };
+  const clean = (text: string | undefined) => text && cleanLine(text, 400);
+  const formatPlan = ({ cost, ms }: Pick<TaskEstimate, "cost" | "ms">) =>
+    [cost === undefined ? [] : formatMoney(cost), ms === undefined ? [] : formatDuration(ms)].flat().join(", ");
+  const time = Object.values(times.stopped).reduce((sum, ms) => sum + ms, 0);
+  const timers = times.running.map((timer) =>
+    formatTemplate(texts.timer, { agent: timer.agent, at: formatMoment(timer.since) }),
+  );
+  return {
+    agent: isHeld ? clean(card.agent) : undefined,
+    lastAgent: isHeld ? undefined : clean(card.agent),
+    since: since === undefined ? undefined : formatMoment(since),
+    stopped:
+      stopped && formatTemplate(texts.stopped, { by: cleanLine(stopped.by, MAX_NAME), at: formatMoment(stopped.at) }),
+    received: received && formatReceipt(received, formatMoment, settings.timezone, texts),
+    session: clean(getSession(card)),
+    progress: percent === undefined ? undefined : formatTemplate(texts.percent, { n: formatAmount(percent) }),
+    last: clean(card.text),
+    time: time > 0 ? formatSum(formatDuration(time), times.stopped, formatDuration) : undefined,
+    timer: timers.join(", "),
+    cost: Object.keys(costs).length > 0 ? formatSum(formatMoney(card.cost ?? 0), costs, formatAmount) : undefined,
+    planned: card.estimate && formatPlan(card.estimate),
+    estimate: card.estimate || !estimate ? undefined : formatEstimate(estimate, formatPlan(estimate), texts),
+    confidence:
+      confidence === undefined
+        ? formatTemplate(texts.assumed, { n: formatAmount(ASSUMED_CONFIDENCE) })
+        : formatAmount(confidence),
+    commit: clean(card.commit),
+    tests: clean(card.tests),
+    summary: card.summary ? texts.written : undefined,
+    review:
+      review &&
+      formatTemplate(texts.review, { at: formatMoment(review.at), confidence: formatAmount(review.confidence) }),
+  };
+}
+
+/** `1:05:30`: hours, minutes, seconds. */
+function formatDuration(ms: Ms): string {
+  const seconds = Math.floor(ms / 1000);
+  const two = (n: number) => String(n % 60).padStart(2, "0");
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60))}:${two(seconds)}`;
+}
+
+function formatReceipt(
+  { by, text, at, later, readers = [] }: NonNullable<CardRecord["received"]>,
+  formatMoment: (at: Ms) => string,
+  timezone: string,
+  texts: CardTexts,
+): string {
+  const words = cleanLine(text, MAX_WORDS);
+  const formatClock = (readAt: Ms) => toZonedTime(readAt, timezone).time.slice(0, 5);
+  return [
+    formatTemplate(texts.received, { by: cleanLine(by, MAX_NAME), at: formatMoment(at) }),
+    words === "" ? "" : formatTemplate(texts.receivedWords, { words }),
+    later === undefined ? "" : formatTemplate(texts.receivedLater, { at: formatMoment(later) }),
+    ...readers.map((reader) => formatTemplate(texts.read, { by: reader.agent, at: formatClock(reader.at) })),
+  ].join("");
+}
+
+function formatEstimate({ ms, cost, from }: TaskEstimate, estimate: string, texts: CardTexts): string {
+  const tasks = localizeCount(texts, texts.finishedTasks, from);
+  if (ms === undefined && cost === undefined) return formatTemplate(texts.tooLittle, { tasks });
+  return formatTemplate(texts.estimate, { estimate, tasks });
 }
 
 /** Edits the comment. `again` means that the stored card has changed instead and must be rendered anew. */
@@ -166,10 +262,8 @@ async function createCard(deps: TaskDeps, { task, card, html, hash, waitBudget }
     else if (found) await restoreCard(deps, task, found);
     else if (card.hasOtherExternalId) throw thrown;
     else {
-      deps.log.warn("external id of the agent card is taken by another comment", {
-        item: task.key,
-        comment: thrown.id,
-      });
+      const logFields = { item: task.key, comment: thrown.id };
+      deps.log.warn("external id of the agent card is taken by another comment", logFields);
       await updateCardRecord(deps, task.id, (current) => ({ ...current, hasOtherExternalId: true }));
     }
     return "again";
@@ -182,11 +276,7 @@ const toExternalId = (item: string) => `card:${item}`;
  * Searches the comments of an item for its card. The author must be Groundcrew's own user: Plane sets `actor`, while
  * any author can set the source and the external id.
  */
-async function findCard(
-  deps: TaskDeps,
-  task: Task,
-  options: Pick<PlaneCallOptions, "waitBudget"> = {},
-): Promise<FoundCard | undefined> {
+async function findCard(deps: TaskDeps, task: Task, options: Pick<PlaneCallOptions, "waitBudget"> = {}) {
   const systemUser = await readSystemUserId(deps, deps.plane, options);
   const params = { project: task.project.id, item: task.id };
   for await (const { data } of deps.plane.pages(commentsApi.list, { ...options, params })) {
@@ -212,36 +302,38 @@ export async function restoreLostCard(deps: TaskDeps, task: Task): Promise<CardR
 
 /**
  * Restores the values that a lost store had written to a card; values stored since then take precedence. One commit,
- * and only while the stored card has no comment, so nothing is restored twice. False on a concurrent change.
+ * and only while the stored card has no comment, so nothing is restored twice.
  */
-async function restoreCard(deps: TaskDeps, task: Task, found: FoundCard): Promise<boolean> {
+async function restoreCard(deps: TaskDeps, task: Task, found: FoundCard): Promise<void> {
   const [cardKey, timeKey] = [workKeys.card(task.id), workKeys.time(task.id)];
   const [card] = await deps.store.read<CardRecord>([cardKey]);
   const [times] = await deps.store.read<TimeEntriesRecord>([timeKey]);
-  if (card?.value.comment) return true;
-  const carriedTime = sumCardTime(found);
-  const time: TimeEntriesRecord = {
-    entries: [],
-    ...times?.value,
-    task: task.key,
-    project: task.project.identifier,
-    carried: { ...carriedTime, ...times?.value.carried },
-  };
-  const outcome = await deps.store.commit({
+  if (card?.value.comment) return;
+  const merged = mergeCards(found.parsed?.card ?? {}, card?.value ?? {});
+  const put = [toCardPut(task.id, { ...merged, comment: found.comment, publishedHash: found.hash })];
+  const carried = { ...sumCardTime(found), ...times?.value.carried };
+  if (Object.keys(carried).length > 0) {
+    const { entries = [] } = times?.value ?? {};
+    const value = { ...times?.value, task: task.key, project: task.project.identifier, entries, carried };
+    put.push({ key: timeKey, value: value satisfies TimeEntriesRecord, sets: [workSets.times] });
+  }
+  await deps.store.commit({
     expect: [
       [cardKey, card?.rev ?? 0],
       [timeKey, times?.rev ?? 0],
     ],
-    put: keepDefined([
-      toCardPut(task.id, {
-        ...mergeCards(found.parsed?.card ?? {}, card?.value ?? {}),
-        comment: found.comment,
-        publishedHash: found.hash,
-      }),
-      Object.keys(carriedTime).length > 0 ? { key: timeKey, value: time, sets: [workSets.times] } : undefined,
-    ]),
+    put,
   });
-  return outcome === "committed";
+}
+
+/** Reads the values back from the HTML of a card; undefined when the text is not a card's, or people have edited it. */
+export function parseCard(html: string): CardState | undefined {
+  const [, data = ""] = /<ul data-groundcrew="([^"]*)"/.exec(html) ?? [];
+  try {
+    return cardStateSchema.safeParse(JSON.parse(decodeURIComponent(data))).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Time by agent. A timer that ran when the store was lost counts until the card was last written. */

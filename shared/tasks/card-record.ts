@@ -5,14 +5,14 @@
 
 import { z } from "zod";
 import { countHourlyCost, prepareSpending, roundAmount } from "../accounting/spending.ts";
-import type { TaskDeps } from "../app/deps.ts";
+import type { StoreDeps, TaskDeps } from "../app/deps.ts";
 import { createWorkJob } from "../jobs/internal-jobs.ts";
 import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import { type ClaimRecord, readClaims } from "../records/task-records.ts";
-import type { Commit, Put, Revision } from "../store/port.ts";
+import type { Put, Revision } from "../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
@@ -56,8 +56,8 @@ export interface CardRecord extends z.infer<typeof cardReportSchema> {
   planned?: true;
 
   /**
-   * What a person wrote to the agents last, who of them has read it, and `later`, the store time at which they are woken
-   * for it, above the limit.
+   * What a person wrote to the agents last, who of them has read it, and `later`, the store time at which they are
+   * woken for it, above the limit.
    */
   received?: { id: string; by: string; text: string; at: Ms; later?: Ms; readers?: { agent: string; at: Ms }[] };
   /** The next edit shows that something was received, so it comes within seconds. */
@@ -89,11 +89,10 @@ const EDIT_INTERVAL_MS: Ms = 30_000;
 const URGENT_EDIT_INTERVAL_MS: Ms = 5_000;
 
 /** What distinguishes a run from the sessions that agents report. */
-export const RUN_PREFIX = "openclaw-run-";
+const RUN_PREFIX = "openclaw-run-";
 
-export async function readCard(deps: Pick<TaskDeps, "store">, item: string): Promise<CardRecord | undefined> {
-  const [stored] = await deps.store.read<CardRecord>([workKeys.card(item)]);
-  return stored?.value;
+export async function readCard(deps: StoreDeps, item: string): Promise<CardRecord | undefined> {
+  return (await deps.store.read<CardRecord>([workKeys.card(item)]))[0]?.value;
 }
 
 /**
@@ -111,25 +110,24 @@ export async function updateCard(context: CallContext, task: Task, update: CardU
     const withTokens = { ...updated, ...counts };
     const next = cost === undefined || isMeasured ? withTokens : addCost(withTokens, caller.name, cost);
     if (isSameCard(before, next)) return { result: before };
-    const counted = (next.reportedTotals?.[caller.name] ?? 0) - (before.reportedTotals?.[caller.name] ?? 0);
-    const { expect, put } = await prepareSpending(deps, task, caller.name, {
-      counted,
-      cost: (next.costs?.[caller.name] ?? 0) - (before.costs?.[caller.name] ?? 0),
-      tokens: (next.tokens?.[caller.name] ?? 0) - (before.tokens?.[caller.name] ?? 0),
-    });
-    const edit = prepareEdit(task.id, next, rev, await deps.store.now(), correlation);
-    return {
-      expect,
-      put: [...edit.put, ...put],
-      jobs: [...edit.jobs, ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation)],
-      result: next,
-      afterCommit: async () => {
-        await countHourlyCost(deps, caller.name, counted);
-        deps.notify();
-        if (edit.delay > 0) deps.notify({ queue: "work", after: edit.delay });
-      },
+    const delta = diffSpending(before, next, caller.name);
+    const spending = await prepareSpending(deps, task, caller.name, delta);
+    const { delay, ...edit } = prepareEdit(task.id, next, rev, await deps.store.now(), correlation);
+    const afterCommit = async () => {
+      await countHourlyCost(deps, caller.name, delta.counted);
+      deps.notify();
+      if (delay > 0) deps.notify({ queue: "work", after: delay });
     };
+    const jobs = createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation);
+    return { ...mergeUpdates([edit, spending, { jobs, afterCommit }]), result: next };
   });
+}
+
+/** What the agent has spent between two states of a card. */
+function diffSpending(before: CardRecord, next: CardRecord, agent: string) {
+  const diff = (field: "reportedTotals" | "costs" | "tokens") =>
+    (next[field]?.[agent] ?? 0) - (before[field]?.[agent] ?? 0);
+  return { counted: diff("reportedTotals"), cost: diff("costs"), tokens: diff("tokens") };
 }
 
 function addCost(card: CardRecord, agent: string, cost: number): CardRecord {
@@ -165,14 +163,14 @@ function prepareEdit(item: string, card: CardRecord, rev: Revision, now: Ms, cor
  * returns undefined.
  */
 async function prepareCardChange(
-  { store }: Pick<TaskDeps, "store">,
+  { store }: StoreDeps,
   item: string,
   correlation: string,
   change: (card: CardRecord | undefined) => CardRecord | undefined,
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+): Promise<ValueUpdate> {
   const [stored] = await store.read<CardRecord>([workKeys.card(item)]);
   const card = change(stored?.value);
-  if (!card) return { expect: [], put: [], jobs: [] };
+  if (!card) return {};
   const rev = stored?.rev ?? 0;
   const { put, jobs } = prepareEdit(item, card, rev, await store.now(), correlation);
   return { expect: [[workKeys.card(item), rev]], put, jobs };
@@ -180,7 +178,7 @@ async function prepareCardChange(
 
 /** Prepares the writes that show on the card, within seconds, what a person wrote, for a commit with further writes. */
 export async function prepareReceipt(
-  deps: Pick<TaskDeps, "store">,
+  deps: StoreDeps,
   item: string,
   received: NonNullable<CardRecord["received"]>,
   correlation: string,
@@ -215,7 +213,8 @@ export async function markRemarksRead(
       const others = (received.readers ?? []).filter((reader) => reader.agent !== agent);
       return { ...before, received: { ...received, readers: [...others, { agent, at: readAt }] } };
     });
-    return { ...card, put: [toRemarksPut(item, { ...stored, open }), ...card.put], afterCommit: () => deps.notify() };
+    const own = { put: [toRemarksPut(item, { ...stored, open })], afterCommit: () => deps.notify() };
+    return mergeUpdates([own, card]);
   });
 }
 
@@ -223,13 +222,7 @@ export async function markRemarksRead(
  * Prepares the writes that add a cost to an item's card and schedule its edit, for the commit that counts the cost.
  * Nothing where the item has no card, because only agents' work makes one.
  */
-export async function prepareCardCost(
-  deps: Pick<TaskDeps, "store">,
-  item: string,
-  agent: string,
-  cost: number,
-  correlation: string,
-) {
+export async function prepareCardCost(deps: StoreDeps, item: string, agent: string, cost: number, correlation: string) {
   return prepareCardChange(deps, item, correlation, (card) => {
     const hasCard = card && (card.agent !== undefined || card.comment !== undefined || card.planned);
     return hasCard ? addCost(card, agent, roundAmount((card.costs?.[agent] ?? 0) + cost)) : undefined;
@@ -244,18 +237,13 @@ export async function prepareMeasuredUsage(
   delta: { tokens: number; cost: number },
   correlation: string,
 ): Promise<ValueUpdate> {
-  const [stored] = await deps.store.read<CardRecord>([workKeys.card(task.id)]);
-  const before = stored?.value ?? {};
+  const before = (await readCard(deps, task.id)) ?? {};
   const earlier = before.measured?.[agent] ?? { tokens: 0, cost: 0 };
   const own = { tokens: earlier.tokens + delta.tokens, cost: roundAmount(earlier.cost + delta.cost) };
   const card = { ...before, measured: { ...before.measured, [agent]: own } };
   const next = addCost({ ...card, tokens: { ...card.tokens, [agent]: own.tokens } }, agent, own.cost);
-  const spending = await prepareSpending(deps, task, agent, {
-    counted: (next.reportedTotals?.[agent] ?? 0) - (before.reportedTotals?.[agent] ?? 0),
-    cost: (next.costs?.[agent] ?? 0) - (before.costs?.[agent] ?? 0),
-    measured: delta.cost,
-    tokens: (next.tokens?.[agent] ?? 0) - (before.tokens?.[agent] ?? 0),
-  });
+  const spent = { ...diffSpending(before, next, agent), measured: delta.cost };
+  const spending = await prepareSpending(deps, task, agent, spent);
   const change = await prepareCardChange(deps, task.id, correlation, () => next);
   const afterCommit = async () => {
     await countHourlyCost(deps, agent, delta.cost);
@@ -280,7 +268,7 @@ export function getEarliestEdit({ editedAt: written, urgent }: CardRecord): Ms {
 
 /** Changes the stored card, retrying on concurrent changes. `change` returns undefined to leave the card as it is. */
 export async function updateCardRecord(
-  deps: Pick<TaskDeps, "store">,
+  deps: StoreDeps,
   item: string,
   change: (card: CardRecord) => CardRecord | undefined,
 ): Promise<CardRecord> {
@@ -300,14 +288,9 @@ export function applyHolder(card: CardRecord, claim: ClaimRecord | undefined): C
 }
 
 /** The card without what one agent said about its own work. */
-export function dropAgentReport({
-  session: _,
-  text: __,
-  confidence: ___,
-  summary: ____,
-  ...card
-}: CardRecord): CardRecord {
-  return card;
+export function dropAgentReport(card: CardRecord): CardRecord {
+  const { session: _, text: __, confidence: ___, summary: ____, ...rest } = card;
+  return rest;
 }
 
 /**
@@ -319,6 +302,4 @@ export function getSession({ session, agent, run }: CardRecord = {}): string | u
   return agent === undefined || agent === run.agent ? `${RUN_PREFIX}${run.id}` : undefined;
 }
 
-export function toCardPut(item: string, card: CardRecord): Put {
-  return { key: workKeys.card(item), value: card };
-}
+export const toCardPut = (item: string, card: CardRecord): Put => ({ key: workKeys.card(item), value: card });

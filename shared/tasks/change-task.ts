@@ -12,12 +12,11 @@ import { projectsApi, type statesApi as stateCalls } from "../plane/projects.ts"
 import { workItemsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import type { ClaimRecord } from "../records/task-records.ts";
-import { findManagedLabelName, findNamedState, findPersonIdByEmail, readStates } from "../sync/names.ts";
+import { findNamedState, findPersonIdByEmail, readStates } from "../sync/names.ts";
 import { normalizeItem, type ObservedItem, observedItemSchema } from "../sync/normalize.ts";
 import { observeItem } from "../sync/observe-item.ts";
 import { isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
 import { HOUR, isRecent, type Ms } from "../time.ts";
-import { markManaged } from "./access.ts";
 import {
   type Assignee,
   applyLabelChange,
@@ -25,19 +24,19 @@ import {
   ensureMembers,
   forgetLabels,
   getAssignee,
+  type ItemFields,
   type LabelChange,
   type LabelDeps,
+  readNormalizedLabels,
   retryWithFreshLabels,
 } from "./assignees.ts";
-import type { CallContext } from "./call-context.ts";
+import { type CallContext, markManaged } from "./call-context.ts";
 import { verifyClaim } from "./claim-lease.ts";
 import { findStoredTask, getReadStart, readFreshTask, refreshTask } from "./find-task.ts";
-import type { ItemFields } from "./task-fields.ts";
 
-/** What must hold at the moment in which a write begins. */
+/** What must hold at the moment in which a write begins; `beforeSend` throws to refuse it. */
 interface WriteChecks {
   claim?: ClaimRecord | undefined;
-  /** Throws to refuse the write. */
   beforeSend?: (() => Promise<void>) | undefined;
 }
 
@@ -80,11 +79,10 @@ export async function changeTask(
     },
   });
   const snapshot = await normalizeItem(deps, data);
-  if (claim) {
+  if (claim)
     await verifyClaim(context, task, claim, [snapshot.status]).catch(async (thrown: unknown) => {
       throw await createLateWriteError(context, task, thrown);
     });
-  }
   const emptied = (["assignees", "labels"] as const).filter((field) => fields[field]?.length === 0);
   const observation = { via: "read", snapshot, ...readStart, ended: await deps.store.now(), emptied } as const;
   const hint = await createActorHint(context, fields, snapshot);
@@ -101,11 +99,8 @@ async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFiel
   const { snapshot } = task.item;
   if (fields.state === undefined && fields.labels === undefined) return snapshot.status;
   const state = await findNamedState(deps, task.project.id, fields.state ?? snapshot.state);
-  const labels = await Promise.all(
-    (fields.labels ?? snapshot.labels).map((label) => findManagedLabelName(deps, task.project.id, label)),
-  );
-  if (!state) return snapshot.status;
-  return toStatus(state, keepDefined(labels), deps.settings.states);
+  const labels = await readNormalizedLabels(deps, task.project.id, fields.labels ?? snapshot.labels);
+  return state ? toStatus(state, labels, deps.settings.states) : snapshot.status;
 }
 
 /** Extends the refusal of a claim that expired during a write with the status that Plane has now. */
@@ -127,9 +122,9 @@ async function createActorHint({ deps, caller, usesOwnKey }: CallContext, fields
   const agent = deps.settings.agents.find(({ name }) => name === caller.name);
   const id = usesOwnKey && agent ? await findPersonIdByEmail(deps, agent.email) : undefined;
   if (!agent || id === undefined) return undefined;
-  const [field = null, value] = fields.state === undefined ? (Object.entries(fields)[0] ?? []) : [];
-  const change = fields.state === undefined ? { field, value } : { field: "state", value: snapshot.state };
-  return { ...change, actor: { id, name: agent.name } };
+  const [field = null, value] =
+    fields.state === undefined ? (Object.entries(fields)[0] ?? []) : ["state", snapshot.state];
+  return { field, value, actor: { id, name: agent.name } };
 }
 
 /**
@@ -156,9 +151,7 @@ export async function moveToStatus(
   }
 }
 
-function statesKey(project: string): string {
-  return `states-of:${project}`;
-}
+const statesKey = (project: string) => `states-of:${project}`;
 
 /**
  * Assigns a task to one agent alone: its account becomes the only assignee and its label the only `agent:` label. Other
@@ -177,11 +170,7 @@ export async function assignTask(context: CallContext, task: Task, agent: string
  * Assigns an unassigned task. A task that people have assigned or closed meanwhile stays as it is. `refused` says, for
  * people, why Plane does not accept the assignee.
  */
-export async function assignIfUnassigned(
-  context: CallContext,
-  task: Task,
-  assignee: Assignee | undefined,
-): Promise<{ task: Task; refused?: string }> {
+export async function assignIfUnassigned(context: CallContext, task: Task, assignee: Assignee | undefined) {
   if (!assignee || isAssignedTo(task, assignee) || !isOpen(task.item.snapshot.status)) return { task };
   if (!(await isUnassigned(context, task))) return { task };
   const assigned = await retryWithFreshLabels(context, task.project, async (isRetry) => {
@@ -212,12 +201,7 @@ async function isUnassigned({ systemPlane }: CallContext, { item, project }: Tas
  * means the status by itself. `labels` are added and removed in the same PATCH; all other labels stay. Throws
  * `conflict` when no state of the project means the status.
  */
-export async function createStatusFields(
-  deps: LabelDeps,
-  task: Task,
-  status: Status,
-  labels: LabelChange = {},
-): Promise<ItemFields> {
+export async function createStatusFields(deps: LabelDeps, task: Task, status: Status, labels: LabelChange = {}) {
   const { snapshot } = task.item;
   const overrides = deps.settings.states;
   const states = await readProjectStates(deps, task.project.id);
@@ -231,19 +215,15 @@ export async function createStatusFields(
 
   const matchingState = currentState && getStateStatus(currentState) === status ? currentState : pickFirst(status);
   const usesLabel = status === "blocked" && !matchingState;
-  const state = usesLabel
-    ? currentState && isOpen(getStateStatus(currentState))
-      ? currentState
-      : pickFirst("todo")
-    : matchingState;
+  const openState = currentState && isOpen(getStateStatus(currentState)) ? currentState : undefined;
+  const state = usesLabel ? (openState ?? pickFirst("todo")) : matchingState;
   if (!state) {
     // People will add a state before they repeat the call, so the cached ones must not be used then.
     await deps.cache.removeItem(statesKey(task.project.id));
-    throw new GroundcrewError(
-      "conflict",
-      `No state of ${task.project.name} in Plane means ${status}. A person must add one.`,
-      { refusal: { name: "noState", values: { project: task.project.name, status } } },
-    );
+    const { name: project } = task.project;
+    throw new GroundcrewError("conflict", `No state of ${project} in Plane means ${status}. A person must add one.`, {
+      refusal: { name: "noState", values: { project, status } },
+    });
   }
   const newLabels = await applyLabelChange(deps, task.project.id, snapshot.labels, {
     add: keepDefined([...(labels.add ?? []), usesLabel ? BLOCKED_LABEL : undefined]),
@@ -255,9 +235,7 @@ export async function createStatusFields(
 async function readProjectStates(deps: LabelDeps, project: string): Promise<ProjectState[]> {
   const cached = await deps.cache.getItem<{ at: Ms; states: ProjectState[] }>(statesKey(project));
   if (cached && isRecent(cached.at, STATES_CACHE_MS, deps.clock())) return cached.states;
-  const states: ProjectState[] = (await readStates(deps, project, { priority: "interactive" })).map(
-    ({ id, name, group, default: isDefault, sequence }) => ({ id, name, group, default: isDefault, sequence }),
-  );
+  const states: ProjectState[] = await readStates(deps, project, { priority: "interactive" });
   await deps.cache.setItem(statesKey(project), { at: deps.clock(), states });
   return states;
 }
@@ -293,12 +271,7 @@ export async function findReadyState(deps: LabelDeps, project: string): Promise<
  * Writes fields that contain a new assignee, and repeats the write when Plane has ignored the assignee: it does so
  * silently when the user is no longer a member of the project.
  */
-export async function changeAssignee(
-  context: CallContext,
-  task: Task,
-  assignee: Assignee,
-  fields: ItemFields,
-): Promise<Task> {
+export async function changeAssignee(context: CallContext, task: Task, assignee: Assignee, fields: ItemFields) {
   const assigned = await changeTask(context, task, fields);
   if (isAssignedTo(assigned, assignee)) return assigned;
   await ensureMembers(context, task.project, [assignee.id], { refresh: true });
@@ -309,11 +282,7 @@ export async function changeAssignee(
  * The fields that make this user the only assignee and its label the only `agent:` label of a task; undefined when that
  * is already so. Other labels stay.
  */
-export async function createSoleAssigneeFields(
-  context: CallContext,
-  task: Task,
-  assignee: Assignee,
-): Promise<ItemFields | undefined> {
+export async function createSoleAssigneeFields(context: CallContext, task: Task, assignee: Assignee) {
   const { assignees, labels } = task.item.snapshot;
   const fields = await createAssignFields(context, task.project, assignee);
   const newLabels = [...new Set([...(await listOtherLabels(context, task)), ...(fields.labels ?? [])])];
@@ -325,8 +294,8 @@ export async function createSoleAssigneeFields(
 /** Lists the labels of a task without the labels `agent:<name>`. */
 async function listOtherLabels({ deps }: CallContext, { item, project }: Task): Promise<string[]> {
   const { labels } = item.snapshot;
-  const names = await Promise.all(labels.map((id) => findManagedLabelName(deps, project.id, id)));
-  return labels.filter((_, i) => !/^agent:/i.test(names[i]?.trim() ?? ""));
+  const names = await readNormalizedLabels(deps, project.id, labels);
+  return labels.filter((_, i) => !names[i]?.startsWith("agent:"));
 }
 
 /** The fields that remove all assignees and the labels `agent:<name>`. */

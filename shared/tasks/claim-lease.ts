@@ -13,7 +13,7 @@ import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { type ClaimEnd, type ClaimLoss, type ClaimRecord, findClaim } from "../records/task-records.ts";
 import type { Put, Store } from "../store/port.ts";
-import { updateValue, type ValueUpdate } from "../store/records.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { ClaimLossReason } from "../task/events.ts";
 import type { Status } from "../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../time.ts";
@@ -51,13 +51,9 @@ export const STOP_ADVICE =
 /** Minimum time left of a claim before a write to Plane: Plane's request timeout of 30 s plus 5 s. */
 export const MIN_WRITE_MS: Ms = 35_000;
 
-function getRenewedDuration({ renewedAt, until }: Pick<ClaimRecord, "renewedAt" | "until">): Ms {
-  return until - renewedAt;
-}
-
 /** Creates the claim that follows on the last one of the task, and begins at this store time. */
 export function createClaim(
-  settings: LeaseDeps["settings"],
+  settings: TaskDeps["settings"],
   { id, project, item }: Task,
   agent: string,
   last: ClaimRecord | undefined,
@@ -78,9 +74,9 @@ export function createClaim(
 }
 
 /**
- * Renews a claim for its full time; undefined when it has ended or expired. It never ends earlier than it would, so that
- * a shorter setting does not take away time an agent was promised. `isExpired`: continues it also when it has expired,
- * as long as nobody has ended it.
+ * Renews a claim for its full time; undefined when it has ended or expired. It never ends earlier than it would, so
+ * that a shorter setting does not take away time an agent was promised. `isExpired`: continues it also when it has
+ * expired, as long as nobody has ended it.
  */
 export async function renewClaim(
   deps: LeaseDeps,
@@ -101,8 +97,8 @@ export async function renewClaim(
 
 /**
  * Ends a claim, and its timer with it. What follows (an expired task returns to todo, the human is notified, the agent
- * is woken for its other tasks) are jobs in the same commit. `reason` is undefined when the agent itself is finished with
- * the task. False when the claim is no longer the current one or, for `expired`, was renewed in time.
+ * is woken for its other tasks) are jobs in the same commit. `reason` is undefined when the agent itself is finished
+ * with the task. False when the claim is no longer the current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
   deps: ClaimEndDeps,
@@ -125,29 +121,26 @@ export async function prepareClaimEnd(
   reason: ClaimLossReason | undefined,
   correlation: string,
   { isPublished, ...stop }: Stop = {},
-): Promise<ValueUpdate & { put: Put[] }> {
+): Promise<Required<ValueUpdate>> {
   const { item, agent, fence, since } = claim;
   const now = await deps.store.now();
   const minutes = reason === "expired" ? getIdleMinutes(claim) : undefined;
   const end: ClaimEnd = { at: Math.min(now, claim.until), ...omitUndefined({ reason, minutes, ...stop }) };
-  const time = await prepareTimerEnd(deps, claim, end.at);
   const losses: ClaimLoss[] = [...(claim.losses ?? []), ...(reason ? [{ ...end, reason, agent, since }] : [])];
   const body = { type: "claim_ended", item, agent, fence, correlation, since, ...end } as const;
   const createJob = reason === "stopped" ? createPostJob : createWorkJob;
-  return {
-    expect: time.expect,
-    put: [...time.put, toClaimPut({ ...claim, end, losses })],
-    jobs: keepDefined([
-      createJob(`claim_ended:${item}:${fence}`, `work:${item}`, { ...body, ...omitUndefined({ isPublished }) }),
-      canBeWoken(deps.settings, agent)
-        ? createClaimEndedJob({ item, since, at: end.at }, claim, now + HANDOVER_MS)
-        : undefined,
-    ]),
-    afterCommit: () => {
-      deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
-      deps.notify();
-    },
+  const jobs = keepDefined([
+    createJob(`claim_ended:${item}:${fence}`, `work:${item}`, { ...body, ...omitUndefined({ isPublished }) }),
+    canBeWoken(deps.settings, agent)
+      ? createClaimEndedJob({ item, since, at: end.at }, claim, now + HANDOVER_MS)
+      : undefined,
+  ]);
+  const afterCommit = () => {
+    deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
+    deps.notify();
   };
+  const own = { put: [toClaimPut({ ...claim, end, losses })], jobs, afterCommit };
+  return mergeUpdates([await prepareTimerEnd(deps, claim, end.at), own]);
 }
 
 /** A claim that has ended is in no set any more, and is forgotten after 7 days. */
@@ -162,13 +155,10 @@ export function getClaimDuration({ claim_minutes }: Pick<FileSettings, "claim_mi
   return claim_minutes * MINUTE;
 }
 
-/**
- * The whole minutes between a claim's last renewal and its end. After a change of settings this may differ from
- * `claim_minutes`.
- */
-function getIdleMinutes(claim: Pick<ClaimRecord, "renewedAt" | "until">): number {
-  return Math.round(getRenewedDuration(claim) / MINUTE);
-}
+const getRenewedDuration = ({ renewedAt, until }: Pick<ClaimRecord, "renewedAt" | "until">): Ms => until - renewedAt;
+
+/** Whole minutes from a claim's last renewal to its end, which may be those of other settings. */
+const getIdleMinutes = (claim: ClaimRecord) => Math.round(getRenewedDuration(claim) / MINUTE);
 
 /** Whether the store's clock was set back since the claim was last renewed, so that its stored end is too late. */
 export function isRenewedInFuture(claim: Pick<ClaimRecord, "renewedAt" | "until">, now: Ms): boolean {
@@ -188,8 +178,8 @@ export function createClaimHeldError({ key }: Task, { agent, since, until }: Cla
 }
 
 /**
- * Renews the caller's claim if it holds one, as every call about a task does; also one that expired while Groundcrew was
- * down, because no call could renew it then. Returns it.
+ * Renews the caller's claim if it holds one, as every call about a task does; also one that expired while Groundcrew
+ * was down, because no call could renew it then. Returns it.
  */
 export async function renewOwnClaim({ deps, caller }: CallContext, task: Task): Promise<ClaimRecord | undefined> {
   const claim = await findClaim(deps, task.id);
@@ -201,12 +191,7 @@ export async function renewOwnClaim({ deps, caller }: CallContext, task: Task): 
  * Verifies right before a write to Plane that the claim is still valid, and renews it so that enough time is left.
  * `statuses`: the statuses the task may have after the write. Throws `conflict` with who holds the task now.
  */
-export async function verifyClaim(
-  context: CallContext,
-  task: Task,
-  claim: ClaimRecord,
-  statuses?: Status[],
-): Promise<void> {
+export async function verifyClaim(context: CallContext, task: Task, claim: ClaimRecord, statuses?: Status[]) {
   const { deps } = context;
   for (;;) {
     const renewed = await renewClaim(deps, claim, { expectedStatuses: statuses });
@@ -234,7 +219,8 @@ function createClaimLostError(
 ): GroundcrewError {
   const [from, to] = [formatIsoTime(since, timeZone), formatIsoTime(at, timeZone)];
   if (reason === "stopped") {
-    const loss = `${formatStop(key, { by, at, words }, timeZone)} You held it since ${from}; nothing has been written since it was stopped.`;
+    const stop = { by, at, ...omitUndefined({ words }) };
+    const loss = `${formatStop(key, stop, timeZone)} You held it since ${from}; nothing has been written since it was stopped.`;
     return new GroundcrewError("stopped", `${loss} ${STOP_ADVICE}`);
   }
   const reasons: Record<Exclude<ClaimLossReason, "stopped">, string> = {
@@ -249,11 +235,7 @@ function createClaimLostError(
 }
 
 /** `ONB-4 was stopped by Ada at 2026-11-24T14:02:00Z, who wrote: "stop: wrong customer".` */
-export function formatStop(
-  key: string,
-  { by, at, words }: { by: string; at: Ms; words?: string | undefined },
-  zone: string,
-) {
+export function formatStop(key: string, { by, at, words }: Omit<ClaimEnd, "by"> & { by: string }, zone: string) {
   const reason = words === undefined ? "" : `, who wrote: ${JSON.stringify(words)}`;
   return `${key} was stopped by ${by} at ${formatIsoTime(at, zone)}${reason}.`;
 }

@@ -8,11 +8,11 @@ import { createWorkJob, toLabelsLane } from "../jobs/internal-jobs.ts";
 import type { Task } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
 import { type ClaimRecord, findClaim, readLiveClaims } from "../records/task-records.ts";
+import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
 import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
 import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";
 import { type Ms, SECOND } from "../time.ts";
-import { requireOwner, toManagedPut } from "./access.ts";
-import type { CallContext } from "./call-context.ts";
+import { type CallContext, requireOwner, toManagedPut } from "./call-context.ts";
 import {
   createClaim,
   createClaimHeldError,
@@ -39,23 +39,22 @@ const MIRROR_DELAY_MS: Ms = 15 * SECOND;
  * has open blockers, and when it is closed or in review.
  */
 export async function claimTask(context: CallContext, storedTask: Task): Promise<ClaimRecord> {
-  const { deps, caller } = context;
-  await requireOwner(context, storedTask);
-  const task = await readUnknownBlockers(context, storedTask);
+  const task = await requireClaimable(context, storedTask);
   const { status } = task.item.snapshot;
   if (!isOpen(status))
     throw new GroundcrewError("conflict", `${task.key} is ${status}. Closed tasks cannot be claimed.`);
-  requireNotInReview(task);
-  const [claim] = await readLiveClaims(deps, [task.id]);
-  if (claim?.agent !== caller.name) await requireStartable(context, task);
+  const [claim] = await readLiveClaims(context.deps, [task.id]);
+  if (claim?.agent !== context.caller.name) await requireStartable(context, task);
   return takeClaim(context, task);
 }
 
 /**
- * Returns the task with its blockers known: reads them from Plane when the first look at its project has not come to
- * them yet, with one request.
+ * Throws `forbidden` for a task of others and `conflict` for one in review; else returns it with its blockers known:
+ * they are read from Plane, with one request, when the first look at its project has not come to them yet.
  */
-async function readUnknownBlockers(context: CallContext, task: Task): Promise<Task> {
+async function requireClaimable(context: CallContext, task: Task): Promise<Task> {
+  await requireOwner(context, task);
+  requireNotInReview(task);
   if (!task.item.blockersUnknown) return task;
   const { deps, correlation, eitherPlane } = context;
   const source = { project: task.project, correlation, cause: correlation };
@@ -78,7 +77,6 @@ async function requireStartable(context: CallContext, task: Task): Promise<void>
   throw new GroundcrewError("conflict", `${task.key} cannot be started: it ${reason}. Take another task.`);
 }
 
-/** Throws `stopped` for a task that a person stopped. */
 function requireNotStopped({ deps }: CallContext, { key, item: { stopped } }: Task): void {
   if (!stopped) return;
   throw new GroundcrewError("stopped", `${formatStop(key, stopped, deps.settings.timezone)} ${STOP_ADVICE}`);
@@ -112,19 +110,22 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
     if ((last?.value.guardedUntil ?? 0) > now)
       throw new GroundcrewError("conflict", `${task.key} is being returned to todo. Try again in 30 seconds.`);
     const claim = createClaim(deps.settings, task, caller.name, last?.value, now);
-    const time = item && isInWork(item.value) ? await prepareTimerStart(deps, task, claim) : { expect: [], put: [] };
-    const { fence } = claim;
-    const mirror = { type: "mirror", item: task.id, correlation } as const;
-    const card = { type: "card", item: task.id, correlation } as const;
-    const outcome = await deps.store.commit({
-      expect: [[key, last?.rev ?? 0], [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
-      put: [...time.put, toClaimPut(claim), toManagedPut(task.id)],
-      jobs: [
-        createWorkJob(`mirror:${task.id}:${fence}`, toLabelsLane(task.id), mirror, now + MIRROR_DELAY_MS),
-        createWorkJob(`card:${task.id}:claim:${fence}`, `card:${task.id}`, card),
+    const { item: id, fence } = claim;
+    const mirror = { type: "mirror", item: id, correlation } as const;
+    const card = { type: "card", item: id, correlation } as const;
+    const update: ValueUpdate = {
+      expect: [
+        [key, last?.rev ?? 0],
+        [observedKeys.item(id), item?.rev ?? 0],
       ],
-    });
-    if (outcome !== "committed") continue;
+      put: [toClaimPut(claim), toManagedPut(id)],
+      jobs: [
+        createWorkJob(`mirror:${id}:${fence}`, toLabelsLane(id), mirror, now + MIRROR_DELAY_MS),
+        createWorkJob(`card:${id}:claim:${fence}`, `card:${id}`, card),
+      ],
+    };
+    const time = item && isInWork(item.value) ? await prepareTimerStart(deps, task, claim) : {};
+    if ((await deps.store.commit(mergeUpdates([update, time]))) !== "committed") continue;
     deps.log.info("task claimed", { correlation, item: task.key, agent: caller.name, fence });
     deps.notify();
     deps.notify({ queue: "work", after: MIRROR_DELAY_MS });
@@ -137,17 +138,11 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
  * caller has lost the claim since its last call, so that no agent continues unaware. `waiting`: also claims a task with
  * open blockers.
  */
-export async function ensureClaim(
-  context: CallContext,
-  storedTask: Task,
-  { waiting: allowWaiting = false } = {},
-): Promise<ClaimRecord> {
+export async function ensureClaim(context: CallContext, storedTask: Task, { waiting: allowWaiting = false } = {}) {
   const { deps, caller, correlation } = context;
   await throwIfClaimLost(context, storedTask);
-  await requireOwner(context, storedTask);
-  const task = await readUnknownBlockers(context, storedTask);
+  const task = await requireClaimable(context, storedTask);
   requireNotStopped(context, task);
-  requireNotInReview(task);
   const current = await findClaim(deps, task.id);
   if (current?.agent !== caller.name) {
     await requireVisible(context, task);

@@ -1,6 +1,6 @@
 /** Finding a task by its key or id, reading it again from Plane, and its blockers as they are shown. */
 
-import type { SyncDeps } from "../app/deps.ts";
+import type { StoreDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { parseTaskKey, type TaskKey } from "../names.ts";
 import { keepDefined } from "../omit-undefined.ts";
@@ -14,11 +14,12 @@ import { readAllRows } from "../store/records.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "../sync/normalize.ts";
 import { observeItem } from "../sync/observe-item.ts";
+import type { RequestSubject } from "../task/request.ts";
 import { type ItemRecord, isOpenItem, type Status } from "../task/snapshot.ts";
 import { type CallContext, chooseClient } from "./call-context.ts";
 import { readHiddenTasks } from "./plan-record.ts";
 
-type FindDeps = Pick<SyncDeps, "store"> & { settings: { plane?: { url: string; workspace: string } } };
+type FindDeps = StoreDeps & { settings: { plane?: { url: string; workspace: string } } };
 
 /** A blocker as it is shown on its dependants. */
 export interface Blocker {
@@ -41,16 +42,14 @@ const MAX_READS = 3;
 export async function findTask(context: CallContext, reference: string): Promise<Task> {
   const name = reference.trim();
   const key = parseTaskKey(name);
+  const shown = name.slice(0, 60);
   if (!key && !UUID.test(name))
-    throw new GroundcrewError(
-      "bad_request",
-      `"${name.slice(0, 60)}" is not a valid task key. Give a key such as ONB-12.`,
-      { refusal: { name: "invalidKey", values: { key: name.slice(0, 60) } } },
-    );
+    throw new GroundcrewError("bad_request", `"${shown}" is not a valid task key. Give a key such as ONB-12.`, {
+      refusal: { name: "invalidKey", values: { key: shown } },
+    });
   const { deps } = context;
-  const find = async (id: string | undefined) => (id === undefined ? undefined : findStoredTask(deps, id));
-  const stored = await find(key ? await findTaskId(deps, key) : name.toLowerCase());
-  const found = stored ?? (key && (await find(await readByKey(context, key.key))));
+  const stored = await findStoredTask(deps, key ? await findTaskId(deps, key) : name.toLowerCase());
+  const found = stored ?? (key && (await findStoredTask(deps, await readByKey(context, key.key))));
   if (!found) throw createTaskNotFoundError(name);
   return requirePresent(found);
 }
@@ -79,13 +78,14 @@ export async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey
 function requirePresent(task: Task): Task {
   const { key, project, item } = task;
   if (isReadableProject(project) && item.removedAt === undefined) return task;
-  const [name, reason] = project.deleted
-    ? (["deletedProject", `${key} cannot be read: the project was deleted in Plane`] as const)
-    : isReadableProject(project)
-      ? (["removedTask", `${key} was deleted or archived in Plane`] as const)
-      : (["removedProject", `The project of ${key} was archived, deleted or hidden from Groundcrew in Plane`] as const);
-  const refusal = { name, values: { task: key } };
-  throw new GroundcrewError("not_found", `${reason}. Take another task.`, { refusal });
+  const reasons = {
+    deletedProject: `${key} cannot be read: the project was deleted in Plane`,
+    removedTask: `${key} was deleted or archived in Plane`,
+    removedProject: `The project of ${key} was archived, deleted or hidden from Groundcrew in Plane`,
+  };
+  const name = project.deleted ? "deletedProject" : isReadableProject(project) ? "removedTask" : "removedProject";
+  const refusal = { name, values: { task: key } } as const;
+  throw new GroundcrewError("not_found", `${reasons[name]}. Take another task.`, { refusal });
 }
 
 /** Reads an item by its key from Plane and observes it; returns its id when its project is readable. */
@@ -117,14 +117,20 @@ function createTaskNotFoundError(name: string): GroundcrewError {
 }
 
 /** Finds the stored item with this id, also a removed one; undefined when it or its project is not stored. */
-export async function findStoredTask(deps: FindDeps, id: string): Promise<Task | undefined> {
-  const [item] = await deps.store.read<ItemRecord>([observedKeys.item(id)]);
+export async function findStoredTask(deps: FindDeps, id: string | undefined): Promise<Task | undefined> {
+  const [item] = id === undefined ? [] : await deps.store.read<ItemRecord>([observedKeys.item(id)]);
   if (!item) return undefined;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.value.snapshot.project)]);
   return project && toTask(deps, item.value, item.rev, project.value);
 }
 
-/** Finds the stored item with this id; undefined also when it was removed, is done or is cancelled. */
+/** Finds the stored item with this id; undefined also when it was removed. */
+export async function findPresentTask(deps: FindDeps, id: string | undefined): Promise<Task | undefined> {
+  const task = await findStoredTask(deps, id);
+  return task?.item.removedAt === undefined ? task : undefined;
+}
+
+/** The same; undefined also when it is done or cancelled. */
 export async function findOpenTask(deps: FindDeps, id: string): Promise<Task | undefined> {
   const task = await findStoredTask(deps, id);
   return task && isOpenItem(task.item) ? task : undefined;
@@ -141,11 +147,7 @@ export async function readFreshTask(context: CallContext, task: Task): Promise<T
  * observation is repeated. Throws `not_found` when the item no longer exists. `client`: the one of `chooseClient` when
  * the caller has chosen already.
  */
-export async function refreshTask(
-  context: CallContext,
-  task: Pick<Task, "id" | "project">,
-  client?: PlaneClient,
-): Promise<void> {
+export async function refreshTask(context: CallContext, task: Pick<Task, "id" | "project">, client?: PlaneClient) {
   const reader = client ?? (await chooseClient(context));
   for (let reads = 1; (await refreshOnce(context, task, reader)) === "overtaken" && reads < MAX_READS; reads += 1);
 }
@@ -175,7 +177,7 @@ async function refreshOnce(context: CallContext, { id, project }: Pick<Task, "id
 }
 
 /** The store's state of an item right before a request about it is sent: what the answer shows is newer. */
-export async function getReadStart({ store }: Pick<SyncDeps, "store">, id: string) {
+export async function getReadStart({ store }: StoreDeps, id: string) {
   const [[stored], began] = await Promise.all([store.read([observedKeys.item(id)]), store.now()]);
   return { since: stored?.rev ?? 0, began };
 }
@@ -190,6 +192,11 @@ export function toTask(
   const { id, sequence } = item.snapshot;
   const key = `${project.identifier}-${sequence}`;
   return { id, key, item, rev, project, url: formatItemUrl(settings.plane, project.identifier, sequence) };
+}
+
+/** What a request about a task says of it. */
+export function toRequestSubject({ id, key, url, item }: Task): RequestSubject {
+  return { title: item.snapshot.name, item: id, key, url };
 }
 
 /** Reads an agent's open tasks in readable projects, without those of incomplete plans, in no particular order. */
@@ -215,10 +222,7 @@ export async function findProject(deps: FindDeps, reference: string): Promise<Pr
 }
 
 /** Reads the open blockers of these items, by Plane's id: two reads of the store, no request to Plane. */
-export async function readOpenBlockers(
-  { store }: Pick<SyncDeps, "store">,
-  items: readonly ItemRecord[],
-): Promise<Map<string, Blocker>> {
+export async function readOpenBlockers({ store }: StoreDeps, items: readonly ItemRecord[]) {
   const ids = [...new Set(items.flatMap((item) => item.blockers))];
   if (ids.length === 0) return new Map();
   const snapshots = keepDefined(await store.read<ItemRecord>(ids.map(observedKeys.item))).map(
@@ -234,10 +238,7 @@ export async function readOpenBlockers(
 }
 
 /** The open blockers as `ONB-3 (in_progress)`; "" when there are none. */
-export async function formatOpenBlockers(
-  { deps }: Pick<CallContext, "deps">,
-  { item }: Pick<Task, "item">,
-): Promise<string> {
+export async function formatOpenBlockers({ deps }: Pick<CallContext, "deps">, { item }: Pick<Task, "item">) {
   const blockersById = await readOpenBlockers(deps, [item]);
   const formatBlocker = (blocker: Blocker | undefined) =>
     blocker ? `${blocker.key} (${blocker.status})` : "a task that cannot be read";

@@ -5,16 +5,16 @@
 
 import {
   type ConfidenceOverTime,
-  computeConfidenceOverTime,
   estimateFromHistory,
   type FinishedTask,
   getTaskSize,
+  readConfidence,
   readFinishedTasks,
   type TaskSize,
 } from "../accounting/history.ts";
 import { readMonthlySpending, roundAmount, type SpendingSource } from "../accounting/spending.ts";
 import { readTaskTimes, type TimeEntriesRecord, toTaskTimes } from "../accounting/time-entries.ts";
-import type { Deps } from "../app/deps.ts";
+import type { Deps, StoreDeps } from "../app/deps.ts";
 import { formatTemplate, localizeCount, localizeMoney, localizeMonth, localizePercent } from "../i18n/localize.ts";
 import { getTexts, type TelegramTexts } from "../i18n/texts.ts";
 import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
@@ -108,7 +108,7 @@ const NOTICE_KEPT_MS: Ms = 40 * DAY;
  * Creates a function that forecasts open tasks from the history of their agents, and from the estimates of the plan
  * where there is too little. What is spent on a task already is subtracted. Each agent's history is read once.
  */
-export function createForecaster(deps: Pick<Deps, "store">) {
+export function createForecaster(deps: StoreDeps) {
   const histories = new Map<string, Promise<FinishedTask[]>>();
   const readHistory = (agent: string) => {
     const history = histories.get(agent) ?? readFinishedTasks(deps, agent);
@@ -147,7 +147,7 @@ export function createForecaster(deps: Pick<Deps, "store">) {
 }
 
 /** Forecasts the open ones of these tasks; a task in review is done as far as its agent is concerned. */
-export async function forecastTasks(deps: Pick<Deps, "store">, items: readonly ItemRecord[]): Promise<ForecastSum> {
+export async function forecastTasks(deps: StoreDeps, items: readonly ItemRecord[]): Promise<ForecastSum> {
   return sumForecasts(await createForecaster(deps)(items.filter(({ review }) => !review)));
 }
 
@@ -208,10 +208,7 @@ export async function refreshBudget(deps: BudgetDeps): Promise<Budget | undefine
  * reaching it under the new amount is notified again. When both are reached at once, one notice is sent. True when one
  * was sent.
  */
-export async function notifyBudget(
-  deps: Pick<Deps, "store" | "settings" | "notify">,
-  budget: Budget | undefined,
-): Promise<boolean> {
+export async function notifyBudget(deps: Pick<Deps, "store" | "settings" | "notify">, budget: Budget | undefined) {
   const { telegram, timezone } = deps.settings;
   if (!telegram || !budget) return false;
   const { month } = budget;
@@ -232,13 +229,12 @@ export async function notifyBudget(
   });
   if (changes.length === 0) return false;
   const reached = changes.findLast(({ isReached }) => isReached);
+  const language = resolveChatLocale(deps.settings, telegram.chat);
+  const texts = getTexts(language).telegram;
   const jobs = keepDefined([reached]).map(({ percent, rev }) => {
-    const language = resolveChatLocale(deps.settings, telegram.chat);
-    const texts = getTexts(language).telegram;
+    const values = { threshold: localizePercent(language, percent / 100), ...formatBudget(texts, timezone, budget) };
+    const rich = toPlainText(`💶 ${formatTemplate(texts.digest.budgetNotice, values)}`);
     const id = `budget:${month}:${percent}:${rev}`;
-    const threshold = localizePercent(language, percent / 100);
-    const text = formatTemplate(texts.digest.budgetNotice, { threshold, ...formatBudget(texts, timezone, budget) });
-    const rich = toPlainText(`💶 ${text}`);
     return createAnnouncementJob(id, telegram.chat, { rich, language, ...toSoundExtras("budget") }, id);
   });
   const outcome = await deps.store.commit({
@@ -252,43 +248,21 @@ export async function notifyBudget(
 }
 
 /** Records the time and cost of a finished task for estimates. Finishing a task again replaces its record. */
-export async function recordFinishedTask(
-  deps: Pick<Deps, "store" | "settings">,
-  task: Task,
-  agent: string,
-): Promise<void> {
-  const [card, { totals }, at] = await Promise.all([
-    readCard(deps, task.id),
-    readTaskTimes(deps, task.id),
-    deps.store.now(),
-  ]);
-  const ms = totals[agent];
-  const cost = card?.costs?.[agent];
+export async function recordFinishedTask(deps: Pick<Deps, "store" | "settings">, task: Task, agent: string) {
+  const [card, { totals }] = await Promise.all([readCard(deps, task.id), readTaskTimes(deps, task.id)]);
+  const at = await deps.store.now();
   const value: FinishedTask = {
-    task: task.key,
-    agent,
-    project: task.project.identifier,
-    size: getTaskSize(task.item.snapshot),
-    at,
-    ...omitUndefined({ ms: ms || undefined, cost, confidence: card?.confidence }),
+    ...{ task: task.key, agent, project: task.project.identifier, size: getTaskSize(task.item.snapshot), at },
+    ...omitUndefined({ ms: totals[agent] || undefined, cost: card?.costs?.[agent], confidence: card?.confidence }),
   };
   const sets = [workSets.finishedBy(agent), workSets.finishedOn(agent, toZonedDate(deps.settings.timezone, at))];
-  const put = { key: workKeys.finished(task.id), value, sets, expires: FINISHED_KEPT_MS };
-  await deps.store.commit({ put: [put] });
-}
-
-/** Reads an agent's confidence over time. */
-export async function readConfidence(deps: Pick<Deps, "store">, agent: string): Promise<ConfidenceOverTime> {
-  const [tasks, now] = await Promise.all([readFinishedTasks(deps, agent), deps.store.now()]);
-  return computeConfidenceOverTime(tasks, now);
+  await deps.store.commit({ put: [{ key: workKeys.finished(task.id), value, sets, expires: FINISHED_KEPT_MS }] });
 }
 
 /** Stores each agent's confidence for the metrics, unless that was done a moment ago. */
 export async function refreshConfidence(deps: Pick<Deps, "store" | "settings">): Promise<void> {
-  const [[stored], now] = await Promise.all([
-    deps.store.read<ConfidenceRecord>([workKeys.confidence]),
-    deps.store.now(),
-  ]);
+  const [stored] = await deps.store.read<ConfidenceRecord>([workKeys.confidence]);
+  const now = await deps.store.now();
   if (stored && isRecent(stored.value.at, INTERVAL_MS, now)) return;
   const agents: ConfidenceRecord["agents"] = {};
   for (const { name } of deps.settings.agents) agents[name] = await readConfidence(deps, name);

@@ -15,7 +15,7 @@ import { prepareMeasuredUsage } from "./card-record.ts";
 import { findStoredTask } from "./find-task.ts";
 
 /** The totals of a session of an agent, by its gateway. */
-export interface SessionUsage {
+interface SessionUsage {
   agent: string;
   /** The gateway's id of the session. */
   session: string;
@@ -36,11 +36,7 @@ const usageKey = (agent: string, session: string): StoreKey =>
   `usage:${encodeURIComponent(agent)}:${encodeURIComponent(session)}`;
 
 /** Counts what these sessions have used since they were counted last; returns how many have used more. */
-export async function recordSessionUsage(
-  deps: TaskDeps,
-  sessions: readonly SessionUsage[],
-  correlation: string,
-): Promise<number> {
+export async function recordSessionUsage(deps: TaskDeps, sessions: readonly SessionUsage[], correlation: string) {
   let counted = 0;
   for (const usage of sessions) {
     const { agent, session, tokens, cost, to } = usage;
@@ -49,12 +45,10 @@ export async function recordSessionUsage(
       const delta = { tokens: tokens - (before?.tokens ?? 0), cost: cost - (before?.cost ?? 0) };
       if (delta.tokens <= 0 && delta.cost <= 0) return { result: false };
       const task = await findTaskAt(deps, agent, before?.to ?? usage.from, to);
+      const nothing = { project: { id: "", identifier: "" } };
       const update = task
         ? await prepareMeasuredUsage(deps, task, agent, delta, correlation)
-        : await prepareSpending(deps, { project: { id: "", identifier: "" } }, agent, {
-            ...delta,
-            measured: delta.cost,
-          });
+        : await prepareSpending(deps, nothing, agent, { ...delta, measured: delta.cost });
       const value = { tokens, cost, to } satisfies UsageRecord;
       return { ...mergeUpdates([{ put: [{ key, value, expires: RETENTION_MS }] }, update]), result: true };
     });
@@ -69,9 +63,8 @@ async function findTaskAt(deps: TaskDeps, agent: string, from: Ms, to: Ms): Prom
   for await (const page of readAllTimes(deps, await deps.store.now()))
     for (const { item, entries } of page) {
       const own = entries.filter((entry) => entry.agent === agent);
-      const ms = own.reduce((sum, entry) => {
-        return sum + Math.max(0, Math.min(entry.to ?? entry.from + entry.ms, to) - Math.max(entry.from, from));
-      }, 0);
+      const parts = own.map((entry) => Math.min(entry.to ?? entry.from + entry.ms, to) - Math.max(entry.from, from));
+      const ms = parts.reduce((sum, part) => sum + Math.max(0, part), 0);
       if (ms > best.ms) best = { item, ms };
     }
   return best.item === "" ? undefined : findStoredTask(deps, best.item);

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import type { TaskDeps } from "../app/deps.ts";
+import type { StoreDeps, TaskDeps } from "../app/deps.ts";
 import { estimateSchema, type PlannedTask, plannedTaskSchema } from "../config/sections-schema.ts";
 import { sha256Hex } from "../hashing.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
@@ -148,9 +148,6 @@ export interface PlanInput {
   agent: string;
 }
 
-/** Whether agents must not see a task yet. */
-type HiddenCheck = (item: ItemRecord) => boolean;
-
 /** Retention of a run that has ended and waits for nothing: 30 days, as long as the progress of its tasks. */
 const ENDED_MS: Ms = 30 * DAY;
 
@@ -170,16 +167,12 @@ const FAILED_HIDDEN_MS: Ms = DAY;
 export const PLAN_PROCEDURE = { name: "plan", getLane: ({ agent }: PlanInput) => `plan:${agent}` };
 
 /** Finds the run of a plan by its id. */
-export async function findPlanRun(deps: Pick<TaskDeps, "store">, id: string): Promise<PlanRun | undefined> {
-  const [stored] = await deps.store.read<PlanRun>([workKeys.planRun(id)]);
-  return stored?.value;
+export async function findPlanRun(deps: StoreDeps, id: string): Promise<PlanRun | undefined> {
+  return (await deps.store.read<PlanRun>([workKeys.planRun(id)]))[0]?.value;
 }
 
 /** Reads the progress of all planned tasks of a project, by Plane's id of it. */
-export async function readPlanProgress(
-  deps: Pick<TaskDeps, "store">,
-  project: string,
-): Promise<PlannedTasksRecord["tasks"]> {
+export async function readPlanProgress(deps: StoreDeps, project: string): Promise<PlannedTasksRecord["tasks"]> {
   const [stored] = await deps.store.read<PlannedTasksRecord>([workKeys.plan(project)]);
   return stored?.value.tasks ?? {};
 }
@@ -188,14 +181,16 @@ export async function readPlanProgress(
  * Reads which tasks agents must not see yet, because the plan that they belong to is incomplete: its dependencies or
  * assignments may be missing. A task that somebody has started is visible. Makes no request to Plane.
  */
-export async function readHiddenTasks(deps: Pick<TaskDeps, "store">): Promise<HiddenCheck> {
+export async function readHiddenTasks(deps: StoreDeps): Promise<(item: ItemRecord) => boolean> {
   const rows = await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns);
   if (rows.length === 0) return () => false;
   const now = await deps.store.now();
   const projects = new Set<string>();
   const items = new Set<string>();
   for (const { value: run } of rows) {
-    if (run.project === undefined || !isHiding(run, now)) continue;
+    const { state, endedAt = 0 } = run;
+    const isHiding = state === "running" || (state === "failed" && now < endedAt + FAILED_HIDDEN_MS);
+    if (run.project === undefined || !isHiding) continue;
     if (run.isNewProject) projects.add(run.project);
     // A task that was complete before this run stays visible.
     else
@@ -205,10 +200,6 @@ export async function readHiddenTasks(deps: Pick<TaskDeps, "store">): Promise<Hi
     isOpenItem(item) &&
     item.snapshot.status !== "in_progress" &&
     (projects.has(item.snapshot.project) || items.has(item.snapshot.id));
-}
-
-function isHiding({ state, endedAt }: PlanRun, now: Ms): boolean {
-  return state === "running" || (state === "failed" && now < (endedAt ?? 0) + FAILED_HIDDEN_MS);
 }
 
 /**
@@ -221,14 +212,8 @@ export async function getPlanRunId(agent: string, hash: string, wish: string | u
 
 /** The hash of everything in a plan that a person is shown or that is created: 32 characters of its SHA-256. */
 export async function hashPlan({ project, description, identifier, tasks, cycles, recurs }: Plan): Promise<string> {
-  const content = {
-    project: project.trim(),
-    description,
-    identifier,
-    tasks: tasks.map(sortFields),
-    cycles: cycles?.map(sortFields),
-    recurs,
-  };
+  const lists = { tasks: tasks.map(sortFields), cycles: cycles?.map(sortFields) };
+  const content = { project: project.trim(), description, identifier, ...lists, recurs };
   return (await sha256Hex(JSON.stringify(content))).slice(0, 32);
 }
 
@@ -248,52 +233,22 @@ export async function queuePlan(
   { id: subject, agent }: PlanRun,
   correlation: string,
 ): Promise<ValueUpdate> {
-  const [id, now] = [deps.newId(), await deps.store.now()];
-  return prepareQueuedProcedure(
-    PLAN_PROCEDURE,
-    { subject, id, input: { agent } },
-    { step: "project", now, correlation },
-  );
-}
-
-/** Ends a run because a step cannot be carried out. */
-export function failRun(run: PlanRun, reason: string, now: Ms): PlanRun {
-  return { ...run, state: "failed", reason, endedAt: now };
-}
-
-/** Ends a run because a person declined the plan. */
-export function rejectRun(run: PlanRun, reason: string | undefined, now: Ms): PlanRun {
-  return { ...run, state: "rejected", endedAt: now, ...omitUndefined({ reason }) };
-}
-
-/**
- * Ends a run because everything exists. `items` are Plane's ids of its tasks, whose texts are not needed any more. A
- * run that found everything complete reports no completion.
- */
-export function finishRun(run: PlanRun, items: string[], now: Ms): PlanRun {
-  const tasks = run.plan.tasks.map(({ description: _, ...task }) => task);
-  const hadNothingToDo = run.complete.length === tasks.length;
-  return {
-    ...run,
-    plan: { ...run.plan, tasks },
-    state: "done",
-    items,
-    endedAt: now,
-    ...omitUndefined({ completed: hadNothingToDo ? (true as const) : undefined }),
-  };
+  const plan = { subject, id: deps.newId(), input: { agent } };
+  return prepareQueuedProcedure(PLAN_PROCEDURE, plan, { step: "project", now: await deps.store.now(), correlation });
 }
 
 /** Converts a run to its stored record with its sets. */
 export function toPlanRunPut(run: PlanRun): Put {
-  const key = workKeys.planRun(run.id);
-  const { planRuns, unfinishedPlanRuns, planRunsOf } = workSets;
-  const { state, project, completed } = run;
-  if (state === "awaiting_approval" || state === "running")
-    return { key, value: run, sets: [planRuns, unfinishedPlanRuns] };
-  if (state === "failed") return { key, value: run, sets: [planRuns, unfinishedPlanRuns], expires: ENDED_MS };
-  if (state === "done" && project !== undefined && !completed)
-    return { key, value: run, sets: [planRuns, planRunsOf(project)], expires: OPEN_TASKS_MS };
-  return { key, value: run, sets: [planRuns], expires: ENDED_MS };
+  const { id, state, project, completed } = run;
+  const isUnderWay = state === "awaiting_approval" || state === "running";
+  const hasOpenTasks = state === "done" && project !== undefined && !completed;
+  const sets = keepDefined([
+    workSets.planRuns,
+    isUnderWay || state === "failed" ? workSets.unfinishedPlanRuns : undefined,
+    hasOpenTasks ? workSets.planRunsOf(project) : undefined,
+  ]);
+  const expires = isUnderWay ? undefined : hasOpenTasks ? OPEN_TASKS_MS : ENDED_MS;
+  return { key: workKeys.planRun(id), value: run, sets, ...omitUndefined({ expires }) };
 }
 
 /** The external id of a planned task: the same id and title in the same project are the same task. */
@@ -318,10 +273,7 @@ export function isTaskComplete(task: PlannedTask, progress: PlannedTaskProgress 
 }
 
 /** Counts the steps of a plan's tasks, and those that are done. */
-export async function countSteps(
-  tasks: readonly PlannedTask[],
-  progress: PlannedTasksRecord["tasks"],
-): Promise<{ done: number; total: number }> {
+export async function countSteps(tasks: readonly PlannedTask[], progress: PlannedTasksRecord["tasks"]) {
   const counts = { done: 0, total: 0 };
   for (const task of tasks) {
     const required = listRequiredSteps(task);
@@ -334,15 +286,16 @@ export async function countSteps(
 
 /** Records that a step is done. */
 export async function savePlanStep(
-  deps: Pick<TaskDeps, "store">,
+  deps: StoreDeps,
   project: ProjectRecord,
   name: string,
   step: PlanStep,
-  { title, item, key }: { title: string; item: string | undefined; key: string | undefined },
+  title: string,
+  task?: { id: string; key: string },
 ): Promise<void> {
   const record = workKeys.plan(project.id);
   await updateValue<PlannedTasksRecord>(deps, record, (current) => {
-    const before = current?.tasks[name] ?? { title, item: item ?? "", key: key ?? "", steps: [] };
+    const before = current?.tasks[name] ?? { title, item: task?.id ?? "", key: task?.key ?? "", steps: [] };
     const progress = { ...before, steps: [...before.steps, step] };
     const value: PlannedTasksRecord = { tasks: { ...current?.tasks, [name]: progress } };
     return { put: [{ key: record, value, expires: KEPT_MS }] };
@@ -350,10 +303,7 @@ export async function savePlanStep(
 }
 
 /** Reads Plane's ids of all existing tasks of a plan, by the names of the planned tasks. */
-export async function readPlannedItems(
-  deps: Pick<TaskDeps, "store">,
-  { project, plan }: PlanRun,
-): Promise<Map<string, string>> {
+export async function readPlannedItems(deps: StoreDeps, { project, plan }: PlanRun): Promise<Map<string, string>> {
   if (project === undefined) return new Map();
   const progress = await readPlanProgress(deps, project);
   const names = await Promise.all(plan.tasks.map(hashPlannedTask));

@@ -22,8 +22,7 @@ import type { Store } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import { cleanLine } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
-import { markManaged } from "./access.ts";
-import { type CallContext, createCallContext, isAgent } from "./call-context.ts";
+import { type CallContext, createCallContext, isAgent, markManaged } from "./call-context.ts";
 
 /** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
 const REPEAT_MS: Ms = 10 * MINUTE;
@@ -32,16 +31,11 @@ const REPEAT_MS: Ms = 10 * MINUTE;
 const writing = new WeakMap<Store, Map<string, Promise<void>>>();
 
 /**
- * Writes a comment as the caller and returns Plane's id of it, and Plane's time of it unless an earlier call has written
- * it. Repeated calls write one comment, because Plane refuses a second one with the external id `id`. `html` must be
- * safe already.
+ * Writes a comment as the caller and returns Plane's id of it, and Plane's time of it unless an earlier call has
+ * written it. Repeated calls write one comment, because Plane refuses a second one with the external id `id`. `html`
+ * must be safe already.
  */
-export async function postComment(
-  context: CallContext,
-  task: Task,
-  id: string,
-  html: string,
-): Promise<{ id: string; postedAt?: string }> {
+export async function postComment(context: CallContext, task: Task, id: string, html: string) {
   // People's words do not wait for an agent's.
   if (isAgent(context.caller)) await postStatusComment(context, task);
   return writeComment(context, task, id, html);

@@ -3,7 +3,7 @@
  * may be woken, and the words that stop the work.
  */
 
-import type { TaskDeps } from "../app/deps.ts";
+import type { StoreDeps } from "../app/deps.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { Put } from "../store/port.ts";
 import { DAY, HOUR, type Ms } from "../time.ts";
@@ -42,7 +42,6 @@ const WAKES_PER_HOUR = 10;
 
 /** Limit of stored remarks about an item: the newest 20, and 100 that are not read yet. */
 const MAX_OPEN = 20;
-
 const MAX_UNREAD = 100;
 
 const MAX_SEEN = 100;
@@ -62,13 +61,13 @@ const STOP_REASON = /\n|:\s|\s[–—-]+\s/u;
 /** Accents, and what may surround the word: spaces, punctuation and quotation marks. */
 const IGNORED = /\p{M}|^[\s\p{P}]+|[\s\p{P}]+$/gu;
 
-export async function readRemarks(deps: Pick<TaskDeps, "store">, item: string): Promise<RemarksRecord> {
+export async function readRemarks(deps: StoreDeps, item: string): Promise<RemarksRecord> {
   const [stored] = await deps.store.read<RemarksRecord>([workKeys.remarks(item)]);
   return stored?.value ?? NO_REMARKS;
 }
 
 /** Whether a person has mentioned the agent in this item lately, so that it may read the item and comment on it. */
-export async function isMentioned(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<boolean> {
+export async function isMentioned(deps: StoreDeps, item: string, agent: string): Promise<boolean> {
   const at = (await readRemarks(deps, item)).mentioned[agent];
   return at !== undefined && (await deps.store.now()) - at < MENTION_MS;
 }
@@ -79,25 +78,15 @@ export function listUnread({ open }: RemarksRecord, agent?: string): Remark[] {
 }
 
 /** Reads how many remarks about each of these items the agent, or any agent, has not read yet, in order. */
-export async function countUnread(
-  { store }: Pick<TaskDeps, "store">,
-  items: readonly string[],
-  agent?: string,
-): Promise<number[]> {
+export async function countUnread({ store }: StoreDeps, items: readonly string[], agent?: string): Promise<number[]> {
   const records = await store.read<RemarksRecord>(items.map(workKeys.remarks));
   return records.map((stored) => (stored ? listUnread(stored.value, agent).length : 0));
 }
 
 export function toRemarksPut(item: string, remarks: RemarksRecord): Put {
-  const seen = Object.fromEntries(Object.entries(remarks.textHashes).slice(-MAX_SEEN));
-  const newest = new Set(remarks.open.slice(-MAX_OPEN));
-  const unread = remarks.open.filter(({ readAt }) => readAt === undefined).slice(-MAX_UNREAD);
-  const kept = new Set([...newest, ...unread]);
-  const value: RemarksRecord = {
-    ...remarks,
-    open: remarks.open.filter((remark) => kept.has(remark)),
-    textHashes: seen,
-  };
+  const textHashes = Object.fromEntries(Object.entries(remarks.textHashes).slice(-MAX_SEEN));
+  const kept = new Set([...remarks.open.slice(-MAX_OPEN), ...listUnread(remarks).slice(-MAX_UNREAD)]);
+  const value: RemarksRecord = { ...remarks, open: remarks.open.filter((remark) => kept.has(remark)), textHashes };
   return { key: workKeys.remarks(item), value, expires: REMARKS_MS };
 }
 

@@ -1,14 +1,14 @@
 /** Which tasks an agent can start or still has to act on, and the wakes for those that no wake has named yet. */
 
-import type { Deps } from "../app/deps.ts";
+import type { Deps, StoreDeps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
 import { createWakeCheckJob } from "../jobs/internal-jobs.ts";
 import { PlaneError } from "../plane/errors.ts";
 import { isBlockedByDependency, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
 import { readClaims } from "../records/task-records.ts";
-import type { Commit, Revision, StoredValue } from "../store/port.ts";
-import { scanPages } from "../store/records.ts";
+import type { Revision, StoredValue } from "../store/port.ts";
+import { scanPages, type ValueUpdate } from "../store/records.ts";
 import { findNamedState } from "../sync/names.ts";
 import { type ItemRecord, isOpenAndOwned, isOpenItem, isStartable } from "../task/snapshot.ts";
 import { type PlanRun, readHiddenTasks } from "./plan-record.ts";
@@ -38,10 +38,8 @@ export async function findStartableTasks(deps: WakeTaskDeps, agent: string): Pro
   const found: StoredValue<ItemRecord>[] = [];
   for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(agent))) {
     const ready = rows.filter(({ value }) => isStartable(value, agent) && !isHidden(value));
-    const claims = await readClaims(
-      deps,
-      ready.map(({ value }) => value.snapshot.id),
-    );
+    const ids = ready.map(({ value }) => value.snapshot.id);
+    const claims = await readClaims(deps, ids);
     for (const [i, row] of ready.entries())
       if (claims[i] === undefined && !(await isHeldInBacklog(deps, row.value))) found.push(row);
     if (found.length >= MAX_TASKS) break;
@@ -54,9 +52,8 @@ export async function toStartableTasks(
   { store }: Pick<WakeTaskDeps, "store">,
   rows: readonly StoredValue<ItemRecord>[],
 ): Promise<StartableTask[]> {
-  const projects = await store.read<ProjectRecord>(
-    rows.map(({ value }) => observedKeys.project(value.snapshot.project)),
-  );
+  const ids = rows.map(({ value }) => value.snapshot.project);
+  const projects = await store.read<ProjectRecord>(ids.map(observedKeys.project));
   return rows.map(({ value: { snapshot }, rev }, i) => ({
     id: snapshot.id,
     key: `${projects[i]?.value.identifier ?? "?"}-${snapshot.sequence}`,
@@ -80,11 +77,6 @@ export async function filterActionableTasks<T extends WakeTask>(
   return tasks.filter((_, i) => flags[i]);
 }
 
-async function isInDeletedProject({ store }: WakeTaskDeps, { snapshot }: ItemRecord): Promise<boolean> {
-  const [project] = await store.read<ProjectRecord>([observedKeys.project(snapshot.project)]);
-  return project?.value.deleted === true;
-}
-
 async function isActionable(
   deps: WakeTaskDeps,
   agent: string,
@@ -104,19 +96,21 @@ async function isActionable(
     case "asked_for":
       return wish === undefined || isWishOpen(wish.value);
     case "plan_approved":
+    case "plan_completed":
       return true;
     case "plan_rejected":
     case "plan_cancelled":
       return run?.value.state === "rejected";
     case "plan_failed":
       return run?.value.state === "failed";
-    case "plan_completed":
-      return true;
     case "project_completed":
       return (await store.count(observedSets.open(id))) === 0;
     case "stopped":
       if (claim?.value.agent === agent) return false;
-      return !item || !isStartable(item, agent) || isInDeletedProject(deps, item);
+      if (!item || !isStartable(item, agent)) return true;
+      return (
+        (await store.read<ProjectRecord>([observedKeys.project(item.snapshot.project)]))[0]?.value.deleted === true
+      );
     case "interrupted":
       return claim?.value.agent === agent;
     case "stuck":
@@ -156,11 +150,7 @@ export async function wakeForStartableTasks(
   if (Object.keys(wake.wokenTasks).some((id) => !ids.has(id))) {
     const keepReady = <T>(entries: Record<string, T>) =>
       Object.fromEntries(Object.entries(entries).filter(([id]) => ids.has(id)));
-    const value: WakeRecord = {
-      ...wake,
-      wokenTasks: keepReady(wake.wokenTasks),
-      found: keepReady(wake.found ?? {}),
-    };
+    const value: WakeRecord = { ...wake, wokenTasks: keepReady(wake.wokenTasks), found: keepReady(wake.found ?? {}) };
     // A stale commit is ignored: another process is waking the agent, and the next tick checks again.
     await deps.store.commit({ expect: [[wakeKeys.wake(name), rev]], put: [{ key: wakeKeys.wake(name), value }] });
   }
@@ -172,7 +162,7 @@ export async function wakeForStartableTasks(
   return tasks.length;
 }
 
-async function filterUnclaimed(deps: Pick<Deps, "store">, ids: readonly string[]): Promise<string[]> {
+async function filterUnclaimed(deps: StoreDeps, ids: readonly string[]): Promise<string[]> {
   const claims = await readClaims(deps, ids);
   return ids.filter((_, i) => claims[i] === undefined);
 }
@@ -189,7 +179,7 @@ async function ensureCheck(deps: Pick<Deps, "store" | "notify">, agent: string, 
 }
 
 /** Reads those of these tasks that the agent can start, and the revisions of their records. */
-async function readNewWakeTasks(deps: Pick<Deps, "store">, agent: string, ids: readonly string[]) {
+async function readNewWakeTasks(deps: StoreDeps, agent: string, ids: readonly string[]) {
   const rows = ids.length === 0 ? [] : await deps.store.read<ItemRecord>(ids.map(observedKeys.item));
   const startable = await toStartableTasks(
     deps,
@@ -204,10 +194,10 @@ async function readNewWakeTasks(deps: Pick<Deps, "store">, agent: string, ids: r
  * included, for a commit with further writes. Undefined when there are none.
  */
 export async function prepareWakeForStartable(
-  deps: Pick<Deps, "store">,
+  deps: StoreDeps,
   agent: AgentSettings,
   ids: readonly string[],
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">> | undefined> {
+): Promise<ValueUpdate | undefined> {
   if (agent.wake.kind === "none") return undefined;
   const { name } = agent;
   const { wake } = await readWake(deps, name);

@@ -1,22 +1,26 @@
 /**
- * Numbers of tasks: by project, status and agent, and the progress of a cycle with the day on which it will be done at
- * its pace.
+ * What planning needs to know, in numbers: tasks by project, status and agent, plans that are not complete, the team,
+ * and the progress of a cycle with the day on which it will be done at its pace.
  */
 
-import type { Deps } from "../app/deps.ts";
+import { readAgentPace } from "../accounting/history.ts";
+import { readAllSpending, roundAmount, type SpendingRecord } from "../accounting/spending.ts";
+import type { Deps, StoreDeps, TaskDeps } from "../app/deps.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { type CycleRecord, listReadableProjects, type ProjectRecord } from "../records/plane-records.ts";
-import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
+import { observedKeys, observedSets, workKeys, workSets } from "../records/store-keys.ts";
+import type { ClaimRecord } from "../records/task-records.ts";
 import type { Store } from "../store/port.ts";
-import { readAllRows, scanPages } from "../store/records.ts";
+import { readAllRows, scanPages, scanRows } from "../store/records.ts";
 import type { CycleForecast, CycleItemsRecord, CycleProgress, ProjectCycle } from "../sync/cycles.ts";
-import { type ItemRecord, isInReview, isOpen, type Status } from "../task/snapshot.ts";
-import { DAY, isRecent, MINUTE, type Ms } from "../time.ts";
-import { toTask } from "./find-task.ts";
+import { type ItemRecord, isBlocked, isInReview, isOpen, type Status } from "../task/snapshot.ts";
+import { DAY, isRecent, MINUTE, type Ms, SECOND } from "../time.ts";
+import type { CallContext } from "./call-context.ts";
+import { findStoredTask, toTask } from "./find-task.ts";
+import { countSteps, type PlanRun, readHiddenTasks, readPlanProgress } from "./plan-record.ts";
 
-/** Number of tasks of one kind. */
+/** Number of tasks of one kind in a project, by its identifier. */
 interface TaskTotal {
-  /** `ONB` */
   project: string;
   /** A status of an open task, `in_review` for one that waits for a review, or `closed`: done or cancelled. */
   status: string;
@@ -48,20 +52,15 @@ const FORECAST_MIN_MS: Ms = DAY;
 const FORECAST_MAX_MS: Ms = 730 * DAY;
 
 /** Counts a project's tasks and the closed (done or cancelled) ones among them. */
-export async function countTasks(
-  { store }: { store: Pick<Store, "count"> },
-  { id }: ProjectRecord,
-): Promise<{ closed: number; total: number }> {
+export async function countTasks({ store }: { store: Pick<Store, "count"> }, { id }: ProjectRecord) {
   const [total, open] = await Promise.all([store.count(observedSets.items(id)), store.count(observedSets.open(id))]);
   return { closed: total - open, total };
 }
 
 /** Counts the tasks by project and status and by agent and stores it for the metrics, unless that was done a moment ago. */
 export async function refreshTaskTotals(deps: Pick<Deps, "store" | "settings">): Promise<void> {
-  const [[stored], now] = await Promise.all([
-    deps.store.read<TaskTotalsRecord>([workKeys.taskTotals]),
-    deps.store.now(),
-  ]);
+  const [stored] = await deps.store.read<TaskTotalsRecord>([workKeys.taskTotals]);
+  const now = await deps.store.now();
   if (stored && isRecent(stored.value.at, INTERVAL_MS, now)) return;
   const value: TaskTotalsRecord = { at: now, projects: [], agents: [] };
   const known = new Set(deps.settings.agents.map(({ name }) => name));
@@ -120,12 +119,8 @@ export async function readCycleProgress(deps: ProgressDeps, { project, cycle }: 
 }
 
 /** Forecasts when a cycle's tasks are done: the rest at the pace since it began. Pure. */
-export function forecastCycle({
-  begin,
-  now,
-  done,
-  left,
-}: Record<"begin" | "now" | "done" | "left", number>): CycleForecast | undefined {
+export function forecastCycle(cycle: Record<"begin" | "now" | "done" | "left", number>): CycleForecast | undefined {
+  const { begin, now, done, left } = cycle;
   const elapsed = now - begin;
   if (left === 0 || done === 0 || elapsed < FORECAST_MIN_MS) return undefined;
   const remaining = (elapsed / done) * left;
@@ -145,15 +140,103 @@ export async function readCurrentCycles(deps: ProgressDeps, projects: readonly P
 }
 
 /** Reads the cycles of these projects from the store, those that end first at the beginning. */
-export async function listCycles(
-  deps: Pick<Deps, "store">,
-  projects: readonly ProjectRecord[],
-): Promise<ProjectCycle[]> {
-  const lists = await Promise.all(
-    projects.map(async (project) => {
-      const rows = await readAllRows<CycleRecord>(deps, observedSets.cycles(project.id));
-      return rows.map(({ value }) => ({ project, cycle: value }));
+export async function listCycles(deps: StoreDeps, projects: readonly ProjectRecord[]): Promise<ProjectCycle[]> {
+  const readCycles = async (project: ProjectRecord): Promise<ProjectCycle[]> =>
+    (await readAllRows<CycleRecord>(deps, observedSets.cycles(project.id))).map(({ value: cycle }) => ({
+      project,
+      cycle,
+    }));
+  const lists = await Promise.all(projects.map(readCycles));
+  return lists.flat().sort((a, b) => ((a.cycle.end ?? "9") < (b.cycle.end ?? "9") ? -1 : 1));
+}
+
+/** Lists the projects with their progress, time and cost, by identifier. Makes no request to Plane. */
+export async function listProjects({ deps }: CallContext) {
+  const [projects, spending, runs] = await Promise.all([
+    listReadableProjects(deps),
+    readAllSpending(deps.store),
+    readPlanRuns(deps),
+  ]);
+  const rows = await Promise.all(projects.map((project) => describeProject(deps, project, spending)));
+  const plans = runs.flatMap(({ title, project, state, done, total, reason }) =>
+    state === "done" ? [] : [{ title, project, state, done, total, reason }],
+  );
+  return omitUndefined({
+    projects: rows.sort((a, b) => (a.project < b.project ? -1 : 1)),
+    plans: plans.length > 0 ? plans : undefined,
+    currency: deps.settings.budget?.currency,
+  });
+}
+
+/** `spent_s` and `cost` are what agents have reported, in the budget's currency. */
+async function describeProject(deps: TaskDeps, project: ProjectRecord, spending: readonly SpendingRecord[]) {
+  const open = { in_progress: 0, blocked: 0, in_review: 0 };
+  for await (const { value } of scanRows<ItemRecord>(deps, observedSets.open(project.id))) {
+    if (value.review) open.in_review += 1;
+    else if (isBlocked(value)) open.blocked += 1;
+    else if (value.snapshot.status === "in_progress") open.in_progress += 1;
+  }
+  const own = spending.filter((entry) => entry.project === project.identifier);
+  const ms = own.reduce((sum, entry) => sum + entry.ms, 0);
+  const cost = own.reduce((sum, entry) => sum + entry.cost, 0);
+  return {
+    project: project.identifier,
+    name: project.name,
+    ...(await countTasks(deps, project)),
+    ...omitZero({ ...open, spent_s: Math.round(ms / SECOND), cost: roundAmount(cost) }),
+  };
+}
+
+/** Leaves out what is 0, so that the list stays short. */
+function omitZero<K extends string>(counts: Record<K, number>): Partial<Record<K, number>> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) as Partial<Record<K, number>>;
+}
+
+/**
+ * Reads all stored plans with their progress, newest first: the steps that are done and all steps, which are the
+ * project and those of each task. Makes no request to Plane.
+ */
+export async function readPlanRuns(deps: StoreDeps) {
+  const rows = await readAllRows<PlanRun>(deps, workSets.planRuns);
+  const summaries = await Promise.all(rows.map(({ value }) => summarizeRun(deps, value)));
+  return summaries.sort((a, b) => b.at - a.at);
+}
+
+async function summarizeRun(deps: StoreDeps, run: PlanRun) {
+  const { id, plan, agent, wish, state, reason, at, items = [] } = run;
+  const [project] = await deps.store.read<ProjectRecord>(keepDefined([run.project]).map(observedKeys.project));
+  const progress = run.project === undefined ? {} : await readPlanProgress(deps, run.project);
+  const steps = await countSteps(plan.tasks, progress);
+  const total = steps.total + 1;
+  const done = state === "done" ? total : steps.done + (run.project === undefined ? 0 : 1);
+  const title = plan.project;
+  return { id, title, project: project?.value.identifier, agent, wish, state, done, total, reason, at, items };
+}
+
+/** Lists all agents with their strengths, their open tasks and their past pace. Makes no request to Plane. */
+export async function listAgents({ deps }: CallContext) {
+  const [now, isHidden] = await Promise.all([deps.store.now(), readHiddenTasks(deps)]);
+  return Promise.all(
+    deps.settings.agents.map(async ({ name, role = "worker", about }) => {
+      let [open, blocked] = [0, 0];
+      for await (const { value } of scanRows<ItemRecord>(deps, observedSets.tasks(name))) {
+        if (isHidden(value)) continue;
+        open += 1;
+        if (isBlocked(value)) blocked += 1;
+      }
+      const claims = await readAllRows<ClaimRecord>(deps, workSets.claimsOf(name));
+      const activeClaims = claims.filter(({ value }) => value.until > now);
+      const holds = await Promise.all(activeClaims.map(({ value }) => findStoredTask(deps, value.item)));
+      const { ms, ...pace } = await readAgentPace(deps, name);
+      return {
+        name,
+        role,
+        about,
+        open,
+        blocked,
+        holds: holds.flatMap((task) => task?.key ?? []).sort(),
+        past: { ...pace, minutes: ms === undefined ? undefined : Math.round(ms / 6_000) / 10 },
+      };
     }),
   );
-  return lists.flat().sort((a, b) => ((a.cycle.end ?? "9") < (b.cycle.end ?? "9") ? -1 : 1));
 }

@@ -16,18 +16,6 @@ import { cleanLine } from "../text.ts";
 import type { CallContext } from "./call-context.ts";
 import type { NewTask, PlannedCycle } from "./plan-record.ts";
 
-/** Plane's fields of a work item that may be changed. A list replaces the whole previous list. */
-export interface ItemFields {
-  name?: string;
-  description_html?: string;
-  state?: string;
-  priority?: string;
-  assignees?: string[];
-  labels?: string[];
-  start_date?: string | null;
-  target_date?: string | null;
-}
-
 /** A problem of a field, for agents and as people read it. */
 export interface FieldProblem {
   text: string;
@@ -43,11 +31,8 @@ interface PlaneGroup {
   archived_at: string | null;
 }
 
-/** Plane's limit of a title, in characters. */
-const MAX_TITLE_LENGTH = 255;
-
-/** Plane's limit of the name of a cycle or module, in characters. */
-const MAX_NAME_LENGTH = 255;
+/** Plane's limit of a title, and of the name of a cycle or module, in characters. */
+const MAX_LENGTH = 255;
 
 const GROUP_APIS: Record<TaskGroupKind, { create: Endpoint<PlaneGroup>; list: Endpoint<PlanePage<PlaneGroup>> }> = {
   cycle: cyclesApi,
@@ -55,39 +40,30 @@ const GROUP_APIS: Record<TaskGroupKind, { create: Endpoint<PlaneGroup>; list: En
 };
 
 /** Finds the problems of a task's own fields; empty when they are valid. Absent fields are. */
-export function findTaskProblems({
-  title,
-  start_date,
-  due_date,
-  cycle,
-  module,
-}: {
-  [Field in "title" | "start_date" | "due_date" | "cycle" | "module"]?: string | null | undefined;
-}): FieldProblem[] {
+export function findTaskProblems(
+  fields: {
+    [Field in "title" | "start_date" | "due_date" | "cycle" | "module"]?: string | null | undefined;
+  },
+): FieldProblem[] {
+  const { title, start_date, due_date, cycle, module } = fields;
+  const limit = String(MAX_LENGTH);
   const problems: FieldProblem[] = [];
+  const add = (text: string, name: RefusalName, values: Record<string, string>) =>
+    problems.push({ text, refusal: { name, values } });
   if (typeof title === "string") {
     const length = [...cleanTitle(title)].length;
-    const refusal: FieldProblem["refusal"] = {
-      name: "invalidTitle",
-      values: { n: String(length), limit: String(MAX_TITLE_LENGTH) },
-    };
-    if (cleanLine(title, title.length) === "") problems.push({ text: "the title is empty", refusal });
-    if (length > MAX_TITLE_LENGTH)
-      problems.push({ text: `the title has ${length} characters; the limit is ${MAX_TITLE_LENGTH}`, refusal });
+    const values = { n: String(length), limit };
+    if (cleanLine(title, title.length) === "") add("the title is empty", "invalidTitle", values);
+    if (length > MAX_LENGTH) add(`the title has ${length} characters; the limit is ${limit}`, "invalidTitle", values);
   }
-  for (const date of [start_date, due_date])
-    if (date && !isDay(date))
-      problems.push({
-        text: `"${date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`,
-        refusal: { name: "invalidDate", values: { date: date.slice(0, 20) } },
-      });
+  for (const text of [start_date, due_date]) {
+    const date = text?.slice(0, 20) ?? "";
+    if (text && !isDay(text)) add(`"${date}" is not a valid date; write YYYY-MM-DD`, "invalidDate", { date });
+  }
   for (const [kind, name] of Object.entries({ cycle, module })) {
-    const length = typeof name === "string" ? [...cleanGroupName(name)].length : undefined;
-    if (length === 0 || (length ?? 0) > MAX_NAME_LENGTH)
-      problems.push({
-        text: `the name of its ${kind} must have 1 to ${MAX_NAME_LENGTH} characters`,
-        refusal: { name: "invalidGroup", values: { limit: String(MAX_NAME_LENGTH) } },
-      });
+    const length = typeof name === "string" ? [...cleanGroupName(name)].length : 1;
+    if (length === 0 || length > MAX_LENGTH)
+      add(`the name of its ${kind} must have 1 to ${limit} characters`, "invalidGroup", { limit });
   }
   return problems;
 }
@@ -96,6 +72,24 @@ export function findTaskProblems({
 export function createProblemsError(consequence: string, problems: readonly FieldProblem[]): GroundcrewError {
   const texts = problems.map(({ text }) => text).join("; ");
   return new GroundcrewError("bad_request", `${consequence}: ${texts}.`, { refusal: problems[0]?.refusal });
+}
+
+/** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */
+export const cleanTitle = (title: string) => title.toWellFormed().replaceAll("\0", "").trim();
+
+const cleanGroupName = (name: string) => cleanLine(name, Number.POSITIVE_INFINITY);
+
+/** Whether a text is a day of the calendar, `YYYY-MM-DD`. */
+export function isDay(text: string): boolean {
+  const at = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
+}
+
+/** Plane's fields of a new task, without its assignee. */
+export async function toItemFields({ title, description, priority, due_date }: NewTask, blockedByLine: string) {
+  const html = `${description ? await toHtml(description) : ""}${blockedByLine}`;
+  const fields = { description_html: html || undefined, priority, target_date: due_date };
+  return { name: cleanTitle(title), ...omitUndefined(fields) };
 }
 
 /** Adds a task to the cycle and the module that are named. */
@@ -136,9 +130,8 @@ async function getOrCreateGroup(
   dates: PlannedCycle | undefined,
 ): Promise<string> {
   const params = { project };
+  const isSame = (row: PlaneGroup) => row.archived_at === null && row.name.trim().toLowerCase() === name.toLowerCase();
   for await (const { data } of plane.pages(GROUP_APIS[kind].list, { params })) {
-    const isSame = (row: PlaneGroup) =>
-      row.archived_at === null && row.name.trim().toLowerCase() === name.toLowerCase();
     const found = data.results.find(isSame);
     if (found) return found.id;
   }
@@ -147,28 +140,4 @@ async function getOrCreateGroup(
   const cycleDates = omitUndefined({ start_date: dates?.start_date, end_date: dates?.end_date });
   const json = kind === "cycle" ? { name, project_id: project, ...cycleDates, ...external } : { name, ...external };
   return createOnce(() => plane.call(GROUP_APIS[kind].create, { params, json }));
-}
-
-function cleanGroupName(name: string): string {
-  return cleanLine(name, Number.POSITIVE_INFINITY);
-}
-
-/** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */
-export function cleanTitle(title: string): string {
-  return title.toWellFormed().replaceAll("\0", "").trim();
-}
-
-/** Plane's fields of a new task, without its assignee. */
-export async function toItemFields({ title, description, priority, due_date }: NewTask, blockedByLine: string) {
-  const html = `${description ? await toHtml(description) : ""}${blockedByLine}`;
-  return {
-    name: cleanTitle(title),
-    ...omitUndefined({ description_html: html !== "" ? html : undefined, priority, target_date: due_date }),
-  };
-}
-
-/** Whether a text is a day of the calendar, `YYYY-MM-DD`. */
-export function isDay(text: string): boolean {
-  const at = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }

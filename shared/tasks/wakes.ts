@@ -3,32 +3,19 @@
  * that come within two seconds join one wake.
  */
 
-import type { Deps } from "../app/deps.ts";
+import type { Deps, StoreDeps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
 import { createWakeJob } from "../jobs/internal-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Commit, Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
-import { updateValue, type ValueUpdate } from "../store/records.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 
 /** Why an agent is woken. */
 export type WakeReason =
-  | "assigned"
-  | "unblocked"
-  | "answered"
-  | "sent_back"
-  | "addressed"
-  | "stopped"
-  | "interrupted"
-  | "stuck"
-  | "circle"
-  | "project_completed"
-  | "asked_for"
-  | "plan_approved"
-  | "plan_rejected"
-  | "plan_cancelled"
-  | "plan_failed"
-  | "plan_completed";
+  | ("assigned" | "unblocked" | "answered" | "sent_back" | "addressed" | "stopped" | "interrupted" | "stuck" | "circle")
+  | ("asked_for" | "plan_approved" | "plan_rejected" | "plan_cancelled" | "plan_failed" | "plan_completed")
+  | "project_completed";
 
 /** One task of a wake. Others wrote title and text, so they stay in separate fields. */
 export interface WakeTask {
@@ -93,13 +80,8 @@ export interface LastCallRecord {
   answered?: Ms;
 }
 
-type StoreDeps = Pick<Deps, "store">;
-
 /** A change of an agent's wakes, with further parts of the same commit. */
-export interface WakeUpdate extends Omit<ValueUpdate, "put"> {
-  wake: WakeRecord;
-  put?: NonNullable<ValueUpdate["put"]>;
-}
+export type WakeUpdate = ValueUpdate & { wake: WakeRecord };
 
 /** Where added tasks come from. */
 interface TaskSource {
@@ -109,7 +91,7 @@ interface TaskSource {
   since?: Revision | undefined;
 }
 
-export const EMPTY_WAKE: WakeRecord = { pending: [], wokenTasks: {} };
+const EMPTY_WAKE: WakeRecord = { pending: [], wokenTasks: {} };
 
 export const wakeKeys = {
   wake: (agent: string): StoreKey => `wake:${encodeURIComponent(agent)}`,
@@ -130,14 +112,9 @@ const BATCH_WINDOW_MS: Ms = 2_000;
 export const MAX_TASKS = 20;
 
 /** Tools of which a successful call answers a wish: the Concierge planned something or wrote to the person. */
-const WISH_ANSWERS: ReadonlySet<string> = new Set([
-  "plan_project",
-  "schedule_work",
-  "create_project",
-  "create_task",
-  "message_human",
-  "ask_human",
-]);
+const WISH_ANSWERS: readonly string[] = [
+  ...["plan_project", "schedule_work", "create_project", "create_task", "message_human", "ask_human"],
+];
 
 /** Reads the wakes of an agent with the record's revision. */
 export async function readWake({ store }: StoreDeps, agent: string): Promise<{ wake: WakeRecord; rev: number }> {
@@ -154,9 +131,7 @@ export async function updateWake(
   const key = wakeKeys.wake(agent);
   await updateValue<WakeRecord>(deps, key, async (stored = EMPTY_WAKE) => {
     const update = await compute(stored);
-    if (!update) return undefined;
-    const { wake, put = [], ...rest } = update;
-    return { ...rest, put: [{ key, value: wake }, ...put] };
+    return update && mergeUpdates([{ put: [{ key, value: update.wake }] }, update]);
   });
 }
 
@@ -199,7 +174,7 @@ export async function prepareWakeTasks(
   agent: string,
   tasks: readonly WakeTask[],
   source: TaskSource,
-): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+): Promise<ValueUpdate> {
   const key = wakeKeys.wake(agent);
   const { wake, rev } = await readWake(deps, agent);
   const { wake: next, jobs } = mergeIntoWake(wake, agent, tasks, await deps.store.now(), source);
@@ -215,10 +190,17 @@ function mergeIntoWake(
 ): { wake: WakeRecord; jobs: Job[] } {
   const newTasks = tasks.filter((task) => !isAlreadyFound(wake, task, since));
   const dueAt = Math.min(wake.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
+  // A person's words do not say that a task can be started, and an agent whose work was ended is notified again once it
+  // may start the task again.
+  const wokenTasks = { ...wake.wokenTasks };
+  for (const { id, reason } of tasks) {
+    if (reason === "stopped") delete wokenTasks[id];
+    else if (reason !== "addressed") wokenTasks[id] = now;
+  }
   const next: WakeRecord = {
     ...wake,
     ...(newTasks.length > 0 ? { pending: mergeWakeTasks(wake.pending, newTasks), dueAt } : {}),
-    wokenTasks: markWoken(wake.wokenTasks, tasks, now),
+    wokenTasks,
     ...omitUndefined({ found: found && { ...wake.found, ...found } }),
   };
   return { wake: next, jobs: newTasks.length === 0 || dueAt === wake.dueAt ? [] : [createWakeJob(agent, dueAt)] };
@@ -228,19 +210,6 @@ function mergeIntoWake(
 function isAlreadyFound({ found, pending }: WakeRecord, { id }: WakeTask, since: Revision | undefined): boolean {
   const foundRev = found?.[id];
   return foundRev !== undefined && since !== undefined && since < foundRev && !pending.some((task) => task.id === id);
-}
-
-/**
- * Marks the tasks as woken for, so that no wake repeats that they can be started. A person's words do not say that, and
- * an agent whose work was ended is notified again once it may start the task again.
- */
-function markWoken(wokenTasks: WakeRecord["wokenTasks"], tasks: readonly WakeTask[], now: Ms) {
-  const next = { ...wokenTasks };
-  for (const { id, reason } of tasks) {
-    if (reason === "stopped") delete next[id];
-    else if (reason !== "addressed") next[id] = now;
-  }
-  return next;
 }
 
 /**
@@ -257,7 +226,7 @@ export async function createAcknowledgements(
   return keys.map((key, i) => {
     const { at = 0, answered = 0 } = stored[i]?.value ?? {};
     const own = calls.filter(({ agent }) => agent === agents[i]);
-    const answers = own.filter(({ tool, outcome }) => outcome === "ok" && WISH_ANSWERS.has(tool));
+    const answers = own.filter(({ tool, outcome }) => outcome === "ok" && WISH_ANSWERS.includes(tool));
     const lastAnswer = Math.max(answered, ...answers.map(({ ms }) => now - ms));
     const value: LastCallRecord = {
       at: Math.max(at, ...own.map(({ ms }) => now - ms)),

@@ -66,7 +66,7 @@ interface Trouble {
   reason: string;
 }
 
-export type WhyKind = keyof WhyTexts["reasons"];
+type WhyKind = keyof WhyTexts["reasons"];
 
 /** Of a request to the API, or with `GET` the address of the page that shows what to do. */
 export interface RemedyAction {
@@ -75,7 +75,7 @@ export interface RemedyAction {
   body?: Record<string, string>;
 }
 
-export interface Explanation {
+interface Explanation {
   kind: WhyKind;
   /** Values of the sentence and of the remedy's label. */
   values: Record<string, string>;
@@ -85,6 +85,11 @@ export interface Explanation {
   keys?: string[];
   remedy?: { label: keyof WhyTexts["remedies"]; action: RemedyAction };
 }
+
+type Remedy = NonNullable<Explanation["remedy"]>;
+
+/** An explanation before the key of its task is added to the values. */
+type Draft = Omit<Explanation, "values"> & Partial<Pick<Explanation, "values">>;
 
 /** A sentence as people and agents read it. */
 export interface RenderedWhy {
@@ -104,132 +109,93 @@ export const ACTIVE_KINDS: ReadonlySet<WhyKind> = new Set([
  * must do in Plane to what its agents do.
  */
 export function explainTask(facts: TaskFacts): Explanation {
-  return (
+  const { values, ...why } =
     explainWork(facts) ??
     explainDependencies(facts) ??
     explainPlane(facts) ??
     explainAssignment(facts) ??
     explainBudget(facts) ??
-    explainAgents(facts)
-  );
+    explainAgents(facts);
+  return { ...why, values: { key: facts.key, ...values } };
 }
 
 /** What people and agents do with the task now, or have done. */
-function explainWork(facts: TaskFacts): Explanation | undefined {
+function explainWork(facts: TaskFacts): Draft | undefined {
   const { key, status, request, claim, session, isInReview, isHidden, template } = facts;
-  if (status === "done" || status === "cancelled") return { kind: status, values: { key } };
-  if (template) return explainTemplate(key, template);
-  if (request)
-    return {
-      kind: "request",
-      values: { key, request: request.kind, from: request.from },
-      since: request.at,
-      remedy: { label: "answer", action: openPage(`/inbox?request=${encodeURIComponent(request.id)}`) },
-    };
-  if (claim) return { kind: "working", values: { key, ...nameAgent(claim) }, since: claim.since };
+  if (status === "done" || status === "cancelled") return { kind: status };
+  if (template) return explainTemplate(template);
+  if (request) {
+    const remedy = openPage("answer", `/inbox?request=${encodeURIComponent(request.id)}`);
+    return { kind: "request", values: { request: request.kind, from: request.from }, since: request.at, remedy };
+  }
+  if (claim) return { kind: "working", values: nameAgent(claim), since: claim.since };
   if (session?.isWaiting && facts.budgetRequest !== undefined) return explainBudget(facts);
   if (session)
-    return {
-      kind: session.isWaiting ? "session_waiting" : "session",
-      values: { key },
-      remedy: { label: "open", action: openPage(`/tickets/${key}`) },
-    };
-  if (isInReview)
-    return { kind: "in_review", values: { key }, remedy: { label: "open", action: openPage(`/task/${key}`) } };
-  return isHidden ? { kind: "hidden", values: { key } } : undefined;
+    return { kind: session.isWaiting ? "session_waiting" : "session", remedy: openPage("open", `/tickets/${key}`) };
+  if (isInReview) return { kind: "in_review", remedy: openPage("open", `/task/${key}`) };
+  return isHidden ? { kind: "hidden" } : undefined;
 }
 
-function explainTemplate(key: string, { next, isPaused }: NonNullable<TaskFacts["template"]>): Explanation {
-  const remedy = { label: "schedules", action: openPage("/schedules") } as const;
-  if (next !== undefined) return { kind: "template", values: { key }, since: next, remedy };
-  return { kind: isPaused ? "template_paused" : "template_unset", values: { key }, remedy };
+function explainTemplate({ next, isPaused }: NonNullable<TaskFacts["template"]>): Draft {
+  const remedy = openPage("schedules", "/schedules");
+  if (next !== undefined) return { kind: "template", since: next, remedy };
+  return { kind: isPaused ? "template_paused" : "template_unset", remedy };
 }
 
-function explainDependencies({ key, isUnread, cycle, blockers, agents }: TaskFacts): Explanation | undefined {
+function explainDependencies({ key, isUnread, cycle, blockers, agents }: TaskFacts): Draft | undefined {
   // Those of a task that existed before Groundcrew are read only once it belongs to an agent.
-  if (isUnread && agents?.length !== 0) return { kind: "unread", values: { key } };
+  if (isUnread && agents?.length !== 0) return { kind: "unread" };
+  if (cycle) return { kind: "cycle", ...nameOther(cycle[1] ?? key, { path: cycle.join(" → ") }), keys: cycle };
   const [blocker] = blockers;
-  if (cycle) {
-    const next = cycle[1] ?? key;
-    return { kind: "cycle", values: { key, path: cycle.join(" → "), subject: next }, keys: cycle, ...openTask(next) };
-  }
   if (!blocker) return undefined;
   const names = blockers.map((one) => {
     const { agent, progress } = nameAgent(one);
     return agent === "" ? `${one.key}${progress}` : `${one.key} (${agent}${progress})`;
   });
-  return {
-    kind: "blocked",
-    values: { key, blockers: names.join(", "), subject: blocker.key },
-    keys: blockers.map((one) => one.key),
-    ...openTask(blocker.key),
-  };
+  const other = nameOther(blocker.key, { blockers: names.join(", ") });
+  return { kind: "blocked", ...other, keys: blockers.map((one) => one.key) };
 }
 
 /** What keeps everything from going on. Remedies of a single task need Plane, so this precedes them. */
-function explainPlane({ key, plane }: TaskFacts): Explanation | undefined {
-  const { refused, unreachable, pausedUntil } = plane;
-  const setup = { label: "setup", action: openPage("/inbox") } as const;
-  if (refused) return { kind: "plane_refused", ...describeTrouble(key, refused), remedy: setup };
-  if (unreachable) return { kind: "plane_unreachable", ...describeTrouble(key, unreachable), remedy: setup };
+function explainPlane({ plane: { refused, unreachable, pausedUntil } }: TaskFacts): Draft | undefined {
+  const trouble = refused ?? unreachable;
+  if (trouble) {
+    const { reason, since } = trouble;
+    return { kind: refused ? "plane_refused" : "plane_unreachable", values: { reason }, since, remedy: SETUP };
+  }
   if (pausedUntil === undefined) return undefined;
   const action = { method: "DELETE", path: "/api/holds/plane" } as const;
-  return { kind: "plane_paused", values: { key }, since: pausedUntil, remedy: { label: "try_now", action } };
+  return { kind: "plane_paused", since: pausedUntil, remedy: { label: "try_now", action } };
 }
 
 /** What a person has to change about the task: its agent, the end of a stop, its state. */
-function explainAssignment(facts: TaskFacts): Explanation | undefined {
+function explainAssignment(facts: TaskFacts): Draft | undefined {
   const { key, status, agents, people, candidate, stopped, backlog } = facts;
-  const act = (body: Record<string, string>) => postAction(key, body);
-  if (agents === undefined) return { kind: "owner_unknown", values: { key } };
-  if (agents.length === 0 && candidate === undefined)
-    return { kind: "no_agents", values: { key }, remedy: { label: "setup", action: openPage("/inbox") } };
-  if (agents.length === 0 && candidate !== undefined)
-    return {
-      ...(people === undefined ? { kind: "unassigned" } : { kind: "with_person" }),
-      values: { key, agent: candidate, ...omitUndefined({ people }) },
-      remedy: { label: "assign", action: act({ action: "assign", agent: candidate }) },
-    };
-  if (stopped)
-    return {
-      kind: "stopped",
-      values: { key, by: stopped.by },
-      since: stopped.at,
-      // Any remark lets the agents continue.
-      remedy: {
-        label: "resume",
-        action: { method: "POST", path: `/api/tasks/${key}/remarks`, body: { text: "Continue." } },
-      },
-    };
-  if (status === "blocked")
-    return {
-      kind: "marked_blocked",
-      values: { key },
-      remedy: { label: "unblock", action: act({ action: "start" }) },
-    };
-  if (!backlog) return undefined;
-  return {
-    kind: "backlog",
-    values: { key, ...backlog },
-    remedy: { label: "move", action: act({ action: "start" }) },
-  };
+  if (agents === undefined) return { kind: "owner_unknown" };
+  if (agents.length === 0 && candidate === undefined) return { kind: "no_agents", remedy: SETUP };
+  if (agents.length === 0 && candidate !== undefined) {
+    const remedy = act("assign", key, { action: "assign", agent: candidate });
+    if (people === undefined) return { kind: "unassigned", values: { agent: candidate }, remedy };
+    return { kind: "with_person", values: { agent: candidate, people }, remedy };
+  }
+  if (stopped) {
+    // Any remark lets the agents continue.
+    const action = { method: "POST", path: `/api/tasks/${key}/remarks`, body: { text: "Continue." } } as const;
+    return { kind: "stopped", values: { by: stopped.by }, since: stopped.at, remedy: { label: "resume", action } };
+  }
+  if (status === "blocked") return { kind: "marked_blocked", remedy: act("unblock", key, { action: "start" }) };
+  return backlog && { kind: "backlog", values: backlog, remedy: act("move", key, { action: "start" }) };
 }
 
-function explainBudget({ key, budgetRequest: id }: TaskFacts): Explanation | undefined {
-  if (id === undefined) return undefined;
-  return {
-    kind: "budget_used_up",
-    values: { key },
-    remedy: { label: "answer", action: openPage(`/inbox?request=${id}`) },
-  };
+function explainBudget({ budgetRequest: id }: TaskFacts): Draft | undefined {
+  return id === undefined ? undefined : { kind: "budget_used_up", remedy: openPage("answer", `/inbox?request=${id}`) };
 }
 
 /** What the agents of the task do instead of starting it, by the one that is nearest to it. */
-function explainAgents({ key, agents = [], plane }: TaskFacts): Explanation {
-  const order = AGENT_REASONS;
+function explainAgents({ key, agents = [], plane }: TaskFacts): Draft {
   const found = agents.map((agent) => explainAgent(key, agent, plane));
-  const [nearest] = found.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
-  return nearest ?? { kind: "no_agents", values: { key } };
+  const [nearest] = found.sort((a, b) => AGENT_REASONS.indexOf(a.kind) - AGENT_REASONS.indexOf(b.kind));
+  return nearest ?? { kind: "no_agents" };
 }
 
 /** The kinds of `explainAgent`; of several agents the one with the earliest is named. */
@@ -238,32 +204,25 @@ const AGENT_REASONS: WhyKind[] = [
   ...(["braked", "gateway_away", "key_refused", "never_called"] as const),
 ];
 
-function explainAgent(key: string, agent: AgentFacts, { webhookOff }: TaskFacts["plane"]): Explanation {
+function explainAgent(key: string, agent: AgentFacts, { webhookOff }: TaskFacts["plane"]): Draft {
   const { name, polls, keyRefused, gatewayAway, busyWith, isBeingWoken, woken, lastCallAt } = agent;
-  const values = { key, agent: name };
-  const setup = { label: "setup", action: openPage("/inbox") } as const;
-  const wake = (label: "wake" | "wake_again") => ({ label, action: postAction(key, { action: "wake", agent: name }) });
+  const values = { agent: name };
+  const wake = (label: "wake" | "wake_again") => act(label, key, { action: "wake", agent: name });
   const [other] = busyWith;
-  if (keyRefused) return { kind: "key_refused", values, since: keyRefused.since, remedy: setup };
+  if (keyRefused) return { kind: "key_refused", values, since: keyRefused.since, remedy: SETUP };
   if (other !== undefined)
-    return {
-      kind: "busy",
-      values: { ...values, others: busyWith.join(", "), subject: other },
-      keys: busyWith,
-      ...openTask(other),
-    };
-  if (polls && lastCallAt === undefined) return { kind: "never_called", values, remedy: setup };
+    return { kind: "busy", ...nameOther(other, { ...values, others: busyWith.join(", ") }), keys: busyWith };
+  if (polls && lastCallAt === undefined) return { kind: "never_called", values, remedy: SETUP };
   if (polls) return { kind: "polls", values, ...omitUndefined({ since: lastCallAt }) };
-  if (agent.isBraked) return { kind: "braked", values, remedy: { label: "answer", action: openPage("/inbox") } };
-  if (gatewayAway) return { kind: "gateway_away", values, since: gatewayAway.since, remedy: setup };
+  if (agent.isBraked) return { kind: "braked", values, remedy: openPage("answer", "/inbox") };
+  if (gatewayAway) return { kind: "gateway_away", values, since: gatewayAway.since, remedy: SETUP };
   if (isBeingWoken) return { kind: "being_woken", values };
   if (!woken && webhookOff) return { kind: "webhook_off", values, since: webhookOff.since, remedy: wake("wake") };
   if (!woken) return { kind: "not_woken", values, remedy: wake("wake") };
   if (lastCallAt !== undefined && lastCallAt >= woken.at)
     return { kind: "called", values, since: lastCallAt, remedy: wake("wake_again") };
-  const kind = woken.times > 1 ? "unanswered" : "woken";
   const times = { ...values, times: String(woken.times) };
-  return { kind, values: times, since: woken.at, remedy: wake("wake_again") };
+  return { kind: woken.times > 1 ? "unanswered" : "woken", values: times, since: woken.at, remedy: wake("wake_again") };
 }
 
 /** `progress` is "" or begins with a comma or a blank: `Imhotep, 60 %`. */
@@ -272,20 +231,19 @@ function nameAgent({ agent = "", percent }: { agent?: string; percent?: number }
   return { agent, progress: share === "" ? "" : agent === "" ? ` (${share})` : `, ${share}` };
 }
 
-function describeTrouble(key: string, { since, reason }: Trouble) {
-  return { values: { key, reason }, since };
+function openPage(label: Remedy["label"], path: string): Remedy {
+  return { label, action: { method: "GET", path } };
 }
 
-function openPage(path: string): RemedyAction {
-  return { method: "GET", path };
+const SETUP = openPage("setup", "/inbox");
+
+/** The task on which this one depends, which a person can look at. */
+function nameOther(key: string, values: Record<string, string>) {
+  return { values: { ...values, subject: key }, remedy: openPage("open_other", `/task/${key}`) };
 }
 
-function openTask(key: string) {
-  return { remedy: { label: "open_other", action: openPage(`/task/${key}`) } } as const;
-}
-
-function postAction(key: string, body: Record<string, string>): RemedyAction {
-  return { method: "POST", path: `/api/tasks/${key}/actions`, body };
+function act(label: Remedy["label"], key: string, body: Record<string, string>): Remedy {
+  return { label, action: { method: "POST", path: `/api/tasks/${key}/actions`, body } };
 }
 
 /** Renders an explanation in this language. @param now for times of the same day */

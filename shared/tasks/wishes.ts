@@ -4,12 +4,12 @@
  * own.
  */
 
-import type { Deps, TaskDeps } from "../app/deps.ts";
+import type { Deps, StoreDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import type { Commit, Put } from "../store/port.ts";
-import { readAllRows, updateValue } from "../store/records.ts";
+import type { Commit, Put, StoredRow, StoredValue } from "../store/port.ts";
+import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import { cleanText } from "../text.ts";
 import { DAY, isRecent, type Ms, SECOND } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
@@ -46,7 +46,7 @@ export interface Wish {
 }
 
 /** A text that followed a wish at once. */
-export type WishPart = Pick<Wish, "id" | "text" | "message">;
+type WishPart = Pick<Wish, "id" | "text" | "message">;
 
 /** A message in Telegram, its topic, and the number of who wrote it. */
 export interface WishMessage {
@@ -80,7 +80,7 @@ interface JoinedText {
 type SubmitDeps = Pick<Deps, "store" | "notify">;
 
 /** The writes with which a message answers or closes wishes, and where it belongs in the chat. */
-type AnsweredWish = Required<Pick<Commit, "expect" | "put">> & { message?: WishMessage };
+type AnsweredWish = ValueUpdate & { message?: WishMessage };
 
 /** Limit of a wish in UTF-16 units: the longest message in Telegram (4,096), and what it replies to. */
 export const WISH_TEXT_LIMIT = 4_500;
@@ -92,9 +92,6 @@ export const CLOSED_WISH_MS: Ms = 30 * DAY;
 
 /** Time after a text in which the next one belongs to it: 20 s, in which people send a sentence in pieces. */
 const BURST_MS: Ms = 20 * SECOND;
-
-const NO_WISH: AnsweredWish = { expect: [], put: [] };
-
 /**
  * Stores what a person wrote as a wish and wakes the Concierge with it, once even when this is repeated. `joined`: it
  * became part of the wish that the person wrote just before.
@@ -116,39 +113,27 @@ export async function submitWish(deps: SubmitDeps, agent: string, newWish: NewWi
  * Adds a text to the wish that the same person wrote just before; false when there is none. The id of the text's own
  * wish is stored as a mark, so that a repeated update is not added twice.
  */
-async function joinPreviousWish(
-  deps: SubmitDeps,
-  agent: string,
-  { text, by, user, message }: NewWish,
-  id: string,
-): Promise<boolean> {
+async function joinPreviousWish(deps: SubmitDeps, agent: string, { text, by, user, message }: NewWish, id: string) {
   const now = await deps.store.now();
   // First names are no names of one person only; in another chat, answers belong to another place.
-  const isContinued = (wish: Wish) =>
-    wish.by === by &&
-    wish.user === user &&
-    wish.message?.chat === message?.chat &&
-    wish.message?.topic === message?.topic;
-  const previous = (await readUnclosedWishes(deps, agent)).findLast(
-    (wish) => wish.freeText && isWishOpen(wish) && isContinued(wish),
+  const toAuthor = (wish: Pick<NewWish, "by" | "user" | "message">) =>
+    JSON.stringify([wish.by, wish.user, wish.message?.chat, wish.message?.topic]);
+  const author = toAuthor({ by, user, message });
+  const previous = (await readWishRows(deps, agent)).findLast(
+    ({ value: wish }) => wish.freeText && isWishOpen(wish) && toAuthor(wish) === author,
   );
-  if (!previous || !isRecent(previous.extendedAt ?? previous.at, BURST_MS, now)) return false;
-  const key = workKeys.wish(previous.id);
-  const [stored] = await deps.store.read<Wish>([key]);
-  if (!stored || !isWishOpen(stored.value)) return false;
+  if (!previous || !isRecent(previous.value.extendedAt ?? previous.value.at, BURST_MS, now)) return false;
+  const { key, rev, value: wish } = previous;
   const part: WishPart = { id, text, ...omitUndefined({ message }) };
-  const extended: Wish = { ...stored.value, parts: [...(stored.value.parts ?? []), part], extendedAt: now };
+  const extended: Wish = { ...wish, parts: [...(wish.parts ?? []), part], extendedAt: now };
   if (getWishText(extended).length > WISH_TEXT_LIMIT) return false;
-  const value: JoinedText = { joined: previous.id };
+  const value: JoinedText = { joined: wish.id };
   const mark: Put = { key: workKeys.wish(id), value, expires: CLOSED_WISH_MS };
-  const put = [mark, toWishPut(extended)];
-  await addWakeTasks(deps, agent, [toWakeTask(extended)], {
-    expect: [
-      [mark.key, 0],
-      [key, stored.rev],
-    ],
-    put,
-  });
+  const expect: Commit["expect"] = [
+    [mark.key, 0],
+    [key, rev],
+  ];
+  await addWakeTasks(deps, agent, [toWakeTask(extended)], { expect, put: [mark, toWishPut(extended)] });
   // The wish was answered or planned meanwhile, so the text is a wish of its own.
   const [marked] = await deps.store.read([mark.key]);
   return marked !== undefined;
@@ -166,18 +151,22 @@ export function getWishText({ text, parts = [] }: Wish): string {
 }
 
 /** Finds a wish by its id; undefined also for a text that is part of another one. */
-export async function findWish(deps: Pick<TaskDeps, "store">, id: string): Promise<Wish | undefined> {
-  // Ids come from agents: only those of wishes are keys of the store.
-  if (!WISH_ID.test(id)) return undefined;
-  const [stored] = await deps.store.read<Wish | JoinedText>([workKeys.wish(id)]);
-  return stored === undefined || "joined" in stored.value ? undefined : stored.value;
+export async function findWish(deps: StoreDeps, id: string): Promise<Wish | undefined> {
+  const value = (await readText(deps, id))?.value;
+  return value === undefined || "joined" in value ? undefined : value;
+}
+
+/** Ids come from agents: only those of wishes are keys of the store. */
+async function readText({ store }: StoreDeps, id: string): Promise<StoredValue<Wish | JoinedText> | undefined> {
+  return WISH_ID.test(id) ? (await store.read<Wish | JoinedText>([workKeys.wish(id)]))[0] : undefined;
 }
 
 /**
  * Chooses the wish that a plan is for; undefined when it is for none. `plan.wish` names it. Otherwise it is the wish
  * for which the same plan, or one of the same project, was proposed before; else the oldest open wish, those first that
  * a wake or an answer has named; else one whose plan is not approved or has failed, or the last one that a message has
- * answered within a day, so that no plan for it escapes the approval. Throws `not_found` for an unknown wish, `conflict` for a closed one.
+ * answered within a day, so that no plan for it escapes the approval. Throws `not_found` for an unknown wish,
+ * `conflict` for a closed one.
  */
 export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash: string): Promise<Wish | undefined> {
   if (plan.wish !== undefined) {
@@ -214,49 +203,41 @@ export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash
  * Without them, the message is the summary of the oldest wish whose plan is complete, and closes it; else it only
  * replies to the wish, when one alone is open. Throws `not_found` for an unknown id.
  */
-export async function prepareAnsweredWishes(
-  deps: Pick<TaskDeps, "store">,
-  agent: string,
-  ids: readonly string[],
-): Promise<AnsweredWish> {
+export async function prepareAnsweredWishes(deps: StoreDeps, agent: string, ids: readonly string[]) {
   if (ids.length > 0) {
-    const named: AnsweredWish[] = [];
-    for (const id of new Set(ids)) named.push(await prepareNamedWish(deps, id));
-    const message = named.find((one) => one.message)?.message;
-    return {
-      expect: named.flatMap(({ expect }) => expect),
-      put: named.flatMap(({ put }) => put),
-      ...omitUndefined({ message }),
-    };
+    const answered: AnsweredWish[] = [];
+    for (const id of new Set(ids)) answered.push(await prepareAnsweredWish(deps, await getWish(deps, id)));
+    const message = answered.find((one) => one.message)?.message;
+    return { ...mergeUpdates(answered), ...omitUndefined({ message }) };
   }
   const wishes = await readUnclosedWishes(deps, agent);
-  for (const wish of wishes) if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, wish.id);
-  const message = findOnlyOpen(wishes)?.message;
-  return { ...NO_WISH, ...omitUndefined({ message }) };
+  for (const wish of wishes) if (await isPlanComplete(deps, wish)) return prepareAnsweredWish(deps, wish);
+  return omitUndefined({ message: findOnlyOpen(wishes)?.message });
 }
 
 /** An open wish is answered: it can still get a plan. One whose plan is complete is closed. */
-async function prepareNamedWish(deps: Pick<TaskDeps, "store">, id: string): Promise<AnsweredWish> {
-  const wish = await getWish(deps, id);
-  if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, id);
-  const named = omitUndefined({ message: wish.message });
-  const [stored] = await deps.store.read<Wish>([workKeys.wish(id)]);
-  if (!stored || !isWishOpen(stored.value)) return { ...NO_WISH, ...named };
-  const put = [toWishPut({ ...stored.value, answeredAt: await deps.store.now() })];
-  return { expect: [[workKeys.wish(id), stored.rev]], put, ...named };
+async function prepareAnsweredWish(deps: StoreDeps, { id, message }: Wish): Promise<AnsweredWish> {
+  const key = workKeys.wish(id);
+  const [stored] = await deps.store.read<Wish>([key]);
+  const optional = omitUndefined({ message });
+  if (!stored) return optional;
+  const { value: wish, rev } = stored;
+  const isOver = await isPlanComplete(deps, wish);
+  if (!isOver && !isWishOpen(wish)) return optional;
+  const next: Wish = isOver ? { ...wish, state: "closed" } : { ...wish, answeredAt: await deps.store.now() };
+  return { expect: [[key, rev]], put: [toWishPut(next)], ...optional };
 }
 
 /** Gets the wish that an agent names. A text that is part of another wish becomes one of its own by being named. */
-async function getWish(deps: Pick<TaskDeps, "store">, id: string): Promise<Wish> {
+async function getWish(deps: StoreDeps, id: string): Promise<Wish> {
   const wish = (await findWish(deps, id)) ?? (await separateText(deps, id));
   if (wish) return wish;
   throw new GroundcrewError("not_found", `There is no wish "${id.slice(0, 60)}". Omit wish, or give the id of a wish.`);
 }
 
 /** Makes a text that followed a wish a wish of its own; undefined when there is no such text. */
-async function separateText({ store }: Pick<TaskDeps, "store">, id: string): Promise<Wish | undefined> {
-  if (!WISH_ID.test(id)) return undefined;
-  const [mark] = await store.read<Wish | JoinedText>([workKeys.wish(id)]);
+async function separateText({ store }: StoreDeps, id: string): Promise<Wish | undefined> {
+  const mark = await readText({ store }, id);
   if (!mark) return undefined;
   // Another call has separated it meanwhile.
   if (!("joined" in mark.value)) return mark.value;
@@ -280,17 +261,9 @@ async function separateText({ store }: Pick<TaskDeps, "store">, id: string): Pro
   return separated ?? findWish({ store }, id);
 }
 
-async function isPlanComplete(deps: Pick<TaskDeps, "store">, { state, plan }: Wish): Promise<boolean> {
+async function isPlanComplete(deps: StoreDeps, { state, plan }: Wish): Promise<boolean> {
   if (state !== "planned" || plan === undefined) return false;
   return (await findPlanRun(deps, plan))?.completed === true;
-}
-
-async function prepareClosedWish(deps: Pick<TaskDeps, "store">, id: string): Promise<AnsweredWish> {
-  const [stored] = await deps.store.read<Wish>([workKeys.wish(id)]);
-  if (stored?.value.state !== "planned") return NO_WISH;
-  const put = [toWishPut({ ...stored.value, state: "closed" })];
-  const { message } = stored.value;
-  return { expect: [[workKeys.wish(id), stored.rev]], put, ...omitUndefined({ message }) };
 }
 
 function findOnlyOpen(wishes: readonly Wish[]): Wish | undefined {
@@ -299,7 +272,7 @@ function findOnlyOpen(wishes: readonly Wish[]): Wish | undefined {
 }
 
 /** Finds the wish that an agent deals with when it names none: the only one that is open. */
-export async function findOnlyOpenWish(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish | undefined> {
+export async function findOnlyOpenWish(deps: StoreDeps, agent: string): Promise<Wish | undefined> {
   return findOnlyOpen(await readUnclosedWishes(deps, agent));
 }
 
@@ -313,14 +286,18 @@ export function toWishPut(wish: Wish, expires?: Ms): Put {
 }
 
 /** Prepares the writes that create an open wish. They are stale when the wish exists, so a repeated one adds nothing. */
-export function prepareWish(wish: Omit<Wish, "state" | "plan">): Required<Pick<Commit, "expect" | "put">> {
+export function prepareWish(wish: Omit<Wish, "state" | "plan">): Pick<Commit, "expect" | "put"> {
   return { expect: [[workKeys.wish(wish.id), 0]], put: [toWishPut({ ...wish, state: "open" })] };
 }
 
 /** Reads the wishes that an agent has not dealt with: open and planned ones, oldest first. */
-export async function readUnclosedWishes(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish[]> {
+export async function readUnclosedWishes(deps: StoreDeps, agent: string): Promise<Wish[]> {
+  return (await readWishRows(deps, agent)).map(({ value }) => value);
+}
+
+async function readWishRows(deps: StoreDeps, agent: string): Promise<StoredRow<Wish>[]> {
   const rows = await readAllRows<Wish>(deps, workSets.wishesOf(agent));
-  return rows.map(({ value }) => value).sort((a, b) => a.at - b.at);
+  return rows.sort((a, b) => a.value.at - b.value.at);
 }
 
 /** Whether a wish has neither a plan nor an answer. */
@@ -329,16 +306,12 @@ export function isWishOpen({ state, answeredAt }: Wish): boolean {
 }
 
 /** Reads the wishes of an agent that have neither a plan nor an answer, oldest first. */
-export async function readOpenWishes(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish[]> {
+export async function readOpenWishes(deps: StoreDeps, agent: string): Promise<Wish[]> {
   return (await readUnclosedWishes(deps, agent)).filter(isWishOpen);
 }
 
 /** Finds the message of the wish that an agent writes about: the named one, else the only one that is open. */
-export async function findWishMessage(
-  deps: Pick<TaskDeps, "store">,
-  agent: string,
-  id: string | undefined,
-): Promise<WishMessage | undefined> {
+export async function findWishMessage(deps: StoreDeps, agent: string, id: string | undefined) {
   if (id !== undefined) return (await getWish(deps, id)).message;
   return (await findOnlyOpenWish(deps, agent))?.message;
 }

@@ -62,7 +62,11 @@ export async function preparePlanEvent(
   event: PlanEvent,
   correlation: string,
 ): Promise<EventUpdate> {
-  return prepareEvents(deps, [event], correlation, eventRecord, () => readPlanFacts(deps, project));
+  return prepareEvents(deps, [event], correlation, eventRecord, async () => {
+    const at = new Date(await deps.store.now()).toISOString();
+    const [stored] = project === undefined ? [] : await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
+    return stored ? toProjectFacts(deps, stored.value, at) : { at };
+  });
 }
 
 async function prepareEvents<Event extends WorkEvent | PlanEvent>(
@@ -81,12 +85,6 @@ async function prepareEvents<Event extends WorkEvent | PlanEvent>(
       deps.notify();
     },
   };
-}
-
-async function readPlanFacts(deps: TaskDeps, project: string | undefined): Promise<EventFacts> {
-  const at = new Date(await deps.store.now()).toISOString();
-  const [stored] = project === undefined ? [] : await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
-  return stored ? toProjectFacts(deps, stored.value, at) : { at };
 }
 
 /** The fields that every event of a plan has. */

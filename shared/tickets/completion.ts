@@ -27,8 +27,7 @@ import { type CallContext, createCallContext, withLock } from "../tasks/call-con
 import { markRemarksRead } from "../tasks/card-record.ts";
 import { moveToStatus } from "../tasks/change-task.ts";
 import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
-import { findMissingProof } from "../tasks/lifecycle/commit-and-tests.ts";
-import { readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
+import { findMissingProof, readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
 import { listUnread, readRemarks } from "../tasks/remark-record.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";

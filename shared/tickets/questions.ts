@@ -4,8 +4,7 @@
  */
 
 import { omitUndefined } from "../omit-undefined.ts";
-import { splitChoices } from "../task/choices.ts";
-import type { NewRequest, OfferedQuestion, SessionWait } from "../task/request.ts";
+import { type NewRequest, type OfferedQuestion, type SessionWait, splitChoices } from "../task/request.ts";
 import { cleanLine } from "../text.ts";
 import type { Ms } from "../time.ts";
 import { MAX_INPUT_LENGTH } from "./exchange.ts";

@@ -8,8 +8,13 @@ import type { Deps, TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { findRequest } from "../requests/requests.ts";
-import { joinChoices, splitChoices } from "../task/choices.ts";
-import type { OfferedQuestion, RequestRecord, SessionWait } from "../task/request.ts";
+import {
+  joinChoices,
+  type OfferedQuestion,
+  type RequestRecord,
+  type SessionWait,
+  splitChoices,
+} from "../task/request.ts";
 import { cleanLine, cleanText, removeInvisible } from "../text.ts";
 import { DAY, HOUR, MINUTE, type Ms, SECOND } from "../time.ts";
 import { completeTicket, findNotDone } from "./completion.ts";

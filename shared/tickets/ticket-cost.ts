@@ -3,7 +3,7 @@
 import { readAgentDays } from "../accounting/history.ts";
 import { prepareSpending, readMonthlySpending } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
-import type { ValueUpdate } from "../store/records.ts";
+import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -26,14 +26,14 @@ export async function prepareTicketCost(
   { item }: Pick<Ticket, "item">,
   cost: number,
   correlation: string,
-): Promise<Required<Pick<ValueUpdate, "expect" | "put" | "jobs">>> {
-  if (cost === 0) return { expect: [], put: [], jobs: [] };
+): Promise<Required<ValueUpdate>> {
+  if (cost === 0) return mergeUpdates([]);
   const project = { id: item.project, identifier: item.identifier };
-  const [spending, card] = await Promise.all([
+  const updates = await Promise.all([
     prepareSpending(deps, { project }, TICKET_SPENDER, { counted: cost, cost, source: "tickets" }),
     prepareCardCost(deps, item.id, TICKET_SPENDER, cost, correlation),
   ]);
-  return { expect: [...spending.expect, ...card.expect], put: [...spending.put, ...card.put], jobs: card.jobs };
+  return mergeUpdates(updates);
 }
 
 /** Reads the cost of tickets of this month and of the last `days` days, in the settings' time zone. */

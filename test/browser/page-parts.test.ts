@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { readOpenRequests } from "../../shared/requests/requests.ts";
-import { trackUpload } from "../../shared/tasks/deliverables/send-file.ts";
+import { trackUpload } from "../../shared/tasks/deliverables/transfer-file.ts";
 import { prepareWish } from "../../shared/tasks/wishes.ts";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
 import { answerRequest } from "../support/answer-request.ts";

@@ -23,15 +23,13 @@ import {
 import { listManagedLabels, type ManagedNameKind, resolveRows } from "../../../shared/sync/names.ts";
 import { getLabelColor } from "../../../shared/tasks/assignees.ts";
 import {
+  describeMissingMembership,
   findMissingStates,
   findWrongFeatures,
-  PROJECT_FEATURES,
-} from "../../../shared/tasks/planning/create-project.ts";
-import {
-  describeMissingMembership,
   listProjectEmails,
+  PROJECT_FEATURES,
   selectProjectPeople,
-} from "../../../shared/tasks/project-people.ts";
+} from "../../../shared/tasks/planning/create-project.ts";
 import {
   findOwnClient,
   getOwnClient,

@@ -2,10 +2,10 @@
 
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isOpen, PRIORITIES, type Priority, type Status } from "../../../shared/task/snapshot.ts";
+import type { ItemFields } from "../../../shared/tasks/assignees.ts";
 import { assignTask, changeTask } from "../../../shared/tasks/change-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { setStatus } from "../../../shared/tasks/lifecycle/set-status.ts";
-import type { ItemFields } from "../../../shared/tasks/task-fields.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { toZonedDate } from "../../../shared/time.ts";
 import { renderTaskLink } from "../presentation/task-lists.ts";

@@ -1,6 +1,6 @@
 /** Commands that read: /status, /mine, /task, /agent, /digest and /help; /project and /cycle. */
 
-import { readAgentPace } from "../../../shared/accounting/history.ts";
+import { readAgentPace, readConfidence } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts.ts";
@@ -14,7 +14,7 @@ import { type ProjectCycle, readCycleItems, readCycles } from "../../../shared/s
 import { isBlocked, isInReview, isOpen } from "../../../shared/task/snapshot.ts";
 import { getSession, readCard } from "../../../shared/tasks/card-record.ts";
 import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
-import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
+import { forecastTasks, readBudget } from "../../../shared/tasks/forecast.ts";
 import { listUnread, readRemarks } from "../../../shared/tasks/remark-record.ts";
 import { countTasks, listCycles, readCurrentCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
 import { readWhy } from "../../../shared/tasks/views/task-facts.ts";

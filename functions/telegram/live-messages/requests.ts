@@ -15,8 +15,7 @@ import {
   readOpenRequests,
 } from "../../../shared/requests/requests.ts";
 import { isOption, readWords, type WordsAnswer } from "../../../shared/requests/words.ts";
-import { joinChoices } from "../../../shared/task/choices.ts";
-import { getSubjectId, isRequestOpen, type RequestRecord } from "../../../shared/task/request.ts";
+import { getSubjectId, isRequestOpen, joinChoices, type RequestRecord } from "../../../shared/task/request.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { joinRichText, type RichText, toMention, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { isApproving } from "../../../shared/tickets/ticket.ts";

@@ -9,7 +9,7 @@ import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { findRequest, readOpenRequests } from "../../../shared/requests/requests.ts";
 import { isApproval, readWords } from "../../../shared/requests/words.ts";
 import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
-import { createTask } from "../../../shared/tasks/create-task.ts";
+import { createTask } from "../../../shared/tasks/edit-task.ts";
 import { submitWish } from "../../../shared/tasks/wishes.ts";
 import { toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";

@@ -37,7 +37,7 @@ import { MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, chooseClient, createCallContext, isAgent } from "../call-context.ts";
 import { verifyClaim } from "../claim-lease.ts";
 import { ensureClaim } from "../claims.ts";
-import { findStoredTask, findTask } from "../find-task.ts";
+import { findPresentTask, findTask } from "../find-task.ts";
 import { postComment } from "../post-comment.ts";
 import {
   checkFileName,
@@ -49,7 +49,7 @@ import {
   forgetFileSizeLimit,
   type NewDeliverable,
 } from "./file-check.ts";
-import { hashStream, sendFile } from "./send-file.ts";
+import { hashStream, sendFile } from "./transfer-file.ts";
 
 /** What is known of an upload, besides how far it is. */
 interface UploadInput {
@@ -151,17 +151,12 @@ export async function deliverFile(context: CallContext, deliverable: NewDelivera
   const upload = await findOrBeginUpload(run, { name, type, size, sha256 });
   const done = await runProcedure(deps, UPLOAD, upload, run, "check");
   if (!done || done === "stuck") throw createRestartError();
-  const { input } = done;
-  return omitUndefined({
-    task: task.key,
-    name: input.name,
-    size,
-    sha256: run.sha256 ?? "",
-    type,
-    attachment: input.attachment ?? "",
-    already: run.sentHash === undefined ? (true as const) : undefined,
-    left_behind: run.leftBehind.length > 0 ? run.leftBehind : undefined,
-  });
+  const { sha256: hash = "", leftBehind } = run;
+  const already = run.sentHash === undefined ? (true as const) : undefined;
+  return {
+    ...{ task: task.key, name: done.input.name, size, sha256: hash, type, attachment: done.input.attachment ?? "" },
+    ...omitUndefined({ already, left_behind: leftBehind.length > 0 ? leftBehind : undefined }),
+  };
 }
 
 /** An upload is identified by what stays the same when a call is repeated; without a known hash, by the caller too. */
@@ -192,11 +187,8 @@ async function createAttachment(run: UploadRun, { input }: Upload): UploadStepRe
   if (run.isConsumed) throw createRestartError();
   run.tries += 1;
   const { name, size, project, item } = input;
-  if (run.tries > MAX_TRIES)
-    throw new PlaneUnavailableError(
-      { operation: "attachments_create" },
-      `${name} was not uploaded: Plane repeatedly refused its own upload tickets. Try again in a minute.`,
-    );
+  const exhausted = `${name} was not uploaded: Plane repeatedly refused its own upload tickets. Try again in a minute.`;
+  if (run.tries > MAX_TRIES) throw new PlaneUnavailableError({ operation: "attachments_create" }, exhausted);
   const json = { name, type: source.type, size, external_source: GROUNDCREW_SOURCE, external_id: external };
   const until = (await context.deps.store.now()) + TICKET_MS;
   try {
@@ -232,6 +224,7 @@ async function removeAttachment(
     const client = await chooseClient(context);
     await client.call(attachmentsApi.remove, { params: { project, item, attachment } });
     log.info("partial upload removed", { item, attachment });
+    return true;
   } catch (thrown) {
     if (thrown instanceof PlaneNotFoundError) return true;
     if (!(thrown instanceof PlaneError)) throw thrown;
@@ -240,7 +233,6 @@ async function removeAttachment(
     leftBehind.push(attachment);
     return false;
   }
-  return true;
 }
 
 async function sendAndConfirm(run: UploadRun, { input }: Upload): UploadStepResult {
@@ -332,11 +324,11 @@ async function renderLink(
 
 /** In the queue, a confirmed attachment is linked with Groundcrew's own key, on behalf of its agent. */
 async function createQueueRun(deps: TaskDeps, { input }: Upload, correlation: string): Promise<UploadRun | undefined> {
-  const task = await findStoredTask(deps, input.item);
-  if (!task || task.item.removedAt !== undefined) return undefined;
-  const context = createCallContext(deps, { name: input.agent, role: "worker" }, correlation);
-  const systemContext: CallContext = { ...context, plane: context.systemPlane, usesOwnKey: false };
-  return { context: systemContext, task, requireClaim: async () => {}, tries: 0, leftBehind: [] };
+  const task = await findPresentTask(deps, input.item);
+  if (!task) return undefined;
+  const own = createCallContext(deps, { name: input.agent, role: "worker" }, correlation);
+  const context: CallContext = { ...own, plane: own.systemPlane, usesOwnKey: false };
+  return { context, task, requireClaim: async () => {}, tries: 0, leftBehind: [] };
 }
 
 function createRestartError(): PlaneUnavailableError {

@@ -119,15 +119,11 @@ const BY_TYPE: Record<string, string> = {
   "video/x-msvideo": "avi",
 };
 
-const BY_EXTENSION = new Map(
-  Object.entries(BY_TYPE).flatMap(([type, extensions]) =>
-    extensions.split(" ").map((extension) => [extension, type] as const),
-  ),
-);
-
 /** The content type to declare for each extension, sorted by extension. */
 export const FILE_TYPES: Record<string, string> = Object.fromEntries(
-  [...BY_EXTENSION].sort(([a], [b]) => (a < b ? -1 : 1)),
+  Object.entries(BY_TYPE)
+    .flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [extension, type] as const))
+    .sort(([a], [b]) => (a < b ? -1 : 1)),
 );
 
 /** Returns the name in Unicode's composed form. Throws `bad_request` unless it is a plain file name. */
@@ -151,19 +147,17 @@ function findNameProblem(name: string): string | undefined {
   return bytes > MAX_NAME_BYTES ? `is ${bytes} bytes long; the limit is ${MAX_NAME_BYTES}` : undefined;
 }
 
-/** Returns the content type to declare to Plane. Throws `unsupported_type` with the allowed extensions. */
+/**
+ * Returns the content type to declare to Plane: by the extension, else the declared one. Throws `unsupported_type` with
+ * the allowed extensions.
+ */
 export function checkFileType(name: string, declaredType: string | undefined): string {
-  const type = findFileType(name, declaredType);
+  const [, extension] = /\.([^.]*)$/.exec(name) ?? [];
+  const declared = declaredType?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (extension === undefined && Object.hasOwn(BY_TYPE, declared)) return declared;
+  const type = new Map(Object.entries(FILE_TYPES)).get(extension?.toLowerCase() ?? "");
   if (type !== undefined) return type;
   throw createUnsupportedTypeError(`Plane does not accept files such as ${name}.`);
-}
-
-/** Finds the content type by the extension, else the declared type. Undefined when Plane does not accept it. */
-function findFileType(name: string, declaredType: string | undefined): string | undefined {
-  const [, extension] = /\.([^.]*)$/.exec(name) ?? [];
-  if (extension !== undefined) return BY_EXTENSION.get(extension.toLowerCase());
-  const normalizedType = declaredType?.split(";")[0]?.trim().toLowerCase() ?? "";
-  return Object.hasOwn(BY_TYPE, normalizedType) ? normalizedType : undefined;
 }
 
 /** Throws `bad_request` for an empty file and `too_large` above the limit. */
@@ -174,11 +168,8 @@ export async function checkFileSize(deps: TaskDeps, size: number): Promise<void>
 }
 
 /** Reads the current limit of a file: Plane's limit (cached for 10 min), at most 50 MB. */
-export async function readFileSizeLimit({
-  cache,
-  clock,
-  plane,
-}: Pick<TaskDeps, "cache" | "clock" | "plane">): Promise<FileSizeLimit> {
+export async function readFileSizeLimit(deps: Pick<TaskDeps, "cache" | "clock" | "plane">): Promise<FileSizeLimit> {
+  const { cache, clock, plane } = deps;
   const cached = await cache.getItem<{ plane: number; at: Ms }>(LIMIT_KEY);
   if (cached && isRecent(cached.at, LIMIT_CACHE_MS, clock())) return toSizeLimit(cached.plane);
   const { data } = await plane.call(instanceApi.info, { priority: "interactive" });
@@ -207,14 +198,12 @@ export async function createStorageLimitError(deps: TaskDeps, size: number): Pro
 
 /** The refusal of a file of this size, with whose limit it exceeds. */
 export function createTooLargeError(size: number, { bytes, plane }: FileSizeLimit): GroundcrewError {
-  const limitOwner =
-    plane < MAX_FILE_BYTES
-      ? "Plane's limit (FILE_SIZE_LIMIT of its server; people who run it can raise it)"
-      : "the limit of Groundcrew";
-  return new GroundcrewError(
-    "too_large",
-    `The file has ${size} bytes; at most ${bytes} (${localizeFileSize("en", bytes)}) are allowed: ${limitOwner}.`,
-  );
+  const isPlane = plane < MAX_FILE_BYTES;
+  const owner = isPlane
+    ? "Plane's limit (FILE_SIZE_LIMIT of its server; people who run it can raise it)"
+    : "the limit of Groundcrew";
+  const allowed = `at most ${bytes} (${localizeFileSize("en", bytes)}) are allowed: ${owner}.`;
+  return new GroundcrewError("too_large", `The file has ${size} bytes; ${allowed}`);
 }
 
 /** The refusal of a content type, with the allowed extensions. */

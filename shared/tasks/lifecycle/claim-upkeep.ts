@@ -3,7 +3,7 @@
  * moved, the end of a claim returns the task to todo, and a lost store gets its claims back from the cards.
  */
 
-import { prepareTimerStart } from "../../accounting/timer.ts";
+import { isInWork, prepareTimerStart } from "../../accounting/timer.ts";
 import type { TaskDeps } from "../../app/deps.ts";
 import { DEFAULT_CLAIM_MINUTES } from "../../config/settings-file.ts";
 import { GroundcrewError } from "../../errors.ts";
@@ -13,11 +13,11 @@ import { createWorkJob, type WorkJobBody } from "../../jobs/internal-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
 import { changeFields, omitUndefined } from "../../omit-undefined.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
-import { listReadableProjects, type ProjectRecord, type Task } from "../../records/plane-records.ts";
+import { listReadableProjects, type Task } from "../../records/plane-records.ts";
 import { observedSets, workKeys, workSets } from "../../records/store-keys.ts";
 import { type ClaimRecord, findClaim, findStatusAttempt } from "../../records/task-records.ts";
 import type { Job } from "../../store/port.ts";
-import { scanRows, updateValue } from "../../store/records.ts";
+import { mergeUpdates, scanRows, updateValue } from "../../store/records.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { createCallContext, SYSTEM_CALLER } from "../call-context.ts";
@@ -38,12 +38,6 @@ import { readTaskQuestions, restoreQuestions, syncTimer } from "../people/questi
 import { postComment } from "../post-comment.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { isPermanentError } from "./status-change.ts";
-
-interface ClaimCheck {
-  now: Ms;
-  wasDown: boolean;
-  correlation: string;
-}
 
 type ClaimEndBody = Extract<WorkJobBody, { type: "claim_ended" }>;
 
@@ -72,12 +66,17 @@ export async function expireClaims(deps: TaskDeps, correlation: string): Promise
   return counts;
 }
 
-async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck): Promise<boolean> {
-  const { now, wasDown, correlation } = check;
+async function endIfOver(
+  deps: TaskDeps,
+  claim: ClaimRecord,
+  { now, wasDown, correlation }: { now: Ms; wasDown: boolean; correlation: string },
+): Promise<boolean> {
   const task = await findStoredTask(deps, claim.item);
   const reason = task && (task.project.deleted ? "deleted" : findLossReason(claim, task.item));
   // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
-  if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
+  const { input, step } = (reason === "moved" && (await findStatusAttempt(deps, claim.item))) || {};
+  const isFinishing = input?.agent === claim.agent && input.status !== "in_progress" && step !== undefined;
+  if (isFinishing) return endClaim(deps, claim, undefined, correlation);
   const { by, words } = task?.item.stopped ?? {};
   if (reason) return endClaim(deps, claim, reason, correlation, { by, words });
   const keepClaim = async () => (await renewClaim(deps, claim, { isExpired: true })) !== undefined;
@@ -103,12 +102,6 @@ function findLossReason(claim: ClaimRecord, { removedAt, owners, stopped, snapsh
   return status === "in_progress" || claim.expectedStatuses.includes(status) ? undefined : "moved";
 }
 
-/** Whether the agent has begun to finish the task or to give it back, and that call is not complete. */
-async function isFinishing(deps: TaskDeps, { item, agent }: ClaimRecord): Promise<boolean> {
-  const attempt = await findStatusAttempt(deps, item);
-  return attempt?.input.agent === agent && attempt.input.status !== "in_progress" && attempt.step !== undefined;
-}
-
 /** Whether the agent waits for a human's answer: it has no reason to call meanwhile, so it does not count as silent. */
 async function isWaitingForAnswer(deps: TaskDeps, { item, agent }: ClaimRecord, now: Ms): Promise<boolean> {
   const questions = await readTaskQuestions(deps, item);
@@ -132,25 +125,19 @@ async function recordScan(deps: TaskDeps, at: Ms, correlation: string): Promise<
   const [lastScan] = await deps.store.read<LastClaimScan>([key]);
   const restored = new Set(lastScan?.value.restored);
   const jobs: Job[] = [];
-  for (const project of await listReadableProjects(deps)) {
-    if (!project.baseline || restored.has(project.id)) continue;
-    restored.add(project.id);
-    jobs.push(...(await createRestoreJobs(deps, project, correlation)));
+  for (const { id, baseline } of await listReadableProjects(deps)) {
+    if (!baseline || restored.has(id)) continue;
+    restored.add(id);
+    for await (const { value } of scanRows<ItemRecord>(deps, observedSets.open(id))) {
+      const { id: item, status } = value.snapshot;
+      if (status !== "in_progress" || !value.owners?.length) continue;
+      const body = { type: "restore_claim", item, correlation } as const;
+      jobs.push(createWorkJob(`restore_claim:${item}:${correlation}`, `work:${item}`, body));
+    }
   }
   const value: LastClaimScan = { at, restored: [...restored] };
   await deps.store.commit({ expect: [[key, lastScan?.rev ?? 0]], put: [{ key, value }], jobs });
   if (jobs.length > 0) deps.notify();
-}
-
-async function createRestoreJobs(deps: TaskDeps, project: ProjectRecord, correlation: string): Promise<Job[]> {
-  const jobs: Job[] = [];
-  for await (const { value } of scanRows<ItemRecord>(deps, observedSets.open(project.id))) {
-    const { snapshot, owners } = value;
-    if (snapshot.status !== "in_progress" || !owners?.length) continue;
-    const body = { type: "restore_claim", item: snapshot.id, correlation } as const;
-    jobs.push(createWorkJob(`restore_claim:${snapshot.id}:${correlation}`, `work:${snapshot.id}`, body));
-  }
-  return jobs;
 }
 
 /** Ends the claim on an item after a change in Plane that moved or reassigned it. */
@@ -176,10 +163,8 @@ export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEndBody): Pr
   const lost = { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since, "UTC") } as const;
   const event = { ...lost, ...omitUndefined({ minutes, by }) };
   // Its fencing number identifies the claim, so that an event which is published again causes no second job.
-  const update = await prepareWorkEvent(deps, current, event, correlation, {
-    record: workKeys.claim(item),
-    rev: fence,
-  });
+  const record = { record: workKeys.claim(item), rev: fence };
+  const update = await prepareWorkEvent(deps, current, event, correlation, record);
   await deps.store.commit({ put: update.put, jobs: update.jobs });
   update.afterCommit();
 }
@@ -211,8 +196,8 @@ async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEndBody):
     if (isGone || thrown instanceof PlaneNotFoundError) return task;
     if (!isPermanentError(thrown)) throw thrown;
     // Plane refuses the change. People have to make it, so the lost claim is published anyway.
-    const logFields = { correlation: claimEnd.correlation, item: task.key, error: thrown.message };
-    deps.log.warn("task not returned to todo", logFields);
+    const { correlation } = claimEnd;
+    deps.log.warn("task not returned to todo", { correlation, item: task.key, error: thrown.message });
     return (await findStoredTask(deps, task.id)) ?? task;
   } finally {
     await setGuard(deps, claimEnd, undefined);
@@ -239,7 +224,6 @@ async function requireGuard({ store }: TaskDeps, { id, key }: Task, { fence }: C
   throw new GroundcrewError("conflict", `${key} was not returned to todo in time. The job is retried.`);
 }
 
-/** The comment on a claim that expired, or whose work a person stopped. */
 function renderClaimEndComment(
   { settings }: TaskDeps,
   { reason, agent, since, at, minutes = DEFAULT_CLAIM_MINUTES, by = "?" }: ClaimEndBody,
@@ -259,25 +243,21 @@ function renderClaimEndComment(
  * Restores the claim of a task in progress after the store was lost, for the agent named on its card, as if that agent
  * had just renewed it. An active agent continues; the claim of an inactive one expires.
  */
-export async function restoreClaim(
-  deps: TaskDeps,
-  { item, correlation }: { item: string; correlation: string },
-): Promise<void> {
+export async function restoreClaim(deps: TaskDeps, { item, correlation }: { item: string; correlation: string }) {
   const task = await findStoredTask(deps, item);
-  if (!task || task.item.removedAt !== undefined || task.item.snapshot.status !== "in_progress") return;
   // A task in review, or one that a person stopped, has no holder.
-  if (task.item.review || task.item.stopped) return;
+  if (!task || !isInWork(task.item) || task.item.stopped) return;
   const { agent, since } = (await restoreLostCard(deps, task)) ?? {};
   if (agent === undefined || !task.item.owners?.includes(agent)) return;
   await restoreQuestions(deps, task, agent, correlation);
-  const [last] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);
+  const key = workKeys.claim(item);
+  const [last] = await deps.store.read<ClaimRecord>([key]);
   if (last && !last.value.end) return;
   const taken = createClaim(deps.settings, task, agent, last?.value, await deps.store.now());
-  const claim = { ...taken, ...omitUndefined({ since }) };
+  const put = [toClaimPut({ ...taken, ...omitUndefined({ since }) })];
   // What was spent before is on the card.
   const time = await prepareTimerStart(deps, task, taken);
-  const put = [toClaimPut(claim), ...time.put];
-  const outcome = await deps.store.commit({ expect: [[workKeys.claim(item), last?.rev ?? 0], ...time.expect], put });
+  const outcome = await deps.store.commit(mergeUpdates([{ expect: [[key, last?.rev ?? 0]], put }, time]));
   if (outcome === "committed")
     deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
 }

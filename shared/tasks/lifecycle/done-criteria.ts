@@ -1,4 +1,7 @@
-/** What a task needs before it may be done: the defaults of the settings and the `Done when:` list of its description. */
+/**
+ * What a task needs before it may be done: the defaults of the settings and the `Done when:` list of its description;
+ * and the accepted forms of the commit and the test results that an agent reports.
+ */
 
 import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
@@ -7,12 +10,12 @@ import { keepDefined } from "../../omit-undefined.ts";
 import { attachmentsApi } from "../../plane/attachments.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { type CompletionReport, hasSummary, readDeliverables } from "../../records/task-records.ts";
-import { findManagedLabelName } from "../../sync/names.ts";
+import { cleanLine } from "../../text.ts";
+import { readNormalizedLabels } from "../assignees.ts";
 import { type CallContext, chooseClient } from "../call-context.ts";
 import { readCard } from "../card-record.ts";
 import { FILE_TYPES } from "../deliverables/file-check.ts";
 import { formatOpenBlockers } from "../find-task.ts";
-import { findMissingProof } from "./commit-and-tests.ts";
 
 /** What a task needs before it may be done (OPENCLAW-18). */
 export const doneCriteriaSchema = z.object({
@@ -31,7 +34,6 @@ export const doneCriteriaSchema = z.object({
 type DoneCriteria = z.infer<typeof doneCriteriaSchema>;
 
 const HEADING = /^[\s>#*_+-]*done when\s*[*_]*\s*:?\s*[*_]*\s*(.*)$/i;
-
 const ITEM = /^\s*\\?(?:[-*+•–]|\d+\\?[.)])\s+(?:\[[ x]\]\s*)?(.+)$/i;
 
 /**
@@ -48,11 +50,69 @@ const SEPARATOR = /^(?:[\s&("'«“‘]|(?:and|or|et|ou)\s)+/i;
 /** The label of tasks for which a commit and tests must be reported. */
 const CODE_LABEL = "code";
 
+export const commitSchema = z.string().trim().max(200).describe("hash or link");
+
+/**
+ * Test results as a text or as counts, which become the text of `formatCounts`. Its JSON Schema names the fields only
+ * in words, because every agent reads the list of tools at every start.
+ */
+export const testsSchema = z
+  .unknown()
+  .meta({ type: ["string", "object"], description: '"12 passed" or {passed, failed, command?}' })
+  .pipe(
+    z.union(
+      [
+        z.string().trim().max(500),
+        z
+          .object({ passed: z.int().min(0), failed: z.int().min(0), command: z.string().max(200).optional() })
+          .transform(formatCounts),
+      ],
+      'must be {passed, failed, command?} or a text of at most 500 characters, such as "12 passed"',
+    ),
+  );
+
+/** 7 digits are the shortest that git prints, 40 are a whole SHA-1. */
+const COMMIT_ID = "[0-9a-f]{7,40}";
+
+/** A commit's id, or a link to one on GitHub, GitLab, Gitea, Bitbucket, cgit (`?id=`) or Gitiles (`/+/`). */
+const COMMIT = new RegExp(
+  `^(?:${COMMIT_ID}|https?://\\S+/(?:commits?|\\+)/(?:\\?\\S*=)?${COMMIT_ID}(?![\\w-])\\S*)$`,
+  "i",
+);
+
+/** The text of counts; what is in brackets is a command, which may contain any words. */
+const COUNTS = /^(\d+ passed, \d+ failed)(?: \[.*)?$/s;
+
+/** Words that deny what follows them: they count as 0. */
+const DENIAL = "no|none|zero|not|never|nothing|without|cannot|\\p{L}+n['’]t|aucune?|sans|pas|ne";
+
+/** Words for failed tests, for passed ones, and for a run in which none failed. */
+const WORD =
+  "(?:fail(?:ed|ures?|ing|s)?|errors?|échecs?|échou\\p{L}+|erreurs?|pass(?:ed|es|ing|ent|ée?s?)?|réussi\\p{L}*|" +
+  "ok|succe(?:ss|eded|ssful)|green)(?![\\p{L}\\p{N}_/-]|\\.\\p{L})";
+
+/** A number, also of a whole (`9/12`, `9 of 12`, `75 %`), or a denial. */
+const COUNT = `(?:(?<n>\\d+)(?:\\s*(?:/|of|out of|sur)\\s*(?<whole>\\d+)|\\s*(?<percent>%))?|(?<denial>${DENIAL}))`;
+
+/** A result with its count before it (`12 tests passed`), after it (`failed: 0`) or without one (`all pass`). */
+const RESULT = new RegExp(
+  [
+    `(?<![\\p{L}\\p{N}_/.-])(?:${COUNT}\\s+(?:\\p{L}+\\s+){0,3}?(?<counted>${WORD})`,
+    `|(?<word>${WORD})(?:["']?\\s*[:=]?\\s*(?<after>\\d+)(?![\\p{L}\\p{N}.])|["']?\\s*[:=]\\s*(?<denied>${DENIAL}|false)\\b)?)`,
+  ].join(""),
+  "giu",
+);
+
+/** The number of tests that ran, which is that of the passed ones where none failed. */
+const RAN = /(?<![\p{L}\p{N}])0*[1-9]\d*\s+(?:tests?|examples?|specs?|scenarios?)\b|\btests run:\s*0*[1-9]/iu;
+
+/** Words after which a text says less, or something else, than its counts. */
+const RESERVATION = /\b(?:except|all but|almost|mostly|should|would|will|sauf|presque)\b/i;
+
 /** Reads the done criteria of a task: the settings' defaults and the `Done when:` list of its description. */
 export async function readDoneCriteria(deps: TaskDeps, { item, project }: Task): Promise<DoneCriteria> {
   const { summary, deliverable, commit_and_tests } = deps.settings.done;
-  const labels = await Promise.all(item.snapshot.labels.map((id) => findManagedLabelName(deps, project.id, id)));
-  const isCode = labels.some((name) => name?.trim().toLowerCase() === CODE_LABEL);
+  const isCode = (await readNormalizedLabels(deps, project.id, item.snapshot.labels)).includes(CODE_LABEL);
   const reports = commit_and_tests === "always" || (commit_and_tests === "code" && isCode);
   const listed = item.snapshot.description === "" ? [] : parseDoneWhen(await toMarkdown(item.snapshot.description));
   const defaults = { summary, deliverable, files: [], commit: reports, tests: reports, others: [] };
@@ -103,21 +163,17 @@ export async function findMissingCriteria(
 async function findMissingFiles(context: CallContext, task: Task, { deliverable, files }: DoneCriteria) {
   if (!deliverable && files.length === 0) return [];
   const listMissing = (names: readonly string[]) =>
-    keepDefined([
-      ...files.filter((file) => !names.some((name) => isRequestedFile(file, name))),
-      deliverable && names.length === 0 ? "" : undefined,
-    ]);
+    [
+      ...files.filter((file) => !names.some((name) => isRequestedFile(file, name))).map((file) => ` ${file}: add it`),
+      ...(deliverable && names.length === 0 ? [": add one"] : []),
+    ].map((missing) => `no deliverable${missing} with upload_deliverable`);
   const delivered = (await readDeliverables(context.deps, task.id)).map(({ name }) => name);
   if (listMissing(delivered).length === 0) return [];
   const params = { project: task.project.id, item: task.id };
   const client = await chooseClient(context);
   const { data } = await client.call(attachmentsApi.list, { params });
   const attached = data.filter((row) => row.is_uploaded).map((row) => row.attributes.name);
-  return listMissing([...delivered, ...attached]).map((file) =>
-    file === ""
-      ? "no deliverable: add one with upload_deliverable"
-      : `no deliverable ${file}: add it with upload_deliverable`,
-  );
+  return listMissing([...delivered, ...attached]);
 }
 
 /** Whether these words of a criterion name the file: they are its name or end with it. */
@@ -127,9 +183,7 @@ function isRequestedFile(words: string, name: string): boolean {
   return wanted.endsWith(actual) && /(?:^|[\s("'«“‘])$/.test(wanted.slice(0, wanted.length - actual.length));
 }
 
-function normalizeFileName(name: string): string {
-  return name.normalize("NFC").toLowerCase();
-}
+const normalizeFileName = (name: string) => name.normalize("NFC").toLowerCase();
 
 /** Parses the `Done when:` list of a text: list items below that line, or comma-separated items on it. Pure. */
 export function parseDoneWhen(markdown: string): string[] {
@@ -155,4 +209,67 @@ function stripMarkdown(item: string): string {
     .replace(/\\([!-/:-@[-`{-~])/g, "$1")
     .replace(/[`*]/g, "")
     .trim();
+}
+
+function formatCounts({
+  passed,
+  failed,
+  command = "",
+}: Record<"passed" | "failed", number> & { command?: string | undefined }) {
+  const text = cleanLine(command, 200);
+  return `${passed} passed, ${failed} failed${text === "" ? "" : ` [${text}]`}`;
+}
+
+/** Lists in a few words what of a required commit and required tests is missing or is none. Pure. */
+export function findMissingProof(
+  required: { commit: boolean; tests: boolean },
+  { commit = "", tests = "" }: CompletionReport,
+): string[] {
+  return keepDefined([
+    required.commit ? describeCommitProblem(commit) : undefined,
+    required.tests ? describeTestProblem(tests) : undefined,
+  ]);
+}
+
+function describeCommitProblem(commit: string): string | undefined {
+  if (commit.trim() === "") return "no commit reported: give it as commit";
+  if (COMMIT.test(commit.trim())) return undefined;
+  return `commit ${quote(commit)} is no commit: give its 7 to 40 hexadecimal digits or a link to it`;
+}
+
+function describeTestProblem(tests: string): string | undefined {
+  if (tests.trim() === "") return "no tests reported: give the results as tests";
+  const { failed, passed } = readTestResults(tests);
+  if (failed) return `tests ${quote(tests)} say that some failed: all must pass, fix them and report the new results`;
+  if (passed) return undefined;
+  return `tests ${quote(tests)} do not say that any passed: give {passed, failed, command} or a text such as "12 passed"`;
+}
+
+const quote = (text: string) => `"${cleanLine(text, 60)}"`;
+
+/** Reads from a text whether tests failed and whether any passed. What it does not understand is neither. */
+function readTestResults(text: string): { failed: boolean; passed: boolean } {
+  const counts = COUNTS.exec(text.trim())?.[1] ?? text;
+  const results = [...counts.matchAll(RESULT)].map(({ groups = {} }) => toResult(groups));
+  const passes = results.filter(({ kind }) => kind === "passed");
+  const failures = results.filter(({ kind }) => kind === "failed");
+  const isClean = results.some(({ kind }) => kind !== "passed");
+  const hasPassed = passes.length > 0 ? passes.some(({ isZero }) => !isZero) : isClean && RAN.test(counts);
+  return {
+    failed: failures.some(({ isZero }) => !isZero) || results.some(({ isShort }) => isShort),
+    passed: hasPassed && !RESERVATION.test(counts),
+  };
+}
+
+/** `isZero`: there are none of this kind. `isShort`: not all passed, or it is denied that any did. */
+function toResult({ counted, word, n, whole, percent, denial, after, denied }: Record<string, string | undefined>) {
+  const key = counted ?? word ?? "";
+  const kind = /^(?:fail|err|éch)/i.test(key) ? "failed" : /^(?:pass|réuss)/i.test(key) ? "passed" : "clean";
+  const isDenied = (denial ?? denied) !== undefined;
+  const isPart = Number(n) < Number(whole ?? (percent && 100));
+  return {
+    kind,
+    isZero: isDenied || Number(n ?? after ?? 1) === 0,
+    isShort: kind !== "failed" && (isPart || denial !== undefined),
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * A task that its agent finished with less confidence than required waits for a person's review: requested once for
- * each attempt, decided once, and resumed when the decision was interrupted.
+ * A task that its agent finished with less confidence than required waits for a person's review: decided once, and
+ * resumed when the decision was interrupted.
  */
 
 import type { RequestKind, TaskDeps } from "../../app/deps.ts";
@@ -25,22 +25,22 @@ import {
   findRequest,
   readOpenRequests,
   readTaskRequests,
+  replaceInput,
   restoreRequest,
 } from "../../requests/requests.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
-import { isRequestOpen, type RequestRecord } from "../../task/request.ts";
+import { findPart, isRequestOpen, type RequestRecord } from "../../task/request.ts";
 import { isInReview, isOpen } from "../../task/snapshot.ts";
 import { DAY, MINUTE } from "../../time.ts";
-import { isManaged } from "../access.ts";
-import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
+import { type CallContext, createCallContext, isManaged, SYSTEM_CALLER } from "../call-context.ts";
 import { restoreLostCard } from "../card-comment.ts";
 import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
-import { findStoredTask, readFreshTask } from "../find-task.ts";
+import { findPresentTask, findStoredTask, readFreshTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
 import { postComment } from "../post-comment.ts";
 import { prepareWorkEvent, publishWorkEvent } from "../work-events.ts";
-import { announceReview, createReview, updateReview } from "./review-request.ts";
+import { createReview, listTaskParts, REPORTED_PARTS } from "./review-request.ts";
 
 interface VerdictRun {
   context: CallContext;
@@ -78,23 +78,31 @@ export const VERDICT: ProcedureKind<ReviewVerdict, VerdictRun> = {
   resumeAfterMs: 2 * MINUTE,
   getGiveUpMs: () => 0,
   async createRun(deps, { input }, correlation) {
-    const task = await findStoredTask(deps, input.item);
-    if (!task || task.item.removedAt !== undefined) return undefined;
-    return { context: createCallContext(deps, SYSTEM_CALLER, correlation), task };
+    const task = await findPresentTask(deps, input.item);
+    return task && { context: createCallContext(deps, SYSTEM_CALLER, correlation), task };
   },
 };
 
 /** A review is a request whose verdict is a procedure: Plane is changed before the agent is told. */
 export const REVIEW: RequestKind = {
-  announce: announceReview,
-  async reread(deps, request, correlation) {
-    const task = await findReviewedTask(deps, request);
-    if (task) await readFreshTask(createCallContext(deps, SYSTEM_CALLER, correlation), task).catch(ignoreMissing);
-    return updateReview(deps, request);
+  async announce(deps, { value: request, rev }, correlation) {
+    const { id, from: agent, text, subject } = request;
+    const confidence = Number(findPart(request, "Confidence") ?? 0);
+    const event = { kind: "review", request: id, agent, confidence, text } as const;
+    const task = await findStoredTask(deps, subject.item);
+    return prepareWorkEvent(deps, task, event, correlation, { record: workKeys.request(id), rev });
   },
-  async decide(deps, { value: request }) {
-    const { id, from: agent, verdict } = request;
-    const task = await findReviewedTask(deps, request);
+  async reread(deps, request, correlation) {
+    const known = await findStoredTask(deps, request.subject.item);
+    const context = createCallContext(deps, SYSTEM_CALLER, correlation);
+    const task = known && (await readFreshTask(context, known).catch(ignoreMissing));
+    if (!task) return request;
+    const reported = request.input.filter(({ label }) => REPORTED_PARTS.includes(label));
+    const subject = { ...request.subject, title: task.item.snapshot.name };
+    return replaceInput({ ...request, subject }, [...reported, ...(await listTaskParts(deps, task))]);
+  },
+  async decide(deps, { value: { id, from: agent, verdict, subject } }) {
+    const task = await findStoredTask(deps, subject.item);
     if (!task || !isInReview(task.item)) return undefined;
     const { by, comment: reason = null, answer } = verdict;
     const kind = answer === "approve" ? "approved" : answer === "reject" ? "rejected" : "sent_back";
@@ -102,24 +110,20 @@ export const REVIEW: RequestKind = {
     return { put: [toProcedurePut(VERDICT, { subject: id, id, input }, await deps.store.now())] };
   },
   async apply(deps, { id, subject, verdict }, correlation) {
-    const task = await findReviewedTask(deps, { subject });
+    const task = await findStoredTask(deps, subject.item);
     const context = createCallContext(deps, { name: verdict?.by ?? "", role: "human" }, correlation);
     if (task) await runProcedure(deps, VERDICT, { subject: id, id }, { context, task });
   },
   async close(deps, { value: request, rev }, correlation) {
-    const task = await findReviewedTask(deps, request);
+    const task = await findStoredTask(deps, request.subject.item);
     if (!task || request.closed?.why !== "withdrawn") return {};
     const event = { kind: "sent_back", agent: request.from, by: null, reason: null } as const;
     return prepareWorkEvent(deps, task, event, correlation, { record: workKeys.request(request.id), rev });
   },
 };
 
-async function findReviewedTask(deps: TaskDeps, { subject }: Pick<RequestRecord, "subject">) {
-  return subject.item === undefined ? undefined : findStoredTask(deps, subject.item);
-}
-
 /** A task that Plane has no more is found in no review. */
-function ignoreMissing(thrown: unknown): void {
+function ignoreMissing(thrown: unknown): undefined {
   if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
 }
 
@@ -130,10 +134,9 @@ async function writeVerdict(run: VerdictRun, { input: { kind } }: Verdict): Verd
 }
 
 async function postVerdictComment({ context, task }: VerdictRun, { id, input }: Verdict): VerdictStepResult {
-  const { comments } = getTexts(context.deps.settings.locale);
-  const by = escapeHtml(input.by);
-  const titles = { approved: comments.approved, sent_back: comments.sentBack, rejected: comments.rejected };
-  const title = formatTemplate(titles[input.kind], { by });
+  const { approved, sentBack, rejected } = getTexts(context.deps.settings.locale).comments;
+  const titles = { approved, sent_back: sentBack, rejected };
+  const title = formatTemplate(titles[input.kind], { by: escapeHtml(input.by) });
   const reason = input.reason === null ? "" : `<p>${escapeHtml(input.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, task, `${input.kind}:${task.id}:${id}`, `<p>${title}</p>${reason}`);
   return undefined;
@@ -173,26 +176,19 @@ export async function reconcileReview(deps: TaskDeps, item: string, correlation:
     if (verdict && (await findProcedure(deps, VERDICT, id))?.step !== undefined) return;
   const request = reviews.findLast(isRequestOpen);
   if (!request) {
-    if (presentTask && isInReview(presentTask.item) && !(await isAboutToRequest(deps, item)))
-      await restoreReview(deps, presentTask);
+    // A change of status is resumed that requests it.
+    const { step, input } = (await findStatusAttempt(deps, item)) ?? {};
+    const isAboutToRequest = step !== undefined && input?.review !== undefined;
+    if (presentTask && isInReview(presentTask.item) && !isAboutToRequest) await restoreReview(deps, presentTask);
   } else if (presentTask) await reconcileKnownReview(deps, presentTask, request, correlation);
   else await closeRequest(deps, request.id, "task_closed", correlation);
-}
-
-/** Whether a change of status is resumed that requests the review. */
-async function isAboutToRequest(deps: TaskDeps, item: string): Promise<boolean> {
-  const attempt = await findStatusAttempt(deps, item);
-  return attempt?.step !== undefined && attempt.input.review !== undefined;
 }
 
 /**
  * Runs at each tick on stored state: queues jobs for reviews whose task is no longer in review, and for
  * tasks in review without a request. Makes no request to Plane.
  */
-export async function queueUnsettledReviews(
-  deps: Pick<TaskDeps, "store" | "notify">,
-  inReview: readonly string[],
-): Promise<void> {
+export async function queueUnsettledReviews(deps: Pick<TaskDeps, "store" | "notify">, inReview: readonly string[]) {
   const now = await deps.store.now();
   const reviewed = (await readOpenRequests(deps, "review")).flatMap(({ subject }) => subject.item ?? []);
   const items = [...new Set([...inReview, ...reviewed])];
@@ -209,7 +205,7 @@ export async function queueUnsettledReviews(
 /** Stores the missing request of a task in review, which people were asked before. What its agent reported is on its card. */
 async function restoreReview(deps: TaskDeps, task: Task): Promise<RequestRecord> {
   const { review, commit, tests, agent = task.item.owners?.[0] ?? "" } = (await restoreLostCard(deps, task)) ?? {};
-  const report = { agent, text: "", confidence: review?.confidence ?? 0, ...omitUndefined({ commit, tests }) };
+  const report = { agent, confidence: review?.confidence ?? 0, ...omitUndefined({ commit, tests }) };
   const request = await createReview(deps, task, review?.request ?? deps.newId(), report);
   await restoreRequest(deps, request, request.id);
   return request;

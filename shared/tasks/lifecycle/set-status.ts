@@ -14,8 +14,7 @@ import { evaluateBlockers, readRelations } from "../../sync/blockers.ts";
 import { readComments } from "../../sync/comments.ts";
 import { observeBlockedByText } from "../../sync/dependency-edges.ts";
 import { isInReview, isOpen, type Status } from "../../task/snapshot.ts";
-import { requireOwner } from "../access.ts";
-import { type CallContext, isAgent, isHuman } from "../call-context.ts";
+import { type CallContext, isAgent, isHuman, requireOwner } from "../call-context.ts";
 import { readCard } from "../card-record.ts";
 import { endClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
 import { ensureClaim, requireNotInReview } from "../claims.ts";
@@ -67,7 +66,8 @@ const TRANSITIONS: Record<Status, readonly Status[]> = {
 export async function setStatus(context: CallContext, task: Task, change: StatusChange) {
   const { deps, caller } = context;
   const { status } = change;
-  const asPlanner = !isAgent(caller) || mayPlan(context, task, status);
+  const isOthers = caller.role === "concierge" && !task.item.owners?.includes(caller.name);
+  const asPlanner = !isAgent(caller) || (isOthers && PLANNER_STATUSES.includes(status));
   if (!asPlanner) await requireOwner(context, task);
   const lastAttempt = await findStatusAttempt(deps, task.id);
   const isSame = lastAttempt?.input.agent === caller.name && lastAttempt.input.status === status;
@@ -80,17 +80,11 @@ export async function setStatus(context: CallContext, task: Task, change: Status
   return readStatusResult(context, (await findStoredTask(deps, task.id)) ?? task);
 }
 
-function mayPlan({ caller }: CallContext, { item }: Task, status: Status): boolean {
-  const isOwn = (item.owners ?? []).includes(caller.name);
-  return caller.role === "concierge" && !isOwn && PLANNER_STATUSES.includes(status);
-}
-
 /** Whether the stored task has the status already. In progress also requires that the caller holds the task. */
 async function isAlreadySet(context: CallContext, { id, item }: Task, status: Status, asPlanner: boolean) {
   if (isInReview(item)) return status === "done" && !asPlanner;
   if (item.snapshot.status !== status) return false;
-  if (asPlanner) return true;
-  if (status !== "in_progress") return true;
+  if (asPlanner || status !== "in_progress") return true;
   const [claim] = await readLiveClaims(context.deps, [id]);
   return claim?.agent === context.caller.name;
 }
@@ -106,7 +100,8 @@ async function keepStatus(context: CallContext, task: Task, { change, lastAttemp
   if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
   else await renewOwnClaim(context, task);
   // A finished task keeps the confidence with which it was finished, because a review was decided by that one.
-  await updateReportedFields(context, task, status === "done" ? { ...change, confidence: undefined } : change);
+  const reported = status === "done" ? { ...change, confidence: undefined } : change;
+  await updateReportedFields({ context, task, change: reported });
   const last = lastAttempt?.input;
   const isPosted = last?.agent === caller.name && last.status === status && last.text === text;
   // A human's text about a review is already part of the comment on the verdict.
@@ -146,13 +141,10 @@ async function changeOwnStatus(context: CallContext, task: Task, call: StatusCal
     const claim = await ensureClaim(context, current, { waiting: true });
     if (change.status === "done") await requireRemarksRead(context, current);
     const completion = change.status === "done" ? await checkCompletion(context, current, change) : {};
-    const attempt = await beginStatusChange(context, current, change, toStatusChangeId(claim, change.status), {
-      ...completion,
-      ...omitUndefined({
-        failure: call.lastAttempt?.input.failure,
-        unblocks: current.item.snapshot.status === "blocked" ? (true as const) : undefined,
-      }),
-    });
+    const unblocks = current.item.snapshot.status === "blocked" ? (true as const) : undefined;
+    const details = { ...completion, ...omitUndefined({ failure: call.lastAttempt?.input.failure, unblocks }) };
+    const id = toStatusChangeId(claim, change.status);
+    const attempt = await beginStatusChange(context, current, change, id, details);
     await runProcedure(deps, STATUS_CHANGE, attempt, { context, task: current, change, claim, canWrite: true });
   } catch (thrown) {
     if (!isPermanentError(thrown)) throw thrown;
@@ -212,8 +204,9 @@ async function checkCompletion(context: CallContext, task: Task, change: StatusC
 }
 
 /**
- * Reads the task and, at the same time, what the target status depends on: its relations, because Plane sends no webhook
- * for a new one (one request, none before v1.3), and for `done` its comments, because webhooks may have been lost.
+ * Reads the task and, at the same time, what the target status depends on: its relations, because Plane sends no
+ * webhook for a new one (one request, none before v1.3), and for `done` its comments, because webhooks may have been
+ * lost.
  */
 async function readCurrentTask(context: CallContext, task: Task, target: Status): Promise<Task> {
   if (target !== "in_progress" && target !== "done") return readFreshTask(context, task);

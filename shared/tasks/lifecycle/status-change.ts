@@ -7,7 +7,6 @@
 import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError, getErrorMessage, type Refusal } from "../../errors.ts";
-import type { RefusalName } from "../../i18n/en.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
@@ -37,16 +36,15 @@ import { type CallContext, createCallContext, isAgent, SYSTEM_CALLER } from "../
 import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
 import { endClaim, getClaimDuration, verifyClaim } from "../claim-lease.ts";
-import { findStoredTask, findTask } from "../find-task.ts";
+import { findPresentTask, findStoredTask, findTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
 import { createAuthorContext, postComment, postStatusComment } from "../post-comment.ts";
 import { countUnread } from "../remark-record.ts";
 import { prepareWorkEvent } from "../work-events.ts";
-import { commitSchema, testsSchema } from "./commit-and-tests.ts";
+import { commitSchema, testsSchema } from "./done-criteria.ts";
 import { requestReview } from "./review-request.ts";
 
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-
 const SESSION = new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i");
 
 /**
@@ -100,6 +98,12 @@ type StatusFailure = NonNullable<StatusChangeInput["failure"]>;
 
 type StatusStepResult = Promise<ProcedureStepResult<StatusChangeInput>>;
 
+/** A write that Plane may refuse, in words for agents and by the name of what people read. */
+const REFUSED_WRITES = {
+  comment: { words: "comment on it", name: "commentNotPosted" },
+  upload: { words: "attach a file to it", name: "fileNotAttached" },
+} as const;
+
 /** Interval between notifications about the same failure: 1 h. */
 const REPEAT_MS: Ms = HOUR;
 
@@ -111,29 +115,21 @@ export const STATUS_CHANGE: ProcedureKind<StatusChangeInput, StatusRun> = {
   ...STATUS_PROCEDURE,
   steps: [
     // Before the state, because the message about a completed task shows its cost.
-    { name: "report", run: reportFields, does: "updates the agent card; it has the same values" },
+    { name: "report", run: updateReportedFields, does: "updates the agent card; it has the same values" },
     {
       name: "write",
       run: writeState,
-      does: "sets the state in Plane, under the claim; a task that has it is not written",
+      does: "sets the state in Plane, under the claim; one that is set is not written",
     },
     // A task that waits for an answer or a review has no holder: an expired claim would return it to todo. The claim ends
     // before the human is asked for a review, because an approval of a claimed task would take it away from its agent.
-    {
-      name: "release",
-      run: releaseClaim,
-      does: "ends the claim, unless the task is started; the claim is gone",
-    },
-    {
-      name: "finish",
-      run: finishStatusChange,
-      does: "requests a review, or records a finished task; both have one record",
-    },
+    { name: "release", run: releaseClaim, does: "ends the claim, unless the task is started; the claim is gone" },
+    { name: "finish", run: finishStatusChange, does: "requests a review, or records a finished task; one record each" },
     // Last, and by the queue, so that the call need not wait for the agent's next turn at Plane.
     {
       name: "comment",
       run: writeStatusComment,
-      does: "writes the comment, by the queue; Plane refuses a second one with its external id",
+      does: "writes the comment; Plane refuses a second one",
       isQueued: true,
     },
   ],
@@ -165,14 +161,10 @@ export async function beginStatusChange(
   return procedure;
 }
 
-async function reportFields({ context, task, change }: StatusRun): StatusStepResult {
-  if (change) await updateReportedFields(context, task, change);
-  return undefined;
-}
-
 /** Updates the agent card with what an agent reports along with a change. People have no card. */
-export async function updateReportedFields(context: CallContext, task: Task, change: StatusChange): Promise<void> {
-  const { session, cost, tokens, confidence, commit, tests } = change;
+export async function updateReportedFields(run: Pick<StatusRun, "context" | "task" | "change">): Promise<undefined> {
+  const { context, task, change = {} } = run;
+  const { session, cost, tokens, confidence, commit, tests }: Partial<StatusChange> = change;
   const texts = { session: session || undefined, commit: commit || undefined, tests: tests || undefined };
   const fields = omitUndefined({ ...texts, cost, tokens, confidence });
   if (isAgent(context.caller) && Object.keys(fields).length > 0) await updateCard(context, task, fields);
@@ -248,10 +240,9 @@ export function hasReachedStatus(item: ItemRecord, { status, review }: StatusCha
 
 /** The queue completes a change that has reached Plane. One that has not must be repeated by its agent. */
 async function createQueueRun(deps: TaskDeps, { subject, step, input }: StatusChangeRecord, correlation: string) {
-  const task = await findStoredTask(deps, subject);
-  if (!task || task.item.removedAt !== undefined) return undefined;
-  const isOver = !hasReachedStatus(task.item, input) && !isOpen(task.item.snapshot.status);
-  if (step !== undefined && isOver) return undefined;
+  const task = await findPresentTask(deps, subject);
+  const isOver = task && !hasReachedStatus(task.item, input) && !isOpen(task.item.snapshot.status);
+  if (!task || (step !== undefined && isOver)) return undefined;
   return { context: createAuthorContext(deps, input.agent, correlation), task, canWrite: false };
 }
 
@@ -263,7 +254,7 @@ async function createQueueRun(deps: TaskDeps, { subject, step, input }: StatusCh
 export async function blockWhenRefused<R>(
   context: CallContext,
   key: string,
-  write: "comment" | "upload",
+  write: keyof typeof REFUSED_WRITES,
   run: () => Promise<R>,
 ): Promise<R> {
   try {
@@ -283,27 +274,29 @@ export async function blockWhenRefused<R>(
 }
 
 /**
- * Handles Plane's refusal to let an agent change a task's status, comment or attach a file: logs it, notifies the human,
- * blocks the task with a comment if Groundcrew's own key may, and ends the claim. Returns the error for the agent.
+ * Handles Plane's refusal to let an agent change a task's status, comment or attach a file: logs it, notifies the
+ * human, blocks the task with a comment if Groundcrew's own key may, and ends the claim. Returns the error for the
+ * agent.
  */
 export async function failWrite(
   context: CallContext,
   task: Task,
-  write: "comment" | "upload" | { status: Status },
+  write: keyof typeof REFUSED_WRITES | { status: Status },
   thrown: PlaneError,
 ): Promise<GroundcrewError> {
   const { deps, caller, correlation } = context;
-  const { words, name, status } = describeWrite(write);
+  const status = typeof write === "string" ? undefined : write.status;
+  const { words, name } =
+    typeof write === "string"
+      ? REFUSED_WRITES[write]
+      : ({ words: `set it to ${write.status}`, name: "statusNotSet" } as const);
   // Its record is replaced.
   if (write === "upload") await postStatusComment(context, task);
   const text = `${caller.name} could not ${words}: ${thrown.message}`;
-  const logFields = { correlation, item: task.key, agent: caller.name };
-  deps.log.error("write refused by Plane", { ...logFields, error: thrown.message });
-  const refusal: Refusal = {
-    name,
-    values: { agent: caller.name, ...omitUndefined({ status }) },
-    ...omitUndefined({ reason: getRefusal(thrown) }),
-  };
+  const logFields = { correlation, item: task.key, agent: caller.name, error: thrown.message };
+  deps.log.error("write refused by Plane", logFields);
+  const values = { agent: caller.name, ...omitUndefined({ status }) };
+  const refusal: Refusal = { name, values, ...omitUndefined({ reason: getRefusal(thrown) }) };
   const failure = await recordFailure(context, task, status ?? "blocked", text, refusal);
   const claim = await findClaim(deps, task.id);
   // The claim ends before the task is blocked; otherwise the change would count as a loss of the claim.
@@ -315,16 +308,6 @@ export async function failWrite(
       "Do not retry; take another task.",
     { cause: thrown },
   );
-}
-
-function describeWrite(write: "comment" | "upload" | { status: Status }): {
-  words: string;
-  name: RefusalName;
-  status?: Status;
-} {
-  if (write === "comment") return { words: "comment on it", name: "commentNotPosted" };
-  if (write === "upload") return { words: "attach a file to it", name: "fileNotAttached" };
-  return { words: `set it to ${write.status}`, name: "statusNotSet", status: write.status };
 }
 
 /** Stores the failed attempt and publishes it in one commit; a repeat of the same failure is not published again. */
@@ -344,9 +327,9 @@ async function recordFailure(
     const { id } = failure;
     const attempt = { subject: task.id, id, input: { agent: caller.name, status, failure } };
     const put = [toCompletePut(STATUS_PROCEDURE, attempt, at)];
-    if (isRepeat) return { put, result: failure };
     const event = { kind: "failed", agent: caller.name, text, refusal } as const;
-    return { ...(await prepareWorkEvent(deps, task, event, correlation, { record, rev, put })), result: failure };
+    const published = await prepareWorkEvent(deps, task, isRepeat ? [] : event, correlation, { record, rev, put });
+    return { ...published, result: failure };
   });
 }
 
@@ -368,8 +351,8 @@ async function blockTask(
     await postComment(systemContext, task, `failed:${task.id}:${id}`, html);
     return isOpen(status);
   } catch (thrown) {
-    const logFields = { correlation, item: initialTask.key, error: getErrorMessage(thrown) };
-    deps.log.warn("task not blocked after refused write", logFields);
+    const error = getErrorMessage(thrown);
+    deps.log.warn("task not blocked after refused write", { correlation, item: initialTask.key, error });
     return false;
   }
 }

@@ -1,24 +1,26 @@
 /**
  * Brakes: how often an agent may be woken, call, comment and spend in an hour, and what a month may cost. Above a limit
  * the agent is refused until the limit ends, and a person is asked once whether to stop it; a stopped agent neither
- * calls nor is woken until a person lets it work again. Above a hard budget a person is asked whether to go on.
+ * calls nor is woken until a person lets it work again. Above a hard budget a person is asked whether to go on. A token
+ * that is used from two places, or far more than usual, may be in other hands: that is a notice, which ends by itself.
  */
 
 import { COST_UNITS, getCurrency } from "../../accounting/spending.ts";
-import type { RequestKind, TaskDeps } from "../../app/deps.ts";
+import type { Deps, RequestKind, StoreDeps, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { formatTemplate, localizeMoney, resolveLocale } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
+import { isLoopbackAddress, toRateLimitSource } from "../../ip-address.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
 import type { ClaimRecord } from "../../records/task-records.ts";
 import { createRequest, findRequest, prepareNewRequest, publishRequest } from "../../requests/requests.ts";
-import type { Put } from "../../store/port.ts";
+import type { Put, Store, StoreKey } from "../../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { isRequestOpen, type NewRequest } from "../../task/request.ts";
 import { formatIsoTime, HOUR, MINUTE, type Ms } from "../../time.ts";
-import { type BrakeRecord, getLimits, type LimitName, readBudgetStop, toLimitBucket } from "../brake-record.ts";
 import { prepareClaimEnd } from "../claim-lease.ts";
+import { type BrakeRecord, getLimits, type LimitName, readBudgetStop, toLimitBucket } from "./brake-record.ts";
 import { QUESTION } from "./questions.ts";
 
 /** Why an agent is not woken now. `until`: when to look again. */
@@ -26,6 +28,17 @@ interface Hold {
   until: Ms;
   /** A person stopped the agent: not even the end of its work is a reason to wake it. */
   isStopped?: true | undefined;
+}
+
+/** The use of an agent's token. All times are store times. */
+interface TokenUseRecord {
+  /** The last call from each source of the last hour; an IPv6 network is one source. */
+  sources: Record<string, { address: string; at: Ms }>;
+  /** The calls of the hour that began then. */
+  hour: Ms;
+  calls: number;
+  /** The busiest earlier hour; it counts less the longer ago it was. */
+  usual: number;
 }
 
 /** Tools that put a text before people. */
@@ -40,13 +53,20 @@ const OUTSIDERS_SHARE = 1 / 3;
 /** Interval between looks whether a person lets an agent work, or the month go on: 1 min. */
 const LOOK_AGAIN_MS: Ms = MINUTE;
 
+const BRAKE_REQUEST = { from: "Groundcrew", urgency: "high", input: [], options: [] } satisfies Partial<NewRequest>;
+
+/** Part of the busiest hour that still counts an hour later: after a week a fifth of it. */
+const FADING = 0.99;
+
+/** How much more than usual is reported, and from which number of calls in an hour on. */
+const FAR_ABOVE = 5;
+const MIN_CALLS = 200;
+
+const NO_USE: TokenUseRecord = { sources: {}, hour: 0, calls: 0, usual: 0 };
+const tokenUseKey = (agent: string): StoreKey => `token-use:${encodeURIComponent(agent)}`;
+
 /** Throws when the agent may not make this call: a person stopped it, or it has reached a limit. */
-export async function requireCallAllowed(
-  deps: TaskDeps,
-  agent: string,
-  tool: string,
-  correlation: string,
-): Promise<void> {
+export async function requireCallAllowed(deps: TaskDeps, agent: string, tool: string, correlation: string) {
   const { timezone } = deps.settings;
   const stopped = await findStop(deps, agent);
   if (stopped)
@@ -71,7 +91,7 @@ export async function requireCallAllowed(
 }
 
 /** Who stopped the agent, and when; undefined while it may work. */
-async function findStop({ store }: Pick<TaskDeps, "store">, agent: string) {
+async function findStop({ store }: StoreDeps, agent: string) {
   return (await store.read<BrakeRecord>([workKeys.brake(agent)]))[0]?.value.stopped;
 }
 
@@ -125,8 +145,6 @@ async function createAgentRequest(agent: string, text: string, answers: readonly
   return createRequest({ ...BRAKE_REQUEST, id, kind: "agent", subject: { title: agent }, text, answers }, now);
 }
 
-const BRAKE_REQUEST = { from: "Groundcrew", urgency: "high", input: [], options: [] } satisfies Partial<NewRequest>;
-
 /**
  * Whether to stop an agent that has reached a limit: `continue` lifts its limits for an hour, `stop` ends its work on
  * all tasks and asks, for as long as it takes, whether it may work again: `resume`.
@@ -159,12 +177,10 @@ export const AGENT_BRAKE: RequestKind = {
 /** Prepares the end of the agent's work on all tasks, which return to todo. */
 async function prepareWorkEnds(deps: TaskDeps, agent: string, by: string, correlation: string): Promise<ValueUpdate[]> {
   const claims = await readAllRows<ClaimRecord>(deps, workSets.claimsOf(agent));
-  return Promise.all(
-    claims.map(async ({ key, value, rev }): Promise<ValueUpdate> => {
-      const { expect = [], ...end } = await prepareClaimEnd(deps, value, "stopped", correlation, { by });
-      return { ...end, expect: [[key, rev], ...expect] };
-    }),
+  const ends = claims.map(async ({ key, value, rev }) =>
+    mergeUpdates([{ expect: [[key, rev]] }, await prepareClaimEnd(deps, value, "stopped", correlation, { by })]),
   );
+  return Promise.all(ends);
 }
 
 /** Whether the month's hard budget keeps work from starting. A person is asked once. */
@@ -184,7 +200,52 @@ export async function isBudgetUsedUp(deps: TaskDeps, correlation: string): Promi
 }
 
 /** Whether to go on above the month's hard budget. What was held looks at the verdict itself. */
-export const BUDGET_BRAKE: RequestKind = {
-  announce: QUESTION.announce,
-  decide: async () => ({}),
-};
+export const BUDGET_BRAKE: RequestKind = { announce: QUESTION.announce, decide: async () => ({}) };
+
+/** Creates the records of the use of these agents' tokens, for the commit of the audit of their calls. */
+export async function createTokenUsePuts(
+  { store }: { store: Pick<Store, "now" | "read"> },
+  calls: readonly { agent: string; from?: string }[],
+): Promise<Put[]> {
+  const byAgent = [...Map.groupBy(calls, ({ agent }) => agent)];
+  const keys = byAgent.map(([agent]) => tokenUseKey(agent));
+  const [now, stored] = await Promise.all([store.now(), store.read<TokenUseRecord>(keys)]);
+  return byAgent.map(([, own], i) => {
+    const { sources, ...counts } = beginHour(stored[i]?.value ?? NO_USE, now);
+    const recent = Object.entries(sources).filter(([, { at }]) => now - at < HOUR);
+    const seen = own.flatMap(({ from: address }) =>
+      address === undefined ? [] : [[toSource(address), { address, at: now }] as const],
+    );
+    const value = { ...counts, calls: counts.calls + own.length, sources: Object.fromEntries([...recent, ...seen]) };
+    return { key: keys[i] ?? "", value: value satisfies TokenUseRecord };
+  });
+}
+
+/** The record at this time: an hour that has passed becomes the usual one if it was busier. */
+function beginHour(use: TokenUseRecord, now: Ms): TokenUseRecord {
+  const hour = Math.floor(now / HOUR) * HOUR;
+  if (hour === use.hour) return use;
+  const hours = Math.max(0, (hour - use.hour) / HOUR);
+  return { ...use, hour, calls: 0, usual: Math.max(use.calls, use.usual) * FADING ** hours };
+}
+
+/** All addresses of this machine are one source. */
+function toSource(address: string): string {
+  return isLoopbackAddress(address) ? "loopback" : toRateLimitSource(address);
+}
+
+/** Reports each agent whose token is used from two places within an hour, or far more than usual. */
+export async function reportTokenUse({ store, settings, notices }: Pick<Deps, "store" | "settings" | "notices">) {
+  const names = settings.agents.map(({ name }) => name);
+  const [now, stored] = await Promise.all([store.now(), store.read<TokenUseRecord>(names.map(tokenUseKey))]);
+  for (const [i, name] of names.entries()) {
+    const { sources, calls, usual } = beginHour(stored[i]?.value ?? NO_USE, now);
+    const recent = Object.values(sources).filter(({ at }) => now - at < HOUR);
+    const list = recent.map(({ address }) => address).sort();
+    const isShared = list.length > 1;
+    await notices.report("token_shared", isShared ? { values: { sources: list.join(", ") } } : undefined, name);
+    const isFarAbove = usual > 0 && calls >= MIN_CALLS && calls > FAR_ABOVE * usual;
+    const most = String(Math.ceil(usual));
+    await notices.report("token_pace", isFarAbove ? { values: { usual: most } } : undefined, name);
+  }
+}

@@ -7,7 +7,7 @@ import { createAnnouncementJob } from "../../jobs/outgoing-jobs.ts";
 import { stripMarkdown } from "../../markdown/plain-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import { updateValue } from "../../store/records.ts";
+import { mergeUpdates, updateValue } from "../../store/records.ts";
 import type { ChatId } from "../../telegram/bot.ts";
 import { toSoundExtras } from "../../telegram/chat-settings.ts";
 import {
@@ -35,7 +35,7 @@ interface MessageRecord {
 }
 
 /** Limit of a message in UTF-16 units, which leaves space for the headline in one message of Telegram. */
-export const MESSAGE_TEXT_LIMIT = 3_500;
+const MESSAGE_TEXT_LIMIT = 3_500;
 
 /** What the Concierge writes to the human; `choices` are for questions only. */
 export const newMessageSchema = z.object({
@@ -59,10 +59,10 @@ const OPEN_TEXT_LENGTH = 120;
 const MESSAGE_RETENTION: Ms = 30 * DAY;
 
 /**
- * Sends the human a message about no task, or asks a question whose answer wakes the agent. The result of a message names
- * the wishes that are still open, so that none is forgotten. Repeating the call within
- * ten minutes, or while the question is open, has no further effect. Throws `bad_request` for a text that cannot be
- * sent, `conflict` without a chat to send it to.
+ * Sends the human a message about no task, or asks a question whose answer wakes the agent. The result of a message
+ * names the wishes that are still open, so that none is forgotten. Repeating the call within ten minutes, or while the
+ * question is open, has no further effect. Throws `bad_request` for a text that cannot be sent, `conflict` without a
+ * chat to send it to.
  */
 export async function messageHuman(context: CallContext, newMessage: NewMessage) {
   const { telegram } = context.deps.settings;
@@ -108,18 +108,14 @@ async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, tex
   const result = { message: id, status: "queued" as const };
   return updateValue<MessageRecord, typeof result>(deps, key, async (stored) => {
     if (stored) return { result };
-    const { message, expect, put } = await prepareAnsweredWishes(deps, agent, wishes);
+    const { message, ...answered } = await prepareAnsweredWishes(deps, agent, wishes);
     const value: MessageRecord = { id, agent, text, at: await deps.store.now() };
+    const put = [{ key, value, expires: MESSAGE_RETENTION }];
     const reply = omitUndefined({ replyTo: message?.id, topic: message?.topic });
     const announcement = { rich, language: texts.locale, ...toSoundExtras("information"), ...reply };
-    return {
-      expect,
-      put: [{ key, value, expires: MESSAGE_RETENTION }, ...put],
-      // Who wrote in their own chat is answered there.
-      jobs: [createAnnouncementJob(key, message?.chat ?? chat, announcement, context.correlation)],
-      afterCommit: () => deps.notify(),
-      result,
-    };
+    // Who wrote in their own chat is answered there.
+    const jobs = [createAnnouncementJob(key, message?.chat ?? chat, announcement, context.correlation)];
+    return { ...mergeUpdates([answered, { put, jobs, afterCommit: () => deps.notify() }]), result };
   });
 }
 

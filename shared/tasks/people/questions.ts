@@ -5,8 +5,8 @@
 
 import { z } from "zod";
 import { isRunning, type TimeEntriesRecord } from "../../accounting/time-entries.ts";
-import { createTimes, endEntries, findPause, isInWork, prepareTimes, startEntry } from "../../accounting/timer.ts";
-import type { Deps, RequestKind, TaskDeps, WrittenRemark } from "../../app/deps.ts";
+import { changeTimes, endEntries, findPause, isInWork, startEntry } from "../../accounting/timer.ts";
+import type { Deps, RequestKind, StoreDeps, TaskDeps, WrittenRemark } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
@@ -15,11 +15,11 @@ import { escapeHtml, linkToPage } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { GROUNDCREW_SOURCE, shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
-import { commentsApi, type PlaneComment } from "../../plane/work-items.ts";
+import { GROUNDCREW_SOURCE, readList, shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
+import { commentsApi } from "../../plane/work-items.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import { type ClaimRecord, findClaim, readClaims } from "../../records/task-records.ts";
+import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
 import {
   createRequest,
   findRequest,
@@ -30,18 +30,17 @@ import {
   restoreRequest,
 } from "../../requests/requests.ts";
 import { readWords } from "../../requests/words.ts";
-import type { Job, Revision, StoredValue, StoreKey } from "../../store/port.ts";
-import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
+import type { StoredValue } from "../../store/port.ts";
+import { mergeUpdates, type ValueUpdate } from "../../store/records.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
-import { isRequestOpen, type NewRequest, type RequestOption, type RequestRecord } from "../../task/request.ts";
+import { isRequestOpen, type RequestRecord } from "../../task/request.ts";
 import { type ItemRecord, isOpen } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { DAY, HOUR, type Ms, SECOND } from "../../time.ts";
-import { requireOwner } from "../access.ts";
-import { type CallContext, createCallContext } from "../call-context.ts";
+import { type CallContext, createCallContext, requireOwner } from "../call-context.ts";
 import { queueCardWrite } from "../card-record.ts";
 import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
-import { findStoredTask } from "../find-task.ts";
+import { findPresentTask, findStoredTask, toRequestSubject } from "../find-task.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../post-comment.ts";
 import { WISH_TEXT_LIMIT, type WishMessage } from "../wishes.ts";
 import { prepareWorkEvent } from "../work-events.ts";
@@ -80,13 +79,8 @@ export const QUESTION: RequestKind = {
   decide: prepareAnswer,
   async close(deps, { value: { id, from: agent, closed }, rev }, correlation) {
     if (closed?.why !== "expired") return {};
-    const event = {
-      kind: "answered",
-      question: id,
-      agent,
-      text: "Nobody answered in time.",
-      by: "Groundcrew",
-    } as const;
+    const answer = { text: "Nobody answered in time.", by: "Groundcrew" };
+    const event = { kind: "answered", question: id, agent, ...answer } as const;
     return prepareWorkEvent(deps, undefined, event, correlation, { record: workKeys.request(id), rev });
   },
 };
@@ -103,20 +97,19 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   await throwIfClaimLost(context, task);
   await renewOwnClaim(context, task);
   const content = toQuestionContent(caller.name, newQuestion);
-  const { text, options } = content;
+  const { text, urgency } = content;
   const questions = await readTaskQuestions(deps, task.id);
   const openQuestion = questions.find((other) => isRequestOpen(other) && isSameQuestion(other, content));
   if (openQuestion) return openQuestion;
-  const choices = options.map(({ label }) => label);
+  const choices = listChoices(content);
   const id = await getIdempotencyKey(context, "ask", task.id, text, ...choices);
   const list = choices.length === 0 ? "" : `<ul>${choices.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`;
   const { publicUrl, locale } = deps.settings;
-  const data = encodeURIComponent(JSON.stringify({ text, choices, urgency: content.urgency } satisfies NewQuestion));
+  const data = encodeURIComponent(JSON.stringify({ text, choices, urgency } satisfies NewQuestion));
   const link = linkToPage(publicUrl, `/inbox?request=${id}`, getTexts(locale).comments.question);
   const title = `<p data-groundcrew="${data}">${link}</p>`;
   const { postedAt } = await postComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + list);
-  const subject = { title: task.item.snapshot.name, item: task.id, key: task.key, url: task.url };
-  const question = { id, subject, ...content, ...omitUndefined({ postedAt }) };
+  const question = { id, subject: toRequestSubject(task), ...content, ...omitUndefined({ postedAt }) };
   return storeQuestion(deps, await createRequest(question, await deps.store.now()), correlation);
 }
 
@@ -124,30 +117,17 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
  * Asks a question about no task, which replies to a person's message and waits for 30 days. Repeating the call within
  * ten minutes, or while the question is open, returns the same question.
  */
-export async function askWithoutTask(
-  context: CallContext,
-  newQuestion: NewQuestion,
-  message: WishMessage | undefined,
-): Promise<RequestRecord> {
+export async function askWithoutTask(context: CallContext, newQuestion: NewQuestion, message: WishMessage | undefined) {
   const { deps, caller, correlation } = context;
   const content = toQuestionContent(caller.name, newQuestion);
   const openQuestion = (await readOpenRequests(deps, "question")).find(
     (other) => other.subject.item === undefined && isSameQuestion(other, content),
   );
   if (openQuestion) return openQuestion;
-  const id = await getIdempotencyKey(
-    context,
-    "message_ask",
-    content.text,
-    ...content.options.map(({ label }) => label),
-  );
+  const id = await getIdempotencyKey(context, "message_ask", content.text, ...listChoices(content));
   const now = await deps.store.now();
-  const question = {
-    id,
-    subject: { title: "", ...omitUndefined({ message }) },
-    ...content,
-    deadline: now + DEADLINE_MS,
-  };
+  const subject = { title: "", ...omitUndefined({ message }) };
+  const question = { id, subject, ...content, deadline: now + DEADLINE_MS };
   return storeQuestion(deps, await createRequest(question, now), correlation);
 }
 
@@ -156,10 +136,8 @@ export async function askWithoutTask(
  * People have been asked: the buttons of those messages have an effect again, and the reminders follow.
  */
 export async function restoreQuestions(deps: TaskDeps, task: Task, agent: string, correlation: string): Promise<void> {
-  const comments: PlaneComment[] = [];
   const params = { project: task.project.id, item: task.id };
-  for await (const { data } of deps.plane.pages(commentsApi.list, { params })) comments.push(...data.results);
-  const subject = { title: task.item.snapshot.name, item: task.id, key: task.key, url: task.url };
+  const { rows: comments } = await readList(deps.plane, commentsApi.list, { params });
   for (const { external_source: source, external_id, comment_html, created_at: postedAt } of comments) {
     const [, id] = /^ask:([\w-]{1,36})$/.exec((source === GROUNDCREW_SOURCE && external_id) || "") ?? [];
     const given = id === undefined ? undefined : parseQuestionComment(comment_html);
@@ -169,7 +147,7 @@ export async function restoreQuestions(deps: TaskDeps, task: Task, agent: string
     );
     const isPosted = comments.some((other) => other.external_id === `answer:${id}`);
     if (id === undefined || !given || isAnswered || isPosted) continue;
-    const question = { id, subject, ...toQuestionContent(agent, given), postedAt };
+    const question = { id, subject: toRequestSubject(task), ...toQuestionContent(agent, given), postedAt };
     await restoreRequest(deps, await createRequest(question, Date.parse(postedAt)), correlation);
   }
 }
@@ -187,10 +165,13 @@ function parseQuestionComment(html: string): NewQuestion | undefined {
 /** Stores and publishes a question; returns the earlier one with this id where there is one. */
 async function storeQuestion(deps: TaskDeps, question: RequestRecord, correlation: string): Promise<RequestRecord> {
   await publishRequest(deps, question, correlation);
-  const { item } = question.subject;
-  const task = item === undefined ? undefined : await findStoredTask(deps, item);
-  if (task && (await syncTimer(deps, task))) await queueCardWrite(deps, task.id, correlation);
+  await showPause(deps, await findStoredTask(deps, question.subject.item), correlation);
   return (await findRequest(deps, question.id))?.value ?? question;
+}
+
+/** Brings the timer of the question's task in line, and shows that on the card. */
+async function showPause(deps: TaskDeps, task: Task | undefined, correlation: string): Promise<void> {
+  if (task && (await syncTimer(deps, task))) await queueCardWrite(deps, task.id, correlation);
 }
 
 async function announceQuestion(
@@ -198,10 +179,10 @@ async function announceQuestion(
   { value: question, rev }: StoredValue<RequestRecord>,
   correlation: string,
 ): Promise<ValueUpdate> {
-  const { id, from: agent, text, urgency, reminders, subject, options } = question;
-  const task = subject.item === undefined ? undefined : await findStoredTask(deps, subject.item);
-  const choices = options.map(({ label }) => label);
-  const event: WorkEvent = { kind: "asked", question: id, agent, text, choices, urgency, reminder: reminders };
+  const { id, from: agent, text, urgency, reminders: reminder, subject } = question;
+  const task = await findStoredTask(deps, subject.item);
+  const choices = listChoices(question);
+  const event: WorkEvent = { kind: "asked", question: id, agent, text, choices, urgency, reminder };
   return prepareWorkEvent(deps, task, event, correlation, { record: workKeys.request(id), rev });
 }
 
@@ -213,29 +194,28 @@ async function prepareAnswer(
 ): Promise<ValueUpdate | undefined> {
   const { id, from: agent, verdict } = question;
   const { item } = question.subject;
-  const task = item === undefined ? undefined : await findStoredTask(deps, item);
+  const task = await findStoredTask(deps, item);
   if (item !== undefined && !task) return undefined;
   // About a task, the rest is in the comment.
   const text = cleanLine(verdict.comment ?? "", item === undefined ? WISH_TEXT_LIMIT : 1_000);
   const event: WorkEvent = { kind: "answered", question: id, agent, text, by: verdict.by };
-  const needsComment = item !== undefined && verdict.posted === undefined;
   const body = { type: "answer", request: id, correlation } as const;
-  const jobs: Job[] = needsComment ? [createPostJob(`answer:${id}`, `work:${item}`, body)] : [];
+  const jobs = task && !verdict.posted ? [createPostJob(`answer:${id}`, `work:${item}`, body)] : [];
   const update = await prepareWorkEvent(deps, task, event, correlation, { record: workKeys.request(id), rev, jobs });
   const afterCommit = async () => {
-    await update.afterCommit?.();
+    update.afterCommit();
     // While the question was open its claim was kept alive; from now on the agent must call to renew it.
-    const claim = item === undefined ? undefined : await findClaim(deps, item);
+    const claim = task && (await findClaim(deps, task.id));
     if (claim?.agent === agent) await renewClaim(deps, claim);
-    if (task && (await syncTimer(deps, task))) await queueCardWrite(deps, task.id, correlation);
+    await showPause(deps, task, correlation);
   };
   return { ...update, afterCommit };
 }
 
 /**
  * Prepares a comment as the answer to the latest question on its task that was older, by Plane's clock: a comment that
- * is observed late does not answer later questions. One of recurring work is answered by its choices only. Undefined when
- * it answers none; what sessions ask has another way (shared/tickets/approval.ts). Makes no request to Plane.
+ * is observed late does not answer later questions. One of recurring work is answered by its choices only. Undefined
+ * when it answers none; what sessions ask has another way (shared/tickets/approval.ts). Makes no request to Plane.
  */
 export async function prepareAnswerFromComment(
   deps: TaskDeps,
@@ -255,10 +235,11 @@ export async function prepareAnswerFromComment(
   const question = questions.findLast(({ value }) => readWords(value, text));
   const words = question && readWords(question.value, text);
   if (!words || text.trim() === "") return undefined;
-  const decision = { ...words, hash: question.value.hash, by, where: "plane", posted } as const;
+  const { value, rev } = question;
+  const decision = { ...words, hash: value.hash, by, where: "plane", posted } as const;
   const decided = await prepareDecision(deps, question, decision, correlation);
-  const expect: [StoreKey, Revision][] = [[workKeys.request(question.value.id), question.rev]];
-  return decided && { question: question.value, update: mergeUpdates([decided.update, { expect }]) };
+  const update = decided && mergeUpdates([decided.update, { expect: [[workKeys.request(value.id), rev]] }]);
+  return update && { question: value, update };
 }
 
 /** When a request was made, by Plane's clock where it was written to Plane. */
@@ -275,20 +256,13 @@ export async function syncTimer(
   deps: Pick<Deps, "store" | "settings">,
   task: Pick<Task, "id" | "key" | "project" | "item">,
 ): Promise<boolean> {
-  return updateValue<TimeEntriesRecord, boolean>(deps, workKeys.time(task.id), async (stored, rev) => {
-    const [[claim], questions, now] = await Promise.all([
-      readClaims(deps, [task.id]),
-      readTaskQuestions(deps, task.id),
-      deps.store.now(),
-    ]);
-    if (!claim || claim.value.until <= now) return { result: false };
-    const times = stored ?? createTimes(task);
-    const own = questions.filter(({ from }) => from === claim.value.agent);
-    const next = alignTimes(times, task.item, claim.value, own, now);
-    if (!next) return { result: false };
-    const { expect, put } = await prepareTimes(deps, task, stored && { value: stored, rev }, next);
-    return { expect: [...expect, [workKeys.claim(task.id), claim.rev]], put, result: true };
+  const isChanged = await changeTimes(deps, task, async (times, claim, now) => {
+    const questions = await readTaskQuestions(deps, task.id);
+    const own = questions.filter(({ from }) => from === claim.agent);
+    const next = alignTimes(times, task.item, claim, own, now);
+    return { next, result: next !== undefined };
   });
+  return isChanged === true;
 }
 
 /** The times as they should be; undefined when they are so already. */
@@ -302,10 +276,10 @@ function alignTimes(
   const running = times.entries.find((entry) => isRunning(entry, claim));
   if (running) {
     // A timer that was started after the question is one with which the agent goes on meanwhile.
-    const askedAt = questions.find((one) => isRequestOpen(one) && one.createdAt > running.from)?.createdAt;
-    if (askedAt === undefined) return undefined;
-    const paused = { agent: claim.agent, since: claim.since, reason: "asked", at: askedAt } as const;
-    return { ...endEntries(times, (entry) => entry === running, askedAt), paused };
+    const at = questions.find((one) => isRequestOpen(one) && one.createdAt > running.from)?.createdAt;
+    if (at === undefined) return undefined;
+    const paused = { agent: claim.agent, since: claim.since, reason: "asked", at } as const;
+    return { ...endEntries(times, (entry) => entry === running, at), paused };
   }
   const pause = findPause(times, claim);
   if (!isInWork(item) || pause?.reason === "stopped") return undefined;
@@ -317,23 +291,19 @@ function alignTimes(
 }
 
 /** Reads the open and closed questions on an item, oldest first. */
-export async function readTaskQuestions(deps: Pick<TaskDeps, "store">, item: string): Promise<RequestRecord[]> {
+export async function readTaskQuestions(deps: StoreDeps, item: string): Promise<RequestRecord[]> {
   return (await readTaskRequests(deps, item, "question")).map(({ value }) => value);
 }
 
+const listChoices = ({ options }: Pick<RequestRecord, "options">) => options.map(({ label }) => label);
+
 /** Cleans a question of characters that hide or reorder text, and drops choices that are repeated or empty. */
 function toQuestionContent(from: string, { text, choices = [], urgency = "normal" }: NewQuestion) {
-  const cleanChoices = choices.map((choice) => cleanLine(choice, 100));
-  const labels = [...new Set(cleanChoices)].filter((choice) => choice !== "");
-  const options: RequestOption[] = labels.map((label) => ({ label }));
-  const cleaned = cleanText(text, QUESTION_TEXT_LIMIT);
-  return { kind: "question", from, text: cleaned, options, urgency, input: [], answers: ["answer"] } satisfies Omit<
-    NewRequest,
-    "id" | "subject"
-  >;
+  const labels = new Set(choices.map((choice) => cleanLine(choice, 100)).filter((choice) => choice !== ""));
+  const content = { text: cleanText(text, QUESTION_TEXT_LIMIT), options: [...labels].map((label) => ({ label })) };
+  return { kind: "question" as const, from, ...content, urgency, input: [], answers: ["answer"] };
 }
 
-/** Whether two questions are the same one, asked again. */
 function isSameQuestion(...questions: [QuestionContent, QuestionContent]): boolean {
   const [one, other] = questions.map(({ from, text, options }) => JSON.stringify([from, text, options]));
   return one === other;
@@ -345,8 +315,8 @@ export async function postAnswer(
   { request: id, correlation }: Extract<WorkJobBody, { type: "answer" }>,
 ): Promise<void> {
   const { verdict, subject } = (await findRequest(deps, id))?.value ?? {};
-  const task = subject?.item === undefined ? undefined : await findStoredTask(deps, subject.item);
-  if (!verdict || !task || task.item.removedAt !== undefined) return;
+  const task = await findPresentTask(deps, subject?.item);
+  if (!verdict || !task) return;
   const context = createCallContext(deps, { name: verdict.by, role: "human" }, correlation);
   const title = formatTemplate(getTexts(deps.settings.locale).comments.answer, { by: escapeHtml(verdict.by) });
   const html = `<p>${title}</p>${await toHtml(verdict.comment ?? "")}`;

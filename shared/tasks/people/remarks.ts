@@ -14,11 +14,12 @@ import { createPostJob, type WorkJobBody } from "../../jobs/internal-jobs.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { escapeHtml, htmlToLines } from "../../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
+import { readPeople } from "../../people/directory.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 import { type ClaimRecord, findClaim, findSessionName, readClaims } from "../../records/task-records.ts";
 import { isOption } from "../../requests/words.ts";
-import type { Job, Revision, StoreKey } from "../../store/port.ts";
+import type { Job, Revision } from "../../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { findAgentByEmail, findLatestActivityActor } from "../../sync/event-facts.ts";
 import { toUnobservedPut } from "../../sync/item-record.ts";
@@ -29,14 +30,12 @@ import { isRequestOpen } from "../../task/request.ts";
 import { isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { formatIsoTime, type Ms, SECOND } from "../../time.ts";
-import { isManaged } from "../access.ts";
-import { createCallContext } from "../call-context.ts";
+import { createCallContext, isManaged } from "../call-context.ts";
 import { prepareReceipt } from "../card-record.ts";
 import { prepareClaimEnd } from "../claim-lease.ts";
-import { findStoredTask } from "../find-task.ts";
+import { findPresentTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
 import { postComment } from "../post-comment.ts";
-import { isFromOutside } from "../project-people.ts";
 import {
   getNextWakeTime,
   isStopWord,
@@ -49,14 +48,6 @@ import {
 import { prepareWorkEvent } from "../work-events.ts";
 import { consumeOutsiderWake } from "./brakes.ts";
 import { prepareAnswerFromComment, readTaskQuestions } from "./questions.ts";
-
-type MentionJob = Extract<WorkJobBody, { type: "mention" }>;
-
-/** The agents that a remark is for, and those of them that it mentions. */
-interface Recipients {
-  agents: readonly string[];
-  mentioned: readonly string[];
-}
 
 /** A period in which an agent worked on a task, as its timer measured; without `to` it works still. */
 interface WorkTime {
@@ -85,6 +76,9 @@ const MAX_MESSAGE = 4_096;
 /** Limit of what the refusal of a stopped task quotes, in UTF-16 units. */
 const MAX_STOP_WORDS = 300;
 
+/** Plane names the field of a description differently in activities and in webhooks. */
+const DESCRIPTION = ["description", "description_html"];
+
 /** The longest time until the card is due after a remark: 5 s. */
 const RECEIPT_MS: Ms = 5_000;
 
@@ -108,12 +102,12 @@ export async function prepareRemarks(
   if (allDeps.settings.agents.length === 0 && !allDeps.settings.tickets && !isForSchedules) return {};
   const deps = { ...allDeps, usesKnownNames: true as const };
   const [task, [row], [claim], times] = await Promise.all([
-    findStoredTask(deps, item),
+    findPresentTask(deps, item),
     deps.store.read<RemarksRecord>([workKeys.remarks(item)]),
     readClaims(deps, [item]),
     readTaskTimes(deps, item),
   ]);
-  if (!task || task.item.removedAt !== undefined) return {};
+  if (!task) return {};
   const draft = createDraft(row?.value);
   const updates: ValueUpdate[] = [];
   const [workers, session] = await Promise.all([findTaskWorkers(deps, task), findSessionName(deps, task.key)]);
@@ -144,9 +138,8 @@ export async function prepareRemarks(
     if (agents.length > 0 || answer) await addRemark(deps, task, draft, remark, { agents, mentioned }, correlation);
   }
   if (draft.receipt || draft.jobs.length > 0) {
-    const expect: [StoreKey, Revision][] = [[workKeys.remarks(item), row?.rev ?? 0]];
-    const { expect: cardExpect = [], ...update } = await prepareDraft(deps, task, draft, row?.rev ?? 0, correlation);
-    updates.push({ ...update, expect: [...expect, ...cardExpect] });
+    const rev = row?.rev ?? 0;
+    updates.push({ expect: [[workKeys.remarks(item), rev]] }, await prepareDraft(deps, task, draft, rev, correlation));
   }
   if (stopped !== task.item.stopped) {
     const { stopped: _, ...rest } = task.item;
@@ -179,25 +172,22 @@ async function prepareStop(
   correlation: string,
 ): Promise<ValueUpdate> {
   const record = workKeys.claim(task.id);
-  const end = await prepareClaimEnd(deps, claim, "stopped", correlation, { by, words, isPublished: true });
   const since = formatIsoTime(claim.since, "UTC");
-  const lost: WorkEvent = { kind: "claim_lost", agent: claim.agent, why: "stopped", since, by };
-  const event = await prepareWorkEvent(deps, task, [lost], correlation, { record, rev: claim.fence });
-  return mergeUpdates([end, { ...event, expect: [[record, rev]] }]);
+  const lost = { kind: "claim_lost", agent: claim.agent, why: "stopped", since, by } as const;
+  return mergeUpdates([
+    { expect: [[record, rev]] },
+    await prepareClaimEnd(deps, claim, "stopped", correlation, { by, words, isPublished: true }),
+    await prepareWorkEvent(deps, task, lost, correlation, { record, rev: claim.fence }),
+  ]);
 }
 
-/** The agents of the settings whose accounts are mentioned. */
 async function findMentionedAgents(deps: TaskDeps, mentions: readonly string[]): Promise<string[]> {
   const people = await Promise.all(mentions.map((id) => findPlanePerson(deps, id)));
   return [...new Set(keepDefined(people.map((person) => person && findAgentByEmail(deps, person)?.name)))];
 }
 
 /** The agents that worked on the task at this time and are finished with it, or have lost it, since. */
-function findEarlierWorkers(
-  { item: { owners = [], snapshot } }: Task,
-  entries: readonly WorkTime[],
-  at: Ms,
-): readonly string[] {
+function findEarlierWorkers({ item: { owners = [], snapshot } }: Task, entries: readonly WorkTime[], at: Ms) {
   if (snapshot.completedAt !== null) return Date.parse(snapshot.completedAt) >= at ? owners : [];
   const isAtWork = ({ from, to = at }: WorkTime) => from <= at + CLOCK_MARGIN_MS && to >= at - CLOCK_MARGIN_MS;
   return entries.filter(isAtWork).map(({ agent }) => agent);
@@ -216,22 +206,21 @@ async function hashRemark({ text, mentions }: WrittenRemark): Promise<string> {
 }
 
 /** Whether this text was received before: webhooks, reads and edits report the same comment several times. */
-async function isReceived({ record }: RemarksDraft, remark: WrittenRemark): Promise<boolean> {
-  return record.textHashes[remark.id] === (await hashRemark(remark));
-}
+const isReceived = async ({ record }: RemarksDraft, remark: WrittenRemark) =>
+  record.textHashes[remark.id] === (await hashRemark(remark));
 
 async function markReceived(record: RemarksRecord, remark: WrittenRemark): Promise<RemarksRecord> {
   const { [remark.id]: _, ...otherHashes } = record.textHashes;
   return { ...record, textHashes: { ...otherHashes, [remark.id]: await hashRemark(remark) } };
 }
 
-/** Adds a remark for its recipients, and wakes those that may be woken. */
+/** Adds a remark for these agents, some of which it mentions, and wakes those that may be woken. */
 async function addRemark(
   deps: TaskDeps,
   task: Task,
   draft: RemarksDraft,
   written: WrittenRemark,
-  { agents, mentioned }: Recipients,
+  { agents, mentioned }: Record<"agents" | "mentioned", readonly string[]>,
   correlation: string,
 ): Promise<void> {
   const { id, by } = written;
@@ -260,6 +249,15 @@ async function addRemark(
   draft.receipt = { id, by, text, at: now, ...omitUndefined({ later }) };
 }
 
+/**
+ * Whether a comment's author is neither a member nor an admin among the people. Until Plane's list of them was read,
+ * everyone is: that only limits how often comments wake.
+ */
+async function isFromOutside(deps: Pick<TaskDeps, "store" | "settings">, author: string | null): Promise<boolean> {
+  const people = await readPeople(deps);
+  return !people.some(({ id, role }) => id === author && role !== undefined && role !== "guest");
+}
+
 /** Prepares the writes of the record, its events, and the receipt on the card. */
 async function prepareDraft(
   deps: TaskDeps,
@@ -270,18 +268,13 @@ async function prepareDraft(
 ): Promise<ValueUpdate> {
   // People's own tasks from before are only read until an agent works on them.
   const hasCard = receipt !== undefined && (await isManaged(deps, task));
-  const card = hasCard ? await prepareReceipt(deps, task.id, receipt, correlation) : undefined;
-  const update = await prepareWorkEvent(deps, task, events, correlation, {
-    record: workKeys.remarks(task.id),
-    rev,
-    put: [toRemarksPut(task.id, record), ...(card?.put ?? [])],
-    jobs: [...jobs, ...(card?.jobs ?? [])],
-  });
-  const afterCommit = () => {
-    update.afterCommit();
-    deps.notify({ queue: "work", after: RECEIPT_MS });
-  };
-  return { ...update, ...omitUndefined({ expect: card?.expect }), afterCommit };
+  const put = [toRemarksPut(task.id, record)];
+  const eventRecord = { record: workKeys.remarks(task.id), rev, put, jobs };
+  return mergeUpdates([
+    await prepareWorkEvent(deps, task, events, correlation, eventRecord),
+    hasCard ? await prepareReceipt(deps, task.id, receipt, correlation) : {},
+    { afterCommit: () => deps.notify({ queue: "work", after: RECEIPT_MS }) },
+  ]);
 }
 
 function addWake(wakes: RemarksRecord["wakes"], agent: string, now: Ms): RemarksRecord["wakes"] {
@@ -312,10 +305,10 @@ export async function prepareMessage(
   const workers = await findTaskWorkers(deps, task);
   const text = cleanText(words, MAX_MESSAGE);
   const remark = { id, by, text, mentions: [], at: at ?? (await deps.store.now()) };
-  const { jobs = [], ...update } = await deps.prepareRemarks(task.id, [remark], correlation);
   const body = { type: "post_remark", item: task.id, correlation, remark: id, by, text } as const;
-  const post = createPostJob(`remark:${task.id}:${id}`, `remark:${task.id}`, body);
-  return { update: { ...update, jobs: [...jobs, post] }, workers, isStop: workers.length > 0 && isStopWord(text) };
+  const jobs = [createPostJob(`remark:${task.id}:${id}`, `remark:${task.id}`, body)];
+  const update = mergeUpdates([await prepareRemarks(deps, task.id, [remark], correlation), { jobs }]);
+  return { update, workers, isStop: workers.length > 0 && isStopWord(text) };
 }
 
 /** Writes what a person wrote outside of Plane as a comment that names the person. */
@@ -323,8 +316,8 @@ export async function postRemark(
   deps: TaskDeps,
   { item, remark, by, text, correlation }: Extract<WorkJobBody, { type: "post_remark" }>,
 ): Promise<void> {
-  const task = await findStoredTask(deps, item);
-  if (!task || task.item.removedAt !== undefined) return;
+  const task = await findPresentTask(deps, item);
+  if (!task) return;
   const context = createCallContext(deps, { name: by, role: "human" }, correlation);
   const title = formatTemplate(getTexts(deps.settings.locale).comments.remark, { by: escapeHtml(by) });
   const html = `<p>${title}</p><p>${escapeHtml(text).replaceAll("\n", "<br>")}</p>`;
@@ -335,15 +328,17 @@ export async function postRemark(
  * Wakes the agents that a person has mentioned in a task's description. Reads the item's activities from Plane when no
  * webhook named the author; only when an agent is mentioned. Mentions that people cannot see do not count.
  */
-export async function handleMention(deps: TaskDeps, job: MentionJob): Promise<void> {
+export async function handleMention(deps: TaskDeps, job: Extract<WorkJobBody, { type: "mention" }>): Promise<void> {
   const { item, mentions, author, correlation } = job;
-  const task = await findStoredTask(deps, item);
-  if (!task || task.item.removedAt !== undefined) return;
+  const task = await findPresentTask(deps, item);
+  if (!task) return;
   const visible = await removeHiddenText(task.item.snapshot.description);
   const present = findMentionedUsers(visible).filter((id) => mentions.includes(id));
   const agents = await findMentionedAgents(deps, present);
   if (agents.length === 0) return;
-  const id = author ?? (await findLatestActivityActor(deps, task.item.snapshot, ({ field }) => isDescription(field)));
+  const id =
+    author ??
+    (await findLatestActivityActor(deps, task.item.snapshot, ({ field }) => DESCRIPTION.includes(field ?? "")));
   const person = id === undefined ? undefined : await findPlanePerson(deps, id);
   if (person && findAgentByEmail(deps, person)) return;
   const text = htmlToLines(visible.slice(0, MAX_HTML), MAX_TEXT).join("\n");
@@ -356,18 +351,13 @@ export async function handleMention(deps: TaskDeps, job: MentionJob): Promise<vo
   });
 }
 
-/** Plane names the field differently in activities and in webhooks. */
-function isDescription(field: string | null): boolean {
-  return field === "description" || field === "description_html";
-}
-
 /** Wakes an agent for the remarks that were over the limit, all at once, unless it has read or answered them. */
 export async function wakeForHeldRemarks(
   deps: TaskDeps,
   { item, agent, correlation }: { item: string; agent: string; correlation: string },
 ): Promise<void> {
-  const task = await findStoredTask(deps, item);
-  if (!task || task.item.removedAt !== undefined) return;
+  const task = await findPresentTask(deps, item);
+  if (!task) return;
   await updateValue<RemarksRecord>(deps, workKeys.remarks(task.id), async (stored = NO_REMARKS, rev) => {
     const isHeld = (remark: Remark) => remark.agent === agent && remark.isDeferred && remark.readAt === undefined;
     const held = stored.open.filter(isHeld);
@@ -390,7 +380,7 @@ export async function wakeForHeldRemarks(
  * The agents that work on an open task or shall do so: those it belongs to, and the one that holds it. A closed task,
  * and one whose plan is not complete, concerns no agent.
  */
-export async function findTaskWorkers(deps: TaskDeps, { id, item }: Task): Promise<string[]> {
+async function findTaskWorkers(deps: TaskDeps, { id, item }: Task): Promise<string[]> {
   if (!isOpenItem(item) || (await readHiddenTasks(deps))(item)) return [];
   const claim = await findClaim(deps, id);
   const known = deps.settings.agents.map(({ name }) => name);

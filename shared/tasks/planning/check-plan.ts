@@ -49,12 +49,11 @@ export async function checkPlan(
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
   for (const task of tasks) problems.push(...findTaskProblems(task).map(({ text }) => `${task.id}: ${text}`));
   problems.push(...cycles.flatMap(findCycleProblems));
-  for (const { id } of tasks) {
-    if (id.trim() === "" || id.length > MAX_ID_LENGTH)
-      problems.push(`"${id.slice(0, 20)}" is not a valid id: give 1 to ${MAX_ID_LENGTH} characters`);
-  }
+  const badIds = ids.filter((id) => id.trim() === "" || id.length > MAX_ID_LENGTH);
+  for (const id of badIds)
+    problems.push(`"${id.slice(0, 20)}" is not a valid id: give 1 to ${MAX_ID_LENGTH} characters`);
   const tooLong = tasks.filter(isTooLong);
-  problems.push(...(await findTextProblems(tooLong)));
+  for (const { id, description = "" } of tooLong) await collectProblem(problems, `${id}: `, () => toHtml(description));
   const titles = tasks.map(({ title }) => title.trim().toLowerCase());
   const warnings = tasks
     .filter((_, i) => titles.indexOf(titles[i] ?? "") < i)
@@ -83,18 +82,15 @@ function isTooLong({ description = "" }: PlannedTask): boolean {
   return description.length > MAX_MARKUP_LENGTH || description.split(/\r\n|\r|\n/).length > MAX_MARKDOWN_LINES;
 }
 
-/** Finds the problems of descriptions that are too long. */
-async function findTextProblems(tasks: readonly PlannedTask[]): Promise<string[]> {
-  const problems: string[] = [];
-  for (const { id, description = "" } of tasks) {
-    try {
-      await toHtml(description);
-    } catch (thrown) {
-      if (!(thrown instanceof GroundcrewError)) throw thrown;
-      problems.push(`${id}: ${thrown.message.replace(/\.$/, "")}`);
-    }
+/** Runs what may throw a refusal, which becomes a problem of the plan. */
+async function collectProblem<T>(problems: string[], prefix: string, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (thrown) {
+    if (!(thrown instanceof GroundcrewError)) throw thrown;
+    problems.push(`${prefix}${thrown.message.replace(/\.$/, "")}`);
+    return undefined;
   }
-  return problems;
 }
 
 /**
@@ -148,11 +144,7 @@ function orderTasks(tasks: readonly PlannedTask[], waits: ReadonlyMap<string, re
 }
 
 /** Finds the assignees of a plan by the names it uses, and adds the problems of those that cannot be found. */
-export async function resolveAssignees(
-  context: CallContext,
-  tasks: readonly PlannedTask[],
-  problems: string[],
-): Promise<Map<string, Assignee>> {
+export async function resolveAssignees(context: CallContext, tasks: readonly PlannedTask[], problems: string[]) {
   const names = tasks.flatMap(({ assignee }) => assignee ?? []);
   return resolveNames(context, names, getAssignee, problems);
 }
@@ -165,22 +157,14 @@ async function resolveNames<T>(
 ): Promise<Map<string, T>> {
   const resolved = new Map<string, T>();
   for (const name of new Set(names)) {
-    try {
-      resolved.set(name, await resolve(context, name));
-    } catch (thrown) {
-      if (!(thrown instanceof GroundcrewError)) throw thrown;
-      problems.push(thrown.message.replace(/\.$/, ""));
-    }
+    const found = await collectProblem(problems, "", () => resolve(context, name));
+    if (found !== undefined) resolved.set(name, found);
   }
   return resolved;
 }
 
 /** Finds the blockers outside a plan by the names it uses, and adds the problems of those that cannot be found. */
-export async function resolveBlockers(
-  context: CallContext,
-  tasks: readonly PlannedTask[],
-  problems: string[],
-): Promise<Map<string, Task>> {
+export async function resolveBlockers(context: CallContext, tasks: readonly PlannedTask[], problems: string[]) {
   const ids = new Set(tasks.map(({ id }) => id));
   const keys = tasks.flatMap(({ blocked_by = [] }) => blocked_by.filter((name) => !ids.has(name)));
   return resolveNames(context, keys, getBlocker, problems);

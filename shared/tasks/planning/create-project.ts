@@ -1,6 +1,7 @@
 /**
- * Creates a project as the caller: its name and identifier, states (including Blocked), features and members. An
- * interrupted creation is completed by the next one.
+ * Creates a project as the caller: its name and identifier, states (including Blocked), features and members: all
+ * agents and the people whom the setting `people` names, with the person whose wish it is, or everybody who works in
+ * the workspace. An interrupted creation is completed by the next one.
  */
 
 import { z } from "zod";
@@ -10,19 +11,24 @@ import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { createObserveJob } from "../../jobs/internal-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
+import { selectHumans } from "../../people/directory.ts";
 import { GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneError, REFUSAL_CODES } from "../../plane/errors.ts";
-import { type PlaneProject, projectMembersApi, projectsApi, statesApi as stateCalls } from "../../plane/projects.ts";
+import {
+  membersApi,
+  type PlaneProject,
+  projectMembersApi,
+  projectsApi,
+  statesApi as stateCalls,
+} from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-
 import { findPersonIdByEmail, readStates, resolveName } from "../../sync/names.ts";
 import { readProjects } from "../../sync/projects.ts";
 import { toStatus } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { ensureMembers, PROJECT_ADMIN_ROLE, readSystemUserId } from "../assignees.ts";
 import { type CallContext, withLock } from "../call-context.ts";
-import { addProjectPeople } from "../project-people.ts";
 import { findOnlyOpenWish, type Wish } from "../wishes.ts";
 
 export const newProjectSchema = z.object({
@@ -42,7 +48,6 @@ const SPECIAL_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/g;
 
 /** Plane's limits of a project's name and identifier, in characters. */
 const MAX_NAME_LENGTH = 255;
-
 const MAX_IDENTIFIER_LENGTH = 12;
 
 /** The five default states of a Plane project; Groundcrew adds Blocked. */
@@ -62,6 +67,9 @@ export const PROJECT_FEATURES = {
   page_view: false,
   intake_view: false,
 } as const;
+
+/** Plane's role of a member; guests, below it, belong to a project only when the setting `people` names them. */
+const MEMBER_ROLE = 15;
 
 const BLOCKED_STATE = { name: "Blocked", group: "started", color: "#d94f4f" } as const;
 
@@ -101,11 +109,7 @@ async function hashProjectName(name: string): Promise<string> {
   return (await sha256Hex(name)).slice(0, 32);
 }
 
-async function findOrCreateProject(
-  context: CallContext,
-  newProject: NewProject & { name: string },
-  nameHash: string,
-): Promise<PlaneProject> {
+async function findOrCreateProject(context: CallContext, newProject: NewProject & { name: string }, nameHash: string) {
   for (let tries = 1; ; tries += 1) {
     const { rows: listed } = await readList(context.systemPlane, projectsApi.list);
     const existing = findByName(listed, newProject.name);
@@ -117,12 +121,11 @@ async function findOrCreateProject(
       return await postProject(context, newProject, identifier, nameHash);
     } catch (thrown) {
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
-      const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
-      const { rows } = await readList(context.systemPlane, projectsApi.list);
-      const sameName = findByName(rows, newProject.name);
-      if (sameName) return requireOwnProject(context, sameName, nameHash);
+      const isIdentifier = /identifier/.test(thrown.message);
+      // Another call may have created it meanwhile, which the next look finds.
+      const canRetry = isIdentifier ? newProject.identifier === undefined : tries === 1;
       if (canRetry && tries < MAX_TRIES) continue;
-      const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
+      const conflict = isIdentifier ? `identifier ${identifier}` : `name "${newProject.name}"`;
       throw new GroundcrewError("conflict", `Another project in Plane has the ${conflict}. Choose another one.`, {
         cause: thrown,
         refusal: { name: "takenProject" },
@@ -137,26 +140,23 @@ function findByName(projects: readonly PlaneProject[], name: string): PlaneProje
   return projects.find((project) => project.name === name) ?? projects.find(isSame);
 }
 
-async function requireOwnProject(
-  { deps }: CallContext,
-  project: PlaneProject,
-  nameHash: string,
-): Promise<PlaneProject> {
+async function requireOwnProject({ deps }: CallContext, project: PlaneProject, nameHash: string) {
   const { name, identifier } = project;
   const ownId = `project:${await hashProjectName(name)}`;
   const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === ownId;
   if (isOwn && project.archived_at === null) return project;
   // The name belongs to another project, so no interrupted creation may be recorded under it.
   if (!isOwn) await deps.store.commit({ put: [{ key: workKeys.projectCreation(nameHash), value: undefined }] });
-  throw new GroundcrewError(
-    "conflict",
+  const [refusal, reason] =
     project.archived_at === null
-      ? `The project "${name}" (${identifier}) exists and was not created by Groundcrew. Use it as it is, or choose another name.`
-      : `The project "${name}" (${identifier}) is in Plane's archive. Choose another name, or let a person restore it.`,
-    {
-      refusal: { name: project.archived_at === null ? "foreignProject" : "archivedProject", values: { project: name } },
-    },
-  );
+      ? ([
+          "foreignProject",
+          "exists and was not created by Groundcrew. Use it as it is, or choose another name",
+        ] as const)
+      : (["archivedProject", "is in Plane's archive. Choose another name, or let a person restore it"] as const);
+  throw new GroundcrewError("conflict", `The project "${name}" (${identifier}) ${reason}.`, {
+    refusal: { name: refusal, values: { project: name } },
+  });
 }
 
 async function postProject(
@@ -197,6 +197,61 @@ async function setUpProject(
   await addMissingStates(context, project.id);
 }
 
+/**
+ * Adds the people who belong to a project, each with the role they have in the workspace: Plane shows the items of a
+ * project to its members only. Those whom Plane lists already, also because they were removed, are left unchanged.
+ */
+async function addProjectPeople(
+  context: CallContext,
+  project: Pick<ProjectRecord, "id" | "identifier">,
+  wisher: number | undefined,
+): Promise<void> {
+  const { deps, systemPlane } = context;
+  const { data: members } = await systemPlane.call(membersApi.list);
+  const ownId = await readSystemUserId(deps, systemPlane);
+  const { identifier } = project;
+  const people = selectProjectPeople(members, deps.settings, identifier, wisher).filter(({ id }) => id !== ownId);
+  for (const [role, own] of Map.groupBy(people, (person) => person.role)) {
+    const ids = own.map(({ id }) => id);
+    await ensureMembers(context, project, ids, { role });
+  }
+  const emails = new Set(members.map(({ email }) => email?.toLowerCase()));
+  const wanted = listProjectEmails(deps.settings.people ?? [], identifier, wisher);
+  const absent = wanted.filter((email) => !emails.has(email));
+  if (absent.length > 0) deps.log.warn("people are not in the workspace", { project: identifier, people: absent });
+}
+
+/**
+ * Selects the people of a workspace who belong to the project with this identifier. `wisher` is the Telegram user whose
+ * wish the project is for.
+ */
+export function selectProjectPeople<M extends { email: string | null; role: number }>(
+  members: readonly M[],
+  { agents, people }: { agents: readonly { email: string }[]; people?: Settings["people"] | undefined },
+  identifier: string,
+  wisher?: number,
+): M[] {
+  const humans = selectHumans(members, agents);
+  if (!people) return humans.filter(({ role }) => role >= MEMBER_ROLE);
+  const emails = listProjectEmails(people, identifier, wisher);
+  return humans.filter(({ email }) => emails.includes(email?.toLowerCase() ?? ""));
+}
+
+/** The addresses of the people whom the setting names for this project. */
+export function listProjectEmails(people: NonNullable<Settings["people"]>, identifier: string, wisher?: number) {
+  return people
+    .filter(
+      ({ telegram, projects }) =>
+        !projects || projects.includes(identifier) || (telegram !== undefined && telegram === wisher),
+    )
+    .map(({ email }) => email);
+}
+
+/** How it is said, to people, that an account has no access to a project. */
+export function describeMissingMembership({ name, identifier }: Pick<ProjectRecord, "name" | "identifier">): string {
+  return `is not a member of ${name} (${identifier})`;
+}
+
 /** Sets the features of a project. Plane enables pages in a new one, whatever the create request says. */
 async function setFeatures({ log }: Pick<TaskDeps, "log">, client: PlaneClient, project: PlaneProject) {
   if (findWrongFeatures(project).length === 0) return;
@@ -222,7 +277,6 @@ async function joinProject(context: CallContext, { id }: PlaneProject): Promise<
   return true;
 }
 
-/** Creates the states that a project lacks. */
 async function addMissingStates({ deps, systemPlane }: CallContext, project: string): Promise<void> {
   const { states } = deps.settings;
   const params = { project };

@@ -3,7 +3,7 @@
  * tasks are closed.
  */
 
-import type { RequestKind, TaskDeps } from "../../app/deps.ts";
+import type { RequestKind, StoreDeps, TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/sections-schema.ts";
 import { localizeMoney } from "../../i18n/localize.ts";
 import { describeSchedule } from "../../i18n/schedule-words.ts";
@@ -15,7 +15,7 @@ import type { Put } from "../../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { prepareProjectUpdate } from "../../sync/projects.ts";
 import type { PlanEvent } from "../../task/events.ts";
-import type { NewRequest, RequestPart, RequestRecord, RequestVerdict } from "../../task/request.ts";
+import type { RequestPart, RequestRecord, RequestVerdict } from "../../task/request.ts";
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
 import {
@@ -25,7 +25,6 @@ import {
   type PlannedRecurrence,
   type PlanRun,
   queuePlan,
-  rejectRun,
   startRun,
   TASK_LABEL,
   toPlanRequestId,
@@ -69,26 +68,18 @@ export async function createPlanRequest(run: PlanRun, wish: Wish | undefined): P
     checked && { label: "Cost", value: describeCost(checked.cost) },
     wish && { label: "Request", value: `${wish.by}: ${getWishText(wish)}` },
     plan.identifier === undefined ? undefined : { label: "Identifier", value: plan.identifier },
-    ...plan.tasks.map((task, i) => ({
-      label: `${TASK_LABEL}${i + 1}`,
-      value: describeTask(task, plan.recurs, checked?.cost.currency),
-    })),
+    ...plan.tasks.map((task, i) => {
+      return { label: `${TASK_LABEL}${i + 1}`, value: describeTask(task, plan.recurs, checked?.cost.currency) };
+    }),
     ...(plan.cycles ?? []).map(({ name, start_date: from = "", end_date: to = "" }) => ({
       label: "Cycle",
       value: from === "" ? name : `${name}: ${from} to ${to}`,
     })),
   ]);
-  const request: NewRequest = {
-    id: toPlanRequestId(run),
-    kind: "plan",
-    subject: { title: plan.project, plan: id, ...omitUndefined({ project, message }) },
-    from: agent,
-    urgency: "normal",
-    text: plan.description ?? "",
-    input,
-    answers: ["approve", "send_back", "reject"],
-    options: [],
-  };
+  const subject = { title: plan.project, plan: id, ...omitUndefined({ project, message }) };
+  const content = { from: agent, text: plan.description ?? "", input, options: [] };
+  const answers = ["approve", "send_back", "reject"];
+  const request = { id: toPlanRequestId(run), kind: "plan", subject, urgency: "normal", ...content, answers } as const;
   return createRequest(request, at);
 }
 
@@ -107,15 +98,8 @@ function describeTask(
 ): string {
   const { priority, due_date: due, estimate: { minutes, cost } = {}, cycle, module } = task;
   const recurrence = recurs && describeSchedule(recurs.cron, "en");
-  const notes = {
-    recurs: recurrence,
-    to: assignee,
-    after: blockers.join(", ") || undefined,
-    priority,
-    due,
-    cycle,
-    module,
-  };
+  const after = blockers.join(", ") || undefined;
+  const notes = { recurs: recurrence, to: assignee, after, priority, due, cycle, module };
   const lines = Object.entries(notes).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
   const figures = keepDefined([
     minutes === undefined ? undefined : `${minutes} min`,
@@ -124,7 +108,6 @@ function describeTask(
   return [title, [...lines, ...figures].join(", "), description ?? ""].filter((line) => line !== "").join("\n");
 }
 
-/** Prepares what a verdict changes besides the request. */
 async function prepareVerdict(
   deps: TaskDeps,
   run: PlanRun,
@@ -135,16 +118,14 @@ async function prepareVerdict(
   const reason = cleanLine(comment, WISH_TEXT_LIMIT) || null;
   if (answer === "approve") {
     const next = startRun(run, by);
-    return {
-      next,
-      event: { kind: "plan_approved", ...fields, by, reason },
-      update: await queuePlan(deps, next, correlation),
-    };
+    const event: PlanEvent = { kind: "plan_approved", ...fields, by, reason };
+    return { next, event, update: await queuePlan(deps, next, correlation) };
   }
   const isCancelled = answer === "reject";
   const cancelled = isCancelled ? { cancelled: true as const } : {};
+  const endedAt = await deps.store.now();
   return {
-    next: rejectRun(run, reason ?? undefined, await deps.store.now()),
+    next: { ...run, state: "rejected", endedAt, ...omitUndefined({ reason: reason ?? undefined }) },
     event: { kind: "plan_rejected", ...fields, by, reason, ...cancelled },
     update: isCancelled ? {} : await preparePlannedWish(deps, run, toReopenedWishPut),
   };
@@ -152,7 +133,7 @@ async function prepareVerdict(
 
 /** Prepares a change of the wish that has this plan; none when it has another one or is closed. */
 async function preparePlannedWish(
-  deps: Pick<TaskDeps, "store">,
+  deps: StoreDeps,
   { wish }: PlanRun,
   toPut: (wish: Wish) => Put,
 ): Promise<ValueUpdate> {
@@ -163,9 +144,8 @@ async function preparePlannedWish(
   return { expect: [[key, stored?.rev ?? 0]], put };
 }
 
-function toReopenedWishPut({ plan: _plan, answeredAt: _answeredAt, ...wish }: Wish): Put {
-  return toWishPut({ ...wish, state: "open" });
-}
+const toReopenedWishPut = ({ plan: _plan, answeredAt: _answeredAt, ...wish }: Wish) =>
+  toWishPut({ ...wish, state: "open" });
 
 /**
  * Publishes `plan_completed` for each finished plan of a project whose tasks are all closed, once. A project that is
@@ -191,10 +171,7 @@ export async function completePlans(deps: TaskDeps, project: string, correlation
 }
 
 /** The number of a plan's tasks when all are closed or removed; undefined while one is open, and for a plan without. */
-async function readClosedTasks(
-  deps: Pick<TaskDeps, "store">,
-  { items: ids = [] }: PlanRun,
-): Promise<number | undefined> {
+async function readClosedTasks(deps: StoreDeps, { items: ids = [] }: PlanRun): Promise<number | undefined> {
   if (ids.length === 0) return undefined;
   const items = await deps.store.read<ItemRecord>(ids.map(observedKeys.item));
   return items.some((item) => item && isOpenItem(item.value)) ? undefined : ids.length;

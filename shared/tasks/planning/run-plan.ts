@@ -22,14 +22,12 @@ import { cleanLine } from "../../text.ts";
 import { MINUTE, type Ms, SECOND } from "../../time.ts";
 import type { Assignee } from "../assignees.ts";
 import { type CallContext, createCallContext, withLock } from "../call-context.ts";
-import { addBlockers, renderBlockedByLine } from "../change-blockers.ts";
 import { assignIfUnassigned } from "../change-task.ts";
-import { addPlannedCard, createItem } from "../create-task.ts";
-import { findProject, findStoredTask } from "../find-task.ts";
+import { addBlockers, renderBlockedByLine } from "../dependencies.ts";
+import { addPlannedCard, createItem } from "../edit-task.ts";
+import { findPresentTask, findProject, findStoredTask } from "../find-task.ts";
 import {
-  failRun,
   findPlanRun,
-  finishRun,
   hashPlannedTask,
   listRequiredSteps,
   PLAN_PROCEDURE,
@@ -71,6 +69,14 @@ interface TaskSteps extends Omit<PlanSteps, "run"> {
   renew: () => Promise<void>;
 }
 
+/** What a step does for a task, whose blockers are those that are not removed; the task as it is then. */
+type TaskAction = (
+  steps: TaskSteps,
+  planned: PlannedTask,
+  task: Task | undefined,
+  blockers: readonly Task[],
+) => Promise<Task | undefined>;
+
 /** Makes the task with this id of Plane recur; shared/schedules, which is above this folder, knows how. */
 type TemplateMaker = (context: CallContext, item: string, rule: PlannedRecurrence) => Promise<unknown>;
 
@@ -93,10 +99,22 @@ export function createPlanProcedure(makeTemplate: TemplateMaker): ProcedureKind<
     ...PLAN_PROCEDURE,
     steps: [
       { name: "project", run: setProject, does: "creates the project and sets it up; one of its name is found" },
-      { name: "tasks", run: createTasks, does: "creates the tasks; Plane refuses a second one with its external id" },
-      { name: "relations", run: relateTasks, does: "adds their dependencies; Plane keeps one of each" },
+      {
+        name: "tasks",
+        run: forEachTask("made", createPlannedTask),
+        does: "creates the tasks; Plane refuses a second one with its external id",
+      },
+      {
+        name: "relations",
+        run: forEachTask("related", relateTask),
+        does: "adds their dependencies; Plane keeps one of each",
+      },
       { name: "groups", run: groupTasks, does: "adds them to cycles and modules; Plane keeps them once in each" },
-      { name: "assignees", run: assignTasks, does: "assigns them, adds cards; an assigned task is not written" },
+      {
+        name: "assignees",
+        run: forEachTask("handed", assignPlannedTask),
+        does: "assigns them, adds cards; an assigned task is not written",
+      },
       {
         name: "template",
         // The task is hidden until the plan is done, so no agent is woken for the template before it is one.
@@ -120,11 +138,7 @@ export function createPlanProcedure(makeTemplate: TemplateMaker): ProcedureKind<
   };
 }
 
-async function createPlanSteps(
-  deps: TaskDeps,
-  { subject }: { subject: string },
-  correlation: string,
-): Promise<PlanSteps | undefined> {
+async function createPlanSteps(deps: TaskDeps, { subject }: { subject: string }, correlation: string) {
   const run = await findPlanRun(deps, subject);
   if (run?.state !== "running") return undefined;
   const { tasks } = run.plan;
@@ -142,11 +156,12 @@ async function handlePlanFailure(
   deps: TaskDeps,
   { subject: id, thrown, failures, correlation }: ProcedureFailure,
 ): Promise<"end" | JobResult> {
-  const delay = getPassingDelay(thrown);
-  if (delay !== undefined) return { retryAt: (await deps.store.now()) + delay };
+  const now = await deps.store.now();
+  if (thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError)
+    return { retryAt: now + (thrown.retryAfter ?? RETRY_MS) };
   if (!isRefusal(thrown) && failures + 1 < MAX_ATTEMPTS) {
     deps.log.warn("plan interrupted", { correlation, plan: id, error: getErrorMessage(thrown) });
-    return { retryAt: (await deps.store.now()) + RETRY_MS, failed: true };
+    return { retryAt: now + RETRY_MS, failed: true };
   }
   await failPlan(deps, id, thrown, correlation);
   return "end";
@@ -195,10 +210,9 @@ async function updateRunningRun(
 }
 
 async function addWarning(deps: TaskDeps, id: string, text: string): Promise<void> {
-  await updateRunningRun(deps, id, async (run) => {
-    const { warnings = [] } = run;
-    return warnings.includes(text) ? undefined : { put: [toPlanRunPut({ ...run, warnings: [...warnings, text] })] };
-  });
+  await updateRunningRun(deps, id, async ({ warnings = [], ...run }) =>
+    warnings.includes(text) ? undefined : { put: [toPlanRunPut({ ...run, warnings: [...warnings, text] })] },
+  );
 }
 
 /** Runs an action on the plan's tasks while no other call carries out a plan of their project. */
@@ -213,24 +227,28 @@ async function withTasks(
   await withLock(context, "plan", project.id, (renew) => action({ ...steps, project, plan: run.plan, warn, renew }));
 }
 
-function createTasks(run: PlanSteps): Promise<undefined> {
-  return withTasks(run, async (steps) => {
-    const { context, project, plan } = steps;
-    for (const planned of plan.tasks)
-      await runStepOnce(steps, planned, "made", async (_, blockers) => {
-        const keys = blockers.map(({ key }) => key);
-        const fields = await toItemFields(planned, await renderBlockedByLine(context, keys));
-        return (await createItem(context, project, await hashPlannedTask(planned), fields)).task;
-      });
-  });
+/** Takes a step of each task that needs it; what was done is recorded. */
+function forEachTask(step: PlanStep, action: TaskAction): (run: PlanSteps) => Promise<undefined> {
+  return (run) =>
+    withTasks(run, async (steps) => {
+      for (const planned of steps.plan.tasks) await takeStepOnce(steps, planned, step, action);
+    });
 }
 
-function relateTasks(run: PlanSteps): Promise<undefined> {
-  return withTasks(run, async (steps) => {
-    const relate = async (task: Task | undefined, blockers: Task[]) =>
-      task && addBlockers(steps.context, task, blockers);
-    for (const planned of steps.plan.tasks) await runStepOnce(steps, planned, "related", relate);
-  });
+const createPlannedTask: TaskAction = async ({ context, project }, planned, _, blockers) => {
+  const fields = await toItemFields(planned, await renderBlockedByLine(context, blockers));
+  return createItem(context, project, await hashPlannedTask(planned), fields);
+};
+
+const relateTask: TaskAction = async ({ context }, _, task, blockers) => task && addBlockers(context, task, blockers);
+
+async function assignPlannedTask({ context, assignees, warn }: TaskSteps, planned: PlannedTask, task?: Task) {
+  if (!task) return undefined;
+  const assignee = assignees.get(planned.assignee ?? "");
+  const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
+  if (refused) await warn(`${planned.id}: ${refused}`);
+  await addPlannedCard(context, assigned, assignee, planned.estimate);
+  return assigned;
 }
 
 function groupTasks(run: PlanSteps): Promise<undefined> {
@@ -239,22 +257,10 @@ function groupTasks(run: PlanSteps): Promise<undefined> {
   });
 }
 
-function assignTasks(run: PlanSteps): Promise<undefined> {
-  return withTasks(run, async (steps) => {
-    const assign = (planned: PlannedTask) => async (task: Task | undefined) =>
-      task && assignPlannedTask(steps, planned, task);
-    for (const planned of steps.plan.tasks) await runStepOnce(steps, planned, "handed", assign(planned));
-  });
-}
-
 /** Runs a step that the task needs, unless it is recorded as done. A task that people have deleted is skipped. */
-async function runStepOnce(
-  { context, project, plan, externalTasks, renew }: TaskSteps,
-  planned: PlannedTask,
-  step: PlanStep,
-  action: (task: Task | undefined, blockers: Task[]) => Promise<Task | undefined>,
-): Promise<void> {
+async function takeStepOnce(steps: TaskSteps, planned: PlannedTask, step: PlanStep, action: TaskAction): Promise<void> {
   if (!listRequiredSteps(planned).includes(step)) return;
+  const { context, project, plan, externalTasks, renew } = steps;
   const { deps } = context;
   const progress = await readPlanProgress(deps, project.id);
   const name = await hashPlannedTask(planned);
@@ -268,9 +274,10 @@ async function runStepOnce(
     const task = localProgress ? await findStoredTask(deps, localProgress.item) : externalTasks.get(other);
     if (task && task.item.removedAt === undefined) blockers.set(task.id, task);
   }
-  const task = before && (await findStoredTask(deps, before.item));
-  const result = task?.item.removedAt === undefined ? await action(task, [...blockers.values()]) : undefined;
-  await savePlanStep(deps, project, name, step, { title: planned.title, item: result?.id, key: result?.key });
+  const task = await findStoredTask(deps, before?.item);
+  const isPresent = task?.item.removedAt === undefined;
+  const result = isPresent ? await action(steps, planned, task, [...blockers.values()]) : undefined;
+  await savePlanStep(deps, project, name, step, planned.title, result);
 }
 
 /** Adds the tasks of each cycle or module with one request, because Plane takes several at once. */
@@ -284,22 +291,12 @@ async function addToGroups({ context, project, plan, renew }: TaskSteps, kind: T
     const left = planned.filter(([, hash]) => !progress[hash]?.steps.includes(kind));
     if (left.length === 0) continue;
     await renew();
-    const found = await Promise.all(left.map(([, hash]) => findStoredTask(deps, progress[hash]?.item ?? "")));
-    const items = found.flatMap((task) => (task && task.item.removedAt === undefined ? [task.id] : []));
+    const found = await Promise.all(left.map(([, hash]) => findPresentTask(deps, progress[hash]?.item)));
+    const items = keepDefined(found).map(({ id }) => id);
     const dates = cycles.find((cycle) => cycle.name === name);
     if (items.length > 0) await addToGroup(context, project.id, { kind, name, dates }, items);
-    for (const [task, hash] of left)
-      await savePlanStep(deps, project, hash, kind, { title: task.title, item: undefined, key: undefined });
+    for (const [task, hash] of left) await savePlanStep(deps, project, hash, kind, task.title);
   }
-}
-
-async function assignPlannedTask(steps: TaskSteps, planned: PlannedTask, task: Task): Promise<Task> {
-  const { context, assignees, warn } = steps;
-  const assignee = assignees.get(planned.assignee ?? "");
-  const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
-  if (refused) await warn(`${planned.id}: ${refused}`);
-  await addPlannedCard(context, assigned, assignee, planned.estimate);
-  return assigned;
 }
 
 /**
@@ -309,7 +306,12 @@ async function assignPlannedTask(steps: TaskSteps, planned: PlannedTask, task: T
 async function finishPlan({ context: { deps, correlation }, run: { id } }: PlanSteps): Promise<undefined> {
   await updateRunningRun(deps, id, async (run, rev) => {
     const items = [...(await readPlannedItems(deps, run)).values()];
-    const put = [toPlanRunPut(finishRun(run, items, await deps.store.now()))];
+    // The texts of its tasks are not needed any more.
+    const tasks = run.plan.tasks.map(({ description: _, ...task }) => task);
+    const done = { state: "done" as const, items, endedAt: await deps.store.now() };
+    // A run that found everything complete reports no completion.
+    const isReported = run.complete.length === tasks.length ? { completed: true as const } : {};
+    const put = [toPlanRunPut({ ...run, plan: { ...run.plan, tasks }, ...done, ...isReported })];
     // All its tasks may have been closed while it was under way.
     const jobs = keepDefined([run.project]).map((project) =>
       createObserveJob({ type: "check_project", project }, `plan:${id}:${rev}`),
@@ -331,26 +333,14 @@ async function prepareWakes(deps: Pick<Deps, "store" | "settings">, items: reado
   return keepDefined(await Promise.all(wakes));
 }
 
-/** The delay after which to continue when Plane cannot answer now; undefined for every other failure. */
-function getPassingDelay(thrown: unknown): Ms | undefined {
-  if (thrown instanceof PlaneRateLimitedError) return thrown.retryAfter;
-  return thrown instanceof PlaneUnavailableError ? (thrown.retryAfter ?? RETRY_MS) : undefined;
-}
-
 async function failPlan(deps: TaskDeps, id: string, thrown: unknown, correlation: string): Promise<void> {
   await updateRunningRun(deps, id, async (run, rev) => {
     const reason = cleanLine(getErrorMessage(thrown), MAX_REASON_LENGTH);
-    const failed = failRun(run, reason, await deps.store.now());
+    const put = [toPlanRunPut({ ...run, state: "failed", reason, endedAt: await deps.store.now() })];
     const refusal = omitUndefined({ refusal: getRefusal(thrown) });
     const event: PlanEvent = { kind: "plan_failed", ...toPlanEventFields(run), text: reason, ...refusal };
     deps.log.warn("plan failed", { correlation, plan: id, agent: run.agent, reason });
-    const published = await preparePlanEvent(
-      deps,
-      failed.project,
-      { record: workKeys.planRun(failed.id), rev },
-      event,
-      correlation,
-    );
-    return mergeUpdates([{ put: [toPlanRunPut(failed)] }, published]);
+    const record = { record: workKeys.planRun(id), rev };
+    return mergeUpdates([{ put }, await preparePlanEvent(deps, run.project, record, event, correlation)]);
   });
 }

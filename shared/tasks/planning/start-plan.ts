@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import type { TaskDeps } from "../../app/deps.ts";
+import type { StoreDeps, TaskDeps } from "../../app/deps.ts";
 import type { PlannedTask } from "../../config/sections-schema.ts";
 import { listNextTimes } from "../../cron.ts";
 import { GroundcrewError } from "../../errors.ts";
@@ -13,7 +13,7 @@ import { describeSchedule } from "../../i18n/schedule-words.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import { findRequest, prepareClosure, preparePublication } from "../../requests/requests.ts";
+import { findRequest, prepareClosure, prepareNewRequest } from "../../requests/requests.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { isRequestOpen } from "../../task/request.ts";
 import { formatIsoTime } from "../../time.ts";
@@ -65,9 +65,9 @@ const MAX_RETRY_AFTER_S = 60;
 /**
  * Checks a plan and starts it: Groundcrew then creates its project, tasks and dependencies in the background and sets
  * the assignees last, so that no agent sees a part of it. A plan for a person's wish first waits for their approval
- * (setting `plan.approve`), and one that no stored wish asks for always does, whoever calls. Repeating the call returns its present state (`remaining`), and continues a plan that has
- * failed. Tasks with the same project, id and title are the same task. Throws `bad_request` with all problems before
- * anything is stored; `dry_run` returns them instead.
+ * (setting `plan.approve`), and one that no stored wish asks for always does, whoever calls. Repeating the call returns
+ * its present state (`remaining`), and continues a plan that has failed. Tasks with the same project, id and title are
+ * the same task. Throws `bad_request` with all problems before anything is stored; `dry_run` returns them instead.
  */
 export async function planProject(context: CallContext, given: Plan) {
   return (await planTasks(context, given)).answer;
@@ -77,10 +77,7 @@ export async function planProject(context: CallContext, given: Plan) {
  * Creates a project for a person's wish. One that no open wish asks for is a plan without tasks, which waits for a
  * person's approval; undefined until it exists.
  */
-export async function requestProject(
-  context: CallContext,
-  { name, ...given }: Parameters<typeof createProject>[1],
-): Promise<{ project?: ProjectRecord; isProposed: boolean }> {
+export async function requestProject(context: CallContext, { name, ...given }: Parameters<typeof createProject>[1]) {
   const { deps, caller } = context;
   const cleanName = cleanProjectName(name);
   // A project is also found by its identifier, which the name of another one may be.
@@ -106,11 +103,8 @@ async function planTasks(context: CallContext, given: Plan, isProjectOnly = fals
   if (!existing)
     problems.push(...keepDefined([findProjectNameProblem(name), findIdentifierProblem(context, given.identifier)]));
   if (given.dry_run) return { answer: await readPlanAnswer(deps, checkedPlan, existing) };
-  if (problems.length > 0)
-    throw new GroundcrewError(
-      "bad_request",
-      `Nothing was created. Fix these problems: ${problems.map((text) => text.replace(/\.$/, "")).join("; ")}.`,
-    );
+  const list = problems.map((text) => text.replace(/\.$/, "")).join("; ");
+  if (list !== "") throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${list}.`);
   const run = await startPlan(context, { ...given, project: name, tasks: checkedPlan.tasks }, existing, checkedPlan);
   const project = existing ?? (run.project === undefined ? undefined : await findProject(deps, run.project));
   return { answer: await readPlanAnswer(deps, checkedPlan, project, run), run, project };
@@ -138,22 +132,13 @@ export async function scheduleWork(
     recurs: { cron },
   });
   const { timezone } = deps.settings;
-  const next = listNextTimes({ cron, timeZone: timezone }, await deps.store.now(), NEXT_TIMES);
-  return omitUndefined({
-    key: done[0],
-    recurs: describeSchedule(cron, "en"),
-    next: next.map((at) => formatIsoTime(at, timezone)),
-    remaining,
-    awaiting_approval,
-  });
+  const times = listNextTimes({ cron, timeZone: timezone }, await deps.store.now(), NEXT_TIMES);
+  const next = times.map((at) => formatIsoTime(at, timezone));
+  return omitUndefined({ key: done[0], recurs: describeSchedule(cron, "en"), next, remaining, awaiting_approval });
 }
 
 /** The plan's tasks with their names in the progress of the project, and how far each is. */
-async function readTaskProgress(
-  deps: Pick<TaskDeps, "store">,
-  tasks: readonly PlannedTask[],
-  project: ProjectRecord | undefined,
-) {
+async function readTaskProgress(deps: StoreDeps, tasks: readonly PlannedTask[], project: ProjectRecord | undefined) {
   const projectProgress = project ? await readPlanProgress(deps, project.id) : {};
   const names = await Promise.all(tasks.map(hashPlannedTask));
   const rows = tasks.map((task, i) => ({ task, name: names[i] ?? "", progress: projectProgress[names[i] ?? ""] }));
@@ -162,7 +147,7 @@ async function readTaskProgress(
 
 /** Returns the present state of a plan. Without a run nothing has been created for it. */
 async function readPlanAnswer(
-  deps: Pick<TaskDeps, "store">,
+  deps: StoreDeps,
   { tasks, problems, warnings, cost }: CheckedPlan,
   project: ProjectRecord | undefined,
   run?: PlanRun,
@@ -174,13 +159,15 @@ async function readPlanAnswer(
   const remaining = run?.state === "done" ? 0 : run ? Math.max(1, left) : left;
   return omitUndefined({
     project: project?.identifier,
-    tasks: tasks.map(({ id, title, assignee, blocked_by = [] }) => ({
-      id,
-      key: keys.get(id),
-      title,
-      assignee,
-      blocked_by: blocked_by.map((other) => keys.get(other) ?? other),
-    })),
+    tasks: tasks.map(({ id, title, assignee, blocked_by = [] }) => {
+      return {
+        id,
+        key: keys.get(id),
+        title,
+        assignee,
+        blocked_by: blocked_by.map((other) => keys.get(other) ?? other),
+      };
+    }),
     done: tasks.flatMap(({ id }) => keys.get(id) ?? []),
     remaining,
     awaiting_approval: run?.state === "awaiting_approval" ? (true as const) : undefined,
@@ -211,81 +198,57 @@ async function startPlan(
   return updateValue<PlanRun, PlanRun>(deps, workKeys.planRun(id), async (before) => {
     const isSame = before?.hash === hash;
     if (before && !isSame) await throwIfDecided(context, before);
-    if (before && isSame && before.state !== "failed") {
-      throwIfRejected(before);
-      return { result: before };
-    }
+    if (isSame && before.state === "rejected") throw createRejectedError(before);
+    if (isSame && before.state !== "failed") return { result: before };
     const now = await deps.store.now();
     // Who carries a request is no proof that a person asked: only a stored wish is. A plan that failed was approved.
     const isWished = !isAgent(caller) || chosen !== undefined;
     const isApproved = isSame || (isWished && !(chosen && deps.settings.plan.approve));
+    const isNewProject = existing ? undefined : (true as const);
     const fresh: PlanRun = {
-      id,
-      plan,
-      hash,
-      agent: caller.name,
-      ...omitUndefined({
-        wish: chosen?.id,
-        project: existing?.id,
-        isNewProject: existing ? undefined : (true as const),
-      }),
-      state: "awaiting_approval",
+      ...{ id, plan, hash, agent: caller.name, at: now, complete, state: "awaiting_approval" },
+      ...omitUndefined({ wish: chosen?.id, project: existing?.id, isNewProject }),
       checked: { warnings: isWished ? warnings : [...warnings, NOBODY_ASKED], cost },
-      at: now,
-      complete,
     };
-    const stored = before && isSame ? before : fresh;
+    const stored = isSame ? before : fresh;
     const run = isApproved ? startRun({ ...stored, agent: caller.name }) : stored;
+    const afterCommit = () => {
+      deps.log.info(isApproved ? "plan started" : "plan proposed", { correlation, plan: id, agent: caller.name });
+      deps.notify();
+    };
     const update = mergeUpdates([
-      { put: [toPlanRunPut(run)] },
+      { put: [toPlanRunPut(run)], afterCommit },
       await prepareLinkedWish(context, chosen, run),
       before ? await prepareReplacement(deps, before, correlation) : {},
       isApproved
-        ? mergeUpdates([await queuePlan(deps, run, correlation), { afterCommit: () => deps.notify() }])
-        : await prepareProposal(deps, run, chosen, correlation),
+        ? await queuePlan(deps, run, correlation)
+        : await prepareNewRequest(deps, await createPlanRequest(run, chosen), correlation),
     ]);
-    const afterCommit = async () => {
-      deps.log.info(isApproved ? "plan started" : "plan proposed", { correlation, plan: id, agent: caller.name });
-      await update.afterCommit?.();
-    };
-    return { ...update, afterCommit, result: run };
+    return { ...update, result: run };
   });
-}
-
-/** Prepares the request for a proposal, which is stored with its run. */
-async function prepareProposal(
-  deps: TaskDeps,
-  run: PlanRun,
-  wish: Wish | undefined,
-  correlation: string,
-): Promise<ValueUpdate> {
-  const request = await createPlanRequest(run, wish);
-  const update = await preparePublication(deps, request, correlation);
-  return { ...update, expect: [[workKeys.request(request.id), 0], ...(update.expect ?? [])] };
 }
 
 /** Prepares the end of the request for an earlier proposal, which another plan replaces. */
 async function prepareReplacement(deps: TaskDeps, before: PlanRun, correlation: string): Promise<ValueUpdate> {
   const stored = await findRequest(deps, toPlanRequestId(before));
   if (!stored || !isRequestOpen(stored.value)) return {};
-  const update = await prepareClosure(deps, stored, "replaced", correlation);
-  return { ...update, expect: [[workKeys.request(stored.value.id), stored.rev]] };
+  const expect: ValueUpdate = { expect: [[workKeys.request(stored.value.id), stored.rev]] };
+  return mergeUpdates([await prepareClosure(deps, stored, "replaced", correlation), expect]);
 }
 
-async function throwIfDecided({ deps }: CallContext, run: PlanRun): Promise<void> {
-  if (run.state !== "running" && run.state !== "done") return;
-  const project = run.project === undefined ? undefined : await findProject(deps, run.project);
-  const name = project ? `${project.name} (${project.identifier})` : run.plan.project;
-  throw new GroundcrewError(
-    "conflict",
-    `The plan for this wish is ${run.state === "done" ? "complete" : "being carried out"}: the project ${name}. A wish has one plan. Change its tasks, or add some with create_task.`,
-  );
+async function throwIfDecided({ deps }: CallContext, { state, project: id, plan }: PlanRun): Promise<void> {
+  if (state !== "running" && state !== "done") return;
+  const project = id === undefined ? undefined : await findProject(deps, id);
+  const name = project ? `${project.name} (${project.identifier})` : plan.project;
+  const progress = state === "done" ? "complete" : "being carried out";
+  const reason = `The plan for this wish is ${progress}: the project ${name}.`;
+  const advice = "A wish has one plan. Change its tasks, or add some with create_task.";
+  throw new GroundcrewError("conflict", `${reason} ${advice}`);
 }
 
-function throwIfRejected({ state, reason }: PlanRun): void {
-  if (state !== "rejected") return;
+function createRejectedError({ reason }: PlanRun): GroundcrewError {
   const because = reason === undefined ? "" : `: ${reason}`;
-  throw new GroundcrewError(
+  return new GroundcrewError(
     "conflict",
     `A person rejected this plan${because}. Change it before you propose it again.`,
   );

@@ -18,11 +18,10 @@ import { readAllRows } from "../../store/records.ts";
 import { findPlanePerson } from "../../sync/names.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { DAY, formatIsoTime, HOUR, type Ms, SECOND } from "../../time.ts";
-import { requireReader } from "../access.ts";
-import { type CallContext, chooseClient } from "../call-context.ts";
+import { type CallContext, chooseClient, requireReader } from "../call-context.ts";
 import { type CardRecord, getSession, readCard } from "../card-record.ts";
 import { renewOwnClaim } from "../claim-lease.ts";
-import { findStoredTask, refreshTask } from "../find-task.ts";
+import { findPresentTask, findStoredTask, refreshTask } from "../find-task.ts";
 import { readDoneCriteria } from "../lifecycle/done-criteria.ts";
 import { readTaskQuestions } from "../people/questions.ts";
 import { readWhy } from "./task-facts.ts";
@@ -43,9 +42,7 @@ const RETENTION_MS: Ms = DAY;
 
 /** Limits in characters, to keep the answer small for a model; longer texts are truncated with "…". */
 const MAX_COMMENT = 2_000;
-
 const MAX_DETAIL_LINE = 300;
-
 const MAX_LATEST = 20;
 
 /** Limit of the comments with a claim: the 5 newest. */
@@ -66,6 +63,8 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
   const task = (await findStoredTask(deps, storedTask.id)) ?? storedTask;
   const { name, description } = task.item.snapshot;
   const planeDetails = await readPlaneDetails(context, task);
+  const edges = await readAllRows<EdgeRecord>(deps, observedSets.blockers(task.id));
+  const blockers = edges.map(({ value }) => value.blocker);
   const [answer, why, [claim], card, times, criteria, questions, inputs] = await Promise.all([
     readTaskAnswer(context, task),
     readWhy(deps, task, "en"),
@@ -74,7 +73,7 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
     readTaskTimes(deps, task.id),
     readDoneCriteria(deps, task),
     readTaskQuestions(deps, task.id),
-    readLinkedTasks(deps, await readBlockerIds(deps, task.id)),
+    readLinkedTasks(deps, blockers),
   ]);
   const visibleQuestions = questions.filter(({ closed }) => closed === undefined);
   return {
@@ -86,20 +85,14 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
     agent: describeCard(card),
     done_when: criteria,
     inputs: inputs.length > 0 ? inputs : undefined,
-    questions: await takeLatest(visibleQuestions, ({ createdAt, from, text, verdict }) => ({
-      at: formatTime(createdAt),
-      agent: from,
-      text,
-      answer: verdict?.comment,
-      by: verdict?.by,
-    })),
+    questions: await takeLatest(visibleQuestions, ({ createdAt, from: agent, text, verdict }) => {
+      return { at: formatTime(createdAt), agent, text, answer: verdict?.comment, by: verdict?.by };
+    }),
     ...planeDetails,
     time: {
-      ...(await takeLatest(times.entries, ({ agent, from, to }) => ({
-        agent,
-        from: formatTime(from),
-        to: to === undefined ? undefined : formatTime(to),
-      }))),
+      ...(await takeLatest(times.entries, ({ agent, from, to }) => {
+        return { agent, from: formatTime(from), to: to === undefined ? undefined : formatTime(to) };
+      })),
       totals_s: Object.fromEntries(Object.entries(times.totals).map(([agent, ms]) => [agent, Math.round(ms / SECOND)])),
     },
   };
@@ -151,16 +144,18 @@ async function fetchPlaneDetails({ deps }: CallContext, reader: PlaneClient, { i
   const visibleComments = comments.filter((comment) => !isCardComment(comment, id)).sort(compareByTime);
   const uploaded = attachments.filter((file) => file.is_uploaded).sort(compareByTime);
   return {
-    comments: await takeLatest(visibleComments, (comment) => describeComment(deps, comment)),
+    comments: await takeLatest(visibleComments, async (comment) => ({
+      ...(await describeAuthor(deps, comment)),
+      text: await toShortMarkdown(deps, comment.comment_html, MAX_COMMENT),
+    })),
     history: await takeLatest(activities.sort(compareByTime), (activity) => describeActivity(deps, activity)),
     attachments: await takeLatest(uploaded, describeAttachment),
   };
 }
 
 /** Whether a comment is the agent card, whose values are already in the `agent` field. */
-function isCardComment({ external_source, external_id }: PlaneComment, item: string): boolean {
-  return external_source === GROUNDCREW_SOURCE && (external_id ?? "").startsWith(`card:${item}`);
-}
+const isCardComment = ({ external_source, external_id }: PlaneComment, item: string) =>
+  external_source === GROUNDCREW_SOURCE && external_id?.startsWith(`card:${item}`);
 
 function compareByTime(a: { created_at: string }, b: { created_at: string }): number {
   return a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0;
@@ -171,11 +166,6 @@ async function takeLatest<R, T>(rows: readonly R[], toEntry: (row: R) => T | Pro
   const leftOut = Math.max(0, rows.length - MAX_LATEST);
   const latest = await Promise.all(rows.slice(leftOut).map(toEntry));
   return { latest, left_out: leftOut > 0 ? leftOut : undefined };
-}
-
-async function describeComment(deps: TaskDeps, comment: PlaneComment) {
-  const text = await toShortMarkdown(deps, comment.comment_html, MAX_COMMENT);
-  return { ...(await describeAuthor(deps, comment)), text };
 }
 
 async function describeAuthor(deps: TaskDeps, { created_at, actor }: PlaneComment | PlaneActivity) {
@@ -209,24 +199,16 @@ function describeAttachment({ created_at, attributes: { name, type, size } }: Pl
   return { at: created_at, name: clean(name), type: clean(type), size };
 }
 
-async function readBlockerIds(deps: TaskDeps, id: string): Promise<string[]> {
-  return (await readAllRows<EdgeRecord>(deps, observedSets.blockers(id))).map(({ value }) => value.blocker);
-}
-
 /** Reads tasks that a task waits for or that wait for it, open and closed ones, by key. */
 export async function readLinkedTasks(deps: TaskDeps, ids: readonly string[]) {
-  const tasks = await Promise.all(ids.map((id) => findStoredTask(deps, id)));
+  const tasks = await Promise.all(ids.map((id) => findPresentTask(deps, id)));
   return keepDefined(tasks)
-    .filter(({ item }) => item.removedAt === undefined)
-    .map(({ key, item }) => ({
-      key,
-      title: cleanLine(item.snapshot.name, MAX_DETAIL_LINE),
-      status: item.snapshot.status,
-    }))
+    .map(({ key, item: { snapshot } }) => {
+      return { key, title: cleanLine(snapshot.name, MAX_DETAIL_LINE), status: snapshot.status };
+    })
     .sort((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
 }
 
-/** The values of the agent card. */
 function describeCard(card: CardRecord = {}) {
   const { agent: name, estimate, percent, text, confidence, cost, commit, tests } = card;
   const hours = estimate?.ms === undefined ? undefined : estimate.ms / HOUR;

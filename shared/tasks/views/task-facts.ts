@@ -14,28 +14,19 @@ import { readOpenRequests } from "../../requests/requests.ts";
 import { readAllRows } from "../../store/records.ts";
 import { findNamedState, findPlanePerson } from "../../sync/names.ts";
 import type { RequestRecord } from "../../task/request.ts";
+import type { ItemRecord } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
 import type { Ms } from "../../time.ts";
-import { isBraked, readBudgetStop } from "../brake-record.ts";
 import type { CardRecord } from "../card-record.ts";
 import { findStoredTask } from "../find-task.ts";
+import { isBraked, readBudgetStop } from "../people/brake-record.ts";
 import { readHiddenTasks } from "../plan-record.ts";
 import { isHeldInBacklog } from "../startable-tasks.ts";
 import { findGatewayUrl, type LastCallRecord, readWake, wakeKeys } from "../wakes.ts";
 import { type AgentFacts, explainTask, type RenderedWhy, renderWhy, type TaskFacts } from "../why.ts";
 
 /** What is read once for all tasks. */
-interface CommonFacts {
-  requests: RequestRecord[];
-  notices: NoticeRecord[];
-  isHidden: Awaited<ReturnType<typeof readHiddenTasks>>;
-  cycles: string[][];
-  plane: TaskFacts["plane"];
-  candidate: string | undefined;
-  budgetRequest: string | undefined;
-  agents: Map<string, AgentState>;
-  now: Ms;
-}
+type CommonFacts = Awaited<ReturnType<typeof readCommonFacts>>;
 
 /** What is read here of a schedule's record (shared/schedules/schedule-record.ts). */
 interface TemplateSchedule {
@@ -47,14 +38,12 @@ type AgentState = Omit<AgentFacts, "isBeingWoken" | "woken"> & Pick<Awaited<Retu
 
 /** Limit of a name, and of the words of a failure, in a sentence. */
 const NAME_LENGTH = 80;
-
 const REASON_LENGTH = 200;
 
 /** Why nothing happens with a task, or what does, as people and agents read it. */
 export async function readWhy(deps: TaskDeps, task: Task, locale: Locale): Promise<RenderedWhy> {
   const explain = await createExplainer(deps, locale, task.item.owners ?? []);
-  const [why] = await explain([task]);
-  return why as RenderedWhy;
+  return (await explain([task]))[0] as RenderedWhy;
 }
 
 /**
@@ -67,16 +56,14 @@ export async function createExplainer(
   owners?: readonly string[],
 ): Promise<(tasks: readonly Task[]) => Promise<RenderedWhy[]>> {
   const common = await readCommonFacts(deps, owners);
-  const { timezone } = deps.settings;
+  const zone = { locale, timezone: deps.settings.timezone };
   return async (tasks) => {
     const readFacts = await createFactsReader(deps, tasks, common);
-    const explain = async (task: Task) =>
-      renderWhy(explainTask(await readFacts(task)), { locale, timezone }, common.now);
-    return Promise.all(tasks.map(explain));
+    return Promise.all(tasks.map(async (task) => renderWhy(explainTask(await readFacts(task)), zone, common.now)));
   };
 }
 
-async function readCommonFacts(deps: TaskDeps, owners: readonly string[] | undefined): Promise<CommonFacts> {
+async function readCommonFacts(deps: TaskDeps, owners: readonly string[] | undefined) {
   const { store } = deps;
   const [requests, notices, isHidden, cycles, pauses, now] = await Promise.all([
     readOpenRequests(deps),
@@ -95,19 +82,12 @@ async function readCommonFacts(deps: TaskDeps, owners: readonly string[] | undef
   });
   const own = deps.settings.agents.filter(({ name }) => !owners || owners.includes(name));
   const states = await Promise.all(own.map((agent) => readAgentState(deps, agent, current, requests, now)));
-  const agents = new Map(states.map((state) => [state.name, state]));
-  const candidate = await findCandidate(deps);
-  const budgetRequest = (await readBudgetStop(deps))?.id;
   return {
-    requests,
-    notices: current,
-    isHidden,
+    ...{ requests, isHidden, plane, now },
     cycles: cycles.map(({ value }) => value.path),
-    plane,
-    candidate,
-    budgetRequest,
-    agents,
-    now,
+    candidate: await findCandidate(deps),
+    budgetRequest: (await readBudgetStop(deps))?.id,
+    agents: new Map(states.map((state) => [state.name, state])),
   };
 }
 
@@ -171,28 +151,33 @@ async function createFactsReader(deps: TaskDeps, tasks: readonly Task[], common:
     toMap(ids, tickets),
     toMap(blockerIds, blockers),
   ];
+  const readPercent = (id: string) => omitUndefined({ percent: percents.get(id)?.value.percent });
 
-  return async (task: Task): Promise<TaskFacts> => {
-    const { id, key, item } = task;
+  return async ({ id, key, item, project }: Task): Promise<TaskFacts> => {
     const { stopped, owners, snapshot } = item;
     const claim = claimsById.get(id);
     const request = common.requests.find(({ subject }) => subject.item === id);
     const state = ticketsById.get(id)?.value.state;
     const open = item.blockers.flatMap((blocker) => blockersById.get(blocker) ?? []);
-    const percentOf = (one: string) => omitUndefined({ percent: percents.get(one)?.value.percent });
     return {
       ...{ key, status: snapshot.status, plane: common.plane, isHidden: common.isHidden(item) },
       isUnread: item.blockersUnknown === true || open.length < item.blockers.length,
       isInReview: item.review === true,
-      blockers: open.map((blocker) => ({ ...nameBlocker(blocker), ...percentOf(blocker.id) })),
+      blockers: open.map((blocker) => ({
+        key: blocker.key,
+        ...omitUndefined({ agent: blocker.item.owners?.join(", ") || undefined }),
+        ...readPercent(blocker.id),
+      })),
       agents: owners?.flatMap((name) => describeAgent(common.agents.get(name), id)),
       ...omitUndefined({
-        template: await describeTemplate(deps, task),
-        backlog: await describeBacklog(deps, task),
+        template: await describeTemplate(deps, item),
+        backlog: await describeBacklog(deps, item, project.id),
         stopped: stopped && { by: cleanLine(stopped.by, NAME_LENGTH), at: stopped.at },
         cycle: await describeCycle(deps, id, common.cycles),
-        request: request && describeRequest(request),
-        claim: claim && { agent: claim.agent, since: claim.since, ...percentOf(id) },
+        request: request && {
+          ...{ id: request.id, kind: request.kind, from: cleanLine(request.from, NAME_LENGTH), at: request.createdAt },
+        },
+        claim: claim && { agent: claim.agent, since: claim.since, ...readPercent(id) },
         session: ACTIVE_TICKET_STATES.some((active) => active === state)
           ? { isWaiting: state === "approved" }
           : undefined,
@@ -205,17 +190,8 @@ async function createFactsReader(deps: TaskDeps, tasks: readonly Task[], common:
 }
 
 async function describePeople(deps: TaskDeps, ids: readonly string[]): Promise<string | undefined> {
-  const people = await Promise.all(ids.map((id) => findPlanePerson(deps, id)));
-  const names = keepDefined(people).map(({ name }) => cleanLine(name, NAME_LENGTH));
-  return names.length > 0 ? names.join(", ") : undefined;
-}
-
-function nameBlocker({ key, item }: Task): TaskFacts["blockers"][number] {
-  return { key, ...omitUndefined({ agent: item.owners?.join(", ") || undefined }) };
-}
-
-function describeRequest({ id, kind, from, createdAt }: RequestRecord): NonNullable<TaskFacts["request"]> {
-  return { id, kind, from: cleanLine(from, NAME_LENGTH), at: createdAt };
+  const people = keepDefined(await Promise.all(ids.map((id) => findPlanePerson(deps, id))));
+  return people.map(({ name }) => cleanLine(name, NAME_LENGTH)).join(", ") || undefined;
 }
 
 function describeAgent(state: AgentState | undefined, item: string): AgentFacts[] {
@@ -230,18 +206,18 @@ function describeAgent(state: AgentState | undefined, item: string): AgentFacts[
   return [{ ...facts, isBeingWoken, ...omitUndefined({ woken: at === undefined ? undefined : { at, times: round } }) }];
 }
 
-async function describeTemplate(deps: TaskDeps, { id, item }: Task): Promise<TaskFacts["template"]> {
+async function describeTemplate(deps: TaskDeps, item: ItemRecord): Promise<TaskFacts["template"]> {
   if (!item.template) return undefined;
-  const [stored] = await deps.store.read<TemplateSchedule>([workKeys.schedule(id)]);
+  const [stored] = await deps.store.read<TemplateSchedule>([workKeys.schedule(item.snapshot.id)]);
   const { rule, paused } = stored?.value ?? {};
   if (paused) return { isPaused: true };
   const timeZone = rule?.time_zone ?? deps.settings.timezone;
   return omitUndefined({ next: rule && findNextTime({ cron: rule.cron, timeZone }, await deps.store.now()) });
 }
 
-async function describeBacklog(deps: TaskDeps, { item, project }: Task): Promise<TaskFacts["backlog"]> {
+async function describeBacklog(deps: TaskDeps, item: ItemRecord, project: string): Promise<TaskFacts["backlog"]> {
   if (!(await isHeldInBacklog(deps, item))) return undefined;
-  const state = (await findNamedState(deps, project.id, item.snapshot.state))?.name ?? "Backlog";
+  const state = (await findNamedState(deps, project, item.snapshot.state))?.name ?? "Backlog";
   // Plane's own name, without a request for the names of this project.
   const names = [...(deps.settings.states.todo ?? []), "Todo"];
   return { state, ready: names.find((name) => name !== state) ?? state };

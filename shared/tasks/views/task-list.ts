@@ -1,23 +1,29 @@
 /**
- * A task as agents see it, and an agent's list of its open tasks, those to continue or to start first, shortened to 4
- * KB.
+ * Lists of tasks, from stored data: an agent's own open tasks, those to continue or to start first, shortened to 4 KB,
+ * and the search in all tasks.
  */
 
 import { z } from "zod";
-import type { TaskDeps } from "../../app/deps.ts";
+import type { StoreDeps, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { htmlToLines } from "../../markdown/plain-text.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
-import { listReadableProjects, type ProjectsReadRecord, type Task } from "../../records/plane-records.ts";
-import { observedKeys, workKeys } from "../../records/store-keys.ts";
+import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
+import {
+  listReadableProjects,
+  type ProjectRecord,
+  type ProjectsReadRecord,
+  type Task,
+} from "../../records/plane-records.ts";
+import { observedKeys, observedSets, workKeys } from "../../records/store-keys.ts";
 import { type ClaimRecord, readLiveClaims } from "../../records/task-records.ts";
+import { scanRows } from "../../store/records.ts";
 import { pollProject } from "../../sync/poll-project.ts";
-import { compareUrgency, isBlocked, PRIORITIES, STATUSES } from "../../task/snapshot.ts";
+import { compareUrgency, type ItemRecord, isBlocked, isOpen, PRIORITIES, STATUSES } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
 import { formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
-import { type Blocker, readAgentTasks, readOpenBlockers } from "../find-task.ts";
+import { type Blocker, findStoredTask, getProjectByName, readAgentTasks, readOpenBlockers } from "../find-task.ts";
 import { countUnread } from "../remark-record.ts";
 import { readWhy } from "./task-facts.ts";
 
@@ -35,12 +41,10 @@ interface TaskState {
   blockers: Blocker[] | undefined;
 }
 
-/** A task with its rank in the caller's list. */
-interface RankedTask {
-  task: Task;
-  answer: TaskAnswer;
-  /** 0: held by the caller, 1: startable, 2: not startable, 3: blocked. Lists are sorted by it. */
-  rank: 0 | 1 | 2 | 3;
+/** The project and the number of a task, by which a search sorts. */
+interface TaskPosition {
+  identifier: string;
+  sequence: number;
 }
 
 /** Limit of tasks in one answer, so that it stays readable for an agent. */
@@ -57,6 +61,11 @@ const MAX_BYTES = 4_096 - 80;
 
 /** Minimum of a title in bytes, by which a reader can recognize the task, also when the list exceeds its limit. */
 const MIN_TITLE_BYTES = 20;
+/** Number of tasks on a page of a search: about 5 KB. */
+const PAGE_SIZE = 50;
+
+/** Name of the filter for tasks without an agent. */
+const NO_AGENT = "none";
 
 const encoder = new TextEncoder();
 
@@ -87,6 +96,19 @@ export const taskAnswerSchema = z.object({
 });
 
 export type TaskAnswer = z.infer<typeof taskAnswerSchema>;
+
+/** What to search for; all given filters must match. */
+export const taskFiltersSchema = z.object({
+  /** Identifier, name or Plane id. */
+  project: z.string().optional(),
+  status: z.enum([...STATUSES, "open", "all"]).optional(),
+  agent: z.string().optional().describe("name, or none"),
+  text: z.string().max(200).optional().describe("words of the title"),
+  /** Key of the last task of the previous page. */
+  after: z.string().optional().describe("next of the previous page"),
+});
+
+type TaskFilters = z.infer<typeof taskFiltersSchema>;
 
 /**
  * Lists the caller's open tasks, those to continue or to start first (OPENCLAW-02). Uses stored data, without a request
@@ -147,30 +169,29 @@ async function refreshProjects(context: CallContext): Promise<Ms> {
   return startedAt;
 }
 
-/** Reads the claims and open blockers of tasks, from stored data without a request to Plane. */
-export async function readTaskStates(deps: Pick<TaskDeps, "store">, tasks: readonly Task[]): Promise<TaskState[]> {
+async function readTaskStates(deps: StoreDeps, tasks: readonly Task[]): Promise<TaskState[]> {
   const items = tasks.map(({ item }) => item);
   const ids = tasks.map(({ id }) => id);
-  const [openBlockers, claims] = await Promise.all([readOpenBlockers(deps, items), readLiveClaims(deps, ids)]);
-  return tasks.map((task, i) => toTaskState(task, openBlockers, claims[i]));
+  const [open, claims] = await Promise.all([readOpenBlockers(deps, items), readLiveClaims(deps, ids)]);
+  return tasks.map((task, i) => {
+    const blockers = task.item.blockers.flatMap((id) => open.get(id) ?? []);
+    const isUnknown = task.item.blockersUnknown || blockers.length < task.item.blockers.length;
+    return { task, claim: claims[i], blockers: isUnknown ? undefined : blockers };
+  });
 }
 
-function toTaskState(task: Task, openBlockers: ReadonlyMap<string, Blocker>, claim: TaskState["claim"]): TaskState {
-  const { blockers: ids, blockersUnknown } = task.item;
-  const blockers = ids.flatMap((id) => openBlockers.get(id) ?? []);
-  return { task, claim, blockers: blockersUnknown || blockers.length < ids.length ? undefined : blockers };
-}
-
-async function rankTask({ deps, caller }: CallContext, state: TaskState): Promise<RankedTask> {
+/** `rank`, by which lists are sorted: 0: held by the caller, 1: startable, 2: not startable, 3: blocked. */
+async function rankTask({ deps, caller }: CallContext, state: TaskState) {
   const { task, claim, blockers } = state;
   const { name, description, status, priority, due } = task.item.snapshot;
   const isHolder = claim?.agent === caller.name;
+  const [firstLine = ""] = htmlToLines(await removeHiddenText(description.slice(0, 4_000)), MAX_LINE_LENGTH + 1);
   const obstacle = isHolder || canStart(state) ? undefined : (await readWhy(deps, task, "en")).text;
   const answer: TaskAnswer = omitUndefined({
     id: task.id,
     key: task.key,
     title: cleanLine(name, MAX_LINE_LENGTH),
-    description: cleanLine(await getFirstLine(description), MAX_LINE_LENGTH),
+    description: cleanLine(firstLine, MAX_LINE_LENGTH),
     status,
     priority,
     due_date: due,
@@ -189,17 +210,10 @@ function canStart({ task: { item }, claim, blockers }: TaskState): boolean {
   return !claim && blockers?.length === 0 && !isBlocked(item) && !item.review && !item.stopped;
 }
 
-/** Returns the first line of Plane's HTML that is not empty. */
-async function getFirstLine(html: string): Promise<string> {
-  const visible = await removeHiddenText(html.slice(0, 4_000));
-  return htmlToLines(visible, MAX_LINE_LENGTH + 1)[0] ?? "";
-}
-
 /** Renders one task for the caller. */
 export async function readTaskAnswer(context: CallContext, task: Task): Promise<TaskAnswer> {
-  const { deps } = context;
-  const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
-  return (await rankTask(context, toTaskState(task, blockers, claim))).answer;
+  const [state] = await readTaskStates(context.deps, [task]);
+  return (await rankTask(context, state as TaskState)).answer;
 }
 
 /**
@@ -209,12 +223,12 @@ export async function readTaskAnswer(context: CallContext, task: Task): Promise<
  * tasks or blockers may exceed the limit; then titles keep 20 bytes and descriptions are omitted.
  */
 export function shortenTaskAnswers(tasks: readonly TaskAnswer[]): TaskAnswer[] {
-  const fixedBytes = tasks.reduce((sum, task) => sum + measureJson({ ...task, title: "", description: "" }) + 1, 0);
-  const longTitles = tasks.map(({ title }) => title);
-  const titles = shareBytes(longTitles, MAX_BYTES - fixedBytes, MIN_TITLE_BYTES);
+  const left =
+    MAX_BYTES - tasks.reduce((sum, task) => sum + measureJson({ ...task, title: "", description: "" }) + 1, 0);
+  const listTexts = (field: "title" | "description") => tasks.map((task) => task[field]);
+  const titles = shareBytes(listTexts("title"), left, MIN_TITLE_BYTES);
   const titleBytes = titles.reduce((sum, title) => sum + measureText(title), 0);
-  const longDescriptions = tasks.map(({ description }) => description);
-  const descriptions = shareBytes(longDescriptions, MAX_BYTES - fixedBytes - titleBytes, 0);
+  const descriptions = shareBytes(listTexts("description"), left - titleBytes, 0);
   return tasks.map((task, i) => ({ ...task, title: titles[i] ?? "", description: descriptions[i] ?? "" }));
 }
 
@@ -223,18 +237,13 @@ function measureJson(value: unknown): number {
   return encoder.encode(JSON.stringify(JSON.stringify(value))).length - 2;
 }
 
-/** Truncates texts to a number of bytes in all. Each gets an equal share, at least `minimum`. */
+/** Truncates texts to a number of bytes in all: each to the same one, at least `minimum`. */
 function shareBytes(texts: readonly string[], bytes: number, minimum: number): string[] {
-  const sizes = texts.map(measureText).sort((a, b) => a - b);
-  let bytesLeft = Math.max(0, bytes);
-  let share = 0;
-  for (const [i, size] of sizes.entries()) {
-    share = Math.floor(bytesLeft / (sizes.length - i));
-    if (size > share) break;
-    bytesLeft -= size;
-    share = size;
-  }
-  return texts.map((text) => fitText(text, Math.max(share, minimum)));
+  const sizes = texts.map(measureText);
+  const fits = (limit: number) => sizes.reduce((sum, size) => sum + Math.min(size, limit), 0) <= bytes;
+  let share = Math.max(minimum, ...sizes);
+  while (share > minimum && !fits(share)) share -= 1;
+  return texts.map((text) => fitText(text, share));
 }
 
 /** Bytes of a text in JSON, without its quotation marks. */
@@ -242,7 +251,6 @@ function measureText(text: string): number {
   return measureJson(text) - measureJson("");
 }
 
-/** Truncates a text to a number of bytes of JSON. */
 function fitText(text: string, bytes: number): string {
   if (measureText(text) <= bytes) return text;
   let bytesLeft = bytes - measureText("…");
@@ -253,4 +261,90 @@ function fitText(text: string, bytes: number): string {
     prefix += character;
   }
   return prefix === "" ? "" : `${prefix.trimEnd()}…`;
+}
+
+/** Searches all tasks by project and number. Uses stored data, without a request to Plane. */
+export async function searchTasks(context: CallContext, filters: TaskFilters) {
+  const { deps } = context;
+  const isMatch = createMatcher(context, filters);
+  const projects = filters.project
+    ? [await getProjectByName(context, filters.project)]
+    : await listReadableProjects(deps);
+  // Reduced to what sorting needs, because there may be thousands.
+  const matches: (TaskPosition & { id: string })[] = [];
+  const getSet = ["all", "done", "cancelled"].includes(filters.status ?? "") ? observedSets.items : observedSets.open;
+  for (const project of projects) {
+    for await (const { value } of scanRows<ItemRecord>(deps, getSet(project.id))) {
+      const { id, sequence } = value.snapshot;
+      if (isMatch(value, project)) matches.push({ id, identifier: project.identifier, sequence });
+    }
+  }
+  matches.sort(comparePositions);
+  const after = filters.after === undefined ? undefined : parsePosition(filters.after);
+  const remaining = after ? matches.filter((match) => comparePositions(match, after) > 0) : matches;
+  const page = remaining.slice(0, PAGE_SIZE);
+  const last = remaining.length > PAGE_SIZE ? page.at(-1) : undefined;
+  return {
+    tasks: await describeTasks(deps, page),
+    total: matches.length,
+    next: last && `${last.identifier}-${last.sequence}`,
+  };
+}
+
+function createMatcher({ deps }: CallContext, { status = "open", agent, text = "" }: TaskFilters) {
+  const owner = agent === undefined ? undefined : findAgentName(deps.settings.agents, agent);
+  const words = text.toLowerCase().split(/\s+/);
+  return ({ snapshot, owners = [] }: ItemRecord, { identifier }: ProjectRecord): boolean => {
+    const { status: word, name, sequence } = snapshot;
+    if (status === "open" ? !isOpen(word) : status !== "all" && status !== word) return false;
+    if (owner !== undefined && !belongsToAgent(owners, owner)) return false;
+    const searched = `${identifier}-${sequence} ${name}`.toLowerCase();
+    return words.every((one) => searched.includes(one));
+  };
+}
+
+/** Whether a task of these agents belongs to an agent, or with `none` to no agent. */
+export function belongsToAgent(owners: readonly string[], agent: string): boolean {
+  return agent === NO_AGENT ? owners.length === 0 : owners.includes(agent);
+}
+
+function findAgentName(agents: readonly { name: string }[], wanted: string): string {
+  const name = wanted.trim().toLowerCase();
+  const found = name === NO_AGENT ? NO_AGENT : agents.find((agent) => agent.name.toLowerCase() === name)?.name;
+  if (found !== undefined) return found;
+  const names = agents.map((agent) => agent.name).join(", ");
+  throw new GroundcrewError(
+    "bad_request",
+    `There is no agent "${cleanLine(wanted, 60)}". Agents: ${names}; "${NO_AGENT}" finds tasks that belong to no agent.`,
+  );
+}
+
+function comparePositions(a: TaskPosition, b: TaskPosition): number {
+  const [first, second] = [a.identifier.toUpperCase(), b.identifier.toUpperCase()];
+  return first < second ? -1 : first > second ? 1 : a.sequence - b.sequence;
+}
+
+function parsePosition(key: string): TaskPosition {
+  const [, identifier, sequence] = /^(.+)-(\d{1,10})$/.exec(key.trim().toUpperCase()) ?? [];
+  if (identifier !== undefined) return { identifier, sequence: Number(sequence) };
+  throw new GroundcrewError("bad_request", `after must be the key in "next" of the previous page, such as ONB-12.`);
+}
+
+async function describeTasks(deps: TaskDeps, matches: readonly { id: string }[]) {
+  const found = await Promise.all(matches.map(({ id }) => findStoredTask(deps, id)));
+  const tasks = await readTaskStates(deps, keepDefined(found));
+  return tasks.map(({ task: { key, item }, claim, blockers }) => {
+    const { name, status, priority, due } = item.snapshot;
+    return {
+      key,
+      title: cleanLine(name, MAX_LINE_LENGTH),
+      status,
+      priority: priority === "none" ? undefined : priority,
+      due: due ?? undefined,
+      agents: item.owners?.length ? item.owners : undefined,
+      held_by: claim?.agent,
+      in_review: item.review && isOpen(status) ? (true as const) : undefined,
+      blocked_by: blockers?.length === 0 ? undefined : (blockers?.map((blocker) => blocker.key) ?? null),
+    };
+  });
 }

@@ -5,7 +5,7 @@ import type { TeamAnswer } from "../../../functions/dashboard/team-route.ts";
 import { teamRoute } from "../../../functions/dashboard/team-route.ts";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
+import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";

@@ -10,7 +10,7 @@ import { projectsApi } from "../../../shared/plane/projects.ts";
 import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
-import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
+import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
 import { addWakeTasks } from "../../../shared/tasks/wakes.ts";
 import { findWish, prepareWish } from "../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";

@@ -10,7 +10,7 @@ const SHOWS_TEXTS = [
   "functions/dashboard/page/script",
   "functions/wake/review-wakes.ts",
   "shared/monitoring",
-  "shared/tasks/card-text.ts",
+  "shared/tasks/card-comment.ts",
 ];
 
 /** Code that writes HTML to Plane; its other texts are for agents and the log. */

@@ -17,7 +17,7 @@ import { findClaim, findStatusAttempt, readDeliverables } from "../../../shared/
 import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
-import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
+import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
 import type { Item, Project } from "../../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { parseCard } from "../../../shared/tasks/card-comment.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
-import { parseCard } from "../../../shared/tasks/card-text.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { claimsTick } from "../../../functions/work.ts";
-import { parseCard } from "../../../shared/tasks/card-text.ts";
+import { parseCard } from "../../../shared/tasks/card-comment.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { joinChoices, splitChoices } from "../../../shared/task/choices.ts";
+import { joinChoices, splitChoices } from "../../../shared/task/request.ts";
 import { cleanLine } from "../../../shared/text.ts";
 
 /** Labels as a question has them, with what separates and quotes choices. */

@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { stripMarkdown } from "../../../../shared/markdown/plain-text.ts";
-import { joinChoices } from "../../../../shared/task/choices.ts";
+import { joinChoices } from "../../../../shared/task/request.ts";
 import type { RequestAnswer } from "../../../requests.ts";
 import { fillPath, mayUse, sendJson } from "./api.ts";
 import { Button, Facts, Moment, Problem, TaskLink, TextForm, useAttempt } from "./elements.tsx";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readUploads, trackUpload, type UploadProgress } from "../../../../shared/tasks/deliverables/send-file.ts";
+import { readUploads, trackUpload, type UploadProgress } from "../../../../shared/tasks/deliverables/transfer-file.ts";
 import { MINUTE, SECOND } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 

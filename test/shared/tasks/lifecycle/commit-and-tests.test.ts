@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findMissingProof, testsSchema } from "../../../../shared/tasks/lifecycle/commit-and-tests.ts";
+import { findMissingProof, testsSchema } from "../../../../shared/tasks/lifecycle/done-criteria.ts";
 
 const checkTests = (tests: string) => findMissingProof({ commit: false, tests: true }, { tests });
 const checkCommit = (commit: string) => findMissingProof({ commit: true, tests: false }, { commit });

@@ -4,7 +4,7 @@ import {
   createProject as createProjectAs,
   suggestProjectIdentifier,
 } from "../../../../shared/tasks/planning/create-project.ts";
-import { readPlanRuns } from "../../../../shared/tasks/views/overview.ts";
+import { readPlanRuns } from "../../../../shared/tasks/task-counts.ts";
 import { submitWish } from "../../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 

@@ -1,16 +1,16 @@
 /**
  * What is stored of an agent's brakes, and whether they or the month's hard budget keep work from starting. Reading
- * counts nothing and asks nobody: `people/brakes.ts` does.
+ * counts nothing and asks nobody: `brakes.ts` does.
  */
 
-import { COST_UNITS, readMonthlySpending, toCostBucket } from "../accounting/spending.ts";
-import type { TaskDeps } from "../app/deps.ts";
-import type { LimitSettings } from "../config/sections-schema.ts";
-import type { Settings } from "../config/settings.ts";
-import { sha256Hex } from "../hashing.ts";
-import { workKeys } from "../records/store-keys.ts";
-import { findRequest } from "../requests/requests.ts";
-import { HOUR, type Ms } from "../time.ts";
+import { COST_UNITS, readMonthlySpending, toCostBucket } from "../../accounting/spending.ts";
+import type { TaskDeps } from "../../app/deps.ts";
+import type { LimitSettings } from "../../config/sections-schema.ts";
+import type { Settings } from "../../config/settings.ts";
+import { sha256Hex } from "../../hashing.ts";
+import { workKeys } from "../../records/store-keys.ts";
+import { findRequest } from "../../requests/requests.ts";
+import { HOUR, type Ms } from "../../time.ts";
 
 /** What is limited per agent and hour. */
 export type LimitName = keyof LimitSettings;
@@ -56,7 +56,6 @@ export async function readBudgetStop(deps: Pick<TaskDeps, "store" | "settings">)
   if (cost < budget.amount) return undefined;
   const id = (await sha256Hex(JSON.stringify(["budget", month, budget.amount, budget.currency]))).slice(0, 32);
   const request = (await findRequest(deps, id))?.value;
-  return request?.verdict?.answer === "approve"
-    ? undefined
-    : { id, month, cost, budget, isAsked: request !== undefined };
+  if (request?.verdict?.answer === "approve") return undefined;
+  return { id, month, cost, budget, isAsked: request !== undefined };
 }
