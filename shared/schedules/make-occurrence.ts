@@ -26,8 +26,8 @@ import {
   retryWithFreshLabels,
 } from "../tasks/assignees.ts";
 import type { CallContext } from "../tasks/call-context.ts";
+import { addBlockers, renderBlockedByLine } from "../tasks/change-blockers.ts";
 import { assignIfUnassigned, changeTask, findReadyState } from "../tasks/change-task.ts";
-import { addBlockers, renderBlockedByLine } from "../tasks/dependencies.ts";
 import { addPlannedCard, createItem } from "../tasks/edit-task.ts";
 import { findStoredTask, findTasks } from "../tasks/find-task.ts";
 import { isBraked } from "../tasks/people/brake-record.ts";

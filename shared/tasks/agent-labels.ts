@@ -9,8 +9,9 @@ import type { Job } from "../store/port.ts";
 import { findPersonIdByEmail } from "../sync/names.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../task/merge-observation.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
+import { isManaged } from "./access.ts";
 import { applyLabelChange, type ItemFields, readNormalizedLabels, retryWithFreshLabels } from "./assignees.ts";
-import { type CallContext, createCallContext, isManaged, SYSTEM_CALLER } from "./call-context.ts";
+import { type CallContext, createCallContext, SYSTEM_CALLER } from "./call-context.ts";
 import { changeTask } from "./change-task.ts";
 import { findOpenTask, refreshTask } from "./find-task.ts";
 

@@ -17,6 +17,7 @@ import { normalizeItem, type ObservedItem, observedItemSchema } from "../sync/no
 import { observeItem } from "../sync/observe-item.ts";
 import { isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
 import { HOUR, isRecent, type Ms } from "../time.ts";
+import { markManaged } from "./access.ts";
 import {
   type Assignee,
   applyLabelChange,
@@ -30,7 +31,7 @@ import {
   readNormalizedLabels,
   retryWithFreshLabels,
 } from "./assignees.ts";
-import { type CallContext, markManaged } from "./call-context.ts";
+import type { CallContext } from "./call-context.ts";
 import { verifyClaim } from "./claim-lease.ts";
 import { findStoredTask, getReadStart, readFreshTask, refreshTask } from "./find-task.ts";
 

@@ -12,7 +12,8 @@ import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
 import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
 import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";
 import { type Ms, SECOND } from "../time.ts";
-import { type CallContext, requireOwner, toManagedPut } from "./call-context.ts";
+import { requireOwner, toManagedPut } from "./access.ts";
+import type { CallContext } from "./call-context.ts";
 import {
   createClaim,
   createClaimHeldError,

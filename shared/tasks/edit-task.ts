@@ -21,6 +21,13 @@ import { type Assignee, createAssignFields, getAssignee, type ItemFields, retryW
 import { type CallContext, isAgent, withLock } from "./call-context.ts";
 import { updateCard } from "./card-record.ts";
 import {
+  addBlockers,
+  type BlockerChanges,
+  changeBlockers,
+  findBlockerChanges,
+  renderBlockedByLine,
+} from "./change-blockers.ts";
+import {
   assignIfUnassigned,
   changeAssignee,
   changeTask,
@@ -28,13 +35,6 @@ import {
   createUnassignFields,
   findReadyState,
 } from "./change-task.ts";
-import {
-  addBlockers,
-  type BlockerChanges,
-  changeBlockers,
-  findBlockerChanges,
-  renderBlockedByLine,
-} from "./dependencies.ts";
 import { findStoredTask, findTasks, getProjectByName, readFreshTask, refreshTask } from "./find-task.ts";
 import type { NewTask } from "./plan-record.ts";
 import { getIdempotencyKey } from "./post-comment.ts";

@@ -22,7 +22,8 @@ import type { Store } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import { cleanLine } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
-import { type CallContext, createCallContext, isAgent, markManaged } from "./call-context.ts";
+import { markManaged } from "./access.ts";
+import { type CallContext, createCallContext, isAgent } from "./call-context.ts";
 
 /** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
 const REPEAT_MS: Ms = 10 * MINUTE;

@@ -22,7 +22,8 @@ import { workKeys, workSets } from "../../records/store-keys.ts";
 import { readAllRows } from "../../store/records.ts";
 import { cleanLine } from "../../text.ts";
 import { MINUTE, type Ms, SECOND } from "../../time.ts";
-import { type CallContext, requireReader } from "../call-context.ts";
+import { requireReader } from "../access.ts";
+import type { CallContext } from "../call-context.ts";
 import { findTask } from "../find-task.ts";
 
 /** How far a running upload of a deliverable is, for people. Sizes are in bytes. */

@@ -22,8 +22,8 @@ import { cleanLine } from "../../text.ts";
 import { MINUTE, type Ms, SECOND } from "../../time.ts";
 import type { Assignee } from "../assignees.ts";
 import { type CallContext, createCallContext, withLock } from "../call-context.ts";
+import { addBlockers, renderBlockedByLine } from "../change-blockers.ts";
 import { assignIfUnassigned } from "../change-task.ts";
-import { addBlockers, renderBlockedByLine } from "../dependencies.ts";
 import { addPlannedCard, createItem } from "../edit-task.ts";
 import { findPresentTask, findProject, findStoredTask } from "../find-task.ts";
 import {
