@@ -3,10 +3,10 @@
 import type { Deps } from "../../shared/app/deps.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Viewer } from "../../shared/people/viewer.ts";
+import { readLiveClaims } from "../../shared/records/claim-record.ts";
 import { type DecisionRecord, decisionSet } from "../../shared/records/decision-log.ts";
 import type { ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
-import { readLiveClaims } from "../../shared/records/task-records.ts";
 import { concernsPerson, createAudienceLookup, readOpenRequests } from "../../shared/requests/requests.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";

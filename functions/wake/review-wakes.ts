@@ -17,8 +17,8 @@ import {
 } from "../../shared/jobs/internal-jobs.ts";
 import { createAnnouncementJob } from "../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { ClaimRecord } from "../../shared/records/claim-record.ts";
 import { workSets } from "../../shared/records/store-keys.ts";
-import type { ClaimRecord } from "../../shared/records/task-records.ts";
 import type { Job, JobResult } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";
 import { isRequestOpen } from "../../shared/task/request.ts";

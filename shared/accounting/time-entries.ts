@@ -5,8 +5,8 @@
 
 import type { StoreDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { type ClaimRecord, readClaims } from "../records/claim-record.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import { type ClaimRecord, readClaims } from "../records/task-records.ts";
 import { scanPages } from "../store/records.ts";
 import { type Ms, measurePeriod } from "../time.ts";
 

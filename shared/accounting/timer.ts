@@ -4,8 +4,8 @@
  */
 
 import type { Deps } from "../app/deps.ts";
+import { type ClaimRecord, readClaims } from "../records/claim-record.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import { type ClaimRecord, readClaims } from "../records/task-records.ts";
 import type { StoredValue } from "../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";

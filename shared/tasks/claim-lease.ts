@@ -9,9 +9,9 @@ import { canBeWoken, DEFAULT_CLAIM_MINUTES, type FileSettings } from "../config/
 import { GroundcrewError } from "../errors.ts";
 import { createClaimEndedJob, createPostJob, createWorkJob, HANDOVER_MS } from "../jobs/internal-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { type ClaimEnd, type ClaimLoss, type ClaimRecord, findClaim } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import { type ClaimEnd, type ClaimLoss, type ClaimRecord, findClaim } from "../records/task-records.ts";
 import type { Put, Store } from "../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { ClaimLossReason } from "../task/events.ts";

@@ -5,9 +5,9 @@
 import { isInWork, prepareTimerStart } from "../accounting/timer.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createWorkJob, toLabelsLane } from "../jobs/internal-jobs.ts";
+import { type ClaimRecord, findClaim, readLiveClaims } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
-import { type ClaimRecord, findClaim, readLiveClaims } from "../records/task-records.ts";
 import { mergeUpdates, type ValueUpdate } from "../store/records.ts";
 import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
 import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";

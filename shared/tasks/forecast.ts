@@ -19,9 +19,9 @@ import { formatTemplate, localizeCount, localizeMoney, localizeMonth, localizePe
 import { getTexts, type TelegramTexts } from "../i18n/texts.ts";
 import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { readClaims } from "../records/claim-record.ts";
 import { listReadableProjects, type Task } from "../records/plane-records.ts";
 import { observedSets, workKeys, workSets } from "../records/store-keys.ts";
-import { readClaims } from "../records/task-records.ts";
 import type { Store } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";

@@ -4,6 +4,7 @@ import type { ConfidenceOverTime } from "../../../shared/accounting/history.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
 import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
+import { type ClaimRecord, readLiveClaims } from "../../../shared/records/claim-record.ts";
 import {
   listReadableProjects,
   type ProjectRecord,
@@ -11,7 +12,6 @@ import {
   type Task,
 } from "../../../shared/records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../../../shared/records/store-keys.ts";
-import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-records.ts";
 import type { CycleProgress } from "../../../shared/sync/cycles.ts";
 import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import { comparePriorities, type ItemRecord, isBlocked, isInReview } from "../../../shared/task/snapshot.ts";

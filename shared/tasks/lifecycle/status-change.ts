@@ -18,15 +18,10 @@ import {
   toCompletePut,
   toProcedurePut,
 } from "../../procedure/procedure.ts";
+import { type ClaimRecord, findClaim } from "../../records/claim-record.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import {
-  type ClaimRecord,
-  findClaim,
-  STATUS_PROCEDURE,
-  type StatusChangeInput,
-  type StatusChangeRecord,
-} from "../../records/task-records.ts";
+import { STATUS_PROCEDURE, type StatusChangeInput, type StatusChangeRecord } from "../../records/task-records.ts";
 import { getRefusal, renderRefusal } from "../../refusals/render-refusal.ts";
 import { updateValue } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";

@@ -17,9 +17,9 @@ import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { GROUNDCREW_SOURCE, readList, shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
 import { commentsApi } from "../../plane/work-items.ts";
+import { type ClaimRecord, findClaim } from "../../records/claim-record.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
 import {
   createRequest,
   findRequest,

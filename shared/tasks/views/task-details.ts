@@ -11,9 +11,9 @@ import { attachmentsApi, type PlaneAttachment } from "../../plane/attachments.ts
 import { GROUNDCREW_SOURCE, type PlaneClient, readList } from "../../plane/endpoint.ts";
 import { PlaneError } from "../../plane/errors.ts";
 import { activitiesApi, commentsApi, type PlaneActivity, type PlaneComment } from "../../plane/work-items.ts";
+import { readLiveClaims } from "../../records/claim-record.ts";
 import type { EdgeRecord, Task } from "../../records/plane-records.ts";
 import { observedSets, workKeys } from "../../records/store-keys.ts";
-import { readLiveClaims } from "../../records/task-records.ts";
 import { readAllRows } from "../../store/records.ts";
 import { findPlanePerson } from "../../sync/names.ts";
 import { cleanLine, cleanText } from "../../text.ts";

@@ -9,6 +9,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { htmlToLines } from "../../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
+import { type ClaimRecord, readLiveClaims } from "../../records/claim-record.ts";
 import {
   listReadableProjects,
   type ProjectRecord,
@@ -16,7 +17,6 @@ import {
   type Task,
 } from "../../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../../records/store-keys.ts";
-import { type ClaimRecord, readLiveClaims } from "../../records/task-records.ts";
 import { scanRows } from "../../store/records.ts";
 import { pollProject } from "../../sync/poll-project.ts";
 import { compareUrgency, type ItemRecord, isBlocked, isOpen, PRIORITIES, STATUSES } from "../../task/snapshot.ts";

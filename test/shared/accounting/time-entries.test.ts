@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import { findClaim } from "../../../shared/records/task-records.ts";
+import { findClaim } from "../../../shared/records/claim-record.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";

@@ -5,8 +5,8 @@ import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readAllSpending } from "../../../shared/accounting/spending.ts";
 import { type TimeEntriesRecord, toTaskTimes, trimTimeEntries } from "../../../shared/accounting/time-entries.ts";
 import { createTimes, endEntries, prepareTimes, startEntry } from "../../../shared/accounting/timer.ts";
+import type { ClaimRecord } from "../../../shared/records/claim-record.ts";
 import { workKeys } from "../../../shared/records/store-keys.ts";
-import type { ClaimRecord } from "../../../shared/records/task-records.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import { createClaimDeps } from "../tasks/claims/claim-deps.ts";
 

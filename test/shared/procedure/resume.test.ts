@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { PROCEDURES } from "../../../functions/work.ts";
+import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
-import { findClaim } from "../../../shared/records/task-records.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 

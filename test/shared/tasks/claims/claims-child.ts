@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { openStore } from "../../../../runtime/stores/open-store.ts";
 import { getErrorMessage } from "../../../../shared/errors.ts";
-import type { ClaimRecord } from "../../../../shared/records/task-records.ts";
+import type { ClaimRecord } from "../../../../shared/records/claim-record.ts";
 import { createCallContext } from "../../../../shared/tasks/call-context.ts";
 import { verifyClaim } from "../../../../shared/tasks/claim-lease.ts";
 import { claimTask } from "../../../../shared/tasks/claims.ts";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
-import { type ClaimRecord, findClaim } from "../../../../shared/records/task-records.ts";
+import { type ClaimRecord, findClaim } from "../../../../shared/records/claim-record.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { createCallContext } from "../../../../shared/tasks/call-context.ts";
 import { endClaim, verifyClaim } from "../../../../shared/tasks/claim-lease.ts";

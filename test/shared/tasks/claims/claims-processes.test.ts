@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../../runtime/stores/open-store.ts";
-import { findClaim } from "../../../../shared/records/task-records.ts";
+import { findClaim } from "../../../../shared/records/claim-record.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { createCallContext } from "../../../../shared/tasks/call-context.ts";
 import { toClaimPut } from "../../../../shared/tasks/claim-lease.ts";

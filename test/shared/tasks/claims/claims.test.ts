@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
-import { findClaim } from "../../../../shared/records/task-records.ts";
+import { findClaim } from "../../../../shared/records/claim-record.ts";
 import { MIN_WRITE_MS, verifyClaim } from "../../../../shared/tasks/claim-lease.ts";
 import { ensureClaim } from "../../../../shared/tasks/claims.ts";
 import { findTask } from "../../../../shared/tasks/find-task.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { claimsTick } from "../../../../functions/work.ts";
 import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
-import { findClaim } from "../../../../shared/records/task-records.ts";
+import { findClaim } from "../../../../shared/records/claim-record.ts";
 import { ensureClaim } from "../../../../shared/tasks/claims.ts";
 import { findTask } from "../../../../shared/tasks/find-task.ts";
 import { filterActionableTasks } from "../../../../shared/tasks/startable-tasks.ts";
