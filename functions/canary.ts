@@ -49,8 +49,9 @@ const LATE_WEBHOOK: Ms = 20 * SECOND;
 const FIRST_PROJECT_ID = "provision:first-project";
 
 /**
- * Edits the canary's comment every hour and waits for the webhook. Every version of Plane sends one for an edited comment,
- * so if none arrives within a minute, webhooks do not reach us. Takes three requests to Plane the first time, then one.
+ * Edits the canary's comment every hour and waits for the webhook. Every version of Plane sends one for an edited
+ * comment, so if none arrives within a minute, webhooks do not reach us. Takes three requests to Plane the first time,
+ * then one.
  */
 export const canaryTick: Tick = {
   name: "canary",
@@ -107,9 +108,10 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
 }
 
 /**
- * Edits the comment; returns the problem when that is impossible. If people removed the comment, its item or its project,
- * a new location is used from then on. Plane also finds archived items by their external id, and other items that no one
- * may edit. Then another item is created, at most one a day, so that repeated refusals do not fill the project.
+ * Edits the comment; returns the problem when that is impossible. If people removed the comment, its item or its
+ * project, a new location is used from then on. Plane also finds archived items by their external id, and other items
+ * that no one may edit. Then another item is created, at most one a day, so that repeated refusals do not fill the
+ * project.
  */
 async function sendCanary(deps: Deps, nonce: string): Promise<string | undefined> {
   const stored = await readCanaryLocation(deps);

@@ -64,8 +64,8 @@ async function reportLittleSpace(notices: Notices, capacity: StoreCapacity): Pro
 }
 
 /**
- * Checks the embedded file for damage, at the start and once a day at a quiet hour; some milliseconds for each megabyte,
- * in steps between which requests are handled. What is damaged stays reported until a check finds nothing.
+ * Checks the embedded file for damage, at the start and once a day at a quiet hour; some milliseconds for each
+ * megabyte, in steps between which requests are handled. What is damaged stays reported until a check finds nothing.
  */
 export const damageTick: Tick = {
   name: "damage",

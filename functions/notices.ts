@@ -46,8 +46,8 @@ export const noticesRoute: Route = {
 export const alertsRoute: Route = { path: "/api/alerts", access: "alerts", app: createAlertsApp };
 
 /**
- * The body of Alertmanager's webhook (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), of which
- * only this is read.
+ * The body of Alertmanager's webhook (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), of
+ * which only this is read.
  */
 const alertsSchema = z.object({
   alerts: z

@@ -25,9 +25,9 @@ const MAX_CLOCK_DIFFERENCE: Ms = 2 * MINUTE;
 type Probe = { kind: "answers" } | { kind: "limited" } | { kind: "refused" | "unreachable" | "fails"; reason: string };
 
 /**
- * Notices a Plane that gives no usable answer or refuses the key. When no call succeeded lately, it reads Plane's public
- * information, which needs no key and costs no quota. With the key it sends one more request each time while Plane seems
- * to fail, else one in 2 minutes in which nothing else is called.
+ * Notices a Plane that gives no usable answer or refuses the key. When no call succeeded lately, it reads Plane's
+ * public information, which needs no key and costs no quota. With the key it sends one more request each time while
+ * Plane seems to fail, else one in 2 minutes in which nothing else is called.
  */
 export const planeTick: Tick = {
   name: "plane",

@@ -86,8 +86,8 @@ async function countUsage(deps: Deps, { sessions }: z.output<typeof usageSchema>
 }
 
 /**
- * Observes the runs of started agents that have ended since the last look, by the ledger of OpenClaw 2026.9. What it has
- * when it is seen for the first time is not counted, because nobody knows whether that was before.
+ * Observes the runs of started agents that have ended since the last look, by the ledger of OpenClaw 2026.9. What it
+ * has when it is seen for the first time is not counted, because nobody knows whether that was before.
  */
 async function observeSpawned({ store, metrics }: Deps, answer: unknown): Promise<number> {
   const { data: ledger } = spawnedRunsSchema.safeParse(answer);

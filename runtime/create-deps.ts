@@ -148,7 +148,8 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     reportUnavailable: (reason) => health.recordFailure("plane", getErrorMessage(reason)),
   });
   const mainClient = recordPlaneHealth(systemClient, health);
-  // Failures of agents' keys are not recorded as Plane's health: such a failure concerns one agent and is reported to it.
+  // Failures of agents' keys are not recorded as Plane's health: such a failure concerns one agent and is reported to
+  // it.
   const agentClients = new Map<string, PlaneClient>();
   for (const [name, apiKey] of Object.entries(plane.agentKeys)) {
     const report = (reason: string | undefined) =>
@@ -210,8 +211,8 @@ function createCache({ cacheStore = memoryDriver(), nameStore }: Pick<CreateDeps
 }
 
 /**
- * Returns the store with a `commit` that works the queues of the jobs it adds, as far as they are due at once. Asking all
- * queues after each commit would be most of what several processes on one Redis ask of it.
+ * Returns the store with a `commit` that works the queues of the jobs it adds, as far as they are due at once. Asking
+ * all queues after each commit would be most of what several processes on one Redis ask of it.
  */
 function workQueuesOnCommit(store: Store, workQueue: (queue: Queue) => void): Store {
   return {

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 const REQUIRED = [22, 18];
 
 /**
- * Runs a program of the product. On an older Node, prints the required version and exits with 1. An error of the program
- * that has a field `exit` is printed as one sentence, and is the exit code.
+ * Runs a program of the product. On an older Node, prints the required version and exits with 1. An error of the
+ * program that has a field `exit` is printed as one sentence, and is the exit code.
  * @param {() => Promise<unknown>} program imports and runs the program
  * @param {{ hint?: string }} options `hint`: added to the error
  */

@@ -12,8 +12,8 @@ const TEXT_FIELDS: ReadonlySet<string> = new Set([
 const CONTAINERS: ReadonlySet<string> = new Set(["latest", "tasks", "details"]);
 
 /**
- * The beginnings of marks with which clients and models end a text or begin a role. In JSON their first character may be
- * written as an escape, which changes nothing for who parses it.
+ * The beginnings of marks with which clients and models end a text or begin a role. In JSON their first character may
+ * be written as an escape, which changes nothing for who parses it.
  */
 const MARK_START = /<(?=[|/!<]|\w+>)|\[(?=\/?(?:INST|SYS))|`(?=``)/g;
 

@@ -104,7 +104,8 @@ function toMcpTool(tool: Tool): McpTool {
     name,
     description,
     inputSchema,
-    // Only hints by which clients decide whether to ask a person, because every agent reads each character at every start.
+    // Only hints by which clients decide whether to ask a person, because every agent reads each character at every
+    // start.
     annotations: tool.isReadOnly ? { readOnlyHint: true } : { idempotentHint: true, destructiveHint: false },
   };
 }

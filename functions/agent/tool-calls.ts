@@ -96,9 +96,9 @@ export const auditRoute: Route = { path: "/audit", access: "admin", app: createA
 export type ToolCaller = ReturnType<typeof createToolCaller>;
 
 /**
- * Creates the function that calls one of these tools by its name with unparsed input: it checks the permission, runs the tool,
- * sanitizes the answer and records the call in the audit log. It never throws; an error becomes a refusal. `run` takes
- * the place of the tool's own, for an interface with its own way of passing the input.
+ * Creates the function that calls one of these tools by its name with unparsed input: it checks the permission, runs
+ * the tool, sanitizes the answer and records the call in the audit log. It never throws; an error becomes a refusal.
+ * `run` takes the place of the tool's own, for an interface with its own way of passing the input.
  */
 export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
   // The audit of a call also acknowledges the wakes of its agent, and counts the use of its token.

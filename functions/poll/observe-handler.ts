@@ -1,7 +1,7 @@
 /**
- * The handler of the queue `observe`. Some changes no observation showed, and an item's activities tell them afterwards:
- * what happened between the beginning of a baseline and the item's first read, and a task that was reopened and completed
- * again.
+ * The handler of the queue `observe`. Some changes no observation showed, and an item's activities tell them
+ * afterwards: what happened between the beginning of a baseline and the item's first read, and a task that was reopened
+ * and completed again.
  */
 
 import type { Deps, JobHandler, SyncDeps } from "../../shared/app/deps.ts";

@@ -109,8 +109,8 @@ export const pollTick: Tick = {
 };
 
 /**
- * Reads the cycles, states, labels and members of every project once an hour: Plane sends no webhook when a cycle starts
- * or ends by its dates, when a state or label is renamed or deleted, or when somebody comes or leaves.
+ * Reads the cycles, states, labels and members of every project once an hour: Plane sends no webhook when a cycle
+ * starts or ends by its dates, when a state or label is renamed or deleted, or when somebody comes or leaves.
  */
 export const cyclesTick: Tick = {
   name: "cycles",

@@ -85,7 +85,8 @@ export async function openSecretsFile(
     getFirstValue: (name: string): string | undefined => secrets.getValues(name)[0],
     listEntries: (): [string, readonly string[]][] => [...stored],
     /**
-     * Stores a secret's values in SECRETS_FILE; without values it is removed. Reads the file again first, because other programs write to it, too.
+     * Stores a secret's values in SECRETS_FILE; without values it is removed. Reads the file again first, because other
+     * programs write to it, too.
      */
     async storeValues(name: string, values: readonly string[]) {
       stored = await readStored();
@@ -125,7 +126,8 @@ export async function openSecretsFile(
 export type SecretsFile = Awaited<ReturnType<typeof openSecretsFile>>;
 
 /**
- * Reads a JSON file of secrets with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
+ * Reads a JSON file of secrets with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot
+ * be parsed.
  */
 async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T> {
   const parsed = schema.safeParse(tryParseJson((await disk.read(path, FORBIDDEN_SECRETS_MODE)) ?? "{}"));

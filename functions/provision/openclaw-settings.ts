@@ -60,8 +60,8 @@ function createOpenclawConfig(team: Gateway, form: AgentsForm) {
 }
 
 /**
- * The settings of OpenClaw 2026.2, which refuses the key `mcp`. Its agents use the skill with curl, so each has a shell,
- * which only OpenClaw's sandbox or a gateway of its own confines.
+ * The settings of OpenClaw 2026.2, which refuses the key `mcp`. Its agents use the skill with curl, so each has a
+ * shell, which only OpenClaw's sandbox or a gateway of its own confines.
  */
 function createOldOpenclawConfig(team: Gateway) {
   return {
@@ -85,8 +85,8 @@ function createAgents<P>(agents: readonly OpenclawAgent[], form: AgentsForm, cre
 }
 
 /**
- * The tools and the sandbox of one agent. A list of allowed tools also refuses those of versions to come; `write` allows
- * `apply_patch` with it, unless that is denied.
+ * The tools and the sandbox of one agent. A list of allowed tools also refuses those of versions to come; `write`
+ * allows `apply_patch` with it, unless that is denied.
  */
 function createProfile(agent: OpenclawAgent, isShared: boolean) {
   const allow = [`${getMcpEntryName(agent.name)}__*`, ...FILE_TOOLS, ...(agent.shell ? SHELL_TOOLS : [])];

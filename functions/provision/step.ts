@@ -45,7 +45,8 @@ export interface ProvisionReport {
 }
 
 /**
- * Limit of a detail, in UTF-16 units. Details contain texts of any length from Plane; provision's own have a few hundred.
+ * Limit of a detail, in UTF-16 units. Details contain texts of any length from Plane; provision's own have a few
+ * hundred.
  */
 const MAX_DETAIL_LENGTH = 4_000;
 

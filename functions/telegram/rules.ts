@@ -144,8 +144,8 @@ function awaitsHuman(event: AnyEvent, { item }: EventFacts): boolean {
 }
 
 /**
- * Creates the rules that refresh live messages when something happens to the task that they are about, in every chat that
- * may have one; a request that changes refreshes its own. Of tasks, only those of agents have live messages.
+ * Creates the rules that refresh live messages when something happens to the task that they are about, in every chat
+ * that may have one; a request that changes refreshes its own. Of tasks, only those of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
   const chats = listLiveChats(entries, chat);

@@ -255,8 +255,9 @@ async function sendWake(deps: DeliverDeps, agent: AgentSettings, id: string, tas
 }
 
 /**
- * Posts a wake to OpenClaw. A path of `hooks.mappings` passes its message to the model without a warning, so it gets our
- * own instructions and task keys only; a wish, which is a person's text, goes through OpenClaw's own hook in any case.
+ * Posts a wake to OpenClaw. A path of `hooks.mappings` passes its message to the model without a warning, so it gets
+ * our own instructions and task keys only; a wish, which is a person's text, goes through OpenClaw's own hook in any
+ * case.
  */
 async function postToGateway(
   deps: DeliverDeps,
@@ -371,7 +372,8 @@ async function settleWake(
     return DONE;
   }
   const wait = getRetryDelay(agent, failures);
-  // OpenClaw answers 400 for an agent that it does not know or may not wake, which a person can fix while it is retried.
+  // OpenClaw answers 400 for an agent that it does not know or may not wake, which a person can fix while it is
+  // retried.
   const finalStatuses = agent.wake.kind === "openclaw" ? [410, 413] : [400, 410, 413];
   const isPermanent = wait === undefined || finalStatuses.includes(outcome.status ?? 0);
   const delay = isPermanent ? undefined : Math.max(wait, Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER_MS));

@@ -1,6 +1,6 @@
 /**
- * Watches the OpenClaw gateways of agents that work: the runs of a gateway that ends are gone, and nothing says so. Once
- * it is back, its agents are woken again for what they were doing, instead of when their claims expire.
+ * Watches the OpenClaw gateways of agents that work: the runs of a gateway that ends are gone, and nothing says so.
+ * Once it is back, its agents are woken again for what they were doing, instead of when their claims expire.
  */
 
 import { z } from "zod";
@@ -92,8 +92,8 @@ async function hasRuns(deps: Pick<Deps, "store">, agents: readonly AgentSettings
 }
 
 /**
- * Asks whether a gateway takes work. 2026.9 listens before it has started, and refuses wakes until then; while it stops,
- * its runs go on. 2026.2 has no such path and gives any other answer.
+ * Asks whether a gateway takes work. 2026.9 listens before it has started, and refuses wakes until then; while it
+ * stops, its runs go on. 2026.2 has no such path and gives any other answer.
  */
 async function probeGateway(deps: Pick<Deps, "fetch">, url: string): Promise<GatewayState> {
   const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
@@ -112,7 +112,8 @@ async function probeGateway(deps: Pick<Deps, "fetch">, url: string): Promise<Gat
 
 /**
  * Wakes an agent for what it was doing when its gateway was lost: the tasks it holds, what it was woken for without
- * acting on it, and what it can start, if it was active then. One that has called since has a run, so it gets no second one.
+ * acting on it, and what it can start, if it was active then. One that has called since has a run, so it gets no second
+ * one.
  */
 async function wakeInterrupted(deps: Deps, { name }: AgentSettings, lostAt: Ms): Promise<boolean> {
   const [[lastCall], claims, startable] = await Promise.all([

@@ -139,8 +139,8 @@ const STARTABLE_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblock
 const NEWS_REASONS: ReadonlySet<WakeReason> = new Set(["plan_approved", "plan_cancelled"]);
 
 /**
- * Filters the tasks of earlier wakes on which the agent still has to act, without startable ones and news: a call of the agent
- * settles them, except a wish, which a plan or a message to the person settles.
+ * Filters the tasks of earlier wakes on which the agent still has to act, without startable ones and news: a call of
+ * the agent settles them, except a wish, which a plan or a message to the person settles.
  */
 async function filterUnsettledTasks(
   deps: WakeTaskDeps,

@@ -1,7 +1,7 @@
 /**
- * The life of a webhook. Plane's are verified by their signature, Telegram's by their secret. Each becomes a job before it
- * is answered; what cannot be stored is not answered, so that it is sent again. The handler of the queue `inbox` then
- * observes what Plane's contain.
+ * The life of a webhook. Plane's are verified by their signature, Telegram's by their secret. Each becomes a job before
+ * it is answered; what cannot be stored is not answered, so that it is sent again. The handler of the queue `inbox`
+ * then observes what Plane's contain.
  */
 
 import { type Context, Hono } from "hono";

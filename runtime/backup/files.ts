@@ -113,7 +113,8 @@ export async function writeText(root: string, path: string, text: string): Promi
 
 /**
  * Copies the regular files of a folder and of those in it, whose path below it is accepted, to `path` below `root`. A
- * file that disappears meanwhile is left out. `skipped`: symbolic links and special files, which are not copied, by their paths below the folder.
+ * file that disappears meanwhile is left out. `skipped`: symbolic links and special files, which are not copied, by
+ * their paths below the folder.
  */
 export async function copyTree(
   folder: string,

@@ -1,6 +1,6 @@
 /**
- * The form of a backup: its name, its manifest, the list of checksums, and why one is not made or refused. parts.ts says
- * which files it may contain.
+ * The form of a backup: its name, its manifest, the list of checksums, and why one is not made or refused. parts.ts
+ * says which files it may contain.
  */
 
 import { z } from "zod";

@@ -46,8 +46,8 @@ import { workerEngine } from "./worker-backup.ts";
 interface Part {
   name: BackupPart;
   /**
-   * Saves it to new files below `root`; undefined where this installation has none. `dump`: the database's, which another
-   * program writes, instead of the one by `databaseUrl`.
+   * Saves it to new files below `root`; undefined where this installation has none. `dump`: the database's, which
+   * another program writes, instead of the one by `databaseUrl`.
    */
   save(
     settings: BackupSettings,

@@ -8,8 +8,8 @@ import { ROOT } from "./bundle.js";
 const SCRIPTS = "functions/dashboard/page/script";
 
 /**
- * The page, and the terminal of a session with its frame, which are documents of their own. After the page's script, that
- * of the page of the design system, which only `npm run dev` has.
+ * The page, and the terminal of a session with its frame, which are documents of their own. After the page's script,
+ * that of the page of the design system, which only `npm run dev` has.
  */
 const ENTRIES = [["page.tsx", "design.tsx"], ["terminal.ts"], ["terminal-screen.ts"]];
 

@@ -1,9 +1,10 @@
 /**
- * npm runs this after `npm ci` in a checkout: it builds dist/, so that `npm start` runs the build. Where the bundler was
- * left out (`--omit=dev` or, with its native part, `--omit=optional`), a build that is there already stays as it is.
+ * npm runs this after `npm ci` in a checkout: it builds dist/, so that `npm start` runs the build. Where the bundler
+ * was left out (`--omit=dev` or, with its native part, `--omit=optional`), a build that is there already stays as it
+ * is.
  *
- * It is the script `postprepare`, which npm runs in a checkout as it runs `prepare`: about a `prepare` npm warns whoever
- * installs the package from a file or an address, although it would not run it.
+ * It is the script `postprepare`, which npm runs in a checkout as it runs `prepare`: about a `prepare` npm warns
+ * whoever installs the package from a file or an address, although it would not run it.
  *
  * JavaScript that any version of Node loads, because npm may run on an older one.
  */

@@ -40,7 +40,8 @@ const CLI_AGENT = `groundcrew-cli/${VERSION}`;
 
 /**
  * Option names under which people pass secrets to commands, which shell histories and every process of the machine can
- * see. An argument with spaces before a `=` is text and not an option: `--password-reset works`. `--tokens` is a number.
+ * see. An argument with spaces before a `=` is text and not an option: `--password-reset works`. `--tokens` is a
+ * number.
  */
 const SECRET_OPTION =
   /^--?[\w-]*(token(?!s(?:=|$))|secret|passw|api[-_]?key|auth(?!ors?(?:=|$))|bearer|credential)[\w-]*(?:=|$)/i;

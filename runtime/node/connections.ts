@@ -60,8 +60,9 @@ interface RequestQueue {
 const MAX_CONNECTIONS = 10_000;
 
 /**
- * Limit of connections from one address, and of requests that proxies forward for one: 512, or half of all. A company of
- * fifty behind one address has about 400, at eight for a browser; 512 whose answers nobody reads occupy less than 20 MB.
+ * Limit of connections from one address, and of requests that proxies forward for one: 512, or half of all. A company
+ * of fifty behind one address has about 400, at eight for a browser; 512 whose answers nobody reads occupy less than 20
+ * MB.
  */
 const MAX_PER_SOURCE = 512;
 
@@ -210,7 +211,8 @@ export function getConnectionLimit(): number {
 
 function readOpenFilesLimit(): number {
   const { report } = process;
-  // Without this setting, which Node's types lack, a report resolves the names of network peers, which can take seconds.
+  // Without this setting, which Node's types lack, a report resolves the names of network peers, which can take
+  // seconds.
   const previous: unknown = Reflect.get(report, "excludeNetwork");
   Reflect.set(report, "excludeNetwork", true);
   try {

@@ -182,8 +182,8 @@ export function collectGarbageWhenIdle(): void {
 
 /**
  * Replaces the positions in a stack by those in the sources, as far as there are source maps. Node could do this itself
- * (`--enable-source-maps`), but it reads all source maps at the start, which takes 25 MB; here one is read when an error
- * is logged.
+ * (`--enable-source-maps`), but it reads all source maps at the start, which takes 25 MB; here one is read when an
+ * error is logged.
  */
 export function toSourceStack(stack: string): string {
   return stack.replaceAll(POSITION, (position, url: string, line: string, column: string) => {

@@ -239,8 +239,9 @@ export function createComposeDriver(
 }
 
 /**
- * The variable of an environment file that pins a version, such as `OPENCLAW_IMAGE=ghcr.io/openclaw/openclaw:2026.2.26`:
- * the version, and the file's text before and after it. Throws when there is not exactly one.
+ * The variable of an environment file that pins a version, such as
+ * `OPENCLAW_IMAGE=ghcr.io/openclaw/openclaw:2026.2.26`: the version, and the file's text before and after it. Throws
+ * when there is not exactly one.
  */
 function findPinnedVersion(path: string, variable: string): { before: string; version: string; after: string } {
   const text = lstatSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, "utf8") : "";

@@ -137,8 +137,8 @@ function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
 }
 
 /**
- * A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command, which may be
- * killed at once, so it is found by what it has inherited: one that nobody knows would keep the port and the state.
+ * A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command, which may
+ * be killed at once, so it is found by what it has inherited: one that nobody knows would keep the port and the state.
  */
 function openOwnGateway(folder: string, getEntry: () => string, env: Record<string, string>, run: RunProgram) {
   const logPath = join(folder, "gateway.log");

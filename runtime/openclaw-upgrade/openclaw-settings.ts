@@ -19,8 +19,8 @@ const telegramSchema = policySchema.extend({ accounts: z.record(z.string(), poli
 const SECRET_NAME = /token|secret|passw|key|auth|credential/i;
 
 /**
- * Reads OpenClaw's settings with the files they include. Throws an Error for people, which quotes nothing of them. Their
- * secrets are noted for reports.
+ * Reads OpenClaw's settings with the files they include. Throws an Error for people, which quotes nothing of them.
+ * Their secrets are noted for reports.
  */
 export async function readOpenclawSettings(context: StepContext): Promise<unknown> {
   const loaded = await loadOpenclawConfig({
@@ -54,8 +54,9 @@ export function listInstallationSecrets(settings: UpgradeSettings, env: Record<s
 }
 
 /**
- * Checks who may write to the agents in Telegram, for the channel and for each account that has its own policy. With the
- * policy `allowlist` and nobody on the list, 2026.2 refuses its settings and 2026.9 drops every message without a word.
+ * Checks who may write to the agents in Telegram, for the channel and for each account that has its own policy. With
+ * the policy `allowlist` and nobody on the list, 2026.2 refuses its settings and 2026.9 drops every message without a
+ * word.
  */
 export function checkDirectMessages(config: unknown): Finding[] {
   const { ok, warning, failed } = createReport("direct messages");

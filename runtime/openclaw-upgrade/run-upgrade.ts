@@ -330,8 +330,8 @@ async function testNewVersion(context: StepContext, record: UpgradeRecord): Prom
 }
 
 /**
- * Backs up once while OpenClaw runs, and keeps nothing: a full disk and a stop that would last too long are found before
- * anything is stopped. A rollback unpacks the archive, so the state's disk must have room for a second state.
+ * Backs up once while OpenClaw runs, and keeps nothing: a full disk and a stop that would last too long are found
+ * before anything is stopped. A rollback unpacks the archive, so the state's disk must have room for a second state.
  */
 async function rehearseBackup(context: StepContext, { id }: UpgradeRecord): Promise<Finding[]> {
   const { ok, failed } = createReport("backup");
@@ -361,9 +361,9 @@ async function backUpState(context: StepContext, record: UpgradeRecord): Promise
 }
 
 /**
- * Writes an archive for `use`, with the size of its content and the time it took. What is left of it then is deleted, so
- * that it fills no disk. Throws when it is not whole, or took so long that a rollback would exceed its limit: unpacking
- * takes less than packing with compression.
+ * Writes an archive for `use`, with the size of its content and the time it took. What is left of it then is deleted,
+ * so that it fills no disk. Throws when it is not whole, or took so long that a rollback would exceed its limit:
+ * unpacking takes less than packing with compression.
  */
 async function writeArchive(
   context: StepContext,

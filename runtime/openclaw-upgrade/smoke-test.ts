@@ -283,8 +283,8 @@ async function readSpawnMetrics({ openclaw }: StepContext) {
 }
 
 /**
- * Checks that all processes run as this `uid:gid`, with the allowed capabilities at most, under a seccomp filter. Throws
- * when the text is not that of their status files, one after the other.
+ * Checks that all processes run as this `uid:gid`, with the allowed capabilities at most, under a seccomp filter.
+ * Throws when the text is not that of their status files, one after the other.
  */
 function checkProcesses(text: string, owner: string): Promise<Finding[]> {
   const processes = text.split(/^(?=Name:\t)/m).map((block) => {

@@ -89,7 +89,8 @@ export async function openNameStore(url: string, prefix: string): Promise<Driver
       maxRetriesPerRequest: 0,
       retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
     });
-    // Without a listener, ioredis writes each error of the connection to the console; the store's own connection logs it.
+    // Without a listener, ioredis writes each error of the connection to the console; the store's own connection logs
+    // it.
     driver.getInstance?.().on("error", () => {});
     return driver;
   }

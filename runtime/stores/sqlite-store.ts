@@ -230,7 +230,8 @@ function reclaimPages(database: DatabaseSync): boolean {
 
 /**
  * Writes a copy of an open database into a folder with SQLite's online backup and returns its name. What is committed
- * meanwhile is in the copy as well, so it is the state of the moment at which it ended. Throws when it cannot be written.
+ * meanwhile is in the copy as well, so it is the state of the moment at which it ended. Throws when it cannot be
+ * written.
  */
 export async function saveSqliteCopy(database: DatabaseSync, folder: string): Promise<string> {
   for (const left of readdirSync(folder).filter((file) => /^groundcrew-copy-/.test(file))) {

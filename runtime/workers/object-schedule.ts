@@ -131,8 +131,8 @@ export async function createObjectTicks({ storage, clock, ticks, settings }: Obj
       save();
     },
     /**
-     * Returns the ticks that became due since the last call and those that were cut off, and stores that they have begun.
-     * `isResumed`: it was requested or begun before, and an eviction of the object cut it off.
+     * Returns the ticks that became due since the last call and those that were cut off, and stores that they have
+     * begun. `isResumed`: it was requested or begun before, and an eviction of the object cut it off.
      */
     takeDue() {
       const now = clock();

@@ -1,7 +1,7 @@
 /**
  * Cloudflare's platform as far as it is used here: the environment and storage of a Durable Object, with the store on
- * its SQLite, the cache, and the store as a whole for `groundcrew backup` and `groundcrew restore` on a machine, which have
- * no other way to it.
+ * its SQLite, the cache, and the store as a whole for `groundcrew backup` and `groundcrew restore` on a machine, which
+ * have no other way to it.
  */
 
 import { Hono } from "hono";

@@ -34,8 +34,8 @@ import {
 } from "zod/v4";
 
 /**
- * For the module `zod`: its own object `z` would bring the messages of 49 languages, a fifth of the bundle, although they
- * are never used.
+ * For the module `zod`: its own object `z` would bring the messages of 49 languages, a fifth of the bundle, although
+ * they are never used.
  */
 export const z = {
   array,
@@ -79,9 +79,9 @@ export function decodeNamedCharacterReference(name: string): string | false {
 }
 
 /**
- * For `@ungap/structured-clone`, which is for hosts without this function; also for `ajv` and `ajv-formats`, a constructor
- * and a function: the MCP SDK creates a validator for forms that a server asks a person to fill in, and Groundcrew
- * offers none.
+ * For `@ungap/structured-clone`, which is for hosts without this function; also for `ajv` and `ajv-formats`, a
+ * constructor and a function: the MCP SDK creates a validator for forms that a server asks a person to fill in, and
+ * Groundcrew offers none.
  */
 export default function cloneOrCreate(value: unknown = {}): unknown {
   return structuredClone(value);

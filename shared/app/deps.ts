@@ -84,8 +84,8 @@ export interface Deps {
   /** Reads what is known of the backups; absent on hosts without a folder for them (BACKUP_FOLDER). */
   readBackups?: () => BackupState;
   /**
-   * Asks OpenClaw on this machine what its sessions have used, or which runs were started, and returns its answer; absent
-   * on hosts without its command.
+   * Asks OpenClaw on this machine what its sessions have used, or which runs were started, and returns its answer;
+   * absent on hosts without its command.
    */
   askOpenclaw?: (question: "usage" | "tasks") => Promise<unknown>;
   /** Absent on hosts that do not store the secrets in a local file. */
@@ -200,7 +200,8 @@ export interface Route {
   /**
    * `public` requires no token (health, signed webhooks); `tick` requires TICK_TOKEN or ADMIN_TOKEN, `alerts`
    * ALERTS_TOKEN or ADMIN_TOKEN; `admin` requires ADMIN_TOKEN; `page` requires ADMIN_TOKEN or a signed-in person whose
-   * role may use the route (shared/http/route-roles.ts); `agent` requires a bridge token; `runner` requires RUNNER_TOKEN.
+   * role may use the route (shared/http/route-roles.ts); `agent` requires a bridge token; `runner` requires
+   * RUNNER_TOKEN.
    */
   access: "public" | "tick" | "alerts" | "admin" | "page" | "agent" | "runner";
   /** The route streams large bodies at the client's speed, so it has its own time limits. */

@@ -22,8 +22,8 @@ const READS: ReadonlySet<string> = new Set<keyof Store>([
 ]);
 
 /**
- * Operations that are not watched: `saveCopy` writes a file of its own, and its caller reports a failure; the others say
- * nothing about the store's data.
+ * Operations that are not watched: `saveCopy` writes a file of its own, and its caller reports a failure; the others
+ * say nothing about the store's data.
  */
 const UNWATCHED: ReadonlySet<string> = new Set<keyof Store>([
   ...(["now", "readCapacity", "saveCopy", "findDamage", "close"] as const),
@@ -86,8 +86,8 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
 
   function recordError(thrown: unknown) {
     if (thrown instanceof PlaneRateLimitedError) return;
-    // After a success, a 403 concerns one resource only, unless that is the list of projects: the account is no longer in
-    // the workspace. Before any success it is a failure, for example of a mistyped workspace.
+    // After a success, a 403 concerns one resource only, unless that is the list of projects: the account is no longer
+    // in the workspace. Before any success it is a failure, for example of a mistyped workspace.
     const isBasic = thrown instanceof PlaneError && thrown.operation === projectsApi.list.operation;
     const isForbidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
     if (isForbidden && !isBasic && health.get("plane").ok) return;
@@ -114,8 +114,8 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
 }
 
 /**
- * Wraps an agent's client so that a refused key is reported, and the first call afterwards that it is not. `report` gets
- * the reason of the refusal; what it throws is ignored, because the next call reports again.
+ * Wraps an agent's client so that a refused key is reported, and the first call afterwards that it is not. `report`
+ * gets the reason of the refusal; what it throws is ignored, because the next call reports again.
  */
 export function watchAgentKey(client: PlaneClient, report: (reason: string | undefined) => Promise<void>): PlaneClient {
   let reported: string | undefined | "nothing" = "nothing";

@@ -13,8 +13,8 @@ import type { Deps, JobHandler } from "./deps.ts";
 /** Handles the jobs of all queues. Each queue runs independently, so that a slow one does not delay the others. */
 interface Pump {
   /**
-   * Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended. Resolves
-   * with the number of handled jobs when none of these queues has a due or running one.
+   * Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended.
+   * Resolves with the number of handled jobs when none of these queues has a due or running one.
    */
   notify(queue?: Queue): Promise<number>;
   /** Handles all due jobs; resolves with the number of handled jobs when none is left. */

@@ -402,9 +402,10 @@ const WORD_PATTERN = new RegExp(WORDS.toSorted((a, b) => b.length - a.length).jo
 const WALKS = ROWS.flatMap((row) => [row, [...row].reverse().join("")]);
 
 /**
- * Whether a secret is a placeholder or a pattern rather than random: repeated texts (`changemechangeme`, `aaaa…`), rows of
- * keyboards and digits, and words of placeholders and common passwords with hardly anything else. A secret of 16 or more
- * random characters practically never is: it would have to repeat its first half, or consist of such words and rows.
+ * Whether a secret is a placeholder or a pattern rather than random: repeated texts (`changemechangeme`, `aaaa…`), rows
+ * of keyboards and digits, and words of placeholders and common passwords with hardly anything else. A secret of 16 or
+ * more random characters practically never is: it would have to repeat its first half, or consist of such words and
+ * rows.
  */
 export function isGuessableSecret(secret: string): boolean {
   const text = secret.toLowerCase().replaceAll(/[-_.:/<>{}\s]/g, "");

@@ -405,7 +405,8 @@ function findDuplicates({ agents, people = [] }: FileSettings): LocatedProblem[]
         name,
         "a name that does not end in 'file', because settings that end in _FILE name files",
       );
-    // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token file.
+    // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token
+    // file.
     if (isTaken(`setting ${setting}`, `name ${name.normalize("NFKC").toLowerCase()}`))
       add("agents", i, "name", name, "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>");
     if (isTaken(email.toLowerCase())) add("agents", i, "email", email, "an e-mail address that no other agent has");

@@ -411,8 +411,8 @@ function parsePasswords(url: string): string[] {
 }
 
 /**
- * An agent's id in OpenClaw: `wake.agent` or its name, in the form that OpenClaw gives to ids: lower case, with a hyphen
- * for other characters than letters of ASCII, digits, `_` and `-`.
+ * An agent's id in OpenClaw: `wake.agent` or its name, in the form that OpenClaw gives to ids: lower case, with a
+ * hyphen for other characters than letters of ASCII, digits, `_` and `-`.
  */
 export function getOpenclawId({ name, wake }: Pick<AgentSettings, "name" | "wake">): string {
   const id = (("agent" in wake ? wake.agent : undefined) ?? name).trim().toLowerCase();

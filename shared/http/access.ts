@@ -103,9 +103,9 @@ function createHolderLookup({ settings, store }: Pick<Deps, "settings" | "store"
 
 /**
  * Creates the check of a route's access: it accepts the tokens of `ADMISSION`, and for `page` the session of a person
- * whose role may use the route for what it is about; the agent or the ticket's session becomes the request's caller, who
- * uses the page its viewer. Throws `unauthorized`, `rate_limited`, `forbidden` or `not_found` for every other request.
- * Requests with an unknown token are counted; a valid token passes whatever was counted.
+ * whose role may use the route for what it is about; the agent or the ticket's session becomes the request's caller,
+ * who uses the page its viewer. Throws `unauthorized`, `rate_limited`, `forbidden` or `not_found` for every other
+ * request. Requests with an unknown token are counted; a valid token passes whatever was counted.
  */
 function createAccessCheck(
   deps: AccessDeps,

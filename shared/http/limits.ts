@@ -74,10 +74,10 @@ const MAX_SOURCES = 10_000;
 const UNKNOWN_TOKEN_LIMIT = 20;
 
 /**
- * Creates a reader of request bodies. It throws `too_large` at the limit (bytes), whether or not a length was announced,
- * and `BreakConnection` when too many large bodies of the source are being read or the sender disconnected. Large bodies
- * of other sources never prevent one: when too many are being read, the one that takes longest is given up. The source
- * is an agent's name, or by default the client's address.
+ * Creates a reader of request bodies. It throws `too_large` at the limit (bytes), whether or not a length was
+ * announced, and `BreakConnection` when too many large bodies of the source are being read or the sender disconnected.
+ * Large bodies of other sources never prevent one: when too many are being read, the one that takes longest is given
+ * up. The source is an agent's name, or by default the client's address.
  */
 export function createBodyReader(limit: number, options: BodyReaderOptions = {}) {
   const createBusyError = options.busy ?? (() => new BreakConnection("Too many large bodies at once"));

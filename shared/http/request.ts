@@ -1,6 +1,6 @@
 /**
- * What handlers know of a request and its host, the kinds of paths, JSON in and out, and answers in gzip for clients that
- * take it, where the host does not compress answers itself.
+ * What handlers know of a request and its host, the kinds of paths, JSON in and out, and answers in gzip for clients
+ * that take it, where the host does not compress answers itself.
  */
 
 import { zValidator } from "@hono/zod-validator";

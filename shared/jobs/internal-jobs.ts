@@ -1,8 +1,8 @@
 /**
  * Jobs whose effect stays here: of the queues `observe` (reads from Plane and evaluations of stored records), `wake`
- * (events for which an agent is woken, due wakes, checks whether an agent reacts), `work` (what follows from changes) and
- * `posts`. The body of any job is stored text, which its handler parses with its queue's schema: a restarted runtime may
- * find what a newer version stored before a downgrade.
+ * (events for which an agent is woken, due wakes, checks whether an agent reacts), `work` (what follows from changes)
+ * and `posts`. The body of any job is stored text, which its handler parses with its queue's schema: a restarted
+ * runtime may find what a newer version stored before a downgrade.
  */
 
 import { z } from "zod";

@@ -145,7 +145,8 @@ export function createAnnouncementJob(
 }
 
 /**
- * Creates the job that brings the message of a notice up to date. One lane per notice, so that no other message delays it.
+ * Creates the job that brings the message of a notice up to date. One lane per notice, so that no other message delays
+ * it.
  * @param rev of the notice's record before the change, which tells its changes apart
  */
 export function createNoticeJob(chat: ChatId, notice: string, rev: number): Job {

@@ -24,8 +24,8 @@ const LINE_BREAK =
 const MENTION = /<mention-component\b([^<>]*)>/gi;
 
 /**
- * Escapes text for use in HTML, including attribute values. NUL and lone surrogates become U+FFFD, as HTML says, because
- * Plane refuses a text that has one.
+ * Escapes text for use in HTML, including attribute values. NUL and lone surrogates become U+FFFD, as HTML says,
+ * because Plane refuses a text that has one.
  */
 export function escapeHtml(text: string): string {
   const valid = text.toWellFormed().replaceAll("\0", "\ufffd");

@@ -90,8 +90,8 @@ export async function readPlaneProblem(store: Pick<Store, "read">): Promise<Noti
 }
 
 /**
- * The health of Plane by the latest calls and by what was found out about it, so that readiness, page and metrics agree:
- * a key that is refused is not well, whatever an earlier call has shown.
+ * The health of Plane by the latest calls and by what was found out about it, so that readiness, page and metrics
+ * agree: a key that is refused is not well, whatever an earlier call has shown.
  */
 export async function readPlaneHealth({ store, health }: Pick<Deps, "store" | "health">): Promise<ComponentHealth> {
   const [state, problem] = [health.get("plane"), await readPlaneProblem(store)];

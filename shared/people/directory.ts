@@ -1,12 +1,12 @@
 /**
  * The directory of people: who may answer, sign in and be named. The setting `people` joins a person's Plane account,
- * Telegram number and language; without it, the workspace's human members are the people. What Plane says of them (name,
- * role, projects) is one record, which `shared/sync/projects.ts` keeps up to date; what the list says wins. Looking
- * somebody up makes no request.
+ * Telegram number and language; without it, the workspace's human members are the people. What Plane says of them
+ * (name, role, projects) is one record, which `shared/sync/projects.ts` keeps up to date; what the list says wins.
+ * Looking somebody up makes no request.
  *
- * People also sign in to the page by one-time links, which the bot sends to the person whose number in Telegram it is. The
- * secret is in the link's fragment, which no request, preview or log contains; the page exchanges it by POST, once and
- * within 5 minutes. The store has only its hash.
+ * People also sign in to the page by one-time links, which the bot sends to the person whose number in Telegram it is.
+ * The secret is in the link's fragment, which no request, preview or log contains; the page exchanges it by POST, once
+ * and within 5 minutes. The store has only its hash.
  */
 
 import { encodeBase64Url } from "hono/utils/encode";
@@ -53,8 +53,8 @@ export interface ProjectMembers {
   count: number;
   ids: string[];
   /**
-   * Store time at which Plane counted fewer members than it lists: somebody has left the project, perhaps the workspace,
-   * and Plane goes on listing them.
+   * Store time at which Plane counted fewer members than it lists: somebody has left the project, perhaps the
+   * workspace, and Plane goes on listing them.
    */
   leftAt?: Ms;
 }
@@ -230,8 +230,8 @@ export async function addLinkMessage(deps: LinkDeps, secret: string, message: Li
 }
 
 /**
- * Uses a link up and returns the person whose it is; undefined for anything else, also for one that was used or is late.
- * Its message then says where it was used.
+ * Uses a link up and returns the person whose it is; undefined for anything else, also for one that was used or is
+ * late. Its message then says where it was used.
  * @param place where: the browser and the address
  */
 export async function redeemSignInLink(

@@ -152,7 +152,8 @@ function isRepeatable(method: Endpoint<unknown>["method"], json: PlaneCallOption
 /**
  * Requests a list page by page, each page only when the iteration reaches it. Throws a PlaneUnexpectedError when the
  * list cannot end: a cursor is repeated, an empty page announces a further one, there are more than twice the rows that
- * the list counts (rows may move to a later page during the read), or a limit is reached. The pages before remain valid.
+ * the list counts (rows may move to a later page during the read), or a limit is reached. The pages before remain
+ * valid.
  */
 export async function* fetchPages<R>(
   call: PlaneClient["call"],

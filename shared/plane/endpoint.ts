@@ -37,8 +37,9 @@ export interface PlaneCallOptions {
   query?: Record<string, string | number | undefined>;
   json?: Record<string, unknown>;
   /**
-   * Interactive calls leave a small part of the quota to what people ask for, background calls a larger part to both, and
-   * they wait when their part is used up. Spare calls give way to all, are spread over the minute, and do not wait by default. Default: background.
+   * Interactive calls leave a small part of the quota to what people ask for, background calls a larger part to both,
+   * and they wait when their part is used up. Spare calls give way to all, are spread over the minute, and do not wait
+   * by default. Default: background.
    */
   priority?: CallPriority;
   /** Total time that these calls may wait for the quota. Each wait is subtracted from `left`. */
@@ -124,8 +125,8 @@ export const redirectSchema = z.object({ location: z.string().min(1) });
 const PLANE_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/;
 
 /**
- * A time in an answer of Plane, normalized to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that times sort as strings. Plane prints
- * microseconds, omits them when they are zero, and uses the time zone of the key's owner.
+ * A time in an answer of Plane, normalized to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that times sort as strings. Plane
+ * prints microseconds, omits them when they are zero, and uses the time zone of the key's owner.
  */
 export const planeTimeSchema = z.string().transform((text, context) => {
   const time = parseTime(text);

@@ -129,8 +129,8 @@ export async function findProcedure<Input extends object>(
 
 /**
  * Takes the steps that are left and returns the record: complete, or before a step that the queue takes; `stuck` before
- * a step that this run cannot take, or undefined when another procedure has taken its place. Of two concurrent runs, the
- * one whose record is older continues with the other's.
+ * a step that this run cannot take, or undefined when another procedure has taken its place. Of two concurrent runs,
+ * the one whose record is older continues with the other's.
  * @param startAt the step from which a complete procedure is repeated, or `queued`: the one that was left to the queue
  */
 export async function runProcedure<Input extends object, Run>(

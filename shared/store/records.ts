@@ -1,8 +1,8 @@
 /**
- * How values of the store are used: a value is updated by computing the new one from the old until the commit
- * succeeds, sets are read page by page, and keys that contain a time sort the newest first. A caller takes its turn within
- * a rate limit: a bucket grants what fits into its window; a pause stops it when the other system says so, and after a
- * long pause a single probe is sent first.
+ * How values of the store are used: a value is updated by computing the new one from the old until the commit succeeds,
+ * sets are read page by page, and keys that contain a time sort the newest first. A caller takes its turn within a rate
+ * limit: a bucket grants what fits into its window; a pause stops it when the other system says so, and after a long
+ * pause a single probe is sent first.
  */
 
 import { HOUR, MINUTE, type Ms } from "../time.ts";
@@ -126,7 +126,8 @@ export async function readAllRows<T>(deps: ScanDeps, set: SetName): Promise<Stor
 }
 
 /**
- * Reads the first rows that match, in the order of the set. When few match, there may be fewer than `size` and a `next`.
+ * Reads the first rows that match, in the order of the set. When few match, there may be fewer than `size` and a
+ * `next`.
  * @param pageSize of one read
  * @param maxScanned limit of rows that are read
  */

@@ -93,8 +93,8 @@ export async function readCycles(deps: SyncDeps, project: ProjectRecord, correla
 
 /**
  * Stores a cycle, observed at Plane's time `date`, with the events of its phase. Returns false when it was stored since
- * the revision `mark` from before the observation. `isNew`: one that is not stored yet was created after the observation
- * of its project began.
+ * the revision `mark` from before the observation. `isNew`: one that is not stored yet was created after the
+ * observation of its project began.
  */
 async function observeCycle(
   deps: SyncDeps,

@@ -86,8 +86,8 @@ export async function confirmMissingItems(
 
 /**
  * Asks Plane for a project that its list lacks, and for each of its open items. Returns what is in doubt, and `isGone`
- * when a second read lacks the project as well and Plane denies it and all of them. Plane refuses the items of a deleted
- * project with 403.
+ * when a second read lacks the project as well and Plane denies it and all of them. Plane refuses the items of a
+ * deleted project with 403.
  */
 export async function confirmMissingProject(
   deps: SyncDeps,

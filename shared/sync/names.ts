@@ -3,9 +3,9 @@
  * when they are unknown, at most every ten minutes. They are also stored beside the store, so that after a restart
  * notifications need no read of Plane; stored names that were used are read again at the next poll.
  *
- * Some states and labels mean something to Groundcrew. Renaming one in Plane keeps its id, so the name by which an id was
- * known is stored for each project, and the state or label keeps counting by that name. Without a stored name, as after
- * a lost store, the name in Plane decides.
+ * Some states and labels mean something to Groundcrew. Renaming one in Plane keeps its id, so the name by which an id
+ * was known is stored for each project, and the state or label keeps counting by that name. Without a stored name, as
+ * after a lost store, the name in Plane decides.
  */
 
 import { z } from "zod";

@@ -80,11 +80,12 @@ const MAX_LENGTH = 200_000;
  * 1. A webhook replaces only a strictly older state, a read only a state that nothing replaced since its request began.
  * 2. Cursors and the time of the last read of comments and relations are moved by reads only, never by webhooks. 3. A
  * pass reads the newest items first, to ten minutes past the cursor; only a complete pass moves the cursor. 4. Removed
- * or unassigned items need two reads at least 2 s apart, and a removal Plane's own answer about the item. Archived, draft and triage items count as removed. A tombstone
- * stays for 30 days, and only a read restores the item. 5. Projects are read first. Plane lists no items of an archived
- * project; they are not removed and cause no events. 6. A webhook's actor counts only when the diff found the same
- * change; else the item's activities are read. 7. A relation belongs to both items, and the latest read of either one
- * decides. 8. Comments are compared by a hash of their content; Groundcrew's own are recognized by `external_source`.
+ * or unassigned items need two reads at least 2 s apart, and a removal Plane's own answer about the item. Archived,
+ * draft and triage items count as removed. A tombstone stays for 30 days, and only a read restores the item. 5.
+ * Projects are read first. Plane lists no items of an archived project; they are not removed and cause no events. 6. A
+ * webhook's actor counts only when the diff found the same change; else the item's activities are read. 7. A relation
+ * belongs to both items, and the latest read of either one decides. 8. Comments are compared by a hash of their
+ * content; Groundcrew's own are recognized by `external_source`.
  * 9. Webhooks wait for the first complete read of their project. Of what it finds, only items created and changes made
  * since it began cause events, by Plane's own times.
  * 10. Blockers, claims and wakes are also derived from the stored state at every tick, which repairs lost jobs.

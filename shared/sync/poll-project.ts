@@ -343,8 +343,8 @@ async function listIds(deps: SyncDeps, project: ProjectRecord) {
 }
 
 /**
- * Throws when a list has ended with less than half of the rows that it counts. A few may be missing, because Plane counts
- * and reads at different times.
+ * Throws when a list has ended with less than half of the rows that it counts. A few may be missing, because Plane
+ * counts and reads at different times.
  */
 function refuseShortList(endpoint: { operation: string }, rows: number, total: number): void {
   if (rows * 2 < total) throw createListError(endpoint, `ended after ${rows} of ${total} rows.`);

@@ -1,6 +1,6 @@
 /**
- * A task whose blocker was cancelled, or is itself blocked, is blocked with a comment that says why, and returns to todo
- * when that no longer holds. Tasks that wait for each other in a circle are reported once.
+ * A task whose blocker was cancelled, or is itself blocked, is blocked with a comment that says why, and returns to
+ * todo when that no longer holds. Tasks that wait for each other in a circle are reported once.
  */
 
 import type { StoreDeps, TaskDeps } from "../app/deps.ts";

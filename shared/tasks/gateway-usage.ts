@@ -1,7 +1,7 @@
 /**
- * What the sessions of agents have used, by their gateway's own figures. They are totals that grow: what was added since
- * the last time belongs to the task on which the agent worked most meanwhile, where it takes the place of what the agent
- * reported. What belongs to no task counts for the agent and the month only.
+ * What the sessions of agents have used, by their gateway's own figures. They are totals that grow: what was added
+ * since the last time belongs to the task on which the agent worked most meanwhile, where it takes the place of what
+ * the agent reported. What belongs to no task counts for the agent and the month only.
  */
 
 import { prepareSpending } from "../accounting/spending.ts";

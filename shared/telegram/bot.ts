@@ -170,9 +170,9 @@ export function createTelegramBot({ token, apiRoot, fetch, metrics, timeout = 30
   const redactToken = (reason: string) => reason.replaceAll(token, "[token]");
 
   /**
-   * Makes one call. A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy (502,
-   * 504), which does not know whether Telegram handled the call. Redirects are not followed, because the address contains
-   * the token.
+   * Makes one call. A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy
+   * (502, 504), which does not know whether Telegram handled the call. Redirects are not followed, because the address
+   * contains the token.
    */
   async function request(
     method: string,

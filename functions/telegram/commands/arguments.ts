@@ -1,6 +1,6 @@
 /**
- * The words after a command: its parts, and the tasks, projects, agents, dates and durations that they name, in English or
- * French. What is ambiguous is offered as a choice.
+ * The words after a command: its parts, and the tasks, projects, agents, dates and durations that they name, in English
+ * or French. What is ambiguous is offered as a choice.
  */
 
 import { GroundcrewError } from "../../../shared/errors.ts";
@@ -120,8 +120,9 @@ const UNITS: readonly [RegExp, Ms][] = [
 ];
 
 /**
- * Parses `/plane status`, `/plane@bot task ONB-1`, and the short form `/status`, which needs the bot's name unless every
- * message is for the bot (a private chat, the dashboard). Returns undefined for a message that is no command for the bot.
+ * Parses `/plane status`, `/plane@bot task ONB-1`, and the short form `/status`, which needs the bot's name unless
+ * every message is for the bot (a private chat, the dashboard). Returns undefined for a message that is no command for
+ * the bot.
  */
 export function parseCommand(text: string, isForUs: boolean): ParsedCommand | undefined {
   const [, command, bot, rest = ""] = SLASH_COMMAND.exec(text) ?? [];
@@ -219,9 +220,9 @@ export function parsePeriod(text: string): Ms | undefined {
 }
 
 /**
- * Parses a due date: `2026-12-01`, `1.12.2026`, `tomorrow`, `vendredi` (the next one, never today), `in 3 days`, `-` for
- * none. `01/12/2026` is read day first in French only, because elsewhere it may mean January. Returns `YYYY-MM-DD`, null
- * for no date, undefined for anything else.
+ * Parses a due date: `2026-12-01`, `1.12.2026`, `tomorrow`, `vendredi` (the next one, never today), `in 3 days`, `-`
+ * for none. `01/12/2026` is read day first in French only, because elsewhere it may mean January. Returns `YYYY-MM-DD`,
+ * null for no date, undefined for anything else.
  * @param today the calendar day in the settings' time zone
  */
 export function parseDueDate(text: string, today: string, locale: Locale): string | null | undefined {

@@ -1,6 +1,6 @@
 /**
- * What a command, a press and a reply get and return; and the buttons below a reply: choices that run a command, and pages
- * of a long text.
+ * What a command, a press and a reply get and return; and the buttons below a reply: choices that run a command, and
+ * pages of a long text.
  */
 
 import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";

@@ -1,6 +1,6 @@
 /**
- * /mute and /unmute: a task or project without notifications, for a time; and /page: a one-time link to the page for the
- * person whose number it is, in the private chat only.
+ * /mute and /unmute: a task or project without notifications, for a time; and /page: a one-time link to the page for
+ * the person whose number it is, in the private chat only.
  */
 
 import type { CommandName } from "../../../shared/i18n/texts.ts";

@@ -1,6 +1,6 @@
 /**
- * The notifications in one message: single lines up to a limit, then counts by kind and project; and their text, with the
- * result of completed tasks. Texts of agents are shown as plain text only.
+ * The notifications in one message: single lines up to a limit, then counts by kind and project; and their text, with
+ * the result of completed tasks. Texts of agents are shown as plain text only.
  */
 
 import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";

@@ -206,8 +206,8 @@ export async function sendSeparateMessage(
 }
 
 /**
- * What makes a new message about a task part of the task's thread in this chat: it replies to the first message, or is the
- * first one itself. A message about no particular task is in no thread.
+ * What makes a new message about a task part of the task's thread in this chat: it replies to the first message, or is
+ * the first one itself. A message about no particular task is in no thread.
  */
 export async function readThread({ deps, chat }: DeliveryContext, item: string | undefined) {
   const key = threadKey(chat, item ?? "");

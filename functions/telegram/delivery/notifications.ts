@@ -170,8 +170,9 @@ async function commitBurst(
 }
 
 /**
- * Changes a burst after a call. When it has changed meanwhile, `change` gets it as it is now, and returns undefined when
- * there is nothing left to do. Nothing is read before the first commit: what Telegram has done must be recorded soon.
+ * Changes a burst after a call. When it has changed meanwhile, `change` gets it as it is now, and returns undefined
+ * when there is nothing left to do. Nothing is read before the first commit: what Telegram has done must be recorded
+ * soon.
  */
 async function changeBurst(
   context: DeliveryContext,

@@ -94,7 +94,8 @@ export async function recordSendOutcome(
 ): Promise<void> {
   if (outcome.kind === "wait") await pauseBucket(store, "telegram", chatBucket(chat), outcome.ms);
   else if (isProbe && outcome.kind !== "not_sent" && outcome.kind !== "unknown") {
-    // The message's own record matters more than a store error here: the probe's lease expires, and another one is sent.
+    // The message's own record matters more than a store error here: the probe's lease expires, and another one is
+    // sent.
     await store.endProbe(chatBucket(chat)).catch(() => {});
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Live messages: requests and steps of tickets that wait for a person. They are sent, edited when what they show has
- * changed, and take presses and replies. Two steps are no requests: a session that failed, and one that needs a look, whose
- * terminal takes a reply.
+ * changed, and take presses and replies. Two steps are no requests: a session that failed, and one that needs a look,
+ * whose terminal takes a reply.
  */
 
 import { GroundcrewError } from "../../../shared/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * How each kind of request looks in Telegram, and what people read about the answer to it: questions, reviews, decisions
- * and proposed plans; those of tickets are in ticket-renderers.ts.
+ * How each kind of request looks in Telegram, and what people read about the answer to it: questions, reviews,
+ * decisions and proposed plans; those of tickets are in ticket-renderers.ts.
  */
 
 import type { PlannedTask } from "../../../shared/config/sections-schema.ts";

@@ -1,8 +1,8 @@
 /**
- * Status messages: messages that are edited in place for as long as what they show changes. Each has one record and one or
- * two jobs. They show the progress of each running task, one summary of all of them while many agents are at work, and the
- * list of what waits for a person. A reminder moves that list to the end of the chat, with a sound, so that many reminders
- * are one message.
+ * Status messages: messages that are edited in place for as long as what they show changes. Each has one record and one
+ * or two jobs. They show the progress of each running task, one summary of all of them while many agents are at work,
+ * and the list of what waits for a person. A reminder moves that list to the end of the chat, with a sound, so that
+ * many reminders are one message.
  */
 
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";

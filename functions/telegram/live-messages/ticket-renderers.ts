@@ -55,8 +55,8 @@ const COMMENT_LIMIT = 1_000;
 const DIFF_LIMITS = { files: 8, lines: 8, units: 80 };
 
 /**
- * Limits of the input of a tool that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold the
- * title and the hint as well, and 40 lines, about what two screens of a phone show.
+ * Limits of the input of a tool that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold
+ * the title and the hint as well, and 40 lines, about what two screens of a phone show.
  */
 const TOOL_LIMITS = { units: 3_000, lines: 40, fields: 20 };
 

@@ -1,6 +1,6 @@
 /**
- * Finds out what an update asks for: the press of a button; a command to this bot, a command without its slash, a reply, or free text. It
- * begins with the list of all commands, buttons and replies.
+ * Finds out what an update asks for: the press of a button; a command to this bot, a command without its slash, a
+ * reply, or free text. It begins with the list of all commands, buttons and replies.
  */
 
 import type { UpdateBody } from "../../../shared/jobs/incoming-jobs.ts";
@@ -214,8 +214,8 @@ function findSimilarCommand(word: string): TelegramCommand | undefined {
 }
 
 /**
- * Finds the replied message, if it is one of the bot. Telegram names its author and shows it as it is; the log also knows
- * it on the page.
+ * Finds the replied message, if it is one of the bot. Telegram names its author and shows it as it is; the log also
+ * knows it on the page.
  */
 async function findBotMessage(
   { deps, chat }: CommandContext,

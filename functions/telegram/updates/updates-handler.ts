@@ -154,8 +154,8 @@ async function runSafely(
 
 /**
  * Accepts people whose number the settings name, in TELEGRAM_CHAT_ID and in their own chat with the bot, and nameless
- * users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. What the list says wins:
- * who has left the workspace is refused, also with an allowed number.
+ * users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. What the list says
+ * wins: who has left the workspace is refused, also with an allowed number.
  * @param pageName the name of who wrote on the page, as the first allowed user
  */
 async function authorizeUser(

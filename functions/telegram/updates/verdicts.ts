@@ -1,6 +1,6 @@
 /**
- * /approve, /reject and /done: a person's verdict on a task's review, its ticket, or the result of a ticket. When several
- * wait, buttons ask which one. What this chat has not shown is shown instead of approved.
+ * /approve, /reject and /done: a person's verdict on a task's review, its ticket, or the result of a ticket. When
+ * several wait, buttons ask which one. What this chat has not shown is shown instead of approved.
  */
 
 import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";

@@ -11,8 +11,8 @@ export interface RedisConnectOptions {
   /**
    * One server, or the primary that Redis Sentinel names at each connection:
    * `redis+sentinel://<user>:<password>@<sentinel>:26379,<sentinel>:26379/<name of the primary>/<database>`, with
-   * `rediss+sentinel:` for TLS to both. The user is that of Redis; `?sentinel_password=` is for the sentinels. `?wait=1`,
-   * the number of replicas that must have a write before it counts as stored, also works with one address.
+   * `rediss+sentinel:` for TLS to both. The user is that of Redis; `?sentinel_password=` is for the sentinels.
+   * `?wait=1`, the number of replicas that must have a write before it counts as stored, also works with one address.
    */
   url: string;
   /** Timeout for opening; default 10 s. */
@@ -128,7 +128,8 @@ export async function connectRedis({ url, patience = OPEN_TIMEOUT, onConnection 
   return {
     redis,
     /**
-     * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection.
+     * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a
+     * connection.
      */
     async runCommand<T>(command: () => Promise<T>): Promise<T> {
       if (!isUp) throw new GroundcrewError("unavailable", `${address} is not connected: ${lastError}.`);

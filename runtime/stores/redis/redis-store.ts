@@ -1,6 +1,6 @@
 /**
- * The store in Redis: each operation is one script of redis-store.lua, which runs on the server as a whole. Calls of one
- * moment are sent with one write, and commits among them are combined.
+ * The store in Redis: each operation is one script of redis-store.lua, which runs on the server as a whole. Calls of
+ * one moment are sent with one write, and commits among them are combined.
  */
 
 import { createHash } from "node:crypto";
@@ -73,9 +73,9 @@ const MAX_GROUP_COMMITS = 100;
 const MAX_GROUP_CHARACTERS = 1024 * 1024;
 
 /**
- * Opens the store in Redis 7.0 or newer, on one server or the primary of a Sentinel (no cluster). Atomic operations are Lua scripts, and the
- * server's clock is used. Rejects when the server cannot be reached. A lost connection is restored by itself; until
- * then every call rejects at once.
+ * Opens the store in Redis 7.0 or newer, on one server or the primary of a Sentinel (no cluster). Atomic operations are
+ * Lua scripts, and the server's clock is used. Rejects when the server cannot be reached. A lost connection is restored
+ * by itself; until then every call rejects at once.
  */
 export async function connectRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, remember = RETENTION, clock } = options;
@@ -198,8 +198,8 @@ function toAcknowledgeArguments(jobResult: JobResult, remember: Ms): ScriptArgum
  * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their
  * texts when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script
  * had no effect, so repeating it is safe. `prefix` includes the colon; `clock` replaces the server's in tests. With
- * `replicas`, a call that may have written fails unless so many replicas have what it wrote; like any call that fails, it
- * may have been stored nevertheless.
+ * `replicas`, a call that may have written fails unless so many replicas have what it wrote; like any call that fails,
+ * it may have been stored nevertheless.
  */
 async function loadRedisScripts(
   redis: Redis,

@@ -229,8 +229,8 @@ export function shiftTimesAfterClockSetBack({ exec, clock }: Pick<SqlParts, "exe
 }
 
 /**
- * Expired rows of tables that no other row refers to: the table's key, and what tells an expired row. A pause whose probe
- * was never sent is kept for a day.
+ * Expired rows of tables that no other row refers to: the table's key, and what tells an expired row. A pause whose
+ * probe was never sent is kept for a day.
  */
 const EXPIRED = [
   ["lease", "key", "forget <= ?"],
@@ -251,8 +251,8 @@ export function sweepTables({ exec, clock }: Pick<SqlParts, "exec" | "clock">, l
 }
 
 /**
- * Yields what is saved of a database. Each page is read when it is needed, so what changes meanwhile may be in it or not;
- * a record is history, a sum or a mark, and means the same without the others.
+ * Yields what is saved of a database. Each page is read when it is needed, so what changes meanwhile may be in it or
+ * not; a record is history, a sum or a mark, and means the same without the others.
  */
 export function* readSavedRows({ exec }: Exec): Generator<SavedRow> {
   const records = `SELECT key, value, expires,

@@ -116,8 +116,9 @@ export const STATUS_CHANGE: ProcedureKind<StatusChangeInput, StatusRun> = {
       run: writeState,
       does: "sets the state in Plane, under the claim; one that is set is not written",
     },
-    // A task that waits for an answer or a review has no holder: an expired claim would return it to todo. The claim ends
-    // before the human is asked for a review, because an approval of a claimed task would take it away from its agent.
+    // A task that waits for an answer or a review has no holder: an expired claim would return it to todo. The claim
+    // ends before the human is asked for a review, because an approval of a claimed task would take it away from its
+    // agent.
     { name: "release", run: releaseClaim, does: "ends the claim, unless the task is started; the claim is gone" },
     { name: "finish", run: finishStatusChange, does: "requests a review, or records a finished task; one record each" },
     // Last, and by the queue, so that the call need not wait for the agent's next turn at Plane.

@@ -15,7 +15,8 @@ const shownTexts = new WeakMap<Element, string>();
 
 /**
  * Draws what a part of the page has loaded, or nothing while its view is hidden, so that the page stays small: only the
- * page of a task leads back to the same place of the board. Rows (`data-key`) that are new or have changed are marked for a moment.
+ * page of a task leads back to the same place of the board. Rows (`data-key`) that are new or have changed are marked
+ * for a moment.
  */
 export function drawPart(id: string, content: ComponentChildren): HTMLElement {
   const root = getElement(id);

@@ -276,7 +276,8 @@ function pause(ms: number) {
 
 /**
  * Takes what the keyboard, an input method or the clipboard has written into the field. Characters that tmux knows as
- * keys are named one by one, so that no word of the text is taken for the name of a key; a run of others is sent as it is.
+ * keys are named one by one, so that no word of the text is taken for the name of a key; a run of others is sent as it
+ * is.
  */
 function takeText() {
   const { value } = field;
