@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { z } from "zod";
-import { upgradeSettingsSchema } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import { formatTitle, UPGRADE_STEPS } from "../../runtime/openclaw-upgrade/run-upgrade.ts";
+import { upgradeSettingsSchema } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { formatType, listAlternatives, listFields } from "./json-schema.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";

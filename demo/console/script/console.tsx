@@ -3,6 +3,7 @@
 import { type ComponentChildren, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.ts";
+import type { TextValues } from "../../../functions/dashboard/page/script/language.ts";
 import {
   fillText,
   getLanguage,
@@ -10,7 +11,6 @@ import {
   readPreference,
   savePreference,
 } from "../../../functions/dashboard/page/script/language.ts";
-import type { TextValues } from "../../../functions/dashboard/page/script/language.ts";
 import type { ConsoleState, WebhookFate } from "../console-state.ts";
 import { CONSOLE_TEXTS } from "../texts.ts";
 import { enableDragging } from "./console-drag.ts";

@@ -353,8 +353,8 @@ export function findMissingStates(existing: readonly { name: string; group: stri
   ]);
 }
 
-/** The names of a project's features that are not set as in a project that Groundcrew creates. */
+/** The names of a project's features that differ from those that Groundcrew creates; one that Plane lacks does not. */
 export function findWrongFeatures(project: PlaneProject) {
   const names = Object.keys(PROJECT_FEATURES) as (keyof typeof PROJECT_FEATURES)[];
-  return names.filter((name) => project[name] !== PROJECT_FEATURES[name]);
+  return names.filter((name) => (project[name] ?? PROJECT_FEATURES[name]) !== PROJECT_FEATURES[name]);
 }
