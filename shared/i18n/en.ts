@@ -968,6 +968,8 @@ export const en = {
     "agents.add": "Add an agent",
     "agents.add.where":
       "Run this command on the server. It creates the account, the token and the settings, and shows its plan first. groundcrew agents remove takes it back.",
+    "agents.add.name": "Name",
+    "agents.add.email": "E-mail address in Plane",
     "problem.bad_request": "Groundcrew did not accept the request. Reload the page and try again.",
     "problem.forbidden": "Not allowed. Open the page at its PUBLIC_URL or at an address in ALLOWED_HOSTS.",
     "problem.not_found": "This no longer exists. It may have been completed or removed in the meantime.",

@@ -898,6 +898,8 @@ export const fr: Texts = {
     "agents.add": "Ajouter un agent",
     "agents.add.where":
       "Exécutez cette commande sur le serveur. Elle crée le compte, le jeton et les réglages, et montre d’abord son plan. groundcrew agents remove revient en arrière.",
+    "agents.add.name": "Nom",
+    "agents.add.email": "Adresse e-mail dans Plane",
     "problem.bad_request": "Groundcrew n’a pas accepté la requête. Rechargez la page et réessayez.",
     "problem.forbidden": "Accès refusé. Ouvrez la page à l’adresse PUBLIC_URL ou à une adresse de ALLOWED_HOSTS.",
     "problem.not_found": "Cet élément n’existe plus. Il a peut-être été traité ou supprimé entre-temps.",

@@ -52,6 +52,12 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
     expect(await page.content()).not.toContain(token);
 
+    await page.locator("#agent-add summary").press("Enter");
+    await page.getByLabel("Name", { exact: true }).fill("Anne's bot");
+    await page.getByLabel("E-mail address in Plane").fill("bot@example.com");
+    const command = "groundcrew agents add 'Anne'\\''s bot' --email bot@example.com --openclaw";
+    expect(await page.textContent("#agent-add code")).toBe(command);
+
     await retire.press("Enter");
     await page.waitForSelector("#agent-told:has-text('Only the newest token of Thot')");
     await retire.waitFor({ state: "detached", timeout: 15_000 });

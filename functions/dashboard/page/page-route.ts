@@ -165,7 +165,7 @@ export function renderPage({ demo, language, tickets, currency }: PageOptions) {
 <button id="agent-close" type="button" class="go" data-text="agents.close"></button>
 <p id="agent-once" data-text="agents.once"></p></div>
 <details id="agent-add" class="technical"><summary data-text="agents.add"></summary><p data-text="agents.add.where"></p>
-<code dir="ltr">groundcrew agents add NAME --email ADDRESS [--openclaw | --webhook URL]</code></details>
+<div id="agent-command"></div></details>
 <p id="agent-told" role="status"></p></div></details>
 <details id="failed-jobs" data-route="GET /dead-letters" open><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary>
 <div class="trouble" role="alert"></div><div><p id="failed-job-hint" class="muted"></p><ul id="failed-job-list" class="list"></ul>

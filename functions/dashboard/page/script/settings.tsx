@@ -1,5 +1,6 @@
 /** The view Settings: agents with their tokens and failed jobs for administrators, and the sessions of the page. */
 
+import { useState } from "preact/hooks";
 import type { DeadLettersAnswer } from "../../../operations.ts";
 import type { AgentsAnswer, SignInsAnswer } from "../../access-routes.ts";
 import { fetchAnswer, fillPath, loadViewer, sendJson } from "./api.ts";
@@ -40,6 +41,7 @@ export async function loadAgents(): Promise<void> {
   getElement("agent-where").textContent = translate("agents.where", { path });
   const rows = agents.map((agent) => <AgentRow key={agent.name} {...agent} />);
   drawPart("agent-list", rows);
+  drawPart("agent-command", <AgentCommand />);
   showToken(renewed, tokenField.value);
 }
 
@@ -54,6 +56,34 @@ function AgentRow({ name, tokens }: AgentsAnswer["agents"][number]) {
       {tokens !== 1 && <span class="muted">{translate(tokens ? "agents.both" : "agents.none")}</span>}
       <Actions class="quiet" subject={name} list={actions} />
     </li>
+  );
+}
+
+/** The command that adds an agent, with what was filled in. It runs on the server, because it signs in to Plane. */
+function AgentCommand() {
+  const [agent, setAgent] = useState({ name: "", email: "", wake: "--openclaw" });
+  const renderField = (name: keyof typeof agent, label: string) => (
+    <input
+      value={agent[name]}
+      placeholder={label}
+      aria-label={label}
+      autocomplete="off"
+      onInput={({ currentTarget }) => setAgent({ ...agent, [name]: currentTarget.value })}
+    />
+  );
+  const quote = (value: string) => (/^[\w@.+-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`);
+  const { name, email, wake } = agent;
+  return (
+    <>
+      <div class="line">
+        {renderField("name", translate("agents.add.name"))}
+        {renderField("email", translate("agents.add.email"))}
+        {renderField("wake", "--openclaw, --webhook URL")}
+      </div>
+      <code dir="ltr">
+        {`groundcrew agents add ${quote(name || "NAME")} --email ${quote(email || "EMAIL")} ${wake}`.trim()}
+      </code>
+    </>
   );
 }
 

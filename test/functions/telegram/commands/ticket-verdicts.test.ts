@@ -65,6 +65,7 @@ test("/plane approve asks before it approves a result", async () => {
   const item = await app.requestTicketMessage();
   await app.startSession();
   await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  await app.advanceAndDrain();
   const [reply] = await app.sendMessage("/plane approve ONB-1");
   expect(app.readComments(item).join()).not.toContain("All is done");
   await app.pressButton(reply, "🎫 The result: ONB-1 Write it down");
