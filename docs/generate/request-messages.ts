@@ -81,6 +81,7 @@ const SAMPLES: { heading: string; request: RequestRecord; answers: Pick<RequestV
       from: "Concierge",
       subject: { title: "Dark mode", plan: "plan" },
       text: "",
+      input: [{ label: "Task 1", value: "Choose the colours" }],
       answers: ["approve", "reject", "send_back"],
     },
     answers: [{ answer: "approve" }, { answer: "reject" }],
