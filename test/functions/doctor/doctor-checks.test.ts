@@ -50,13 +50,12 @@ const setTelegramWebhook = ({ env }: Setup, url: string) =>
   });
 
 /** Changes the answers about projects, of Imhotep's key only if `key` is his. */
-const alterProjects = (change: (body: string) => Response | string, onlyImhotep: boolean) => (setup: Setup) => {
+const alterProjects = (change: (body: string) => string, onlyImhotep: boolean) => (setup: Setup) => {
   setup.extra.fetch = async (input, init) => {
     const real = await fetch(input, init);
     const isHis = new Headers(init?.headers).get("x-api-key") === setup.env["PLANE_API_KEY_IMHOTEP"];
     if (!String(input).includes("/projects/") || (onlyImhotep && !isHis)) return real;
-    const changed = change(await real.text());
-    return typeof changed === "string" ? new Response(changed, { headers: real.headers }) : changed;
+    return new Response(change(await real.text()), { headers: real.headers });
   };
 };
 
@@ -75,11 +74,6 @@ function setPeople(...people: object[]) {
   return ({ config }: Setup) => void Object.assign(config, { people });
 }
 
-const forbidden = () =>
-  new Response('{"detail":"You do not have permission to perform this action."}', { status: 403 });
-const chatNotFound = (chat: string) =>
-  `failed: @groundcrew_bot cannot see the chat TELEGRAM_CHAT_ID=${chat}: 400 Bad Request: chat not found`;
-
 const CASES: Case[] = [
   [
     "an invalid API key",
@@ -93,7 +87,6 @@ const CASES: Case[] = [
     "settings",
     /^failed: .*STORE_URL.+redis:6379\/0.+which Plane's API empties at each start/,
   ],
-  ["an unknown workspace", setEnv({ PLANE_WORKSPACE: "nope" }), "plane workspace", /^failed: nope: /],
   [
     "an unknown project of PLANE_PROJECTS",
     setEnv({ PLANE_PROJECTS: "ONB,OPS" }),
@@ -122,12 +115,6 @@ const CASES: Case[] = [
     /^failed: .*is disabled/,
   ],
   [
-    "a delivery log that cannot be read",
-    ({ plane }) => plane.faults.add({ path: "/webhook-logs/" }, { kind: "status", status: 504, body: "<html>slow" }),
-    "plane webhook",
-    `ok: ${WEBHOOK_TARGET} is enabled`,
-  ],
-  [
     "a secret of the webhook that differs",
     setEnv({ PLANE_WEBHOOK_SECRET: "marked-secret-other-webhook" }),
     "plane webhook",
@@ -147,28 +134,10 @@ const CASES: Case[] = [
     /Workspace settings, Webhooks/,
   ],
   [
-    "a refused sign-in of the person's account",
-    ({ plane, ada }) => plane.setPassword(ada, "another"),
-    "plane webhook",
-    /^warning: not checked: Plane refused to sign in .*AUTHENTICATION_FAILED/,
-  ],
-  [
-    "no PLANE_WEBHOOK_SECRET",
-    ({ env }) => delete env["PLANE_WEBHOOK_SECRET"],
-    "plane webhook",
-    /^warning: PLANE_WEBHOOK_SECRET is not set/,
-  ],
-  [
     "an agent's key of another account",
     ({ env }) => Object.assign(env, { PLANE_API_KEY_IMHOTEP: env["PLANE_API_KEY"] }),
     "agent Imhotep",
     /^failed: its API key belongs to ada@/,
-  ],
-  [
-    "an agent's invalid key",
-    ({ env, plane }) => plane.revokeKey(env["PLANE_API_KEY_IMHOTEP"] ?? ""),
-    "agent Imhotep",
-    /^failed: .*not valid/,
   ],
   [
     "an agent that is no member of the workspace",
@@ -177,22 +146,10 @@ const CASES: Case[] = [
     "failed: thot@javisi.local.test is not a member of javisi: no task can be assigned to it",
   ],
   [
-    "an agent that was removed from the workspace although Plane's list still contains it",
-    alterProjects(forbidden, true),
-    "agent Imhotep",
-    "failed: imhotep@javisi.local.test was removed from javisi: its key has no access there",
-  ],
-  [
     "an agent that is in no project",
     alterProjects((body) => body.replaceAll('"is_member":true', '"is_member":false'), true),
     "agent Imhotep",
     "warning: is not a member of any project: it cannot work on tasks",
-  ],
-  [
-    "an agent without a bridge token",
-    ({ env }) => delete env["AGENT_TOKEN_IMHOTEP"],
-    "agent Imhotep",
-    /^warning: .*no bridge token/,
   ],
   [
     "an agent without an API key",
@@ -206,23 +163,12 @@ const CASES: Case[] = [
     "plane version",
     "warning: 1.3.1: Groundcrew was not tried with Plane 1.3, only with v1.2.2",
   ],
-  ["a Plane that was tried", ({ extra }) => Object.assign(extra, { knownVersions: KNOWN }), "plane version", ""],
-  ["no list of tried versions", () => {}, "plane version", ""],
   [
     "an OpenClaw that was not tried",
     printVersion("OpenClaw 2026.7.2 (eb377ac)", "http://127.0.0.1:18789"),
     "openclaw version",
     "warning: 2026.7.2: Groundcrew was not tried with this version of OpenClaw, only with 2026.2.26, 2026.9.6",
   ],
-  [
-    "an OpenClaw that was tried",
-    printVersion("OpenClaw 2026.9.6 (eb377ac)", "http://127.0.0.1:18789"),
-    "openclaw version",
-    "",
-  ],
-  ["an OpenClaw on another machine", printVersion("2026.7.2", "http://openclaw.test:18789"), "openclaw version", ""],
-  ["a gateway of 2026.9", useGateway(), "openclaw", /^ok: http:\S+ accepts the hook token$/],
-  ["a gateway of 2026.2", useGateway({ version: "2026.2.26" }), "openclaw", /^ok: http:\S+ accepts the hook token$/],
   [
     "an agent that the gateway knows",
     useGateway({ sessionKeys: true }),
@@ -254,33 +200,19 @@ const CASES: Case[] = [
     /^failed: .* refuses the hook token \(401\)/,
   ],
   [
-    "a gateway that cannot be reached",
-    useGateway({}, { OPENCLAW_URL: "http://127.0.0.1:1" }),
-    "openclaw",
-    /^failed: http:\/\/127\.0\.0\.1:1 cannot be reached/,
-  ],
-  [
     "another program at the gateway's address, which repeats the token",
     async (setup) =>
       useGateway({}, { OPENCLAW_URL: await startFixedResponseServer(200, `you sent ${HOOK_TOKEN}`) })(setup),
     "openclaw",
     /^failed: .*answers 200/,
   ],
-  ["a private chat", () => {}, "telegram chat", "ok: 42, private"],
   ["a group", setEnv({ TELEGRAM_CHAT_ID: "-7" }), "telegram chat", 'ok: -7, supergroup "The crew"'],
   [
     "a person who has not written to the bot",
     setEnv({ TELEGRAM_CHAT_ID: "43" }),
     "telegram chat",
-    chatNotFound("43"),
+    "failed: @groundcrew_bot cannot see the chat TELEGRAM_CHAT_ID=43: 400 Bad Request: chat not found",
     /They must write \/start to @groundcrew_bot first/,
-  ],
-  [
-    "a channel without the bot",
-    setEnv({ TELEGRAM_CHAT_ID: "@elsewhere" }),
-    "telegram chat",
-    chatNotFound("@elsewhere"),
-    /Add @groundcrew_bot to the group or channel/,
   ],
   [
     "a wrong token of the bot",
@@ -296,12 +228,6 @@ const CASES: Case[] = [
     /another program uses this bot/,
   ],
   [
-    "a missing webhook of the bot",
-    setEnv({ PUBLIC_URL: "https://crew.example.invalid" }),
-    "telegram webhook",
-    /^warning: the bot has no webhook/,
-  ],
-  [
     "a webhook of the bot that fails",
     async (setup) => {
       const url = await startFixedResponseServer(500, "");
@@ -311,12 +237,6 @@ const CASES: Case[] = [
     },
     "telegram webhook",
     /^warning: .*last error: .*500/,
-  ],
-  [
-    "a bot without users",
-    ({ env }) => delete env["TELEGRAM_ALLOWED_USERS"],
-    "telegram users",
-    "warning: the bot accepts no user",
   ],
   [
     "people of whom one is not in the workspace",
@@ -333,12 +253,6 @@ const CASES: Case[] = [
     },
     "people",
     "warning: bob@javisi.local.test in javisi: not in people, so they cannot sign in",
-  ],
-  [
-    "people who are those of the workspace",
-    setPeople({ email: "ada@javisi.local.test", telegram: 7 }),
-    "people",
-    "ok: 1, the same as in Plane",
   ],
   [
     "people whose number only one of the lists has",
@@ -371,23 +285,7 @@ test.each(CASES)(
 
 const QUOTA_CASES: [string, SetupOptions, Record<string, string>, string, RegExp, RegExp?][] = [
   ["all used up", { rateLimit: 1 }, { PLANE_RATE_LIMIT: "1" }, "plane quota", /^warning: only 0 of 1 /],
-  ["too small", { rateLimit: 1 }, {}, "plane workspace", /^warning: Plane's rate limit is reached/],
-  [
-    "used up after provision",
-    { rateLimit: 3 },
-    { PLANE_RATE_LIMIT: "20" },
-    "plane quota",
-    /^/,
-    /Right after provision, a start or many changes this is normal/,
-  ],
   ["larger than used", { rateLimit: 600 }, {}, "plane quota", /^warning: 598 .*more than PLANE_RATE_LIMIT/],
-  [
-    "large enough",
-    { rateLimit: 600 },
-    { PLANE_RATE_LIMIT: "600" },
-    "plane quota",
-    /^ok: 598 of 600 requests are left this minute$/,
-  ],
   ["of another clock", { clock: () => Date.now() + 90_000 }, {}, "plane clock", /^warning: (89|90|91) s ahead of/],
   [
     "of v1.2.x",
@@ -443,23 +341,20 @@ test("The doctor's only finding about a Plane that does not answer is that", asy
   expect(findings.checks.filter(({ name }) => name.startsWith("plane"))).toHaveLength(1);
 });
 
-test.each(["1.3.1", "1.2.2"] as const)(
-  "The doctor fails for an agent that was removed from a project that Groundcrew created (Plane %s)",
-  async (version) => {
-    const { examine, plane, ada, imhotep, env } = await createDoctorSetup({ version });
-    const headers = { "x-api-key": env["PLANE_API_KEY"] ?? "", "content-type": "application/json" };
-    const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
-    const url = `${plane.url}/api/v1/workspaces/javisi/projects/`;
-    const created = await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
-    const { id } = (await created.json()) as { id: string };
-    plane.addProjectMember(id, imhotep);
-    expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
-    plane.removeProjectMember(id, imhotep.email);
-    expect(getFindings(await examine(), "agent Imhotep")).toContain("failed: is not a member of Website (WEB)");
-    plane.archiveProject(id, { by: ada });
-    expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
-  },
-);
+test("The doctor fails for an agent that was removed from a project that Groundcrew created", async () => {
+  const { examine, plane, ada, imhotep, env } = await createDoctorSetup();
+  const headers = { "x-api-key": env["PLANE_API_KEY"] ?? "", "content-type": "application/json" };
+  const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
+  const url = `${plane.url}/api/v1/workspaces/javisi/projects/`;
+  const created = await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
+  const { id } = (await created.json()) as { id: string };
+  plane.addProjectMember(id, imhotep);
+  expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
+  plane.removeProjectMember(id, imhotep.email);
+  expect(getFindings(await examine(), "agent Imhotep")).toContain("failed: is not a member of Website (WEB)");
+  plane.archiveProject(id, { by: ada });
+  expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
+});
 
 test("UPG: the doctor knows the versions of compose/versions.env, and reads what both versions of OpenClaw print", () => {
   expect(readKnownVersions()).toEqual(KNOWN);

@@ -111,24 +111,17 @@ const own = (...tools: string[]) => ({ allow: ["groundcrew-imhotep__*", "read", 
 /** A loosened profile of Imhotep, and what he then reaches. */
 const LOOSENED: [what: string, tools: Record<string, unknown>, more: Record<string, unknown>, reach: string][] = [
   ["a shell", own("exec"), {}, "the tokens of other agents (exec)"],
-  ["background commands", own("process"), {}, "the tokens of other agents (process)"],
   ["a shell in a shared sandbox", own("exec"), { sandbox: { mode: "all", scope: "shared" } }, "tokens of other agents"],
-  ["a shell that only some sessions have in a sandbox", own("exec"), { sandbox: { mode: "non-main" } }, "(exec)"],
   [
     "files of the whole machine",
     { fs: { workspaceOnly: false } },
     {},
     "files outside its workspace (read, write, edit)",
   ],
-  ["files without a limit", { fs: undefined }, {}, "files outside its workspace (read, write, edit)"],
   ["a terminal", own("terminal"), {}, "the gateway's machine (terminal)"],
   ["a browser", own("Browser"), {}, "the gateway's machine (browser)"],
-  ["other machines", own("nodes"), {}, "the gateway's machine (nodes)"],
   ["the gateway", own("gateway"), {}, "the gateway's settings (gateway)"],
-  ["the delegate for settings", own("openclaw"), {}, "the gateway's settings (openclaw)"],
   ["messages to sessions", own("sessions_send"), {}, "other agents' sessions (sessions_send)"],
-  ["agents of its own", own("sessions_spawn"), {}, "other agents' sessions (sessions_spawn)"],
-  ["the history of sessions", own("sessions_history"), {}, "other agents' sessions (sessions_history)"],
   ["scheduled runs", own("cron"), {}, "other agents' sessions (cron)"],
   ["a group", own("group:automation"), {}, "the gateway's settings (gateway, openclaw, plugins)"],
   ["a pattern", own("sess*"), {}, "sessions_send, sessions_spawn"],
@@ -212,43 +205,12 @@ test("Tokens in the gateway's environment, wakes with a warning and the search f
   ]);
 });
 
-test("The doctor names agents that share one MCP entry, and so one identity", async () => {
-  const config = createProvisioned();
-  config.agents.entries = Object.fromEntries(
-    AGENTS.map(({ name }) => [name.toLowerCase(), { tools: { ...own(), allow: ["plane__*"] } }]),
-  );
-  config.mcp.servers = { plane: config.mcp.servers["groundcrew-imhotep"] ?? { url: "", transport: "", headers: {} } };
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
-  expect(lines[0]).toBe(
-    "failed: agents can act under another agent's identity: concierge can use plane; thot can use plane",
-  );
-});
-
 test("The doctor names an agent of OpenClaw that is none of Groundcrew's, but can use an entry", async () => {
   const config = createProvisioned();
   config.agents.entries["guest"] = { tools: {} };
   const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
   expect(lines[0]).toBe(
     "failed: agents can act under another agent's identity: guest can use groundcrew-concierge, groundcrew-imhotep, groundcrew-thot",
-  );
-});
-
-test.each([
-  ["a deny list of the gateway", { tools: { toolSearch: false, deny: ["GROUNDCREW-thot__*"] } }, {}],
-  ["an allow list without the entry", {}, { allow: ["read"] }],
-])("The doctor takes %s into account", async (_, gateway, tools) => {
-  const config = { ...loosen("thot", tools), ...gateway };
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
-  expect(lines[0]).toBe("warning: no agent can use another's entry, but these cannot use their own: thot");
-});
-
-test("A deny entry for a single tool leaves the others of that server within reach", async () => {
-  const config = loosen("thot", {
-    allow: undefined,
-    deny: ["groundcrew-concierge__*", "groundcrew-imhotep__claim_task"],
-  });
-  expect((await examine({ "openclaw.json": JSON.stringify(config) })).lines[0]).toContain(
-    "thot can use groundcrew-imhotep",
   );
 });
 
@@ -269,7 +231,6 @@ test.each([
     { OPENCLAW_CONFIG: "/nonexistent/openclaw.json" },
     "/nonexistent/openclaw.json does not exist",
   ],
-  ["text that is not JSON5", { "openclaw.json": `{ token: "marked-secret` }, {}, "it is not valid JSON5"],
   ["files that include each other", { "a.json": `{ $include: "./a.json" }` }, {}, "too many files include each other"],
   ["another kind of file", { "openclaw.json": `[1]` }, {}, "is not a settings file of OpenClaw"],
 ])("The doctor reports %s as OPENCLAW_CONFIG", async (_, files: Record<string, string>, env, finding) => {

@@ -31,14 +31,6 @@ test.each<[string, (machine: Machine) => unknown, RegExp]>([
     /^warning: .*SKILL\.md is valid, and there is no `openclaw` command.* → Run where OpenClaw/,
   ],
   [
-    "a valid file in the folder that OPENCLAW_STATE_DIR names",
-    (machine) => {
-      machine.put(join(machine.root, "state/skills/plane-bridge/SKILL.md"), SHIPPED_SKILL);
-      machine.env["OPENCLAW_STATE_DIR"] = join(machine.root, "state");
-    },
-    /^warning: .*state\/skills\/plane-bridge\/SKILL\.md is valid/,
-  ],
-  [
     "another text",
     writeSkill("---\r\nname: plane-bridge\r\ndescription: 'Work: from Plane'\r\n---\r\n"),
     /^warning: .*differs from the skill of this version/,
@@ -59,18 +51,12 @@ test("Without any trace of OpenClaw the doctor names the command to run elsewher
   expect(existsSync(machine.callLog)).toBe(false);
 });
 
-/** Refuses `--agent` with the message of 2026.2, which does not support it. */
-const rejectAgentOption = (script: string) =>
-  `case "$*" in *--agent*) echo "error: unknown option '--agent'" >&2; exit 1;; esac\n${script}`;
-
-function createSkillMachine(version: string, change: Record<string, unknown> = {}) {
-  const script = createAnsweringScript({ ...readRecordedInfo(version), ...change });
-  return createOpenClawMachine(version === "2026.2.26" ? rejectAgentOption(script) : script);
-}
+const createSkillMachine = (change: Record<string, unknown> = {}) =>
+  createOpenClawMachine(createAnsweringScript({ ...readRecordedInfo("2026.9.6"), ...change }));
 
 const MISSING = { bins: ["curl"], anyBins: [], env: ["GROUNDCREW_TOKEN"], config: [], os: [] };
 
-describe.each(["2026.9.6", "2026.2.26"])("With openclaw %s on this machine, the doctor", (version) => {
+describe("With openclaw on this machine, the doctor", () => {
   test.each<[string, Record<string, unknown>, RegExp]>([
     ["accepts a loaded skill", {}, /^ok: .*loaded and eligible/],
     [
@@ -84,15 +70,13 @@ describe.each(["2026.9.6", "2026.2.26"])("With openclaw %s on this machine, the 
       /^failed: .*the skill is disabled.* → Set skills\.entries\.plane-bridge\.enabled/,
     ],
   ])("%s", async (_, change, finding) => {
-    const findings = formatFindings(await createSkillMachine(version, change).checkSkill());
-    expect(findings).toMatch(finding);
-    if (version === "2026.2.26") expect(findings).toContain("(for the default agent: this version cannot report on");
+    expect(formatFindings(await createSkillMachine(change).checkSkill())).toMatch(finding);
   });
 
   test("warns when the loaded skill differs from the one of this version, other than in the address", async () => {
     const machine = createOpenClawMachine();
     const filePath = machine.put(machine.skillPath, SHIPPED_SKILL.replace("claim_task", "take_task"));
-    const openclaw = createSkillMachine(version, { filePath });
+    const openclaw = createSkillMachine({ filePath });
     expect(formatFindings(await openclaw.checkSkill())).toMatch(
       /^warning: .*loaded and eligible, but .* differs from the skill of this version/,
     );
@@ -105,16 +89,12 @@ describe.each(["2026.9.6", "2026.2.26"])("With openclaw %s on this machine, the 
 const cliError = (message: string) =>
   createAnsweringScript({ ok: false, error: { type: "cli_error", message }, skill: "plane-bridge" }, "exit 1");
 const NOT_FOUND = cliError('Skill "plane-bridge" not found.');
-const OLD_NOT_FOUND = createAnsweringScript({ error: "not found", skill: "plane-bridge" });
 const failedCommand = (why: string) =>
   `warning: Imhotep: OpenClaw's command failed: ${why} → Run it by hand: \`openclaw skills info plane-bridge --json\`.`;
 
 test.each([
   ["nothing", "exit 0", failedCommand("exit code 0: no output")],
-  ["no JSON", "echo '<html>{]}'; exit 3", failedCommand("exit code 3: <html>{]}")],
   ["JSON of another form", 'echo \'{"eligible": "yes"}\'', failedCommand('exit code 0: {"eligible": "yes"}')],
-  ["an error", "echo 'Error: config is broken' >&2; exit 1", failedCommand("exit code 1: Error: config is broken")],
-  ["nothing before a signal", "kill -TERM $$", failedCommand("exit code none: no output")],
   [
     "that it does not know the agent",
     cliError('Unknown agent id "imhotep".'),
@@ -146,8 +126,10 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     "ok: Imhotep, Isis: loaded and eligible\nfailed: Thot: the skill is missing from the agent's list of skills → Add plane-bridge to the agent's skills in OpenClaw's settings.",
   );
   const log = createOpenClawMachine();
-  const script = rejectAgentOption(createAnsweringScript(readRecordedInfo("2026.2.26")));
-  const old = createOpenClawMachine(`echo "$@" >> "${log.callLog}"\n${script}`);
+  // 2026.2 does not support --agent.
+  const old = createOpenClawMachine(`echo "$@" >> "${log.callLog}"
+case "$*" in *--agent*) echo "error: unknown option '--agent'" >&2; exit 1;; esac
+${createAnsweringScript(readRecordedInfo("2026.2.26"))}`);
   expect(formatFindings(await old.checkSkill({ agents: ["Imhotep", "Thot"] }))).toMatch(/^ok: loaded/);
   expect(log.readCalls()).toEqual([
     "skills info plane-bridge --json --agent imhotep",
@@ -230,31 +212,13 @@ test.each<[string, string, unknown, RegExp]>([
     NOT_NEEDED,
   ],
   [
-    "an entry of another name with our port",
-    NOT_FOUND,
-    readRecordedMcp({ name: "plane", launch: "http://crew.internal:8787/mcp/" }),
-    NOT_NEEDED,
-  ],
-  [
     "an entry beside a disabled skill",
     DISABLED,
     readRecordedMcp(),
     /^warning: Imhotep: the skill is disabled; the tools are available over MCP \(entry groundcrew\) → Set skills/,
   ],
   ["no entry", NOT_FOUND, { path: "openclaw.json", servers: [] }, NEITHER],
-  ["an entry elsewhere", NOT_FOUND, readRecordedMcp({ name: "files", launch: "http://127.0.0.1:9000/mcp" }), NEITHER],
   ["a disabled entry", NOT_FOUND, readRecordedMcp({ enabled: false }), NEITHER],
-  ["a broken entry", NOT_FOUND, readRecordedMcp({ ok: false }), NEITHER],
-  ["an entry that runs a program", NOT_FOUND, readRecordedMcp({ launch: "groundcrew-mcp --stdio" }), NEITHER],
 ])("The doctor looks for Groundcrew among the MCP entries of OpenClaw 2026.9: %s", async (_, skill, mcp, finding) => {
   expect(formatFindings(await createMcpMachine(skill, mcp).checkSkill())).toMatch(finding);
-});
-
-test("The doctor fails without the skill on OpenClaw 2026.2, which does not support MCP", async () => {
-  const old = createOpenClawMachine(
-    `if [ "$1" = mcp ]; then echo "error: unknown command 'mcp'" >&2; exit 1; fi\n${OLD_NOT_FOUND}`,
-  );
-  expect(formatFindings(await old.checkSkill())).toMatch(
-    /^failed: .*does not find the skill plane-bridge → Copy [^`]*$/,
-  );
 });
