@@ -27,13 +27,9 @@ async function startOtherHost() {
 
 test.each([
   ["POST", "/auth/sign-in/"],
-  ["POST", "/api/instances/admins/sign-up/"],
-  ["GET", "/api/users/me/"],
   ["POST", "/api/users/api-tokens/"],
   ["POST", "/webhooks/"],
-  ["GET", "/api/v1/"],
   ["POST", "/api/v1/"],
-  ["PATCH", "/api/"],
 ])(
   "a redirect of %s %s to another host is not followed, so that it receives no cookie, password or key",
   async (method, path) => {
@@ -108,9 +104,7 @@ test.each<[string, RequestListener]>([
 });
 
 test.each([
-  ["POST", "/auth/sign-in/"],
   ["POST", "/api/users/api-tokens/"],
-  ["POST", "/webhooks/"],
   ["POST", "/api/v1/"],
 ])(
   "a page, then half an answer to %s %s leaves complete files, with which the next run succeeds",
@@ -142,7 +136,8 @@ function expectHarmless({ out, err }: { out: string; err: string }) {
   }
 }
 
-test.each([400, 500])("an error message of Plane (%i) reaches the terminal as printable text", async (status) => {
+test("an error message of Plane reaches the terminal as printable text", async () => {
+  const status = 400;
   const setup = await createProvisionSetup();
   const body = JSON.stringify({ error: LONG, [HOSTILE]: [HOSTILE] });
   setup.plane.faults.add({ method: "POST", path: "/labels/" }, { kind: "status", status, body });
@@ -163,23 +158,20 @@ test("the reason of a refused form reaches the terminal as one line of printable
   expectHarmless({ ...(await setup.provision(["--yes", "--json"])), out: "" });
 });
 
-test.each(["current_version", "edition"])(
-  "the %s of Plane reaches the terminal as one line of printable text",
-  async (field) => {
-    const setup = await createProvisionSetup();
-    const fetch: typeof globalThis.fetch = async (input, init) => {
-      const answer = await globalThis.fetch(input, init);
-      if (new URL(String(input)).pathname !== "/api/instances/") return answer;
-      const info = JSON.parse(await answer.text());
-      info.instance[field] = LONG;
-      return Response.json(info);
-    };
-    expectHarmless(await setup.provision(["--yes"], { fetch }));
-    const { out, steps } = await setup.provisionWithReport(["--yes"], { fetch });
-    expect(NOT_PRINTABLE.exec(out)).toBeNull();
-    expect(steps.find(({ name }) => name === "plane")?.detail.length).toBeLessThanOrEqual(4_000);
-  },
-);
+test("the version of Plane reaches the terminal as one line of printable text", async () => {
+  const setup = await createProvisionSetup();
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const answer = await globalThis.fetch(input, init);
+    if (new URL(String(input)).pathname !== "/api/instances/") return answer;
+    const info = JSON.parse(await answer.text());
+    info.instance.current_version = LONG;
+    return Response.json(info);
+  };
+  expectHarmless(await setup.provision(["--yes"], { fetch }));
+  const { out, steps } = await setup.provisionWithReport(["--yes"], { fetch });
+  expect(NOT_PRINTABLE.exec(out)).toBeNull();
+  expect(steps.find(({ name }) => name === "plane")?.detail.length).toBeLessThanOrEqual(4_000);
+});
 
 test.each([
   ["the API key", "/api/users/api-tokens/", "token"],

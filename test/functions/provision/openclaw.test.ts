@@ -116,13 +116,6 @@ test("AGENT-01 each token is in its own agent's MCP entry and nowhere else, and 
   }
 });
 
-test("a given hook token is used as it is", async () => {
-  const OPENCLAW_HOOK_TOKEN = `it's#chosen-"by"-the-operator`;
-  const setup = await createProvisioned({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
-  expect(readCurrent(setup).hooks.token).toBe(OPENCLAW_HOOK_TOKEN);
-  expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
-});
-
 test("AGENT-01 an agent with a shell runs in a sandbox of its own, or alone in a gateway whose files have its token only", async () => {
   const own = { kind: "openclaw", url: "http://own:18789" };
   const config = {
@@ -151,14 +144,4 @@ test("AGENT-01 an agent with a shell runs in a sandbox of its own, or alone in a
       },
     },
   });
-});
-
-test("AUTH-04 a rotated bridge token replaces the old one in the settings of OpenClaw, and no other", async () => {
-  const setup = await createTeam();
-  const [before, old] = [readText(setup, CURRENT), readToken(setup, "imhotep")];
-  await setup.provision(["--yes", "--rotate", "imhotep"]);
-  const token = readToken(setup, "imhotep");
-  expect(token).not.toBe(old);
-  expect(readText(setup, CURRENT)).toBe(before.replace(old, token));
-  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });

@@ -63,14 +63,7 @@ test.each([
     {},
     "agents[1].email",
   ],
-  ["two agents with one name", { agents: [AGENT, { name: "thot", email: "r2d2@javisi.local" }] }, {}, "agents[1].name"],
   ["a worker with the admin's address", { agents: [{ ...AGENT, email: "Ada@example.test" }] }, {}, "Thot with the"],
-  [
-    "a worker with the admin's address when the human is another person",
-    { agents: [{ ...AGENT, email: "Ada@example.test" }], provision: { human: { email: "grace@example.test" } } },
-    {},
-    "Thot with the address of PLANE_ADMIN_EMAIL",
-  ],
   ["a workspace named like a domain", { provision: { workspace: "javisi.org" } }, {}, "provision.workspace"],
   [
     "a workspace's name with a bidirectional control character",
@@ -78,25 +71,12 @@ test.each([
     {},
     "provision.workspace",
   ],
-  ["a human's name with a NUL", { provision: { human: { name: "A\u0000da" } } }, {}, "provision.human.name"],
-  ["a domain with a path", { provision: { domain: "javisi.local/x" } }, {}, "provision.domain"],
-  ["a project's name with markup", { provision: { project: { name: "<b>" } } }, {}, "provision.project"],
-  ["a workspace of 49 characters", {}, { PLANE_WORKSPACE: "w".repeat(49) }, "at most 48"],
-  [
-    "a workspace that Plane's own pages cannot serve",
-    {},
-    { PLANE_WORKSPACE: "my-instances" },
-    'does not contain "instances"',
-  ],
-  ["a workspace with a slash", {}, { PLANE_WORKSPACE: "a/b" }, "PLANE_WORKSPACE"],
-  ["Plane's address with a password", {}, { PLANE_URL: "https://ada:marked@plane.example.com" }, "PLANE_URL"],
   [
     "Plane's address with a password that contains a slash",
     {},
     { PLANE_URL: "https://ada:marked/1@plane.example.com" },
     "PLANE_URL",
   ],
-  ["SECRETS_FILE at the path of the settings", {}, { SECRETS_FILE: "x/groundcrew.json" }, "a name other than"],
   [
     "SECRETS_FILE at the path of provision's own file",
     {},
@@ -131,28 +111,21 @@ const createAgent = (name: unknown, i = 0) => ({ name, email: `agent-${i}@crew.t
 const formatAgents = (...names: unknown[]) => JSON.stringify({ agents: names.map(createAgent) }, null, 2);
 
 test.each<[string, string, string]>([
-  ["is a million open brackets", "[".repeat(1_000_000), "more than 64 nested levels (line 1, column 65)"],
   [
     "nests a million lists",
     `{"agents":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`,
     "more than 64 nested levels (line 1, column 74)",
   ],
-  ["has __proto__ as a name", '{\n  "__proto__": {"agents": []}\n}', "__proto__ (line 2, column 16)"],
   [
     "has __proto__ in an agent",
     '{"agents": [\n  {"name": "Thot", "email": "t@crew.test", "__proto__": {"role": "concierge"}}\n]}',
     "agents[0].__proto__ (line 2, column 57)",
   ],
-  ["has a name twice", '{\n  "agents": [],\n  "agents": []\n}', 'the name "agents" a second time (line 3, column 3)'],
   [
     "has a name twice, once with an escape",
     '{"agents": [\n {"name": "Thot", "email": "a@crew.test",\n  "n\\u0061me": "Evil"}]}',
     'the name "name" a second time (line 3, column 3)',
   ],
-  ["is a list", "[]", "GROUNDCREW_CONFIG (line 1, column 1)"],
-  ["has an object in place of the agents", '{\n  "agents": {"length": 3}\n}', "agents (line 2, column 13)"],
-  ["has a number as the name of an agent", formatAgents(7), "agents[0].name (line 4, column 15)"],
-  ["has a bell in the name of an agent", formatAgents("Th\u0007ot"), "agents[0].name (line 4, column 15)"],
   ["has a reversed name of an agent", formatAgents("Th\u202eot"), "agents[0].name (line 4, column 15)"],
   [
     "has line feeds and escape sequences in a name",
@@ -162,7 +135,6 @@ test.each<[string, string, string]>([
   ["has an agent called ../../x", formatAgents("../../x"), "agents[0].name (line 4, column 15)"],
   ["has an agent whose name contains NUL", formatAgents("a\u0000"), "agents[0].name (line 4, column 15)"],
   ["has names that become the same setting", formatAgents("R2 D2", "r2.d2"), "agents[1].name (line 8, column 15)"],
-  ["has a name with the Kelvin sign", formatAgents("Kai", "\u212aai"), "agents[1].name (line 8, column 15)"],
 ])("a settings file that %s is refused with its place, and provision writes nothing", async (_what, text, place) => {
   expect(await refuseSettingsFile(text)).toContain(place);
 });
@@ -172,10 +144,4 @@ test("a settings file with 10,000 agents is refused with the limit, and provisio
   const err = await refuseSettingsFile(formatAgents(...names));
   expect(err).toContain("agents (line 2, column 13)");
   expect(err).toContain("wanted: a list of at most 500 agents");
-});
-
-test("a settings file with 500 invalid agents is refused with the first 50 problems", async () => {
-  const err = await refuseSettingsFile(`{"agents":[${"7,".repeat(499)}7]}`);
-  expect(err).toContain("agents[48] (line 1, column 108)");
-  expect(err).toContain("more than 50 problems");
 });

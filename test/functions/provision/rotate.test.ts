@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { sha256Hex } from "../../../shared/hashing.ts";
-import { createProvisioned, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { createProvisioned, type ProvisionSetup } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
 const toList = (value: string | string[] | undefined) => [value ?? []].flat();
@@ -57,22 +57,6 @@ test("AUTH-04 an agent receives its new bridge token only after the runtime has 
   expect(setup.files.get(file)?.text).not.toBe(before);
 });
 
-test("AUTH-04 a second rotation revokes the key that the first one replaced", async () => {
-  const setup = await createProvisioned();
-  const first = toList(setup.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
-  await setup.provision(["--yes", "--rotate", "Thot"]);
-  const [second = ""] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
-  await setup.provision(["--yes", "--rotate", "Thot"]);
-  const [third = "", other] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
-  expect(other).toBe(second);
-  expect(await Promise.all([first, second, third].map((key) => isKeyAccepted(setup, key)))).toEqual([
-    false,
-    true,
-    true,
-  ]);
-  expect(toList(setup.readSecrets()["AGENT_TOKEN_THOT"])).toHaveLength(2);
-});
-
 test("--rotate all rotates every API key, every bridge token and the webhook's secret", async () => {
   const setup = await createProvisioned();
   const { failed, changed } = await setup.provisionWithReport(["--yes", "--rotate", "all"]);
@@ -88,7 +72,7 @@ test("--rotate all rotates every API key, every bridge token and the webhook's s
 test("an interrupted rotation leaves a valid API key and bridge token, and the next one completes", async () => {
   let isComplete = false;
   let interruptions = 0;
-  for (let at = 1; !isComplete; at += process.env["FULL"] ? 1 : 5) {
+  for (let at = 1; !isComplete; at += process.env["FULL"] ? 1 : 9) {
     const setup = await createProvisioned();
     let acts = 0;
     const act = async <T>(run: () => Promise<T>): Promise<T> => {
@@ -132,11 +116,4 @@ test("a secret from the environment is not rotated, and the refusal says why", a
   const { exit, failed } = await setup.provisionWithReport(["--yes", "--rotate", "thot"], { env });
   expect(exit).toBe(1);
   expect(failed[0]?.detail).toContain("PLANE_API_KEY_THOT comes from the environment");
-});
-
-test("an unknown rotation target exits with 2, and the refusal lists the known ones", async () => {
-  const setup = await createProvisionSetup();
-  const { exit, err } = await setup.provision(["--yes", "--rotate", "nobody"]);
-  expect(exit).toBe(2);
-  expect(err).toContain("Concierge, Imhotep, Thot, groundcrew, webhook, all");
 });

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { parseBlockedByText } from "../../../shared/sync/dependency-edges.ts";
-import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup, type ProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { readFirstProject, readProvisionedState } from "./provisioned-state.ts";
 
@@ -9,7 +8,6 @@ type Fault = Parameters<ProvisionSetup["plane"]["faults"]["add"]>;
 
 interface Variant {
   options?: NonNullable<Parameters<typeof createProvisionSetup>[0]>;
-  env?: (setup: ProvisionSetup) => Record<string, string>;
   faults?: Fault[];
   fetch?: (setup: ProvisionSetup) => Fetch;
   /** A member that the workspace has afterwards. */
@@ -22,55 +20,12 @@ const answerFirst = (status: number, body: string, times: number): Fault => [
   times,
 ];
 
-const UNNEEDED =
-  /^\/api\/(workspaces\/([^/]+\/)?|workspaces\/[^/]+\/(invitations|members\/[^/]+)\/|users\/me\/(profile\/|workspaces\/invitations\/)?|v1\/.*\/(states|labels|members|relations)\/)$/;
-
 const VARIANTS: Record<string, Variant> = {
-  "without a route for relations, whatever its version": {
-    faults: [[{ path: "/relations/" }, { kind: "status", status: 404, body: '{"error":"Page not found."}' }]],
-  },
   "behind a proxy that shows an error page because Plane is starting": {
     faults: [answerFirst(404, "<html>Not here yet</html>", 30), answerFirst(502, "<html>Not here yet</html>", 30)],
   },
-  "whose api has not finished its startup": {
-    faults: [answerFirst(200, '{"is_activated":false,"is_setup_done":false}', 3)],
-  },
   "that asks to wait": {
     faults: [[{ path: "/invitations/" }, { kind: "rate limited", retryAfter: 30 }, 2]],
-  },
-  "whose instance information has missing and additional fields": {
-    fetch: () =>
-      alterResponse("/api/instances/", (body) => {
-        const { is_setup_done, current_version } = JSON.parse(body).instance;
-        return JSON.stringify({ instance: { is_setup_done, current_version, moons: 2 }, config: { moons: [] } });
-      }),
-  },
-  "whose instance information was cached before it was set up": {
-    fetch: () => {
-      const cache = new Map<string, string>();
-      return async (input, init) => {
-        const url = String(input);
-        const answer = await globalThis.fetch(input, init);
-        if (!url.includes("/api/instances/") || init?.method !== "GET") return answer;
-        const text = cache.get(url) ?? (await answer.text());
-        cache.set(url, text);
-        return new Response(text, { headers: { "content-type": "application/json" } });
-      };
-    },
-  },
-  "that answers in another form or status where the answer is not needed": {
-    options: { config: { agents: TEAM_AGENTS, provision: { timezone: "Europe/Paris" } } },
-    fetch: () => async (input, init) => {
-      const answer = await globalThis.fetch(input, init);
-      if (init?.method === "GET" || !answer.ok || !UNNEEDED.test(new URL(String(input)).pathname)) return answer;
-      return new Response('{"moons":2}', { status: 202, headers: { "content-type": "application/json" } });
-    },
-  },
-  "that requires a form token for the check of an account in a session": {
-    fetch: () => async (input, init) =>
-      String(input).endsWith("/auth/email-check/") && new Headers(init?.headers).has("cookie")
-        ? new Response('{"detail":"CSRF Failed: CSRF token missing."}', { status: 403 })
-        : globalThis.fetch(input, init),
   },
   "that refuses an agent's name as a first name": {
     options: { config: { agents: [...TEAM_AGENTS, { name: "Dr.No", email: "no@javisi.local" }] } },
@@ -84,13 +39,6 @@ const VARIANTS: Record<string, Variant> = {
     options: {
       config: { agents: TEAM_AGENTS.map((agent) => ({ ...agent, email: agent.email.toUpperCase() })) },
       env: { PLANE_ADMIN_EMAIL: "Ada@Example.TEST" },
-    },
-  },
-  "at an address with a path and trailing slashes": {
-    env: ({ url }) => ({ PLANE_URL: `${url}/plane//` }),
-    fetch: (setup) => (input, init) => {
-      expect(String(input)).toContain(`${setup.url}/plane/`);
-      return globalThis.fetch(String(input).replace("/plane/", "/"), init);
     },
   },
   "whose invitation an account accepted by the link in the e-mail": {
@@ -118,20 +66,6 @@ const VARIANTS: Record<string, Variant> = {
       };
     },
   },
-  "with spaces around the agents' names": {
-    options: { config: { agents: TEAM_AGENTS.map((agent) => ({ ...agent, name: `${agent.name} ` })) } },
-    member: "thot@javisi.local 15 Thot",
-  },
-  "with capital letters in the new workspace's slug": { options: { env: { PLANE_WORKSPACE: "Crew_1" } } },
-  "whose administrator's address has no letter before the @": {
-    options: { env: { PLANE_ADMIN_EMAIL: "_@example.test" } },
-  },
-  "that allows webhooks to its own address": {
-    options: {
-      env: { PLANE_WEBHOOK_TARGET: "http://127.0.0.1:8787/webhooks/plane" },
-      webhookAllowedHosts: ["127.0.0.1"],
-    },
-  },
   "without PUBLIC_URL, to which no webhook can be created": { options: { env: { PUBLIC_URL: "" } } },
 };
 
@@ -143,7 +77,6 @@ test.each(Object.entries(VARIANTS))(
     let now = Date.now();
     const change = {
       clock: () => (now += 1),
-      env: { ...setup.env, ...given.env?.(setup) },
       ...(given.fetch && { fetch: given.fetch(setup) }),
     };
     const { exit, failed } = await setup.provisionWithReport(["--yes"], change);

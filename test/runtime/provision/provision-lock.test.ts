@@ -6,12 +6,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-disk.ts";
 import { lockFile } from "../../../runtime/stores/sqlite-store.ts";
-import { GroundcrewError } from "../../../shared/errors.ts";
-import {
-  createProcessSetup,
-  createProvisionSetup,
-  type ProvisionSetup,
-} from "../../functions/provision/provision-setup.ts";
+import { createProcessSetup, type ProvisionSetup } from "../../functions/provision/provision-setup.ts";
 import { createCommandFolder } from "./command-folder.ts";
 
 /** A path for a lock in a folder that does not exist yet. */
@@ -38,16 +33,6 @@ test("a lock names its process and start time, is readable only by its owner, an
   expect((statSync(resolve(path, "..")).mode & 0o777).toString(8)).toBe("700");
   lock.release();
   expect(existsSync(path)).toBe(false);
-});
-
-test("a lock is taken over when its process id now belongs to another process or to our own", async () => {
-  for (const pid of [process.ppid, process.pid]) {
-    const path = createLockPath();
-    writeForeignLock(path, { pid, started: "1" });
-    const lock = await acquireProvisionLock(path);
-    expect(readLock(path)).toMatchObject({ pid: process.pid, started: expect.not.stringMatching(/^1$/) });
-    lock.release();
-  }
 });
 
 test("the lock of another machine or container is never taken over", async () => {
@@ -106,24 +91,6 @@ test("only one of many processes gets an abandoned lock", async () => {
   await expect.poll(() => existsSync(path)).toBe(false);
 }, 30_000);
 
-test("releasing a lock does not remove the lock of another process that replaced it", async () => {
-  const path = createLockPath();
-  const lock = await acquireProvisionLock(path);
-  writeForeignLock(path, { pid: 1, host: "elsewhere" });
-  lock.release();
-  expect(readLock(path).host).toBe("elsewhere");
-});
-
-test("a folder that cannot be written is refused before anything is done", async () => {
-  const path = createLockPath();
-  mkdirSync(resolve(path, "../.."), { recursive: true });
-  writeFileSync(resolve(path, ".."), "a file, no folder");
-  await expect(acquireProvisionLock(path)).rejects.toMatchObject({
-    code: "bad_request",
-    message: expect.stringContaining("SECRETS_FILE"),
-  });
-});
-
 test("acquiring the lock removes temporary files of interrupted writes, but not of current ones", async () => {
   const path = createLockPath();
   const agent = resolve(path, "../agents/thot");
@@ -178,26 +145,3 @@ test.each(process.env["FULL"] ? SIGNALS : SIGNALS.slice(0, 1))(
   },
   60_000,
 );
-
-test("--dry-run takes no lock, and a run releases its lock even after a failure", async () => {
-  const setup = await createProvisionSetup();
-  const held = new GroundcrewError("conflict", "another run holds the lock");
-  const refused = { lock: () => Promise.reject(held) };
-  expect((await setup.provision(["--dry-run"], refused)).exit).toBe(0);
-  expect(await setup.provision(["--yes"], refused)).toMatchObject({
-    exit: 1,
-    err: expect.stringContaining(held.message),
-  });
-  let released = 0;
-  const release = () => {
-    released += 1;
-  };
-  const lock = async () => ({ isHeld: () => true, release });
-  expect((await setup.provision(["--yes"], { lock })).exit).toBe(0);
-  setup.files.set("data/secrets.json", { text: "{ half", mode: 0o600 });
-  expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);
-  setup.files.set("data/secrets.json", { text: "{}", mode: 0o600 });
-  setup.files.set("data/provision-secrets.json", { text: "{ half", mode: 0o600 });
-  expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);
-  expect(released).toBe(2);
-});
