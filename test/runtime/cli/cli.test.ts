@@ -46,16 +46,12 @@ const runOwn = (args: readonly string[], env: Record<string, string>) =>
     : runCliHere(args, { env });
 
 test.each([
-  ["provision"],
   ["doctor"],
   ["start"],
   ["runner"],
   ["backup"],
   ["restore"],
   ["openclaw"],
-  ["openclaw", "upgrade"],
-  ["openclaw", "start"],
-  ["tickets"],
   ["tickets", "approve"],
   ["claim_task"],
   ["upload_deliverable"],
@@ -67,20 +63,11 @@ test.each([
 
 test.each([
   [["doctr"], "Did you mean doctor?"],
-  [["--prot", "8080"], "Unknown option --prot. Did you mean --port?"],
   [["provison"], "Did you mean provision?"],
-  [["clam_task"], "Did you mean claim_task?"],
   [["claim_task", "--tsak", "x"], "Did you mean --task?"],
   [["doctor", "--chcklist"], "Did you mean --checklist?"],
-  [["provision", "--dry-rum"], "Did you mean --dry-run?"],
-  [["backup", "--copyed", "x"], "Did you mean --copied?"],
-  [["restore", "x", "--dry-rum"], "Did you mean --dry-run?"],
-  [["tickets", "aprove", "ONB-1"], "Did you mean approve?"],
   [["tickets", "reject", "ONB-1", "--reson", "x"], "Did you mean --reason?"],
-  [["openclaw", "upgade"], "Did you mean upgrade?"],
   [["openclaw", "rollback", "--dry-rum"], "Did you mean --dry-run?"],
-  [["start", "--prot", "1"], "Did you mean --port?"],
-  [["--vresion"], "Did you mean --version?"],
   [["runner", "--once"], "has no option --once"],
 ])("groundcrew %j exits with 2 and names the nearest, also while its server does not answer", async (args, hint) => {
   const { exit, err } = await runOwn(args, { GROUNDCREW_URL: "http://127.0.0.1:1", GROUNDCREW_TOKEN: "x".repeat(40) });
@@ -112,7 +99,6 @@ test.each([
     75,
     "try again in 7 s",
   ],
-  [502, "<html><h1>Bad gateway</h1></html>", 75, "answered 502"],
   [503, "<html><h1>Bad gateway</h1></html>", 75, "answered 503"],
   [200, "<html>", 1, "is not Groundcrew"],
 ])("groundcrew tells what an answer %i %j means, with its exit code", async (status, body, exit, message) => {
@@ -120,18 +106,6 @@ test.each([
   expect(await runCliHere(["claim_task", "X-1"], { env })).toMatchObject({
     exit,
     err: expect.stringContaining(message),
-  });
-});
-
-test("groundcrew exits with 75 and the URL when nothing answers", async () => {
-  const server = createServer();
-  const url = await listen(server);
-  await new Promise((closed) => server.close(closed));
-  const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" };
-  const ended = await runCliHere(["claim_task", "X-1"], { env });
-  expect(ended).toMatchObject({
-    exit: 75,
-    err: expect.stringContaining(`ECONNREFUSED. Check GROUNDCREW_URL (${url})`),
   });
 });
 
@@ -158,21 +132,12 @@ test("the token is found in .groundcrew/token of a folder above", async () => {
   expect(ended).toMatchObject({ exit: 0 });
 });
 
-test("the token is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
-  const { cwd, runCommand } = await createCliTestApp();
-  writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
-  const ended = await runCommand(["claim_task", "ONB-1"], {
-    env: { ...withoutToken, GROUNDCREW_TOKEN_FILE: join(cwd, "mine") },
-  });
-  expect(ended.exit).toBe(0);
-});
-
-test.each([0o640, 0o604])("the token is refused when others can read its file (mode %o)", async (mode) => {
+test("the token is refused when others can read its file", async () => {
   const { cwd, runCommand } = await createCliTestApp();
   mkdirSync(join(cwd, ".groundcrew"));
   const path = join(cwd, ".groundcrew", "token");
   writeFileSync(path, toBridgeToken("Imhotep"));
-  chmodSync(path, mode);
+  chmodSync(path, 0o640);
   const ended = await runCommand(["claim_task", "ONB-1"], { env: withoutToken });
   expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
 });
@@ -198,15 +163,6 @@ test("the token is refused as an argument, under any name, and not repeated; a t
     err: expect.stringContaining("No token found"),
   });
   expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
-});
-
-test("the number of tokens that a task took is no token", async () => {
-  const { runCommand } = await createCliTestApp();
-  for (const args of [["--tokens", "1200"], ["--tokens=1300"]])
-    expect(await runCommand(["report", "ONB-1", ...args])).toMatchObject({
-      exit: 0,
-      out: expect.stringContaining(`tokens: 1${args.join("").slice(-3)}`),
-    });
 });
 
 /** A server that answers everything alike. */

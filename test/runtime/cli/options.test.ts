@@ -1,15 +1,11 @@
-import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { findServerAddress } from "../../../runtime/cli/api-client.ts";
 import { parseCliInput, parseToolSpecs } from "../../../runtime/cli/options.ts";
 import { formatAnswer, formatJsonLine } from "../../../runtime/cli/output.ts";
 import { createStatusLine } from "../../../runtime/node/process.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
-import { createBackupMachine } from "../backup/backup-machine.ts";
 
 const schema = {
   type: "object",
@@ -37,24 +33,19 @@ if (!toolSpec) throw new Error("no tool");
 const parseArgs = (...args: string[]) => parseCliInput(toolSpec, args, async () => "from standard input");
 
 test.each([
-  [["ONB-1"], {}],
   [["--task", "ONB-1"], {}],
   [["ONB-1", "--status", "done"], { status: "done" }],
-  [["ONB-1", "--percent", "50"], { percent: 50 }],
   [["ONB-1", "--tests", "12 passed"], { tests: "12 passed" }],
   [["ONB-1", "--tests", '{"passed": 12, "failed": 0}'], { tests: { passed: 12, failed: 0 } }],
   [["ONB-1", "--percent=-0.5"], { percent: -0.5 }],
   [["ONB-1", "--fresh"], { fresh: true }],
   [["ONB-1", "--no-fresh"], { fresh: false }],
-  [["ONB-1", "--fresh=false"], { fresh: false }],
   [["ONB-1", "--blocked_by", "ONB-2, ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
   [["ONB-1", "--blocked-by", "ONB-2", "--blocked-by", "ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
-  [["ONB-1", "--due-date", "2026-12-01"], { due_date: "2026-12-01" }],
   [["ONB-1", "--due-date", "null"], { due_date: null }],
   [["ONB-1", "--text", "null"], { text: "null" }],
   [["ONB-1", "--text", "-"], { text: "from standard input" }],
   [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
-  [["ONB-1", "--text="], { text: "" }],
   [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
 ])("the options of a tool are parsed from %j", async (args, expected) => {
   expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
@@ -65,10 +56,8 @@ test.each([
   [["--task", "A-1", "--task", "A-2"], "set twice"],
   [["ONB-1", "--status", "finished"], "one of todo, done"],
   [["ONB-1", "--percent", "half"], "must be a number"],
-  [["ONB-1", "--percent", ""], "must be a number"],
   [["ONB-1", "--fresh=perhaps"], "true or false"],
   [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
-  [["ONB-1", "--text"], "needs a value"],
   [["ONB-1", "--text", "--status", "done"], "needs a value"],
   [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
   [[], "needs --task"],
@@ -119,14 +108,6 @@ test.each([
   expect(findServerAddress(env)).toBe(address);
 });
 
-test("GROUNDCREW_URL overrides provision's settings, and a token from elsewhere has no settings", () => {
-  const { env } = createProvisionedFolder("PLANE_URL=https://plane.example.com\nPORT=9001\n");
-  expect(findServerAddress({ ...env, GROUNDCREW_URL: "https://other.example.com" })).toBe("https://other.example.com");
-  expect(findServerAddress({ ...env, GROUNDCREW_TOKEN: "another-token" })).toBeUndefined();
-  expect(findServerAddress({ GROUNDCREW_TOKEN_FILE: "/run/secrets/token" })).toBeUndefined();
-  expect(findServerAddress({})).toBeUndefined();
-});
-
 test("groundcrew sends no token to an address that others could have written", () => {
   const { env, connection } = createProvisionedFolder("PLANE_URL=https://plane.example.com\nPORT=9001\n");
   chmodSync(connection, 0o666);
@@ -134,31 +115,6 @@ test("groundcrew sends no token to an address that others could have written", (
 });
 
 const CLEAR_LINE = "\r\u001b[2K";
-
-/** Runs `groundcrew backup` on a real terminal of `script` and returns all that the terminal receives. */
-async function runBackupOnTerminal(env: Record<string, string>, cwd: string): Promise<string> {
-  const command = `${process.execPath} --disable-warning=ExperimentalWarning ${getBuiltProgram("cli")} backup`;
-  const child = spawn("script", ["-qec", command, "/dev/null"], {
-    cwd,
-    env: { PATH: process.env["PATH"], TERM: "xterm", ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return text(child.stdout);
-}
-
-test("A backup shows its steps in one line of a terminal, which is gone at the end", async () => {
-  const { env, folder } = createBackupMachine();
-  const received = await runBackupOnTerminal(env, folder);
-  expect(received).toContain(`${CLEAR_LINE}backup: uploads …`);
-  expect(received.split(CLEAR_LINE).at(-1)).toMatch(/^Backup .*: store, uploads, secrets; /);
-});
-
-test("A backup writes a line for each step where there is no terminal", async () => {
-  const { run } = createBackupMachine();
-  const { err, out } = await run(["backup"]);
-  expect(err).toBe("backup: store saved\nbackup: uploads saved\nbackup: secrets saved\n");
-  expect(out).toMatch(/^Backup /);
-});
 
 test("Text is written above the line, which is never wider than the terminal", () => {
   const written: string[] = [];

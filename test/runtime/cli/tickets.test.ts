@@ -63,23 +63,6 @@ test("groundcrew tickets send-back sends a result back with exactly its text, fr
   expect(rounds.map(({ text }: { text?: string }) => text)).toEqual(["Once more", long, undefined]);
 });
 
-test("groundcrew tickets add-test needs a key and a title only, and says so where one is missing", async () => {
-  const { app, run } = await createTicketsCli();
-  expect(await run(["add-test", "ONB-7", "Try it"])).toMatchObject({ exit: 0, out: expect.stringContaining("Try it") });
-  expect(await app.read("/api/pending-tickets")).toMatchObject({ tickets: [{ id: "ONB-7", title: "Try it" }] });
-  expect(await run(["add-test", "ONB-8"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --title") });
-  const third = await run(["add-test", "ONB-8", "Try", "it"]);
-  expect(third).toMatchObject({ exit: 2, err: expect.stringContaining('Unexpected argument "it"') });
-  expect(await run(["complete", "ONB-7", "Done"])).toMatchObject({ exit: 2 });
-});
-
-test("groundcrew tickets without a token says which one it needs, and takes none among its arguments", async () => {
-  const { app, run } = await createTicketsCli();
-  const answer = await run(["list"], { env: { GROUNDCREW_URL: app.url } });
-  expect(answer).toMatchObject({ exit: 77, err: expect.stringContaining("ADMIN_TOKEN") });
-  expect(await run(["list", HTTP_ADMIN_TOKEN])).toMatchObject({ exit: 77 });
-});
-
 test("groundcrew tickets says what is wrong, with an exit code for each kind, and as one JSON document where asked", async () => {
   const { app, run } = await createTicketsCli();
   const away = { GROUNDCREW_URL: "http://127.0.0.1:2", ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
