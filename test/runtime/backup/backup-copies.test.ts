@@ -1,15 +1,10 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkBackups } from "../../../functions/doctor/store.ts";
 import { formatBackupName, parseBackupName } from "../../../runtime/backup/manifest.ts";
 import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
-import { inspectBackups } from "../../../runtime/doctor/run-doctor.ts";
-import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
+import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
@@ -36,25 +31,6 @@ test("MONITOR-03 INFRA-05 Age and size of the newest backup are metrics, and a f
   expect(await readMetrics(machine.backups, later)).toMatch(/^groundcrew_backup_age_seconds 1080\d\d\b/m);
   expect(await readMetrics(join(machine.backups, "missing"), later)).toMatch(/^groundcrew_backup_age_seconds \+?Inf$/m);
   expect(await readMetrics("", later)).not.toMatch(/^groundcrew_backup_age_seconds /m);
-});
-
-test("doctor warns about a backup that is older than 26 hours, and about a folder without one", async () => {
-  const machine = createBackupMachine();
-  expect(inspectBackups(machine.backups)).toEqual({ problem: expect.stringContaining("BACKUP_FOLDER cannot be read") });
-  mkdirSync(machine.backups, { mode: 0o700 });
-  expect(inspectBackups(machine.backups)).toEqual({ problem: expect.stringContaining("no complete backup") });
-  const began = Date.now();
-  expect((await machine.runHere(["backup"])).exit).toBe(0);
-  const probe = inspectBackups(machine.backups);
-  expect(checkBackups(probe, began + 26 * HOUR)).toMatchObject([{ status: "ok" }]);
-  expect(checkBackups(probe, began + 26 * HOUR + 5 * MINUTE)).toMatchObject([
-    {
-      status: "warning",
-      detail: expect.stringContaining("26 hours old"),
-      todo: expect.stringContaining("groundcrew backup"),
-    },
-  ]);
-  expect(checkBackups({ problem: "none" }, began)).toMatchObject([{ status: "warning", detail: "none" }]);
 });
 
 const RECORD = ".last-copy.json";
@@ -109,22 +85,6 @@ test("MONITOR-03 INFRA-05 The age of the last copy is a metric: infinite before 
   expect((await scrapeAges(machine, later)).copy).toBe(String(30 * 3600));
 });
 
-test("A copy that is under way when its backup is killed is known to be missing", async () => {
-  const machine = createBackupMachine();
-  machine.write("after", "echo started; exec sleep 600\n");
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", getBuiltProgram("cli"), "backup"], {
-    cwd: machine.folder,
-    env: { ...machine.env, PATH: process.env["PATH"], BACKUP_AFTER: `sh ${machine.folder}/after` },
-    stdio: ["ignore", "ignore", "pipe"],
-    detached: true,
-  });
-  for await (const chunk of child.stderr) if (String(chunk).includes("started")) break;
-  const exited = once(child, "exit");
-  process.kill(-(child.pid ?? 0), "SIGKILL");
-  await exited;
-  expect((await scrapeAges(machine)).copy).toMatch(/^\+?Inf$/);
-});
-
 test("backup --copied records a copy that another program has made, and makes no backup", async () => {
   const machine = createBackupMachine();
   expect((await machine.runHere(["backup"], { BACKUP_COPIED_LATER: "1" })).exit).toBe(0);
@@ -140,31 +100,6 @@ test("backup --copied records a copy that another program has made, and makes no
       exit: 2,
       err: expect.stringMatching(/--copied/),
     });
-});
-
-test("doctor warns about a copy that is missing or older than 26 hours, and names the last one", async () => {
-  const machine = createCopyingMachine();
-  const checkCopy = (now: Ms) => checkBackups(inspectBackups(machine.backups), now)[1];
-  expect((await machine.runHere(["backup"])).exit).toBe(1);
-  const todo = expect.stringContaining("BACKUP_AFTER");
-  expect(checkCopy(Date.now())).toMatchObject({
-    name: "backup copy",
-    status: "warning",
-    detail: expect.stringContaining("has not succeeded yet"),
-    todo,
-  });
-  ageBackup(machine, "2026-01-01T03-00-00Z");
-  mkdirSync(machine.elsewhere);
-  expect((await machine.runHere(["backup"])).exit).toBe(0);
-  const [, name = ""] = machine.listBackups().sort();
-  const began = parseBackupName(name) ?? 0;
-  expect(checkCopy(began + 26 * HOUR)).toMatchObject({ status: "ok", detail: expect.stringContaining(name) });
-  expect(checkCopy(began + 26 * HOUR + MINUTE)).toMatchObject({
-    status: "warning",
-    detail: expect.stringMatching(new RegExp(`is 26 hours old \\(${name}, copied`)),
-    todo,
-  });
-  expect(checkCopy(began + 10 * DAY)).toMatchObject({ detail: expect.stringContaining("240 hours old") });
 });
 
 const RUNS = process.env["FULL"] ? 10_000 : 300;

@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKUP_FORMAT } from "../../../runtime/backup/manifest.ts";
@@ -28,12 +28,6 @@ const REFUSALS: Refusal[] = [
     (backup) => appendFileSync(join(backup, "uploads/bucket/picture.png"), "!"),
     /picture\.png was changed/,
   ],
-  [
-    "a changed secret",
-    (backup) => writeFileSync(join(backup, "secrets/secrets.json"), "{}"),
-    /secrets\.json was changed/,
-  ],
-  ["a missing file", (backup) => rmSync(join(backup, "uploads/bucket/picture.png")), /picture\.png is missing/],
   ["a half store", (backup) => truncateSync(join(backup, STORE), 4096), /groundcrew\.db was changed/],
   [
     "a file that does not belong to it",
@@ -42,46 +36,16 @@ const REFUSALS: Refusal[] = [
   ],
   ["a symbolic link", (backup) => symlinkSync("/etc/passwd", join(backup, "uploads/link")), /uploads\/link is a link/],
   [
-    "a folder that is a link",
-    (backup) => {
-      renameSync(join(backup, "uploads"), `${backup}-uploads`);
-      symlinkSync(`${backup}-uploads`, join(backup, "uploads"));
-    },
-    /uploads is a link/,
-  ],
-  [
     "no manifest: the backup was interrupted",
     (backup) => rmSync(join(backup, "manifest.json")),
     /not a complete backup/,
-  ],
-  [
-    "an incomplete manifest",
-    (backup) => truncateSync(join(backup, "manifest.json"), 100),
-    /not a backup of Groundcrew/,
   ],
   [
     "a manifest of another program",
     (backup) => writeFileSync(join(backup, "manifest.json"), '{"kind":"other"}'),
     /another program/,
   ],
-  ["no checksums", (backup) => rmSync(join(backup, "SHA256SUMS")), /SHA256SUMS is missing/],
-  [
-    "changed checksums",
-    (backup) => appendFileSync(join(backup, "SHA256SUMS"), `${"0".repeat(64)}  x\n`),
-    /SHA256SUMS was changed/,
-  ],
-  [
-    "a path that leads out of it",
-    (backup) => {
-      appendFileSync(join(backup, "SHA256SUMS"), `${"0".repeat(64)}  secrets/../../x\n`);
-      editManifest(backup, (manifest) => {
-        manifest["checksums"] = hash(readBytes(join(backup, "SHA256SUMS")));
-        manifest["files"] = Number(manifest["files"]) + 1;
-      });
-    },
-    /Line \d+ is not valid/,
-  ],
-  ...["secrets/.ssh/authorized_keys", "secrets/store/groundcrew.db", "settings/other", "extra", "store/other"].map(
+  ...["secrets/.ssh/authorized_keys", "extra"].map(
     (path): Refusal => [`a file that no backup has: ${path}`, (backup) => smuggle(backup, path), /does not know/],
   ),
   [
@@ -89,7 +53,7 @@ const REFUSALS: Refusal[] = [
     (backup) => editManifest(backup, (manifest) => (manifest["parts"] = ["store", "secrets"])),
     /its manifest does not name uploads/,
   ],
-  ...["/etc/passwd", "uploads//x", "./x", "uploads/.."].map(
+  ...["/etc/passwd", "secrets/../../x"].map(
     (path): Refusal => [
       `the path ${path}`,
       (backup) => {
@@ -108,18 +72,6 @@ const REFUSALS: Refusal[] = [
     /later format \(4\)/,
   ],
   [
-    "a store of a later version",
-    (backup) => {
-      changeStore(
-        backup,
-        `UPDATE record SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`,
-      );
-      forgeChecksums(backup);
-      editManifest(backup, (manifest) => (manifest.store["format"] = STORE_FORMAT + 1));
-    },
-    /this version uses format/,
-  ],
-  [
     "a store of an earlier version",
     (backup) => editManifest(backup, (manifest) => (manifest.store["format"] = STORE_FORMAT - 1)),
     /does not convert older stores\. Restore it with Groundcrew/,
@@ -134,14 +86,6 @@ const REFUSALS: Refusal[] = [
       forgeChecksums(backup);
     },
     /does not have the format/,
-  ],
-  [
-    "a store that is not one",
-    (backup) => {
-      writeFileSync(join(backup, STORE), "SQLite format 3\0 but no more");
-      forgeChecksums(backup);
-    },
-    /damaged or is not a store/,
   ],
   [
     "a store with triggers",

@@ -15,7 +15,6 @@ import {
 } from "../../reliability/simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "../../reliability/spawned-runtime.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../../support/postgres-server.ts";
-import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { runGroundcrew } from "./backup-machine.ts";
 
 const FULL = Boolean(process.env["FULL"]);
@@ -208,31 +207,6 @@ describe.skipIf(!hasPostgres())("INFRA-05", () => {
         },
       });
       expect(existsSync(join(runtime.folder, "data", "groundcrew.db"))).toBe(true);
-    },
-    LIMIT_MS,
-  );
-
-  test.skipIf(!FULL || !hasRedisServer())(
-    "the same holds for a store in Redis that other programs use as well",
-    async () => {
-      const redis = await startRedis();
-      onTestFinished(() => redis.stop());
-      const { Redis } = await import("ioredis");
-      const client = new Redis(redis.url);
-      onTestFinished(() => client.disconnect());
-      await client.set("others:key", "theirs");
-      await checkRestoreOfEverything({
-        storeUrl: redis.url,
-        async loseStore() {
-          const keys = await client.keys("groundcrew:*");
-          expect(keys.length).toBeGreaterThan(100);
-          await client.del(...keys);
-          await client.set("groundcrew:rubbish", "1");
-        },
-      });
-      expect(await client.get("others:key")).toBe("theirs");
-      expect(await client.exists("groundcrew:rubbish")).toBe(0);
-      expect(await client.keys("groundcrew-restore-*")).toEqual([]);
     },
     LIMIT_MS,
   );

@@ -65,15 +65,6 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
     await store.close();
   });
 
-  test("is not made silently: a repository that does not exist is an error, and the backup stays", async () => {
-    const machine = createBackupMachine();
-    machine.env["BACKUP_AFTER"] = `${SEND} {backup} --repo ${machine.folder}/missing --password-command echo`;
-    const { exit, err } = await machine.runHere(["backup"]);
-    expect(exit).toBe(1);
-    expect(err).toContain("was made, but BACKUP_AFTER failed");
-    expect(machine.listBackups()).toHaveLength(1);
-  });
-
   test.skipIf(!FULL)(
     "stays as long as one in the folder, and other snapshots of the repository stay for ever",
     async () => {
