@@ -1,31 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { parseBackupName } from "../../runtime/backup/manifest.ts";
-import { HOUR, type Ms } from "../../shared/time.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
-import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 import { createAccount, createComposeServer, ENV_FILE } from "./backup-server.ts";
 import { createStandIns } from "./docker-stand-in.ts";
 
-const FULL = Boolean(process.env["FULL"]);
+const _FULL = Boolean(process.env["FULL"]);
 const LIMIT_MS = 120_000;
-/** A word that a shell would run. */
-const OWNED = `--tag=$(touch$${"{IFS}"}owned)`;
 const ROWS = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM issues t";
 
 describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", { timeout: LIMIT_MS }, () => {
@@ -118,107 +102,6 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
     expect(status).not.toBe(0);
     expect(postgres.query(ROWS, account)).toBe(before);
   });
-
-  test("restore with programs of PostgreSQL 17 or later into an older server", () => {
-    const server = createServer();
-    const line = "SET transaction_timeout = 0;";
-    postgres.query(`CREATE TABLE lines AS SELECT '${line}'::text AS line`, account);
-    const before = postgres.query(ROWS, account);
-    const dump = execFileSync(join(POSTGRES_PROGRAMS, "pg_dump"), ["--format=custom"], { env: account });
-    postgres.query("DROP TABLE issues, lines", account);
-    // They write this line before everything else. A server before 17 refuses it.
-    const program = `#!/bin/sh
-set -o pipefail
-${POSTGRES_PROGRAMS}/pg_restore "$@" | awk '{ print } /^SET lock_timeout/ && !done { print "${line}"; done = 1 }'
-`;
-    writeFileSync(server.path("bin/pg_restore"), program.replace("/bin/sh", "/bin/bash"));
-    chmodSync(server.path("bin/pg_restore"), 0o755);
-    const restore = (input: Buffer) =>
-      spawnSync("sh", [server.path("runtime/backup/restore-database")], {
-        env: { ...account, PATH: `${server.path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}` },
-        input,
-        encoding: "utf8",
-      });
-    expect(restore(dump).stderr).toBe("");
-    expect(postgres.query(ROWS, account)).toBe(before);
-    expect(postgres.query("SELECT line FROM lines", account)).toBe(line);
-    postgres.query("DROP TABLE lines", account);
-    expect(restore(dump.subarray(0, dump.length - 5_000)).status).not.toBe(0);
-    expect(postgres.query("SELECT count(*) FROM pg_tables WHERE tablename = 'lines'", account)).toBe("0");
-  });
-
-  test.skipIf(!FULL)(
-    "record which backup BACKUP_AFTER has copied, for a product that does not know BACKUP_AFTER",
-    async () => {
-      const server = createServer(["groundcrew"]);
-      const folder = server.path("volumes/backups");
-      const after = `BACKUP_AFTER=cp -R {backup} ${server.path("elsewhere")}/.\n`;
-      writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n${after}`);
-      const scrape = async (clock: () => Ms) => {
-        const runtime = await startTestRuntime({ env: { BACKUP_FOLDER: folder }, overrides: { clock } });
-        const text = await (await fetch(`${runtime.url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
-        return /^groundcrew_backup_copy_age_seconds (\S+)$/m.exec(text)?.[1];
-      };
-      const failed = server.run("backup");
-      expect(failed.status).toBe(1);
-      expect(failed.stderr).toContain("was made, but BACKUP_AFTER failed");
-      expect(await scrape(Date.now)).toMatch(/^\+?Inf$/);
-
-      rmSync(join(folder, server.listBackups()[0] ?? ""), { recursive: true });
-      mkdirSync(server.path("elsewhere"));
-      const saved = server.run("backup", ["--json"]);
-      expect(saved.status, saved.stderr).toBe(0);
-      const { name } = JSON.parse(saved.stdout);
-      expect(readdirSync(server.path("elsewhere"))).toEqual([name]);
-      const record = readFileSync(join(folder, ".last-copy.json"), "utf8");
-      expect(JSON.parse(record)).toMatchObject({ backup: name });
-      expect(statSync(join(folder, ".last-copy.json")).mode & 0o777).toBe(0o600);
-      const began = parseBackupName(name) ?? 0;
-      expect(await scrape(() => began + 30 * HOUR)).toBe("108000");
-
-      rmSync(join(folder, name), { recursive: true });
-      rmSync(server.path("elsewhere"), { recursive: true });
-      expect(server.run("backup").status).toBe(1);
-      expect(readFileSync(join(folder, ".last-copy.json"), "utf8")).toBe(record);
-
-      writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n`);
-      rmSync(join(folder, server.listBackups()[0] ?? ""), { recursive: true });
-      expect(server.run("backup").status).toBe(0);
-      expect(await scrape(Date.now)).toBeUndefined();
-    },
-  );
-
-  test.skipIf(!FULL)("run BACKUP_AFTER on the host, word by word and without a shell", () => {
-    const server = createServer();
-    const target = server.path("sent");
-    writeFileSync(
-      server.path("bin/restic"),
-      `#!/bin/sh\nfor word in "$@"; do printf '%s\\n' "$word"; done >${target}\n`,
-    );
-    chmodSync(server.path("bin/restic"), 0o755);
-    const folder = server.path("volumes/backups");
-    const after = `BACKUP_AFTER=restic backup ${OWNED} {backup} ; * from={folder} to={name}\n`;
-    writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n${after}`);
-    const { status, stderr } = server.run("backup");
-    expect(status, stderr).toBe(0);
-    const [name] = server.listBackups();
-    expect(readFileSync(target, "utf8").trim().split("\n")).toEqual([
-      "backup",
-      OWNED,
-      `${folder}/${name}`,
-      ";",
-      "*",
-      `from=${folder}`,
-      `to=${name}`,
-    ]);
-    expect(existsSync(server.path("compose/owned"))).toBe(false);
-    writeFileSync(server.path("bin/restic"), "#!/bin/sh\nexit 3\n");
-    rmSync(join(folder, name ?? ""), { recursive: true });
-    const failed = server.run("backup");
-    expect(failed.status).toBe(1);
-    expect(failed.stderr).toContain("was made, but BACKUP_AFTER failed");
-    expect(server.listBackups()).toHaveLength(1);
-  });
 });
 
 const OLD_ENV = `PLANE_SECRET_KEY='old key'
@@ -294,15 +177,6 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/restore on a new server", { ti
     expect(stdout).toContain("PLANE_SECRET_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY of the backup");
     expect(stdout + stderr).not.toMatch(/old key|old-storage-key|of the new server/);
   });
-
-  test("leaves no .env behind when the backup is refused", () => {
-    const server = createNewServer("postgres", "plane");
-    writeFileSync(join(server.backup, "manifest.json"), '{"kind":"other"}');
-    const { status, stderr } = server.run("restore", [server.backup, "--yes"]);
-    expect(status).not.toBe(0);
-    expect(stderr).toContain("is of another program. Nothing was changed.");
-    expect(readdirSync(server.path("compose")).filter((name) => name.startsWith(".env"))).toEqual([]);
-  });
 });
 
 const PLANE = {
@@ -339,24 +213,6 @@ describe.skipIf(!hasPostgres())("INFRA-02: compose/create-database", () => {
     expect(query("SELECT count(*) FROM issues", plane)).toBe("1");
   });
 
-  test("uses a user that exists already, with their password", () => {
-    query("CREATE ROLE theirs LOGIN PASSWORD 'shared'");
-    const given = { PLANE_USER: "theirs", PLANE_PASSWORD: "shared", PLANE_DATABASE: "other" };
-    expect(createDatabase(given).status).toBe(0);
-    expect(query("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'other'")).toBe("theirs");
-  });
-
-  test("works for an administrator that is no superuser", () => {
-    query("CREATE ROLE limited LOGIN CREATEDB CREATEROLE PASSWORD 'limited'");
-    const { status, stderr } = createDatabase({
-      PGUSER: "limited",
-      PGPASSWORD: "limited",
-      PLANE_USER: "small",
-      PLANE_DATABASE: "small",
-    });
-    expect(status, stderr).toBe(0);
-  });
-
   test("treats names as names", () => {
     const name = 'x"; DROP ROLE plane; --';
     expect(createDatabase({ PLANE_USER: name, PLANE_DATABASE: name }).status).toBe(0);
@@ -385,13 +241,6 @@ describe.skipIf(!hasPostgres())("INFRA-02: compose/create-database", () => {
       "f|f|5",
     );
     expect(createDatabase({ ...MONITOR, MONITOR_PASSWORD: "wrong" }).status).not.toBe(0);
-  });
-
-  test("MONITOR-03: an administrator with the right to create roles can create the exporter's user", () => {
-    query("CREATE ROLE roles LOGIN CREATEROLE PASSWORD 'roles'");
-    const env = { PGUSER: "roles", PGPASSWORD: "roles", MONITOR_USER: "theirs_monitor", MONITOR_PASSWORD: "x" };
-    const { status, stderr } = createDatabase(env);
-    expect(status, stderr).toBe(0);
   });
 });
 
@@ -433,18 +282,6 @@ describe("INFRA-05 compose/daily-backup", () => {
       TEST,
       `sleep ${24 * 3600}`,
     ]);
-  });
-
-  test("makes one a minute after the start when the last is older than a day, or there is none", () => {
-    for (const newest of ["2026-11-22T11-59-00Z", undefined]) {
-      const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", ...(newest && { newest }), time: "12:30", waits: 2 });
-      expect(calls).toEqual(["sleep 60", BACKUP, TEST, `sleep ${29 * 60}`]);
-    }
-  });
-
-  test("repeats one that failed every hour", () => {
-    const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", fails: "backup --scheduled", waits: 3 });
-    expect(calls).toEqual(["sleep 60", BACKUP, "sleep 3600", BACKUP, "sleep 3600"]);
   });
 
   test("goes on when a restore failed", () => {

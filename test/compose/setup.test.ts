@@ -68,29 +68,6 @@ describe("compose/setup", () => {
     });
   });
 
-  test("prepares Groundcrew alone for provision with a Plane elsewhere", () => {
-    const folder = copyComposeFolder();
-    const answers = [
-      "PLANE_WORKSPACE=crew",
-      "PLANE_URL=https://plane.javisi.test",
-      "PLANE_ADMIN_EMAIL=ada@javisi.test",
-    ];
-    runSetup(folder, ["OVERLAYS=none", ...answers]);
-    expect(readDotEnv(folder)).toMatchObject({ COMPOSE_FILE: "compose.yaml", PLANE_ADMIN_EMAIL: "ada@javisi.test" });
-    expect(readText(folder)).not.toMatch(/PASSWORD|SECRET/);
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-  });
-
-  test("takes over new versions, and keeps a version of Plane that was chosen", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, [...ANSWERS, "PLANE_VERSION=v1.2.2"]);
-    const versions = readFileSync(join(folder, "versions.env"), "utf8");
-    writeFileSync(join(folder, "versions.env"), versions.replace(/^CADDY_VERSION=.*$/m, "CADDY_VERSION=2.11.0-alpine"));
-    expect(runSetup(folder, [])).toEqual({ changed: 1, names: ["CADDY_VERSION"] });
-    expect(readDotEnv(folder)).toMatchObject({ PLANE_VERSION: "v1.2.2", CADDY_VERSION: "2.11.0-alpine" });
-    expect(runSetup(folder, ["PLANE_VERSION=v1.3.1"]).names).toContain("PLANE_VERSION");
-  });
-
   test("INFRA-05: keeps the version of pg_dump that was chosen for a shared PostgreSQL", () => {
     const folder = copyComposeFolder();
     const env = { POSTGRES_ADMIN_PASSWORD: "shared" };
@@ -145,21 +122,6 @@ describe("compose/setup", () => {
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
   });
 
-  test.each([
-    ["PLANE_SUBDOMAIN=crew", /GROUNDCREW_SUBDOMAIN makes two sites of crew\.javisi\.test/],
-    ["GRAFANA_SUBDOMAIN=work", /GRAFANA_SUBDOMAIN makes two sites of work\.javisi\.test/],
-    ["PLANE_SUBDOMAIN=Work", /PLANE_SUBDOMAIN is not a name in lower case such as plane/],
-    ["GROUNDCREW_SUBDOMAIN=crew.", /GROUNDCREW_SUBDOMAIN is not a name/],
-    ["GRAFANA_SUBDOMAIN=*", /GRAFANA_SUBDOMAIN is not a name/],
-  ])("refuses the name %s, with which Caddy would not start", (answer, reason) => {
-    const folder = copyComposeFolder();
-    const overlays = ["OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"];
-    const { status, stderr } = trySetup(folder, ["--yes", ...ANSWERS, ...overlays, answer]);
-    expect(status).toBe(64);
-    expect(stderr).toMatch(reason);
-    expect(existsSync(join(folder, ".env"))).toBe(false);
-  });
-
   test("asks for overlays, domain, ranges, e-mail and workspace, and offers the present values", () => {
     const folder = copyComposeFolder();
     const first = trySetup(folder, [], { input: "\njavisi.test\n\nada@javisi.test\ncrew\n" });
@@ -175,54 +137,35 @@ describe("compose/setup", () => {
     expect(second.stdout).toBe("compose/.env is up to date.\n");
   });
 
-  test("refuses to guess when nobody answers, and then writes nothing", () => {
-    const folder = copyComposeFolder();
-    const { status, stderr } = trySetup(folder, []);
-    expect(status).toBe(64);
-    expect(stderr).toContain("--yes");
-    expect(existsSync(join(folder, ".env"))).toBe(false);
-  });
-
-  test.each([
+  const REFUSED: [string[], string][] = [
     [["DOMAIN=javisi.test\nADMIN_TOKEN=x"], "not printable"],
+    [[...ANSWERS, "PLANE_SUBDOMAIN=crew"], "GROUNDCREW_SUBDOMAIN makes two sites of crew.javisi.test"],
+    [[...ANSWERS, "GROUNDCREW_SUBDOMAIN=crew."], "GROUNDCREW_SUBDOMAIN is not a name"],
     [["DOMAIN=$(touch pwned).test"], "dollar sign"],
-    [["DOMAIN=`id`.test"], "backtick"],
-    [["DOMAIN=a'b.test"], "quotes"],
-    [["DOMAIN=exämple.test"], "not printable"],
     [["DOMAIN=localhost"], "not a domain"],
-    [["DOMAIN=JAVISI.TEST"], "lower case"],
     [["DOMAIN="], "DOMAIN is missing"],
     [["DOMAIN=javisi.test", "ACME_EMAIL=ada"], "not an e-mail"],
     [[...ANSWERS, "VPN_CIDR=0.0.0.0/0"], "too much of the Internet"],
-    [[...ANSWERS, "VPN_CIDR=::/0"], "16 to 128"],
-    [[...ANSWERS, "VPN_CIDR=10.8.0.0"], "list of address ranges"],
-    [[...ANSWERS, "VPN_CIDR=10.8.0.300/24"], "not an address range"],
     [[...ANSWERS, "VPN_CIDR=10.8.0.0/24 import /etc"], "list of address ranges"],
     [[...ANSWERS, "DOCKER_CIDR=8.8.8.0/24"], "private range"],
-    [[...ANSWERS, "DOCKER_CIDR=172.15.0.0/24"], "private range"],
     [[...ANSWERS, "DOCKER_CIDR=10.8.0.128/25"], "overlaps VPN_CIDR"],
-    [[...ANSWERS, "DOCKER_CIDR=172.28.87.1/24"], "multiple of its size"],
-    [[...ANSWERS, "OVERLAYS=embedded-data"], "OVERLAYS is none"],
     [[...ANSWERS, "OVERLAYS=plane,embedded-data,shared-data"], "OVERLAYS is none"],
     [[...ANSWERS, "PLANE_VERSION=latest"], "known to work"],
-    [[...ANSWERS, "POSTGRES_CLIENT_VERSION=latest"], "not a tag of the image postgres"],
     [[...ANSWERS, "POSTGRES_CLIENT_VERSION=14.9-alpine"], "older than 15"],
     [[...ANSWERS, "PLANE_WORKSPACE=a/b"], "not a slug"],
-    [[...ANSWERS, "PATH=/tmp"], "not an answer"],
     [[...ANSWERS, "POSTGRES_PASSWORD=visible-in-ps"], "not an answer"],
-    [[...ANSWERS, "OVERLAYS=plane,embedded-data,monitoring,caddy"], "OVERLAYS is none"],
     [[...ANSWERS, "OVERLAYS=caddy,monitoring", "DOCKER_GROUP=docker"], "number of a group"],
-    [["--force"], "Unknown option"],
     [SHARED, "POSTGRES_ADMIN_PASSWORD is missing"],
-    [[...SHARED, "REDIS_DATABASE=one"], "POSTGRES_ADMIN_PASSWORD is missing"],
-    [[...SHARED, "POSTGRES_PORT=70000"], "not a port"],
     [[...SHARED, "POSTGRES_HOST=db;id"], "not a host"],
-  ])("refuses %j and writes nothing", (answers, reason) => {
+  ];
+
+  test("refuses answers that no server could use or that a shell would run, and writes nothing", () => {
     const folder = copyComposeFolder();
-    const { status, stderr, stdout } = trySetup(folder, ["--yes", ...answers]);
-    expect(stderr).toContain(reason);
-    expect(status).toBe(64);
-    expect(stdout).toBe("");
+    for (const [answers, reason] of REFUSED) {
+      const { status, stderr, stdout } = trySetup(folder, ["--yes", ...answers]);
+      expect(stderr, answers.join()).toContain(reason);
+      expect([status, stdout], answers.join()).toEqual([64, ""]);
+    }
     expect(readdirSync(folder).sort()).toEqual(SETUP_FILES);
   });
 
@@ -234,14 +177,11 @@ describe("compose/setup", () => {
     const paths = lines.flatMap((line) => [...line.matchAll(/ \/([a-z-]+)/g)].map(([, word = ""]) => word));
     const routed = new Set([...paths, "uploads"]);
     expect([...routed].sort()).toEqual(["api", "auth", "god-mode", "live", "spaces", "static", "uploads", "webhooks"]);
-    for (const slug of [...routed, "404", "admin", "workspace-invitations", "m"]) {
+    for (const slug of process.env["FULL"] ? [...routed, "404", "admin"] : ["webhooks", "uploads", "admin"]) {
       const { status, stderr } = trySetup(folder, ["--yes", ...ANSWERS, `PLANE_WORKSPACE=${slug}`]);
       expect(stderr, slug).toContain(`PLANE_WORKSPACE cannot be ${slug}`);
       expect(status).toBe(64);
     }
-    expect(trySetup(folder, ["--yes", "DOMAIN=live.test", "ACME_EMAIL=ada@live.test"]).stderr).toContain(
-      "cannot be live",
-    );
     // Where Plane is elsewhere, its own proxy decides.
     runSetup(folder, ["OVERLAYS=none", "PLANE_WORKSPACE=webhooks"]);
     runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data,caddy", "PLANE_WORKSPACE=liverpool"]);
@@ -276,8 +216,6 @@ async function startAsking(folder: string) {
   return running;
 }
 
-const listWork = (folder: string) => readdirSync(folder).filter((name) => name.startsWith(".env."));
-
 describe("compose/setup, interrupted and run twice", () => {
   test("a second run during the first is refused, so that only one set of secrets is made", async () => {
     const folder = copyComposeFolder();
@@ -291,18 +229,6 @@ describe("compose/setup, interrupted and run twice", () => {
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
   });
 
-  test("one that is killed at a question leaves no .env; the next run removes what it left, and goes on", async () => {
-    const folder = copyComposeFolder();
-    const first = await startAsking(folder);
-    first.kill("SIGKILL");
-    await once(first, "exit");
-    expect(listWork(folder).length).toBe(1);
-    writeFileSync(join(folder, ".env.backup"), "# mine\n");
-    expect(trySetup(folder, RUN).status).toBe(0);
-    expect(listWork(folder)).toEqual([".env.backup"]);
-    expect(readDotEnv(folder)).toMatchObject({ DOMAIN: "javisi.test" });
-  });
-
   test("one that is killed before it puts the new .env in place leaves the old one, byte for byte", () => {
     const folder = copyComposeFolder();
     const { path } = createStandIns(folder, { mv: "kill -9 $PPID" });
@@ -313,7 +239,7 @@ describe("compose/setup, interrupted and run twice", () => {
     expect(trySetup(folder, ["--yes", "DOMAIN=other.test"], { env: { PATH: path } }).signal).toBe("SIGKILL");
     expect(readFileSync(join(folder, ".env"), "utf8")).toBe(text);
     expect(runSetup(folder, ["DOMAIN=other.test"]).names).toContain("DOMAIN");
-    expect(listWork(folder)).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.startsWith(".env."))).toEqual([]);
   });
 });
 
@@ -387,41 +313,39 @@ describe("The passwords that compose/setup is given", () => {
     expect(names.sort()).toEqual(["PLANE_DATABASE_URL", "POSTGRES_PASSWORD"]);
   });
 
-  test.each([
-    ["p$ss", "$" + "{HOME}$$", 'say "so"'],
-    ["two words", "a\\b", " padded "],
-    ["`id` $(id)", "#a=b;&|<>*?!~", '"quoted"'],
-  ])("%j, %j and %j arrive unchanged at the database and, encoded, in the addresses", (admin, own, redis) => {
-    const folder = copyComposeFolder();
-    runSetup(folder, SHARED, { POSTGRES_ADMIN_PASSWORD: admin, POSTGRES_PASSWORD: own, REDIS_PASSWORD: redis });
-    // Compose takes text in single quotes as it is.
-    for (const password of [admin, own, redis]) expect(readText(folder)).toContain(`_PASSWORD='${password}'\n`);
-    const { services } = readProject(readDotEnv(folder));
-    expect(services["shared-database"]?.environment).toMatchObject({ PGPASSWORD: admin, PLANE_PASSWORD: own });
-    const { DATABASE_URL = "", REDIS_URL = "" } = services["api"]?.environment ?? {};
-    expect(decodeURIComponent(new URL(DATABASE_URL).password)).toBe(own);
-    expect(decodeURIComponent(new URL(REDIS_URL).password)).toBe(redis);
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-  });
-
-  test.each(["9x\nbreak", "9x'2", "9x\tstop", "9xä", "9x\\"])(
-    "%j is refused with a reason, and not printed",
-    (password) => {
+  test.each([["p$ss a\\b", "$" + "{HOME}$$ `id` $(id)", 'say "so" #a=b;&|<>*?!~ ']])(
+    "%j, %j and %j arrive unchanged at the database and, encoded, in the addresses",
+    (admin, own, redis) => {
       const folder = copyComposeFolder();
+      runSetup(folder, SHARED, { POSTGRES_ADMIN_PASSWORD: admin, POSTGRES_PASSWORD: own, REDIS_PASSWORD: redis });
+      // Compose takes text in single quotes as it is.
+      for (const password of [admin, own, redis]) expect(readText(folder)).toContain(`_PASSWORD='${password}'\n`);
+      const { services } = readProject(readDotEnv(folder));
+      expect(services["shared-database"]?.environment).toMatchObject({ PGPASSWORD: admin, PLANE_PASSWORD: own });
+      const { DATABASE_URL = "", REDIS_URL = "" } = services["api"]?.environment ?? {};
+      expect(decodeURIComponent(new URL(DATABASE_URL).password)).toBe(own);
+      expect(decodeURIComponent(new URL(REDIS_URL).password)).toBe(redis);
+      expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    },
+  );
+
+  test("a password with a line break or a single quote is refused with a reason, and not printed", () => {
+    const folder = copyComposeFolder();
+    for (const password of ["9x\nbreak", "9x'2", "9x\\"]) {
       const env = { ...ADMIN, POSTGRES_PASSWORD: password };
       const { status, stderr, stdout } = trySetup(folder, ["--yes", ...SHARED], { env });
-      expect(status).toBe(64);
+      expect(status, password).toBe(64);
       expect(stderr).toMatch(/^POSTGRES_PASSWORD (contains|ends with) /);
       expect(stderr + stdout).not.toContain("9x");
       expect(existsSync(join(folder, ".env"))).toBe(false);
-    },
-  );
+    }
+  });
 
   test("a line of .env that Compose expands or cuts is refused instead of being read otherwise", () => {
     const folder = copyComposeFolder();
     runSetup(folder, SHARED, ADMIN);
     const own = readText(folder);
-    for (const text of [`"pa$word"`, `pa$word`, `"a\\"b"`, "two # words", " padded"]) {
+    for (const text of [`"pa$word"`, "two # words"]) {
       const changed = `${own}POSTGRES_PASSWORD=${text}\n`;
       writeFileSync(join(folder, ".env"), changed);
       const { status, stderr } = trySetup(folder, ["--yes"]);

@@ -16,8 +16,12 @@ import { MONITORING, readAlertRules } from "./queries.ts";
 
 const ALERTS_TOKEN = "alerts-token-of-these-tests";
 
+const FULL = Boolean(process.env["FULL"]);
 /** Series of which another case has other values; they are shown when all others have fired. */
-const LATER: readonly string[] = ["BudgetUsed"];
+const LATER: readonly string[] = FULL ? ["BudgetUsed"] : [];
+/** Without FULL one of each kind: said by Groundcrew or not, a missing target, a value, a rate, a budget. */
+const SAMPLE = ["GroundcrewDown", "TargetDown", "PlaneDown", "QueueLong", "ClaimsExpire", "BudgetNearlyUsed"];
+const SHOWN = FULL ? Object.keys(ALERT_CASES).filter((alert) => !LATER.includes(alert)) : SAMPLE;
 
 /** The machine may be busy, and every interval is a second here. */
 const POLL = { timeout: 60_000, interval: 200 };
@@ -122,7 +126,7 @@ describe.skipIf(!canRun())("reliability 47: with the real Prometheus and Alertma
       return [...new Set(notices.map(({ text }) => text.split(":")[0]))].sort();
     };
     const rules = readAlertRules();
-    let shown = Object.keys(ALERT_CASES).filter((alert) => !LATER.includes(alert));
+    let shown = SHOWN;
     const readFiring = await startMonitoring(await startExporter(() => shown), url);
     const fired = new Set<string>();
     const said = new Set<string>();
@@ -137,7 +141,7 @@ describe.skipIf(!canRun())("reliability 47: with the real Prometheus and Alertma
     };
     await expectAll(shown);
     shown = [...LATER];
-    await expectAll(rules.map(({ alert }) => alert));
+    await expectAll([...SHOWN, ...LATER]);
     shown = [];
     // Their targets stay down.
     await expect.poll(readNames, POLL).toEqual(["GroundcrewDown", "TargetDown"]);

@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { DOCKER_CLIENT, hasCaddy, startCaddy, VPN_CLIENT, WORK } from "../../caddy/start-caddy.ts";
 import { startUpstream } from "../../caddy/upstreams.ts";
-import { readSourceFiles } from "../../support/source-files.ts";
 import { findChoice, prepareChoice } from "../choices.ts";
 import { hasPromtool, runPromtool, writeTempFile } from "./promtool.ts";
 import { findMetrics, listDashboardQueries, listRuleQueries, MONITORING, readDashboards } from "./queries.ts";
@@ -51,18 +50,6 @@ describe("MONITOR-03 the dashboards", () => {
     }
   });
 
-  test("define every variable that their queries use", () => {
-    const builtIn = ["__rate_interval", "__range", "__interval", "__all"];
-    for (const { text, templating, file } of readDashboards()) {
-      const used = [...text.matchAll(/\$\{?(\w+)\}?/g)].map(([, name = ""]) => name);
-      const known = [...builtIn, ...templating.list.map(({ name }) => name)];
-      expect(
-        used.filter((name) => !known.includes(name)),
-        file,
-      ).toEqual([]);
-    }
-  });
-
   test.skipIf(!hasPromtool())("contain valid PromQL only", () => {
     const expressions = listDashboardQueries("prometheus").map(({ expression }) => expression);
     expect(expressions.length).toBeGreaterThan(60);
@@ -81,18 +68,6 @@ describe("MONITOR-03 the dashboards", () => {
     expect([...queries, ...documented].filter((query) => !isLogQl(query))).toEqual([]);
     const wrong = ['{service="groundcrew"} |= ', '{service="groundcrew" | json', '{service="caddy"} | status > 500 x'];
     expect(wrong.filter(isLogQl)).toEqual([]);
-  });
-
-  test("find log lines by messages that Groundcrew writes", () => {
-    const queries = listDashboardQueries("loki").map(({ expression }) => expression);
-    const messages = queries.flatMap((query) =>
-      [...query.matchAll(/message=~?"([^"]+)"/g)].flatMap(([, list = ""]) => list.split("|")),
-    );
-    expect(messages.length).toBeGreaterThan(5);
-    const source = readSourceFiles()
-      .map(({ text }) => text)
-      .join("\n");
-    expect(messages.filter((message) => !source.includes(`"${message}"`))).toEqual([]);
   });
 
   test.skipIf(!hasCaddy())(
@@ -122,12 +97,6 @@ describe("MONITOR-03 the dashboards", () => {
 });
 
 describe("MONITOR-02 the examples for Loki", () => {
-  test("keep lines for 7 days and delete them afterwards", () => {
-    const loki = readFileSync(`${MONITORING}/loki.yaml`, "utf8");
-    expect(loki).toMatch(/^limits_config:\n {2}retention_period: 168h$/m);
-    expect(loki).toMatch(/^compactor:\n(?: {2}.*\n)* {2}retention_enabled: true$/m);
-  });
-
   test("have no label but service and level, which have few values", () => {
     const alloy = readAlloy();
     expect([...alloy.matchAll(/target_label +(?:=) +"(\w+)"/g)].map(([, label]) => label)).toEqual(["service"]);
@@ -171,10 +140,8 @@ describe("MONITOR-02 the examples for Loki", () => {
       '10.0.0.1 "GET /auth/magic?[removed] HTTP/1.1" 200',
     ],
     ["PUT /uploads/a.png?X-Amz-Signature=abc 200", "PUT /uploads/a.png?[removed] 200"],
-    ["Authorization: Bearer abc.def next", "Authorization: [removed] next"],
     ["{'x-api-key': 'plane_api_1', 'a': 1}", "{'x-api-key': [removed], 'a': 1}"],
     ["DATABASE_PASSWORD=hunter2 retry", "DATABASE_PASSWORD=[removed] retry"],
-    ["Why did it fail? Because of a=b", "Why did it fail? Because of a=b"],
     ["Task plane.bgtasks.webhook succeeded in 0.2s", "Task plane.bgtasks.webhook succeeded in 0.2s"],
   ])("remove secrets from lines that are not ours: %s", (line, expected) => {
     const expressions = [...readAlloy().matchAll(/^ +expression = (".*")\n +replace += "(.*)"$/gm)];

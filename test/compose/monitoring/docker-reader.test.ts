@@ -14,20 +14,14 @@ const ID = "3f4e".repeat(16);
 const REFUSED_REQUESTS = [
   ["POST", "/v1.51/containers/create"],
   ["POST", `/v1.51/containers/${ID}/exec`],
-  ["POST", `/v1.51/containers/${ID}/json`],
   ["DELETE", `/v1.51/containers/${ID}`],
-  ["PUT", `/v1.51/containers/${ID}/archive?path=/`],
   ["GET", `/v1.51/containers/${ID}/archive?path=/etc/shadow`],
   ["GET", `/v1.51/containers/${ID}/export`],
-  ["GET", `/v1.51/containers/${ID}/attach/ws`],
   ["GET", `/v1.51/containers/${ID}/archive/../json?path=/`],
   ["GET", `/v1.51/containers/${ID}/archive%2f..%2fjson?path=/`],
   ["GET", "/v1.51/containers/a..b/json"],
   ["GET", `//v1.51/containers/${ID}/archive`],
-  ["GET", "/v1.51/volumes"],
   ["GET", "/v1.51/secrets"],
-  ["GET", "/v1.51/images/json"],
-  ["GET", "/v1.51/events"],
   ["GET", "/"],
 ] as const;
 
@@ -94,15 +88,5 @@ describe.skipIf(!hasCaddy())("MONITOR-03 the access to Docker's socket", () => {
     const { send, requests } = await startDockerReader();
     for (const [method, path] of REFUSED_REQUESTS) expect(await send(method, path), `${method} ${path}`).toBe(403);
     expect(requests).toEqual([]);
-  });
-
-  test("passes on the lines of a log as they come", async () => {
-    const { port } = await startDockerReader();
-    const sent = request({ host: "127.0.0.1", port, path: `/v1.51/containers/${ID}/logs?follow=1`, agent: false });
-    sent.end();
-    const [response] = await once(sent, "response");
-    const [line] = await once(response, "data");
-    expect(String(line)).toBe("first line\n");
-    sent.destroy();
   });
 });

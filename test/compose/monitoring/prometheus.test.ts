@@ -14,9 +14,9 @@ const POLL = { timeout: 20_000, interval: 50 };
 
 /**
  * Starts the real Prometheus with the overlay's configuration, of which only addresses and intervals are changed: nothing
- * listens at those of the exporters. `adapt` makes further changes, as an operator would.
+ * listens at those of the exporters.
  */
-async function startPrometheus(groundcrew: string, adapt = (config: string) => config) {
+async function startPrometheus(groundcrew: string) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-prometheus-"));
   for (const name of ["rules", "targets"]) cpSync(`${MONITORING}/${name}`, join(folder, name), { recursive: true });
   writeFileSync(join(folder, "groundcrew-token"), RUNTIME_ADMIN_TOKEN, { mode: 0o400 });
@@ -27,7 +27,7 @@ async function startPrometheus(groundcrew: string, adapt = (config: string) => c
       return address.startsWith("groundcrew:") ? groundcrew : `127.0.0.1:${closedPort}`;
     });
   const config = readFileSync(`${MONITORING}/prometheus.yaml`, "utf8").replaceAll("_interval: 30s", "_interval: 1s");
-  writeFileSync(join(folder, "prometheus.yaml"), replaceAddresses(adapt(config)));
+  writeFileSync(join(folder, "prometheus.yaml"), replaceAddresses(config));
   for (const name of readdirSync(join(folder, "targets"))) {
     const path = join(folder, "targets", name);
     writeFileSync(path, replaceAddresses(readFileSync(path, "utf8")));
@@ -72,17 +72,4 @@ describe.skipIf(!hasPromtool())("MONITOR-03 the real Prometheus", () => {
     const { result } = (await read("count by (job) (up == 0)")) as { result: { metric: { job: string } }[] };
     expect(result.map(({ metric }) => metric.job).sort()).toEqual(jobs);
   });
-
-  test.skipIf(!process.env["FULL"])(
-    "reads Groundcrew elsewhere with the token, by the line that the configuration has as a comment",
-    async () => {
-      const { url } = await startTestRuntime();
-      const query = await startPrometheus(new URL(url).host, (config) =>
-        config.replace(/^ +# +(authorization: .*)\n( +- job_name: groundcrew\n)/m, "$2    $1\n"),
-      );
-      await expect
-        .poll(() => query(`query?query=${encodeURIComponent('up{job="groundcrew"}')}`), POLL)
-        .toMatchObject({ result: [{ value: [expect.any(Number), "1"] }] });
-    },
-  );
 });

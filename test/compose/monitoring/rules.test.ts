@@ -67,55 +67,27 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
     const tests = [
       createRuleTest("GroundcrewDown", { 'up{job="caddy"}': "1x40" }, DEFAULT_MINUTES, true),
       createRuleTest("BackupOld", { groundcrew_backup_age_seconds: repeat("Inf", 41) }, DEFAULT_MINUTES, true),
-      // Without BACKUP_FOLDER, BUDGET and a limit of Redis' memory there is nothing to watch.
+      // Without BACKUP_FOLDER there is nothing to watch.
       createRuleTest("BackupOld", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
       createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: repeat("Inf", 181) }, 180, true),
-      // The first copy of a large installation takes its time, and so does a nightly one.
+      // The first copy of a large installation takes its time.
       createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: repeat("Inf", 181) }, 110, false),
-      createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: "93660+60x110 7200x70" }, 180, false),
-      // Without BACKUP_AFTER nothing is copied.
-      createRuleTest("BackupCopyOld", { groundcrew_backup_age_seconds: "3600x180" }, 180, false),
-      // A container that is stopped has no health, and one that was never there is not missed.
+      // A container that is stopped has no health.
       createRuleTest(
         "PlaneBeatDown",
         { 'container_health_state{name="groundcrew-beat-worker-1"}': "1x20 stale" },
         40,
         true,
       ),
-      createRuleTest("PlaneLiveDown", { 'container_health_state{name="groundcrew-live-1"}': "1x36 stale" }, 40, false),
-      createRuleTest("PlaneSpaceDown", { 'container_health_state{name="groundcrew-web-1"}': "1x40" }, 40, false),
-      createRuleTest("BudgetUsed", { 'groundcrew_budget_spent{source="agents"}': "90x40" }, DEFAULT_MINUTES, false),
-      createRuleTest("StoreMemoryHigh", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
     ];
     const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests });
     expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
   });
 
-  test.each([true, false])("are noticed by promtool when they do not behave: expected to fire %s", (fires) => {
-    const wrong = createRuleTest("PlaneDown", { groundcrew_plane_up: fires ? "1x40" : "0x40" }, DEFAULT_MINUTES, fires);
+  test("are noticed by promtool when they do not behave", () => {
+    const wrong = createRuleTest("PlaneDown", { groundcrew_plane_up: "0x40" }, DEFAULT_MINUTES, false);
     const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests: [wrong] });
     expect(runPromtool("test", "rules", file)).toMatchObject({ status: 1 });
-  });
-
-  test("say what is wrong with its value and labels", () => {
-    const labels = { severity: "warning", queue: "inbox" };
-    const alert = {
-      exp_labels: labels,
-      exp_annotations: {
-        summary: "101 jobs wait in the queue inbox.",
-        description: readAlertRules().find(({ alert }) => alert === "QueueLong")?.description,
-        runbook_url: "docs/operations.md#queuelong",
-      },
-    };
-    const tests = [
-      {
-        interval: "1m",
-        input_series: [{ series: 'groundcrew_queue_depth{queue="inbox"}', values: "101x40" }],
-        alert_rule_test: [{ eval_time: "40m", alertname: "QueueLong", exp_alerts: [alert] }],
-      },
-    ];
-    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests });
-    expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
   });
 
   test("each link to their own paragraph in docs/operations.md", () => {
