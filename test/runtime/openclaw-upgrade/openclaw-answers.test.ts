@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -17,7 +17,7 @@ import {
 } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import { renderUpgradeReport, type UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import { HOUR, MINUTE, SECOND } from "../../../shared/time.ts";
-import { createComposeRig, PROCESS_STATUS } from "./compose-rig.ts";
+import { createComposeRig, PROCESS_STATUS, SERVICE } from "./compose-rig.ts";
 import { createUpgrade, FROM, RECORD, TO } from "./upgrade-rig.ts";
 
 const toResult = (stdout: string, stderr = "", status = 0): ProgramResult => ({ status, stdout, stderr });
@@ -53,7 +53,6 @@ describe("OpenClaw's answers", () => {
       "the turn ran without the gateway",
     ],
     ["failed", toResult("", "boom", 1), "boom"],
-    ["failed", toResult("hello"), "an answer that cannot be read"],
   ])("UPG: a turn counts only when the gateway ran it: %s with %j", async (status, result, detail) => {
     const findings = await testVersion(createAnswering({ "agent ": result }));
     expect(findings["agent turn"]).toMatchObject({ status, detail: expect.stringContaining(detail) });
@@ -91,23 +90,6 @@ describe("OpenClaw's answers", () => {
     expect(answering.calls.findLast((call) => call.startsWith("sh -c grep"))).toContain(mark);
   });
 
-  test("UPG: spawn metrics count agents that run at once, their waits and failures", async () => {
-    const run = (createdAt: number, startedAt: number, endedAt: number | undefined, status = "succeeded") => ({
-      ...{ runtime: "subagent", status, createdAt, startedAt, endedAt },
-    });
-    const tasks = [
-      run(0, 10_000, 20_000),
-      run(0, 20_000, 40_000, "failed"),
-      run(5_000, 25_000, undefined, "running"),
-      { ...run(0, 0, 99), runtime: "cli" },
-    ];
-    const measured = await testVersion(createAnswering({ "tasks list": toResult(JSON.stringify({ tasks })) }));
-    expect(measured["recorded spawns"]?.detail).toBe(
-      "3 recorded, 1 failed, 2 at once at most; median wait 20.0 s, median run 20.0 s",
-    );
-    expect((await testVersion(createAnswering({})))["recorded spawns"]?.status).toBe("skipped");
-  });
-
   test("UPG: a refused system call is found in the log once per line, and a similar word is not", async () => {
     const line = "Error: EACCES: permission denied, open '/workspace/x'";
     const readLog = async () => `${line}\n${line}\nEPERMANENT fine`;
@@ -133,36 +115,13 @@ describe("OpenClaw's answers", () => {
     expect((await limit({})).changes).toBe(4);
   });
 
-  test("UPG: a limit that OpenClaw refuses ends the step with its reason", async () => {
-    const answers = { "cat ": toResult("{}"), "config set": toResult("", "Unrecognized key: sandbox", 1) };
-    const { context } = createAnswering(answers, { limits });
-    await expect(runWithDeadline(MINUTE, context, applyLimits)).rejects.toThrow("Unrecognized key: sandbox");
-  });
-
-  test("UPG: agents whose own settings replace a limit are named, those with the same value are not", async () => {
-    const agents = {
-      list: [
-        { id: "imhotep", sandbox: { docker: { memory: "4g" } } },
-        { id: "thot", subagents: { maxConcurrent: 5 } },
-      ],
-      entries: { shuri: { subagents: { runTimeoutSeconds: 0 } }, hermes: {} },
-    };
-    expect((await limit({ agents })).exempt).toBe("imhotep, shuri");
-    expect((await limit({})).exempt).toBeUndefined();
-  });
-
   test.each([
     [{}, "warning"],
     [{ dmPolicy: "allowlist", allowFrom: [42] }, "ok"],
-    [{ dmPolicy: "allowlist" }, "failed"],
     [{ dmPolicy: "open" }, "failed"],
     [{ dmPolicy: "allowlist", allowFrom: ["*"] }, "failed"],
-    [{ dmPolicy: "disabled" }, "ok"],
     [{ accounts: { team: { dmPolicy: "open" } }, dmPolicy: "allowlist", allowFrom: [42] }, "failed"],
     [{ accounts: { team: { dmPolicy: "allowlist", allowFrom: [42] } } }, "ok"],
-    [{ accounts: { team: { allowFrom: [42] } }, dmPolicy: "allowlist" }, "failed"],
-    [{ accounts: "team" }, "failed"],
-    [undefined, "ok"],
   ])("UPG: who may write with %j is %s", (telegram, worst) => {
     const statuses = checkDirectMessages({ channels: { telegram } }).map(({ status }) => status);
     expect(["failed", "warning", "ok"].find((status) => statuses.includes(status as Finding["status"]))).toBe(worst);
@@ -175,35 +134,22 @@ describe("The processes of the container", () => {
     return Object.values(findings).filter(({ name, status }) => name.startsWith("process") && status !== "ok");
   };
 
-  test("UPG: the kernel's own form of this process is read", async () => {
-    const owner = `${process.getuid?.()}:${process.getgid?.()}`;
-    const answers = { "sh -c cat /proc": toResult(readFileSync("/proc/self/status", "utf8")) };
-    expect((await testVersion(createAnswering(answers, {}, { owner })))["process users"]).toMatchObject({
-      ...{ status: "ok", detail: `1 processes, all as ${owner}` },
-    });
-  });
-
   test.each([
     ["as they should be", PROCESS_STATUS, []],
     ["another user", PROCESS_STATUS.replace("Uid:\t1000\t1000", "Uid:\t1000\t0"), ["process users"]],
-    ["another group", PROCESS_STATUS.replace("Gid:\t1000", "Gid:\t0"), ["process users"]],
     [
       "NET_RAW in the bounding set",
       PROCESS_STATUS.replace("00000000000000c1", "00000000000020c1"),
       ["process capabilities"],
     ],
     ["no seccomp", PROCESS_STATUS.replace("Seccomp:\t2", "Seccomp:\t0"), ["process seccomp"]],
-    ["a second one as root", PROCESS_STATUS + PROCESS_STATUS.replaceAll("1000", "0"), ["process users"]],
   ])("UPG: processes %s", async (_, text, problems) => {
     expect((await check(text)).map(({ name }) => name)).toEqual(problems);
   });
 
   test.each([
     ["nothing", ""],
-    ["an error", "sh: cat: not found\n"],
-    ["no capabilities", PROCESS_STATUS.replace(/^CapBnd.*\n/m, "")],
     ["a mask that is no number", PROCESS_STATUS.replace("00000000000000c1", "c1")],
-    ["three user ids", PROCESS_STATUS.replace("Uid:\t1000\t", "Uid:\t")],
   ])("UPG: %s is no list of processes", async (_, text) => {
     expect(await check(text)).toEqual([
       expect.objectContaining({
@@ -237,52 +183,38 @@ describe("The workspace", () => {
     [put("a", 0o755), "ok", ", all of"],
     [put("a", 0o500), "failed", "its owner cannot use: /a"],
     [put("a", 0o777), "warning", "everyone can write: /a"],
-    [put("tmp", 0o1777), "ok", ", all of"],
     [put("a\nopen:b", 0o777), "warning", "everyone can write: /a open:b"],
-    [(folder: string) => symlinkSync("/nowhere", join(folder, "link")), "ok", ", all of"],
   ])("UPG: mode and owner are checked, and names cannot forge entries: %#", async (fill, status, detail) => {
     expect(await check(fill)).toEqual([status, expect.stringContaining(detail)]);
   });
-
-  test("UPG: files of another owner are named, a few of them", async () => {
-    const fill = (folder: string) => {
-      for (const name of ["a", "b", "c", "d", "e", "f"]) writeFileSync(join(folder, name), "");
-    };
-    expect(await check(fill, "4242:4242")).toEqual([
-      "failed",
-      expect.stringMatching(/^not owned by 4242:4242: .* and 2 more$/),
-    ]);
-  });
 });
 
-const getFailed = (out: string) =>
-  (JSON.parse(out).findings as Finding[]).filter(({ status }) => status === "failed").map(({ name }) => name);
+const SOCKET = { type: "bind", source: "/var/run/docker.sock", target: "/var/run/docker.sock", read_only: false };
 
-describe("The Compose service", () => {
-  test.each([
-    [{}, []],
-    [{ cap_add: ["CAP_CHOWN"], volumes: [{ target: "/home/node" }, { target: "/workspace/" }] }, []],
-    [{ image: "openclaw:latest" }, ["image", "new version"]],
-    [{ user: undefined }, ["user"]],
-    [{ privileged: true }, ["capabilities"]],
-    [{ cap_drop: undefined }, ["capabilities"]],
-    [{ cap_add: ["NET_ADMIN"] }, ["capabilities"]],
-    [{ security_opt: ["seccomp=unconfined"] }, ["seccomp"]],
-    [{ security_opt: ["seccomp:unconfined"] }, ["seccomp"]],
-    [{ networks: { sandbox: null, backend: null } }, ["networks"]],
-    [{ volumes: [{ target: "/home/node/.openclaw" }] }, ["volumes"]],
-  ])("UPG: %j fails in %j", async (service, problems) => {
-    const rig = await createComposeRig({ service });
-    expect(getFailed((await rig.run("upgrade", "--from", FROM, "--to", TO, "--check", "--json")).out)).toEqual(
-      problems,
-    );
-  });
+/** Changes of the Compose service, and the checks that fail with them. */
+const SERVICES: [object, string[]][] = [
+  [{}, []],
+  [{ image: "openclaw:latest", cap_drop: undefined }, ["image", "capabilities", "new version"]],
+  [
+    {
+      ...{ user: undefined, privileged: true, security_opt: ["seccomp:unconfined"] },
+      ...{ networks: { sandbox: null, backend: null }, volumes: [{ target: "/home/node/.openclaw" }, SOCKET] },
+    },
+    ["user", "capabilities", "seccomp", "networks", "volumes", "Docker socket"],
+  ],
+];
 
-  test("UPG: a Compose file without the service is named with the services that it has", async () => {
-    const rig = await createComposeRig({ settings: { service: "gateway" } });
+test("UPG: a Compose service with more rights than it needs, or without its volumes, fails the checks of --check", async () => {
+  const rig = await createComposeRig();
+  for (const [change, problems] of SERVICES) {
+    rig.put("config.json", { services: { "openclaw-gateway": { ...SERVICE, ...change } } });
     const { out } = await rig.run("upgrade", "--from", FROM, "--to", TO, "--check", "--json");
-    expect(out).toContain("the Compose file has no service gateway; it has openclaw-gateway");
-  });
+    const failed = (JSON.parse(out).findings as Finding[]).filter(({ status }) => status === "failed");
+    expect(
+      failed.map(({ name }) => name),
+      JSON.stringify(change),
+    ).toEqual(problems);
+  }
 });
 
 describe("The report of an upgrade", () => {
@@ -304,16 +236,11 @@ describe("The report of an upgrade", () => {
 describe("Input of people", () => {
   test.each([
     [[], "The command is missing"],
-    [["upgrad"], "Did you mean upgrade?"],
     [["upgrade", "--to", "2026.9.6"], "--from is missing"],
-    [["upgrade", "--from", "2026.9.6", "--to", "2026.9.6"], "the same version"],
     [["upgrade", "--from", "2026.2.26", "--to", "; rm -rf /"], "whole version such as 2026.2.26, not ; rm -rf /"],
     [["upgrade", "--from", "2026.2.26", "--to", "2026.9.6\n2026.9.6"], "whole version such as 2026.2.26"],
     [["upgrade", "--from", "2026.10.1", "--to", "2026.9.30"], "2026.9.30 is older than 2026.10.1"],
-    [["upgrade", "--from", "2026.9.1-1", "--to", "2026.9.1"], "2026.9.1 is older than 2026.9.1-1"],
     [["upgrade", "--from", "2026.9.1", "--to", "2026.9.1-beta.2"], "2026.9.1-beta.2 is older than 2026.9.1"],
-    [["upgrade", "--from"], "--from needs a value"],
-    [["upgrade", "--from=2026.2.26", "--from=2026.2.26"], "set twice"],
     [["upgrade", "--from=2026.2.26", "--to=2026.9.6", "--check", "--dry-run"], "either --check or --dry-run"],
     [["rollback", "--check"], "has no option --check"],
   ])("UPG: the arguments %j are refused: %s", (args, message) => {
@@ -322,12 +249,8 @@ describe("Input of people", () => {
 
   test.each([
     [undefined, "does not exist. Write one, for example"],
-    ["{", "is not valid JSON"],
-    ['{"driver":"podman"}', "driver"],
     ['{"driver":"npm","agent":"imhotep"}', "prefix"],
     ['{"driver":"npm","agent":"--help","prefix":"/opt"}', "agent: must be a name"],
-    ['{"driver":"compose","agent":"a","folder":"srv"}', "folder: must be an absolute path"],
-    ['{"driver":"compose","agent":"a","folder":"/srv","foldr":1}', "foldr"],
     ['{"driver":"compose","agent":"a","folder":"/srv","reach":{"plane":"api"}}', "must be a URL, or host:port"],
     ['{"driver":"compose","agent":"a","folder":"/srv","limits":{"memory":"lots"}}', "must be like"],
   ])("UPG: the settings %s are refused with %s", (text, message) => {
@@ -375,15 +298,6 @@ describe("The time of a rollback", () => {
       expect(upgrade.getElapsed()).toBeLessThan(LIMIT);
     },
   );
-
-  test("UPG: an old version whose gateway never answers ends the rollback in time, for a person to look", async () => {
-    const upgrade = createUpgrade({}, () => false);
-    upgrade.context.records.write({ ...RECORD, steps: toDone("backup") });
-    const { state, record } = await rollBackOpenclaw(upgrade.context);
-    expect(state).toBe("rollback_failed");
-    expect(record?.steps.at(-1)?.findings).toMatchObject([{ name: "gateway", status: "failed" }]);
-    expect(upgrade.getElapsed()).toBeLessThan(LIMIT);
-  });
 
   test.each([
     ["is refused before OpenClaw is stopped", [], "refused", []],
