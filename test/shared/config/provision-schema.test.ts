@@ -56,21 +56,9 @@ test("provision needs three settings; ten agents, UTC, English and Onboarding ar
   expect(found.telegram).toBeUndefined();
 });
 
-test("the administrator's password may come from a file", () => {
-  expect(
-    getProvisionSettings({ PLANE_ADMIN_PASSWORD_FILE: "/run/secrets/p" }, { "/run/secrets/p": "from a file\n" }).admin
-      .password,
-  ).toBe("from a file");
-  expect(getProvisionProblems({ PLANE_ADMIN_PASSWORD_FILE: "/run/secrets/p" })).toMatchObject([
-    { name: "PLANE_ADMIN_PASSWORD_FILE" },
-  ]);
-});
-
 test.each([
-  [{ provision: { language: "French" } }, "GROUNDCREW_CONFIG provision.language"],
   [{ provision: { timezone: "Mars/Olympus" } }, "GROUNDCREW_CONFIG provision.timezone"],
   [{ provision: { project: { name: "R&D", identifier: "RD" } } }, "GROUNDCREW_CONFIG provision.project.name"],
-  [{ provision: { domain: "localhost" } }, "GROUNDCREW_CONFIG provision.domain"],
   [{ agents: [{ name: "Ada", email: "ada.lovelace@example.com" }] }, "GROUNDCREW_CONFIG agents"],
 ])("the provision setting %j is refused with its path", (config, name) => {
   expect(getProvisionProblems(...createConfigArgs(config)).map((problem) => problem.name)).toEqual([name]);
@@ -85,14 +73,4 @@ test("the runtime accepts provision's settings and does not read the password", 
   };
   expect(JSON.stringify(createTestSettings(env))).not.toContain("a-marked-password");
   expect(getSettingsWarnings(env).join()).not.toContain("is not a setting");
-});
-
-test("the runtime reads provision's settings file beside SECRETS_FILE, unless GROUNDCREW_CONFIG names another", () => {
-  const env = { ...ENV, PLANE_API_KEY: "plane_api_0123456789abcdef" };
-  const files = {
-    "data/groundcrew.json": JSON.stringify({ agents: [{ name: "Left", email: "left@crew.test" }] }),
-    "mine.json": "{}",
-  };
-  expect(createTestSettings(env, files).agents.map(({ name }) => name)).toEqual(["Left"]);
-  expect(createTestSettings({ ...env, GROUNDCREW_CONFIG: "mine.json" }, files).agents).toEqual([]);
 });

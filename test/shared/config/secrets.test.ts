@@ -11,19 +11,6 @@ test("A secret in a missing or empty file, and one that is set in two ways, are 
   expect(both[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
 });
 
-test("A secret of an agent is found by the agent's name", () => {
-  const agents = [
-    { name: "R2-D2", email: "r2d2@javisi.local" },
-    { name: "Thot", email: "thot@javisi.local" },
-  ];
-  const settings = createTestSettings(
-    { ...PLANE_ENV, PLANE_API_KEY_R2_D2: "key-of-r2d2", PLANE_API_KEY_THOT_FILE: "/thot", GROUNDCREW_CONFIG: "c" },
-    { c: JSON.stringify({ agents }), "/thot": "key-of-thot" },
-  );
-  expect(settings.plane?.agentKeys).toEqual({ "R2-D2": "key-of-r2d2", Thot: "key-of-thot" });
-  expect(settings.secrets).toEqual(expect.arrayContaining(["key-of-r2d2", "key-of-thot"]));
-});
-
 test("The secrets file adds secrets that the environment lacks, with several values during a rotation", () => {
   const file = {
     PLANE_API_KEY: "plane_api_kept",
@@ -58,16 +45,6 @@ test("The secrets file that others may read is refused", () => {
       name: "SECRETS_FILE data/secrets.json",
       wanted: expect.stringContaining("0600"),
     });
-});
-
-test("The secrets file that is not JSON is refused with the line and column, not with its content", () => {
-  expect(getSettingsProblems({}, { "data/secrets.json": '{\n  "PLANE_API_KEY": plane_api_marked\n}' })).toEqual([
-    {
-      name: "SECRETS_FILE data/secrets.json",
-      given: "content that is not valid JSON (line 2, column 20)",
-      wanted: "a JSON object of names and secrets",
-    },
-  ]);
 });
 
 test("The values to redact from logs are all secrets, the store's password, and the secrets and whole URLs of hooks", () => {

@@ -20,39 +20,6 @@ test("GROUNDCREW_CONFIG contains agents, states, notifications and forward targe
   expect(settings).toMatchObject(file);
 });
 
-test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () => {
-  expect(getFileProblems({ agnets: [] })).toMatchObject([
-    {
-      name: "GROUNDCREW_CONFIG agnets",
-      given: "an unknown name",
-      wanted:
-        "agents (known names: agents, people, claim_minutes, wake_backlog, done, plan, budget, limits, states, mirror, notifications, progress, forward, schedules, provision, tickets, canary)",
-    },
-  ]);
-});
-
-test("GROUNDCREW_CONFIG is refused with all its problems at once", () => {
-  const found = getFileProblems({
-    agents: [{ name: "", email: "nobody" }],
-    states: { waiting: ["x"] },
-    notifications: [{ events: ["finished"] }],
-    forward: [{ url: "n8n", secret: "short", events: [] }],
-  });
-  expect(found.map((problem) => problem.name).sort()).toEqual([
-    "GROUNDCREW_CONFIG agents[0].email",
-    "GROUNDCREW_CONFIG agents[0].name",
-    "GROUNDCREW_CONFIG forward[0].events",
-    "GROUNDCREW_CONFIG forward[0].secret",
-    "GROUNDCREW_CONFIG forward[0].url",
-    "GROUNDCREW_CONFIG notifications[0].events[0]",
-    "GROUNDCREW_CONFIG states.waiting",
-  ]);
-  expect(found.find((problem) => problem.name.endsWith("email"))).toMatchObject({
-    given: '"nobody"',
-    wanted: "the e-mail address of the agent's Plane account",
-  });
-});
-
 test.each([
   [
     { tickets: { repositories: { ONB: { path: "/srv/x", publish: "pr" } } } },
@@ -65,25 +32,9 @@ test.each([
     "sandbox (known names: ",
   ],
   [
-    { tickets: { repositories: { ONB: { publish: "push" } } } },
-    "tickets.repositories.ONB.path",
-    "the absolute path of a git repository",
-  ],
-  [
-    { tickets: { repositories: { ONB: "srv/x" } } },
-    "tickets.repositories.ONB",
-    "an absolute path, or an object with path",
-  ],
-  [{ tickets: { repositories: { ONB: 7 } } }, "tickets.repositories.ONB", "an absolute path, or an object with path"],
-  [
     { tickets: { repositories: { ONB: "/x" }, cli_by_label: { codex: "codx" } } },
     "tickets.cli_by_label.codex",
     '"claude", "codex", or {"command"',
-  ],
-  [
-    { agents: [{ name: "A", email: "a@example.com", wake: { kind: "webhook", url: "n8n" } }] },
-    "agents[0].wake.url",
-    "an http(s) address",
   ],
   [
     { agents: [{ name: "A", email: "a@example.com", wake: { kind: "webhook", url: "https://n8n.test", secrt: "x" } }] },
@@ -93,7 +44,6 @@ test.each([
   [{ canary: { projct: "ONB" } }, "canary.projct", "project (known names: project)"],
   [{ notifications: [{ events: ["complete"] }] }, "notifications[0].events[0]", "completed (known values: created, "],
   [{ budget: 200 }, "budget", "an object"],
-  [[], "", "an object"],
 ])(
   "GROUNDCREW_CONFIG %j is refused at the field that is wrong, with words that say what is wanted",
   (file, place, wanted) => {
@@ -109,11 +59,7 @@ test.each([
 
 test.each([
   ["text", "agents:", "line 1, column 1"],
-  ["nothing", "", "line 1, column 1"],
   ["a value without quotes", '{\n  "done": {\n    "commit_and_tests": code\n  }\n}', "line 3, column 25"],
-  ["a comma too many", '{\n  "agents": [],\n}', "line 3, column 1"],
-  ["a missing comma", '{\n  "agents": []\n  "done": {}\n}', "line 3, column 3"],
-  ["a comment", '{\n  // The team.\n  "agents": []\n}', "line 2, column 3"],
   ["a string that never ends", '{\n  "agents": "whsec_secret\n}', "line 2, column 13"],
 ])("GROUNDCREW_CONFIG that contains %s is refused with the line and column, not with its content", (_, text, place) => {
   expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: text })).toEqual([
@@ -155,7 +101,6 @@ test.each([
     "@",
   ],
   [{ forward: { url: "https://x.test", secret: "marked" } }, "an object with url, secret"],
-  [{ forward: [["marked"]] }, "a list of 1"],
 ])("problems do not contain a secret in the wrong place: %j", (file, expected) => {
   const found = getFileProblems(file);
   expect(found).toHaveLength(1);
@@ -193,11 +138,8 @@ test("people has the e-mail address, Telegram user and projects of each person",
 test.each([
   [[{ email: "ada" }], "people[0].email", "the e-mail address of the person's Plane account"],
   [[{ email: "a@x.test", telegram: "@ada" }], "people[0].telegram", "the person's Telegram user number (not a name)"],
-  [[{ email: "a@x.test", projects: [] }], "people[0].projects", "a list of project identifiers"],
   [[{ email: "a@x.test", projects: ["O-1"] }], "people[0].projects[0]", "1 to 12 letters or digits"],
-  [[{ email: "a@x.test", phone: 1 }], "people[0].phone", "one of email, telegram, language, projects"],
   [[{ email: "a@x.test" }, { email: "A@x.test" }], "people[1].email", "that no other person and no agent has"],
-  [[{ email: "thot@x.test" }], "people[0].email", "that no other person and no agent has"],
   [
     [
       { email: "a@x.test", telegram: 7 },

@@ -19,10 +19,7 @@ test("An empty environment starts the demo on loopback, with an embedded store a
 
 test.each([
   ["PLANE_URL", "https://plane.example.com"],
-  ["PLANE_API_KEY", "plane_api_0123456789abcdef"],
-  ["PLANE_RATE_LIMIT", "30"],
   ["PLANE_APIKEY", "a mistyped name"],
-  ["PLANE_API_KEY_THOT", "plane_api_0123456789abcdef"],
   ["TELEGRAM_BOT_TOKEN", "123456:ABC-def_0123456789"],
   ["TELEGRAM_ALLOWED_USERS", "12"],
 ])("An incomplete configuration is refused instead of starting the demo with only %s set", (name, value) => {
@@ -57,20 +54,6 @@ test("Plane and Telegram: use Telegram's webhook with PUBLIC_URL and polling wit
   expect(getSettingsProblems({ ...PLANE_ENV, ...TELEGRAM_ENV, TELEGRAM_MODE: "webhook" })).toMatchObject([
     { name: "TELEGRAM_MODE" },
   ]);
-});
-
-test("Plane's address with the path of its API is refused and says which address is wanted", () => {
-  for (const path of ["/api/v1", "/api/v1/", "/api"]) {
-    const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_URL: `https://plane.example.com${path}` });
-    expect(problems).toHaveLength(1);
-    expect(problems[0]?.wanted).toContain(
-      'without /api/v1, for example https://plane.example.com: try "https://plane.example.com"',
-    );
-  }
-});
-
-test("A POLL_CRON that never comes is refused", () => {
-  expect(getSettingsProblems({ POLL_CRON: "0 0 30 2 *" })).toMatchObject([{ name: "POLL_CRON" }]);
 });
 
 test("Problems are reported all at once, each with name, given value and wanted value", () => {
@@ -113,9 +96,7 @@ test("Problems are reported all at once, each with name, given value and wanted 
 
 test.each([
   ["redis://:marked@Redis.internal/1", 1],
-  ["redis://Redis.internal:6379?db=1", 1],
   ["redis://redis.internal/2", 0],
-  ["redis://redis.internal:6380/1", 0],
   ["file:./data", 0],
 ])(
   "Problems include the database of Plane's Redis, which Plane empties at each start, as STORE_URL=%s: %i",
@@ -164,17 +145,4 @@ test("Problems never contain a secret's value, not even one in a URL (reliabilit
   expect(parsed.ok).toBe(false);
   const text = JSON.stringify(parsed).replace("marked-ten", "");
   expect(text).not.toMatch(/marked/);
-});
-
-test("Allowed hosts are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS is set", () => {
-  expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
-    "crew.example.com",
-    "localhost",
-    "127.0.0.1",
-    "[::1]",
-  ]);
-  expect(createTestSettings({ ALLOWED_HOSTS: "Crew.example.com:8443, [::1]" }).allowedHosts).toEqual([
-    "crew.example.com:8443",
-    "[::1]",
-  ]);
 });
