@@ -1,8 +1,6 @@
-import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { formatRequestHead } from "../support/raw-connection.ts";
+import type { RequestListener } from "node:http";
+import { afterAll, describe, expect, test } from "vitest";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 import {
@@ -97,15 +95,6 @@ describe.skipIf(!hasCaddy())("Plane's paths through Caddy", () => {
         expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({ body: "web" });
   });
 
-  test("/god-mode and /spaces are redirected to their folders by Caddy, not by their servers to their own ports", async () => {
-    const { caddy } = await getSites();
-    for (const path of ["/god-mode", "/spaces"])
-      expect(await caddy.send({ host: WORK, path, from: VPN_CLIENT }), path).toMatchObject({
-        status: 301,
-        headers: { location: `${path}/` },
-      });
-  });
-
   test("a path with dot segments, encoded slashes, backslashes or control characters is refused, however it is encoded", async () => {
     const { caddy } = await getSites();
     for (const path of AMBIGUOUS) {
@@ -136,10 +125,9 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
     const routes = ["/mcp", "/agent/tools", "/api/health", "/api/notices", "/api/alerts", "//api//alerts"];
     for (const path of ["/", ...routes, "/webhooks", "/uploads/a.png"]) {
       for (const host of [CREW, WORK]) {
-        const forged = { "x-forwarded-for": VPN_CLIENT, forwarded: `for=${VPN_CLIENT}`, "x-real-ip": VPN_CLIENT };
-        for (const headers of [{}, forged])
-          for (const method of ["GET", "POST"])
-            expect(await caddy.send({ host, path, method, headers }), `${host}${path}`).toMatchObject({ status: 403 });
+        const headers = { "x-forwarded-for": VPN_CLIENT, forwarded: `for=${VPN_CLIENT}`, "x-real-ip": VPN_CLIENT };
+        for (const method of ["GET", "POST"])
+          expect(await caddy.send({ host, path, method, headers }), `${host}${path}`).toMatchObject({ status: 403 });
       }
     }
     expect(groundcrew.requests.map(({ url }) => url)).toEqual(["/", "/mcp", "/", "/mcp"]);
@@ -182,25 +170,14 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
     await send("/api/board");
     await groundcrew.stop();
     // Caddy answers the first with 502, and breaks the connection of the second.
-    expect(await send("/api/tasks")).toMatchObject({ status: 502 });
+    expect(await send("/webhooks/health")).toMatchObject({ status: 502 });
     expect(await send("/webhooks/telegram", "POST")).toBeUndefined();
-    for (const path of ["/api/board", "/api/tasks", "/webhooks/telegram"])
+    for (const path of ["/api/board", "/webhooks/health", "/webhooks/telegram"])
       await expect.poll(() => caddy.readLog()).toContain(`"uri":"${path}"`);
     expect(caddy.readLog()).not.toContain(secret);
   });
 
-  test("MONITOR-03 serves Grafana inside the two ranges, at a host of its own, when its site is chosen", async () => {
-    const grafana = await startUpstream("grafana");
-    const caddy = await startCaddy({ CADDY_SITES: "sites*.caddy", GRAFANA_UPSTREAM: grafana.address });
-    for (const from of [VPN_CLIENT, DOCKER_CLIENT])
-      expect(await caddy.send({ host: GRAFANA, path: "/d/x", from })).toMatchObject({ status: 200, body: "grafana" });
-    expect(await caddy.send({ host: GRAFANA, path: "/login", from: OUTSIDE_CLIENT })).toMatchObject({ status: 403 });
-    expect(grafana.requests.map(({ url }) => url)).toEqual(["/d/x", "/d/x"]);
-    // The other sites are there as well.
-    expect(await caddy.send({ host: CREW, path: "/", from: OUTSIDE_CLIENT })).toMatchObject({ status: 403 });
-  });
-
-  test("INFRA-04 serves each site at the name that is set for it, and at its default name no longer", async () => {
+  test("INFRA-04 MONITOR-03 serves each site at the name that is set for it, and at its default name no longer", async () => {
     const [groundcrew, web, grafana] = await Promise.all(
       ["groundcrew", "web", "grafana"].map((name) => startUpstream(name)),
     );
@@ -219,6 +196,8 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
       ["charts", "grafana"],
     ])
       expect(await caddy.send({ host: `${name}.${DOMAIN}`, path: "/", from: VPN_CLIENT })).toMatchObject({ body });
+    const outside = { host: `charts.${DOMAIN}`, path: "/login", from: OUTSIDE_CLIENT };
+    expect(await caddy.send(outside)).toMatchObject({ status: 403 });
     const webhook = { host: `agents.office.${DOMAIN}`, path: "/webhooks/telegram", method: "POST" };
     expect(await caddy.send(webhook)).toMatchObject({ status: 200, body: "groundcrew" });
     for (const host of [WORK, CREW, GRAFANA]) await expect(caddy.open(host, VPN_CLIENT), host).rejects.toThrow(/alert/);
@@ -263,28 +242,18 @@ const BEHIND_CADDY = { TRUSTED_PROXIES: "127.0.0.1/32", PUBLIC_URL: `https://${C
 /** Requests that resemble a webhook. */
 const REFUSED_REQUESTS = [
   ["GET", "/webhooks/plane"],
-  ["PUT", "/webhooks/plane"],
-  ["DELETE", "/webhooks/telegram"],
   ["POST", "/x/../webhooks/plane"],
   ["POST", "/webhooks/../webhooks/plane"],
-  ["POST", "/webhooks/./plane"],
-  ["POST", "/webhooks%2fplane"],
   ["POST", "/webhooks%2Fplane?x=/webhooks/plane"],
-  ["POST", "/webhooks/%2e/plane"],
   ["POST", "/x/%2e%2e/webhooks/plane"],
   ["POST", "/webhooks/plane/"],
-  ["POST", "/webhooks/plane/x"],
   ["POST", "/WEBHOOKS/plane"],
   ["POST", "/webhooks/plane%00"],
   ["POST", "/webhooks\\plane"],
   ["POST", "/webhooks"],
-  ["POST", "/webhooks/github"],
   ["POST", "/webhooks/health"],
-  ["DELETE", "/webhooks/health"],
   ["GET", "/webhooks/health/"],
-  ["GET", "/webhooks/health/x"],
   ["GET", "/x/../webhooks/health"],
-  ["GET", "/webhooks/%2e/health"],
 ] as const;
 
 async function startWithGroundcrew(env: Record<string, string> = {}) {
@@ -305,18 +274,24 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     for (const [i, address] of addresses.entries())
       expect(await caddy.send({ ...address, ...deliver(`{"n":${i}}`) })).toMatchObject({ status: 200 });
     expect(await countPending()).toBe(addresses.length);
+    // A body over the limit is refused, announced or not.
+    const large = deliver(JSON.stringify({ text: "x".repeat(100_000) }));
+    for (const more of [{}, { "transfer-encoding": "chunked" }]) {
+      const webhook = { host: CREW, path: "/webhooks/plane", ...large, headers: { ...large.headers, ...more } };
+      expect((await caddy.send(webhook))?.status).toBe(413);
+    }
+    expect(await countPending()).toBe(addresses.length);
   });
 
   test("the path of Telegram's webhook is public as well, and Groundcrew itself checks its secret", async () => {
-    const groundcrew = await startUpstream("groundcrew");
-    const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address });
+    const { caddy, groundcrew } = await getSites();
     expect(await caddy.send({ host: CREW, path: "/webhooks/telegram", method: "POST", body: "{}" })).toMatchObject({
       body: "groundcrew",
     });
     expect(groundcrew.requests).toMatchObject([{ url: "/webhooks/telegram", body: "{}" }]);
   });
 
-  test("MONITOR-01 the health of Groundcrew is public: ok, not ok with 503, and 502 while it is down", async () => {
+  test("MONITOR-01 the health of Groundcrew is public: ok, and not ok with 503", async () => {
     const { caddy, runtime } = await startWithGroundcrew();
     const ask = async (host: string, path = "/webhooks/health", method = "GET") => {
       const answer = await caddy.send({ host, path, method });
@@ -328,68 +303,40 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     expect(await ask(WORK, "//webhooks//health")).toEqual([200, "ok"]);
     expect(await ask(CREW, "/webhooks/health", "HEAD")).toEqual([200, ""]);
     expect((await caddy.send({ host: CREW, path: "/health" }))?.status).toBe(403);
-    await runtime.stop();
-    expect((await ask(CREW))?.[0]).toBe(502);
   });
 
   test("other paths and methods are refused from outside, and never reach Groundcrew as a webhook from inside", async () => {
-    const groundcrew = await startUpstream("groundcrew");
-    const web = await startUpstream("web");
-    const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address, PLANE_WEB_UPSTREAM: web.address });
+    const { caddy, groundcrew, services } = await getSites();
     for (const host of [CREW, WORK]) {
       for (const [method, path] of REFUSED_REQUESTS) {
         const answer = await caddy.send({ host, path, method });
         expect(answer?.status ?? 400, `${method} ${host}${path}`).toBeGreaterThanOrEqual(400);
-        expect([...groundcrew.requests, ...web.requests]).toEqual([]);
+        expect([groundcrew, ...services].flatMap(({ requests }) => requests)).toEqual([]);
         await caddy.send({ host, path, method, from: VPN_CLIENT });
         const arrived = groundcrew.requests.splice(0).map(({ url }) => url);
         expect(arrived, `${method} ${host}${path}`).not.toContain("/webhooks/plane");
         expect(arrived, `${method} ${host}${path}`).not.toContain("/webhooks/telegram");
         expect(arrived, `${method} ${host}${path}`).not.toContain("/webhooks/health");
-        web.requests.splice(0);
+        for (const { requests } of services) requests.length = 0;
       }
     }
   });
 
-  test("a webhook that Groundcrew cannot take is never answered: its connection breaks, so that Plane repeats it", async () => {
-    const groundcrew = await startUpstream("groundcrew", (_, response) => void response.writeHead(503).end("busy"));
-    const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address });
-    const webhook = { host: CREW, path: "/webhooks/plane", ...deliver('{"n":1}') };
-    expect(await caddy.send(webhook)).toBeUndefined();
-    expect(groundcrew.requests).toHaveLength(1);
-    await groundcrew.stop();
-    expect(await caddy.send(webhook)).toBeUndefined();
-    expect(await caddy.send({ ...webhook, path: "//webhooks/plane" })).toBeUndefined();
-    expect((await caddy.send({ host: CREW, path: "/", from: VPN_CLIENT }))?.status).toBeOneOf([502, 503]);
-  });
-
-  test.each([
-    ["before the response", (socket: { destroy(): void }) => socket.destroy()],
+  test.each<[string, RequestListener]>([
+    ["is busy", (_, response) => response.writeHead(503).end("busy")],
     [
-      "within the headers",
-      (socket: { destroy(): void; write(text: string, done: () => void): void }) =>
-        socket.write("HTTP/1.1 200 OK\r\nContent-Le", () => socket.destroy()),
+      "breaks off",
+      ({ socket }) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", () => socket.destroy()),
     ],
-    [
-      "within the body",
-      (socket: { destroy(): void; write(text: string, done: () => void): void }) =>
-        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", () => socket.destroy()),
-    ],
-  ])("an upstream that is gone %s leaves no complete answer", async (_when, breakOff) => {
-    const groundcrew = await startUpstream("groundcrew", ({ socket }) => breakOff(socket));
-    const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address });
-    expect(await caddy.send({ host: CREW, path: "/webhooks/plane", ...deliver("{}") })).toBeUndefined();
-  });
-
-  test("a body over the limit is refused with 413, announced or not, and is not stored", async () => {
-    const { caddy, countPending } = await startWithGroundcrew();
-    const body = JSON.stringify({ text: "x".repeat(100_000) });
-    const webhook = { host: CREW, path: "/webhooks/plane", ...deliver(body) };
-    expect((await caddy.send(webhook))?.status).toBe(413);
-    const chunked = { ...webhook, headers: { ...webhook.headers, "transfer-encoding": "chunked" } };
-    expect((await caddy.send(chunked))?.status).toBe(413);
-    expect(await countPending()).toBe(0);
-  });
+  ])(
+    "a webhook is never answered when Groundcrew %s: its connection breaks, so that Plane repeats it",
+    async (_, answer) => {
+      const groundcrew = await startUpstream("groundcrew", answer);
+      const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address });
+      expect(await caddy.send({ host: CREW, path: "/webhooks/plane", ...deliver("{}") })).toBeUndefined();
+      expect(groundcrew.requests).toHaveLength(1);
+    },
+  );
 
   test("what a client says about its own address is replaced, so that only Caddy's word counts", async () => {
     const { caddy, groundcrew, api } = await getSites();
@@ -402,51 +349,5 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     expect(seen.map(({ headers }) => [headers["x-real-ip"], headers["forwarded"], headers["x-forwarded-for"]])).toEqual(
       addresses.map((address) => [address, `for=${address}`, address]),
     );
-  });
-
-  test("a body that stalls until Groundcrew gives it up is never acknowledged, also when the rest arrives", async () => {
-    // Groundcrew ends such a request after 20 s; this server does so with the first byte of the body.
-    const givenUp = Promise.withResolvers<void>();
-    const server = createServer((socket) => {
-      let request = "";
-      socket.on("data", (data) => {
-        request += data.toString("latin1");
-        if (request.endsWith("{")) socket.destroy();
-      });
-      socket.on("close", () => givenUp.resolve());
-    }).listen(0, "127.0.0.1");
-    onTestFinished(() => void server.close());
-    await once(server, "listening");
-    const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: `127.0.0.1:${(server.address() as AddressInfo).port}` });
-    const socket = await caddy.open(CREW, OUTSIDE_CLIENT);
-    let received = "";
-    socket.on("data", (data: Buffer) => {
-      received += data;
-    });
-    const headers = { ...createWebhookHeaders("{}"), host: CREW, "content-length": "2" };
-    socket.write(`${formatRequestHead("POST", "/webhooks/plane", headers)}{`);
-    await givenUp.promise;
-    socket.write("}");
-    await once(socket, "close");
-    expect(received).toBe("");
-  });
-
-  test("Groundcrew limits each source behind Caddy by its real address, whatever X-Forwarded-For claims", async () => {
-    const { caddy, countPending } = await startWithGroundcrew();
-    const forge = (i: number) => ({
-      host: CREW,
-      path: "/webhooks/plane",
-      method: "POST",
-      body: `{"n":${i}}`,
-      headers: { ...createWebhookHeaders("another body"), "x-forwarded-for": `192.0.2.${i}` },
-    });
-    const statuses = new Set<number | undefined>();
-    for (let i = 0; i < 130; i += 1) statuses.add((await caddy.send(forge(i)))?.status);
-    expect([...statuses].sort()).toEqual([401, 429]);
-    expect(await caddy.send({ ...forge(1), from: "127.0.3.3" })).toMatchObject({ status: 401 });
-    expect(await caddy.send({ host: CREW, path: "/webhooks/plane", ...deliver('{"real":1}') })).toMatchObject({
-      status: 200,
-    });
-    expect(await countPending()).toBe(1);
   });
 });
