@@ -8,7 +8,6 @@ import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from
 import { createAccount, createComposeServer, ENV_FILE } from "./backup-server.ts";
 import { createStandIns } from "./docker-stand-in.ts";
 
-const _FULL = Boolean(process.env["FULL"]);
 const LIMIT_MS = 120_000;
 const ROWS = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM issues t";
 

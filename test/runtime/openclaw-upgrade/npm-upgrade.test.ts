@@ -4,8 +4,6 @@ import { describe, expect, test } from "vitest";
 import { createNpmRig, NPM_FROM, NPM_TO } from "./npm-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
-/** Variants of what the other tests show: each takes seconds. */
-const _fullTest = test.skipIf(!FULL);
 /** Limit of a test with two whole upgrades, in milliseconds: many of them run at once on a busy machine. */
 const KILL_TEST_LIMIT = 180_000;
 const UPGRADE = ["upgrade", "--from", NPM_FROM, "--to", NPM_TO, "--json"];
