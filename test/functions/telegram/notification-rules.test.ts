@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createForwardRules } from "../../../functions/forward.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 import { type AnyEvent, EVENT_KINDS, type EventKind } from "../../../shared/task/events.ts";
@@ -7,10 +8,14 @@ import { createNotice, OUTBOX_CHAT, PROJECT } from "./outbox-setup.ts";
 
 const AGENT = { id: "a", name: "Builder", isAgent: true };
 const PERSON = { id: "p", name: "Ada", isAgent: false };
+const { facts } = createNotice(1);
 
 /** An event of this kind with what the rules read of it. */
 const createEvent = (kind: EventKind) =>
   ({ kind, why: "expired", who: "someone", agent: "Thot" }) as unknown as AnyEvent;
+
+const createRules = (entries: unknown, chat: number | undefined = OUTBOX_CHAT) =>
+  createNotificationRules(notificationRulesSchema.parse(entries), chat);
 
 /** Returns the targets that an event would be sent to with these rules. */
 function getTargets(
@@ -19,44 +24,26 @@ function getTargets(
   change: Partial<EventFacts["item"] & object> = {},
   actor?: EventFacts["actor"],
 ) {
-  const rules = createNotificationRules(notificationRulesSchema.parse(entries), OUTBOX_CHAT);
-  const { facts } = createNotice(1, change);
-  return rules.decide(createEvent(kind), actor ? { ...facts, actor } : facts, "c").map(({ target }) => target);
+  const noticed = createNotice(1, change).facts;
+  const actions = createRules(entries).decide(createEvent(kind), actor ? { ...noticed, actor } : noticed, "c");
+  return actions.map(({ target }) => target);
 }
-
-test("a claim that ended with its deleted project is not sent where the deletion is", () => {
-  const { facts } = createNotice(1);
-  const event = { kind: "claim_lost", agent: "Thot", why: "deleted", since: "2026-11-24T08:00:00Z" } as const;
-  const decide = (entries: unknown) =>
-    createNotificationRules(notificationRulesSchema.parse(entries), OUTBOX_CHAT).decide(event, facts, "c");
-  expect(decide([])).toEqual([]);
-  expect(decide([{ events: ["claim_lost"] }])).toHaveLength(1);
-});
 
 const CHAT_TARGETS = [`telegram:${OUTBOX_CHAT}`];
 
 test("NOTIF-05: by default only important events are sent: completions, critical blockers, projects, cycles, questions, reviews, plans, failures", () => {
   const sentKinds = EVENT_KINDS.filter((kind) => getTargets([], kind, { priority: "urgent" }).length > 0);
   expect(sentKinds).toEqual([
-    "blocked",
-    "completed",
-    "project_created",
-    "project_completed",
-    "project_deleted",
-    "cycle_started",
-    "cycle_completed",
-    "asked",
-    "critical",
-    "claim_lost",
-    "review",
-    "stuck",
-    "circle",
-    "failed",
-    "plan_proposed",
-    "plan_failed",
+    ...["blocked", "completed", "project_created", "project_completed", "project_deleted", "cycle_started"],
+    ...["cycle_completed", "asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"],
+    ...["plan_proposed", "plan_failed"],
   ]);
   expect(getTargets([], "blocked", { priority: "high" })).toEqual(CHAT_TARGETS);
   expect(getTargets([], "blocked", { priority: "medium" })).toEqual([]);
+  // A claim that ended with its deleted project is not sent where the deletion is.
+  const ended = { kind: "claim_lost", agent: "Thot", why: "deleted", since: "2026-11-24T08:00:00Z" } as const;
+  expect(createRules([]).decide(ended, facts, "c")).toEqual([]);
+  expect(createRules([{ events: ["claim_lost"] }]).decide(ended, facts, "c")).toHaveLength(1);
 });
 
 test("a rule of the settings replaces the default rules, and matches by project, label, priority, chat and actor", () => {
@@ -88,32 +75,44 @@ test("a rule of the settings replaces the default rules, and matches by project,
   for (const [entries, expected, change, actor] of cases)
     expect(getTargets(entries, "completed", change, actor), JSON.stringify([entries, change, actor])).toEqual(expected);
   expect(getTargets([{ ...quiet, projects: ["ONB"] }], "blocked", { priority: "urgent" })).toEqual(CHAT_TARGETS);
-  const ofPriority = notificationRulesSchema.parse([{ events: ["project_created"], priorities: ["none"] }]);
-  const rules = createNotificationRules(ofPriority, OUTBOX_CHAT);
-  expect(rules.decide({ kind: "project_created" }, { project: PROJECT, at: "" }, "c")).toEqual([]);
+  const ofPriority = createRules([{ events: ["project_created"], priorities: ["none"] }]);
+  expect(ofPriority.decide({ kind: "project_created" }, { project: PROJECT, at: "" }, "c")).toEqual([]);
 });
 
-test("a rule of several that match for one chat, the first one sends and names the notification", () => {
-  const entries = notificationRulesSchema.parse([
+test("of several rules that match for one chat the first one sends and names the notification, and looks up the actor", () => {
+  const rules = createRules([
     { name: "a", events: ["completed"] },
-    { name: "b", events: ["completed"] },
+    { name: "b", events: ["completed", "started"], by: "people" },
     { events: ["completed"], chat: 7 },
   ]);
-  const { facts } = createNotice(1);
-  const actions = createNotificationRules(entries, OUTBOX_CHAT).decide({ kind: "completed" }, facts, "c");
-  expect(actions.map(({ target, rule }) => [target, rule])).toEqual([
+  expect(rules.decide({ kind: "completed" }, facts, "c").map(({ target, rule }) => [target, rule])).toEqual([
     [`telegram:${OUTBOX_CHAT}`, "a"],
     ["telegram:7", "notifications[2]"],
   ]);
+  expect(EVENT_KINDS.filter((kind) => rules.needsActor(createEvent(kind)))).toEqual(["started", "completed"]);
+  expect(EVENT_KINDS.some((kind) => createRules([]).needsActor(createEvent(kind)))).toBe(false);
 });
 
-test("the actor of an event is looked up only when a rule about the event needs it", () => {
-  const rules = createNotificationRules(
-    notificationRulesSchema.parse([{ events: ["started", "completed"], by: "people" }, { events: ["created"] }]),
-    OUTBOX_CHAT,
-  );
-  expect(EVENT_KINDS.filter((kind) => rules.needsActor(createEvent(kind)))).toEqual(["started", "completed"]);
-  expect(EVENT_KINDS.some((kind) => createNotificationRules([], OUTBOX_CHAT).needsActor(createEvent(kind)))).toBe(
-    false,
-  );
+test("why no notification is sent, and why nothing is forwarded: no rule, a mute rule, or no chat", () => {
+  const completed = { kind: "completed" } as const;
+  const renamed = { kind: "renamed", from: "Before" } as const;
+  const muting = createRules([
+    { name: "done", events: ["completed"] },
+    { events: ["completed"], chat: -100 },
+    { name: "quiet", events: ["completed"], projects: ["ONB"], chat: -100, mute: true },
+  ]);
+  const withoutChat = createNotificationRules(undefined, undefined);
+  const to = { url: "https://n8n.example.com/hook", secret: "s", events: ["issue.completed" as const] };
+  for (const [rules, event, skips] of [
+    [createNotificationRules(undefined, 42), renamed, [{ consumer: "telegram", why: "no_rule" }]],
+    [createNotificationRules(undefined, 42), completed, []],
+    [muting, completed, [{ consumer: "telegram", why: "muted", rule: "quiet" }]],
+    [withoutChat, completed, [{ consumer: "telegram", why: "not_set_up", rule: "completed tasks" }]],
+    [createForwardRules([to]), renamed, [{ consumer: "forward", why: "no_rule" }]],
+    [createForwardRules([to]), completed, []],
+    [createForwardRules([]), renamed, []],
+  ] as const)
+    expect(rules.explainSkips?.(event, facts)).toEqual(skips);
+  expect(muting.decide(completed, facts, "c").map(({ target }) => target)).toEqual(CHAT_TARGETS);
+  expect(withoutChat.decide(completed, facts, "c")).toEqual([]);
 });

@@ -84,6 +84,12 @@ export async function createOutboxSetup({ burst, locale = "en", chats = [OUTBOX_
 
 export type OutboxSetup = Awaited<ReturnType<typeof createOutboxSetup>>;
 
+export async function takeOutboxJob(setup: OutboxSetup) {
+  const [job] = await setup.takeJobs();
+  if (!job) throw new Error("no job is due");
+  return job;
+}
+
 /** Puts notifications into the outbox, in order, with the same job ids as the product. */
 export async function enqueueNotices(
   store: Store,

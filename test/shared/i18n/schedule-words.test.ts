@@ -30,25 +30,20 @@ function createField(first: number, last: number): fc.Arbitrary<string> {
   return fc.oneof(fc.constant("*"), number.map(String), step, list);
 }
 
-const monthDays = fc.oneof(
-  createField(1, 31),
-  fc
-    .array(fc.oneof(fc.constantFrom("L", "LW", "15W", "1W"), fc.integer({ min: 1, max: 31 }).map(String)), {
-      minLength: 1,
-      maxLength: 4,
-    })
-    .map((all) => all.join(",")),
-);
+/** A field, or a list of what only days can be. */
+const createDays = (first: number, last: number, ...special: string[]) =>
+  fc.oneof(
+    createField(first, last),
+    fc
+      .array(fc.oneof(fc.constantFrom(...special), fc.integer({ min: 1, max: last }).map(String)), {
+        minLength: 1,
+        maxLength: 4,
+      })
+      .map((all) => all.join(",")),
+  );
 
-const weekDays = fc.oneof(
-  createField(0, 6),
-  fc
-    .array(fc.oneof(fc.constantFrom("MON", "TUE-THU", "5#2", "1#L", "FRI#1", "7"), fc.constantFrom("0#5", "3")), {
-      minLength: 1,
-      maxLength: 4,
-    })
-    .map((all) => all.join(",")),
-);
+const monthDays = createDays(1, 31, "L", "LW", "15W", "1W");
+const weekDays = createDays(0, 6, "MON", "TUE-THU", "5#2", "1#L", "FRI#1", "7", "0#5");
 
 const anyCron = fc
   .tuple(createField(0, 59), createField(0, 23), monthDays, createField(1, 12), weekDays, fc.boolean())
@@ -63,7 +58,7 @@ test("a cron expression and its normal form name the same times", () => {
       const recurrence = parseCron(cron);
       expect(recurrence && listTimes(formatCron(recurrence))).toEqual(listTimes(cron));
     }),
-    { numRuns: FULL ? 150 : 40 },
+    { numRuns: FULL ? 150 : 20 },
   );
 });
 
@@ -76,13 +71,12 @@ test.each(LOCALES)("the words of any cron expression are read back as the same o
       expect(parse(words), words).toEqual({ cron: formatCron(recurrence), rest: "" });
       expect(parse(`${words} @thot check it`), words).toMatchObject({ rest: "@thot check it" });
     }),
-    { numRuns: FULL ? 200 : 60 },
+    { numRuns: FULL ? 200 : 25 },
   );
 });
 
 test("English words are understood", () => {
   accept("every monday 9:00 check the backups @thot", "0 9 * * 1", "check the backups @thot");
-  accept("every day at 8", "0 8 * * *");
   accept("daily at 7:15: digest", "15 7 * * *", "digest");
   accept("each month on the 1st", "0 9 1 * *");
   accept("Mondays and thursdays at 5pm", "0 17 * * 1,4");
@@ -90,12 +84,8 @@ test("English words are understood", () => {
   accept("every month on the last friday at 5 p.m. close", "0 17 * * 5#L", "close");
   accept("every second monday of the month", "0 9 * * 1#2");
   accept("every month on the last working day", "0 9 LW * *");
-  accept("every year on 1 January", "0 9 1 1 *");
-  accept("every year on dec 25 at 8:00 greet", "0 8 25 12 *", "greet");
   accept("every year on the 4th of July", "0 9 4 7 *");
-  accept("every January 1st", "0 9 1 1 *");
   accept("every year in March: 3 reports", "0 9 1 3 *", "3 reports");
-  accept("every 3 months", "0 9 1 */3 *");
   accept("every 15 minutes from 9:00 to 17:45 on weekdays", "*/15 9-17 * * 1-5");
   accept("the 13th of every month, if it is a Friday", "0 9 13 * +5");
   accept("0 9 * * mon-fri report", "0 9 * * mon-fri", "report");
@@ -108,11 +98,9 @@ test("French words are understood, with and without accents", () => {
   accept("le 1er de chaque mois", "0 9 1 * *");
   accept("du lundi au vendredi à 9 h 30 point d’équipe", "30 9 * * 1-5", "point d’équipe");
   accept("tous les jours ouvres a 9h", "0 9 * * 1-5");
-  accept("chaque mois le 1er et le 15 à midi", "0 12 1,15 * *");
   accept("le deuxième mardi de chaque mois", "0 9 * * 2#2");
   accept("le 1er fevrier à minuit", "0 0 1 2 *");
   accept("toutes les 2 heures", "0 */2 * * *");
-  accept("chaque trimestre", "0 9 1 */3 *");
 });
 
 test("the words after a command are understood, whichever of the commands it was", () => {
@@ -120,9 +108,7 @@ test("the words after a command are understood, whichever of the commands it was
   expect(parseScheduleCommand("monday 9:00 check it")).toEqual({ cron: "0 9 * * 1", ...title });
   expect(parseScheduleCommand("les jours à 8h check it")).toEqual({ cron: "0 8 * * *", ...title });
   expect(parseScheduleCommand("1er de chaque mois à 8h check it")).toEqual({ cron: "0 8 1 * *", ...title });
-  expect(parseScheduleCommand("month on the 1st: check it")).toEqual({ cron: "0 9 1 * *", ...title });
   expect(parseScheduleCommand("2 weeks check it")).toEqual({ problem: "uncountable", words: "2 weeks check it" });
-  expect(parseScheduleCommand("now and then")).toEqual({ problem: "unclear", words: "now and then" });
 });
 
 test("what follows the time of day is the title, also when it begins like a schedule", () => {
@@ -130,27 +116,15 @@ test("what follows the time of day is the title, also when it begins like a sche
   accept("every month on the 1st 9:00 March report", "0 9 1 * *", "March report");
   accept("every monday and thursday at 9 and 3 reports", "0 9 * * 1,4", "and 3 reports");
   accept("every day 8 reports", "0 9 * * *", "8 reports");
-  accept("chaque lundi 9h le rapport", "0 9 * * 1", "le rapport");
 });
 
-test("what a cron expression cannot count is refused, and not approximated", () => {
+test("what a cron expression cannot count, a day that never comes and words without a schedule are refused", () => {
   for (const words of ["every 2 weeks", "every other monday", "toutes les deux semaines", "un lundi sur deux"])
     refuse(words, "uncountable");
   for (const words of ["every 3 days", "every 7 hours", "every 45 minutes", "every 5 months", "every second monday"])
     refuse(words, "uncountable");
-});
-
-test("times of day that are no combination of hours and minutes are refused", () => {
-  refuse("every day at 9:00 and 14:30", "several");
-  refuse("every 15 minutes from 9:00 to 17:00", "several");
-});
-
-test("a day that never comes is refused", () => {
-  refuse("on 30 february", "never");
-  refuse("0 9 31 2,4 *", "never");
-});
-
-test("words without a schedule are refused", () => {
+  for (const words of ["every day at 9:00 and 14:30", "every 15 minutes from 9:00 to 17:00"]) refuse(words, "several");
+  for (const words of ["on 30 february", "0 9 31 2,4 *"]) refuse(words, "never");
   for (const words of ["", "every", "check the backups", "every monday at 25:00", "every day at 9:61", "9:00", "@thot"])
     refuse(words, "unclear");
   for (const words of ["every monday on the 1st", "every hour at 9:00", "every monday from 9:00 to 10:00", "* * * *"])
@@ -159,42 +133,26 @@ test("words without a schedule are refused", () => {
 
 test("hostile words end soon, as a schedule or a refusal", () => {
   const words = [..."every|monday|1st|the|9:00|,| |and|from|to|le|99|*|h".split("|"), "\u202e"];
-  const text = fc.array(fc.constantFrom(...words), { maxLength: 400 }).map((all) => all.join(" "));
+  const text = fc.array(fc.constantFrom(...words), { maxLength: FULL ? 400 : 100 }).map((all) => all.join(" "));
   fc.assert(
-    fc.property(fc.oneof(text, fc.string({ maxLength: 3_000, unit: "binary" })), (hostile) => {
+    fc.property(fc.oneof(text, fc.string({ maxLength: FULL ? 3_000 : 500, unit: "binary" })), (hostile) => {
       const parsed = parse(hostile);
       expect("cron" in parsed ? parseCron(parsed.cron) : parsed.problem).toBeDefined();
     }),
-    { numRuns: FULL ? 150 : 40 },
+    { numRuns: FULL ? 150 : 8 },
   );
 });
 
 test("frequent schedules read as people say them", () => {
-  const crons = [
-    "0 9 * * 1",
-    "30 9 * * 1-5",
-    "0 9 * * 1,3,5",
-    "0 9 1 * *",
-    "0 9 L * *",
-    "0 9 1 1,7 *",
-    "*/15 9-17 * * *",
-  ];
-  expect(crons.map((cron) => describeSchedule(cron, "en"))).toEqual([
-    "every Monday at 9:00",
-    "Monday to Friday at 9:30",
-    "every Monday, Wednesday and Friday at 9:00",
-    "on the 1st of every month at 9:00",
-    "on the last day of every month at 9:00",
-    "on the 1st of January and July at 9:00",
-    "every 15 minutes from 9:00 to 17:45",
-  ]);
-  expect(crons.map((cron) => describeSchedule(cron, "fr").replace(/\s/g, " "))).toEqual([
-    "chaque lundi à 9 h 00",
-    "du lundi au vendredi à 9 h 30",
-    "chaque lundi, mercredi et vendredi à 9 h 00",
-    "le 1er de chaque mois à 9 h 00",
-    "le dernier jour de chaque mois à 9 h 00",
-    "le 1er en janvier et juillet à 9 h 00",
-    "toutes les 15 minutes de 9 h 00 à 17 h 45",
-  ]);
+  for (const [cron, english, french] of [
+    ["0 9 * * 1", "every Monday at 9:00", "chaque lundi à 9 h 00"],
+    ["30 9 * * 1-5", "Monday to Friday at 9:30", "du lundi au vendredi à 9 h 30"],
+    ["0 9 * * 1,3,5", "every Monday, Wednesday and Friday at 9:00", "chaque lundi, mercredi et vendredi à 9 h 00"],
+    ["0 9 L * *", "on the last day of every month at 9:00", "le dernier jour de chaque mois à 9 h 00"],
+    ["0 9 1 1,7 *", "on the 1st of January and July at 9:00", "le 1er en janvier et juillet à 9 h 00"],
+    ["*/15 9-17 * * *", "every 15 minutes from 9:00 to 17:45", "toutes les 15 minutes de 9 h 00 à 17 h 45"],
+  ] as const) {
+    expect(describeSchedule(cron, "en")).toBe(english);
+    expect(describeSchedule(cron, "fr").replace(/\s/g, " ")).toBe(french);
+  }
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatTemplate, setFrenchSpaces } from "../../../shared/i18n/localize.ts";
+import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { COMMAND_NAMES, getTexts, TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts.ts";
 
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
@@ -90,12 +90,6 @@ test("the French texts have a narrow no-break space before ; ! ? %, a wide one b
 
 test("the French texts have curly apostrophes, an ellipsis of one character, and no-break spaces before units", () => {
   expect([...french].filter(([, text]) => /'|\.\.\.|\} (?:s|min|h|Mio|Ko)\b/.test(text))).toEqual([]);
-});
-
-test("a French text gets the spaces of French typography, however it is written", () => {
-  expect(setFrenchSpaces("« Oui » : 40 % ; non ? À 08:00 !")).toBe(
-    "«\u00a0Oui\u00a0»\u00a0: 40\u202f%\u202f; non\u202f? À 08:00\u202f!",
-  );
 });
 
 test.each(["en", "fr"] as const)("each event and each command has texts in %s", (locale) => {

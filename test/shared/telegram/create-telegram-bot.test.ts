@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { type Metrics, noMetrics } from "../../../shared/metrics.ts";
 import { createTelegramBot } from "../../../shared/telegram/bot.ts";
@@ -152,4 +153,27 @@ test("no outcome contains the token, even if the failure quotes it (reliability 
     expect(outcomes.map(({ kind }) => kind)).not.toContain("sent");
     expect(JSON.stringify(outcomes)).not.toContain(TOKEN);
   }
+});
+
+test("a retry_after is a wait of whole milliseconds, from a second to an hour, whatever it contains", async () => {
+  const sendRefused = (retryAfter: string) => {
+    const head = '{"ok":false,"error_code":429,"description":"Too Many Requests"';
+    const answer = new Response(`${head},"parameters":{"retry_after":${retryAfter}}}`, { status: 429 });
+    const parts = { token: TOKEN, apiRoot: "http://x.example", metrics: noMetrics };
+    const bot = createTelegramBot({ ...parts, fetch: async () => answer });
+    return bot.sendMessage(CHAT, toPlainText("x"));
+  };
+  const waits: Record<string, number> = {
+    ...{ 30: 30_000, 0: 1_000, "1.5": 1_500, 3600: 3_600_000, 3601: 3_600_000, "1e300": 3_600_000 },
+    ...{ "1e999": 5_000, "-1": 5_000, null: 5_000, '"NaN"': 5_000 },
+  };
+  for (const [retryAfter, ms] of Object.entries(waits))
+    expect(await sendRefused(retryAfter), retryAfter).toEqual({ kind: "wait", ms });
+  await fc.assert(
+    fc.asyncProperty(fc.json(), async (retryAfter) => {
+      const outcome = await sendRefused(retryAfter);
+      const ms = outcome.kind === "wait" ? outcome.ms : 0;
+      expect([Math.max(1_000, Math.min(3_600_000, Math.round(ms))), outcome.kind]).toEqual([ms, "wait"]);
+    }),
+  );
 });

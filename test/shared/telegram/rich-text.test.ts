@@ -7,12 +7,16 @@ import {
   toCode,
   toLink,
   toPlainText,
+  toSafeText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
+import { cleanLine } from "../../../shared/text.ts";
+import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
 
 const ORIGINS = ["https://plane.example.com", "http://127.0.0.1:8787"];
 const toEntityTexts = ({ text, entities }: RichText) =>
   entities.map(({ type, offset, length }) => [type, text.slice(offset, offset + length)]);
+const renderData = (text: string) => toSafeText(text).text.replaceAll("\u2060", "");
 
 test("joined parts keep their entities, counted in UTF-16 units", () => {
   const joined = joinRichText(
@@ -42,16 +46,13 @@ test("a link is a link only to Plane or our own page, at an address that Telegra
   expect([toBold("").entities, toLink("", `${ORIGINS[0]}/`, ORIGINS).entities]).toEqual([[], []]);
 });
 
-test("truncating a text splits neither a surrogate pair nor an entity", () => {
+test("truncating a text splits neither a surrogate pair nor an entity, and keeps all of it in bounds", () => {
   const text = toPlainText("a".repeat(4_096));
   expect(truncateRichText(text)).toBe(text);
   expect(truncateRichText(toPlainText("a".repeat(4_097))).text).toBe(`${"a".repeat(4_095)}…`);
   expect([4, 5].map((limit) => truncateRichText(toPlainText("😀😀😀"), limit).text)).toEqual(["😀…", "😀😀…"]);
   const rich = joinRichText([toBold("one"), " ", toBold("two and more")]);
   expect(truncateRichText(rich, 8)).toEqual({ text: "one…", entities: [{ type: "bold", offset: 0, length: 3 }] });
-});
-
-test("truncating a text keeps all entities in bounds and all characters whole, for any text", () => {
   const part = fc
     .tuple(fc.string({ unit: "grapheme", maxLength: 20 }), fc.boolean())
     .map(([text, isBold]) => (isBold ? toBold(text) : toPlainText(text)));
@@ -65,4 +66,36 @@ test("truncating a text keeps all entities in bounds and all characters whole, f
         expect(part).toEqual(toEntityTexts(untruncated)[index]);
     }),
   );
+});
+
+test("a text of others is one line without control characters and marks that reorder it, and otherwise as it is", () => {
+  for (const [text, expected] of [
+    ["a\nb\r\nc\td\u2028e", "a b c d e"],
+    ["\u0000\u001b[31mred\u0007", "[31mred"],
+    ["\u202egnp.exe\u202c", "gnp.exe"],
+    ["\u2066a\u2069\u200eb\u200fc\u061c", "abc"],
+    ["a\ufeff\u200bb\u00ad", "ab"],
+    ["\ud83d half \udc00", "\ufffd half \ufffd"],
+    ["<b>x</b> _*[`$(id)`", "<b>x</b> _*[`$(id)`"],
+    ["👩‍👩‍👧‍👦 é", "👩‍👩‍👧‍👦 é"],
+  ] as const)
+    expect(renderData(text)).toBe(expected);
+  expect(["abcdef", "ab😀cd", "abcd"].map((text) => cleanLine(text, 4))).toEqual(["abc…", "ab…", "abcd"]);
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const once = cleanLine(text, 200);
+      expect(cleanLine(once, 200)).toBe(once);
+    }),
+  );
+});
+
+test("Telegram detects no link, name, tag, amount, command or address in a text of others", () => {
+  for (const text of [
+    ...["https://evil.example/x", "evil.com", "@durov", "#tag", "#·tag", "#\u200ctag", "$USD", "/start", "a@b.example"],
+    ...["1.2.3.4", "tg://x"],
+  ]) {
+    expect(addDetectedEntities(text, []), text).not.toEqual([]);
+    expect(addDetectedEntities(toSafeText(text).text, []), text).toEqual([]);
+    expect(renderData(text)).toBe(text);
+  }
 });

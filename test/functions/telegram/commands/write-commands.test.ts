@@ -2,47 +2,34 @@ import { expect, test } from "vitest";
 import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
-const CONCIERGE_WITH_WAKE = { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } as const;
-
-test("/plane new creates a task in the project; the lines after the first are its description", async () => {
-  const app = await createCommandsApp();
-  const web = app.plane.addProject({ identifier: "OPS", name: "Web Site" });
+/** A commands app with a task of Imhotep, ONB-1 Mail. */
+async function createMailApp(title = "Mail", options: Parameters<typeof createCommandsApp>[0] = {}) {
+  const app = await createCommandsApp(options);
+  const item = app.addTask(title, "Imhotep");
   await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane new ONB Écrire le guide\nAvec *soin*")).toBe(
-    "🆕 Created: ONB-1 Écrire le guide",
-  );
-  expect(await app.sendAndGetReply("/plane new onboarding Another one")).toBe("🆕 Created: ONB-2 Another one");
-  expect(await app.sendAndGetReply("/plane new web  site Write the  guide\n\nWith *care*")).toContain("Write the");
-  const [one, two] = app.plane.items(app.onb);
-  expect(app.plane.items(web)).toMatchObject([{ name: "Write the  guide" }]);
-  expect(one).toMatchObject({ name: "Écrire le guide" });
-  expect(one?.description_html).toContain("<em>soin</em>");
-  expect(two).toMatchObject({ name: "Another one" });
-});
+  return { app, item };
+}
 
-test("/plane new takes the longest name of a project, and a colon or a dash after it", async () => {
+test("/plane new creates a task in the project with the longest matching name; the lines after the first are its description", async () => {
   const app = await createCommandsApp();
   const site = app.plane.addProject({ identifier: "WEB", name: "Website" });
   const shop = app.plane.addProject({ identifier: "SHOP", name: "Website Shop" });
   await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane new website shop Sell hats")).toBe("🆕 Created: SHOP-1 Sell hats");
-  expect(await app.sendAndGetReply("/plane new Website shops are slow")).toBe("🆕 Created: WEB-1 shops are slow");
-  expect(await app.sendAndGetReply("/plane new web: Sell gloves")).toBe("🆕 Created: WEB-2 Sell gloves");
-  expect(await app.sendAndGetReply("/plane new Website Shop – Sell scarves")).toBe("🆕 Created: SHOP-2 Sell scarves");
+  for (const [words, created] of [
+    ["ONB Écrire le guide\nAvec *soin*", "ONB-1 Écrire le guide"],
+    ["onboarding Another one", "ONB-2 Another one"],
+    ["website  shop Sell hats", "SHOP-1 Sell hats"],
+    ["Website shops are slow", "WEB-1 shops are slow"],
+    ["web: Sell gloves", "WEB-2 Sell gloves"],
+    ["Website Shop – Sell scarves", "SHOP-2 Sell scarves"],
+  ])
+    expect(await app.sendAndGetReply(`/plane new ${words}`)).toBe(`🆕 Created: ${created}`);
+  expect(app.plane.items(app.onb)[0]?.description_html).toContain("<em>soin</em>");
   expect([app.plane.items(site), app.plane.items(shop)].map((items) => items.length)).toEqual([2, 2]);
 });
 
-test("the key of a task may have a mark after it", async () => {
-  const app = await createCommandsApp();
-  const item = app.addTask("Mail", "Imhotep");
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane block ONB-1: waits for the lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
-  expect(app.readComments(item).join()).toContain("<p>waits for the lawyer</p>");
-  expect(await app.sendAndGetReply("/plane unblock ONB-1.")).toBe("🟢 Unblocked: ONB-1 Mail");
-});
-
-test("/plane new without a project wakes the Concierge with the request, once", async () => {
-  const app = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
+test("/plane new without a project wakes the Concierge with the request, or says why it cannot", async () => {
+  const app = await createCommandsApp({ agents: { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } });
   app.plane.addProject({ identifier: "ADR", name: "Addresses" });
   await app.runFirstPoll();
   expect(await app.sendAndGetReply("/plane new Organise the party; rm -rf /")).toBe(
@@ -52,125 +39,140 @@ test("/plane new without a project wakes the Concierge with the request, once", 
   expect(stored?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
   // The first word is part of a project's name.
   expect(await app.sendAndGetReply("/plane new add dark mode")).toMatch(/^📨 Sent to Concierge/);
-});
-
-test("/plane new reports when there is no Concierge or it cannot be woken", async () => {
   const none = await createCommandsApp({ agents: { Concierge: { role: "worker" } } });
   await none.runFirstPoll();
   expect(await none.sendAndGetReply("/plane new Organise the party")).toMatch(/Name a project: no agent .* Concierge/);
-  const deaf = await createCommandsApp();
-  await deaf.runFirstPoll();
-  expect(await deaf.sendAndGetReply("/plane new Organise the party")).toMatch(/Concierge cannot be woken/);
 });
 
-test("/plane assign sets the agent as assignee and label, and keeps other labels", async () => {
+test("/plane assign sets the agent as assignee and label, keeps other labels, and asks if several match", async () => {
   const app = await createCommandsApp();
   const item = app.addTask("Mail", "Thot", { labels: [app.plane.addLabel(app.onb, "code").id] });
   await app.runFirstPoll();
   expect(await app.sendAndGetReply("/plane assign ONB-1 imho")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
   expect(app.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"] });
   expect(app.readPlaneItem(item).labels.sort()).toEqual(["agent:Imhotep", "code"]);
-  expect(await app.sendAndGetReply("/plane assign 1 to Imhotep")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
-});
-
-test("/plane assign asks which agent is meant if several match", async () => {
-  const app = await createCommandsApp();
-  app.addTask("Mail");
-  await app.runFirstPoll();
-  const [question] = await app.sendMessage("/plane assign ONB-1 ho");
+  const [question] = await app.sendMessage("/plane assign 1 ho");
   expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["Imhotep", "Thot"]);
   await app.pressButton(question, "Thot");
   expect(toPlainText(app.getBotMessages().at(-1))).toBe("👤 Assigned ONB-1 Mail to Thot");
 });
 
-test("/plane block, unblock, cancel change the status in Plane, with the reason as a plain text comment", async () => {
-  const app = await createCommandsApp();
-  const item = app.addTask("Mail", "Imhotep");
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane block ONB-1 waits for <b>the</b> lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
+test("/plane block, unblock and cancel change the status in Plane, with the reason as a plain text comment", async () => {
+  const { app, item } = await createMailApp();
+  expect(await app.sendAndGetReply("/plane block ONB-1: <b>the</b> lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
   expect(app.readPlaneItem(item).labels).toContain("blocked");
-  expect(app.readComments(item).join()).toContain("&#x3C;b>the&#x3C;/b> lawyer");
+  expect(app.readComments(item).join()).toContain("<p>&#x3C;b>the&#x3C;/b> lawyer</p>");
   expect(await app.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ No change needed: ONB-1 Mail");
-  expect(await app.sendAndGetReply("/plane unblock ONB-1")).toBe("🟢 Unblocked: ONB-1 Mail");
+  expect(await app.sendAndGetReply("/plane unblock ONB-1.")).toBe("🟢 Unblocked: ONB-1 Mail");
   expect(app.readPlaneItem(item).labels).not.toContain("blocked");
   expect(await app.sendAndGetReply("/plane unblock ONB-1")).toBe("ℹ️ This task is not blocked: ONB-1 Mail");
-  expect(await app.sendAndGetReply("/plane annuler onb-1 plus besoin")).toBe("✖️ Cancelled: ONB-1 Mail");
+  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("ℹ️ No ticket and no review waits here: ONB-1 Mail");
+  const [question] = await app.sendMessage("/plane cancel mai");
+  expect(toPlainText(question)).toBe("Did you mean this task?");
+  expect(app.readPlaneItem(item).state).not.toBe("Cancelled");
+  await app.pressButton(question, /ONB-1/);
+  expect(toPlainText(app.getBotMessages().find(({ id }) => id === question?.id))).toBe("✖️ Cancelled: ONB-1 Mail");
   expect(app.readPlaneItem(item).state).toBe("Cancelled");
   expect(await app.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ This task is already closed: ONB-1 Mail");
 });
 
-test("/plane block, unblock, cancel ask before they change a task named by part of its title", async () => {
-  const app = await createCommandsApp();
-  const item = app.addTask("Send the welcome mail");
+test("/plane due sets and removes the due date with one request each, counted in the settings' time zone, and refuses what is no date", async () => {
+  const app = await createCommandsApp({ env: { TIMEZONE: "Pacific/Kiritimati" } });
+  app.addTask("Mail", "Imhotep");
+  app.addTask("Letter", "Imhotep", { start_date: "2026-12-10" });
   await app.runFirstPoll();
-  const [question] = await app.sendMessage("/plane cancel welcome");
-  expect(toPlainText(question)).toBe("Did you mean this task?");
-  expect(app.readPlaneItem(item).state).toBe("Backlog");
-  await app.pressButton(question, /ONB-1/);
-  expect(toPlainText(app.getBotMessages()[0])).toBe("✖️ Cancelled: ONB-1 Send the welcome mail");
-  expect(app.readPlaneItem(item).state).toBe("Cancelled");
+  const today = new Intl.DateTimeFormat("sv", { timeZone: "Pacific/Kiritimati" }).format(app.time.now);
+  const readDue = () => app.plane.items(app.onb)[0]?.target_date;
+  expect(await app.sendAndGetReply("/plane due ONB-1 today")).toMatch(/^📅 Due .* 2026: ONB-1 Mail$/);
+  expect(readDue()).toBe(today);
+  expect(await app.sendAndGetReply("/plane due ONB-1 today")).toBe("ℹ️ No change needed: ONB-1 Mail");
+  app.plane.ledger.clear();
+  expect(await app.sendAndGetReply("/plane due ONB-1 -")).toBe("📅 Due date removed: ONB-1 Mail");
+  expect(app.plane.ledger.requests.map(({ method }) => method).filter((method) => method !== "GET")).toEqual(["PATCH"]);
+  for (const [words, refusal] of [
+    ["ONB-1 soon", "⚠️ “soon” is not a valid date. Use 2026-12-01, tomorrow, friday, 3d, or - for no date."],
+    ["ONB-2 2026-12-01", "⚠️ The due date must not be before the start date, Dec 10, 2026."],
+    ["ONB-1", "Usage: /plane due <key> <date>"],
+  ])
+    expect(await app.sendAndGetReply(`/plane due ${words}`)).toBe(refusal);
+  expect(readDue()).toBeNull();
 });
 
-async function inReview() {
-  const app = await createCommandsApp();
-  const item = app.addTask("Mail", "Imhotep");
-  await app.runFirstPoll();
+test("/plane priority takes English and French words, and offers all priorities for any other", async () => {
+  const { app } = await createMailApp();
+  const readPriority = () => app.plane.items(app.onb)[0]?.priority;
+  expect(await app.sendAndGetReply("/plane priority ONB-1 urgent")).toBe("❗ Priority urgent: ONB-1 Mail");
+  expect(await app.sendAndGetReply("/plane priorité ONB-1 Élevée")).toBe("❗ Priority high: ONB-1 Mail");
+  expect(readPriority()).toBe("high");
+  expect(await app.sendAndGetReply("/plane priority ONB-1 haute")).toBe("ℹ️ No change needed: ONB-1 Mail");
+  const [question] = await app.sendMessage("/plane priority ONB-1 huge");
+  expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["urgent", "high", "medium", "low", "none"]);
+  await app.pressButton(question, "none");
+  expect(readPriority()).toBe("none");
+});
+
+test("/plane done completes a task, with the summary as a comment, and ends the claim of its agent", async () => {
+  const { app, item } = await createMailApp();
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  expect(await app.sendAndGetReply("/plane terminé ONB-1 Sent <b>by</b> hand")).toBe("✅ Done: ONB-1 Mail");
+  expect(app.readPlaneItem(item).state).toBe("Done");
+  expect(app.readComments(item).join()).toContain("Sent &#x3C;b>by&#x3C;/b> hand");
+  await expect(app.actAs("Imhotep").setStatus("ONB-1", { status: "blocked", text: "x" })).rejects.toThrow(/ONB-1/);
+  expect(await app.sendAndGetReply("/plane done ONB-1")).toBe("ℹ️ No change needed: ONB-1 Mail");
+});
+
+test("/plane comment writes a comment in the person's name; part of a title is asked about first", async () => {
+  const { app, item } = await createMailApp("Send the welcome mail");
+  expect(await app.sendAndGetReply("/plane comment ONB-1 Please use <b>blue</b>")).toBe(
+    "💬 Passed on to Imhotep: ONB-1 Send the welcome mail",
+  );
+  await app.runUntilIdle();
+  expect(app.readComments(item).join()).toMatch(/Ada \(Telegram\).*Please use &#60;b&#62;blue&#60;\/b&#62;/s);
+  expect(await app.sendAndGetReply("/plane comment ONB-1")).toBe("Usage: /plane comment <key> <text>");
+  const [question] = await app.sendMessage("/plane comment welcome and a picture");
+  expect(toPlainText(question)).toBe("Did you mean this task?");
+  await app.pressButton(question, /ONB-1/);
+  await app.runUntilIdle();
+  const comments = app.readComments(item).filter((text) => !text.includes("Agent card"));
+  expect(comments.filter((text) => text.includes("and a picture"))).toHaveLength(1);
+});
+
+test.each([
+  ["reject ONB-1 too short", "↩️ ONB-1 Mail: Sent back by Ada (Telegram): too short", "Todo", "too short"],
+  ["done ONB-1 Very good", "✅ ONB-1 Mail: Approved by Ada (Telegram): Very good", "Done", "Very good"],
+])("/plane %s decides about a task in review, with these words as the reason", async (words, reply, state, reason) => {
+  const { app, item } = await createMailApp();
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
   await app.runUntilIdle();
-  return { app, item };
-}
-
-test("/plane approve, reject: reject sends a task in review back with a reason", async () => {
-  const { app, item } = await inReview();
-  expect(await app.sendAndGetReply("/plane reject ONB-1 too short")).toBe(
-    "↩️ ONB-1 Mail: Sent back by Ada (Telegram): too short",
-  );
-  expect(app.readPlaneItem(item)).toMatchObject({ state: "Todo" });
-  expect(app.readComments(item).join()).toContain("too short");
+  expect(await app.sendAndGetReply(`/plane ${words}`)).toBe(reply);
+  expect(app.readPlaneItem(item)).toMatchObject({ state });
+  expect(app.readComments(item).filter((text) => text.includes(reason))).toHaveLength(1);
 });
 
-test("/plane approve, reject do not change a task that is not in review", async () => {
+test("/plane mute stops notifications of a task or a project for the given time, and unmute resumes them", async () => {
   const app = await createCommandsApp();
-  app.addTask("Mail");
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane approve ONB-1")).toBe("ℹ️ No ticket and no review waits here: ONB-1 Mail");
-});
-
-test("/plane mute takes the longest name of a project, and the time as the help writes it", async () => {
-  const app = await createCommandsApp();
-  for (const [identifier, name] of [["WEB", "Website"] as const, ["SHOP", "Website Shop"] as const])
-    app.plane.addProject({ identifier, name });
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane mute website shop 30m")).toMatch(/^🔕 Muted until .*: Website Shop/);
-  expect(await app.sendAndGetReply("/plane mute Website for 2h")).toMatch(/^🔕 Muted until \d.*: Website \(/);
-  expect(await app.sendAndGetReply("/plane mute website shop")).toMatch(/^🔕 Muted until you unmute: Website Shop/);
-  expect(await app.sendAndGetReply("/plane unmute website shop")).toBe("🔔 Unmuted: Website Shop (SHOP)");
-  expect(await app.sendAndGetReply("/plane mute website until noon")).toContain("“until noon” is not a valid duration");
-});
-
-test("/plane mute stops notifications for the given time, and unmute resumes them", async () => {
-  const app = await createCommandsApp();
+  app.plane.addProject({ identifier: "WEB", name: "Website" });
+  app.plane.addProject({ identifier: "SHOP", name: "Website Shop" });
   const [one, two, three] = ["One", "Two", "Three"].map((name) => app.addTask(name));
   await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane mute ONB 2h")).toMatch(
-    /^🔕 Muted until 10:00: Onboarding \(ONB\)\nQuestions/,
-  );
-  app.plane.editItem(one ?? "", { state: "Done" });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
-  expect(app.getBotMessages()).toHaveLength(1);
+  const complete = async (item = one) => {
+    app.plane.editItem(item ?? "", { state: "Done" });
+    await app.deliverWebhooks();
+    await app.runUntilIdle();
+    return toPlainText(app.getBotMessages().at(-1));
+  };
+  const muted = await app.sendAndGetReply("/plane mute ONB 2h");
+  expect(muted).toMatch(/^🔕 Muted until 10:00: Onboarding \(ONB\)\nQuestions/);
+  expect(await complete(one)).toBe(muted);
   app.advance(2 * 3_600_000);
-  app.plane.editItem(two ?? "", { state: "Done" });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
-  expect(toPlainText(app.getBotMessages().at(-1))).toContain("ONB-2");
+  expect(await complete(two)).toContain("ONB-2");
   app.advance(60_000);
   expect(await app.sendAndGetReply("/plane mute ONB-3")).toMatch(/^🔕 Muted until you unmute: ONB-3 Three/);
   expect(await app.sendAndGetReply("/plane unmute ONB-3")).toBe("🔔 Unmuted: ONB-3 Three");
   expect(await app.sendAndGetReply("/plane unmute ONB-3")).toBe("ℹ️ This is not muted: ONB-3 Three");
-  app.plane.editItem(three ?? "", { state: "Done" });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
-  expect(toPlainText(app.getBotMessages().at(-1))).toContain("ONB-3");
+  expect(await complete(three)).toContain("ONB-3");
+  expect(await app.sendAndGetReply("/plane mute Website for 2h")).toMatch(/^🔕 Muted until \d.*: Website \(/);
+  expect(await app.sendAndGetReply("/plane mute website shop")).toMatch(/^🔕 Muted until you unmute: Website Shop/);
+  expect(await app.sendAndGetReply("/plane mute website until noon")).toContain("“until noon” is not a valid duration");
 });

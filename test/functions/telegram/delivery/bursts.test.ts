@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { burstKey } from "../../../../functions/telegram/delivery/notifications.ts";
+import type { AnyEvent } from "../../../../shared/task/events.ts";
+import { pickSize } from "../../../reliability/random-source.ts";
+import { toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp } from "../live-messages-app.ts";
 import {
   createNotice,
   createNotices,
@@ -7,77 +10,157 @@ import {
   enqueueNotices,
   getChatTexts,
   OUTBOX_CHAT,
+  type OutboxSetup,
   parseTaskKeys,
+  takeOutboxJob,
+  wrapBot,
 } from "../outbox-setup.ts";
 
-const toMethods = (calls: { method: string }[]) => calls.map(({ method }) => method);
+const REFUSED = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
 
-test("a burst of notifications: the first notification is sent at once, and those of the next 20 s are edited into its message", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
+const getShownKeys = (setup: OutboxSetup) => getChatTexts(setup.telegram).map(parseTaskKeys);
+
+async function deliverNotices(setup: OutboxSetup, from: number, to = from) {
+  await enqueueNotices(setup.store, createNotices(from, to));
   await setup.handleDueJobs();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1"]]);
+}
+
+/** Handles the due job and runs `meanwhile` before or after Telegram handles its call. */
+async function handleJobDuring(setup: OutboxSetup, when: "before" | "after", meanwhile: () => Promise<void>) {
+  const telegram = wrapBot(setup.bot, async (call) => {
+    if (when === "before") await meanwhile();
+    const outcome = await call();
+    if (when === "after") await meanwhile();
+    return outcome;
+  });
+  await setup.handleJob(await takeOutboxJob(setup), { telegram });
+}
+
+test("the first notification is sent at once, and those of the next 20 s are edited into its message", async () => {
+  const setup = await createOutboxSetup();
+  await deliverNotices(setup, 1);
+  expect(getShownKeys(setup)).toEqual([["ONB-1"]]);
   setup.time.now += 19_000;
   await enqueueNotices(setup.store, createNotices(2, 3));
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
-  expect(toMethods(setup.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
+  expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+  expect(setup.telegram.calls.map(({ method }) => method)).toEqual(["sendMessage", "editMessageText"]);
 });
 
-test("a burst of notifications: 200 changes over ten seconds cost few calls in a group, and none is refused", async () => {
+test("many changes within ten seconds cost few calls in a group, and none is refused", async () => {
   const setup = await createOutboxSetup({ chats: [-7] });
-  for (let n = 1; n <= 200; n += 1) {
+  const changes = pickSize(200, 40);
+  for (let n = 1; n <= changes; n += 1) {
     await enqueueNotices(setup.store, [createNotice(n)], -7);
     await setup.handleDueJobs();
-    setup.time.now += 50;
+    setup.time.now += 10_000 / changes;
   }
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram, -7)).toHaveLength(1);
-  expect(getChatTexts(setup.telegram, -7)[0]).toContain("200 tasks completed");
+  expect(getChatTexts(setup.telegram, -7)).toEqual([expect.stringContaining(`${changes} tasks completed`)]);
   expect(setup.telegram.calls.length).toBeLessThanOrEqual(10);
   expect(setup.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
 });
 
-test("a burst of notifications: the stored burst does not grow with the number of its notifications", async () => {
+test("after an edit that Telegram refuses for good the next notification shows its content, and a replay edits nothing", async () => {
   const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 30));
-  await setup.runUntilEmpty();
-  const [few] = await setup.store.read([burstKey(OUTBOX_CHAT, "silent")]);
-  await enqueueNotices(setup.store, createNotices(31, 400));
-  await setup.runUntilEmpty();
-  const [many] = await setup.store.read([burstKey(OUTBOX_CHAT, "silent")]);
-  expect(JSON.stringify(many?.value).length).toBeLessThan(JSON.stringify(few?.value).length + 20);
-  expect(getChatTexts(setup.telegram)[0]).toContain("400 tasks completed");
-});
-
-test("a failed edit: a deleted message is sent again with all its content", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.handleDueJobs();
-  setup.telegram.removeMessage(OUTBOX_CHAT, setup.telegram.chat(OUTBOX_CHAT).messages[0]?.id ?? 0);
-  await enqueueNotices(setup.store, createNotices(2, 2));
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
-  await enqueueNotices(setup.store, createNotices(3, 3));
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
-});
-
-test("a failed edit: after a refresh that failed for good, the next notification shows its content too", async () => {
-  const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.handleDueJobs();
-  const no = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
-  setup.telegram.injectFaults(no, no);
+  await deliverNotices(setup, 1);
+  setup.telegram.injectFaults(REFUSED, REFUSED);
   await enqueueNotices(setup.store, createNotices(2, 2));
   await setup.runUntilEmpty();
   const [dead] = await setup.store.listDeadJobs("outbox");
   expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
   await enqueueNotices(setup.store, createNotices(3, 3));
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+  expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   const calls = setup.telegram.calls.length;
   await setup.store.replay("outbox", dead?.id ?? "");
   await setup.runUntilEmpty();
   expect(setup.telegram.calls).toHaveLength(calls);
+});
+
+test.each(["before", "after"] as const)(
+  "a notification that arrives during an edit is shown by another edit if it comes %s Telegram edits",
+  async (when) => {
+    const setup = await createOutboxSetup();
+    await deliverNotices(setup, 1, 2);
+    setup.time.now += 1_500;
+    await handleJobDuring(setup, when, () => deliverNotices(setup, 3));
+    expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2"]]);
+    await setup.runUntilEmpty();
+    expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    expect(setup.telegram.calls).toHaveLength(3);
+  },
+);
+
+test("a notification that arrives during an edit is in the message that replaces a deleted one", async () => {
+  const setup = await createOutboxSetup();
+  await deliverNotices(setup, 1, 2);
+  setup.telegram.removeMessage(OUTBOX_CHAT, 1);
+  setup.time.now += 1_500;
+  await setup.handleJob(await takeOutboxJob(setup));
+  setup.time.now += 1_500;
+  await handleJobDuring(setup, "after", () => deliverNotices(setup, 3));
+  await setup.runUntilEmpty();
+  expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+});
+
+const BLOCKED: AnyEvent = { kind: "blocked" };
+
+const createBlocker = (n: number, change: Parameters<typeof createNotice>[1] = { priority: "high" }) =>
+  createNotice(n, { word: "blocked", ...change }, BLOCKED);
+
+test.each([
+  ["a blocker of normal priority comes without a sound", () => [createBlocker(1, { priority: "medium" })], ["ONB-1"]],
+  [
+    "an urgent task that waits for another one as planned comes without a sound",
+    () => [createBlocker(1, { priority: "urgent", blockers: [{ key: "WEB-9", title: "First" }] })],
+    ["ONB-1"],
+  ],
+  [
+    "what needs a person comes with a sound, and is not edited into a message that came without one",
+    () => [...createNotices(1, 2), createBlocker(3), createNotice(4), createBlocker(5)],
+    ["ONB-1 ONB-2 ONB-4", "ONB-3 ONB-5 with a sound"],
+  ],
+  [
+    "what only informs joins a message with a sound",
+    () => [createBlocker(1), createNotice(2)],
+    ["ONB-1 ONB-2 with a sound"],
+  ],
+])("%s", async (_, createAll, shown) => {
+  const setup = await createOutboxSetup();
+  await enqueueNotices(setup.store, createAll());
+  await setup.runUntilEmpty();
+  const { messages } = setup.telegram.chat(OUTBOX_CHAT);
+  const sounds = messages.map(({ text, silent }) => parseTaskKeys(text).join(" ") + (silent ? "" : " with a sound"));
+  expect(sounds).toEqual(shown);
+});
+
+test("messages of a task reply to its first message, also after restarts", async () => {
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep");
+  const [first] = app.getBotMessages();
+  await app.advanceAndDrain(25_000);
+  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+  await app.restart();
+  await app.actAs("Imhotep").setStatus(key, { status: "done", text: "Painted", confidence: 1 });
+  await app.advanceAndDrain(10_000);
+  const others = app.getBotMessages().filter(({ id }) => id !== first?.id);
+  expect(others.map((text) => toPlainText(text).split(":")[0])).toEqual(["❓ Question from Imhotep", "✅ Completed"]);
+  expect(others.map(({ replyTo }) => replyTo)).toEqual([first?.id, first?.id]);
+});
+
+test("the thread of a task ends after seven days, and where its first message was deleted", async () => {
+  const setup = await createOutboxSetup();
+  for (const days of [0, 8, 1, 1]) {
+    if (days === 1 && getChatTexts(setup.telegram).length === 3) setup.telegram.removeMessage(OUTBOX_CHAT, 2);
+    setup.time.now += days * 86_400_000;
+    await enqueueNotices(setup.store, [createNotice(1)]);
+    await setup.runUntilEmpty();
+  }
+  const { messages } = setup.telegram.chat(OUTBOX_CHAT);
+  expect(messages.map(({ id, replyTo }) => [id, replyTo])).toEqual([
+    [1, undefined],
+    [3, 2],
+    [4, undefined],
+  ]);
 });

@@ -24,18 +24,6 @@ test.each([
   expect(await countReservations(-100, priority)).toBe(calls);
 });
 
-test.each([
-  ["request", 30],
-  ["notification", 27],
-  ["background", 20],
-] as const)("messages of priority %s get %i of all calls in a second", async (priority, calls) => {
-  const store = createMemoryStore({ clock: () => 0 });
-  const turns = await Promise.all(
-    Array.from({ length: 40 }, (_, n) => reserveSend(store, n + 1, TELEGRAM_LIMITS, priority)),
-  );
-  expect(turns.filter(({ wait }) => wait === 0)).toHaveLength(calls);
-});
-
 test("the next call in a chat is that of the highest priority that waits, however often the others ask", async () => {
   const time = { now: 0 };
   const store = createMemoryStore({ clock: () => time.now });

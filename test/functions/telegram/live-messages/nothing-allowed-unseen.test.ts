@@ -88,6 +88,6 @@ test("no sequence of presses, replies and answers allows what was not shown whol
       }
       expect((await app.exchange([])).sessions[0]?.inputs ?? []).toEqual([]);
     }),
-    { numRuns: pickSize(60, 6), endOnFailure: true },
+    { numRuns: pickSize(60, 4), endOnFailure: true },
   );
 }, 180_000);

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
-import { HTTP_ADMIN_TOKEN } from "../../../support/http-test-app.ts";
 import { STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
@@ -12,15 +11,6 @@ const TASKS = [
   { id: "toggle", title: "Build the toggle", assignee: "Thot", blocked_by: ["tokens"], estimate: { minutes: 90 } },
   { id: "texts", title: "Write the help", blocked_by: ["tokens", "toggle"] },
 ];
-const chatSchema = z.object({
-  messages: z.array(
-    z.object({
-      id: z.string(),
-      text: z.string(),
-      buttons: z.array(z.array(z.object({ text: z.string(), data: z.string() }))).optional(),
-    }),
-  ),
-});
 const PLAN = { project: "Dark mode", tasks: TASKS };
 
 async function proposePlan(app: MessagesApp, plan: Record<string, unknown> = PLAN) {
@@ -96,8 +86,11 @@ test("a plan is not judged by strangers (reliability 17); cancelled, it creates 
   const { message } = await proposePlan(app);
   expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
   await app.replyTo(message(), "ok", STRANGER_USER);
+  expect(await app.sendAndGetReply("/plane status")).toMatch(/🗺️ Dark mode: 3 tasks \(Concierge, since \d\d:\d\d\)/);
+  expect(await app.sendAndGetReply("/plane digest")).toContain("🗺️ Plans to approve (1)\n• Dark mode – 3 tasks");
   const wakes = app.getWakes().length;
-  expect(await app.tapButton(message(), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
+  expect(await app.tapButton(app.findMessage("Plan to approve"), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
+  expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
   expect(app.getWakes().slice(wakes)).toEqual([expect.stringContaining("do not plan it again")]);
   expect(await app.callAsConcierge("plan_project", PLAN)).toContain("rejected");
   await app.advanceAndDrain(30_000);
@@ -118,36 +111,6 @@ test("a plan that changed meanwhile is not approved by the button of its earlier
   await app.advanceAndDrain(30_000);
   expect(await findProject(app)).toBeUndefined();
   expect(await app.tapButton(later, "✅ Approve")).toBe("Approved by Ada (Telegram)");
-});
-
-test("a plan with many tasks is shown in one message: as many tasks as fit, how many more there are, and the totals", async () => {
-  const app = await createMessagesApp();
-  const title = (n: number) => `Task ${n} <b>*@all* /start ${"x".repeat(100)}\u{1f600}`;
-  const tasks = Array.from({ length: 150 }, (_, n) => ({ id: `t${n}`, title: title(n), estimate: { minutes: 10 } }));
-  const { message } = await proposePlan(app, { ...PLAN, tasks });
-  const shown = message();
-  expect(shown?.text.length).toBeLessThanOrEqual(4_096);
-  expect(shown?.text.length).toBeGreaterThan(3_700);
-  const lines = toPlainText(shown).split("\n");
-  const count = lines.filter((line) => /^\d+\. Task/.test(line)).length;
-  expect(lines).toContain(`… and ${150 - count} more`);
-  expect(lines.find((line) => line.startsWith("Σ"))).toBe("Σ Total: 150 tasks, 1 day 1 hr");
-  expect(lines.at(-1)).toContain("does not show all of it");
-  expect(app.getButtonLabels(shown)).toEqual(["✏️ Change", "✖️ Cancel"]);
-  expect(shown?.entities.every(({ type }) => type === "bold")).toBe(true);
-});
-
-test("a plan that waits for approval is in /plane status and in the digest until somebody decides", async () => {
-  const app = await createMessagesApp();
-  const { message } = await proposePlan(app);
-  const proposal = message();
-  expect(await app.sendAndGetReply("/plane status")).toMatch(/🗺️ Dark mode: 3 tasks \(Concierge, since \d\d:\d\d\)/);
-  expect(await app.sendAndGetReply("/plane digest")).toContain(
-    "🗺️ Plans to approve (1)\n• Dark mode – 3 tasks, Concierge",
-  );
-  await app.tapButton(proposal, "✖️ Cancel");
-  expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
-  expect(await app.sendAndGetReply("/plane digest")).not.toContain("Plans to approve");
 });
 
 test("a message after the end of a plan is its summary: it closes the person's wish, once, in one commit", async () => {
@@ -173,22 +136,4 @@ test("a message after the end of a plan is its summary: it closes the person's w
   expect(await readWishes()).toEqual(["add dark mode"]);
   await app.messageHuman({ text: "Anything else?" });
   expect(await readWishes()).toEqual(["add dark mode"]);
-});
-
-test("a message and a proposed plan are in the page's chat with their buttons, which work there, too", async () => {
-  const app = await createMessagesApp({ env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN } });
-  await app.messageHuman({ text: "I have started." });
-  await proposePlan(app);
-  const answer = await (await app.request("/api/chat", HTTP_ADMIN_TOKEN)).json();
-  const { messages } = chatSchema.parse(answer);
-  const texts = messages.map(({ text }) => text.replaceAll("\u2060", "").split("\n")[0]);
-  expect(texts).toContain("💬 Message from Concierge:");
-  const plan = messages.find(({ text }) => text.includes("Plan to approve"));
-  const [approve] = plan?.buttons?.flat() ?? [];
-  expect(approve?.text).toBe("✅ Approve");
-  const press = { method: "POST", body: JSON.stringify({ message: plan?.id, data: approve?.data }) };
-  expect((await app.request("/api/chat/press", HTTP_ADMIN_TOKEN, press)).status).toBe(202);
-  await app.advanceAndDrain(30_000);
-  expect(toPlainText(app.findMessage("Plan to approve"))).toContain("Approved by admin");
-  expect(await findProject(app)).toHaveLength(3);
 });

@@ -15,43 +15,6 @@ async function createReview(app: LiveMessagesApp, title = "Write the terms") {
 const getButtonData = (message: ReturnType<LiveMessagesApp["findMessage"]>, n: number) =>
   message?.buttons.flat()[n]?.callback_data ?? "";
 
-test("a review (OPENCLAW-12) is a separate message that shows the agent's confidence, with Approve and Send back", async () => {
-  const app = await createLiveMessagesApp();
-  const { key, message } = await createReview(app);
-  expect(toPlainText(message())).toBe(
-    `🔍 Review requested: ${key} Write the terms\nConfidence of Imhotep: 55%\nTwo clauses are guesses.\n` +
-      "Approve the task, or reply to this message with what is missing.",
-  );
-  expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
-  expect(message()?.replyTo).toBe(app.getBotMessages()[0]?.id);
-});
-
-test("a review (OPENCLAW-12) asks for a reason after Send back, and a reply gives it", async () => {
-  const app = await createLiveMessagesApp();
-  const { item, message } = await createReview(app);
-  expect(await app.tapButton(message(), "↩️ Send back")).toBe("Reply with the reason, or press again.");
-  expect(app.readPlaneItem(item).labels).toContain("review");
-  expect(app.getButtonLabels(message())).toEqual(["↩️ Send back without a reason", "✅ Approve"]);
-  await app.restart();
-  await app.replyTo(message(), "Too long");
-  expect(toPlainText(message())).toContain("↩️ Sent back by Ada (Telegram): \nToo long");
-  expect(app.readPlaneItem(item)).toMatchObject({ state: "Todo", labels: ["agent:Imhotep"] });
-  expect(app.readComments(item).join()).toContain("Too long");
-});
-
-test.each([
-  ["ok", "✅ Approved by Ada"],
-  ["Ok 👍🏽", "✅ Approved by Ada"],
-  ["👍👍!", "✅ Approved by Ada"],
-  ["ok?", "↩️ Sent back by Ada"],
-  ["okay, but shorter", "↩️ Sent back by Ada"],
-])("a review (OPENCLAW-12): the reply %j says %j", async (text, outcome) => {
-  const app = await createLiveMessagesApp();
-  const { message } = await createReview(app);
-  await app.replyTo(message(), text);
-  expect(toPlainText(message())).toContain(outcome);
-});
-
 test("a review (OPENCLAW-12) applies to the shown state: what has changed is approved neither by a reply nor an old button (reliability 27)", async () => {
   const app = await createLiveMessagesApp();
   const { key, item, message } = await createReview(app);
@@ -73,4 +36,33 @@ test("a review (OPENCLAW-12) applies to the shown state: what has changed is app
   }
   await app.tapButton(message(), "✅ Approve");
   expect(app.readPlaneItem(item).state).toBe("Done");
+});
+
+test("a review (OPENCLAW-12) is a separate message that shows the agent's confidence, and a reply after Send back gives the reason", async () => {
+  const app = await createLiveMessagesApp();
+  const { key, item, message } = await createReview(app);
+  expect(toPlainText(message())).toBe(
+    `🔍 Review requested: ${key} Write the terms\nConfidence of Imhotep: 55%\nTwo clauses are guesses.\n` +
+      "Approve the task, or reply to this message with what is missing.",
+  );
+  expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
+  expect(message()?.replyTo).toBe(app.getBotMessages()[0]?.id);
+  expect(await app.tapButton(message(), "↩️ Send back")).toBe("Reply with the reason, or press again.");
+  expect(app.readPlaneItem(item).labels).toContain("review");
+  expect(app.getButtonLabels(message())).toEqual(["↩️ Send back without a reason", "✅ Approve"]);
+  await app.restart();
+  await app.replyTo(message(), "Too long");
+  expect(toPlainText(message())).toContain("↩️ Sent back by Ada (Telegram): \nToo long");
+  expect(app.readPlaneItem(item)).toMatchObject({ state: "Todo", labels: ["agent:Imhotep"] });
+  expect(app.readComments(item).join()).toContain("Too long");
+});
+
+test.each([
+  ["Ok 👍🏽", "✅ Approved by Ada"],
+  ["ok?", "↩️ Sent back by Ada"],
+])("a review (OPENCLAW-12): the reply %j says %j", async (text, outcome) => {
+  const app = await createLiveMessagesApp();
+  const { message } = await createReview(app);
+  await app.replyTo(message(), text);
+  expect(toPlainText(message())).toContain(outcome);
 });

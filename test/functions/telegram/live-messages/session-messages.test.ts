@@ -11,8 +11,8 @@ const PERMISSION = {
 };
 const END_OF_TURN = { hook_event_name: "Stop", last_assistant_message: "Which *colour*?" };
 
-async function createRunningApp(settings: Record<string, unknown> = {}) {
-  const app = await createTicketMessagesApp(settings);
+async function createRunningApp() {
+  const app = await createTicketMessagesApp();
   await app.requestTicketMessage();
   return { app, token: await app.startSession() };
 }
@@ -70,35 +70,13 @@ test("words in a late reply to what a session had asked become a comment on its 
   expect(toPlainText(app.getBotMessages().at(-1))).toContain("Answered by admin: Red");
 });
 
-test("the end of a turn in which the result was written asks nobody", async () => {
-  const { app, token } = await createRunningApp();
-  await app.hook(token, END_OF_TURN);
-  await app.advanceAndDrain(2_000);
-  await app.exchangeAndSend({ completion: { summary: "All is done", source: "file" } });
-  expect(app.findMessage("waits for you")).toBeUndefined();
-  expect(app.findMessage("Result to approve")).toBeDefined();
-});
-
-test("a ticket is completed from its question: the button asks for the summary, and the reply is the result", async () => {
-  const { app, token } = await createRunningApp();
-  await app.askBySession(token, END_OF_TURN);
-  expect(await app.tapButton(app.findMessage("waits for you"), "🏁 Complete")).toBe("Reply with the summary.");
-  expect(app.readLines("waits for you").at(-1)).toBe("Reply to this message with the summary of what was done.");
-  await app.replyTo(app.findMessage("waits for you"), "All is done");
-  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
-    { summary: "All is done", state: "completed" },
-  ]);
-  expect(app.readLines("waits for you").at(-1)).toBe(`🏁 Completed by ${ADA}`);
-  expect(app.readLines("Result to approve")).toContain("All is done");
-});
-
 test("OPENCLAW-18 a reply that completes a ticket too early is answered with what each criterion lacks, and with that the tests run first", async () => {
   const commits = [{ id: "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2", subject: "feat: it" }];
   const app = await createTicketMessagesApp({ repositories: { ONB: { path: "/srv/onb", test_command: "npm test" } } });
   await app.requestTicketMessage("Build it", { description_html: "<p>Done when: commit, tests</p>" });
   const token = await app.startSession();
   await app.askBySession(token, END_OF_TURN);
-  await app.tapButton(app.findMessage("waits for you"), "🏁 Complete");
+  expect(await app.tapButton(app.findMessage("waits for you"), "🏁 Complete")).toBe("Reply with the summary.");
   await app.replyTo(app.findMessage("waits for you"), "All is done");
   expect(toPlainText(app.getBotMessages().at(-1))).toBe(
     "ONB-1 is not done yet: it requires a commit, and the runner sees none on the branch",
@@ -117,4 +95,61 @@ test("OPENCLAW-18 a reply that completes a ticket too early is answered with wha
   await app.exchangeAndSend({ commits, tests: { id: next } });
   expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ source: "person" }]);
   expect(app.readLines("waits for you").at(-1)).toBe(`🏁 Completed by ${ADA}`);
+  expect(app.readLines("Result to approve")).toContain("All is done");
+});
+
+const toOptions = (...labels: string[]) => labels.map((label) => ({ label }));
+const COLOUR = {
+  question: "Which colour?",
+  options: toOptions("Red", "Blue", `Grey ${"with a long label ".repeat(3)}`),
+};
+const TOOLS = { question: "Which tools?", multiSelect: true, options: toOptions("ky", "zod, v4", "tsx") };
+const toChoiceHook = (...questions: object[]) => ({
+  hook_event_name: "PermissionRequest",
+  tool_name: "AskUserQuestion",
+  tool_input: { questions },
+});
+const toAnswers = (answers: Record<string, string>) => ({
+  hookSpecificOutput: { decision: { behavior: "allow", updatedInput: { answers } } },
+});
+
+test("the questions of one call are messages one after the other, and an old button does not answer the next one", async () => {
+  const { app, token } = await createRunningApp();
+  const { json } = await app.holdHook(token, toChoiceHook(COLOUR, { ...COLOUR, question: "Which size?" }), async () => {
+    await app.advanceAndDrain();
+    const first = app.findMessage("Which colour?");
+    const red = first?.buttons[0]?.[0]?.callback_data ?? "";
+    expect(app.readLines("Which colour?").slice(1, 3)).toEqual(["Question 1 of 2", "Which colour?"]);
+    expect(await app.tapButton(first, "Blue")).toBe(`Answered by ${ADA}: Blue`);
+    await app.advanceAndDrain();
+    expect(app.readLines("Which colour?").slice(-2)).toEqual([`💡 Answered by ${ADA}: `, "Blue"]);
+    expect(app.readLines("Which size?").slice(1, 3)).toEqual(["Question 2 of 2", "Which size?"]);
+    expect(await app.tapButtonData(first?.id ?? 0, red)).toBe(`Answered by ${ADA}: Blue`);
+    await app.replyTo(app.findMessage("Which colour?"), "Red");
+    expect(app.getButtonLabels(app.findMessage("Which size?"))).toHaveLength(4);
+    expect(await app.tapButton(app.findMessage("Which size?"), "Red")).toBe(`Answered by ${ADA}: Red`);
+  });
+  expect(json).toMatchObject(toAnswers({ "Which colour?": "Blue", "Which size?": "Red" }));
+});
+
+test("a question that takes several options marks what is pressed, and Done answers with all of it", async () => {
+  const { app, token } = await createRunningApp();
+  const readLabels = () => app.getButtonLabels(app.findMessage("Which tools?"));
+  const tap = async (label: string) => {
+    const toast = await app.tapButton(app.findMessage("Which tools?"), label);
+    await app.advanceAndDrain();
+    return toast;
+  };
+  const { json } = await app.holdHook(token, toChoiceHook(TOOLS), async () => {
+    await app.advanceAndDrain();
+    expect(readLabels()).toEqual(["☐ ky", "☐ zod, v4", "☐ tsx", "🏁 Complete"]);
+    expect(await tap("☐ tsx")).toBe("tsx");
+    expect(await tap("☐ ky")).toBe("ky, tsx");
+    expect(readLabels()).toEqual(["☑ ky", "☐ zod, v4", "☑ tsx", "✅ Done", "🏁 Complete"]);
+    expect(await tap("☑ ky")).toBe("tsx");
+    await tap("☐ zod, v4");
+    expect(await tap("✅ Done")).toBe(`Answered by ${ADA}: "zod, v4", tsx`);
+  });
+  expect(json).toMatchObject(toAnswers({ "Which tools?": '"zod, v4", tsx' }));
+  expect(readLabels()).toEqual([]);
 });

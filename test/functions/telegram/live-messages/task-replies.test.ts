@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { pickSize } from "../../../reliability/random-source.ts";
 import { toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
@@ -8,6 +9,7 @@ async function createTaskReplyApp(config: Record<string, unknown> = {}) {
     agents: { Imhotep: { wake: "openclaw" } },
     config: { notifications: [{ name: "all", events: ["created", "completed", "asked"] }], ...config },
   });
+  let taken = 0;
   const getTask = (key: string) => {
     const item = app.plane.items(app.onb).find((row) => app.toTaskKey(row) === key);
     if (!item) throw new Error(`Plane has no ${key}.`);
@@ -17,23 +19,17 @@ async function createTaskReplyApp(config: Record<string, unknown> = {}) {
     getTask,
     readTaskComments: (key: string) => app.readComments(getTask(key)).filter((html) => !html.includes("Agent card")),
     /** The wakes since this was called last. */
-    takeWakes: createTaker(app.getWakes),
+    takeWakes() {
+      const fresh = app.getWakes().slice(taken);
+      taken += fresh.length;
+      return fresh;
+    },
     lastReply: () => toPlainText(app.getBotMessages().at(-1)),
     async replyAndWait(part: string, text: string) {
       await app.replyTo(app.findMessage(part), text);
       await app.advanceAndDrain(10_000);
     },
   });
-}
-
-function createTaker(read: () => string[]): () => string[] {
-  let taken = 0;
-  return () => {
-    const all = read();
-    const fresh = all.slice(taken);
-    taken = all.length;
-    return fresh;
-  };
 }
 
 test("a reply to the progress message of a task is a comment in Plane and wakes its agent with the text as data", async () => {
@@ -52,7 +48,7 @@ test("a reply to the progress message of a task is a comment in Plane and wakes 
 });
 
 test("a reply with stop to any message about a task ends the work", async () => {
-  for (const part of ["Status: in progress", "Which colour?"]) {
+  for (const part of pickSize(["Which colour?", "Status: in progress"], ["Which colour?"])) {
     const app = await createTaskReplyApp();
     const key = await app.startTask("Imhotep");
     await app.askQuestion("Imhotep", key, { text: "Which colour?" });
@@ -113,7 +109,7 @@ test("a reply about a closed task is a comment that wakes nobody, and says so", 
 });
 
 test("PEOPLE-02 /plane stop ends the work with its reason, in French too, and /plane task shows what the agent has not read", async () => {
-  for (const command of ["/plane stop", "/plane arrêter"]) {
+  for (const command of pickSize(["/plane arrêter", "/plane stop"], ["/plane arrêter"])) {
     const app = await createTaskReplyApp();
     const key = await app.startTask("Imhotep");
     await app.replyTo(app.findMessage("Status: in progress"), "Use blue");

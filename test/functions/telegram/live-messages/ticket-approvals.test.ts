@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { STRANGER_USER } from "../commands/commands-app.ts";
+import { GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const ADA = "Ada (Telegram)";
@@ -41,28 +41,9 @@ test("a ticket whose text changed in Plane is not approved by the old button: th
   );
   const message = app.findMessage(TITLE);
   expect(message?.id).toBe(earlier?.id);
-  expect(message?.buttons[0]?.[0]?.callback_data).not.toBe(old);
   expect(await app.tapButtonData(earlier?.id ?? 0, old)).toBe(changed);
   expect(await app.tapButton(message, "✅ Approve")).toBe(`Approved by ${ADA}`);
   expect((await app.exchange()).sessions[0]?.ticket_file).toContain("Delete everything");
-});
-
-test("a ticket that was closed in Plane is not approved, and its message says why", async () => {
-  const app = await createTicketMessagesApp();
-  const item = await app.requestTicketMessage();
-  app.plane.editItem(item, {
-    state: app.plane.states(item.project).find(({ group }) => group === "completed")?.id ?? "",
-  });
-  const closed = "The task was closed in Plane: the ticket is cancelled.";
-  expect(await app.tapButton(app.findMessage(TITLE), "✅ Approve")).toBe(closed);
-  expect(app.readLines(TITLE).at(-1)).toBe(`✖️ ${closed}`);
-});
-
-test("a ticket that a rule approves ends without open buttons", async () => {
-  const app = await createTicketMessagesApp({ approve: [{ priorities: ["urgent"] }] });
-  await app.requestTicketMessage("Write it down", { priority: "urgent" });
-  expect((await app.exchange()).sessions).toHaveLength(1);
-  expect(app.getBotMessages().flatMap(({ buttons }) => buttons.flat())).toEqual([]);
 });
 
 test("a ticket whose changed text its message does not show yet is approved by no command, but by its button afterwards", async () => {
@@ -77,4 +58,44 @@ test("a ticket whose changed text its message does not show yet is approved by n
   await app.advanceAndDrain(40_000);
   await app.tapButton(app.findMessage("Another title"), "✅ Approve");
   expect((await app.exchange()).sessions).toHaveLength(1);
+});
+
+test("a long ticket with hostile texts is shown as text, and approved neither by a reply, a crafted press nor a command", async () => {
+  const app = await createTicketMessagesApp();
+  const name = "<b>x</b> @all /start\u202e txt.exe [a](https://evil.example)";
+  const line = "*_`~ @everyone https://evil.example $(id) ; \u001b[31m\u200b";
+  await app.requestTicketMessage(name, { description_html: `<p>${line}</p>`.repeat(400) });
+  const message = app.findMessage(TITLE);
+  expect(message?.text.length).toBeLessThanOrEqual(4_096);
+  for (const character of ["\u202e", "\u001b", "\u200b"]) expect(message?.text).not.toContain(character);
+  // Only the task's title is a link: to the task in Plane.
+  expect(message?.entities.filter(({ type }) => type !== "bold")).toEqual([
+    expect.objectContaining({ type: "text_link", url: expect.stringContaining("/browse/ONB-1") }),
+  ]);
+  expect(app.readLines(TITLE)).toContain("… shortened; all of it is on the page.");
+  expect(app.getButtonLabels(message)).toEqual(["✖️ Reject"]);
+  const reject = message?.buttons[0]?.[0]?.callback_data ?? "";
+  const toast = await app.tapButtonData(message?.id ?? 0, reject.replace(":reject.", ":approve."));
+  expect(toast).toContain("does not show all of it");
+  for (const act of [() => app.replyTo(message, "ok"), () => app.sendMessage("/plane approve ONB-1")]) {
+    await act();
+    expect(toPlainText(app.getBotMessages().at(-1))).toContain("does not show all of it");
+  }
+  expect((await app.read("/api/requests")).requests).toEqual([expect.objectContaining({ kind: "ticket" })]);
+  expect(await app.tapButtonData(message?.id ?? 0, reject)).toContain("Rejected");
+});
+
+test("a rule with another chat sends tickets there, too, without buttons, and a mute entry sends none", async () => {
+  const otherChat = -100_300;
+  const chats = [GROUP_CHAT, otherChat];
+  for (const [rule, messages, others] of [
+    [{ chat: otherChat }, 1, [[]]],
+    [{ mute: true }, 0, []],
+  ] as const) {
+    const notifications = [{ events: ["ticket"], ...rule }];
+    const app = await createTicketMessagesApp({}, { chats, config: { notifications } });
+    await app.requestTicketMessage();
+    expect(app.getBotMessages()).toHaveLength(messages);
+    expect(app.getBotMessages(otherChat).map(({ buttons }) => buttons)).toEqual(others);
+  }
 });

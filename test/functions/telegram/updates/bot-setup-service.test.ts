@@ -58,11 +58,3 @@ test("the setup returns why it failed, and succeeds when Telegram is back", asyn
   await telegram.start();
   expect(await setUpBot(deps)).toBeUndefined();
 });
-
-test("the setup sets the webhook even if Telegram refuses the menu", async () => {
-  const { deps } = await createPollingSetup(WEBHOOK_ENV);
-  const refused = { kind: "refused", reason: "404 Not Found", lasting: false } as const;
-  const telegram = { ...deps.telegram, getCommands: async () => refused };
-  expect(await setUpBot({ ...deps, telegram })).toBe("404 Not Found");
-  expect(await deps.telegram.getWebhook()).toMatchObject({ url: "https://crew.example.com/webhooks/telegram" });
-});

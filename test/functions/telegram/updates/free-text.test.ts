@@ -54,14 +54,6 @@ test("a question in free text is answered with message_human, which replies to i
   expect(await findWish(app.deps, wish)).toMatchObject({ state: "planned" });
 });
 
-test("message_human refuses the id of a wish that does not exist, with what to do", async () => {
-  const app = await createPrivateChatApp();
-  const refusal = 'There is no wish "asked-for:update:77". Omit wish, or give the id of a wish.';
-  expect(await app.messageHuman({ text: "Hello", wish: "asked-for:update:77" })).toContain(refusal);
-  expect(await app.messageHuman({ ...QUESTION, wish: "asked-for:update:77" })).toContain(refusal);
-  expect(app.getMessages()).toEqual([]);
-});
-
 test("texts that follow at once reach the Concierge numbered, as one wish with one receipt; a later one is a wish of its own", async () => {
   const app = await createPrivateChatApp();
   for (const text of ["Add a dark mode", "to the website", "and write the newsletter"])
@@ -93,22 +85,6 @@ test("texts that follow at once reach the Concierge numbered, as one wish with o
   ]);
   await app.callAsConcierge("plan_project", { ...PLAN, project: "Website", wish: first });
   expect(await findWish(app.deps, String(first))).toMatchObject({ state: "planned" });
-});
-
-test("one message closes several wishes and names those that it did not close, which /plane status lists", async () => {
-  const app = await createPrivateChatApp();
-  const ids: string[] = [];
-  for (const text of ["How far is the blog?", "And the shop?", "Add a dark mode"]) {
-    await app.ask(text);
-    ids.push(String(app.readLastWake().at(-1)?.["wish"]));
-    app.advance(30_000);
-  }
-  const answer = await app.messageHuman({ text: "Both are at 60%.", wishes: ids.slice(0, 2) });
-  expect(answer).toMatchObject({ open_wishes: [{ wish: ids[2], text: "Add a dark mode" }] });
-  expect((await app.ask("/plane status")).join()).toContain(
-    "💭 Requests without an answer yet\n💭 Add a dark mode (Ada (Telegram), since 08:0",
-  );
-  expect(await app.messageHuman({ text: "It is live.", wish: ids[2] })).not.toHaveProperty("open_wishes");
 });
 
 test("small talk is answered without waking the Concierge, unless it asks for something", async () => {
@@ -183,32 +159,6 @@ test("while a plan waits, free text can change it, and a lone “ok” says wher
     "↩️ Sent to Concierge as a change of the plan “Dark mode”.",
   );
   expect(app.getWakes().at(-1)).toContain("No green, please");
-});
-
-test("a reply to a message of the bot goes to the Concierge with the message that it replies to", async () => {
-  const app = await createPrivateChatApp();
-  await app.messageHuman({ text: "Dark mode is live.\nNext: the blog?" });
-  expect(await app.ask("yes, do it", { replyTo: app.findText("Dark mode is live") })).toEqual([
-    "📨 Sent to Concierge.",
-  ]);
-  expect(app.readLastWake()).toMatchObject([
-    { text: "(in reply to “💬 Message from Concierge: Dark mode is live. Next: the blog?”) yes, do it" },
-  ]);
-});
-
-test("a reply to a plan that is decided, and to a question that is answered, goes to the Concierge", async () => {
-  const app = await createPrivateChatApp();
-  await app.ask("Add a dark mode");
-  await app.callAsConcierge("plan_project", PLAN);
-  const plan = app.findText("Plan to approve");
-  await app.tap(plan, "Approve");
-  expect(await app.ask("And the blog, please", { replyTo: plan })).toEqual(["📨 Sent to Concierge."]);
-  expect(app.getWakes().at(-1)).toContain("And the blog, please");
-  await app.messageHuman(QUESTION);
-  await app.tap(app.findText("Question from"), "Yes");
-  app.advance(60_000);
-  expect(await app.ask("Actually, no", { replyTo: app.findText("Question from") })).toEqual(["📨 Sent to Concierge."]);
-  expect(app.getWakes().at(-1)).toContain("Actually, no");
 });
 
 test("a long answer to the Concierge and a long change of its plan reach it whole, because no comment has the rest", async () => {

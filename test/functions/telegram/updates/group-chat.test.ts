@@ -50,14 +50,6 @@ test("in a group, a reply to a message of the bot is for the Concierge; one to a
   expect(app.getWakes()).toHaveLength(1);
 });
 
-test("a reply to a message of the bot that is not in the log is recognized by its author", async () => {
-  const app = await createMessagesApp();
-  const reply = (id: number) => ({ reply_to_message: { message_id: 9_999, from: { id }, text: "Old news" } });
-  expect(await readTexts(app, "And now?", { as: reply(1000) })).toEqual(["📨 Sent to Concierge."]);
-  expect(readWishTexts(app)).toMatchObject([{ text: "(in reply to “Old news”) And now?" }]);
-  expect(await readTexts(app, "And now?", { as: reply(2000) })).toEqual([]);
-});
-
 test("in a forum, a message is not a reply to the one that began its topic, and answers stay in the topic", async () => {
   const app = await createMessagesApp();
   const as = { reply_to_message: { message_id: 44, from: { id: 1000 } } };

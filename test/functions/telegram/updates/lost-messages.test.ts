@@ -16,21 +16,6 @@ test("an open question without buttons is found by its text after a lost store, 
   expect(toPlainText(app.findMessage("Which colour?"))).toContain("Answered by Ada (Telegram): \nRed, large");
 });
 
-test("a reply to another message about a task is a comment on it after a lost store, and no wish", async () => {
-  const app = await createRequestsApp();
-  const key = await app.startTask("Imhotep", "Paint the door");
-  await app.actAs("Imhotep").setStatus(key, { status: "blocked", text: "No paint" });
-  await app.advanceAndDrain(30_000);
-  const message = app.findMessage(key);
-  await loseStore(app);
-  await app.replyTo(message, "It is in the cellar");
-  await app.advanceAndDrain(10_000);
-  const [item] = app.plane.items(app.onb);
-  expect(app.readComments(item ?? { id: "" }).join()).toContain("It is in the cellar");
-  expect(toPlainText(app.getBotMessages().at(-1))).toBe(`💬 Passed on to Imhotep: ${key} Paint the door`);
-  expect(app.getWakes().join()).not.toContain("in reply to");
-});
-
 test("after a lost store “ok” to another message about the task approves no ticket that waits", async () => {
   const app = await createRequestsApp({ hasTickets: true });
   await requestTicket(app);

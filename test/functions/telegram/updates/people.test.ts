@@ -85,23 +85,6 @@ test("what the list says wins: an allowed number of somebody who is not in the w
   expect(lines.at(-1)).toMatchObject({ user: ADA_USER, why: "the person is not in Plane's workspace" });
 });
 
-test("notifications in a chat that is a person's own are in their language", async () => {
-  const app = await createTeam([ADA, BOB], { TELEGRAM_CHAT_ID: String(BOB_USER) });
-  const key = await app.startTask("Imhotep", "Write the terms");
-  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
-  expect(app.getBotMessages(BOB_USER).map(toPlainText).join("\n")).toContain("Question – Imhotep");
-});
-
-test("a person who is named like an agent, or like somebody else, is told apart by the address", async () => {
-  const app = await createTeam();
-  app.plane.editMember(app.bob, { displayName: "Imhotep" });
-  await app.poll();
-  const key = await app.startTask("Imhotep", "Write the terms");
-  await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
-  await app.tapButton(app.findMessage("Which colour?"), "Blue", BOB_USER);
-  expect(toPlainText(app.findMessage("Which colour?"))).toContain("Answered by Imhotep (bob@javisi.local.test)");
-});
-
 test("who may have left a project no longer reads in their own chat, which the log says", async () => {
   const app = await createTeam();
   app.plane.removeProjectMember(app.onb, BOB.email);

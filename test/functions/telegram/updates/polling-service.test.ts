@@ -52,16 +52,6 @@ test("a conflict (409) is logged: another program reads this bot's updates", asy
   expect(lines).toMatchObject([{ level: "error", message: expect.stringContaining("not OpenClaw's") }]);
 });
 
-test("a stop ends an open call, confirms nothing and lets the next runtime poll at once", async () => {
-  const { telegram, deps, stop } = await createPollingSetup();
-  const waiting = pollTelegramOnce(deps, "me");
-  stop();
-  expect(await waiting).toBe(0);
-  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "while nobody listened");
-  expect(await pollTelegramOnce({ ...deps, stopping: new AbortController().signal }, "next")).toBe(0);
-  expect((await deps.store.stats()).queues.updates.pending).toBe(1);
-});
-
 test("an excessive retry_after stops the polls for an hour at most, visibly, and they continue at once when it is ended", async () => {
   const { telegram, deps, time, calledMethods } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
