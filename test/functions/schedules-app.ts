@@ -52,7 +52,18 @@ export async function createSchedulesApp({ config = {}, ...options }: Options = 
       const { json } = await send("GET", "/api/schedules");
       return z.object({ schedules: z.array(viewSchema) }).parse(json).schedules;
     },
+    /** Sets the clock and runs the tick, for each of these times of November 2026, as `22T09:00:05`. */
+    async runAt(...times: string[]) {
+      for (const time of times) {
+        app.time.now = Math.max(app.time.now, Date.parse(`2026-11-${time}Z`));
+        app.plane.runWorker();
+        await schedulesTick.run(app.deps);
+        await app.drain();
+      }
+    },
     /** The titles in the order of their creation. */
     readTitles: () => app.plane.items(app.onb).map(({ name }) => name),
+    /** The items with the names of their states, labels and assignees, in the order of their creation. */
+    readItems: () => app.plane.items(app.onb).map((item) => app.readPlaneItem(item)),
   });
 }

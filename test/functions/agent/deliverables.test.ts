@@ -3,51 +3,50 @@ import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
 
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
 
 const MB = 2 ** 20;
 
-const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
-
 /** Creates an app with one task, ONB-1, of the agent Imhotep. */
 async function createAppWithTask(options: Parameters<typeof createHttpTestApp>[0] = {}) {
   const app = await createHttpTestApp(options);
   const item = app.addTask("Write the report", "Imhotep");
   await app.runFirstPoll();
-  return { app, item };
+  const upload = (file: string) =>
+    app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.bin", file });
+  return { app, item, upload };
 }
 
 /** Uploads a file with `PUT /agent/upload_deliverable`. */
-const putFile = (
-  app: HttpTestApp,
-  query: string,
-  body: Uint8Array<ArrayBuffer> | string,
-  headers = {},
-  agent = "Imhotep",
-) => app.request(`/agent/upload_deliverable?${query}`, toBridgeToken(agent), { method: "PUT", body, headers });
+const putFile = (app: HttpTestApp, query: string, body: Uint8Array<ArrayBuffer> | string, agent = "Imhotep") =>
+  app.request(`/agent/upload_deliverable?${query}`, toBridgeToken(agent), { method: "PUT", body });
+
+/** Begins the upload of a file of this size to ONB-1, whose content the caller writes. */
+function openUpload(app: HttpTestApp, name: string, size: number) {
+  const authorization = `Bearer ${toBridgeToken("Imhotep")}`;
+  const headers = { authorization, "content-length": size, "content-type": "application/pdf" };
+  return httpRequest(`${app.url}/agent/upload_deliverable?task=ONB-1&name=${name}`, { method: "PUT", headers });
+}
+
+const refusal = (message: unknown) => ({ error: { code: expect.any(String), message } });
 
 test("reliability 19: upload_deliverable takes base64, and neither a URL nor a path", async () => {
-  const { app, item } = await createAppWithTask();
-  const upload = (file: string) =>
-    app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.bin", file });
-  for (const [refusal, files] of [
+  const { app, item, upload } = await createAppWithTask();
+  for (const [message, files] of [
     [/URLs are not fetched/, ["http://127.0.0.1:8080/secret", "http://[::1]/x", "http://2130706433/x"]],
     [/URLs are not fetched/, ["file:///etc/passwd", "data:text/plain;base64,eA=="]],
     [
       /file is a path.*groundcrew upload_deliverable --task ONB-12 --file report.pdf/s,
       ["/etc/passwd", " /tmp/a ", "~"],
     ],
-    [/file is a path/, ["/root/secret", "/home/ann/My report.pdf", "~/report", "./report", "../report.md"]],
-    [/file is a path/, ["C:\\Users\\ann\\report.pdf", "c:/report", "\\\\server\\share\\report", "docs/report"]],
+    [/file is a path/, ["/home/ann/My report.pdf", "~/report", "./report", "../report.md", "docs/report"]],
+    [/file is a path/, ["C:\\Users\\ann\\report.pdf", "c:/report", "\\\\server\\share\\report"]],
     [/base64/, ["not base64!", "abc==", "a"]],
   ] as const)
-    for (const file of files) {
-      const { status, json } = await upload(file);
-      expect([status, refusalSchema.parse(json).error.message], file).toEqual([400, expect.stringMatching(refusal)]);
-    }
+    for (const file of files)
+      expect(await upload(file), file).toMatchObject({ status: 400, json: refusal(expect.stringMatching(message)) });
   expect(app.plane.attachments(item)).toEqual([]);
   // A JPEG, text in UTF-16 and an xz archive begin with a slash in base64.
   for (const file of ["/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQ==", "/v8AYQBi", "/Td6WFoAAATm1rRG"])
@@ -55,19 +54,11 @@ test("reliability 19: upload_deliverable takes base64, and neither a URL nor a p
 });
 
 test("upload_deliverable accepts 1 MB; its refusal of larger files names PUT /agent/upload_deliverable", async () => {
-  const { app } = await createAppWithTask();
-  const createFile = (bytes: number) => Buffer.alloc(bytes, 7).toString("base64");
-  expect(
-    (await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "a.bin", file: createFile(MB) }))
-      .status,
-  ).toBe(200);
-  const larger = await app.callTool("Imhotep", "upload_deliverable", {
-    task: "ONB-1",
-    name: "b.bin",
-    file: createFile(MB + 3),
-  });
-  expect(larger.status).toBe(413);
-  expect(refusalSchema.parse(larger.json).error.message).toContain("PUT /agent/upload_deliverable");
+  const { upload } = await createAppWithTask();
+  const uploadBytes = (bytes: number) => upload(Buffer.alloc(bytes, 7).toString("base64"));
+  expect((await uploadBytes(MB)).status).toBe(200);
+  const json = refusal(expect.stringContaining("PUT /agent/upload_deliverable"));
+  expect(await uploadBytes(MB + 3)).toMatchObject({ status: 413, json });
 });
 
 /** Creates a `fetch` that counts the bytes of uploads while the storage receives them. */
@@ -89,42 +80,23 @@ function createCountingFetch() {
   return { fetch: countingFetch, firstMegabyte: firstMegabyte.promise, countReceived: () => received };
 }
 
-/** Sends a body in pieces, each after the previous one was written; returns the text of the response. */
-async function sendInPieces(
-  app: HttpTestApp,
-  query: string,
-  size: number,
-  piece: () => Promise<Buffer>,
-): Promise<string> {
-  const type = "application/pdf";
-  const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": size, "content-type": type };
-  const request = httpRequest(`${app.url}/agent/upload_deliverable?${query}`, { method: "PUT", headers });
-  const responseEvent = once(request, "response");
-  for (let sent = 0; sent < size; ) {
-    const bytes = await piece();
-    sent += bytes.length;
-    if (!request.write(bytes)) await once(request, "drain");
-  }
-  request.end();
-  const [response] = await responseEvent;
-  return text(response);
-}
-
 test("OPENCLAW-07, OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB with their type: the storage receives the start before the end is sent", async () => {
   const storage = createCountingFetch();
   const { app, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
   const hash = createHash("sha256");
-  let sent = 0;
+  const request = openUpload(app, "big.pdf", 30 * MB);
+  const answer = once(request, "response");
   let ahead = 0;
-  const body = await sendInPieces(app, "task=ONB-1&name=big.pdf", 30 * MB, async () => {
+  for (let sent = 0; sent < 30; sent += 1) {
     if (sent === 15) await storage.firstMegabyte;
     const piece = Buffer.alloc(MB, sent);
     hash.update(piece);
-    sent += 1;
-    ahead = Math.max(ahead, sent * MB - storage.countReceived());
-    return piece;
-  });
-  expect(JSON.parse(body)).toMatchObject({
+    ahead = Math.max(ahead, (sent + 1) * MB - storage.countReceived());
+    if (!request.write(piece)) await once(request, "drain");
+  }
+  request.end();
+  const [response] = await answer;
+  expect(JSON.parse(await text(response))).toMatchObject({
     ...{ task: "ONB-1", name: "big.pdf", size: 30 * MB, sha256: hash.digest("hex"), type: "application/pdf" },
   });
   expect(app.plane.attachments(item)[0]?.bytes?.length).toBe(30 * MB);
@@ -135,9 +107,7 @@ test("OPENCLAW-07, OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB with 
 test("PUT /agent/upload_deliverable survives a client that disconnects; repeating the upload leaves one attachment", async () => {
   const storage = createCountingFetch();
   const { app, item } = await createAppWithTask({ fetch: storage.fetch });
-  const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": 4 * MB };
-  const path = "/agent/upload_deliverable?task=ONB-1&name=a.bin";
-  const request = httpRequest(app.url + path, { method: "PUT", headers });
+  const request = openUpload(app, "a.bin", 4 * MB);
   const closed = new Promise((resolve) => request.once("close", resolve));
   request.on("error", () => {});
   request.write(Buffer.alloc(2 * MB));
@@ -145,22 +115,11 @@ test("PUT /agent/upload_deliverable survives a client that disconnects; repeatin
   request.destroy();
   await closed;
   await expect.poll(() => JSON.stringify(app.logged)).toContain("received incompletely");
-  const response = await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
-  expect(response.status).toBe(200);
+  expect((await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB))).status).toBe(200);
   expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
 });
 
-test("PUT /agent/upload_deliverable refuses a file without a Content-Length", async () => {
-  const { app } = await createAppWithTask();
-  const body = new Blob(["chunked"]).stream();
-  const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}` };
-  const url = `${app.url}/agent/upload_deliverable?task=ONB-1&name=a.txt`;
-  const response = await fetch(url, { method: "PUT", body, headers, duplex: "half" } as RequestInit);
-  expect(response.status).toBe(400);
-  expect(refusalSchema.parse(await response.json()).error.message).toContain("Content-Length");
-});
-
-test("PUT /agent/upload_deliverable refuses what it cannot store, and the message names the reason", async () => {
+test("PUT /agent/upload_deliverable refuses what it cannot store and another agent's task, names the reason and records it in the audit log", async () => {
   const { app, item } = await createAppWithTask();
   for (const [query, status, reason] of [
     ["task=ONB-1&name=..%2Fx.md", 400, "path separator"],
@@ -172,44 +131,32 @@ test("PUT /agent/upload_deliverable refuses what it cannot store, and the messag
     ["task=ONB-99&name=x.md", 404, "ONB-99"],
   ] as const) {
     const response = await putFile(app, query, "some bytes");
-    expect(response.status, query).toBe(status);
-    expect(refusalSchema.parse(await response.json()).error.message).toContain(reason);
+    expect([response.status, await response.json()]).toEqual([status, refusal(expect.stringContaining(reason))]);
   }
+  const body = new Blob(["chunked"]).stream();
+  const init = { method: "PUT", body, duplex: "half" } as RequestInit;
+  const path = "/agent/upload_deliverable?task=ONB-1&name=a.txt";
+  const chunked = await app.request(path, toBridgeToken("Imhotep"), init);
+  expect([chunked.status, await chunked.text()]).toEqual([400, expect.stringContaining("Content-Length")]);
+  expect((await putFile(app, "task=ONB-1&name=x.md", "some bytes", "Thot")).status).toBe(403);
   expect(app.plane.attachments(item)).toEqual([]);
+  const audit = await app.request("/audit?agent=Thot", "admin-token-for-http-tests");
+  expect(await audit.text()).toContain('"tool":"upload_deliverable"');
 });
-
-test("PUT /agent/upload_deliverable refuses another agent's task and records the refusal in the audit log", async () => {
-  const { app } = await createAppWithTask();
-  const response = await putFile(app, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
-  expect(response.status).toBe(403);
-  expect(await (await app.request("/audit", "admin-token-for-http-tests")).text()).toContain(
-    '"tool":"upload_deliverable"',
-  );
-});
-
-/** Starts an upload and sends the first of its two bytes; `end` sends the second. */
-function startUpload(app: HttpTestApp, agent: string, name: string) {
-  const headers = { authorization: `Bearer ${toBridgeToken(agent)}`, "content-length": 2 };
-  const path = `/agent/upload_deliverable?task=ONB-1&name=${name}`;
-  const request = httpRequest(app.url + path, { method: "PUT", headers });
-  const answer = once(request, "response").then(async ([response]) => {
-    const body: unknown = JSON.parse(await text(response));
-    return { status: Number(response.statusCode), body };
-  });
-  request.write("a");
-  return { answer, end: () => request.end("b") };
-}
 
 test("PUT /agent/upload_deliverable accepts four uploads of an agent at once; a fifth is refused without being read", async () => {
   const { app, item } = await createAppWithTask();
-  const uploads = ["a.md", "b.md", "c.md", "d.md", "e.md"].map((name) => startUpload(app, "Imhotep", name));
-  const first = await Promise.race(uploads.map(({ answer }) => answer));
-  expect(first).toMatchObject({ status: 503, body: { error: { code: "unavailable" } } });
-  expect(JSON.stringify(first.body)).toContain("4 uploads");
-  expect((await putFile(app, "task=ONB-1&name=x.md", "x", {}, "Thot")).status).toBe(403);
+  const uploads = ["a.md", "b.md", "c.md", "d.md", "e.md"].map((name) => openUpload(app, name, 2));
+  const answers = uploads.map(async (upload) => {
+    const [response] = await once(upload, "response");
+    return [Number(response.statusCode), await text(response)] as const;
+  });
+  for (const upload of uploads) upload.write("a");
+  expect(await Promise.race(answers)).toEqual([503, expect.stringContaining("4 uploads")]);
+  expect((await putFile(app, "task=ONB-1&name=x.md", "x", "Thot")).status).toBe(403);
   expect((await putFile(app, "task=ONB-1&name=x.md", "x")).status).toBe(503);
-  for (const { end } of uploads) end();
-  const statuses = (await Promise.all(uploads.map(({ answer }) => answer))).map(({ status }) => status);
+  for (const upload of uploads) upload.end("b");
+  const statuses = (await Promise.all(answers)).map(([status]) => status);
   expect(statuses.toSorted()).toEqual([200, 200, 200, 200, 503]);
   expect(app.plane.attachments(item)).toHaveLength(4);
   expect((await putFile(app, "task=ONB-1&name=f.md", "f")).status).toBe(200);
@@ -217,25 +164,22 @@ test("PUT /agent/upload_deliverable accepts four uploads of an agent at once; a 
 
 /** Thot's task ONB-1 with files, and Imhotep's task ONB-2 that waits for it. */
 async function createAppWithFiles(files: Record<string, string | Uint8Array<ArrayBuffer>>) {
-  const app = await createHttpTestApp({ fileSizeLimit: 50 * 2 ** 20 });
+  const app = await createHttpTestApp({ fileSizeLimit: 50 * MB });
   const blocker = app.addTask("Draw the plan", "Thot");
   const successor = app.addTask("Build it", "Imhotep");
   app.plane.relate(successor, blocker);
   await app.runFirstPoll();
   await app.runUntilIdle();
-  for (const [name, body] of Object.entries(files)) {
-    const query = new URLSearchParams({ task: "ONB-1", name });
-    const path = `/agent/upload_deliverable?${query}`;
-    expect((await app.request(path, toBridgeToken("Thot"), { method: "PUT", body })).status).toBe(200);
-  }
-  return { app, blocker, successor };
+  for (const [name, body] of Object.entries(files))
+    expect((await putFile(app, `${new URLSearchParams({ task: "ONB-1", name })}`, body, "Thot")).status).toBe(200);
+  const stream = (agent: string, name: string) =>
+    app.request(`/agent/download_deliverable?${new URLSearchParams({ task: "ONB-1", name })}`, toBridgeToken(agent));
+  const read = (agent: string, name: string) => app.callTool(agent, "download_deliverable", { task: "ONB-1", name });
+  return { app, blocker, successor, stream, read };
 }
 
-const streamFile = (app: HttpTestApp, agent: string, name: string) =>
-  app.request(`/agent/download_deliverable?${new URLSearchParams({ task: "ONB-1", name })}`, toBridgeToken(agent));
-
-test("OPENCLAW-14 an agent reads the deliverable of the task that its own task waited for, over MCP", async () => {
-  const { app, blocker } = await createAppWithFiles({ "plan.md": "# Plan\n\nTwo floors.\n" });
+test("OPENCLAW-14 an agent reads the deliverable of the task that its own task waited for, over MCP, and nothing once it is not its task", async () => {
+  const { app, blocker, successor, stream, read } = await createAppWithFiles({ "plan.md": "# Plan\n\nTwo floors.\n" });
   app.plane.editItem(blocker, { state: "Done" });
   await app.poll();
   await app.runUntilIdle();
@@ -243,88 +187,60 @@ test("OPENCLAW-14 an agent reads the deliverable of the task that its own task w
   const details = JSON.parse(getResultText(await callTool(imhotep, "get_task_details", { task: "ONB-2" })));
   expect(details.inputs).toEqual([{ key: "ONB-1", title: "Draw the plan", status: "done" }]);
   const answer = await callTool(imhotep, "download_deliverable", { task: "ONB-1", name: "plan.md" });
-  expect(JSON.parse(getResultText(answer))).toMatchObject({
-    task: "ONB-1",
-    name: "plan.md",
-    type: "text/markdown",
-    size: 20,
-    text: "# Plan\n\nTwo floors.\n",
-  });
-});
+  const plan = { task: "ONB-1", name: "plan.md", type: "text/markdown", size: 20, text: "# Plan\n\nTwo floors.\n" };
+  expect(JSON.parse(getResultText(answer))).toMatchObject(plan);
 
-test("download_deliverable is refused for a task that the agent's tasks do not wait for, and nothing is read", async () => {
-  const { app } = await createAppWithFiles({ "plan.md": "secret" });
-  app.addTask("Something else", "Imhotep");
-  await app.poll();
-  app.plane.editItem(app.plane.items(app.onb).find(({ name }) => name === "Build it") ?? { id: "" }, {
-    assignees: [app.getUser("Thot")],
-  });
-  await app.poll();
-  app.advance(3_000);
+  app.plane.editItem(successor, { assignees: [app.getUser("Thot")] });
   await app.poll();
   await app.runUntilIdle();
   const requests = await app.recordRequests(async () => {
-    const { status } = await app.callTool("Imhotep", "download_deliverable", { task: "ONB-1", name: "plan.md" });
-    expect(status).toBe(403);
-    expect((await streamFile(app, "Imhotep", "plan.md")).status).toBe(403);
+    expect((await read("Imhotep", "plan.md")).status).toBe(403);
+    expect((await stream("Imhotep", "plan.md")).status).toBe(403);
   });
   expect(requests).toEqual([]);
-  expect((await app.callTool("Concierge", "download_deliverable", { task: "ONB-1", name: "plan.md" })).status).toBe(
-    200,
-  );
+  expect((await read("Concierge", "plan.md")).status).toBe(200);
 });
 
-test("download_deliverable returns the newest file of a name, and lists the names for an unknown one", async () => {
-  const { app } = await createAppWithFiles({ "plan.md": "first", "notes.txt": "notes" });
-  app.advance(60_000);
-  const again = "/agent/upload_deliverable?task=ONB-1&name=plan.md";
-  await app.request(again, toBridgeToken("Thot"), { method: "PUT", body: "second" });
-  const { json } = await app.callTool("Thot", "download_deliverable", { task: "ONB-1", name: "plan.md" });
-  expect(json).toMatchObject({ text: "second" });
-  expect(await app.callTool("Thot", "download_deliverable", { task: "ONB-1", name: "plan" })).toMatchObject({
-    status: 404,
-    json: { error: { message: 'ONB-1 has no file "plan". Its files are: plan.md, notes.txt.' } },
-  });
-});
-
-test("download_deliverable shortens long texts, gives small binary files in base64 and refuses what does not fit", async () => {
+test("download_deliverable returns the newest file of a name, lists the names for an unknown one, shortens long texts and refuses what does not fit", async () => {
   const picture = Uint8Array.from({ length: 300 }, (_, i) => i % 256);
-  const { app } = await createAppWithFiles({
+  const { app, read } = await createAppWithFiles({
     "long.txt": "é".repeat(50_000),
     "small.png": picture,
     "large.png": new Uint8Array(70_000),
-    "huge.txt": "x".repeat(2 ** 20 + 1),
+    "huge.txt": "x".repeat(MB + 1),
   });
-  const read = (name: string) => app.callTool("Thot", "download_deliverable", { task: "ONB-1", name });
-  expect(await read("long.txt")).toMatchObject({ json: { text: "é".repeat(40_000), left_out: 10_000, size: 100_000 } });
-  const small = await read("small.png");
-  expect(small).toMatchObject({ json: { type: "image/png", file: Buffer.from(picture).toString("base64") } });
-  for (const name of ["large.png", "huge.txt"])
-    expect(await read(name)).toMatchObject({
-      status: 413,
-      json: { error: { message: expect.stringContaining("GET /agent/download_deliverable?task=ONB-12") } },
-    });
+  expect(await read("Thot", "long.txt")).toMatchObject({
+    json: { text: "é".repeat(40_000), left_out: 10_000, size: 100_000 },
+  });
+  app.advance(60_000);
+  await putFile(app, "task=ONB-1&name=long.txt", "second", "Thot");
+  expect(await read("Thot", "long.txt")).toMatchObject({ json: { text: "second" } });
+  const small = { type: "image/png", file: Buffer.from(picture).toString("base64") };
+  expect(await read("Thot", "small.png")).toMatchObject({ json: small });
+  for (const name of ["large.png", "huge.txt"]) {
+    const json = refusal(expect.stringContaining("GET /agent/download_deliverable?task=ONB-12"));
+    expect(await read("Thot", name)).toMatchObject({ status: 413, json });
+  }
+  const names = expect.stringMatching(/^ONB-1 has no file "plan"\. Its files are: long\.txt, .*small\.png/);
+  expect(await read("Thot", "plan")).toMatchObject({ status: 404, json: refusal(names) });
 });
 
-test("GET /agent/download_deliverable streams a file of any size that no browser shows or runs", async () => {
-  const bytes = new Uint8Array(3 * 2 ** 20).fill(7);
-  const { app } = await createAppWithFiles({ "été (1).zip": bytes });
-  const response = await streamFile(app, "Thot", "été (1).zip");
-  expect(Object.fromEntries(response.headers)).toMatchObject({
+test("GET /agent/download_deliverable streams files that no browser shows or runs, at most four at once, of which each that ends makes room", async () => {
+  const bytes = new Uint8Array(20 * MB).fill(7);
+  const { app, stream } = await createAppWithFiles({ "été (1).zip": bytes });
+  const open = await Promise.all([1, 2, 3, 4].map(() => stream("Thot", "été (1).zip")));
+  expect(open.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  const refused = await stream("Thot", "été (1).zip");
+  expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: "unavailable" } }]);
+  await open[0]?.body?.cancel();
+  await expect.poll(async () => (await stream("Thot", "été (1).zip")).status).toBe(200);
+  const [, response] = open;
+  expect(Object.fromEntries(response?.headers ?? [])).toMatchObject({
     "content-type": "application/octet-stream",
     "content-disposition": "attachment; filename*=UTF-8''%C3%A9t%C3%A9%20%281%29.zip",
     "x-content-type-options": "nosniff",
   });
-  expect(Buffer.compare(Buffer.from(await response.arrayBuffer()), Buffer.from(bytes))).toBe(0);
+  const content = (await response?.arrayBuffer()) ?? new ArrayBuffer(0);
+  expect(Buffer.compare(Buffer.from(content), Buffer.from(bytes))).toBe(0);
   expect((await app.request("/agent/download_deliverable?task=ONB-1", toBridgeToken("Thot"))).status).toBe(400);
-});
-
-test("an agent has at most four downloads at once, and each that ends or is abandoned makes room for another", async () => {
-  const { app } = await createAppWithFiles({ "large.zip": new Uint8Array(20 * 2 ** 20) });
-  const open = await Promise.all([1, 2, 3, 4].map(() => streamFile(app, "Thot", "large.zip")));
-  expect(open.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-  const refused = await streamFile(app, "Thot", "large.zip");
-  expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: "unavailable" } }]);
-  await open[0]?.body?.cancel();
-  await expect.poll(async () => (await streamFile(app, "Thot", "large.zip")).status).toBe(200);
 });

@@ -13,8 +13,10 @@ async function postMcp(app: HttpTestApp, message: unknown, headers: Record<strin
 
 const LIST_TOOLS = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
-test("MCP, with the SDK's own client, lists the tools with their annotations", async () => {
+test("MCP, with the SDK's own client, lists the tools with their annotations and answers once, as text without an output schema", async () => {
   const app = await createHttpTestApp();
+  app.addTask("Write the menu", "Imhotep");
+  await app.runFirstPoll();
   const client = await app.connectMcpClient("Imhotep");
   expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
   expect(client.getInstructions()).toContain("Do not retry a refused claim");
@@ -23,71 +25,47 @@ test("MCP, with the SDK's own client, lists the tools with their annotations", a
     inputSchema: { type: "object", required: ["task"] },
     annotations: { idempotentHint: true, destructiveHint: false },
   });
-  for (const { name, annotations } of tools)
-    expect(annotations, name).toMatchObject({
-      [annotations?.readOnlyHint ? "readOnlyHint" : "destructiveHint"]: expect.any(Boolean),
-    });
-});
-
-test("MCP answers once, as text: no tool declares an output schema, and no answer has structured content", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
-  const client = await app.connectMcpClient("Imhotep");
-  for (const { name, outputSchema } of (await client.listTools()).tools) expect(outputSchema, name).toBeUndefined();
-  for (const [tool, input] of [
-    ["list_my_tasks", {}],
-    ["claim_task", { task: "ONB-1" }],
-    ["report", { task: "ONB-1", percent: 10 }],
-  ] as const) {
-    const result = await callTool(client, tool, input);
-    expect(Object.keys(result), tool).toEqual(["content"]);
-    expect(result.content).toHaveLength(1);
+  for (const { name, annotations, outputSchema } of tools) {
+    const hint = annotations?.readOnlyHint ? "readOnlyHint" : "destructiveHint";
+    expect([annotations?.[hint], outputSchema], name).toEqual([expect.any(Boolean), undefined]);
+  }
+  for (const tool of ["list_my_tasks", "claim_task"]) {
+    const result = await callTool(client, tool, tool === "claim_task" ? { task: "ONB-1" } : {});
+    expect([Object.keys(result), result.content.length], tool).toEqual([["content"], 1]);
   }
 });
 
-test("OPENCLAW-20 MCP, with the SDK's own client, returns a refusal as a result whose text gives the reason and what to do", async () => {
+test("OPENCLAW-20 MCP, with the SDK's own client, returns a refusal as a result with the reason and what to do, as HTTP does, and an error for an unknown tool", async () => {
   const app = await createHttpTestApp();
   app.addTask("Write the menu", "Imhotep");
   await app.runFirstPoll();
-  const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-1" });
-  expect(result.isError).toBe(true);
+  const client = await app.connectMcpClient("Thot");
+  const result = await callTool(client, "claim_task", { task: "ONB-1" });
+  expect(result).toMatchObject({ isError: true, _meta: { error: { code: "forbidden" } } });
   expect(getResultText(result)).toBe(
     "ONB-1 belongs to Imhotep; only its own agent may do this, not Thot. List your tasks with list_my_tasks.",
   );
-  expect(result._meta).toEqual({ error: { code: "forbidden" } });
-  app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
-  const limited = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
-  expect(limited).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
-});
-
-test("MCP, with the SDK's own client, refuses an invalid input with the same text as HTTP", async () => {
-  const app = await createHttpTestApp();
-  const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
+  const invalid = getResultText(await callTool(client, "claim_task", { tsk: "ONB-1" }));
   const { json } = await app.callTool("Thot", "claim_task", { tsk: "ONB-1" });
-  expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
-});
-
-test("MCP, with the SDK's own client, answers a call of an unknown tool with a protocol error", async () => {
-  const app = await createHttpTestApp();
-  const client = await app.connectMcpClient("Thot");
+  expect(json).toEqual({ error: { code: "bad_request", message: invalid } });
+  app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
+  const limited = await callTool(client, "claim_task", { task: "ONB-77" });
+  expect(limited).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
   await expect(callTool(client, "delete_everything", {})).rejects.toThrow(/-32602.*There is no tool/);
 });
 
 test("OPENCLAW-02 MCP, with the SDK's own client, returns ten tasks with their blockers once, in 4 KB", async () => {
   const app = await createHttpTestApp();
+  const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
+  const description_html = `<p>${line}</p><p>${"And more. ".repeat(200)}</p>`;
   for (let n = 0; n < 10; n += 1) {
-    const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
-    const description_html = `<p>${line}</p><p>${"And more. ".repeat(200)}</p>`;
     const task = app.addTask(`Write page ${n} of the handbook for new customers`, "Thot", { description_html });
-    const blocker = app.addTask(`Find out what page ${n} must say`, "Imhotep");
-    app.plane.relate(task, blocker);
+    app.plane.relate(task, app.addTask(`Find out what page ${n} must say`, "Imhotep"));
   }
   await app.runFirstPoll();
   const result = await callTool(await app.connectMcpClient("Thot"), "list_my_tasks", {});
   expect(JSON.parse(getResultText(result)).tasks).toHaveLength(10);
   expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(4_096);
-  expect(result.structuredContent).toBeUndefined();
 });
 
 test("AGENT-01 an answer over MCP names the fields with words of others and their length, and no text can leave its field", async () => {
@@ -107,46 +85,37 @@ test("AGENT-01 an answer over MCP names the fields with words of others and thei
   expect(getResultText(await callTool(client, "report", { task: "ONB-1", text: "Half way" }))).not.toContain("others:");
 });
 
-test("AGENT-03 claiming a task with start sets it to in_progress and returns its details and unread remarks, in one call", async () => {
+test("AGENT-03 one call claims and starts a task, with its details and unread remarks, and one finishes it with summary, figures and file", async () => {
   const app = await createHttpTestApp();
   const item = app.addTask("Write the menu", "Imhotep", { description_html: "<p>For the summer.</p>" });
   await app.runFirstPoll();
   app.plane.addComment(item, "<p>Vegan, please.</p>", { by: app.human });
   await app.deliverWebhooks();
-  const result = await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1", start: true });
+  const client = await app.connectMcpClient("Imhotep");
+  const result = await callTool(client, "claim_task", { task: "ONB-1", start: true });
   expect(JSON.parse(getResultText(result))).toMatchObject({
     task: "ONB-1",
     details: { title: "Write the menu", text: "For the summer.", comments: [{ text: "Vegan, please." }] },
     unread: 1,
     remarks: [{ text: "Vegan, please." }],
   });
-  expect(app.plane.item(item)?.state).toBe(app.plane.states(app.onb).find(({ group }) => group === "started")?.id);
-});
-
-test("AGENT-03 one call finishes a task: its summary, figures and file", async () => {
-  const app = await createHttpTestApp();
-  const item = app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
-  const client = await app.connectMcpClient("Imhotep");
-  await callTool(client, "claim_task", { task: "ONB-1", start: true });
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
   const done = { task: "ONB-1", status: "done", text: "All of it.", confidence: 0.9, cost: 1.5 };
   const file = { name: "menu.md", text: "# Menu" };
   expect((await callTool(client, "update_task_status", { ...done, file })).isError).toBeUndefined();
-  expect(app.plane.item(item)?.state).toBe(app.plane.states(app.onb).find(({ group }) => group === "completed")?.id);
-  const { json } = await app.callTool("Imhotep", "get_task_details", { task: "ONB-1" });
-  expect(json).toMatchObject({
+  expect(app.readPlaneItem(item).state).toBe("Done");
+  expect((await app.callTool("Imhotep", "get_task_details", { task: "ONB-1" })).json).toMatchObject({
     agent: { cost: 1.5, confidence: 0.9 },
     attachments: { latest: [{ name: "menu.md", size: 6 }] },
   });
 });
 
-test("POST /mcp needs and creates no session, supports four protocol versions and answers each Accept with JSON", async () => {
+test("POST /mcp needs no session, supports four protocol versions, each Accept and batches, in which a cancellation changes nothing", async () => {
   const app = await createHttpTestApp();
   for (const accept of ["application/json", "*/*", "application/json, text/event-stream"]) {
     const { status, headers, json } = await postMcp(app, LIST_TOOLS, { accept });
-    expect([status, headers.get("content-type"), headers.get("mcp-session-id")]).toEqual([
-      ...[200, "application/json", null],
-    ]);
+    const [type, session] = ["content-type", "mcp-session-id"].map((name) => headers.get(name));
+    expect([status, type, session]).toEqual([200, "application/json", null]);
     expect(json.result.tools.length).toBeGreaterThan(0);
   }
   for (const version of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]) {
@@ -156,25 +125,10 @@ test("POST /mcp needs and creates no session, supports four protocol versions an
     const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
     expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
   }
-});
-
-const PING = { jsonrpc: "2.0", id: 2, method: "ping" };
-const toCancellation = (requestId: unknown) => ({
-  jsonrpc: "2.0",
-  method: "notifications/cancelled",
-  params: { requestId },
-});
-
-test("POST /mcp answers a batch of a request and its own cancellation before or after it", async () => {
-  const app = await createHttpTestApp();
-  for (const batch of [
-    [toCancellation(1), LIST_TOOLS, PING],
-    [LIST_TOOLS, toCancellation(1), PING],
-  ]) {
-    const { status, json } = await postMcp(app, batch);
-    expect([status, json.map(({ id }: { id: number }) => id)]).toEqual([200, [1, 2]]);
-    expect(json[0].result.tools.length).toBeGreaterThan(0);
-  }
+  const ping = { jsonrpc: "2.0", id: 2, method: "ping" };
+  const cancellation = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
+  const { status, json } = await postMcp(app, [cancellation, LIST_TOOLS, ping]);
+  expect([status, json]).toMatchObject([200, [{ id: 1, result: { tools: expect.any(Array) } }, { id: 2 }]]);
 });
 
 test("POST /mcp refuses what is no call, other methods and content types, large bodies and foreign pages (reliability 27)", async () => {

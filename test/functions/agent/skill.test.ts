@@ -27,9 +27,6 @@ test("OPENCLAW-01 the skill file has front matter that both OpenClaw 2026.2 and 
   });
 });
 
-/** The tools that the part for the Concierge must name. */
-const CONCIERGE_TOOLS = ["plan_project", "list_projects", "list_tasks", "update_task", "message_human", "list_agents"];
-
 /** Patterns by which OpenClaw 2026.9 masks secrets in a tool's output, which is how a model reads a skill. */
 const MASKED_BY_OPENCLAW = [
   /Authorization["']?[ \t]*[:=]\s*["']?(?:Bearer|Basic)\s+(\S+)/gi,
@@ -39,90 +36,60 @@ const MASKED_BY_OPENCLAW = [
   /--(?:api[-_]?key|token|secret|password)\s+["']?([^\s"']+)/g,
 ];
 
-const maskLikeOpenclaw = (plain: string) =>
-  MASKED_BY_OPENCLAW.reduce(
-    (masked, pattern) => masked.replace(pattern, (found, secret: string) => found.replace(secret, () => "***")),
-    plain,
-  );
+const findMasked = (plain: string) => MASKED_BY_OPENCLAW.flatMap((pattern) => [...plain.matchAll(pattern)]);
 
 test("OPENCLAW-01 OpenClaw 2026.9, which masks tokens in what a model reads, leaves the skill file as it is", () => {
-  expect(maskLikeOpenclaw("printf 'header = \"Authorization: Bearer %s\"'")).toContain("Bearer ***");
-  expect(maskLikeOpenclaw(text)).toBe(text);
+  expect(findMasked("printf 'header = \"Authorization: Bearer %s\"'")).toHaveLength(1);
+  expect(findMasked(text)).toEqual([]);
 });
 
-test("OPENCLAW-01 the skill file tells the Concierge to ask, plan, check, watch and sum up, with these tools", () => {
-  const [, part = ""] = /## If you are the Concierge\n(.*?)\n## /s.exec(body) ?? [];
-  for (const tool of CONCIERGE_TOOLS) expect(part).toContain(`\`${tool}\``);
-  expect(part).toMatch(/dry_run.*Watch.*sum up/s);
-});
-
-test("OPENCLAW-01 the skill file names only existing tools and inputs", () => {
-  const tools = TOOLS.map(({ name }) => name);
-  const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
-  const known = [
-    ...tools,
-    ...inputs,
-    "in_progress",
-    "retry_after",
-    ...CONCIERGE_TOOLS,
-    "held_until",
-    ...Object.keys(settingsFileSchema.shape),
-  ];
-  const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
-  expect(named.filter((name) => !known.includes(name))).toEqual([]);
-  expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
-});
-
-test("OPENCLAW-01 the skill file is short and contains the safety rules", () => {
+test("OPENCLAW-01 the skill file is short, names only existing tools and inputs, and has the safety rules and a part for the Concierge", () => {
   expect(text.length).toBeLessThan(3_500);
+  const inputs = TOOLS.flatMap(({ name, input }) => [name, ...Object.keys(input.shape)]);
+  const others = ["in_progress", "retry_after", "held_until", ...Object.keys(settingsFileSchema.shape)];
+  const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
+  expect(named.filter((name) => ![...inputs, ...others].includes(name))).toEqual([]);
+  expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
   for (const rule of [
-    /That task first/,
-    /do not retry/,
-    /do not repeat that comment/,
-    /Read back/,
-    /two failed writes/,
+    "That task first",
+    "do not retry",
+    "do not repeat that comment",
+    "Read back",
+    "two failed writes",
   ])
-    expect(body).toMatch(rule);
+    expect(body).toContain(rule);
+  const [, part = ""] = /## If you are the Concierge\n(.*?)\n## /s.exec(body) ?? [];
+  expect(part).toMatch(/dry_run.*Watch.*sum up/s);
+  for (const tool of ["plan_project", "list_projects", "list_tasks", "update_task", "message_human", "list_agents"])
+    expect(part).toContain(`\`${tool}\``);
 });
 
-test.each(["the agent's file", "the environment"])(
-  "OPENCLAW-01 the skill file shows curl commands that work with the token from %s",
-  async (source) => {
-    const app = await createHttpTestApp();
-    const item = app.addTask("Write the menu", "Thot");
-    await app.runFirstPoll();
-    const folder = mkdtempSync(join(tmpdir(), "skill-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    mkdirSync(join(folder, ".groundcrew"));
-    const inFile = source === "the agent's file";
-    if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
-    const env = {
-      PATH: process.env["PATH"],
-      GROUNDCREW_URL: app.url,
-      GROUNDCREW_TOKEN: inFile ? "no" : toBridgeToken("Thot"),
-    };
-    writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
-    const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
-    const functions = lines.slice(
-      0,
-      lines.findIndex((line) => /^call [a-z]/.test(line)),
-    );
-    const sentBodies: unknown[] = [];
-    for (const line of lines.slice(functions.length).filter(Boolean)) {
-      const { stdout } = await runFile("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
-      sentBodies.push(JSON.parse(stdout));
-    }
-    expect(sentBodies).toMatchObject([
-      { tasks: [{ key: "ONB-1" }] },
-      { task: "ONB-1", until: expect.any(String) },
-      { paths: { "/agent/ask_human": expect.anything() } },
-      { task: "ONB-1", name: "report.pdf" },
-    ]);
-    expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
-  },
-);
-
-test("OPENCLAW-01 the skill file keeps the token out of the process list: no program gets it as an argument", () => {
+test("OPENCLAW-01 the skill file's curl commands work with the token from the agent's file or the environment, and no program gets it as an argument", async () => {
   expect(shell).toContain("curl -sS --fail-with-body -K -");
   expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
+  const app = await createHttpTestApp();
+  const item = app.addTask("Write the menu", "Thot");
+  await app.runFirstPoll();
+  const folder = mkdtempSync(join(tmpdir(), "skill-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
+  const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
+  const commands = lines.splice(lines.findIndex((line) => /^call [a-z]/.test(line))).filter(Boolean);
+  const run = async (command: string, token: string): Promise<unknown> => {
+    const env = { PATH: process.env["PATH"], GROUNDCREW_URL: app.url, GROUNDCREW_TOKEN: token };
+    const { stdout } = await runFile("sh", ["-c", [...lines, command].join("\n")], { cwd: folder, env });
+    return JSON.parse(stdout);
+  };
+  expect(await run(commands[0] ?? "", toBridgeToken("Thot"))).toMatchObject({ tasks: [{ key: "ONB-1" }] });
+  mkdirSync(join(folder, ".groundcrew"));
+  writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
+  const answers = [];
+  for (const command of commands) answers.push(await run(command, "no"));
+  expect(answers).toMatchObject([
+    { tasks: [{ key: "ONB-1" }] },
+    { task: "ONB-1", until: expect.any(String) },
+    { paths: { "/agent/ask_human": expect.anything() } },
+    { task: "ONB-1", name: "report.pdf" },
+  ]);
+  expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
 });

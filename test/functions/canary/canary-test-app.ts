@@ -2,11 +2,10 @@ import { canaryTick } from "../../../functions/canary.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 /** Creates a test app with a configured project for the canary and a chat. */
-export async function createCanaryTestApp(options: TestAppOptions & { project?: string | false } = {}) {
-  const { project = "ONB", ...rest } = options;
+export async function createCanaryTestApp(options: TestAppOptions = {}) {
   const app = await createTestApp({
-    config: project === false ? { canary: false } : { canary: { project } },
-    ...rest,
+    config: { canary: { project: "ONB" } },
+    ...options,
     setUpPlane: () => ({
       PLANE_WEBHOOK_SECRET: "wh-secret-of-these-tests",
       TELEGRAM_BOT_TOKEN: "1000:bot",

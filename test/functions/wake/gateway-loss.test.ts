@@ -10,27 +10,33 @@ async function watch(setup: RemarkSetup, seconds: number) {
   }
 }
 
-test("an agent whose gateway ended during its run is woken within 60 s of the gateway's return, once, and goes on", async () => {
+/** Imhotep works on its task. */
+async function createWorkingSetup() {
   const setup = await createRemarkSetup();
-  const { app, gateway } = setup;
   await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  return setup;
+}
+
+const INTERRUPTED = [{ agent: "imhotep", message: expect.stringContaining("ONB-1: Your run was interrupted") }];
+
+test("an agent whose gateway ended during its run is woken within 60 s of the gateway's return, once, and goes on", async () => {
+  const setup = await createWorkingSetup();
   await watch(setup, 30);
-  await gateway.stop();
+  await setup.gateway.stop();
   await watch(setup, 120);
   expect(setup.takeWakes()).toEqual([]);
-  await gateway.start();
+  await setup.gateway.start();
   await watch(setup, 50);
-  const [wake, ...others] = setup.takeWakes();
-  expect(others).toEqual([]);
-  expect(wake?.message).toContain("ONB-1: Your run was interrupted");
-  expect((await app.callTool("Imhotep", "claim_task", { task: "ONB-1" })).status).toBe(200);
+  expect(setup.takeWakes()).toEqual(INTERRUPTED);
+  await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
   await watch(setup, 300);
   expect(setup.takeWakes(), "it works").toEqual([]);
 });
 
-test("an agent that was woken and had not called yet is woken again once its gateway is back", async () => {
+test("an agent that was woken and had not called yet is woken again once its gateway is back, and a gateway without runs is not asked", async () => {
   const setup = await createRemarkSetup();
-  await setup.advanceSeconds(400);
+  await setup.advanceSeconds(600);
+  expect(await gatewaysTick.run(setup.app.deps)).toEqual({ probed: 0, woken: 0 });
   setup.app.addTask("Another", "Thot");
   await setup.work();
   expect(setup.takeWakes()).toHaveLength(1);
@@ -42,7 +48,7 @@ test("an agent that was woken and had not called yet is woken again once its gat
 });
 
 test.each<[string, (setup: RemarkSetup) => Promise<void>]>([
-  ["missed one probe only", async (setup) => watch(setup, 10)],
+  ["missed one probe only", (setup) => watch(setup, 10)],
   [
     "has called since its gateway was lost",
     async (setup) => {
@@ -51,8 +57,7 @@ test.each<[string, (setup: RemarkSetup) => Promise<void>]>([
     },
   ],
 ])("an agent that %s gets no second run beside the one that lives", async (_, act) => {
-  const setup = await createRemarkSetup();
-  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  const setup = await createWorkingSetup();
   await setup.gateway.stop();
   await act(setup);
   await setup.gateway.start();
@@ -60,41 +65,28 @@ test.each<[string, (setup: RemarkSetup) => Promise<void>]>([
   expect(setup.takeWakes()).toEqual([]);
 });
 
-test("an agent is not woken while its gateway listens but has not started, and within 60 s of when it has", async () => {
-  const setup = await createRemarkSetup();
+test("an agent is woken neither while its gateway drains, which has its run still, nor while it only listens, and within 60 s of when it has started", async () => {
+  const setup = await createWorkingSetup();
   const { gateway } = setup;
-  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  gateway.enterPhase("draining");
+  await watch(setup, 60);
+  gateway.enterPhase("started");
+  await watch(setup, 60);
+  expect(setup.takeWakes()).toEqual([]);
   await gateway.stop();
   await watch(setup, 40);
   gateway.enterPhase("starting");
   await gateway.start();
   await watch(setup, 200);
+  expect(setup.takeWakes()).toEqual([]);
   gateway.enterPhase("started");
   await watch(setup, 50);
-  expect(setup.takeWakes()).toMatchObject([{ agent: "imhotep", message: expect.stringContaining("interrupted") }]);
-});
-
-test("a gateway that waits for its runs before it stops has them still: nobody is woken a second time", async () => {
-  const setup = await createRemarkSetup();
-  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
-  setup.gateway.enterPhase("draining");
-  await watch(setup, 60);
-  setup.gateway.enterPhase("started");
-  await watch(setup, 120);
-  expect(setup.takeWakes()).toEqual([]);
-});
-
-test("a gateway without runs is not asked", async () => {
-  const setup = await createRemarkSetup();
-  await setup.advanceSeconds(600);
-  expect(await gatewaysTick.run(setup.app.deps)).toEqual({ probed: 0, woken: 0 });
+  expect(setup.takeWakes()).toEqual(INTERRUPTED);
 });
 
 test("an agent at work is not run a second time: new work and remarks wait for its calls or the end of its run", async () => {
-  const setup = await createRemarkSetup();
-  const { app } = setup;
-  await setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
-  app.addTask("Another", "Imhotep");
+  const setup = await createWorkingSetup();
+  setup.app.addTask("Another", "Imhotep");
   await setup.work();
   await setup.comment("<p>Use the new logo.</p>");
   expect(setup.takeWakes()).toEqual([]);
@@ -102,8 +94,7 @@ test("an agent at work is not run a second time: new work and remarks wait for i
   expect(JSON.stringify(answer)).toContain("Use the new logo.");
   await setup.finishTask("Imhotep", "ONB-1");
   await setup.advanceSeconds(10);
-  const [wake, ...others] = setup.takeWakes();
-  expect(others).toEqual([]);
-  expect(wake?.message).toContain("ONB-2: It is yours to do");
-  expect(wake?.message).not.toContain("logo");
+  const wakes = setup.takeWakes();
+  expect(wakes).toMatchObject([{ message: expect.stringContaining("ONB-2: It is yours to do") }]);
+  expect(wakes[0]?.message).not.toContain("logo");
 });

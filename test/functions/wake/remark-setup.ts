@@ -10,7 +10,6 @@ export async function createRemarkSetup(options: Parameters<typeof createWakeSet
   const setup = await createWakeSetup("2026.9.6", {}, undefined, { woken: ["Thot"], ...options });
   const { app, gateway } = setup;
   const task = app.addTask("Write the mail", "Imhotep");
-  let takenMessages = 0;
   const work = async () => {
     if (planeVersion === undefined) await app.deliverWebhooks();
     app.dropWebhooks();
@@ -19,8 +18,7 @@ export async function createRemarkSetup(options: Parameters<typeof createWakeSet
   };
   await work();
   await setup.call("Imhotep", "list_my_tasks");
-  setup.takeRuns();
-  takenMessages = gateway.runs.length;
+  let takenMessages = gateway.runs.length;
   return {
     ...setup,
     task,

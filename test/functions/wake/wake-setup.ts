@@ -84,34 +84,38 @@ export async function createWakeSetup(
   await app.runFirstPoll();
   let takenCount = 0;
   let updateCount = 0;
+
+  /** The agent calls a tool over HTTP; throws when the call is refused. */
+  async function call(agent: string, tool: string, input: object = {}) {
+    const { status, json } = await app.callTool(agent, tool, input);
+    if (status !== 200) throw new Error(`${tool}: ${status} ${JSON.stringify(json)}`);
+    return json;
+  }
+
   return {
     app,
     gateway,
     /** Messages to the chat that no event caused. */
     notices,
-    /** Wakes that the gateway received since the last call, as `agent: keys`. */
+    /** Wakes that the gateway received since the last call, as `agent: sorted keys`. */
     takeRuns() {
       const newRuns = gateway.runs.slice(takenCount);
       takenCount = gateway.runs.length;
       return newRuns.map(({ agent, message }) => {
-        const keys = message.matchAll(/"task":"([^"]+)"/g);
-        return `${agent}: ${[...keys].map(([, key]) => key).join(" ")}`;
+        const keys = [...message.matchAll(/"task":"([^"]+)"/g)].map(([, key]) => key);
+        return `${agent}: ${keys.sort().join(" ")}`;
       });
     },
-    /** Advances time by this many seconds and works all due jobs. */
+    /** Advances time by this many seconds and works all due jobs: each second, or every ten in minutes of waiting. */
     async advanceSeconds(n: number) {
-      for (let i = 0; i < n; i++) {
+      const step = n >= 300 ? 10 : 1;
+      for (let i = 0; i < n; i += step) {
         await app.drain();
-        app.advance(1_000);
+        app.advance(step * 1_000);
       }
       await app.drain();
     },
-    /** The agent calls a tool over HTTP; throws when the call is refused. */
-    async call(agent: string, tool: string, input: object = {}) {
-      const { status, json } = await app.callTool(agent, tool, input);
-      if (status !== 200) throw new Error(`${tool}: ${status} ${JSON.stringify(json)}`);
-      return json;
-    },
+    call,
     /** A person sends a message to the bot, through Telegram's webhook. */
     async sendTelegramMessage(text: string) {
       updateCount += 1;
@@ -124,10 +128,8 @@ export async function createWakeSetup(
     },
     /** The agent claims the task and finishes it. */
     async finishTask(agent: string, task: string) {
-      for (const input of [{ status: "in_progress" }, { status: "done", text: "It is done.", confidence: 0.9 }]) {
-        const { status, json } = await app.callTool(agent, "update_task_status", { task, ...input });
-        if (status !== 200) throw new Error(`${status} ${JSON.stringify(json)}`);
-      }
+      for (const input of [{ status: "in_progress" }, { status: "done", text: "It is done.", confidence: 0.9 }])
+        await call(agent, "update_task_status", { task, ...input });
       await app.drain();
     },
   };

@@ -17,12 +17,9 @@ interface Flow {
 }
 
 const actAsThot = (app: AgentTestApp, deps: TaskDeps) => createTaskOperations(deps, app.getCaller("Thot"));
+const CRITICAL = { text: "Help", kind: "error", critical: true } as const;
 const FLOWS: Flow[] = [
-  {
-    name: "a critical comment",
-    call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Help", kind: "error", critical: true }),
-  },
-  { name: "a note", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "What I did" }) },
+  { name: "a critical comment", call: (app, item, deps) => actAsThot(app, deps).comment(item, CRITICAL) },
   { name: "progress", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Half", percent: 50 }) },
   { name: "a question", call: (app, item, deps) => actAsThot(app, deps).ask(item, QUESTION) },
   {

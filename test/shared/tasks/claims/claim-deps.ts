@@ -8,8 +8,9 @@ import { observedKeys, observedSets } from "../../../../shared/records/store-key
 import type { Store } from "../../../../shared/store/port.ts";
 import { toItemPut } from "../../../../shared/sync/item-record.ts";
 import type { ItemRecord } from "../../../../shared/task/snapshot.ts";
+import { createItemRecord, toTimestamp } from "../../task/sample-items.ts";
 
-const AT = "2026-11-21T08:00:00.000000Z";
+const AT = toTimestamp(0);
 
 const settings = parseValidSettings({
   PLANE_URL: "http://127.0.0.1:9",
@@ -36,47 +37,27 @@ export function createClaimDeps(store: Store, clock: () => number = Date.now): P
 /** Stores an open task that belongs to these agents. */
 export async function storeTask(store: Store, id: string, owners: string[]): Promise<void> {
   const project: ProjectRecord = {
-    id: "project",
-    identifier: "ONB",
-    name: "Onboarding",
-    createdAt: AT,
-    began: AT,
-    cursor: AT,
-    window: 0,
-    archived: false,
-    member: true,
-    completed: false,
-    baseline: true,
-    cycles: false,
+    ...{ id: "project", identifier: "ONB", name: "Onboarding", createdAt: AT, began: AT, cursor: AT, window: 0 },
+    ...{ archived: false, member: true, completed: false, baseline: true, cycles: false },
   };
-  const item: ItemRecord = {
-    snapshot: {
-      id,
-      project: project.id,
-      sequence: 1,
-      name: "Write it down",
-      description: "",
-      state: "todo",
-      status: "todo",
-      priority: "none",
-      assignees: [],
-      labels: [],
-      parent: null,
-      start: null,
-      due: null,
-      createdBy: null,
-      createdAt: AT,
-      updatedAt: AT,
-      completedAt: null,
-    },
-    owners,
-    blockers: [],
-  };
+  const item: ItemRecord = { ...createItemRecord({ id, project: project.id, sequence: 1 }), owners };
   const put = [
     toItemPut(item),
     { key: observedKeys.project(project.id), value: project, sets: [observedSets.projects] },
   ];
   await store.commit({ put });
+}
+
+type WrapCall = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A) => Promise<R>;
+
+/** Wraps every operation of a store that claims use. */
+export function wrapClaimStore(store: Store, wrapCall: WrapCall): Store {
+  return {
+    ...store,
+    now: wrapCall(store.now),
+    commit: wrapCall(store.commit),
+    read: <T>(keys: string[]) => wrapCall(() => store.read<T>(keys))(),
+  };
 }
 
 function parseValidSettings(env: Record<string, string>) {

@@ -1,170 +1,237 @@
-import { describe, expect, test } from "vitest";
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { readDeliverables } from "../../../../shared/records/task-records.ts";
+import { FILE_TYPES, type NewDeliverable } from "../../../../shared/tasks/deliverables/file-check.ts";
+import { readUploads } from "../../../../shared/tasks/deliverables/transfer-file.ts";
+import { MINUTE, SECOND } from "../../../../shared/time.ts";
+import { ATTACHMENT_TYPES } from "../../../../simulators/plane/attachments.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-import {
-  createBlob,
-  createDeliverablesApp,
-  createStreamedFile,
-  getLinkComments,
-  readAttachments,
-  toSha256,
-  uploadedFile,
-} from "./deliverables-app.ts";
 
-describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version) => {
-  test("OPENCLAW-07 becomes an attachment created by the agent, with a comment that links it", async () => {
-    const { app, item, task, deliverFile } = await createDeliverablesApp({ version });
-    const answer = await deliverFile({ text: "It is **done**." });
+const toSha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** A streamed file, which unlike a Blob can be read only once. */
+const createStreamedFile = (text: string) => ({ size: text.length, stream: () => new Blob([text]).stream() });
+
+/** A streamed file whose content comes from `pull`, and which breaks off where that returns nothing. */
+function createFile(size: number, pull: () => Promise<Uint8Array | undefined>) {
+  let sent = 0;
+  const pullPiece = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    if (sent === size) return controller.close();
+    const piece = await pull();
+    if (!piece) return controller.error(new Error("gone"));
+    sent += piece.length;
+    controller.enqueue(piece);
+  };
+  return { size, stream: () => new ReadableStream<Uint8Array>({ pull: pullPiece }, { highWaterMark: 0 }) };
+}
+
+/** An app with a task, ONB-1, of Imhotep and Thot, for which Imhotep delivers `# Report` as `report.md` by default. */
+async function createDeliverablesApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const app = await createAgentTestApp(options);
+  const item = app.addTask("Write the report", ["Imhotep", "Thot"]);
+  await app.runFirstPoll();
+  const deliver = (change: Partial<NewDeliverable> = {}) => {
+    const file = new Blob(["# Report"]);
+    return app.actAs("Imhotep").deliver({ task: "ONB-1", name: "report.md", file, ...change });
+  };
+  return {
+    ...{ app, item, deliver },
+    /** The files of the task in Plane and its storage. */
+    readFiles: () =>
+      app.plane
+        .attachments(item)
+        .map(({ name, is_uploaded, bytes }) => [name, is_uploaded, new TextDecoder().decode(bytes)]),
+    getLinks: () => app.readComments(item).filter((text) => text.includes("Deliverable:")),
+    /** A delivery whose comment Plane does not accept. */
+    async deliverWithoutComment() {
+      const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+      await expect(deliver({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+      undo();
+    },
+    async pollAfter(ms: number) {
+      app.advance(ms);
+      await app.poll();
+    },
+  };
+}
+
+const REPORT = [["report.md", true, "# Report"]];
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "OPENCLAW-07 a deliverable on Plane %s becomes an attachment created by the agent, with a comment that links it",
+  async (version) => {
+    const { app, item, deliver, readFiles, getLinks } = await createDeliverablesApp({ version });
+    const answer = await deliver({ text: "It is **done**." });
     const [row] = app.plane.attachments(item);
     expect(answer).toEqual({
-      task,
-      name: "report.md",
-      size: 8,
-      sha256: toSha256("# Report"),
-      type: "text/markdown",
+      ...{ task: "ONB-1", name: "report.md", size: 8, sha256: toSha256("# Report"), type: "text/markdown" },
       attachment: row?.id,
     });
-    expect(row).toMatchObject({ is_uploaded: true, created_by: app.getUser("Imhotep").id, type: "text/markdown" });
-    expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
-    const [comment = "", ...more] = getLinkComments(app, item);
-    expect(more).toEqual([]);
+    expect(row).toMatchObject({ created_by: app.getUser("Imhotep").id, type: "text/markdown" });
+    expect(readFiles()).toEqual(REPORT);
     const place = `projects/${item.project}/issues/${item.id}/attachments/${row?.id}/`;
-    expect(comment).toContain(
-      `Imhotep: <p>Deliverable: <a href="${app.plane.url}/api/assets/v2/workspaces/javisi/${place}">`,
-    );
-    expect(comment).toContain("report.md</a> (8 bytes)");
-    expect(comment).toContain("<strong>done</strong>");
-  });
-});
+    const link = `Imhotep: <p>Deliverable: <a href="${app.plane.url}/api/assets/v2/workspaces/javisi/${place}">`;
+    const [comment = "", ...more] = getLinks();
+    expect(more).toEqual([]);
+    for (const part of [link, "report.md</a> (8 bytes)", "<strong>done</strong>"]) expect(comment).toContain(part);
+  },
+);
 
-test("a deliverable is one attachment and one comment when the call is repeated, also later or after the store was lost", async () => {
-  const { app, item, task, deliverFile } = await createDeliverablesApp();
-  const first = await deliverFile({});
-  expect(await deliverFile({})).toEqual({ ...first, already: true });
+test("a deliverable is one attachment and one comment when the call is repeated, also at once, later or after the store was lost", async () => {
+  const { app, deliver, readFiles, getLinks } = await createDeliverablesApp();
+  const [first, { attachment }] = await Promise.all([deliver(), deliver()]);
+  expect(attachment).toBe(first.attachment);
+  const again = { ...first, already: true };
   app.advance(86_400_000);
-  await app.actAs("Imhotep").claim(task);
-  expect(await deliverFile({})).toEqual({ ...first, already: true });
+  await app.actAs("Imhotep").claim("ONB-1");
+  expect(await deliver()).toEqual(again);
   await app.restart({ store: "lost" });
   await app.runFirstPoll();
-  expect(await deliverFile({})).toEqual({ ...first, already: true });
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
-  expect(getLinkComments(app, item)).toHaveLength(1);
+  expect(await deliver()).toEqual(again);
+  expect([readFiles(), getLinks().length]).toEqual([REPORT, 1]);
 });
 
-test("a deliverable is one attachment and one comment when the same call runs twice concurrently", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const [one, two] = await Promise.all([deliverFile({}), deliverFile({})]);
-  expect(two.attachment).toBe(one.attachment);
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
-  expect(getLinkComments(app, item)).toHaveLength(1);
+test("a streamed deliverable with another SHA-256 than announced is not stored, and refused also when it is attached already", async () => {
+  const { deliver, readFiles, getLinks } = await createDeliverablesApp();
+  const sha256 = toSha256("this");
+  const sendOther = () => deliver({ file: createStreamedFile("that"), sha256 });
+  const message = expect.stringMatching(new RegExp(`SHA-256.*${toSha256("that")}|${toSha256("that")}.*SHA-256`, "s"));
+  await expect(sendOther()).rejects.toMatchObject({ code: "bad_request", message });
+  expect([readFiles(), getLinks()]).toEqual([[], []]);
+  await deliver({ file: createStreamedFile("this"), sha256 });
+  await expect(sendOther()).rejects.toMatchObject({ code: "bad_request", message });
 });
 
-test("a streamed deliverable with another SHA-256 than announced is not stored", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const delivery = deliverFile({ file: createStreamedFile("other"), sha256: toSha256("this") });
-  await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
-  expect(app.plane.attachments(item)).toEqual([]);
-  expect(getLinkComments(app, item)).toEqual([]);
-});
-
-test("a streamed deliverable is read to its end even when it is attached already, and refused when it differs from what was announced", async () => {
-  const { deliverFile } = await createDeliverablesApp();
-  await deliverFile({ file: createStreamedFile("this"), sha256: toSha256("this") });
-  const other = deliverFile({ file: createStreamedFile("that"), sha256: toSha256("this") });
-  await expect(other).rejects.toMatchObject({
-    code: "bad_request",
-    message: expect.stringContaining(toSha256("that")),
-  });
-});
-
-test("a streamed deliverable that broke off is sent again with the same ticket", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-  await expect(deliverFile({ file: { size: 5, stream: () => brokenBody } })).rejects.toMatchObject({
-    code: "unavailable",
-  });
-  const requests = await app.recordRequests(() => deliverFile({ file: createStreamedFile("whole") }));
+test("a streamed deliverable that broke off is sent again with the same ticket, or removed and logged after half an hour", async () => {
+  const { app, item, deliver, readFiles, pollAfter } = await createDeliverablesApp();
+  const breakOff = (name: string) => {
+    const file = createFile(5, async () => undefined);
+    return expect(deliver({ name, file })).rejects.toMatchObject({ code: "unavailable" });
+  };
+  await breakOff("report.md");
+  const requests = await app.recordRequests(() => deliver({ file: createStreamedFile("whole") }));
   expect(requests).not.toContain("POST work-items/:id/attachments");
-  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "whole")]);
-});
-
-test("a partial upload that no call finishes is removed and logged after half an hour", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-  await expect(deliverFile({ file: { size: 8, stream: () => brokenBody } })).rejects.toThrow();
-  expect(app.plane.attachments(item)).toHaveLength(1);
-  app.advance(1_900_000);
-  await app.poll();
-  expect(app.plane.attachments(item)).toEqual([]);
+  await breakOff("other.md");
+  expect(app.plane.attachments(item)).toHaveLength(2);
+  await pollAfter(1_900_000);
+  expect(readFiles()).toEqual([["report.md", true, "whole"]]);
   expect(app.logged).toContainEqual(expect.objectContaining({ message: "procedure given up", kind: "upload" }));
 });
 
 test("a deliverable without its comment is linked once after half an hour when the call is not repeated", async () => {
-  const { app, item, task, deliverFile } = await createDeliverablesApp();
-  const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
-  await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
-  undo();
-  app.advance(1_700_000);
-  await app.poll();
-  expect(getLinkComments(app, item)).toEqual([]);
-  app.advance(3_600_000);
-  await app.poll();
-  expect(getLinkComments(app, item)).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
+  const { app, item, deliver, deliverWithoutComment, pollAfter, readFiles, getLinks } = await createDeliverablesApp();
+  await deliverWithoutComment();
+  await pollAfter(1_700_000);
+  expect(getLinks()).toEqual([]);
+  await pollAfter(3_600_000);
+  expect(getLinks()).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
   expect(await readDeliverables(app.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
-  await app.actAs("Imhotep").claim(task);
+  await app.actAs("Imhotep").claim("ONB-1");
   app.advance(5_000);
-  expect(await deliverFile({ text: "Here." })).toMatchObject({ already: true });
-  expect(getLinkComments(app, item)).toHaveLength(1);
-  expect(readAttachments(app, item)).toHaveLength(1);
+  expect(await deliver({ text: "Here." })).toMatchObject({ already: true });
+  expect([readFiles(), getLinks().length]).toEqual([REPORT, 1]);
 });
 
 test("a deliverable that a person deleted before its comment was written is not linked", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp();
-  const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
-  await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
-  undo();
+  const { app, item, deliverWithoutComment, pollAfter, getLinks } = await createDeliverablesApp();
+  await deliverWithoutComment();
   app.plane.deleteAttachment(app.plane.attachments(item)[0]?.id ?? "");
-  app.advance(3_600_000);
-  await app.poll();
-  app.advance(3_600_000);
-  await app.poll();
-  expect(getLinkComments(app, item)).toEqual([]);
-  expect(await readDeliverables(app.deps, item.id)).toEqual([]);
-});
-
-test("when Plane's size limit was lowered after it was read, the error names the new limit, and no partial upload is left", async () => {
-  const { app, item, deliverFile } = await createDeliverablesApp({ fileSizeLimit: 100 });
-  await app.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: app.time.now });
-  const delivery = deliverFile({ file: createBlob("x".repeat(500)) });
-  await expect(delivery).rejects.toMatchObject({
-    code: "too_large",
-    message: expect.stringMatching(/100.*FILE_SIZE_LIMIT/),
-  });
-  expect(app.plane.attachments(item)).toEqual([]);
+  for (let polls = 0; polls < 2; polls += 1) await pollAfter(3_600_000);
+  expect([getLinks(), await readDeliverables(app.deps, item.id)]).toEqual([[], []]);
 });
 
 test("reliability 8: when the claim is lost while a deliverable is sent, it is not confirmed and no comment is written", async () => {
-  const app = await createAgentTestApp();
-  const item = app.addTask("Write the report", ["Imhotep", "Thot"]);
-  await app.runFirstPoll();
-  const task = app.toTaskKey(item);
-  const slow = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        app.advance(16 * 60_000);
-        await app.actAs("Thot").claim(task);
-        controller.enqueue(new TextEncoder().encode("late"));
-        controller.close();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  const file = { size: 4, stream: () => slow };
-  const delivery = app.actAs("Imhotep").deliver({ task, name: "report.md", file });
-  await expect(delivery).rejects.toMatchObject({
-    code: "conflict",
-    message: expect.stringContaining("You lost ONB-1"),
+  const { app, deliver, readFiles, getLinks } = await createDeliverablesApp();
+  const file = createFile(4, async () => {
+    app.advance(16 * MINUTE);
+    await app.actAs("Thot").claim("ONB-1");
+    return new TextEncoder().encode("late");
   });
-  expect(app.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
-  expect(getLinkComments(app, item)).toEqual([]);
+  const message = expect.stringContaining("You lost ONB-1");
+  await expect(deliver({ file })).rejects.toMatchObject({ code: "conflict", message });
+  expect([readFiles().filter(([, isUploaded]) => isUploaded), getLinks()]).toEqual([[], []]);
+});
+
+test.each([
+  ["its end", 4],
+  ["it breaks off", 2],
+])("OPENCLAW-07: while a deliverable is uploaded, its bytes can be read, until %s", async (_, pieces) => {
+  const { app, deliver } = await createDeliverablesApp();
+  const seen: Awaited<ReturnType<typeof readUploads>>[] = [];
+  const file = createFile(4_000, async () => {
+    seen.push(await readUploads(app.deps));
+    app.advance(2 * SECOND);
+    return seen.length > pieces ? undefined : new Uint8Array(1_000);
+  });
+  const outcome = deliver({ name: "notes.txt", file });
+  await (pieces === 4 ? outcome : expect(outcome).rejects.toMatchObject({ code: "unavailable" }));
+  const upload = { task: "ONB-1", name: "notes.txt", agent: "Imhotep", size: 4_000, at: expect.any(Number) };
+  expect(seen.at(-1)).toEqual([{ ...upload, sent: expect.any(Number) }]);
+  expect(seen.at(-1)?.[0]?.sent).toBeGreaterThanOrEqual(1_000 * (pieces - 2));
+  expect(await readUploads(app.deps)).toEqual([]);
+});
+
+const REFUSED_NAMES: [name: string, reason: string][] = [
+  ["", "is empty"],
+  ["../x.md", "contains a path separator"],
+  ["..", "starts with a dot"],
+  [".env", "starts with a dot"],
+  ["/etc/passwd", "is an absolute path"],
+  ["C:\\x.md", "is an absolute path"],
+  ["C:x.md", "is an absolute path"],
+  ["a/b.md", "contains a path separator"],
+  ["a\\b.md", "contains a path separator"],
+  ["a\0.md", "other invisible characters"],
+  ["a\n.md", "other invisible characters"],
+  ["\u001b[31mx.md", "other invisible characters"],
+  ["x\u202efdp.md", "other invisible characters"],
+  ["\ud800.md", "other invisible characters"],
+  ["x.md ", "starts or ends with a space"],
+  [`${"x".repeat(253)}.md`, "is 256 bytes long"],
+  ["http://2130706433/x.md", "is a URL"],
+  ["file:///etc/passwd", "is a URL"],
+  ["data:text/plain,x", "is a URL"],
+  ["//169.254.169.254/x.md", "is a URL"],
+];
+
+test("reliability 19: a file with a name that leads elsewhere, hides something or is a URL is refused before anything is sent", async () => {
+  const { app, deliver, getLinks } = await createDeliverablesApp();
+  const requests = await app.recordRequests(async () => {
+    for (const [name, reason] of REFUSED_NAMES) {
+      const message = expect.stringMatching(new RegExp(`${reason}.*report\\.pdf`, "s"));
+      await expect(deliver({ name }), name).rejects.toMatchObject({ code: "bad_request", message });
+    }
+  });
+  expect(requests).toEqual([]);
+  // It is shown as text.
+  const name = `a"<b>$(id);--flag'\`.md`;
+  expect(await deliver({ name })).toMatchObject({ name });
+  expect(getLinks()[0]).not.toContain("<b>");
+});
+
+test("an empty file, one of a type that Plane does not accept and one over a limit are refused before anything is sent", async () => {
+  const { app, item, deliver } = await createDeliverablesApp();
+  const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
+  const large = createStreamedFile("x".repeat(5 * 2 ** 20 + 1));
+  const requests = await app.recordRequests(async () => {
+    await expect(deliver({ file: new Blob([]) })).rejects.toMatchObject({ code: "bad_request" });
+    const message = expect.stringMatching(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
+    await expect(deliver({ file: large })).rejects.toMatchObject({ code: "too_large", message });
+    for (const [name = "", type] of [
+      ["program.exe", undefined],
+      ["Makefile", "text/html"],
+      ["program.", "application/pdf"],
+    ]) {
+      const refused = { code: "unsupported_type", message: expect.stringContaining("pdf, ") };
+      await expect(deliver({ name, ...omitUndefined({ type }) })).rejects.toMatchObject(refused);
+    }
+  });
+  expect(requests).toEqual([]);
+  // The limit was raised after it was read, or lowered.
+  await app.deps.cache.setItem("plane:file_size_limit", { plane: 2 ** 30, at: app.time.now });
+  await expect(deliver({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
+  await expect(deliver({ file: large })).rejects.toMatchObject({ code: "too_large" });
+  expect(app.plane.attachments(item)).toEqual([]);
+  expect(Object.values(FILE_TYPES).filter((type) => !ATTACHMENT_TYPES.has(type))).toEqual([]);
 });

@@ -1,68 +1,69 @@
 import { describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../../../functions/agent/tool.ts";
+import { projectsApi } from "../../../../shared/plane/projects.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAtStep } from "../../../support/crash-at-step.ts";
 
-async function createAppWithGuide(version: "1.3.1" | "1.2.2" = "1.3.1", config = {}) {
-  const app = await createAgentTestApp({ version, ...config });
+type NewTask = Parameters<ReturnType<Awaited<ReturnType<typeof createAgentTestApp>>["actAs"]>["create"]>[0];
+
+/** An app whose project has the task Guide, ONB-1. */
+async function createAppWithGuide(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const app = await createAgentTestApp({ config: { plan: { approve: false } }, ...options });
   const guide = app.addTask("Guide");
   app.advance(60_000);
   await app.runFirstPoll();
   app.takeEvents();
-  const later = () => app.advance(20_000);
-  return { app, plane: app.plane, guide, later };
+  return {
+    ...{ app, plane: app.plane, guide },
+    create: (given: Partial<NewTask> = {}) =>
+      app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot", ...given }),
+    /** The created items as they are in Plane. */
+    readCreated: () =>
+      app.plane
+        .items(app.onb)
+        .slice(1)
+        .map((item) => app.readPlaneItem(item)),
+    /** Plans tasks and returns the answer to the same call after the plan was carried out in the background. */
+    async carryOutPlan(tasks: Parameters<ReturnType<typeof app.actAs>["plan"]>[0]["tasks"]) {
+      await app.addWish();
+      const plan = () => app.actAs("Concierge").plan({ project: "ONB", tasks });
+      await plan();
+      await app.runUntilIdle();
+      return plan();
+    },
+  };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
-  test("a task is created by the Concierge for an agent with all given fields, and observed at once", async () => {
-    const { app, plane } = await createAppWithGuide(version);
-    const answer = await app.actAs("Concierge").create({
-      project: "onb",
-      title: " Tour ",
-      description: "Show **everything** there is.",
-      assignee: "imhotep",
-      priority: "high",
-      due_date: "2026-12-01",
-    });
-    expect(answer).toMatchObject({
-      key: "ONB-2",
-      title: "Tour",
-      description: "Show everything there is.",
-      status: "todo",
-      priority: "high",
-      due_date: "2026-12-01",
-      project: "ONB",
-      blocked_by: [],
-    });
-    const [, tour] = plane.items(app.onb);
-    expect(tour && app.readPlaneItem(tour)).toMatchObject({
-      description_html: expect.stringContaining("<strong>everything</strong>"),
-      assignees: ["Imhotep"],
-      labels: ["agent:Imhotep"],
-      created_by: app.getUser("Concierge").id,
-    });
-    expect((await app.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["ONB-2"]);
-  });
-
-  test("a task with blockers is assigned only after its blockers are in Plane", async () => {
-    const { app, plane, guide } = await createAppWithGuide(version);
+  test("a task is created by the Concierge for an agent with all given fields, and assigned only after its blockers are in Plane", async () => {
+    const { app, plane, guide, create, readCreated } = await createAppWithGuide({ version });
     const early: boolean[] = [];
     plane.faults.beforeRequest(() => {
-      const tour = plane.items(app.onb).find(({ name }) => name === "Tour");
+      const [, tour] = plane.items(app.onb);
       if (tour && version !== "1.2.2") early.push(tour.assignees.length > 0 && plane.blockers(tour).length === 0);
     });
-    const answer = await app
-      .actAs("Concierge")
-      .create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: [app.toTaskKey(guide), guide.id] });
-    expect(answer).toMatchObject({ key: "ONB-2", blocked_by: [{ key: "ONB-1", status: "todo" }], startable: false });
-    const [, tour] = plane.items(app.onb);
+    const description = "Show **everything** there is.";
+    const fields = { priority: "high", due_date: "2026-12-01" } as const;
+    const blocked_by = ["ONB-1", guide.id];
+    expect(
+      await create({ project: "onb", title: " Tour ", description, assignee: "thot", ...fields, blocked_by }),
+    ).toMatchObject({
+      ...{ key: "ONB-2", title: "Tour", description: "Show everything there is.", status: "todo", project: "ONB" },
+      ...{ ...fields, blocked_by: [{ key: "ONB-1", status: "todo" }], startable: false },
+    });
+    const [tour] = readCreated();
+    expect(tour).toMatchObject({
+      description_html: expect.stringContaining("<strong>everything</strong>"),
+      ...{ assignees: ["Thot"], labels: ["agent:Thot"], created_by: app.getUser("Concierge").id },
+    });
     if (version === "1.2.2") expect(tour?.description_html).toContain("Blocked by: ONB-1");
     else expect(plane.blockers(tour ?? "")).toEqual([guide.id]);
     expect(early).not.toContain(true);
     await app.poll();
     await app.runUntilIdle();
-    expect((await app.actAs("Thot").list({})).tasks[0]).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
+    const { tasks } = await app.actAs("Thot").list({});
+    expect(tasks).toMatchObject([{ key: "ONB-2", blocked_by: [{ key: "ONB-1" }] }]);
     plane.editItem(guide, { state: "Done" });
     await app.poll();
     await app.runUntilIdle();
@@ -71,67 +72,56 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
 });
 
 test("OPENCLAW-08 repeating the call, also concurrently, returns the same task; another input is another task", async () => {
-  const { app, plane, later } = await createAppWithGuide();
-  const newTask = { project: "ONB", title: "Tour", assignee: "Thot" };
+  const { app, plane, create } = await createAppWithGuide();
   // Waiting takes no time here, so one of two calls may give up before the other is complete.
-  const both = [app.actAs("Concierge").create(newTask), app.actAs("Concierge").create(newTask)];
+  const both = [create(), create()];
   await Promise.allSettled(both);
-  const one = await Promise.any(both);
-  later();
-  const two = await app.actAs("Concierge").create(newTask);
-  const three = await app.actAs("Concierge").create(newTask);
-  later();
-  await app.actAs("Concierge").create({ ...newTask, title: "Fair" });
-  expect([two.key, three.key]).toEqual([one.key, one.key]);
+  const { key } = await Promise.any(both);
+  app.advance(20_000);
+  expect([(await create()).key, (await create()).key]).toEqual([key, key]);
+  app.advance(20_000);
+  await create({ title: "Fair" });
   expect(plane.items(app.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair"]);
 });
 
 test("a call killed at any step and repeated creates one complete task", async () => {
-  const newTask = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
   let most = Number.POSITIVE_INFINITY;
-  for (let nth = 1; nth <= most; nth += pickSize(1, 3)) {
-    const { app, plane, guide } = await createAppWithGuide();
+  for (let nth = 1; nth <= most; nth += pickSize(1, 4)) {
+    const { app, plane, guide, create, readCreated } = await createAppWithGuide();
     const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await crash.orCrash(createTaskOperations(crash.deps, app.getCaller("Concierge")).create(newTask)).then(
+    const work = createTaskOperations(crash.deps, app.getCaller("Concierge"));
+    const newTask = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
+    await crash.orCrash(work.create(newTask)).then(
       () => {
         most = crash.state.steps;
       },
       () => app.advance(61_000),
     );
-    const answer = await app.actAs("Concierge").create(newTask);
-    expect(answer.blocked_by?.map(({ key }) => key)).toEqual(["ONB-1"]);
-    const items = plane.items(app.onb).slice(1);
-    expect(items.map((item) => [app.readPlaneItem(item).assignees, plane.blockers(item)])).toEqual([
-      [["Thot"], [guide.id]],
-    ]);
+    expect(await create({ blocked_by: ["ONB-1"] })).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
+    const created = readCreated().map((item) => [item.assignees, plane.blockers(item)]);
+    expect(created).toEqual([[["Thot"], [guide.id]]]);
   }
   expect(most).toBeGreaterThan(8);
 });
 
-test("a task that cannot be created is refused with the problem", async () => {
-  const { app, plane } = await createAppWithGuide();
+test.each<[Partial<NewTask>, string]>([
+  [{ title: "" }, "the title is empty"],
+  [{ title: "x".repeat(256) }, "the title has 256 characters; the limit is 255"],
+  [{ due_date: "2026-02-30" }, '"2026-02-30" is not a valid date'],
+  [{ assignee: "Nobody" }, 'There is no user "Nobody". Agents: Concierge, Imhotep, Thot'],
+  [{ assignee: "Ada" }, 'Several people have the name "Ada". Give an e-mail address.'],
+  [{ project: "Nowhere" }, 'no project "Nowhere". Create it with create_project. Existing projects: ONB (Onboarding)'],
+  [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
+])("a task that cannot be created is refused with the problem: %o", async (wrong, message) => {
+  const { plane, create, readCreated } = await createAppWithGuide();
   plane.addUser({ name: "Ada" });
-  const problems: [object, string][] = [
-    [{ title: "" }, "the title is empty"],
-    [{ title: "x".repeat(256) }, "the title has 256 characters; the limit is 255"],
-    [{ due_date: "2026-02-30" }, '"2026-02-30" is not a valid date'],
-    [{ due_date: "tomorrow" }, '"tomorrow" is not a valid date'],
-    [{ assignee: "Nobody" }, 'There is no user "Nobody". Agents: Concierge, Imhotep, Thot'],
-    [{ assignee: "Ada" }, 'Several people have the name "Ada". Give an e-mail address.'],
-    [
-      { project: "Nowhere" },
-      'There is no project "Nowhere". Create it with create_project. Existing projects: ONB (Onboarding)',
-    ],
-    [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
-  ];
-  for (const [wrong, message] of problems)
-    await expect(app.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong })).rejects.toThrow(message);
-  expect(plane.items(app.onb)).toHaveLength(1);
+  await expect(create(wrong)).rejects.toThrow(message);
+  expect(readCreated()).toEqual([]);
 });
 
 test("OPENCLAW-08 each agent's persona, load and pace are listed without a request to Plane", async () => {
-  const { app } = await createAppWithGuide("1.3.1", { agents: { Thot: { about: "Writes." } } });
-  await app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
+  const { app, create } = await createAppWithGuide({ agents: { Thot: { about: "Writes." } } });
+  await create();
   await app.actAs("Thot").claim("ONB-2");
   await app.runUntilIdle();
   let team: unknown;
@@ -140,12 +130,52 @@ test("OPENCLAW-08 each agent's persona, load and pace are listed without a reque
   });
   expect(requests).toEqual([]);
   expect(team).toContainEqual({
-    name: "Thot",
-    role: "worker",
-    about: "Writes.",
-    open: 1,
-    blocked: 0,
-    holds: ["ONB-2"],
+    ...{ name: "Thot", role: "worker", about: "Writes.", open: 1, blocked: 0, holds: ["ONB-2"] },
     past: { finished: 0 },
   });
+});
+
+test("OPENCLAW-08 OPENCLAW-17 a created and a planned task are assigned to their agent, not to the project's default assignee, unless people have assigned them", async () => {
+  const given: { to?: string } = {};
+  const { app, plane, create, carryOutPlan, readCreated } = await createAppWithGuide({
+    /** Plane assigns a work item without an assignee to the project's default assignee. */
+    fetch(url, init) {
+      const isCreate = init?.method === "POST" && /\/work-items\/$/.test(new URL(String(url)).pathname);
+      const body: unknown = isCreate && given.to !== undefined && JSON.parse(String(init.body));
+      if (typeof body !== "object" || body === null || "assignees" in body) return fetch(url, init);
+      return fetch(url, { ...init, body: JSON.stringify({ ...body, assignees: [given.to] }) });
+    },
+  });
+  given.to = app.getUser("Imhotep").id;
+  const params = { project: app.onb.id };
+  await app.deps.plane.call(projectsApi.update, { params, json: { default_assignee: given.to } });
+  await create({ blocked_by: ["ONB-1"] });
+  expect(await carryOutPlan([{ id: "1", title: "Map", assignee: "Thot" }])).toMatchObject({ remaining: 0 });
+  const assigned = { assignees: ["Thot"], labels: ["agent:Thot"] };
+  expect(readCreated()).toMatchObject([assigned, assigned]);
+  await carryOutPlan([{ id: "2", title: "Fair" }]);
+  plane.editItem(plane.items(app.onb).at(-1) ?? "", { assignees: [app.human] });
+  await app.poll();
+  await app.runUntilIdle();
+  expect(await carryOutPlan([{ id: "2", title: "Fair", assignee: "Thot" }])).toMatchObject({ warnings: [] });
+  expect(readCreated().at(-1)).toMatchObject({ assignees: ["Ada"] });
+});
+
+test("a label agent:<name> that people have deleted since it was listed is created again for a new task", async () => {
+  const { app, create, readCreated } = await createAppWithGuide();
+  const gone = { "agent:thot": "11111111-2222-4333-8444-555555555555" };
+  await app.deps.cache.setItem(`labels-of:${app.onb.id}`, gone);
+  await create();
+  expect(readCreated()).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
+});
+
+test("an assignee whom Plane does not accept is a warning of a plan, whose other tasks are assigned", async () => {
+  const { app, plane, carryOutPlan, readCreated } = await createAppWithGuide();
+  plane.addProjectMember(app.onb, plane.addUser({ name: "Gus", role: 5 }), 5);
+  const { warnings } = await carryOutPlan([
+    { id: "1", title: "Tour", assignee: "gus" },
+    { id: "2", title: "Map", assignee: "Thot" },
+  ]);
+  expect(warnings).toEqual([expect.stringContaining("1: Plane does not accept gus as the assignee of ONB-2")]);
+  expect(readCreated().map(({ assignees }) => assignees)).toEqual([[], ["Thot"]]);
 });
