@@ -1,16 +1,18 @@
 import { expect, test } from "vitest";
 import { changesTick } from "../../../functions/poll/poll-tick.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
-import { createWorkRules } from "../../../functions/work.ts";
 import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
+import { listUnreadParts, markPartRead, requestDetails } from "../../../shared/task/unread-details.ts";
 import { findStartableTasks } from "../../../shared/tasks/startable-tasks.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
-import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { createItemRecord, toTimestamp } from "../../shared/task/sample-items.ts";
+import { type AgentTestApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { getTool } from "../../support/get-tool.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 const DETAILS = /\/(?:comments|relations)\//;
+const UNAVAILABLE = { kind: "status", status: 503 } as const;
 
 /** A project with observed items, and no other work left. */
 async function createItems(count: number, options: TestAppOptions = {}) {
@@ -23,28 +25,22 @@ async function createItems(count: number, options: TestAppOptions = {}) {
   app.plane.ledger.clear();
   const [item] = items;
   if (!item) throw new Error("no item");
-  return {
-    app,
-    plane: app.plane,
-    project,
-    items,
-    item,
-    countPending: async () => (await app.store.stats()).queues.observe.pending,
-    /** The answered reads of details since the last call, as `relations Item 1`. */
-    takeReads() {
-      const reads = app.plane.ledger.requests.filter(({ path, status }) => DETAILS.test(path) && status === 200);
-      app.plane.ledger.clear();
-      return reads.map(({ path }) => {
-        const found = items.find(({ id }) => path.includes(id));
-        return `${path.includes("/relations/") ? "relations" : "comments"} ${found?.name}`;
-      });
-    },
-  };
+  const countPending = async () => (await app.store.stats()).queues.observe.pending;
+  /** The answered reads of details since the last call, as `relations Item 1`. */
+  function takeReads() {
+    const reads = app.plane.ledger.requests.filter(({ path, status }) => DETAILS.test(path) && status === 200);
+    app.plane.ledger.clear();
+    return reads.map(({ path }) => {
+      const found = items.find(({ id }) => path.includes(id));
+      return `${path.includes("/relations/") ? "relations" : "comments"} ${found?.name}`;
+    });
+  }
+  return { app, plane: app.plane, project, items, item, countPending, takeReads };
 }
 
 test("an item that changes while its details wait has one job, which reads each part once", async () => {
-  const { app, plane, item, countPending, takeReads } = await createItems(3);
-  const removeFault = plane.faults.add({ path: DETAILS }, { kind: "status", status: 503 });
+  const { app, plane, item, countPending, takeReads } = await createItems(1);
+  const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
   for (let i = 0; i < 5; i += 1) {
     plane.editItem(item, { priority: i % 2 ? "low" : "high" });
     app.dropWebhooks();
@@ -64,12 +60,11 @@ test("when the second call is refused for lack of quota, the first is not repeat
   plane.faults.add({ path: "/comments/" }, { kind: "rate limited", retryAfter: 30 }, 3);
   await app.pollUntilIdle();
   expect(takeReads()).toEqual(["relations Item 1", "comments Item 1"]);
-  expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
 });
 
 test("a change that a read of details has seen is not read again when a later poll shows it", async () => {
   const { app, plane, item, takeReads } = await createItems(1);
-  const removeFault = plane.faults.add({ path: DETAILS }, { kind: "status", status: 503 });
+  const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
   plane.editItem(item, { priority: "high" });
   app.dropWebhooks();
   await app.poll();
@@ -86,7 +81,7 @@ test("a change that a read of details has seen is not read again when a later po
 
 test("details that are no longer needed are not read: all of a removed item, and the relations of a done one", async () => {
   const { app, plane, items, item, takeReads } = await createItems(2);
-  const removeFault = plane.faults.add({ path: DETAILS }, { kind: "status", status: 503 });
+  const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
   for (const one of items) plane.editItem(one, { priority: "high" });
   app.dropWebhooks();
   await app.poll();
@@ -108,7 +103,7 @@ test("details that are no longer needed are not read: all of a removed item, and
 test("relations of agents' tasks are read first, then what a rule could match, then the rest", async () => {
   const agent = { name: "Thot", email: "thot@javisi.local.test" };
   const rules = notificationRulesSchema.parse([{ events: ["blocked", "comment_added"], priorities: ["urgent"] }]);
-  const { app, plane, project, items, takeReads } = await createItems(12, {
+  const { app, plane, project, items, takeReads } = await createItems(6, {
     agents: [agent],
     parts: { ruleSets: () => [createNotificationRules(rules, 4711)] },
     outbox: { queue: "outbox", leaseMs: 60_000, concurrency: 1, handle: async () => ({ done: true }) },
@@ -128,47 +123,35 @@ test("relations of agents' tasks are read first, then what a rule could match, t
     return `${part} ${["agent", "rule", "rest"][(Number(number) - 1) % 3]}`;
   });
   const order = ["relations agent", "relations rule", "relations rest", "comments agent", "comments rule"];
-  expect(groups).toEqual([...order, "comments rest"].flatMap((group) => Array.from({ length: 4 }, () => group)));
+  expect(groups).toEqual([...order, "comments rest"].flatMap((group) => [group, group]));
 });
 
 test("an item whose details cannot be read moves to a job of its own and holds up no other item", async () => {
-  const { app, plane, items, item, countPending, takeReads } = await createItems(3);
+  const { app, plane, items, item, countPending, takeReads } = await createItems(2);
   plane.faults.add({ path: new RegExp(`${item.id}/relations`) }, { kind: "status", status: 200, body: '"none"' });
   for (const one of items) plane.editItem(one, { priority: "high" });
   app.dropWebhooks();
   await app.poll();
   const others = takeReads().filter((read) => !read.endsWith("Item 1"));
-  expect(others.toSorted()).toEqual(
-    ["Item 2", "Item 3"].flatMap((name) => [`comments ${name}`, `relations ${name}`]).toSorted(),
-  );
+  expect(others.toSorted()).toEqual(["comments Item 2", "relations Item 2"]);
   expect(await countPending()).toBe(1);
   await app.runUntilIdle();
   expect((await app.store.listDeadJobs("observe")).map(({ lane }) => lane)).toEqual([`details:${item.id}`]);
 });
 
-/** An existing workspace in which Thot's "Tour" waits for "Guide", before anything is read from Plane. */
-async function createUnreadWorkspace(options: Parameters<typeof createAgentTestApp>[0] = {}) {
-  const app = await createAgentTestApp({
-    parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
-    needsActor: false,
-    ...options,
-  });
+test("OPENCLAW-02 blocked_by is null, and the task not startable, until the first look has read its blockers; a claim reads them first, with one request", async () => {
+  const app = await createAgentTestApp({ parts: WORK_RULES });
   const guide = app.addTask("Guide", "Imhotep");
   const tour = app.addTask("Tour", "Thot");
   const map = app.addTask("Map", "Thot", { state: "Todo" });
   app.plane.relate(tour, guide);
   app.advance(MINUTE);
   app.dropWebhooks();
-  const findInList = async (agent: string, key: string) => {
-    const list = await app.actAs(agent).list({});
+  const findInList = async (key: string) => {
+    const list = await app.actAs("Thot").list({});
     expect(getTool("list_my_tasks").output.parse(list)).toEqual(list);
     return list.tasks.find((task) => task.key === key);
   };
-  return { app, guide, tour, map, findInList };
-}
-
-test("OPENCLAW-02 blocked_by is null, and the task not startable, until the first look has read its blockers", async () => {
-  const { app, map, findInList } = await createUnreadWorkspace();
   // One of them changes right before it is read for the first time.
   app.plane.faults.beforeRequest(({ path }) => {
     if (!path.includes("work-items/?")) return;
@@ -177,60 +160,46 @@ test("OPENCLAW-02 blocked_by is null, and the task not startable, until the firs
     app.plane.editItem(map, { priority: "high" });
   });
   // Relations cannot be read yet.
-  const lift = app.plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
+  const lift = app.plane.faults.add({ path: "relations" }, { ...UNAVAILABLE, body: "{}" });
   await app.poll();
   for (const key of ["ONB-2", "ONB-3"])
-    expect(await findInList("Thot", key)).toMatchObject({
+    expect(await findInList(key)).toMatchObject({
       blocked_by: null,
       startable: false,
       why_not: `The dependencies of ${key} are still being read from Plane.`,
     });
   expect(await findStartableTasks(app.deps, "Thot")).toEqual([]);
   lift();
-  await app.runUntilIdle();
-  expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
-  expect(await findInList("Thot", "ONB-2")).toMatchObject({
-    blocked_by: [{ key: "ONB-1", status: "todo" }],
-    startable: false,
-    why_not: "ONB-2 waits for ONB-1 (Imhotep).",
-  });
-  const free = await findInList("Thot", "ONB-3");
-  expect(free).toMatchObject({ blocked_by: [] });
-  expect(free).not.toHaveProperty("startable");
-});
-
-test("a claim of a task whose blockers are not known yet reads them first, with one request", async () => {
-  const { app } = await createUnreadWorkspace();
-  const lift = app.plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
-  await app.poll();
-  lift();
   const requests = await app.recordRequests(async () => {
     await expect(app.actAs("Thot").claim("ONB-2")).rejects.toMatchObject({ code: "conflict" });
   });
   expect(requests).toEqual(["GET work-items/:id/relations"]);
-  await expect(app.actAs("Thot").claim("ONB-3")).resolves.toMatchObject({ key: "ONB-3" });
+  await app.runUntilIdle();
+  expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
+  expect(await findInList("ONB-2")).toMatchObject({
+    blocked_by: [{ key: "ONB-1", status: "todo" }],
+    startable: false,
+    why_not: "ONB-2 waits for ONB-1 (Imhotep).",
+  });
+  const free = await findInList("ONB-3");
+  expect(free).toMatchObject({ blocked_by: [] });
+  expect(free).not.toHaveProperty("startable");
 });
 
-test("the blockers of an existing item are read as soon as it is assigned to an agent, without waiting for a poll", async () => {
-  const { app, guide, findInList } = await createUnreadWorkspace({
-    parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
-    outbox: { queue: "outbox", leaseMs: 1_000, concurrency: 1, handle: async () => ({ done: true }) },
-  });
-  const other = app.addTask("Nobody's");
-  app.plane.relate(other, guide);
-  await app.runFirstPoll();
-  expect((await app.readItem(other))?.blockersUnknown).toBe(true);
-  app.plane.editItem(other, { assignees: [app.getUser("Thot")] });
-  await app.deliverUntilIdle();
-  expect(await findInList("Thot", "ONB-4")).toMatchObject({ blocked_by: [{ key: "ONB-1", status: "todo" }] });
+test("a request for details leaves out a done item's relations, keeps earlier reasons, lets the parts take turns, and is completed only by its own answer", () => {
+  const request = { rev: 7, correlation: "c", canRuleMatch: () => false, isAnnounced: "yes" } as const;
+  const unread = { version: 3, correlation: "b", parts: { relations: "none" }, isUnannounced: true } as const;
+  const item = createItemRecord({ updatedAt: toTimestamp(9) }, { unread });
+  expect(requestDetails(item, "changes", request)?.unread).toMatchObject({ version: 7, isUnannounced: true });
+  const done = createItemRecord({ updatedAt: toTimestamp(9), status: "done" });
+  expect(requestDetails(done, "changes", request)?.unread?.parts).toEqual({ comments: "none" });
+  const both = { version: 7, correlation: "c", parts: { relations: "none", comments: "none" } } as const;
+  const order = listUnreadParts(createItemRecord({ status: "done" }, { unread: { ...both, lastRead: "relations" } }));
+  expect(order.map(({ part }) => part)).toEqual(["comments", "relations"]);
+  expect(markPartRead({ ...item, unread: both }, "relations", item, toTimestamp(9))).toBeUndefined();
 });
 
 const INTERVAL = 15 * SECOND;
-
-/** A workspace at Plane's own quota, whose webhooks are all lost. */
-async function createQuietWorkspace(options: Parameters<typeof createAgentTestApp>[0] = {}) {
-  return createAgentTestApp({ rateLimit: 60, ...options });
-}
 
 /** Runs the tick as its schedule does, until the condition holds; returns the time that took. */
 async function lookUntil(app: AgentTestApp, condition: () => Promise<boolean>, within = 10 * MINUTE): Promise<number> {
@@ -252,11 +221,8 @@ async function lookUntil(app: AgentTestApp, condition: () => Promise<boolean>, w
 
 const isBlocked = async (app: AgentTestApp, item: Item) => (await app.readItem(item))?.blockers.length !== 0;
 
-const listRequests = (app: AgentTestApp, owner: { id: string }, path: RegExp) =>
-  app.plane.ledger.requests.filter((request) => request.owner === owner.id && path.test(request.path));
-
 test("reliability 41: a dependency that a person adds on the blocker's page is seen within 30 s, and its removal, too", async () => {
-  const app = await createQuietWorkspace();
+  const app = await createAgentTestApp({ rateLimit: 60 });
   const task = app.addTask("Tour", "Thot");
   const blocker = app.addTask("Guide", [], {}, app.plane.addProject({ name: "Handbook", identifier: "HB" }));
   for (let n = 0; n < 7; n += 1) {
@@ -275,7 +241,7 @@ test("reliability 41: a dependency that a person adds on the blocker's page is s
 });
 
 test("reliability 41: relations of 100 blocked tasks are read in turn with the agents' keys, so that a removal which nothing shows is seen within 2 minutes", async () => {
-  const app = await createQuietWorkspace({ worker: "by hand" });
+  const app = await createAgentTestApp({ rateLimit: 60, worker: "by hand" });
   const guide = app.addTask("Guide");
   const tasks = Array.from({ length: 100 }, (_, n) => app.addTask(`Task ${n}`, n % 2 === 0 ? "Thot" : "Imhotep"));
   for (const task of tasks) app.plane.relate(task, guide);
@@ -284,24 +250,24 @@ test("reliability 41: relations of 100 blocked tasks are read in turn with the a
     await changesTick.run(app.deps);
     app.advance(INTERVAL);
   }
-  const before = listRequests(app, app.human, /relations/).length;
+  const countOwnReads = () =>
+    app.plane.ledger.requests.filter(({ owner, path }) => owner === app.human.id && path.includes("relations")).length;
+  const before = countOwnReads();
   // The worker of Plane does not run, so no list shows the change.
-  for (const task of tasks.slice(0, 10)) app.plane.unrelate(task, guide);
-  const areFree = async () =>
-    (await Promise.all(tasks.slice(0, 10).map((task) => isBlocked(app, task)))).every((blocked) => !blocked);
+  const freed = tasks.slice(0, 10);
+  for (const task of freed) app.plane.unrelate(task, guide);
+  const areFree = async () => !(await Promise.all(freed.map((task) => isBlocked(app, task)))).includes(true);
   expect(await lookUntil(app, areFree)).toBeLessThanOrEqual(2 * MINUTE);
-  expect(listRequests(app, app.human, /relations/).length).toBe(before);
+  expect(countOwnReads()).toBe(before);
   expect(app.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
 });
 
 test("a task that nobody could start without its blockers, stopped or in review, is not read again", async () => {
-  const app = await createQuietWorkspace();
+  const app = await createAgentTestApp({ rateLimit: 60 });
   const guide = app.addTask("Guide");
-  const label = app.plane.addLabel(app.onb, "review");
-  const inReview = app.addTask("Tour", "Thot", { labels: [label] });
-  const ofNobody = app.addTask("Map");
+  const inReview = app.addTask("Tour", "Thot", { labels: [app.plane.addLabel(app.onb, "review")] });
   const stopped = app.addTask("Fair", "Thot");
-  for (const task of [inReview, ofNobody, stopped]) app.plane.relate(task, guide);
+  for (const task of [inReview, app.addTask("Map"), stopped]) app.plane.relate(task, guide);
   await app.runFirstPoll();
   app.plane.addComment(stopped, "<p>stop</p>");
   await app.deliverUntilIdle();
@@ -311,33 +277,8 @@ test("a task that nobody could start without its blockers, stopped or in review,
   expect(requests.filter((request) => request.includes("relations"))).toEqual([]);
 });
 
-test("an agent's key that lists fewer items than there are removes none", async () => {
-  const keys: Record<string, string> = {};
-  const isPartial = { now: false };
-  const app = await createQuietWorkspace({
-    fetch: async (input, init) => {
-      const request = new Request(input, init);
-      const isOwn = request.headers.get("x-api-key") === app.apiKey;
-      const answer = await fetch(request);
-      if (isOwn || !isPartial.now || !/work-items\/\?/.test(request.url)) return answer;
-      const body = { ...((await answer.json()) as object), results: [], total_count: 0, next_page_results: false };
-      return Response.json(body, { headers: { date: answer.headers.get("date") ?? "" } });
-    },
-  });
-  Object.assign(keys, app.settings.plane?.agentKeys);
-  const task = app.addTask("Tour", "Thot");
-  await app.runFirstPoll();
-  app.takeEvents();
-  isPartial.now = true;
-  app.advance(MINUTE);
-  await changesTick.run(app.deps);
-  await app.runUntilIdle();
-  expect(app.takeEvents()).toEqual([]);
-  expect((await app.readItem(task))?.removedAt).toBeUndefined();
-});
-
 test("agents that are no members of a project leave it to Groundcrew's key, and a Plane that is away ends the run", async () => {
-  const app = await createQuietWorkspace();
+  const app = await createAgentTestApp({ rateLimit: 60 });
   const project = app.plane.addProject({ name: "Secret", identifier: "SEC", members: [app.human] });
   const task = app.plane.addItem(project, { name: "Vault" });
   await app.runFirstPoll();

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { pollTick } from "../../../functions/poll/poll-tick.ts";
-import { createWorkRules } from "../../../functions/work.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 /** A workspace with a history: everything that can cause a notification has already happened in it. */
@@ -37,21 +36,19 @@ async function createExistingWorkspace() {
 test("a start against an existing workspace, a restart and the loss of the store cause no notifications for existing items, relations, comments, cycles or projects", async () => {
   const { app, waiting, free, open } = await createExistingWorkspace();
   await app.runFirstPoll();
-  for (let i = 0; i < 3; i += 1) {
+  async function pollAll() {
     app.advance(5 * MINUTE);
     await app.poll();
     await app.pollCycles();
     await app.runUntilIdle();
   }
-  expect(app.takeEvents()).toEqual([]);
+  for (let i = 0; i < 3; i += 1) await pollAll();
   expect((await app.readItem(waiting))?.blockers).toEqual([open.id]);
   expect((await app.readItem(free))?.blockers).toEqual([]);
   for (const store of ["kept", "lost"] as const) {
     await app.restart({ store });
     if (store === "lost") await app.runFirstPoll();
-    await app.poll();
-    await app.pollCycles();
-    await app.runUntilIdle();
+    await pollAll();
   }
   expect(app.takeEvents()).toEqual([]);
 });
@@ -90,22 +87,6 @@ test("changes during an interrupted baseline are reported when it ends, and noth
   expect(app.takeEvents()).toEqual(["ONB-1 renamed", "SEC-3 created", "SEC-1 renamed"]);
 });
 
-test("a blocker in a project that is read later blocks without an event, and its earlier completion unblocks without an event", async () => {
-  const { app, plane, other, free, done } = await createExistingWorkspace();
-  const undo = plane.faults.add({ path: `${other.id}/work-items` }, { kind: "status", status: 503 });
-  await expect(app.poll()).rejects.toThrow("Plane could not answer");
-  // Meanwhile the relations of the first project are read, while the blocker is still unknown.
-  for (let i = 0; i < 10; i += 1) {
-    app.advance(2_000);
-    await app.drain();
-  }
-  expect((await app.readItem(free))?.blockers).toEqual([done.id]);
-  undo();
-  await app.pollUntilIdle();
-  expect((await app.readItem(free))?.blockers).toEqual([]);
-  expect(app.takeEvents()).toEqual([]);
-});
-
 test("a project that becomes readable, followed or unarchived later causes no notifications for existing items", async () => {
   const app = await createTestApp({ projects: ["ONB", "HID", "ARC"] });
   const { plane } = app;
@@ -118,8 +99,7 @@ test("a project that becomes readable, followed or unarchived later causes no no
   await app.runFirstPoll();
   const hidden = plane.addProject({ name: "Hidden", identifier: "HID", members: [thot], by: thot });
   const unfollowed = app.addProject("Later", "LAT");
-  for (const one of [hidden, unfollowed])
-    for (let i = 0; i < 3; i += 1) plane.addItem(one, { name: `Old ${i}` }, { by: thot });
+  for (const one of [hidden, unfollowed]) plane.addItem(one, { name: "Old" }, { by: thot });
   for (let i = 0; i < 5; i += 1) {
     app.advance(5 * MINUTE);
     await app.poll();
@@ -129,26 +109,22 @@ test("a project that becomes readable, followed or unarchived later causes no no
   plane.addProjectMember(hidden, app.human);
   plane.restoreProject(stored);
   app.settings.plane?.projects.push("LAT");
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < 2; i += 1) {
     await app.pollUntilIdle();
     app.advance(5 * MINUTE);
   }
   expect(app.takeEvents()).toEqual([]);
   for (const one of [hidden, unfollowed, stored]) plane.addItem(one, { name: "New" }, { by: thot });
   await app.poll();
-  expect(app.takeEvents().sort()).toEqual(["ARC-2 created", "HID-4 created", "LAT-4 created"]);
+  expect(app.takeEvents().sort()).toEqual(["ARC-2 created", "HID-2 created", "LAT-2 created"]);
 });
-
-const RULES = {
-  ruleSets: ({ agents }: { agents: Parameters<typeof createWorkRules>[0] }) => [createWorkRules(agents)],
-};
 
 /**
  * A workspace that was in use before: Thot's task "Tour" waits for the cancelled "Guide", "Map" is assigned to Thot, and
  * "Fair" has a label for Imhotep.
  */
 async function createAgentWorkspace(config: Record<string, unknown> = {}) {
-  const app = await createAgentTestApp({ parts: RULES, config });
+  const app = await createAgentTestApp({ parts: WORK_RULES, config });
   const { plane } = app;
   const label = plane.addLabel(app.onb, "agent:Imhotep");
   const guide = app.addTask("Guide", "Imhotep");
@@ -167,27 +143,15 @@ async function createAgentWorkspace(config: Record<string, unknown> = {}) {
     }
   }
   /** Every request that changes something in Plane, as its ledger recorded them. */
-  const listWrites = () =>
-    plane.ledger.requests
-      .filter(({ api, method }) => api && method !== "GET")
-      .map(({ method, path }) => [method, path]);
+  const listWrites = () => plane.ledger.requests.filter(({ api, method }) => api && method !== "GET");
   return { app, plane, guide, tour, map, fair, runPolls, listWrites };
 }
 
-test("OPENCLAW-10 existing items keep their labels, states and comments at the first start, at later polls, after a restart and after the store was lost", async () => {
-  const { app, runPolls, listWrites } = await createAgentWorkspace();
+test("OPENCLAW-10 existing items keep their labels, states and comments at the first start, when people change them, after a restart and after the store was lost", async () => {
+  const { app, plane, map, guide, fair, runPolls, listWrites } = await createAgentWorkspace();
   await runPolls();
   // An agent that only lists changes nothing either.
   await app.actAs("Thot").list({});
-  for (const store of ["kept", "lost"] as const) {
-    await app.restart({ store });
-    await runPolls();
-  }
-  expect(listWrites()).toEqual([]);
-});
-
-test("OPENCLAW-10 people's changes of an existing item cause no write: assignment, label, state and comment", async () => {
-  const { app, plane, map, guide, fair, runPolls, listWrites } = await createAgentWorkspace();
   plane.editItem(map, { assignees: [app.getUser("Imhotep")] });
   plane.editItem(fair, { assignees: [app.getUser("Thot")], state: "In Progress" });
   plane.editItem(guide, { state: "Todo" });
@@ -201,6 +165,10 @@ test("OPENCLAW-10 people's changes of an existing item cause no write: assignmen
   await runPolls();
   plane.editItem(map, { state: "Done" });
   await runPolls();
+  for (const store of ["kept", "lost"] as const) {
+    await app.restart({ store });
+    await runPolls();
+  }
   expect(listWrites()).toEqual([]);
 });
 
@@ -211,7 +179,7 @@ test("OPENCLAW-14 once an agent claims an existing task, Groundcrew writes to th
   await runPolls();
   expect(app.readPlaneItem(tour).labels.toSorted()).toEqual(["agent:Thot", "blocked"]);
   expect(app.readComments(tour).some((text) => text.includes("which was cancelled"))).toBe(true);
-  const items = listWrites().flatMap(([, path = ""]) => /work-items\/([^/]+)\//.exec(path)?.[1] ?? []);
+  const items = listWrites().flatMap(({ path }) => /work-items\/([^/]+)\//.exec(path)?.[1] ?? []);
   expect(new Set(items)).toEqual(new Set([tour.id]));
 });
 
@@ -224,75 +192,39 @@ test("OPENCLAW-10 after a human's command about an existing item, its labels are
   expect([map, later].map((item) => app.readPlaneItem(item).labels)).toEqual([[], ["agent:Thot"]]);
 });
 
-test("OPENCLAW-10 with mirror agents the existing tasks of agents get their label, and no assignee changes", async () => {
-  const { app, map, tour, fair, runPolls } = await createAgentWorkspace({ mirror: "agents" });
-  await runPolls();
-  expect([map, tour].map((item) => app.readPlaneItem(item).labels)).toEqual([["agent:Thot"], ["agent:Thot"]]);
-  expect(app.readPlaneItem(fair)).toMatchObject({ assignees: [], labels: ["agent:Imhotep"] });
-});
-
-test("OPENCLAW-10 with mirror true the labels and assignees of existing items are synchronized in both directions", async () => {
-  const { app, map, fair, runPolls } = await createAgentWorkspace({ mirror: true });
+test.each([
+  ["agents", "the existing tasks of agents get their label, and no assignee changes", []],
+  [true, "the labels and assignees of existing items are synchronized in both directions", ["Imhotep"]],
+])("OPENCLAW-10 with mirror %s %s", async (mirror, _what, assignees) => {
+  const { app, map, fair, runPolls } = await createAgentWorkspace({ mirror });
   await runPolls();
   expect(app.readPlaneItem(map).labels).toEqual(["agent:Thot"]);
-  expect(app.readPlaneItem(fair)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
+  expect(app.readPlaneItem(fair)).toMatchObject({ assignees, labels: ["agent:Imhotep"] });
 });
 
 test("the mirroring of existing items is paced: at most 10 items at a poll, after the blockers of agents' tasks were read", async () => {
   const { app, runPolls, listWrites } = await createAgentWorkspace();
-  for (let i = 0; i < 25; i += 1) app.addTask(`Old ${i}`, "Thot");
+  for (let i = 0; i < 12; i += 1) app.addTask(`Old ${i}`, "Thot");
   app.advance(MINUTE);
   await app.restart({ store: "lost", config: { mirror: "agents" } });
   const counts: number[] = [];
-  for (let poll = 0; poll < 5; poll += 1) {
+  for (let poll = 0; poll < 4; poll += 1) {
     const before = listWrites().length;
     await runPolls(1);
-    counts.push(
-      listWrites()
-        .slice(before)
-        .filter(([method]) => method === "PATCH").length,
-    );
+    const writes = listWrites().slice(before);
+    counts.push(writes.filter(({ method }) => method === "PATCH").length);
   }
   // At the first poll the blockers of agents' tasks are read first.
   expect(counts[0]).toBe(0);
   expect(Math.max(...counts)).toBeLessThanOrEqual(10);
-  // Tour, Map and the 25.
-  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(27);
-});
-
-/** A workspace that has not been observed yet, with a cycle and an item that depends on another. */
-async function createUnseenWorkspace() {
-  const app = await createTestApp();
-  const { plane } = app;
-  const project = app.addProject();
-  plane.editProject(project, { name: project.name, cycle_view: true });
-  const blocker = plane.addItem(project, { name: "First" });
-  const waiting = plane.addItem(project, { name: "Second" });
-  plane.relate(waiting, blocker);
-  const cycle = plane.addCycle(project, { name: "Sprint 1", start_date: "2026-11-20", end_date: "2026-11-22" });
-  app.dropWebhooks();
-  app.advance(MINUTE);
-  const readObserved = async () => ({
-    blockers: (await app.readItem(waiting))?.blockers,
-    cycles: (await app.store.read([observedKeys.cycle(cycle.id)])).filter((stored) => stored !== undefined).length,
-    events: app.takeEvents(),
-  });
-  return { app, plane, expected: { blockers: [blocker.id], cycles: 1, events: [] }, readObserved };
-}
-
-test("a baseline reads all relations even if Plane does not report its version", async () => {
-  const { app, plane, expected: whole, readObserved } = await createUnseenWorkspace();
-  const undo = plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 503 });
-  await expect(app.poll()).rejects.toThrow("Plane could not answer");
-  undo();
-  await app.pollUntilIdle();
-  expect(await readObserved()).toEqual(whole);
+  // Tour, Map and the 12.
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(14);
 });
 
 test("reliability 2: after a crash in any commit of the baseline, the next process reads everything and creates no events for existing items", async () => {
   let crashes = 0;
   for (let ended = true; ended; ) {
-    const { app, expected: whole, readObserved } = await createUnseenWorkspace();
+    const { app, waiting, open, cycle } = await createExistingWorkspace();
     ended = false;
     const nth = crashes;
     const { commit } = app.store;
@@ -309,7 +241,9 @@ test("reliability 2: after a crash in any commit of the baseline, the next proce
     if (ended) crashes += 1;
     await app.restart();
     await app.pollUntilIdle();
-    expect({ nth, ...(await readObserved()) }).toEqual({ nth, ...whole });
+    expect((await app.readItem(waiting))?.blockers, `crash ${nth}`).toEqual([open.id]);
+    expect(await app.store.read([observedKeys.cycle(cycle.id)]), `crash ${nth}`).not.toContain(undefined);
+    expect(app.takeEvents(), `crash ${nth}`).toEqual([]);
     await app.plane.stop();
   }
   // At least: the projects, the items, a cycle and the end of the baseline.

@@ -7,16 +7,16 @@ import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { VERSION } from "../../../shared/version.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
-/** A project whose states and labels Groundcrew has read, and a task in it. */
-async function createNamesApp(options: Parameters<typeof createAgentTestApp>[0] = {}, states: string[] = []) {
-  const app = await createAgentTestApp(options);
-  for (const name of states) app.plane.addState(app.onb, { name, group: "started" });
+/** A project whose states and labels Groundcrew has read, and a task in it; a state may mean `blocked`. */
+async function createNamesApp(blocked: string[] = []) {
+  const app = await createAgentTestApp({ config: { states: { blocked } } });
+  for (const name of blocked) app.plane.addState(app.onb, { name, group: "started" });
   const item = app.addTask("Write the guide", "Thot");
   await app.runFirstPoll();
   await app.pollCycles();
   await app.runUntilIdle();
-  const getState = (name: string) => app.plane.states(app.onb).find((row) => row.name === name) ?? { id: "" };
-  const getLabel = (name: string) => app.plane.labels(app.onb).find((row) => row.name === name) ?? { id: "" };
+  const find = (name: string) =>
+    [...app.plane.states(app.onb), ...app.plane.labels(app.onb)].find((row) => row.name === name) ?? { id: "" };
   const readStatus = async () => (await app.readItem(item))?.snapshot.status;
   async function readTask() {
     const task = await findStoredTask(app.deps, item.id);
@@ -25,13 +25,13 @@ async function createNamesApp(options: Parameters<typeof createAgentTestApp>[0] 
   }
   const move = async (status: Parameters<typeof moveToStatus>[2]) =>
     void (await moveToStatus(app.createContext("Ada"), await readTask(), status));
-  return { app, item, getState, getLabel, readStatus, readTask, move };
+  const readDeletedNames = async () => listDeletedNames(app.deps, await listReadableProjects(app.deps));
+  return { app, item, find, readStatus, readTask, move, readDeletedNames };
 }
 
 test("A renamed state of the setting `states` keeps its meaning after a restart; after a lost store its name decides", async () => {
-  const config = { states: { blocked: ["On hold"] } };
-  const { app, item, getState, readStatus } = await createNamesApp({ config }, ["On hold"]);
-  app.plane.rename(getState("On hold"), "Parked");
+  const { app, item, find, readStatus } = await createNamesApp(["On hold"]);
+  app.plane.rename(find("On hold"), "Parked");
   await app.restart();
   app.plane.editItem(item, { state: "Parked" });
   await app.poll();
@@ -41,13 +41,12 @@ test("A renamed state of the setting `states` keeps its meaning after a restart;
   expect(await readStatus()).toBe("in_progress");
 });
 
-test("A label of Groundcrew that people rename keeps its meaning and is not created again", async () => {
-  const { app, item, getLabel, readStatus, move, readTask } = await createNamesApp();
+test("A label of Groundcrew that people rename keeps its meaning; one that they delete is logged, and created again when it is needed", async () => {
+  const { app, item, find, readStatus, move, readTask, readDeletedNames } = await createNamesApp();
   await assignTask(app.createContext("Ada"), await readTask(), "Thot");
   await move("blocked");
-  expect(app.readPlaneItem(item).labels.toSorted()).toEqual(["agent:Thot", "blocked"]);
-  app.plane.rename(getLabel("blocked"), "stuck");
-  app.plane.rename(getLabel("agent:Thot"), "team Thot");
+  app.plane.rename(find("blocked"), "stuck");
+  app.plane.rename(find("agent:Thot"), "team Thot");
   await app.restart();
   app.plane.editItem(item, { priority: "high" });
   await app.poll();
@@ -60,24 +59,26 @@ test("A label of Groundcrew that people rename keeps its meaning and is not crea
   const other = app.addTask("Write the summary", [], { labels: ["team Thot"] });
   await app.poll();
   expect((await app.readItem(other))?.owners).toEqual(["Thot"]);
-  expect(
-    app.plane
-      .labels(app.onb)
-      .map(({ name }) => name)
-      .toSorted(),
-  ).toEqual(["stuck", "team Thot"]);
+  expect(app.plane.labels(app.onb).map(({ name }) => name)).toHaveLength(2);
+
+  await move("todo");
+  app.plane.deleteStateOrLabel(find("stuck"));
+  await app.pollCycles();
+  expect(JSON.stringify(app.logged)).toContain("label deleted in Plane");
+  await move("blocked");
+  expect(app.readPlaneItem(item).labels).toContain("blocked");
+  expect(await readDeletedNames()).toEqual([]);
 });
 
 test("A state that the settings name and that was deleted in Plane is logged once and reported by the doctor, with the setting", async () => {
-  const config = { states: { blocked: ["On hold"] } };
-  const { app, getState } = await createNamesApp({ config }, ["On hold"]);
-  app.plane.deleteStateOrLabel(getState("On hold"));
+  const { app, find, readDeletedNames } = await createNamesApp(["On hold"]);
+  app.plane.deleteStateOrLabel(find("On hold"));
   await app.pollCycles();
   await app.pollCycles();
   const lines = app.logged.filter((line) => JSON.stringify(line).includes("state deleted in Plane"));
   expect(lines).toHaveLength(1);
   expect(JSON.stringify(lines[0])).toMatch(/ONB.*on hold.*states\.blocked/);
-  const deleted_names = await listDeletedNames(app.deps, await listReadableProjects(app.deps));
+  const deleted_names = await readDeletedNames();
   expect(deleted_names).toEqual([{ project: "ONB", kind: "states", name: "on hold", setting: "states.blocked" }]);
   const findings = checkRuntime(
     "http://127.0.0.1:1",
@@ -90,17 +91,5 @@ test("A state that the settings name and that was deleted in Plane is logged onc
   });
   app.plane.addState(app.onb, { name: "On hold", group: "started" });
   await app.pollCycles();
-  expect(await listDeletedNames(app.deps, await listReadableProjects(app.deps))).toEqual([]);
-});
-
-test("A label of Groundcrew that was deleted in Plane is logged, and created again when it is needed", async () => {
-  const { app, item, getLabel, move } = await createNamesApp();
-  await move("blocked");
-  await move("todo");
-  app.plane.deleteStateOrLabel(getLabel("blocked"));
-  await app.pollCycles();
-  expect(JSON.stringify(app.logged)).toContain("label deleted in Plane");
-  await move("blocked");
-  expect(app.readPlaneItem(item).labels).toContain("blocked");
-  expect(await listDeletedNames(app.deps, await listReadableProjects(app.deps))).toEqual([]);
+  expect(await readDeletedNames()).toEqual([]);
 });

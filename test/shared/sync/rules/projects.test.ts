@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
+import { inboxHandler } from "../../../../functions/webhooks/webhook-routes.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is removed from the code. */
-
-test("rule 5: projects are read first, and the items of an archived project cause no events: archiving a project removes no items, and restoring it creates none", async () => {
+test("rule 5: projects are read first: archiving a project removes no items, and restoring it creates none", async () => {
   const { app, plane, project, item } = await createObservedProject();
   plane.archiveProject(project);
   expect(await app.recordRequests(() => app.poll())).toEqual(["GET projects"]);
@@ -19,7 +18,7 @@ test("rule 5: projects are read first, and the items of an archived project caus
 });
 
 test.each([1, 8])(
-  "rule 5: projects are read first, and the items of an archived project cause no events: archiving a project twice after the projects were read removes no items (%i items)",
+  "rule 5: archiving a project twice after the projects were read removes no items (%i items)",
   async (count) => {
     const { app, plane, project } = await createObservedProject();
     for (let i = 1; i < count; i += 1) plane.addItem(project, { name: `Item ${i}` });
@@ -43,3 +42,53 @@ test.each([1, 8])(
     expect(app.takeEvents()).toEqual([]);
   },
 );
+
+test("rule 10: every tick derives blockers from the stored state: an item whose blocker is done is unblocked at the next tick although the job was lost", async () => {
+  const { app, plane, project, item } = await createObservedProject();
+  const blocker = plane.addItem(project, { name: "First" });
+  plane.relate(item, blocker);
+  await app.poll();
+  await app.runUntilIdle();
+  app.takeEvents();
+  app.dropWebhooks();
+  plane.editItem(blocker, { state: "Done" });
+  plane.runWorker();
+  await app.enqueueWebhook(plane.deliveries.pending[0]?.body ?? "");
+  // The webhook is handled, and its follow-up jobs are lost.
+  const [job] = await app.store.take("inbox", MINUTE, 1);
+  if (!job) throw new Error("nothing in the inbox");
+  await inboxHandler.handle(app.deps, job);
+  await app.store.acknowledge(job, { done: true });
+  for (const lost of await app.store.take("observe", MINUTE, 100)) await app.store.acknowledge(lost, { done: true });
+  app.dropWebhooks();
+  await app.drain();
+  expect(app.takeEvents()).toEqual(["ONB-2 completed"]);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-1 unblocked"]);
+});
+
+test("rule 11: only the configured workspace, and ids instead of keys: another workspace's webhook changes nothing, another identifier keeps the items", async () => {
+  const { app, plane, project, item } = await createObservedProject();
+  plane.editItem(item, { state: "Done" });
+  plane.runWorker();
+  const [delivery] = plane.deliveries.pending;
+  const other = plane.addWorkspace({ slug: "other" });
+  await app.enqueueWebhook(delivery?.body.replace(plane.workspace.id, other.id) ?? "");
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+  expect((await app.readItem(item))?.snapshot.status).toBe("todo");
+  plane.editItem(item, { state: "Todo" });
+
+  const answer = await fetch(`${app.plane.url}/api/v1/workspaces/javisi/projects/${project.id}/`, {
+    method: "PATCH",
+    headers: { "x-api-key": app.apiKey, "content-type": "application/json" },
+    body: JSON.stringify({ identifier: "NEW" }),
+  });
+  expect(answer.status).toBe(200);
+  app.dropWebhooks();
+  await app.pollUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+  app.plane.editItem(item, { state: "Done" });
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["NEW-1 completed", "NEW project_completed"]);
+});
