@@ -10,7 +10,7 @@ import { wait } from "../../../shared/time.ts";
 
 /** A tick whose runs a test starts and ends, and the number of its concurrent runs. */
 function createManualTick(sideBySide?: true) {
-  const passes: { end(): void; fail(reason: string): void }[] = [];
+  const passes: { end(): void }[] = [];
   let atOnce = 0;
   let maxRunning = 0;
   const tick: Tick = {
@@ -20,12 +20,9 @@ function createManualTick(sideBySide?: true) {
     run() {
       atOnce += 1;
       maxRunning = Math.max(maxRunning, atOnce);
-      return new Promise<Record<string, number>>((resolve, reject) => {
+      return new Promise<Record<string, number>>((resolve) => {
         const nth = passes.length + 1;
-        passes.push({
-          end: () => resolve({ nth }),
-          fail: (reason) => reject(new Error(reason)),
-        });
+        passes.push({ end: () => resolve({ nth }) });
       }).finally(() => {
         atOnce -= 1;
       });
@@ -39,32 +36,19 @@ function createProcess(
   store: Store,
   tick: Tick,
   waitLike: Deps["wait"] = (_, signal) => wait(signal ? 60_000 : 1, signal),
-  isOnlyProcess = false,
 ) {
-  const lines: string[] = [];
-  const log = createLog({ level: "debug", write: (line) => lines.push(line), clock: Date.now });
-  let ids = 0;
-  const needed: Partial<Deps> = {
-    store,
-    log,
-    metrics: noMetrics,
-    clock: Date.now,
-    wait: waitLike,
-    newId: () => `${lines.length}-${ids++}-${Math.random()}`,
-  };
-  return { ticks: createTickRunner([tick], () => needed as Deps, { isOnlyProcess }), lines };
+  const log = createLog({ level: "debug", write: () => {}, clock: Date.now });
+  const newId = () => `${Math.random()}`;
+  const needed: Partial<Deps> = { store, log, metrics: noMetrics, clock: Date.now, wait: waitLike, newId };
+  return createTickRunner([tick], () => needed as Deps, { isOnlyProcess: false });
 }
 
 const waitForPasses = (passes: unknown[], count: number) =>
   expect.poll(() => passes.length, { interval: 1 }).toBe(count);
 
-function createStore() {
-  return createMemoryStore({ clock: Date.now });
-}
-
 test("A tick in one process never runs twice at once: callers meanwhile get the same report", async () => {
   const { tick, passes } = createManualTick();
-  const { ticks } = createProcess(createStore(), tick);
+  const ticks = createProcess(createMemoryStore({ clock: Date.now }), tick);
   const tickRuns = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
   await waitForPasses(passes, 1);
   passes[0]?.end();
@@ -72,28 +56,21 @@ test("A tick in one process never runs twice at once: callers meanwhile get the 
   expect(passes).toHaveLength(1);
 });
 
-async function two() {
-  const hand = createManualTick();
-  const store = createStore();
+test("A tick in two processes on one store waits on demand until the other has ended", async () => {
+  const { tick, passes } = createManualTick();
+  const store = createMemoryStore({ clock: Date.now });
   let looks = 0;
-  const looking: Deps["wait"] = (_, signal) => {
+  const first = createProcess(store, tick).runNow("poll");
+  await waitForPasses(passes, 1);
+  const second = createProcess(store, tick, (_, signal) => {
     if (!signal) looks += 1;
     return wait(signal ? 60_000 : 1, signal);
-  };
-  const [a, b] = [createProcess(store, hand.tick), createProcess(store, hand.tick, looking)];
-  const first = a.ticks.runNow("poll");
-  await waitForPasses(hand.passes, 1);
-  return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
-}
-
-test("A tick in two processes on one store waits on demand until the other has ended", async () => {
-  const { b, passes, first, looks } = await two();
-  const second = b.runNow("poll");
+  }).runNow("poll");
   let over = false;
   void second.then(() => {
     over = true;
   });
-  await expect.poll(() => looks(), { interval: 1 }).toBeGreaterThan(3);
+  await expect.poll(() => looks, { interval: 1 }).toBeGreaterThan(3);
   expect(over).toBe(false);
   passes[0]?.end();
   await first;
@@ -107,7 +84,7 @@ test("A tick in two processes on one store of a crashed process is taken over wh
   const store = createMemoryStore({ clock: () => now });
   await store.lease("tick:poll", "the dead one", 60_000);
   const { tick, passes } = createManualTick();
-  const { ticks } = createProcess(store, tick, async (_, signal) => {
+  const ticks = createProcess(store, tick, async (_, signal) => {
     if (signal) return wait(60_000, signal);
     now += 10_000;
   });
@@ -123,7 +100,7 @@ test("A tick in two processes on one store keeps its lease however long it takes
   let renewals = 0;
   const store = createMemoryStore({ clock: () => now });
   const { tick, passes } = createManualTick();
-  const { ticks } = createProcess(store, tick, async (ms, signal) => {
+  const ticks = createProcess(store, tick, async (ms, signal) => {
     if (renewals < 10) {
       renewals += 1;
       now += ms;
@@ -139,8 +116,8 @@ test("A tick in two processes on one store keeps its lease however long it takes
 
 test("A tick whose work is separated by job leases may run in two processes at once, but not twice in one", async () => {
   const { tick, passes, maxRunning } = createManualTick(true);
-  const store = createStore();
-  const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
+  const store = createMemoryStore({ clock: Date.now });
+  const [a, b]: TickRunner[] = [createProcess(store, tick), createProcess(store, tick)];
   const tickRuns = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
   await waitForPasses(passes, 2);
   for (const pass of passes) pass.end();

@@ -1,15 +1,20 @@
+import { Context } from "hono";
 import { expect, test } from "vitest";
-import { createSourceLimiter } from "../../../shared/http/limits.ts";
+import { createBodyReader, createSourceLimiter } from "../../../shared/http/limits.ts";
+import { BreakConnection } from "../../../shared/http/request.ts";
 
-test("A limit per source is reached after its number of requests in a window and reset with the next", () => {
-  let now = 0;
+test("A limit per source (reliability 9) is reached after its number of requests in a window, and reset with the next one and when the clock is set back", () => {
+  let now = 3_600_000;
   const { count, isExhausted } = createSourceLimiter({ limit: 2, window: 1000, sources: 10, clock: () => now });
   expect([count("a"), count("a"), count("a"), count("b")]).toEqual([false, false, true, false]);
   expect([isExhausted("a"), isExhausted("b"), isExhausted("c")]).toEqual([true, false, false]);
-  now = 999;
+  now += 999;
   expect(count("a")).toBe(true);
-  now = 1000;
-  expect(count("a")).toBe(false);
+  now += 1;
+  expect([count("a"), count("a"), count("a")]).toEqual([false, false, true]);
+  now = 0;
+  expect(isExhausted("a")).toBe(false);
+  expect([count("a"), count("a"), count("a")]).toEqual([false, false, true]);
 });
 
 test("A limit per source remembers a bounded number of sources; a flood of new ones replaces the oldest", () => {
@@ -21,11 +26,25 @@ test("A limit per source remembers a bounded number of sources; a flood of new o
   expect(count("a")).toBe(false);
 });
 
-test("A limit per source (reliability 9) is reset when the clock is set back, instead of lasting until it has caught up", () => {
-  let now = 3_600_000;
-  const { count, isExhausted } = createSourceLimiter({ limit: 1, window: 1000, sources: 10, clock: () => now });
-  expect([count("a"), count("a"), isExhausted("a")]).toEqual([false, true, true]);
-  now = 0;
-  expect(isExhausted("a")).toBe(false);
-  expect([count("a"), count("a")]).toEqual([false, true]);
+test("A large body beyond the limit of simultaneous ones has its connection broken, so that Plane sends it again", async () => {
+  const size = 300 * 1024;
+  const end = Promise.withResolvers<void>();
+  /** A request whose body has begun and continues when the test allows it. */
+  function createOpenRequest() {
+    const body = new ReadableStream<Uint8Array>({
+      async start(stream) {
+        stream.enqueue(new Uint8Array(size));
+        await end.promise;
+        stream.close();
+      },
+    });
+    const c = new Context(new Request("http://localhost/", { method: "POST", body, duplex: "half" }));
+    c.set("client", "192.0.2.1");
+    return c;
+  }
+  const read = createBodyReader(1024 * 1024);
+  const reading = Array.from({ length: 4 }, () => read(createOpenRequest()));
+  await expect(read(createOpenRequest())).rejects.toBeInstanceOf(BreakConnection);
+  end.resolve();
+  expect((await Promise.all(reading)).map(({ length }) => length)).toEqual([size, size, size, size]);
 });

@@ -1,9 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { createPlaneSession } from "../../../shared/plane/app/session.ts";
+import {
+  accountsApi,
+  apiTokensApi,
+  authApi,
+  createPlaneSession,
+  instanceAdminApi,
+  webhooksApi,
+  workspaceInvitationsApi,
+  workspaceMembersApi,
+  workspacesApi,
+} from "../../../shared/plane/app/session.ts";
 import { attachmentsApi, uploadFile } from "../../../shared/plane/attachments.ts";
-import { planeTimeSchema } from "../../../shared/plane/endpoint.ts";
+import { createPageSchema, type Endpoint, planeTimeSchema } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -12,21 +23,73 @@ import {
   PlaneNotFoundError,
   PlaneRateLimitedError,
 } from "../../../shared/plane/errors.ts";
+import * as projectApis from "../../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../../shared/plane/request.ts";
-import { workItemsApi } from "../../../shared/plane/work-items.ts";
+import * as workItemApis from "../../../shared/plane/work-items.ts";
 import {
   type RecordedExchange,
   type ReplayServer,
   readRecordedExchanges,
   startReplayServer,
 } from "../../support/plane-replay-server.ts";
+import { unusedApi } from "../../support/unused-plane-endpoints.ts";
 import { createPlaneClientHarness } from "./plane-client-harness.ts";
-import { getRecordedEndpoint, parseRouteParams } from "./recorded-endpoints.ts";
+
+const { workItemsApi, workItemSchema } = workItemApis;
+const APIS = [
+  ...[accountsApi, apiTokensApi, authApi, instanceAdminApi, webhooksApi, workspaceInvitationsApi, workspaceMembersApi],
+  ...[workspacesApi, attachmentsApi, projectApis.instanceApi, projectApis.usersApi, projectApis.membersApi],
+  ...[projectApis.projectsApi, projectApis.projectMembersApi, projectApis.statesApi, projectApis.labelsApi],
+  ...[workItemsApi, workItemApis.relationsApi, workItemApis.commentsApi, workItemApis.activitiesApi],
+  ...[workItemApis.cyclesApi, workItemApis.modulesApi, unusedApi],
+];
+const ENDPOINTS: Endpoint<unknown>[] = APIS.flatMap((api) => Object.values(api));
+
+/** The endpoints of recorded exchanges that share their route with another one, or whose answer has chosen fields. */
+const ENDPOINTS_BY_NAME: [RegExp, Endpoint<unknown>][] = [
+  [/^project_member_add_public2$/, { ...projectApis.projectMembersApi.add, path: projectMembersPath() }],
+  [/^project_archived_items$|^work_items_list_pql_ignored$/, workItemsApi.ids],
+  [/^work_items_list_by_/, workItemsApi.byExternalId],
+  [/^work_items_list_filter_assignee_ignored$/, pickFields("id", "name")],
+  [
+    /^work_items_list_expand_fields$/,
+    pickFields(
+      ...(["id", "name", "sequence_id", "state", "assignees", "labels", "priority"] as const),
+      ...(["target_date", "updated_at", "project"] as const),
+    ),
+  ],
+  [/^work_item_search$/, unusedApi.search],
+  [/^cycles_list_current$/, unusedApi.currentCycles],
+];
+
+/** Another route of the members, which Plane has as well. */
+function projectMembersPath() {
+  return "/api/v1/workspaces/:workspace/projects/:project/project-members/";
+}
+
+function pickFields(...names: (keyof z.infer<typeof workItemSchema>)[]) {
+  const mask = Object.fromEntries(names.map((name) => [name, true])) as { id: true };
+  return { ...workItemsApi.list, answer: createPageSchema(workItemSchema.pick(mask)) };
+}
+
+/** The values of a route pattern's parameters in a recorded path; undefined when the path does not match. */
+function parseRouteParams(pattern: string, path: string): Record<string, string> | undefined {
+  const match = new RegExp(`^${pattern.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)")}$`).exec(path);
+  return match ? { ...match.groups } : undefined;
+}
+
+function findEndpoint({ name, request: { method, path } }: RecordedExchange): Endpoint<unknown> {
+  const named = ENDPOINTS_BY_NAME.find(([pattern]) => pattern.test(name))?.[1];
+  const found = named ?? ENDPOINTS.find((one) => one.method === method && parseRouteParams(one.path, path));
+  if (found) return found;
+  // Routes that other documents mention but Plane does not have: requested as written, with nothing to parse.
+  if (!name.endsWith("_absent")) throw new Error(`no endpoint is known for the recorded ${name}`);
+  return { operation: name, method: z.enum(["GET", "POST"]).parse(method), path, answer: z.never() };
+}
 
 const files = readRecordedExchanges();
 const STORAGE = "http://storage.test";
 let replayServer: ReplayServer;
-let replayedCount = 0;
 
 beforeAll(async () => {
   replayServer = await startReplayServer();
@@ -38,40 +101,34 @@ const routeToReplay: typeof fetch = (input, init) => fetch(String(input).replace
 const network = { fetch: routeToReplay, metrics: noMetrics, clock: Date.now };
 
 /** Repeats the recorded request with the part of the client that makes such calls. */
-async function callAsRecorded({ name, as, auth, request }: RecordedExchange): Promise<unknown> {
+async function callAsRecorded(exchange: RecordedExchange): Promise<unknown> {
+  const { name, as, auth, request } = exchange;
   const { query, json, form } = request;
-  if (name === "attachment_upload_to_storage")
-    return uploadFile(network, await readTicket(request), new Blob(["bytes of the report"]));
+  if (name === "attachment_upload_to_storage") {
+    const created = files.get("attachments.json")?.find((one) => one.name === "attachment_create");
+    const ticket = attachmentsApi.create.answer.parse(created?.response.body);
+    expect({ path: ticket.upload_data.url, form: ticket.upload_data.fields }).toEqual({ path: request.path, form });
+    return uploadFile(network, ticket, new Blob(["bytes of the report"]));
+  }
   if (name === "malformed_json" || name === "method_not_allowed") {
     const send = createRequestSender(network);
     const sent = { operation: name, method: request.method, route: request.path, url: replayServer.url + request.path };
     const reply = await send({ ...sent, body: typeof form === "string" ? form : json });
     return parseReply({ ...workItemsApi.list, operation: name }, reply).data;
   }
-  const endpoint = getRecordedEndpoint({ name, request });
+  const endpoint = findEndpoint(exchange);
   const params = parseRouteParams(endpoint.path, request.path);
   if (!params || endpoint.method !== request.method)
     throw new Error(`${name} is recorded on another route than ${endpoint.path}`);
   if (auth === "api_key" || endpoint.operation.startsWith("instance_info")) {
     const { workspace = "javisi" } = params;
-    const { client } = createPlaneClientHarness({
-      url: replayServer.url,
-      workspace,
-      apiKey: `plane_api_${as}_token`,
-      retryDelays: [],
-    });
+    const key = { workspace, apiKey: `plane_api_${as}_token`, retryDelays: [] };
+    const { client } = createPlaneClientHarness({ url: replayServer.url, ...key });
     return (await client.call(endpoint, { params, ...omitUndefined({ query, json }) })).data;
   }
   const session = createPlaneSession({ ...network, url: replayServer.url });
   const body = omitUndefined({ json, form: typeof form === "object" ? form : undefined });
   return (await session.call(endpoint, { params, ...omitUndefined({ query }), ...body })).data;
-}
-
-async function readTicket({ path, form }: RecordedExchange["request"]) {
-  const created = files.get("attachments.json")?.find(({ name }) => name === "attachment_create");
-  const ticket = attachmentsApi.create.answer.parse(created?.response.body);
-  expect({ path: ticket.upload_data.url, form: ticket.upload_data.fields }).toEqual({ path, form });
-  return ticket;
 }
 
 describe.each([...files])("%s", (_file, exchanges) => {
@@ -83,32 +140,27 @@ describe.each([...files])("%s", (_file, exchanges) => {
       expect(replayServer.received).toHaveLength(1);
       expectRequest(exchange);
       expectOutcome(outcome, exchange);
-      replayedCount += 1;
     },
   );
 });
 
-test("all recorded exchanges of Plane are replayed", () => {
-  expect(replayedCount).toBe([...files.values()].flat().length);
-  expect(replayedCount).toBe(191);
+test("the recording has not lost an exchange", () => {
+  expect([...files.values()].flat()).toHaveLength(191);
 });
 
 function expectRequest({ as, auth, request }: RecordedExchange) {
   const [got] = replayServer.received;
-  expect(got?.method).toBe(request.method);
-  expect(got?.path).toBe(request.path.replace(STORAGE, ""));
+  const isUpload = request.path.startsWith(STORAGE);
   const query = Object.entries(request.query ?? {}).map(([name, value]) => [name, String(value)]);
-  expect(got?.query).toEqual(Object.fromEntries(query));
-  const key =
-    auth === "api_key" &&
-    request.path.startsWith("/api/v1/") &&
-    typeof request.form !== "string" &&
-    request.method !== "PUT";
-  expect(got?.headers["x-api-key"]).toBe(key ? `plane_api_${as}_token` : undefined);
+  const path = request.path.replace(STORAGE, "");
+  expect(got).toMatchObject({ method: request.method, path, query: Object.fromEntries(query) });
+  const hasKey = auth === "api_key" && request.path.startsWith("/api/v1/") && request.method !== "PUT";
+  const key = hasKey && typeof request.form !== "string" ? `plane_api_${as}_token` : undefined;
+  expect(got?.headers["x-api-key"]).toBe(key);
   const body = got?.body ?? "";
   if (request.json) expect(JSON.parse(body)).toEqual(request.json);
   else if (typeof request.form === "string") expect(body).toBe(request.form);
-  else if (request.path.startsWith(STORAGE)) expectMultipart(body, request.form ?? {});
+  else if (isUpload) expectMultipart(body, request.form ?? {});
   else if (request.form) expect(Object.fromEntries(new URLSearchParams(body))).toEqual(request.form);
   else expect(body).toBe("");
 }
@@ -122,6 +174,15 @@ function expectMultipart(body: string, form: Record<string, string>) {
   expect(parts.at(-1)).toContain("bytes of the report");
 }
 
+const ERRORS: Record<number, unknown> = {
+  400: PlaneInvalidError,
+  401: PlaneAuthError,
+  403: PlaneAuthError,
+  404: PlaneNotFoundError,
+  409: PlaneConflictError,
+  429: PlaneRateLimitedError,
+};
+
 function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
   const { status, body, headers } = response;
   if (status < 300) return expectFromPlane(outcome, body ?? undefined);
@@ -131,21 +192,12 @@ function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
     const refused = { code: Number(query.get("error_code")), reason: query.get("error_message") };
     return expect(outcome).toEqual({ refused: refused.code === 0 ? undefined : refused });
   }
-  const known = {
-    400: PlaneInvalidError,
-    401: PlaneAuthError,
-    403: PlaneAuthError,
-    404: PlaneNotFoundError,
-    409: PlaneConflictError,
-    429: PlaneRateLimitedError,
-  };
-  const expected = Object.entries(known).find(([code]) => Number(code) === status)?.[1] ?? PlaneError;
-  expect(outcome).toBeInstanceOf(expected);
+  expect(outcome).toBeInstanceOf(ERRORS[status] ?? PlaneError);
   if (outcome instanceof PlaneError) {
     expect(outcome.status).toBe(status);
     for (const text of getTexts(body)) expect(outcome.message).toContain(text);
   }
-  if (outcome instanceof PlaneConflictError) expect(outcome.id).toBe(getId(body));
+  if (outcome instanceof PlaneConflictError) expect(outcome.id).toBe(isRecord(body) ? body["id"] : undefined);
   if (outcome instanceof PlaneRateLimitedError) expect(outcome.retryAfter).toBe(60_000);
   if (outcome instanceof PlaneAuthError)
     expect(outcome.reason).toBe(/api_key|deleted_token|configurations/.test(name) ? "key" : "permission");
@@ -157,9 +209,7 @@ function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
 function expectFromPlane(answer: unknown, recorded: unknown) {
   if (Array.isArray(answer) && Array.isArray(recorded)) {
     expect(answer).toHaveLength(recorded.length);
-    answer.forEach((entry, nth) => {
-      expectFromPlane(entry, recorded[nth]);
-    });
+    for (const [nth, entry] of answer.entries()) expectFromPlane(entry, recorded[nth]);
   } else if (isRecord(answer) && isRecord(recorded)) {
     expect(Object.keys(answer).length).toBeGreaterThan(0);
     for (const [key, value] of Object.entries(answer)) expectFromPlane(value, recorded[key]);
@@ -176,8 +226,4 @@ function getTexts(body: unknown): string[] {
   if (typeof body === "string") return [body];
   if (!isRecord(body) && !Array.isArray(body)) return [];
   return Object.entries(body).flatMap(([key, value]) => (key === "id" ? [] : getTexts(value)));
-}
-
-function getId(body: unknown): unknown {
-  return isRecord(body) ? body["id"] : undefined;
 }

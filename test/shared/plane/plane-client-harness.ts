@@ -1,9 +1,9 @@
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
 import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/client.ts";
-import { type ScriptedServer, type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
+import { type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
 
 export const PLANE_KEY = "plane_api_0123456789abcdef";
 
@@ -14,22 +14,23 @@ export const PLANE_USER = {
   email: "admin@example.test",
   display_name: "admin",
 };
-
-export const NOT_FOUND_RESPONSE: ScriptedStep = {
-  status: 404,
-  body: { error: "The requested resource does not exist." },
-};
+export const ANSWER: ScriptedStep = { status: 200, body: PLANE_USER };
+export const NO_ROUTE: ScriptedStep = { status: 404, body: { error: "Page not found." } };
+export const BREAK_CONNECTION: ScriptedStep = (_request, response) => void response.destroy();
 
 /** A client whose clock advances only when it waits, with records of its waits, log lines and metrics. */
 export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & { url: string }) {
   let now = Date.UTC(2026, 10, 21);
   const waits: number[] = [];
   const lines: string[] = [];
-  const reportedTotals: { name: string; labels: Record<string, string>; seconds?: number }[] = [];
+  const counted: { name: string; labels: Record<string, string>; seconds?: number }[] = [];
   const clock = () => now;
   const metrics: Metrics = {
-    count: (name, labels = {}) => void reportedTotals.push({ name, labels }),
-    observe: (name, seconds, labels = {}) => void reportedTotals.push({ name, labels, seconds }),
+    count: (name, labels = {}) => void counted.push({ name, labels }),
+    observe: (name, seconds, labels = {}) => void counted.push({ name, labels, seconds }),
+  };
+  const advance = (ms: number) => {
+    now += ms;
   };
   const clientOptions: PlaneClientOptions = {
     apiKey: PLANE_KEY,
@@ -42,28 +43,17 @@ export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & 
     clock,
     wait: async (ms) => {
       waits.push(ms);
-      now += ms;
+      advance(ms);
     },
     fetch: globalThis.fetch,
     ...options,
   };
-  const advance = (ms: number) => {
-    now += ms;
-  };
-  return {
-    client: createPlaneClient(clientOptions),
-    clientOptions,
-    waits,
-    lines,
-    counted: reportedTotals,
-    clock,
-    advance,
-  };
+  return { client: createPlaneClient(clientOptions), clientOptions, waits, lines, counted, advance };
 }
 
 /** The same client with a server that answers step by step and stops at the end of the test. */
 export async function createScriptedClient(steps: ScriptedStep[], options: Partial<PlaneClientOptions> = {}) {
-  const server: ScriptedServer = await startScriptedServer(...steps);
+  const server = await startScriptedServer(...steps);
   onTestFinished(() => server.close());
   return { ...createPlaneClientHarness({ url: server.url, ...options }), server };
 }
@@ -76,24 +66,4 @@ export async function captureError(call: Promise<unknown>): Promise<unknown> {
     },
     (thrown: unknown) => thrown,
   );
-}
-
-/** Disables the timeouts of requests. The returned function triggers those of all requests so far. */
-export function controlTimeLimits(): () => void {
-  const started: AbortController[] = [];
-  const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
-    const controller = new AbortController();
-    started.push(controller);
-    return controller.signal;
-  });
-  onTestFinished(() => timeout.mockRestore());
-  return () => {
-    for (const controller of started.splice(0))
-      controller.abort(new DOMException("The operation timed out", "TimeoutError"));
-  };
-}
-
-/** Returns what a call throws, or its result. */
-export async function getErrorOrData(call: Promise<unknown> | undefined): Promise<unknown> {
-  return call?.catch((thrown: unknown) => thrown);
 }
