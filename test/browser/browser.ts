@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { onTestFinished } from "vitest";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { afterAll, describe, onTestFinished } from "vitest";
 
 /** Chromium without its windows, which needs a third less of the processor, or the whole browser where only that is installed. */
 const EXECUTABLES = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
@@ -36,12 +35,20 @@ const ARGS = [
 ];
 
 /** False on a developer's machine without Chromium; in CI it must be there, so tests fail instead of skipping. */
-export function hasChromium(): boolean {
+function hasChromium(): boolean {
   return Boolean(process.env["CI"]) || executable !== undefined;
 }
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: executable ?? "chromium-headless-shell", args: ARGS });
+}
+
+/** Tests in a browser that they share. */
+export function describeInChromium(name: string, define: () => void): void {
+  describe.skipIf(!hasChromium())(name, { timeout: 120_000 }, () => {
+    afterAll(closeSharedBrowser);
+    define();
+  });
 }
 
 let sharedBrowser: Promise<Browser> | undefined;
@@ -61,7 +68,6 @@ interface PageOptions {
   dark?: boolean;
   /** The screen can be tapped. */
   touch?: boolean;
-  timezone?: string;
   /** The page moves what is new, as for people who do not ask for less; it costs time to draw. */
   motion?: boolean;
 }
@@ -73,23 +79,13 @@ export interface TestPage extends Page {
 
 /** Opens a page with its own cookies and storage, as in another browser; by default it is closed when the test ends. */
 export async function openPage(url: string, options: PageOptions = {}): Promise<TestPage> {
-  const {
-    locale = "en-GB",
-    width = 1440,
-    height = 900,
-    dark = false,
-    touch = false,
-    isShared = false,
-    timezone,
-    motion = false,
-  } = options;
+  const { locale = "en-GB", width = 1440, height = 900, dark, touch = false, isShared, motion } = options;
   sharedBrowser ??= launchBrowser();
   const browser = await sharedBrowser;
   const context = await browser.newContext({
     locale,
     viewport: { width, height },
     hasTouch: touch,
-    ...omitUndefined({ timezoneId: timezone || undefined }),
     colorScheme: dark ? "dark" : "light",
     reducedMotion: motion ? "no-preference" : "reduce",
   });

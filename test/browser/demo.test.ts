@@ -2,14 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { type DemoOptions, startDemo } from "../../demo/start.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { startDemo } from "../../demo/start.ts";
 import { parseCompletions } from "../reliability/completions.ts";
-import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { createTestSettings } from "../support/settings.ts";
-import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
-
-afterAll(closeSharedBrowser);
+import { describeInChromium, openPage, type TestPage } from "./browser.ts";
 
 // The product's process inherits the cache, without which each of its starts compiles everything anew.
 enableCompileCache("node_modules/.cache/groundcrew");
@@ -21,14 +18,13 @@ const FATES = ["arrive", "drop", "double", "delay"] as const;
 /** How Groundcrew notices a change, according to the watch text of what happens to its webhooks. */
 const NOTICED_BY = { arrive: /webhook/, drop: /poll/, double: /webhook|poll/, delay: /poll/ };
 
-async function startTestDemo(env: Record<string, string> = {}, options: DemoOptions = {}) {
+async function startTestDemo() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-console-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const output: string[] = [];
-  const demo = await startDemo(createTestSettings({ PORT: "0", ...env }), {
+  const demo = await startDemo(createTestSettings({ PORT: "0" }), {
     write: (text) => void output.push(text),
-    ...{ colour: false, pace: 300, speed: 3, folder: relative(process.cwd(), join(folder, "demo")) },
-    ...options,
+    ...{ colour: false, pace: 200, speed: 4, folder: relative(process.cwd(), join(folder, "demo")) },
   });
   onTestFinished(() => demo.stop());
   return { ...demo, output };
@@ -71,19 +67,16 @@ function createConsole(page: TestPage) {
     async add(title: string, person: string) {
       await group("add").locator("input").fill(title);
       await group("add")
-        .locator("select")
-        .nth(1)
+        .locator("select >> nth=1")
         .selectOption({ label: `For: ${person}` });
       await group("add").locator("button").click();
     },
     async move(title: string, column: string) {
       const option = group("move").locator(`select >> nth=0 >> option:has-text("${title}")`);
       await option.waitFor({ ...WAIT, state: "attached" });
-      await group("move")
-        .locator("select")
-        .nth(0)
-        .selectOption({ value: (await option.getAttribute("value")) ?? "" });
-      await group("move").locator("select").nth(1).selectOption(column);
+      const value = (await option.getAttribute("value")) ?? "";
+      await group("move").locator("select >> nth=0").selectOption({ value });
+      await group("move").locator("select >> nth=1").selectOption(column);
       await group("move").locator("button").click();
     },
     async chooseFate(fate: string) {
@@ -93,7 +86,7 @@ function createConsole(page: TestPage) {
   };
 }
 
-describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
+describeInChromium("The demo's console", () => {
   test("each control does what it says, what it tells to watch for comes true, and the wish of the README works word for word", {
     timeout: 300_000,
   }, async () => {
@@ -213,34 +206,6 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     expect(tallies.findIndex((text) => text.includes("nothing lost"))).toBeLessThan(tallies.length / 2);
     expect(page.problems.filter((wrong) => !wrong.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
   });
-
-  // In the full run, because it plays the whole story once more.
-  test.runIf(IS_FULL_RUN)(
-    "is French with LOCALE=fr, and so are projects, tasks, agents' words and the count of completions",
-    {
-      timeout: 240_000,
-    },
-    async () => {
-      const demo = await startTestDemo({ LOCALE: "fr" }, { pace: 200, speed: 4 });
-      const page = await openPage(`${demo.url}/board`, { locale: "fr-FR" });
-      await page.waitForSelector('.card:has-text("Écrire le guide de bienvenue")', WAIT);
-      await page.waitForSelector('#console .tally:has-text("rien de perdu, aucun doublon")', WAIT);
-      // On a busy machine the story may end before: it takes a time without news for its end.
-      const readChat = () => demo.chat().join("\n");
-      await expect
-        .poll(readChat, { timeout: 120_000 })
-        .toContain("Ajouter un formulaire de contact au site web : c’est terminé.");
-      await demo.finished;
-      await page.waitForSelector("#console summary:has-text('L’histoire est terminée')", WAIT);
-      const chat = readChat();
-      expect(chat).toMatch(/Concevoir : ajouter un formulaire|Concevoir: ajouter un formulaire/);
-      expect(chat).not.toMatch(/Welcome|Done as asked|Deploy it|Cost:/);
-      await expect
-        .poll(() => page.evaluate("fetch('/demo/state').then((answer) => answer.json())"), WAIT)
-        .toMatchObject({ tally: { missing: [], doubled: [] } });
-      expect(page.problems).toEqual([]);
-    },
-  );
 });
 
 /**

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { readOpenRequests } from "../../shared/requests/requests.ts";
@@ -8,14 +8,13 @@ import { prepareWish } from "../../shared/tasks/wishes.ts";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
 import { answerRequest } from "../support/answer-request.ts";
 import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
-import { FIND_LOW_CONTRAST } from "./accessibility-checks.ts";
-import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
+import { describeInChromium, openPage } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
-afterAll(closeSharedBrowser);
+const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
 
-describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120_000 }, () => {
-  test("can be rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
+describeInChromium("The parts of the page", () => {
+  test("agents' tokens are rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
     const app = await startAgentsPageApp();
     const page = await openPage(`${app.url}/settings`);
     const asked: string[] = [];
@@ -43,11 +42,6 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120
     const retire = page.getByRole("button", { name: "Revoke old token Thot" });
     await retire.waitFor({ timeout: 15_000 });
     expect(await field.inputValue()).toBe(token);
-    await page.selectOption("#language", "fr");
-    expect(await page.getByLabel("Nouveau jeton pour Thot").inputValue()).toBe(token);
-    expect(await page.textContent("#agent-where")).toContain("utilisez son jeton actuel");
-    await page.selectOption("#language", "en");
-    await retire.waitFor();
     await page.locator("#agent-close").press("Enter");
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
     expect(await page.content()).not.toContain(token);
@@ -57,50 +51,19 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120
     await page.getByLabel("E-mail address in Plane").fill("bot@example.com");
     const command = "groundcrew agents add 'Anne'\\''s bot' --email bot@example.com --openclaw";
     expect(await page.textContent("#agent-add code")).toBe(command);
-
     await retire.press("Enter");
     await page.waitForSelector("#agent-told:has-text('Only the newest token of Thot')");
     await retire.waitFor({ state: "detached", timeout: 15_000 });
-    await page.selectOption("#language", "fr");
-    await page.getByRole("button", { name: "Créer un jeton Thot" }).waitFor();
     expect(page.problems).toEqual([]);
   });
-});
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
-  test("shows the month's budget above the board, in English and French, and nothing without a budget", async () => {
-    const app = await startPageTestApp(
-      {},
-      (plane, project, thot) => void plane.addItem(project, { name: "Write the mail", assignees: [thot] }),
-      { budget: { amount: 40, currency: "EUR" } },
-    );
-    await createTaskOperations(app.deps(), { name: "Thot", role: "worker" }).report("ONB-1", { cost: 8 });
-    await app.deps().ticks.runNow("figures");
-    const page = await openSignedInPage(app.url);
-    const spent = "Budget of the month: €8.00 spent + €0.00 estimated for open tasks, of €40.00 (20%).";
-    await page.waitForSelector(`#budget:has-text("${spent} Open tasks of unknown cost: 1.")`);
-    await page.selectOption("#language", "fr");
-    await page.waitForSelector('#budget:has-text("dépensés"):has-text("Tâches ouvertes de coût inconnu")');
-
-    const other = await startPageTestApp();
-    const plain = await openSignedInPage(other.url);
-    await plain.waitForSelector(".column");
-    expect(await plain.locator("#budget").isVisible()).toBe(false);
-  });
-});
-
-const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
-
-describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 }, () => {
-  test("are listed from the header's count with what they are for and why, and requeued or discarded with the keyboard alone", async () => {
+  test("failed jobs are listed from the header's count with what they are for and why, and requeued or discarded with the keyboard alone", async () => {
     // Nothing listens there, so a job that is requeued waits for its next try.
     const url = "http://127.0.0.1:9/events";
-    const app = await startPageTestApp({}, undefined, {
-      forward: [{ url, secret: `whsec_${"c2VjcmV0".repeat(4)}`, events: ["completed"] }],
-    });
-    const ids = ["body:1/a", "body:2/b"];
+    const forward = [{ url, secret: `whsec_${"c2VjcmV0".repeat(4)}`, events: ["completed"] }];
+    const app = await startPageTestApp({}, undefined, { forward });
     await app.stop();
-    for (const id of ids) {
+    for (const id of ["body:1/a", "body:2/b"]) {
       const facts = { at: "2026-11-23T08:00:00Z", item: { key: "ONB-7", title: "secret title" } };
       const body = { type: "event", url, event: { kind: "completed" }, facts, correlation: "c" };
       await app.store.commit({ jobs: [{ id, queue: "forward", lane: id, body }] });
@@ -109,121 +72,86 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 },
     }
     await app.restart();
     const page = await openSignedInPage(app.url);
-    const asked: string[] = [];
-    page.on("dialog", (dialog) => {
-      asked.push(dialog.message());
-      void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
-    });
+    page.on("dialog", (dialog) => void dialog.accept());
     const readIds = async () => (await app.store.listDeadJobs("forward")).map(({ id }) => id);
-    expect(await readIds()).toEqual(ids);
     await page.locator("#failed-count", { hasText: "Failed jobs: 2" }).press("Enter");
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
-    expect(await page.textContent("#failed-job-count")).toBe("2");
     await page.waitForSelector("#failed-job-list li:has-text('body:1/a') time");
     const text = await page.textContent("#failed-job-list");
     expect(text).toContain("Event for another system (ONB-7)");
     expect(text).toContain("refused by the other system");
     expect(text).not.toContain("secret");
-    expect(await page.isVisible("#failed-job-list code")).toBe(false);
     await page.getByRole("button", { name: "Requeue Event for another system (ONB-7) body:1/a" }).press("Enter");
     await expect.poll(readIds).toEqual(["body:2/b"]);
-    await page.waitForSelector("#failed-job-told:has-text('Requeued: Event for another system (ONB-7)')");
-
-    const discard = page.getByRole("button", { name: "Discard Event for another system (ONB-7) body:2/b" });
-    await discard.press("Enter");
-    await expect.poll(() => asked.length).toBe(1);
-    expect(asked[0]).toMatch(/^Discard this failed job\? .*cannot be restored.*body:2\/b/);
-    expect(await readIds()).toEqual(["body:2/b"]);
-    await page.selectOption("#language", "fr");
-    await page
-      .getByRole("button", { name: "Abandonner Événement pour un autre système (ONB-7) body:2/b" })
-      .press("Enter");
+    await page.getByRole("button", { name: "Discard Event for another system (ONB-7) body:2/b" }).press("Enter");
     await expect.poll(readIds).toEqual([]);
-    await page.waitForSelector("#failed-job-hint:has-text('Aucune tâche interne en échec')");
-    expect(await page.isVisible("#failed-count")).toBe(false);
+    await page.waitForSelector("#failed-count", { state: "hidden" });
     const requester = { by: "admin", where: "page", client: "127.0.0.1", queue: "forward" };
+    const readLog = () => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job "));
     await expect
-      .poll(() => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job ")))
+      .poll(readLog)
       .toEqual([
         expect.objectContaining({ message: "failed job requeued", id: "body:1/a", ...requester }),
         expect.objectContaining({ message: "failed job discarded", id: "body:2/b", ...requester }),
       ]);
     expect(page.problems).toEqual([]);
   });
-});
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
-  test("shows above the board how far the first look at Plane is, in English and French, until it is complete", async () => {
+  test("what goes on is shown above the board, in English and French: the first look at Plane, the month's budget, a pause of Telegram, and an upload", async () => {
     let lift = () => {};
-    const app = await startPageTestApp({}, (plane, project, thot) => {
-      for (let n = 0; n < 3; n += 1) plane.addItem(project, { name: `Old task ${n}`, assignees: [thot] });
-      lift = plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
-    });
+    const app = await startPageTestApp(
+      {},
+      (plane, project, thot) => {
+        for (let n = 0; n < 3; n += 1) plane.addItem(project, { name: `Old task ${n}`, assignees: [thot] });
+        lift = plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
+      },
+      { budget: { amount: 40, currency: "EUR" } },
+    );
     const page = await openSignedInPage(app.url);
     const row = '#progress [data-part="first-look"]';
     await page.waitForSelector(`${row}:has-text("reading what blocks 3 tasks of agents and 0 other items")`);
     expect(await page.getByRole("progressbar", { name: "First look at Plane" }).count()).toBe(1);
-    expect(await page.evaluate("document.querySelector('#progress progress').value")).toBe(0);
-    await page.selectOption("#language", "fr");
-    await page.waitForSelector(`${row}:has-text("lecture de ce qui bloque 3 tâches d’agents")`);
-    expect(await page.getByRole("progressbar", { name: "Première lecture de Plane" }).count()).toBe(1);
     lift();
     await page.waitForSelector(row, { state: "detached", timeout: 60_000 });
-    expect(await page.isVisible("#progress")).toBe(false);
-    expect(page.problems).toEqual([]);
-  });
-});
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
-  test("shows a long rate limit of Telegram in its header, in English and French, and ends it with a button", async () => {
-    const app = await startPageTestApp();
-    const page = await openSignedInPage(app.url);
-    await app.store.pause("telegram:chat:4711", 3_600_000, true);
-    await page.waitForSelector('.hold:has-text("Telegram asked Groundcrew to wait: 60 min left")');
+    await app.actAsThot().report("ONB-1", { cost: 8 });
+    await app.deps().ticks.runNow("figures");
+    await page.reload();
+    const spent = "Budget of the month: €8.00 spent + €0.00 estimated for open tasks, of €40.00 (20%).";
+    await page.waitForSelector(`#budget:has-text("${spent}")`);
     await page.selectOption("#language", "fr");
+    await page.waitForSelector('#budget:has-text("dépensés"):has-text("Tâches ouvertes de coût inconnu")');
+
+    await app.store.pause("telegram:chat:4711", 3_600_000, true);
     await page.waitForSelector('.hold:has-text("Telegram a demandé une pause")');
     await page.click('.hold[data-system="telegram"] button:has-text("Réessayer")');
     await page.waitForSelector(".hold", { state: "detached" });
     expect((await app.store.listPauses())[0]?.until).toBeLessThanOrEqual(Date.now());
-  });
-});
 
-/** Direction marks, overrides and isolates, zero-width characters, tags, and control characters of C0 and C1. */
-const INVISIBLE =
-  "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff\u{e0041}\u0007\u001b\u007f\u009b";
-
-/** Collects all texts and attributes of the page that contain a character which must not be shown. */
-const FIND_INVISIBLE = `[document.body, ...document.body.querySelectorAll("*")]
-  .flatMap((el) => [...el.attributes].map(({ value }) => value).concat([...el.childNodes].map((n) => n.nodeType === 3 ? n.data : "")))
-  .filter((text) => /[\\u061c\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]|\\u{e0041}/u.test(text))`;
-
-describe.skipIf(!hasChromium())("Texts from Plane in Chromium", { timeout: 120_000 }, () => {
-  test("contain no control, direction or invisible characters on the board and in the activity list", async () => {
-    const app = await startPageTestApp();
-    const page = await openSignedInPage(app.url);
-    const eve = app.plane.addUser({ name: `E${INVISIBLE}ve`, email: "eve@example.com" });
-    app.plane.addProjectMember(app.project, eve);
-    const label = app.plane.addLabel(app.project, `ur${INVISIBLE}gent`);
-    const item = app.plane.addItem(app.project, {
-      name: `invoice${INVISIBLE}fdp.exe`,
-      assignees: [eve.id],
-      labels: [label.id],
-    });
-    await page.waitForSelector(".card:has-text('invoicefdp.exe')");
-    app.plane.editItem(item, { name: `report${INVISIBLE}fdp.exe`, state: "In Progress" });
-    await page.waitForSelector(".card:has-text('reportfdp.exe')");
-    await page.waitForSelector("#trail tr:has-text('Its title was “invoicefdp.exe”')");
-    await page.waitForSelector(".card .who:has-text('eve')");
-    expect(await page.evaluate(FIND_INVISIBLE)).toEqual([]);
+    let now = Date.now();
+    const upload = { task: "ONB-1", name: "film\u202e.mp4", agent: "Thot", size: 6_000_000 };
+    const progress = trackUpload({ ...app.deps(), clock: () => now }, upload, "1");
+    now += 2_000;
+    await progress.record(1_500_000);
+    await page.waitForSelector("#progress li");
+    const text = (await page.textContent("#progress li"))?.replace(/[\u00a0\u202f]/g, " ");
+    expect(text).toBe("Thot envoie un fichier à ONB-1 : film.mp41,5 Mo sur 6 Mo");
+    const bar = "document.querySelector('#progress progress')";
+    expect(await page.evaluate(`[${bar}.value, ${bar}.max]`)).toEqual([25, 100]);
+    // The row itself stays: only its bar and its numbers change.
+    await page.evaluate("window.row = document.querySelector('#progress li')");
+    now += 2_000;
+    await progress.record(3_000_000);
+    await expect.poll(() => page.evaluate(`${bar}.value`)).toBe(75);
+    expect(await page.evaluate("window.row === document.querySelector('#progress li')")).toBe(true);
+    await progress.end();
+    await page.waitForSelector("#progress", { state: "hidden" });
     expect(page.problems).toEqual([]);
   });
-});
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
-  test("shows plans with their steps and state, in English and French, and names of projects as text", async () => {
+  test("plans are shown with their steps and state, in English and French, and names of projects as text", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);
-    expect(await page.isVisible("#plans")).toBe(false);
     const plan = (project: string) =>
       createTaskOperations(app.deps(), { name: "Thot", role: "concierge" }).plan({
         project,
@@ -242,44 +170,5 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     await page.selectOption("#language", "fr");
     await page.waitForSelector('#plans li:has-text("Site 1"):has-text("0 étapes sur 3"):has-text("en attente")');
     expect(await page.getAttribute("#plans", "aria-label")).toBe("Plans");
-  });
-});
-
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
-  test.each([
-    {
-      locale: "fr-FR",
-      width: 360,
-      dark: true,
-      title: "Thot envoie un fichier à ONB-1 : film.mp4",
-      far: "1,5 Mo sur 6 Mo",
-    },
-  ])("shows a running upload with its bytes, live, on a bar that screen readers can read: %j", async (view) => {
-    const app = await startPageTestApp();
-    const page = await openSignedInPage(app.url, view);
-    expect(await page.isVisible("#progress")).toBe(false);
-    let now = Date.now();
-    const deps = { ...app.deps(), clock: () => now };
-    const upload = { task: "ONB-1", name: "film\u202e.mp4", agent: "Thot", size: 6_000_000 };
-    const progress = trackUpload(deps, upload, "1");
-    now += 2_000;
-    await progress.record(1_500_000);
-    await page.waitForSelector("#progress li");
-    const text = (await page.textContent("#progress li"))?.replace(/[\u00a0\u202f]/g, " ");
-    expect(text).toBe(view.title + view.far);
-    const bar = "document.querySelector('#progress progress')";
-    expect(await page.evaluate(`[${bar}.value, ${bar}.max]`)).toEqual([25, 100]);
-    expect(await page.getByRole("progressbar", { name: /film\.mp4/ }).count()).toBe(1);
-    // The row itself stays: only its bar and its numbers change.
-    await page.evaluate("window.row = document.querySelector('#progress li')");
-    now += 2_000;
-    await progress.record(3_000_000);
-    await expect.poll(() => page.evaluate(`${bar}.value`)).toBe(75);
-    expect(await page.evaluate("window.row === document.querySelector('#progress li')")).toBe(true);
-    expect(await page.evaluate(FIND_LOW_CONTRAST)).toEqual([]);
-    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(view.width);
-    await progress.end();
-    await page.waitForSelector("#progress", { state: "hidden" });
-    expect(page.problems).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { manifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
@@ -7,10 +8,14 @@ import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { Project, User } from "../../simulators/plane/types.ts";
 import { createTelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 import { createTestSettings } from "../support/settings.ts";
-import { openPage, type TestPage } from "./browser.ts";
+import { closeSharedBrowser, openPage, type TestPage } from "./browser.ts";
 
 export const PAGE_ADMIN_TOKEN = "admin-token-of-the-browser-tests";
 export const PAGE_CHAT = 4711;
+
+export const WAIT = { timeout: 45_000 };
+
+export type PageTestApp = Awaited<ReturnType<typeof runPageApp>>;
 
 type SetUpPlane = (plane: PlaneSimulator, project: Project, thot: User) => void;
 
@@ -25,8 +30,28 @@ export async function startPageTestApp(
   return app;
 }
 
+/** Starts an app for all tests of a block. The browser, whose pages listen for events, is closed before it. */
+export function shareApp<App extends { close(): Promise<void> }>(start: () => Promise<App>): () => App {
+  let app: App | undefined;
+  beforeAll(async () => {
+    app = await start();
+  }, 120_000);
+  afterAll(async () => {
+    await closeSharedBrowser();
+    await app?.close();
+  });
+  return () => {
+    if (!app) throw new Error("The app is not started.");
+    return app;
+  };
+}
+
 /** Starts the product with real settings and simulated Plane and Telegram servers. Its port survives restarts. */
-export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpPlane, config: object) {
+export async function runPageApp(
+  env: Record<string, string> = {},
+  setUpPlane: SetUpPlane = () => {},
+  config: object = {},
+) {
   let planeAhead = 0;
   const clock = () => Date.now() + planeAhead;
   const plane = createPlaneSimulator({ clock, autoDeliver: true, rateLimit: 10_000 });
@@ -58,8 +83,7 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
     },
     { "crew.json": JSON.stringify({ ...agents, ...config }) },
   );
-  let ahead = 0;
-  const store = createMemoryStore({ clock: () => Date.now() + ahead });
+  const store = createMemoryStore({ clock: Date.now });
   const logLines: string[] = [];
   const write = (line: string) => void logLines.push(line);
   const start = (port: number) =>
@@ -67,23 +91,17 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
   let runtime: Runtime = await start(settings.port);
   const { url } = runtime;
   // Items that are created in the same second as the first poll count as existing ones, so Plane's clock moves past it.
-  await runtime.deps.ticks.runNow("poll").catch(() => {});
+  const firstPoll = runtime.deps.ticks.runNow("poll").catch(() => {});
+  // One with a wrong key is repeated for a while.
+  if (!env["PLANE_API_KEY"]) await firstPoll;
   planeAhead = 1_100;
   return {
-    url,
-    plane,
-    telegram,
-    project,
-    ada,
-    thot,
-    store,
+    ...{ url, plane, telegram, project, ada, thot, store },
     /** The lines of the log, across restarts. */
     logLines,
-    /** Sets the store's clock forward, for what it keeps for a time. */
-    advanceStore(ms: number) {
-      ahead += ms;
-    },
     deps: () => runtime.deps,
+    /** The operations of one call of Thot. */
+    actAsThot: () => createTaskOperations(runtime.deps, { name: "Thot", role: "worker" }),
     stop: () => runtime.stop(),
     async close() {
       await runtime.stop();
@@ -109,8 +127,30 @@ export async function openSignedInPage(url: string, options?: Parameters<typeof 
   return signIn(await openPage(url, options));
 }
 
+/** Signs in at an address and stays there, with a clock that the test moves on. */
+export async function openAt(url: string, options?: Parameters<typeof openPage>[1]): Promise<TestPage> {
+  const page = await openPage(url, options);
+  await page.clock.install();
+  await page.fill("#token", PAGE_ADMIN_TOKEN);
+  await page.press("#token", "Enter");
+  await page.waitForSelector("#sign-in", { state: "hidden" });
+  return page;
+}
+
+/** Polls an expression in the page for its expected value. */
+export const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
+
+/** Lets Thot ask about a new task; returns its key. */
+export async function askQuestion(app: PageTestApp, title: string, text: string, choices: string[]): Promise<string> {
+  const key = `ONB-${app.plane.addItem(app.project, { name: title, assignees: [app.thot] }).sequence_id}`;
+  await app.deps().ticks.runNow("poll");
+  await expect.poll(() => app.actAsThot().claim(key), WAIT).toBeDefined();
+  await app.actAsThot().ask(key, { text, choices });
+  return key;
+}
+
 /** Lets the time pass in which an answer can be undone. The page's clock was installed before the answer. */
 export async function passUndoTime(page: TestPage): Promise<void> {
-  await page.waitForSelector(".decided", { timeout: 45_000 });
+  await page.waitForSelector(".decided", WAIT);
   await page.clock.runFor(5_500);
 }

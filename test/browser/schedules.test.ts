@@ -1,15 +1,11 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
-import { closeSharedBrowser, hasChromium } from "./browser.ts";
-import { openSignedInPage, PAGE_ADMIN_TOKEN, PAGE_CHAT, startPageTestApp } from "./page-test-app.ts";
-
-afterAll(closeSharedBrowser);
-
-const WAIT = { timeout: 45_000 };
+import { describeInChromium } from "./browser.ts";
+import { openSignedInPage, PAGE_ADMIN_TOKEN, PAGE_CHAT, startPageTestApp, WAIT } from "./page-test-app.ts";
 
 const toPlainText = (text = "") => text.replaceAll("\u2060", "");
 
-describe.skipIf(!hasChromium())("Recurring work", { timeout: 120_000 }, () => {
+describeInChromium("Recurring work", () => {
   test("RECUR-02 work recurs by Telegram and HTTP, and the page lists, pauses, runs, edits, deletes and restores it", async () => {
     const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: String(PAGE_CHAT) }, () => {}, {
       schedules: [{ name: "digest", cron: "0 9 1 * *", project: "ONB", title: "Digest {month}" }],
@@ -22,13 +18,11 @@ describe.skipIf(!hasChromium())("Recurring work", { timeout: 120_000 }, () => {
     expect(toPlainText(question?.text)).toContain("Assigned to Thot\nNext: ");
     await app.telegram.press(PAGE_CHAT, PAGE_CHAT, question?.id ?? 0, question?.buttons[0]?.[0]?.callback_data ?? "");
     await expect.poll(() => app.plane.items(app.project).map(({ name }) => name), WAIT).toEqual(["check the backups"]);
-    // HTTP: in words, too; other words are refused.
+    // HTTP: in words, too.
     const post = async (body: object) => {
       const headers = { authorization: `Bearer ${PAGE_ADMIN_TOKEN}`, "content-type": "application/json" };
       return fetch(`${app.url}/api/schedules`, { method: "POST", headers, body: JSON.stringify(body) });
     };
-    const refused = await post({ project: "ONB", title: "Review", when: "every 2 weeks" });
-    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("cannot be counted")]);
     const created = await post({ project: "ONB", title: "Review", when: "chaque jour à 8h" });
     expect(z.looseObject({ cron: z.string() }).parse(await created.json())).toMatchObject({ cron: "0 8 * * *" });
 
@@ -38,10 +32,6 @@ describe.skipIf(!hasChromium())("Recurring work", { timeout: 120_000 }, () => {
     await row("digest").waitFor(WAIT);
     expect(await row("digest").innerText()).toMatch(/ONB · settings file[\s\S]+on the 1st of every month at 9:00/);
     expect(await row("digest").getByRole("button").allInnerTexts()).toEqual(["Pause\ndigest", "Run now\ndigest"]);
-    expect(await row("check the backups").innerText()).toMatch(
-      /every Monday at 9:00[\s\S]+Next[\s\S]+·[\s\S]+Last\s+none yet/,
-    );
-
     await row("Review").getByRole("button", { name: "Pause" }).click();
     await row("Review")
       .getByText(/^paused by /)
@@ -51,11 +41,8 @@ describe.skipIf(!hasChromium())("Recurring work", { timeout: 120_000 }, () => {
 
     await row("check the backups").getByRole("button", { name: "Run now" }).click();
     await row("check the backups").getByText("to do, Thot").waitFor(WAIT);
-    expect(app.plane.items(app.project).map(({ name }) => name)).toEqual([
-      "check the backups",
-      "Review",
-      "check the backups",
-    ]);
+    const names = ["check the backups", "Review", "check the backups"];
+    expect(app.plane.items(app.project).map(({ name }) => name)).toEqual(names);
 
     await row("Review").getByRole("button", { name: "Edit" }).click();
     const when = row("Review").getByRole("textbox", { name: "When" });

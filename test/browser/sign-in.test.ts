@@ -1,15 +1,13 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createSecret, storeSignInLink } from "../../shared/people/directory.ts";
-import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
-import { PAGE_ADMIN_TOKEN, startPageTestApp } from "./page-test-app.ts";
-
-afterAll(closeSharedBrowser);
+import { describeInChromium, openPage, type TestPage } from "./browser.ts";
+import { PAGE_ADMIN_TOKEN, runPageApp, shareApp } from "./page-test-app.ts";
 
 /** The product with Gil, a guest, and Mia, a member, whom the list of people has. */
 async function startApp() {
   const users = new Map<string, { id: string }>();
   const tokens = new Map<string, string>();
-  const app = await startPageTestApp(
+  const app = await runPageApp(
     { TELEGRAM_ALLOWED_USERS: "7" },
     (plane, project) => {
       for (const [name, role] of [["Gil", 5] as const, ["Mia", 15] as const]) {
@@ -40,9 +38,11 @@ const readAccount = async (page: TestPage) => {
   return page.textContent("#account");
 };
 
-describe.skipIf(!hasChromium())("PEOPLE-07: signing in, in Chromium", { timeout: 120_000 }, () => {
-  test("a link signs in, leaves its secret neither in the address nor in the history, and works once", async () => {
-    const app = await startApp();
+describeInChromium("PEOPLE-07: signing in", () => {
+  const getApp = shareApp(startApp);
+
+  test("a link signs in, leaves its secret neither in the address nor in the history, and works once; another session of the same person is ended from the settings", async () => {
+    const app = getApp();
     const link = await app.createLink("Mia");
     const page = await openPage(link);
     expect(await readAccount(page)).toBe("mia (member)");
@@ -53,10 +53,19 @@ describe.skipIf(!hasChromium())("PEOPLE-07: signing in, in Chromium", { timeout:
     await other.waitForSelector("#sign-in-problem:has-text('This link was used')");
     expect(other.url()).not.toContain("#");
     expect(page.problems.concat(other.problems)).toEqual([]);
+    // A person ends another session of theirs, which then asks to sign in.
+    const first = await openPage(await app.createLink("Mia"));
+    await readAccount(first);
+    await first.click('[data-view="settings"]');
+    await first.click("#sign-ins-view button:has-text('End')");
+    await page.goto(app.url);
+    await page.waitForSelector("#sign-in:not([hidden])");
+    await first.waitForSelector("#sign-ins-view:has-text('this session')");
+    expect(await first.locator("#sign-ins-view li").count()).toBe(1);
   });
 
   test("a guest, a member and the admin see the views and buttons that their roles may use", async () => {
-    const app = await startApp();
+    const app = getApp();
     app.plane.addItem(app.project, { name: "Write the guide", assignees: [app.thot] });
     const describePage = async (token: string) => {
       const page = await openPage(app.url);
@@ -99,16 +108,23 @@ describe.skipIf(!hasChromium())("PEOPLE-07: signing in, in Chromium", { timeout:
     });
   });
 
-  test("a person ends another session of theirs, which then asks to sign in", async () => {
-    const app = await startApp();
-    const [first, second] = [await openPage(await app.createLink("Mia")), await openPage(await app.createLink("Mia"))];
-    await readAccount(first);
-    await readAccount(second);
-    await first.click('[data-view="settings"]');
-    await first.click("#sign-ins-view button:has-text('End')");
-    await second.reload();
-    await second.waitForSelector("#sign-in:not([hidden])");
-    await first.waitForSelector("#sign-ins-view:has-text('this session')");
-    expect(await first.locator("#sign-ins-view li").count()).toBe(1);
+  test("a wrong token, a server that cannot answer, and a browser that keeps no cookie are said in words, in French too", async () => {
+    const page = await openPage(getApp().url, { locale: "fr-FR" });
+    const expectProblem = async (text: string) => {
+      await page.press("#token", "Enter");
+      await page.waitForSelector(`#sign-in-problem:has-text('${text}')`);
+      expect(await page.isVisible("main")).toBe(false);
+    };
+    await page.fill("#token", "not it");
+    await expectProblem("Le jeton ne correspond pas à ADMIN_TOKEN");
+    const error = { code: "unavailable", message: "The store cannot be written." };
+    await page.route("**/api/session", (route) => route.fulfill({ status: 503, json: { error } }));
+    await expectProblem("Groundcrew ne peut pas répondre pour le moment");
+    await page.route("**/api/session", (route) => route.abort());
+    await expectProblem("Groundcrew ne répond pas");
+    await page.route("**/api/session", (route) => route.fulfill({ json: { ok: true } }));
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#sign-in-problem:has-text('cookie')");
+    expect(page.problems).toEqual([]);
   });
 });

@@ -1,39 +1,23 @@
-import { afterAll, describe, expect, test } from "vitest";
-import { createTaskOperations } from "../../functions/agent/tool.ts";
-import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
-import { PAGE_ADMIN_TOKEN, startPageTestApp } from "./page-test-app.ts";
-
-afterAll(closeSharedBrowser);
-
-const WAIT = { timeout: 45_000 };
+import { expect, test } from "vitest";
+import { describeInChromium } from "./browser.ts";
+import { openAt, startPageTestApp, WAIT } from "./page-test-app.ts";
 
 const HOSTILE = "<img src=x onerror=window.hacked=1> \u202egnp.exe";
 
 const DESCRIPTION = `<h2>Goal</h2><p>Write it <strong>well</strong>, as <a href="javascript:window.hacked=1">here</a> and
   <a href="https://example.com/style">there</a>.</p><script>window.hacked=1</script><ul><li>short</li></ul>`;
 
-/** A task that Thot works on, with a file and a dependant. */
-async function startTask() {
-  const app = await startPageTestApp();
-  const { plane, project, thot } = app;
-  const item = plane.addItem(project, { name: HOSTILE, assignees: [thot], description_html: DESCRIPTION });
-  const later = plane.addItem(project, { name: "Translate it" });
-  plane.relate(later, item);
-  await app.deps().ticks.runNow("poll");
-  const work = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
-  await expect.poll(() => work().claim("ONB-1"), WAIT).toBeDefined();
-  const notes = new Blob(["# Notes\n\n<img src=x onerror=window.hacked=1> **bold** [here](javascript:alert(1))"]);
-  await work().deliver({ task: "ONB-1", name: "notes.md", file: notes });
-  await work().deliver({ task: "ONB-1", name: "guide.txt", file: new Blob(["first line\n<b>second</b>"]) });
-  return app;
-}
-
-describe.skipIf(!hasChromium())("The page of a task", { timeout: 120_000 }, () => {
+describeInChromium("The page of a task", () => {
   test("shows its description, files and dependencies as text and links, and takes a comment with the keyboard", async () => {
-    const app = await startTask();
-    const page = await openPage(`${app.url}/task/onb-1`);
-    await page.fill("#token", PAGE_ADMIN_TOKEN);
-    await page.press("#token", "Enter");
+    const { plane, project, thot, url, deps, actAsThot } = await startPageTestApp();
+    const item = plane.addItem(project, { name: HOSTILE, assignees: [thot], description_html: DESCRIPTION });
+    plane.relate(plane.addItem(project, { name: "Translate it" }), item);
+    await deps().ticks.runNow("poll");
+    await expect.poll(() => actAsThot().claim("ONB-1"), WAIT).toBeDefined();
+    const file = new Blob(["# Notes\n\n<img src=x onerror=window.hacked=1> **bold** [here](javascript:alert(1))"]);
+    await actAsThot().deliver({ task: "ONB-1", name: "notes.md", file });
+    await actAsThot().deliver({ task: "ONB-1", name: "guide.txt", file: new Blob(["first line\n<b>second</b>"]) });
+    const page = await openAt(`${url}/task/onb-1`);
     await page.waitForSelector("#task h2", WAIT);
     await expect.poll(() => page.innerText("#task h2"), WAIT).toContain("<img src=x onerror=window.hacked=1>");
     expect(await page.title()).toBe("ONB-1 · Groundcrew");
@@ -72,8 +56,6 @@ describe.skipIf(!hasChromium())("The page of a task", { timeout: 120_000 }, () =
     await page.waitForSelector("#task section:has-text('Waits for') a:has-text('ONB-1')");
     await page.press('#task button:has-text("Assign")', "Enter");
     await expect.poll(() => page.innerText("#task dl"), WAIT).toMatch(/Agent\s+Thot/);
-    await page.goBack();
-    await expect.poll(() => page.innerText("#task h2"), WAIT).toContain("<img src=x onerror=window.hacked=1>");
     expect(await page.evaluate("document.querySelectorAll('#task img').length + (window.hacked ?? 0)")).toBe(0);
     expect(page.problems).toEqual([]);
   });

@@ -1,4 +1,3 @@
-import { createTaskOperations } from "../../functions/agent/tool.ts";
 import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../../simulators/plane/types.ts";
 import { startPageTestApp } from "./page-test-app.ts";
@@ -13,20 +12,12 @@ const TASKS = [
   "Publish the site",
 ] as const;
 /** Which of these tasks wait for which. */
-const DEPENDENCIES = [
-  [1, 0],
-  [2, 0],
-  [4, 1],
-  [4, 2],
-  [5, 4],
-  [6, 5],
-  [6, 3],
-] as const;
+const DEPENDENCIES = ["1 0", "2 0", "4 1", "4 2", "5 4", "6 5", "6 3"].map((pair) => pair.split(" ").map(Number));
 
 /** Adds to a project a plan: seven tasks that depend on each other, and two that do not. */
 export function addPlan(plane: PlaneSimulator, project: Project, thot: User): Item[] {
   const items = TASKS.map((name, i) => plane.addItem(project, { name, assignees: i % 3 === 2 ? [] : [thot] }));
-  for (const [blocked, blocker] of DEPENDENCIES) {
+  for (const [blocked = 0, blocker = 0] of DEPENDENCIES) {
     const [one, other] = [items[blocked], items[blocker]];
     if (one && other) plane.relate(one, other);
   }
@@ -36,11 +27,11 @@ export function addPlan(plane: PlaneSimulator, project: Project, thot: User): It
 }
 
 /** Starts the product with a plan of which one task is finished and another one claimed, by the agent's own calls. */
-export async function startTeamPlanApp(env: Record<string, string> = {}) {
-  const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", ...env }, addPlan);
-  const actAsThot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
+export async function startTeamPlanApp() {
+  const app = await startPageTestApp({}, addPlan);
+  const { actAsThot } = app;
   await actAsThot().setStatus("ONB-1", { status: "in_progress" });
   await actAsThot().setStatus("ONB-1", { status: "done", text: "Done.", confidence: 0.9, cost: 0.4 });
   await actAsThot().setStatus("ONB-4", { status: "in_progress" });
-  return Object.assign(app, { actAsThot });
+  return app;
 }

@@ -1,11 +1,8 @@
-import { afterAll, describe, expect, test } from "vitest";
-import { closeSharedBrowser, hasChromium, type TestPage } from "./browser.ts";
-import { openSignedInPage } from "./page-test-app.ts";
+import { expect, test } from "vitest";
+import { describeInChromium, type TestPage } from "./browser.ts";
+import { openSignedInPage, WAIT } from "./page-test-app.ts";
 import { startTeamPlanApp } from "./team-plan-app.ts";
 
-afterAll(closeSharedBrowser);
-
-const WAIT = { timeout: 45_000 };
 const FOCUSED = "document.activeElement";
 
 const nodeSelector = (key: string) => `.node:has(.key:text-is("${key}"))`;
@@ -15,11 +12,10 @@ async function openView(page: TestPage, view: "team" | "plan"): Promise<void> {
   await page.waitForSelector(view === "team" ? "#team-list .agent, #team-list .empty" : "#plan-view[aria-busy=false]");
 }
 
-describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 }, () => {
-  test("the team shows what an agent holds, its queue and its figures, as charts and as a table, and follows changes", async () => {
+describeInChromium("The views Team and Plan", () => {
+  test("the team shows what an agent holds, its queue and its figures, as charts and as a table, and follows changes; the plan is a graph that is used with the keyboard", async () => {
     const app = await startTeamPlanApp();
     const page = await openSignedInPage(app.url);
-    await page.emulateMedia({ reducedMotion: "reduce" });
     await openView(page, "team");
     const panel = page.locator(".agent:has-text('Thot')");
     const lists = await panel.locator(".queues").innerText();
@@ -34,43 +30,18 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
     await expect.poll(() => days.count(), WAIT).toBe(15);
     expect(await days.nth(1).innerText()).toMatch(/1\s+\S+ \S+\s+\$0\.40\s+90%/);
     expect(await panel.getByRole("img").count()).toBe(0);
-    await page.reload();
-    await openView(page, "team");
-    expect(await page.getAttribute("#team [data-show=table]", "aria-pressed")).toBe("true");
     await page.click("#team [data-show=picture]");
     await app.actAsThot().claim("ONB-2");
     await page.waitForSelector(".queues:has-text('Working on 2')", WAIT);
     expect(await page.evaluate("document.getAnimations().length")).toBe(0);
-    await page.selectOption("#language", "fr");
-    await page.waitForSelector(".queues:has-text('En cours 2')", WAIT);
-    await page.selectOption("#language", "en");
-    await page.click('.task button:has-text("ONB-5")');
-    await page.waitForSelector("#why-of .chip:has-text('Only ONB-5')");
-    expect(page.problems).toEqual([]);
-  });
 
-  test("the plan is a graph that is used with the keyboard, opens the board's card, and follows changes", async () => {
-    const app = await startTeamPlanApp();
-    const page = await openSignedInPage(app.url);
     await openView(page, "plan");
     await page.waitForSelector(`${nodeSelector("ONB-7")}[data-critical]`, WAIT);
     expect(await page.textContent("#plan-head")).toContain("Onboarding (ONB)");
-    expect(await page.locator(".steps span").allInnerTexts()).toEqual([
-      "Step 1",
-      "Step 2",
-      "Step 3",
-      "Step 4",
-      "Step 5",
-    ]);
     expect(await page.locator(".lines path").count()).toBe(7);
     expect(await page.locator(".lines path[data-is=critical]").count()).toBe(3);
     expect(await page.locator(".loose .node").count()).toBe(2);
     expect(await page.locator(".facts").innerText()).toMatch(/Open tasks\s+8\s+Critical path\s+4 tasks/);
-    const boxes = `[...document.querySelectorAll(".nodes .node")].map((el) => el.getBoundingClientRect())`;
-    expect(
-      await page.evaluate(`${boxes}.flatMap((a, i, all) => all.slice(i + 1).filter((b) =>
-        a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)).length`),
-    ).toBe(0);
 
     // Tab reaches one task; the arrow keys follow the lines.
     const tabStops = `document.querySelectorAll('.nodes button[tabindex="0"]').length`;
@@ -81,8 +52,6 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
     expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-5");
     expect(await page.evaluate(tabStops)).toBe(1);
     expect(await page.evaluate(`getComputedStyle(${FOCUSED}).outlineStyle`)).toBe("solid");
-    await page.keyboard.press("ArrowLeft");
-    expect(await page.evaluate(`${FOCUSED}.textContent`)).toMatch(/ONB-[23]/);
     await page.keyboard.press("End");
     expect(await page.evaluate(`${FOCUSED}.textContent`)).toMatch(/ONB-7.*Blocked.*waits for ONB-.*Critical path/);
     await page.keyboard.press("Enter");
@@ -100,17 +69,12 @@ describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 },
     expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-4");
     await page.waitForSelector("#plan-closed:has-text('2 of 9 tasks closed')");
 
-    expect(await page.locator(":is(#trail, #messages, #plan-view) > .empty").count()).toBe(0);
     await page.click("#plan [data-show=table]");
     await page.waitForSelector(".graph", { ...WAIT, state: "detached" });
     const row = page.getByRole("row", { name: "3 ONB-5" });
     expect(await row.innerText()).toMatch(
       /^3\s+ONB-5 Build the start page\s+Blocked · Critical path\s+Thot\s+ONB-., ONB-./,
     );
-    await row.getByRole("button").click();
-    await page.waitForSelector("#plan-detail .card:has-text('ONB-5')");
-    await page.click("#plan-detail .card > button");
-    await page.waitForSelector("#why-of .chip:has-text('Only ONB-5')");
     expect(page.problems).toEqual([]);
   });
 });

@@ -1,105 +1,88 @@
 import { mkdirSync, statSync } from "node:fs";
-import { afterAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { digestTick } from "../../functions/telegram/digest/digest.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { MINUTE } from "../../shared/time.ts";
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import { ADA_USER, GROUP_CHAT } from "../functions/telegram/commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../functions/telegram/live-messages-app.ts";
 import { createTicketMessagesApp } from "../functions/telegram/ticket-messages-app.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
-import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
+import { describeInChromium, openPage } from "./browser.ts";
 import { type ChatBubble, renderBubbles } from "./chat-bubbles.ts";
 
 /** With `PICTURES=1` the pictures of docs/telegram.md are saved here. */
 const OUTPUT_FOLDER = "docs/pictures";
 const MAX_BYTES = 120_000;
 
-afterAll(closeSharedBrowser);
-
 /** Copies messages, so that later edits do not change their picture. */
-function captureBubbles(
-  app: Pick<LiveMessagesApp, "telegram">,
-  ...messages: (SimulatedMessage | undefined)[]
-): ChatBubble[] {
-  return messages.map((message) => {
+function captureBubbles(app: Pick<LiveMessagesApp, "telegram">, ...messages: (SimulatedMessage | undefined)[]) {
+  return messages.map((message): ChatBubble => {
     if (!message) throw new Error("No message to capture.");
     const answered = app.telegram.chat(GROUP_CHAT).messages.find(({ id }) => id === message.replyTo);
-    const isNext = messages.includes(answered);
-    return {
-      message: structuredClone(message),
-      ...omitUndefined({ quoted: answered && !isNext ? answered.text.split("\n")[0] : undefined }),
-    };
+    const quoted = answered && !messages.includes(answered) ? answered.text.split("\n")[0] : undefined;
+    return { message: structuredClone(message), quoted };
   });
-}
-
-/** Sends a command; returns it and its replies. */
-async function sendAndCapture(app: LiveMessagesApp, text: string): Promise<ChatBubble[]> {
-  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text);
-  const command = app.telegram.chat(GROUP_CHAT).messages.at(-1);
-  await app.pollUpdates();
-  return captureBubbles(app, command, ...app.getBotMessages().filter(({ replyTo }) => replyTo === command?.id));
-}
-
-/** Lets an agent work on a task for this long, with a report every ten minutes. */
-async function workOnTask(
-  app: LiveMessagesApp,
-  agent: string,
-  key: string,
-  minutes: number,
-  percent: number,
-  text: string,
-) {
-  await app.actAs(agent).startTimer(key);
-  for (let remaining = minutes; remaining > 0; remaining -= 10) {
-    app.time.now += Math.min(remaining, 10) * MINUTE;
-    await app.actAs(agent).report(key, { percent, text });
-  }
-  await app.advanceAndDrain(8_000);
 }
 
 /** Simulates a morning of work and the next day's digest; returns ten typical messages. */
 async function playTaskMessages(): Promise<Record<string, ChatBubble[]>> {
   const app = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
+  const capture = (part: string) => captureBubbles(app, app.findMessage(part));
+  /** Sends a command; returns it and its replies. */
+  async function send(text: string) {
+    await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text);
+    const command = app.telegram.chat(GROUP_CHAT).messages.at(-1);
+    await app.pollUpdates();
+    return captureBubbles(app, command, ...app.getBotMessages().filter(({ replyTo }) => replyTo === command?.id));
+  }
+  /** Lets an agent work on a task for this long, with a report every ten minutes. */
+  async function work(agent: string, key: string, minutes: number, percent: number, text: string) {
+    await app.actAs(agent).startTimer(key);
+    for (let remaining = minutes; remaining > 0; remaining -= 10) {
+      app.time.now += Math.min(remaining, 10) * MINUTE;
+      await app.actAs(agent).report(key, { percent, text });
+    }
+    await app.advanceAndDrain(8_000);
+  }
   const titles = ["Order the laptop", "Book the meeting room", "Print the badge"];
   const small = titles.map((title) => app.addTask(title, "Thot"));
   app.addTask("Plan the welcome lunch", "Thot", { priority: "high", target_date: "2026-11-22" });
   const mail = await app.startTask("Imhotep", "Write the welcome mail");
-  await workOnTask(app, "Imhotep", mail, 40, 60, "The greeting and the first week are written.");
-  const progress = captureBubbles(app, app.findMessage("60%"));
+  await work("Imhotep", mail, 40, 60, "The greeting and the first week are written.");
+  const progress = capture("60%");
   await app.askQuestion("Imhotep", mail, { text: "Formal or friendly?", choices: ["Formal", "Friendly"] });
-  const question = captureBubbles(app, app.findMessage("Formal or friendly?"));
+  const question = capture("Formal or friendly?");
   await app.tapButton(app.findMessage("Formal or friendly?"), "Friendly");
-  const answered = captureBubbles(app, app.findMessage("Formal or friendly?"));
+  const answered = capture("Formal or friendly?");
   const file = new Blob(["# Welcome!\n"]);
   await app.actAs("Imhotep").deliver({ task: mail, name: "welcome-mail.md", file });
   const summary = "The mail is written in a friendly tone: greeting, first week, and whom to ask.";
   await app.actAs("Imhotep").setStatus(mail, { status: "done", text: summary, confidence: 0.9, cost: 0.4 });
   await app.advanceAndDrain(20_000);
-  const completed = captureBubbles(app, app.findMessage("Completed"));
+  const completed = capture("Completed");
   app.time.now += 5 * MINUTE;
   for (const item of small) app.plane.editItem(item, { state: "Done" }, { by: app.human });
   await app.poll();
   await app.advanceAndDrain(20_000);
-  const burst = captureBubbles(app, app.findMessage("Print the badge"));
+  const burst = capture("Print the badge");
   const guide = await app.startTask("Thot", "Write the welcome guide");
-  await workOnTask(app, "Thot", guide, 30, 90, "Only the pictures are missing.");
+  await work("Thot", guide, 30, 90, "Only the pictures are missing.");
   const unsure = "One page. I was not sure about the office rules.";
   await app.actAs("Thot").setStatus(guide, { status: "done", text: unsure, confidence: 0.55, cost: 0.25 });
   await app.advanceAndDrain(20_000);
-  const review = captureBubbles(app, app.findMessage("Review requested"));
+  const review = capture("Review requested");
   const access = await app.startTask("Imhotep", "Set up the accounts");
-  await workOnTask(app, "Imhotep", access, 20, 30, "Two of five are made.");
+  await work("Imhotep", access, 20, 30, "Two of five are made.");
   await app.poll();
-  const status = await sendAndCapture(app, "/plane status");
-  const which = await sendAndCapture(app, "/plane task welcome");
-  const word = await sendAndCapture(app, "/plane asign ONB-4 imhotep");
+  const status = await send("/plane status");
+  const which = await send("/plane task welcome");
+  const word = await send("/plane asign ONB-4 imhotep");
   await app.actAs("Imhotep").setStatus(access, { status: "blocked", text: "The licence has run out." });
   await app.advanceAndDrain(20_000);
   app.time.now = Date.parse("2026-11-22T08:00:00Z");
   await digestTick.run(app.deps);
   await app.advanceAndDrain(60_000);
-  const day = captureBubbles(app, app.findMessage("Daily digest"));
+  const day = capture("Daily digest");
   return { completed, burst, progress, question, answered, review, status, which, word, digest: day };
 }
 
@@ -137,7 +120,7 @@ async function playTicketMessages() {
   return { ticket, permission, result };
 }
 
-describe.skipIf(!hasChromium())("Typical messages", { timeout: 120_000 }, () => {
+describeInChromium("Typical messages", () => {
   test.runIf(IS_FULL_RUN || process.env["PICTURES"] === "1")(
     "are rendered, and none is wider than a phone",
     async () => {

@@ -19,6 +19,12 @@ const COMMITS: Readonly<Record<string, string>> = {
 const SCREEN =
   "● Read(src/sign-in.ts)\n    120 lines\n\n● Update(src/sign-in.ts)\n    Added 12 lines, removed 3\n\n● Bash(npm test)\n    Running…";
 
+const TRUST = {
+  ...{ attention: "Do you trust this folder?", conflicts: ["src/start-page.ts"] },
+  screen: "Do you trust this folder?\n❯ 1. Yes\n  2. No",
+};
+const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
+
 /**
  * Plays tickets up to a state of each kind: ONB-1 has a result, ONB-2 asks for a permission, ONB-3 runs and needs a
  * look, ONB-4 waits in the queue, ONB-5 waits for an approval.
@@ -26,8 +32,7 @@ const SCREEN =
 export async function playTicketScene(app: TicketsPageApp): Promise<void> {
   for (const [i, [title, description_html]] of TASKS.entries())
     app.requestTicket(title, { priority: i === 1 ? "high" : "medium", description_html });
-  while ((await app.read<PendingTicketsAnswer>("/api/pending-tickets")).count < TASKS.length)
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  while ((await app.read<PendingTicketsAnswer>("/api/pending-tickets")).count < TASKS.length) await pause();
   await app.call("/api/approve/ONB-1");
   await app.startSessions();
   await app.call("/api/sessions/ONB-1/complete", {
@@ -46,16 +51,8 @@ export async function playTicketScene(app: TicketsPageApp): Promise<void> {
   await app.exchange(
     sessions.map(({ ticket, run }) =>
       createSession(ticket, {
-        run,
-        ...working,
-        commits: toCommits(ticket),
-        ...(ticket === "ONB-3"
-          ? {
-              attention: "Do you trust this folder?",
-              conflicts: ["src/start-page.ts"],
-              screen: "Do you trust this folder?\n❯ 1. Yes\n  2. No",
-            }
-          : {}),
+        ...{ run, ...working, commits: toCommits(ticket) },
+        ...(ticket === "ONB-3" ? TRUST : {}),
       }),
     ),
   );
@@ -63,5 +60,5 @@ export async function playTicketScene(app: TicketsPageApp): Promise<void> {
   const permission = { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: { command: "npm test" } };
   void app.hook("ONB-2", token, permission).catch(() => {});
   while ((await app.read<SessionsAnswer>("/api/sessions")).sessions.every((session) => session.questions.length === 0))
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause();
 }

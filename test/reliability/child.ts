@@ -5,7 +5,6 @@ import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { crashAtLoopStep, LOOP_STEPS, OCCURRENCE_STEPS } from "./crash-at-loop-step.ts";
 import { crashAtPipelineStep, PIPELINE_STEPS } from "./crash-at-pipeline-step.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
@@ -13,7 +12,6 @@ import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 const childOptions = z
   .object({
     burst: z.number().exactOptional(),
-    gather: z.number().exactOptional(),
     /** Lease of a job in ms. */
     ttl: z.number().exactOptional(),
     /** Delay of requested polls in ms. */
@@ -22,14 +20,6 @@ const childOptions = z
     poll: z.boolean().default(true),
     /** Step at which this process kills itself, as by `kill -9`. */
     crash: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
-    /** The same at a step of the way from a person's wish to the summary, or of an occurrence of recurring work. */
-    loopCrash: z
-      .object({
-        step: z.enum([...LOOP_STEPS, ...OCCURRENCE_STEPS]),
-        when: z.enum(["before", "after"]),
-        nth: z.number(),
-      })
-      .exactOptional(),
     /** An agent's requests to Plane do not wait a second for each other. */
     unpaced: z.boolean().default(false),
   })
@@ -38,19 +28,14 @@ const childOptions = z
 const parsed = parseSettings(readEnvironment(), nodeFiles);
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
-const { burst, gather, ttl, collect, crash, loopCrash, unpaced } = childOptions;
-const manifest = createTestManifest(
-  { limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst, editDelay: gather }) },
-  ttl,
-);
+const { burst, ttl, collect, crash, unpaced } = childOptions;
+const manifest = createTestManifest({ limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst }) }, ttl);
 const productStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
 const openedStore = unpaced ? skipPace(productStore) : productStore;
 const kill = () => process.kill(process.pid, "SIGKILL");
 const { store, fetch: childFetch } = crash
   ? crashAtPipelineStep(openedStore, crash, kill)
-  : loopCrash
-    ? crashAtLoopStep(openedStore, loopCrash, kill)
-    : { store: openedStore, fetch };
+  : { store: openedStore, fetch };
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),

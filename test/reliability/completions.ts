@@ -1,7 +1,8 @@
 import type { TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import { SIMULATED_CHAT } from "./simulators.ts";
 
 /** The completed tasks that the chats' messages show, according to the simulated Telegram. */
-export interface Completions {
+interface Completions {
   /** By key: the number of messages that show it as completed, and of those marked as a possible repeat. */
   named: Map<string, { times: number; marked: number }>;
   /** Number of tasks shown as completed: those named in lines, plus the counts of summaries. */
@@ -55,3 +56,15 @@ export function findUnexpected({ named }: Completions, wanted: Iterable<string>)
 export function findDuplicated({ named }: Completions): string[] {
   return [...named].filter(([, { times, marked }]) => times - marked > 1).map(([key]) => key);
 }
+
+/** Compares what the test's chat shows as completed with what is wanted. */
+export function findFaults(telegram: TelegramSimulator, wanted: readonly string[]) {
+  const completions = readCompletions(telegram, SIMULATED_CHAT);
+  return {
+    lost: findMissing(completions, wanted),
+    invented: findUnexpected(completions, wanted),
+    doubled: findDuplicated(completions),
+  };
+}
+
+export const NO_FAULTS = { lost: [], invented: [], doubled: [] };

@@ -1,5 +1,5 @@
 import type { Store } from "../../shared/store/port.ts";
-import { crashAtEffect, type Effect } from "./crash-at-effect.ts";
+import { createCrashingProcess } from "../support/crashing-process.ts";
 
 /**
  * The steps of the pipeline at which a process may end (reliability 2): around the commit that stores a
@@ -19,31 +19,18 @@ export const PIPELINE_STEPS = [
 ] as const;
 export type PipelineStep = (typeof PIPELINE_STEPS)[number];
 
-type PipelineEffect = "webhook" | "snapshot" | "message" | "record" | "job";
-
-const STEP_EFFECTS: Record<PipelineStep, { effect: PipelineEffect; when: "before" | "after" }> = {
-  "before the webhook is stored": { effect: "webhook", when: "before" },
-  "after the webhook is stored": { effect: "webhook", when: "after" },
-  "before the snapshot is stored": { effect: "snapshot", when: "before" },
-  "after the snapshot is stored": { effect: "snapshot", when: "after" },
-  "before the message is sent": { effect: "message", when: "before" },
-  "after the message is sent": { effect: "message", when: "after" },
-  "before the message is recorded": { effect: "record", when: "before" },
-  "after the message is recorded": { effect: "record", when: "after" },
-  "before a job is settled": { effect: "job", when: "before" },
-  "after a job is settled": { effect: "job", when: "after" },
+/** Whether a call to the outside is the effect of a step, by its name without the first word. */
+const EFFECTS: Record<string, (name: string, first: unknown) => boolean> = {
+  "the webhook is stored": (name, first) => name === "commit" && findStored(first) === "webhook",
+  "the snapshot is stored": (name, first) => name === "commit" && findStored(first) === "snapshot",
+  "the message is sent": (name, first) => name === "fetch" && String(first).includes("/sendMessage"),
+  "the message is recorded": (name, first) => name === "commit" && findStored(first) === "record",
+  "a job is settled": (name) => name === "acknowledge",
 };
 
-const EFFECTS: Record<PipelineEffect, Effect> = {
-  webhook: { commit: (commit) => toEffect(commit) === "webhook" },
-  snapshot: { commit: (commit) => toEffect(commit) === "snapshot" },
-  record: { commit: (commit) => toEffect(commit) === "record" },
-  message: { request: (url) => url.includes("/sendMessage") },
-  job: { settle: true },
-};
-
-/** The step that a commit belongs to; undefined for any other commit. */
-function toEffect({ put = [], jobs = [] }: Parameters<Store["commit"]>[0]): PipelineEffect | undefined {
+/** What a commit stores of the pipeline. */
+function findStored(commit: unknown): "webhook" | "snapshot" | "record" | undefined {
+  const { put = [], jobs = [] } = commit as Parameters<Store["commit"]>[0];
   if (jobs.some(({ queue }) => queue === "inbox")) return "webhook";
   if (put.some(({ key, value }) => key.startsWith("delivery:") && value !== undefined)) return "record";
   return put.some(({ key }) => key.startsWith("item:")) ? "snapshot" : undefined;
@@ -56,6 +43,8 @@ export function crashAtPipelineStep(
   onCrash: () => void,
   realFetch: typeof fetch = fetch,
 ) {
-  const { effect, when } = STEP_EFFECTS[step];
-  return crashAtEffect(store, { effect: EFFECTS[effect], when, nth }, onCrash, realFetch);
+  const when = step.startsWith("before") ? "before" : "after";
+  const isEffect = EFFECTS[step.slice(when.length + 1)];
+  const process = createCrashingProcess({ nth, when }, (name, [first]) => isEffect?.(name, first) ?? false, onCrash);
+  return { store: process.wrap(store), fetch: process.wrapFetch(realFetch) };
 }

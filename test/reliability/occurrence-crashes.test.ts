@@ -1,59 +1,38 @@
 import { expect, test } from "vitest";
-import { hasRedisServer, startRedis } from "../support/redis-server.ts";
-import { OCCURRENCE_STEPS } from "./crash-at-loop-step.ts";
-import { IS_FULL_RUN } from "./random-source.ts";
-import { startSimulators } from "./simulators.ts";
-import { spawnRuntime } from "./spawned-runtime.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
+import { createSchedulesApp } from "../functions/schedules-app.ts";
+import { type CrashPoint, createCrashSimulator } from "../support/crash-simulator.ts";
+import { FIRST_KILL, KILL_STRIDE } from "./random-source.ts";
 
-const KILLS = OCCURRENCE_STEPS.flatMap((step) => [
-  { step, when: "before" as const },
-  { step, when: "after" as const },
-]);
-/** Its time does not come during the test: it is run by hand. */
-const YEARLY = { name: "yearly", cron: "0 0 1 1 *", project: "ONB", title: "Check the backups" };
-/** A minute, because what the killed process had locked is free only then, and room for a busy machine. */
-const WAIT = { timeout: 200_000, interval: 500 };
-
-/** Lets a process of its own be killed while it makes an occurrence, and returns the titles of what Plane has at the end. */
-async function makeOccurrence({ step, when }: (typeof KILLS)[number], store: string | undefined) {
-  const { plane, env, addProject } = await startSimulators();
-  const project = addProject();
-  const runtime = await spawnRuntime({
-    env,
-    config: { schedules: [YEARLY] },
-    childOptions: { loopCrash: { step, when, nth: 1 }, ttl: 3_000 },
-    ...(store === undefined ? {} : { store }),
+/** Lets a process be killed while it makes an occurrence, and the next one go on. */
+async function makeOccurrence(crash: CrashPoint) {
+  const simulator = createCrashSimulator();
+  const app = await createSchedulesApp({
+    fetch: simulator.fetch,
+    store: (clock) => simulator.store(createMemoryStore({ clock })),
   });
-  await runtime.poll();
-  const run = () =>
-    runtime.request("/api/schedules/yearly", {
-      method: "PATCH",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ run: true }),
-    });
-  await expect(run()).rejects.toThrow();
-  await runtime.waitForExit();
-  await runtime.start({ loopCrash: undefined });
-  // Nothing was decided before the first step, so that the person asks again.
-  if (step === OCCURRENCE_STEPS[0] && when === "before")
-    await expect.poll(async () => (await run()).status, WAIT).toBe(200);
-  const tick = () => runtime.request("/ticks/schedules", { method: "POST" });
-  await expect
-    .poll(async () => {
-      await tick();
-      return (await runtime.request("/api/schedules")).json();
-    }, WAIT)
-    .toMatchObject({ schedules: [{ name: "yearly", last: { number: 1, tasks: [{ key: "ONB-1" }] } }] });
-  for (let ticks = 0; ticks < 2; ticks += 1) await tick();
-  return { step, when, titles: plane.items(project).map(({ name }) => name) };
+  await app.runTick();
+  app.setTime("2026-11-21T09:00:10Z");
+  const outcome = await simulator.runUntilCrash(crash, app.runTick);
+  simulator.reset();
+  await app.restart();
+  // What the killed process had locked is free after two minutes.
+  for (let minute = 0; minute < 4; minute += 1) {
+    app.advance(60_000);
+    await app.runTick();
+  }
+  return { died: outcome === "died", titles: app.readTitles() };
 }
 
-test.runIf(IS_FULL_RUN).for(["the file", ...(hasRedisServer() ? ["Redis"] : [])])(
-  "RECUR-03 on %s: kill -9 before and after each step of an occurrence makes one task, not two and not none",
-  { timeout: 400_000 },
-  async (name) => {
-    const openStore = async () => (name === "Redis" ? (await startRedis()).url : undefined);
-    const outcomes = await Promise.all(KILLS.map(async (kill) => makeOccurrence(kill, await openStore())));
-    expect(outcomes).toEqual(KILLS.map((kill) => ({ ...kill, titles: ["Check the backups"] })));
+test.each(["before", "after"] as const)(
+  "RECUR-03 a process that is killed %s any effect of an occurrence makes one task, not two and not none",
+  async (when) => {
+    let nth = FIRST_KILL[when];
+    for (let hasDied = true; hasDied; nth += KILL_STRIDE) {
+      const { died, titles } = await makeOccurrence({ nth, when });
+      expect([nth, titles]).toEqual([nth, ["Check Nov 21, 2026"]]);
+      hasDied = died;
+    }
+    expect(nth).toBeGreaterThan(8);
   },
 );

@@ -5,12 +5,12 @@ import { toItemKey } from "./simulators.ts";
 import { createVirtualTimeApp } from "./virtual-time-app.ts";
 
 const AGENTS = Array.from({ length: 50 }, (_, n) => `Agent${n + 1}`);
-const NOTIFICATIONS = pickSize(500, 200);
+const NOTIFICATIONS = pickSize(500, 100);
 
 const toToken = (agent: string) => `bridge-token-of-${agent}-in-the-test-of-requests`;
 
 /** Creates a team of 50 whose tasks are all to be started; each notification is a message of its own. */
-async function createTeam(chat: number, notifications = 0) {
+async function createTeam(chat: number) {
   const app = await createVirtualTimeApp({
     chats: [chat],
     outbox: { burstWindow: 0 },
@@ -26,7 +26,7 @@ async function createTeam(chat: number, notifications = 0) {
   const { plane } = app;
   const users = AGENTS.map((name) => plane.addUser({ name, email: `${name}@javisi.test` }));
   const project = app.addProject();
-  const others = app.addItems(project, notifications + 1, "Other task");
+  const others = app.addItems(project, NOTIFICATIONS + 1, "Other task");
   const tasks = users.map((user, n) => {
     const name = AGENTS[n] ?? "";
     const item: Item = plane.addItem(project, { name: `Task of ${name}`, assignees: [user] });
@@ -48,7 +48,7 @@ const CHATS = [["group", -4_711] as const, ...(IS_FULL_RUN ? [["private chat", 4
 test.each(CHATS)(
   "reliability 43: in a %s a request is sent within 5 s while 50 agents start and hundreds of notifications wait",
   async (_, chat) => {
-    const app = await createTeam(chat, NOTIFICATIONS);
+    const app = await createTeam(chat);
     const { plane, telegram, time, tasks, call } = app;
     for (const item of app.others) plane.editItem(item, { state: "Done" });
     for (const body of app.takeWebhookBodies()) await app.sendWebhook(body);
@@ -64,7 +64,6 @@ test.each(CHATS)(
       await time.advanceUntil(() => findMessage() !== undefined, 120_000);
       delays.push((findMessage()?.at ?? Number.POSITIVE_INFINITY) - askedAt);
     }
-    console.log(`a request among ${NOTIFICATIONS} notifications and 50 starts, ms:`, delays);
     expect(Math.max(...delays)).toBeLessThanOrEqual(5_000);
     expect((await app.store.stats()).queues.outbox.pending).toBeGreaterThan(NOTIFICATIONS / 2);
     await time.advanceUntilSettled(Promise.all(starts));
@@ -72,27 +71,3 @@ test.each(CHATS)(
   },
   120_000,
 );
-
-test("NOTIF-07: with more than ten agents at work one edited summary shows their progress, until few are left", async () => {
-  const chat = -4_711;
-  const app = await createTeam(chat);
-  const { telegram, time, tasks, call } = app;
-  const setAll = async (team: typeof tasks, input: object) => {
-    const calls = team.map(({ name, key }) => call(name, "update_task_status", { task: key, ...input }));
-    for (const response of await time.advanceUntilSettled(Promise.all(calls))) expect(response.status).toBe(200);
-    await time.advance(60_000);
-  };
-  const readProgress = () => telegram.chat(chat).messages.filter(({ text }) => /^[🔵✅]/u.test(text));
-  await setAll(tasks, { status: "in_progress" });
-  const lines = readProgress().map(({ text }) => text.split("\n"));
-  expect(lines).toEqual([expect.arrayContaining(["🔵 50 agents at work", "… and 10 more"])]);
-  const edits = telegram.calls.filter(({ method }) => method === "editMessageText").length;
-  await call("Agent1", "report", { task: tasks[0]?.key, percent: 40, text: "Half of it" });
-  await time.advance(30_000);
-  expect(telegram.calls.filter(({ method }) => method === "editMessageText").length - edits).toBe(1);
-  expect(readProgress().map(({ text }) => text)).toEqual([expect.stringContaining("(Agent1, since 08:00, 40%)")]);
-  await setAll(tasks.slice(4), { status: "done", text: "That is that.", confidence: 1 });
-  await time.advance(300_000);
-  const [summary] = readProgress();
-  expect(summary?.text).toBe("🔵 4 agents at work\nEach task has its own progress message again.");
-}, 120_000);

@@ -10,7 +10,7 @@ import { UNLIMITED } from "./test-manifest.ts";
 
 export const SIMULATED_CHAT = 4711;
 export const RELIABILITY_ADMIN_TOKEN = "admin-token-of-the-reliability-tests";
-export const RELIABILITY_TICK_TOKEN = "tick-token-of-the-reliability-tests";
+const RELIABILITY_TICK_TOKEN = "tick-token-of-the-reliability-tests";
 
 interface SimulatorsOptions {
   clock?: () => number;

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { findFreePort } from "../support/redis-server.ts";
 import { COMPILE_CACHE, getTestProgram } from "../support/test-programs.ts";
-import { RELIABILITY_ADMIN_TOKEN } from "./simulators.ts";
+import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, startSimulators, toItemKey } from "./simulators.ts";
 
 /** Timeout for working a backlog. */
 const IDLE_LIMIT_MS = 600_000;
@@ -116,6 +116,26 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
       }
     },
   };
+}
+
+/** Starts the runtime with a project that it has read, of which it reports each task that is completed. */
+export async function spawnWithItems(count: number, options: Partial<SpawnOptions> = {}) {
+  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+  const project = simulators.addProject();
+  const items = simulators.addItems(project, count);
+  simulators.addItems(project, 1, "Left open");
+  simulators.takeWebhookBodies();
+  const runtime = await spawnRuntime({
+    config: { notifications: [{ events: ["completed"] }] },
+    ...options,
+    env: { ...simulators.env, ...options.env },
+    childOptions: { burst: 0, ...options.childOptions },
+  });
+  await runtime.poll();
+  await runtime.waitUntilIdle();
+  const deliver = (body: string): Promise<Response> =>
+    runtime.request("/webhooks/plane", { method: "POST", headers: simulators.createDeliveryHeaders(body), body });
+  return { simulators, project, items, keys: items.map((item) => toItemKey(project, item)), runtime, deliver };
 }
 
 async function readPendingJobs(answer: Response): Promise<number> {

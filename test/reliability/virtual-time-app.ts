@@ -39,8 +39,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     { "config.json": JSON.stringify(options.config ?? {}) },
   );
   const manifest = createTestManifest(options.outbox ?? {});
-  const lines: Record<string, unknown>[] = [];
-  let store = createMemoryStore({ clock: time.clock });
+  const store = createMemoryStore({ clock: time.clock });
   let stopping = new AbortController();
   let deps: Deps | undefined;
   let httpApp: ReturnType<typeof createHttpApp> | undefined;
@@ -52,13 +51,12 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     stopping.abort();
     stopping = new AbortController();
     const { clock, wait } = time;
-    const write = (line: string) => lines.push(JSON.parse(line));
     const storeHealth = createStoreHealth((text) => text);
     const { metrics, scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
     const readAsset = createAssetReader();
     const common = { settings, manifest, storeHealth, metrics, scrape, readAsset, signal: stopping.signal };
     const overrides = { clock, wait, fetch: wrapFetch(time.fetch) };
-    const newDeps = await createDeps({ ...common, store: wrapStore(store), write, overrides });
+    const newDeps = await createDeps({ ...common, store: wrapStore(store), write: () => {}, overrides });
     deps = newDeps;
     httpApp = createHttpApp(newDeps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
     time.onAdvance(() => newDeps.notify());
@@ -80,21 +78,13 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     ...simulators,
     time,
     settings,
-    /** The lines of the log. */
-    lines,
-    get store() {
-      return store;
-    },
+    store,
     get deps() {
       if (!deps) throw new Error("start first");
       return deps;
     },
     start,
     request,
-    /** Empties the store, as `rm -r data` does. */
-    loseStore() {
-      store = createMemoryStore({ clock: time.clock });
-    },
     sendWebhook: (body: string, headers = simulators.createDeliveryHeaders(body)): Promise<Response> =>
       request("/webhooks/plane", { method: "POST", headers, body }),
     /** Sends `POST /ticks/<name>` and advances time until it is answered. */

@@ -23,7 +23,6 @@ const LONG_FILES = [
   "test/runtime/provision/swapped-files.test.ts",
   "test/browser/whole-day.test.ts",
   "test/browser/inbox.test.ts",
-  "test/browser/accessibility.test.ts",
   "test/runtime/stores/redis-sentinel.test.ts",
   "test/runtime/openclaw-upgrade/compose-upgrade.test.ts",
   "test/runtime/provision/parallel-runs.test.ts",
@@ -38,7 +37,6 @@ const LONG_FILES = [
   "test/portability/evictions.test.ts",
   "test/reliability/webhook-storm.test.ts",
   "test/reliability/several-processes.test.ts",
-  "test/reliability/existing-workspace.test.ts",
   "test/worker/worker.test.ts",
   "test/reliability/details-quota.test.ts",
 ];
