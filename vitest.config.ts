@@ -38,7 +38,7 @@ const STARTING_PARTS = [
 /** Short tests of the product. To load it takes half a second of each file that has a process of its own. */
 const LIGHT = [
   "test/*.test.ts",
-  ...["demo", "docs", "mutants", "reliability", "simulators"].map((folder) => `test/${folder}/**/*.test.ts`),
+  ...["docs", "mutants", "reliability", "simulators"].map((folder) => `test/${folder}/**/*.test.ts`),
   ...["backup", "cli", "doctor", "node", "workers"].map((folder) => `test/runtime/${folder}/**/*.test.ts`),
   "test/runtime/{background,secrets-file,start-runtime,store-format}.test.ts",
   "test/runtime/stores/{open-store,sqlite-store,redis/redis-store}.test.ts",

@@ -1,14 +1,6 @@
 import { expect, test } from "vitest";
 import { describeInChromium, type TestPage } from "./browser.ts";
-import {
-  askQuestion,
-  expectInPage,
-  openSignedInPage,
-  runPageApp,
-  shareApp,
-  startPageTestApp,
-  WAIT,
-} from "./page-test-app.ts";
+import { askQuestion, expectInPage, openSignedInPage, runPageApp, shareApp, WAIT } from "./page-test-app.ts";
 
 const FOCUSED = "document.activeElement";
 
@@ -89,10 +81,5 @@ describeInChromium("The page's chat", () => {
     expect(y + height).toBeGreaterThan(300);
     expect(y + height).toBeLessThan(420 - 47);
     expect(page.problems).toEqual([]);
-  });
-
-  test("has no input field if no user is allowed to give commands", async () => {
-    const page = await openSignedInPage((await startPageTestApp()).url);
-    expect(await page.isVisible("#say")).toBe(false);
   });
 });

@@ -1,12 +1,8 @@
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createTaskOperations } from "../../functions/agent/tool.ts";
-import { readOpenRequests } from "../../shared/requests/requests.ts";
 import { trackUpload } from "../../shared/tasks/deliverables/transfer-file.ts";
-import { prepareWish } from "../../shared/tasks/wishes.ts";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
-import { answerRequest } from "../support/answer-request.ts";
 import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
 import { describeInChromium, openPage } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
@@ -147,28 +143,5 @@ describeInChromium("The parts of the page", () => {
     await progress.end();
     await page.waitForSelector("#progress", { state: "hidden" });
     expect(page.problems).toEqual([]);
-  });
-
-  test("plans are shown with their steps and state, in English and French, and names of projects as text", async () => {
-    const app = await startPageTestApp();
-    const page = await openSignedInPage(app.url);
-    const plan = (project: string) =>
-      createTaskOperations(app.deps(), { name: "Thot", role: "concierge" }).plan({
-        project,
-        tasks: [{ id: "a", title: "A", assignee: "Thot" }],
-      });
-    // No person asked for it, so it needs an approval; and Thot is a Concierge no more, so that it fails then.
-    await plan("Shop");
-    const [request] = await readOpenRequests(app.deps());
-    await answerRequest(app.deps(), request?.id ?? "", "approve", "Ada");
-    const failed = '#plans li:has-text("Shop"):has-text("0 of 3 steps"):has-text("failed")';
-    await page.waitForSelector(`${failed}:has-text("Thot, which made this plan, is no longer a Concierge")`);
-    const wish = { id: "asked-for:1", text: "a site", by: "Ada", at: Date.now(), agent: "Thot" };
-    await app.store.commit(prepareWish(wish));
-    await plan("Site \u202e1");
-    await page.waitForSelector('#plans li:has-text("Site 1"):has-text("0 of 3 steps"):has-text("awaiting approval")');
-    await page.selectOption("#language", "fr");
-    await page.waitForSelector('#plans li:has-text("Site 1"):has-text("0 étapes sur 3"):has-text("en attente")');
-    expect(await page.getAttribute("#plans", "aria-label")).toBe("Plans");
   });
 });

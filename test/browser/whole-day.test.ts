@@ -92,10 +92,11 @@ async function takeDevice(url: string, name: Device) {
       await hands.press(selector);
       await passUndoTime(page);
     },
-    async waitUntilGone(selector: string) {
-      const options = { ...WAIT, state: "detached" } as const;
-      await page.locator(selector).first().waitFor(options);
-    },
+    waitUntilGone: (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .waitFor({ ...WAIT, state: "detached" }),
   };
 }
 
