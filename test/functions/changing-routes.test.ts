@@ -28,8 +28,7 @@ const forPage = (path: string, status: number, body?: unknown): ChangingRoute =>
   admits: { admin: status },
   cookie: status,
 });
-const EVERYBODY = { admin: 1, tick: 1, worker: 1, concierge: 1, runner: 1, run: 1, wrong: 1, none: 1 };
-const answerAll = (status: number) => Object.fromEntries(Object.keys(EVERYBODY).map((holder) => [holder, status]));
+const answerAll = (status: number) => Object.fromEntries(HOLDERS.map((holder) => [holder, status]));
 
 /** Every route that may change something. A new one has to be added here, with those whom it admits. */
 const CHANGING_ROUTES: Record<string, ChangingRoute> = {
@@ -130,7 +129,8 @@ async function createApp() {
   /** Sends a route's request with these headers; an empty one is left out. Returns the status, 0 without an answer. */
   async function send(name: string, route: ChangingRoute, extra: Record<string, string | undefined>): Promise<number> {
     const raw = await openConnection(app.url);
-    const body = route.body === undefined ? "" : JSON.stringify(route.body);
+    const hasBody = route.body !== undefined || extra["content-type"] !== undefined;
+    const body = hasBody ? JSON.stringify(route.body ?? {}) : "";
     source += 1;
     const headers = Object.entries({
       host: new URL(app.url).host,
@@ -155,15 +155,6 @@ async function createApp() {
   return { app, send, toHeaders, signIn };
 }
 
-/** Sends one request to every route and returns the statuses by route. */
-async function tryAll(send: (name: string, route: ChangingRoute) => Promise<unknown>, routes = ROUTES) {
-  const results: [string, unknown][] = [];
-  for (const [name, route] of routes) results.push([name, await send(name, route)]);
-  return Object.fromEntries(results);
-}
-const expectAll = (getExpected: (route: ChangingRoute) => unknown, routes = ROUTES) =>
-  Object.fromEntries(routes.map(([name, route]) => [name, getExpected(route)]));
-
 test("Every route of the product that may change something is in the table of these tests", async () => {
   const { app } = await createApp();
   const { routes } = createHttpApp(app.deps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
@@ -174,16 +165,12 @@ test("Every route of the product that may change something is in the table of th
 
 test("Every route that may change something admits the tokens of its callers and refuses every other one", async () => {
   const { send, toHeaders } = await createApp();
-  const tryHolders = async (name: string, route: ChangingRoute) => {
-    const statuses: [Holder, number][] = [];
-    for (const holder of HOLDERS) statuses.push([holder, await send(name, route, toHeaders(holder))]);
-    return Object.fromEntries(statuses);
-  };
-  const getExpected = ({ admits, refuses = 403 }: ChangingRoute) =>
-    Object.fromEntries(
-      HOLDERS.map((holder) => [holder, admits[holder] ?? (["wrong", "none"].includes(holder) ? 401 : refuses)]),
-    );
-  expect(await tryAll(tryHolders)).toEqual(expectAll(getExpected));
+  for (const [name, route] of ROUTES)
+    for (const holder of HOLDERS) {
+      const isUnknown = holder === "wrong" || holder === "none";
+      const expected = route.admits[holder] ?? (isUnknown ? 401 : (route.refuses ?? 403));
+      expect.soft(await send(name, route, toHeaders(holder)), `${name} by ${holder}`).toBe(expected);
+    }
 });
 
 test("Every route that may change something refuses a body that is wrong in the one form of errors", async () => {
@@ -202,78 +189,59 @@ test("Every route that may change something refuses a body that is wrong in the 
   }
 });
 
-test.each([FOREIGN, "null", "http://127.0.0.1:1"])(
-  "Every route that may change something refuses the origin %s, whoever's token comes with it",
-  async (origin) => {
-    const { send, toHeaders } = await createApp();
-    const tryOrigin = async (name: string, route: ChangingRoute) => {
-      const [holder = "none"] = Object.keys(route.admits) as Holder[];
-      return send(name, route, { ...toHeaders(holder), origin });
-    };
-    expect(await tryAll(tryOrigin)).toEqual(expectAll(({ isSigned }) => (isSigned ? 401 : 403)));
-  },
-);
+/** What comes with requests to every route, and the answer; undefined: it is not for this route. */
+interface Attempt {
+  /** Whose token, or that of the first whom the route admits. */
+  by?: Holder | "caller";
+  cookie?: true;
+  headers?(url: string): Record<string, string>;
+  answer(route: ChangingRoute): number | undefined;
+}
 
-test("Every route that may change something refuses a foreign Host, whoever's token comes with it", async () => {
-  const { send, toHeaders } = await createApp();
-  const tryHost = async (name: string, route: ChangingRoute) => {
-    const [holder = "none"] = Object.keys(route.admits) as Holder[];
-    return send(name, route, { ...toHeaders(holder), host: "evil.example" });
-  };
-  expect(await tryAll(tryHost)).toEqual(expectAll(({ isSigned }) => (isSigned ? 401 : 403)));
+const refuseForeign = ({ isSigned }: ChangingRoute) => (isSigned ? 401 : 403);
+const refuseType = ({ path }: ChangingRoute) => (path.startsWith("/api/") ? 415 : undefined);
+const isGuarded = ({ cookie, admits }: ChangingRoute) => cookie !== undefined && admits.none === undefined;
+const TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"];
+
+const toRow = (name: string, by: Attempt["by"], header: string, value: string, answer: Attempt["answer"]) =>
+  [name, { ...(by ? { by } : { cookie: true }), headers: () => ({ [header]: value }), answer }] as [string, Attempt];
+
+const ATTEMPTS: [string, Attempt][] = [
+  ...[FOREIGN, "null", "http://127.0.0.1:1"].map((origin) =>
+    toRow(`the origin ${origin}, whoever's token comes with it`, "caller", "origin", origin, refuseForeign),
+  ),
+  toRow("a foreign Host, whoever's token comes with it", "caller", "host", "evil.example", refuseForeign),
+  ...TYPES.map((type) => toRow(`a body of type ${type} below /api`, "caller", "content-type", type, refuseType)),
+  toRow("the page's cookie from a foreign origin", undefined, "origin", FOREIGN, refuseForeign),
+  ["the page's cookie without Origin", { cookie: true, answer: ({ cookie }) => cookie && 403 }],
+  [
+    "a wrong token beside the page's cookie without Origin",
+    { cookie: true, by: "wrong", answer: (route) => (isGuarded(route) ? 401 : undefined) },
+  ],
+  [
+    "nobody with a right token beside the page's cookie without Origin",
+    { cookie: true, by: "admin", answer: (route) => (isGuarded(route) ? route.admits.admin : undefined) },
+  ],
+  [
+    "the page's cookie from the page itself, but by the page's own routes",
+    {
+      cookie: true,
+      headers: (url) => ({ origin: url }),
+      answer: ({ cookie, admits }) => cookie ?? admits.none ?? 401,
+    },
+  ],
+];
+
+test.each(ATTEMPTS)("Every route that may change something refuses %s", async (_, attempt) => {
+  const { by, headers, answer } = attempt;
+  const { app, send, toHeaders, signIn } = await createApp();
+  for (const [name, route] of ROUTES) {
+    const expected = answer(route);
+    if (expected === undefined) continue;
+    const [caller = "none"] = Object.keys(route.admits) as Holder[];
+    const holder = by === "caller" ? caller : (by ?? "none");
+    const cookie = attempt.cookie ? { cookie: await signIn() } : {};
+    const status = await send(name, route, { ...toHeaders(holder), ...cookie, ...headers?.(app.url) });
+    expect.soft(status, name).toBe(expected);
+  }
 });
-
-const PAGE_ROUTES = ROUTES.filter(([, { cookie }]) => cookie !== undefined);
-const OTHER_ROUTES = ROUTES.filter(([, { cookie }]) => cookie === undefined);
-
-test("The page's cookie admits to the page's own routes from the page itself", async () => {
-  const { app, send, signIn } = await createApp();
-  const tryCookie = async (name: string, route: ChangingRoute) =>
-    send(name, route, { cookie: await signIn(), origin: app.url });
-  expect(await tryAll(tryCookie, PAGE_ROUTES)).toEqual(expectAll(({ cookie }) => cookie, PAGE_ROUTES));
-});
-
-test("The page's cookie without Origin is refused by every route that may change something", async () => {
-  const { send, signIn } = await createApp();
-  const cookie = await signIn();
-  const tryCookie = (name: string, route: ChangingRoute) => send(name, route, { cookie });
-  expect(await tryAll(tryCookie, PAGE_ROUTES)).toEqual(expectAll(() => 403, PAGE_ROUTES));
-});
-
-test("The page's cookie without Origin opens nothing beside a wrong token, and does not keep a right one out", async () => {
-  const { send, signIn, toHeaders } = await createApp();
-  const cookie = await signIn();
-  const guarded = PAGE_ROUTES.filter(([, { admits }]) => admits.none === undefined);
-  const tryBoth = async (name: string, route: ChangingRoute) => [
-    await send(name, route, { cookie, ...toHeaders("wrong") }),
-    await send(name, route, { cookie, ...toHeaders("admin") }),
-  ];
-  expect(await tryAll(tryBoth, guarded)).toEqual(expectAll(({ admits }) => [401, admits.admin], guarded));
-});
-
-test("The page's cookie from the page itself is no token for any route that is not the page's", async () => {
-  const { app, send, signIn } = await createApp();
-  const cookie = await signIn();
-  const tryCookie = (name: string, route: ChangingRoute) => send(name, route, { cookie, origin: app.url });
-  expect(await tryAll(tryCookie, OTHER_ROUTES)).toEqual(expectAll(({ admits }) => admits.none ?? 401, OTHER_ROUTES));
-});
-
-test("The page's cookie from a foreign origin is refused by every route but webhooks", async () => {
-  const { send, signIn } = await createApp();
-  const cookie = await signIn();
-  const tryCookie = (name: string, route: ChangingRoute) => send(name, route, { cookie, origin: FOREIGN });
-  expect(await tryAll(tryCookie)).toEqual(expectAll(({ isSigned }) => (isSigned ? 401 : 403)));
-});
-
-test.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"])(
-  "Every route below /api that may change something refuses a body of type %s",
-  async (type) => {
-    const { send, toHeaders } = await createApp();
-    const routes = ROUTES.filter(([, { path }]) => path.startsWith("/api/"));
-    const tryType = async (name: string, route: ChangingRoute) => {
-      const [holder = "none"] = Object.keys(route.admits) as Holder[];
-      return send(name, { ...route, body: route.body ?? {} }, { ...toHeaders(holder), "content-type": type });
-    };
-    expect(await tryAll(tryType, routes)).toEqual(expectAll(() => 415, routes));
-  },
-);

@@ -1,35 +1,19 @@
 import { expect, test } from "vitest";
-import { createRequestsApp, type RequestsApp, requestTicket, startSession } from "./requests-app.ts";
+import {
+  askByHook,
+  createRequestsApp,
+  getOnlyItem,
+  type RequestsApp,
+  readRefusals,
+  startSession,
+  writeComment,
+} from "./requests-app.ts";
 import { createSession } from "./tickets/tickets-app.ts";
-
-const getItem = (app: RequestsApp) => {
-  const [item] = app.plane.items(app.onb);
-  if (!item) throw new Error("no item");
-  return item;
-};
-
-/** A person writes a comment on the only task, which Groundcrew reads. */
-async function writeComment(app: RequestsApp, text: string, options: object = {}) {
-  app.advance(2_000);
-  const comment = app.plane.addComment(getItem(app), `<p>${text}</p>`, options);
-  await app.poll();
-  await app.advanceAndDrain(10_000);
-  return comment;
-}
-
-const readRefusals = (app: RequestsApp) =>
-  app.readComments(getItem(app)).filter((html) => html.includes("This comment"));
 
 /** Lets a session ask whether it may run these commands, one request each. */
 async function askForCommands(app: RequestsApp, ...commands: string[]) {
   const token = await startSession(app);
-  const { wait } = app.deps;
-  app.deps.wait = async () => {
-    throw new Error("the process has ended");
-  };
-  for (const command of commands)
-    await app.hook(token, { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: { command } });
-  app.deps.wait = wait;
+  for (const command of commands) await askByHook(app, token, { tool_name: "Bash", tool_input: { command } });
   await app.advanceAndDrain(5_000);
   return token;
 }
@@ -56,22 +40,13 @@ test("a comment that could answer two permissions answers none, says so, and is 
 test("with an agent's question open, a comment answers that and nothing that Plane does not show", async () => {
   const app = await createRequestsApp({ hasTickets: true });
   await askForCommands(app, "rm -rf build");
-  app.plane.editItem(getItem(app), { assignees: [app.getUser("Imhotep")] });
+  app.plane.editItem(getOnlyItem(app), { assignees: [app.getUser("Imhotep")] });
   await app.poll();
   await app.askQuestion("Imhotep", "ONB-1", { text: "Is it ready?" });
   await writeComment(app, "no");
   expect(await app.list()).toMatchObject([{ kind: "permission" }]);
   await writeComment(app, "no");
   expect(await app.list()).toEqual([]);
-});
-
-test("words that answer nothing stay a remark for the session while it asks for permission", async () => {
-  const app = await createRequestsApp({ hasTickets: true });
-  const token = await askForCommands(app, "rm -rf build");
-  await writeComment(app, "Please keep the folder");
-  expect(await app.list()).toMatchObject([{ kind: "permission" }]);
-  expect(readRefusals(app)).toEqual([]);
-  expect(await readDetails(app, token)).toContain("Please keep the folder");
 });
 
 test("a comment that answers its session is neither a remark for it nor a ticket of its own", async () => {
@@ -95,38 +70,14 @@ test("a comment that answers its session is neither a remark for it nor a ticket
 test("a comment from before a request, an edited one and one of a program answer nothing", async () => {
   const app = await createRequestsApp({ hasTickets: true });
   const token = await startSession(app);
-  app.plane.addComment(getItem(app), "<p>no</p>");
-  const edited = app.plane.addComment(getItem(app), "<p>Well</p>");
+  app.plane.addComment(getOnlyItem(app), "<p>no</p>");
+  const edited = app.plane.addComment(getOnlyItem(app), "<p>Well</p>");
   app.advance(2_000);
-  const { wait } = app.deps;
-  app.deps.wait = async () => {
-    app.deps.wait = wait;
-    throw new Error("the process has ended");
-  };
-  const call = { tool_name: "Bash", tool_input: { command: "ls" } };
-  await app.hook(token, { hook_event_name: "PermissionRequest", ...call });
+  await askByHook(app, token, { tool_name: "Bash", tool_input: { command: "ls" } });
   await app.poll();
   await app.advanceAndDrain(10_000);
   app.plane.editComment(edited, "<p>no</p>");
   await app.poll();
   await writeComment(app, "no", { external: { source: "a-program", id: "1" } });
   expect(await app.list()).toMatchObject([{ kind: "permission" }]);
-});
-
-test("stop in a comment sends no result back", async () => {
-  const app = await createRequestsApp({ hasTickets: true });
-  await startSession(app);
-  await app.post("/api/sessions/ONB-1/complete", { summary: "All is done" });
-  await app.advanceAndDrain(5_000);
-  await writeComment(app, "stop");
-  expect(await app.list()).toMatchObject([{ kind: "result", state: "open" }]);
-});
-
-test("other words about a ticket that waits for approval become a part of its text", async () => {
-  const app = await createRequestsApp({ hasTickets: true });
-  await requestTicket(app);
-  await writeComment(app, "Use blue");
-  const [request] = await app.list();
-  expect(request).toMatchObject({ kind: "ticket", input: [{ label: "comment", value: "Use blue" }] });
-  expect(readRefusals(app)).toEqual([]);
 });

@@ -1,7 +1,5 @@
-import { ADMIN_VIEWER } from "../../shared/people/viewer.ts";
 import { findTask } from "../../shared/tasks/find-task.ts";
 import { askHuman } from "../../shared/tasks/people/questions.ts";
-import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { createTicketsApp } from "./tickets/tickets-app.ts";
 
 /** What belongs to the project OPS only: no text of it may reach who is not a member. */
@@ -93,6 +91,5 @@ export async function createPeopleApp({
       await settle();
       return id;
     },
-    admin: { viewer: ADMIN_VIEWER, token: HTTP_ADMIN_TOKEN },
   });
 }

@@ -1,14 +1,11 @@
 import { z } from "zod";
 import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
 import { claimsTick } from "../../functions/work.ts";
-import type { Store } from "../../shared/store/port.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
 import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
 
 export type RequestsApp = Awaited<ReturnType<typeof createRequestsApp>>;
-
-export type OpenStore = (clock: () => number) => Store;
 
 /** Until then the agent card in Plane says who works on a task, and what is reviewed. */
 const CARD_WRITE_MS = 31_000;
@@ -24,16 +21,18 @@ const requestSchema = z.looseObject({
 const listSchema = z.object({ requests: z.array(requestSchema) });
 
 /** Creates the product over HTTP with a chat, a Concierge, and tickets for ONB where a test needs them. */
-export async function createRequestsApp(
-  { hasTickets, config }: { hasTickets?: true; config?: Record<string, unknown> } = {},
-  openStore?: OpenStore,
-) {
+export async function createRequestsApp({
+  hasTickets,
+  config,
+}: {
+  hasTickets?: true;
+  config?: Record<string, unknown>;
+} = {}) {
   const tickets = { repositories: { ONB: "/srv/onb" } };
   const messages = await createMessagesApp({
     env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
     config: { ...(hasTickets ? { tickets } : {}), ...config },
     ...(hasTickets ? { parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } } : {}),
-    ...(openStore ? { store: openStore } : {}),
   });
   const app = addTicketCalls(messages);
   const post = app.call;
@@ -89,9 +88,13 @@ export async function startSession(app: RequestsApp): Promise<string> {
   return desired?.token ?? "";
 }
 
-/** Asks by a request of the session whose process ends before the answer, which is typed then. */
+/** Starts the session of ONB-1, which asks. */
 export async function askBySession(app: RequestsApp, call: object) {
-  const token = await startSession(app);
+  await askByHook(app, await startSession(app), call);
+}
+
+/** Asks by a request of the session whose process ends before the answer, which is typed then. */
+export async function askByHook(app: RequestsApp, token: string, call: object) {
   const { wait } = app.deps;
   app.deps.wait = async () => {
     app.deps.wait = wait;
@@ -99,3 +102,21 @@ export async function askBySession(app: RequestsApp, call: object) {
   };
   await app.hook(token, { hook_event_name: "PermissionRequest", ...call });
 }
+
+export function getOnlyItem(app: RequestsApp) {
+  const [item] = app.plane.items(app.onb);
+  if (!item) throw new Error("no item");
+  return item;
+}
+
+/** A person writes a comment on the only task, which Groundcrew reads. */
+export async function writeComment(app: RequestsApp, text: string, options: object = {}) {
+  app.advance(2_000);
+  app.plane.addComment(getOnlyItem(app), `<p>${text}</p>`, options);
+  await app.poll();
+  await app.advanceAndDrain(30_000);
+}
+
+/** The comments that say why another one has decided nothing. */
+export const readRefusals = (app: RequestsApp) =>
+  app.readComments(getOnlyItem(app)).filter((html) => html.includes("This comment"));

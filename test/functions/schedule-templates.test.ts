@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { createWakeRules } from "../../functions/wake/rules.ts";
 import { createWorkRules } from "../../functions/work.ts";
 import { forecastTasks } from "../../shared/tasks/forecast.ts";
@@ -10,10 +9,10 @@ import { createSchedulesApp } from "./schedules-app.ts";
 const WAKE = { wake: { kind: "openclaw", url: "http://127.0.0.1:9" } } as const;
 
 /** The product with an agent that is woken for Backlog, too, and an existing task of it in Backlog. */
-async function createApp(config: Record<string, unknown> = {}) {
+async function createApp() {
   const app = await createSchedulesApp({
     agents: { Thot: { role: "worker", ...WAKE } },
-    config: { wake_backlog: true, schedules: [], ...config },
+    config: { wake_backlog: true, schedules: [] },
     parts: { ruleSets: ({ agents }) => [createWorkRules(agents), createWakeRules(agents)] },
   });
   const backlog = app.plane.states(app.onb).find(({ name }) => name === "Backlog");
@@ -23,11 +22,7 @@ async function createApp(config: Record<string, unknown> = {}) {
     const { wake } = await readWake(app.deps, "Thot");
     return [...wake.pending.map(({ id }) => id), ...Object.keys(wake.wokenTasks)];
   };
-  const readWhy = async (key: string) => {
-    const { json } = await app.send("GET", `/api/tasks/${key}/why`);
-    return z.looseObject({ kind: z.string(), text: z.string() }).parse(json);
-  };
-  return Object.assign(app, { template, readWakes, readWhy });
+  return Object.assign(app, { template, readWakes });
 }
 
 test("RECUR-02 a template wakes nobody, whether a webhook or a poll finds it", async () => {
@@ -43,37 +38,6 @@ test("RECUR-02 a template wakes nobody, whether a webhook or a poll finds it", a
   await app.deliverWebhooks();
   await app.pollUntilIdle();
   expect(await app.readWakes()).toContain(ordinary.id);
-});
-
-test("RECUR-02 a task that gets the label is no work any more, and is again without it", async () => {
-  const app = await createApp();
-  const item = app.addTask("Check", "Thot", { state: app.template.state });
-  await app.deliverUntilIdle();
-  expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
-  app.plane.editItem(item, { labels: app.template.labels });
-  await app.deliverUntilIdle();
-  expect(await findStartableTasks(app.deps, "Thot")).toEqual([]);
-  app.plane.editItem(item, { labels: [] });
-  app.advance(5_000);
-  await app.poll();
-  app.advance(5_000);
-  await app.pollUntilIdle();
-  expect(await findStartableTasks(app.deps, "Thot")).toHaveLength(1);
-});
-
-test("RECUR-02 an agent neither lists nor starts a template", async () => {
-  const app = await createApp();
-  app.addTask("Check", "Thot", app.template);
-  await app.deliverUntilIdle();
-  const list = await app.callTool("Thot", "list_my_tasks", {});
-  expect(list.json).toMatchObject({ tasks: [] });
-  const claimed = await app.callTool("Thot", "update_task_status", { task: "ONB-1", status: "in_progress" });
-  expect(claimed).toMatchObject({
-    status: 403,
-    json: { error: { message: expect.stringContaining("template of recurring work") } },
-  });
-  const found = await app.callTool("Concierge", "list_tasks", {});
-  expect(found.json).toMatchObject({ tasks: [], total: 0 });
 });
 
 test("RECUR-02 a task in work that becomes a template is released", async () => {
@@ -105,27 +69,4 @@ test("RECUR-02 a template is in no list of open tasks, no forecast and no figure
   const projects = await app.callTool("Concierge", "list_projects", {});
   expect(projects.json).toMatchObject({ projects: [{ project: "ONB", total: 1, closed: 0 }] });
   expect(await forecastTasks(app.deps, [])).toMatchObject({ tasks: 0 });
-});
-
-test("RECUR-02 a template's sentence says when it recurs next, that it is paused, or that it has no schedule", async () => {
-  const app = await createApp();
-  app.addTask("Check", "Thot", app.template);
-  await app.deliverUntilIdle();
-  expect(await app.readWhy("ONB-1")).toMatchObject({ kind: "template_unset" });
-  const { json } = await app.send("POST", "/api/schedules", { cron: "0 9 * * 1", task: "ONB-1" });
-  const { id } = z.looseObject({ id: z.string() }).parse(json);
-  expect((await app.readWhy("ONB-1")).text).toBe(
-    "ONB-1 is a template of recurring work, which nobody works on; it recurs next: Nov 23, 2026 09:00.",
-  );
-  await app.send("PATCH", `/api/schedules/${id}`, { paused: true });
-  expect(await app.readWhy("ONB-1")).toMatchObject({ kind: "template_paused" });
-});
-
-test("RECUR-02 nobody wakes an agent for a template, nor starts it, from its page", async () => {
-  const app = await createApp();
-  app.addTask("Check", "Thot", app.template);
-  await app.deliverUntilIdle();
-  for (const action of [{ action: "wake", agent: "Thot" }, { action: "start" }])
-    expect((await app.send("POST", "/api/tasks/ONB-1/actions", action)).status).toBe(409);
-  expect(await app.readWakes()).toEqual([]);
 });

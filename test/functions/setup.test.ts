@@ -60,33 +60,3 @@ test("the set-up list follows an installation from the first call to the first f
     steps: [{ text: "Plane répond." }, {}, {}, {}, {}, {}],
   });
 });
-
-test("a broken installation says in Plane's own words what is wrong, and what to run or to write", async () => {
-  const { app, read, readStates } = await createSetup({
-    env: {
-      TELEGRAM_BOT_TOKEN: "",
-      TELEGRAM_CHAT_ID: "",
-      TELEGRAM_ALLOWED_USERS: "",
-      TELEGRAM_WEBHOOK_SECRET: "",
-      RUNNER_TOKEN: "token-of-the-runner",
-    },
-    config: { tickets: { repositories: { ONB: "/srv/onb" } } },
-  });
-  await app.deps.notices.report("plane_refused", { values: { reason: "Given API token is not valid" } });
-  expect(await readStates()).toMatchObject({
-    plane: "ok: Plane answers.",
-    key: "failed: Plane refuses Groundcrew's API key: Given API token is not valid",
-    runner: "failed: No ticket runner is connected.",
-  });
-  await app.deps.notices.report("plane_refused", undefined);
-  await app.deps.notices.report("plane_unreachable", { values: { reason: "ECONNREFUSED" } });
-  const { ok, steps } = await read("", "POST");
-  expect([ok, steps.find(({ name }) => name === "telegram")?.fix]).toEqual([
-    false,
-    { file: ".env", lines: ["TELEGRAM_BOT_TOKEN=…", "TELEGRAM_CHAT_ID=…"] },
-  ]);
-  expect(steps[0]).toEqual({
-    ...{ name: "plane", state: "failed", text: "Plane does not answer: ECONNREFUSED" },
-    fix: { command: "npm run doctor" },
-  });
-});

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { manifest } from "../../../functions/index.ts";
-import type { Disk } from "../../../functions/provision/files.ts";
 import { createBridgeTokens } from "../../../runtime/node/bridge-tokens.ts";
 import { generateSecret } from "../../../runtime/node/crypto.ts";
 import { getFileFingerprint, nodeFiles } from "../../../runtime/node/files.ts";
@@ -16,16 +15,11 @@ import { wait } from "../../../shared/time.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
 
 export const OLD_BRIDGE_TOKEN = "marked-old-bridge-token";
-const CREW_FILE = {
-  agents: [
-    { name: "Thot", email: "thot@example.com" },
-    { name: "Imhotep", email: "imhotep@example.com" },
-  ],
-};
+const CREW_FILE = { agents: ["Thot", "Imhotep"].map((name) => ({ name, email: `${name.toLowerCase()}@example.com` })) };
 const answerSchema = z.object({ token: z.string().optional(), error: z.object({ message: z.string() }).optional() });
 
 /** Starts the product with its secrets in a real file, which it reloads when it changes. */
-export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, secretsDisk: Disk = provisionDisk) {
+export async function startAgentsPageApp(extraEnv: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-agents-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "secrets.json");
@@ -46,7 +40,7 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
     bridgeTokens: createBridgeTokens({
       secretsFile: path,
       readOverridingSecrets: () => readEnvironmentSecrets(env, path, nodeFiles),
-      disk: secretsDisk,
+      disk: provisionDisk,
       newSecret: generateSecret,
       lock: acquireProvisionLock,
     }),
@@ -57,18 +51,14 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
   const getFingerprint = () => getFileFingerprint(path);
   void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
 
-  async function postAgents(
-    action: string,
-    headers: Record<string, string> = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` },
-  ) {
+  const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
+  async function postAgents(action: string) {
     const response = await fetch(`${runtime.url}/api/agents/${action}`, { method: "POST", headers });
     const { token = "", error } = answerSchema.parse(await response.json());
     return { status: response.status, token, message: error?.message ?? "", headers: response.headers };
   }
   async function listAgents(): Promise<unknown> {
-    return (
-      await fetch(`${runtime.url}/api/agents`, { headers: { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` } })
-    ).json();
+    return (await fetch(`${runtime.url}/api/agents`, { headers })).json();
   }
   /** Whether the token opens the agent API; listing the tools needs no request to Plane. */
   async function isTokenAccepted(token: string): Promise<boolean> {

@@ -42,7 +42,7 @@ test("PEOPLE-07: nobody is signed in by an agent's token, a revoked one, or one 
     expect((await app.signInWith(token)).status).toBe(401);
 });
 
-test("PEOPLE-07: a Plane API token is kept nowhere", async () => {
+test("PEOPLE-07: a Plane API token and a session's cookie are kept nowhere", async () => {
   const app = await createPeopleApp();
   const stored: string[] = [];
   const { commit, consumeAll } = app.deps.store;
@@ -54,9 +54,10 @@ test("PEOPLE-07: a Plane API token is kept nowhere", async () => {
     stored.push(JSON.stringify(all));
     return consumeAll(all);
   };
-  await app.signInAs("Mia");
+  const cookie = await app.signInAs("Mia");
   expect(stored.join()).toContain("session:");
-  expect(stored.join() + JSON.stringify(app.logged)).not.toContain(app.getPlaneToken("Mia"));
+  const kept = stored.join() + JSON.stringify(app.logged);
+  for (const secret of [app.getPlaneToken("Mia"), cookie.split("=")[1]]) expect(kept).not.toContain(secret);
 });
 
 test("PEOPLE-07: who guesses Plane tokens costs Plane 20 requests a minute, and then none", async () => {
@@ -69,14 +70,6 @@ test("PEOPLE-07: who guesses Plane tokens costs Plane 20 requests a minute, and 
   const before = app.plane.ledger.requests.length;
   expect((await guess(20)).status).toBe(429);
   expect(app.plane.ledger.requests.length).toBe(before);
-});
-
-test("PEOPLE-07: while Plane does not answer, a Plane token is answered with 503, and who is signed in stays so", async () => {
-  const app = await createPeopleApp();
-  const cookie = await app.signInAs("Mia");
-  await app.plane.takeDown();
-  expect((await app.signInWith(app.getPlaneToken("Gil"))).status).toBe(503);
-  expect(await readSession(app, cookie)).toMatchObject({ name: "mia" });
 });
 
 test("PEOPLE-07: who leaves the workspace is signed out at the next poll; who is in a project with them proves not to be it", async () => {
@@ -95,22 +88,7 @@ test("PEOPLE-07: who leaves the workspace is signed out at the next poll; who is
   expect(await readSession(app, again)).toMatchObject({ name: "gil" });
 });
 
-test.each([5, 20] as const)(
-  "PEOPLE-07: who gets another role (%i) in Plane is signed out at the next poll",
-  async (role) => {
-    const app = await createPeopleApp();
-    const cookie = await app.signInAs("Mia");
-    app.plane.editMember(app.getPerson("Mia"), { role });
-    await pollPeople(app.deps);
-    expect(await readSession(app, cookie)).toBe(401);
-    app.plane.editMember(app.getPerson("Mia"), { role: 15 });
-    await pollPeople(app.deps);
-    // The session does not come back with the role.
-    expect(await readSession(app, cookie)).toBe(401);
-  },
-);
-
-test("PEOPLE-07: the open event stream of a person whose session ends is closed within seconds", async () => {
+test("PEOPLE-07: who gets another role in Plane is signed out at the next poll, and their event stream closed", async () => {
   const app = await createPeopleApp();
   const cookie = await app.signInAs("Mia");
   const response = await fetch(`${app.url}/api/events`, { headers: { cookie } });
@@ -119,6 +97,7 @@ test("PEOPLE-07: the open event stream of a person whose session ends is closed 
   expect((await texts?.read())?.value).toMatch(/^retry: /);
   app.plane.editMember(app.getPerson("Mia"), { role: 5 });
   await pollPeople(app.deps);
+  expect(await readSession(app, cookie)).toBe(401);
   app.advance(6_000);
   let [rest, isOpen] = ["", true];
   while (isOpen) {
@@ -127,26 +106,6 @@ test("PEOPLE-07: the open event stream of a person whose session ends is closed 
     isOpen = !done;
   }
   expect(rest).toContain("event: again\n");
-});
-
-test("PEOPLE-07: who is renamed in Plane stays signed in under the new name", async () => {
-  const app = await createPeopleApp();
-  const cookie = await app.signInAs("Mia");
-  app.plane.editMember(app.getPerson("Mia"), { displayName: "Maria" });
-  await pollPeople(app.deps);
-  expect(await readSession(app, cookie)).toMatchObject({ name: "Maria", role: "member" });
-});
-
-test("PEOPLE-07: a project that a person joins is seen with the next poll", async () => {
-  const app = await createPeopleApp();
-  const item = app.addTask("Zurich servers", [], {}, app.ops);
-  await app.poll();
-  const cookie = await app.signInAs("Mia");
-  const readTask = async () => (await app.requestAs(cookie, `GET /api/tasks/OPS-${item.sequence_id}`)).status;
-  expect(await readTask()).toBe(404);
-  app.plane.addProjectMember(app.ops, app.getPerson("Mia"));
-  await app.poll();
-  expect(await readTask()).toBe(200);
 });
 
 test("PEOPLE-07: a person sees and ends the own sessions only, an admin all", async () => {
@@ -174,21 +133,6 @@ test("PEOPLE-07: a person sees and ends the own sessions only, an admin all", as
   expect(await readSession(app, first)).toMatchObject({ name: "mia" });
   expect((await app.requestAs(eve, `DELETE /api/sign-ins/${ofGil}`)).status).toBe(200);
   expect(await readSession(app, gil)).toBe(401);
-});
-
-test("PEOPLE-07: a session says where it was opened and when it was used last, to the minute", async () => {
-  const app = await createPeopleApp();
-  const { cookie } = await app.signInWith(app.getPlaneToken("Mia"), {
-    "x-forwarded-for": "198.51.100.7",
-    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-  });
-  const at = new Date(app.time.now).toISOString();
-  const place = { address: "198.51.100.7", browser: "Firefox, Linux", at };
-  expect(await listSignIns(app, cookie)).toEqual([expect.objectContaining({ ...place, used_at: at })]);
-  app.advance(90_000);
-  await readSession(app, cookie);
-  const usedAt = new Date(app.time.now).toISOString();
-  expect(await listSignIns(app, cookie)).toEqual([expect.objectContaining({ ...place, used_at: usedAt })]);
 });
 
 test("PEOPLE-07: with the setting people only those whom it names sign in", async () => {

@@ -48,7 +48,6 @@ const setState = (group: string) => (app: App, item: Item) => {
 
 test.each([
   ["done", setState("completed"), "Done"],
-  ["cancelled", setState("cancelled"), "Cancelled"],
   [
     "assigned to somebody else",
     (app: App, item: Item) => app.plane.editItem(item, { assignees: [app.getUser("Thot").id] }),
@@ -87,28 +86,3 @@ test.each([
     expect(app.readPlaneItem(completed).state).toBe(state === "Backlog" ? "Done" : state);
   },
 );
-
-test("A result is not written by a rule when its work item was closed meanwhile", async () => {
-  const app = await createTicketsApp({ approve: [{ update: true, labels: ["auto"] }] });
-  const item = await app.requestTicket();
-  await app.runSession();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "By rule" });
-  app.plane.editItem(item, { labels: [app.plane.addLabel(app.onb, "auto").id] });
-  setState("cancelled")(app, item);
-  await app.deliverUntilIdle();
-  await app.tick();
-  await app.runUntilIdle();
-  expect(await readStates(app)).toEqual(["completed"]);
-  expect(app.readComments(item).join()).not.toContain("By rule");
-});
-
-test("An approval finds that the work item was assigned to somebody else, and cancels the ticket", async () => {
-  const app = await createTicketsApp({ people: ["Ada"] });
-  const item = await app.requestTicket("Write it down", { assignees: [app.human.id] });
-  app.plane.editItem(item, { assignees: [app.getUser("Thot").id] });
-  app.dropWebhooks();
-  const refused = await app.call("/api/approve/ONB-1");
-  expect(refused).toMatchObject({ status: 409, json: { error: { message: expect.stringContaining("cancelled") } } });
-  expect((await app.exchange()).sessions).toEqual([]);
-  expect(await readStates(app)).toEqual([]);
-});

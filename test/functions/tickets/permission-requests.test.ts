@@ -42,18 +42,6 @@ test("An input that is kept whole is allowed through the API; a longer one only 
   expect(answers).toEqual([[true, 200], ...[1, 2, 3].map(() => [false, 400])]);
 });
 
-test("A permission that a person denies with words tells the session these words", async () => {
-  const { app, token } = await createAppWithSession();
-  const deny = async () => {
-    const [{ id, hash }] = (await app.read("/api/requests")).requests;
-    await app.call(`/api/requests/${id}`, { answer: "deny", hash, comment: "Use npm ci" });
-  };
-  const { json } = await hold(app, () => app.hook(token, toHook({ command: "npm install" })), deny);
-  expect(json).toMatchObject({
-    hookSpecificOutput: { decision: { behavior: "deny", message: "A person denied it: Use npm ci" } },
-  });
-});
-
 test("An input that is nested 100,000 levels deep is asked without its depth, and only the terminal allows it", async () => {
   const { app, token, readSession } = await createAppWithSession();
   const body = JSON.stringify(toHook({ command: "ls", args: "DEEP" })).replace(

@@ -5,11 +5,13 @@ type Call = [tool_name: string, tool_input: object];
 
 const bash = (command: string, more: object = {}): Call => ["Bash", { command, description: "Look", ...more }];
 
+const toHook = ([tool_name, tool_input]: Call) => ({ hook_event_name: "PermissionRequest", tool_name, tool_input });
+
 /** A session whose requests are answered as they arrive; one that nobody is asked about is allowed by a rule. */
 async function createAppWithRules() {
   const { app, token, readSession } = await createAppWithSession();
   /** Asks for a permission, and answers it; returns how it was decided, and the rule that the question offers. */
-  const ask = async ([tool_name, tool_input]: Call, answer = "deny") => {
+  const ask = async (call: Call, answer = "deny") => {
     let offered: string | undefined;
     let isAsked = false;
     app.deps.wait = async () => {
@@ -20,16 +22,15 @@ async function createAppWithRules() {
       const { id, hash } = question;
       await app.call("/api/sessions/ONB-1/answer", { question: id, answer, hash });
     };
-    const { json } = await app.hook(token, { hook_event_name: "PermissionRequest", tool_name, tool_input });
-    const { behavior } = (json as { hookSpecificOutput: { decision: { behavior: string } } }).hookSpecificOutput
-      .decision;
-    return { behavior, offered, isAsked };
+    const { json } = await app.hook(token, toHook(call));
+    const { hookSpecificOutput } = json as { hookSpecificOutput: { decision: { behavior: string } } };
+    return { behavior: hookSpecificOutput.decision.behavior, offered, isAsked };
   };
   const readRules = async () => (await app.read("/api/permission-rules")).rules;
   return { app, token, readSession, ask, readRules };
 }
 
-test.each<[Call, string | undefined]>([
+const OFFERS: [Call, string | undefined][] = [
   [bash("npm test -- --run a.test.ts"), "Bash(npm test:*)"],
   [bash("ls"), "Bash(ls)"],
   [bash("rm -rf build"), "Bash(rm -rf build)"],
@@ -45,9 +46,11 @@ test.each<[Call, string | undefined]>([
   [["WebFetch", { url: "https://docs.example@evil.example/", prompt: "Read" }], undefined],
   [["mcp__ops__list", { any: 1 }], "mcp__ops__list"],
   [["Agent", { prompt: "x" }], undefined],
-])("the question about %j offers the rule %s", async (call, rule) => {
+];
+
+test("a question offers a rule for what one command does, and none for what may do more", async () => {
   const { ask } = await createAppWithRules();
-  expect((await ask(call)).offered).toBe(rule);
+  for (const [call, rule] of OFFERS) expect.soft((await ask(call)).offered, JSON.stringify(call)).toBe(rule);
 });
 
 test("an answer for always adds the rule that it names; its uses are in the ticket's log, until it is taken back", async () => {
@@ -79,19 +82,15 @@ test("a rule of the repository counts for its other tickets, and one of a ticket
   await app.call("/api/approve/ONB-2");
   const { sessions } = await app.exchange();
   const token = sessions.find(({ ticket }) => ticket === "ONB-2")?.token ?? "";
-  const toHook = (command: string) => ({
-    hook_event_name: "PermissionRequest",
-    tool_name: "Bash",
-    tool_input: { command },
-  });
+  const send = (command: string) => app.hook(token, toHook(bash(command)), "ONB-2");
   let asked = 0;
   app.deps.wait = async () => {
     const answer = { question: (await readSession("ONB-2")).questions[0].id, answer: "deny" };
     asked += (await app.call("/api/sessions/ONB-2/answer", answer)).status === 200 ? 1 : 0;
   };
-  await app.hook(token, toHook("npm run build"), "ONB-2");
+  await send("npm run build");
   expect(asked).toBe(0);
-  await app.hook(token, toHook("npm test"), "ONB-2");
+  await send("npm test");
   expect(asked).toBe(1);
 });
 
@@ -105,9 +104,6 @@ test("no rule is added for what none was offered for, and an answer for another 
     expect((await send({ answer: "allow", hash: "0".repeat(64) })).status).toBe(409);
     await send({ answer: "deny" });
   };
-  await app.hook(token, {
-    hook_event_name: "PermissionRequest",
-    ...{ tool_name: "Bash", tool_input: { command: "id; ls" } },
-  });
+  await app.hook(token, toHook(bash("id; ls")));
   expect(await readRules()).toEqual([]);
 });

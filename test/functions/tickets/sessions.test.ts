@@ -70,13 +70,6 @@ test("A session that was killed is resumed after a back-off that doubles, with t
   }
 });
 
-test("A session that the runner has lost is resumed, as after a restart of its machine", async () => {
-  const { app } = await createAppWithSession();
-  expect((await app.exchange([])).sessions).toEqual([]);
-  app.advance(10_000);
-  expect((await app.exchange([])).sessions).toMatchObject([{ ticket: "ONB-1", resume: true }]);
-});
-
 test("A session that fails to start eight times fails its ticket", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();
@@ -110,32 +103,6 @@ test("the run token and keys are masked on the screen, also across the ends of l
     "•".repeat(token.length - 30),
     `GH_TOKEN=ghp_${"•".repeat(40)} hash ${"0f".repeat(32)}`,
   ]);
-});
-
-test("A start whose cause is repaired need not wait; without a failed start it is refused", async () => {
-  const app = await createTicketsApp();
-  await app.requestTicket();
-  expect((await app.call("/api/sessions/ONB-1/start")).status).toBe(409);
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
-  const exit = { reason: "start_failed", text: "No space left on device" } as const;
-  const ended = createSession({ started_at: new Date(app.time.now).toISOString(), state: "ended", exit });
-  const { sessions } = await app.exchange([ended]).then(() => app.read("/api/sessions"));
-  expect(sessions).toMatchObject([{ state: "approved", detail: exit.text, next_start_at: expect.any(String) }]);
-  expect((await app.exchange()).sessions).toEqual([]);
-  await app.call("/api/sessions/ONB-1/start");
-  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
-  expect((await app.call("/api/sessions/ONB-1/start")).status).toBe(409);
-});
-
-test("A session that exits without a completion asks a person, who resumes it", async () => {
-  const { app, readSession } = await createAppWithSession();
-  const exit = { reason: "exited", status: 0 } as const;
-  expect(await app.exchange([createSession({ state: "ended", exit })])).toMatchObject({ sessions: [] });
-  const session = await readSession();
-  expect(session).toMatchObject({ state: "waiting", reason: "exited", questions: [{ kind: "ended" }] });
-  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "resume" });
-  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1, resume: true }]);
 });
 
 test("A person is asked before the time of a session is over, and can extend it", async () => {
@@ -187,16 +154,61 @@ test("Of 20 approved tickets five run at once, the most urgent first, and the ot
   expect((await app.exchange()).sessions.map(({ ticket }) => ticket)).toContain("ONB-5");
 });
 
-test("A session that is being ended still counts in the limit, until its runner reports the end", async () => {
-  const app = await createTicketsApp({ max_sessions: 1 });
-  await app.requestTicket();
-  await app.requestTicket("Another");
-  await app.call("/api/approve/ONB-1");
-  await app.call("/api/approve/ONB-2");
-  await app.exchange();
+test("An answer is held until something changes", async () => {
+  const { app } = await createAppWithSession();
   await app.exchange([createSession()]);
-  await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
-  expect(await app.exchange([createSession()])).toMatchObject({ sessions: [], stop: [{ ticket: "ONB-1" }] });
-  const ended = createSession({ state: "ended", exit: { reason: "exited", status: 0 } });
-  expect(await app.exchange([ended])).toMatchObject({ sessions: [{ ticket: "ONB-2" }] });
+  const waits: number[] = [];
+  app.deps.wait = async (ms) => {
+    if (waits.push(ms) === 3) await app.call("/api/sessions/ONB-1/cancel");
+  };
+  const answer = await app.exchange([createSession()], { wait_ms: 20_000 });
+  expect(answer.stop).toMatchObject([{ ticket: "ONB-1", reason: "cancelled" }]);
+  expect(waits).toHaveLength(3);
+});
+
+const KEYS = { id: "keys-0123456789abcdef", kind: "keys", text: "1" };
+const INTERRUPT = { id: "interrupt-0123456789", kind: "interrupt", text: "" };
+const TEXT = { id: "text-0123456789abcdef", kind: "text", text: "Use the other file" };
+const KILLED = createSession({ state: "ended", exit: { reason: "killed", signal: "SIGKILL" } });
+
+test("Keys that were pressed for a session are not typed into the one that is started after it, and texts are", async () => {
+  const { app } = await createAppWithSession();
+  for (const input of [KEYS, INTERRUPT, TEXT]) await app.call("/api/sessions/ONB-1/input", input);
+  await app.exchange([KILLED]);
+  app.time.now += 10_000;
+  const [desired] = (await app.exchange()).sessions;
+  expect(desired).toMatchObject({ resume: true, inputs: [TEXT] });
+});
+
+test("A permission that somebody allows in the terminal is closed, although its request still waits", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  const states: string[] = [];
+  app.deps.wait = async () => {
+    const other = { tool_name: "Read", tool_input: { file_path: "/a" } };
+    await app.hook(token, { hook_event_name: "PostToolUse", ...other });
+    states.push((await readSession()).state);
+    await app.hook(token, { ...PERMISSION, hook_event_name: "PostToolUse", tool_response: { stdout: "" } });
+    states.push((await readSession()).state);
+  };
+  expect(await app.hook(token, PERMISSION)).toMatchObject({ status: 204 });
+  expect(states).toEqual(["waiting", "running"]);
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+  expect((await app.exchange([createSession()])).sessions[0]?.inputs).toEqual([]);
+});
+
+const INTERRUPTION = "11111111-2222-4333-8444-0000000000a1";
+
+test("What somebody interrupts in the terminal waits for text instead, once for each interruption", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  const interrupt = (interruption: string) => app.exchange([createSession({ interruption })]);
+  await app.hook(token, PERMISSION);
+  await interrupt(INTERRUPTION);
+  const session = await readSession();
+  expect(session).toMatchObject({ state: "waiting", questions: [{ kind: "input" }] });
+  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "Use another file" });
+  const [desired] = (await interrupt(INTERRUPTION)).sessions;
+  expect(desired?.inputs).toMatchObject([{ kind: "text", text: "Use another file" }]);
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+  await interrupt("11111111-2222-4333-8444-0000000000a2");
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "input" }] });
 });

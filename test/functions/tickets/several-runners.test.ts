@@ -5,7 +5,6 @@ const FOLDER = "11111111-2222-4333-8444-0000000000f1";
 const OTHER_FOLDER = "11111111-2222-4333-8444-0000000000f2";
 /** A runner on another host that has the same name, for example because its machine was copied. */
 const NAMESAKE = { folder: OTHER_FOLDER, instance: "11111111-2222-4333-8444-000000000009" };
-const MINUTE_AND_MORE = 61_000;
 
 test("A ticket goes to a runner that has its repository, and waits while there is none", async () => {
   const app = await createTicketsApp({ repositories: { ONB: "/srv/onb", OPS: "/srv/ops" } });
@@ -48,33 +47,6 @@ test("A second runner of the same name is refused and changes nothing, and a res
   expect(await readSession()).toMatchObject({ state: "running", runner: "vps" });
 });
 
-test("A ticket starts beside an ended session of its key that Groundcrew does not know, and says what was kept of it", async () => {
-  const app = await createTicketsApp();
-  await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  const unknown = createSession({
-    ...{ session_id: "99999999-2222-4333-8444-000000000009", state: "ended", exit: { reason: "exited" } },
-    started_at: "2030-01-01T00:00:00.000Z",
-  });
-  const answer = await app.exchange([unknown]);
-  expect(answer).toMatchObject({ sessions: [], stop: [{ ticket: "ONB-1", run: 1, how: "now" }] });
-  const [desired] = (await app.exchange([])).sessions;
-  expect(desired).toMatchObject({ ticket: "ONB-1", run: 1 });
-  const kept_apart = "Another session of ONB-1 has left the branch groundcrew/onb-1.99999999. It is kept apart.";
-  await app.exchange([createSession({ session_id: desired?.session_id ?? "", kept_apart })]);
-  expect((await app.read("/api/sessions")).sessions).toMatchObject([{ state: "running", attention: kept_apart }]);
-});
-
-test("A name is free again when its runner is away and has no session", async () => {
-  const { app } = await createAppWithSession();
-  await app.exchange([createSession()], { folder: FOLDER });
-  await app.call("/api/sessions/ONB-1/cancel");
-  await expect(app.exchange([], NAMESAKE)).rejects.toThrow(/is connected/);
-  app.advance(MINUTE_AND_MORE);
-  expect((await app.exchange([], NAMESAKE)).sessions).toEqual([]);
-  await expect(app.exchange([], { folder: FOLDER })).rejects.toThrow(/is connected/);
-});
-
 test("A runner that stops gets no ticket any more, and one that it has not begun goes to another at once", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();
@@ -86,26 +58,4 @@ test("A runner that stops gets no ticket any more, and one that it has not begun
   expect((await app.read("/api/sessions")).runners).toEqual([]);
   const { sessions } = await app.exchange([], { runner: "two" });
   expect(sessions.map(({ ticket }) => ticket)).toEqual(["ONB-1", "ONB-2"]);
-});
-
-test("A session that a stopping runner has begun stays with it", async () => {
-  const { app, readSession } = await createAppWithSession();
-  await app.exchange([createSession({ state: "starting" })], { stopping: true });
-  expect((await app.exchange([], { runner: "two" })).sessions).toEqual([]);
-  expect(await readSession()).toMatchObject({ runner: "vps" });
-});
-
-test("The worktrees of all runners are listed, the largest first", async () => {
-  const app = await createTicketsApp();
-  const kept = "its session runs";
-  await app.exchange([], { runner: "one", worktrees: [{ ticket: "ONB-1", kilobytes: 20, kept }] });
-  await app.exchange([], { runner: "two", worktrees: [{ ticket: "ONB-2", kilobytes: 50, kept }] });
-  expect(await app.read("/api/worktrees")).toEqual({
-    count: 2,
-    kilobytes: 70,
-    worktrees: [
-      { id: "ONB-2", runner: "two", kilobytes: 50, kept },
-      { id: "ONB-1", runner: "one", kilobytes: 20, kept },
-    ],
-  });
 });

@@ -1,8 +1,58 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { createTerminalStreams } from "../../../functions/tickets/terminal-stream.ts";
 import { FRAME_LIMIT_BYTES } from "../../../shared/app/terminals.ts";
+import { ADMIN_VIEWER } from "../../../shared/people/viewer.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
-import { createTerminalsApp } from "./terminal-viewer.ts";
-import { createSession } from "./tickets-app.ts";
+import { createAppWithSession, RUNNER_TOKEN } from "./tickets-app.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: tests compare what is sent as it is.
+type ViewerEvent = { event: string; data: any };
+
+/** A ticket with a running session, whose terminal tests watch. No time passes. */
+async function createTerminalsApp() {
+  const { app, token } = await createAppWithSession();
+  app.deps.wait = (_ms, signal) => new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
+  /** Opens a viewer's stream; its methods read the next event of a kind, and the next picture of a frame. */
+  async function watch(ticket = "ONB-1") {
+    const over = new AbortController();
+    onTestFinished(() => over.abort());
+    const response = await app.request(`/api/terminals/${ticket}`, HTTP_ADMIN_TOKEN, { signal: over.signal });
+    const next = createEventReader(response);
+    const nextFrame = async () => {
+      const { data } = await next("frame");
+      // The first one is what the runner reported with the session.
+      return data.screen === "> working" ? (await next("frame")).data : data;
+    };
+    return { response, next, nextFrame };
+  }
+  async function sendFrame(change: Record<string, unknown> = {}, ticket = "ONB-1") {
+    const frame = { run: 1, columns: 20, rows: 2, screen: "hello\nworld", ...change };
+    const init = { method: "POST", body: JSON.stringify(frame) };
+    const response = await app.request(`/api/runner/frames/${ticket}`, RUNNER_TOKEN, init);
+    return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+  }
+  return { app, token, watch, sendFrame };
+}
+
+/** Creates a reader of the next event of a kind; "the end" when the stream has ended. */
+function createEventReader(response: Response): (event?: string) => Promise<ViewerEvent> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return async (wanted) => {
+    for (;;) {
+      const end = text.indexOf("\n\n");
+      if (end < 0) {
+        const { value, done } = (await reader?.read()) ?? { done: true };
+        if (done) return { event: "the end", data: undefined };
+        text += value ?? "";
+        continue;
+      }
+      const [, event = "", data = ""] = /^event: (.*)\ndata: (.*)$/s.exec(text.slice(0, end)) ?? [];
+      text = text.slice(end + 2);
+      if (wanted === undefined || event === wanted) return { event, data: data === "" ? "" : JSON.parse(data) };
+    }
+  };
+}
 
 test("a frame of a watched terminal reaches its viewers, in colours", async () => {
   const { watch, sendFrame } = await createTerminalsApp();
@@ -16,66 +66,6 @@ test("a frame of a watched terminal reaches its viewers, in colours", async () =
   const frame = { columns: 30, rows: 1, screen: "\u001b[31mred\u001b[0m", cursor: { column: 3, row: 0 } };
   expect(await sendFrame(frame)).toEqual({ status: 200, json: { watched: true } });
   for (const { nextFrame } of viewers) expect(await nextFrame()).toMatchObject({ run: 1, ...frame });
-});
-
-test("a session is watched from its first viewer until some seconds after its last has left", async () => {
-  const { app, watch, stepUntil } = await createTerminalsApp();
-  const read = async () => (await app.exchange([createSession()])).sessions[0]?.watched;
-  expect(await read()).toBe(false);
-  const viewer = await watch();
-  await viewer.next("state");
-  expect(await read()).toBe(true);
-  viewer.close();
-  await expect.poll(() => app.deps.terminals.isWatched("ONB-1"), { timeout: 20_000 }).toBe(true);
-  await stepUntil(1_000, async () => !(await read()));
-});
-
-test("a held exchange is answered when somebody begins to watch, and when the last one has left", async () => {
-  const { app, watch, step, stepUntil } = await createTerminalsApp();
-  const hold = async (watched: string[]) => {
-    let isOver = false;
-    const answer = app.exchange([createSession()], { wait_ms: 20_000, watched }).finally(() => {
-      isOver = true;
-    });
-    await stepUntil(1, () => isOver);
-    return (await answer).sessions[0]?.watched;
-  };
-  const viewer = await watch();
-  await viewer.next("state");
-  expect(await hold([])).toBe(true);
-  viewer.close();
-  step(10_000);
-  await stepUntil(10_000, () => !app.deps.terminals.isWatched("ONB-1"));
-  expect(await hold(["ONB-1"])).toBe(false);
-});
-
-test("an exchange is held while the runner knows who is watched", async () => {
-  const { app, watch, stepUntil } = await createTerminalsApp();
-  await (await watch()).next("state");
-  const before = app.time.now;
-  let isOver = false;
-  const answer = app.exchange([createSession()], { wait_ms: 5_000, watched: ["ONB-1"] }).finally(() => {
-    isOver = true;
-  });
-  await stepUntil(250, () => isOver);
-  expect((await answer).sessions[0]?.watched).toBe(true);
-  expect(app.time.now - before).toBeGreaterThanOrEqual(5_000);
-});
-
-test("a frame that nobody watches is not kept, and the answer says so", async () => {
-  const { app, sendFrame } = await createTerminalsApp();
-  expect(await sendFrame()).toEqual({ status: 200, json: { watched: false } });
-  expect(app.deps.terminals.find("ONB-1", 1)).toBeUndefined();
-});
-
-test("the token of the run is masked in the picture of a terminal, also where its colour changes", async () => {
-  const { watch, sendFrame, token } = await createTerminalsApp();
-  const viewer = await watch();
-  await viewer.next("state");
-  await sendFrame({ screen: `T=${token.slice(0, 10)}\u001b[31m${token.slice(10)}\u001b[0m` });
-  const { screen } = await viewer.nextFrame();
-  expect(screen).toBe(`T=ONB-${"•".repeat(6)}\u001b[31m${"•".repeat(token.length - 10)}\u001b[0m`);
-  viewer.close();
 });
 
 test("the lines above a picture are kept while somebody watches, without secrets, also where one reaches into the picture", async () => {
@@ -100,7 +90,6 @@ test("the lines above a picture are kept while somebody watches, without secrets
   expect(await (await readHistory()).text()).toBe(kept);
   expect((await readHistory("ONB-99")).status).toBe(404);
   expect((await sendFrame({ above: "x".repeat(256 * 1024 + 1) })).status).toBe(400);
-  viewer.close();
 });
 
 test("a frame that cannot be one, or is of an unknown ticket or another run, is refused", async () => {
@@ -118,27 +107,28 @@ test("a frame that cannot be one, or is of an unknown ticket or another run, is 
     [400, {}, "..%2Fx"],
   ];
   for (const [status, change, ticket = "ONB-1"] of refused)
-    expect.soft((await sendFrame(change, { ticket })).status, JSON.stringify(change).slice(0, 50)).toBe(status);
-  expect((await watch({}, "ONB-99")).response.status).toBe(404);
+    expect.soft((await sendFrame(change, ticket)).status, JSON.stringify(change).slice(0, 50)).toBe(status);
+  expect((await watch("ONB-99")).response.status).toBe(404);
 });
 
-test("a viewer learns that the session has ended, and keeps its last picture", async () => {
-  const { app, watch, sendFrame, stepUntil } = await createTerminalsApp();
-  const { next } = await watch();
-  await next("state");
-  await sendFrame({ screen: "all done" });
-  await app.exchange([createSession({ state: "ended", exit: { reason: "exited", status: 0 }, screen: "plain" })]);
-  await stepUntil(1_000, () => app.deps.terminals.isWatched("ONB-1"));
-  expect((await next("state")).data).toMatchObject({ phase: "ended", state: "waiting" });
-  expect((await (await watch()).next("frame")).data).toMatchObject({ screen: "all done" });
-});
-
-test("frames are not in the log of requests at the level info", async () => {
-  const { app, watch, sendFrame } = await createTerminalsApp();
-  await (await watch()).next("state");
-  await sendFrame();
-  const lines = app.logged.filter(({ route }) => String(route).startsWith("/api/runner/frames"));
-  expect(lines.filter(({ level }) => level === "info")).toEqual([]);
-  await sendFrame({ run: 7 });
-  expect(app.logged).toContainEqual(expect.objectContaining({ level: "info", status: 409 }));
+test("a viewer that reads slowly gets the newest picture only, and holds up nobody", async () => {
+  const { app } = await createTerminalsApp();
+  const streams = createTerminalStreams(app.deps);
+  const viewer = { ticket: "ONB-1", access: { viewer: ADMIN_VIEWER, mayRead: async () => true } };
+  const [slow, quick] = [1, 2].map(() => streams.open({ ...viewer })?.getReader());
+  const decoder = new TextDecoder();
+  const readQuick = async () => decoder.decode((await quick?.read())?.value);
+  while (!(await readQuick()).includes("event: frame")) {
+    // The state, and the text that the runner reported.
+  }
+  const size = { run: 1, columns: 20, rows: 1 };
+  for (let i = 0; i < 50; i += 1) {
+    expect(app.deps.terminals.receive("ONB-1", { ...size, screen: `picture ${i}.` })).toBe(true);
+    expect(await readQuick()).toContain(`picture ${i}.`);
+  }
+  const first = decoder.decode((await slow?.read())?.value);
+  const second = decoder.decode((await slow?.read())?.value);
+  expect(first).not.toContain("picture 49.");
+  expect(second).toContain("picture 49.");
+  expect(second.match(/event: frame/g)).toHaveLength(1);
 });

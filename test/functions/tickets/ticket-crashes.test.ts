@@ -1,13 +1,44 @@
 import { expect, test } from "vitest";
 import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
-import { approveTicket, requestTicket } from "../../../shared/tickets/approval.ts";
+import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
+import { approveTicket } from "../../../shared/tickets/approval.ts";
 import { updatePlane } from "../../../shared/tickets/completion.ts";
 import { observeSessions, placeTickets, readDesiredState } from "../../../shared/tickets/runners.ts";
-import { type SqliteApp as App, createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
-import { createSession } from "./tickets-app.ts";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
+import { crashAtStep } from "../../support/crash-at-step.ts";
+import { createSession, createTicketsApp } from "./tickets-app.ts";
+
+type App = Awaited<ReturnType<typeof createTicketsApp>>;
+
+/**
+ * Runs `act` in a process that ends at its nth step, before or after that step, and `check` after another process has
+ * started: for each step in the full run, for every third one otherwise. Returns the number of steps.
+ */
+async function killAtEachStep(
+  prepare: () => Promise<App>,
+  act: (deps: TaskDeps & Pick<Deps, "terminals">) => Promise<unknown>,
+  check: (app: App) => Promise<void>,
+): Promise<number> {
+  let most = Number.POSITIVE_INFINITY;
+  for (let nth = 1; nth <= most; nth += IS_FULL_RUN ? 1 : 3) {
+    const app = await prepare();
+    const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
+    await crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals })).then(
+      () => {
+        most = crash.state.steps;
+      },
+      () => undefined,
+    );
+    app.advance(61_000);
+    await app.restart();
+    await app.listenAgain();
+    await check(app);
+  }
+  return most;
+}
 
 async function createApprovedApp(): Promise<App> {
-  const app = await createSqliteApp();
+  const app = await createTicketsApp();
   await app.requestTicket();
   await app.call("/api/approve/ONB-1");
   return app;
@@ -28,7 +59,7 @@ const countResults = (app: App) =>
 test("An approval killed at any step and repeated starts one session", async () => {
   const steps = await killAtEachStep(
     async () => {
-      const app = await createSqliteApp();
+      const app = await createTicketsApp();
       await app.requestTicket();
       return app;
     },
@@ -41,23 +72,6 @@ test("An approval killed at any step and repeated starts one session", async () 
     },
   );
   expect(steps).toBeGreaterThanOrEqual(2);
-});
-
-test("A request killed at any step becomes one pending ticket", async () => {
-  const body = { type: "ticket", trigger: "status", cause: "status", correlation: "c" } as const;
-  let item = "";
-  await killAtEachStep(
-    async () => {
-      const app = await createSqliteApp({ triggers: { created: false } });
-      item = (await app.requestTicket()).id;
-      return app;
-    },
-    (deps) => requestTicket(deps, { ...body, item }),
-    async (app) => {
-      await requestTicket(app.deps, { ...body, item });
-      expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1, tickets: [{ id: "ONB-1", run: 0 }] });
-    },
-  );
 });
 
 test("An exchange killed at any step is repeated by the runner and leaves one session, whatever was observed", async () => {
@@ -107,38 +121,6 @@ test("An update killed at any step is finished by the queue: one comment, and th
     },
   );
   expect(steps).toBeGreaterThanOrEqual(6);
-});
-
-test("A comment that Plane refuses for good is tried again three times within half an hour, and again when somebody approves", async () => {
-  const app = await createCompletedApp();
-  const end = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 });
-  const countTries = () =>
-    app.plane.ledger.requests.filter(({ path, status }) => /comments/.test(path) && status === 400).length;
-  await app.call("/api/update-plane/ONB-1");
-  await app.runUntilIdle();
-  expect(countTries()).toBe(4);
-  await app.restart();
-  await app.listenAgain();
-  await app.tick();
-  await app.runUntilIdle();
-  expect(countTries()).toBe(4);
-  end();
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
-  expect(countResults(app)).toBe(1);
-});
-
-test("A status that Plane refuses is shown as half done, and a repeated approval writes only the status", async () => {
-  const app = await createCompletedApp();
-  const end = app.plane.faults.add({ method: "PATCH", path: "/work-items/" }, { kind: "status", status: 500 });
-  const half = { status: "failed_state", comment_posted: true, state_updated: false };
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject(half);
-  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
-    { state: "updating", comment_posted: true },
-  ]);
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject(half);
-  end();
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
-  expect(countResults(app)).toBe(1);
 });
 
 test("A comment whose answer was lost is not written twice", async () => {

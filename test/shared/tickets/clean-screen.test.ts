@@ -48,15 +48,6 @@ test("a sequence cannot be put together from the parts around one that is remove
     expect(cleanScreen(screen, 1)).not.toMatch(/\p{Cc}/u);
 });
 
-test("the line drawing of terminals becomes characters", () => {
-  expect(cleanScreen("\u000elqk\u000f l\n\u000ex\u000fx", 2)).toBe("┌─┐ l\n│x");
-  expect(cleanScreen(`\u000elq${ESC}[31mqk\u000fq`, 1)).toBe(`┌─${ESC}[31m─┐q`);
-});
-
-test("a picture has no more lines than its terminal has rows", () => {
-  expect(cleanScreen("a\nb\nc", 2)).toBe("a\nb");
-});
-
 test("a picture of a million characters that look like the begin of a sequence is cleaned quickly", () => {
   const before = performance.now();
   for (const piece of [`${ESC}[`, `${ESC}]`, `${ESC}[0;`, `${ESC} `, "\u009d"]) cleanScreen(piece.repeat(60_000), 40);

@@ -21,12 +21,3 @@ test("Chosen options are found again in the answer that they are joined to, what
     { numRuns: 5_000 },
   );
 });
-
-test("A text of one's own after chosen options is kept as it is, and one before them makes all of it that text", () => {
-  const options = ["Red", "Red wine", "x, y"];
-  expect(splitChoices(options, 'Red wine, "x, y", Red wine, and more, too')).toEqual({
-    chosen: [1, 2],
-    rest: "and more, too",
-  });
-  expect(splitChoices(options, "Redder, Red")).toEqual({ chosen: [], rest: "Redder, Red" });
-});

@@ -33,11 +33,7 @@ const lines = fc
     test_command: maybe(fc.constantFrom("npm test", "make test")),
   })
   .map((given): PolicyFile => policyFileSchema.parse(JSON.parse(JSON.stringify(given))));
-const rules = fc.record({
-  allow: fc.subarray(RULES),
-  ask: fc.subarray(RULES),
-  deny: fc.subarray(RULES),
-});
+const rules = fc.record({ allow: fc.subarray(RULES), ask: fc.subarray(RULES), deny: fc.subarray(RULES) });
 
 const includesAll = (whole: readonly string[], part: readonly string[]) => part.every((one) => whole.includes(one));
 
@@ -55,18 +51,12 @@ function findLooser(after: PolicyValues, before: PolicyValues): string[] {
 
 test("what a base branch says never loosens the policy of a repository that is not trusted", () => {
   fc.assert(
-    fc.property(
-      lines,
-      lines,
-      rules,
-      fc.record({ minutes: fc.integer({ min: 1, max: 100 }) }),
-      (own, file, found, general) => {
-        const settings = parseSettings(own, general);
-        const before = mergePolicy(settings, "ONB");
-        const after = mergePolicy(settings, "ONB", { file, rules: found, servers: { docs: { command: "docs" } } });
-        expect(findLooser(after.values, before.values)).toEqual([]);
-      },
-    ),
+    fc.property(lines, lines, rules, fc.integer({ min: 1, max: 100 }), (own, file, found, minutes) => {
+      const settings = parseSettings(own, { minutes });
+      const before = mergePolicy(settings, "ONB");
+      const after = mergePolicy(settings, "ONB", { file, rules: found, servers: { docs: { command: "docs" } } });
+      expect(findLooser(after.values, before.values)).toEqual([]);
+    }),
   );
 });
 
@@ -96,47 +86,8 @@ test("each line of the file is in force, is what is in force already, or is left
   );
 });
 
-const STRICTER: PolicyFile = {
-  ...{ permission_mode: "dontAsk", sandbox: "required", network: "model", publish: "none", plan_first: true },
-  ...{ minutes: 10, budget_usd: 2, max_sessions: 1 },
-};
-const LOOSER: PolicyFile = {
-  ...{ permission_mode: "acceptEdits", sandbox: "off", network: "all", publish: "push", plan_first: false },
-  ...{ minutes: 60, budget_usd: 9, max_sessions: 9 },
-};
-const OWN: PolicyFile = {
-  ...{ permission_mode: "manual", sandbox: "auto", network: "all", publish: "push", plan_first: false },
-  ...{ minutes: 30, budget_usd: 5, max_sessions: 5 },
-};
-
-test.each(ORDERED)("the stricter %s of the file counts, and is said to come from there", (name) => {
-  const { lines: inForce } = mergePolicy(parseSettings({ [name]: OWN[name] }), "ONB", {
-    file: { [name]: STRICTER[name] },
-  });
-  expect(inForce).toContainEqual({ name, value: STRICTER[name], from: ".groundcrew.json" });
-});
-
-test.each(["permission_mode", "sandbox", "minutes", "max_sessions", "publish"] as const)(
-  "a looser %s of the file is left out, and counts where the repository is trusted and the settings have none",
-  (name) => {
-    const file = { [name]: LOOSER[name] };
-    const line = { name, value: LOOSER[name], from: ".groundcrew.json" };
-    const strict = mergePolicy(parseSettings(), "ONB", { file });
-    expect(strict.leftOut).toEqual([
-      { ...line, why: expect.stringMatching(/only the administrator.*trust_repository/) },
-    ]);
-    expect(mergePolicy(parseSettings({ trust_repository: true }), "ONB", { file }).lines).toContainEqual(line);
-    const kept = mergePolicy(parseSettings({ trust_repository: true, [name]: STRICTER[name] }), "ONB", { file });
-    const from = `tickets.repositories.ONB.${name}`;
-    expect(kept.lines).toContainEqual({ name, value: STRICTER[name], from });
-    expect(kept.leftOut).toEqual([{ ...line, why: `${from} counts: it is stricter` }]);
-  },
-);
-
 test.each([
   ["cli", "claude", "codex"],
-  ["model", "opus", "haiku"],
-  ["base", "main", "develop"],
   ["test_command", "npm test", "make test"],
   ["setup", { command: "npm ci" }, { command: "make deps" }],
 ])("the %s of the file counts where the settings have none", (name, own, given) => {
@@ -187,24 +138,13 @@ test("a command as CLI, paths of the machine and further variables come from the
   expect(mergePolicy(parseSettings({ trust_repository: true }), "ONB", { file }).values).toMatchObject(file);
 });
 
-test("what the administrator and the team want said is both said", () => {
-  const { values } = mergePolicy(parseSettings({ prompt: "Ours." }), "ONB", { file: { prompt: "Theirs." } });
-  expect(values.prompt).toEqual(["Ours.", "Theirs."]);
-});
-
 test.each([
   [{ network: "model", sandbox: "off" }, "network is model, which only a box keeps, and sandbox is off"],
   [{ permission_mode: "bypassPermissions" }, "permission_mode is bypassPermissions, and sandbox is not required"],
   [{ allow: ["WebFetch"], deny: ["WebFetch"] }, "WebFetch is in allow and in deny"],
   [{ cli: "codex", budget_usd: 5 }, "Codex reports no money, so that budget_usd cannot be kept"],
-  [{ cli: "codex", permission_mode: "acceptEdits" }, "Codex knows no permission_mode"],
   [{ cli: "codex", deny: ["WebFetch"] }, "Codex knows no rules: remove allow and deny"],
   [{ cli: { command: ["/bin/mine"] }, plan_first: true }, "mine makes no plan, and plan_first is true"],
-  [{ cli: { command: ["/bin/mine"] }, model: "opus" }, "mine is a command, which gets no model and no prompt"],
 ])("the contradiction in %j is found", (own, problem) => {
   expect(mergePolicy(parseSettings(own), "ONB").problems).toEqual([problem]);
-});
-
-test("deny rules of Claude Code's own settings contradict no other CLI", () => {
-  expect(mergePolicy(parseSettings({ cli: "codex" }), "ONB", { rules: { deny: ["WebFetch"] } }).problems).toEqual([]);
 });

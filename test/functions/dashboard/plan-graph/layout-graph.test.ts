@@ -23,7 +23,7 @@ const acyclicGraph = fc
       .map(([a, b]) => ({ from: nameTask(Math.min(a, b)), to: nameTask(Math.max(a, b)) })),
   );
 /** More random graphs in the full run. */
-const RUNS = { numRuns: process.env["FULL"] ? 5_000 : 300 };
+const RUNS = { numRuns: process.env["FULL"] ? 5_000 : 100 };
 
 const formatDependency = ({ from, to }: Dependency) => `${from} ${to}`;
 const toLayer = (layout: ReturnType<typeof layoutGraph>, id: string) => layout.places.get(id)?.layer ?? Number.NaN;
@@ -41,7 +41,7 @@ function findReachable(start: string, all: readonly Dependency[]): Set<string> {
   return reached;
 }
 
-test("every dependency points from a layer to a later one, unless it closes a cycle", () => {
+test("every dependency points to a later layer unless it closes a cycle, on which exactly its tasks are marked", () => {
   fc.assert(
     fc.property(graph, (dependencies) => {
       const layout = layoutGraph(IDS, dependencies);
@@ -52,15 +52,7 @@ test("every dependency points from a layer to a later one, unless it closes a cy
       const all = new Set(dependencies.map(formatDependency));
       expect(new Set(layout.lines.map(formatDependency))).toEqual(all);
       expect(layout.lines).toHaveLength(all.size);
-    }),
-    RUNS,
-  );
-});
-
-test("a task is marked as on a cycle exactly when it can be reached from itself through marked tasks", () => {
-  fc.assert(
-    fc.property(graph, (dependencies) => {
-      const { onCycle, lines } = layoutGraph(IDS, dependencies);
+      const { onCycle, lines } = layout;
       const between = dependencies.filter(({ from, to }) => onCycle.has(from) && onCycle.has(to));
       for (const id of onCycle) expect(findReachable(id, between).has(id)).toBe(true);
       const hasCycle = IDS.some((id) => findReachable(id, dependencies).has(id));
@@ -84,23 +76,6 @@ test("tasks and lines of one layer do not overlap, and all are inside the pictur
         const next = boxes[i + 1];
         if (next?.layer === box.layer) expect(next.top).toBeGreaterThanOrEqual(box.bottom - 0.01);
       });
-    }),
-    RUNS,
-  );
-});
-
-test("the picture does not depend on the order of tasks and dependencies, nor on repetitions", () => {
-  fc.assert(
-    fc.property(graph, fc.infiniteStream(fc.nat()), (dependencies, numbers) => {
-      const shuffle = <T>(list: readonly T[]) =>
-        list
-          .map((value) => ({ value, at: Number(numbers.next().value) }))
-          .sort((a, b) => a.at - b.at)
-          .map(({ value }) => value);
-      const one = layoutGraph(IDS, dependencies);
-      const other = layoutGraph(shuffle(IDS), shuffle([...dependencies, ...dependencies]));
-      expect(new Map([...other.places].sort())).toEqual(new Map([...one.places].sort()));
-      expect(other.lines).toEqual(one.lines);
     }),
     RUNS,
   );

@@ -1,0 +1,190 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { runCliHere } from "../runtime/cli/cli-process.ts";
+import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { ADA_USER, GROUP_CHAT, toPlainText } from "./telegram/commands/commands-app.ts";
+import { createMessagesApp } from "./telegram/messages-app.ts";
+
+type App = Awaited<ReturnType<typeof createTeam>>;
+
+const BOB_USER = 4712;
+const EVE_USER = 4713;
+const PEOPLE = Object.entries({ ada: ADA_USER, bob: BOB_USER, eve: EVE_USER }).map(([name, telegram]) => ({
+  email: `${name}@javisi.local.test`,
+  telegram,
+}));
+
+/** A team of Ada and Bob, who are in ONB, and Eve, who is not. */
+async function createTeam(people: object[] = PEOPLE) {
+  const users: Record<string, string> = {};
+  const app = await createMessagesApp({
+    chats: [GROUP_CHAT, BOB_USER],
+    config: { people },
+    env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN },
+    setUpPlane(plane) {
+      users["bob"] = plane.addUser({ name: "Bob" }).id;
+      return {};
+    },
+  });
+  users["eve"] = app.plane.addUser({ name: "Eve" }).id;
+
+  /** Asks a question about a new task; returns its message. */
+  async function askAbout(title: string, by?: string) {
+    const author = by === undefined ? {} : { by: users[by] ?? "" };
+    const item = app.plane.addItem(app.onb, { name: title, assignees: [app.getUser("Imhotep")] }, author);
+    const key = app.toTaskKey(item);
+    await app.poll();
+    await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+    await app.askQuestion("Imhotep", key, { text: `About ${title}?`, choices: ["Blue", "Red"] });
+    return app.findMessage(`About ${title}?`);
+  }
+
+  /** Signs in with a token, or as Bob with his own one of Plane; returns a function that sends what is asked for. */
+  async function signIn(token = app.plane.createApiKey(users["bob"] ?? "")) {
+    const headers = { "content-type": "application/json", origin: app.url };
+    const init = { method: "POST", headers, body: JSON.stringify({ token }) };
+    const response = await fetch(`${app.url}/api/session`, init);
+    const cookie = response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    return async (path: string, body?: object) => {
+      const post = body ? { method: "POST", body: JSON.stringify(body) } : {};
+      const answer = await fetch(app.url + path, { headers: { ...headers, cookie }, ...post });
+      // biome-ignore lint/suspicious/noExplicitAny: tests compare the answers of several routes as they are.
+      const json: any = await answer.json();
+      await app.advanceAndDrain();
+      return { status: answer.status, json };
+    };
+  }
+  const read = async (path: string) => (await app.request(path, HTTP_ADMIN_TOKEN)).json();
+  return Object.assign(app, { users, askAbout, signIn, read });
+}
+
+async function readAudit(app: App, query = "") {
+  const schema = z.object({ calls: z.array(z.looseObject({ person: z.string().optional() })) });
+  return schema.parse(await app.read(`/audit${query}`)).calls.filter(({ person }) => person !== undefined);
+}
+
+async function readQuestion(app: App) {
+  const schema = z.object({ requests: z.array(z.looseObject({ id: z.string(), hash: z.string() })) });
+  return schema.parse(await app.read("/api/requests")).requests[0] ?? { id: "", hash: "" };
+}
+
+test("an answer on the page has the person's name: in the API, Telegram, Plane's comment, the decision log and the audit", async () => {
+  const app = await createTeam();
+  await app.askAbout("the mail");
+  const { id, hash } = await readQuestion(app);
+  const asBob = await app.signIn();
+  const answer = await asBob(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
+  expect(answer).toMatchObject({ status: 200, json: { verdict: { by: "bob", where: "page" } } });
+  expect(toPlainText(app.findMessage("About the mail?"))).toContain("Answered by bob");
+  const [item] = app.plane.items(app.onb.id);
+  expect(app.readComments(item ?? { id: "" })).toContain("Ada: <p><strong>Answer</strong> (bob):</p><p>Blue</p>");
+  expect(await app.read("/api/why?task=ONB-1")).toMatchObject({
+    rows: expect.arrayContaining([
+      expect.objectContaining({ event: expect.objectContaining({ kind: "answered", by: "bob" }) }),
+    ]),
+  });
+  expect(await readAudit(app, "?person=bob")).toMatchObject([
+    { person: "bob", tool: "POST /api/requests/:id", item: "ONB-1", outcome: "ok", via: "page" },
+    { person: "bob", tool: "POST /api/session", outcome: "ok", via: "page" },
+  ]);
+});
+
+test("of two who answer, the second learns whose answer stands", async () => {
+  const app = await createTeam();
+  const message = await app.askAbout("the mail");
+  const { id, hash } = await readQuestion(app);
+  const asBob = await app.signIn();
+  await app.tapButton(message, "Red");
+  const refused = await asBob(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
+  expect(refused).toMatchObject({ status: 409, json: { request: { verdict: { by: "ada", comment: "Red" } } } });
+  expect(await readAudit(app, "?person=bob")).toMatchObject([{ outcome: "conflict" }, {}]);
+});
+
+test("a stop, an edit, a wish and a button in Telegram have the person's name in Plane and in the audit; reading has none", async () => {
+  const app = await createTeam();
+  const message = await app.askAbout("the mail");
+  await app.tapButton(message, "Red", BOB_USER);
+  for (const text of ["status", "stop ONB-1 wrong customer", "priority ONB-1 high", "new add a dark mode to the site"])
+    await app.sendMessage(`/plane ${text}`, { from: BOB_USER });
+  await app.advanceAndDrain();
+  const [item] = app.plane.items(app.onb.id);
+  const comments = app.readComments(item ?? { id: "" }).join("\n");
+  expect(comments).toContain("<strong>bob</strong> wrote:</p><p>stop: wrong customer</p>");
+  expect(app.readPlaneItem(item ?? { id: "" })).toMatchObject({ priority: "high" });
+  expect(await readAudit(app, "?person=bob")).toMatchObject([
+    { tool: "wish", via: "telegram" },
+    { tool: "priority", item: "ONB-1", via: "telegram" },
+    { tool: "stop", item: "ONB-1", via: "telegram" },
+    { tool: "answer", item: "ONB-1", via: "telegram" },
+  ]);
+});
+
+/** The names that a message mentions. */
+const listMentions = (message: Awaited<ReturnType<App["askAbout"]>>) =>
+  message?.entities
+    .filter(({ type }) => type === "text_mention")
+    .map(({ offset, length }) => message.text.slice(offset, offset + length));
+
+test("a request in a group mentions who asked for its task, and with the reminder the people of the project", async () => {
+  const app = await createTeam();
+  const message = await app.askAbout("the mail", "bob");
+  expect(listMentions(message)).toEqual(["bob"]);
+  await app.advanceAndDrain(2 * 3_600_000);
+  const reminder = app.findMessage("About the mail?");
+  expect(reminder?.id).not.toBe(message?.id);
+  expect(listMentions(reminder)).toContain("ada");
+});
+
+test("without a known requester it mentions the people of the project, and nobody once it is answered", async () => {
+  const app = await createTeam([...PEOPLE.slice(1)]);
+  const message = await app.askAbout("the mail");
+  expect(listMentions(message)).toEqual(["bob"]);
+  await app.replyTo(message, "Blue", BOB_USER);
+  expect(listMentions(app.findMessage("About the mail?"))).toEqual([]);
+});
+
+test("GET /api/requests says for whom each request is first and which are mine, which /plane mine lists", async () => {
+  const app = await createTeam();
+  await app.askAbout("the mail", "bob");
+  await app.askAbout("the plan");
+  const list = async (token?: string) =>
+    (await (await app.signIn(token))("/api/requests")).json.requests.map(
+      (one: { text: string; for: string[]; mine: boolean }) => [one.text, one.for, one.mine],
+    );
+  expect(await list()).toEqual([
+    ["About the mail?", ["bob"], true],
+    ["About the plan?", ["ada"], false],
+  ]);
+  expect(await list(HTTP_ADMIN_TOKEN)).toMatchObject([{ 2: true }, { 2: true }]);
+  const [mine] = await app.sendMessage("/plane mine", { from: BOB_USER });
+  expect(toPlainText(mine)).toContain("About the mail?");
+  expect(toPlainText(mine)).not.toContain("About the plan?");
+  const [none] = await app.sendMessage("/plane mine", { from: EVE_USER });
+  expect(toPlainText(none)).toBe("✅ Nothing waits for you.");
+});
+
+test("a wish from a person's own chat is answered there", async () => {
+  const app = await createTeam();
+  await app.sendMessage("how far is the landing page?", { from: BOB_USER, chat: BOB_USER });
+  await app.messageHuman({ text: "It is at 60%." });
+  expect(app.getBotMessages(BOB_USER).map(toPlainText).join("\n")).toContain("60%");
+  expect(app.getBotMessages().map(toPlainText).join("\n")).not.toContain("60%");
+});
+
+test("GET /api/people and `groundcrew people` list them as Plane has them, with their last sign-in; one who is not there has no role", async () => {
+  const app = await createTeam([...PEOPLE.slice(1, 2), { email: "zoe@example.test", telegram: "43" }]);
+  await app.signIn();
+  expect(await app.read("/api/people")).toMatchObject({
+    people: [
+      {
+        ...{ name: "bob", email: "bob@javisi.local.test", role: "member", telegram: BOB_USER, projects: ["ONB"] },
+        last_sign_in: new Date(app.time.now).toISOString(),
+      },
+      { name: "zoe@example.test", telegram: 43, projects: [] },
+    ],
+  });
+  const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
+  const text = await runCliHere(["people"], { env });
+  expect(text).toMatchObject({ exit: 0, err: "" });
+  expect(text.out).toMatch(/bob@javisi\.local\.test[\s\S]*role: +member[\s\S]*telegram: +4712/);
+});
