@@ -37,18 +37,6 @@ test("a comment that could answer two permissions answers none, says so, and is 
   expect(await readDetails(app, token)).toContain('"text":"no"');
 });
 
-test("with an agent's question open, a comment answers that and nothing that Plane does not show", async () => {
-  const app = await createRequestsApp({ hasTickets: true });
-  await askForCommands(app, "rm -rf build");
-  app.plane.editItem(getOnlyItem(app), { assignees: [app.getUser("Imhotep")] });
-  await app.poll();
-  await app.askQuestion("Imhotep", "ONB-1", { text: "Is it ready?" });
-  await writeComment(app, "no");
-  expect(await app.list()).toMatchObject([{ kind: "permission" }]);
-  await writeComment(app, "no");
-  expect(await app.list()).toEqual([]);
-});
-
 test("a comment that answers its session is neither a remark for it nor a ticket of its own", async () => {
   const app = await createRequestsApp({ hasTickets: true });
   const token = await startSession(app);

@@ -4,12 +4,6 @@ import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { type CanaryRecord, canaryKey, describeAddress } from "../../shared/monitoring/canary.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
-const TELEGRAM = {
-  TELEGRAM_BOT_TOKEN: "123456:marked-bot-token",
-  TELEGRAM_CHAT_ID: "-100",
-  TELEGRAM_API_ROOT: "http://127.0.0.1:1",
-};
-
 async function requestReady(url: string) {
   const response = await fetch(`${url}/ready`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
   return { status: response.status, body: await response.json() };
@@ -32,7 +26,9 @@ test("GET /ready (MONITOR-01) responds 503 until Plane was reached once, then 20
 
 test("GET /ready (MONITOR-01) reports which component fails, since when and why, without a secret", async () => {
   let now = 1_700_000_000_000;
-  const { url, deps } = await startTestRuntime({ env: TELEGRAM, overrides: { clock: () => now } });
+  const api = { TELEGRAM_BOT_TOKEN: "123456:marked-bot-token", TELEGRAM_API_ROOT: "http://127.0.0.1:1" };
+  const env = { ...api, TELEGRAM_CHAT_ID: "-100" };
+  const { url, deps } = await startTestRuntime({ env, overrides: { clock: () => now } });
   deps.health.recordSuccess("plane");
   await deps.telegram?.getMe();
   now += 30_000;
@@ -50,25 +46,18 @@ test("GET /ready (MONITOR-01) reports the last canary, and stays ready while web
   const store = createMemoryStore({ clock: () => 1_000_000 });
   const { url, deps } = await startTestRuntime({ store });
   deps.health.recordSuccess("plane");
-  const location = { project: "p", item: "i", comment: "c" };
   const address = describeAddress(deps.settings);
   const keep = (value: Partial<CanaryRecord>) =>
-    store.commit({ put: [{ key: canaryKey, value: { ...location, ...value } }] });
-  await keep({
-    lastEdit: { nonce: "1", at: 990_000, address },
-    lastArrival: { nonce: "1", at: 992_500, durationMs: 2_500, address },
-  });
+    store.commit({ put: [{ key: canaryKey, value: { project: "p", item: "i", comment: "c", ...value } }] });
+  const lastArrival = { nonce: "1", at: 992_500, durationMs: 2_500, address };
+  await keep({ lastEdit: { nonce: "1", at: 990_000, address }, lastArrival });
   expect(await requestReady(url)).toMatchObject({
     status: 200,
     body: { webhooks: { ok: true, age_s: 8, seconds: 2.5 } },
   });
   await keep({ lastEdit: { nonce: "2", at: 880_000, address }, silentSince: 880_000 });
-  expect(await requestReady(url)).toEqual({
-    status: 200,
-    body: expect.objectContaining({
-      webhooks: { ok: false, age_s: null, seconds: null, error: expect.stringContaining("silent for 2 min") },
-    }),
-  });
+  const webhooks = { ok: false, age_s: null, seconds: null, error: expect.stringContaining("silent for 2 min") };
+  expect(await requestReady(url)).toMatchObject({ status: 200, body: { webhooks } });
 });
 
 test("GET /webhooks/health (MONITOR-01) says to anyone whether /ready would succeed, and nothing else", async () => {

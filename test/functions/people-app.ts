@@ -11,20 +11,16 @@ const PEOPLE = { Gil: 5, Mia: 15, Eve: 20 } as const;
 export type PersonName = keyof typeof PEOPLE;
 
 /** The product with a guest, a member and an admin, and two projects with tasks, requests and tickets in each. */
-export async function createPeopleApp({
-  env = {},
-  config = {},
-}: {
-  env?: Record<string, string>;
-  config?: object;
-} = {}) {
+export async function createPeopleApp(
+  options: { env?: Record<string, string>; config?: Record<string, unknown> } = {},
+) {
   const tokens = new Map<string, string>();
   const users = new Map<string, { id: string }>();
   const app = await createTicketsApp(
     { repositories: { ONB: "/srv/onb", OPS: "/srv/ops" } },
     {
-      env: { TRUSTED_PROXIES: "127.0.0.1", ...env },
-      config: { ...config },
+      ...options,
+      env: { TRUSTED_PROXIES: "127.0.0.1", ...options.env },
       setUpPlane(plane) {
         for (const [name, role] of Object.entries(PEOPLE)) {
           const user = plane.addUser({ name, role });

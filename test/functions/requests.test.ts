@@ -52,8 +52,14 @@ interface KindCase {
 }
 
 const TICKET_AGAIN = /The ticket waits for approval again/;
-
 const GONE = /no longer exists\.$/;
+
+const APPROVED = { decision: { answer: "approve" }, button: "✅ Approve", reply: "ok", outcome: "Approved by" };
+
+const answerWith = (text: string) => {
+  const decision = { answer: "answer", comment: text };
+  return { decision, button: text, reply: text, outcome: "Answered by", comment: { text } };
+};
 
 const KINDS: Record<string, KindCase> = {
   question: {
@@ -62,11 +68,7 @@ const KINDS: Record<string, KindCase> = {
       await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
     },
     message: "Which colour?",
-    decision: { answer: "answer", comment: "Red" },
-    button: "Red",
-    reply: "Red",
-    outcome: "Answered by",
-    comment: { text: "Red" },
+    ...answerWith("Red"),
     async readEffect(app) {
       const comments = app.readComments(getOnlyItem(app)).filter((html) => /<p>Red/.test(html));
       const { questions } = await app.actAs("Imhotep").details("ONB-1");
@@ -81,14 +83,8 @@ const KINDS: Record<string, KindCase> = {
       await app.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.55, text: "Two clauses are guesses." });
     },
     message: "Review requested",
-    decision: { answer: "approve" },
-    button: "✅ Approve",
-    reply: "ok",
-    outcome: "Approved by",
-    inPlane: {
-      act: setDone,
-      state: "closed",
-    },
+    ...APPROVED,
+    inPlane: { act: setDone, state: "closed" },
     command: "/plane approve ONB-1",
     readEffect: async (app) => app.readPlaneItem(getOnlyItem(app)),
     effect: expect.objectContaining({ state: "Done", labels: ["agent:Imhotep"] }),
@@ -102,10 +98,7 @@ const KINDS: Record<string, KindCase> = {
       await app.callAsConcierge("plan_project", { project: "Dark mode", tasks: [{ id: "a", title: "Draw it" }] });
     },
     message: "Plan to approve",
-    decision: { answer: "approve" },
-    button: "✅ Approve",
-    reply: "ok",
-    outcome: "Approved by",
+    ...APPROVED,
     readEffect: (app) => app.findItemNames("Dark mode"),
     effect: ["Draw it"],
     afterLoss: /no longer exists\. Write your wish again/,
@@ -114,10 +107,7 @@ const KINDS: Record<string, KindCase> = {
     hasTickets: true,
     ask: requestTicket,
     message: "Ticket to approve",
-    decision: { answer: "approve" },
-    button: "✅ Approve",
-    reply: "ok",
-    outcome: "Approved by",
+    ...APPROVED,
     inPlane: { act: setDone, state: "closed", effect: [] },
     command: "/plane approve ONB-1",
     comment: { text: "Reject", decision: { answer: "reject" }, effect: [] },
@@ -145,11 +135,7 @@ const KINDS: Record<string, KindCase> = {
     hasTickets: true,
     ask: (app) => askBySession(app, { tool_name: "AskUserQuestion", tool_input: { questions: [COLOUR] } }),
     message: "waits for you",
-    decision: { answer: "answer", comment: "Blue" },
-    button: "Blue",
-    reply: "Blue",
-    outcome: "Answered by",
-    comment: { text: "Blue" },
+    ...answerWith("Blue"),
     readEffect: readInputs,
     effect: [["keys", "2"]],
     afterLoss: GONE,
@@ -160,10 +146,7 @@ const KINDS: Record<string, KindCase> = {
     config: { tickets: { repositories: { ONB: { path: "/srv/onb", plan_first: true } } } },
     ask: (app) => askBySession(app, { tool_name: "ExitPlanMode", tool_input: { plan: "1. Edit a.txt" } }),
     message: "1. Edit a.txt",
-    decision: { answer: "approve" },
-    button: "✅ Approve",
-    reply: "ok",
-    outcome: "Approved by",
+    ...APPROVED,
     comment: { text: "Test it, too", decision: { answer: "send_back", comment: "Test it, too" }, effect: "open" },
     unseen: "ok",
     readEffect: async (app) => (await app.read("/api/sessions")).sessions[0]?.plan,
@@ -217,11 +200,7 @@ const KINDS: Record<string, KindCase> = {
       }
     },
     message: "came 3 times while ONB-1 is open",
-    decision: { answer: "answer", comment: "Pause it" },
-    button: "Pause it",
-    reply: "Pause it",
-    outcome: "Answered by",
-    comment: { text: "Pause it" },
+    ...answerWith("Pause it"),
     readEffect: async (app) => (await app.read("/api/schedules")).schedules[0]?.next,
     effect: [],
     afterLoss: GONE,
@@ -291,45 +270,31 @@ async function ask(app: RequestsApp, { ask: askFor }: KindCase) {
   return request;
 }
 
-/** Where people answer, with the name under which they do. */
-const PLACES: Record<
-  string,
-  {
-    by: string;
-    where: string;
-    answer(app: RequestsApp, kind: KindCase, request: { id: string; hash: string }): Promise<unknown>;
-  }
-> = {
-  "a button": {
-    by: "Ada (Telegram)",
-    where: "telegram",
-    answer: (app, kind) => app.tapButton(app.findMessage(kind.message), kind.button),
-  },
-  "a reply": {
-    by: "Ada (Telegram)",
-    where: "telegram",
-    answer: (app, kind) => app.replyTo(app.findMessage(kind.message), kind.reply),
-  },
+/** A place where people answer, with the name under which they do. */
+interface Place {
+  by: string;
+  where: string;
+  answer(app: RequestsApp, kind: KindCase, request: { id: string; hash: string }): Promise<unknown>;
+}
+
+const TELEGRAM = { by: "Ada (Telegram)", where: "telegram" };
+
+const PLACES: Record<string, Place> = {
+  "a button": { ...TELEGRAM, answer: (app, kind) => app.tapButton(app.findMessage(kind.message), kind.button) },
+  "a reply": { ...TELEGRAM, answer: (app, kind) => app.replyTo(app.findMessage(kind.message), kind.reply) },
   "the page": {
-    by: "admin",
-    where: "page",
+    ...{ by: "admin", where: "page" },
     async answer(app, { decision }, { id, hash }) {
       expect(await app.call(`/${id}`, { ...decision, hash }, await app.signIn())).toMatchObject({ status: 200 });
     },
   },
-  "a command": {
-    by: "Ada (Telegram)",
-    where: "telegram",
-    answer: (app, { command = "" }) => app.sendMessage(command),
-  },
+  "a command": { ...TELEGRAM, answer: (app, { command = "" }) => app.sendMessage(command) },
   "the API": {
-    by: "admin",
-    where: "api",
+    ...{ by: "admin", where: "api" },
     answer: (app, { decision }, { id, hash }) => app.call(`/${id}`, { ...decision, hash }),
   },
   "the command line": {
-    by: "admin",
-    where: "cli",
+    ...{ by: "admin", where: "cli" },
     async answer(app, { decision: { answer, comment } }, { id, hash }) {
       const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
       const words = comment === undefined ? [] : ["--comment", comment];

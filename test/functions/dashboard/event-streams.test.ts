@@ -23,14 +23,13 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   const stop = new AbortController();
   let wakeStream: (() => void) | undefined;
   const store = createMemoryStore({ clock: () => time.now });
-  const health = createHealth(
-    () => time.now,
-    (text) => text,
-  );
   const streams = createEventStreams(
     {
       store,
-      health,
+      health: createHealth(
+        () => time.now,
+        (text) => text,
+      ),
       storeHealth: createStoreHealth((text) => text),
       notices: { report: async () => {}, recordAlive: async () => false, readCurrent: async () => [] },
       clock: () => time.now,
@@ -54,12 +53,9 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
     await settle();
   }
   let n = 0;
-  const change = () => {
-    n += 1;
-    return store.commit({ put: [{ key: `decision:${n}`, value: {}, sets: [decisionSet] }] });
-  };
+  const change = () => store.commit({ put: [{ key: `decision:${++n}`, value: {}, sets: [decisionSet] }] });
   onTestFinished(() => stop.abort());
-  return { streams, step, change, stop, settle, store, health };
+  return { streams, step, change, store };
 }
 
 function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "streams">) {

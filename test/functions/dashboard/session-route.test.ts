@@ -21,9 +21,7 @@ test("Signing in with ADMIN_TOKEN sets a cookie for twelve hours that no script 
   expect((await fetch(`${url}/api/board`)).status).toBe(401);
   const { status, set, cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
   expect(status).toBe(200);
-  expect(set).toMatch(/; HttpOnly/);
-  expect(set).toMatch(/; SameSite=Strict/);
-  expect(set).toMatch(/Max-Age=43200/);
+  for (const part of ["; HttpOnly", "; SameSite=Strict", "Max-Age=43200"]) expect(set).toContain(part);
   expect(set).not.toMatch(/Secure/);
   expect((await requestBoard(url, cookie)).status).toBe(200);
   // It opens the page's routes only, and changes nothing without an Origin.

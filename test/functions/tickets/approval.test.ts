@@ -23,26 +23,6 @@ test("An approval of a ticket that changed since it was shown is refused, and as
   expect((await app.call("/api/approve/ONB-1", { hash: changed.hash })).status).toBe(200);
 });
 
-test("After a lost store the approval of a ticket asks again with what Plane has, unless the settings want no ticket", async () => {
-  const app = await createTicketsApp({ states: ["todo"] });
-  const item = await app.requestTicket("Before");
-  app.addTask("Begun", [], { state: "In Progress" });
-  await app.restart({ store: "lost" });
-  await app.listenAgain();
-  app.plane.editItem(item, { name: "After" });
-  await app.runFirstPoll();
-  expect(await getStates(app)).toEqual([]);
-  expect((await app.call("/api/approve/ONB-2")).status).toBe(404);
-  const refused = await app.call("/api/approve/ONB-1");
-  expect(refused).toMatchObject({
-    status: 409,
-    json: { error: { message: expect.stringContaining("requested again") } },
-  });
-  expect((await app.read("/api/pending-tickets")).tickets).toMatchObject([{ id: "ONB-1", title: "After" }]);
-  expect((await app.call("/api/approve/ONB-1")).status).toBe(200);
-  expect(await getStates(app)).toEqual(["ONB-1 approved"]);
-});
-
 test("A cause that arrives during a run becomes pending after it", async () => {
   const app = await createTicketsApp();
   const item = await app.requestTicket();

@@ -62,8 +62,7 @@ test.each([
     await app.deliverWebhooks();
     await app.pollUntilIdle();
     await app.tick();
-    const states = await readStates(app);
-    expect(states).toEqual(["completed", "done", "updating"]);
+    expect(await readStates(app)).toEqual(["completed", "done", "updating"]);
     const { sessions, stop } = await app.exchange(RUNNING);
     expect(sessions).toEqual([]);
     for (const ended of ["running", "waiting"])

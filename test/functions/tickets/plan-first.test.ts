@@ -2,19 +2,12 @@ import { expect, test } from "vitest";
 import { createSession, createTicketsApp } from "./tickets-app.ts";
 
 const PLAN = "# Plan\n1. edit a.txt\n2. commit\n";
-const APPROVAL = {
-  hookSpecificOutput: {
-    hookEventName: "PermissionRequest",
-    decision: {
-      behavior: "allow",
-      updatedInput: { plan: PLAN },
-      updatedPermissions: [{ type: "setMode", mode: "default", destination: "session" }],
-    },
-  },
-};
-const toDenial = (message: string) => ({
-  hookSpecificOutput: { hookEventName: "PermissionRequest", decision: { behavior: "deny", message } },
+const toOutput = (decision: object) => ({ hookSpecificOutput: { hookEventName: "PermissionRequest", decision } });
+const APPROVAL = toOutput({
+  ...{ behavior: "allow", updatedInput: { plan: PLAN } },
+  updatedPermissions: [{ type: "setMode", mode: "default", destination: "session" }],
 });
+const toDenial = (message: string) => toOutput({ behavior: "deny", message });
 
 /** ONB-1, whose session plans first: by its repository, or by a label of its work item. */
 async function createPlanningApp(label?: string) {

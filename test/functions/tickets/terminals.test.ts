@@ -57,12 +57,8 @@ function createEventReader(response: Response): (event?: string) => Promise<View
 test("a frame of a watched terminal reaches its viewers, in colours", async () => {
   const { watch, sendFrame } = await createTerminalsApp();
   const viewers = [await watch(), await watch()];
-  expect((await viewers[0]?.next("state"))?.data).toEqual({
-    state: "running",
-    run: 1,
-    phase: "live",
-    connected: true,
-  });
+  const state = { state: "running", run: 1, phase: "live", connected: true };
+  expect((await viewers[0]?.next("state"))?.data).toEqual(state);
   const frame = { columns: 30, rows: 1, screen: "\u001b[31mred\u001b[0m", cursor: { column: 3, row: 0 } };
   expect(await sendFrame(frame)).toEqual({ status: 200, json: { watched: true } });
   for (const { nextFrame } of viewers) expect(await nextFrame()).toMatchObject({ run: 1, ...frame });

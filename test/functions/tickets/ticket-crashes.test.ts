@@ -23,12 +23,8 @@ async function killAtEachStep(
   for (let nth = 1; nth <= most; nth += IS_FULL_RUN ? 1 : 3) {
     const app = await prepare();
     const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals })).then(
-      () => {
-        most = crash.state.steps;
-      },
-      () => undefined,
-    );
+    const [ended] = await Promise.allSettled([crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals }))]);
+    if (ended.status === "fulfilled") most = crash.state.steps;
     app.advance(61_000);
     await app.restart();
     await app.listenAgain();
@@ -37,32 +33,27 @@ async function killAtEachStep(
   return most;
 }
 
-async function createApprovedApp(): Promise<App> {
+async function createRequestedApp(): Promise<App> {
   const app = await createTicketsApp();
   await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
   return app;
 }
 
 async function createCompletedApp(): Promise<App> {
-  const app = await createApprovedApp();
-  await app.exchange();
-  await app.exchange([createSession()]);
+  const app = await createRequestedApp();
+  await app.runSession();
   await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
   return app;
 }
 
-const countResults = (app: App) =>
-  app.plane.items(app.onb).flatMap((item) => app.readComments(item).filter((text) => text.includes("All is done")))
-    .length;
+const countResults = (app: App) => {
+  const comments = app.plane.items(app.onb).flatMap((item) => app.readComments(item));
+  return comments.filter((text) => text.includes("All is done")).length;
+};
 
 test("An approval killed at any step and repeated starts one session", async () => {
   const steps = await killAtEachStep(
-    async () => {
-      const app = await createTicketsApp();
-      await app.requestTicket();
-      return app;
-    },
+    createRequestedApp,
     (deps) => approveTicket(deps, "ONB-1", { by: "Ada" }, "c"),
     async (app) => {
       const first = await app.call("/api/approve/ONB-1");
@@ -75,16 +66,14 @@ test("An approval killed at any step and repeated starts one session", async () 
 });
 
 test("An exchange killed at any step is repeated by the runner and leaves one session, whatever was observed", async () => {
-  const request = {
-    runner: "vps",
-    instance: "11111111-2222-4333-8444-000000000002",
-    version: "1",
-    repositories: ["ONB"],
-    seen: "",
-    wait_ms: 0,
-  };
+  const instance = "11111111-2222-4333-8444-000000000002";
+  const request = { runner: "vps", instance, version: "1", repositories: ["ONB"], seen: "", wait_ms: 0 };
   const steps = await killAtEachStep(
-    createApprovedApp,
+    async () => {
+      const app = await createRequestedApp();
+      await app.call("/api/approve/ONB-1");
+      return app;
+    },
     async (deps) => {
       await placeTickets(deps, { ...request, sessions: [] }, "c");
       await observeSessions(deps, { ...request, sessions: [createSession({ cost_usd: 1 })] }, "c");

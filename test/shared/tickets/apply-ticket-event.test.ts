@@ -6,16 +6,13 @@ import { applyTicketEvent, type TicketEvent } from "../../../shared/tickets/tick
 
 const ITEM = { id: "i", project: "p", identifier: "ONB", priority: "none", url: "" } as const;
 
-function createTestVersion(cause: number, content: number): TicketVersion {
-  const title = `Version ${content}`;
-  return {
+const version = fc.tuple(fc.nat(5), fc.nat(2)).map(
+  ([cause, content]): TicketVersion => ({
     cause: { trigger: "created", id: `cause-${cause}`, at: 0 },
-    content: { title, description: "" },
+    content: { title: `Version ${content}`, description: "" },
     hash: `hash-${content}`,
-  };
-}
-
-const version = fc.tuple(fc.nat(5), fc.nat(2)).map(([cause, content]) => createTestVersion(cause, content));
+  }),
+);
 const hash = fc.nat(2).map((content) => `hash-${content}`);
 const id = fc.constantFrom("a", "b", "c");
 const session = fc.record({
@@ -34,6 +31,10 @@ const question = fc.record({
   session: fc.record({ run: fc.constant(1), waits: fc.constantFrom("permission", "input"), call: id }),
 });
 
+const verdict = fc.record({ answer: fc.constantFrom("allow", "deny", "resume"), by: fc.constant("Ada") });
+const summary = fc.constantFrom("", "Done", "Again");
+const step = fc.constantFrom("comment", "state");
+
 /** Any event, as often as not one that does not fit. */
 const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc.record({ kind: fc.constant("requested"), key: fc.constant("ONB-1"), item: fc.constant(ITEM), version }),
@@ -48,11 +49,7 @@ const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
     minutes: fc.constant(30),
   }),
   fc.record({ kind: fc.constant("asked"), question }),
-  fc.record({
-    kind: fc.constant("answered"),
-    question: id,
-    verdict: fc.record({ answer: fc.constantFrom("allow", "deny", "resume"), by: fc.constant("Ada") }),
-  }),
+  fc.record({ kind: fc.constant("answered"), question: id, verdict }),
   fc.record({ kind: fc.constant("settled"), questions: fc.subarray(["a", "b", "c"]) }),
   fc.record({ kind: fc.constantFrom("released", "fetched"), question: id }),
   fc.record({ kind: fc.constant("noticed"), attention: fc.constantFrom(undefined, "silent") }),
@@ -60,18 +57,9 @@ const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
     kind: fc.constant("typed"),
     input: fc.record({ id, kind: fc.constant("text"), text: fc.constant("x") }),
   }),
-  fc.record({
-    kind: fc.constant("completed"),
-    summary: fc.constantFrom("", "Done", "Again"),
-    source: fc.constant("file"),
-    by: fc.constant("Claude"),
-  }),
+  fc.record({ kind: fc.constant("completed"), summary, source: fc.constant("file"), by: fc.constant("Claude") }),
   fc.record({ kind: fc.constant("update_requested"), by: fc.constant("Ada") }),
-  fc.record({
-    kind: fc.constant("update_step"),
-    step: fc.constantFrom("comment", "state"),
-    problem: fc.constantFrom(undefined, "no"),
-  }),
+  fc.record({ kind: fc.constant("update_step"), step, problem: fc.constantFrom(undefined, "no") }),
   fc.record({ kind: fc.constant("closed_in_plane"), text: fc.constant("done") }),
   fc.record({ kind: fc.constant("cancelled"), by: fc.constant("Ada") }),
   fc.record({ kind: fc.constant("limit_over"), limit: fc.constantFrom("time", "budget"), spent: fc.constant(5) }),
@@ -113,8 +101,6 @@ function adjust(fields: Record<string, unknown>, ticket: Ticket | undefined): Re
   if (fields["kind"] !== "observed") return fields;
   return { ...fields, runner: ticket?.placed, session: { ...(fields["session"] as object), run: ticket?.run } };
 }
-
-const RUNS = { numRuns: process.env["FULL"] ? 20_000 : 250 };
 
 const STATEMENTS: Record<string, (step: Step) => boolean> = {
   "a ticket runs only after an approval that named the hash of what was shown": ({ event, before, after }) =>
@@ -159,6 +145,6 @@ test("After any event of any history: what runs was approved, what is over stays
           JSON.stringify(step),
         ).toEqual([]);
     }),
-    RUNS,
+    { numRuns: process.env["FULL"] ? 20_000 : 250 },
   );
 });

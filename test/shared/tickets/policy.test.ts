@@ -86,18 +86,6 @@ test("each line of the file is in force, is what is in force already, or is left
   );
 });
 
-test.each([
-  ["cli", "claude", "codex"],
-  ["test_command", "npm test", "make test"],
-  ["setup", { command: "npm ci" }, { command: "make deps" }],
-])("the %s of the file counts where the settings have none", (name, own, given) => {
-  const file = { [name]: given };
-  expect(mergePolicy(parseSettings(), "ONB", { file }).values).toHaveProperty(name, given);
-  const both = mergePolicy(parseSettings({ [name]: own }), "ONB", { file });
-  expect(both.values).toHaveProperty(name, own);
-  expect(both.leftOut).toMatchObject([{ name, why: `tickets.repositories.ONB.${name} counts` }]);
-});
-
 test("rules of the base branch deny and ask in any case, and allow only where it is trusted", () => {
   const file = { allow: ["Bash(npm test:*)"], deny: ["Read(./.env)"] };
   const given = { file, rules: { allow: ["Edit(src/**)"], ask: ["Bash(git push:*)"], deny: ["WebFetch"] } };
