@@ -12,9 +12,15 @@ import {
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
+export type Desired = ExchangeAnswer["sessions"][number];
 export type Wishes = Pick<ExchangeAnswer, "sessions" | "stop" | "test" | "publish" | "remove">;
-/** `isAborted`: the session did not wait for the answer. */
-type HookCall = { ticket: string; authorization: string; body: Record<string, unknown>; isAborted?: true };
+const NO_WISHES: Wishes = { sessions: [], stop: [], test: [], publish: [], remove: [] };
+
+/** A session as Groundcrew wants it. */
+export const toDesired = (ticket: string, change: Partial<Desired> & Pick<Desired, "session_id">): Desired => ({
+  ...{ ticket, run: 1, round: 1, resume: false, plans: false, project: "ONB", minutes: 30, inputs: [] },
+  ...{ watched: false, token: `session-token-${ticket}`, ticket_file: `# ${ticket}`, ...change },
+});
 
 /**
  * A scripted server that speaks the wire format: it answers every exchange with the desired state that the test has set,
@@ -22,57 +28,52 @@ type HookCall = { ticket: string; authorization: string; body: Record<string, un
  * ended is not wanted any more until the test wants it again.
  */
 export async function startExchangeServer({ endsOnce = false } = {}) {
-  let desired: Wishes = { sessions: [], stop: [], test: [], publish: [], remove: [] };
+  let desired = NO_WISHES;
   let revision = 1;
   let port = 0;
   const requests: ExchangeRequest[] = [];
   const ends = new Set<string>();
   const over = new WeakSet<object>();
+  /** Requests that were not valid. */
   const problems: string[] = [];
-  const hooks: HookCall[] = [];
+  const hooks: { ticket: string; body: Record<string, unknown> }[] = [];
   const wakes = new Set<() => void>();
   /** Answers by the hook's event, or by `<ticket> <event>` for one ticket. */
   const answerHook = new Map<string, object>();
   /** Events whose hooks get no answer until the session gives up. */
   const heldHooks = new Set<string>();
+  /** Pictures of watched terminals. */
   const frames: (TerminalFrame & { ticket: string })[] = [];
   /** What branches have changed, in order. */
   const differences: (Difference & { ticket: string })[] = [];
-  /** How frames are answered: with a status other than 200 they count as not taken. */
-  const frameAnswer = { status: 200, watched: true };
-  /** Time that each exchange takes, as on a busy machine. */
-  const slowness = { ms: 0 };
   let server = createServer(handle);
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
     let body = "";
     for await (const chunk of request) body += chunk;
-    const hook = /^\/api\/runner\/sessions\/([^/]+)\/hooks$/.exec(request.url ?? "");
-    if (hook) {
+    const findTicket = (path: RegExp) => decodeURIComponent(path.exec(request.url ?? "")?.[1] ?? "");
+    const hooked = findTicket(/^\/api\/runner\/sessions\/([^/]+)\/hooks$/);
+    if (hooked) {
       const fields = JSON.parse(body) as Record<string, unknown>;
-      const { authorization = "" } = request.headers;
-      const call: HookCall = { ticket: decodeURIComponent(hook[1] ?? ""), authorization, body: fields };
-      hooks.push(call);
+      hooks.push({ ticket: hooked, body: fields });
       const event = String(fields["hook_event_name"]);
-      if (heldHooks.has(event)) {
-        await once(response, "close");
-        call.isAborted = true;
-        return undefined;
-      }
-      const answer = answerHook.get(`${call.ticket} ${event}`) ?? answerHook.get(event);
+      if (heldHooks.has(event)) return once(response, "close");
+      const answer = answerHook.get(`${hooked} ${event}`) ?? answerHook.get(event);
       return answer ? response.end(JSON.stringify(answer)) : response.writeHead(204).end();
     }
     if (request.headers.authorization !== `Bearer ${RUNNER_TOKEN}`) return response.writeHead(401).end();
-    const difference = /^\/api\/runner\/differences\/([^/]+)$/.exec(request.url ?? "");
-    if (difference) {
-      differences.push({
-        ticket: decodeURIComponent(difference[1] ?? ""),
-        ...differenceSchema.parse(JSON.parse(body)),
-      });
+    const different = findTicket(/^\/api\/runner\/differences\/([^/]+)$/);
+    if (different) {
+      differences.push({ ticket: different, ...differenceSchema.parse(JSON.parse(body)) });
       return response.writeHead(204).end();
     }
-    const frame = /^\/api\/runner\/frames\/([^/]+)$/.exec(request.url ?? "");
-    if (frame) return answerFrame(decodeURIComponent(frame[1] ?? ""), body, response);
+    const watched = findTicket(/^\/api\/runner\/frames\/([^/]+)$/);
+    if (watched) {
+      const frame = terminalFrameSchema.safeParse(JSON.parse(body));
+      if (frame.success) frames.push({ ticket: watched, ...frame.data });
+      else problems.push(frame.error.message);
+      return response.end(JSON.stringify({ watched: true }));
+    }
     const parsed = exchangeRequestSchema.safeParse(JSON.parse(body));
     if (!parsed.success) {
       problems.push(parsed.error.message);
@@ -80,7 +81,6 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
     }
     requests.push(parsed.data);
     if (endsOnce) parsed.data.sessions.forEach(noteEnd);
-    await new Promise((resolve) => setTimeout(resolve, slowness.ms));
     if (parsed.data.seen === String(revision)) await waitForChange(parsed.data.wait_ms, response);
     const sessions = desired.sessions.filter((session) => !over.has(session));
     const answer = { ...desired, sessions, revision: String(revision), server_time: new Date().toISOString() };
@@ -92,15 +92,6 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
     if (state !== "ended" || ends.has(end)) return;
     ends.add(end);
     for (const session of desired.sessions) if (session.ticket === ticket) over.add(session);
-  }
-
-  function answerFrame(ticket: string, body: string, response: ServerResponse) {
-    const { status, watched } = frameAnswer;
-    if (status !== 200) return response.writeHead(status).end();
-    const parsed = terminalFrameSchema.safeParse(JSON.parse(body));
-    if (parsed.success) frames.push({ ticket, ...parsed.data });
-    else problems.push(parsed.error.message);
-    return response.end(JSON.stringify({ watched }));
   }
 
   function waitForChange(ms: number, response: ServerResponse): Promise<void> {
@@ -125,7 +116,7 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
 
   /** Returns the revision, which the runner has seen when it says so. */
   function set(change: Partial<Wishes>) {
-    desired = { sessions: [], stop: [], test: [], publish: [], remove: [], ...change };
+    desired = { ...NO_WISHES, ...change };
     revision += 1;
     for (const wake of wakes) wake();
     return revision;
@@ -140,21 +131,8 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
 
   await listen();
   return {
-    url: `http://127.0.0.1:${port}`,
-    requests,
-    /** Requests that were not valid. */
-    problems,
-    hooks,
-    answerHook,
-    heldHooks,
-    /** Frames that were taken. */
-    frames,
-    frameAnswer,
-    slowness,
-    differences,
-    set,
-    listen,
-    close,
+    ...{ url: `http://127.0.0.1:${port}`, requests, problems, hooks, answerHook, heldHooks, frames, differences },
+    ...{ set, listen, close },
     /** What the newest exchange says of a ticket. */
     getReport: (ticket: string) => requests.at(-1)?.sessions.find((session) => session.ticket === ticket),
   };

@@ -1,29 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, vi } from "vitest";
 import { createRunnerRig, type RunnerRig, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 
+const HOOKS = ["post-checkout", "reference-transaction", "post-index-change"];
+const SMUDGES = ["smudge", ...["user", "include", "include-if", "worktree"].map((place) => `smudge-of-${place}`)];
 /** Programs that git starts for a repository whose settings, attributes and hooks name them. */
 const TRAPS = [
-  ...[
-    "clean",
-    "smudge",
-    "process",
-    "smudge-of-user",
-    "smudge-of-include",
-    "smudge-of-include-if",
-    "smudge-of-worktree",
-  ],
-  ...["merge", "textconv", "diff", "diff-external", "fsmonitor", "gpg", "ssh"],
-  ...["post-checkout", "reference-transaction", "post-index-change"],
+  ...["clean", "process", ...SMUDGES, "merge", "textconv", "diff", "diff-external", "fsmonitor", "gpg", "ssh"],
+  ...HOOKS,
 ];
 const ATTRIBUTES = [
   ...["*.txt filter=trap merge=trap diff=trap", "z.proc filter=proc", "*.user filter=user", "*.inc filter=inc"],
   ...["*.conv diff=conv", "*.inif filter=inif", "*.tree filter=tree"],
-];
+].join("\n");
 const FILES = ["a.txt", "a.user", "a.inc", "a.inif", "a.tree", "a.conv", "z.proc"];
 
 const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -39,19 +32,12 @@ const EXPORTS = Object.entries(WITHOUT_PROCESS).map(([name, value]) => `export $
 function setTraps({ folder, repository, home }: RunnerRig) {
   const found = join(folder, "found.txt");
   const script = join(folder, "trap.sh");
-  writeFileSync(
-    script,
-    `#!/bin/sh
-[ -n "$GROUNDCREW_TICKET$IS_TEST" ] || echo "$1" >> ${found}
-case "$1" in
-clean*|smudge*|forged-clean) exec cat;;
-textconv) exec cat "$2";;
-diff*|post-*|reference-*) exit 0;;
-esac
-exit 1
-`,
-  );
-  chmodSync(script, 0o755);
+  const write = (path: string, ...lines: string[]) =>
+    writeFileSync(path, `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o755 });
+  const answers =
+    'clean*|smudge*|forged-clean) exec cat;; textconv) exec cat "$2";; diff*|post-*|reference-*) exit 0;;';
+  const note = `[ -n "$GROUNDCREW_TICKET$IS_TEST" ] || echo "$1" >> ${found}`;
+  write(script, note, `case "$1" in ${answers} esac`, "exit 1");
   const run = (args: readonly string[], env: Record<string, string>, cwd = repository) => {
     try {
       execFileSync("git", args, { cwd, env: { PATH: process.env["PATH"], HOME: home, ...env }, stdio: "pipe" });
@@ -60,44 +46,43 @@ exit 1
     }
   };
   const git = (...args: string[]) => run(args, { IS_TEST: "1", ...WITHOUT_PROCESS });
-  const set = (name: string, value: string, ...file: string[]) => git("config", ...file, name, value);
-  const trap = (name: string) => `${script} ${name}`;
+  const set = (name: string, value: string, ...place: string[]) => git("config", ...place, name, value);
 
   for (const name of FILES) writeFileSync(join(repository, name), "first\n");
-  writeFileSync(join(repository, ".gitattributes"), `${ATTRIBUTES.join("\n")}\n`);
+  writeFileSync(join(repository, ".gitattributes"), `${ATTRIBUTES}\n`);
   git("add", "-A");
   git("commit", "-qm", "files");
-  writeFileSync(join(repository, ".git/info/attributes"), `${ATTRIBUTES.join("\n")}\n`);
-  set("filter.trap.clean", trap("clean"));
-  set("filter.trap.smudge", trap("smudge"));
-  set("filter.proc.process", trap("process"));
-  set("filter.user.smudge", trap("smudge-of-user"), "--global");
-  set("filter.inc.smudge", trap("smudge-of-include"), "--file", join(folder, "included"));
-  set("include.path", join(folder, "included"));
-  set("filter.inif.smudge", trap("smudge-of-include-if"), "--file", join(folder, "included-if"));
-  set("includeIf.gitdir:/**.path", join(folder, "included-if"));
-  set("core.repositoryFormatVersion", "1");
-  set("extensions.worktreeConfig", "true");
-  set("filter.tree.smudge", trap("smudge-of-worktree"), "--worktree");
-  set("merge.trap.driver", trap("merge"));
-  set("diff.trap.command", trap("diff"));
-  set("diff.conv.textconv", trap("textconv"));
-  set("diff.external", trap("diff-external"));
-  set("core.fsmonitor", trap("fsmonitor"));
-  set("core.pager", trap("pager"));
-  set("core.editor", trap("editor"));
-  set("log.showSignature", "true");
-  for (const name of ["rev-parse", "status", "log", "worktree", "branch"]) set(`alias.${name}`, `!${trap("alias")}`);
-  writeFileSync(join(folder, "gpg.sh"), `#!/bin/sh\nexec ${trap("gpg")}\n`, { mode: 0o755 });
-  set("gpg.program", join(folder, "gpg.sh"));
-  // Git asks this remote for objects that it does not find.
-  set("extensions.partialClone", "remote");
-  set("remote.remote.promisor", "true");
-  set("remote.remote.url", "ssh://example.invalid/repository");
-  set("core.sshCommand", trap("ssh"));
-  set("credential.helper", `!${trap("credential")}`);
-  for (const name of ["post-checkout", "reference-transaction", "post-index-change"])
-    writeFileSync(join(repository, ".git/hooks", name), `#!/bin/sh\nexec ${trap(name)}\n`, { mode: 0o755 });
+  writeFileSync(join(repository, ".git/info/attributes"), `${ATTRIBUTES}\n`);
+  write(join(folder, "gpg.sh"), `exec ${script} gpg`);
+  const values = {
+    ...{ "include.path": join(folder, "included"), "includeIf.gitdir:/**.path": join(folder, "included-if") },
+    ...{ "core.repositoryFormatVersion": "1", "extensions.worktreeConfig": "true", "log.showSignature": "true" },
+    ...{ "gpg.program": join(folder, "gpg.sh"), "credential.helper": `!${script} credential` },
+    // Git asks this remote for objects that it does not find.
+    ...{ "extensions.partialClone": "remote", "remote.remote.promisor": "true" },
+    "remote.remote.url": "ssh://example.invalid/repository",
+  };
+  for (const [name, value] of Object.entries(values)) set(name, value);
+  const traps: [name: string, trap: string, ...place: string[]][] = [
+    ["filter.trap.clean", "clean"],
+    ["filter.trap.smudge", "smudge"],
+    ["filter.proc.process", "process"],
+    ["filter.user.smudge", "smudge-of-user", "--global"],
+    ["filter.inc.smudge", "smudge-of-include", "--file", join(folder, "included")],
+    ["filter.inif.smudge", "smudge-of-include-if", "--file", join(folder, "included-if")],
+    ["filter.tree.smudge", "smudge-of-worktree", "--worktree"],
+    ["merge.trap.driver", "merge"],
+    ["diff.trap.command", "diff"],
+    ["diff.conv.textconv", "textconv"],
+    ["diff.external", "diff-external"],
+    ["core.fsmonitor", "fsmonitor"],
+    ["core.pager", "pager"],
+    ["core.editor", "editor"],
+    ["core.sshCommand", "ssh"],
+  ];
+  for (const [name, trap, ...place] of traps) set(name, `${script} ${trap}`, ...place);
+  for (const name of ["rev-parse", "status", "log", "worktree", "branch"]) set(`alias.${name}`, `!${script} alias`);
+  for (const name of HOOKS) write(join(repository, ".git/hooks", name), `exec ${script} ${name}`);
 
   return {
     script,
@@ -105,21 +90,21 @@ exit 1
     git,
     /** Runs git as anybody would, which springs traps. */
     gitWithTraps: (args: readonly string[], cwd?: string) => run(args, {}, cwd),
-    listFound: () => (existsSync(found) ? [...new Set(readFileSync(found, "utf8").trim().split("\n"))] : []),
-    clear: () => rmSync(found, { force: true }),
+    /** The traps that were sprung since the last call. */
+    takeFound() {
+      const names = existsSync(found) ? readFileSync(found, "utf8").trim().split("\n") : [];
+      rmSync(found, { force: true });
+      return [...new Set(names)];
+    },
   };
 }
 
-const COMMIT = `
-for file in *.*; do echo second > $file; done
-git commit -qam second
-`;
+const COMMIT = "for file in *.*; do echo second > $file; done\ngit commit -qam second\n";
 
 /** Replaces the link of a worktree by one to a copy of its repository with other settings. */
 const FORGE_LINK = (script: string) => `
-common=$(git rev-parse --path-format=absolute --git-common-dir)
+cp -r "$(git rev-parse --path-format=absolute --git-common-dir)" $HOME/forged
 own=$(git rev-parse --path-format=absolute --git-dir)
-cp -r "$common" $HOME/forged
 cp "$own/HEAD" "$own/index" $HOME/forged
 git config --file $HOME/forged/config filter.trap.clean '${script} forged-clean'
 git config --file $HOME/forged/config core.fsmonitor '${script} forged-fsmonitor'
@@ -137,24 +122,20 @@ git update-ref HEAD $signed
 `;
 
 test("git of the runner starts no program that a repository, a user or a forged link of a worktree names", async (context) => {
-  const { expect } = context;
   const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX });
+  const { expect } = rig;
   const traps = setTraps(rig);
   const scripts = { commit: COMMIT, forge: FORGE_LINK(traps.script), missing: COMMIT_MISSING };
   for (const [name, text] of Object.entries(scripts))
     writeFileSync(join(rig.folder, `${name}.sh`), EXPORTS.join("") + text);
   const go = join(rig.folder, "go");
-  const waitToGo = `run while [ ! -e ${go} ]; do sleep 0.1; done`;
   const runScript = (name: keyof typeof scripts) => `run sh ${rig.folder}/${name}.sh`;
+  const waitToGo = `run while [ ! -e ${go} ]; do sleep 0.1; done`;
   const other = rig.want("ONB-2", [runScript("missing")]);
-  rig.server.set({
-    sessions: [rig.want("ONB-1", [runScript("commit"), waitToGo, runScript("forge"), "run sleep 3", "exit 0"]), other],
-  });
-  const readSubjects = (key: string) => rig.report(key)?.commits.map(({ subject }) => subject);
-  await rig.waitFor(() => ["running", "ended"].includes(rig.report("ONB-1")?.state ?? "")).toBe(true);
-  expect(traps.listFound()).toEqual([]);
-  await rig.waitFor(() => readSubjects("ONB-1")).toEqual(["second"]);
-  await rig.waitFor(() => readSubjects("ONB-2")).toEqual(["missing"]);
+  const steps = [runScript("commit"), waitToGo, runScript("forge"), "run sleep 3", "exit 0"];
+  rig.set({ sessions: [rig.want("ONB-1", steps), other] });
+  await rig.waitForCommits("ONB-1", ["second"]);
+  await rig.waitForCommits("ONB-2", ["missing"]);
   writeFileSync(join(rig.repository, "a.txt"), "third\n");
   traps.git("commit", "-qam", "third");
   await rig.waitFor(() => rig.report("ONB-1")?.conflicts).toEqual(["a.txt"]);
@@ -163,35 +144,30 @@ test("git of the runner starts no program that a repository, a user or a forged 
   traps.git("merge", "-q", "-s", "ours", "groundcrew/onb-1");
   await rig.waitForState("ONB-1", "ended");
 
-  const found = traps.listFound();
-  traps.clear();
+  const found = traps.takeFound();
   // The traps work: git starts them for anybody else.
   traps.gitWithTraps(["status"], rig.worktree("ONB-1"));
-  expect(traps.listFound()).toEqual(expect.arrayContaining(["forged-clean", "forged-fsmonitor"]));
-  traps.clear();
-
-  const remove = (force: boolean) =>
-    rig.server.set({ sessions: [other], remove: [{ ticket: "ONB-1", run: 1, force }] });
+  expect(traps.takeFound()).toEqual(expect.arrayContaining(["forged-clean", "forged-fsmonitor"]));
+  const remove = (force: boolean) => rig.set({ sessions: [other], remove: [{ ticket: "ONB-1", run: 1, force }] });
   remove(false);
   await rig.waitFor(() => rig.report("ONB-1")?.attention ?? "").toContain("changes that are not committed");
   remove(true);
   await rig.waitFor(() => existsSync(rig.worktree("ONB-1"))).toBe(false);
   await rig.waitFor(() => rig.git(["branch", "--format=%(refname:short)"])).not.toContain("groundcrew/onb-1");
-  expect([...found, ...traps.listFound()]).toEqual([]);
+  expect([...found, ...traps.takeFound()]).toEqual([]);
 
-  traps.clear();
   writeFileSync(join(rig.repository, "a.txt"), "drafts\n");
-  const commands = [
-    ["add", "a.txt"],
-    ["reset", "-q", "--hard"],
-    ["checkout", "-q", "-b", "other", "main~1"],
-    ["worktree", "add", join(rig.folder, "other"), "main"],
-    ["merge-tree", "--write-tree", "main^1", "main^2"],
-    ["diff", EMPTY_TREE, "main"],
-    ["log", "-p", "-n", "1", "main^2"],
-    ["show", "groundcrew/onb-2"],
-    ["status"],
-  ];
-  for (const args of commands) traps.gitWithTraps(args);
-  expect(TRAPS.filter((name) => !traps.listFound().includes(name))).toEqual([]);
+  for (const command of [
+    ...[
+      "add a.txt",
+      "reset -q --hard",
+      "checkout -q -b other main~1",
+      `worktree add ${join(rig.folder, "other")} main`,
+    ],
+    ...["merge-tree --write-tree main^1 main^2", `diff ${EMPTY_TREE} main`, "log -p -n 1 main^2"],
+    ...["show groundcrew/onb-2", "status"],
+  ])
+    traps.gitWithTraps(command.split(" "));
+  const sprung = traps.takeFound();
+  expect(TRAPS.filter((name) => !sprung.includes(name))).toEqual([]);
 });

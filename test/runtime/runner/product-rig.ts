@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, expect, onTestFailed, onTestFinished, vi } from "vitest";
+import { afterAll, expect, onTestFailed, onTestFinished } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
@@ -15,8 +15,6 @@ interface ProductOptions {
   isApart?: boolean;
   env?: Record<string, string>;
   tickets?: object;
-  /** Limit of sessions in the repository, below that of all. */
-  maxInRepository?: number;
   /** The repository's `test_command`. */
   testCommand?: string;
   publish?: "push" | "pull-request";
@@ -29,16 +27,21 @@ interface ProductOptions {
   policy?: object;
 }
 
-/** `second_runner`: with a folder of its own, on the same machine. */
-type Part = "groundcrew" | "runner" | "second_runner";
+type Part = "groundcrew" | "runner";
+
+/** A request that a person decides. */
+interface Request {
+  id: string;
+  hash: string;
+  kind: string;
+  subject: { key?: string };
+}
 
 /**
  * Timeout for a state that the product must reach: far more than it needs, on a busy machine as well, where the real
  * Claude Code needs more than a minute to its first request.
  */
 const STATE_TIMEOUT_MS = 180_000;
-/** Number of the last pieces of output that a failed test shows. */
-const SHOWN_LINES = 60;
 const RUNNER_TOKEN = "runner-token-0123456789";
 
 /**
@@ -47,7 +50,7 @@ const RUNNER_TOKEN = "runner-token-0123456789";
  */
 export async function createProductRig(options: ProductOptions = {}) {
   const rig = await startProduct(options, onTestFinished);
-  onTestFailed(() => console.info(rig.output.slice(-SHOWN_LINES).join("")));
+  showOutputOnFailure(rig);
   return rig;
 }
 
@@ -61,17 +64,18 @@ export function shareProduct(options: ProductOptions = {}) {
   return async () => {
     starting ??= startProduct(options, (end) => void ends.push(end));
     const rig = await starting;
-    onTestFailed(() => console.info(rig.output.slice(-SHOWN_LINES).join("")));
+    showOutputOnFailure(rig);
     return rig;
   };
 }
+
+const showOutputOnFailure = ({ output }: ProductRig) => onTestFailed(() => console.info(output.slice(-60).join("")));
 
 async function startProduct(
   {
     isApart = false,
     env = {},
     tickets = {},
-    maxInRepository,
     testCommand,
     publish,
     planFirst,
@@ -89,27 +93,15 @@ async function startProduct(
   const output: string[] = [];
   const children = new Map<Part, ChildProcess>();
 
-  const limits = omitUndefined({
-    max_sessions: maxInRepository,
-    test_command: testCommand,
-    publish,
-    plan_first: planFirst,
-    cli,
-    ...policy,
-  });
-  const boxed = isBoxed ? { readable: [resolve(".")] } : {};
-  const isPlain = Object.keys({ ...limits, ...boxed }).length === 0;
-  const repository = isPlain ? host.repository : { path: host.repository, ...limits, ...boxed };
-  writeFileSync(
-    join(host.folder, "config.json"),
-    JSON.stringify({
-      tickets: { repositories: { ONB: repository }, sandbox: isBoxed ? "required" : "off", ...tickets },
-    }),
-    { mode: 0o600 },
-  );
+  const own = { test_command: testCommand, publish, plan_first: planFirst, cli };
+  const limits = { ...omitUndefined(own), ...policy, ...(isBoxed ? { readable: [resolve(".")] } : {}) };
+  const repository = Object.keys(limits).length === 0 ? host.repository : { path: host.repository, ...limits };
+  const sandbox = isBoxed ? "required" : "off";
+  const config = { tickets: { repositories: { ONB: repository }, sandbox, ...tickets } };
+  writeFileSync(join(host.folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
   onEnd(async () => {
     await Promise.all([...children.keys()].map((part) => stop(part, "SIGKILL")));
-    await killTmux();
+    await host.killTmux();
     host.remove();
   });
 
@@ -119,33 +111,19 @@ async function startProduct(
     ...{ PORT: String(port), GROUNDCREW_CONFIG: "config.json", STORE_URL: "file:./data" },
     ...env,
   };
-
-  function start(part: Part, own: Record<string, string> = {}) {
-    const command = part === "groundcrew" ? [getBuiltProgram("start")] : [getBuiltProgram("cli"), "runner"];
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
+  const spawnProgram = (program: Parameters<typeof getBuiltProgram>[0], args: string[], more: object) =>
+    spawn(process.execPath, ["--disable-warning=ExperimentalWarning", getBuiltProgram(program), ...args], {
       cwd: host.folder,
-      env: {
-        ...(part === "groundcrew" ? simulators.env : { GROUNDCREW_URL: url }),
-        ...ownEnv,
-        ...(part === "second_runner" ? { RUNNER_FOLDER: join(host.folder, "second") } : {}),
-        ...own,
-      },
+      env: { ...ownEnv, ...more },
     });
+
+  function start(part: Part, more: Record<string, string> = {}) {
+    const child =
+      part === "groundcrew"
+        ? spawnProgram("start", [], { ...simulators.env, ...ownEnv, ...more })
+        : spawnProgram("cli", ["runner"], { GROUNDCREW_URL: url, ...more });
     children.set(part, child);
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(String(data)));
-  }
-
-  /** Runs a command of `groundcrew` on the machine of the product; resolves with what it prints, also when it fails. */
-  async function runCommand(...args: string[]): Promise<string> {
-    const command = [getBuiltProgram("cli"), ...args];
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
-      cwd: host.folder,
-      env: { ...simulators.env, ...ownEnv },
-    });
-    child.stdout.setEncoding("utf8");
-    const printed = child.stdout.toArray();
-    await once(child, "exit");
-    return (await printed).join("");
   }
 
   /** Ends a process by a signal; resolves with its exit code, null after a signal that ended it. */
@@ -155,14 +133,6 @@ async function startProduct(
     const exited = once(child, "exit");
     child.kill(signal);
     return (await exited)[0];
-  }
-
-  /** kill -9 of the tmux server, if there is one. */
-  async function killTmux() {
-    const pid = Number(host.tmux("display-message", "-p", "#{pid}"));
-    if (!Number.isInteger(pid) || pid <= 1) return;
-    process.kill(pid, "SIGKILL");
-    await vi.waitUntil(() => host.tmux("display-message", "-p", "#{pid}") === "", { timeout: STATE_TIMEOUT_MS });
   }
 
   /** Calls a route as a person. */
@@ -184,16 +154,12 @@ async function startProduct(
   await call("/ticks/poll", "POST");
 
   return {
-    host,
-    simulators,
-    url,
-    output,
-    call,
-    waitFor,
-    start,
-    stop,
-    runCommand,
-    killTmux,
+    ...{ host, simulators, output, call, waitFor, start, stop, killTmux: host.killTmux },
+    /** Runs a command of `groundcrew` on the machine of the product; resolves with what it prints, also when it fails. */
+    async runCommand(...args: string[]): Promise<string> {
+      const { stdout } = spawnProgram("cli", args, { ...simulators.env, ...ownEnv });
+      return (await stdout.setEncoding("utf8").toArray()).join("");
+    },
     /** kill -9 of a process, and its restart. */
     async restart(part: Part) {
       await stop(part, "SIGKILL");
@@ -214,6 +180,20 @@ async function startProduct(
       await waitFor(listKeys).toContain(key);
       return { key, item };
     },
+    /** Approves a ticket without a look at it. */
+    approve: (key: string) => call(`/api/approve/${key}`, "POST", {}),
+    /** Waits for a request of this kind, of this ticket where one is named, that contains a text. */
+    async waitForRequest(kind: string, text: string, key?: string) {
+      const find = async () =>
+        (await call("/api/requests")).requests.find(
+          (one: Request) =>
+            one.kind === kind && JSON.stringify(one).includes(text) && (key ?? one.subject.key) === one.subject.key,
+        );
+      await waitFor(find).toBeTruthy();
+      return find();
+    },
+    decide: ({ id, hash }: Pick<Request, "id" | "hash">, answer: string, comment?: string) =>
+      call(`/api/requests/${id}`, "POST", { answer, hash, ...omitUndefined({ comment }) }),
     /** What the runner has found on its machine, by the name of the check. */
     async readHostChecks(): Promise<Record<string, { status: string; detail: string; todo?: string }>> {
       const { runners } = await call("/api/sessions");
@@ -227,6 +207,13 @@ async function startProduct(
       const { tickets, updated } = await call("/api/completed-tickets");
       return [...tickets, ...updated].find(({ id }: { id: string }) => id === key);
     },
+    /** A file of a ticket's work folder; undefined when there is none. */
+    readWork(key: string, name: string) {
+      const path = join(host.runnerFolder, "worktrees", key, name);
+      return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+    },
+    readRecord: (key: string) =>
+      JSON.parse(readFileSync(join(host.runnerFolder, "sessions", key, "record.json"), "utf8")),
     /** The name of an item's state in Plane. */
     readStatus: (item: { id: string }) =>
       simulators.plane.states(project).find(({ id }) => id === simulators.plane.item(item)?.state)?.name,

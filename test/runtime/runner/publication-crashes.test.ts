@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { createProductRig, type ProductRig } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -12,7 +13,7 @@ type Victim = "groundcrew" | "runner";
 type Plan = Partial<Record<Step, readonly Victim[]>>;
 
 /** Which processes are killed in which steps. The full run kills each, and both, in each step. */
-const PLANS: [string, Plan][] = process.env["FULL"]
+const PLANS: [string, Plan][] = IS_FULL_RUN
   ? STEPS.flatMap((step) =>
       ([["groundcrew"], ["runner"], ["groundcrew", "runner"]] as const).map((victims): [string, Plan] => [
         `${victims.join(" and ")} while ${step}`,
@@ -22,10 +23,7 @@ const PLANS: [string, Plan][] = process.env["FULL"]
   : [
       [
         "one process after the other",
-        {
-          ...{ pushed: ["runner"], opened: ["groundcrew"], checking: ["runner"] },
-          ...{ merging: ["groundcrew", "runner"], cleaning: ["runner"] },
-        },
+        { pushed: ["runner"], opened: ["groundcrew"], merging: ["groundcrew", "runner"] },
       ],
     ];
 
@@ -64,22 +62,28 @@ function addGates({ folder, bin }: ProductRig["host"], bare: string) {
   };
 }
 
-/** Adds a ticket, and lets its session commit and complete it. */
-async function completeTicket(rig: ProductRig) {
-  const completion = { task: "{key}", status: "done", text: "It is made" };
-  const ticket = await rig.addTicket([
-    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    `call update_task_status ${JSON.stringify(completion)}`,
-  ]);
-  await rig.call(`/api/approve/${ticket.key}`, "POST", {});
-  await rig.waitFor(() => rig.readCompleted(ticket.key)).toMatchObject({ state: "completed" });
-  return ticket;
-}
-
-test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, plan) => {
+/** A product that publishes, with gates; `complete` adds a ticket, and lets its session commit and complete it. */
+async function createGatedRig() {
   const rig = await createProductRig({ isApart: true, publish: "pull-request" });
   const forge = rig.host.addForge(["gh"]);
   const gates = addGates(rig.host, forge.bare);
+  async function complete() {
+    const completion = { task: "{key}", status: "done", text: "It is made" };
+    const ticket = await rig.addTicket([
+      "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+      `call update_task_status ${JSON.stringify(completion)}`,
+    ]);
+    await rig.approve(ticket.key);
+    await rig.waitFor(() => rig.readCompleted(ticket.key)).toMatchObject({ state: "completed" });
+    return ticket;
+  }
+  const update = (key: string) => rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
+  return { ...rig, forge, gates, complete, update };
+}
+
+test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, plan) => {
+  const rig = await createGatedRig();
+  const { forge, gates, host } = rig;
   const arm = (...steps: Step[]) => steps.filter((step) => plan[step]).forEach(gates.arm);
   const killIn = async (...steps: Step[]) => {
     for (const step of steps) {
@@ -93,22 +97,21 @@ test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, 
   };
   const readRequests = async () => (await rig.call("/api/requests").catch(() => undefined))?.requests;
 
-  const { key, item } = await completeTicket(rig);
+  const { key, item } = await rig.complete();
   const readCompleted = () => rig.readCompleted(key).catch(() => undefined);
-  await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+  await rig.waitFor(() => host.tmux("list-sessions")).toBe("");
 
   arm("pushing", "pushed", "opening", "opened");
-  const update = rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
+  const updated = rig.update(key);
   await killIn("pushing", "pushed", "opening", "opened");
-  await update;
+  await updated;
   const url = "https://git.example.com/onb/app/pulls/1";
   await rig.waitFor(readCompleted).toMatchObject({ state: "done", publication: { state: "open", url } });
 
   arm("checking");
   forge.change({ checks: "failed", log: "expected 1, was 2" });
   await killIn("checking");
-  const red = { kind: "result", answers: ["send_back", "reject"] };
-  await rig.waitFor(readRequests).toMatchObject([red]);
+  await rig.waitFor(readRequests).toMatchObject([{ kind: "result", answers: ["send_back", "reject"] }]);
   forge.change({ checks: "passed" });
   await rig.waitFor(readRequests).toEqual([]);
 
@@ -116,52 +119,48 @@ test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, 
   forge.close(1, "merged");
   await killIn("merging", "cleaning");
   await rig.waitFor(readCompleted).toMatchObject({ summary: "It is made", publication: { state: "merged" } });
-  await rig.waitFor(() => readdirSync(join(rig.host.runnerFolder, "sessions"))).toEqual([]);
-  expect(readdirSync(join(rig.host.runnerFolder, "worktrees"))).toEqual([]);
-  expect(rig.host.git(["worktree", "list"]).trim().split("\n")).toHaveLength(1);
-  expect(rig.host.git(["branch", "--format=%(refname:short)"])).toBe("main\n");
+  await rig.waitFor(() => readdirSync(join(host.runnerFolder, "sessions"))).toEqual([]);
+  expect(readdirSync(join(host.runnerFolder, "worktrees"))).toEqual([]);
+  expect(host.git(["worktree", "list"]).trim().split("\n")).toHaveLength(1);
+  expect(host.git(["branch", "--format=%(refname:short)"])).toBe("main\n");
 
   // The ledgers of the server and of Plane.
-  expect(forge.read().pulls).toMatchObject([
-    { number: 1, state: "merged", body: expect.stringContaining("It is made") },
-  ]);
-  expect(rig.host.git(["log", "--format=%s", "groundcrew/onb-1"], forge.bare)).toBe("feat: made\nfirst\n");
-  expect(rig.findComments(item, url)).toHaveLength(1);
-  expect(rig.findComments(item, "It is made")).toHaveLength(1);
+  const body = expect.stringContaining("It is made");
+  expect(forge.read().pulls).toMatchObject([{ number: 1, state: "merged", body }]);
+  expect(host.git(["log", "--format=%s", "groundcrew/onb-1"], forge.bare)).toBe("feat: made\nfirst\n");
+  for (const text of [url, "It is made"]) expect(rig.findComments(item, text)).toHaveLength(1);
   expect(rig.readStatus(item)).toBe("Done");
 });
 
-test("a pull request that was opened while the runner asked for one, or merged before it knew, is taken and not opened again", async () => {
-  const rig = await createProductRig({ isApart: true, publish: "pull-request" });
-  const forge = rig.host.addForge(["gh"]);
-  const gates = addGates(rig.host, forge.bare);
-  const first = await completeTicket(rig);
-  gates.arm("opening");
-  await rig.call(`/api/update-plane/${first.key}`, "POST", {});
-  await rig.waitFor(() => gates.isHeld("opening")).toBe(true);
-  const [branch, title] = [`groundcrew/${first.key.toLowerCase()}`, "Opened meanwhile"];
-  const pull = {
-    ...{ number: 1, branch, base: "main", title, body: "", state: "open" as const },
-    commit: forge.readBranch(branch),
-  };
-  forge.change({ pulls: [pull] });
-  gates.release("opening");
-  await rig
-    .waitFor(() => rig.readCompleted(first.key))
-    .toMatchObject({ state: "done", publication: { state: "open" } });
-  expect(forge.read().pulls).toEqual([pull]);
+test.runIf(IS_FULL_RUN)(
+  "a pull request that was opened while the runner asked for one, or merged before it knew, is taken and not opened again",
+  async () => {
+    const rig = await createGatedRig();
+    const { forge, gates } = rig;
+    const waitForState = (key: string, state: string) =>
+      rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "done", publication: { state } });
+    const first = await rig.complete();
+    gates.arm("opening");
+    await rig.update(first.key);
+    await rig.waitFor(() => gates.isHeld("opening")).toBe(true);
+    const [branch, title] = [`groundcrew/${first.key.toLowerCase()}`, "Opened meanwhile"];
+    const commit = forge.readBranch(branch);
+    const pull = { number: 1, branch, base: "main", title, body: "", state: "open" as const, commit };
+    forge.change({ pulls: [pull] });
+    gates.release("opening");
+    await waitForState(first.key, "open");
+    expect(forge.read().pulls).toEqual([pull]);
 
-  const second = await completeTicket(rig);
-  gates.arm("opened");
-  const update = rig.call(`/api/update-plane/${second.key}`, "POST", {});
-  await rig.waitFor(() => gates.isHeld("opened")).toBe(true);
-  await rig.stop("runner", "SIGKILL");
-  forge.close(2, "merged");
-  gates.release("opened");
-  rig.start("runner");
-  await update;
-  await rig
-    .waitFor(() => rig.readCompleted(second.key))
-    .toMatchObject({ state: "done", publication: { state: "merged" } });
-  expect(forge.read().pulls).toHaveLength(2);
-});
+    const second = await rig.complete();
+    gates.arm("opened");
+    const updated = rig.update(second.key);
+    await rig.waitFor(() => gates.isHeld("opened")).toBe(true);
+    await rig.stop("runner", "SIGKILL");
+    forge.close(2, "merged");
+    gates.release("opened");
+    rig.start("runner");
+    await updated;
+    await waitForState(second.key, "merged");
+    expect(forge.read().pulls).toHaveLength(2);
+  },
+);

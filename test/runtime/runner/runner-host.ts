@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -39,8 +38,8 @@ export function createRunnerHost() {
     const path = join(folder, name);
     const node = name === "codex" ? getHiddenNode() : process.execPath;
     const standIn = `'${node}' --disable-warning=ExperimentalWarning '${getTestProgram(name)}'`;
-    writeFileSync(path, `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`);
-    chmodSync(path, 0o755);
+    const script = `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`;
+    writeFileSync(path, script, { mode: 0o755 });
     return path;
   });
   const bin = join(folder, "bin");
@@ -92,6 +91,14 @@ export function createRunnerHost() {
       return "";
     }
   };
+  /** kill -9 of the tmux server, if there is one; resolves when it has ended. */
+  async function killTmux() {
+    const readPid = () => Number(tmux("display-message", "-p", "#{pid}"));
+    const pid = readPid();
+    if (pid <= 1) return;
+    process.kill(pid, "SIGKILL");
+    while (readPid() > 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   /** The environment of a runner on this host. */
   const env = {
     PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(":"),
@@ -111,18 +118,7 @@ export function createRunnerHost() {
   // What was ended by a signal may still write while it ends.
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   return {
-    folder,
-    runnerFolder,
-    repository,
-    home,
-    bin,
-    git,
-    tmux,
-    env,
-    readHome,
-    findCached,
-    readCached,
-    addForge,
-    remove,
+    ...{ folder, runnerFolder, repository, home, bin, git, tmux, killTmux, env },
+    ...{ readHome, findCached, readCached, addForge, remove },
   };
 }

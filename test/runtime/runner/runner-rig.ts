@@ -1,16 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, expect as globalExpect, type TestContext, vi } from "vitest";
+import { afterAll, expect as globalExpect, type TestContext } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
-import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
-import { RUNNER_TOKEN, startExchangeServer, type Wishes } from "./exchange-server.ts";
+import { type Desired, RUNNER_TOKEN, startExchangeServer, toDesired, type Wishes } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
-
-export type Desired = ExchangeAnswer["sessions"][number];
 
 /** Whether the sessions of all tests are boxed: not by default, because many look at processes, links and files outside. */
 export const IS_BOXED = process.env["TEST_BOXED"] === "1";
@@ -38,14 +35,17 @@ interface RigOptions {
 }
 
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
+type Report = Awaited<ReturnType<typeof startExchangeServer>>["getReport"];
+type Want = (key: string, steps?: string[], change?: Partial<Desired>) => Desired;
+type Context = Pick<TestContext, "expect"> & { onTestFinished(end: () => Promise<void>): void };
 
 /** Starts `groundcrew runner` with a repository of its own, the real tmux and git, and the stand-in for Claude Code. */
 export async function createRunnerRig(
-  { expect, onTestFinished }: Pick<TestContext, "expect"> & { onTestFinished(end: () => Promise<void>): void },
+  { expect, onTestFinished }: Context,
   { tickets = {}, repository: more = {}, env = {}, isBoxed = false, endsOnce = false, programs = {} }: RigOptions = {},
 ) {
   const host = createRunnerHost();
-  const { folder, runnerFolder, repository, home, git, tmux } = host;
+  const { folder, runnerFolder, repository, home, git, tmux, killTmux } = host;
   const server = await startExchangeServer({ endsOnce });
   const sessionIds = new Set<string>();
   const output: string[] = [];
@@ -53,17 +53,10 @@ export async function createRunnerRig(
 
   for (const [name, script] of Object.entries(programs))
     writeFileSync(join(host.bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  writeFileSync(
-    join(folder, "config.json"),
-    JSON.stringify({
-      tickets: {
-        repositories: { ONB: { path: repository, readable: [resolve(".")], ...more } },
-        ...{ sandbox: isBoxed || IS_BOXED ? "required" : "off", ...tickets },
-      },
-    }),
-    { mode: 0o600 },
-  );
-
+  const ownRepository = { path: repository, readable: [resolve(".")], ...more };
+  const sandbox = isBoxed || IS_BOXED ? "required" : "off";
+  const config = { tickets: { repositories: { ONB: ownRepository }, sandbox, ...tickets } };
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
   onTestFinished(async () => {
     await kill();
     await server.close();
@@ -77,17 +70,13 @@ export async function createRunnerRig(
       cwd: folder,
       env: {
         ...host.env,
-        GROUNDCREW_URL: server.url,
-        RUNNER_TOKEN,
-        GROUNDCREW_CONFIG: join(folder, "config.json"),
-        PLANE_API_KEY: "plane-secret-0123456789",
-        TELEGRAM_BOT_TOKEN: "123:telegram-secret",
+        ...{ GROUNDCREW_URL: server.url, RUNNER_TOKEN, GROUNDCREW_CONFIG: join(folder, "config.json") },
+        ...{ PLANE_API_KEY: "plane-secret-0123456789", TELEGRAM_BOT_TOKEN: "123:telegram-secret" },
         ...env,
       },
     });
     child = started;
-    for (const stream of [started.stdout, started.stderr])
-      stream?.on("data", (data: Buffer) => output.push(String(data)));
+    for (const stream of [started.stdout, started.stderr]) stream.on("data", (data) => output.push(String(data)));
   }
 
   async function kill(signal: NodeJS.Signals = "SIGKILL") {
@@ -97,72 +86,66 @@ export async function createRunnerRig(
     await exited;
   }
 
-  /** kill -9 of the tmux server; resolves when it has ended. */
-  async function killTmux() {
-    const pid = Number(tmux("display-message", "-p", "#{pid}"));
-    if (!Number.isInteger(pid) || pid <= 1) return;
-    process.kill(pid, "SIGKILL");
-    await vi.waitUntil(() => tmux("display-message", "-p", "#{pid}") === "", { timeout: STATE_TIMEOUT_MS });
-  }
-
   /** A session as Groundcrew wants it; `steps` are what the stand-in does. */
   function want(key: string, steps: string[] = [], change: Partial<Desired> = {}): Desired {
-    const session_id = change.session_id ?? randomUUID();
-    sessionIds.add(session_id);
-    return {
-      ...{
-        ticket: key,
-        run: 1,
-        round: 1,
-        session_id,
-        resume: false,
-        plans: false,
-        project: "ONB",
-        minutes: 30,
-        inputs: [],
-        watched: false,
-      },
-      token: `session-token-${key}`,
-      ticket_file: [`# ${key}`, ...steps.map((step) => `do: ${step}`)].join("\n"),
-      ...change,
-    };
+    const ticket_file = [`# ${key}`, ...steps.map((step) => `do: ${step}`)].join("\n");
+    const desired = toDesired(key, { session_id: randomUUID(), ticket_file, ...change });
+    sessionIds.add(desired.session_id);
+    return desired;
   }
 
-  const report = server.getReport;
+  function sessionFile(key: string, name: string) {
+    const own = join(runnerFolder, "sessions", key, "own");
+    const isOwn = /^(?:session-|status|completion)/.test(name) && existsSync(own) && readdirSync(own).length > 0;
+    return isOwn ? join(own, name) : join(runnerFolder, "sessions", key, name);
+  }
+
+  const base = {
+    ...{ folder, runnerFolder, repository, home, host, git, tmux, killTmux, addForge: host.addForge },
+    ...{ server, output, start, kill, want, sessionFile, report: server.getReport },
+    readRecord: (key: string) => JSON.parse(readFileSync(sessionFile(key, "record.json"), "utf8")),
+    worktree: (key: string) => join(runnerFolder, "worktrees", key),
+    listSessions: () => tmux("list-sessions", "-F", "#{session_name}").split("\n").filter(Boolean),
+  };
   start();
   return {
-    folder,
-    runnerFolder,
-    repository,
-    home,
-    addForge: host.addForge,
-    server,
-    output,
-    git,
-    tmux,
-    killTmux,
-    start,
-    kill,
-    want,
-    report,
-    worktree: (key: string) => join(runnerFolder, "worktrees", key),
-    sessionFile(key: string, name: string) {
-      const own = join(runnerFolder, "sessions", key, "own");
-      const isOwn = /^(?:session-|status|completion)/.test(name) && existsSync(own) && readdirSync(own).length > 0;
-      return isOwn ? join(own, name) : join(runnerFolder, "sessions", key, name);
-    },
-    host,
+    ...base,
+    ...createWaits(base, expect),
+    ...createWishes(server.set, want),
     get exitCode() {
       return child?.exitCode;
     },
-    listSessions: () => tmux("list-sessions", "-F", "#{session_name}").split("\n").filter(Boolean),
-    /** Resolves when the newest exchange reports this of a ticket. */
+  };
+}
+
+/** What a test waits for, with its own `expect`, which concurrent tests need. */
+function createWaits({ report, output }: { report: Report; output: string[] }, expect: TestContext["expect"]) {
+  const waitFor = <T>(read: () => T, interval = 50) =>
+    expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: output.join("") });
+  return {
+    expect,
+    waitFor,
     waitForState: (key: string, state: "starting" | "running" | "ended") =>
-      expect
-        .poll(() => report(key)?.state, { timeout: STATE_TIMEOUT_MS, message: `${key}: ${output.join("")}` })
-        .toBe(state),
-    waitFor: <T>(read: () => T, interval = 50) =>
-      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: output.join("") }),
+      waitFor(() => report(key)?.state).toBe(state),
+    waitForScreen: (key: string, text: string) => waitFor(() => report(key)?.screen ?? "").toContain(text),
+    waitForCommits: (key: string, subjects: string[]) =>
+      waitFor(() => report(key)?.commits.map(({ subject }) => subject)).toEqual(subjects),
+  };
+}
+
+/** What a test tells the runner as Groundcrew. */
+function createWishes(set: (wish: Partial<Wishes>) => number, want: Want) {
+  return {
+    set,
+    /** Wants one session, and returns it. */
+    run(key: string, steps?: string[], change?: Partial<Desired>) {
+      const desired = want(key, steps, change);
+      set({ sessions: [desired] });
+      return desired;
+    },
+    stop: (ticket: string, how: "kindly" | "now" = "now", reason = "over") =>
+      set({ stop: [{ ticket, run: 1, how, reason }] }),
+    remove: (ticket: string, force = false) => set({ remove: [{ ticket, run: 1, force }] }),
   };
 }
 
@@ -185,8 +168,7 @@ export function shareRunner(options: RigOptions = {}) {
     const keys = Array.from({ length: count }, (_, i) => `ONB-${tickets + i + 1}`);
     tickets += count;
     const [key = ""] = keys;
-    const waitFor = <T>(read: () => T) =>
-      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 50, message: rig.output.join("") });
+    const waits = createWaits(rig, expect);
 
     function set(wish: Partial<Wishes>) {
       wishes.set(key, wish);
@@ -202,15 +184,10 @@ export function shareRunner(options: RigOptions = {}) {
     onTestFinished(() => void set({ stop: keys.map((ticket) => ({ ticket, run: 1, how: "now", reason: "over" })) }));
     return {
       ...rig,
-      key,
-      keys,
-      set,
-      waitFor,
-      waitForState: (ticket: string, state: "starting" | "running" | "ended") =>
-        waitFor(() => rig.report(ticket)?.state).toBe(state),
+      ...{ key, keys, ...waits, ...createWishes(set, rig.want) },
       /** Resolves when the runner has seen these wishes. */
       waitUntilSeen: (revision: number) =>
-        waitFor(() => Number(rig.server.requests.at(-1)?.seen)).toBeGreaterThanOrEqual(revision),
+        waits.waitFor(() => Number(rig.server.requests.at(-1)?.seen)).toBeGreaterThanOrEqual(revision),
       /** Hooks of the test's own tickets. */
       listHooks: () => rig.server.hooks.filter(({ ticket }) => keys.includes(ticket)),
     };

@@ -1,24 +1,44 @@
-import { describe, type TestContext, test, vi } from "vitest";
+import { randomUUID } from "node:crypto";
+import { type TestContext, test, vi } from "vitest";
+import { createRunnerSimulator } from "../../../simulators/runner/create-runner-simulator.ts";
+import { type Desired, RUNNER_TOKEN, startExchangeServer, toDesired } from "../../runtime/runner/exchange-server.ts";
 import { createRunnerRig } from "../../runtime/runner/runner-rig.ts";
-import { createSimulatorRig } from "./simulator-rig.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
+/** Connects a simulated runner to a scripted server, which checks every message with the product's schemas. */
+async function createSimulatorRig({ expect, onTestFinished }: TestContext) {
+  const server = await startExchangeServer();
+  const findScript = () => ({ startMs: 0, steps: [] });
+  const own = { url: server.url, token: RUNNER_TOKEN, repositories: ["ONB"], findScript };
+  const runner = createRunnerSimulator(own);
+  runner.connect();
+  onTestFinished(async () => {
+    await runner.stop();
+    await server.close();
+  });
+  return {
+    server,
+    want: (key: string, change: Partial<Desired> = {}) => toDesired(key, { session_id: randomUUID(), ...change }),
+    report: server.getReport,
+    waitFor: <T>(read: () => T) => expect.poll(read, { timeout: 40_000, interval: 20 }),
+  };
+}
+
 /** The runners that must behave alike towards Groundcrew. */
 const RUNNERS = {
-  "the runner": async (context: Pick<TestContext, "expect" | "onTestFinished">) => {
+  "the runner": async (context: TestContext) => {
     const { want, ...rig } = await createRunnerRig(context);
     return { ...rig, want: (key: string, change = {}) => want(key, [], change) };
   },
   "the simulated runner": createSimulatorRig,
 };
 
-describe.concurrent.each(Object.entries(RUNNERS))("%s", (_name, createRig) => {
-  test("starts, types, stops and starts anew as Groundcrew wants, and reports each end until it is known", async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const { server, want, report, waitFor } = await createRig({ expect, onTestFinished });
+test.concurrent.for(Object.entries(RUNNERS))(
+  "%s starts, types, stops and starts anew as Groundcrew wants, and reports each end until it is known",
+  async ([, createRig], context) => {
+    const { expect } = context;
+    const { server, want, report, waitFor } = await createRig(context);
     const first = want("ONB-1");
     server.set({ sessions: [first] });
     await waitFor(() => report("ONB-1")?.state).toBe("running");
@@ -28,14 +48,14 @@ describe.concurrent.each(Object.entries(RUNNERS))("%s", (_name, createRig) => {
     });
     expect(server.requests.at(-1)?.repositories).toEqual(["ONB"]);
 
-    const inputs = [
+    const inputs: Desired["inputs"] = [
       { id: "a", kind: "text", text: "Which colour?" },
       { id: "b", kind: "interrupt", text: "" },
       { id: "c", kind: "keys", text: "x" },
-    ] as const;
-    server.set({ sessions: [{ ...first, inputs: [...inputs] }] });
+    ];
+    server.set({ sessions: [{ ...first, inputs }] });
     await waitFor(() => report("ONB-1")?.applied).toEqual(["a", "b", "c"]);
-    server.set({ sessions: [{ ...first, inputs: [...inputs] }] });
+    server.set({ sessions: [{ ...first, inputs }] });
     await waitFor(() => server.requests.at(-1)?.seen).toBe("4");
     await waitFor(() => report("ONB-1")?.screen.split("❯ Which colour?")).toHaveLength(2);
 
@@ -60,5 +80,5 @@ describe.concurrent.each(Object.entries(RUNNERS))("%s", (_name, createRig) => {
     server.set({ remove: [{ ticket: "ONB-1", run: 2, force: false }] });
     await waitFor(() => report("ONB-1")).toBeUndefined();
     expect(server.problems).toEqual([]);
-  });
-});
+  },
+);
