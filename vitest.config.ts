@@ -30,7 +30,6 @@ const STARTING_PARTS = [
   "test/functions/webhooks/inbox-handler.test.ts",
   "test/shared/procedure/crash-at-every-step.test.ts",
   "test/shared/store/model.test.ts",
-  "test/shared/store/redis.test.ts",
   "test/shared/tasks/claims/claims-processes.test.ts",
 ];
 

@@ -1,15 +1,15 @@
 import { inspect } from "node:util";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
+import { pickSize } from "../../reliability/random-source.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 
 /** Limit for what happens within a second or two on a machine that is not busy. */
 const LIMIT = { timeout: 30_000 };
 
-const FULL = process.env["FULL"] !== undefined;
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
@@ -41,7 +41,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
       message: expect.stringContaining("is not connected"),
     });
 
-  const rounds = FULL ? 10 : 1;
+  const rounds = pickSize(10, 1);
   test(
     `REL-10 kill -9 and restart under load, ${rounds} times: nothing acknowledged is lost and the store reconnects`,
     async () => {
@@ -75,30 +75,26 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
       const found = await store.read(acknowledged);
       expect(acknowledged.filter((_, i) => found[i] === undefined)).toEqual([]);
     },
-    FULL ? 200_000 : 40_000,
+    pickSize(200_000, 40_000),
   );
 
-  test("rejects running and new calls at once while it is down, and works again when it is back", async () => {
+  test("rejects running and new calls at once while it is down, works again when it is back, and can be closed meanwhile", async () => {
     await put("before");
     const underWay = Promise.allSettled(Array.from({ length: 50 }, (_, i) => put(`k${i}`)));
     await redis.kill();
-    for (const outcome of await underWay) {
-      // Neither the error nor its properties contain the text of the value.
+    // Neither the error nor its properties contain the text of the value.
+    for (const outcome of await underWay)
       if (outcome.status === "rejected") expect(inspect(outcome.reason, { depth: 9 })).not.toContain("xxxx");
-    }
     await vi.waitFor(() => expect(connectionChanges).toHaveLength(2), LIMIT);
-    for (const call of [
-      () => put("a"),
-      () => store.read(["a"]),
-      () => store.take("inbox", 1000, 1),
-      () => store.now(),
-    ]) {
-      await refusedAtOnce(call);
-    }
+    const calls = [() => put("a"), () => store.read(["a"]), () => store.take("inbox", 1000, 1), () => store.now()];
+    for (const call of calls) await refusedAtOnce(call);
     await redis.start();
     await works();
     expect((await store.read(["before", "a"])).map((one) => one !== undefined)).toEqual([true, false]);
     expect(connectionChanges).toEqual([undefined, expect.any(String), undefined]);
+    await redis.kill();
+    await store.close();
+    await expect(store.now()).rejects.toThrow("The store is closed.");
   });
 
   test("that stops responding rejects all calls after one timeout, later ones at once, and works again when it responds", async () => {
@@ -124,76 +120,42 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await works();
     expect((await store.read(["before"]))[0]).toBeDefined();
   });
-
-  test("that breaks the connection during a call reports one loss", async () => {
-    redis.freeze();
-    const underWay = refused(() => put("under-way"));
-    await nextTurn();
-    await redis.kill();
-    await underWay;
-    await redis.start();
-    await works();
-    for (let i = 0; i < 200; i += 1) expect(await put("later")).toBe("committed");
-    expect(connectionChanges).toEqual([undefined, expect.any(String), undefined]);
-  });
-
-  test("can be closed while it is down", async () => {
-    await redis.kill();
-    await store.close();
-    await expect(store.now()).rejects.toThrow("The store is closed.");
-  });
 });
 
 describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
-  test("that cannot be reached fails with its address and the reason, without its password", async () => {
-    const port = await findFreePort();
-    const message = await connectRedisStore({
-      url: `redis://u:hunter2@127.0.0.1:${port}`,
-      prefix: "t",
-      patience: 200,
-    }).then(
+  const readRefusal = (url: string) =>
+    connectRedisStore({ url, prefix: "t", patience: 300 }).then(
       () => "opened",
       (error: Error) => error.message,
     );
+
+  test("that cannot be reached or refuses the password fails with the reason, without the password", async () => {
+    const port = await findFreePort();
+    const message = await readRefusal(`redis://u:hunter2@127.0.0.1:${port}`);
     expect(message).toContain(`Redis at 127.0.0.1:${port} cannot be reached: connect ECONNREFUSED`);
     expect(message).not.toContain("hunter2");
-  });
-
-  test("with a wrong password fails; with the right one and a database number it works", async () => {
     const redis = await startRedis({ requirepass: "hunter2" }, "hunter2");
-    try {
-      for (const wrong of ["redis://:hunter3@127.0.0.1", "redis://127.0.0.1"]) {
-        const message = await connectRedisStore({ url: `${wrong}:${redis.port}`, prefix: "t", patience: 500 }).then(
-          () => "opened",
-          (error: Error) => error.message,
-        );
-        expect(message).toMatch(/WRONGPASS|NOAUTH/);
-        expect(message).not.toContain("hunter");
-      }
-      const store = await connectRedisStore({ url: `redis://:hunter2@127.0.0.1:${redis.port}/3`, prefix: "t" });
-      expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
-      await store.close();
-    } finally {
-      await redis.stop();
-    }
+    onTestFinished(() => redis.stop());
+    const wrong = await readRefusal(`redis://:hunter3@127.0.0.1:${redis.port}`);
+    expect(wrong).toMatch(/WRONGPASS/);
+    expect(wrong).not.toContain("hunter");
+    expect(await readRefusal(`redis://127.0.0.1:${redis.port}`)).toMatch(/NOAUTH/);
+    const store = await connectRedisStore({ url: `redis://:hunter2@127.0.0.1:${redis.port}/3`, prefix: "t" });
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
+    await store.close();
   });
 
-  test("by its URL logs once when the connection is lost and once when it is restored", async () => {
+  test("by its URL logs once when the connection is lost and once when it is restored, and nothing when it is closed", async () => {
     const redis = await startRedis();
+    onTestFinished(() => redis.stop());
     const lines: string[] = [];
     const log = createLog({ level: "debug", clock: Date.now, write: (line) => lines.push(line) });
     const store = await openStore(redis.url, { prefix: "t", log });
-    try {
-      await redis.kill();
-      await vi.waitFor(() => expect(lines).toHaveLength(2), LIMIT);
-      await redis.start();
-      await vi.waitFor(() => expect(lines).toHaveLength(3), LIMIT);
-      await store.close();
-      // Closing the store logs no lost connection.
-      expect(lines.map((line) => JSON.parse(line).level)).toEqual(["info", "warn", "info"]);
-    } finally {
-      await store.close();
-      await redis.stop();
-    }
+    await redis.kill();
+    await vi.waitFor(() => expect(lines).toHaveLength(2), LIMIT);
+    await redis.start();
+    await vi.waitFor(() => expect(lines).toHaveLength(3), LIMIT);
+    await store.close();
+    expect(lines.map((line) => JSON.parse(line).level)).toEqual(["info", "warn", "info"]);
   });
 });

@@ -3,17 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { manifest } from "../../../functions/index.ts";
-import { trimTick } from "../../../functions/maintenance-ticks.ts";
 import { createSteadyClock, openStore } from "../../../runtime/stores/open-store.ts";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
-import { decisionSet } from "../../../shared/records/decision-log.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { toDescendingKey } from "../../../shared/store/records.ts";
-import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+import { readAllRows } from "../../../shared/store/records.ts";
+import { pickSize } from "../../reliability/random-source.ts";
 import { runStoreProcess, startStoreProcess } from "./store-process.ts";
-
-const FULL = process.env["FULL"] !== undefined;
 
 describe("the embedded file", () => {
   let folder: string;
@@ -33,7 +28,7 @@ describe("the embedded file", () => {
     return store;
   }
 
-  const rounds = FULL ? 30 : 3;
+  const rounds = pickSize(30, 1);
   test(
     `REL-1 kill -9 at the peak of writing loses nothing that was acknowledged, ${rounds} times`,
     async () => {
@@ -48,13 +43,7 @@ describe("the embedded file", () => {
           });
         });
         const store = await open();
-        const rows: { n: number; body: string }[] = [];
-        let after: string | undefined;
-        do {
-          const page = await store.scan<{ n: number; body: string }>("all", after);
-          rows.push(...page.rows.map((row) => row.value));
-          after = page.next;
-        } while (after !== undefined);
+        const rows = (await readAllRows<{ n: number; body: string }>({ store }, "all")).map(({ value }) => value);
         const stored = new Set(rows.map(({ n }) => n));
         expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
         expect(rows.every(({ body }) => body.length === 3000)).toBe(true);
@@ -63,7 +52,7 @@ describe("the embedded file", () => {
         await store.close();
       }
     },
-    FULL ? 300_000 : 20_000,
+    pickSize(300_000, 20_000),
   );
 
   test("opens at once after kill -9; taken jobs can be taken again, claims stay", async () => {
@@ -77,20 +66,15 @@ describe("the embedded file", () => {
     expect(await store.lease("claim:held", "other", 1000)).toMatchObject({ heldBy: "child" });
   });
 
-  test("refuses a second process while it is open, with the reason and what to do, and admits it afterwards", async () => {
+  test("refuses a second process and a second opening while it is open, with what to do, and admits it afterwards", async () => {
     const store = await open();
     await store.commit({ put: [{ key: "a", value: 1 }] });
+    await expect(open()).rejects.toThrow("already open in a running Groundcrew");
     const [refusal] = await runStoreProcess("open", url);
     expect(refusal).toMatch(/^refused The store .*groundcrew\.db is already open in a running Groundcrew.*Redis/);
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
     await store.close();
     expect(await runStoreProcess("open", url)).toEqual(["open"]);
-  });
-
-  test("refuses to be opened twice in one process, and stays locked for other processes", async () => {
-    const store = await open();
-    await expect(open()).rejects.toThrow("already open in a running Groundcrew");
-    expect((await runStoreProcess("open", url))[0]).toMatch(/^refused .*already open/);
-    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
   });
 
   test("is private: folder 0700, files 0600, even if the file was readable by everyone", async () => {
@@ -185,78 +169,8 @@ describe("the embedded file", () => {
   });
 });
 
-const MIB = 1024 ** 2;
-/** The decision log's limit is 20,000 rows. */
-const ROW_COUNT = 32_000;
-
-function createFolder() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-space-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, "groundcrew.db");
-  return { url: `file:${folder}`, path, readSize: () => statSync(path).size };
-}
-
-async function open(url: string): Promise<Store> {
-  const store = await openStore(url, { prefix: "t" });
-  onTestFinished(() => store.close());
-  return store;
-}
-
-/** Adds rows of the size of decisions. */
-async function addDecisions(store: Store, count: number) {
-  for (let at = 0; at < count; at += 500) {
-    const put = Array.from({ length: 500 }, (_, i) => ({
-      key: `decision:${toDescendingKey(at + i)}`,
-      value: { at: at + i, text: "x".repeat(1_600) },
-      sets: [decisionSet],
-    }));
-    await store.commit({ put });
-  }
-}
-
-function startWithTrimTick(store: Store) {
-  const services = { services: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
-  return startTestRuntime({ store, manifest: { ...manifest, ...services, ticks: [trimTick] } });
-}
-
-const requestTrim = (url: string) =>
-  fetch(`${url}/ticks/trim`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) });
-
-test("The tick trim stores webhooks between its steps, and gives the space back to the file system", async () => {
-  const { url, path, readSize } = createFolder();
-  const store = await open(url);
-  await addDecisions(store, ROW_COUNT);
-  const before = readSize();
-  /** The number of rows that each step deleted, and the webhooks, in the order in which they ended. */
-  const ended: (number | "webhook")[] = [];
-  async function trim(...args: Parameters<Store["trim"]>) {
-    const count = await store.trim(...args);
-    if (count > 0) ended.push(count);
-    return count;
-  }
-  const runtime = await startWithTrimTick({ ...store, trim });
-  const trimmed = requestTrim(runtime.url);
-  for (let i = 0; i < 10; i++) {
-    const { status } = await postWebhook(runtime.url, JSON.stringify({ event: "issue", data: { id: `i${i}` } }));
-    expect(status).toBe(200);
-    ended.push("webhook");
-  }
-  await trimmed;
-  const steps = ended.filter((end) => end !== "webhook");
-  expect(steps.reduce((sum, count) => sum + count, 0)).toBe(ROW_COUNT - 20_000);
-  expect(Math.max(...steps)).toBeLessThanOrEqual(100);
-  expect(ended.indexOf("webhook")).toBeLessThan(ended.lastIndexOf(100));
-  expect(await store.count(decisionSet)).toBe(20_000);
-  expect((await store.scan<{ at: number }>(decisionSet, undefined, 1)).rows[0]?.value.at).toBe(ROW_COUNT - 1);
-  expect(readSize()).toBeLessThan(before - 15 * MIB);
-  expect(statSync(`${path}-wal`).size).toBe(0);
-}, 60_000);
-
-afterEach(() => {
-  vi.useRealTimers();
-});
-
 test("REL-9 the clock of the embedded file starts with the wall clock and does not follow its corrections", async () => {
+  onTestFinished(() => void vi.useRealTimers());
   const clock = createSteadyClock();
   const before = clock();
   expect(Math.abs(before - Date.now())).toBeLessThan(1000);

@@ -1,26 +1,24 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { pickSize } from "../../reliability/random-source.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
-import { defineModelTests } from "./model-tests.ts";
+import { defineModelTests, defineStoreContract } from "./store-contract.ts";
 import { createRedisOpener, openMemoryStore, openSqliteStore } from "./test-stores.ts";
 
-const FULL = process.env["FULL"] !== undefined;
-const LIMIT = FULL ? 900_000 : 60_000;
+const createSizes = (runs: number, voids = false) => ({ runs: pickSize(10_000, runs), voids });
 
-describe("REL-11 the model of the memory store", () =>
-  defineModelTests(openMemoryStore, { runs: FULL ? 10_000 : 150, voids: false, limit: LIMIT }));
+describe("REL-11 the model of the memory store", () => defineModelTests(openMemoryStore, createSizes(100)));
 
-describe("REL-11 the model of the embedded store", () =>
-  defineModelTests(openSqliteStore, { runs: FULL ? 10_000 : 80, voids: true, limit: LIMIT }));
+describe("REL-11 the model of the embedded store", () => defineModelTests(openSqliteStore, createSizes(40, true)));
 
-describe.skipIf(!hasRedisServer())("REL-11 the model of the Redis store", () => {
+describe.skipIf(!hasRedisServer())("a Redis", () => {
   let redis: TestRedis;
   beforeAll(async () => {
     redis = await startRedis();
   });
   afterAll(() => redis.stop());
+  const open = createRedisOpener(() => redis);
 
-  defineModelTests(
-    createRedisOpener(() => redis),
-    { runs: FULL ? 10_000 : 60, voids: false, limit: LIMIT },
-  );
+  describe("the Redis store", () => defineStoreContract(open));
+
+  describe("REL-11 the model of the Redis store", () => defineModelTests(open, createSizes(30)));
 });

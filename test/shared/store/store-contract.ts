@@ -1,12 +1,12 @@
-import { afterEach } from "vitest";
+import fc from "fast-check";
+import { afterEach, test } from "vitest";
+import type { Ms } from "../../../shared/time.ts";
 import { defineBucketContract } from "./contract/buckets.ts";
 import { defineCommitContract } from "./contract/commits.ts";
-import { defineHoldContract } from "./contract/holds.ts";
 import { defineJobContract } from "./contract/jobs.ts";
-import { defineJsonContract } from "./contract/json.ts";
-import { defineLaneContract } from "./contract/lanes.ts";
-import { defineLeaseContract } from "./contract/leases.ts";
 import { defineValueContract } from "./contract/values.ts";
+import { claimHistory, playClaims } from "./model/claims.ts";
+import { jobHistory, playJobs } from "./model/jobs.ts";
 import type { OpenedStore, OpenStore } from "./opened-store.ts";
 
 /** Holds an engine to the sentences of the port. */
@@ -20,13 +20,59 @@ export function defineStoreContract(open: OpenStore) {
     opened.push(one);
     return one;
   };
+  for (const define of [defineValueContract, defineCommitContract, defineJobContract, defineBucketContract])
+    define(fresh);
+}
 
-  defineValueContract(fresh);
-  defineJsonContract(fresh);
-  defineCommitContract(fresh);
-  defineLeaseContract(fresh);
-  defineJobContract(fresh);
-  defineLaneContract(fresh);
-  defineBucketContract(fresh);
-  defineHoldContract(fresh);
+interface Sizes {
+  runs: number;
+  /** Whether a restart makes the leases of taken jobs void. */
+  voids: boolean;
+}
+
+/** Plays random histories on an engine; its restarts are part of them. */
+export function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
+  const limit = runs > 1_000 ? 900_000 : 60_000;
+  let opened: OpenedStore | undefined;
+  let run = 0;
+
+  async function close() {
+    await opened?.end();
+    opened = undefined;
+  }
+  afterEach(close);
+
+  /** One store for all runs, because opening costs more than a run; after a failure a fresh one, so that shrinking is honest. */
+  async function onStore(remember: Ms, play: (opened: OpenedStore, run: string) => Promise<void>) {
+    opened ??= await open({ remember });
+    run += 1;
+    try {
+      await play(opened, `r${run}`);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  test("any history of claim, renew, expire, crash, release and write has one owner and growing tokens", {
+    timeout: limit,
+  }, async () => {
+    const property = fc.asyncProperty(claimHistory, (history) =>
+      onStore(5_000, (one, name) => playClaims(one, name, history)),
+    );
+    await fc.assert(property, { numRuns: runs });
+  });
+
+  test("any history of jobs loses none, never leases one twice at once and keeps the order of each lane", {
+    timeout: limit,
+  }, async () => {
+    const property = fc.asyncProperty(jobHistory, (history) =>
+      onStore(5_000, async (one) => {
+        // The ids of the run before are forgotten by now.
+        one.time.now += 10_000;
+        await playJobs(one, history, { voids });
+      }),
+    );
+    await fc.assert(property, { numRuns: runs });
+  });
 }

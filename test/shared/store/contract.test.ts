@@ -1,5 +1,7 @@
 import { describe } from "vitest";
 import { defineStoreContract } from "./store-contract.ts";
-import { openSqliteStore } from "./test-stores.ts";
+import { openMemoryStore, openSqliteStore } from "./test-stores.ts";
+
+describe("the memory store", () => defineStoreContract(openMemoryStore));
 
 describe("the embedded store", () => defineStoreContract(openSqliteStore));
