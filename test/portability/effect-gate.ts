@@ -20,7 +20,7 @@ export function createEffectGate() {
   let kill: () => Promise<void> = async () => {};
 
   /** Returns the address at which requests for this system are accepted. */
-  async function open(target: string): Promise<string> {
+  async function open(target = ""): Promise<string> {
     const server = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -34,13 +34,9 @@ export function createEffectGate() {
       const answer = await fetch(target + (request.url ?? ""), init);
       const bytes = Buffer.from(await answer.arrayBuffer());
       if (isChosen) return kill();
-      response.writeHead(
-        answer.status,
-        [...answer.headers]
-          .filter(([name]) => !/^(content-encoding|content-length|transfer-encoding|connection)$/.test(name))
-          .flat(),
-      );
-      response.end(bytes);
+      const isOwn = ([name]: [string, string]) =>
+        !/^(content-encoding|content-length|transfer-encoding|connection)$/.test(name);
+      response.writeHead(answer.status, [...answer.headers].filter(isOwn).flat()).end(bytes);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     onTestFinished(() => {
@@ -52,15 +48,11 @@ export function createEffectGate() {
 
   return {
     open,
-    /** Counts requests from now on, and kills the product at this one. */
-    killAt(chosen: EffectPoint, act: () => Promise<void>) {
+    /** Counts requests from now on, and kills the product at this one; without one, it kills nothing any more. */
+    killAt(chosen?: EffectPoint, act: () => Promise<void> = async () => {}) {
       count = 0;
       point = chosen;
       kill = act;
-    },
-    /** Kills nothing from now on. */
-    disarm() {
-      point = undefined;
     },
   };
 }
