@@ -3,23 +3,11 @@ import { request } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { startProductProcess } from "../support/product-process.ts";
-import { formatRequestHead, formatWebhookHead, openConnection, type RawConnection } from "../support/raw-connection.ts";
+import { formatRequestHead, formatWebhookHead, openConnection } from "../support/raw-connection.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 const OPEN_FILES = 64;
-
-/** Opens connections that remain open until the other end closes them or the test ends; `head` is sent on each. */
-async function openConnections(url: string, count: number, head = ""): Promise<RawConnection[]> {
-  const opened: RawConnection[] = [];
-  for (let i = 0; i < count; i += 1) {
-    const raw = await openConnection(url);
-    onTestFinished(() => void raw.socket.destroy());
-    if (head !== "") raw.socket.write(head);
-    opened.push(raw);
-  }
-  return opened;
-}
 
 interface Sender {
   /** The address from which it connects. */
@@ -57,67 +45,54 @@ async function openStream(url: string, { localAddress, forwardedFor }: Sender = 
   return { raw, answer };
 }
 
-async function postWebhooks(url: string): Promise<(number | string)[]> {
-  const statuses: (number | string)[] = [];
-  for (let id = 0; id < 20; id += 1) statuses.push(await postOnNewConnection(url, id));
-  return statuses;
-}
-
-test("With a limit of 64 open files, webhooks arrive while 120 connections are open that send nothing", {
+test("With a limit of 64 open files, webhooks arrive while 120 connections are open that send nothing, or never finish their request", {
   timeout: 60_000,
 }, async () => {
-  const url = (await startProductProcess({ openFiles: OPEN_FILES })).url;
+  const { url } = await startProductProcess({ openFiles: OPEN_FILES });
   const { raw, answer } = await openStream(url);
-  const { socket } = raw;
   expect(answer).toContain("200 OK");
-  await openConnections(url, 120);
-  expect(await postWebhooks(url)).toEqual(Array(20).fill(200));
-  expect(socket.closed).toBe(false);
-});
-
-test("With a limit of 64 open files, webhooks arrive while 120 connections are open that never finish their request", {
-  timeout: 60_000,
-}, async () => {
-  const url = (await startProductProcess({ openFiles: OPEN_FILES })).url;
-  const head = formatWebhookHead({
-    ...createWebhookHeaders("{}"),
-    "content-length": "9000",
-  });
-  await openConnections(url, 120, `${head}{`);
-  expect(await postWebhooks(url)).toEqual(Array(20).fill(200));
+  const head = formatWebhookHead({ ...createWebhookHeaders("{}"), "content-length": "9000" });
+  for (const sent of ["", `${head}{`]) {
+    for (let i = 0; i < 120; i += 1) {
+      const { socket } = await openConnection(url);
+      onTestFinished(() => void socket.destroy());
+      if (sent !== "") socket.write(sent);
+    }
+    for (let id = 0; id < 20; id += 1) expect(await postOnNewConnection(url, id)).toBe(200);
+  }
+  expect(raw.socket.closed).toBe(false);
 });
 
 /** Limit per address where 24 connections may be open: half of them. */
 const PER_ADDRESS = 12;
 
-test("An address may have half of all connections open, and those in use stay; others are not affected", {
-  timeout: 60_000,
-}, async () => {
-  const { url } = await startProductProcess({ openFiles: OPEN_FILES });
-  const streams = [];
-  for (let i = 0; i < PER_ADDRESS; i += 1) streams.push(await openStream(url));
-  expect(streams.map(({ answer }) => answer.slice(0, 15))).toEqual(Array(PER_ADDRESS).fill("HTTP/1.1 200 OK"));
-  expect(await postOnNewConnection(url, 1)).toBe("ECONNRESET");
-  expect(await postOnNewConnection(url, 2, { localAddress: "127.0.0.2" })).toBe(200);
-  expect(streams.some(({ raw }) => raw.socket.closed)).toBe(false);
-});
-
-test("A trusted proxy's connections are not limited per address; the requests that it forwards for one address are", {
+test("An address may have half of all connections open, and those in use stay; of a trusted proxy the requests that it forwards for one address count", {
   timeout: 60_000,
 }, async () => {
   const proxy = { localAddress: "127.0.0.2" };
   const env = { TRUSTED_PROXIES: proxy.localAddress };
   const { url } = await startProductProcess({ openFiles: OPEN_FILES, env });
+  const openStreams = async (sender: Sender) => {
+    const streams = [];
+    for (let i = 0; i < PER_ADDRESS; i += 1) streams.push(await openStream(url, sender));
+    expect(streams.map(({ answer }) => answer.slice(0, 15))).toEqual(Array(PER_ADDRESS).fill("HTTP/1.1 200 OK"));
+    return streams.map(({ raw }) => raw.socket);
+  };
+  const direct = await openStreams({});
+  expect(await postOnNewConnection(url, 1)).toBe("ECONNRESET");
+  expect(await postOnNewConnection(url, 2, { localAddress: "127.0.0.3" })).toBe(200);
+  expect(direct.some(({ closed }) => closed)).toBe(false);
+  for (const socket of direct) socket.destroy();
+
   const client = { ...proxy, forwardedFor: "203.0.113.7" };
-  const streams = [];
-  for (let i = 0; i < PER_ADDRESS; i += 1) streams.push(await openStream(url, client));
+  const forwarded = await openStreams(client);
   const refused = await openStream(url, { ...proxy, forwardedFor: "198.51.100.1, 203.0.113.7" });
   expect(refused.answer).toMatch(/^HTTP\/1.1 429 .*retry-after: 1\r\n.*"code":"rate_limited"/is);
   const other = { ...proxy, forwardedFor: "203.0.113.8" };
-  expect(await postOnNewConnection(url, 1, other)).toBe(200);
+  expect(await postOnNewConnection(url, 3, other)).toBe(200);
   expect((await openStream(url, other)).answer).toContain("200 OK");
   // Plane would take any answer for an acknowledgement.
-  expect(await postOnNewConnection(url, 2, client)).toBe("ECONNRESET");
-  streams[0]?.raw.socket.destroy();
-  await expect.poll(() => postOnNewConnection(url, 3, client)).toBe(200);
+  expect(await postOnNewConnection(url, 4, client)).toBe("ECONNRESET");
+  forwarded[0]?.destroy();
+  await expect.poll(() => postOnNewConnection(url, 5, client)).toBe(200);
 });

@@ -9,66 +9,40 @@ import { openConnection } from "../support/raw-connection.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { postWebhook, RUNTIME_ENV, startTestRuntime, watchForcedCloses } from "../support/test-runtime.ts";
 
-const ROUTES_ONLY: Manifest = {
-  routes: manifest.routes,
-  ticks: [],
-  jobHandlers: [],
-  ruleSets: () => [],
-  requestKinds: {},
-};
+const NOTHING: Manifest = { routes: manifest.routes, ticks: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
+const createTick = (run: Tick["run"]): Tick => ({ name: "cycles", cron: () => "0 0 1 1 *", run });
+const createWorker = (handle: Manifest["jobHandlers"][number]["handle"]): Manifest["jobHandlers"][number] => ({
+  ...{ queue: "inbox", leaseMs: 60_000, concurrency: 1, handle },
+});
 
 /** Waits as the product does, except for the 8 s after which stopping gives up: they never end. */
 const waitWithoutStopLimit: typeof wait = (ms, signal) => (ms === 8_000 ? new Promise(() => {}) : wait(ms, signal));
 
-/** Creates a promise that the test resolves. */
-function createGate() {
-  let pass = () => {};
-  const passed = new Promise<void>((resolve) => {
-    pass = resolve;
-  });
-  return { passed, open: () => pass() };
-}
-
-function createSlowRoute(work: () => Promise<void>): Route {
-  const answer = async () => {
-    await work();
-    return new Response("done");
-  };
-  return { path: "/slow", access: "public", app: () => new Hono().get("/", answer) };
-}
-
-test("Stopping the runtime answers open requests, takes no new ones, and then closes the store", async () => {
-  const { passed, open: finish } = createGate();
+test("Stopping the runtime answers open requests, takes no new ones, waits for no idle connection, and then closes the store", async () => {
+  const gate = Promise.withResolvers<void>();
   let begun = false;
-  const route = createSlowRoute(() => {
+  const answer = () => {
     begun = true;
-    return passed;
-  });
+    return gate.promise.then(() => new Response("done"));
+  };
+  const route: Route = { path: "/slow", access: "public", app: () => new Hono().get("/", answer) };
   const countForcedCloses = watchForcedCloses();
   const { url, stop, store } = await startTestRuntime({
-    manifest: { ...ROUTES_ONLY, routes: [route] },
+    manifest: { ...NOTHING, routes: [route] },
     overrides: { wait: waitWithoutStopLimit },
   });
-  const answer = fetch(`${url}/slow`).then((response) => response.text());
+  const idle = await openConnection(url);
+  const answered = fetch(`${url}/slow`).then((response) => response.text());
   await expect.poll(() => begun).toBe(true);
   const stopped = stop();
   await expect(openConnection(url)).rejects.toThrow("ECONNREFUSED");
   expect(await store.now()).toBeGreaterThan(0);
-  finish();
-  expect(await answer).toBe("done");
+  gate.resolve();
+  expect(await answered).toBe("done");
   await stopped;
+  expect((await idle.ended).text).toBe("");
   expect(countForcedCloses()).toBe(0);
   await expect(store.now()).rejects.toThrow("closed");
-});
-
-test("Stopping the runtime does not wait for idle keep-alive connections", async () => {
-  const countForcedCloses = watchForcedCloses();
-  const { url, stop } = await startTestRuntime({ overrides: { wait: waitWithoutStopLimit } });
-  expect((await fetch(`${url}/health`)).status).toBe(200);
-  const idle = await openConnection(url);
-  await stop();
-  expect(countForcedCloses()).toBe(0);
-  expect((await idle.ended).text).toBe("");
 });
 
 test.each([
@@ -77,33 +51,28 @@ test.each([
 ] as const)(
   "Stopping the runtime waits for a running %s and a running %s that ends last, and begins no others",
   async (firstToEnd, lastToEnd) => {
-    const gates = { tick: createGate(), job: createGate() };
+    const gates = { tick: Promise.withResolvers<void>(), job: Promise.withResolvers<void>() };
     const begun: string[] = [];
     const ended: string[] = [];
     const run = async (name: keyof typeof gates) => {
       begun.push(name);
-      await gates[name].passed;
+      await gates[name].promise;
       ended.push(name);
     };
-    const tick: Tick = { name: "cycles", cron: () => "0 0 1 1 *", run: () => run("tick").then(() => ({})) };
-    const worker: Manifest["jobHandlers"][number] = {
-      queue: "inbox",
-      leaseMs: 60_000,
-      concurrency: 1,
-      handle: () => run("job").then(() => ({ done: true })),
-    };
+    const tick = createTick(() => run("tick").then(() => ({})));
+    const worker = createWorker(() => run("job").then(() => ({ done: true })));
     const { url, stop, deps } = await startTestRuntime({
-      manifest: { ...ROUTES_ONLY, ticks: [tick], jobHandlers: [worker] },
+      manifest: { ...NOTHING, ticks: [tick], jobHandlers: [worker] },
     });
     for (const id of ["first", "second"]) await postWebhook(url, JSON.stringify({ event: "issue", data: { id } }));
     void deps.ticks.runNow("cycles");
     await expect.poll(() => begun.toSorted()).toEqual(["job", "tick"]);
     const stopped = stop().then(() => ended.push("stopped"));
-    gates[firstToEnd].open();
+    gates[firstToEnd].resolve();
     await expect(openConnection(url)).rejects.toThrow("ECONNREFUSED");
     // A runtime that does not wait for the last one stops within these turns of the event loop.
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    gates[lastToEnd].open();
+    gates[lastToEnd].resolve();
     await stopped;
     expect(ended).toEqual([firstToEnd, lastToEnd, "stopped"]);
     expect(begun).toHaveLength(2);
@@ -111,56 +80,44 @@ test.each([
 );
 
 test("Stopping the runtime does not wait longer than 8 s for running work", async () => {
-  const { passed: timedOut, open: reachTimeout } = createGate();
+  const limit = Promise.withResolvers<void>();
   let begun = false;
-  const hanging: Tick = {
-    name: "cycles",
-    cron: () => "0 0 1 1 *",
-    run() {
-      begun = true;
-      return new Promise(() => {});
-    },
-  };
+  const hanging = createTick(() => {
+    begun = true;
+    return new Promise(() => {});
+  });
   const { stop, deps, lines } = await startTestRuntime({
-    manifest: { ...ROUTES_ONLY, ticks: [hanging] },
-    overrides: { wait: (ms, signal) => (ms === 8_000 ? timedOut : wait(ms, signal)) },
+    manifest: { ...NOTHING, ticks: [hanging] },
+    overrides: { wait: (ms, signal) => (ms === 8_000 ? limit.promise : wait(ms, signal)) },
   });
   void deps.ticks.runNow("cycles");
   await expect.poll(() => begun).toBe(true);
   const stopped = stop();
   expect(lines.at(-1)).toMatchObject({ message: "stopping" });
-  reachTimeout();
+  limit.resolve();
   await stopped;
   expect(lines.at(-1)).toMatchObject({ message: "stopped" });
 });
 
-test("Starting the runtime on a port in use fails with that reason and leaves nothing open", async () => {
-  const { url } = await startTestRuntime();
+test("Starting the runtime on a port in use fails with that reason, names METRICS_PORT, and leaves nothing open", async () => {
+  const { port } = new URL((await startTestRuntime()).url);
   const store = createMemoryStore({ clock: Date.now });
-  const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
-  const starting = startRuntime(settings, { manifest: ROUTES_ONLY, write: () => {}, overrides: { store } });
+  const settings = createTestSettings({ ...RUNTIME_ENV, PORT: port });
+  const starting = startRuntime(settings, { manifest: NOTHING, write: () => {}, overrides: { store } });
   await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+: the port is in use by another program.*HOST or PORT/);
   await expect(store.now()).rejects.toThrow("closed");
+  const reason = "the port is in use by another program. Change HOST or METRICS_PORT.";
+  await expect(startTestRuntime({ env: { METRICS_PORT: port } })).rejects.toThrow(reason);
 });
 
-test("Starting the runtime works the jobs that remained in the queues", async () => {
+test("Starting the runtime works the jobs that remained in the queues, and runs a tick when it is due, also after it has failed", async () => {
   const store = createMemoryStore({ clock: Date.now });
   await store.commit({ jobs: [{ id: "left", queue: "inbox", lane: "a", body: {} }] });
   const worked: string[] = [];
-  const worker: Manifest["jobHandlers"][number] = {
-    queue: "inbox",
-    leaseMs: 1000,
-    concurrency: 1,
-    async handle(_, job) {
-      worked.push(job.id);
-      return { done: true };
-    },
-  };
-  await startTestRuntime({ store, manifest: { ...ROUTES_ONLY, jobHandlers: [worker] } });
-  await expect.poll(() => worked).toEqual(["left"]);
-});
-
-test("The schedule runs a tick when it is due by its cron expression, also after it has failed", async () => {
+  const worker = createWorker(async (_, job) => {
+    worked.push(job.id);
+    return { done: true };
+  });
   const runs: string[] = [];
   const tick: Tick = {
     name: "cycles",
@@ -170,19 +127,11 @@ test("The schedule runs a tick when it is due by its cron expression, also after
       throw new Error("failure");
     },
   };
-  await startTestRuntime({
-    env: { POLL_CRON: "* * * * * *", TIMEZONE: "Europe/Paris" },
-    manifest: { ...ROUTES_ONLY, ticks: [tick] },
-  });
+  const env = { POLL_CRON: "* * * * * *", TIMEZONE: "Europe/Paris" };
+  await startTestRuntime({ store, env, manifest: { ...NOTHING, jobHandlers: [worker], ticks: [tick] } });
+  await expect.poll(() => worked).toEqual(["left"]);
   await expect.poll(() => runs.length).toBeGreaterThan(1);
   expect(runs[0]).toBe("Europe/Paris");
-});
-
-test("A METRICS_PORT that is in use is named in the error", async () => {
-  const { url } = await startTestRuntime();
-  await expect(startTestRuntime({ env: { METRICS_PORT: new URL(url).port } })).rejects.toThrow(
-    "the port is in use by another program. Change HOST or METRICS_PORT.",
-  );
 });
 
 test.each([
@@ -190,8 +139,7 @@ test.each([
   ["headers that are too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
   ["a path with a backslash", "GET /\\x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"],
 ])("Bytes that are not HTTP such as %s are refused in JSON", async (_, bytes, status) => {
-  const { url } = await startTestRuntime();
-  const raw = await openConnection(url);
+  const raw = await openConnection((await startTestRuntime()).url);
   raw.socket.write(bytes);
   const { text } = await raw.ended;
   expect(text).toContain(status);

@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,43 +34,31 @@ async function readFormat(url: string) {
   return stored?.value;
 }
 
-/** What a later version of Groundcrew leaves behind. */
-async function useLaterVersion(url: string) {
-  const store = await openStore(url, { prefix: "groundcrew" });
-  await store.commit({ put: [{ key: STORE_FORMAT_KEY, value: { format: STORE_FORMAT + 1, version: "9.8.7" } }] });
-  await store.close();
-}
-
-async function expectRefusal(url: string) {
+test("a store that a later version has used is refused and left unchanged; the command line says what to do and exits with 78, because a restart does not help", async () => {
+  const url = createStoreUrl();
   await (await start(url)).stop();
   expect(await readFormat(url)).toMatchObject({ format: STORE_FORMAT, version: VERSION });
   await (await start(url)).stop();
-  await useLaterVersion(url);
+  const store = await openStore(url, { prefix: "groundcrew" });
+  const later = { format: STORE_FORMAT + 1, version: "9.8.7" };
+  await store.commit({ put: [{ key: STORE_FORMAT_KEY, value: later }] });
+  await store.close();
   await expect(start(url)).rejects.toThrow(/last used by Groundcrew 9\.8\.7.*Start 9\.8\.7 or a later version/);
-  expect(await readFormat(url)).toEqual({ format: STORE_FORMAT + 1, version: "9.8.7" });
-}
-
-test("an embedded store that a later version has used is refused and left unchanged", async () => {
-  await expectRefusal(createStoreUrl());
+  const program = ["--disable-warning=ExperimentalWarning", getBuiltProgram("start")];
+  const env = { ...RUNTIME_ENV, STORE_URL: url };
+  const { status, stdout } = spawnSync(process.execPath, program, { cwd: tmpdir(), env, encoding: "utf8" });
+  expect([status, stdout]).toEqual([78, expect.stringContaining("restore a backup from before the upgrade")]);
+  expect(await readFormat(url)).toEqual(later);
 });
-
-/** An embedded file as a version with format 1 left it. */
-function createOldFile(): { url: string; path: string } {
-  const url = createStoreUrl();
-  const path = join(url.replace("file:", ""), "groundcrew.db");
-  const database = new DatabaseSync(path);
-  database.exec("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL, rev INTEGER NOT NULL, expires INTEGER)");
-  database.exec(`INSERT INTO kept VALUES ('${STORE_FORMAT_KEY}', '{"format":1,"version":"0.2.0"}', 1, NULL)`);
-  database.close();
-  return { url, path };
-}
 
 const ADVICE = /does not convert older stores\. Delete the store, or set STORE_URL/;
 
 test("an embedded file of format 1 is refused and left unchanged", async () => {
-  const { url, path } = createOldFile();
+  const url = createStoreUrl();
+  const database = new DatabaseSync(join(url.replace("file:", ""), "groundcrew.db"));
+  database.exec("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL, rev INTEGER NOT NULL, expires INTEGER)");
+  database.exec(`INSERT INTO kept VALUES ('${STORE_FORMAT_KEY}', '{"format":1,"version":"0.2.0"}', 1, NULL)`);
   await expect(start(url)).rejects.toThrow(ADVICE);
-  const database = new DatabaseSync(path);
   expect(database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()).toEqual([{ name: "kept" }]);
   expect(database.prepare("SELECT count(*) AS n FROM kept").get()).toEqual({ n: 1 });
   database.close();
@@ -101,24 +88,6 @@ test("a store that was emptied under a running Groundcrew has the format again o
     format: STORE_FORMAT,
     version: VERSION,
   });
-});
-
-test("with a store of a later version the command line exits with 78, because a restart does not help, and says what to do", async () => {
-  const url = createStoreUrl();
-  await useLaterVersion(url);
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", getBuiltProgram("start")], {
-    cwd: tmpdir(),
-    env: { ...RUNTIME_ENV, STORE_URL: url },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let output = "";
-  child.stdout.on("data", (data: Buffer) => {
-    output += data;
-  });
-  const [code] = await once(child, "close");
-  expect(code).toBe(78);
-  expect(output).toContain("restore a backup from before the upgrade");
 });
 
 test("a store that cannot be written at startup makes /health report it before the first regular probe", async () => {
