@@ -69,20 +69,6 @@ test("AGENT-01 provision writes a closed profile for each of the ten agents: its
   expect(skills.entries["plane-bridge"]?.env).toEqual({ GROUNDCREW_URL: "https://crew.example.com" });
 });
 
-test("OPENCLAW-16 each agent has a trusted entry of hooks.mappings, so that wakes arrive without a warning", async () => {
-  const { hooks } = readCurrent(await createTeam());
-  expect(hooks.mappings.map(({ match }) => match)).toEqual(TEN.map((id) => ({ path: "groundcrew", source: id })));
-  expect(hooks.mappings[1]).toEqual({
-    match: { path: "groundcrew", source: "imhotep" },
-    action: "agent",
-    agentId: "imhotep",
-    messageTemplate: "{{message}}",
-    wakeMode: "now",
-    deliver: false,
-    allowUnsafeExternalContent: true,
-  });
-});
-
 test("OpenClaw's settings exist in both forms of the section of agents, and for 2026.2 without what it refuses", async () => {
   const setup = await createTeam();
   const { agents, ...current } = readCurrent(setup);

@@ -1,9 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import { parseSettings } from "../../../shared/config/settings.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
+import { parseBlockedByText } from "../../../shared/sync/dependency-edges.ts";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
-import { readProvisionedState } from "./provisioned-state.ts";
+import { readFirstProject, readProvisionedState } from "./provisioned-state.ts";
 
 test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an empty Plane; PROV-04 a second one changes nothing", async () => {
   const setup = await createProvisionSetup();
@@ -152,21 +153,6 @@ test("provision sets Telegram's webhook and commands once, and again only when a
   ).toMatchObject({ changed: 1 });
 });
 
-test("a bot that Telegram does not know fails only the step telegram", async () => {
-  const { setup } = await createBotSetup({ TELEGRAM_BOT_TOKEN: "1001:another" });
-  const { exit, failed } = await setup.provisionWithReport();
-  expect(exit).toBe(1);
-  expect(failed.map(({ name }) => name)).toEqual(["telegram"]);
-  expect(failed[0]?.detail).toContain("Check TELEGRAM_BOT_TOKEN");
-});
-
-test("provision stays within Plane's limit of 60 requests a minute with ten agents", async () => {
-  const setup = await createProvisionSetup({ config: false, rateLimit: 60 });
-  expect((await setup.provisionWithReport()).failed).toEqual([]);
-  expect(setup.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
-  expect(setup.waits).toEqual([]);
-});
-
 test("provision repeats a read that got no answer, but not a write", async () => {
   const setup = await createProvisionSetup();
   setup.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/invitations/" }, { kind: "drop" }, 2);
@@ -176,4 +162,31 @@ test("provision repeats a read that got no answer, but not a write", async () =>
   second.plane.faults.add({ method: "POST", path: "/api/users/api-tokens/" }, { kind: "drop" }, 1);
   expect((await second.provisionWithReport()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
   expect(second.plane.ledger.requests.filter(({ status }) => status === 0)).toHaveLength(1);
+});
+
+test("on v1.2.2, which has no relations, the description of a sample task names its blocker, and the report mentions it", async () => {
+  const setup = await createProvisionSetup({ version: "1.2.2" });
+  const { exit, failed, detail } = await setup.provisionWithReport();
+  expect({ exit, failed }).toEqual({ exit: 0, failed: [] });
+  expect(detail("sample tasks")).toContain("the API of this version of Plane has no relations");
+  expect((await readProvisionedState(setup)).items.map(({ waitsFor }) => waitsFor.length)).toEqual([0, 0, 0]);
+  const project = await readFirstProject(setup);
+  const samples = setup.plane.items(project?.id ?? "").toSorted((a, b) => a.sequence_id - b.sequence_id);
+  expect(samples.map(({ description_html }) => parseBlockedByText(description_html))).toEqual([[], ["ONB-1"], []]);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("provision waits for a Plane that is not running yet, with occasional progress lines", async () => {
+  const setup = await createProvisionSetup();
+  await setup.plane.takeDown();
+  let requestCount = 0;
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    requestCount += 1;
+    if (requestCount === 8) await setup.plane.bringUp();
+    return globalThis.fetch(input, init);
+  };
+  const { exit, err } = await setup.provision(["--yes"], { fetch });
+  expect(exit).toBe(0);
+  expect(setup.waits.filter((ms) => ms === 2_000)).toHaveLength(7);
+  expect(err.match(/waiting for Plane at/g)).toHaveLength(2);
 });

@@ -13,7 +13,6 @@ test("provision exits with 78 for missing or invalid settings, and lists all of 
 
 test.each([
   ["PLANE_ADMIN_PASSWORD", { PLANE_ADMIN_PASSWORD: "changemechangeme" }],
-  ["PLANE_ADMIN_PASSWORD", { PLANE_ADMIN_PASSWORD_FILE: "password" }],
   ["AGENT_TOKEN_THOT", { AGENT_TOKEN_THOT: "changemechangeme" }],
 ])("provision exits with 78 when %s is a placeholder (%j), and calls nothing", async (name, given) => {
   const setup = await createProvisionSetup();
@@ -34,36 +33,16 @@ test.each([NOTES_PATH, SECRETS_PATH])("%s is not overwritten when it cannot be p
   expect(setup.files.get(path)?.text).toBe("{ half");
 });
 
-test("provision answers a wrong command as JSON with --json", async () => {
-  const setup = await createProvisionSetup();
-  for (const args of [
-    ["--json", "--password=marked-secret"],
-    ["--json", "--wait", "soon"],
-    ["--json", "--print-env"],
-  ]) {
-    const { exit, out, err } = await setup.provision(args);
-    expect(exit).toBe(2);
-    expect(JSON.parse(out)).toEqual({
-      steps: [],
-      changed: 0,
-      error: { code: "usage", message: err.split("\n")[0] },
-    });
-    expect(out).not.toContain("marked-secret");
-  }
-});
-
 const AGENT = { name: "Thot", email: "thot@javisi.local" };
 
 test.each([
   ["an agent called ../x", { agents: [{ ...AGENT, name: "../x" }] }, {}, "agents[0].name"],
-  ["an agent with a line break", { agents: [{ ...AGENT, name: "Thot\nx" }] }, {}, "agents[0].name"],
   [
     "two agents with one address",
     { agents: [AGENT, { name: "R2D2", email: "THOT@javisi.local" }] },
     {},
     "agents[1].email",
   ],
-  ["a worker with the admin's address", { agents: [{ ...AGENT, email: "Ada@example.test" }] }, {}, "Thot with the"],
   ["a workspace named like a domain", { provision: { workspace: "javisi.org" } }, {}, "provision.workspace"],
   [
     "a workspace's name with a bidirectional control character",
@@ -76,12 +55,6 @@ test.each([
     {},
     { PLANE_URL: "https://ada:marked/1@plane.example.com" },
     "PLANE_URL",
-  ],
-  [
-    "SECRETS_FILE at the path of provision's own file",
-    {},
-    { SECRETS_FILE: "x/provision-secrets.json" },
-    "a name other than",
   ],
 ])("provision exits with 78 for %s, without requests or writes", async (_, config, env, message) => {
   const setup = await createProvisionSetup({ config, env });
@@ -112,11 +85,6 @@ const formatAgents = (...names: unknown[]) => JSON.stringify({ agents: names.map
 
 test.each<[string, string, string]>([
   [
-    "nests a million lists",
-    `{"agents":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`,
-    "more than 64 nested levels (line 1, column 74)",
-  ],
-  [
     "has __proto__ in an agent",
     '{"agents": [\n  {"name": "Thot", "email": "t@crew.test", "__proto__": {"role": "concierge"}}\n]}',
     "agents[0].__proto__ (line 2, column 57)",
@@ -126,22 +94,13 @@ test.each<[string, string, string]>([
     '{"agents": [\n {"name": "Thot", "email": "a@crew.test",\n  "n\\u0061me": "Evil"}]}',
     'the name "name" a second time (line 3, column 3)',
   ],
-  ["has a reversed name of an agent", formatAgents("Th\u202eot"), "agents[0].name (line 4, column 15)"],
   [
     "has line feeds and escape sequences in a name",
     '{"\\u001b[2J\\nNothing to do":\n 1}',
     "[2J Nothing to do (line 2, column 2)",
   ],
   ["has an agent called ../../x", formatAgents("../../x"), "agents[0].name (line 4, column 15)"],
-  ["has an agent whose name contains NUL", formatAgents("a\u0000"), "agents[0].name (line 4, column 15)"],
   ["has names that become the same setting", formatAgents("R2 D2", "r2.d2"), "agents[1].name (line 8, column 15)"],
 ])("a settings file that %s is refused with its place, and provision writes nothing", async (_what, text, place) => {
   expect(await refuseSettingsFile(text)).toContain(place);
-});
-
-test("a settings file with 10,000 agents is refused with the limit, and provision writes nothing", async () => {
-  const names = Array.from({ length: 10_000 }, (_, i) => `Agent ${i}`);
-  const err = await refuseSettingsFile(formatAgents(...names));
-  expect(err).toContain("agents (line 2, column 13)");
-  expect(err).toContain("wanted: a list of at most 500 agents");
 });

@@ -108,12 +108,3 @@ test("an interrupted rotation leaves a valid API key and bridge token, and the n
   }
   expect(interruptions).toBeGreaterThan(1);
 }, 120_000);
-
-test("a secret from the environment is not rotated, and the refusal says why", async () => {
-  const setup = await createProvisioned();
-  const key = toList(setup.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
-  const env = { ...setup.env, PLANE_API_KEY_THOT: key };
-  const { exit, failed } = await setup.provisionWithReport(["--yes", "--rotate", "thot"], { env });
-  expect(exit).toBe(1);
-  expect(failed[0]?.detail).toContain("PLANE_API_KEY_THOT comes from the environment");
-});

@@ -93,3 +93,18 @@ test("a second provision process of the same folder is refused at any step of th
   folder.loadFiles();
   expect(await readProvisionedState(setup)).toEqual(end);
 }, 60_000);
+
+test("provision releases its lock when it is stopped by SIGINT, and says how to continue", async () => {
+  const setup = await createTeamSetup();
+  const { start, lock } = createCommandFolder(setup);
+  setup.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
+  const isSilent = () => setup.plane.ledger.requests.some(({ status }) => status === 0);
+  const run = start(["--yes"]);
+  await expect.poll(isSilent, { timeout: 15_000 }).toBe(true);
+  expect(existsSync(lock)).toBe(true);
+  run.child.kill("SIGINT");
+  const { exit, err } = await run.ended;
+  expect(exit).toBe(130);
+  expect(err).toContain("Run the same command again: it continues where it stopped.");
+  expect(existsSync(lock)).toBe(false);
+}, 60_000);

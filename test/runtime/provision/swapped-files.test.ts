@@ -8,7 +8,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -106,18 +105,6 @@ test.each(sample(REPLACED_FOLDERS))(
   30_000,
 );
 
-test("an agent's token file that others may read or write is not taken as the agent's token", async () => {
-  const { data, runWithSwap, folder } = await createSwapRun();
-  const { exit, out } = await runWithSwap(() => {
-    mkdirSync(join(data, "agents/imhotep"), { recursive: true });
-    writeFileSync(join(data, "agents/imhotep/token"), "a-token-that-they-know-1\n");
-    chmodSync(join(data, "agents/imhotep/token"), 0o666);
-  });
-  expect(exit).toBe(1);
-  expect(out).toContain("data/agents/imhotep/token has mode 0666, wanted 0600");
-  expect(JSON.parse(folder.read("data/secrets.json"))).not.toHaveProperty("AGENT_TOKEN_IMHOTEP");
-}, 30_000);
-
 test("a provision run whose lock file is removed or replaced writes nothing more, so that it cannot undo what another run stores", async () => {
   for (const replace of sample([(lock: string) => writeFileSync(lock, "{}", { mode: 0o600 }), () => {}])) {
     const { data, folder, runWithSwap } = await createSwapRun();
@@ -132,47 +119,6 @@ test("a provision run whose lock file is removed or replaced writes nothing more
     expect(folder.read("data/secrets.json")).toBe(before);
     expect(existsSync(join(data, "agents"))).toBe(false);
   }
-}, 30_000);
-
-/**
- * Runs the command with a module that, right before the file `data/<name>` is put in its place, once acts as another
- * process: the lines of `act` know `from`, the temporary file, and the folder `data`.
- */
-async function runWithSwapBeforeRename(folder: ReturnType<typeof createCommandFolder>, name: string, act: string) {
-  const hook = join(folder.cwd, "hook.mjs");
-  writeFileSync(
-    hook,
-    `import promises from "node:fs/promises";
-     import { chmodSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-     import { syncBuiltinESMExports } from "node:module";
-     const { rename } = promises;
-     const data = ${JSON.stringify(join(folder.cwd, "data"))};
-     const outside = ${JSON.stringify(join(folder.cwd, "outside"))};
-     let isDone = false;
-     promises.rename = async (from, to) => {
-       if (!isDone && to.endsWith(${JSON.stringify(`/${name}`)})) {
-         isDone = true;
-         ${act}
-       }
-       return rename(from, to);
-     };
-     syncBuiltinESMExports();`,
-  );
-  return folder.start(["--yes"], ["--import", hook]).ended;
-}
-
-test("a file that takes the place of the temporary file before it is renamed is noticed, and the next run stores the secret", async () => {
-  const { folder, data } = await createSwapRun();
-  const { exit, out } = await runWithSwapBeforeRename(
-    folder,
-    "secrets.json",
-    `rmSync(from); writeFileSync(from, "{}"); chmodSync(from, 0o666);`,
-  );
-  expect(exit).toBe(1);
-  expect(out).toContain("data/secrets.json was replaced by another process");
-  rmSync(join(data, "secrets.json"));
-  expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
-  expect((statSync(join(data, "secrets.json")).mode & 0o777).toString(8)).toBe("600");
 }, 30_000);
 
 /** The provision command with real files: SECRETS_FILE in `data`, beside it a folder `outside` that is not its own. */
