@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatBackupName, parseBackupName } from "../../../runtime/backup/manifest.ts";
 import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
-import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
+import { HOUR, type Ms } from "../../../shared/time.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
@@ -85,23 +85,6 @@ test("MONITOR-03 INFRA-05 The age of the last copy is a metric: infinite before 
   expect((await scrapeAges(machine, later)).copy).toBe(String(30 * 3600));
 });
 
-test("backup --copied records a copy that another program has made, and makes no backup", async () => {
-  const machine = createBackupMachine();
-  expect((await machine.runHere(["backup"], { BACKUP_COPIED_LATER: "1" })).exit).toBe(0);
-  expect((await scrapeAges(machine)).copy).toMatch(/^\+?Inf$/);
-  const [name = ""] = machine.listBackups();
-  const { exit, out, err } = await machine.runHere(["backup", "--copied", name, "--json"]);
-  expect(exit, err).toBe(0);
-  expect(JSON.parse(out)).toEqual({ copied: name });
-  expect(Number((await scrapeAges(machine)).copy)).toBeLessThan(3600);
-  expect(machine.listBackups()).toEqual([name]);
-  for (const wrong of [["--copied", "../x"], ["--copied=2026-13-01T00-00-00Z"], [`--copied=${name}`, "--database=-"]])
-    expect(await machine.runHere(["backup", ...wrong])).toMatchObject({
-      exit: 2,
-      err: expect.stringMatching(/--copied/),
-    });
-});
-
 const RUNS = process.env["FULL"] ? 10_000 : 300;
 const MONDAY = Date.parse("2026-11-23T03:00:00Z");
 
@@ -109,22 +92,6 @@ const findKept = (names: readonly string[]) => {
   const expired = new Set(findExpiredBackups(names));
   return names.filter((name) => !expired.has(name)).sort();
 };
-
-test("INFRA-05 Of daily backups the last 7 days and the newest of the last 4 weeks are kept", () => {
-  const names = Array.from({ length: 60 }, (_, i) => formatBackupName(MONDAY - i * DAY));
-  expect(findKept(names)).toEqual([
-    // The Sundays of the weeks that began on 2 and 9 November; that of the 16th is among the days.
-    "2026-11-08T03-00-00Z",
-    "2026-11-15T03-00-00Z",
-    "2026-11-17T03-00-00Z",
-    "2026-11-18T03-00-00Z",
-    "2026-11-19T03-00-00Z",
-    "2026-11-20T03-00-00Z",
-    "2026-11-21T03-00-00Z",
-    "2026-11-22T03-00-00Z",
-    "2026-11-23T03-00-00Z",
-  ]);
-});
 
 const backupTimes = fc.array(fc.integer({ min: 0, max: 400 * 24 }), { maxLength: 120 });
 

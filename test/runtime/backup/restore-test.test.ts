@@ -1,14 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { manifest as productManifest } from "../../../functions/index.ts";
 import { noticesTick } from "../../../functions/notices.ts";
 import { isTestDue } from "../../../runtime/backup/restore-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
-import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../../support/postgres-server.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
@@ -109,35 +108,3 @@ test.skipIf(!hasRedisServer())(
     expect((await restored.stats()).queues.outbox.pending).toBe(0);
   },
 );
-
-describe.skipIf(!hasPostgres())("INFRA-05 The test of a restore of Plane's database", { timeout: 60_000 }, () => {
-  let postgres: TestPostgres;
-  const ROWS = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM issues t";
-  const account = () => ({ PGUSER: "plane", PGPASSWORD: "plane", PGDATABASE: "plane_production" });
-  const createMachine = () =>
-    createBackupMachine({
-      BACKUP_DATABASE_URL: `postgresql://plane:plane@127.0.0.1:${postgres.admin.PGPORT}/plane_production`,
-      PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
-    });
-
-  beforeAll(async () => {
-    postgres = await startPostgres();
-    postgres.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
-    postgres.query("CREATE DATABASE plane_production OWNER plane");
-    postgres.query("CREATE TABLE issues AS SELECT i AS id FROM generate_series(1, 500) i", account());
-  }, 60_000);
-
-  afterAll(() => postgres.stop());
-
-  test("restores it into a scratch database, which is empty afterwards, and leaves Plane's own alone", async () => {
-    postgres.query("CREATE DATABASE plane_production_restore_test OWNER plane");
-    const before = postgres.query(ROWS, account());
-    const machine = createMachine();
-    expect((await machine.runHere(["backup"])).exit).toBe(0);
-    const { exit, err } = await testLatest(machine);
-    expect(exit, err).toBe(0);
-    expect(postgres.query(ROWS, account())).toBe(before);
-    const scratch = { ...account(), PGDATABASE: "plane_production_restore_test" };
-    expect(postgres.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", scratch)).toBe("0");
-  });
-});

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lockFolder } from "../../../runtime/node/files.ts";
@@ -91,32 +91,6 @@ test("INFRA-05 A restore on an empty ticket host puts settings, records and Clau
   ] as const)
     expect(getMode(join(host.folder, path)), path).toBe(mode);
   expect(existsSync(join(host.folder, RUNNER, "worktrees"))).toBe(false);
-});
-
-test.skipIf(process.getuid?.() !== 0)(
-  "INFRA-05 Restored by root, files and new folders belong to their user again",
-  async () => {
-    const host = createTicketHost();
-    for (const name of readdirSync(host.home, { recursive: true, encoding: "utf8" }))
-      chownSync(join(host.home, name), 1234, 2345);
-    const { backup } = JSON.parse(await host.run(["backup", "--json"]));
-    host.remove("home/.local");
-    host.remove(CONFIG);
-    await host.run(["restore", backup, "--yes"]);
-    const paths = [`${CONFIG}/runner.env`, RECORD, `${RUNNER}/sessions/ONB-12`, CONFIG];
-    for (const path of paths) expect(statSync(join(host.folder, path)), path).toMatchObject({ uid: 1234, gid: 2345 });
-  },
-);
-
-test.each([
-  ["BACKUP_RUNNER", "which has neither runner.json nor runner.env"],
-  ["BACKUP_CLAUDE", "which does not exist"],
-])("INFRA-05 No backup is made where %s names what is missing", async (name, reason) => {
-  const host = createTicketHost();
-  const { exit, err } = await host.fail(["backup"], { [name]: "/nowhere/at/all" });
-  expect(exit).toBe(78);
-  expect(err).toContain(`${name} names /nowhere/at/all, ${reason}`);
-  expect(host.listBackups()).toEqual([]);
 });
 
 test("A restore is refused while a runner uses the folder, and where Claude's configuration has no place", async () => {
