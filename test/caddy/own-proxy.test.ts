@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -9,18 +8,10 @@ import { hasProgram } from "../support/has-program.ts";
 import { findFreePort } from "../support/redis-server.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
-import {
-  type CaddyAnswer,
-  type CaddyRequest,
-  CREW,
-  hasCaddy,
-  OUTSIDE_CLIENT,
-  startCaddy,
-  VPN_CLIENT,
-} from "./start-caddy.ts";
+import { CREW, createSender, hasCaddy, OUTSIDE_CLIENT, startCaddy, type TestCaddy, VPN_CLIENT } from "./start-caddy.ts";
 import { startUpstream } from "./upstreams.ts";
 
-type Send = (request: CaddyRequest) => Promise<CaddyAnswer | undefined>;
+type Send = TestCaddy["send"];
 
 function createFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `groundcrew-${name}-`));
@@ -79,30 +70,7 @@ ${site}
     if (nginx.kill("SIGKILL")) await exited;
   });
   const ca = readFileSync(files.cert);
-  const send: Send = ({ host, path, method = "GET", from = OUTSIDE_CLIENT, headers = {}, body }) =>
-    new Promise((resolve) => {
-      const sent = request(
-        {
-          ...{ host: "127.0.0.1", port, servername: host, ca, localAddress: from, method, path, agent: false },
-          headers: { host, ...headers },
-        },
-        (response) => {
-          let text = "";
-          response.setEncoding("utf8").on("data", (part: string) => {
-            text += part;
-          });
-          response.on("close", () =>
-            resolve(
-              response.complete
-                ? { status: response.statusCode ?? 0, headers: response.headers, body: text }
-                : undefined,
-            ),
-          );
-        },
-      );
-      sent.on("error", () => resolve(undefined));
-      sent.end(body);
-    });
+  const send = createSender(port, ca);
   await expect
     .poll(() => send({ host: CREW, path: "/webhooks/x" }), { timeout: 10_000, interval: 50 })
     .toMatchObject({ status: 404 });

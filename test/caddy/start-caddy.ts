@@ -138,20 +138,7 @@ export async function startCaddy(
 
   return {
     readLog: () => log,
-    send: ({ host, path, method = "GET", from = OUTSIDE_CLIENT, headers = {}, body }) => {
-      const sent = sendSecure({
-        host: "127.0.0.1",
-        port: https,
-        servername: host,
-        ca,
-        localAddress: from,
-        method,
-        path,
-        agent: false,
-        headers: { host, ...headers },
-      });
-      return readAnswer(sent, body);
-    },
+    send: createSender(https, ca),
     sendPlain: (port, path, from) =>
       readAnswer(
         sendPlain({
@@ -170,6 +157,14 @@ export async function startCaddy(
       await once(socket, "secureConnect");
       return socket;
     },
+  };
+}
+
+/** Sends requests over TLS to a port of this machine. */
+export function createSender(port: number, ca: Buffer): TestCaddy["send"] {
+  return ({ host, path, method = "GET", from = OUTSIDE_CLIENT, headers = {}, body }) => {
+    const target = { host: "127.0.0.1", port, servername: host, ca, localAddress: from, method, path, agent: false };
+    return readAnswer(sendSecure({ ...target, headers: { host, ...headers } }), body);
   };
 }
 

@@ -1,17 +1,14 @@
-import { execFile, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { DCLinter } from "dclint";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
 import { findChoice, OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
 import {
   type ComposeService,
@@ -120,8 +117,6 @@ describe.each(CHOICES)("INFRA-01 to INFRA-04, INFRA-06, MONITOR-03: the overlays
 });
 
 describe("The compose files", { timeout: 60_000 }, () => {
-  const whole = () => prepareChoice(findChoice("plane,embedded-data,caddy"));
-
   test("are checked against a schema that finds what is not valid", () => {
     expect(findSchemaErrors({ services: { x: { image: "x:1", cap_drp: ["ALL"] } } })).toHaveLength(1);
   });
@@ -166,41 +161,6 @@ describe("The compose files", { timeout: 60_000 }, () => {
     expect([...written].filter((name) => !used.has(name) && !own.includes(name)).sort()).toEqual([]);
   });
 
-  test("let Plane call Groundcrew inside, at a rate that both know", () => {
-    const { services } = whole().project;
-    const [groundcrew, worker] = [services["groundcrew"]?.environment, services["worker"]?.environment];
-    expect(groundcrew?.["PLANE_WEBHOOK_TARGET"]).toBe("http://groundcrew.internal:8787/webhooks/plane");
-    expect(worker?.["WEBHOOK_ALLOWED_HOSTS"]).toBe("groundcrew.internal");
-    expect(services["groundcrew"]?.networks?.["backend"]?.aliases).toContain("groundcrew.internal");
-    expect(services["worker"]?.networks).toHaveProperty("backend");
-    expect(groundcrew?.["ALLOWED_HOSTS"]).toContain("groundcrew.internal");
-    expect(groundcrew?.["PLANE_RATE_LIMIT"]).toBe("600");
-    expect(worker?.["API_KEY_RATE_LIMIT"]).toBe("600/minute");
-    expect(worker?.["FILE_SIZE_LIMIT"]).toBe("52428800");
-    expect(services["caddy"]?.environment?.["FILE_SIZE_LIMIT"]).toBe("52428800");
-  });
-
-  test("give Caddy every variable of its configuration that has no default, and the range of its network", () => {
-    const { project, env } = whole();
-    const text = globSync("caddy/*")
-      .map((file) => readFileSync(file, "utf8"))
-      .join("");
-    const known = new Set([...text.matchAll(/\{\$(\w+)/g)].map(([, name]) => name));
-    const given = Object.keys(project.services["caddy"]?.environment ?? {});
-    expect(given.filter((name) => !known.has(name))).toEqual([]);
-    expect(given).toContain("DOMAIN");
-    expect(project.services["caddy"]?.environment?.["DOCKER_CIDR"]).toBe(env["DOCKER_CIDR"]);
-    expect(project.networks["frontend"]).toMatchObject({ ipam: { config: [{ subnet: env["DOCKER_CIDR"] }] } });
-    expect(env["TRUSTED_PROXIES"]).toBe(env["DOCKER_CIDR"]);
-  });
-
-  test.skipIf(!hasCaddy())("give Caddy a configuration that it accepts, with Grafana's site and without", () => {
-    for (const overlays of ["plane,embedded-data,caddy", "plane,embedded-data,caddy,monitoring"]) {
-      const variables = prepareChoice(findChoice(overlays)).project.services["caddy"]?.environment ?? {};
-      expect(validateCaddyfile("Caddyfile", variables)).toContain("Valid configuration");
-    }
-  });
-
   test("INFRA-06: add up to the memory that docs/operations.md states", () => {
     const sum = (overlays: string) => {
       return Object.values(prepareChoice(findChoice(overlays)).project.services)
@@ -212,51 +172,6 @@ describe("The compose files", { timeout: 60_000 }, () => {
     for (const overlays of [...stated, "plane,shared-data,caddy,monitoring", "plane,embedded-data,caddy,monitoring"])
       expect(document, overlays).toContain(`| \`${overlays}\` | ${sum(overlays).toLocaleString("en")} MB |`);
   });
-});
-
-/**
- * What the images of Plane v1.2.2 and v1.3.1 answer with 200, read in their sources, and the programs that both have:
- * nginx' image brings curl; those of Node and Python on Alpine have BusyBox' wget alone (v1.2.2 of space has no curl).
- */
-const IMAGES = {
-  web: { path: "/", program: "curl" },
-  admin: { path: "/", program: "curl" },
-  space: { path: "/spaces/", program: "wget" },
-  live: { path: "/live/health", program: "wget" },
-  api: { path: "/", program: "wget" },
-};
-
-/** A server that answers one path with 200 and every other one with 404. */
-async function startAt(path: string) {
-  const server = createServer((request, response) => {
-    response.writeHead(request.url === path ? 200 : 404).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
-}
-
-/** Runs the command of a health check against another port; the exit code. */
-async function runCheck(service: string, port: number): Promise<number> {
-  const { services } = prepareChoice(findChoice("plane,embedded-data,caddy")).project;
-  const [kind, program = "", ...args] = services[service]?.healthcheck?.test ?? [];
-  expect(kind, service).toBe("CMD");
-  const words = args.map((word) => word.replace(/^(http:\/\/127\.0\.0\.1):\d+/, `$1:${port}`));
-  return new Promise((resolve) => {
-    execFile(program, words, (error) => resolve(error ? Number(error.code) : 0));
-  });
-}
-
-describe("INFRA-06: the health checks of Plane's containers", () => {
-  test.each(Object.entries(IMAGES))(
-    "%s: asks a path that its image answers, with a program that it has",
-    async (service, { path, program }) => {
-      const { services } = prepareChoice(findChoice("plane,embedded-data,caddy")).project;
-      expect(services[service]?.healthcheck?.test[1]).toBe(program);
-      expect(await runCheck(service, await startAt(path))).toBe(0);
-      expect(await runCheck(service, await startAt("/elsewhere"))).not.toBe(0);
-    },
-  );
 });
 
 describe("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis", () => {
@@ -324,17 +239,6 @@ describe("compose/pin-images", () => {
     // setup keeps the file, and nothing temporary stays.
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
     expect(readdirSync(folder).filter((name) => name.startsWith("pinned"))).toEqual(["pinned.yaml"]);
-  });
-
-  test("asks again for the tags, not for what is pinned, and then changes nothing", () => {
-    const { folder, run, readCalls } = prepare();
-    run();
-    const [text, env] = ["pinned.yaml", ".env"].map((name) => readFileSync(join(folder, name), "utf8"));
-    const { status, stderr } = run();
-    expect(status, stderr).toBe(0);
-    expect(readFileSync(join(folder, "pinned.yaml"), "utf8")).toBe(text);
-    expect(readFileSync(join(folder, ".env"), "utf8")).toBe(env);
-    expect(readCalls().flat().join(" ")).not.toContain("@sha256");
   });
 
   test("changes nothing when the registry answers with something else than a digest", () => {

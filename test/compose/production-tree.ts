@@ -34,17 +34,16 @@ export interface ProductionProcess {
 
 /**
  * Starts a command line with only these variables and a read-only root, in which the state folder alone is writable.
- * `prefix` is a command line that starts it, for example one that limits its memory.
  */
 export async function startReadOnly(
   command: readonly string[],
-  { cwd, env, state, prefix = [] }: { cwd: string; env: Record<string, string>; state: string; prefix?: string[] },
+  { cwd, env, state }: { cwd: string; env: Record<string, string>; state: string },
 ): Promise<ProductionProcess> {
   const port = await findFreePort();
   const binds = ["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/run", "--bind", state, state];
   const wrap = ["bwrap", ...binds, "--die-with-parent", "--chdir", cwd];
   const own = { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", PORT: String(port) };
-  const [program = "", ...options] = [...prefix, ...wrap, ...command];
+  const [program = "", ...options] = [...wrap, ...command];
   const child = spawn(program, options, {
     env: { ...own, ...env, PORT: own.PORT },
     stdio: ["ignore", "pipe", "pipe"],

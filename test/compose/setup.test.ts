@@ -1,8 +1,6 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
-  chmodSync,
-  chownSync,
   copyFileSync,
   existsSync,
   globSync,
@@ -13,17 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { parseEnv } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  copyComposeFolder,
-  parseComposeFile,
-  readDotEnv,
-  readProject,
-  runSetup,
-  SETUP_FILES,
-  trySetup,
-} from "./compose-files.ts";
+import { copyComposeFolder, readDotEnv, readProject, runSetup, SETUP_FILES, trySetup } from "./compose-files.ts";
 import { createStandIns } from "./docker-stand-in.ts";
 
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
@@ -32,17 +21,6 @@ const SHARED = [...ANSWERS, "OVERLAYS=plane,shared-data,caddy", "SHARED_NETWORK=
 const readText = (folder: string) => readFileSync(join(folder, ".env"), "utf8");
 
 describe("compose/setup", () => {
-  test("makes every secret, for the owner's eyes only, and leaves nothing else behind", () => {
-    const folder = copyComposeFolder();
-    const { changed, names } = runSetup(folder, ANSWERS);
-    expect(changed).toBe(names.length);
-    expect(changed).toBeGreaterThan(20);
-    expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
-    expect(readDotEnv(folder)["PLANE_SECRET_KEY"]).toMatch(/^[0-9a-f]{48}$/);
-    expect(readdirSync(folder).sort()).toEqual([".env", ...SETUP_FILES]);
-    expect(names.join()).not.toContain(readDotEnv(folder)["PLANE_SECRET_KEY"]);
-  });
-
   test("changes nothing in a second run, with or without the answers", () => {
     const folder = copyComposeFolder();
     runSetup(folder, ANSWERS);
@@ -68,37 +46,6 @@ describe("compose/setup", () => {
     });
   });
 
-  test("INFRA-05: keeps the version of pg_dump that was chosen for a shared PostgreSQL", () => {
-    const folder = copyComposeFolder();
-    const env = { POSTGRES_ADMIN_PASSWORD: "shared" };
-    const chosen = ["--yes", ...SHARED, "POSTGRES_CLIENT_VERSION=17.10-alpine"];
-    expect(trySetup(folder, chosen, { env }).stderr).toBe("");
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-    expect(readDotEnv(folder)["POSTGRES_CLIENT_VERSION"]).toBe("17.10-alpine");
-    const image = JSON.stringify(parseComposeFile("shared-data.yaml")["services"]);
-    expect(image).toMatch(/"shared-database":\{"image":"postgres:\$\{POSTGRES_CLIENT_VERSION\}"/);
-    // A newer pg_dump reads an older server, and an older one refuses a newer server.
-    const { POSTGRES_VERSION = "", POSTGRES_CLIENT_VERSION = "" } = parseEnv(
-      readFileSync("compose/versions.env", "utf8"),
-    );
-    expect(Number.parseInt(POSTGRES_CLIENT_VERSION, 10)).toBeGreaterThanOrEqual(Number.parseInt(POSTGRES_VERSION, 10));
-  });
-
-  test("chooses monitoring with its secrets and the parts for the other overlays, and leaves it out again", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"]);
-    expect(readDotEnv(folder)).toMatchObject({
-      COMPOSE_FILE:
-        "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:monitoring.yaml:monitoring-caddy.yaml:monitoring-plane.yaml:monitoring-embedded-data.yaml",
-      DOCKER_GROUP: "998",
-      GRAFANA_URL: "https://grafana.javisi.test",
-      GRAFANA_ADMIN_PASSWORD: expect.stringMatching(/^[0-9a-f]{48}$/),
-      POSTGRES_MONITOR_PASSWORD: expect.stringMatching(/^[0-9a-f]{48}$/),
-    });
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-    expect(runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]).names).toEqual(["COMPOSE_FILE"]);
-  });
-
   test("names Plane, Groundcrew and Grafana below the domain as the answers say, in every address and in Caddy", () => {
     const folder = copyComposeFolder();
     const names = ["PLANE_SUBDOMAIN=plane", "GROUNDCREW_SUBDOMAIN=agents.office", "GRAFANA_SUBDOMAIN=charts"];
@@ -120,21 +67,6 @@ describe("compose/setup", () => {
       GRAFANA_SUBDOMAIN: "charts",
     });
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-  });
-
-  test("asks for overlays, domain, ranges, e-mail and workspace, and offers the present values", () => {
-    const folder = copyComposeFolder();
-    const first = trySetup(folder, [], { input: "\njavisi.test\n\nada@javisi.test\ncrew\n" });
-    expect(first.status, first.stderr).toBe(0);
-    expect(first.stderr).toContain("[plane,embedded-data,caddy]");
-    expect(readDotEnv(folder)).toMatchObject({
-      DOMAIN: "javisi.test",
-      VPN_CIDR: "10.8.0.0/24",
-      PLANE_WORKSPACE: "crew",
-    });
-    const second = trySetup(folder, [], { input: "\n\n\n\n\n" });
-    expect(second.stderr).toContain("[javisi.test]");
-    expect(second.stdout).toBe("compose/.env is up to date.\n");
   });
 
   const REFUSED: [string[], string][] = [
@@ -193,14 +125,6 @@ describe("compose/setup", () => {
     symlinkSync(join(folder, "elsewhere"), join(folder, ".env"));
     expect(trySetup(folder, ["--yes", ...ANSWERS]).stderr).toContain("not a regular file");
     expect(globSync(join(folder, "elsewhere"))).toEqual([]);
-  });
-
-  test("refuses files that containers could not read, as after a clone under a strict umask", () => {
-    const folder = copyComposeFolder();
-    writeFileSync(join(folder, "rabbitmq.conf"), "", { mode: 0o600 });
-    const { status, stderr } = trySetup(folder, ["--yes", ...ANSWERS]);
-    expect(status).toBe(64);
-    expect(stderr).toContain("chmod -R go+rX compose caddy");
   });
 });
 
@@ -276,43 +200,9 @@ describe("compose/setup beside another installation", () => {
   });
 });
 
-describe.runIf(process.getuid?.() === 0)("compose/setup as root", () => {
-  const readOwner = (folder: string) => {
-    const { uid, gid, mode } = statSync(join(folder, ".env"));
-    return { uid, gid, mode: mode & 0o777 };
-  };
-
-  test("under sudo .env belongs to who called sudo, who can then use it without sudo", () => {
-    const folder = copyComposeFolder();
-    expect(trySetup(folder, RUN, { env: { SUDO_UID: "4711", SUDO_GID: "4712" } }).status).toBe(0);
-    expect(readOwner(folder)).toEqual({ uid: 4711, gid: 4712, mode: 0o600 });
-    chmodSync(folder, 0o755);
-    chownSync(folder, 4711, 4712);
-    const again = spawnSync(join(folder, "setup"), ["--yes", "DOMAIN=other.test"], {
-      env: { PATH },
-      encoding: "utf8",
-      uid: 4711,
-      gid: 4712,
-    });
-    expect(again.stderr).toBe("");
-    expect(readDotEnv(folder)).toMatchObject({ DOMAIN: "other.test" });
-  });
-});
-
 const ADMIN = { POSTGRES_ADMIN_PASSWORD: "theirs" };
 
 describe("The passwords that compose/setup is given", () => {
-  test("takes the environment's passwords for shared data only, and then always", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, ANSWERS, { POSTGRES_PASSWORD: "from-elsewhere", REDIS_PASSWORD: "from-elsewhere" });
-    expect(readText(folder)).not.toContain("from-elsewhere");
-    const shared = copyComposeFolder();
-    runSetup(shared, SHARED, { POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
-    expect(readDotEnv(shared)).toMatchObject({ POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
-    const { names } = runSetup(shared, [], { POSTGRES_PASSWORD: "new" });
-    expect(names.sort()).toEqual(["PLANE_DATABASE_URL", "POSTGRES_PASSWORD"]);
-  });
-
   test.each([["p$ss a\\b", "$" + "{HOME}$$ `id` $(id)", 'say "so" #a=b;&|<>*?!~ ']])(
     "%j, %j and %j arrive unchanged at the database and, encoded, in the addresses",
     (admin, own, redis) => {
@@ -354,16 +244,6 @@ describe("The passwords that compose/setup is given", () => {
       expect(stderr).not.toContain(text);
       expect(readText(folder)).toBe(changed);
     }
-  });
-
-  test("Redis' database 0, where other programs keep their keys, is refused for a shared Redis", () => {
-    const folder = copyComposeFolder();
-    const { status, stderr } = trySetup(folder, ["--yes", ...SHARED, "REDIS_DATABASE=0"], { env: ADMIN });
-    expect(status).toBe(64);
-    expect(stderr).toContain("REDIS_DATABASE=1");
-    expect(existsSync(join(folder, ".env"))).toBe(false);
-    runSetup(folder, [...SHARED, "REDIS_DATABASE=3"], ADMIN);
-    expect(readDotEnv(folder)["PLANE_REDIS_URL"]).toBe("redis://redis:6379/3");
   });
 
   test("a STORE_URL with the database of Plane's Redis is refused, because Plane's API empties it", () => {

@@ -1,11 +1,8 @@
-import { spawn, spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { endSessionProcesses } from "../../runtime/runner/session-processes.ts";
-import { RUNNER_TOKEN, startExchangeServer } from "../runtime/runner/exchange-server.ts";
+import { RUNNER_TOKEN } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { createTemporaryFolder } from "./production-tree.ts";
@@ -73,95 +70,31 @@ const parseVariables = (lines: readonly string[]) =>
   Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
 
 /** A home with the program and the settings in the places that the unit names. */
-function createHome(groundcrewUrl: string) {
-  const host = createRunnerHost();
-  const { home } = host;
+function createHome() {
+  const { home, folder, env } = createRunnerHost();
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const config = join(home, ".config/groundcrew");
-  for (const folder of [config, join(home, ".local/share"), join(home, ".local/state")])
-    mkdirSync(folder, { recursive: true });
+  for (const path of [config, join(home, ".local/share"), join(home, ".local/state")])
+    mkdirSync(path, { recursive: true });
   symlinkSync(resolve("."), join(home, ".local/share/groundcrew"));
-  const variables = {
-    GROUNDCREW_URL: groundcrewUrl,
-    RUNNER_TOKEN,
-    CLAUDE_BIN: host.env.CLAUDE_BIN,
-    RUNNER_NAME: "unit",
-  };
-  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
-  // The stand-in for tmux's and git's folders is the path of this test; on a host it is that of the unit.
-  writeFileSync(join(config, "runner.env"), `${lines.join("\n")}\nPATH=${host.env.PATH}\n`, { mode: 0o600 });
-  // Where sessions have a box, it shows the stand-in for Claude Code, which is in this checkout.
-  const repository = { path: host.repository, readable: [resolve(".")] };
-  writeFileSync(join(config, "runner.json"), JSON.stringify({ tickets: { repositories: { ONB: repository } } }));
-  return { ...host, socket: join(home, ".local/state/groundcrew-runner/tmux.sock") };
-}
-
-/** Starts a unit's command as systemd does: with the variables of the unit, then those of its file. */
-function startUnit(home: string, unit?: string) {
-  const [command = ""] = readLines("ExecStart", home, unit);
-  const [file = ""] = readLines("EnvironmentFile", home, unit);
-  const fromFile = parseVariables(readFileSync(file, "utf8").trim().split("\n"));
-  const env = { HOME: home, ...parseVariables(readLines("Environment", home, unit)), ...fromFile };
-  const [program = "", ...args] = command.split(" ");
-  const child = spawn(program, args, { cwd: home, env });
-  const exited = once(child, "exit");
-  onTestFinished(() => void child.kill("SIGKILL"));
-  return {
-    exited,
-    /** What systemd sends with KillMode=process: a signal to the command's own process. */
-    async stop(): Promise<unknown> {
-      child.kill("SIGTERM");
-      return (await exited)[0];
-    },
-  };
+  writeFileSync(join(config, "runner.env"), `RUNNER_TOKEN=${RUNNER_TOKEN}\nPATH=${env.PATH}\n`, { mode: 0o600 });
+  writeFileSync(join(config, "runner.json"), "{}");
+  return home;
 }
 
 describe("The runner's systemd unit", () => {
-  test("starts the runner with its environment; a session outlives it and is taken up again", {
-    timeout: 180_000,
-  }, async () => {
-    const server = await startExchangeServer();
-    const { home, folder, socket, repository } = createHome(server.url);
-    const sessionId = randomUUID();
-    const tmux = (...args: string[]) => spawnSync("tmux", ["-S", socket, ...args], { encoding: "utf8" }).stdout;
-    onTestFinished(async () => {
-      tmux("kill-server");
-      await endSessionProcesses(sessionId);
-      await server.close();
-      rmSync(folder, { recursive: true, force: true });
-    });
-    const waitForState = (state: string) =>
-      expect.poll(() => server.getReport("ONB-1")?.state, { timeout: 60_000 }).toBe(state);
-    const session = {
-      ticket: "ONB-1",
-      run: 1,
-      round: 1,
-      session_id: sessionId,
-      resume: false,
-      plans: false,
-      project: "ONB",
-      minutes: 30,
-    };
-    server.set({ sessions: [{ ...session, ticket_file: "# ONB-1", token: "t", inputs: [], watched: false }] });
-
-    const first = startUnit(home);
-    await waitForState("running");
-    const { started_at } = server.getReport("ONB-1") ?? {};
-    expect(await first.stop()).toBe(0);
-    expect(tmux("list-sessions", "-F", "#{session_name}")).toBe("claude-ONB-1\n");
-    const before = server.requests.length;
-    const second = startUnit(home);
-    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBeGreaterThan(before);
-    await waitForState("running");
-    expect(server.getReport("ONB-1")?.started_at).toBe(started_at);
-    expect(existsSync(join(home, ".local/state/groundcrew-runner/worktrees/ONB-1/readme.txt"))).toBe(true);
-    expect(await second.stop()).toBe(0);
-    expect(dirname(repository)).toBe(folder);
-  });
-
-  test("INFRA-05 has a unit beside it that backs up the user's runner", { timeout: 60_000 }, async () => {
-    const { home, folder } = createHome("http://127.0.0.1:1");
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    expect((await startUnit(home, "groundcrew-runner-backup.service").exited)[0]).toBe(0);
+  test("INFRA-05 has a unit beside it that backs up the user's runner", { timeout: 60_000 }, () => {
+    const home = createHome();
+    // As systemd starts it: with the variables of the unit, then those of its file.
+    const unit = (name: string) => readLines(name, home, "groundcrew-runner-backup.service");
+    const fromFile = parseVariables(
+      readFileSync(unit("EnvironmentFile")[0] ?? "", "utf8")
+        .trim()
+        .split("\n"),
+    );
+    const [program = "", ...args] = unit("ExecStart")[0]?.split(" ") ?? [];
+    const env = { HOME: home, ...parseVariables(unit("Environment")), ...fromFile };
+    expect(spawnSync(program, args, { cwd: home, env }).status).toBe(0);
     const backups = join(home, ".local/state/groundcrew-backups");
     const [name = ""] = readdirSync(backups).filter((entry) => !entry.startsWith("."));
     expect(readFileSync(join(backups, name, "runner/runner.env"), "utf8")).toContain(RUNNER_TOKEN);
@@ -169,8 +102,7 @@ describe("The runner's systemd unit", () => {
   });
 
   test.skipIf(!HAS_ANALYSIS)("is valid, and no more exposed than sessions need, by systemd's own analysis", () => {
-    const { home, folder } = createHome("http://127.0.0.1:1");
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const home = createHome();
     const env = { PATH: process.env["PATH"], HOME: home, XDG_RUNTIME_DIR: home };
     const analyze = (...args: string[]) =>
       spawnSync("systemd-analyze", ["--user", ...args, UNIT], { env, encoding: "utf8" });

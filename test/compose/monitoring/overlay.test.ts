@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
-import { findChoice, OVERLAY_CHOICES, prepareChoice } from "../choices.ts";
+import { OVERLAY_CHOICES, prepareChoice } from "../choices.ts";
 import { type ComposeProject, listMounts } from "../compose-files.ts";
 import { MONITORING } from "./queries.ts";
 
-const WHOLE = "plane,embedded-data,caddy,monitoring";
 const ALL = OVERLAY_CHOICES.filter(({ overlays }) => overlays.includes("monitoring"));
 const MONITORED = process.env["FULL"] ? ALL : ALL.slice(-1);
 const SERVICES = [
@@ -21,7 +19,6 @@ const SERVICES = [
 ];
 const EXPORTERS = ["postgres-exporter", "redis-exporter"];
 
-const whole = () => prepareChoice(findChoice(WHOLE));
 const networksOf = (project: ComposeProject, name: string) => Object.keys(project.services[name]?.networks ?? {});
 
 /** The targets of Prometheus in a choice: those of its configuration and of the files that the overlays mount. */
@@ -92,38 +89,5 @@ describe.each(MONITORED)("MONITOR-03 the overlay monitoring in $overlays, $answe
     const readers = Object.keys(project.services).filter((name) => networksOf(project, name).includes("docker-api"));
     expect(readers.sort()).toEqual(["alloy", "cadvisor", "docker-reader"]);
     expect(project.services["docker-reader"]?.user).toBe("1000:998");
-  });
-});
-
-describe("MONITOR-03 the overlay monitoring", () => {
-  test("gives the exporter the password with which its user is made, and Grafana one of its own", () => {
-    const { project, env } = whole();
-    const { services } = project;
-    const password = env["POSTGRES_MONITOR_PASSWORD"];
-    expect(services["monitor-user"]?.environment?.["MONITOR_PASSWORD"]).toBe(password);
-    expect(services["postgres-exporter"]?.environment?.["DATA_SOURCE_PASS"]).toBe(password);
-    expect(services["postgres-exporter"]?.environment?.["DATA_SOURCE_USER"]).toBe(
-      services["monitor-user"]?.environment?.["MONITOR_USER"],
-    );
-    expect(services["grafana"]?.environment).toMatchObject({
-      GF_SECURITY_ADMIN_PASSWORD: env["GRAFANA_ADMIN_PASSWORD"],
-      GF_SERVER_ROOT_URL: "https://grafana.javisi.test",
-    });
-    // cAdvisor could otherwise make labels of containers' variables.
-    expect(services["cadvisor"]?.command).toContain("--store_container_labels=false");
-  });
-
-  test("has addresses of services in Grafana's data sources and in Alloy, and dashboards where Grafana looks for them", () => {
-    const { services } = whole().project;
-    const provisioning = `${MONITORING}/grafana/provisioning`;
-    const read = (file: string) => parse(readFileSync(file, "utf8"));
-    const urls = read(`${provisioning}/datasources/groundcrew.yaml`).datasources.map(({ url }: { url: string }) => url);
-    const alloy = readFileSync(`${MONITORING}/config.alloy`, "utf8");
-    urls.push(...[...alloy.matchAll(/"((?:tcp|http):\/\/[^"]+)"/g)].map(([, url]) => url));
-    expect(urls.length).toBe(5);
-    for (const url of urls) expect(services, url).toHaveProperty(new URL(url).hostname);
-    const { path } = read(`${provisioning}/dashboards/groundcrew.yaml`).providers[0].options;
-    const mounts = listMounts(services["grafana"] ?? { image: "" });
-    expect(mounts.find(({ target }) => target === path)?.source).toBe("./monitoring/grafana/dashboards");
   });
 });
