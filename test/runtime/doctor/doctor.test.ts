@@ -1,35 +1,16 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { checkRuntime, hasRecentCanary, probeRuntime } from "../../../functions/doctor/runtime.ts";
 import { checkStore } from "../../../functions/doctor/store.ts";
 import { manifest } from "../../../functions/index.ts";
 import { inspectStore, runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import { ACCOUNT_PASSWORD, createDoctorSetup } from "../../functions/doctor/doctor-setup.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
-import { createTestSettings, parseTestSettings } from "../../support/settings.ts";
-import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
-import { startStoreProcess } from "../stores/store-process.ts";
-import { createAnsweringScript, createOpenClawMachine, readRecordedInfo } from "./openclaw-machine.ts";
+import { parseTestSettings } from "../../support/settings.ts";
 
 const findingsSchema = z.object({
   ok: z.boolean(),
@@ -97,12 +78,6 @@ test("npm run doctor exits with 78 when the settings are invalid, and sends no r
   expect(plane.ledger.requests).toEqual([]);
 });
 
-test("npm run doctor exits with 0 and a warning when nothing is set up", async () => {
-  const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
-  expect(exit).toBe(0);
-  expect(out).toContain("nothing is set up");
-});
-
 test("groundcrew doctor --checklist has a box for each check, for each part that is not set up, and for what a person checks", async () => {
   const { env } = await createFolderSetup();
   const { exit, out } = await captureDoctorRun(env, "--checklist");
@@ -144,24 +119,6 @@ test("npm run doctor shows no secret, whatever is wrong", async () => {
   ])
     expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
 }, 20_000);
-
-test("npm run doctor runs this machine's OpenClaw to check the skill, and passes none of our secrets to it", async () => {
-  const { env } = await createFolderSetup();
-  const machine = createOpenClawMachine(`env > "$HOME/env"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
-  const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
-  expect(await getFinding({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
-  const passedEnv = readFileSync(`${machine.home}/env`, "utf8");
-  expect(passedEnv).toContain(`HOME=${machine.home}`);
-  expect(passedEnv).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
-});
-
-test("npm run doctor reads Plane's webhooks with the account that provision stored", async () => {
-  const { env, folder, ada } = await createFolderSetup();
-  const notes = { accounts: { [ada.email]: { password: ACCOUNT_PASSWORD, made: true } } };
-  writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
-  const extraEnv = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
-  expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
-});
 
 test("npm run doctor fails for a file with secrets that others can read", async () => {
   const { env, folder } = await createFolderSetup();
@@ -211,36 +168,6 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
   });
 });
 
-test("POST /ticks/canary sends a canary, Plane delivers it over HTTP, and the doctor reports how long that took", async () => {
-  const plane = createPlaneSimulator({ autoDeliver: true });
-  const planeUrl = await plane.start();
-  onTestFinished(() => plane.stop());
-  const ada = plane.addUser({ name: "Ada" });
-  plane.addProject({ name: "Onboarding", identifier: "ONB" });
-  const port = await findFreePort();
-  const webhook = plane.addWebhook(`http://127.0.0.1:${port}/webhooks/plane`);
-  const env = {
-    ...RUNTIME_ENV,
-    PORT: String(port),
-    PLANE_URL: planeUrl,
-    PLANE_API_KEY: plane.createApiKey(ada),
-    PLANE_WEBHOOK_SECRET: webhook.secret,
-    GROUNDCREW_CONFIG: "crew.json",
-  };
-  const settings = createTestSettings(env, { "crew.json": JSON.stringify({ canary: { project: "ONB" } }) });
-  const runtime = await startRuntime(settings, { manifest: { ...manifest, services: [] }, write: () => {} });
-  onTestFinished(() => runtime.stop());
-  const answer = await fetch(`${runtime.url}/ticks/canary`, {
-    method: "POST",
-    ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
-  });
-  expect(await answer.json()).toMatchObject({ name: "canary", sent: 1 });
-  const probe = await probeRuntime({ fetch, clock: Date.now }, runtime.url, RUNTIME_ADMIN_TOKEN);
-  expect(hasRecentCanary(probe)).toBe(true);
-  const check = checkRuntime(runtime.url, probe, settings).find(({ name }) => name === "setup webhook");
-  expect(check).toMatchObject({ status: "ok", detail: expect.stringMatching(/the last one in [\d.]+ s/) });
-});
-
 const PAGE_SIZE = 4_096;
 
 function createFolder() {
@@ -254,32 +181,12 @@ async function examine(url: string): Promise<string> {
   return checks.map(({ status, detail, todo = "" }) => `${status}: ${detail} ${todo}`).join("\n");
 }
 
-/** Names and sizes of all files, to see that an examination changes nothing. */
-const listFiles = (folder: string) => readdirSync(folder).map((name) => [name, statSync(join(folder, name)).size]);
-
 async function fillStore(url: string) {
   const store = await openStore(url, { prefix: "t" });
   const put = Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: "x".repeat(2_000), sets: ["s"] }));
   await store.commit({ put });
   await store.close();
 }
-
-test("The doctor finds a sound store file in order and changes nothing, after a clean end and after a kill", async () => {
-  const { folder, url } = createFolder();
-  await fillStore(url);
-  for (const hasLog of [false, true]) {
-    if (hasLog)
-      await new Promise<void>((resolve, reject) => {
-        const child = startStoreProcess("hold", url, (line) => {
-          if (line === "held") child.kill().then(resolve, reject);
-        });
-      });
-    const before = listFiles(folder);
-    expect(before.map(([name]) => name)).toEqual(hasLog ? ["groundcrew.db", "groundcrew.db-wal"] : ["groundcrew.db"]);
-    expect(await examine(url)).toMatch(/^ok: .* contains the embedded file/);
-    expect(listFiles(folder)).toEqual(before);
-  }
-});
 
 test("The doctor fails for a store file with damage in its middle, and says that it may be moved away and is rebuilt from Plane", async () => {
   const { folder, url } = createFolder();
@@ -289,17 +196,4 @@ test("The doctor fails for a store file with damage in its middle, and says that
     writeSync(file, Buffer.alloc(PAGE_SIZE, 0xa5), 0, PAGE_SIZE, page * PAGE_SIZE);
   closeSync(file);
   expect(await examine(url)).toMatch(/^failed: .* is damaged.*may be moved away.*reads everything from Plane again/s);
-});
-
-test("doctor ends with one sentence when a person stops it, while Plane does not answer", async () => {
-  const { plane, env } = await createFolderSetup();
-  plane.faults.add({ path: "/" }, { kind: "half-open" });
-  const child = spawn(process.execPath, [getBuiltProgram("doctor")], { env, stdio: ["ignore", "ignore", "pipe"] });
-  let err = "";
-  child.stderr.on("data", (part) => (err += part));
-  const ended = once(child, "exit");
-  await expect.poll(() => plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true);
-  child.kill("SIGINT");
-  expect(await ended).toEqual([130, null]);
-  expect(err).toBe("groundcrew: stopped before the end. Nothing was changed.\n");
 });

@@ -118,22 +118,17 @@ const LOOSENED: [what: string, tools: Record<string, unknown>, more: Record<stri
     {},
     "files outside its workspace (read, write, edit)",
   ],
-  ["a terminal", own("terminal"), {}, "the gateway's machine (terminal)"],
-  ["a browser", own("Browser"), {}, "the gateway's machine (browser)"],
   ["the gateway", own("gateway"), {}, "the gateway's settings (gateway)"],
   ["messages to sessions", own("sessions_send"), {}, "other agents' sessions (sessions_send)"],
-  ["scheduled runs", own("cron"), {}, "other agents' sessions (cron)"],
   ["a group", own("group:automation"), {}, "the gateway's settings (gateway, openclaw, plugins)"],
   ["a pattern", own("sess*"), {}, "sessions_send, sessions_spawn"],
   ["all tools", own("*"), {}, "the tokens of other agents (exec, process, bash, code_execution)"],
-  ["no list of tools", { allow: undefined }, {}, "the tokens of other agents"],
   [
     "a profile in place of the list",
     { allow: undefined, profile: "coding" },
     {},
     "(exec, process, bash, code_execution)",
   ],
-  ["an extended profile", { allow: undefined, profile: "minimal", alsoAllow: ["gateway"] }, {}, "settings (gateway)"],
 ];
 
 test.each(LOOSENED)("AGENT-01 the doctor fails where an agent has %s", async (_, tools, more, reach) => {
@@ -146,7 +141,6 @@ test.each(LOOSENED)("AGENT-01 the doctor fails where an agent has %s", async (_,
 
 test.each([
   ["commands in a sandbox of its own", own("exec"), { sandbox: { mode: "all" } }],
-  ["web tools", own("web_search", "web_fetch", "progress_card"), {}],
   ["a denied group", { allow: ["groundcrew-imhotep__*", "group:fs", "exec"], deny: ["EXEC"] }, {}],
 ])("The doctor accepts an agent with %s", async (_, tools, more) => {
   const { lines } = await examine({ "openclaw.json": JSON.stringify(loosen("imhotep", tools, more)) });
@@ -185,13 +179,6 @@ test("AGENT-01 the doctor asks the gateway which tools it offers each agent, and
   );
 });
 
-test("Installations with the curl skill are told how to move to MCP", async () => {
-  const { agents } = loosen("imhotep", { allow: undefined });
-  const { lines, todo } = await examine({ "openclaw.json": JSON.stringify({ agents }) });
-  expect(lines).toEqual(["failed: agents use the skill with curl and can read other agents' tokens: imhotep"]);
-  expect(todo).toMatch(/^Move them to MCP: install .*openclaw-2026\.9\.json .* remove \.groundcrew\/token/);
-});
-
 test("Tokens in the gateway's environment, wakes with a warning and the search for tools are named", async () => {
   const config = createProvisioned();
   config.tools = {};
@@ -214,16 +201,6 @@ test("The doctor names an agent of OpenClaw that is none of Groundcrew's, but ca
   );
 });
 
-test("The doctor reads comments, keys without quotes, trailing commas and included files, as OpenClaw does", async () => {
-  const main = `// Ours.
-    { $include: ['./groundcrew.json'], /* Imhotep
-      may do it all */ agents: { entries: { guest: { tools: { allow: [ "web_search", ], }, }, }, }, gateway: { port: 0x4965 }, }`;
-  const files = { "openclaw.json": main, "groundcrew.json": JSON.stringify(createProvisioned()) };
-  expect((await examine(files)).lines).toEqual(CLOSED);
-  const open = { ...files, "openclaw.json": main.replace("allow:", "profile_of:") };
-  expect((await examine(open)).lines[0]).toContain("guest can use groundcrew-concierge");
-});
-
 test.each([
   [
     "a missing file",
@@ -231,8 +208,6 @@ test.each([
     { OPENCLAW_CONFIG: "/nonexistent/openclaw.json" },
     "/nonexistent/openclaw.json does not exist",
   ],
-  ["files that include each other", { "a.json": `{ $include: "./a.json" }` }, {}, "too many files include each other"],
-  ["another kind of file", { "openclaw.json": `[1]` }, {}, "is not a settings file of OpenClaw"],
 ])("The doctor reports %s as OPENCLAW_CONFIG", async (_, files: Record<string, string>, env, finding) => {
   const { lines, out } = await examine(files, env);
   expect(lines).toEqual([expect.stringMatching(/^failed: /)]);

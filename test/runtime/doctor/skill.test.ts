@@ -1,22 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
-import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
-import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 import {
   createAnsweringScript,
   createOpenClawMachine,
   formatFindings,
   readRecordedInfo,
   readRecordedMcp,
-  SHIPPED_SKILL,
 } from "./openclaw-machine.ts";
 
 type Machine = ReturnType<typeof createOpenClawMachine>;
 
-const RUN_THERE =
-  "`openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).";
 const writeSkill = (text: string) => (machine: Machine) => machine.put(machine.skillPath, text);
 
 test.each<[string, (machine: Machine) => unknown, RegExp]>([
@@ -24,11 +18,6 @@ test.each<[string, (machine: Machine) => unknown, RegExp]>([
     "no file",
     (machine) => machine.put(join(machine.home, ".openclaw/openclaw.json"), "{}"),
     /^warning: .*SKILL\.md does not exist, .* → Copy skills\/plane-bridge\/SKILL\.md .*Run where OpenClaw runs: /,
-  ],
-  [
-    "a valid file",
-    writeSkill(SHIPPED_SKILL),
-    /^warning: .*SKILL\.md is valid, and there is no `openclaw` command.* → Run where OpenClaw/,
   ],
   [
     "another text",
@@ -39,16 +28,6 @@ test.each<[string, (machine: Machine) => unknown, RegExp]>([
   const machine = createOpenClawMachine();
   prepare(machine);
   expect(formatFindings(await machine.checkSkill())).toMatch(finding);
-});
-
-test("Without any trace of OpenClaw the doctor names the command to run elsewhere, and runs nothing when OpenClaw wakes no agent", async () => {
-  expect(formatFindings(await createOpenClawMachine().checkSkill({ url: "http://openclaw:18789" }))).toBe(
-    `warning: not checked: this machine has neither the \`openclaw\` command nor its folders → Run where OpenClaw runs: ${RUN_THERE}`,
-  );
-  const machine = createOpenClawMachine();
-  const openclaw = createOpenClawMachine(`touch "${machine.callLog}"`);
-  expect(await checkSkill(createSkillProbe(openclaw.env), createTestSettings(PLANE_ENV))).toEqual([]);
-  expect(existsSync(machine.callLog)).toBe(false);
 });
 
 const createSkillMachine = (change: Record<string, unknown> = {}) =>
@@ -72,18 +51,6 @@ describe("With openclaw on this machine, the doctor", () => {
   ])("%s", async (_, change, finding) => {
     expect(formatFindings(await createSkillMachine(change).checkSkill())).toMatch(finding);
   });
-
-  test("warns when the loaded skill differs from the one of this version, other than in the address", async () => {
-    const machine = createOpenClawMachine();
-    const filePath = machine.put(machine.skillPath, SHIPPED_SKILL.replace("claim_task", "take_task"));
-    const openclaw = createSkillMachine({ filePath });
-    expect(formatFindings(await openclaw.checkSkill())).toMatch(
-      /^warning: .*loaded and eligible, but .* differs from the skill of this version/,
-    );
-    const address = `\${GROUNDCREW_URL:-https://crew.example.com}`;
-    machine.put(machine.skillPath, SHIPPED_SKILL.replaceAll("$GROUNDCREW_URL", address));
-    expect(formatFindings(await openclaw.checkSkill())).toMatch(/^ok: /);
-  });
 });
 
 const cliError = (message: string) =>
@@ -94,12 +61,6 @@ const failedCommand = (why: string) =>
 
 test.each([
   ["nothing", "exit 0", failedCommand("exit code 0: no output")],
-  ["JSON of another form", 'echo \'{"eligible": "yes"}\'', failedCommand('exit code 0: {"eligible": "yes"}')],
-  [
-    "that it does not know the agent",
-    cliError('Unknown agent id "imhotep".'),
-    failedCommand('Unknown agent id "imhotep".'),
-  ],
   [
     "its answer between log lines",
     `echo "[plugins] loaded {x}"; echo '{"level":"warn"}'; echo "{"\n${createAnsweringScript(readRecordedInfo("2026.9.6"), "echo '} bye'; echo '}'")}`,
@@ -188,37 +149,20 @@ test("The doctor runs openclaw without a shell, takes no option for an agent id,
   expect(formatFindings(await openclaw.checkSkill())).toMatch(/^warning: not checked/);
 });
 
-test("The doctor warns that its result holds for this machine only when the gateway is elsewhere", async () => {
-  const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6")));
-  expect(formatFindings(await machine.checkSkill({ url: "http://claw.example.com:18789" }))).toBe(
-    `warning: Imhotep: loaded and eligible (on this machine, but the gateway is at claw.example.com:18789) → Run on the machine or in the container of claw.example.com:18789: ${RUN_THERE}`,
-  );
-});
-
 /** An OpenClaw 2026.9 with these answers about the skill and about its MCP entries. */
 const createMcpMachine = (skill: string, mcp: unknown) =>
   createOpenClawMachine(`if [ "$1" = mcp ]; then ${createAnsweringScript(mcp)}\nexit 0; fi\n${skill}`);
 const DISABLED = createAnsweringScript({ ...readRecordedInfo("2026.9.6"), eligible: false, disabled: true });
-const NEITHER =
-  /^failed: Imhotep: OpenClaw does not find the skill plane-bridge → Copy .* Or add an MCP entry for Groundcrew's \/mcp to OpenClaw; `openclaw mcp status` lists its entries\.$/;
 const NOT_NEEDED = /^ok: Imhotep: OpenClaw does not find the skill plane-bridge, but does not need it: its MCP entry /;
 
 test.each<[string, string, unknown, RegExp]>([
   ["an entry", NOT_FOUND, readRecordedMcp(), NOT_NEEDED],
-  [
-    "an entry of the agent's own",
-    NOT_FOUND,
-    readRecordedMcp({ name: "groundcrew-imhotep", launch: "http://crew.internal/mcp" }),
-    NOT_NEEDED,
-  ],
   [
     "an entry beside a disabled skill",
     DISABLED,
     readRecordedMcp(),
     /^warning: Imhotep: the skill is disabled; the tools are available over MCP \(entry groundcrew\) → Set skills/,
   ],
-  ["no entry", NOT_FOUND, { path: "openclaw.json", servers: [] }, NEITHER],
-  ["a disabled entry", NOT_FOUND, readRecordedMcp({ enabled: false }), NEITHER],
 ])("The doctor looks for Groundcrew among the MCP entries of OpenClaw 2026.9: %s", async (_, skill, mcp, finding) => {
   expect(formatFindings(await createMcpMachine(skill, mcp).checkSkill())).toMatch(finding);
 });
