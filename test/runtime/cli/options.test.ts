@@ -1,11 +1,6 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { findServerAddress } from "../../../runtime/cli/api-client.ts";
+import { expect, test } from "vitest";
 import { parseCliInput, parseToolSpecs } from "../../../runtime/cli/options.ts";
-import { formatAnswer, formatJsonLine } from "../../../runtime/cli/output.ts";
-import { createStatusLine } from "../../../runtime/node/process.ts";
+import { formatJsonLine } from "../../../runtime/cli/output.ts";
 
 const schema = {
   type: "object",
@@ -65,64 +60,8 @@ test.each([
   await expect(parseArgs(...args)).rejects.toThrow(message);
 });
 
-const answer = {
-  tasks: [{ key: "ONB-1", title: "Write\nit", status: "todo", blocked_by: [{ key: "ONB-2", status: "done" }] }],
-  age: 5,
-  notes: "two\nlines",
-  none: [],
-};
-
-test("an answer is formatted for people", () => {
-  expect(formatAnswer(answer)).toBe(
-    [
-      ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
-      ...["      - key: ONB-2", "        status: done", "age: 5", "notes:", "  two", "  lines", "none: none", ""],
-    ].join("\n"),
-  );
-});
-
 test("an answer is formatted as one line of JSON without terminal control characters", () => {
   const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
   expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
   expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);
-});
-
-/** A folder as provision leaves it, with these lines in connection.env. */
-function createProvisionedFolder(lines: string) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-address-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, "agents/imhotep"), { recursive: true });
-  const GROUNDCREW_TOKEN_FILE = join(folder, "agents/imhotep/token");
-  writeFileSync(GROUNDCREW_TOKEN_FILE, "a-token-of-these-tests\n", { mode: 0o600 });
-  const connection = join(folder, "connection.env");
-  writeFileSync(connection, lines, { mode: 0o600 });
-  return { connection, env: { GROUNDCREW_TOKEN_FILE } };
-}
-
-test.each([
-  ["PORT=9001\n", "http://127.0.0.1:9001"],
-  ["PORT=9001\nPUBLIC_URL=https://crew.example.com\n", "https://crew.example.com"],
-  ["HOST=0.0.0.0\nPORT=9001\n", "http://127.0.0.1:9001"],
-])("groundcrew finds the address beside the token that provision created (%j)", (lines, address) => {
-  const { env } = createProvisionedFolder(`PLANE_URL=https://plane.example.com\n${lines}`);
-  expect(findServerAddress(env)).toBe(address);
-});
-
-test("groundcrew sends no token to an address that others could have written", () => {
-  const { env, connection } = createProvisionedFolder("PLANE_URL=https://plane.example.com\nPORT=9001\n");
-  chmodSync(connection, 0o666);
-  expect(() => findServerAddress(env)).toThrow(/connection\.env is a file of mode 0666; .* Or set GROUNDCREW_URL\./);
-});
-
-const CLEAR_LINE = "\r\u001b[2K";
-
-test("Text is written above the line, which is never wider than the terminal", () => {
-  const written: string[] = [];
-  const stream = { isTTY: true, columns: 10, write: (part: string) => written.push(part) > 0 };
-  const status = createStatusLine(stream as never);
-  status.show("reading a long list");
-  status.write("a note\n");
-  status.show("");
-  const line = `${CLEAR_LINE}reading a`;
-  expect(written).toEqual([line, CLEAR_LINE, "a note\n", line, CLEAR_LINE]);
 });

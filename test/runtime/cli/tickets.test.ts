@@ -92,24 +92,3 @@ test("groundcrew tickets says what is wrong, with an exit code for each kind, an
       .toEqual({ error: { code: expect.any(String), message: expect.stringMatching(message) } });
   }
 });
-
-test("groundcrew tickets policy shows each line with its place, and what is not in force with the reason", async () => {
-  const { app, run } = await createTicketsCli();
-  const line = { name: "minutes", value: 10, from: ".groundcrew.json" };
-  const left = { name: "allow", value: "Bash\u001b[2J", from: ".groundcrew.json", why: "only the administrator" };
-  const report = { project: "ONB", base: "origin/main", commit: "a1b2c3d4e5f6a7", lines: [line], left_out: [left] };
-  await app.exchange([], { policies: [{ ...report, problem: "It is not valid." }] });
-  const { exit, out } = await run(["policy", "onb"]);
-  expect(exit).toBe(0);
-  expect(out.split("\n").slice(0, 2)).toEqual(["ONB, origin/main a1b2c3d4e5f6", "! It is not valid."]);
-  expect(out).toMatch(/^ {2}minutes: 10 +\.groundcrew\.json$/m);
-  expect(out).toMatch(/^ {2}plan_first: false +default$/m);
-  expect(out).toMatch(/^ {2}max_sessions: 5 +tickets\.max_sessions$/m);
-  expect(out).toMatch(/\nNot in force:\n {2}allow: Bash\S* +\.groundcrew\.json: only the administrator\n$/);
-  expect(out).not.toContain("\u001b");
-  expect(JSON.parse((await run(["policy", "ONB", "--json"])).out)).toMatchObject({
-    project: "ONB",
-    left_out: [{ why: left.why }],
-  });
-  expect(await run(["policy", "OPS"])).toMatchObject({ exit: 1, err: expect.stringContaining("has no OPS") });
-});

@@ -3,14 +3,6 @@ import { createTestSettings, getSettingsProblems, PLANE_ENV, TELEGRAM_ENV } from
 
 const ADMIN = "admin-token-0123456789";
 
-test("A secret in a missing or empty file, and one that is set in two ways, are problems", () => {
-  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
-  expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
-  expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
-  const both = getSettingsProblems({ ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" }, { "/key": "plane_api_from_file" });
-  expect(both[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
-});
-
 test("The secrets file adds secrets that the environment lacks, with several values during a rotation", () => {
   const file = {
     PLANE_API_KEY: "plane_api_kept",

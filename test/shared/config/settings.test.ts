@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import {
   createTestSettings,
   getSettingsProblems,
-  getSettingsWarnings,
   PLANE_ENV,
   parseTestSettings,
   TELEGRAM_ENV,
@@ -42,18 +41,6 @@ test("Plane and Telegram are read with normal forms of their URL, projects, secr
     webhookSecrets: ["plane_wh_new12345", "plane_wh_old12345"],
   });
   expect(settings.telegram).toMatchObject({ chat: -1001234567890, allowedUsers: [12, 34], mode: "polling" });
-});
-
-test("Plane and Telegram: use Telegram's webhook with PUBLIC_URL and polling without it", () => {
-  const modeOf = (env: Record<string, string>) =>
-    createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }).telegram?.mode;
-  const PUBLIC_URL = "https://crew.example.com";
-  expect(modeOf({})).toBe("polling");
-  expect(modeOf({ PUBLIC_URL })).toBe("webhook");
-  expect(modeOf({ PUBLIC_URL, TELEGRAM_MODE: "polling" })).toBe("polling");
-  expect(getSettingsProblems({ ...PLANE_ENV, ...TELEGRAM_ENV, TELEGRAM_MODE: "webhook" })).toMatchObject([
-    { name: "TELEGRAM_MODE" },
-  ]);
 });
 
 test("Problems are reported all at once, each with name, given value and wanted value", () => {
@@ -110,17 +97,6 @@ test.each([
     expect(JSON.stringify(problems)).not.toContain("marked");
   },
 );
-
-test("Problems: suggest the right name of a mistyped setting", () => {
-  expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
-    name: "PLANE_ULR",
-    given: "an unknown name",
-    wanted: "did you mean PLANE_URL?",
-  });
-  expect(getSettingsWarnings({ ...PLANE_ENV, TELEGRAM: "x", GROUNDCREW_CONFG: "x" })).toContain(
-    "GROUNDCREW_CONFG is not a setting (did you mean GROUNDCREW_CONFIG?)",
-  );
-});
 
 test("Problems never contain a secret's value, not even one in a URL (reliability 21)", () => {
   const parsed = parseTestSettings(
