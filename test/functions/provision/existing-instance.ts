@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { authApi, createPlaneSession, instanceAdminApi, workspacesApi } from "../../../shared/plane/app/session.ts";
-import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { ADMIN_EMAIL, createProvisionSetup } from "./provision-setup.ts";
 
 export const ADMIN_PASSWORD = "a-Strong-one-123";
 
@@ -23,12 +23,6 @@ export async function createExistingInstance(
   if (slug)
     await session.call(workspacesApi.create, { json: { name: "Existing workspace", slug, organization_size: "2-10" } });
   return { setup, session };
-}
-
-/** Makes Plane refuse a form with this reason from now on. */
-export function rejectForm({ plane }: ProvisionSetup, path: string, reason: string) {
-  const headers = { location: `${plane.url}/?error_code=5000&error_message=${reason}` };
-  return plane.faults.add({ method: "POST", path }, { kind: "status", status: 302, headers, body: "" });
 }
 
 /** A fetch that changes the body of the answers from one path. */

@@ -154,9 +154,3 @@ export const TEAM_AGENTS = [
   { name: "Imhotep", email: "imhotep@javisi.local" },
   { name: "Thot", email: "thot@javisi.local" },
 ];
-
-/** Returns the value if it is a string; throws otherwise. */
-export function expectText(value: string | string[] | undefined): string {
-  if (typeof value !== "string") throw new Error(`expected a text, found ${JSON.stringify(value)}`);
-  return value;
-}

@@ -7,8 +7,6 @@ import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
 import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 
-export const SHIPPED_SKILL = readFileSync("skills/plane-bridge/SKILL.md", "utf8");
-
 const recordingsSchema = z.array(
   z.object({
     name: z.string(),
