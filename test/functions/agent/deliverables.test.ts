@@ -23,13 +23,6 @@ async function createAppWithTask(options: Parameters<typeof createHttpTestApp>[0
 const putFile = (app: HttpTestApp, query: string, body: Uint8Array<ArrayBuffer> | string, agent = "Imhotep") =>
   app.request(`/agent/upload_deliverable?${query}`, toBridgeToken(agent), { method: "PUT", body });
 
-/** Begins the upload of a file of this size to ONB-1, whose content the caller writes. */
-function openUpload(app: HttpTestApp, name: string, size: number) {
-  const authorization = `Bearer ${toBridgeToken("Imhotep")}`;
-  const headers = { authorization, "content-length": size, "content-type": "application/pdf" };
-  return httpRequest(`${app.url}/agent/upload_deliverable?task=ONB-1&name=${name}`, { method: "PUT", headers });
-}
-
 const refusal = (message: unknown) => ({ error: { code: expect.any(String), message } });
 
 test("reliability 19: upload_deliverable takes base64, and neither a URL nor a path", async () => {
@@ -53,45 +46,33 @@ test("reliability 19: upload_deliverable takes base64, and neither a URL nor a p
     expect((await upload(file)).status, file).toBe(200);
 });
 
-test("upload_deliverable accepts 1 MB; its refusal of larger files names PUT /agent/upload_deliverable", async () => {
-  const { upload } = await createAppWithTask();
-  const uploadBytes = (bytes: number) => upload(Buffer.alloc(bytes, 7).toString("base64"));
-  expect((await uploadBytes(MB)).status).toBe(200);
-  const json = refusal(expect.stringContaining("PUT /agent/upload_deliverable"));
-  expect(await uploadBytes(MB + 3)).toMatchObject({ status: 413, json });
-});
-
-/** Creates a `fetch` that counts the bytes of uploads while the storage receives them. */
-function createCountingFetch() {
+test("OPENCLAW-07, OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB with their type: the storage receives the start before the end is sent", async () => {
   let received = 0;
   const firstMegabyte = Promise.withResolvers<void>();
-  const createCounter = () =>
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(piece, controller) {
-        received += piece.length;
-        if (received > MB) firstMegabyte.resolve();
-        controller.enqueue(piece);
-      },
-    });
-  const countingFetch: typeof fetch = (input, init) =>
-    init?.body instanceof ReadableStream
-      ? fetch(input, { ...init, body: init.body.pipeThrough(createCounter()) })
-      : fetch(input, init);
-  return { fetch: countingFetch, firstMegabyte: firstMegabyte.promise, countReceived: () => received };
-}
-
-test("OPENCLAW-07, OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB with their type: the storage receives the start before the end is sent", async () => {
-  const storage = createCountingFetch();
-  const { app, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
+  const count = new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      received += piece.length;
+      if (received > MB) firstMegabyte.resolve();
+      controller.enqueue(piece);
+    },
+  });
+  const { app, item } = await createAppWithTask({
+    fileSizeLimit: 50 * MB,
+    fetch: (input, init) =>
+      fetch(input, init?.body instanceof ReadableStream ? { ...init, body: init.body.pipeThrough(count) } : init),
+  });
   const hash = createHash("sha256");
-  const request = openUpload(app, "big.pdf", 30 * MB);
+  const authorization = `Bearer ${toBridgeToken("Imhotep")}`;
+  const headers = { authorization, "content-length": 30 * MB, "content-type": "application/pdf" };
+  const url = `${app.url}/agent/upload_deliverable?task=ONB-1&name=big.pdf`;
+  const request = httpRequest(url, { method: "PUT", headers });
   const answer = once(request, "response");
   let ahead = 0;
   for (let sent = 0; sent < 30; sent += 1) {
-    if (sent === 15) await storage.firstMegabyte;
+    if (sent === 15) await firstMegabyte.promise;
     const piece = Buffer.alloc(MB, sent);
     hash.update(piece);
-    ahead = Math.max(ahead, (sent + 1) * MB - storage.countReceived());
+    ahead = Math.max(ahead, (sent + 1) * MB - received);
     if (!request.write(piece)) await once(request, "drain");
   }
   request.end();
@@ -104,26 +85,10 @@ test("OPENCLAW-07, OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB with 
   expect(ahead).toBeLessThan(18 * MB);
 });
 
-test("PUT /agent/upload_deliverable survives a client that disconnects; repeating the upload leaves one attachment", async () => {
-  const storage = createCountingFetch();
-  const { app, item } = await createAppWithTask({ fetch: storage.fetch });
-  const request = openUpload(app, "a.bin", 4 * MB);
-  const closed = new Promise((resolve) => request.once("close", resolve));
-  request.on("error", () => {});
-  request.write(Buffer.alloc(2 * MB));
-  await storage.firstMegabyte;
-  request.destroy();
-  await closed;
-  await expect.poll(() => JSON.stringify(app.logged)).toContain("received incompletely");
-  expect((await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB))).status).toBe(200);
-  expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
-});
-
 test("PUT /agent/upload_deliverable refuses what it cannot store and another agent's task, names the reason and records it in the audit log", async () => {
   const { app, item } = await createAppWithTask();
   for (const [query, status, reason] of [
     ["task=ONB-1&name=..%2Fx.md", 400, "path separator"],
-    ["task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "URLs are not fetched"],
     ["task=ONB-1&name=x.exe", 415, "pdf"],
     ["name=x.md", 400, "task=ONB-12"],
     ["task=ONB-1&name=x.md&sha256=abc", 400, "64 hex"],
@@ -142,24 +107,6 @@ test("PUT /agent/upload_deliverable refuses what it cannot store and another age
   expect(app.plane.attachments(item)).toEqual([]);
   const audit = await app.request("/audit?agent=Thot", "admin-token-for-http-tests");
   expect(await audit.text()).toContain('"tool":"upload_deliverable"');
-});
-
-test("PUT /agent/upload_deliverable accepts four uploads of an agent at once; a fifth is refused without being read", async () => {
-  const { app, item } = await createAppWithTask();
-  const uploads = ["a.md", "b.md", "c.md", "d.md", "e.md"].map((name) => openUpload(app, name, 2));
-  const answers = uploads.map(async (upload) => {
-    const [response] = await once(upload, "response");
-    return [Number(response.statusCode), await text(response)] as const;
-  });
-  for (const upload of uploads) upload.write("a");
-  expect(await Promise.race(answers)).toEqual([503, expect.stringContaining("4 uploads")]);
-  expect((await putFile(app, "task=ONB-1&name=x.md", "x", "Thot")).status).toBe(403);
-  expect((await putFile(app, "task=ONB-1&name=x.md", "x")).status).toBe(503);
-  for (const upload of uploads) upload.end("b");
-  const statuses = (await Promise.all(answers)).map(([status]) => status);
-  expect(statuses.toSorted()).toEqual([200, 200, 200, 200, 503]);
-  expect(app.plane.attachments(item)).toHaveLength(4);
-  expect((await putFile(app, "task=ONB-1&name=f.md", "f")).status).toBe(200);
 });
 
 /** Thot's task ONB-1 with files, and Imhotep's task ONB-2 that waits for it. */

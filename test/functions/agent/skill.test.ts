@@ -27,22 +27,6 @@ test("OPENCLAW-01 the skill file has front matter that both OpenClaw 2026.2 and 
   });
 });
 
-/** Patterns by which OpenClaw 2026.9 masks secrets in a tool's output, which is how a model reads a skill. */
-const MASKED_BY_OPENCLAW = [
-  /Authorization["']?[ \t]*[:=]\s*["']?(?:Bearer|Basic)\s+(\S+)/gi,
-  /\bBearer\s+([-A-Za-z0-9._~+/=]{18,})/g,
-  /\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)\b\s*[=:]\s*["']?([^\s"'\\]+)/g,
-  /"(?:apiKey|token|secret|password|accessToken|refreshToken)"\s*:\s*"([^"]+)"/g,
-  /--(?:api[-_]?key|token|secret|password)\s+["']?([^\s"']+)/g,
-];
-
-const findMasked = (plain: string) => MASKED_BY_OPENCLAW.flatMap((pattern) => [...plain.matchAll(pattern)]);
-
-test("OPENCLAW-01 OpenClaw 2026.9, which masks tokens in what a model reads, leaves the skill file as it is", () => {
-  expect(findMasked("printf 'header = \"Authorization: Bearer %s\"'")).toHaveLength(1);
-  expect(findMasked(text)).toEqual([]);
-});
-
 test("OPENCLAW-01 the skill file is short, names only existing tools and inputs, and has the safety rules and a part for the Concierge", () => {
   expect(text.length).toBeLessThan(3_500);
   const inputs = TOOLS.flatMap(({ name, input }) => [name, ...Object.keys(input.shape)]);

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { canaryTick, webhooksTick } from "../../../functions/canary.ts";
 import { describeAddress, readCanary } from "../../../shared/monitoring/canary.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
+import { isCanary } from "../../../shared/sync/normalize.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
@@ -54,22 +55,6 @@ test("The canary reports a missing webhook once in Telegram and hourly in the lo
   expect((await readCanary(app.store))?.silentSince).toBeUndefined();
 });
 
-test("The canary ends the silence with a late webhook, but not with one of an earlier edit", async () => {
-  const { app } = await createCanaryTestApp();
-  await canaryTick.run(app.deps);
-  app.plane.runWorker();
-  const early = app.plane.deliveries.pending.map(({ body }) => body);
-  app.plane.deliveries.dropAll();
-  app.advance(HOUR);
-  await canaryTick.run(app.deps);
-  for (const body of early) await app.enqueueWebhook(body);
-  await app.drain();
-  expect((await readCanary(app.store))?.silentSince).toBeDefined();
-  await app.deliverWebhooks();
-  expect((await readCanary(app.store))?.lastArrival?.durationMs).toBeGreaterThanOrEqual(60_000);
-  expect((await readCanary(app.store))?.silentSince).toBeUndefined();
-});
-
 test("The canary is created again after people deleted it, without notifications", async () => {
   const { app, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
   await tickWithWebhook();
@@ -85,15 +70,6 @@ test("The canary is created again after people deleted it, without notifications
   expect(findCanaryItem()?.id).not.toBe(first?.id);
   await app.runUntilIdle();
   expect(app.takeEvents()).toEqual([]);
-});
-
-test.each([
-  ["in others' projects", {}],
-  ["with canary: false", { canary: false }],
-] as const)("The canary is not created %s", async (_, config) => {
-  const { app, findCanaryItem } = await createCanaryTestApp({ config });
-  expect(await canaryTick.run(app.deps)).toEqual({});
-  expect(findCanaryItem()).toBeUndefined();
 });
 
 test("reliability 39: a webhook that was switched off is noticed within 5 minutes after a poll finds a change, and its return as well", async () => {
@@ -133,4 +109,46 @@ test("reliability 39: a webhook that was switched off is noticed within 5 minute
   await pass(6, () => app.deliverWebhooks());
   expect((await readCanary(app.store))?.silentSince).toBeUndefined();
   expect(listNotices()).toHaveLength(2);
+});
+
+test("The canary stays at an item that people archive, and is found again there, also without the store and without the comment", async () => {
+  const { app, tickWithWebhook } = await createCanaryTestApp();
+  /** Runs the tick an hour later, and returns where the canary is then. */
+  const locate = async () => {
+    app.advance(HOUR);
+    expect(await tickWithWebhook()).toMatchObject({ ms: expect.any(Number) });
+    const { project, item, comment } = (await readCanary(app.store)) ?? expect.fail("no canary is stored");
+    return { project, item, comment };
+  };
+  const before = await locate();
+  app.plane.archiveItem(before.item);
+  expect(await locate()).toEqual(before);
+  await app.pollUntilIdle();
+  expect(await locate()).toEqual(before);
+  await app.restart({ store: "lost" });
+  await app.runFirstPoll();
+  expect(await locate()).toEqual(before);
+  app.plane.deleteComment(before.comment);
+  const { item, comment } = await locate();
+  expect([item, comment === before.comment]).toEqual([before.item, false]);
+  expect(app.takeEvents()).toEqual([]);
+});
+
+test("The canary is created once a day at most where every edit of its comment is refused, which is logged", async () => {
+  let status = 0;
+  const { app, onb, tickWithWebhook } = await createCanaryTestApp({
+    async fetch(input, init) {
+      const isRefused = status > 0 && init?.method === "PATCH" && String(input).includes("/comments/");
+      return isRefused ? Response.json({ error: "You do not have permission." }, { status }) : fetch(input, init);
+    },
+  });
+  await tickWithWebhook();
+  const getProblems = () =>
+    app.logged.flatMap(({ message, problem }) => (message === "canary not sent" ? problem : []));
+  for (status of [404, 400, 403]) {
+    app.advance(HOUR);
+    expect(await canaryTick.run(app.deps)).toEqual({});
+    expect(getProblems().at(-1)).toMatch(new RegExp(`^Plane refused to edit it: .*${status}`));
+  }
+  expect([app.plane.items(onb).filter(isCanary).length, getProblems().length]).toEqual([2, 3]);
 });

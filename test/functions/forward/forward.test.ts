@@ -9,7 +9,6 @@ import { type ForwardSettings, settingsFileSchema } from "../../../shared/config
 import { createLog } from "../../../shared/log.ts";
 import { type AnyEvent, EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
 import type { EventFacts } from "../../../shared/task/rule-set.ts";
-import { DAY } from "../../../shared/time.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
 const START = Date.parse("2026-11-21T05:00:00Z");
@@ -112,19 +111,6 @@ test("NOTIF-03: forwarding tries again after 5 s and 5 min with the same webhook
   expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
   expect(await workNextJob()).toEqual({ done: true });
   expect(await workNextJob()).toBeUndefined();
-});
-
-test("NOTIF-03: forwarding moves an event to dead letters, with the last response as the reason, after about three days", async () => {
-  const { enqueue, workNextJob, received, time, store } = await createForwarding(
-    Array.from({ length: 20 }, () => ({ status: 500 })),
-  );
-  await enqueue();
-  for (let result = await workNextJob(); result && "retryAt" in result; result = await workNextJob())
-    time.now = result.retryAt;
-  expect((await store.listDeadJobs("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
-  expect(received).toHaveLength(10);
-  expect((time.now - START) / DAY).toBeGreaterThan(2.5);
-  expect((time.now - START) / DAY).toBeLessThan(4);
 });
 
 test.each<[string, Answer, unknown]>([

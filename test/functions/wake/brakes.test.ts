@@ -149,20 +149,6 @@ test("AGENT-01 a token that is used from a second address is a notice, which end
   expect(await readNotices()).toEqual({ notices: [] });
 });
 
-test("AGENT-01 an agent that calls far more than in its busiest hour is a notice until the hour is over", async () => {
-  const { app, readNotices } = await createBrakesSetup();
-  const callTimes = async (n: number) => {
-    for (let i = 0; i < n; i++) await app.callTool("Thot", "list_my_tasks");
-  };
-  await callTimes(210);
-  expect(await readNotices(), "nothing is known to compare with").toEqual({ notices: [] });
-  app.advance(24 * 3_600_000 * 14);
-  await callTimes(210);
-  expect(await readNotices()).toMatchObject({ notices: [{ kind: "token_pace" }] });
-  app.advance(3_600_000);
-  expect(await readNotices()).toEqual({ notices: [] });
-});
-
 test("AGENT-02 above a hard budget no agent is woken until a person agrees, who is asked once", async () => {
   const setup = await createBrakesSetup({ config: { budget: { amount: 5, stop: true } } });
   await setup.call("Imhotep", "report", { task: "ONB-1", cost: 6 });

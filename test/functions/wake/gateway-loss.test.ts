@@ -33,38 +33,6 @@ test("an agent whose gateway ended during its run is woken within 60 s of the ga
   expect(setup.takeWakes(), "it works").toEqual([]);
 });
 
-test("an agent that was woken and had not called yet is woken again once its gateway is back, and a gateway without runs is not asked", async () => {
-  const setup = await createRemarkSetup();
-  await setup.advanceSeconds(600);
-  expect(await gatewaysTick.run(setup.app.deps)).toEqual({ probed: 0, woken: 0 });
-  setup.app.addTask("Another", "Thot");
-  await setup.work();
-  expect(setup.takeWakes()).toHaveLength(1);
-  await setup.gateway.stop();
-  await watch(setup, 40);
-  await setup.gateway.start();
-  await watch(setup, 50);
-  expect(setup.takeWakes()).toMatchObject([{ agent: "thot", message: expect.stringContaining("ONB-2") }]);
-});
-
-test.each<[string, (setup: RemarkSetup) => Promise<void>]>([
-  ["missed one probe only", (setup) => watch(setup, 10)],
-  [
-    "has called since its gateway was lost",
-    async (setup) => {
-      await watch(setup, 40);
-      await setup.call("Imhotep", "report", { task: "ONB-1", percent: 10 });
-    },
-  ],
-])("an agent that %s gets no second run beside the one that lives", async (_, act) => {
-  const setup = await createWorkingSetup();
-  await setup.gateway.stop();
-  await act(setup);
-  await setup.gateway.start();
-  await watch(setup, 120);
-  expect(setup.takeWakes()).toEqual([]);
-});
-
 test("an agent is woken neither while its gateway drains, which has its run still, nor while it only listens, and within 60 s of when it has started", async () => {
   const setup = await createWorkingSetup();
   const { gateway } = setup;

@@ -147,24 +147,6 @@ test.each([
   },
 );
 
-test("a gateway that refuses the token gets one request per attempt and starts no run", async () => {
-  const { app, gateway, addTask, advanceSeconds } = await createTasksSetup("2026.9.6", {
-    env: { OPENCLAW_HOOK_TOKEN: "wrong" },
-  });
-  await addTask("One");
-  await advanceSeconds(50);
-  expect(gateway.runs).toEqual([]);
-  const logged = app.logged.filter(({ message }) => message === "agent not woken");
-  expect(logged.map(({ outcome }) => outcome)).toEqual(["answered 401", "answered 401", "answered 401"]);
-});
-
-test("with OPENCLAW_DELIVER the last text of a run goes to the agent's chat, and without a mapping the agent's own hook is used", async () => {
-  const env = { OPENCLAW_DELIVER: "true", OPENCLAW_HOOK_PATH: "/hooks/groundcrew" };
-  const { gateway, addTask } = await createTasksSetup("2026.9.6", { env });
-  await addTask("One");
-  expect(gateway.runs).toMatchObject([{ agent: "imhotep", deliver: true, isWrapped: true }]);
-});
-
 const MAPPINGS: GatewayMapping[] = ["imhotep", "concierge"].map((agentId) => ({
   path: "groundcrew",
   source: agentId,

@@ -83,17 +83,6 @@ test.each(["webhook", "poll"])("a mention in a description that a %s finds wakes
   expect(setup.takeWakes()).toEqual([]);
 });
 
-test("a comment on a closed task wakes only an agent that it mentions", async () => {
-  const setup = await createRemarkSetup();
-  await setup.finishTask("Imhotep", "ONB-1");
-  await setup.work();
-  setup.takeWakes();
-  await setup.comment("<p>Thank you.</p>");
-  expect(setup.takeWakes()).toEqual([]);
-  await setup.comment(`<p>${setup.mention("Imhotep")} one question</p>`);
-  expect(toAgents(setup.takeWakes())).toEqual(["imhotep"]);
-});
-
 test("above ten wakes an hour the card says so, and one later wake has the rest", async () => {
   const setup = await createRemarkSetup();
   for (let n = 1; n <= 13; n += 1) {
@@ -211,21 +200,6 @@ test("PEOPLE-01 an agent that finishes between the writing of a comment and its 
   expect(setup.takeTold("Thank you")).toEqual([]);
 });
 
-test("PEOPLE-01 an agent that gave its task back before a comment was seen is woken for it, beside the new one", async () => {
-  const setup = await createWorkingSetup();
-  const { app, task } = setup;
-  app.advance(60_000);
-  app.plane.addComment(task, "<p>Who does this?</p>");
-  app.plane.runWorker();
-  app.advance(1_000);
-  app.plane.editItem(task, { assignees: [app.getUser("Thot")] });
-  // The webhook of the assignment arrives first.
-  const { pending } = app.plane.deliveries;
-  app.plane.deliveries.reorder(pending.filter(({ body }) => !body.includes("issue_comment")).map(({ id }) => id));
-  await setup.work();
-  expect(setup.takeTold("Who does this?")).toEqual(["imhotep", "thot"]);
-});
-
 test("PEOPLE-01 a comment that overtakes the webhook of the assignment is for the assigned agent", async () => {
   const setup = await createWorkingSetup();
   const { app } = setup;
@@ -238,16 +212,6 @@ test("PEOPLE-01 a comment that overtakes the webhook of the assignment is for th
   await app.deliverWebhooks(1);
   await setup.work();
   expect(setup.takeTold("Begin with the index")).toEqual(["thot"]);
-});
-
-test("PEOPLE-01 an agent that does not call is woken for a remark, three times, and a person is notified", async () => {
-  const setup = await createWorkingSetup();
-  await setup.comment("<p>Are you there?</p>");
-  await setup.advanceSeconds(130);
-  expect(setup.takeWakes(), "its run is over").toHaveLength(1);
-  await setup.advanceSeconds(3_600);
-  expect(setup.takeTold("Are you there?")).toHaveLength(2);
-  expect(setup.notices).toHaveLength(1);
 });
 
 test("PEOPLE-01 the agent card says who has read a remark and when, and the board has what is unread", async () => {

@@ -75,24 +75,6 @@ test.each([
   expect(takeRuns()).toEqual(runs);
 });
 
-test("reliability 30: an agent that takes a task and gives it back again and again is woken three times, then a person is notified once", async () => {
-  const { app, setStatus, advanceSeconds, takeRuns, notices } = await createTeam("One");
-  let wakeCount = 1;
-  for (let minute = 0; minute < 3 * 60; minute += 5) {
-    const isWoken = takeRuns().length > 0;
-    wakeCount += Number(isWoken);
-    // Once more after the notice, although nobody has woken it.
-    if (isWoken || minute === 0 || minute === 120) {
-      await setStatus("ONB-1", "in_progress");
-      await setStatus("ONB-1", "todo");
-    }
-    await app.poll();
-    await advanceSeconds(5 * MINUTE);
-  }
-  expect(wakeCount).toBe(3);
-  expect(notices).toEqual([expect.stringMatching(/Imhotep answers wakes but finishes none of its tasks.*ONB-1/)]);
-});
-
 test("reliability 30: an agent that calls but claims nothing is woken again with back-off, and a person is notified once", async () => {
   const { call, app, advanceSeconds, takeRuns, notices } = await createTeam("One");
   await call("Imhotep", "list_my_tasks");
@@ -144,15 +126,4 @@ test("new startable work wakes within 10 s while an earlier wake is unacknowledg
   expect(await addNext("Five")).toEqual(["imhotep: ONB-4 ONB-5"]);
   await advanceSeconds(HOUR);
   expect([takeRuns(), notices.length]).toEqual([[], 1]);
-});
-
-test("a task that an agent's label assigns wakes it within 10 s", async () => {
-  const { app, advanceSeconds, takeRuns } = await createWakeSetup();
-  const task = app.addTask("Unassigned");
-  await app.poll();
-  const label = app.plane.addLabel(app.onb, "agent:Imhotep");
-  app.plane.editItem(task, { labels: [label] }, { by: app.human });
-  await app.deliverWebhooks();
-  await advanceSeconds(10);
-  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });

@@ -113,22 +113,3 @@ test.each(["cancelled", "unassigned"])(
     expect((await setup.refuse("add_comment", { text: "x" })).message).toContain("You lost ONB-1");
   },
 );
-
-test("on v1.2.2, where edits of a task send no webhook, polls find mentions, stop and cancelling", async () => {
-  const setup = await createStartedSetup({ planeVersion: "1.2.2" });
-  const { app, task } = setup;
-  setup.takeWakes();
-  app.plane.editItem(task, { description_html: `<p>${setup.mention("Concierge")} see above</p>` });
-  await setup.work();
-  expect(setup.takeWakes().map(({ agent }) => agent)).toEqual(["concierge"]);
-  await setup.comment("<p>stop</p>");
-  expect(setup.takeWakes()[0]?.message).toContain("stop at once");
-  expect((await setup.refuse("report", { text: "x" })).code).toBe("stopped");
-  await setup.comment("<p>go on</p>");
-  await start(setup);
-  await setup.work();
-  setup.takeWakes();
-  app.plane.editItem(task, { state: "Cancelled" });
-  await setup.work();
-  expect(setup.takeWakes()[0]?.message).toContain("stop at once");
-});

@@ -1,13 +1,10 @@
-import { z } from "zod";
 import { createToolCaller } from "../../../functions/agent/tool-calls.ts";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { observeHandler } from "../../../functions/poll/observe-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { createWorkRules, workHandler } from "../../../functions/work.ts";
-import { createPageSchema } from "../../../shared/plane/endpoint.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
-import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
 import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
@@ -82,21 +79,6 @@ export async function createPlanSetup(
     for (const { key, startable } of tasks) if (startable !== false) await callTool(agent, "claim_task", { task: key });
   }
 
-  /** The cycles and modules of a project with their dates and the number of their items. */
-  async function readGroups(project: string): Promise<string[]> {
-    const params = { project };
-    const cycles = await app.deps.plane.call(cyclesApi.list, { params });
-    const moduleSchema = z.object({ name: z.string(), total_issues: z.int() });
-    const modulesEndpoint = { ...modulesApi.list, answer: createPageSchema(moduleSchema) };
-    const modules = await app.deps.plane.call(modulesEndpoint, { params });
-    return [
-      ...cycles.data.results.map(
-        ({ name, end_date, total_issues }) => `${name} ${end_date?.slice(0, 10)} ${total_issues}`,
-      ),
-      ...modules.data.results.map(({ name, total_issues }) => `${name} ${total_issues}`),
-    ];
-  }
-
   return {
     app,
     gateway,
@@ -159,7 +141,6 @@ export async function createPlanSetup(
     async readPlane(): Promise<string[]> {
       const { data } = await app.deps.plane.call(projectsApi.list);
       const projects = data.results.filter(({ name }) => name === "Website");
-      const groups = await Promise.all(projects.map(({ id }) => readGroups(id)));
       return projects.flatMap((project) => [
         `project ${project.identifier}`,
         ...app.plane.items(project.id).map((item) => {
@@ -168,7 +149,6 @@ export async function createPlanSetup(
           const cards = app.readComments(item).filter((comment) => comment.includes("Agent card")).length;
           return `${name} | ${assignees.join()} | ${blockers.join()} | ${cards}`;
         }),
-        ...groups.flat(),
       ]);
     },
   };

@@ -80,53 +80,6 @@ test("The timer stops while the agent waits for a human's answer, at the times o
   expect(await readSpent()).toBe(spent + 4 * MINUTE);
 });
 
-test("The timer follows what people do in Plane: it starts when they start a held task and stops when they move it", async () => {
-  const { app, readSpent, edit } = await createAppWithTask();
-  await app.actAs("Thot").claim("ONB-1");
-  await edit({ state: "In Progress" });
-  app.advance(6 * MINUTE);
-  await app.actAs("Thot").report("ONB-1", {});
-  await edit({ state: "Done" });
-  app.advance(HOUR);
-  await app.runUntilIdle();
-  expect(await readSpent()).toBe(6 * MINUTE);
-});
-
-test("A task that is reassigned or blocked while it is held ends its time", async () => {
-  const { app, readTimes, readSpent, start } = await createAppWithTask();
-  await start();
-  app.advance(2 * MINUTE);
-  await app.actAs("Thot").setStatus("ONB-1", { status: "blocked", text: "No paint" });
-  const spent = await readSpent();
-  app.advance(MINUTE);
-  expect(await readSpent()).toBe(spent);
-  await start();
-  const [item] = app.plane.items(app.onb);
-  app.plane.editItem(item ?? "", { assignees: [app.getUser("Imhotep")] });
-  app.advance(3_000);
-  await app.pollUntilIdle();
-  const { spent: later, running } = await readTimes();
-  expect(running).toEqual([]);
-  app.advance(HOUR);
-  expect(await readSpent()).toBe(later);
-});
-
-test("A store clock that was set back or forward never makes time negative, and an interval is counted once", async () => {
-  const { app, item, pass, start } = await createAppWithTask();
-  const readSpent = async () => (await readTaskTimes(app.deps, item.id)).spent;
-  await start();
-  app.advance(10 * MINUTE);
-  app.time.now -= HOUR;
-  await expireClaims(app.deps, "test");
-  expect(await readSpent()).toBe(0);
-  await app.actAs("Thot").stopTimer("ONB-1");
-  expect(await readSpent()).toBe(0);
-  await app.actAs("Thot").startTimer("ONB-1");
-  await pass(3);
-  app.time.now += 24 * HOUR;
-  expect(await readSpent()).toBeLessThanOrEqual(18 * MINUTE);
-});
-
 /** The changes of the store and of Plane after which the process is killed; more than the calls below make. */
 const MAX_CHANGES = 40;
 

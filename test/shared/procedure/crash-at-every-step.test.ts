@@ -1,28 +1,19 @@
-import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { PROCEDURES, workHandler } from "../../../functions/work.ts";
-import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
-import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
 import { AGENT_PACE_MS } from "../../../shared/plane/quota.ts";
-import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
 import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
-import type { Store } from "../../../shared/store/port.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
 import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
-import type { Item, Project } from "../../../simulators/plane/types.ts";
+import type { Item } from "../../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
-import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 
 /** A call that runs a procedure, what precedes it, and what it leaves behind for people and agents. */
 interface Scenario {
@@ -37,13 +28,13 @@ const DONE_UNSURE: StatusChange = { status: "done", text: "Hm.", confidence: 0.4
 const BLOCK: StatusChange = { status: "blocked", text: "Which?" };
 
 /** A change of status, with the changes before it. */
-function createStatusScenario(title: string, before: StatusChange[], change: StatusChange, by = "Imhotep"): Scenario {
+function createStatusScenario(title: string, before: StatusChange[], change: StatusChange): Scenario {
   return {
     title,
     async prepare(app, item) {
       for (const earlier of before) await app.actAs("Imhotep").setStatus(item.id, earlier);
     },
-    act: (deps, app, item) => createTaskOperations(deps, app.getCaller(by)).setStatus(item.id, change),
+    act: (deps, app, item) => createTaskOperations(deps, app.getCaller("Imhotep")).setStatus(item.id, change),
     async readState(app, item) {
       const { state, labels } = app.readPlaneItem(item);
       const stored = await app.readItem(item);
@@ -88,48 +79,34 @@ const readComments = (app: AgentTestApp, item: Item) =>
 
 const CONTENT = "the whole report";
 const STREAMED = () => ({ size: CONTENT.length, stream: () => new Blob([CONTENT]).stream() });
-const BROKEN = () => ({
-  size: CONTENT.length,
-  stream: () => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) }),
-});
 
-/** The upload of a file, perhaps after an earlier call that broke off and whose ticket is no longer valid. */
-function createUploadScenario(
-  title: string,
-  file: () => Blob | ReturnType<typeof STREAMED>,
-  isRestart = false,
-): Scenario {
-  const deliver = async (deps: TaskDeps, app: AgentTestApp, item: Item, source: () => ReturnType<typeof file>) => {
-    const work = () => createTaskOperations(deps, app.getCaller("Imhotep"));
-    await work().claim(item.id);
-    return work().deliver({ task: item.id, name: "report.md", file: source() });
-  };
+/** The upload of a file. */
+function createUploadScenario(title: string, file: () => Blob | ReturnType<typeof STREAMED>): Scenario {
   return {
     title,
-    async prepare(app, item) {
-      if (!isRestart) return;
-      await expect(deliver(app.deps, app, item, BROKEN)).rejects.toMatchObject({ code: "unavailable" });
-      app.advance(11 * 60_000);
+    prepare: async () => {},
+    async act(deps, app, item) {
+      const work = () => createTaskOperations(deps, app.getCaller("Imhotep"));
+      await work().claim(item.id);
+      return work().deliver({ task: item.id, name: "report.md", file: file() });
     },
-    act: (deps, app, item) => deliver(deps, app, item, file),
-    async readState(app, item) {
-      const rows = app.plane.attachments(item);
-      return {
-        files: rows.map(({ is_uploaded, bytes }) => ({ is_uploaded, text: new TextDecoder().decode(bytes) })),
-        comments: readComments(app, item),
-        deliverables: await readDeliverables(app.deps, item.id),
-      };
-    },
+    readState: async (app, item) => ({
+      files: app.plane
+        .attachments(item)
+        .map(({ is_uploaded, bytes }) => [is_uploaded, new TextDecoder().decode(bytes)]),
+      comments: readComments(app, item),
+      deliverables: await readDeliverables(app.deps, item.id),
+    }),
   };
 }
 
-/** A plan whose project exists or is created for it; its tasks have a cycle, and one a blocker. */
+/** A plan whose project exists or is created for it; one task has a blocker. */
 function createPlanScenario(title: string, toProject: (n: number) => string): Scenario {
   const plan = ({ sequence_id: n }: Item) => ({
     project: toProject(n),
     tasks: [
-      { id: "draw", title: `Drawing ${n}`, assignee: "Imhotep", cycle: `Sprint ${n}`, module: `Design ${n}` },
-      { id: "text", title: `Text ${n}`, assignee: "Thot", blocked_by: ["draw"], cycle: `Sprint ${n}` },
+      { id: "draw", title: `Drawing ${n}`, assignee: "Imhotep" },
+      { id: "text", title: `Text ${n}`, assignee: "Thot", blocked_by: ["draw"] },
     ],
   });
   return {
@@ -140,11 +117,6 @@ function createPlanScenario(title: string, toProject: (n: number) => string): Sc
       const { plane } = app;
       const isOfPlan = ({ name }: { name: string }) => name.endsWith(` ${item.sequence_id}`);
       const projects = plane.projects().filter(({ name }) => name === plan(item).project || name === "Onboarding");
-      const countGroups = async ({ id: project }: Project) => {
-        const { data: cycles } = await app.deps.plane.call(cyclesApi.list, { params: { project } });
-        const { data: modules } = await app.deps.plane.call(modulesApi.list, { params: { project } });
-        return cycles.results.filter(isOfPlan).length + modules.results.filter(isOfPlan).length;
-      };
       const tasks = projects.flatMap((project) => plane.items(project).filter(isOfPlan));
       const [run] = await readPlanRuns(app.deps);
       return {
@@ -155,7 +127,6 @@ function createPlanScenario(title: string, toProject: (n: number) => string): Sc
           cards: app.readComments(task).filter((comment) => comment.includes("Agent card")).length,
           events: app.actions.flatMap(({ facts, event }) => (facts.item?.id === task.id ? [event.kind] : [])).sort(),
         })),
-        groups: await Promise.all(projects.map(countGroups)),
         run: run && { state: run.state, done: run.done, total: run.total },
       };
     },
@@ -170,7 +141,6 @@ const SCENARIOS: Record<string, Scenario[]> = {
     createStatusScenario("asking for a review", [START], DONE_UNSURE),
     createStatusScenario("blocking", [START], BLOCK),
     createStatusScenario("continuing", [START, BLOCK], { status: "in_progress", text: "This one." }),
-    createStatusScenario("moving another agent's task", [START], { status: "cancelled", text: "No." }, "Ada"),
   ],
   verdict: [
     createVerdictScenario("approving", { answer: "approve" }),
@@ -179,15 +149,12 @@ const SCENARIOS: Record<string, Scenario[]> = {
   upload: [
     createUploadScenario("a file", () => new Blob([CONTENT])),
     createUploadScenario("a streamed file", STREAMED),
-    createUploadScenario("a file after a broken call", STREAMED, true),
   ],
   plan: [
     createPlanScenario("a plan with a new project", (n) => `Website ${n}`),
     createPlanScenario("a plan in a project that exists", () => "Onboarding"),
   ],
 };
-
-const START_TIME = Date.parse("2026-11-21T08:00:00.000Z");
 
 /** Limit of the changes of one call and of the steps that it leaves to the queue. */
 const MAX_CHANGES = 200;
@@ -210,7 +177,6 @@ interface Kill {
 }
 
 type Kind = (typeof PROCEDURES)[number];
-type OpenStore = () => Promise<(clock: () => number) => Store>;
 
 /** The points at which a call is killed, or a sample. */
 function listKills({ steps }: Kind): Kill[] {
@@ -277,60 +243,25 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
   return { isKilled, reached, state: { ...(await readState(app, item)), open } };
 }
 
-let redis: TestRedis | undefined;
-
-const ENGINES: Record<string, OpenStore> = {
-  memory: async () => (clock) => createMemoryStore({ clock }),
-  async file() {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-procedures-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    return (clock) => {
-      const store = createSqliteStore({ folder, clock });
-      onTestFinished(() => store.close());
-      return store;
-    };
-  },
-  async redis() {
-    redis ??= await startRedis();
-    let clock = () => START_TIME;
-    const store = await connectRedisStore({ url: redis.url, prefix: randomUUID(), clock: () => clock() });
-    onTestFinished(() => store.close());
-    return (appClock) => {
-      clock = appClock;
-      return store;
-    };
-  },
-};
-
-afterAll(() => redis?.stop());
-
 test("every kind of procedure has scenarios", () => {
   expect(Object.keys(SCENARIOS)).toEqual(PROCEDURES.map(({ name }) => name));
 });
 
-async function createApp(openStore: OpenStore): Promise<AgentTestApp> {
-  const options = { config: { plan: { approve: false } }, parts: WORK_RULES };
-  const app = await createAgentTestApp({ ...options, store: await openStore() });
+async function createApp(): Promise<AgentTestApp> {
+  const app = await createAgentTestApp({ config: { plan: { approve: false } }, parts: WORK_RULES });
   await app.runFirstPoll();
   return app;
 }
 
-const engines = Object.entries(ENGINES)
-  .filter(([name]) => name !== "redis" || hasRedisServer())
-  .slice(0, IS_FULL_RUN ? 3 : 1);
-const kindsByEngine = engines.flatMap(([engine, openStore]) =>
-  PROCEDURES.map((kind) => ({ name: kind.name, engine, kind, kills: listKills(kind), openStore })),
-);
-
-describe.each(kindsByEngine)("procedure $name on the store in $engine", ({ name, kind, kills, openStore }) => {
+describe.each(PROCEDURES.map((kind) => ({ name: kind.name, kind })))("procedure $name", ({ name, kind }) => {
   test.each(SCENARIOS[name] ?? [])(
     "$title, killed before or after any step or after any change and repeated, ends the same",
     async (scenario) => {
-      let app = await createApp(openStore);
+      let app = await createApp();
       const { state: expected, reached } = await runKilled(app, kind, scenario);
       expect(expected.open).toBe(0);
-      for (const [i, kill] of kills.entries()) {
-        if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp(openStore);
+      for (const [i, kill] of listKills(kind).entries()) {
+        if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp();
         const { isKilled, state } = await runKilled(app, kind, scenario, kill);
         expect(state, JSON.stringify(kill)).toEqual(expected);
         if (kill.step !== undefined) expect(isKilled).toBe(reached.includes(kill.step.split(" ")[1] ?? ""));

@@ -36,16 +36,6 @@ test("RECUR-02 a comment /every monday 9:00 makes the task a template, and is no
   expect(card).toContain("Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00");
 });
 
-test("RECUR-02 another comment changes when the task recurs, and the card with it", async () => {
-  const app = await createApp();
-  await app.comment("<p>/chaque lundi 9h</p>");
-  await app.comment("<p>/every day at 8</p>");
-  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 8 * * *" }]);
-  expect(app.readComments(app.item).filter((text) => text.includes("🔁"))).toEqual([
-    expect.stringContaining("every day at 8:00"),
-  ]);
-});
-
 test("RECUR-02 words that are no schedule are answered with the forms that are", async () => {
   const app = await createApp();
   await app.comment("<p>/every 2 weeks &lt;b&gt;</p>");
@@ -54,12 +44,6 @@ test("RECUR-02 words that are no schedule are answered with the forms that are",
   expect(answer).toContain("“2 weeks &#60;b&#62;” cannot be counted");
   expect(answer).toContain("every monday 9:00");
   expect(app.readPlaneItem(app.item).labels).not.toContain("recurring");
-});
-
-test("RECUR-02 a comment that only a poll finds makes the task a template, too", async () => {
-  const app = await createApp();
-  await app.comment("<p>/every monday 9:00</p>", { polls: true });
-  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1" }]);
 });
 
 test("RECUR-02 an agent's comment makes nothing recur", async () => {

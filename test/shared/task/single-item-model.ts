@@ -3,23 +3,23 @@ import { type MergeResult, mergeObservation, type Observation } from "../../../s
 import type { ItemRecord, Snapshot, Status } from "../../../shared/task/snapshot.ts";
 import { createSnapshot } from "./sample-items.ts";
 
+/** `worker touches`: Plane's worker moves `updated_at`; `worker writes`: a webhook's body; `other commit`: details. */
+export const ITEM_ACTS = [
+  ...(["rename", "turn", "begin assigning", "finish assigning", "worker touches"] as const),
+  ...(["archive", "restore", "delete", "worker writes", "deliver", "deliver"] as const),
+  ...(["read begins", "plane answers", "read ends", "other commit", "time", "time"] as const),
+];
+
 /** What happens to one work item, to the webhooks about it, and to those who read it. Numbers choose among what there is. */
-export type ItemStep =
-  | { do: "rename"; to: string }
-  | { do: "turn"; to: Status }
-  | { do: "begin assigning"; to: string[] }
-  | { do: "finish assigning" }
-  | { do: "archive" | "restore" | "delete" }
-  /** Plane's worker moves `updated_at` once more. */
-  | { do: "worker touches" }
-  /** Plane's worker writes a webhook's body: the item as it is now. */
-  | { do: "worker writes" }
-  | { do: "deliver"; which: number; again: boolean }
-  | { do: "read begins" }
-  | { do: "plane answers" | "read ends"; which: number }
-  /** Stores other data of the item: details were read, or a blocker was counted. */
-  | { do: "other commit" }
-  | { do: "time"; ms: number };
+export interface ItemStep {
+  do: (typeof ITEM_ACTS)[number];
+  name: string;
+  status: Status;
+  people: string[];
+  which: number;
+  again: boolean;
+  ms: number;
+}
 
 /** An edit deletes the assignees and inserts them a moment later; it never takes as long as two reads are apart. */
 const LONGEST_EDIT_MS = 1_500;
@@ -48,21 +48,12 @@ export function createSingleItemModel() {
   let rereadAt: number | undefined;
   const actions: string[] = [];
   const events: TaskEvent[] = [];
-  const was = {
-    names: new Set<string>(),
-    words: new Set<Status>(),
-    assigned: new Set<string>(),
-    free: new Set<string>(),
-  };
-  let unlisted = false;
-  const people = ["ada", "thot", "imhotep"];
-
-  /** Remembers everything that was ever true, leaving out the moment within an edit. */
+  /** Everything that was ever true, leaving out the moment within an edit. */
+  const was = new Set<string>();
   function remember() {
-    was.words.add(truth.status);
-    was.names.add(truth.name);
-    for (const who of people) (truth.assignees.includes(who) ? was.assigned : was.free).add(who);
-    if (place !== "listed") unlisted = true;
+    was.add(truth.status).add(truth.name).add(place);
+    for (const who of ["ada", "thot", "imhotep"])
+      was.add(`${truth.assignees.includes(who) ? "with" : "without"} ${who}`);
   }
   const readTruth = (): Snapshot => ({ ...truth, assignees: assigning ? [] : truth.assignees });
 
@@ -101,12 +92,11 @@ export function createSingleItemModel() {
     step(step: ItemStep) {
       switch (step.do) {
         case "rename":
-          return edit({ name: step.to });
+          return edit({ name: step.name });
         case "turn":
-          return edit({ status: step.to, state: step.to });
+          return edit({ status: step.status, state: step.status });
         case "begin assigning":
-          if (place !== "listed" || assigning) return;
-          assigning = { to: [...step.to].sort(), until: now + LONGEST_EDIT_MS };
+          if (place === "listed") assigning ??= { to: [...step.people].sort(), until: now + LONGEST_EDIT_MS };
           return;
         case "finish assigning":
           return finishEdit();
@@ -137,7 +127,7 @@ export function createSingleItemModel() {
           return;
         case "plane answers": {
           const read = pickFrom(reads, step.which);
-          if (read && !read.answer) read.answer = { listed: place === "listed", shown: readTruth() };
+          if (read) read.answer ??= { listed: place === "listed", shown: readTruth() };
           return;
         }
         case "read ends": {
@@ -166,33 +156,21 @@ export function createSingleItemModel() {
     readOnce() {
       endRead({ since: rev, began: now });
     },
-    /** Performs all requested reads and those that they request. Returns their number. */
-    runRequestedReads(): number {
-      let readCount = 0;
-      while (rereadAt !== undefined) {
+    /** Performs all requested reads and those that they request. */
+    runRequestedReads() {
+      for (let reads = 0; rereadAt !== undefined; reads += 1) {
+        if (reads > 10) throw new Error("reads ask for reads without end");
         now = Math.max(now, rereadAt);
         rereadAt = undefined;
         one.readOnce();
-        readCount += 1;
-        if (readCount > 10) throw new Error("reads ask for reads without end");
       }
-      return readCount;
     },
-    get truth() {
-      return place === "listed" ? truth : undefined;
-    },
-    get observed() {
-      return stored && stored.removedAt === undefined ? stored.snapshot : undefined;
-    },
-    get keptItem() {
-      return stored;
-    },
+    getTruth: () => (place === "listed" ? truth : undefined),
+    getObserved: () => (stored?.removedAt === undefined ? stored?.snapshot : undefined),
+    getPendingLosses: () => stored?.pendingLosses,
     actions,
     events,
     was,
-    get wasUnlisted() {
-      return unlisted;
-    },
   };
   return one;
 }

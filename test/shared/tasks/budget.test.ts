@@ -48,24 +48,3 @@ test("A notice is sent once when 80 % of the month's budget are reached and once
   notices.push(expect.stringContaining("80% of the budget for December reached: €45.00 spent"));
   expect(await app.readNotices()).toEqual(notices);
 });
-
-test("A higher budget is notified again when it is reached, and processes with different settings send nothing twice", async () => {
-  const app = await createBudgetApp();
-  await app.report(42);
-  for (const amount of [45, 100, 50, 100]) {
-    expect(await app.readNotices()).toHaveLength(1);
-    await app.restart({ config: toConfig(amount) });
-  }
-  await app.report(85);
-  expect(await app.readNotices()).toEqual([
-    expect.stringContaining("of €50.00 (84%)"),
-    expect.stringContaining("of €100.00 (85%)"),
-  ]);
-});
-
-test("Open estimates count toward the thresholds", async () => {
-  const app = await createBudgetApp(10);
-  await app.actAs("Concierge").create({ project: "ONB", title: "Write", assignee: "Thot", estimate: { cost: 8.5 } });
-  const notice = expect.stringContaining("80% of the budget for November reached: €0.00 spent + €8.50 estimated");
-  expect(await app.readNotices()).toEqual([notice]);
-});

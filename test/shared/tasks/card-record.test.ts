@@ -1,11 +1,9 @@
 import { expect, test } from "vitest";
-import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import { parseCard, writeCard } from "../../../shared/tasks/card-comment.ts";
+import { parseCard } from "../../../shared/tasks/card-comment.ts";
 import { readCard, updateCardRecord } from "../../../shared/tasks/card-record.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
-import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
 
@@ -86,25 +84,6 @@ test("The agent card (OPENCLAW-11, 12, 13) is edited in place at most once in 30
   expect(await readHtml()).toContain("50 %");
 });
 
-test("The agent card (OPENCLAW-11, 12, 13) causes no notification, no further edits and no read of comments when it is edited (rule 8)", async () => {
-  const { app, report, getWrites } = await createAppWithTask();
-  await app.actAs("Thot").claim("ONB-1");
-  await app.runUntilIdle();
-  await app.deliverUntilIdle();
-  await app.pollUntilIdle();
-  app.takeEvents();
-  await report({ percent: 40 });
-  await app.runUntilIdle();
-  const written = getWrites().length;
-  expect(await app.recordRequests(() => app.deliverWebhooks())).toEqual([]);
-  for (let i = 0; i < 2; i++) {
-    await app.deliverWebhooks();
-    await app.pollUntilIdle();
-    app.advance(60_000);
-  }
-  expect([app.takeEvents(), getWrites().length]).toEqual([[], written]);
-});
-
 test("The agent card (OPENCLAW-11, 12, 13) shows the last holder, and starts over for the next agent while keeping the task's cost", async () => {
   const { app, item, report, readHtml } = await createAppWithTask();
   await report({ percent: 40, cost: 2, session: SESSION, confidence: 0.5 });
@@ -177,34 +156,3 @@ test.each([
   expect((await readTaskTimes(app.deps, item.id)).carried).toEqual({});
   expect(getCards()).toHaveLength(1);
 });
-
-test.each([true, false])(
-  "Groundcrew killed while it writes the agent card (reliability 2) leaves one correct card after the next run, whichever request or commit is killed (first write: %s)",
-  async (first) => {
-    for (let nth = 1; ; nth += process.env["FULL"] ? 1 : 3) {
-      const { app, item, report, readHtml } = await createAppWithTask();
-      const body = { type: "card", item: item.id, correlation: "test" } as const;
-      // Jobs stay queued, so that the test itself runs them.
-      const actAsThot = () => createTaskOperations({ ...app.deps, notify() {} }, app.getCaller("Thot"));
-      await actAsThot().startTimer("ONB-1");
-      app.advance(60_000);
-      await actAsThot().stopTimer("ONB-1");
-      if (!first) {
-        await writeCard(app.deps, body);
-        app.advance(60_000);
-      }
-      await actAsThot().report("ONB-1", { percent: 40 });
-      app.advance(60_000);
-      const process = crashAfterChange(app.deps, nth);
-      const isKilled = (await process.orCrash(writeCard(process.deps, body))) === "over";
-      // A report in between makes the card's text differ from what the killed process wrote.
-      await report({ percent: 70 });
-      expect(await readHtml(), `killed at step ${nth}`).toContain("70 %");
-      expect((await readTaskTimes(app.deps, item.id)).totals, `killed at step ${nth}`).toEqual({ Thot: 60_000 });
-      if (isKilled) continue;
-      // A write of the card is at least a record, a request and another record.
-      expect(nth, "number of interrupted steps").toBeGreaterThan(2);
-      break;
-    }
-  },
-);

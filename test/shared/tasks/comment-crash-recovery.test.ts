@@ -10,26 +10,20 @@ import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 const QUESTION = { text: "Which?", choices: ["A", "B"] };
 
-interface Flow {
-  name: string;
-  before?: (app: AgentTestApp, item: string) => Promise<unknown>;
-  call: (app: AgentTestApp, item: string, deps: TaskDeps) => Promise<unknown>;
-}
+type Call = (app: AgentTestApp, item: string, deps: TaskDeps) => Promise<unknown>;
 
 const actAsThot = (app: AgentTestApp, deps: TaskDeps) => createTaskOperations(deps, app.getCaller("Thot"));
 const CRITICAL = { text: "Help", kind: "error", critical: true } as const;
-const FLOWS: Flow[] = [
-  { name: "a critical comment", call: (app, item, deps) => actAsThot(app, deps).comment(item, CRITICAL) },
-  { name: "progress", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Half", percent: 50 }) },
-  { name: "a question", call: (app, item, deps) => actAsThot(app, deps).ask(item, QUESTION) },
-  {
-    name: "an answer",
-    before: (app, item) => app.actAs("Thot").ask(item, QUESTION),
-    async call(app, item, deps) {
-      const [question] = await readTaskQuestions(app.deps, item);
-      return answerQuestion(deps, question?.id ?? "", { text: "A", by: "Ada" });
-    },
-  },
+const ask: Call = (app, item, deps) => actAsThot(app, deps).ask(item, QUESTION);
+const answer: Call = async (app, item, deps) => {
+  const [question] = await readTaskQuestions(app.deps, item);
+  return answerQuestion(deps, question?.id ?? "", { text: "A", by: "Ada" });
+};
+const FLOWS: [name: string, call: Call, before?: Call][] = [
+  ["a critical comment", (app, item, deps) => actAsThot(app, deps).comment(item, CRITICAL)],
+  ["progress", (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Half", percent: 50 })],
+  ["a question", ask],
+  ["an answer", answer, ask],
 ];
 
 /** Limit of changes, higher than any flow makes. */
@@ -49,13 +43,13 @@ async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_
 }
 
 test.each(FLOWS)(
-  "$name that is killed after any of its changes and repeated ends the same, with one comment and one notification",
-  async ({ before, call }) => {
+  "%s that is killed after any of its changes and repeated ends the same, with one comment and one notification",
+  async (_, call, before) => {
     const app = await createAgentTestApp({ parts: WORK_RULES });
     const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
     if (!first) throw new Error("no items");
     await app.runFirstPoll();
-    await before?.(app, first.id);
+    await before?.(app, first.id, app.deps);
     await call(app, first.id, app.deps);
     await app.drain();
     app.advance(60_000);
@@ -64,7 +58,7 @@ test.each(FLOWS)(
 
     let kills = 0;
     for (const [i, item] of rest.entries()) {
-      await before?.(app, item.id);
+      await before?.(app, item.id, app.deps);
       const process = crashAfterChange(app.deps, i + 1);
       if ((await process.orCrash(call(app, item.id, process.deps))) !== "over") break;
       kills += 1;

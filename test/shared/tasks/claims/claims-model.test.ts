@@ -136,14 +136,9 @@ test(`REL-11 claims, renewals, expiries and crashes in any order never cause two
 /** A store whose user is killed right before the n-th request; later requests are never answered. */
 function crashAtCall(store: Store, dies: number | undefined, killed: { yes: boolean }): Store {
   let callCount = 0;
-  function through<A extends unknown[], R>(act: (...args: A) => Promise<R>) {
-    return (...args: A): Promise<R> => {
-      if (killed.yes || callCount++ === dies) {
-        killed.yes = true;
-        return Promise.reject(new Error("killed"));
-      }
-      return act(...args);
-    };
-  }
-  return wrapClaimStore(store, through);
+  return wrapClaimStore(store, (act) => async (...args) => {
+    if (callCount++ === dies) killed.yes = true;
+    if (killed.yes) throw new Error("killed");
+    return act(...args);
+  });
 }

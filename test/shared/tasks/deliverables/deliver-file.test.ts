@@ -3,8 +3,7 @@ import { expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { readDeliverables } from "../../../../shared/records/task-records.ts";
 import { FILE_TYPES, type NewDeliverable } from "../../../../shared/tasks/deliverables/file-check.ts";
-import { readUploads } from "../../../../shared/tasks/deliverables/transfer-file.ts";
-import { MINUTE, SECOND } from "../../../../shared/time.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { ATTACHMENT_TYPES } from "../../../../simulators/plane/attachments.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
@@ -133,14 +132,6 @@ test("a deliverable without its comment is linked once after half an hour when t
   expect([readFiles(), getLinks().length]).toEqual([REPORT, 1]);
 });
 
-test("a deliverable that a person deleted before its comment was written is not linked", async () => {
-  const { app, item, deliverWithoutComment, pollAfter, getLinks } = await createDeliverablesApp();
-  await deliverWithoutComment();
-  app.plane.deleteAttachment(app.plane.attachments(item)[0]?.id ?? "");
-  for (let polls = 0; polls < 2; polls += 1) await pollAfter(3_600_000);
-  expect([getLinks(), await readDeliverables(app.deps, item.id)]).toEqual([[], []]);
-});
-
 test("reliability 8: when the claim is lost while a deliverable is sent, it is not confirmed and no comment is written", async () => {
   const { app, deliver, readFiles, getLinks } = await createDeliverablesApp();
   const file = createFile(4, async () => {
@@ -153,54 +144,24 @@ test("reliability 8: when the claim is lost while a deliverable is sent, it is n
   expect([readFiles().filter(([, isUploaded]) => isUploaded), getLinks()]).toEqual([[], []]);
 });
 
-test.each([
-  ["its end", 4],
-  ["it breaks off", 2],
-])("OPENCLAW-07: while a deliverable is uploaded, its bytes can be read, until %s", async (_, pieces) => {
-  const { app, deliver } = await createDeliverablesApp();
-  const seen: Awaited<ReturnType<typeof readUploads>>[] = [];
-  const file = createFile(4_000, async () => {
-    seen.push(await readUploads(app.deps));
-    app.advance(2 * SECOND);
-    return seen.length > pieces ? undefined : new Uint8Array(1_000);
-  });
-  const outcome = deliver({ name: "notes.txt", file });
-  await (pieces === 4 ? outcome : expect(outcome).rejects.toMatchObject({ code: "unavailable" }));
-  const upload = { task: "ONB-1", name: "notes.txt", agent: "Imhotep", size: 4_000, at: expect.any(Number) };
-  expect(seen.at(-1)).toEqual([{ ...upload, sent: expect.any(Number) }]);
-  expect(seen.at(-1)?.[0]?.sent).toBeGreaterThanOrEqual(1_000 * (pieces - 2));
-  expect(await readUploads(app.deps)).toEqual([]);
-});
-
-const REFUSED_NAMES: [name: string, reason: string][] = [
-  ["", "is empty"],
-  ["../x.md", "contains a path separator"],
-  ["..", "starts with a dot"],
-  [".env", "starts with a dot"],
-  ["/etc/passwd", "is an absolute path"],
-  ["C:\\x.md", "is an absolute path"],
-  ["C:x.md", "is an absolute path"],
-  ["a/b.md", "contains a path separator"],
-  ["a\\b.md", "contains a path separator"],
-  ["a\0.md", "other invisible characters"],
-  ["a\n.md", "other invisible characters"],
-  ["\u001b[31mx.md", "other invisible characters"],
-  ["x\u202efdp.md", "other invisible characters"],
-  ["\ud800.md", "other invisible characters"],
-  ["x.md ", "starts or ends with a space"],
-  [`${"x".repeat(253)}.md`, "is 256 bytes long"],
-  ["http://2130706433/x.md", "is a URL"],
-  ["file:///etc/passwd", "is a URL"],
-  ["data:text/plain,x", "is a URL"],
-  ["//169.254.169.254/x.md", "is a URL"],
-];
+const REFUSED_NAMES = {
+  "is empty": [""],
+  "contains a path separator": ["../x.md", "a/b.md", "a\\b.md"],
+  "starts with a dot": ["..", ".env"],
+  "is an absolute path": ["/etc/passwd", "C:\\x.md", "C:x.md"],
+  "other invisible characters": ["a\0.md", "a\n.md", "\u001b[31mx.md", "x\u202efdp.md", "\ud800.md"],
+  "starts or ends with a space": ["x.md "],
+  "is 256 bytes long": [`${"x".repeat(253)}.md`],
+  "is a URL": ["http://2130706433/x.md", "file:///etc/passwd", "data:text/plain,x", "//169.254.169.254/x.md"],
+};
 
 test("reliability 19: a file with a name that leads elsewhere, hides something or is a URL is refused before anything is sent", async () => {
   const { app, deliver, getLinks } = await createDeliverablesApp();
   const requests = await app.recordRequests(async () => {
-    for (const [name, reason] of REFUSED_NAMES) {
+    for (const [reason, names] of Object.entries(REFUSED_NAMES)) {
       const message = expect.stringMatching(new RegExp(`${reason}.*report\\.pdf`, "s"));
-      await expect(deliver({ name }), name).rejects.toMatchObject({ code: "bad_request", message });
+      for (const name of names)
+        await expect(deliver({ name }), name).rejects.toMatchObject({ code: "bad_request", message });
     }
   });
   expect(requests).toEqual([]);

@@ -87,13 +87,6 @@ test.each([
   },
 );
 
-test("criteria in the task's own words are quoted in the closing comment", async () => {
-  const { app, item, finish } = await createStartedTask("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
-  await finish({ text: "They do." });
-  await app.runUntilIdle();
-  expect(app.readComments(item).join()).toContain("<p>Acceptance criteria:</p><ul><li>The team likes it</li></ul>");
-});
-
 const checkTests = (tests: string) => findMissingProof({ commit: false, tests: true }, { tests });
 
 const PASSED = String.raw`12 passed|all pass|12 passed, 1 skipped|0 failed, 12 passed|12 passed 0 failed|failed: 0, passed: 12

@@ -59,29 +59,6 @@ test.each(Object.entries(WRITES))(
   },
 );
 
-test("OPENCLAW-15 a comment on a change of status that Plane refuses for good blocks the task, and a person is told", async () => {
-  const { app, item, refuse, getFailures, finish } = await createStartedTask();
-  await app.actAs("Imhotep").setStatus("ONB-1", { status: "todo" });
-  refuse({ method: "POST", path: "comments" });
-  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  await app.runUntilIdle();
-  expect((await app.readItem(item))?.snapshot.status).toBe("blocked");
-  expect(getFailures()).toHaveLength(1);
-  await expect(finish()).rejects.toMatchObject({ code: "conflict" });
-});
-
-test("with LOCALE fr the comment on a refused status change is French, and the agent's refusal is English", async () => {
-  const { app, refuse, finish, getComments } = await createStartedTask("fr");
-  refuse({ method: "PATCH", path: "work-items" }, INVALID);
-  await expect(finish()).rejects.toThrow(/could not set it to done: Plane refused/);
-  await app.runUntilIdle();
-  const text =
-    "Imhotep n’a pas pu passer la tâche au statut « terminée » : Plane a rejeté la modification (state: Not valid.).";
-  expect(getComments("au statut").map((comment) => comment.replace(/[\u00a0\u202f]/g, " "))).toEqual([
-    `Ada: <p><strong>Bloquée</strong> : ${text}</p>`,
-  ]);
-});
-
 test("when Groundcrew may not block the task either, the human is notified once and the agent's call is refused with the reason", async () => {
   const { app, item, refuse, finish, getFailures } = await createStartedTask();
   refuse({ method: "PATCH", path: "work-items" }, FORBIDDEN, []);

@@ -82,14 +82,6 @@ test("an approved review removes the label, finishes the task and counts for its
   await expect(judge("approve")).rejects.toMatchObject({ code: "not_found" });
 });
 
-test("a person who finishes a task in review in Plane approves it, and the label is removed", async () => {
-  const { app, item, edit, getEvents } = await createTaskInReview();
-  await edit({ state: "Done" });
-  expect(app.readPlaneItem(item).labels).not.toContain("review");
-  expect(await readFinishedTasks(app.deps, "Imhotep")).toMatchObject([{ task: "ONB-1" }]);
-  expect(getEvents("sent_back")).toEqual([]);
-});
-
 test("a person who removes the review label in Plane sends the task back, also after the store was lost, and the confidence before no longer applies", async () => {
   const { app, edit, getEvents } = await createTaskInReview();
   await app.restart({ store: "lost" });

@@ -37,19 +37,6 @@ test("OPENCLAW-04 an agent starts and finishes its task, each with a comment", a
   await expect(app.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
 });
 
-test("the current status makes no request to Plane, and a text sent with it is written once", async () => {
-  const { app, setStatus, readTexts } = await createStatusTestApp();
-  await setStatus({ status: "in_progress", text: "Off we go." });
-  await app.runUntilIdle();
-  expect(await app.recordRequests(() => setStatus({ status: "in_progress" }))).toEqual([]);
-  for (const text of ["Off we go.", "Half of it.", "Half of it."]) await setStatus({ status: "in_progress", text });
-  for (const text of ["Ready.", "Ready.", "And proofread."]) await setStatus({ status: "done", text });
-  await app.runUntilIdle();
-  const texts = readTexts().join("\n");
-  for (const text of ["Off we go.", "Half of it.", "Ready.", "And proofread."])
-    expect(texts.split(text), text).toHaveLength(2);
-});
-
 test("a change of status does not wait for its comment, which the queue writes once, before whatever follows it", async () => {
   const { app, setStatus, readTexts } = await createStatusTestApp();
   const faults = app.plane.faults.add({ method: "POST", path: "comments" }, { kind: "status", status: 503 });

@@ -110,33 +110,3 @@ test("the answer to a question becomes a comment that names its author, is publi
   ]);
   expect(await advanceAndCount(10 * HOUR), "reminders").toBe(0);
 });
-
-test("a person's comment in Plane answers the latest open question of the task, in full and once, unlike earlier ones and those of agents", async () => {
-  const { app, item, ask, writeComment, readVerdicts } = await createQuestionApp();
-  app.plane.addComment(item, "<p>By the way</p>");
-  app.advance(1_000);
-  for (const text of ["First?", "Second?"]) {
-    await ask({ text });
-    app.advance(2_000);
-  }
-  for (const agent of ["Imhotep", "Thot"]) await writeComment("<p>Red</p>", app.getUser(agent));
-  expect(await readVerdicts()).toEqual([undefined, undefined]);
-  await writeComment(`<p>Red, <strong>please</strong>. ${"So much to say. ".repeat(40)}</p>`);
-  const second = expect.stringMatching(/^Red, \*\*please\*\*\. .{600}/);
-  expect(await readVerdicts()).toEqual([undefined, second]);
-  await writeComment("<p>And the first: no</p>");
-  expect(await readVerdicts()).toEqual(["And the first: no", second]);
-});
-
-test("the answer to a question is not recorded for an unknown question or a closed task", async () => {
-  const { app, ask, answer, readQuestions, advanceAndCount, countAskedEvents } = await createQuestionApp();
-  await expect(answer("none", "Red")).rejects.toMatchObject({ code: "not_found" });
-  const { id } = await ask();
-  countAskedEvents();
-  await app.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
-  await app.runUntilIdle();
-  expect(await readQuestions()).toMatchObject([{ closed: { why: "task_closed" } }]);
-  expect(await answer(id, "Red")).toBe("closed");
-  expect(await advanceAndCount(10 * HOUR)).toBe(0);
-  expect(await app.store.count("requests")).toBe(0);
-});

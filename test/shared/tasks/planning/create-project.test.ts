@@ -1,9 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  createProject as createProjectAs,
-  suggestProjectIdentifier,
-} from "../../../../shared/tasks/planning/create-project.ts";
-import { readPlanRuns } from "../../../../shared/tasks/task-counts.ts";
+import { createProject as createProjectAs } from "../../../../shared/tasks/planning/create-project.ts";
 import { submitWish } from "../../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
@@ -103,41 +99,4 @@ test("the name of another project, one that Plane does not accept and a project 
     "Groundcrew uses only the projects ONB (PLANE_PROJECTS)",
   );
   expect(getCreations()).toMatchObject([{ status: 409 }]);
-});
-
-test("a project that people created by hand after create_project failed is used unchanged", async () => {
-  const { app, plane, createProject, plan } = await createProjectApp();
-  plane.faults.add({ method: "POST", path: /projects\/$/ }, { kind: "status", status: 503 }, 4);
-  await expect(createProject({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
-  const members = [app.human, app.getUser("Concierge")];
-  const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
-  await app.poll();
-  await app.addWish();
-  await app.runUntilIdle();
-  await plan("Website");
-  expect((await readPlanRuns(app.deps))[0]?.reason).toContain("was not created by Groundcrew. Use it as it is");
-  await plan("Website");
-  expect(plane.items(id)).toHaveLength(1);
-});
-
-test("a project name is created once without invisible characters and those no database stores", async () => {
-  const { app, plane, createProject, getCreations, plan } = await createProjectApp();
-  const newProject = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
-  const { id, name } = await createProject(newProject);
-  expect(name).toBe("Web site\ufffd 2");
-  app.advance(700_000);
-  expect((await createProject(newProject)).id).toBe(id);
-  expect(getCreations()).toHaveLength(1);
-  await app.addWish();
-  await plan(newProject.name);
-  expect(plane.items(id)).toHaveLength(1);
-});
-
-test("a project identifier is derived from the name", () => {
-  const names = { Website: "WEBS", "Website relaunch": "WR", "Élan vital pour tous": "EVPT", 東京: "PROJ", X: "X" };
-  for (const [name, identifier] of Object.entries({ ...names, "a b c d e f g h i j k l m n": "ABCDEFGH" })) {
-    expect(suggestProjectIdentifier(name, new Set())).toBe(identifier);
-    expect(suggestProjectIdentifier(name, new Set([identifier, `${identifier}2`]))).toBe(`${identifier}3`);
-    expect(suggestProjectIdentifier(name, new Set(), 2)).toBe(`${identifier}2`);
-  }
 });

@@ -132,18 +132,3 @@ test("OPENCLAW-11 a plan over budget and a plan without enough history get warni
     "not enough history to estimate the cost of page, text; give an estimate",
   ]);
 });
-
-test("a plan for an existing project adds to it, and can be extended later", async () => {
-  const { app, plane, complete } = await createPlanApp();
-  const one = { id: "1", title: "Tour", blocked_by: ["ONB-1"] };
-  const two = { id: "2", title: "Fair", blocked_by: ["1"] };
-  for (const tasks of [[one], [one, two], [{ id: "1", title: "Map" }]]) await complete({ project: "ONB", tasks });
-  expect(plane.items(app.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair", "Map"]);
-});
-
-test("OPENCLAW-20 a plan whose key has used up its quota continues when there is some again", async () => {
-  const { app, complete, readPlan } = await createPlanApp({ rateLimit: 20 });
-  expect((await complete()).done).toHaveLength(4);
-  expect(await readPlan()).toEqual(toExpectedPlan("Drawing", "Drawing,Guide,Text"));
-  expect(app.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
-});
