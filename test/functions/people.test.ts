@@ -55,7 +55,8 @@ async function createTeam(people: object[] = PEOPLE) {
     };
   }
   const read = async (path: string) => (await app.request(path, HTTP_ADMIN_TOKEN)).json();
-  return Object.assign(app, { users, askAbout, signIn, read });
+  const getItem = () => app.plane.items(app.onb.id)[0] ?? { id: "" };
+  return Object.assign(app, { askAbout, signIn, read, getItem });
 }
 
 async function readAudit(app: App, query = "") {
@@ -76,8 +77,7 @@ test("an answer on the page has the person's name: in the API, Telegram, Plane's
   const answer = await asBob(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
   expect(answer).toMatchObject({ status: 200, json: { verdict: { by: "bob", where: "page" } } });
   expect(toPlainText(app.findMessage("About the mail?"))).toContain("Answered by bob");
-  const [item] = app.plane.items(app.onb.id);
-  expect(app.readComments(item ?? { id: "" })).toContain("Ada: <p><strong>Answer</strong> (bob):</p><p>Blue</p>");
+  expect(app.readComments(app.getItem())).toContain("Ada: <p><strong>Answer</strong> (bob):</p><p>Blue</p>");
   expect(await app.read("/api/why?task=ONB-1")).toMatchObject({
     rows: expect.arrayContaining([
       expect.objectContaining({ event: expect.objectContaining({ kind: "answered", by: "bob" }) }),
@@ -96,10 +96,9 @@ test("a stop, an edit, a wish and a button in Telegram have the person's name in
   for (const text of ["status", "stop ONB-1 wrong customer", "priority ONB-1 high", "new add a dark mode to the site"])
     await app.sendMessage(`/plane ${text}`, { from: BOB_USER });
   await app.advanceAndDrain();
-  const [item] = app.plane.items(app.onb.id);
-  const comments = app.readComments(item ?? { id: "" }).join("\n");
+  const comments = app.readComments(app.getItem()).join("\n");
   expect(comments).toContain("<strong>bob</strong> wrote:</p><p>stop: wrong customer</p>");
-  expect(app.readPlaneItem(item ?? { id: "" })).toMatchObject({ priority: "high" });
+  expect(app.readPlaneItem(app.getItem())).toMatchObject({ priority: "high" });
   expect(await readAudit(app, "?person=bob")).toMatchObject([
     { tool: "wish", via: "telegram" },
     { tool: "priority", item: "ONB-1", via: "telegram" },

@@ -21,13 +21,8 @@ const requestSchema = z.looseObject({
 const listSchema = z.object({ requests: z.array(requestSchema) });
 
 /** Creates the product over HTTP with a chat, a Concierge, and tickets for ONB where a test needs them. */
-export async function createRequestsApp({
-  hasTickets,
-  config,
-}: {
-  hasTickets?: true;
-  config?: Record<string, unknown>;
-} = {}) {
+export async function createRequestsApp(options: { hasTickets?: true; config?: Record<string, unknown> } = {}) {
+  const { hasTickets, config } = options;
   const tickets = { repositories: { ONB: "/srv/onb" } };
   const messages = await createMessagesApp({
     env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
@@ -39,13 +34,9 @@ export async function createRequestsApp({
   async function call(path = "", body?: object, headers: Record<string, string> = {}) {
     const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
     const token = headers["cookie"] === undefined ? { authorization: `Bearer ${HTTP_ADMIN_TOKEN}` } : {};
-    const type = { "content-type": "application/json" };
-    const response = await fetch(`${app.url}/api/requests${path}`, {
-      ...init,
-      headers: { ...token, ...type, ...headers },
-    });
-    const json: unknown = await response.json();
-    return { status: response.status, json };
+    const all = { ...token, "content-type": "application/json", ...headers };
+    const response = await fetch(`${app.url}/api/requests${path}`, { ...init, headers: all });
+    return { status: response.status, json: (await response.json()) as unknown };
   }
   return Object.assign(app, {
     post,

@@ -55,13 +55,8 @@ test("/ready and the board tell how much the first look at Plane has not read ye
 const COMPLETED = { notifications: [{ events: ["completed"] }] };
 const YEAR_S = 31_536_000;
 
-const partSchema = z.object({
-  ok: z.boolean().nullable(),
-  age_s: z.number().nullable(),
-  error: z.string().optional(),
-  hold_s: z.number().default(0),
-});
-const readySchema = z.object({ status: z.string(), plane: partSchema, telegram: partSchema });
+const part = z.object({ ok: z.boolean().nullable(), error: z.string().optional(), hold_s: z.number().default(0) });
+const readySchema = z.object({ status: z.string(), plane: part, telegram: part });
 const boardSchema = z.object({ health: readySchema.omit({ status: true }) });
 
 async function readStatus(app: VirtualTimeApp) {

@@ -28,8 +28,8 @@ async function createChatSetup(env: Record<string, string> = TELEGRAM) {
       };
     },
   });
-  const post = async (path: string, body: unknown, token = HTTP_ADMIN_TOKEN, headers = {}) => {
-    const response = await app.request(path, token, { method: "POST", body: JSON.stringify(body), headers });
+  const post = async (path: string, body: unknown) => {
+    const response = await app.request(path, HTTP_ADMIN_TOKEN, { method: "POST", body: JSON.stringify(body) });
     const error = z.object({ error: z.object({ code: z.string() }) }).safeParse(await response.json());
     return error.success ? `${response.status} ${error.data.error.code}` : String(response.status);
   };
@@ -77,13 +77,9 @@ test("a button press from the page is a press of that message's button, and refu
   expect(await post("/api/chat/press", { message: "workspace", data: "pick:abc:0" })).toBe("409 conflict");
   expect(await post("/api/chat/press", { message: MESSAGE_KEY })).toBe("400 bad_request");
   expect(await post("/api/chat/press", { message: MESSAGE_KEY, data: "pick:abc:0" })).toBe("202");
-  expect(await takeUpdates()).toMatchObject([
-    {
-      update: {
-        callback_query: { from: { id: 7 }, message: { message_id: 5, chat: { id: -100 } }, data: "pick:abc:0" },
-      },
-    },
-  ]);
+  const message = { message_id: 5, chat: { id: -100 } };
+  const callback_query = { from: { id: 7 }, message, data: "pick:abc:0" };
+  expect(await takeUpdates()).toMatchObject([{ update: { callback_query } }]);
 });
 
 test("a reply from the page is handled as a reply to that message, which is marked as accepting replies", async () => {

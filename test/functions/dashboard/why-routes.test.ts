@@ -99,24 +99,24 @@ test("dependencies, stops, marks and requests each have their sentence and remed
   });
 });
 
-test("idle tasks are filtered by agent and status, of any number, and the search finds closed tasks too", async () => {
+test("idle tasks are filtered by agent and status, and the search finds closed tasks too", async () => {
   const { app, request } = await createWhySetup();
-  for (let i = 0; i < 205; i += 1) app.addTask(`Task ${i}`, [], { state: "Backlog" });
-  app.addTask("Draw the last one", "Imhotep", { state: "Backlog", priority: "urgent" });
+  app.addTask("Hang it", [], { state: "Backlog" });
+  app.addTask("Draw it", "Imhotep", { state: "Backlog", priority: "urgent" });
   app.addTask("Paint it", "Imhotep", { state: "Done" });
   app.addTask("Sign it", [], { state: "In Progress", assignees: [app.human] });
   await app.poll();
   const list = async (query: string) => {
     const { total, tasks } = idleSchema.parse(await request("GET", `/api/idle-tasks?language=en${query}`));
-    return [total, tasks.length, tasks[0]?.key];
+    return [total, ...tasks.map(({ key }) => key)];
   };
   // A person's own task is not idle.
-  expect(await list("")).toEqual([206, 200, "ONB-206"]);
-  expect(await list("&agent=Imhotep")).toEqual([1, 1, "ONB-206"]);
-  expect((await list("&agent=none"))[0]).toBe(205);
-  expect((await list("&status=blocked"))[0]).toBe(0);
-  expect(await request("GET", "/api/tasks?text=paint%20onb&status=all")).toMatchObject({
-    ...{ total: 1, tasks: [{ key: "ONB-207", title: "Paint it", status: "done", agents: ["Imhotep"] }] },
-  });
+  expect(await list("")).toEqual([2, "ONB-2", "ONB-1"]);
+  expect(await list("&agent=Imhotep")).toEqual([1, "ONB-2"]);
+  expect(await list("&agent=none")).toEqual([1, "ONB-1"]);
+  expect(await list("&status=blocked")).toEqual([0]);
+  const found = { key: "ONB-3", title: "Paint it", status: "done", agents: ["Imhotep"] };
+  const search = await request("GET", "/api/tasks?text=paint%20onb&status=all");
+  expect(search).toMatchObject({ total: 1, tasks: [found] });
   await expect(request("GET", "/api/tasks?status=lost")).rejects.toThrow("400");
 });

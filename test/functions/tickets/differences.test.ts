@@ -47,11 +47,11 @@ rename to new name.txt
 
 async function createApp() {
   const { app } = await createAppWithSession();
-  const readText = async (query = "", headers: Record<string, string> = {}) => {
-    const response = await app.request(`/api/tickets/ONB-1/diff${query}`, HTTP_ADMIN_TOKEN, { headers });
+  const readText = async (headers: Record<string, string> = {}) => {
+    const response = await app.request("/api/tickets/ONB-1/diff", HTTP_ADMIN_TOKEN, { headers });
     return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
   };
-  const readJson = async () => JSON.parse((await readText("", { accept: "application/json" })).text);
+  const readJson = async () => JSON.parse((await readText({ accept: "application/json" })).text);
   return { app, readText, readJson };
 }
 
@@ -76,10 +76,8 @@ test("the difference of a ticket is a unified diff as text, and files with count
 
 test("characters that cannot be seen or reorder others are shown as code points in a difference", async () => {
   const { app, readText } = await createApp();
-  await app.sendDifference(
-    DIFF.replace("+changed 1", '+if (role != "user\u202e \u2066// admin\u2069 \u2066")\u200b {\r'),
-  );
-  expect((await readText()).text).toContain(
-    '+if (role != "user⟨U+202E⟩ ⟨U+2066⟩// admin⟨U+2069⟩ ⟨U+2066⟩")⟨U+200B⟩ {␍\n',
-  );
+  const line = '+if (role != "user\u202e \u2066// admin\u2069 \u2066")\u200b {\r';
+  const shown = '+if (role != "user⟨U+202E⟩ ⟨U+2066⟩// admin⟨U+2069⟩ ⟨U+2066⟩")⟨U+200B⟩ {␍\n';
+  await app.sendDifference(DIFF.replace("+changed 1", line));
+  expect((await readText()).text).toContain(shown);
 });

@@ -10,8 +10,7 @@ const BUDGET = { config: { budget: { amount: 50, currency: "USD" } } };
 test("The cost of today is in the configured time zone, and begins at 0 with the next day", async () => {
   const app = await createTicketsApp({}, { ...BUDGET, env: { TIMEZONE: "Pacific/Kiritimati" } });
   await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  await app.exchange();
+  await app.runSession();
   expect(await app.read("/api/sessions")).toMatchObject({ configured: true, cost_today: { cost_usd: 0 } });
   await app.exchange([createSession({ cost_usd: 1.25 })]);
   const { cost_today } = await app.read("/api/sessions");
