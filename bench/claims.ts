@@ -106,7 +106,7 @@ async function runBareClaim({ store }: Deps, id: string): Promise<void> {
     put: [
       {
         key,
-        value: { ...body, agent: "bench", since: 0, until: 0, expectedStatuses: ["todo"] },
+        value: { ...body, agent: "bench", since: 0, until: 0, status: "todo" },
         sets: ["bare", "bare:bench"],
       },
     ],

@@ -17,7 +17,6 @@ import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts
 import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
 import { createCallContext, SYSTEM_CALLER } from "../shared/tasks/call-context.ts";
 import { writeCard } from "../shared/tasks/card-comment.ts";
-import { UPLOAD } from "../shared/tasks/deliverables/deliver-file.ts";
 import { queueResolveBlocked, resolveBlocked } from "../shared/tasks/dependencies.ts";
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
 import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
@@ -41,7 +40,6 @@ type OperationType = Exclude<keyof BodyByType, "ticket_update" | "mirror" | "res
 export const PROCEDURES: readonly ProcedureKind<object, unknown>[] = [
   STATUS_CHANGE,
   VERDICT,
-  UPLOAD,
   createPlanProcedure(({ deps, correlation }, task, rule) =>
     createSchedule(createCallContext(deps, SYSTEM_CALLER, correlation), { task }, rule),
   ),

@@ -11,13 +11,21 @@ const WISH = [
   ["plan, completed", "the Concierge's wake for its summary", "the wake is sent"],
 ];
 
-/** The steps of each kind of procedure and of a wish, and why each may be repeated after a `kill -9`. */
+/** An upload: no step is recorded, because Plane knows what it has by external ids. */
+const UPLOAD = [
+  ["create", "gets a ticket", "Plane names what has its external id; what is unfinished is removed"],
+  ["send", "sends the bytes and confirms", "the file begins anew"],
+  ["link", "writes the comment, records the deliverable", "Plane refuses a second one with its external id"],
+];
+
+/** The steps of each kind of procedure, of an upload and of a wish, and why each may be repeated after a `kill -9`. */
 export function renderProcedures(): string {
   const rows = PROCEDURES.flatMap(({ name, steps }) =>
     steps.map((step) => [renderCode(name), renderCode(step.name), ...step.does.split("; ")]),
   );
   return [
     renderTable(["Procedure", "Step", "What it does", "When it is repeated"], rows),
+    renderTable(["Upload", "What it does", "When the call is repeated"], UPLOAD),
     renderTable(["Record of a wish", "Committed with it", "After a `kill -9`"], WISH),
   ].join("\n\n");
 }

@@ -2,7 +2,7 @@
 
 import type { DeliveryContext } from "../../functions/telegram/delivery/context.ts";
 import { renderRequest as renderMessage, toRequestMessage } from "../../functions/telegram/live-messages/requests.ts";
-import { getStatusSource, WAITING_SUBJECT } from "../../functions/telegram/live-messages/status-messages.ts";
+import { renderStatus, WAITING_SUBJECT } from "../../functions/telegram/live-messages/status-messages.ts";
 import { createPresentation } from "../../functions/telegram/presentation/presentation.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { LOCALES, type Locale } from "../../shared/i18n/localize.ts";
@@ -117,7 +117,7 @@ async function renderRequest(locale: Locale, request: RequestRecord): Promise<st
 
 async function renderList(locale: Locale, requests: readonly RequestRecord[]): Promise<string> {
   const context = await createContext(locale, requests);
-  return (await getStatusSource(WAITING_SUBJECT).render(context, WAITING_SUBJECT))?.rich.text ?? "";
+  return (await renderStatus(context, WAITING_SUBJECT))?.rich.text ?? "";
 }
 
 /** Creates what the renderers use of a delivery: the settings, and a store with these requests. */

@@ -10,8 +10,8 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { createSourceSlots } from "../../shared/http/limits.ts";
 import { parseJsonBody, validateQuery } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { hashStream } from "../../shared/tasks/deliverables/deliver-file.ts";
 import { FILE_TYPES, readFileSizeLimit } from "../../shared/tasks/deliverables/file-check.ts";
-import { hashStream } from "../../shared/tasks/deliverables/transfer-file.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createOutputSchema, getToolDefinition, mayCallTool, type Tool, type ToolContext } from "./tool.ts";
 import {

@@ -144,7 +144,6 @@ export const RESULT_TOOLS: readonly Tool[] = [
       /** Plane's id. */
       attachment: z.string(),
       already: z.literal(true).optional(),
-      left_behind: z.array(z.string()).optional(),
     }),
     run: async ({ work }, { file, ...deliverable }) =>
       work.deliver({ ...deliverable, file: new Blob([decodeBase64File(file)]) }),

@@ -18,11 +18,9 @@ import {
   stopTimer,
 } from "../../shared/tasks/agent-reports.ts";
 import { type CallContext, type Caller, createCallContext, isAgent } from "../../shared/tasks/call-context.ts";
-import { throwIfClaimLost } from "../../shared/tasks/claim-lease.ts";
-import { claimTask } from "../../shared/tasks/claims.ts";
-import { deliverFile } from "../../shared/tasks/deliverables/deliver-file.ts";
+import { claimTask, throwIfClaimLost } from "../../shared/tasks/claims.ts";
+import { deliverFile, downloadFile, findAttachment } from "../../shared/tasks/deliverables/deliver-file.ts";
 import type { NewDeliverable } from "../../shared/tasks/deliverables/file-check.ts";
-import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/transfer-file.ts";
 import { createTask, type TaskChanges, updateTask } from "../../shared/tasks/edit-task.ts";
 import { findTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";

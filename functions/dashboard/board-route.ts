@@ -11,7 +11,7 @@ import { listReadableProjects } from "../../shared/records/plane-records.ts";
 import { findCapacityWarnings, type Store } from "../../shared/store/port.ts";
 import { readFirstLook } from "../../shared/sync/details.ts";
 import { compareText } from "../../shared/task/snapshot.ts";
-import { readUploads } from "../../shared/tasks/deliverables/transfer-file.ts";
+import { readUploads } from "../../shared/tasks/deliverables/deliver-file.ts";
 import { readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readPlanRuns } from "../../shared/tasks/task-counts.ts";
 import { ticketSets } from "../../shared/tickets/ticket.ts";

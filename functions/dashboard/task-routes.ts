@@ -20,8 +20,9 @@ import { scanPages } from "../../shared/store/records.ts";
 import { readDependantIds } from "../../shared/sync/dependency-edges.ts";
 import { compareUrgency, type ItemRecord, isOpenItem } from "../../shared/task/snapshot.ts";
 import { type CallContext, createCallContext } from "../../shared/tasks/call-context.ts";
-import { assignTask, changeTask, findReadyState } from "../../shared/tasks/change-task.ts";
-import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/transfer-file.ts";
+import { changeTask, findReadyState } from "../../shared/tasks/change-task.ts";
+import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/deliver-file.ts";
+import { updateTask } from "../../shared/tasks/edit-task.ts";
 import { findTask, toTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
 import { prepareMessage } from "../../shared/tasks/people/remarks.ts";
@@ -188,7 +189,7 @@ async function carryOut(context: CallContext, task: Task, action: z.output<typeo
     case "start":
       return startTask(context, task);
     case "assign":
-      await assignTask(context, task, action.agent);
+      await updateTask(context, task, { assignee: action.agent });
       return;
     case "wake": {
       const agent = deps.settings.agents.find(({ name }) => name === action.agent);

@@ -31,7 +31,6 @@ import {
   isActivitySince,
   type ObservationSource,
   prepareChange,
-  readActivities,
   readItemFacts,
   toChangedField,
 } from "../../shared/sync/event-facts.ts";
@@ -39,6 +38,7 @@ import { toUnobservedPut } from "../../shared/sync/item-record.ts";
 import { findManagedLabelName, findNamedState } from "../../shared/sync/names.ts";
 import { prepareItemUpdate, readItem, readItemSince } from "../../shared/sync/observe-item.ts";
 import { checkProjectCompletion, prepareUnreportedCompletion, readProjects } from "../../shared/sync/projects.ts";
+import { readActivities } from "../../shared/sync/spare-reads.ts";
 import { diff, type TaskEvent, toEventId } from "../../shared/task/events.ts";
 import { type ItemRecord, PRIORITIES, type Snapshot, toStatus } from "../../shared/task/snapshot.ts";
 import { queueResolveBlocked } from "../../shared/tasks/dependencies.ts";

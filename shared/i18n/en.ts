@@ -518,7 +518,6 @@ export const en = {
         /** Lines of the policy that a person should know before an approval follow. */
         policy: "Policy of the repository:",
         /** The text is longer than a message; the first one where the page has an address. */
-        shortened: { onPage: "… shortened; all of it: {page}", inPlane: "… shortened; all of it is on the page." },
         page: "page",
         terminal: "Terminal",
         /** A link to the page of the ticket. */

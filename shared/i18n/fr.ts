@@ -448,7 +448,6 @@ export const fr: Texts = {
         triggers: { created: "nouvelle tâche", status: "changement d’état", comment: "commentaire", test: "test" },
         noDescription: "Pas de description.",
         policy: "Règles du dépôt :",
-        shortened: { onPage: "… abrégé ; texte complet : {page}", inPlane: "… abrégé ; la page montre tout le texte." },
         page: "page",
         terminal: "Terminal",
         difference: "Toutes les modifications",

@@ -22,8 +22,8 @@ export interface ProcedureKind<Input extends object, Run> {
   steps: readonly ProcedureStep<Input, Run>[];
   /** Timeout for a step: afterwards no call is at work any more, and the queue continues. */
   resumeAfterMs: Ms;
-  /** Timeout for a procedure that the queue cannot continue: afterwards it ends as it is. */
-  getGiveUpMs(settings: Settings): Ms;
+  /** Timeout for a procedure that only a call can continue: afterwards it ends as it is. Default: at once. */
+  getGiveUpMs?(settings: Settings): Ms;
   /** Retention of the record once the procedure is complete. */
   keptMs: Ms;
   /** No call waits for it: one job takes all its steps. The jobs of procedures with this lane go one after the other. */
@@ -55,10 +55,10 @@ interface ProcedureStep<Input extends object, Run> {
 }
 
 /**
- * `input`: what the step has learned, recorded before the next step; `next`: another step than the one that follows.
- * Undefined: nothing is recorded, because repeating the step costs less. `stuck`: only a call can take this step.
+ * What the step has learned, recorded before the next step. Undefined: nothing is recorded, because repeating the step
+ * costs less. `stuck`: only a call can take this step.
  */
-export type ProcedureStepResult<Input extends object> = { input?: Changes<Input>; next?: string } | "stuck" | undefined;
+export type ProcedureStepResult<Input extends object> = Changes<Input> | "stuck" | undefined;
 
 /** What is stored of a new procedure. */
 interface NewProcedure<Input> {
@@ -103,7 +103,6 @@ function toPut<Input extends object>(
   if (!step) return complete;
   const record: ProcedureRecord<Input> = { kind: kind.name, subject, id, input, at: now };
   if (step.isQueued) return { ...complete, value: { ...record, queuedStep: step.name } };
-  if (kind.getLane) return { key: complete.key, value: { ...record, queuedStep: step.name } };
   const value = { ...record, step: step.name, resumeAt: now + kind.resumeAfterMs };
   return { key: complete.key, value, sets: [workSets.procedures] };
 }
@@ -128,45 +127,41 @@ export async function findProcedure<Input extends object>(
 }
 
 /**
- * Takes the steps that are left and returns the record: complete, or before a step that the queue takes; `stuck` before
- * a step that this run cannot take, or undefined when another procedure has taken its place. Of two concurrent runs,
- * the one whose record is older continues with the other's.
- * @param startAt the step from which a complete procedure is repeated, or `queued`: the one that was left to the queue
+ * Takes the steps that are left, up to one that the queue takes; `stuck` before a step that this run cannot take. Of
+ * two concurrent runs, the one whose record is older continues with the other's.
+ * @param isQueue takes the steps that are the queue's
  */
 export async function runProcedure<Input extends object, Run>(
   { store, notify }: Pick<TaskDeps, "store" | "notify">,
   kind: ProcedureKind<Input, Run>,
   { subject, id }: Pick<ProcedureRecord<Input>, "subject" | "id">,
   run: Run,
-  startAt?: string,
-): Promise<ProcedureRecord<Input> | "stuck" | undefined> {
+  isQueue = false,
+): Promise<"stuck" | undefined> {
   const key = workKeys.procedure(kind.name, subject);
-  let first = startAt;
   for (;;) {
     const [stored] = await store.read<ProcedureRecord<Input>>([key]);
     if (stored?.value.id !== id) return undefined;
     const { value, rev } = stored;
-    const start = value.step ?? (first === "queued" || kind.getLane ? value.queuedStep : first);
+    const start = value.step ?? (isQueue ? value.queuedStep : undefined);
     let at = kind.steps.findIndex(({ name }) => name === start);
-    if (at < 0) return value;
-    let result: ProcedureStepResult<Input>;
-    let step = kind.steps[at];
-    while (step && result === undefined && (!step.isQueued || step.name === start)) {
-      result = await step.run(run, value);
+    if (at < 0) return undefined;
+    let learned: Changes<Input> | undefined;
+    let next = kind.steps[at];
+    while (next && learned === undefined && (!next.isQueued || next.name === start)) {
+      const result = await next.run(run, value);
+      if (result === "stuck") return result;
+      learned = result;
       at += 1;
-      step = kind.steps[at];
+      next = kind.steps[at];
     }
-    if (result === "stuck") return result;
-    const next = result?.next === undefined ? step : kind.steps.find(({ name }) => name === result?.next);
-    // Repeating a complete procedure has changed nothing.
-    if (result === undefined && value.step === undefined && value.queuedStep === undefined) return value;
     const now = await store.now();
-    const procedure = { ...value, at: now, input: changeFields(value.input, result?.input ?? {}) };
+    const procedure = { ...value, at: now, input: changeFields(value.input, learned ?? {}) };
     const jobs = next?.isQueued ? [createResumeJob(procedure, "posts", now + AGENT_PACE_MS)] : [];
     const outcome = await store.commit({ expect: [[key, rev]], put: [toPut(kind, procedure, next, now)], jobs });
     if (outcome !== "committed") continue;
     if (jobs.length > 0) notify({ queue: "posts", after: AGENT_PACE_MS });
-    first = undefined;
+    if (next?.isQueued) return undefined;
   }
 }
 
@@ -212,7 +207,7 @@ export async function resumeProcedure(
   let end: JobResult | "end" | "stuck";
   try {
     const run = await kind.createRun(deps, procedure, correlation);
-    const outcome = run === undefined ? "end" : await runProcedure(deps, kind, procedure, run, "queued");
+    const outcome = run === undefined ? "end" : await runProcedure(deps, kind, procedure, run, true);
     end = outcome === "end" || outcome === "stuck" ? outcome : { done: true };
   } catch (thrown) {
     if (kind.handleFailure) end = await kind.handleFailure(deps, { subject, thrown, failures, correlation });
@@ -220,7 +215,7 @@ export async function resumeProcedure(
     else if (thrown instanceof PlaneNotFoundError) end = "end";
     else throw thrown;
   }
-  if (end === "stuck" && now - procedure.at <= kind.getGiveUpMs(deps.settings))
+  if (end === "stuck" && now - procedure.at <= (kind.getGiveUpMs?.(deps.settings) ?? 0))
     return { retryAt: now + STUCK_RETRY_MS };
   if (typeof end === "object") return end;
   const key = workKeys.procedure(name, subject);

@@ -22,14 +22,12 @@ export interface ClaimRecord {
   until: Ms;
   /** Store time when the claim was taken or last renewed. */
   renewedAt: Ms;
-  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by another user. */
-  expectedStatuses: Status[];
+  /** The status of the task when the claim began, until it is started. Any other one, except in progress, is others'. */
+  status: Status;
   /** Set once it has ended: when, and why, unless its agent was finished with the task. */
   end?: ClaimEnd;
   /** Agents that have lost a claim on the task, this one's among them, and that no call has told so. */
   losses?: ClaimLoss[];
-  /** Store time until which no agent may claim the task, because Groundcrew returns it to todo. */
-  guardedUntil?: Ms;
 }
 
 /** The end of a claim, as agents, people and the audit are told of it. */

@@ -72,7 +72,7 @@ export interface NoteRecord {
 
 /** The deliverables of an item that were uploaded through Groundcrew. */
 export interface DeliverablesRecord {
-  files: { name: string; size: number; attachment: string }[];
+  files: { name: string; size: number; attachment: string; sha256: string }[];
 }
 
 /** What is reported in the call that finishes a task. */

@@ -29,9 +29,16 @@ import {
   readItemEdges,
   toEdgePut,
 } from "./dependency-edges.ts";
-import { isActivitySince, type ObservationSource, readActivities } from "./event-facts.ts";
+import { isActivitySince, type ObservationSource } from "./event-facts.ts";
 import { prepareItemUpdate, readItem } from "./observe-item.ts";
-import { CONTINUED_READ_WAIT_MS, readForTask, readWithIdleKeys, toReadTarget, toReadTime } from "./spare-reads.ts";
+import {
+  CONTINUED_READ_WAIT_MS,
+  readActivities,
+  readForTask,
+  readWithIdleKeys,
+  toReadTarget,
+  toReadTime,
+} from "./spare-reads.ts";
 
 /**
  * Reads an item's relations and stores its dependencies. The API of Plane before v1.3 has no relations; there they are

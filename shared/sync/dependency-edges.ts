@@ -22,7 +22,7 @@ import { observedKeys, observedSets } from "../records/store-keys.ts";
 import type { Put, StoredRow } from "../store/port.ts";
 import { readAllRows, scanRows, updateValue } from "../store/records.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
-import { ACTIVITY_DELAY_MS, readActivities } from "./event-facts.ts";
+import { ACTIVITY_DELAY_MS, readActivities } from "./spare-reads.ts";
 
 /** A dependency graph over any names: `blocked → blockers`. */
 type WaitGraph = ReadonlyMap<string, readonly string[]>;

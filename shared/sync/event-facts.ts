@@ -8,9 +8,8 @@
 import { readTaskFigures, type TimeEntriesRecord } from "../accounting/time-entries.ts";
 import type { Deps, FactsDeps } from "../app/deps.ts";
 import { type Json, keepDefined, omitUndefined } from "../omit-undefined.ts";
-import { type PlaneList, readList } from "../plane/endpoint.ts";
 import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
-import { activitiesApi, type PlaneActivity } from "../plane/work-items.ts";
+import type { PlaneActivity } from "../plane/work-items.ts";
 import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../records/decision-log.ts";
 import { type CycleRecord, isBlockedByDependency, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
@@ -19,9 +18,8 @@ import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type TaskEvent, toEventId, WORK_EVENT_KINDS, type WorkEvent } from "../task/events.ts";
 import { type EventFacts, getEventProject } from "../task/rule-set.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
-import { type Ms, SECOND } from "../time.ts";
 import { findLabelName, findManagedLabelName, findPlanePerson, type PlanePerson, RECURRING_LABEL } from "./names.ts";
-import { readSpareList } from "./spare-reads.ts";
+import { readActivities } from "./spare-reads.ts";
 
 /**
  * A webhook's statement of who changed which field; it counts only when the diff found the same change (observation
@@ -65,12 +63,6 @@ interface RecordChange<E extends AnyEvent> {
 type ChangedField = "state" | "assignees" | "labels" | "name" | "priority" | "due" | "archived";
 
 type PlaneAddress = Pick<NonNullable<Deps["settings"]["plane"]>, "url" | "workspace">;
-
-/**
- * Minimum age of an item's last change when its activities are read: 2 s. Plane's worker first changes `updated_at` and
- * then writes the activity, so an earlier read may not contain it.
- */
-export const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
 
 /** Plane's names of these fields, which differ between activities, webhooks of API and of browser changes. */
 const CHANGED_FIELDS: ReadonlyMap<string | null, ChangedField> = new Map<string | null, ChangedField>([
@@ -388,17 +380,6 @@ export async function findLatestActivityActor(
 /** Returns the field that Plane names in an activity or a webhook; undefined for fields that cause no events. */
 export function toChangedField(name: string | null): ChangedField | undefined {
   return CHANGED_FIELDS.get(name);
-}
-
-/** Reads all activities of an item, oldest first; as a spare read with a budget of time to wait for quota. */
-export function readActivities(
-  { plane }: Pick<Deps, "plane">,
-  { id, project }: Pick<Snapshot, "id" | "project">,
-  waitBudget?: { left: Ms },
-): Promise<PlaneList<PlaneActivity>> {
-  const params = { project, item: id };
-  if (waitBudget) return readSpareList(plane, activitiesApi.list, params, waitBudget);
-  return readList(plane, activitiesApi.list, { params });
 }
 
 /**

@@ -29,15 +29,10 @@ import {
 import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
-import {
-  ACTIVITY_DELAY_MS,
-  type ObservationSource,
-  prepareChange,
-  readItemFacts,
-  resolveOwnership,
-} from "./event-facts.ts";
+import { type ObservationSource, prepareChange, readItemFacts, resolveOwnership } from "./event-facts.ts";
 import { prepareDetailsRequest, toItemPut, toUnobservedPut } from "./item-record.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
+import { ACTIVITY_DELAY_MS } from "./spare-reads.ts";
 
 interface ObservedOutcome {
   events: TaskEvent[];

@@ -17,8 +17,9 @@ import {
 } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
 import { AGENT_PACE_MS, createQuotaError, toAgentReadsBucket, toAgentTurn, toIdleCondition } from "../plane/quota.ts";
+import { activitiesApi, type PlaneActivity } from "../plane/work-items.ts";
 import type { Consumption } from "../store/port.ts";
-import type { ItemRecord } from "../task/snapshot.ts";
+import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { isAgentTask } from "../task/unread-details.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 
@@ -29,6 +30,12 @@ interface ReadTarget {
 }
 
 type TaskReadDeps = Pick<SyncDeps, "plane" | "getAgentPlane" | "store" | "settings" | "wait" | "log">;
+
+/**
+ * Minimum age of an item's last change when its activities are read: 2 s. Plane's worker first changes `updated_at` and
+ * then writes the activity, so an earlier read may not contain it.
+ */
+export const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
 
 /** The answer; or `limit`, the error of a key that has no quota, absent when it cannot read the project. */
 type KeyOutcome<T> = { answer: T } | { limit?: PlaneRateLimitedError };
@@ -194,4 +201,15 @@ export async function readSpareList<Row>(
  */
 export function toReadTime(date: string, duration: Ms): string {
   return shiftPlaneTime(toPlaneTime(date), -duration - PLANE_CLOCK_MARGIN_MS);
+}
+
+/** Reads all activities of an item, oldest first; as a spare read with a budget of time to wait for quota. */
+export function readActivities(
+  { plane }: Pick<SyncDeps, "plane">,
+  { id, project }: Pick<Snapshot, "id" | "project">,
+  waitBudget?: { left: Ms },
+): Promise<PlaneList<PlaneActivity>> {
+  const params = { project, item: id };
+  if (waitBudget) return readSpareList(plane, activitiesApi.list, params, waitBudget);
+  return readList(plane, activitiesApi.list, { params });
 }

@@ -28,6 +28,7 @@ import {
   applyHolder,
   type CardRecord,
   cardReportSchema,
+  DEFAULT_CONFIDENCE,
   dropAgentReport,
   getEarliestEdit,
   getSession,
@@ -75,9 +76,6 @@ const WAIT_BUDGET_MS: Ms = MINUTE;
 /** Limit of rounds: the comment may be deleted, restored from a lost store or renamed before the edit succeeds. */
 const MAX_ROUNDS = 5;
 
-/** The confidence assumed for an agent that reports none (OPENCLAW-12). */
-const ASSUMED_CONFIDENCE = 0.8;
-
 /** Limit of the shown words of a person, and of the person's name, in UTF-16 units. */
 const MAX_WORDS = 120;
 const MAX_NAME = 60;
@@ -97,8 +95,7 @@ export async function writeCard(deps: TaskDeps, { item, correlation }: Extract<W
       const { nextEditAt: queued, ...rest } = applyHolder(current, claim);
       return queued !== undefined && now < queued ? undefined : { id: deps.newId(), ...rest };
     });
-    const isShown = card.agent !== undefined || card.comment !== undefined || card.received !== undefined;
-    const hasCard = isShown || card.planned === true;
+    const hasCard = [card.agent, card.comment, card.received, card.planned].some((one) => one !== undefined);
     if (card.nextEditAt !== undefined || !hasCard) return;
     const html = await renderCard(deps, task, card, claim !== undefined);
     const hash = await sha256Hex(html);
@@ -172,7 +169,7 @@ function describeCard(
     estimate: card.estimate || !estimate ? undefined : formatEstimate(estimate, formatPlan(estimate), texts),
     confidence:
       confidence === undefined
-        ? formatTemplate(texts.assumed, { n: formatAmount(ASSUMED_CONFIDENCE) })
+        ? formatTemplate(texts.assumed, { n: formatAmount(DEFAULT_CONFIDENCE) })
         : formatAmount(confidence),
     commit: clean(card.commit),
     tests: clean(card.tests),

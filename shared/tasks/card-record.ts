@@ -88,6 +88,9 @@ const EDIT_INTERVAL_MS: Ms = 30_000;
 /** The same for an edit that shows a person that their words were received: 5 s. */
 const URGENT_EDIT_INTERVAL_MS: Ms = 5_000;
 
+/** The confidence of an agent that reports none (OPENCLAW-12). */
+export const DEFAULT_CONFIDENCE = 0.8;
+
 /** What distinguishes a run from the sessions that agents report. */
 const RUN_PREFIX = "openclaw-run-";
 

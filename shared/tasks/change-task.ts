@@ -10,9 +10,8 @@ import { type Endpoint, planeIdSchema as planeId } from "../plane/endpoint.ts";
 import { PlaneInvalidError } from "../plane/errors.ts";
 import { projectsApi, type statesApi as stateCalls } from "../plane/projects.ts";
 import { workItemsApi } from "../plane/work-items.ts";
-import type { ClaimRecord } from "../records/claim-record.ts";
 import type { Task } from "../records/plane-records.ts";
-import { findNamedState, findPersonIdByEmail, readStates } from "../sync/names.ts";
+import { findPersonIdByEmail, readStates } from "../sync/names.ts";
 import { normalizeItem, type ObservedItem, observedItemSchema } from "../sync/normalize.ts";
 import { observeItem } from "../sync/observe-item.ts";
 import { isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
@@ -24,7 +23,6 @@ import {
   createAssignFields,
   ensureMembers,
   forgetLabels,
-  getAssignee,
   type ItemFields,
   type LabelChange,
   type LabelDeps,
@@ -32,12 +30,11 @@ import {
   retryWithFreshLabels,
 } from "./assignees.ts";
 import type { CallContext } from "./call-context.ts";
-import { verifyClaim } from "./claim-lease.ts";
 import { findStoredTask, getReadStart, readFreshTask, refreshTask } from "./find-task.ts";
 
-/** What must hold at the moment in which a write begins; `beforeSend` throws to refuse it. */
+/** What must hold at the moment in which a write begins; each throws to refuse it. `requireClaim` also runs after it. */
 interface WriteChecks {
-  claim?: ClaimRecord | undefined;
+  requireClaim?: (() => Promise<void>) | undefined;
   beforeSend?: (() => Promise<void>) | undefined;
 }
 
@@ -55,35 +52,31 @@ const STATES_CACHE_MS: Ms = HOUR;
 const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default_assignee: planeId.nullish() }) };
 
 /**
- * Changes a work item as the caller, observes Plane's answer and returns the updated task. With `claim`, the write
- * starts only while the claim is valid; when the claim expires during the write, the item is read back and the call is
- * refused. `beforeSend` may refuse the write at the last moment, after the wait for Plane's quota.
+ * Changes a work item as the caller, observes Plane's answer and returns the updated task. When the claim expires during
+ * the write, the item is read back and the call is refused. `beforeSend` may refuse the write at the last moment, after the wait for Plane's quota.
  */
 export async function changeTask(
   context: CallContext,
   task: Task,
   fields: ItemFields,
-  { claim, beforeSend }: WriteChecks = {},
+  { requireClaim, beforeSend }: WriteChecks = {},
 ): Promise<Task> {
   const { deps, plane, correlation } = context;
   await markManaged(context, task);
-  const before = task.item.snapshot.status;
-  const after = await predictStatus(context, task, fields);
   const readStart = { since: 0, began: 0 };
   const { data } = await plane.call(updateEndpoint, {
     params: { project: task.project.id, item: task.id },
     json: { ...fields },
     async beforeSend() {
-      if (claim) await verifyClaim(context, task, claim, [...new Set([before, after])]);
+      await requireClaim?.();
       await beforeSend?.();
       Object.assign(readStart, await getReadStart(deps, task.id));
     },
   });
   const snapshot = await normalizeItem(deps, data);
-  if (claim)
-    await verifyClaim(context, task, claim, [snapshot.status]).catch(async (thrown: unknown) => {
-      throw await createLateWriteError(context, task, thrown);
-    });
+  await requireClaim?.().catch(async (thrown: unknown) => {
+    throw await createLateWriteError(context, task, thrown);
+  });
   const emptied = (["assignees", "labels"] as const).filter((field) => fields[field]?.length === 0);
   const observation = { via: "read", snapshot, ...readStart, ended: await deps.store.now(), emptied } as const;
   const hint = await createActorHint(context, fields, snapshot);
@@ -93,15 +86,6 @@ export async function changeTask(
   if (rereadIn === 0) await refreshTask(context, task);
   deps.notify();
   return (await findStoredTask(deps, task.id)) ?? task;
-}
-
-/** The status of the task after a change of its state or labels, from cached states and labels. */
-async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFields): Promise<Status> {
-  const { snapshot } = task.item;
-  if (fields.state === undefined && fields.labels === undefined) return snapshot.status;
-  const state = await findNamedState(deps, task.project.id, fields.state ?? snapshot.state);
-  const labels = await readNormalizedLabels(deps, task.project.id, fields.labels ?? snapshot.labels);
-  return state ? toStatus(state, labels, deps.settings.states) : snapshot.status;
 }
 
 /** Extends the refusal of a claim that expired during a write with the status that Plane has now. */
@@ -153,19 +137,6 @@ export async function moveToStatus(
 }
 
 const statesKey = (project: string) => `states-of:${project}`;
-
-/**
- * Assigns a task to one agent alone: its account becomes the only assignee and its label the only `agent:` label. Other
- * labels stay. Makes no change when this is already so. Throws `bad_request` for an unknown agent.
- */
-export async function assignTask(context: CallContext, task: Task, agent: string): Promise<Task> {
-  const assignee = await getAssignee(context, agent);
-  return retryWithFreshLabels(context, task.project, async () => {
-    const fresh = await readFreshTask(context, task);
-    const fields = await createSoleAssigneeFields(context, fresh, assignee);
-    return fields ? changeAssignee(context, fresh, assignee, fields) : fresh;
-  });
-}
 
 /**
  * Assigns an unassigned task. A task that people have assigned or closed meanwhile stays as it is. `refused` says, for

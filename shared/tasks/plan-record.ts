@@ -114,8 +114,6 @@ export interface PlanRun {
   warnings?: string[];
   /** Plane's id of its project, once it exists. */
   project?: string;
-  /** The project was created for this plan, so none of its tasks are visible before the plan is done. */
-  isNewProject?: true;
   /** Names of the planned tasks that were complete before this run, so that agents may be working on them. */
   complete: string[];
   /** Store time of its end: done, rejected or failed. */
@@ -126,16 +124,13 @@ export interface PlanRun {
   completed?: true;
 }
 
-/** The steps in order: the task was created, its blockers, cycle and module were added, its assignee was set. */
-export type PlanStep = "made" | "related" | "cycle" | "module" | "handed";
-
-/** The progress of a planned task. */
+/** The work item of a planned task. */
 interface PlannedTaskProgress {
-  title: string;
   item: string;
   /** `ONB-12` */
   key: string;
-  steps: PlanStep[];
+  /** What the task needed when all of it was done: what people change afterwards, the same plan does not change back. */
+  complete?: string;
 }
 
 /** All planned tasks of a project, by their external ids in Plane. */
@@ -185,21 +180,15 @@ export async function readHiddenTasks(deps: StoreDeps): Promise<(item: ItemRecor
   const rows = await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns);
   if (rows.length === 0) return () => false;
   const now = await deps.store.now();
-  const projects = new Set<string>();
   const items = new Set<string>();
   for (const { value: run } of rows) {
     const { state, endedAt = 0 } = run;
     const isHiding = state === "running" || (state === "failed" && now < endedAt + FAILED_HIDDEN_MS);
-    if (run.project === undefined || !isHiding) continue;
-    if (run.isNewProject) projects.add(run.project);
     // A task that was complete before this run stays visible.
-    else
+    if (isHiding)
       for (const [name, item] of await readPlannedItems(deps, run)) if (!run.complete.includes(name)) items.add(item);
   }
-  return (item) =>
-    isOpenItem(item) &&
-    item.snapshot.status !== "in_progress" &&
-    (projects.has(item.snapshot.project) || items.has(item.snapshot.id));
+  return (item) => isOpenItem(item) && item.snapshot.status !== "in_progress" && items.has(item.snapshot.id);
 }
 
 /**
@@ -210,16 +199,13 @@ export async function getPlanRunId(agent: string, hash: string, wish: string | u
   return (await sha256Hex(JSON.stringify(wish === undefined ? ["plan", agent, hash] : ["wish", wish]))).slice(0, 16);
 }
 
-/** The hash of everything in a plan that a person is shown or that is created: 32 characters of its SHA-256. */
+/**
+ * The hash of everything in a plan that a person is shown or that is created: 32 characters of its SHA-256. The schema
+ * gives its fields one order.
+ */
 export async function hashPlan({ project, description, identifier, tasks, cycles, recurs }: Plan): Promise<string> {
-  const lists = { tasks: tasks.map(sortFields), cycles: cycles?.map(sortFields) };
-  const content = { project: project.trim(), description, identifier, ...lists, recurs };
+  const content = { project: project.trim(), description, identifier, tasks, cycles, recurs };
   return (await sha256Hex(JSON.stringify(content))).slice(0, 32);
-}
-
-/** Two calls with the same fields in another order are the same plan. */
-function sortFields(fields: object): object {
-  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Starts a run: also one that was rejected or failed, and then is carried out from where it stopped. */
@@ -256,47 +242,36 @@ export async function hashPlannedTask({ id, title }: PlannedTask): Promise<strin
   return `plan:${(await sha256Hex(JSON.stringify([id, title.trim()]))).slice(0, 32)}`;
 }
 
-/** Returns the steps that a planned task needs. */
-export function listRequiredSteps({ blocked_by, cycle, module, assignee, estimate }: PlannedTask): PlanStep[] {
-  return keepDefined<PlanStep>([
-    "made",
-    blocked_by?.length ? "related" : undefined,
-    cycle !== undefined ? "cycle" : undefined,
-    module !== undefined ? "module" : undefined,
-    assignee !== undefined || estimate !== undefined ? "handed" : undefined,
-  ]);
-}
-
-/** Whether all steps that a planned task needs are done. */
+/** Whether everything that a planned task needs is done. */
 export function isTaskComplete(task: PlannedTask, progress: PlannedTaskProgress | undefined): boolean {
-  return listRequiredSteps(task).every((step) => progress?.steps.includes(step) ?? false);
+  return progress?.complete === describeNeeds(task);
 }
 
-/** Counts the steps of a plan's tasks, and those that are done. */
+const describeNeeds = ({ blocked_by = [], cycle, module, assignee, estimate }: PlannedTask) =>
+  JSON.stringify({ blocked_by, cycle, module, assignee, estimate });
+
+/** Counts the steps of a plan's tasks, and those that are done: each is created, and then completed. */
 export async function countSteps(tasks: readonly PlannedTask[], progress: PlannedTasksRecord["tasks"]) {
-  const counts = { done: 0, total: 0 };
+  let done = 0;
   for (const task of tasks) {
-    const required = listRequiredSteps(task);
-    const steps = progress[await hashPlannedTask(task)]?.steps ?? [];
-    counts.done += required.filter((step) => steps.includes(step)).length;
-    counts.total += required.length;
+    const found = progress[await hashPlannedTask(task)];
+    done += Number(found !== undefined) + Number(isTaskComplete(task, found));
   }
-  return counts;
+  return { done, total: 2 * tasks.length };
 }
 
-/** Records that a step is done. */
-export async function savePlanStep(
+/** Records the work item of a planned task; `isComplete`: with everything that it needs. */
+export async function savePlannedTask(
   deps: StoreDeps,
   project: ProjectRecord,
-  name: string,
-  step: PlanStep,
-  title: string,
-  task?: { id: string; key: string },
+  task: PlannedTask,
+  { item, key }: PlannedTaskProgress,
+  isComplete: boolean,
 ): Promise<void> {
   const record = workKeys.plan(project.id);
+  const name = await hashPlannedTask(task);
+  const progress = { item, key, ...(isComplete ? { complete: describeNeeds(task) } : {}) };
   await updateValue<PlannedTasksRecord>(deps, record, (current) => {
-    const before = current?.tasks[name] ?? { title, item: task?.id ?? "", key: task?.key ?? "", steps: [] };
-    const progress = { ...before, steps: [...before.steps, step] };
     const value: PlannedTasksRecord = { tasks: { ...current?.tasks, [name]: progress } };
     return { put: [{ key: record, value, expires: KEPT_MS }] };
   });

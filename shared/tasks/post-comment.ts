@@ -28,8 +28,17 @@ import { type CallContext, createCallContext, isAgent } from "./call-context.ts"
 /** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
 const REPEAT_MS: Ms = 10 * MINUTE;
 
-/** The comments on changes of status that this process is writing, by their store and task. */
-const writing = new WeakMap<Store, Map<string, Promise<void>>>();
+/** What this process does, one after the other for each store and name. */
+const turns = new WeakMap<Store, Map<string, Promise<unknown>>>();
+
+/** Runs an action after those of the same name in this process: two at once would not see what the other one does. */
+export async function runInTurn<T>(store: Store, name: string, action: () => Promise<T>): Promise<T> {
+  const own = turns.get(store) ?? new Map<string, Promise<unknown>>();
+  turns.set(store, own);
+  const run = Promise.resolve(own.get(name)).then(action, action);
+  own.set(name, run);
+  return run.finally(() => own.get(name) === run && own.delete(name));
+}
 
 /**
  * Writes a comment as the caller and returns Plane's id of it, and Plane's time of it unless an earlier call has
@@ -94,11 +103,7 @@ export async function toCommentHtml(markdown: string): Promise<string> {
  * for the first, and another process looks again right before its turn at Plane, a second later.
  */
 export async function postStatusComment({ deps, correlation }: CallContext, task: Task): Promise<void> {
-  const own = writing.get(deps.store) ?? new Map<string, Promise<void>>();
-  writing.set(deps.store, own);
-  const running = own.get(task.id) ?? writeStatusComment(deps, task, correlation).finally(() => own.delete(task.id));
-  own.set(task.id, running);
-  await running;
+  await runInTurn(deps.store, task.id, () => writeStatusComment(deps, task, correlation));
 }
 
 async function writeStatusComment(deps: TaskDeps, task: Task, correlation: string): Promise<void> {

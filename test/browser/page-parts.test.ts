@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { trackUpload } from "../../shared/tasks/deliverables/transfer-file.ts";
+import { trackUpload } from "../../shared/tasks/deliverables/deliver-file.ts";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
 import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
 import { describeInChromium, openPage } from "./browser.ts";
@@ -126,7 +126,7 @@ describeInChromium("The parts of the page", () => {
 
     let now = Date.now();
     const upload = { task: "ONB-1", name: "film\u202e.mp4", agent: "Thot", size: 6_000_000 };
-    const progress = trackUpload({ ...app.deps(), clock: () => now }, upload, "1");
+    const progress = trackUpload({ ...app.deps(), clock: () => now }, upload);
     now += 2_000;
     await progress.record(1_500_000);
     await page.waitForSelector("#progress li");

@@ -3,7 +3,8 @@
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isOpen, PRIORITIES, type Priority, type Status } from "../../../shared/task/snapshot.ts";
 import type { ItemFields } from "../../../shared/tasks/assignees.ts";
-import { assignTask, changeTask } from "../../../shared/tasks/change-task.ts";
+import { changeTask } from "../../../shared/tasks/change-task.ts";
+import { updateTask } from "../../../shared/tasks/edit-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { setStatus } from "../../../shared/tasks/lifecycle/set-status.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
@@ -123,7 +124,7 @@ export const assignCommand = createTaskCommand(
     const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
     if (to === "") return replyUsage(context, "assign");
     const run = async ({ name }: { name: string }) => {
-      const assigned = await assignTask(createCommandCallContext(context), task, name);
+      const assigned = await updateTask(createCommandCallContext(context), task, { assignee: name });
       const { confirmations } = context.presentation.texts.answers;
       const values = { task: renderTaskLink(context, assigned), agent: toSafeText(name, 80) };
       return replyText(`👤 ${confirmations.assigned}`, values);

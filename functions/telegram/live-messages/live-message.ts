@@ -47,9 +47,9 @@ export interface RequestMessage {
   marked?: number[];
 }
 
-/** The message of a step of a ticket that is no request, with the task as it was then. */
+/** The message of a step of a ticket that is no request. */
 export interface TicketMessage {
-  subject: { id: string; key: string; title: string; url: string };
+  subject: { id: string };
   event: TicketWaitEvent;
 }
 
@@ -69,8 +69,8 @@ export type WholePlace = "page" | "terminal" | "unknown";
 
 /** What a live message shows, before its length and its buttons are settled. */
 export interface LiveContent {
-  /** What waits. With a function, as much of it as fits into this many UTF-16 units. */
-  lines: TextPart[] | ((limit: number) => TextPart[]);
+  /** What waits; shortened when it does not fit. */
+  lines: TextPart[];
   /** What came of it. The message is closed: nothing can change it any more. */
   outcome?: TextPart[];
   /** How far it is; while it waits. */
@@ -145,10 +145,7 @@ export const SHORT_LINES = 20;
 const LONG_LINES = 40;
 
 /** Limit of a text to which the mark of a possible repeat may be added, in any language. */
-const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
-
-/** Shortens a text so that the mark of a possible repeat may be added. */
-export const limitText = (rich: RichText): RichText => truncateRichText(rich, VIEW_TEXT_LIMIT);
+export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
 /** The record of a message that is not sent yet, and of one whose send got no answer. */
 export const NEW_MESSAGE = { viewHash: "", repeat: false };
@@ -194,9 +191,8 @@ export function renderView(context: RenderContext, content: LiveContent): Messag
   const isAnswerable = !isClosed && acceptsInputInChat(context);
   const render = (lastLine: TextPart) => {
     const tail = joinRichText([...(outcome ?? progress), isAnswerable ? lastLine : undefined], "\n");
-    const limit = VIEW_TEXT_LIMIT - tail.text.length - 1;
-    const head = joinRichText(typeof lines === "function" ? lines(limit) : lines, "\n");
-    return joinRichText([truncateRichText(head, limit), tail.text === "" ? undefined : tail], "\n");
+    const head = truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT - tail.text.length - 1);
+    return joinRichText([head, tail.text === "" ? undefined : tail], "\n");
   };
   const rich = render(hint);
   const isShown = judged.every((text) => rich.text.includes(joinRichText(toSafeLines(text), "\n").text));
@@ -251,11 +247,6 @@ export function renderOutcome({ texts }: Presentation, [emoji, line, words = ""]
   return words === "" ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(words, 1_000, SHORT_LINES)];
 }
 
-/** Fills in the name of the person who decided. */
-export function fillName(template: string, by: string): RichText {
-  return fillTemplate(template, { by: toSafeText(by, 80) });
-}
-
 /** Makes a text of others safe, line by line: at most `limit` UTF-16 units and `count` lines of it. */
 export function toSafeLines(text: string, limit = text.length, count = Number.POSITIVE_INFINITY): RichText[] {
   const lines = cleanText(text, limit)
@@ -277,15 +268,7 @@ function acceptsInputInChat(context: Pick<RenderContext, "deps" | "chat">): bool
   return isConfiguredChat(context) || people.some(({ telegram }) => telegram === context.chat);
 }
 
-/**
- * Renders a text of others as plain lines, of which at most `limit` UTF-16 units are shown. A person decides about the
- * whole text, so a shortened one says so and links to the page.
- */
-export function renderLongText({ presentation }: RenderContext, text: string, limit: number): TextPart[] {
-  const lines = toSafeLines(text, limit, LONG_LINES);
-  const isShortened = cleanText(text, text.length).length > limit || lines.at(-1)?.text === "…";
-  if (!isShortened) return lines;
-  const { ticket: texts } = presentation.texts.live;
-  const page = findPageLink(presentation, "/inbox", texts.page);
-  return [...lines, page ? fillTemplate(texts.shortened.onPage, { page }) : texts.shortened.inPlane];
+/** A text of others as plain lines, of which at most `limit` UTF-16 units are shown: it ends in "…" then. */
+export function toLongLines(text: string, limit: number): RichText[] {
+  return toSafeLines(text, limit, LONG_LINES);
 }

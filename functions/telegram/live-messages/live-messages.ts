@@ -40,12 +40,12 @@ import {
   type RenderContext,
   readLiveMessages,
   renderHeadline,
-  renderLongText,
   renderOutcome,
   renderView,
   SHORT_LINES,
   type TicketMessage,
   type TicketWaitEvent,
+  toLongLines,
   toSafeLines,
 } from "./live-message.ts";
 import {
@@ -75,8 +75,10 @@ export async function sendLiveMessage(
 ): Promise<JobResult> {
   const { deps, chat, attempt, correlation } = context;
   const request = (await findRequest(deps, getRequestId(event)))?.value;
-  const message = isNotice(event) ? await createTicketMessage(deps, event) : undefined;
-  const liveMessage = message ?? (request && { ...NEW_MESSAGE, ...toRequestMessage(request) });
+  const ticket = isNotice(event) ? await findTicket(deps, event.ticket) : undefined;
+  const liveMessage = isNotice(event)
+    ? ticket && { ...NEW_MESSAGE, event, subject: { id: ticket.item.id } }
+    : request && { ...NEW_MESSAGE, ...toRequestMessage(request) };
   if (!liveMessage) return JOB_DONE;
   const view = await renderLiveMessage(context, liveMessage);
   const isReminder = event.kind === "asked" && event.reminder > 0;
@@ -239,17 +241,6 @@ function recordResult(
   };
 }
 
-/** Creates the message of a step of a ticket; undefined when there is no such ticket. */
-async function createTicketMessage(
-  deps: RenderContext["deps"],
-  event: TicketWaitEvent,
-): Promise<(typeof NEW_MESSAGE & TicketMessage) | undefined> {
-  const ticket = await findTicket(deps, event.ticket);
-  if (!ticket) return undefined;
-  const { key, item, shown } = ticket;
-  return { ...NEW_MESSAGE, event, subject: { id: item.id, key, title: shown.content.title, url: item.url } };
-}
-
 /** Whether a step of a ticket only informs people; else it is a request. */
 function isNotice(event: LiveEvent): event is TicketWaitEvent {
   return event.kind === "ticket" && (event.wait.kind === "attention" || event.wait.kind === "failed");
@@ -263,30 +254,25 @@ function findSendDelay(request: RequestRecord | undefined, now: Ms): Ms {
 }
 
 /** Renders what a person should look at: a silence has its time, anything else is the text of a screen. */
-async function renderTicketNotice(context: RenderContext, { event, subject }: TicketMessage): Promise<LiveContent> {
+async function renderTicketNotice(context: RenderContext, { event }: TicketMessage): Promise<LiveContent> {
   const { deps, presentation } = context;
-  const { headlines, hints, outcomes } = presentation.texts.live.ticket;
-  const name = event.wait.kind === "failed" ? "failed" : "attention";
-  const head = renderHeadline(
-    presentation,
-    [EVENT_EMOJI.ticket, headlines[name]],
-    renderTaskTitle(presentation, subject, { path: toTicketPath(subject.key) }),
-  );
-  if (name === "failed") return { lines: [head, ...toSafeLines(event.text, 1_000, SHORT_LINES)], hint: hints.failed };
+  const { headlines, hints, outcomes, silentSince } = presentation.texts.live.ticket;
+  const notNeeded = renderOutcome(presentation, ["ℹ️", toPlainText(outcomes.notNeeded)]);
   const ticket = await findTicket(deps, event.ticket);
-  const text = ticket?.attention ?? event.text;
+  if (!ticket) return { lines: [], outcome: notNeeded };
+  const name = event.wait.kind === "failed" ? "failed" : "attention";
+  const { key, item, shown, attention } = ticket;
+  const task = { key, title: shown.content.title, url: item.url };
+  const title = renderTaskTitle(presentation, task, { path: toTicketPath(key) });
+  const head = renderHeadline(presentation, [EVENT_EMOJI.ticket, headlines[name]], title);
+  if (name === "failed") return { lines: [head, ...toSafeLines(event.text, 1_000, SHORT_LINES)], hint: hints.failed };
+  const text = attention ?? event.text;
   const since = findSilence(text);
   const time = since === undefined ? "" : presentation.format.momentInSentence(since, await deps.store.now());
-  const lines = [
-    head,
-    ...(since === undefined
-      ? renderLongText(context, text, SCREEN_LIMIT)
-      : [fillTemplate(presentation.texts.live.ticket.silentSince, { time })]),
-    renderTerminalLink(context, { subject: { key: event.ticket } }),
-  ];
-  const isOver = ticket?.attention === undefined || event.run !== ticket.run;
-  if (isOver) return { lines, outcome: renderOutcome(presentation, ["ℹ️", toPlainText(outcomes.notNeeded)]) };
-  return { lines, hint: hints.attention };
+  const screen = since === undefined ? toLongLines(text, SCREEN_LIMIT) : [fillTemplate(silentSince, { time })];
+  const lines = [head, ...screen, renderTerminalLink(context, { subject: { key } })];
+  const isOver = attention === undefined || event.run !== ticket.run;
+  return isOver ? { lines, outcome: notNeeded } : { lines, hint: hints.attention };
 }
 
 /** Types a reply into a session that needs a look. The update's id is that of the input, so it is typed once. */

@@ -6,11 +6,10 @@
 import type { PlannedTask } from "../../../shared/config/sections-schema.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
-import { findPart, type RequestKindName, type RequestRecord } from "../../../shared/task/request.ts";
+import { findPart, isRequestOpen, type RequestKindName, type RequestRecord } from "../../../shared/task/request.ts";
 import type { ItemRecord } from "../../../shared/task/snapshot.ts";
-import { findPlanRun, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
+import { findPlanRun, type PlanCost, type PlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
 import {
   joinRichText,
@@ -40,8 +39,8 @@ import {
   type RenderContext,
   type RequestRenderer,
   renderHeadline,
-  renderLongText,
   SHORT_LINES,
+  toLongLines,
   toSafeLines,
   type VerdictLook,
 } from "./live-message.ts";
@@ -50,8 +49,8 @@ import { findTicketClosure, getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER
 /** Limit of a shown question and the report of a review, in UTF-16 units. */
 const TEXT_LIMIT = 2_000;
 
-/** Limits of what a message shows of a plan: warnings and blockers of a task, and UTF-16 units of their texts. */
-const PLAN_LIMITS = { warnings: 5, blockers: 5, warning: 200, title: 120, name: 60 };
+/** Limits of what a message shows of a plan: warnings, and UTF-16 units of texts. */
+const PLAN_LIMITS = { warnings: 5, warning: 200, title: 120, name: 60 };
 
 const QUESTION_RENDERER: RequestRenderer = {
   async render({ presentation }, request, { reminder }) {
@@ -103,7 +102,7 @@ const REVIEW_RENDERER: RequestRenderer = {
       lines: [
         renderHeadline(presentation, title, renderSubject(presentation, request)),
         fillTemplate(live.confidence, { agent: toSafeText(request.from, 80), percent }),
-        ...renderLongText(context, report, TEXT_LIMIT),
+        ...toLongLines(report, TEXT_LIMIT),
       ],
       judged: [report],
       progress: renderChangedParts(request, texts),
@@ -153,10 +152,12 @@ const PLAN_RENDERER: RequestRenderer = {
     const subject = toSafeText(request.subject.title, PLAN_LIMITS.title);
     const link = findPageLink(presentation, toRequestPath(request.id), subject) ?? subject;
     const headline = renderHeadline(presentation, title, link, request.from);
-    const head = keepDefined([headline, run && (await renderWishOf(context, run))]);
+    const head = [headline, run && (await renderWishOf(context, run))];
     const change = asking ? [] : [[plan.change, ASK_FOR_WORDS] as const];
+    const sums = run ? [...renderTotals(run, presentation), ...renderWarnings(run, presentation)] : [];
     return {
-      lines: run ? (limit: number) => renderPlanLines(presentation, run, head, limit) : head,
+      lines: [...head, ...(run ? renderPlanLines(presentation, run) : []), ...(isRequestOpen(request) ? [] : sums)],
+      progress: sums,
       hint: plan.hint[asking ? "reason" : "decide"],
       rows: [[[approve, "approve"], ...change], [[cancel, "reject"]]],
       judged: run ? listJudgedTexts(run) : [],
@@ -249,45 +250,25 @@ async function renderWishOf({ deps, presentation }: RenderContext, { wish: id }:
   return joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(getWishText(wish), 300)]);
 }
 
-/**
- * A plan's lines with all its texts where they fit between the headline and what must be seen below them; else as many
- * of its tasks as fit.
- */
-function renderPlanLines(
-  presentation: Presentation,
-  run: PlanRun,
-  head: readonly RichText[],
-  limit: number,
-): RichText[] {
-  const { texts, format } = presentation;
-  const { tasks, description = "", cycles = [] } = run.plan;
+/** A plan's description, tasks with their descriptions, and cycles. */
+function renderPlanLines(presentation: Presentation, { plan }: PlanRun): RichText[] {
+  const { tasks, description = "", cycles = [] } = plan;
   const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
-  const below = [...renderTotals(run, presentation), ...renderWarnings(run, presentation)];
-  const countUnits = (lines: readonly RichText[]) => lines.reduce((sum, { text }) => sum + text.length + 1, 0);
+  const lines = tasks.flatMap((task) => [
+    renderTaskLine(task, numbers, presentation),
+    ...toSafeLines(task.description ?? ""),
+  ]);
   const notes = cycles.map(({ name, start_date = "", end_date = "" }) =>
     joinRichText(["🏃 ", toSafeText(name), start_date === "" ? "" : `: ${start_date} – ${end_date}`]),
   );
-  const lines = tasks.map((task) => renderTaskLine(task, numbers, presentation));
-  const whole = lines.flatMap((line, i) => [line, ...toSafeLines(tasks[i]?.description ?? "")]);
-  const all = [...head, ...toSafeLines(description), ...whole, ...notes, ...below];
-  if (countUnits(all) <= limit) return all;
-  const renderRest = (n: number) => toPlainText(format.count(texts.more, n));
-  let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
-  const count = lines.findIndex((line) => {
-    left -= countUnits([line]);
-    return left < 0;
-  });
-  return count < 0
-    ? [...head, ...lines, ...below]
-    : [...head, ...lines.slice(0, count), renderRest(tasks.length - count), ...below];
+  return [...toSafeLines(description), ...lines, ...notes];
 }
 
 /** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */
 function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[] {
   const { plan: planTexts } = texts.live;
   const { tasks } = run.plan;
-  const cost: Partial<NonNullable<PlanRun["checked"]>["cost"]> = run.checked?.cost ?? {};
-  const { estimated = 0, unknown = 0, spent = 0, open = 0, budget } = cost;
+  const { estimated = 0, unknown = 0, spent = 0, open = 0, budget }: Partial<PlanCost> = run.checked?.cost ?? {};
   const { money } = format;
   const minutes = tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
   const totals = [
@@ -301,9 +282,9 @@ function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[]
   return [total, fillTemplate(planTexts.budget, { spent: money(spent), open: money(open), budget: money(budget) })];
 }
 
-function renderWarnings({ checked }: PlanRun, presentation: Presentation): RichText[] {
+function renderWarnings({ checked }: PlanRun, { format }: Presentation): TextPart[] {
   const warnings = (checked?.warnings ?? []).map((text) => joinRichText(["⚠️ ", toSafeText(text, PLAN_LIMITS.warning)]));
-  return presentation.format.limit(warnings, PLAN_LIMITS.warnings).map((line) => joinRichText([line]));
+  return format.limit(warnings, PLAN_LIMITS.warnings);
 }
 
 /** `2. Build the toggle → Thot, after 1, 40 min, €1.20` */
@@ -312,9 +293,7 @@ function renderTaskLine(
   numbers: ReadonlyMap<string, number>,
   { texts, format }: Presentation,
 ): RichText {
-  const names = blockers.map((name) => String(numbers.get(name) ?? name));
-  const more = names.length > PLAN_LIMITS.blockers ? ["…"] : [];
-  const keys = toSafeText([...names.slice(0, PLAN_LIMITS.blockers), ...more].join(", "), PLAN_LIMITS.name * 2);
+  const keys = toSafeText(blockers.map((name) => numbers.get(name) ?? name).join(", "), PLAN_LIMITS.name);
   const { minutes, cost } = estimate ?? {};
   const notes = joinRichText(
     [

@@ -6,12 +6,10 @@
  */
 
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { createReplacementJob, createStatusJob, type StatusBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { type ClaimRecord, readLiveClaims } from "../../../shared/records/claim-record.ts";
-import type { Task } from "../../../shared/records/plane-records.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import type { Job, JobResult, Revision, StoreKey } from "../../../shared/store/port.ts";
@@ -21,7 +19,14 @@ import { readCard } from "../../../shared/tasks/card-record.ts";
 import { findOpenTask, findStoredTask } from "../../../shared/tasks/find-task.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
-import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import {
+  joinRichText,
+  type RichText,
+  toBold,
+  toPlainText,
+  toSafeText,
+  truncateRichText,
+} from "../../../shared/telegram/rich-text.ts";
 import { isRecent, MINUTE, type Ms } from "../../../shared/time.ts";
 import { DELIVERY_RETENTION, type DeliveryContext, JOB_DONE, muteKey } from "../delivery/context.ts";
 import { type ShownMessage, sendSeparateMessage, updateMessage } from "../delivery/messages.ts";
@@ -33,7 +38,7 @@ import {
   renderRequestLines,
   renderTaskLines,
 } from "../presentation/task-lists.ts";
-import { isConfiguredChat, limitText } from "./live-message.ts";
+import { isConfiguredChat, VIEW_TEXT_LIMIT } from "./live-message.ts";
 
 /** The record of a status message, of which there is one for each chat and subject. */
 interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
@@ -43,8 +48,6 @@ interface StatusMessageRecord extends Omit<ShownMessage, "messageId"> {
   at: Ms;
   /** Id of the job that has begun to bring the message up to date. */
   job?: string;
-  /** Somebody deleted the message, so it is not sent again. */
-  isDeleted?: true;
   /** Store time of the last reminder that was sent as a new message. */
   remindedAt?: Ms;
 }
@@ -54,19 +57,10 @@ interface StatusView {
   rich: RichText;
   /** There is enough to show for a first message. */
   canStart: boolean;
-  /** The message has ended, also one that somebody deleted: what comes later is a new message. */
+  /** The message has ended: what comes later is a new message. */
   isOver?: boolean;
-  /** Plane's ids of what can be muted, so that no message is sent: the task and its project. */
+  /** Of a task, whose thread the message belongs to: Plane's ids of it and its project, which may be muted. */
   mutable?: readonly string[];
-}
-
-/** A kind of status message. */
-interface StatusSource {
-  priority: SendPriority;
-  /** Whether the subject is a task, whose thread the message belongs to. */
-  isTask: boolean;
-  /** Undefined when there is nothing to show. */
-  render(context: DeliveryContext, subject: string): Promise<StatusView | undefined>;
 }
 
 /** Interval for edits of a status message: 5 s (NOTIF-07). */
@@ -99,12 +93,13 @@ const LIST_FROM = 2;
 /** Time for which a reminder covers those that follow: 10 minutes. */
 const REMINDER_WINDOW: Ms = 10 * MINUTE;
 
-/** Returns what a status message shows, by its subject. A task has one, however often it is claimed. */
-export function getStatusSource(subject: string): StatusSource {
-  if (subject === WAITING_SUBJECT) return { priority: "notification", isTask: false, render: renderWaiting };
-  if (subject === SUMMARY_SUBJECT) return { priority: "background", isTask: false, render: renderSummary };
-  return { priority: "background", isTask: true, render: renderProgress };
+/** Renders what a status message shows; undefined when there is nothing. A task has one, however often it is claimed. */
+export async function renderStatus(context: DeliveryContext, subject: string): Promise<StatusView | undefined> {
+  if (subject === WAITING_SUBJECT) return renderWaiting(context);
+  return subject === SUMMARY_SUBJECT ? renderSummary(context) : renderProgress(context, subject);
 }
+
+const getPriority = (subject: string): SendPriority => (subject === WAITING_SUBJECT ? "notification" : "background");
 
 /** Queues that the status messages are brought up to date, after something about a task or a request has changed. */
 export async function queueStatus(context: DeliveryContext, item: string): Promise<void> {
@@ -159,16 +154,14 @@ async function queueStatusMessages(context: DeliveryContext, subjects: readonly 
 /** Brings a status message up to date: it is sent once there is enough to show, and edited from then on. */
 export async function updateStatusMessage(context: DeliveryContext, { subject }: StatusBody): Promise<JobResult> {
   const { deps, chat, job } = context;
-  const source = getStatusSource(subject);
   // Recorded before the view is rendered: a later change finds another revision, and adds a job of its own.
   await updateValue<StatusMessageRecord>(deps, statusKey(chat, subject), (record = NO_MESSAGE, rev = 0) =>
     record.job === job.id ? undefined : createUpdate(context, subject, rev, { ...record, job: job.id }),
   );
   const { value: shown, rev } = await readStatusMessage(context, subject);
-  const view = await source.render(context, subject);
-  if (shown.isDeleted && view?.isOver) await deps.store.commit(createUpdate(context, subject, rev, NO_MESSAGE));
-  if (shown.isDeleted || !view) return JOB_DONE;
-  const update = { source, subject, view, shown, rev };
+  const view = await renderStatus(context, subject);
+  if (!view) return JOB_DONE;
+  const update = { subject, view, shown, rev };
   if (shown.messageId !== undefined) return editStatusMessage(context, update, shown.messageId);
   if (!view.canStart) return JOB_DONE;
   // A message that is there is edited nevertheless: edits have no sound, and it would go on showing what is over.
@@ -179,28 +172,27 @@ export async function updateStatusMessage(context: DeliveryContext, { subject }:
 }
 
 interface StatusUpdate {
-  source: StatusSource;
   subject: string;
   view: StatusView;
   shown: StatusMessageRecord;
   rev: Revision;
-  /** Of a send; by default that of the source. */
+  /** Of a send; by default that of the subject. */
   priority?: SendPriority;
 }
 
 /** Sends a new message; the one before it, if there is one, says so. */
 async function sendStatusMessage(
   context: DeliveryContext,
-  { source, subject, view, shown, rev, priority = source.priority }: StatusUpdate,
+  { subject, view, shown, rev, priority = getPriority(subject) }: StatusUpdate,
   sound: ReturnType<typeof toSoundExtras>,
 ): Promise<JobResult> {
   const { deps, chat, correlation, job, presentation } = context;
-  const { messageId: former, isDeleted: _, ...rest } = shown;
+  const { messageId: former, ...rest } = shown;
   const { live, locale: language } = presentation.texts;
   const moved = { rich: toPlainText(live.waitingMoved), language, isOptional: true } as const;
   return sendSeparateMessage(context, {
     ...{ priority, rich: view.rich, extras: sound },
-    ...(source.isTask ? { tasks: [subject], threadOf: subject } : {}),
+    ...(view.mutable ? { tasks: [subject], threadOf: subject } : {}),
     async createRecord(sent) {
       const value = { ...rest, ...sent, at: await deps.store.now() };
       const jobs =
@@ -210,21 +202,20 @@ async function sendStatusMessage(
   });
 }
 
+/** A message that somebody has deleted stays recorded, so that it is not sent again before it has ended. */
 async function editStatusMessage(
   context: DeliveryContext,
-  { source, subject, view, shown, rev }: StatusUpdate,
+  { subject, view, shown, rev }: StatusUpdate,
   messageId: number,
 ): Promise<JobResult> {
   const result = await updateMessage(context, {
     shown: { ...shown, messageId },
     rich: view.rich,
-    priority: source.priority,
+    priority: getPriority(subject),
     notBefore: shown.at + EDIT_INTERVAL,
-    async createRecord({ viewHash, isGone }) {
+    async createRecord({ viewHash }) {
       const { messageId: _, ...ended } = { ...shown, viewHash, at: await context.deps.store.now() };
-      const edited = view.isOver ? ended : { ...ended, messageId };
-      const gone = view.isOver ? NO_MESSAGE : { ...shown, isDeleted: true as const };
-      return createUpdate(context, subject, rev, isGone ? gone : edited);
+      return createUpdate(context, subject, rev, view.isOver ? ended : { ...ended, messageId });
     },
   });
   return result ?? JOB_DONE;
@@ -243,9 +234,8 @@ export async function remindByList(context: DeliveryContext): Promise<JobResult 
     await queueStatusMessages(context, [WAITING_SUBJECT]);
     return JOB_DONE;
   }
-  const update = { source: getStatusSource(WAITING_SUBJECT), subject: WAITING_SUBJECT, view, rev };
-  const reminded = { ...shown, remindedAt: now };
-  return sendStatusMessage(context, { ...update, shown: reminded, priority: "request" }, toSoundExtras("asked"));
+  const update = { subject: WAITING_SUBJECT, view, rev, shown: { ...shown, remindedAt: now } };
+  return sendStatusMessage(context, { ...update, priority: "request" }, toSoundExtras("asked"));
 }
 
 async function renderWaiting(context: DeliveryContext): Promise<StatusView> {
@@ -258,7 +248,10 @@ async function renderWaiting(context: DeliveryContext): Promise<StatusView> {
 }
 
 function renderList({ presentation }: DeliveryContext, head: RichText, lines: readonly RichText[], count: number) {
-  return limitText(joinRichText([head, ...presentation.format.limit(lines, lines.length, count)], "\n"));
+  return truncateRichText(
+    joinRichText([head, ...presentation.format.limit(lines, lines.length, count)], "\n"),
+    VIEW_TEXT_LIMIT,
+  );
 }
 
 /** Whether progress is shown in one summary now. */
@@ -306,15 +299,22 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<S
   ]);
   const { removedAt, review, snapshot } = task.item;
   const claim = removedAt === undefined && !review && isOpen(snapshot.status) ? held : undefined;
-  const { emoji, state } = toProgressState(task, claim !== undefined, texts);
   // What was reported on the way says nothing about a task that is closed.
   const { percent, text } = isOpen(snapshot.status) ? (card ?? {}) : {};
   const agent = claim?.agent ?? card?.agent;
   const since = claim && format.since(claim.since, now);
   const agentAndTime = joinRichText([agent === undefined ? undefined : toSafeText(agent, 80), since], ", ");
+  const { status } = snapshot;
+  const inReview = review === true && isOpen(status);
+  const emoji = inReview ? EVENT_EMOJI.review : STATUS_EMOJI[status];
+  const isUnattended = !claim && !inReview && (status === "todo" || status === "in_progress");
+  const word = inReview ? texts.answers.inReview : texts.statuses[status];
+  const state = `${fields.status}${texts.colon}${isUnattended ? `${word}, ${texts.live.unattended}` : word}`;
+  const isRemoved = removedAt !== undefined;
+  const title = renderTaskTitle(presentation, { ...task, title: snapshot.name });
   const lines = [
-    joinRichText([`${emoji} `, toBold(renderTaskTitle(presentation, { ...task, title: snapshot.name }))]),
-    state,
+    joinRichText([`${isRemoved ? EVENT_EMOJI.removed : emoji} `, toBold(title)]),
+    isRemoved ? texts.events.removed.title : state,
     percent === undefined ? undefined : renderProgressBar(presentation, percent),
     format.field(fields.agent, agentAndTime.text === "" ? undefined : agentAndTime),
     format.field(fields.timeSpent, spent >= MINUTE ? format.duration(spent) : undefined),
@@ -325,21 +325,5 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<S
     // A task that is only claimed gets no message yet.
     canStart: claim !== undefined && snapshot.status !== "todo" && !(await needsSummary(context)),
     mutable: [item, task.project.id],
-  };
-}
-
-function toProgressState(
-  { item }: Task,
-  isRunning: boolean,
-  { statuses, live, events, answers, fields, colon }: TelegramTexts,
-) {
-  const { status } = item.snapshot;
-  const formatState = (text: string) => `${fields.status}${colon}${text}`;
-  if (item.removedAt !== undefined) return { emoji: EVENT_EMOJI.removed, state: events.removed.title };
-  if (item.review && isOpen(status)) return { emoji: EVENT_EMOJI.review, state: formatState(answers.inReview) };
-  const isUnattended = !isRunning && (status === "todo" || status === "in_progress");
-  return {
-    emoji: STATUS_EMOJI[status],
-    state: formatState(isUnattended ? `${statuses[status]}, ${live.unattended}` : statuses[status]),
   };
 }

@@ -7,7 +7,7 @@ import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
-import { findPart, type RequestRecord } from "../../../shared/task/request.ts";
+import { findPart, type RequestPart, type RequestRecord } from "../../../shared/task/request.ts";
 import {
   joinRichText,
   type RichText,
@@ -35,14 +35,13 @@ import {
 import {
   ASK_FOR_WORDS,
   createOptionRows,
-  fillName,
   LABEL_LIMIT,
   type LiveButton,
   type Outcome,
   type RenderContext,
   type RequestRenderer,
   renderHeadline,
-  renderLongText,
+  toLongLines,
   type WholePlace,
 } from "./live-message.ts";
 
@@ -63,29 +62,24 @@ const TOOL_LIMITS = { units: 3_000, lines: 40, fields: 20 };
 /** Limits of an input that does not fit: less, because it is read elsewhere before it is allowed. */
 const SHORTENED_LIMITS = { units: 1_200, lines: 24, fields: 8 };
 
-/** A ticket that waits for approval: where it comes from, and the text that its session would get. */
+/** A ticket that waits for approval: where it comes from, the text that its session would get, and what else is judged. */
 export const TICKET_RENDERER: RequestRenderer = {
   async render(context, request) {
     const { presentation } = context;
     const { fields, live, colon } = presentation.texts;
     const { noDescription, changed, buttons, hints, policy } = live.ticket;
-    const { text: description } = request;
-    const renderPart = (label: string, render: (value: string) => TextPart[]) => {
-      const value = findPart(request, label);
-      return value === undefined ? [] : render(value);
+    const { text: description, input } = request;
+    const comment = `💬 ${fields.comment}${colon}`;
+    const marks: Record<string, string> = { cli: "🖥️ ", box: "⚠️ ", limits: "⚠️ ", policy: `📋 ${policy} `, comment };
+    const renderPart = ({ label, value }: RequestPart) => {
+      const [first, ...others] = toLongLines(value, COMMENT_LIMIT);
+      return [joinRichText([marks[label], first]), ...others];
     };
-    const renderLong = (value: string) => renderLongText(context, value, COMMENT_LIMIT);
-    const renderWarning = (value: string) => [`⚠️ ${value}`];
     const lines = [
       renderTicketHeadline(presentation, request, "approval"),
       ...(await renderOrigin(context, request)),
-      ...renderPart("cli", (name) => [joinRichText(["🖥️ ", toSafeText(name, 80)])]),
-      ...renderPart("box", renderWarning),
-      ...(description === "" ? [noDescription] : renderLongText(context, description, TEXT_LIMIT)),
-      ...renderPart("comment", (text) => [joinRichText(["💬 ", fields.comment, colon]), ...renderLong(text)]),
-      ...renderPart("comments", renderLong),
-      ...renderPart("limits", renderWarning),
-      ...renderPart("policy", (text) => [`📋 ${policy}`, ...renderLong(text)]),
+      ...(description === "" ? [noDescription] : toLongLines(description, TEXT_LIMIT)),
+      ...input.flatMap(renderPart),
       request.changed && `✏️ ${changed}`,
     ];
     const row = [[live.approve, "approve"] as const, [buttons.reject, "reject"] as const];
@@ -108,7 +102,7 @@ const PERMISSION_RENDERER: RequestRenderer = {
     };
     const rules = answers.filter(isAlways);
     const once = answers.filter((answer) => !isAlways(answer));
-    const lines = session?.isNotice ? renderLongText(context, text, TEXT_LIMIT) : renderTool(presentation, request);
+    const lines = session?.isNotice ? toLongLines(text, TEXT_LIMIT) : renderTool(presentation, request);
     const head = renderTicketHeadline(presentation, request, "permission");
     return {
       lines: [head, ...lines, renderTerminalLink(context, request)],
@@ -125,7 +119,7 @@ const PLAN_RENDERER: RequestRenderer = {
     const { live } = context.presentation.texts;
     const { buttons, hints } = live.ticket;
     const head = renderTicketHeadline(context.presentation, request, "plan");
-    const plan = renderLongText(context, request.text, TOOL_LIMITS.units);
+    const plan = toLongLines(request.text, TOOL_LIMITS.units);
     const approve = request.answers.includes("approve") ? [[live.approve, "approve"] as const] : [];
     const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
     return {
@@ -154,7 +148,7 @@ const SESSION_RENDERER: RequestRenderer = {
     const lines = [
       renderTicketHeadline(presentation, request, name),
       place && fillTemplate(part, place),
-      ...(moment ? [fillTemplate(endsAt, { time: moment })] : renderLongText(context, text, TEXT_LIMIT)),
+      ...(moment ? [fillTemplate(endsAt, { time: moment })] : toLongLines(text, TEXT_LIMIT)),
       ...options.map(({ label, description }) => (description ? renderOption(label, description) : undefined)),
       renderTerminalLink(context, request),
     ];
@@ -187,11 +181,9 @@ export const RESULT_RENDERER: RequestRenderer = {
     return {
       lines: [
         head,
-        ...renderLongText(context, request.text, TEXT_LIMIT),
+        ...toLongLines(request.text, TEXT_LIMIT),
         ...(ticket ? await renderFacts(context, ticket) : []),
-        ...(changed === undefined
-          ? []
-          : [`✏️ ${live.ticket.changedInPlane}`, ...renderLongText(context, changed, COMMENT_LIMIT)]),
+        ...(changed === undefined ? [] : [`✏️ ${live.ticket.changedInPlane}`, ...toLongLines(changed, COMMENT_LIMIT)]),
         ...(ticket ? await renderDifference(context, ticket) : []),
       ],
       hint: asking ? live.plan.hint.reason : hints.result,
@@ -211,7 +203,9 @@ export const RESULT_RENDERER: RequestRenderer = {
       return undefined;
     const { problem } = ticket.update ?? {};
     if (problem !== undefined) return [renderFailure(presentation, ticket, problem)];
-    return [joinRichText(["⏳ ", fillName(presentation.texts.live.verdicts.writing, verdict.by)])];
+    return [
+      joinRichText(["⏳ ", fillTemplate(presentation.texts.live.verdicts.writing, { by: toSafeText(verdict.by, 80) })]),
+    ];
   },
 };
 
@@ -276,7 +270,8 @@ export async function findTicketClosure(
   const { closed: closedInPlane, completed, notNeeded } = live.ticket.outcomes;
   const ticket = await findTicket(deps, subject.key ?? "");
   const isCancelled = closed?.why !== "task_closed" && ticket?.state === "cancelled";
-  if (isCancelled && ticket.closedBy !== undefined) return ["✖️", fillName(live.verdicts.cancelled, ticket.closedBy)];
+  if (isCancelled && ticket.closedBy !== undefined)
+    return ["✖️", fillTemplate(live.verdicts.cancelled, { by: toSafeText(ticket.closedBy, 80) })];
   if (isCancelled || closed?.why === "task_closed") return ["✖️", toPlainText(closedInPlane)];
   return ticket?.completion ? ["🏁", toPlainText(completed)] : ["ℹ️", toPlainText(notNeeded)];
 }

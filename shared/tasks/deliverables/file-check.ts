@@ -43,15 +43,12 @@ const LIMIT_KEY = "plane:file_size_limit";
 /** Limit of a path in UTF-16 units: 1,024, the shortest limit of common systems. A longer text is content. */
 const MAX_PATH_LENGTH = 1_024;
 
-/** Beginnings that base64 never has: `~`, `.`, `C:` and `\\server`. */
-const UNAMBIGUOUS_PATH = /^(?:~|\.|[A-Za-z]:|\\)/;
-
 /**
- * A path that could be base64 too. The first folder is required to be in lower case or a folder of macOS, because the
- * base64 of some formats also begins with a slash: `/9j/` (JPEG), `/v8` (UTF-16), `/Td6` (xz).
+ * Beginnings that base64 never has (`~`, `.`, `C:`, `\\server`), and a path that could be base64 too: its first folder is
+ * in lower case or one of macOS, because the base64 of some formats also begins with a slash, as `/9j/` (JPEG).
  */
-const AMBIGUOUS_PATH =
-  /^(?:\/(?:[a-z]+|Applications|Library|System|Users|Volumes)(?:[/._-]|$)|[a-z]{2,}(?:\/[a-z]{2,})+$)/;
+const FILE_PATH =
+  /^(?:~|\.|[A-Za-z]:|\\|\/(?:[a-z]+|Applications|Library|System|Users|Volumes)(?:[/._-]|$)|[a-z]{2,}(?:\/[a-z]{2,})+$)/;
 
 /**
  * The content types that Plane accepts (`ATTACHMENT_MIME_TYPES` in its source, the same in v1.2.2 and v1.3.1), with
@@ -179,23 +176,6 @@ export async function readFileSizeLimit(deps: Pick<TaskDeps, "cache" | "clock" |
 
 const toSizeLimit = (plane: number): FileSizeLimit => ({ bytes: Math.min(plane, MAX_FILE_BYTES), plane });
 
-/** Drops the cached limit after Plane has applied another one. */
-export async function forgetFileSizeLimit({ cache }: Pick<TaskDeps, "cache">): Promise<void> {
-  await cache.removeItem(LIMIT_KEY);
-}
-
-/** The refusal of a file that Plane allowed and its storage refused: the limit has changed, or a proxy has its own. */
-export async function createStorageLimitError(deps: TaskDeps, size: number): Promise<GroundcrewError> {
-  await forgetFileSizeLimit(deps);
-  const limit = await readFileSizeLimit(deps);
-  if (size > limit.bytes) return createTooLargeError(size, limit);
-  return new GroundcrewError(
-    "too_large",
-    `Plane's storage or a proxy in front of it refused ${size} bytes as too large, although Plane's limit is ${limit.plane}. ` +
-      "FILE_SIZE_LIMIT must be the same for Plane's server and its proxy, with some room for the form around a file.",
-  );
-}
-
 /** The refusal of a file of this size, with whose limit it exceeds. */
 export function createTooLargeError(size: number, { bytes, plane }: FileSizeLimit): GroundcrewError {
   const isPlane = plane < MAX_FILE_BYTES;
@@ -222,5 +202,5 @@ export function isUrl(text: string): boolean {
 /** Whether a text is the path of a file and not its content: `/etc/passwd`, `~/x`, `./x`, `C:\x`, `docs/report`. */
 export function isFilePath(text: string): boolean {
   const path = text.trim();
-  return path.length <= MAX_PATH_LENGTH && (UNAMBIGUOUS_PATH.test(path) || AMBIGUOUS_PATH.test(path));
+  return path.length <= MAX_PATH_LENGTH && FILE_PATH.test(path);
 }

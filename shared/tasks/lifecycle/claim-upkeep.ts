@@ -11,7 +11,7 @@ import { formatTemplate, localizeMoment } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { createWorkJob, type WorkJobBody } from "../../jobs/internal-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
-import { changeFields, omitUndefined } from "../../omit-undefined.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { type ClaimRecord, findClaim } from "../../records/claim-record.ts";
 import { listReadableProjects, type Task } from "../../records/plane-records.ts";
@@ -33,7 +33,7 @@ import {
   type LastClaimScan,
   renewClaim,
   toClaimPut,
-} from "../claim-lease.ts";
+} from "../claims.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readTaskQuestions, restoreQuestions, syncTimer } from "../people/questions.ts";
 import { postComment } from "../post-comment.ts";
@@ -47,9 +47,6 @@ const RENEW_BEFORE_MS: Ms = 2 * MINUTE;
 
 /** Timeout for a human's answer: 1 day. Then the claim is no longer renewed, and the question stays open. */
 const ANSWER_WAIT_MS: Ms = DAY;
-
-/** Timeout for the guard that keeps agents from claiming a task while it is returned: 2 min, the lease of a work job. */
-const GUARD_MS: Ms = 2 * MINUTE;
 
 /**
  * Checks every claim and ends those that have expired and those whose task was moved or reassigned in Plane. Claims
@@ -74,10 +71,9 @@ async function endIfOver(
 ): Promise<boolean> {
   const task = await findStoredTask(deps, claim.item);
   const reason = task && (task.project.deleted ? "deleted" : findLossReason(claim, task.item));
-  // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
+  // It may be the agent's own change, which ends the claim itself; or a person approves the result before it is done.
   const { input, step } = (reason === "moved" && (await findStatusAttempt(deps, claim.item))) || {};
-  const isFinishing = input?.agent === claim.agent && input.status !== "in_progress" && step !== undefined;
-  if (isFinishing) return endClaim(deps, claim, undefined, correlation);
+  if (input?.agent === claim.agent && step !== undefined) return false;
   const { by, words } = task?.item.stopped ?? {};
   if (reason) return endClaim(deps, claim, reason, correlation, { by, words });
   const keepClaim = async () => (await renewClaim(deps, claim, { isExpired: true })) !== undefined;
@@ -90,8 +86,7 @@ async function endIfOver(
     if (wasDown && (await keepClaim())) return false;
     return endClaim(deps, claim, "expired", correlation);
   }
-  if (task?.item.snapshot.status === "in_progress" && !claim.expectedStatuses.includes("in_progress"))
-    await recordStart(deps, claim);
+  if (task?.item.snapshot.status === "in_progress" && claim.status !== "in_progress") await recordStart(deps, claim);
   if (task) await syncTimer(deps, task);
   return false;
 }
@@ -100,7 +95,7 @@ function findLossReason(claim: ClaimRecord, { removedAt, owners, stopped, snapsh
   if (removedAt !== undefined) return "moved";
   if (stopped) return "stopped";
   if (owners && !owners.includes(claim.agent)) return "reassigned";
-  return status === "in_progress" || claim.expectedStatuses.includes(status) ? undefined : "moved";
+  return status === "in_progress" || status === claim.status ? undefined : "moved";
 }
 
 /** Whether the agent waits for a human's answer: it has no reason to call meanwhile, so it does not count as silent. */
@@ -114,8 +109,8 @@ async function isWaitingForAnswer(deps: TaskDeps, { item, agent }: ClaimRecord, 
 /** Records that people started a claimed task in Plane: if it returns to todo later, the claim is lost. */
 async function recordStart(deps: TaskDeps, claim: ClaimRecord): Promise<void> {
   await updateValue<ClaimRecord>(deps, workKeys.claim(claim.item), (stored) =>
-    stored?.fence === claim.fence && !stored.end && !stored.expectedStatuses.includes("in_progress")
-      ? { put: [toClaimPut({ ...stored, expectedStatuses: ["in_progress"] })] }
+    stored?.fence === claim.fence && !stored.end
+      ? { put: [toClaimPut({ ...stored, status: "in_progress" })] }
       : undefined,
   );
 }
@@ -177,52 +172,29 @@ function needsAgent({ removedAt, review, snapshot: { status } }: ItemRecord): bo
   return removedAt === undefined && !review && (status === "todo" || status === "in_progress");
 }
 
-/** Returns the task to todo under a guard that prevents claims; does nothing when an agent has claimed it already. */
+/** Returns the task to todo, unless it has been claimed again. Where Plane refuses that, people have to do it. */
 async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEndBody): Promise<Task> {
-  if (!(await setGuard(deps, claimEnd, (await deps.store.now()) + GUARD_MS))) return task;
+  const { correlation, reason, fence } = claimEnd;
+  const context = createCallContext(deps, SYSTEM_CALLER, correlation);
+  const beforeSend = async () => {
+    const [last] = await deps.store.read<ClaimRecord>([workKeys.claim(task.id)]);
+    if (last?.value.fence !== fence) throw new GroundcrewError("conflict", `${task.key} has been claimed again.`);
+  };
   try {
-    const context = createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation);
-    const beforeSend = () => requireGuard(deps, task, claimEnd);
     await refreshTask(context, task);
     const current = (await findStoredTask(deps, task.id)) ?? task;
-    const isStop = claimEnd.reason === "stopped";
     const isUnfinished = current.item.snapshot.status === "in_progress" && needsAgent(current.item);
-    if (!isUnfinished && !isStop) return current;
+    if (!isUnfinished && reason !== "stopped") return current;
+    await beforeSend();
     const returned = isUnfinished ? await moveToStatus(context, current, "todo", { beforeSend }) : current;
-    const comment = renderClaimEndComment(deps, claimEnd);
-    await postComment(context, returned, `${claimEnd.reason}:${task.id}:${claimEnd.fence}`, comment);
+    await postComment(context, returned, `${reason}:${task.id}:${fence}`, renderClaimEndComment(deps, claimEnd));
     return returned;
   } catch (thrown) {
-    const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
-    if (isGone || thrown instanceof PlaneNotFoundError) return task;
-    if (!isPermanentError(thrown)) throw thrown;
-    // Plane refuses the change. People have to make it, so the lost claim is published anyway.
-    const { correlation } = claimEnd;
+    const isRefused = thrown instanceof GroundcrewError || thrown instanceof PlaneNotFoundError;
+    if (!isRefused && !isPermanentError(thrown)) throw thrown;
     deps.log.warn("task not returned to todo", { correlation, item: task.key, error: thrown.message });
     return (await findStoredTask(deps, task.id)) ?? task;
-  } finally {
-    await setGuard(deps, claimEnd, undefined);
   }
-}
-
-/** Sets or removes the guard of a claim that has ended; false when another claim has followed. */
-async function setGuard(
-  deps: TaskDeps,
-  { item, fence }: Pick<ClaimRecord, "item" | "fence">,
-  guardedUntil: Ms | undefined,
-): Promise<boolean> {
-  return updateValue<ClaimRecord, boolean>(deps, workKeys.claim(item), (claim) =>
-    claim?.fence === fence && claim.end
-      ? { put: [toClaimPut(changeFields(claim, { guardedUntil }))], result: true }
-      : { result: false },
-  );
-}
-
-/** Throws `conflict` once the guard has ended: an agent may have claimed the task. */
-async function requireGuard({ store }: TaskDeps, { id, key }: Task, { fence }: ClaimEndBody): Promise<void> {
-  const [[claim], now] = await Promise.all([store.read<ClaimRecord>([workKeys.claim(id)]), store.now()]);
-  if (claim?.value.fence === fence && (claim.value.guardedUntil ?? 0) > now) return;
-  throw new GroundcrewError("conflict", `${key} was not returned to todo in time. The job is retried.`);
 }
 
 function renderClaimEndComment(

@@ -37,15 +37,13 @@ const HEADING = /^[\s>#*_+-]*done when\s*[*_]*\s*:?\s*[*_]*\s*(.*)$/i;
 const ITEM = /^\s*\\?(?:[-*+•–]|\d+\\?[.)])\s+(?:\[[ x]\]\s*)?(.+)$/i;
 
 /**
- * Words that end with a file name. Only extensions that Plane accepts count, so `v1.2` and `example.com` do not match.
+ * File names, of one with spaces the last word. Only extensions that Plane accepts count, so `v1.2` and `example.com` do
+ * not match.
  */
 const FILES = new RegExp(
-  `[^,;:]{1,255}?\\.(?:${Object.keys(FILE_TYPES).join("|")})(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`,
+  `[^\\s,;:&("'«“‘/\\\\]{1,255}?\\.(?:${Object.keys(FILE_TYPES).join("|")})(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`,
   "giu",
 );
-
-/** Separators between file names, and quotation marks around one. */
-const SEPARATOR = /^(?:[\s&("'«“‘]|(?:and|or|et|ou)\s)+/i;
 
 /** The label of tasks for which a commit and tests must be reported. */
 const CODE_LABEL = "code";
@@ -83,24 +81,32 @@ const COMMIT = new RegExp(
 /** The text of counts; what is in brackets is a command, which may contain any words. */
 const COUNTS = /^(\d+ passed, \d+ failed)(?: \[.*)?$/s;
 
-/** Words that deny what follows them: they count as 0. */
-const DENIAL = "no|none|zero|not|never|nothing|without|cannot|\\p{L}+n['’]t|aucune?|sans|pas|ne";
+/** A word of a result: no part of another word or of a file's name. */
+const toWord = (words: string) => `(?<![\\p{L}\\p{N}_/.-])(?:${words})(?![\\p{L}\\p{N}_/-]|\\.\\p{L})`;
 
-/** Words for failed tests, for passed ones, and for a run in which none failed. */
-const WORD =
-  "(?:fail(?:ed|ures?|ing|s)?|errors?|échecs?|échou\\p{L}+|erreurs?|pass(?:ed|es|ing|ent|ée?s?)?|réussi\\p{L}*|" +
-  "ok|succe(?:ss|eded|ssful)|green)(?![\\p{L}\\p{N}_/-]|\\.\\p{L})";
+const FAILED = toWord("fail(?:ed|ures?|ing|s)?|errors?|échecs?|échou\\p{L}+|erreurs?");
+const PASSED = toWord("pass(?:ed|es|ing|ent|ée?s?)?|réussi\\p{L}*|ok");
 
-/** A number, also of a whole (`9/12`, `9 of 12`, `75 %`), or a denial. */
-const COUNT = `(?:(?<n>\\d+)(?:\\s*(?:/|of|out of|sur)\\s*(?<whole>\\d+)|\\s*(?<percent>%))?|(?<denial>${DENIAL}))`;
+/** Up to three words between a count and its result, as in `12 unit tests passed`. */
+const GAP = "\\s+(?:\\p{L}+\\s+){0,3}?";
 
-/** A result with its count before it (`12 tests passed`), after it (`failed: 0`) or without one (`all pass`). */
-const RESULT = new RegExp(
-  [
-    `(?<![\\p{L}\\p{N}_/.-])(?:${COUNT}\\s+(?:\\p{L}+\\s+){0,3}?(?<counted>${WORD})`,
-    `|(?<word>${WORD})(?:["']?\\s*[:=]?\\s*(?<after>\\d+)(?![\\p{L}\\p{N}.])|["']?\\s*[:=]\\s*(?<denied>${DENIAL}|false)\\b)?)`,
-  ].join(""),
+/** That none failed: `0 failed`, `no tests failed`, `failures: 0`. */
+const NO_FAILURE = new RegExp(
+  `${toWord("0+|no|none|zero|never|not|without|aucune?|sans|pas")}${GAP}${FAILED}|${FAILED}["']?\\s*[:=]?\\s*(?:0+(?![\\p{N}.])|none)`,
   "giu",
+);
+
+/** A failure, or a denial that something passed. */
+const FAILURE = new RegExp(`${FAILED}|(?:\\bnot|n['’]t|\\bpas|\\bne)${GAP}${PASSED}`, "iu");
+
+/** A number of a whole: `9/12`, `9 of 12`, `75 %`. */
+const PART = /(\d+)\s*(?:(?:\/|of|out of|sur)\s*(\d+)|%)/gi;
+
+/** That some passed, or all of them: `12 passed`, `12/12 passed`, `passed: 12`, `all tests pass`. */
+const SUCCESS = new RegExp(
+  `(?:${toWord("0*[1-9]\\d*(?:\\s*(?:%|(?:/|of|out of|sur)\\s*\\d+))?|all|tous|toutes")}${GAP}|${toWord("100\\s*%")}\\s*)${PASSED}|` +
+    `${PASSED}["']?\\s*[:=]?\\s*0*[1-9]`,
+  "iu",
 );
 
 /** The number of tests that ran, which is that of the passed ones where none failed. */
@@ -123,7 +129,7 @@ export async function readDoneCriteria(deps: TaskDeps, { item, project }: Task):
 function addCriterion(criteria: DoneCriteria, item: string): DoneCriteria {
   const text = item.replace(/^(?:an?|the|one|at least one)\s+/i, "");
   const [kind] = /^(?:deliverables?|files?|attachments?)\b(?!\.\w)/i.exec(text) ?? [];
-  const files = findFileNames(text.slice(kind?.length ?? 0));
+  const files = text.slice(kind?.length ?? 0).match(FILES) ?? [];
   const isFile = files[0] === text && !/\s/.test(text);
   if (files.length > 0 && (kind !== undefined || isFile)) return { ...criteria, files: [...criteria.files, ...files] };
   if (kind !== undefined) return { ...criteria, deliverable: true };
@@ -132,12 +138,6 @@ function addCriterion(criteria: DoneCriteria, item: string): DoneCriteria {
   const tests = /^tests?\b/i.test(text) || (commit && /\band tests?\b/i.test(text));
   if (commit || tests) return { ...criteria, commit: criteria.commit || commit, tests: criteria.tests || tests };
   return { ...criteria, others: [...criteria.others, item] };
-}
-
-/** Finds file names in a text, each with the words before it: names may contain spaces, so their start is ambiguous. */
-function findFileNames(text: string): string[] {
-  const matches = text.match(FILES) ?? [];
-  return matches.map((words) => words.replace(/^.*[/\\]/, "").replace(SEPARATOR, ""));
 }
 
 /** Lists all criteria that are not met yet, each in a few words; empty when the task may be done. */
@@ -176,14 +176,10 @@ async function findMissingFiles(context: CallContext, task: Task, { deliverable,
   return listMissing([...delivered, ...attached]);
 }
 
-/** Whether these words of a criterion name the file: they are its name or end with it. */
-function isRequestedFile(words: string, name: string): boolean {
-  const wanted = normalizeFileName(words);
-  const actual = normalizeFileName(name);
-  return wanted.endsWith(actual) && /(?:^|[\s("'«“‘])$/.test(wanted.slice(0, wanted.length - actual.length));
+/** Whether the file has the name that a criterion gives, or ends with it after a space. */
+function isRequestedFile(wanted: string, name: string): boolean {
+  return ` ${name}`.normalize("NFC").toLowerCase().endsWith(` ${wanted}`.normalize("NFC").toLowerCase());
 }
-
-const normalizeFileName = (name: string) => name.normalize("NFC").toLowerCase();
 
 /** Parses the `Done when:` list of a text: list items below that line, or comma-separated items on it. Pure. */
 export function parseDoneWhen(markdown: string): string[] {
@@ -250,26 +246,9 @@ const quote = (text: string) => `"${cleanLine(text, 60)}"`;
 /** Reads from a text whether tests failed and whether any passed. What it does not understand is neither. */
 function readTestResults(text: string): { failed: boolean; passed: boolean } {
   const counts = COUNTS.exec(text.trim())?.[1] ?? text;
-  const results = [...counts.matchAll(RESULT)].map(({ groups = {} }) => toResult(groups));
-  const passes = results.filter(({ kind }) => kind === "passed");
-  const failures = results.filter(({ kind }) => kind === "failed");
-  const isClean = results.some(({ kind }) => kind !== "passed");
-  const hasPassed = passes.length > 0 ? passes.some(({ isZero }) => !isZero) : isClean && RAN.test(counts);
-  return {
-    failed: failures.some(({ isZero }) => !isZero) || results.some(({ isShort }) => isShort),
-    passed: hasPassed && !RESERVATION.test(counts),
-  };
-}
-
-/** `isZero`: there are none of this kind. `isShort`: not all passed, or it is denied that any did. */
-function toResult({ counted, word, n, whole, percent, denial, after, denied }: Record<string, string | undefined>) {
-  const key = counted ?? word ?? "";
-  const kind = /^(?:fail|err|éch)/i.test(key) ? "failed" : /^(?:pass|réuss)/i.test(key) ? "passed" : "clean";
-  const isDenied = (denial ?? denied) !== undefined;
-  const isPart = Number(n) < Number(whole ?? (percent && 100));
-  return {
-    kind,
-    isZero: isDenied || Number(n ?? after ?? 1) === 0,
-    isShort: kind !== "failed" && (isPart || denial !== undefined),
-  };
+  const rest = counts.replace(NO_FAILURE, "");
+  const isPart = [...counts.matchAll(PART)].some(([, n, whole = 100]) => Number(n) < Number(whole));
+  const isClean = rest !== counts || /\bok\b/i.test(counts);
+  const hasPassed = SUCCESS.test(counts) || (isClean && RAN.test(counts));
+  return { failed: isPart || FAILURE.test(rest), passed: hasPassed && !RESERVATION.test(counts) };
 }

@@ -77,7 +77,6 @@ export const VERDICT: ProcedureKind<ReviewVerdict, VerdictRun> = {
   keptMs: 30 * DAY,
   // Timeout for the call that gave the verdict: 2 min.
   resumeAfterMs: 2 * MINUTE,
-  getGiveUpMs: () => 0,
   async createRun(deps, { input }, correlation) {
     const task = await findPresentTask(deps, input.item);
     return task && { context: createCallContext(deps, SYSTEM_CALLER, correlation), task };

@@ -17,9 +17,8 @@ import { observeBlockedByText } from "../../sync/dependency-edges.ts";
 import { isInReview, isOpen, type Status } from "../../task/snapshot.ts";
 import { requireOwner } from "../access.ts";
 import { type CallContext, isAgent, isHuman } from "../call-context.ts";
-import { readCard } from "../card-record.ts";
-import { endClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
-import { ensureClaim, requireNotInReview } from "../claims.ts";
+import { DEFAULT_CONFIDENCE, readCard } from "../card-record.ts";
+import { endClaim, ensureClaim, renewOwnClaim, requireNotInReview, throwIfClaimLost } from "../claims.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
 import { getIdempotencyKey, postComment, postStatusComment, toCommentHtml } from "../post-comment.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
@@ -47,9 +46,6 @@ interface StatusCall {
 
 /** The statuses that the Concierge, as the planner, may set on tasks of other agents. */
 const PLANNER_STATUSES: readonly Status[] = ["todo", "blocked", "cancelled"];
-
-/** The confidence when none was reported (OPENCLAW-12). */
-const DEFAULT_CONFIDENCE = 0.8;
 
 /** The statuses to which an agent may change its task, by current status (OPENCLAW-04). */
 const TRANSITIONS: Record<Status, readonly Status[]> = {
@@ -150,7 +146,7 @@ async function changeOwnStatus(context: CallContext, task: Task, call: StatusCal
     await runProcedure(deps, STATUS_CHANGE, attempt, { context, task: current, change, claim, canWrite: true });
   } catch (thrown) {
     if (!isPermanentError(thrown)) throw thrown;
-    throw await failWrite(context, task, { status: change.status }, thrown);
+    throw await failWrite(context, task, "status", thrown, change.status);
   }
 }
 

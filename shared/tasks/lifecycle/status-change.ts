@@ -30,7 +30,7 @@ import { HOUR, MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, createCallContext, isAgent, SYSTEM_CALLER } from "../call-context.ts";
 import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
-import { endClaim, getClaimDuration, verifyClaim } from "../claim-lease.ts";
+import { endClaim, getClaimDuration, verifyClaim } from "../claims.ts";
 import { findPresentTask, findStoredTask, findTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
 import { createAuthorContext, postComment, postStatusComment } from "../post-comment.ts";
@@ -97,6 +97,7 @@ type StatusStepResult = Promise<ProcedureStepResult<StatusChangeInput>>;
 const REFUSED_WRITES = {
   comment: { words: "comment on it", name: "commentNotPosted" },
   upload: { words: "attach a file to it", name: "fileNotAttached" },
+  status: { words: "set its status", name: "statusNotSet" },
 } as const;
 
 /** Interval between notifications about the same failure: 1 h. */
@@ -174,15 +175,15 @@ async function writeState(run: StatusRun, { input }: StatusChangeRecord): Status
     run.task = await moveToStatus(context, task, status, { labels: { drop: [REVIEW_LABEL] } });
     return undefined;
   }
-  // Keeps the claims tick from treating the following change as one by another user.
-  await verifyClaim(context, task, claim, [task.item.snapshot.status, status]);
+  const requireClaim = () => verifyClaim(context, task, claim);
+  await requireClaim();
   const inReview = review !== undefined;
   const labels = inReview ? { add: [REVIEW_LABEL] } : {};
   // What people write while the write waits for Plane's quota must be read as well.
   const beforeSend = status === "done" ? () => requireRemarksRead(context, task) : undefined;
-  run.task = await moveToStatus(context, task, inReview ? "in_progress" : status, { labels, claim, beforeSend });
+  run.task = await moveToStatus(context, task, inReview ? "in_progress" : status, { labels, requireClaim, beforeSend });
   // From now on, a task that is back in its previous status was moved by another user.
-  if (status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);
+  if (status === "in_progress") await verifyClaim(context, task, claim, status);
   context.deps.log.info("status set", { correlation: context.correlation, item: task.key, status });
   return undefined;
 }
@@ -226,7 +227,7 @@ async function finishStatusChange({ context, task }: StatusRun, attempt: StatusC
     await recordFinishedTask(context.deps, task, agent);
     await updateCard(context, task, { percent: 100 });
   }
-  return { input: { failure: undefined } };
+  return { failure: undefined };
 }
 
 /** Whether the item has the status, or the review, that this change was to set. */
@@ -277,15 +278,13 @@ export async function blockWhenRefused<R>(
 export async function failWrite(
   context: CallContext,
   task: Task,
-  write: keyof typeof REFUSED_WRITES | { status: Status },
+  write: keyof typeof REFUSED_WRITES,
   thrown: PlaneError,
+  status?: Status,
 ): Promise<GroundcrewError> {
   const { deps, caller, correlation } = context;
-  const status = typeof write === "string" ? undefined : write.status;
-  const { words, name } =
-    typeof write === "string"
-      ? REFUSED_WRITES[write]
-      : ({ words: `set it to ${write.status}`, name: "statusNotSet" } as const);
+  const { words: action, name } = REFUSED_WRITES[write];
+  const words = status === undefined ? action : `set it to ${status}`;
   // Its record is replaced.
   if (write === "upload") await postStatusComment(context, task);
   const text = `${caller.name} could not ${words}: ${thrown.message}`;

@@ -19,7 +19,7 @@ import type { Put, Store, StoreKey } from "../../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { isRequestOpen, type NewRequest } from "../../task/request.ts";
 import { formatIsoTime, HOUR, MINUTE, type Ms } from "../../time.ts";
-import { prepareClaimEnd } from "../claim-lease.ts";
+import { prepareClaimEnd } from "../claims.ts";
 import { type BrakeRecord, getLimits, type LimitName, readBudgetStop, toLimitBucket } from "./brake-record.ts";
 import { QUESTION } from "./questions.ts";
 

@@ -40,7 +40,7 @@ import { DAY, HOUR, type Ms, SECOND } from "../../time.ts";
 import { requireOwner } from "../access.ts";
 import { type CallContext, createCallContext } from "../call-context.ts";
 import { queueCardWrite } from "../card-record.ts";
-import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
+import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claims.ts";
 import { findPresentTask, findStoredTask, toRequestSubject } from "../find-task.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../post-comment.ts";
 import { WISH_TEXT_LIMIT, type WishMessage } from "../wishes.ts";

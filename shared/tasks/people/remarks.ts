@@ -34,7 +34,7 @@ import { formatIsoTime, type Ms, SECOND } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { createCallContext } from "../call-context.ts";
 import { prepareReceipt } from "../card-record.ts";
-import { prepareClaimEnd } from "../claim-lease.ts";
+import { prepareClaimEnd } from "../claims.ts";
 import { findPresentTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
 import { postComment } from "../post-comment.ts";

@@ -25,24 +25,22 @@ import { type CallContext, createCallContext, withLock } from "../call-context.t
 import { addBlockers, renderBlockedByLine } from "../change-blockers.ts";
 import { assignIfUnassigned } from "../change-task.ts";
 import { addPlannedCard, createItem } from "../edit-task.ts";
-import { findPresentTask, findProject, findStoredTask } from "../find-task.ts";
+import { findPresentTask, findProject } from "../find-task.ts";
 import {
   findPlanRun,
   hashPlannedTask,
-  listRequiredSteps,
+  isTaskComplete,
   PLAN_PROCEDURE,
-  type Plan,
   type PlanInput,
   type PlannedRecurrence,
   type PlanRun,
-  type PlanStep,
   readPlannedItems,
   readPlanProgress,
-  savePlanStep,
+  savePlannedTask,
   toPlanRunPut,
 } from "../plan-record.ts";
 import { prepareWakeForStartable } from "../startable-tasks.ts";
-import { addToGroup, type TaskGroupKind, toItemFields } from "../task-fields.ts";
+import { addToGroup, toItemFields } from "../task-fields.ts";
 import { findWish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 import { resolveAssignees, resolveBlockers } from "./check-plan.ts";
@@ -59,23 +57,19 @@ interface PlanSteps {
 }
 
 /** The steps that concern its tasks, when no other call carries out a plan of their project. */
-interface TaskSteps extends Omit<PlanSteps, "run"> {
+interface TaskSteps extends PlanSteps {
   project: ProjectRecord;
-  /** Its tasks are in topological order: blockers before their dependants. */
-  plan: Plan;
-  /** Records a problem that does not end the plan. */
-  warn: (text: string) => Promise<void>;
   /** Called before each step. Throws when another call carries the plan out. */
   renew: () => Promise<void>;
 }
 
-/** What a step does for a task, whose blockers are those that are not removed; the task as it is then. */
-type TaskAction = (
-  steps: TaskSteps,
-  planned: PlannedTask,
-  task: Task | undefined,
-  blockers: readonly Task[],
-) => Promise<Task | undefined>;
+/** A planned task that is not complete, what is recorded of it, its work item, and its blockers that are not removed. */
+interface OpenTask {
+  planned: PlannedTask;
+  known: { item: string; key: string } | undefined;
+  task: Task | undefined;
+  blockers: readonly Task[];
+}
 
 /** Makes the task with this id of Plane recur; shared/schedules, which is above this folder, knows how. */
 type TemplateMaker = (context: CallContext, item: string, rule: PlannedRecurrence) => Promise<unknown>;
@@ -101,18 +95,14 @@ export function createPlanProcedure(makeTemplate: TemplateMaker): ProcedureKind<
       { name: "project", run: setProject, does: "creates the project and sets it up; one of its name is found" },
       {
         name: "tasks",
-        run: forEachTask("made", createPlannedTask),
+        run: forEachTask(createPlannedTask),
         does: "creates the tasks; Plane refuses a second one with its external id",
       },
-      {
-        name: "relations",
-        run: forEachTask("related", relateTask),
-        does: "adds their dependencies; Plane keeps one of each",
-      },
+      { name: "relations", run: forEachTask(relateTask), does: "adds their dependencies; Plane keeps one of each" },
       { name: "groups", run: groupTasks, does: "adds them to cycles and modules; Plane keeps them once in each" },
       {
         name: "assignees",
-        run: forEachTask("handed", assignPlannedTask),
+        run: forEachTask(assignPlannedTask),
         does: "assigns them, adds cards; an assigned task is not written",
       },
       {
@@ -130,7 +120,6 @@ export function createPlanProcedure(makeTemplate: TemplateMaker): ProcedureKind<
     ],
     // Lease of its job: 2 min, after which another process continues it.
     resumeAfterMs: 2 * MINUTE,
-    getGiveUpMs: () => 0,
     // The run is what people and agents see of it afterwards.
     keptMs: MINUTE,
     createRun: createPlanSteps,
@@ -209,94 +198,89 @@ async function updateRunningRun(
   );
 }
 
-async function addWarning(deps: TaskDeps, id: string, text: string): Promise<void> {
+/** Records a problem that does not end the plan. */
+async function addWarning({ context: { deps }, run: { id } }: PlanSteps, text: string): Promise<void> {
   await updateRunningRun(deps, id, async ({ warnings = [], ...run }) =>
     warnings.includes(text) ? undefined : { put: [toPlanRunPut({ ...run, warnings: [...warnings, text] })] },
   );
 }
 
 /** Runs an action on the plan's tasks while no other call carries out a plan of their project. */
-async function withTasks(
-  { run, ...steps }: PlanSteps,
-  action: (steps: TaskSteps) => Promise<void>,
-): Promise<undefined> {
-  const { context } = steps;
-  const { deps } = context;
-  const project = await getOrCreateProject(context, run);
-  const warn = (text: string) => addWarning(deps, run.id, text);
-  await withLock(context, "plan", project.id, (renew) => action({ ...steps, project, plan: run.plan, warn, renew }));
+async function withTasks(steps: PlanSteps, action: (steps: TaskSteps) => Promise<void>): Promise<undefined> {
+  const project = await getOrCreateProject(steps.context, steps.run);
+  await withLock(steps.context, "plan", project.id, (renew) => action({ ...steps, project, renew }));
 }
 
-/** Takes a step of each task that needs it; what was done is recorded. */
-function forEachTask(step: PlanStep, action: TaskAction): (run: PlanSteps) => Promise<undefined> {
-  return (run) =>
+/** Takes a step of each task that is not complete, blockers before their dependants. */
+function forEachTask(action: (steps: TaskSteps, open: OpenTask) => Promise<void>) {
+  return (run: PlanSteps): Promise<undefined> =>
     withTasks(run, async (steps) => {
-      for (const planned of steps.plan.tasks) await takeStepOnce(steps, planned, step, action);
+      for (const planned of steps.run.plan.tasks) {
+        const open = await findOpenTask(steps, planned);
+        if (open) await action(steps, open);
+      }
     });
 }
 
-const createPlannedTask: TaskAction = async ({ context, project }, planned, _, blockers) => {
-  const fields = await toItemFields(planned, await renderBlockedByLine(context, blockers));
-  return createItem(context, project, await hashPlannedTask(planned), fields);
-};
-
-const relateTask: TaskAction = async ({ context }, _, task, blockers) => task && addBlockers(context, task, blockers);
-
-async function assignPlannedTask({ context, assignees, warn }: TaskSteps, planned: PlannedTask, task?: Task) {
-  if (!task) return undefined;
-  const assignee = assignees.get(planned.assignee ?? "");
-  const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
-  if (refused) await warn(`${planned.id}: ${refused}`);
-  await addPlannedCard(context, assigned, assignee, planned.estimate);
-  return assigned;
-}
-
-function groupTasks(run: PlanSteps): Promise<undefined> {
-  return withTasks(run, async (steps) => {
-    for (const kind of ["cycle", "module"] as const) await addToGroups(steps, kind);
-  });
-}
-
-/** Runs a step that the task needs, unless it is recorded as done. A task that people have deleted is skipped. */
-async function takeStepOnce(steps: TaskSteps, planned: PlannedTask, step: PlanStep, action: TaskAction): Promise<void> {
-  if (!listRequiredSteps(planned).includes(step)) return;
-  const { context, project, plan, externalTasks, renew } = steps;
-  const { deps } = context;
-  const progress = await readPlanProgress(deps, project.id);
-  const name = await hashPlannedTask(planned);
-  const before = progress[name];
-  if (before?.steps.includes(step)) return;
-  await renew();
+/** Undefined for a task of which nothing is left to do. One that people have deleted has no work item. */
+async function findOpenTask(steps: TaskSteps, planned: PlannedTask): Promise<OpenTask | undefined> {
+  const { context, project, run, externalTasks } = steps;
+  const progress = await readPlanProgress(context.deps, project.id);
+  const find = async (one: PlannedTask) => findPresentTask(context.deps, progress[await hashPlannedTask(one)]?.item);
+  const known = progress[await hashPlannedTask(planned)];
+  if (isTaskComplete(planned, known)) return undefined;
   const blockers = new Map<string, Task>();
   for (const other of planned.blocked_by ?? []) {
-    const local = plan.tasks.find(({ id }) => id === other);
-    const localProgress = local && progress[await hashPlannedTask(local)];
-    const task = localProgress ? await findStoredTask(deps, localProgress.item) : externalTasks.get(other);
-    if (task && task.item.removedAt === undefined) blockers.set(task.id, task);
+    const local = run.plan.tasks.find(({ id }) => id === other);
+    const blocker = (local && (await find(local))) ?? externalTasks.get(other);
+    if (blocker && blocker.item.removedAt === undefined) blockers.set(blocker.id, blocker);
   }
-  const task = await findStoredTask(deps, before?.item);
-  const isPresent = task?.item.removedAt === undefined;
-  const result = isPresent ? await action(steps, planned, task, [...blockers.values()]) : undefined;
-  await savePlanStep(deps, project, name, step, planned.title, result);
+  return { planned, known, task: await find(planned), blockers: [...blockers.values()] };
+}
+
+async function createPlannedTask(steps: TaskSteps, { planned, known, blockers }: OpenTask): Promise<void> {
+  if (known) return;
+  const { context, project, renew } = steps;
+  await renew();
+  const fields = await toItemFields(planned, await renderBlockedByLine(context, blockers));
+  const { id: item, key } = await createItem(context, project, await hashPlannedTask(planned), fields);
+  await savePlannedTask(context.deps, project, planned, { item, key }, false);
+}
+
+async function relateTask({ context, renew }: TaskSteps, { task, blockers }: OpenTask): Promise<void> {
+  if (!task || blockers.length === 0) return;
+  await renew();
+  await addBlockers(context, task, blockers);
+}
+
+/** The last step of a task. */
+async function assignPlannedTask(steps: TaskSteps, { planned, known, task }: OpenTask): Promise<void> {
+  const { context, assignees, project, renew } = steps;
+  await renew();
+  const assignee = assignees.get(planned.assignee ?? "");
+  if (task) {
+    const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
+    if (refused) await addWarning(steps, `${planned.id}: ${refused}`);
+    await addPlannedCard(context, assigned, assignee, planned.estimate);
+  }
+  if (known) await savePlannedTask(context.deps, project, planned, known, true);
 }
 
 /** Adds the tasks of each cycle or module with one request, because Plane takes several at once. */
-async function addToGroups({ context, project, plan, renew }: TaskSteps, kind: TaskGroupKind): Promise<void> {
-  const { deps } = context;
-  const { tasks, cycles = [] } = plan;
-  for (const name of new Set(tasks.flatMap((task) => task[kind] ?? []))) {
-    const progress = await readPlanProgress(deps, project.id);
-    const members = tasks.filter((task) => task[kind] === name);
-    const planned = await Promise.all(members.map(async (task) => [task, await hashPlannedTask(task)] as const));
-    const left = planned.filter(([, hash]) => !progress[hash]?.steps.includes(kind));
-    if (left.length === 0) continue;
-    await renew();
-    const found = await Promise.all(left.map(([, hash]) => findPresentTask(deps, progress[hash]?.item)));
-    const items = keepDefined(found).map(({ id }) => id);
-    const dates = cycles.find((cycle) => cycle.name === name);
-    if (items.length > 0) await addToGroup(context, project.id, { kind, name, dates }, items);
-    for (const [task, hash] of left) await savePlanStep(deps, project, hash, kind, task.title);
-  }
+function groupTasks(run: PlanSteps): Promise<undefined> {
+  return withTasks(run, async (steps) => {
+    const { context, project } = steps;
+    const { tasks, cycles = [] } = run.run.plan;
+    const open = keepDefined(await Promise.all(tasks.map((planned) => findOpenTask(steps, planned))));
+    for (const kind of ["cycle", "module"] as const)
+      for (const name of new Set(open.flatMap(({ planned }) => planned[kind] ?? []))) {
+        const members = open.filter(({ planned }) => planned[kind] === name);
+        const items = members.flatMap(({ task }) => task?.id ?? []);
+        const dates = cycles.find((cycle) => cycle.name === name);
+        await steps.renew();
+        if (items.length > 0) await addToGroup(context, project.id, { kind, name, dates }, items);
+      }
+  });
 }
 
 /**

@@ -204,10 +204,9 @@ async function startPlan(
     // Who carries a request is no proof that a person asked: only a stored wish is. A plan that failed was approved.
     const isWished = !isAgent(caller) || chosen !== undefined;
     const isApproved = isSame || (isWished && !(chosen && deps.settings.plan.approve));
-    const isNewProject = existing ? undefined : (true as const);
     const fresh: PlanRun = {
       ...{ id, plan, hash, agent: caller.name, at: now, complete, state: "awaiting_approval" },
-      ...omitUndefined({ wish: chosen?.id, project: existing?.id, isNewProject }),
+      ...omitUndefined({ wish: chosen?.id, project: existing?.id }),
       checked: { warnings: isWished ? warnings : [...warnings, NOBODY_ASKED], cost },
     };
     const stored = isSame ? before : fresh;

@@ -21,7 +21,7 @@ import { DAY, formatIsoTime, HOUR, type Ms, SECOND } from "../../time.ts";
 import { requireReader } from "../access.ts";
 import { type CallContext, chooseClient } from "../call-context.ts";
 import { type CardRecord, getSession, readCard } from "../card-record.ts";
-import { renewOwnClaim } from "../claim-lease.ts";
+import { renewOwnClaim } from "../claims.ts";
 import { findPresentTask, findStoredTask, refreshTask } from "../find-task.ts";
 import { readDoneCriteria } from "../lifecycle/done-criteria.ts";
 import { readTaskQuestions } from "../people/questions.ts";

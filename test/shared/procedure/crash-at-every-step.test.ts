@@ -6,7 +6,7 @@ import { createPump } from "../../../shared/app/pump.ts";
 import { AGENT_PACE_MS } from "../../../shared/plane/quota.ts";
 import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
-import { findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
+import { findStatusAttempt } from "../../../shared/records/task-records.ts";
 import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
 import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
@@ -77,29 +77,6 @@ const readComments = (app: AgentTestApp, item: Item) =>
     )
     .sort();
 
-const CONTENT = "the whole report";
-const STREAMED = () => ({ size: CONTENT.length, stream: () => new Blob([CONTENT]).stream() });
-
-/** The upload of a file. */
-function createUploadScenario(title: string, file: () => Blob | ReturnType<typeof STREAMED>): Scenario {
-  return {
-    title,
-    prepare: async () => {},
-    async act(deps, app, item) {
-      const work = () => createTaskOperations(deps, app.getCaller("Imhotep"));
-      await work().claim(item.id);
-      return work().deliver({ task: item.id, name: "report.md", file: file() });
-    },
-    readState: async (app, item) => ({
-      files: app.plane
-        .attachments(item)
-        .map(({ is_uploaded, bytes }) => [is_uploaded, new TextDecoder().decode(bytes)]),
-      comments: readComments(app, item),
-      deliverables: await readDeliverables(app.deps, item.id),
-    }),
-  };
-}
-
 /** A plan whose project exists or is created for it; one task has a blocker. */
 function createPlanScenario(title: string, toProject: (n: number) => string): Scenario {
   const plan = ({ sequence_id: n }: Item) => ({
@@ -145,10 +122,6 @@ const SCENARIOS: Record<string, Scenario[]> = {
   verdict: [
     createVerdictScenario("approving", { answer: "approve" }),
     createVerdictScenario("sending back", { answer: "send_back", comment: "No." }),
-  ],
-  upload: [
-    createUploadScenario("a file", () => new Blob([CONTENT])),
-    createUploadScenario("a streamed file", STREAMED),
   ],
   plan: [
     createPlanScenario("a plan with a new project", (n) => `Website ${n}`),

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { checkRuntime } from "../../../functions/doctor/runtime.ts";
 import { listReadableProjects } from "../../../shared/records/plane-records.ts";
 import { listDeletedNames } from "../../../shared/sync/names.ts";
-import { assignTask, moveToStatus } from "../../../shared/tasks/change-task.ts";
+import { moveToStatus } from "../../../shared/tasks/change-task.ts";
+import { updateTask } from "../../../shared/tasks/edit-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { VERSION } from "../../../shared/version.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
@@ -43,7 +44,7 @@ test("A renamed state of the setting `states` keeps its meaning after a restart;
 
 test("A label of Groundcrew that people rename keeps its meaning; one that they delete is logged, and created again when it is needed", async () => {
   const { app, item, find, readStatus, move, readTask, readDeletedNames } = await createNamesApp();
-  await assignTask(app.createContext("Ada"), await readTask(), "Thot");
+  await updateTask(app.createContext("Ada"), await readTask(), { assignee: "Thot" });
   await move("blocked");
   app.plane.rename(find("blocked"), "stuck");
   app.plane.rename(find("agent:Thot"), "team Thot");

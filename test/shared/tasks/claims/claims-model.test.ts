@@ -5,8 +5,7 @@ import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.t
 import { type ClaimRecord, findClaim } from "../../../../shared/records/claim-record.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { createCallContext } from "../../../../shared/tasks/call-context.ts";
-import { endClaim, renewOwnClaim, verifyClaim } from "../../../../shared/tasks/claim-lease.ts";
-import { claimTask, ensureClaim } from "../../../../shared/tasks/claims.ts";
+import { claimTask, endClaim, ensureClaim, renewOwnClaim, verifyClaim } from "../../../../shared/tasks/claims.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { expireClaims } from "../../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { createTaskOperations } from "../../../../functions/agent/tool.ts";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { readDeliverables } from "../../../../shared/records/task-records.ts";
 import { FILE_TYPES, type NewDeliverable } from "../../../../shared/tasks/deliverables/file-check.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { ATTACHMENT_TYPES } from "../../../../simulators/plane/attachments.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { crashAfterChange } from "../../../support/crash-after-change.ts";
 
 const toSha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -47,10 +49,6 @@ async function createDeliverablesApp(options: Parameters<typeof createAgentTestA
       const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
       await expect(deliver({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
       undo();
-    },
-    async pollAfter(ms: number) {
-      app.advance(ms);
-      await app.poll();
     },
   };
 }
@@ -102,35 +100,55 @@ test("a streamed deliverable with another SHA-256 than announced is not stored, 
   await expect(sendOther()).rejects.toMatchObject({ code: "bad_request", message });
 });
 
-test("a streamed deliverable that broke off is sent again with the same ticket, or removed and logged after half an hour", async () => {
-  const { app, item, deliver, readFiles, pollAfter } = await createDeliverablesApp();
-  const breakOff = (name: string) => {
-    const file = createFile(5, async () => undefined);
-    return expect(deliver({ name, file })).rejects.toMatchObject({ code: "unavailable" });
-  };
-  await breakOff("report.md");
-  const requests = await app.recordRequests(() => deliver({ file: createStreamedFile("whole") }));
-  expect(requests).not.toContain("POST work-items/:id/attachments");
-  await breakOff("other.md");
-  expect(app.plane.attachments(item)).toHaveLength(2);
-  await pollAfter(1_900_000);
+test("a streamed deliverable that broke off leaves nothing in Plane, and is sent by the next call", async () => {
+  const { deliver, readFiles } = await createDeliverablesApp();
+  const breakOff = deliver({ file: createFile(5, async () => undefined) });
+  await expect(breakOff).rejects.toMatchObject({ code: "unavailable" });
+  expect(readFiles()).toEqual([]);
+  await deliver({ file: createStreamedFile("whole") });
   expect(readFiles()).toEqual([["report.md", true, "whole"]]);
-  expect(app.logged).toContainEqual(expect.objectContaining({ message: "procedure given up", kind: "upload" }));
 });
 
-test("a deliverable without its comment is linked once after half an hour when the call is not repeated", async () => {
-  const { app, item, deliver, deliverWithoutComment, pollAfter, readFiles, getLinks } = await createDeliverablesApp();
+test("another streamed file of the same name and size is refused for ten minutes when no hash was announced", async () => {
+  const { deliver, readFiles } = await createDeliverablesApp();
+  await deliver({ file: createStreamedFile("first") });
+  await expect(deliver({ file: createStreamedFile("other") })).rejects.toThrow(toSha256("first"));
+  expect(readFiles()).toEqual([["report.md", true, "first"]]);
+});
+
+test("a deliverable whose comment was not written is linked by the next call, and attached again when it was deleted", async () => {
+  const { app, item, deliver, deliverWithoutComment, readFiles, getLinks } = await createDeliverablesApp();
   await deliverWithoutComment();
-  await pollAfter(1_700_000);
-  expect(getLinks()).toEqual([]);
-  await pollAfter(3_600_000);
-  expect(getLinks()).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
-  expect(await readDeliverables(app.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
-  await app.actAs("Imhotep").claim("ONB-1");
   app.advance(5_000);
   expect(await deliver({ text: "Here." })).toMatchObject({ already: true });
   expect([readFiles(), getLinks().length]).toEqual([REPORT, 1]);
+  app.plane.deleteAttachment(app.plane.attachments(item)[0]?.id ?? "");
+  app.advance(5_000);
+  await deliver();
+  expect([readFiles(), getLinks().length]).toEqual([REPORT, 2]);
 });
+
+test.each([
+  ["in one piece", () => new Blob(["# Report"])],
+  ["as a stream", () => createStreamedFile("# Report")],
+])(
+  "reliability 2: a deliverable %s, killed after any change and repeated, is one attachment and one comment",
+  async (_, toFile) => {
+    for (let change = 1; ; change += 1) {
+      const { app, item, deliver, readFiles, getLinks } = await createDeliverablesApp();
+      const process = crashAfterChange(app.deps, change);
+      const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
+      const outcome = await process.orCrash(work.deliver({ task: "ONB-1", name: "report.md", file: toFile() }));
+      await deliver({ file: toFile() });
+      await app.runUntilIdle();
+      expect([readFiles(), getLinks().length], `change ${change}`).toEqual([REPORT, 1]);
+      expect(await readDeliverables(app.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
+      if (outcome === "over") continue;
+      expect(change).toBeGreaterThan(6);
+      return;
+    }
+  },
+);
 
 test("reliability 8: when the claim is lost while a deliverable is sent, it is not confirmed and no comment is written", async () => {
   const { app, deliver, readFiles, getLinks } = await createDeliverablesApp();
