@@ -6,13 +6,11 @@ export type RemarkSetup = Awaited<ReturnType<typeof createRemarkSetup>>;
 
 /** Creates a task of Imhotep that it has been woken for, and Thot, which is woken as well. */
 export async function createRemarkSetup(options: Parameters<typeof createWakeSetup>[3] = {}) {
-  const { planeVersion } = options;
   const setup = await createWakeSetup("2026.9.6", {}, undefined, { woken: ["Thot"], ...options });
   const { app, gateway } = setup;
   const task = app.addTask("Write the mail", "Imhotep");
   const work = async () => {
-    if (planeVersion === undefined) await app.deliverWebhooks();
-    app.dropWebhooks();
+    await app.deliverWebhooks();
     await app.poll();
     await setup.advanceSeconds(8);
   };

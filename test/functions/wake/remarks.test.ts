@@ -96,17 +96,6 @@ test("above ten wakes an hour the card says so, and one later wake has the rest"
   expect(wakes).toMatchObject([{ message: expect.stringContaining("ada: Word 11 ada: Word 12 ada: Word 13") }]);
 });
 
-test("a comment that answers a question wakes once, for the answer", async () => {
-  const setup = await createRemarkSetup();
-  await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
-  await setup.call("Imhotep", "ask_human", { task: "ONB-1", text: "Which colour?" });
-  await setup.work();
-  await setup.comment("<p>Blue</p>");
-  const wakes = setup.takeWakes();
-  expect(wakes).toMatchObject([{ message: expect.stringContaining("Your question is answered") }]);
-  expect(wakes[0]?.message).not.toContain("A person wrote to you");
-});
-
 const DONE = { task: "ONB-1", status: "done", text: "It is done.", confidence: 0.9 };
 
 /** A task that Imhotep works on; nothing is unread. */

@@ -22,7 +22,6 @@ interface WakeSetupOptions extends Pick<TestAppOptions, "wrapProcess"> {
   beforeFirstPoll?: (app: AgentTestApp) => void;
   /** Agents that the gateway wakes, in addition to Imhotep and the Concierge. */
   woken?: readonly string[];
-  planeVersion?: NonNullable<TestAppOptions["version"]>;
 }
 
 const CHAT = -100_123;
@@ -37,15 +36,7 @@ export async function createWakeSetup(
   version: OpenClawVersion = "2026.9.6",
   agents: Record<string, object> = {},
   known?: readonly string[],
-  {
-    config,
-    env,
-    gateway: gatewayOptions,
-    wrapProcess,
-    planeVersion,
-    woken = [],
-    beforeFirstPoll,
-  }: WakeSetupOptions = {},
+  { config, env, gateway: gatewayOptions, wrapProcess, woken = [], beforeFirstPoll }: WakeSetupOptions = {},
 ) {
   const gateway = await startGateway({ version, ...omitUndefined({ agents: known }), ...gatewayOptions });
   const openclaw = { kind: "openclaw", url: gateway.url };
@@ -73,7 +64,7 @@ export async function createWakeSetup(
       TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
       ...env,
     }),
-    ...omitUndefined({ config, wrapProcess, version: planeVersion }),
+    ...omitUndefined({ config, wrapProcess }),
   });
   const addTask = httpApp.addTask.bind(httpApp);
   const app = Object.assign(httpApp, {

@@ -5,7 +5,6 @@ import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { createWorkRules, workHandler } from "../../../functions/work.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
-import type { Store } from "../../../shared/store/port.ts";
 import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
 import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
 import { addWakeTasks } from "../../../shared/tasks/wakes.ts";
@@ -28,14 +27,7 @@ export const WEBSITE: Plan = {
 };
 
 /** Creates the product with agents that a gateway wakes, and the handlers that carry plans out. */
-export async function createPlanSetup(
-  options: {
-    config?: Record<string, unknown>;
-    rateLimit?: number;
-    store?: (clock: () => number) => Store;
-    fetch?: typeof fetch;
-  } = {},
-) {
+export async function createPlanSetup(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const gateway = await startGateway({ version: "2026.9.6" });
   const wake = { kind: "openclaw", url: gateway.url };
   const app = await createAgentTestApp({
@@ -55,19 +47,10 @@ export async function createPlanSetup(
   const toAgentName = (id: string) => app.settings.agents.find(({ name }) => name.toLowerCase() === id)?.name ?? id;
 
   /** Calls a tool as an agent does; throws when it is refused. */
-  async function callTool(
-    agent: string,
-    tool: string,
-    input: object,
-    notify = app.deps.notify,
-  ): Promise<Record<string, unknown>> {
+  async function callTool(agent: string, tool: string, input: object, notify = app.deps.notify) {
     const recorded: Promise<unknown>[] = [];
-    const source = {
-      caller: app.getCaller(agent),
-      via: "mcp",
-      correlation: app.deps.newId(),
-      waitUntil: (work: Promise<unknown>) => recorded.push(work),
-    } as const;
+    const waitUntil = (work: Promise<unknown>) => recorded.push(work);
+    const source = { caller: app.getCaller(agent), via: "mcp", correlation: app.deps.newId(), waitUntil } as const;
     const outcome = await createToolCaller({ ...app.deps, notify }, TOOLS)(source, tool, input);
     await Promise.all(recorded);
     if (!outcome.ok) throw new Error(`${outcome.refusal.code}: ${outcome.refusal.message}`);

@@ -26,11 +26,6 @@ async function createAppWithTask() {
   return {
     ...{ app, item, readTimes },
     readSpent: async () => (await readTimes()).spent,
-    /** The task is changed in Plane, whose webhook arrives. */
-    async edit(change: Parameters<typeof app.plane.editItem>[1]) {
-      app.plane.editItem(item, change);
-      await app.deliverWebhooks();
-    },
     /** Minutes pass with their ticks; `calls` renew Thot's claim every ten minutes. */
     async pass(minutes: number, calls = true) {
       for (let minute = 1; minute <= minutes; minute++) {

@@ -27,6 +27,7 @@ test("OPENCLAW-04 an agent starts and finishes its task, each with a comment", a
   const started = { key: "ONB-1", status: "in_progress", heldUntil: expect.any(Number) };
   expect(await setStatus({ status: "in_progress" })).toMatchObject(started);
   expect(app.readPlaneItem(item).state).toBe("In Progress");
+  expect((await app.readItem(item))?.startedAt).toMatch(/^2026-11-21T08:0/);
   await app.runUntilIdle();
   const done = { status: "done", text: "All **said**.", commit: "a1b2c3", tests: "12 passed" } as const;
   expect(await setStatus(done)).toMatchObject({ status: "done", inReview: false });

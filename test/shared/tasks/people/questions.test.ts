@@ -23,14 +23,13 @@ async function createQuestionApp() {
       return countAskedEvents();
     },
     /** Writes a comment in Plane as a person, and polls so that it is observed. */
-    async writeComment(html: string, by: { id: string } = app.human) {
+    async writeComment(html: string) {
       app.advance(1_000);
-      app.plane.addComment(item, html, { by });
+      app.plane.addComment(item, html);
       app.advance(1_000);
       await app.poll();
       await app.drain();
     },
-    readVerdicts: async () => (await readQuestions()).map(({ verdict }) => verdict?.comment),
   };
 }
 
