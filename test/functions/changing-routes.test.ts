@@ -29,6 +29,7 @@ const forPage = (path: string, status: number, body?: unknown): ChangingRoute =>
   admits: { admin: status },
   cookie: status,
 });
+const forRunner = (path: string): ChangingRoute => ({ path, body: {}, admits: { runner: 400 } });
 const answerAll = (status: number) => Object.fromEntries(HOLDERS.map((holder) => [holder, status]));
 
 /** Every route that may change something. A new one has to be added here, with those whom it admits. */
@@ -68,24 +69,16 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
   "POST /api/sessions/:ticket/start": forPage("/api/sessions/ONB-99/start", 404, {}),
   "POST /api/sessions/:ticket/send-back": forPage("/api/sessions/ONB-99/send-back", 400, {}),
   "POST /api/sessions/:ticket/remove": forPage("/api/sessions/ONB-99/remove", 404, {}),
-  "POST /api/runner/exchange": { path: "/api/runner/exchange", body: { runner: 1 }, admits: { runner: 400 } },
-  "POST /api/runner/differences/:ticket": {
-    path: "/api/runner/differences/ONB-1",
-    body: {},
-    admits: { runner: 400 },
-  },
-  "POST /api/runner/frames/:ticket": { path: "/api/runner/frames/ONB-1", body: {}, admits: { runner: 400 } },
+  "POST /api/runner/exchange": forRunner("/api/runner/exchange"),
+  "POST /api/runner/differences/:ticket": forRunner("/api/runner/differences/ONB-1"),
+  "POST /api/runner/frames/:ticket": forRunner("/api/runner/frames/ONB-1"),
   "POST /api/runner/sessions/:ticket/hooks": {
-    path: "/api/runner/sessions/ONB-1/hooks",
-    body: {},
-    admits: { run: 400 },
-    refuses: 401,
+    ...{ path: "/api/runner/sessions/ONB-1/hooks", body: {}, admits: { run: 400 }, refuses: 401 },
   },
   "POST /api/usage": { path: "/api/usage", body: {}, admits: { admin: 400 } },
   "POST /api/alerts": { path: "/api/alerts", body: { alerts: 1 }, admits: { admin: 400 } },
   "POST /mcp": {
-    path: "/mcp",
-    body: { jsonrpc: "2.0", id: 1, method: "ping" },
+    ...{ path: "/mcp", body: { jsonrpc: "2.0", id: 1, method: "ping" } },
     admits: { worker: 200, concierge: 200, run: 200 },
   },
   "POST /agent/:tool": { path: "/agent/plan_project", body: {}, admits: { concierge: 400 } },

@@ -50,6 +50,17 @@ test("A session sees and may call three tools, and the refusal of another names 
   expect((await app.request(upload, token, { method: "PUT", body: "text" })).status).toBe(403);
 });
 
+test("A session may neither start, block nor cancel its ticket, nor complete another one or without a summary", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  const update = (change: object) => callAsSession(app, token, "update_task_status", { ...DONE, ...change });
+  const refused = { status: 403, text: expect.stringContaining("may only complete its ticket") };
+  for (const status of ["todo", "in_progress", "blocked", "cancelled"])
+    expect(await update({ status })).toEqual(refused);
+  expect(await update({ task: "ONB-2" })).toEqual({ status: 403, text: expect.stringContaining("for ONB-1 only") });
+  expect((await update({ text: " " })).status).toBe(400);
+  expect(await readSession()).toMatchObject({ state: "running" });
+});
+
 test("A session reads its ticket and what blocks it, and no other task", async () => {
   const app = await createTicketsApp();
   const blocker = app.addTask("Draw the plan", []);

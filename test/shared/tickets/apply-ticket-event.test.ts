@@ -147,4 +147,11 @@ test("After any event of any history: what runs was approved, what is over stays
     }),
     { numRuns: process.env["FULL"] ? 20_000 : 250 },
   );
+}, 300_000);
+
+test("The random histories reach every state", () => {
+  const all = fc.sample(anyHistory, { numRuns: 400, seed: 1 }).flat();
+  const before = ["pending", "approved", "starting", "running", "waiting"];
+  const states = [...new Set(all.map(({ after }) => after?.state))];
+  expect(states).toEqual(expect.arrayContaining([...before, "completed", "updating", "rejected", "cancelled"]));
 });
