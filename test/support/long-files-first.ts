@@ -16,7 +16,7 @@ const LONG_FILES = [
   "test/runtime/stores/redis-sentinel.test.ts",
   "test/browser/inbox.test.ts",
   "test/browser/tickets.test.ts",
-  "test/portability/evictions.test.ts",
+  "test/portability/portability.test.ts",
   "test/caddy/caddy.test.ts",
   "test/runtime/runner/codex.test.ts",
   "test/compose/backup.test.ts",
