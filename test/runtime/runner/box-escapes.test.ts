@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -108,10 +108,6 @@ const ATTEMPTS: Record<string, Attempt> = {
     says("traced"),
   ],
   "mounting a file system": ["mkdir -p m && mount -t tmpfs none m && echo mounted && umount m", says("mounted")],
-  "making the system writable": [
-    "mount -o remount,bind,rw /usr && touch /usr/t48 && echo written && rm /usr/t48",
-    says("written"),
-  ],
   "uncovering what is hidden": ["umount $HOME && ls $HOME/.ssh && echo uncovered", says("uncovered"), false],
   "making a namespace of its own": ["unshare --user --map-root-user echo free", says("free")],
   "entering the namespace of another process": ["nsenter -t $VICTIM -m cat $OUTSIDE/.env", printsSecret],
@@ -136,11 +132,6 @@ const ATTEMPTS: Record<string, Attempt> = {
   "planting a hook in the repository": [
     plant("$REPOSITORY/.git/hooks/post-checkout"),
     hasPlanted("repository", ".git/hooks/post-checkout"),
-    true,
-  ],
-  "planting a setting in the repository": [
-    "git config --file $REPOSITORY/.git/config core.sshCommand /planted",
-    hasPlanted("repository", ".git/config"),
     true,
   ],
   "moving another branch of the repository": [
@@ -168,11 +159,6 @@ const ATTEMPTS: Record<string, Attempt> = {
   "a program that the runner's fetch would run": [
     'git config uploadpack.packObjectsHook "touch $OUTSIDE/by-fetch"',
     isMade("by-fetch"),
-    false,
-  ],
-  "a link in the place of the summary": [
-    'ln -sf "$OUTSIDE/.env" "$GROUNDCREW_COMPLETION_FILE"',
-    (_, { rig }) => JSON.stringify(rig.report("ONB-1")).includes(SECRET),
     false,
   ],
 };
@@ -292,11 +278,4 @@ test.runIf(canBox && IS_FULL_RUN)("the same attempts without a box show what it 
     known.filter(([, [, , withoutBox]]) => withoutBox).map(([name]) => name),
   );
   console.info(`Without a box ${escaped.length} of ${Object.keys(ATTEMPTS).length} attempts succeed here.`);
-});
-
-test.runIf(canBox)("bubblewrap works here as the user of the tests, also without the rights of root", () => {
-  const args = ["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "true"];
-  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "bwrap"];
-  const isRoot = process.getuid?.() === 0;
-  expect(() => execFileSync(isRoot ? "setpriv" : "bwrap", [...(isRoot ? nobody : []), ...args])).not.toThrow();
 });

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { hasProgram } from "../../support/has-program.ts";
 import { createRunnerRig, REFUSED_BOX, type RunnerRig } from "./runner-rig.ts";
 
@@ -60,29 +59,6 @@ test.runIf(canBox)(
     await rig.waitFor(() => listRefs().filter((ref) => /onb-1$/i.test(ref))).toEqual([]);
     const clones = readdirSync(join(rig.runnerFolder, "git"));
     expect(clones.filter((name) => name.startsWith("ONB-1"))).toEqual([]);
-  },
-);
-
-test.runIf(canBox && IS_FULL_RUN)(
-  "a worktree becomes a clone with all its changes when its sessions are boxed",
-  async () => {
-    const rig = await createRig({ tickets: { sandbox: "off" } });
-    rig.run("ONB-1", [commit("made"), "run echo staged > staged.txt && git add staged.txt && echo new > new.txt"]);
-    await rig.waitForScreen("ONB-1", "all done");
-    expect(isClone(rig, "ONB-1")).toBe(false);
-    rig.stop("ONB-1", "kindly");
-    await rig.waitForState("ONB-1", "ended");
-    await rig.kill();
-    const path = join(rig.folder, "config.json");
-    const { tickets } = JSON.parse(readFileSync(path, "utf8"));
-    writeFileSync(path, JSON.stringify({ tickets: { ...tickets, sandbox: "required" } }));
-    rig.start();
-    rig.run("ONB-1", ["run true"], { run: 2 });
-    await rig.waitForState("ONB-1", "running");
-    expect(isClone(rig, "ONB-1")).toBe(true);
-    expect(rig.git(["status", "--porcelain"], rig.worktree("ONB-1"))).toBe("A  staged.txt\n?? new.txt\n");
-    expect(rig.git(["worktree", "list"]).trim().split("\n")).toHaveLength(1);
-    expect(rig.git(["log", "-1", "--format=%s", "groundcrew/onb-1"])).toBe("made\n");
   },
 );
 

@@ -1,8 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
 import { createProductRig, type ProductRig, shareProduct } from "./product-rig.ts";
 
@@ -67,60 +66,6 @@ test("a ticket runs with Codex from its approval, which says what Codex cannot d
   expect(existsSync(join(rig.host.home, ".codex", "config.toml"))).toBe(false);
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
 });
-
-test.runIf(IS_FULL_RUN)(
-  "kill -9 of the runner, then of the app-server, while a request waits: it stays one, and its command runs once",
-  async () => {
-    const rig = await createProductRig({ cli: "codex", isApart: true });
-    const asks = ["ask echo once >> first.txt", "ask echo once >> second.txt", "patch third.txt whole"];
-    const { key } = await rig.addTicket([...asks, "complete Done after all"]);
-    const readQuestions = async () => (await rig.readSession(key))?.questions ?? [];
-    await rig.approve(key);
-    const first = await rig.waitForRequest("permission", "first.txt");
-    await rig.restart("runner");
-    await rig.waitFor(async () => (await rig.call("/health")).tmux_service).toBe(true);
-    await decide(rig, first, "allow");
-    const second = await rig.waitForRequest("permission", "second.txt");
-    // The answer comes while there is no runner: it is not typed, and waits for the next one.
-    await rig.stop("runner", "SIGKILL");
-    await decide(rig, second, "allow");
-    rig.start("runner");
-    const third = await rig.waitForRequest("permission", "third.txt");
-    expect(await readQuestions()).toHaveLength(1);
-    expect([rig.readWork(key, "first.txt"), rig.readWork(key, "second.txt")]).toEqual(["once\n", "once\n"]);
-    // The app-server dies with its open request: the ticket starts again with its thread, and asks anew.
-    const pane = rig.host.tmux("list-panes", "-a", "-F", "#{pane_pid}").trim();
-    const children = readFileSync(`/proc/${pane}/task/${pane}/children`, "utf8").trim().split(" ").map(Number);
-    for (const child of children) process.kill(child, "SIGKILL");
-    const isNew = async () => (await readQuestions()).some(({ id }: { id: string }) => id !== third.id);
-    await rig.waitFor(isNew).toBe(true);
-    const { requests } = await rig.call("/api/requests");
-    const again = requests.find(
-      (one: { id: string; kind: string }) => one.kind === "permission" && one.id !== third.id,
-    );
-    await decide(rig, again, "allow");
-    await waitForResult(rig, key, "Done after all");
-    expect([rig.readWork(key, "first.txt"), rig.readWork(key, "third.txt")]).toEqual(["once\n", "whole\n"]);
-  },
-);
-
-test.runIf(IS_FULL_RUN)(
-  "a plan waits for a person, comes again when it is sent back, and only an approved one is carried out",
-  async () => {
-    const rig = await createProductRig({ cli: "codex", planFirst: true });
-    const { key } = await rig.addTicket([
-      "plan First do A",
-      "plan First do B",
-      commit("planned"),
-      "complete Carried out",
-    ]);
-    await rig.approve(key);
-    await decide(rig, await rig.waitForRequest("plan", "First do A"), "send_back", "Not A");
-    await decide(rig, await rig.waitForRequest("plan", "First do B"), "approve");
-    await waitForResult(rig, key, "Carried out");
-    await waitForCommits(rig, key, ["planned"]);
-  },
-);
 
 test("the end of a turn and an error of the model ask a person, a result that is sent back goes on in the thread, and tokens are reported", async () => {
   const rig = await useProduct();

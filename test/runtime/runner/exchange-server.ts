@@ -34,7 +34,6 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
   const requests: ExchangeRequest[] = [];
   const ends = new Set<string>();
   const over = new WeakSet<object>();
-  /** Requests that were not valid. */
   const problems: string[] = [];
   const hooks: { ticket: string; body: Record<string, unknown> }[] = [];
   const wakes = new Set<() => void>();
@@ -42,7 +41,6 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
   const answerHook = new Map<string, object>();
   /** Events whose hooks get no answer until the session gives up. */
   const heldHooks = new Set<string>();
-  /** Pictures of watched terminals. */
   const frames: (TerminalFrame & { ticket: string })[] = [];
   /** What branches have changed, in order. */
   const differences: (Difference & { ticket: string })[] = [];
@@ -133,7 +131,6 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
   return {
     ...{ url: `http://127.0.0.1:${port}`, requests, problems, hooks, answerHook, heldHooks, frames, differences },
     ...{ set, listen, close },
-    /** What the newest exchange says of a ticket. */
     getReport: (ticket: string) => requests.at(-1)?.sessions.find((session) => session.ticket === ticket),
   };
 }

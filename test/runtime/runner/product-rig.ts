@@ -7,6 +7,7 @@ import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import { RUNNER_TOKEN } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
 export type ProductRig = Awaited<ReturnType<typeof startProduct>>;
@@ -29,30 +30,20 @@ interface ProductOptions {
 
 type Part = "groundcrew" | "runner";
 
-/** A request that a person decides. */
-interface Request {
-  id: string;
-  hash: string;
-  kind: string;
-  subject: { key?: string };
-}
+type Request = { id: string; hash: string; kind: string; subject: { key?: string } };
 
 /**
  * Timeout for a state that the product must reach: far more than it needs, on a busy machine as well, where the real
  * Claude Code needs more than a minute to its first request.
  */
 const STATE_TIMEOUT_MS = 180_000;
-const RUNNER_TOKEN = "runner-token-0123456789";
 
 /**
  * Starts the whole product as processes: Groundcrew on an embedded store with simulated Plane and Telegram, and its
  * runner with the real tmux and git, in the same process or, with `isApart`, in one of its own.
  */
-export async function createProductRig(options: ProductOptions = {}) {
-  const rig = await startProduct(options, onTestFinished);
-  showOutputOnFailure(rig);
-  return rig;
-}
+export const createProductRig = (options: ProductOptions = {}) =>
+  startProduct(options, onTestFinished).then(showOutputOnFailure);
 
 /** One product for tests of a file, from the first of them on, which run one after the other. */
 export function shareProduct(options: ProductOptions = {}) {
@@ -63,28 +54,17 @@ export function shareProduct(options: ProductOptions = {}) {
   });
   return async () => {
     starting ??= startProduct(options, (end) => void ends.push(end));
-    const rig = await starting;
-    showOutputOnFailure(rig);
-    return rig;
+    return showOutputOnFailure(await starting);
   };
 }
 
-const showOutputOnFailure = ({ output }: ProductRig) => onTestFailed(() => console.info(output.slice(-60).join("")));
+function showOutputOnFailure(rig: ProductRig): ProductRig {
+  onTestFailed(() => console.info(rig.output.slice(-60).join("")));
+  return rig;
+}
 
-async function startProduct(
-  {
-    isApart = false,
-    env = {},
-    tickets = {},
-    testCommand,
-    publish,
-    planFirst,
-    isBoxed = process.env["TEST_BOXED"] === "1",
-    cli,
-    policy = {},
-  }: ProductOptions,
-  onEnd: (end: () => Promise<void>) => void,
-) {
+async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<void>) => void) {
+  const { isApart = false, env = {}, tickets = {}, isBoxed = process.env["TEST_BOXED"] === "1", policy = {} } = options;
   const host = createRunnerHost();
   const simulators = await startSimulators({ onEnd });
   const project = simulators.addProject();
@@ -93,6 +73,7 @@ async function startProduct(
   const output: string[] = [];
   const children = new Map<Part, ChildProcess>();
 
+  const { testCommand, publish, planFirst, cli } = options;
   const own = { test_command: testCommand, publish, plan_first: planFirst, cli };
   const limits = { ...omitUndefined(own), ...policy, ...(isBoxed ? { readable: [resolve(".")] } : {}) };
   const repository = Object.keys(limits).length === 0 ? host.repository : { path: host.repository, ...limits };
@@ -135,7 +116,6 @@ async function startProduct(
     return (await exited)[0];
   }
 
-  /** Calls a route as a person. */
   async function call(path: string, method = "GET", body?: object) {
     const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, "content-type": "application/json" };
     const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
@@ -160,12 +140,10 @@ async function startProduct(
       const { stdout } = spawnProgram("cli", args, { ...simulators.env, ...ownEnv });
       return (await stdout.setEncoding("utf8").toArray()).join("");
     },
-    /** kill -9 of a process, and its restart. */
     async restart(part: Part) {
       await stop(part, "SIGKILL");
       start(part);
     },
-    /** The id of a new label. */
     addLabel: (name: string) => simulators.plane.addLabel(project, name).id,
     /** Adds a work item whose description holds these steps, with {key}; resolves when it is a pending ticket. */
     async addTicket(steps: readonly string[], doneWhen = "", labels: readonly string[] = []) {
@@ -180,7 +158,6 @@ async function startProduct(
       await waitFor(listKeys).toContain(key);
       return { key, item };
     },
-    /** Approves a ticket without a look at it. */
     approve: (key: string) => call(`/api/approve/${key}`, "POST", {}),
     /** Waits for a request of this kind, of this ticket where one is named, that contains a text. */
     async waitForRequest(kind: string, text: string, key?: string) {

@@ -9,8 +9,7 @@ vi.setConfig({ testTimeout: 300_000 });
 /** The steps of a publication in which a program is stopped, before or after what it does. */
 const STEPS = ["pushing", "pushed", "opening", "opened", "checking", "merging", "cleaning"] as const;
 type Step = (typeof STEPS)[number];
-type Victim = "groundcrew" | "runner";
-type Plan = Partial<Record<Step, readonly Victim[]>>;
+type Plan = Partial<Record<Step, readonly ("groundcrew" | "runner")[]>>;
 
 /** Which processes are killed in which steps. The full run kills each, and both, in each step. */
 const PLANS: [string, Plan][] = IS_FULL_RUN
@@ -48,13 +47,9 @@ function addGates({ folder, bin }: ProductRig["host"], bare: string) {
     `case "$*" in *"/pulls -X POST"*) ${toGate("opened")};; */check-runs*) ${toGate("checking")};; *"/pulls/1") ${toGate("merging")};; esac`,
     "exit $status",
   );
-  write(
-    join(bin, "git"),
-    `case " $* " in *" worktree prune "*) ${toGate("cleaning")};; esac`,
-    // Sessions have another path, in which this program is found again.
-    `PATH='${process.env["PATH"]}'`,
-    'exec git "$@"',
-  );
+  const cleaning = `case " $* " in *" worktree prune "*) ${toGate("cleaning")};; esac`;
+  // Sessions have another path, in which this program is found again.
+  write(join(bin, "git"), cleaning, `PATH='${process.env["PATH"]}'`, 'exec git "$@"');
   return {
     arm: (step: Step) => writeFileSync(toPath(step, "armed"), ""),
     isHeld: (step: Step) => existsSync(toPath(step, "held")),
@@ -62,28 +57,11 @@ function addGates({ folder, bin }: ProductRig["host"], bare: string) {
   };
 }
 
-/** A product that publishes, with gates; `complete` adds a ticket, and lets its session commit and complete it. */
-async function createGatedRig() {
-  const rig = await createProductRig({ isApart: true, publish: "pull-request" });
-  const forge = rig.host.addForge(["gh"]);
-  const gates = addGates(rig.host, forge.bare);
-  async function complete() {
-    const completion = { task: "{key}", status: "done", text: "It is made" };
-    const ticket = await rig.addTicket([
-      "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-      `call update_task_status ${JSON.stringify(completion)}`,
-    ]);
-    await rig.approve(ticket.key);
-    await rig.waitFor(() => rig.readCompleted(ticket.key)).toMatchObject({ state: "completed" });
-    return ticket;
-  }
-  const update = (key: string) => rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
-  return { ...rig, forge, gates, complete, update };
-}
-
 test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, plan) => {
-  const rig = await createGatedRig();
-  const { forge, gates, host } = rig;
+  const rig = await createProductRig({ isApart: true, publish: "pull-request" });
+  const { host } = rig;
+  const forge = host.addForge(["gh"]);
+  const gates = addGates(host, forge.bare);
   const arm = (...steps: Step[]) => steps.filter((step) => plan[step]).forEach(gates.arm);
   const killIn = async (...steps: Step[]) => {
     for (const step of steps) {
@@ -95,20 +73,25 @@ test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, 
       for (const victim of victims) rig.start(victim);
     }
   };
-  const readRequests = async () => (await rig.call("/api/requests").catch(() => undefined))?.requests;
-
-  const { key, item } = await rig.complete();
+  const completion = { task: "{key}", status: "done", text: "It is made" };
+  const { key, item } = await rig.addTicket([
+    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
+    `call update_task_status ${JSON.stringify(completion)}`,
+  ]);
   const readCompleted = () => rig.readCompleted(key).catch(() => undefined);
+  await rig.approve(key);
+  await rig.waitFor(readCompleted).toMatchObject({ state: "completed" });
   await rig.waitFor(() => host.tmux("list-sessions")).toBe("");
 
   arm("pushing", "pushed", "opening", "opened");
-  const updated = rig.update(key);
+  const updated = rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
   await killIn("pushing", "pushed", "opening", "opened");
   await updated;
   const url = "https://git.example.com/onb/app/pulls/1";
   await rig.waitFor(readCompleted).toMatchObject({ state: "done", publication: { state: "open", url } });
 
   arm("checking");
+  const readRequests = async () => (await rig.call("/api/requests").catch(() => undefined))?.requests;
   forge.change({ checks: "failed", log: "expected 1, was 2" });
   await killIn("checking");
   await rig.waitFor(readRequests).toMatchObject([{ kind: "result", answers: ["send_back", "reject"] }]);
@@ -131,36 +114,3 @@ test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, 
   for (const text of [url, "It is made"]) expect(rig.findComments(item, text)).toHaveLength(1);
   expect(rig.readStatus(item)).toBe("Done");
 });
-
-test.runIf(IS_FULL_RUN)(
-  "a pull request that was opened while the runner asked for one, or merged before it knew, is taken and not opened again",
-  async () => {
-    const rig = await createGatedRig();
-    const { forge, gates } = rig;
-    const waitForState = (key: string, state: string) =>
-      rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "done", publication: { state } });
-    const first = await rig.complete();
-    gates.arm("opening");
-    await rig.update(first.key);
-    await rig.waitFor(() => gates.isHeld("opening")).toBe(true);
-    const [branch, title] = [`groundcrew/${first.key.toLowerCase()}`, "Opened meanwhile"];
-    const commit = forge.readBranch(branch);
-    const pull = { number: 1, branch, base: "main", title, body: "", state: "open" as const, commit };
-    forge.change({ pulls: [pull] });
-    gates.release("opening");
-    await waitForState(first.key, "open");
-    expect(forge.read().pulls).toEqual([pull]);
-
-    const second = await rig.complete();
-    gates.arm("opened");
-    const updated = rig.update(second.key);
-    await rig.waitFor(() => gates.isHeld("opened")).toBe(true);
-    await rig.stop("runner", "SIGKILL");
-    forge.close(2, "merged");
-    gates.release("opened");
-    rig.start("runner");
-    await updated;
-    await waitForState(second.key, "merged");
-    expect(forge.read().pulls).toHaveLength(2);
-  },
-);

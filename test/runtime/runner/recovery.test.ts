@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
-import { IS_FULL_RUN, pickSize } from "../../reliability/random-source.ts";
+import { pickSize } from "../../reliability/random-source.ts";
 import { createRunnerRig, IS_BOXED, type RunnerRig, shareRunner } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -92,36 +92,6 @@ test.concurrent("a runner that lost its records takes over its sessions and ends
   rig.stop("ONB-1");
   await rig.waitFor(() => rig.listSessions().sort()).toEqual(others);
 });
-
-test
-  .runIf(IS_FULL_RUN)
-  .concurrent(
-    "a run that was approved again starts anew on the same branch, and what an unknown session of the key has left is kept apart, also when the start is interrupted",
-    async (context) => {
-      const rig = await createRunnerRig(context);
-      const commit = (name: string) => `run echo ${name} > ${name}.txt && git add -A && git commit -qm ${name}`;
-      const end = async (run: number) => {
-        await rig.waitForState("ONB-1", "ended");
-        rig.set({ stop: [{ ticket: "ONB-1", run, how: "now", reason: "seen" }] });
-        await rig.waitFor(() => rig.report("ONB-1")).toBeUndefined();
-      };
-      rig.run("ONB-1", [commit("one"), "exit 0"], { run: 2 });
-      await end(2);
-      const unknown = rig.run("ONB-1", [commit("two"), "run echo unsaved > unsaved.txt", "exit 0"], { run: 3 });
-      await end(3);
-      const suffix = unknown.session_id.slice(0, 8);
-      const [name, path] = [`groundcrew/onb-1.${suffix}`, `${rig.worktree("ONB-1")}.${suffix}`];
-      rig.run("ONB-1", [commit("three")]);
-      await rig.waitFor(() => existsSync(path), 1).toBe(true);
-      await rig.kill();
-      rig.start();
-      await rig.waitForCommits("ONB-1", ["three"]);
-      const kept_apart = `Another session of ONB-1, which Groundcrew does not know, has left the branch ${name} with the worktree ${path}. It is kept apart.`;
-      rig.expect(rig.report("ONB-1")).toMatchObject({ run: 1, kept_apart });
-      rig.expect(rig.git(["log", "--format=%s", name])).toBe("two\none\nfirst\n");
-      rig.expect(readFileSync(join(path, "unsaved.txt"), "utf8")).toBe("unsaved\n");
-    },
-  );
 
 const HOSTILE_TEXT = [
   ...["/exit", "@/etc/passwd", "doctor", "--dangerously-skip-permissions"],

@@ -99,7 +99,6 @@ export function createRunnerHost() {
     process.kill(pid, "SIGKILL");
     while (readPid() > 1) await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  /** The environment of a runner on this host. */
   const env = {
     PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(":"),
     HOME: home,
