@@ -39,7 +39,7 @@ const LIGHT = [
   ...["docs", "mutants", "reliability", "simulators"].map((folder) => `test/${folder}/**/*.test.ts`),
   ...["backup", "cli", "doctor", "node", "workers"].map((folder) => `test/runtime/${folder}/**/*.test.ts`),
   "test/runtime/{background,secrets-file,start-runtime,store-format}.test.ts",
-  "test/runtime/stores/{open-store,sqlite-store,redis/redis-store}.test.ts",
+  "test/runtime/stores/{sqlite-store,redis/redis-store}.test.ts",
   "test/compose/monitoring/**/*.test.ts",
 ];
 

@@ -65,19 +65,6 @@ test("The alarm of a Durable Object outlives its eviction: the next object does 
   expect(await readAlarm()).toBe(time.now + SECOND);
 });
 
-test("The alarm of a Durable Object is repaired when it was lost, and left alone when it is set", async () => {
-  const { use, readAlarm, time } = openAlarm();
-  const repair = () => use(({ alarm }) => alarm.repair());
-  await repair();
-  expect(await readAlarm()).toBe(START);
-  time.now += 29 * SECOND;
-  await repair();
-  expect(await readAlarm()).toBe(START);
-  time.now += MINUTE;
-  await repair();
-  expect(await readAlarm()).toBe(time.now);
-});
-
 test("The alarm of a Durable Object that is only a little late is left to the platform, and set for the next second while it runs, so that an eviction does not put it off", async () => {
   const { use, readAlarm, time } = openAlarm();
   await use(({ alarm }) => alarm.setNext());
@@ -87,16 +74,6 @@ test("The alarm of a Durable Object that is only a little late is left to the pl
   await use(({ alarm }) => alarm.begin());
   await use(({ store }) => store.take("outbox", 2 * MINUTE, 1));
   expect(await readAlarm()).toBe(time.now + SECOND);
-});
-
-test("The alarm of a Durable Object is set for the next minute at its end, and for the next second if work is left", async () => {
-  const { use, readAlarm, time } = openAlarm();
-  time.now += 40 * SECOND;
-  for (const isWorkLeft of [false, true]) {
-    await use(({ alarm }) => alarm.begin());
-    await use(({ alarm }) => alarm.end({ isWorkLeft }));
-    expect(await readAlarm()).toBe(time.now + (isWorkLeft ? SECOND : MINUTE));
-  }
 });
 
 const parsed = parseSettings({}, { read: () => undefined });

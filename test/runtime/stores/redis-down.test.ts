@@ -1,11 +1,14 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { openStore } from "../../../runtime/stores/open-store.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
-import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
+import { runStoreProcess } from "./store-process.ts";
 
 /** Limit for what happens within a second or two on a machine that is not busy. */
 const LIMIT = { timeout: 30_000 };
@@ -145,17 +148,18 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
     await store.close();
   });
 
-  test("by its URL logs once when the connection is lost and once when it is restored, and nothing when it is closed", async () => {
-    const redis = await startRedis();
+  test("over TLS works with a trusted certificate only", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-tls-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [cert, key, port] = [join(folder, "cert.pem"), join(folder, "key.pem"), String(await findFreePort())];
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
+    const names = ["-subj", "/CN=groundcrew", "-addext", "subjectAltName=IP:127.0.0.1"];
+    execFileSync("openssl", ["req", "-x509", ...curve, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    const files = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": cert };
+    const redis = await startRedis({ "tls-port": port, "tls-auth-clients": "no", ...files });
     onTestFinished(() => redis.stop());
-    const lines: string[] = [];
-    const log = createLog({ level: "debug", clock: Date.now, write: (line) => lines.push(line) });
-    const store = await openStore(redis.url, { prefix: "t", log });
-    await redis.kill();
-    await vi.waitFor(() => expect(lines).toHaveLength(2), LIMIT);
-    await redis.start();
-    await vi.waitFor(() => expect(lines).toHaveLength(3), LIMIT);
-    await store.close();
-    expect(lines.map((line) => JSON.parse(line).level)).toEqual(["info", "warn", "info"]);
+    const url = `rediss://127.0.0.1:${port}`;
+    expect(await runStoreProcess("open", url, { env: { NODE_EXTRA_CA_CERTS: cert } })).toEqual(["open"]);
+    expect(await readRefusal(url)).toMatch(/^Redis at 127\.0\.0\.1:\d+ cannot be reached: .*self-signed/);
   });
 });

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createSteadyClock, openStore } from "../../../runtime/stores/open-store.ts";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
@@ -131,18 +132,6 @@ describe("the embedded file", () => {
     await expect(open()).rejects.toThrow(/groundcrew\.db cannot be opened: .*not a database/);
   });
 
-  test("keeps its data when it is closed during commits", async () => {
-    const store = await open();
-    const commits = Array.from({ length: 1200 }, (_, i) =>
-      store.commit({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] }),
-    );
-    // Let the commits be queued; closing then does them.
-    const closing = Promise.resolve().then(() => store.close());
-    expect(new Set(await Promise.all(commits))).toEqual(new Set(["committed"]));
-    await closing;
-    expect(await (await open()).count("s")).toBe(1200);
-  });
-
   test("deletes expired values, done jobs, fences and budgets", async () => {
     const time = { now: 1_000_000 };
     const store = createSqliteStore({ folder, clock: () => time.now, remember: 1000 });
@@ -156,8 +145,7 @@ describe("the embedded file", () => {
         store.pause(`b${i}`, 500),
       ]);
     }
-    const taken = await store.take("inbox", 1000, 300);
-    await Promise.all(taken.map((job) => store.acknowledge(job, { done: true })));
+    for (const job of await store.take("inbox", 1000, 300)) await store.acknowledge(job, { done: true });
     time.now += 10_000;
     for (let i = 0; i < 8; i++) await store.take("inbox", 1000, 1);
     await store.close();
@@ -180,4 +168,29 @@ test("REL-9 the clock of the embedded file starts with the wall clock and does n
     expect(clock() - before).toBeLessThan(10_000);
     vi.useRealTimers();
   }
+});
+
+test("STORE_URL names a folder below the current one, or an absolute one by file:/… and file:///…", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-open-"));
+  const before = process.cwd();
+  onTestFinished(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true });
+  });
+  process.chdir(folder);
+  const urls = { "file:./data": "data", "file:other": "other", "file:a b/c": "a b/c", [`file:${folder}/one`]: "one" };
+  for (const [url, path] of Object.entries({ ...urls, [pathToFileURL(`${folder}/two é`).href]: "two é" })) {
+    await (await openStore(url, { prefix: "t" })).close();
+    expect([url, existsSync(join(folder, path, "groundcrew.db"))]).toEqual([url, true]);
+  }
+});
+
+test.each([
+  ["postgres://u:hunter2@db/x", "postgres:…"],
+  ["./hunter2", "a URL without a scheme"],
+  ["", "a URL without a scheme"],
+])("STORE_URL %s is refused with the accepted forms, and the message shows only its scheme", async (url, shown) => {
+  await expect(openStore(url, { prefix: "t" })).rejects.toThrow(
+    `STORE_URL must be file:<folder>, redis://…, rediss://…, redis+sentinel://… or memory:, not ${shown}.`,
+  );
 });

@@ -31,9 +31,7 @@ export function startStoreProcess(
       child.kill("SIGKILL");
       await ended;
     },
-    /** Says a line to it. */
     sendLine: (line: string) => void child.stdin.write(`${line}\n`),
-    /** Says that no more lines will come. */
     closeInput: () => void child.stdin.end(),
     ended,
   };

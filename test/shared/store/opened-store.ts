@@ -4,15 +4,11 @@ import type { Ms } from "../../../shared/time.ts";
 /** A store with a clock that only the test advances. */
 export interface OpenedStore {
   store: Store;
-  time: TestTime;
+  time: { now: Ms };
   /** Closes and opens the store again with its stored data; absent for the memory store. */
   restart?(): Promise<void>;
   /** Closes the store and deletes its data. */
   end(): Promise<void>;
-}
-
-interface TestTime {
-  now: Ms;
 }
 
 /** Opens an empty store of one engine. */

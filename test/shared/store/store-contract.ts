@@ -70,7 +70,7 @@ export function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
       onStore(5_000, async (one) => {
         // The ids of the run before are forgotten by now.
         one.time.now += 10_000;
-        await playJobs(one, history, { voids });
+        await playJobs(one, history, voids);
       }),
     );
     await fc.assert(property, { numRuns: runs });

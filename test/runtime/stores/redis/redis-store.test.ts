@@ -1,14 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { connectRedisStore } from "../../../../runtime/stores/redis/redis-store.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
-import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../../support/redis-server.ts";
-import { runStoreProcess, startStoreProcess } from "../store-process.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../../../support/redis-server.ts";
+import { startStoreProcess } from "../store-process.ts";
 
 describe.skipIf(!hasRedisServer())("a store in Redis", () => {
   let redis: TestRedis;
@@ -57,18 +53,6 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     }
   });
 
-  test("expires leases by the server's clock", async () => {
-    const store = await open();
-    await store.commit({ jobs: [job("a")] });
-    const [first] = await store.take("inbox", 20, 1);
-    await store.lease("claim:a", "ann", 20);
-    const limit = { timeout: 30_000, interval: 5 };
-    await vi.waitFor(async () => expect(await store.take("inbox", 1000, 1)).toMatchObject([{ tries: 2 }]), limit);
-    expect(await store.now()).toBeGreaterThanOrEqual(first?.until ?? Number.POSITIVE_INFINITY);
-    // The claim began a moment after the job's lease.
-    await expect.poll(() => store.lease("claim:a", "bob", 1000)).toHaveProperty("fence");
-  });
-
   test("uses only keys with its prefix: two stores on one server do not affect each other", async () => {
     const [one, other] = [await open({ prefix: "one" }), await open({ prefix: "other" })];
     await one.commit({ put: [{ key: "a", value: 1, sets: ["s"], expires: 60_000 }], jobs: [job("1"), job("2")] });
@@ -115,15 +99,6 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     expect(await store.commit(put("a", "third"))).toBe("committed");
   });
 
-  test("waits for its commits when it is closed", async () => {
-    const store = await open({ prefix: "t-closing" });
-    const put = (i: number) => ({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] });
-    const stored = Array.from({ length: 250 }, (_, i) => store.commit(put(i)));
-    await store.close();
-    expect(new Set(await Promise.all(stored))).toEqual(new Set(["committed"]));
-    expect(await (await open({ prefix: "t-closing" })).count("s")).toBe(250);
-  });
-
   test("deletes expired values, done jobs, fences and budgets", async () => {
     const time = { now: 1_000_000 };
     const store = await open({ prefix: "flat", clock: () => time.now, remember: 1000 });
@@ -139,24 +114,6 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     await store.take("inbox", 1000, 1);
     // The last number, the counts of the queues, and when it was swept.
     expect((await probe.keys("flat:*")).sort()).toEqual(["flat:c", "flat:n", "flat:sw"]);
-  });
-
-  test("without free memory rejects writes and keeps its data", async () => {
-    const small = await startRedis({ maxmemory: "3mb", "maxmemory-policy": "noeviction" });
-    onTestFinished(() => small.stop());
-    const store = await open({ url: small.url });
-    const stored: string[] = [];
-    const fill = async () => {
-      for (let i = 0; i < 2000; i++) {
-        const put = [{ key: `k${i}`, value: "x".repeat(3000), sets: ["s"] }];
-        await store.commit({ put, jobs: [job(`j${i}`, "l")] });
-        stored.push(`k${i}`);
-      }
-    };
-    await expect(fill()).rejects.toThrow("OOM");
-    expect((await store.read(stored)).filter((one) => one === undefined)).toEqual([]);
-    const { pending } = (await store.stats()).queues.inbox;
-    expect([await store.count("s"), pending]).toEqual([stored.length, stored.length]);
   });
 
   const rounds = pickSize(100, 5);
@@ -183,22 +140,5 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     }
     for (const child of children) child.closeInput();
     await Promise.all(children.map((child) => child.ended));
-  });
-
-  test("connects over TLS with rediss://, and only when the certificate is trusted", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-tls-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const [cert, key, port] = [join(folder, "cert.pem"), join(folder, "key.pem"), String(await findFreePort())];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
-    const names = ["-subj", "/CN=groundcrew", "-addext", "subjectAltName=IP:127.0.0.1"];
-    execFileSync("openssl", ["req", "-x509", ...curve, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
-    const files = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": cert };
-    const secure = await startRedis({ "tls-port": port, "tls-auth-clients": "no", ...files });
-    onTestFinished(() => secure.stop());
-    const url = `rediss://127.0.0.1:${port}`;
-    expect(await runStoreProcess("open", url, { env: { NODE_EXTRA_CA_CERTS: cert } })).toEqual(["open"]);
-    await expect(connectRedisStore({ url, prefix: "t", patience: 300 })).rejects.toThrow(
-      /^Redis at 127\.0\.0\.1:\d+ cannot be reached: .*self-signed/,
-    );
   });
 });

@@ -43,19 +43,6 @@ export function defineBucketContract(open: OpenStore) {
       expect(spent.length).toBeGreaterThan(50);
     });
 
-    test("tells without spending whether anything was spent, for nothing of a limit of 0", async () => {
-      const { store, time } = await open();
-      const nothing = { bucket: "b", n: 0, limit: 0, window: MINUTE };
-      const a = { bucket: "a", n: 1, limit: 9, window: MINUTE };
-      expect(await store.consumeAll([a, nothing])).toBe(0);
-      const unlimited = { bucket: "b", n: 1, limit: Number.MAX_SAFE_INTEGER, window: MINUTE };
-      for (let i = 0; i < 3; i += 1) expect(await store.consumeAll([unlimited])).toBe(0);
-      time.now += 20_000;
-      expect(await store.consumeAll([a, nothing])).toBe(40_000);
-      time.now += 40_000;
-      expect(await store.consumeAll([{ ...a, n: 9 }, nothing])).toBe(0);
-    });
-
     test("grants no more than the limit, or the smallest of several, to many simultaneous callers", async () => {
       const { store } = await open();
       const waits = await Promise.all(Array.from({ length: 40 }, () => store.consume("b", 1, 7, 1000)));

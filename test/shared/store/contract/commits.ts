@@ -84,15 +84,9 @@ export function defineCommitContract(open: OpenStore) {
   test("a closed store rejects every call", async () => {
     const { store } = await open();
     await store.close();
-    const job = { ...JOBS[0], id: "j", queue: "outbox", lane: "l", body: 1, tries: 1, failures: 0 } as const;
-    const calls = [
-      ...[() => store.now(), () => store.read(["a"]), () => store.scan("s"), () => store.count("s")],
-      ...[() => store.commit({ jobs: JOBS }), () => store.lease("a", "ann", 1), () => store.release("a", 1)],
-      ...[() => store.take("inbox", 1, 1), () => store.acknowledge({ ...job, until: 0, token: "t" }, { done: true })],
-      ...[() => store.listDeadJobs("inbox"), () => store.replay("inbox", "j"), () => store.stats()],
-      ...[() => store.consume("b", 1, 1, 1), () => store.pause("b", 1)],
-    ];
-    for (const call of calls) await expect(call()).rejects.toThrow("The store is closed.");
+    const writes = [() => store.commit({ jobs: JOBS }), () => store.lease("a", "ann", 1), () => store.pause("b", 1)];
+    const reads = [() => store.now(), () => store.read(["a"]), () => store.take("inbox", 1, 1), () => store.stats()];
+    for (const call of [...writes, ...reads]) await expect(call()).rejects.toThrow("The store is closed.");
     await store.close();
   });
 

@@ -12,12 +12,13 @@ const agent = fc.constantFrom(...AGENTS);
 const task = fc.constantFrom(...TASKS);
 const ttl = fc.integer({ min: 1, max: 40 });
 
+const pair = { agent, task };
+
 /** Taking and renewing are one call; a write is a commit under the fencing token the agent remembers. */
 const call = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("claim" as const), agent, task, ttl }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), agent, task }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("write" as const), agent, task }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), agent, task }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("claim" as const), ...pair, ttl }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("write" as const), ...pair }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("release" as const, "crash" as const), ...pair }) },
 );
 
 /** Calls of one round are made at the same moment, without waiting for one another. */

@@ -7,41 +7,25 @@ import type { OpenedStore } from "../opened-store.ts";
 
 const LANES = ["l1", "l2", "l3"] as const;
 
+const id = fc.integer({ min: 0, max: 11 }).map((n) => `j${n}`);
+const delay = fc.integer({ min: -20, max: 40 });
+const lane = fc.constantFrom(...LANES);
+const ttl = fc.integer({ min: 1, max: 40 });
+// Which of the leases ever handed out, the newest first: often one that was lost meanwhile.
+const which = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 9 }));
+const how = fc.constantFrom("done" as const, "done" as const, "retry" as const, "fail" as const, "dead" as const);
+
 const call = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant("add" as const),
-      id: fc.integer({ min: 0, max: 11 }),
-      lane: fc.constantFrom(...LANES),
-      delay: fc.option(fc.integer({ min: -20, max: 40 }), { nil: undefined }),
-    }),
+    arbitrary: fc.record({ do: fc.constant("add" as const), id, lane, delay: fc.option(delay, { nil: undefined }) }),
   },
   {
     weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant("take" as const),
-      ttl: fc.integer({ min: 1, max: 40 }),
-      max: fc.integer({ min: 0, max: 4 }),
-    }),
+    arbitrary: fc.record({ do: fc.constant("take" as const), ttl, max: fc.integer({ min: 0, max: 4 }) }),
   },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant("settle" as const),
-      // Which of the leases ever handed out, the newest first: often one that was lost meanwhile.
-      which: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 9 })),
-      how: fc.constantFrom("done" as const, "done" as const, "retry" as const, "fail" as const, "dead" as const),
-      delay: fc.integer({ min: -10, max: 40 }),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constantFrom("replay" as const, "discard" as const),
-      id: fc.integer({ min: 0, max: 11 }),
-    }),
-  },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("settle" as const), which, how, delay }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("replay" as const, "discard" as const), id }) },
 );
 
 /** A worker that crashes is one that never settles: its lease runs out, or is void when the whole process restarts. */
@@ -71,13 +55,11 @@ interface Waiting {
   lease?: { token: string; until: Ms } | undefined;
 }
 
-interface Options {
-  /** True where a restart makes the leases of taken jobs void. */
-  voids: boolean;
-}
-
-/** Plays a history against the store and beside it against plain lists; in the end everything added is accounted for. */
-export async function playJobs(opened: OpenedStore, history: History, { voids: voidsLeases }: Options) {
+/**
+ * Plays a history against the store and beside it against plain lists; in the end everything added is accounted for.
+ * @param voidsLeases true where a restart makes the leases of taken jobs void
+ */
+export async function playJobs(opened: OpenedStore, history: History, voidsLeases: boolean) {
   let lanes = new Map<string, Waiting[]>(LANES.map((lane) => [lane, []]));
   const dead = new Map<string, string>();
   const seen = new Set<string>();
@@ -132,41 +114,26 @@ export async function playJobs(opened: OpenedStore, history: History, { voids: v
 
   async function play(one: Call) {
     const now = opened.time.now;
-    switch (one.do) {
-      case "add": {
-        const id = `j${one.id}`;
-        const at = one.delay === undefined ? undefined : now + one.delay;
-        const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...omitUndefined({ at }) };
-        expect(await opened.store.commit({ jobs: [job] })).toBe("committed");
-        if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0, failures: 0 });
-        seen.add(id);
-        return;
-      }
-      case "take":
-        await take(one.ttl, one.max);
-        return;
-      case "settle": {
-        const lease = leases[one.which];
-        if (!lease) return;
-        await settle(lease, toSettlement(one.how, now + one.delay));
-        return;
-      }
-      case "replay": {
-        const id = `j${one.id}`;
-        const lane = dead.get(id);
-        expect(await opened.store.replay("outbox", id)).toBe(lane !== undefined);
-        if (lane === undefined) return;
-        dead.delete(id);
-        lanes.get(lane)?.push({ id, lane, at: now, tries: 0, failures: 0 });
-        return;
-      }
-      case "discard": {
-        const id = `j${one.id}`;
-        const wasDead = dead.delete(id);
-        expect(await opened.store.discard("outbox", id)).toBe(wasDead);
-        if (wasDead) done.add(id);
-      }
+    if (one.do === "take") return void (await take(one.ttl, one.max));
+    if (one.do === "settle") {
+      const lease = leases[one.which];
+      if (lease) await settle(lease, toSettlement(one.how, now + one.delay));
+      return;
     }
+    const { id } = one;
+    if (one.do === "add") {
+      const at = one.delay === undefined ? undefined : now + one.delay;
+      const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...omitUndefined({ at }) };
+      expect(await opened.store.commit({ jobs: [job] })).toBe("committed");
+      if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0, failures: 0 });
+      seen.add(id);
+      return;
+    }
+    const lane = dead.get(id);
+    expect(await opened.store[one.do]("outbox", id)).toBe(dead.delete(id));
+    if (lane === undefined) return;
+    if (one.do === "discard") done.add(id);
+    else lanes.get(lane)?.push({ id, lane, at: now, tries: 0, failures: 0 });
   }
 
   for (const { wait, restart, calls } of history) {
