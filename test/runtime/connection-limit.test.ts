@@ -9,12 +9,8 @@ import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 const OPEN_FILES = 64;
 
-interface Sender {
-  /** The address from which it connects. */
-  localAddress?: string;
-  /** The address for which it forwards. */
-  forwardedFor?: string;
-}
+/** The address from which a sender connects, and the one for which it forwards. */
+type Sender = { localAddress?: string; forwardedFor?: string };
 
 /** Posts a signed webhook on a connection of its own, as Plane does; returns the status or the error's code. */
 async function postOnNewConnection(url: string, id: number, sender: Sender = {}): Promise<number | string> {

@@ -1,13 +1,11 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
-import { IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";
 import { getBuiltProgram } from "../support/built-program.ts";
-import { hasProgram } from "../support/has-program.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 function createFolder(files: Record<string, string> = {}): string {
@@ -77,12 +75,8 @@ test("The command line takes nothing from a restored connection.env that provisi
   const cwd = createFolder({ "injected.cjs": "require('node:fs').writeFileSync('injected', '');" });
   const { PLANE_WORKSPACE, ...env } = RUNTIME_ENV;
   const lines = [
-    `PLANE_WORKSPACE=${PLANE_WORKSPACE}`,
-    "LOCALE=fr",
-    "NODE_OPTIONS=--require=./injected.cjs",
-    "LD_PRELOAD=/marked/library.so",
-    "PATH=/marked/programs",
-    "ADMIN_TOKEN=marked-token-of-the-attacker",
+    ...[`PLANE_WORKSPACE=${PLANE_WORKSPACE}`, "LOCALE=fr", "NODE_OPTIONS=--require=./injected.cjs"],
+    ...["LD_PRELOAD=/marked/library.so", "PATH=/marked/programs", "ADMIN_TOKEN=marked-token-of-the-attacker"],
     "$(touch injected)",
   ];
   writeFileSync(join(cwd, "connection.env"), lines.join("\n"), { mode: 0o600 });
@@ -92,17 +86,10 @@ test("The command line takes nothing from a restored connection.env that provisi
   const { code, out } = await ended;
   expect(code).toBe(0);
   const warnings = out.split("\n").filter((line) => line.includes("connection.env"));
-  expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toContain("Ignored: NODE_OPTIONS, LD_PRELOAD, PATH, ADMIN_TOKEN, the text in line 7");
+  const ignored = "Ignored: NODE_OPTIONS, LD_PRELOAD, PATH, ADMIN_TOKEN, the text in line 7";
+  expect(warnings).toEqual([expect.stringContaining(ignored)]);
   expect(out).not.toContain("marked");
   expect(existsSync(join(cwd, "injected"))).toBe(false);
-});
-
-test("A .env that cannot be read ends the start with one sentence and exit code 78", async () => {
-  const cwd = createFolder();
-  mkdirSync(join(cwd, ".env"));
-  const sentence = /^groundcrew: \.env in .* cannot be read \(EISDIR\): make it a file .*\n$/;
-  expect(await refuse(RUNTIME_ENV, cwd)).toMatch(sentence);
 });
 
 test("The command line logs its warnings and its URL as JSON lines, reloads SECRETS_FILE, keeps its store from others, and exits with 0 on SIGTERM", async () => {
@@ -135,24 +122,6 @@ test("The command line logs its warnings and its URL as JSON lines, reloads SECR
   for (const secret of [RUNTIME_ENV.PLANE_API_KEY, token]) expect(out).not.toContain(secret);
 });
 
-test.runIf(IS_FULL_RUN && hasProgram("tmux"))(
-  "Tickets that are added to the settings file of a running npm start have their runner at once",
-  async () => {
-    const cwd = createFolder({ "crew.json": "{}", claude: "#!/bin/sh\necho '2.1.330 (Claude Code)'\n" });
-    chmodSync(join(cwd, "claude"), 0o755);
-    const paths = { HOME: cwd, RUNNER_FOLDER: join(cwd, "runner"), CLAUDE_BIN: join(cwd, "claude") };
-    const env = { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", ...paths, GROUNDCREW_CONFIG: "crew.json" };
-    const { child, ended, output } = runMain(env, cwd);
-    await expect.poll(() => output.out, { timeout: 20_000 }).toContain('"message":"listening"');
-    writeFileSync(join(cwd, "crew.json"), JSON.stringify({ tickets: { repositories: { ONB: cwd } } }));
-    await expect.poll(() => output.out, { timeout: 20_000 }).toContain('"message":"runner started"');
-    writeFileSync(join(cwd, "crew.json"), "{}");
-    await expect.poll(() => output.out, { timeout: 20_000 }).toContain('"message":"runner stopped"');
-    child.kill("SIGTERM");
-    expect((await ended).code).toBe(0);
-  },
-);
-
 /** A `node:module` without exports, because that of an old Node has no `enableCompileCache` either. */
 const OLD_MODULE = `data:text/javascript,import { registerHooks } from "node:module";
 registerHooks({ resolve: (name, about, next) =>
@@ -164,16 +133,9 @@ const OLD_VERSION = `data:text/javascript,Object.defineProperty(process, "versio
 
 test.each([
   ["start.js", " On Linux `npm ci` installs Node 24: start with `npm start`."],
-  ...pickSize(
-    [
-      ["provision.js", " On Linux `npm ci` installs Node 24: use `npm run provision`."],
-      ["doctor.js", " On Linux `npm ci` installs Node 24: use `npm run doctor`."],
-      ["cli.js", ""],
-    ],
-    [],
-  ),
+  ["cli.js", ""],
 ])("%s prints the required version on an unsupported Node and exits with 1", (command, hint) => {
-  const flags = ["--import", OLD_MODULE, "--import", OLD_VERSION, resolve("runtime", command ?? "")];
+  const flags = ["--import", OLD_MODULE, "--import", OLD_VERSION, resolve("runtime", command)];
   const { status, stdout, stderr } = spawnSync(process.execPath, flags, { env: {}, encoding: "utf8" });
   const sentence = `Groundcrew needs Node 22.18 or newer; this is ${process.version}.${hint}\n`;
   expect([status, stdout, stderr]).toEqual([1, "", sentence]);

@@ -66,9 +66,7 @@ async function startWithSecretsFile(
   return {
     ...{ runtime, url, write, path, lines },
     findLines: (message: string) => lines.filter((line) => String(line["message"]).includes(message)),
-    /** Replaces the settings file. */
     writeConfig: (config: object) => writeFileSync(environment.GROUNDCREW_CONFIG, JSON.stringify(config)),
-    /** The status of a request with this bearer token. */
     async requestStatus(token: string, route = "/dead-letters"): Promise<number> {
       const response = await fetch(url + route, { headers: { authorization: `Bearer ${token}` } });
       await response.body?.cancel();
@@ -148,17 +146,6 @@ test.each([
     await expect.poll(() => requestStatus(NEW.admin)).toBe(200);
   },
 );
-
-test("A secrets file that changes logs that another STORE_URL requires a restart, and applies the rest", async () => {
-  const { write, findLines, requestStatus } = await startWithSecretsFile(
-    {},
-    { STORE_URL: "" },
-    { STORE_URL: "memory:" },
-  );
-  write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
-  await expect.poll(() => requestStatus(NEW.admin)).toBe(200);
-  expect(findLines("restart required")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
-});
 
 test("A reload finishes running work under the old settings, never runs a service twice at a time, and starts nothing when the runtime stops meanwhile", async () => {
   const gate = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,14 @@ const MARKED_SECRETS = {
 const FORWARD = `whsec_markedsecretforward${"A".repeat(21)}`;
 const MARK = /marked-?secret/;
 
-async function startServer(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
+/** Starts a server that refuses every request and repeats its content, including secrets. */
+async function startEchoingServer(status: number): Promise<string> {
+  const server = createServer((request, response) => {
+    const repeated = JSON.stringify({ ...request.headers, url: request.url });
+    response.writeHead(status, { "content-type": "application/json" });
+    const body = { ok: false, error_code: status, description: repeated, detail: repeated, error: repeated };
+    response.end(JSON.stringify(body));
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
     server.closeAllConnections();
@@ -30,46 +36,23 @@ async function startServer(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Refuses every request and repeats its content, including secrets. */
-function createEchoingListener(status: number): RequestListener {
-  return (request, response) => {
-    const repeated = JSON.stringify({ ...request.headers, url: request.url });
-    response.writeHead(status, { "content-type": "application/json" });
-    response.end(
-      JSON.stringify({ ok: false, error_code: status, description: repeated, detail: repeated, error: repeated }),
-    );
-  };
-}
-
 test("Five marked secrets in the settings (reliability 21): appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  writeFileSync(
-    join(folder, "crew.json"),
-    JSON.stringify({ forward: [{ url: "http://127.0.0.1:1/", secret: FORWARD }] }),
-  );
+  const forward = [{ url: "http://127.0.0.1:1/", secret: FORWARD }];
+  writeFileSync(join(folder, "crew.json"), JSON.stringify({ forward }));
   const parsed = parseSettings(
     {
-      ...MARKED_SECRETS,
-      PORT: "0",
-      METRICS_PORT: "0",
-      LOG_LEVEL: "debug",
-      STORE_URL: `file:${folder}`,
-      PLANE_URL: await startServer(createEchoingListener(403)),
-      PLANE_WORKSPACE: "javisi",
-      TELEGRAM_CHAT_ID: "-100",
-      TELEGRAM_API_ROOT: await startServer(createEchoingListener(401)),
-      GROUNDCREW_CONFIG: join(folder, "crew.json"),
+      ...{ ...MARKED_SECRETS, PORT: "0", METRICS_PORT: "0", LOG_LEVEL: "debug", STORE_URL: `file:${folder}` },
+      ...{ PLANE_URL: await startEchoingServer(403), PLANE_WORKSPACE: "javisi", TELEGRAM_CHAT_ID: "-100" },
+      ...{ TELEGRAM_API_ROOT: await startEchoingServer(401), GROUNDCREW_CONFIG: join(folder, "crew.json") },
     },
     nodeFiles,
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: string[] = [];
-  const runtime = await startRuntime(parsed.settings, {
-    manifest,
-    write: (line) => lines.push(line),
-    processMetrics: true,
-  });
+  const write = (line: string) => void lines.push(line);
+  const runtime = await startRuntime(parsed.settings, { manifest, write, processMetrics: true });
   onTestFinished(() => runtime.stop());
   const { url, metricsUrl = "" } = runtime;
 
@@ -78,26 +61,15 @@ test("Five marked secrets in the settings (reliability 21): appear in no log lin
     const response = await fetch(path, init);
     answers.push(JSON.stringify([...response.headers]), await response.text());
   };
-  const admin = { headers: { authorization: `Bearer ${MARKED_SECRETS.ADMIN_TOKEN}` } };
+  const toAuthorization = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+  const admin = toAuthorization(MARKED_SECRETS.ADMIN_TOKEN);
   const body = JSON.stringify({ event: "issue", data: { id: "1" } });
-  await ask(`${url}/webhooks/plane`, {
-    method: "POST",
-    body,
-    headers: createWebhookHeaders(body, MARKED_SECRETS.PLANE_WEBHOOK_SECRET),
-  });
-  await ask(`${url}/webhooks/plane`, {
-    method: "POST",
-    body,
-    headers: createWebhookHeaders(body, MARKED_SECRETS.ADMIN_TOKEN),
-  });
-  await ask(`${url}/ticks/poll`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${MARKED_SECRETS.TICK_TOKEN}` },
-  });
-  await ask(`${url}/dead-letters?x=${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
-  await ask(`${url}/${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
+  for (const secret of [MARKED_SECRETS.PLANE_WEBHOOK_SECRET, MARKED_SECRETS.ADMIN_TOKEN])
+    await ask(`${url}/webhooks/plane`, { method: "POST", body, headers: createWebhookHeaders(body, secret) });
+  await ask(`${url}/ticks/poll`, { method: "POST", ...toAuthorization(MARKED_SECRETS.TICK_TOKEN) });
   await ask(`${url}/ticks/${MARKED_SECRETS.TICK_TOKEN}`, { method: "POST", ...admin });
-  await ask(`${url}/dead-letters`, admin);
+  for (const path of [`dead-letters?x=${MARKED_SECRETS.ADMIN_TOKEN}`, MARKED_SECRETS.ADMIN_TOKEN, "dead-letters"])
+    await ask(`${url}/${path}`, admin);
   await runtime.deps.telegram?.getMe();
   for (const path of ["/ready", "/metrics", "/health"]) await ask(metricsUrl + path);
   expect(answers.join()).toContain('"plane":{"ok":false');

@@ -4,16 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { healthRoute } from "../../functions/health.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
-import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
-import { claimStoreFormat, STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
+import { STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { VERSION } from "../../shared/version.ts";
 import { getBuiltProgram } from "../support/built-program.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
-import { createTestApp } from "../support/test-app.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 function createStoreUrl(): string {
@@ -77,29 +74,4 @@ test.skipIf(!hasRedisServer())("a store in Redis without a format is refused and
   const again = await openStore(url, { prefix: "groundcrew" });
   expect(await again.read([STORE_FORMAT_KEY, "workspace"])).toEqual(before);
   await again.close();
-});
-
-test("a store that was emptied under a running Groundcrew has the format again once Plane was read", async () => {
-  const app = await createTestApp();
-  await app.store.commit({ put: [{ key: STORE_FORMAT_KEY, value: undefined }] });
-  await app.poll();
-  await claimStoreFormat(app.store);
-  expect((await app.store.read([STORE_FORMAT_KEY]))[0]?.value).toMatchObject({
-    format: STORE_FORMAT,
-    version: VERSION,
-  });
-});
-
-test("a store that cannot be written at startup makes /health report it before the first regular probe", async () => {
-  const store = createMemoryStore({ clock: () => Date.UTC(2026, 0, 5, 8) });
-  const readOnly = { ...store, commit: () => Promise.reject(new Error("disk full")) };
-  const runtime = await startRuntime(createTestSettings(RUNTIME_ENV), {
-    manifest: { ...manifest, routes: [healthRoute] },
-    overrides: { store: readOnly },
-    write: () => {},
-  });
-  onTestFinished(() => runtime.stop());
-  const response = await fetch(`${runtime.url}/health`);
-  expect(response.status).toBe(503);
-  expect(await response.text()).toContain("The store cannot keep data");
 });

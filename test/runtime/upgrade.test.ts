@@ -21,19 +21,10 @@ function installBuild(root: string, version: string): string {
   const folder = join(root, version);
   cpSync(join(getBuiltProgram("start"), ".."), join(folder, "dist"), { recursive: true });
   cpSync("package.json", join(folder, "package.json"));
-  let changed = 0;
-  if (version !== VERSION)
-    for (const file of globSync(join(folder, "dist/**/*.js"))) {
-      const text = readFileSync(file, "utf8");
-      const next = text.replaceAll(
-        new RegExp(`(["'\`])${VERSION.replaceAll(".", "[.]")}\\1`, "g"),
-        JSON.stringify(version),
-      );
-      if (next === text) continue;
-      writeFileSync(file, next);
-      changed += 1;
-    }
-  expect(changed > 0).toBe(version !== VERSION);
+  const stated = new RegExp(`(["'\`])${VERSION.replaceAll(".", "[.]")}\\1`, "g");
+  const files = globSync(join(folder, "dist/**/*.js")).filter((file) => stated.test(readFileSync(file, "utf8")));
+  expect(files).not.toEqual([]);
+  for (const file of files) writeFileSync(file, readFileSync(file, "utf8").replaceAll(stated, JSON.stringify(version)));
   return folder;
 }
 
@@ -42,26 +33,20 @@ test("INFRA-06 A release is replaced by the next one and comes back: both go on 
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const project = simulators.addProject();
-  const items = simulators.addItems(project, 9);
+  const items = simulators.addItems(project, 6);
   simulators.addItems(project, 1, "Left open");
   simulators.takeWebhookBodies();
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
-  writeFileSync(join(root, "config.json"), JSON.stringify({ notifications: [{ events: ["completed"] }] }), {
-    mode: 0o600,
-  });
+  const config = { notifications: [{ events: ["completed"] }] };
+  writeFileSync(join(root, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const { PATH = "" } = process.env;
-  const env = {
-    PATH,
-    ...simulators.env,
-    PORT: String(port),
-    STORE_URL: `file:${root}/store`,
-    GROUNDCREW_CONFIG: `${root}/config.json`,
-  };
+  const paths = { STORE_URL: `file:${root}/store`, GROUNDCREW_CONFIG: `${root}/config.json` };
+  const env = { PATH, ...simulators.env, ...paths, PORT: String(port) };
 
   let shown = 0;
-  /** Runs one build until it is stopped as Docker stops it; completes three items and repeats the webhook before. */
+  /** Runs one build until it is stopped as Docker stops it; completes two items and repeats the webhook before. */
   async function run(version: string, completed: typeof items, repeated: string | undefined): Promise<string> {
     const folder = installBuild(root, version);
     const program = ["--disable-warning=ExperimentalWarning", "dist/start.js"];
@@ -89,18 +74,11 @@ test("INFRA-06 A release is replaced by the next one and comes back: both go on 
     return bodies.at(-1) ?? "";
   }
 
-  const first = await run(VERSION, items.slice(0, 3), undefined);
-  const second = await run("99.0.0", items.slice(3, 6), first);
-  await run(VERSION, items.slice(6), second);
+  const first = await run(VERSION, items.slice(0, 2), undefined);
+  const second = await run("99.0.0", items.slice(2, 4), first);
+  await run(VERSION, items.slice(4), second);
   const completions = readCompletions(simulators.telegram, SIMULATED_CHAT);
   const wanted = items.map((item) => toItemKey(project, item));
-  expect({
-    lost: findMissing(completions, wanted),
-    doubled: findDuplicated(completions),
-    total: completions.total,
-  }).toEqual({
-    lost: [],
-    doubled: [],
-    total: items.length,
-  });
+  const [lost, doubled] = [findMissing(completions, wanted), findDuplicated(completions)];
+  expect({ lost, doubled, total: completions.total }).toEqual({ lost: [], doubled: [], total: items.length });
 }, 240_000);

@@ -2,12 +2,13 @@ import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
 
 const ADMIN_TOKEN = "admin-token-of-tests";
+const ADMIN = { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } };
 const AGENT_TOKEN = "bridge-token-of-the-concierge";
 const ORIGIN = "https://crew.example.com";
 const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
@@ -41,10 +42,6 @@ const worker = createTestHarness({
   ],
 });
 
-function postWebhook(headers: Record<string, string>) {
-  return worker.fetch(`${ORIGIN}/webhooks/plane`, { method: "POST", headers, body: BODY });
-}
-
 beforeAll(async () => {
   await worker.listen();
 }, 60_000);
@@ -55,39 +52,29 @@ afterAll(async () => {
   plane.close();
 });
 
-test("Groundcrew in workerd reports that it is healthy", async () => {
+test("Groundcrew in workerd reports that it is healthy, refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
   const response = await worker.fetch(`${ORIGIN}/health`);
   expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
   const { headers } = response;
   expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
-});
-
-test("Groundcrew in workerd accepts a signed webhook", async () => {
-  const response = await postWebhook(createWebhookHeaders(BODY));
-  expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
-});
-
-test("Groundcrew in workerd refuses a forged webhook", async () => {
-  const { "x-plane-delivery": _, ...headers } = createWebhookHeaders(BODY, "a forged secret");
-  const response = await postWebhook(headers);
-  expect(response.status).toBe(401);
-  expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
-});
-
-test("Groundcrew in workerd refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
   expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
   expect((await worker.fetch(`${ORIGIN}/dead-letters`)).status).toBe(401);
-  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
-  expect((await worker.fetch(`${ORIGIN}/dead-letters`, { headers })).status).toBe(200);
+  expect((await worker.fetch(`${ORIGIN}/dead-letters`, ADMIN)).status).toBe(200);
+});
+
+test("Groundcrew in workerd accepts a signed webhook and refuses a forged one", async () => {
+  const post = (headers: Record<string, string>) =>
+    worker.fetch(`${ORIGIN}/webhooks/plane`, { method: "POST", headers, body: BODY });
+  const response = await post(createWebhookHeaders(BODY));
+  expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
+  const { "x-plane-delivery": _, ...forged } = createWebhookHeaders(BODY, "a forged secret");
+  const refused = await post(forged);
+  expect([refused.status, await refused.json()]).toMatchObject([401, { error: { code: "unauthorized" } }]);
 });
 
 test("Groundcrew in workerd polls Plane at its start, by the object's alarm", async () => {
-  await vi.waitFor(
-    () => expect(requestedPaths).toContainEqual(expect.stringContaining("/workspaces/javisi/projects/")),
-    {
-      timeout: 15_000,
-    },
-  );
+  const asked = () => requestedPaths.find((path) => path.includes("/workspaces/javisi/projects/"));
+  await expect.poll(asked, { timeout: 15_000 }).toBeDefined();
   expect((await worker.getWorker().scheduled({ scheduledTime: new Date() })).outcome).toBe("ok");
 });
 
@@ -104,7 +91,7 @@ test("Groundcrew in workerd serves the tools over MCP and records each call even
   expect([list.status, await list.text()]).toEqual([200, expect.stringContaining('"name":"claim_task"')]);
   const refused = await callMcp("tools/call", { name: "claim_task", arguments: {} });
   expect(await refused.json()).toMatchObject({ result: { isError: true } });
-  const audit = await worker.fetch(`${ORIGIN}/audit`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+  const audit = await worker.fetch(`${ORIGIN}/audit`, ADMIN);
   expect(await audit.json()).toMatchObject({
     calls: [{ agent: "Concierge", tool: "claim_task", outcome: "bad_request", via: "mcp" }],
   });
@@ -145,4 +132,19 @@ test("wrangler deploy --dry-run bundles the worker without Node modules", { time
   expect(stdout).toContain("--dry-run: exiting now");
   expect(Number(/gzip: ([\d.]+) KiB/.exec(stdout)?.[1])).toBeLessThan(MAX_BUNDLE_KIB);
   expect(stdout + stderr).not.toMatch(/node:|nodejs_compat|warning/i);
+});
+
+test("Groundcrew in workerd refuses Redis at its start, and breaks the answer to a webhook off so that Plane repeats it", async () => {
+  const vars = { PLANE_URL: "http://127.0.0.1:1", PLANE_WORKSPACE: "javisi", STORE_URL: "redis://127.0.0.1:6379" };
+  const secrets = { PLANE_API_KEY: "plane_api_of_this_test" };
+  const refused = createTestHarness({ workers: [{ configPath: "wrangler.jsonc", vars, secrets }] });
+  onTestFinished(() => refused.close());
+  const { url } = await refused.listen();
+  const answer = await fetch(new URL("/health", url));
+  expect([answer.status, await answer.json()]).toMatchObject([503, { error: { code: "unavailable" } }]);
+  const reason = /STORE_URL.*on Workers the store is the Durable Object/;
+  expect(refused.getLogs().map(({ message }) => message)).toContainEqual(expect.stringMatching(reason));
+  const init = { method: "POST", headers: createWebhookHeaders("{}"), body: "{}" };
+  const readAnswer = async () => (await fetch(new URL("/webhooks/plane", url), init)).text();
+  await expect(readAnswer()).rejects.toThrow(TypeError);
 });

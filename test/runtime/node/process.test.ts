@@ -1,11 +1,8 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
-import { rolldown } from "rolldown";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { createConfirmPrompt, createLineWriter, toSourceStack } from "../../../runtime/node/process.ts";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { createConfirmPrompt } from "../../../runtime/node/process.ts";
 
 test("the confirmation prompt takes yes in two languages, and nothing else", async () => {
   const answers = { "y\n": true, " Oui \n": true, "n\n": false, "\n": false, "yes please\n": false, "": false };
@@ -15,29 +12,6 @@ test("the confirmation prompt takes yes in two languages, and nothing else", asy
     input.end(typed);
     expect([typed, await asked]).toEqual([typed, answer]);
   }
-});
-
-test("The lines of the log are written in order, all of ten milliseconds at once", () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const written: string[] = [];
-  const write = createLineWriter(
-    new Writable({
-      decodeStrings: false,
-      write(text: string, _, done) {
-        written.push(text);
-        done();
-      },
-    }),
-  );
-  write("one");
-  write("two");
-  vi.advanceTimersByTime(9);
-  expect(written).toEqual([]);
-  vi.advanceTimersByTime(1);
-  write("three");
-  vi.advanceTimersByTime(10);
-  expect(written).toEqual(["one\ntwo\n", "three\n"]);
 });
 
 test("The lines of the log are all written when the process exits at once", () => {
@@ -65,27 +39,4 @@ test.skipIf(!existsSync("/dev/full"))("The lines of the log that cannot be writt
   const script = `"$0" --input-type=module-typescript -e "$1" > /dev/full`;
   const { status, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], { encoding: "utf8" });
   expect([status, stderr]).toEqual([0, "20 lines, 0 waiting"]);
-});
-
-test("a stack of a minified build names the lines of the sources", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-stack-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const lines = ["// A comment.", "function fail() {", '  throw new Error("broken");', "}", "try {", "  fail();"];
-  writeFileSync(
-    join(folder, "source.ts"),
-    [...lines, "} catch (thrown) {", "  console.log(thrown.stack);", "}"].join("\n"),
-  );
-  const bundle = await rolldown({ cwd: folder, input: "source.ts" });
-  await bundle.write({
-    dir: join(folder, "dist"),
-    format: "esm",
-    entryFileNames: "[name].js",
-    sourcemap: true,
-    minify: true,
-  });
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  // In a process of its own, because vitest has Node read source maps itself.
-  const stack = execFileSync(process.execPath, [join(folder, "dist/source.js")], { encoding: "utf8" });
-  expect(stack).toContain("/dist/source.js:1:");
-  expect(toSourceStack(stack)).toMatch(/^Error: broken\n.*\bsource\.ts:3:\d+/);
 });

@@ -50,7 +50,7 @@ test("a request that arrives more slowly than the timeout is answered on stream 
   expect(await streamed.outcome).toBe(200);
 });
 
-test("a response has headers against caching and content sniffing, unless the app sets others, and is not sent when the app throws", async () => {
+test("a response has headers against caching and content sniffing, unless the app sets others", async () => {
   const app = new Hono()
     .get("/own", (c) => c.text("", 200, { "Cache-Control": "no-cache" }))
     .get("/", (c) => c.text(""));
@@ -67,14 +67,6 @@ test("a response has headers against caching and content sniffing, unless the ap
     // For a program.
     [404, null, null],
   ]);
-  const broken = await serve({
-    fetch(asked: Request): Promise<Response> {
-      if (asked.url.endsWith("/later")) return Promise.reject(new Error("later"));
-      throw new Error("at once");
-    },
-  });
-  for (const path of ["/now", "/later"]) await expect(fetch(broken.url + path)).rejects.toThrow("fetch failed");
-  expect(broken.lines).toMatchObject([{ error: "at once" }, { error: "later" }]);
 });
 
 /** More than the buffers of the system take. */
@@ -131,16 +123,6 @@ test("requests that a client sends before the answers are answered one after the
   // What the server received before this is handled, if it is handled at all.
   await (await fetch(`${url}/number/0`)).text();
   expect(paths).toEqual(["/large", "/number/0"]);
-});
-
-test("a connection on which more than 32 requests wait for the answers before them is closed", async () => {
-  const { raw, paths, lines } = await serveLargeAnswers();
-  const waiting = formatRequestHead("GET", "/number/1", {}).repeat(33);
-  raw.socket.write(formatRequestHead("GET", "/stream/small", {}) + waiting);
-  await raw.ended;
-  expect(paths).toEqual(["/stream/small"]);
-  const line = { message: "too many requests at once on a connection", address: "127.0.0.1", limit: 32 };
-  expect(lines).toMatchObject([line]);
 });
 
 test("a stream that has nothing to send stays open for longer than the timeout for sending; a client that then reads nothing is closed", async () => {
