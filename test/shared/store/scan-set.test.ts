@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import { readAllRows, scanPages, scanRows } from "../../../shared/store/records.ts";
+import { readAllRows, scanPages, scanRows, toDescendingKey } from "../../../shared/store/records.ts";
 
-test("each row of a set is read once and in order, and a page only when it is needed", async () => {
+test("each row of a set is read once and in order, a page only when it is needed, and the entries of a log newest first", async () => {
   const stored = createMemoryStore({ clock: Date.now });
   const sizes: (number | undefined)[] = [];
   const store = {
@@ -24,4 +24,7 @@ test("each row of a set is read once and in order, and a page only when it is ne
   for await (const { value } of scanRows<number>({ store }, "n1000")) if (value === 250) break;
   for await (const rows of scanPages<number>({ store }, "n1000", 400)) if (rows.length < 400) break;
   expect(sizes).toEqual([200, 200, 400, 400, 400]);
+  const log = [2, 10, 1].map((at) => ({ key: `log:${toDescendingKey(at)}`, value: at, sets: ["log"] }));
+  await stored.commit({ put: log });
+  expect((await readAllRows<number>({ store: stored }, "log")).map(({ value }) => value)).toEqual([10, 2, 1]);
 });
