@@ -16,8 +16,6 @@ import { onTestFinished } from "vitest";
 import { EMPTY_STORE } from "../runtime/backup/backup-machine.ts";
 import { POSTGRES_PROGRAMS, type TestPostgres } from "../support/postgres-server.ts";
 
-export const ENV_FILE = "PLANE_SECRET_KEY='marked-secret of compose'\nPLANE_WORKSPACE=javisi\n";
-
 /** The PostgreSQL that the containers use. */
 interface Databases {
   admin: TestPostgres["admin"];
@@ -63,7 +61,7 @@ export function createComposeServer(
   const wrapper = `#!/bin/sh\nexec ${process.execPath} --disable-warning=ExperimentalWarning ${standIn} "$@"\n`;
   writeFileSync(path("bin/docker"), wrapper);
   chmodSync(path("bin/docker"), 0o755);
-  writeFileSync(path("compose/.env"), ENV_FILE, { mode: 0o600 });
+  writeFileSync(path("compose/.env"), "PLANE_WORKSPACE=javisi\n", { mode: 0o600 });
   writeFileSync(path("volumes/data/secrets.json"), '{"ADMIN_TOKEN":"marked-secret-admin-token"}', { mode: 0o600 });
   writeFileSync(path("volumes/data/store/groundcrew.db"), EMPTY_STORE);
   writeFileSync(path("volumes/uploads/b/picture.png"), "a picture");
@@ -78,28 +76,21 @@ export function createComposeServer(
   });
   onEnd(() => void server.kill());
   const shared = { PLANE_USER: account.PGUSER, PLANE_PASSWORD: account.PGPASSWORD, PLANE_DATABASE: account.PGDATABASE };
+  const groundcrew = {
+    ...{ SECRETS_FILE: path("volumes/data/secrets.json"), STORE_URL: `file:${path("volumes/data/store")}` },
+    ...{ BACKUP_FOLDER: path("volumes/backups"), PLANE_URL: "https://work.example.com" },
+    ...{ PLANE_WORKSPACE: "javisi", PORT: "1" },
+  };
   const config = {
     log: path("calls"),
     services,
     cwd: path("container"),
     env: {
-      groundcrew: {
-        SECRETS_FILE: path("volumes/data/secrets.json"),
-        STORE_URL: `file:${path("volumes/data/store")}`,
-        BACKUP_FOLDER: path("volumes/backups"),
-        PLANE_URL: "https://work.example.com",
-        PLANE_WORKSPACE: "javisi",
-        PORT: "1",
-      },
+      groundcrew,
       backup: {
-        SECRETS_FILE: path("volumes/data/secrets.json"),
-        STORE_URL: `file:${path("volumes/data/store")}`,
-        BACKUP_FOLDER: path("volumes/backups"),
+        ...groundcrew,
         BACKUP_UPLOADS: services.includes("storage") ? path("volumes/uploads") : "",
         BACKUP_DATABASE_PIPES: services.includes("backup-database") ? path("exchange") : "",
-        PLANE_URL: "https://work.example.com",
-        PLANE_WORKSPACE: "javisi",
-        PORT: "1",
       },
       postgres: account,
       "shared-database": { ...admin, ...shared },
@@ -111,11 +102,11 @@ export function createComposeServer(
   return {
     path,
     read: (name: string) => readFileSync(path(name), "utf8"),
-    run(script: "backup" | "restore", args: readonly string[] = [], extra: object = {}) {
+    run(script: "backup" | "restore", args: readonly string[] = []) {
       return spawnSync("sh", [path(`compose/${script}`), ...args], {
         env: {
           PATH: `${path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
-          STAND_IN: JSON.stringify({ ...config, ...extra }),
+          STAND_IN: JSON.stringify(config),
         },
         encoding: "utf8",
         input: "",

@@ -21,8 +21,6 @@ interface StandIn {
   /** What a service's container runs when the call names no command. */
   commands: Record<string, string[]>;
   cwd: string;
-  /** A service whose containers fail after they have written this much. */
-  breaks?: { service: string; after: number };
 }
 
 const standIn: StandIn = JSON.parse(process.env["STAND_IN"] ?? "{}");
@@ -76,13 +74,12 @@ function runCommand(service: string, command: readonly string[], env: Record<str
     command[0] === "groundcrew"
       ? [process.execPath, "--disable-warning=ExperimentalWarning", CLI, ...command.slice(1)]
       : command;
-  const limit = standIn.breaks?.service === service ? standIn.breaks.after : undefined;
   const { status, stdout } = spawnSync(program, options, {
     cwd: standIn.cwd,
     env: { PATH: process.env["PATH"], ...standIn.env[service], ...env },
     stdio: ["inherit", "pipe", "inherit"],
     maxBuffer: 1e9,
   });
-  process.stdout.write(limit === undefined ? stdout : stdout.subarray(0, limit));
-  return limit === undefined ? (status ?? 1) : 1;
+  process.stdout.write(stdout);
+  return status ?? 1;
 }
