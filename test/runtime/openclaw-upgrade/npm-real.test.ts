@@ -49,11 +49,10 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
       ),
     ) as Record<string, string>),
   };
-  const openclaw = (...args: string[]) => runLong(["openclaw", ...args]);
 
   /** The real command in a process of its own, for minutes. */
-  async function runLong(args: string[]) {
-    const child = spawn(process.execPath, [getBuiltProgram("cli"), ...args], { cwd: folder, env });
+  async function openclaw(...args: string[]) {
+    const child = spawn(process.execPath, [getBuiltProgram("cli"), "openclaw", ...args], { cwd: folder, env });
     const [out, err] = [text(child.stdout), text(child.stderr)];
     const [exit] = (await once(child, "exit")) as [number];
     return { exit, out: await out, err: await err };
@@ -69,18 +68,11 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     writeFileSync(join(state, "skills/plane-bridge/SKILL.md"), readFileSync("skills/plane-bridge/SKILL.md"));
     const cost = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
     const fake = {
-      id: "fake",
-      name: "fake",
-      reasoning: false,
-      input: ["text"],
-      cost,
-      contextWindow: 200_000,
-      maxTokens: 4096,
+      ...{ id: "fake", name: "fake", reasoning: false, input: ["text"] },
+      ...{ cost, contextWindow: 200_000, maxTokens: 4096 },
     };
     const provider = {
-      baseUrl: `http://127.0.0.1:${modelPort}/v1`,
-      apiKey: "marked-secret-model-key",
-      api: "openai-completions",
+      ...{ baseUrl: `http://127.0.0.1:${modelPort}/v1`, apiKey: "marked-secret-model-key", api: "openai-completions" },
     };
     const config = {
       gateway: { mode: "local", port, bind: "loopback", auth: { mode: "token", token: "marked-secret-gateway" } },
@@ -116,12 +108,10 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     const upgraded = await openclaw("upgrade", "--from", FROM, "--to", TO, "--json");
     const answer = JSON.parse(upgraded.out);
     const report = readFileSync(answer.report, "utf8");
-    process.stdout.write(report);
     expect([upgraded.exit, answer.state], upgraded.err + report).toEqual([0, "completed"]);
     expect(readlinkSync(join(prefix, "current"))).toBe(TO);
     const rolledBack = await openclaw("rollback", "--json");
     const back = JSON.parse(rolledBack.out);
-    process.stdout.write(readFileSync(back.report, "utf8"));
     expect([rolledBack.exit, back.state], rolledBack.err).toEqual([0, "rolled_back"]);
     const seconds = back.steps.slice(-4).reduce((sum: number, step: { seconds: number }) => sum + step.seconds, 0);
     expect(seconds).toBeLessThan(120);
