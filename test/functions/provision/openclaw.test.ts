@@ -69,23 +69,6 @@ test("AGENT-01 provision writes a closed profile for each of the ten agents: its
   expect(skills.entries["plane-bridge"]?.env).toEqual({ GROUNDCREW_URL: "https://crew.example.com" });
 });
 
-test("OpenClaw's settings exist in both forms of the section of agents, and for 2026.2 without what it refuses", async () => {
-  const setup = await createTeam();
-  const { agents, ...current } = readCurrent(setup);
-  const { agents: listed, ...list } = JSON.parse(readText(setup, LIST));
-  expect(list).toEqual(current);
-  expect(listed).toEqual({
-    list: TEN.map((id) => ({ id, ...(id === "concierge" ? { default: true } : {}), ...agents.entries[id] })),
-  });
-  const old = JSON.parse(readText(setup, OLD));
-  expect(Object.keys(old)).toEqual(["hooks", "skills", "agents"]);
-  expect(old.agents.list[1]).toEqual({
-    id: "imhotep",
-    tools: { allow: ["exec", "read", "write", "edit"], fs: { workspaceOnly: true } },
-  });
-  expect(old.hooks.mappings[1].wakeMode).toBe("next-heartbeat");
-});
-
 test("AGENT-01 each token is in its own agent's MCP entry and nowhere else, and the files have mode 0600", async () => {
   const setup = await createTeam();
   for (const path of FILES) expect(setup.files.get(path)?.mode, path).toBe(0o600);

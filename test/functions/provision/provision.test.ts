@@ -175,18 +175,3 @@ test("on v1.2.2, which has no relations, the description of a sample task names 
   expect(samples.map(({ description_html }) => parseBlockedByText(description_html))).toEqual([[], ["ONB-1"], []]);
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });
-
-test("provision waits for a Plane that is not running yet, with occasional progress lines", async () => {
-  const setup = await createProvisionSetup();
-  await setup.plane.takeDown();
-  let requestCount = 0;
-  const fetch: typeof globalThis.fetch = async (input, init) => {
-    requestCount += 1;
-    if (requestCount === 8) await setup.plane.bringUp();
-    return globalThis.fetch(input, init);
-  };
-  const { exit, err } = await setup.provision(["--yes"], { fetch });
-  expect(exit).toBe(0);
-  expect(setup.waits.filter((ms) => ms === 2_000)).toHaveLength(7);
-  expect(err.match(/waiting for Plane at/g)).toHaveLength(2);
-});

@@ -85,22 +85,11 @@ const formatAgents = (...names: unknown[]) => JSON.stringify({ agents: names.map
 
 test.each<[string, string, string]>([
   [
-    "has __proto__ in an agent",
-    '{"agents": [\n  {"name": "Thot", "email": "t@crew.test", "__proto__": {"role": "concierge"}}\n]}',
-    "agents[0].__proto__ (line 2, column 57)",
-  ],
-  [
-    "has a name twice, once with an escape",
-    '{"agents": [\n {"name": "Thot", "email": "a@crew.test",\n  "n\\u0061me": "Evil"}]}',
-    'the name "name" a second time (line 3, column 3)',
-  ],
-  [
     "has line feeds and escape sequences in a name",
     '{"\\u001b[2J\\nNothing to do":\n 1}',
     "[2J Nothing to do (line 2, column 2)",
   ],
   ["has an agent called ../../x", formatAgents("../../x"), "agents[0].name (line 4, column 15)"],
-  ["has names that become the same setting", formatAgents("R2 D2", "r2.d2"), "agents[1].name (line 8, column 15)"],
 ])("a settings file that %s is refused with its place, and provision writes nothing", async (_what, text, place) => {
   expect(await refuseSettingsFile(text)).toContain(place);
 });

@@ -4,11 +4,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
-import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
-import { createProcessSetup, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { createProcessSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const MARKED_SECRETS = {
   PLANE_ADMIN_PASSWORD: "marked-Secret-1-of-the-admin",
@@ -92,16 +91,3 @@ test("reliability 21: provision shows no configured or generated secret in its o
   for (const folder of ["data", "data/openclaw"]) expect(getFileMode(join(command.cwd, folder)), folder).toBe("700");
   expect(readdirSync(join(command.cwd, "data")).filter((name) => name.startsWith("."))).toEqual([]);
 }, 60_000);
-
-test("--print-env prints only the runtime's secrets on standard output", async () => {
-  const setup = await createProvisionSetup();
-  const { exit, out, err } = await setup.provision(["--yes", "--print-env"]);
-  expect(exit).toBe(0);
-  const secrets = setup.readSecrets();
-  expect(parseEnv(out)).toEqual(secrets);
-  for (const value of Object.values(secrets).flat()) expect(err).not.toContain(value);
-  await setup.provision(["--yes", "--rotate", "thot"]);
-  const rotated = parseEnv((await setup.provision(["--yes", "--print-env"])).out);
-  expect(rotated["AGENT_TOKEN_THOT"]).toBe([setup.readSecrets()["AGENT_TOKEN_THOT"]].flat().join(","));
-  expect(rotated["PLANE_API_KEY_THOT"]).toBe([setup.readSecrets()["PLANE_API_KEY_THOT"]].flat()[0]);
-});

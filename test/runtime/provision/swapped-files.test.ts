@@ -1,6 +1,5 @@
 import {
   chmodSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -104,22 +103,6 @@ test.each(sample(REPLACED_FOLDERS))(
   },
   30_000,
 );
-
-test("a provision run whose lock file is removed or replaced writes nothing more, so that it cannot undo what another run stores", async () => {
-  for (const replace of sample([(lock: string) => writeFileSync(lock, "{}", { mode: 0o600 }), () => {}])) {
-    const { data, folder, runWithSwap } = await createSwapRun();
-    let before = "";
-    const { exit, out } = await runWithSwap(() => {
-      rmSync(folder.lock);
-      replace(folder.lock);
-      before = readFileSync(join(data, "secrets.json"), "utf8");
-    });
-    expect(exit).toBe(1);
-    expect(out).toContain("data/provision.lock was removed or replaced while provision was running");
-    expect(folder.read("data/secrets.json")).toBe(before);
-    expect(existsSync(join(data, "agents"))).toBe(false);
-  }
-}, 30_000);
 
 /** The provision command with real files: SECRETS_FILE in `data`, beside it a folder `outside` that is not its own. */
 async function createDiskSetup() {
