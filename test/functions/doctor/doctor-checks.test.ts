@@ -13,7 +13,6 @@ import {
 } from "./doctor-setup.ts";
 
 type Setup = Awaited<ReturnType<typeof createDoctorSetup>>;
-type SetupOptions = NonNullable<Parameters<typeof createDoctorSetup>[0]>;
 type GatewayOptions = Partial<Parameters<typeof startGateway>[0]>;
 /** What is wrong, the check that finds it, its finding, and what else the finding says to do. */
 type Case = [title: string, change: (setup: Setup) => unknown, check: string, finding: string | RegExp, todo?: RegExp];
@@ -49,31 +48,6 @@ const setTelegramWebhook = ({ env }: Setup, url: string) =>
     body: JSON.stringify({ url }),
   });
 
-/** Changes the answers about projects, of Imhotep's key only if `key` is his. */
-const alterProjects = (change: (body: string) => string, onlyImhotep: boolean) => (setup: Setup) => {
-  setup.extra.fetch = async (input, init) => {
-    const real = await fetch(input, init);
-    const isHis = new Headers(init?.headers).get("x-api-key") === setup.env["PLANE_API_KEY_IMHOTEP"];
-    if (!String(input).includes("/projects/") || (onlyImhotep && !isHis)) return real;
-    return new Response(change(await real.text()), { headers: real.headers });
-  };
-};
-
-/** A project in which nobody of the key's account is, with this description. */
-const addForeignProject = (description: string) => (setup: Setup) => {
-  setup.plane.addProject({ name: "javisi", identifier: "JAV" });
-  alterProjects((body) => {
-    const list = JSON.parse(body);
-    for (const row of list.results) if (row.identifier === "JAV") Object.assign(row, { is_member: false, description });
-    return JSON.stringify(list);
-  }, false)(setup);
-};
-
-/** Sets the list of people. */
-function setPeople(...people: object[]) {
-  return ({ config }: Setup) => void Object.assign(config, { people });
-}
-
 const CASES: Case[] = [
   [
     "an invalid API key",
@@ -82,31 +56,10 @@ const CASES: Case[] = [
     /^failed: .*not valid/,
   ],
   [
-    "a project without membership",
-    addForeignProject("Our work"),
-    "plane workspace",
-    "warning: the key's account is not a member of these projects of javisi: JAV",
-  ],
-  [
-    "a disabled webhook, also if Plane's delivery log cannot be read",
-    ({ plane, webhook }) => {
-      plane.faults.add({ path: "/webhook-logs/" }, { kind: "status", status: 504, body: "<html>too slow</html>" });
-      plane.setWebhookActive(webhook, false);
-    },
-    "plane webhook",
-    /^failed: .*is disabled/,
-  ],
-  [
     "an agent's key of another account",
     ({ env }) => Object.assign(env, { PLANE_API_KEY_IMHOTEP: env["PLANE_API_KEY"] }),
     "agent Imhotep",
     /^failed: its API key belongs to ada@/,
-  ],
-  [
-    "an agent that is in no project",
-    alterProjects((body) => body.replaceAll('"is_member":true', '"is_member":false'), true),
-    "agent Imhotep",
-    "warning: is not a member of any project: it cannot work on tasks",
   ],
   [
     "a Plane that was not tried",
@@ -139,13 +92,6 @@ const CASES: Case[] = [
     /^failed: .* refuses the hook token \(401\)/,
   ],
   [
-    "another program at the gateway's address, which repeats the token",
-    async (setup) =>
-      useGateway({}, { OPENCLAW_URL: await startFixedResponseServer(200, `you sent ${HOOK_TOKEN}`) })(setup),
-    "openclaw",
-    /^failed: .*answers 200/,
-  ],
-  [
     "a person who has not written to the bot",
     setEnv({ TELEGRAM_CHAT_ID: "43" }),
     "telegram chat",
@@ -165,13 +111,6 @@ const CASES: Case[] = [
     /^warning: updates are to be polled, but the bot has a webhook at http:\/\/127\.0\.0\.1:\d+, which prevents polling$/,
     /another program uses this bot/,
   ],
-  [
-    "people of whom one is not in the workspace",
-    setPeople({ email: "ada@javisi.local.test" }, { email: "Zoe@example.test" }),
-    "people",
-    "warning: zoe@example.test of people: not in javisi, so they cannot answer or sign in",
-    /Invite them/,
-  ],
 ];
 
 test.each(CASES)(
@@ -189,30 +128,6 @@ test.each(CASES)(
     );
     // The doctor wakes no agent.
     if (gateway && typeof gateway === "object" && "runs" in gateway) expect(gateway.runs).toEqual([]);
-  },
-);
-
-const QUOTA_CASES: [string, SetupOptions, Record<string, string>, string, RegExp, RegExp?][] = [
-  ["larger than used", { rateLimit: 600 }, {}, "plane quota", /^warning: 598 .*more than PLANE_RATE_LIMIT/],
-  ["of another clock", { clock: () => Date.now() + 90_000 }, {}, "plane clock", /^warning: (89|90|91) s ahead of/],
-  [
-    "of v1.2.x",
-    { version: "1.2.2" },
-    {},
-    "plane",
-    /^warning: 1\.2\.0, PLANE_COMMUNITY: its API has no relations/,
-    /activities of a task.*until the next poll/,
-  ],
-];
-
-test.each(QUOTA_CASES)(
-  "The doctor's findings about a Plane whose quota or form is %s",
-  async (...[, options, env, name, finding, todo]) => {
-    const setup = await createDoctorSetup(options);
-    Object.assign(setup.env, env);
-    const findings = await setup.examine();
-    expect(getFindings(findings, name)).toMatch(finding);
-    if (todo) expect(findings.checks.find((check) => check.name === name)?.todo).toMatch(todo);
   },
 );
 

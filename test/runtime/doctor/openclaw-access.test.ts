@@ -179,19 +179,6 @@ test("AGENT-01 the doctor asks the gateway which tools it offers each agent, and
   );
 });
 
-test("Tokens in the gateway's environment, wakes with a warning and the search for tools are named", async () => {
-  const config = createProvisioned();
-  config.tools = {};
-  const thot = config.mcp.servers["groundcrew-thot"];
-  if (thot) thot.headers = { Authorization: `Bearer \${GROUNDCREW_TOKEN_THOT}` };
-  const files = { "openclaw.json": JSON.stringify(config), ".env": "A=1\nGROUNDCREW_TOKEN_IMHOTEP=x\n" };
-  const { lines } = await examine(files);
-  expect(lines.slice(2)).toEqual([
-    "warning: tokens are in the gateway's environment, which every command sees: GROUNDCREW_TOKEN_IMHOTEP, GROUNDCREW_TOKEN_THOT",
-    "warning: agents find each tool by a search, which doubles the tokens of a task",
-  ]);
-});
-
 test("The doctor names an agent of OpenClaw that is none of Groundcrew's, but can use an entry", async () => {
   const config = createProvisioned();
   config.agents.entries["guest"] = { tools: {} };
@@ -213,12 +200,4 @@ test.each([
   expect(lines).toEqual([expect.stringMatching(/^failed: /)]);
   expect(lines[0]).toContain(finding);
   expect(out).not.toContain("marked-secret");
-});
-
-test("The doctor finds OpenClaw's settings where OpenClaw would, and says nothing where there are none", async () => {
-  expect((await examine({}, { OPENCLAW_CONFIG: "" })).lines).toEqual([]);
-  const files = { "home/.openclaw/openclaw.json": JSON.stringify(createProvisioned()) };
-  expect((await examine(files, { OPENCLAW_CONFIG: "" })).lines[0]).toBe(
-    "ok: 3 MCP entries; no agent can use another's (home/.openclaw/openclaw.json)",
-  );
 });
