@@ -35,7 +35,7 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
 
   afterAll(() => {
     for (const end of [...ends, () => old.stop(), () => fresh.stop()]) end();
-  });
+  }, 60_000);
 
   test("make no backup when the dump breaks off", () => {
     const other = createComposeServer({ admin: old.admin, account });

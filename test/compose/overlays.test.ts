@@ -177,16 +177,6 @@ describe("The compose files", { timeout: 60_000 }, () => {
 describe("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis", () => {
   const overlay = parseComposeFile("second.yaml")["services"] as Record<string, Record<string, unknown>>;
 
-  test("is the first one in everything but the published port", () => {
-    const { extends: from, ports, ...others } = overlay["groundcrew-2"] ?? {};
-    expect(from).toEqual({ file: "compose.yaml", service: "groundcrew" });
-    // Said here as well, for compose/write-release.
-    const image = expect.stringMatching(/^groundcrew:\$\{GROUNDCREW_VERSION\}$/);
-    expect([ports, others]).toEqual([[], { image }]);
-    // Without the tag Compose would add nothing to the first one's list, and both would want one port.
-    expect(readFileSync("compose/second.yaml", "utf8")).toContain("ports: !reset []");
-  });
-
   test("is behind Caddy with the first one, which setup keeps chosen", () => {
     expect(Object.keys(overlay).sort()).toEqual(["caddy", "groundcrew-2"]);
     expect(overlay["caddy"]).toEqual({ environment: { GROUNDCREW_UPSTREAM: "groundcrew:8787 groundcrew-2:8787" } });

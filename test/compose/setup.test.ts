@@ -46,29 +46,6 @@ describe("compose/setup", () => {
     });
   });
 
-  test("names Plane, Groundcrew and Grafana below the domain as the answers say, in every address and in Caddy", () => {
-    const folder = copyComposeFolder();
-    const names = ["PLANE_SUBDOMAIN=plane", "GROUNDCREW_SUBDOMAIN=agents.office", "GRAFANA_SUBDOMAIN=charts"];
-    const overlays = "OVERLAYS=plane,embedded-data,caddy,monitoring";
-    runSetup(folder, [...ANSWERS, ...names, overlays, "DOCKER_GROUP=998"]);
-    const env = readDotEnv(folder);
-    expect(env).toMatchObject({
-      PLANE_URL: "https://plane.javisi.test",
-      PUBLIC_URL: "https://agents.office.javisi.test",
-      ALLOWED_HOSTS: expect.stringMatching(/^agents\.office\.javisi\.test,/),
-      GRAFANA_URL: "https://charts.javisi.test",
-    });
-    const { caddy, api } = readProject(env).services;
-    expect(api?.environment).toMatchObject({ WEB_URL: "https://plane.javisi.test" });
-    expect(caddy?.networks?.["frontend"]?.aliases).toEqual(["plane.javisi.test", "agents.office.javisi.test"]);
-    expect(caddy?.environment).toMatchObject({
-      PLANE_SUBDOMAIN: "plane",
-      GROUNDCREW_SUBDOMAIN: "agents.office",
-      GRAFANA_SUBDOMAIN: "charts",
-    });
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-  });
-
   const REFUSED: [string[], string][] = [
     [["DOMAIN=javisi.test\nADMIN_TOKEN=x"], "not printable"],
     [[...ANSWERS, "PLANE_SUBDOMAIN=crew"], "GROUNDCREW_SUBDOMAIN makes two sites of crew.javisi.test"],
@@ -172,20 +149,6 @@ describe("compose/setup beside another installation", () => {
   /** A docker that has this volume only. */
   const knowVolume = (folder: string, name: string) =>
     createStandIns(folder, { docker: `[ "$*" = "volume inspect ${name}" ]` }).path;
-
-  test("writes the project's name, so that another folder's name or another file of Compose changes no volumes", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, CADDY_ANSWERS);
-    expect(readDotEnv(folder)["COMPOSE_PROJECT_NAME"]).toBe("groundcrew");
-    // One that Compose has had from the environment until now stays.
-    const named = copyComposeFolder();
-    runSetup(named, CADDY_ANSWERS, { COMPOSE_PROJECT_NAME: "crew-3" });
-    expect(runSetup(named, [])).toEqual({ changed: 0, names: [] });
-    expect(readDotEnv(named)["COMPOSE_PROJECT_NAME"]).toBe("crew-3");
-    expect(runSetup(folder, ["COMPOSE_PROJECT_NAME=crew-2"])).toMatchObject({ names: ["COMPOSE_PROJECT_NAME"] });
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-    expect(trySetup(folder, ["--yes", "COMPOSE_PROJECT_NAME=Crew"]).stderr).toContain("is not a name");
-  });
 
   test("makes no new secrets for data that another installation made, and goes on with the .env of that one", () => {
     const [folder, other] = [copyComposeFolder(), copyComposeFolder()];

@@ -76,18 +76,6 @@ describe("MONITOR-03 the dashboards", () => {
 });
 
 describe("MONITOR-02 the examples for Loki", () => {
-  test("have no label but service and level, which have few values", () => {
-    const alloy = readAlloy();
-    expect([...alloy.matchAll(/target_label +(?:=) +"(\w+)"/g)].map(([, label]) => label)).toEqual(["service"]);
-    expect(/stage\.labels \{\s+values = \{ (.*) \}/.exec(alloy)?.[1]).toBe('level = ""');
-    const selectors = listDashboardQueries("loki").flatMap(
-      ({ expression }) => /\{([^}]*)\}/.exec(expression)?.[1] ?? [],
-    );
-    expect(selectors.length).toBeGreaterThan(5);
-    for (const selector of selectors)
-      expect(selector).toMatch(/^service(="(groundcrew|caddy|openclaw-gateway)"(, level=~"[a-z|]+")?|=~"[a-z|-]+")$/);
-  });
-
   test("take the logs of Groundcrew, Caddy, every container of Plane, and OpenClaw, and of nothing else on the server", () => {
     const [, pattern = ""] = /regex += "(.*)"\n +action += "keep"/.exec(readAlloy()) ?? [];
     // Prometheus' relabelling compares the whole text.

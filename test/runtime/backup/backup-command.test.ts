@@ -175,30 +175,6 @@ test.each([
   expect(readdirSync(machine.backups)).toEqual([".lock"]);
 });
 
-test("Old backups are removed, and nothing else in the folder", async () => {
-  const machine = createBackupMachine();
-  expect((await machine.runHere(["backup"])).exit).toBe(0);
-  const [first = ""] = machine.listBackups();
-  const manifest = machine.read(`backups/${first}/manifest.json`);
-  for (let day = 10; day < 29; day += 1) machine.write(`backups/2020-02-${day}T03-00-00Z/manifest.json`, manifest);
-  machine.write("backups/2020-02-01T03-00-00Z/half", "without a manifest");
-  machine.write("backups/notes", "mine");
-  machine.remove(`backups/${first}`);
-  const { out } = await machine.runHere(["backup", "--json"]);
-  expect(JSON.parse(out).removed).toContain("2020-02-10T03-00-00Z");
-  const names = machine.listBackups();
-  expect(names).toContain("notes");
-  expect(names).toContain("2020-02-01T03-00-00Z");
-  expect(names.filter((name) => name.startsWith("2020-02-2"))).toEqual([
-    "2020-02-23T03-00-00Z",
-    "2020-02-24T03-00-00Z",
-    "2020-02-25T03-00-00Z",
-    "2020-02-26T03-00-00Z",
-    "2020-02-27T03-00-00Z",
-    "2020-02-28T03-00-00Z",
-  ]);
-});
-
 test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew's secrets", async () => {
   const machine = createBackupMachine({
     BACKUP_AFTER: "rclone copy {backup} remote:{folder}/{name};id",

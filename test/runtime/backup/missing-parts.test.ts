@@ -40,15 +40,6 @@ test("INFRA-05 A backup fails when the setting of a part is lost, unless a perso
   expect([exit, JSON.parse(out).parts]).toEqual([0, ["store", "secrets"]]);
 });
 
-test("INFRA-05 A backup fails when STORE_URL names a folder without a store, also the first one", async () => {
-  const machine = createBackupMachine();
-  machine.remove("data/groundcrew.db");
-  const { exit, err } = await back(machine);
-  expect(exit).toBe(78);
-  expect(err).toContain("which has no store");
-  expect((await back(machine, "--without", "store")).exit).toBe(0);
-});
-
 test("INFRA-05 A backup that a person makes does not replace the timer's of the same day, nor does the timer's theirs", async () => {
   const machine = createBackupMachine();
   expect((await back(machine, "--scheduled")).exit).toBe(0);

@@ -4,10 +4,9 @@ import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { manifest as productManifest } from "../../../functions/index.ts";
 import { noticesTick } from "../../../functions/notices.ts";
-import { isTestDue } from "../../../runtime/backup/restore-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
-import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
+import { HOUR, type Ms } from "../../../shared/time.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
@@ -54,19 +53,6 @@ test("INFRA-05 A backup that cannot be restored becomes a notice, which ends whe
   writeFileSync(path, picture);
   expect((await testLatest(machine, "--weekly")).exit).toBe(0);
   expect(await readNotice(machine)).toBeUndefined();
-});
-
-test("INFRA-05 With --weekly a restore is tested again after a week, and a test that is not made for 9 days is a notice", async () => {
-  const machine = createBackupMachine();
-  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
-  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
-  const record = machine.read(`backups/${RECORD}`);
-  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
-  expect(machine.read(`backups/${RECORD}`)).toBe(record);
-  const tested = Date.parse(JSON.parse(record).tested);
-  expect([6, 7].map((days) => isTestDue(machine.backups, tested + days * DAY))).toEqual([false, true]);
-  expect(await readNotice(machine, () => tested + 8 * DAY)).toBeUndefined();
-  expect(await readNotice(machine, () => tested + 10 * DAY)).toContain(JSON.parse(record).backup);
 });
 
 test.skipIf(!hasRedisServer())(

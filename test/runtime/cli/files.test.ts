@@ -1,16 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  appendFileSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openFileBelow } from "../../../runtime/cli/files.ts";
@@ -47,18 +37,6 @@ test.each([
   },
 );
 
-test("a file that replaces an opened file is not read", async () => {
-  const cwd = createTempFolder();
-  writeFileSync(join(cwd, "mine.txt"), "mine");
-  const { file, size, name } = await openFileBelow(cwd, "./mine.txt");
-  renameSync(join(cwd, "mine.txt"), join(cwd, "old.txt"));
-  symlinkSync("/etc/hostname", join(cwd, "mine.txt"));
-  appendFileSync(join(cwd, "old.txt"), " and more");
-  expect({ size, name }).toEqual({ size: 4, name: "mine.txt" });
-  expect((await file.readFile("utf8")).slice(0, size)).toBe("mine");
-  await file.close();
-});
-
 test("OPENCLAW-07 groundcrew upload_deliverable uploads a file of the current folder; repeating the command is the same upload", async () => {
   const { app, item, cwd, runCommand } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
   const bytes = Buffer.alloc(3 * 2 ** 20, "report");
@@ -76,20 +54,6 @@ test("OPENCLAW-07 groundcrew upload_deliverable uploads a file of the current fo
   expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true, size: bytes.length }]);
   expect(app.readComments(item).filter((text) => text.includes("Here it is."))).toHaveLength(1);
   expect(await (await app.request("/audit", HTTP_ADMIN_TOKEN)).text()).toContain("upload_deliverable");
-});
-
-test("groundcrew upload_deliverable refuses a file that is too large or of another type before sending it, with what is allowed", async () => {
-  const { cwd, runCommand } = await createCliTestApp();
-  writeFileSync(join(cwd, "big.bin"), Buffer.alloc(5 * 2 ** 20 + 1));
-  expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({
-    exit: 1,
-    err: expect.stringContaining("5242880 (5 MB)"),
-  });
-  writeFileSync(join(cwd, "x.exe"), "MZ");
-  expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "x.exe"])).toMatchObject({
-    exit: 1,
-    err: expect.stringContaining("pdf, "),
-  });
 });
 
 /** Imhotep's task ONB-1 with the file plan.md, which the command has uploaded. */

@@ -30,15 +30,10 @@ const parseArgs = (...args: string[]) => parseCliInput(toolSpec, args, async () 
 test.each([
   [["--task", "ONB-1"], {}],
   [["ONB-1", "--status", "done"], { status: "done" }],
-  [["ONB-1", "--tests", "12 passed"], { tests: "12 passed" }],
   [["ONB-1", "--tests", '{"passed": 12, "failed": 0}'], { tests: { passed: 12, failed: 0 } }],
-  [["ONB-1", "--percent=-0.5"], { percent: -0.5 }],
   [["ONB-1", "--fresh"], { fresh: true }],
-  [["ONB-1", "--no-fresh"], { fresh: false }],
-  [["ONB-1", "--blocked_by", "ONB-2, ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
   [["ONB-1", "--blocked-by", "ONB-2", "--blocked-by", "ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
   [["ONB-1", "--due-date", "null"], { due_date: null }],
-  [["ONB-1", "--text", "null"], { text: "null" }],
   [["ONB-1", "--text", "-"], { text: "from standard input" }],
   [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
   [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
@@ -48,10 +43,7 @@ test.each([
 
 test.each([
   [["ONB-1", "ONB-2"], "Unexpected argument"],
-  [["--task", "A-1", "--task", "A-2"], "set twice"],
   [["ONB-1", "--status", "finished"], "one of todo, done"],
-  [["ONB-1", "--percent", "half"], "must be a number"],
-  [["ONB-1", "--fresh=perhaps"], "true or false"],
   [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
   [["ONB-1", "--text", "--status", "done"], "needs a value"],
   [["ONB-1", "--statsu", "done"], "Did you mean --status?"],

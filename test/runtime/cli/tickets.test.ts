@@ -33,36 +33,6 @@ test("groundcrew tickets adds, approves, completes and updates a ticket, as thei
   expect(app.readComments(item).join()).toContain("Done it");
 });
 
-test("groundcrew tickets send-back sends a result back with exactly its text, from an option or standard input, and says when there is none", async () => {
-  const { app, run } = await createTicketsCli();
-  app.addTask("Make it");
-  await app.runFirstPoll();
-  await run(["approve", "ONB-1"]);
-  await app.exchange();
-  await app.exchange([createSession({ ticket: "ONB-1" })]);
-  const early = await run(["send-back", "ONB-1", "--text", "Too early"]);
-  expect(early).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("ONB-1") });
-  expect(await run(["send-back", "ONB-1"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --text") });
-  const finishRound = async (round: number) => {
-    await app.exchange([createSession({ ticket: "ONB-1", round })]);
-    await run(["complete", "ONB-1", "--summary", `Done ${round}`]);
-    const exit = { reason: "exited", status: 0 } as const;
-    await app.exchange([createSession({ ticket: "ONB-1", round, state: "ended", exit })]);
-  };
-  const long = `/compact x\n@readme.txt --flag $(id)\n${"é".repeat(22_000)}`;
-  for (const [i, [option, stdin]] of [["-", long], ["Once more"]].entries()) {
-    await finishRound(i + 1);
-    const sent = await run(["send-back", "ONB-1", "--text", option ?? ""], stdin === undefined ? {} : { stdin });
-    expect(sent).toMatchObject({ exit: 0, out: expect.stringContaining("state: approved") });
-    await app.exchange();
-    const [desired] = (await app.exchange()).sessions;
-    const inputs = [{ kind: "paste", text: stdin ?? option }];
-    expect(desired).toMatchObject({ round: i + 2, resume: true, inputs });
-  }
-  const { rounds } = await app.read("/api/tickets/ONB-1");
-  expect(rounds.map(({ text }: { text?: string }) => text)).toEqual(["Once more", long, undefined]);
-});
-
 test("groundcrew tickets says what is wrong, with an exit code for each kind, and as one JSON document where asked", async () => {
   const { app, run } = await createTicketsCli();
   const away = { GROUNDCREW_URL: "http://127.0.0.1:2", ADMIN_TOKEN: HTTP_ADMIN_TOKEN };

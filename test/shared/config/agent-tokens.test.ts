@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { createTestSettings, getSettingsProblems, getSettingsWarnings, PLANE_ENV } from "../../support/settings.ts";
+import { createTestSettings, getSettingsProblems, PLANE_ENV } from "../../support/settings.ts";
 
 const IMHOTEP = "bridge-token-of-imhotep";
-const THOT = "bridge-token-of-thot";
 const HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 function createConfigFiles(...agents: object[]) {
@@ -11,7 +10,6 @@ function createConfigFiles(...agents: object[]) {
 
 const imhotep = { name: "Imhotep", email: "imhotep@javisi.local" };
 const r2d2 = { name: "R2-D2", email: "r2d2@javisi.local" };
-const hermes = { name: "Hermes", email: "hermes@javisi.local", role: "concierge" };
 const env = { ...PLANE_ENV, GROUNDCREW_CONFIG: "c" };
 
 test("AGENT_TOKEN_<AGENT> is found by the agent's name in every source of secrets", () => {
@@ -26,13 +24,6 @@ test("AGENT_TOKEN_<AGENT> is found by the agent's name in every source of secret
     { agent: "R2-D2", role: "worker", tokens: ["the-new-token-of-r2", "the-old-token-of-r2"] },
   ]);
   expect(secrets).toEqual(expect.arrayContaining([IMHOTEP, "the-new-token-of-r2", "the-old-token-of-r2"]));
-});
-
-test("AGENT_TOKEN_<AGENT> may have several values, also as SHA-256", () => {
-  const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
-  expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([
-    { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
-  ]);
 });
 
 test.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
@@ -50,14 +41,6 @@ test.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintabl
     expect(JSON.stringify(problem)).not.toContain(token.slice(7) || "no value");
   },
 );
-
-test("AGENT_TOKEN_<AGENT> for CONCIERGE belongs to the agent with that role under any name", () => {
-  const tokenEnv = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
-  expect(createTestSettings(tokenEnv, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
-    { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
-  ]);
-  expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
-});
 
 test("AGENT_TOKEN_<AGENT> that is too short is refused without repeating the token, also for an unknown agent", () => {
   for (const name of ["AGENT_TOKEN_IMHOTEP", "AGENT_TOKEN_SHURI"]) {

@@ -77,18 +77,6 @@ test("every text that JSON.parse refuses has a line and a column inside the text
   );
 });
 
-test("GROUNDCREW_CONFIG is refused when agents share a key's name or an account, or the name looks like a file setting", () => {
-  const refuse = (...agents: object[]) => getFileProblems({ agents }).map((problem) => problem.name);
-  const [a, b] = ["a@x.local", "b@x.local"];
-  expect(refuse({ name: "R2 D2", email: a }, { name: "r2-d2", email: b })).toEqual([
-    "GROUNDCREW_CONFIG agents[1].name",
-  ]);
-  expect(refuse({ name: "Ada", email: a }, { name: "Bob", email: "A@x.local" })).toEqual([
-    "GROUNDCREW_CONFIG agents[1].email",
-  ]);
-  expect(refuse({ name: "my file", email: a })).toHaveLength(1);
-});
-
 const AGENT = { name: "Thot", email: "thot@crew.test" };
 
 test.each([
@@ -106,24 +94,10 @@ test.each([
   expect(JSON.stringify(found)).not.toMatch(/marked|bWFya2Vk/);
 });
 
-test("people has the e-mail address, Telegram user and projects of each person", () => {
-  const people = [
-    { email: "Ada@Example.test", telegram: 12345678, projects: ["onb", "OPS"] },
-    { email: "bob@example.test", telegram: "87654321" },
-  ];
-  const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify({ people }) });
-  expect(settings.people).toEqual([
-    { email: "ada@example.test", telegram: 12345678, projects: ["ONB", "OPS"] },
-    { email: "bob@example.test", telegram: 87654321 },
-  ]);
-  expect(createTestSettings({}).people).toBeUndefined();
-});
-
 test.each([
   [[{ email: "ada" }], "people[0].email", "the e-mail address of the person's Plane account"],
   [[{ email: "a@x.test", telegram: "@ada" }], "people[0].telegram", "the person's Telegram user number (not a name)"],
   [[{ email: "a@x.test", projects: ["O-1"] }], "people[0].projects[0]", "1 to 12 letters or digits"],
-  [[{ email: "a@x.test" }, { email: "A@x.test" }], "people[1].email", "that no other person and no agent has"],
   [
     [
       { email: "a@x.test", telegram: 7 },
