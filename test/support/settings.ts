@@ -29,12 +29,6 @@ export function createTestSettings(env: Env, files?: Files): Settings {
   return parsed.settings;
 }
 
-export function getSettingsWarnings(env: Env, files?: Files): string[] {
-  const parsed = parseTestSettings(env, files);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.warnings;
-}
-
 export function getSettingsProblems(env: Env, files?: Files): SettingProblem[] {
   const parsed = parseTestSettings(env, files);
   return parsed.ok ? [] : parsed.problems;
