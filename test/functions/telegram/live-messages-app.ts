@@ -75,16 +75,6 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
   async function tapButtonData(messageId: number, data: string, from = ADA_USER): Promise<string> {
     const press = await app.telegram.press(GROUP_CHAT, from, messageId, data);
     await pollUpdates();
-    return toPlainText({ ...EMPTY_MESSAGE, text: press.answers.join("|") });
+    return toPlainText({ text: press.answers.join("|") });
   }
 }
-
-const EMPTY_MESSAGE: SimulatedMessage = {
-  id: 0,
-  text: "",
-  entities: [],
-  at: 0,
-  edits: [],
-  previews: false,
-  buttons: [],
-};

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { createForwardRules } from "../../../functions/forward.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { notificationRulesSchema } from "../../../shared/config/settings-file.ts";
 import { type AnyEvent, EVENT_KINDS, type EventKind } from "../../../shared/task/events.ts";
@@ -93,7 +92,7 @@ test("of several rules that match for one chat the first one sends and names the
   expect(EVENT_KINDS.some((kind) => createRules([]).needsActor(createEvent(kind)))).toBe(false);
 });
 
-test("why no notification is sent, and why nothing is forwarded: no rule, a mute rule, or no chat", () => {
+test("why no notification is sent: no rule, a mute rule, or no chat", () => {
   const completed = { kind: "completed" } as const;
   const renamed = { kind: "renamed", from: "Before" } as const;
   const muting = createRules([
@@ -102,15 +101,11 @@ test("why no notification is sent, and why nothing is forwarded: no rule, a mute
     { name: "quiet", events: ["completed"], projects: ["ONB"], chat: -100, mute: true },
   ]);
   const withoutChat = createNotificationRules(undefined, undefined);
-  const to = { url: "https://n8n.example.com/hook", secret: "s", events: ["issue.completed" as const] };
   for (const [rules, event, skips] of [
     [createNotificationRules(undefined, 42), renamed, [{ consumer: "telegram", why: "no_rule" }]],
     [createNotificationRules(undefined, 42), completed, []],
     [muting, completed, [{ consumer: "telegram", why: "muted", rule: "quiet" }]],
     [withoutChat, completed, [{ consumer: "telegram", why: "not_set_up", rule: "completed tasks" }]],
-    [createForwardRules([to]), renamed, [{ consumer: "forward", why: "no_rule" }]],
-    [createForwardRules([to]), completed, []],
-    [createForwardRules([]), renamed, []],
   ] as const)
     expect(rules.explainSkips?.(event, facts)).toEqual(skips);
   expect(muting.decide(completed, facts, "c").map(({ target }) => target)).toEqual(CHAT_TARGETS);

@@ -1,4 +1,13 @@
 import { expect, test } from "vitest";
+import {
+  recordSendOutcome,
+  reserveSend,
+  type SendPriority,
+  TELEGRAM_LIMITS,
+} from "../../../functions/telegram/delivery/rate-limits.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
+import { replyLane } from "../../../shared/jobs/outgoing-jobs.ts";
+import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import {
   createNotice,
@@ -7,6 +16,7 @@ import {
   enqueueNotices,
   getChatTexts,
   OUTBOX_CHAT,
+  type OutboxSetup,
   parseTaskKeys,
 } from "./outbox-setup.ts";
 
@@ -47,27 +57,6 @@ test("limits and order: after 429 with retry_after 30 nothing is sent to that ch
   expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
 });
 
-const HOUR = 3_600_000;
-
-test("after an excessive retry_after one probe is sent when an hour is over, and its success releases the chat", async () => {
-  const setup = await createOutboxSetup({ burst: 0 });
-  const excessiveWait = { kind: "too_many", seconds: 999_999_999, enforced: 0 } as const;
-  setup.telegram.injectFaults(excessiveWait, excessiveWait);
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.runUntilEmpty(1_000);
-  await enqueueNotices(setup.store, createNotices(2, 4));
-  await setup.runUntilEmpty(3 * HOUR, 60_000);
-  const [refused, ...rest] = setup.telegram.calls;
-  const minutes = rest.map(({ at, outcome }) => [Math.round((at - (refused?.at ?? 0)) / 60_000), outcome]);
-  expect(minutes).toEqual([
-    [60, "429"],
-    [120, "ok"],
-    [121, "ok"],
-    [122, "ok"],
-    [123, "ok"],
-  ]);
-});
-
 test("a failed send: while Telegram is unreachable, retries slow down to ten minutes; then all arrives in order, unmarked", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   await setup.telegram.stop();
@@ -106,19 +95,6 @@ test("a failed send: a message that Telegram will never accept becomes a dead le
   expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2", "ONB-1"]);
 });
 
-test("a failed send (reliability 14): each missing answer causes one marked repeat, which stays marked while it waits", async () => {
-  const setup = await createOutboxSetup({ burst: 0 });
-  setup.telegram.injectFaults(
-    { kind: "lost" },
-    { kind: "too_many", seconds: 5 },
-    { kind: "error", status: 500, description: "x" },
-    { kind: "lost" },
-  );
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
-});
-
 test("a failed send: a replay of one that may have arrived has the mark, and is not edited into a message sent meanwhile", async () => {
   const setup = await createOutboxSetup({ burst: 600_000 });
   setup.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 400, description: "Bad Request: x" });
@@ -151,4 +127,91 @@ test("the log contains the ids and the correlation id of a message, never its te
   expect(log).toContain(notice.correlation);
   expect(log).toContain('"messageId":1');
   expect(log).not.toMatch(/Marzipan|Nougat|Krokant|secret-token/);
+});
+
+const BUTTONS = [[{ text: "Yes", data: "pick:a:0" }]];
+const createBoldEntities = (text: string) => [{ type: "bold", offset: 0, length: text.length }];
+
+async function enqueue({ store }: OutboxSetup, id: string, body: object) {
+  const json = JSON.parse(JSON.stringify({ chat: OUTBOX_CHAT, correlation: "c1", ...body }));
+  await store.commit({ jobs: [{ id, queue: "outbox", lane: replyLane(OUTBOX_CHAT), body: json }] });
+}
+
+const createReply = (text: string, more: object = {}) => ({
+  type: "reply",
+  answer: { rich: { text, entities: createBoldEntities(text) }, language: "en", ...more },
+});
+const createReplacement = (messageId: number, text: string, more: object = {}) => ({
+  type: "replacement",
+  show: { messageId, rich: { text, entities: [] }, language: "en", ...more },
+});
+
+const readChatMessages = async ({ store }: OutboxSetup) =>
+  (await store.scan<ChatMessage>(chatMessageSet)).rows.map(({ value }) => value);
+
+test("a reply is sent with its formatting and buttons in its topic, and the dashboard shows it", async () => {
+  const setup = await createOutboxSetup();
+  setup.telegram.setTopic(OUTBOX_CHAT, 3, "open");
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty();
+  await enqueue(setup, "answer:1", createReply("Yes or no?", { buttons: BUTTONS, replyTo: 1, topic: 3 }));
+  await setup.runUntilEmpty();
+  expect(setup.telegram.chat(OUTBOX_CHAT).messages.at(-1)).toMatchObject({
+    text: "Yes or no?",
+    replyTo: 1,
+    topic: 3,
+    entities: createBoldEntities("Yes or no?"),
+    buttons: [[{ text: "Yes", callback_data: "pick:a:0" }]],
+  });
+  const [shown] = (await readChatMessages(setup)).filter(({ text }) => text === "Yes or no?");
+  expect(shown).toMatchObject({ chat: String(OUTBOX_CHAT), messageId: 2, buttons: BUTTONS });
+});
+
+test("a replaced text changes the message, also on the dashboard, or is sent anew where it was deleted", async () => {
+  const setup = await createOutboxSetup();
+  await enqueue(setup, "answer:1", createReply("Yes or no?", { buttons: BUTTONS }));
+  await enqueue(setup, "show:2", createReplacement(1, "Yes."));
+  await setup.runUntilEmpty();
+  expect(setup.telegram.chat(OUTBOX_CHAT).messages).toMatchObject([{ text: "Yes.", buttons: [] }]);
+  const [shown] = await readChatMessages(setup);
+  expect(shown).toMatchObject({ text: "Yes.", entities: [] });
+  expect(shown?.buttons).toBeUndefined();
+  expect(shown?.history).toHaveLength(2);
+  setup.telegram.removeMessage(OUTBOX_CHAT, 1);
+  await enqueue(setup, "show:3", createReplacement(1, "No.", { buttons: BUTTONS }));
+  await setup.runUntilEmpty();
+  expect(setup.telegram.chat(OUTBOX_CHAT).messages).toMatchObject([{ text: "No.", buttons: [[{ text: "Yes" }]] }]);
+});
+
+/** Counts the calls allowed within one minute, made two seconds apart; 30 means that there is no limit. */
+async function countReservations(chat: number, priority: SendPriority): Promise<number> {
+  const time = { now: 0 };
+  const store = createMemoryStore({ clock: () => time.now });
+  for (let count = 0; ; count += 1, time.now += 2_000)
+    if (count === 30 || (await reserveSend(store, chat, TELEGRAM_LIMITS, priority)).wait > 0) return count;
+}
+
+test.each([
+  ["request", 20],
+  ["reply", 18],
+  ["notification", 12],
+  ["background", 8],
+] as const)("messages of priority %s get %i of a group's calls in a minute", async (priority, calls) => {
+  expect(await countReservations(-100, priority)).toBe(calls);
+});
+
+test("after a long hold of a chat only one of many calls at once is granted, and its success releases the others", async () => {
+  const time = { now: 0 };
+  const store = createMemoryStore({ clock: () => time.now });
+  const reserve = () => reserveSend(store, 42, TELEGRAM_LIMITS, "reply");
+  const first = await reserve();
+  await recordSendOutcome(store, 42, first, { kind: "wait", ms: 600_000 });
+  time.now += 600_000;
+  const turns = await Promise.all(Array.from({ length: 20 }, reserve));
+  const [probe, ...others] = turns.filter(({ wait }) => wait === 0);
+  expect([probe, others]).toEqual([{ wait: 0, isProbe: true }, []]);
+  time.now += 2_000;
+  expect((await reserve()).wait).toBe(1_000);
+  await recordSendOutcome(store, 42, { wait: 0, isProbe: true }, { kind: "sent", messageId: 1 });
+  expect(await reserve()).toEqual({ wait: 0, isProbe: false });
 });

@@ -65,21 +65,8 @@ export async function createOutboxSetup({ burst, locale = "en", chats = [OUTBOX_
     }
   }
 
-  return {
-    time,
-    telegram,
-    apiRoot,
-    store,
-    bot,
-    lines,
-    log,
-    jobHandler,
-    deps,
-    handleJob,
-    handleDueJobs,
-    takeJobs,
-    runUntilEmpty,
-  };
+  const parts = { time, telegram, store, bot, lines, jobHandler, deps };
+  return { ...parts, handleJob, handleDueJobs, takeJobs, runUntilEmpty };
 }
 
 export type OutboxSetup = Awaited<ReturnType<typeof createOutboxSetup>>;

@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { COMMAND_NAMES, getTexts, TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts.ts";
 
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
@@ -45,24 +46,6 @@ test("the French texts are neither empty nor in English", () => {
   expect(untranslated.map(([path]) => path).filter((path) => !SAME_IN_BOTH.includes(path))).toEqual([]);
 });
 
-/** Values of placeholders whose form matters for reading; the others are shown by their names. */
-const SAMPLES: Record<string, string> = {
-  ...{ agent: "Imhotep", by: "Ada (Telegram)", who: "Ada", name: "Imhotep", task: "ONB-12 Mail", keys: "ONB-3, ONB-4" },
-  ...{ n: "2", done: "3", total: "8", minutes: "15", seconds: "30", at: "09:00", when: "09:00", since: "09:00" },
-};
-
-/** Fills in a text for a person who reads it: `PRINT_TEXTS=1 npx vitest run test/shared/i18n --silent=false` */
-function renderSample(text: string): string {
-  const names = [...text.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
-  return formatTemplate(text, { ...Object.fromEntries(names.map((name) => [name, `‹${name}›`])), ...SAMPLES });
-}
-
-test.each(["en", "fr"] as const)("every text in %s is complete when its placeholders have values", (locale) => {
-  const rendered = listTexts(locale).map(([path, text]) => [path, renderSample(text)] as const);
-  if (process.env["PRINT_TEXTS"]) console.log(rendered.map(([path, text]) => `${path}: ${text}`).join("\n"));
-  expect(rendered.filter(([, text]) => /[{}]|undefined/.test(text))).toEqual([]);
-});
-
 test("counts have both plural forms of each language, with the number in them", () => {
   const forms = [...ENGLISH.keys()].filter(
     (path) => path.endsWith(".one") && ENGLISH.has(path.replace(/one$/, "other")),
@@ -96,4 +79,68 @@ test.each(["en", "fr"] as const)("each event and each command has texts in %s", 
   const { events, answers } = getTexts(locale).telegram;
   expect(Object.keys(events)).toEqual([...EVENT_KINDS]);
   expect(Object.keys(answers.commands)).toEqual(COMMAND_NAMES);
+});
+
+/** Code that shows texts to people, in Telegram and on the page. */
+const SHOWS_TEXTS = [
+  ...["commands", "delivery", "digest", "live-messages", "presentation"].map(
+    (folder) => `functions/telegram/${folder}`,
+  ),
+  "functions/dashboard/page/script",
+  "functions/wake/review-wakes.ts",
+  "shared/monitoring",
+  "shared/tasks/card-comment.ts",
+];
+
+/** Code that writes HTML to Plane; its other texts are for agents and the log. */
+const WRITES_HTML = ["functions/canary.ts", "functions/provision", "shared/tasks", "shared/sync"];
+
+/** What stands before a text for the log, for agents and administrators (errors), or for a job's record. */
+const FOR_OTHERS =
+  /(?:log(?:\.\w+|\[[^\]]*\])|new \w*Error)\($|(?:refused|dead|reason|message)\b[^;]{0,60}$|Error\([^;]{0,60}$/i;
+
+const LITERALS = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
+
+function listFiles(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => listFiles(join(path, name)));
+}
+
+function findLiterals(file: string): { text: string; before: string }[] {
+  const code = readFileSync(file, "utf8");
+  return [...code.matchAll(LITERALS)]
+    .filter(([literal]) => !literal.startsWith("/"))
+    .map(({ 0: literal, index }) => ({
+      text: literal.slice(1, -1).replace(/\$\{[^}]*\}/g, "§"),
+      before: code.slice(Math.max(0, index - 120), index).trimEnd(),
+    }));
+}
+
+/** The design page is for developers. */
+const DEVELOPMENT = "functions/dashboard/page/script/design.tsx";
+
+const listCode = (paths: string[]) =>
+  paths.flatMap(listFiles).filter((file) => /(?<!\.d)\.(?:tsx?|js)$/.test(file) && file !== DEVELOPMENT);
+
+test("messages and the page have their texts from the tables of texts, not from the code", () => {
+  const files = listCode(SHOWS_TEXTS);
+  const texts = files.flatMap((file) =>
+    findLiterals(file)
+      // A command is the same in every language.
+      .filter(({ text, before }) => !FOR_OTHERS.test(before) && !text.startsWith("groundcrew "))
+      // Three words, or two of which the first begins a sentence. Attributes of elements have fewer.
+      .filter(({ text }) => /\p{L}{2,} \p{Ll}{2,} \p{Ll}{2,}|(?:^|[>\s])\p{Lu}\p{Ll}+ \p{Ll}{2,}/u.test(text))
+      .map(({ text }) => `${file}: ${text}`),
+  );
+  expect(files.length).toBeGreaterThan(25);
+  expect(texts).toEqual([]);
+});
+
+test("what Groundcrew writes to Plane has its words from the tables of texts, not from the code", () => {
+  const texts = listCode(WRITES_HTML).flatMap((file) =>
+    findLiterals(file)
+      .filter(({ text }) => /<(?:p|strong|li|em|td)>[^<>§{]*\p{L}{3,}/u.test(text))
+      .map(({ text }) => `${file}: ${text}`),
+  );
+  expect(texts).toEqual([]);
 });

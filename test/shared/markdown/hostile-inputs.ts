@@ -1,5 +1,3 @@
-import fc from "fast-check";
-
 /** What Plane accepts at most in a request: 5 MiB (its `FILE_SIZE_LIMIT`). */
 export const PLANE_BODY_LIMIT = 5 * 2 ** 20;
 
@@ -53,13 +51,3 @@ export const HOSTILE_MARKDOWN: [name: string, markdown: string][] = [
   ["references", `[a]: http://x\n\n${fill("[a] ", 90_000)}`],
   ["entities", fill("&amp;", 100_000)],
 ];
-
-const tag = fc.constantFrom(
-  ...["<div>", "</div>", "<b>", "</b>", "<ul><li>", "</ul>", "<table>", "<tr><td>", "</table>", "<p hidden>", "</p>"],
-  ...["<a href=http://a.example>", "<!--", "-->", "<p style='color:red'>", "&amp;", "x ", "<br>", "<blockquote>"],
-);
-
-/** Hostile HTML of some repeated pieces. */
-export const arbitraryHostileHtml = fc
-  .tuple(fc.array(tag, { minLength: 1, maxLength: 8 }), fc.array(tag, { maxLength: 8 }))
-  .map(([repeated, once]) => `${fill(repeated.join(""), 200_000)}${once.join("")}`);

@@ -5,7 +5,6 @@ import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
 
 const word = fc.stringMatching(/^[a-zA-Z]{1,8}$/);
 const words = fc.array(word, { minLength: 1, maxLength: 5 }).map((parts) => parts.join(" "));
-const special = fc.stringMatching(/^[ -~]{1,20}$/).map((text) => text.replace(/[a-z]/gi, "x"));
 
 const inline = fc.oneof(
   words,
@@ -27,32 +26,15 @@ const block = fc.oneof(
   fc.tuple(words, words).map(([head, cell]) => `| ${head} |\n| - |\n| ${cell} |`),
 );
 const document = fc.array(block, { minLength: 1, maxLength: 5 }).map((blocks) => blocks.join("\n\n"));
-const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 60 };
+const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 25 };
 
-test("the conversion of Markdown to HTML and back leads to the same HTML again", async () => {
+test("the conversion of Markdown to HTML and back leads to the same HTML again, with every word in order", async () => {
   await fc.assert(
     fc.asyncProperty(document, async (markdown) => {
       const html = await toHtml(markdown);
-      expect(normalizeHtml(await toHtml(await toMarkdown(html)))).toBe(normalizeHtml(html));
-    }),
-    RUN_OPTIONS,
-  );
-});
-
-test("the conversion of Markdown to HTML and back keeps every word in order", async () => {
-  await fc.assert(
-    fc.asyncProperty(document, async (markdown) => {
-      expect(getWords(await toMarkdown(await toHtml(markdown)))).toEqual(getWords(markdown));
-    }),
-    RUN_OPTIONS,
-  );
-});
-
-test("the conversion of Markdown to HTML and back never turns text into markup by accident", async () => {
-  await fc.assert(
-    fc.asyncProperty(special, async (text) => {
-      const html = `<p>a ${escapeHtml(text)} z</p>`;
-      expect(getText(await toHtml(await toMarkdown(html)))).toBe(`a ${text} z`.replace(/\s+/g, " "));
+      const back = await toMarkdown(html);
+      expect(normalizeHtml(await toHtml(back))).toBe(normalizeHtml(html));
+      expect(getWords(back)).toEqual(getWords(markdown));
     }),
     RUN_OPTIONS,
   );
@@ -70,15 +52,4 @@ function normalizeHtml(html: string): string {
 
 function getWords(markdown: string): string[] {
   return markdown.match(/[a-zA-Z]+/g) ?? [];
-}
-
-function getText(html: string): string {
-  return html
-    .replace(/<[^>]*>/g, "")
-    .replace(/&#x([0-9A-F]+);/gi, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
-    .replace(/\s+/g, " ");
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

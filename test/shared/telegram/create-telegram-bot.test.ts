@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { type Metrics, noMetrics } from "../../../shared/metrics.ts";
@@ -8,6 +7,7 @@ import { createTelegramSimulator } from "../../../simulators/telegram/telegram-s
 
 const TOKEN = "1000:AAsecret-token";
 const CHAT = 42;
+const PARTS = { token: TOKEN, apiRoot: "http://telegram.invalid", metrics: noMetrics };
 
 async function createBotSetup({ token = TOKEN, timeout = 2_000 } = {}) {
   const time = { now: 1_000_000 };
@@ -22,16 +22,9 @@ async function createBotSetup({ token = TOKEN, timeout = 2_000 } = {}) {
   return { time, telegram, countedCalls, bot: createTelegramBot({ token, apiRoot, fetch, metrics, timeout }) };
 }
 
-/** Creates a bot with a server that always responds with this status and body. */
-async function createFixedAnswerBot(status: number, body: string) {
-  const server = createServer((_, response) => response.writeHead(status, { location: "/elsewhere" }).end(body));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  const apiRoot = `http://127.0.0.1:${port}/`;
-  return createTelegramBot({ token: TOKEN, apiRoot, fetch, metrics: noMetrics });
-}
+/** Creates a bot whose calls all get this answer. */
+const createFixedAnswerBot = (status: number, body: string) =>
+  createTelegramBot({ ...PARTS, fetch: async () => new Response(status === 302 ? null : body, { status }) });
 
 test("the bot returns its name and its chat, sends with formatting and without a link preview, edits, and counts each call", async () => {
   const { bot, telegram, time, countedCalls } = await createBotSetup();
@@ -65,9 +58,8 @@ test("a refusal says how long to wait, whether a person can end it, and what is 
   };
   telegram.injectFaults({ kind: "too_many", seconds: 30 });
   expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({ kind: "wait", ms: 30_000 });
-  expect(await bot.sendMessage(7, toPlainText("x"))).toEqual({
-    ...{ kind: "refused", reason: "400 Bad Request: chat not found", lasting: false },
-  });
+  const unknownChat = { kind: "refused", reason: "400 Bad Request: chat not found", lasting: false };
+  expect(await bot.sendMessage(7, toPlainText("x"))).toEqual(unknownChat);
   for (const [status, description] of [
     [400, "Bad Request: group chat was upgraded to a supergroup chat"],
     ...["CHAT_SEND_PLAIN_FORBIDDEN", "CHAT_ADMIN_REQUIRED", "CHANNEL_PRIVATE", "USER_BANNED_IN_CHANNEL"].map(
@@ -84,27 +76,24 @@ test("a refusal says how long to wait, whether a person can end it, and what is 
   expect(await bot.sendMessage(CHAT, toPlainText("x".repeat(4_097)))).toMatchObject({ kind: "refused", lasting: true });
   const parameters = { migrate_to_chat_id: -1001 };
   const moved = { ok: false, error_code: 400, description: "upgraded", parameters };
-  expect(
-    await (await createFixedAnswerBot(400, JSON.stringify(moved))).sendMessage(CHAT, toPlainText("x")),
-  ).toMatchObject({ reason: "400 upgraded (the chat is now -1001)" });
+  expect(await createFixedAnswerBot(400, JSON.stringify(moved)).sendMessage(CHAT, toPlainText("x"))).toMatchObject({
+    reason: "400 upgraded (the chat is now -1001)",
+  });
 });
 
 test("a call was not sent if the connection is refused, the host name is unknown or the Bot API reports an internal error", async () => {
   const { bot, telegram } = await createBotSetup();
   telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
-    ...{ kind: "not_sent", reason: "500 Internal Server Error" },
-  });
+  const fault = { kind: "not_sent", reason: "500 Internal Server Error" };
+  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual(fault);
   await telegram.stop();
-  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
-    ...{ kind: "not_sent", reason: "no answer: ECONNREFUSED" },
-  });
+  const refused = { kind: "not_sent", reason: "no answer: ECONNREFUSED" };
+  expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual(refused);
   const unresolvedFetch: typeof fetch = async () => {
     const cause = Object.assign(new Error("getaddrinfo ENOTFOUND telegram.invalid"), { code: "ENOTFOUND" });
     throw new TypeError("fetch failed", { cause });
   };
-  const apiRoot = "http://telegram.invalid";
-  const unresolved = createTelegramBot({ token: TOKEN, apiRoot, fetch: unresolvedFetch, metrics: noMetrics });
+  const unresolved = createTelegramBot({ ...PARTS, fetch: unresolvedFetch });
   expect(await unresolved.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "not_sent" });
 });
 
@@ -127,7 +116,7 @@ test("a call whose answer is lost or cannot be read may have arrived", async () 
     [302, "", "not_sent"],
     [403, "<html>blocked by the proxy</html>", "not_sent"],
   ] as const) {
-    const fixed = await createFixedAnswerBot(status, body);
+    const fixed = createFixedAnswerBot(status, body);
     expect(await fixed.sendMessage(CHAT, toPlainText("x")), body).toMatchObject({ kind });
   }
 });
@@ -137,12 +126,9 @@ test("no outcome contains the token, even if the failure quotes it (reliability 
     throw Object.assign(new TypeError(`Failed to parse URL from ${url}`), { code: `ERR_INVALID_URL ${url}` });
   };
   const bots = [
-    createTelegramBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quotingFetch, metrics: noMetrics }),
-    createTelegramBot({ token: TOKEN, apiRoot: "no url", fetch, metrics: noMetrics }),
-    await createFixedAnswerBot(
-      403,
-      JSON.stringify({ ok: false, error_code: 403, description: `no /bot${TOKEN}/ here` }),
-    ),
+    createTelegramBot({ ...PARTS, fetch: quotingFetch }),
+    createTelegramBot({ ...PARTS, apiRoot: "no url", fetch }),
+    createFixedAnswerBot(403, JSON.stringify({ ok: false, error_code: 403, description: `no /bot${TOKEN}/ here` })),
   ];
   for (const bot of bots) {
     const outcomes = [
@@ -159,9 +145,7 @@ test("a retry_after is a wait of whole milliseconds, from a second to an hour, w
   const sendRefused = (retryAfter: string) => {
     const head = '{"ok":false,"error_code":429,"description":"Too Many Requests"';
     const answer = new Response(`${head},"parameters":{"retry_after":${retryAfter}}}`, { status: 429 });
-    const parts = { token: TOKEN, apiRoot: "http://x.example", metrics: noMetrics };
-    const bot = createTelegramBot({ ...parts, fetch: async () => answer });
-    return bot.sendMessage(CHAT, toPlainText("x"));
+    return createTelegramBot({ ...PARTS, fetch: async () => answer }).sendMessage(CHAT, toPlainText("x"));
   };
   const waits: Record<string, number> = {
     ...{ 30: 30_000, 0: 1_000, "1.5": 1_500, 3600: 3_600_000, 3601: 3_600_000, "1e300": 3_600_000 },

@@ -37,14 +37,7 @@ const REFUSED: [string, string, object[]][] = [
   ["an empty entity", "abc", [{ type: "bold", offset: 1, length: 0 }]],
   ["an entity that begins inside a surrogate pair", "😀a", [{ type: "bold", offset: 1, length: 1 }]],
   ["an entity that ends inside a surrogate pair", "a😀", [{ type: "bold", offset: 0, length: 2 }]],
-  [
-    "entities that overlap partly",
-    "abc",
-    [
-      { type: "bold", offset: 0, length: 2 },
-      { type: "code", offset: 1, length: 2 },
-    ],
-  ],
+  ["entities that overlap partly", "abc", [0, 1].map((offset) => ({ type: "bold", offset, length: 2 }))],
   ["a link without an address", "abc", [{ type: "text_link", offset: 0, length: 1 }]],
   ["an unknown entity type", "abc", [{ type: "blink", offset: 0, length: 1 }]],
 ];

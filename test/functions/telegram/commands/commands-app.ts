@@ -10,12 +10,25 @@ import { updatesHandler } from "../../../support/updates-handler.ts";
 
 export const GROUP_CHAT = -100_200;
 export const ADA_USER = 4711;
+export const BOB_USER = 4712;
 export const STRANGER_USER = 666;
+export const ADA = { email: "ada@javisi.local.test", telegram: ADA_USER };
+export const BOB = { email: "bob@javisi.local.test", telegram: BOB_USER };
 
 type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]> & {
   env?: Record<string, string>;
   chats?: (number | string)[];
 };
+
+/** Options of an app whose list names these people; Bob has a chat of his own with the bot. */
+export const createTeamOptions = (people: object[] = [ADA, BOB]) => ({
+  chats: [GROUP_CHAT, BOB_USER],
+  config: { people },
+  setUpPlane(plane: Parameters<NonNullable<Options["setUpPlane"]>>[0]) {
+    plane.addUser({ name: "Bob" });
+    return {};
+  },
+});
 
 /**
  * Creates Groundcrew with agents and simulated Plane and Telegram servers, both over HTTP. Messages and presses are
@@ -110,6 +123,6 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
 }
 
 /** Returns a message's text without word joiners, which only keep Telegram from detecting links. */
-export function toPlainText(message: SimulatedMessage | undefined): string {
+export function toPlainText(message: Pick<SimulatedMessage, "text"> | undefined): string {
   return (message?.text ?? "").replaceAll("\u2060", "").replaceAll(/[\u00a0\u202f]/g, " ");
 }

@@ -3,14 +3,6 @@ import { join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { createCommandsApp } from "./commands-app.ts";
 
-test("with LOCALE auto users get replies in their own language", async () => {
-  const app = await createCommandsApp({ env: { LOCALE: "auto", TELEGRAM_ALLOWED_USERS: "4711,4712" } });
-  app.telegram.setLanguage(4712, "fr-CA");
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane status", { from: 4712 })).toContain("📊 Situation");
-  expect(await app.sendAndGetReply("/plane statut", { from: 4711 })).toContain("📊 Status");
-});
-
 test("each command has a French name, which answers as the English one", async () => {
   const app = await createCommandsApp({ env: { LOCALE: "fr" } });
   await app.runFirstPoll();
@@ -28,35 +20,6 @@ test("each command has a French name, which answers as the English one", async (
     expect(own, french).not.toContain("inconnue");
     expect(own.split("\n")[0], french).toBe(other.split("\n")[0]);
   }
-});
-
-test("with LOCALE fr each refusal is in French: by Plane, of a title that is too long, of an agent without an account", async () => {
-  const app = await createCommandsApp({
-    env: { LOCALE: "fr" },
-    agents: { Ghost: { role: "worker", email: "ghost@elsewhere.test" } },
-  });
-  app.addTask("Courrier");
-  await app.runFirstPoll();
-  const refusedChange =
-    "⚠️ Plane a refusé la modification ou n’a pas répondu. Vérifiez dans Plane avant de réessayer. Motif : ";
-  for (const [status, body, text] of [
-    [403, { detail: "You do not have permission." }, /^Plane ne l’autorise pas\./],
-    [401, { detail: "Given API token is not valid" }, /^Plane a refusé la clé d’API\./],
-    [400, { state: ["Not valid."] }, /^Plane a rejeté la modification \(state: Not valid\.\)\.$/],
-  ] as const) {
-    const fault = { kind: "status", status, body: JSON.stringify(body) } as const;
-    const end = app.plane.faults.add({ method: "PATCH", path: "work-items" }, fault);
-    const reply = await app.sendAndGetReply("/plane annuler ONB-1");
-    end();
-    expect(reply.slice(0, refusedChange.length)).toBe(refusedChange);
-    expect(reply.slice(refusedChange.length)).toMatch(text);
-  }
-  expect(await app.sendAndGetReply(`/plane nouvelle ONB ${"a".repeat(300)}`)).toBe(
-    "⚠️ Le titre doit compter de 1 à 255 caractères ; celui-ci en compte 300.",
-  );
-  expect(await app.sendAndGetReply("/plane attribuer ONB-1 Ghost")).toBe(
-    "⚠️ Ghost n’a pas de compte dans l’espace de travail Plane. Invitez d’abord cet agent.",
-  );
 });
 
 /** Modules whose errors only agents get: people have no claims, and upload nothing. */

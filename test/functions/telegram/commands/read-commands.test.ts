@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { cyclesTick } from "../../../../functions/poll/poll-tick.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { askHuman } from "../../../../shared/tasks/people/questions.ts";
+import { DAY } from "../../../../shared/time.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 test("NOTIF-06 /plane status shows projects with progress, each agent's task, what is blocked or waits for a person, and the data's age, without a request to Plane", async () => {
@@ -47,20 +49,6 @@ test("NOTIF-06 projects, agents and tasks are found by key, number, name or a pa
     ["task", copied, "ONB-2 Move example.com/login #2"],
   ] as const)
     for (const name of names) expect(await app.sendAndGetReply(`/plane ${command} ${name}`), name).toContain(found);
-});
-
-test("NOTIF-06 names offered as buttons can be pressed once; a second press is refused with an explanation", async () => {
-  const app = await createCommandsApp();
-  app.addTask("Mail to Ada");
-  app.addTask("Mail to Bob");
-  await app.runFirstPoll();
-  const [question] = await app.sendMessage("/plane task mail");
-  const before = { ...question, buttons: question?.buttons ?? [] } as NonNullable<typeof question>;
-  await app.pressButton(question, /Ada/);
-  expect(await app.pressButton(before, /Bob/)).toEqual(["Ada (Telegram) has already chosen."]);
-  app.advance(2 * 86_400_000);
-  expect(await app.pressButton(before, /Bob/)).toEqual(["This button has expired. Send the command again."]);
-  expect(toPlainText(app.getBotMessages()[0])).toContain("ONB-1");
 });
 
 test("NOTIF-06 a name or a command with a typo offers the most similar one, and else what there is", async () => {
@@ -137,4 +125,50 @@ test("NOTIF-06 /plane task shows everything known of a task: card, blockers, tim
       "Description: Be kind to a_b & c*d [1]",
     ]),
   );
+});
+
+test("/plane cycle shows progress and forecast for two requests, /plane digest without one, and stored data while Plane is away", async () => {
+  const app = await createCommandsApp();
+  const toDay = (days: number) => new Date(app.time.now + days * DAY).toISOString().slice(0, 10);
+  app.plane.editProject(app.onb, { cycle_view: true });
+  await app.runFirstPoll();
+  expect(await app.sendAndGetReply("/plane cycle")).toBe("There are no cycles in Plane.");
+  // A cycle of ten days with four tasks: two done since it began four days ago, two waiting.
+  const items = ["One", "Two", "Three", "Four"].map((name) => app.addTask(name, "Imhotep"));
+  const cycle = app.plane.addCycle(app.onb, { name: "Sprint 7", start_date: toDay(1), end_date: toDay(10) });
+  app.plane.addToCycle(cycle, items);
+  await app.poll();
+  await cyclesTick.run(app.deps);
+  app.advance(5 * DAY);
+  for (const item of items.slice(0, 2)) app.plane.editItem(item, { state: "Done" });
+  await app.poll();
+  await app.runUntilIdle();
+  const reply = await app.sendAndGetReply("/plane cycle");
+  expect(reply.split("\n").slice(0, 5)).toEqual([
+    "🏃 Sprint 7 – Onboarding (ONB)",
+    expect.stringMatching(/^ends .* 2026$/),
+    "▓▓▓▓▓░░░░░ 50%",
+    "2 of 4 done, 2 tasks left",
+    expect.stringMatching(/^🔮 forecast .* 2026 \(on time\), at 0\.5 tasks a day$/),
+  ]);
+  expect(reply).toContain("⬜ To do\n⬜ ONB-3 Three (Imhotep)\n⬜ ONB-4 Four (Imhotep)");
+  app.plane.addToCycle(cycle, [app.addTask("Five", "Thot")]);
+  await app.poll();
+  await app.runUntilIdle();
+  app.plane.ledger.clear();
+  expect(await app.sendAndGetReply("/plane cycle sprint 7")).toContain("2 of 5 done, 3 tasks left");
+  expect(app.plane.ledger.requests.map(({ method }) => method)).toEqual(["GET", "GET"]);
+  expect(await app.sendAndGetReply("/plane cycle winter")).toBe("No cycle “winter” found.\nCycles: Sprint 7");
+  await cyclesTick.run(app.deps);
+  await app.runUntilIdle();
+  app.plane.ledger.clear();
+  expect(await app.sendAndGetReply("/plane digest")).toMatch(
+    /🏃 Current cycles \(1\)\n• Sprint 7 \(ONB\): 2 of 5 done, 3 tasks left, ends .*, forecast .*/,
+  );
+  expect(await app.sendAndGetReply("/plane project ONB")).toContain("3 tasks left");
+  expect(app.plane.ledger.requests).toEqual([]);
+  await app.plane.takeDown();
+  const stored = await app.sendAndGetReply("/plane cycle");
+  expect(stored).toContain("2 of 5 done, 3 tasks left");
+  expect(stored).toContain("⚠️ Plane did not respond: these are stored data.");
 });

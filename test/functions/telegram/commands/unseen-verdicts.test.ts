@@ -1,31 +1,15 @@
 import { expect, test } from "vitest";
 import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
-import { createTicketMessagesApp } from "../ticket-messages-app.ts";
-import { ADA_USER, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+import { createTicketMessagesApp, type TicketMessagesApp } from "../ticket-messages-app.ts";
+import { ADA_USER, BOB_USER, createTeamOptions, toPlainText } from "./commands-app.ts";
 
-const BOB_USER = 4712;
 const OWN = { from: BOB_USER, chat: BOB_USER };
 
 const NOT_SHOWN = "This chat had not shown it, so nothing was approved.";
 
 /** A team whose Bob has a chat of his own with the bot, to which no requests are sent. */
 async function createTeam() {
-  const app = await createTicketMessagesApp(
-    {},
-    {
-      chats: [GROUP_CHAT, BOB_USER],
-      config: {
-        people: [
-          { email: "ada@javisi.local.test", telegram: ADA_USER },
-          { email: "bob@javisi.local.test", telegram: BOB_USER },
-        ],
-      },
-      setUpPlane(plane) {
-        plane.addUser({ name: "Bob" });
-        return {};
-      },
-    },
-  );
+  const app = await createTicketMessagesApp({}, createTeamOptions());
   async function press(message: SimulatedMessage | undefined, label: string) {
     const button = message?.buttons.flat().find(({ text }) => text === label);
     const { answers } = await app.telegram.press(BOB_USER, BOB_USER, message?.id ?? 0, button?.callback_data ?? "");
@@ -64,17 +48,6 @@ test("what the reply does not show whole is approved neither by a button nor by 
   expect((await app.exchange()).sessions).toEqual([]);
 });
 
-test("a result that the chat has not shown is shown, and no button of the command approves it", async () => {
-  const app = await createTeam();
-  const item = await app.requestTicketMessage();
-  await app.startSession();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
-  const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
-  expect(toPlainText(reply)).toMatch(/Result to approve[\s\S]*All is done/);
-  expect(app.getButtonLabels(reply)).toEqual(["✅ Approve update", "↩️ Send back"]);
-  expect(app.readComments(item).join()).not.toContain("All is done");
-});
-
 test("/plane done on a task in review approves it only where its review was shown, with the summary as the reason", async () => {
   const app = await createTeam();
   await app.requestReview();
@@ -89,19 +62,30 @@ test("/plane done on a task in review approves it only where its review was show
   expect(comments.filter((html) => html.includes("fine by me"))).toEqual([expect.stringContaining("Approved")]);
 });
 
-test("/plane done does not approve a review whose message shows another state", async () => {
-  const app = await createTeam();
-  await app.requestReview();
-  const [item] = app.plane.items(app.onb);
-  app.plane.editItem(item ?? "", { description_html: "<p>Pay Eve</p>" });
-  app.telegram.injectFaults({ kind: "too_many", seconds: 30 });
-  expect(await app.sendAndGetReply("/plane done ONB-1", { from: ADA_USER })).toContain("has changed");
-  expect(app.readState()).toEqual(["In Progress"]);
-});
+/** Makes ONB-1 a task in review whose ticket waits for approval. */
+async function createReviewApp(): Promise<TicketMessagesApp> {
+  const app = await createTicketMessagesApp();
+  const key = await app.startTask("Imhotep");
+  await app.actAs("Imhotep").setStatus(key, { status: "done", text: "I think so", confidence: 0.4 });
+  await app.advanceAndDrain();
+  expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1 });
+  return app;
+}
 
-test("a report that no message shows whole is approved by no command", async () => {
-  const app = await createTeam();
-  await app.requestReview(`${"line\n".repeat(60)}rm -rf /`);
-  for (const command of ["done", "approve"]) await app.sendMessage(`/plane ${command} ONB-1`, { from: ADA_USER });
-  expect(app.readState()).toEqual(["In Progress"]);
+const readStates = (app: TicketMessagesApp) => app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state);
+
+test("/plane approve asks when a ticket and a review wait: each button approves its own", async () => {
+  const app = await createReviewApp();
+  const labels = ["🎫 The ticket: ONB-1 Write the mail", "🔍 The review: ONB-1 Write the mail"];
+  const [reply] = await app.sendMessage("/plane approve ONB-1");
+  expect(app.getButtonLabels(reply)).toEqual(labels);
+  await app.pressButton(reply, labels[0] ?? "");
+  await app.advanceAndDrain();
+  expect(readStates(app)).toEqual(["In Progress"]);
+  expect((await app.exchange()).sessions).toHaveLength(1);
+  const other = await createReviewApp();
+  await other.pressButton((await other.sendMessage("/plane approve ONB-1"))[0], labels[1] ?? "");
+  await other.advanceAndDrain();
+  expect(readStates(other)).toEqual(["Done"]);
+  expect((await other.exchange()).sessions).toEqual([]);
 });

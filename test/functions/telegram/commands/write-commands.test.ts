@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { listSchedules } from "../../../../shared/schedules/list-schedules.ts";
 import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
-import { createCommandsApp, toPlainText } from "./commands-app.ts";
+import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 
 /** A commands app with a task of Imhotep, ONB-1 Mail. */
 async function createMailApp(title = "Mail", options: Parameters<typeof createCommandsApp>[0] = {}) {
@@ -98,19 +99,6 @@ test("/plane due sets and removes the due date with one request each, counted in
   expect(readDue()).toBeNull();
 });
 
-test("/plane priority takes English and French words, and offers all priorities for any other", async () => {
-  const { app } = await createMailApp();
-  const readPriority = () => app.plane.items(app.onb)[0]?.priority;
-  expect(await app.sendAndGetReply("/plane priority ONB-1 urgent")).toBe("❗ Priority urgent: ONB-1 Mail");
-  expect(await app.sendAndGetReply("/plane priorité ONB-1 Élevée")).toBe("❗ Priority high: ONB-1 Mail");
-  expect(readPriority()).toBe("high");
-  expect(await app.sendAndGetReply("/plane priority ONB-1 haute")).toBe("ℹ️ No change needed: ONB-1 Mail");
-  const [question] = await app.sendMessage("/plane priority ONB-1 huge");
-  expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["urgent", "high", "medium", "low", "none"]);
-  await app.pressButton(question, "none");
-  expect(readPriority()).toBe("none");
-});
-
 test("/plane done completes a task, with the summary as a comment, and ends the claim of its agent", async () => {
   const { app, item } = await createMailApp();
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
@@ -135,19 +123,6 @@ test("/plane comment writes a comment in the person's name; part of a title is a
   await app.runUntilIdle();
   const comments = app.readComments(item).filter((text) => !text.includes("Agent card"));
   expect(comments.filter((text) => text.includes("and a picture"))).toHaveLength(1);
-});
-
-test.each([
-  ["reject ONB-1 too short", "↩️ ONB-1 Mail: Sent back by Ada (Telegram): too short", "Todo", "too short"],
-  ["done ONB-1 Very good", "✅ ONB-1 Mail: Approved by Ada (Telegram): Very good", "Done", "Very good"],
-])("/plane %s decides about a task in review, with these words as the reason", async (words, reply, state, reason) => {
-  const { app, item } = await createMailApp();
-  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
-  await app.runUntilIdle();
-  expect(await app.sendAndGetReply(`/plane ${words}`)).toBe(reply);
-  expect(app.readPlaneItem(item)).toMatchObject({ state });
-  expect(app.readComments(item).filter((text) => text.includes(reason))).toHaveLength(1);
 });
 
 test("/plane mute stops notifications of a task or a project for the given time, and unmute resumes them", async () => {
@@ -175,4 +150,54 @@ test("/plane mute stops notifications of a task or a project for the given time,
   expect(await app.sendAndGetReply("/plane mute Website for 2h")).toMatch(/^🔕 Muted until \d.*: Website \(/);
   expect(await app.sendAndGetReply("/plane mute website shop")).toMatch(/^🔕 Muted until you unmute: Website Shop/);
   expect(await app.sendAndGetReply("/plane mute website until noon")).toContain("“until noon” is not a valid duration");
+});
+
+test("RECUR-02 /plane every reads back what was understood, and creates it once when the project is tapped", async () => {
+  const app = await createCommandsApp();
+  await app.runFirstPoll();
+  const [question] = await app.sendMessage("/plane every monday 9:00 check the backups @thot\nAll of them");
+  expect(toPlainText(question)).toBe(
+    [
+      "🔁 check the backups",
+      "every Monday at 9:00",
+      "Assigned to Thot",
+      "Next: Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00",
+      "Nothing is created before you tap the project.",
+    ].join("\n"),
+  );
+  expect(app.plane.items(app.onb)).toEqual([]);
+  await app.pressButton(question, "Create in Onboarding");
+  const [template] = app.plane.items(app.onb);
+  expect(app.readPlaneItem(template ?? { id: "" })).toMatchObject({
+    name: "check the backups",
+    state: "Backlog",
+    assignees: ["Thot"],
+    labels: expect.arrayContaining(["recurring"]),
+  });
+  expect(template?.description_html).toContain("All of them");
+  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1", name: "check the backups", key: "ONB-1" }]);
+  await app.telegram.press(GROUP_CHAT, ADA_USER, question?.id ?? 0, question?.buttons[0]?.[0]?.callback_data ?? "");
+  await app.pollUpdates();
+  expect(app.plane.items(app.onb)).toHaveLength(1);
+  const replaced = app.getBotMessages().find(({ id }) => id === question?.id);
+  expect(toPlainText(replaced)).toBe("🔁 Recurs every Monday at 9:00: ONB-1 check the backups");
+});
+
+test("RECUR-02 words that are no schedule are refused with the forms that are", async () => {
+  const app = await createCommandsApp();
+  await app.runFirstPoll();
+  for (const [words, why] of [
+    ["every now and then check", "“now and then check” is not understood as a schedule."],
+    ["every 2 weeks check", "“2 weeks check” cannot be counted"],
+    ["every day at 9:00 and 14:30 check", "needs two schedules"],
+    ["every year on 30 february check", "never comes"],
+  ]) {
+    const reply = await app.sendAndGetReply(`/plane ${words}`);
+    expect(reply).toContain(why);
+    expect(reply).toContain("Write for example: every monday 9:00 · ");
+  }
+  expect(await app.sendAndGetReply("/plane every monday 9:00")).toContain("What recurs?");
+  expect(await app.sendAndGetReply("/plane every monday 9:00 check @thot @imhotep")).toContain("one assignee only");
+  expect(await app.sendAndGetReply("/plane every monday 9:00 check @nobody")).toContain("nobody");
+  expect(app.plane.items(app.onb)).toEqual([]);
 });

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import type { AnyEvent } from "../../../../shared/task/events.ts";
-import { pickSize } from "../../../reliability/random-source.ts";
 import { toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 import {
@@ -45,20 +44,6 @@ test("the first notification is sent at once, and those of the next 20 s are edi
   await setup.runUntilEmpty();
   expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   expect(setup.telegram.calls.map(({ method }) => method)).toEqual(["sendMessage", "editMessageText"]);
-});
-
-test("many changes within ten seconds cost few calls in a group, and none is refused", async () => {
-  const setup = await createOutboxSetup({ chats: [-7] });
-  const changes = pickSize(200, 40);
-  for (let n = 1; n <= changes; n += 1) {
-    await enqueueNotices(setup.store, [createNotice(n)], -7);
-    await setup.handleDueJobs();
-    setup.time.now += 10_000 / changes;
-  }
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram, -7)).toEqual([expect.stringContaining(`${changes} tasks completed`)]);
-  expect(setup.telegram.calls.length).toBeLessThanOrEqual(10);
-  expect(setup.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
 });
 
 test("after an edit that Telegram refuses for good the next notification shows its content, and a replay edits nothing", async () => {
@@ -110,12 +95,6 @@ const createBlocker = (n: number, change: Parameters<typeof createNotice>[1] = {
   createNotice(n, { word: "blocked", ...change }, BLOCKED);
 
 test.each([
-  ["a blocker of normal priority comes without a sound", () => [createBlocker(1, { priority: "medium" })], ["ONB-1"]],
-  [
-    "an urgent task that waits for another one as planned comes without a sound",
-    () => [createBlocker(1, { priority: "urgent", blockers: [{ key: "WEB-9", title: "First" }] })],
-    ["ONB-1"],
-  ],
   [
     "what needs a person comes with a sound, and is not edited into a message that came without one",
     () => [...createNotices(1, 2), createBlocker(3), createNotice(4), createBlocker(5)],
@@ -147,20 +126,4 @@ test("messages of a task reply to its first message, also after restarts", async
   const others = app.getBotMessages().filter(({ id }) => id !== first?.id);
   expect(others.map((text) => toPlainText(text).split(":")[0])).toEqual(["❓ Question from Imhotep", "✅ Completed"]);
   expect(others.map(({ replyTo }) => replyTo)).toEqual([first?.id, first?.id]);
-});
-
-test("the thread of a task ends after seven days, and where its first message was deleted", async () => {
-  const setup = await createOutboxSetup();
-  for (const days of [0, 8, 1, 1]) {
-    if (days === 1 && getChatTexts(setup.telegram).length === 3) setup.telegram.removeMessage(OUTBOX_CHAT, 2);
-    setup.time.now += days * 86_400_000;
-    await enqueueNotices(setup.store, [createNotice(1)]);
-    await setup.runUntilEmpty();
-  }
-  const { messages } = setup.telegram.chat(OUTBOX_CHAT);
-  expect(messages.map(({ id, replyTo }) => [id, replyTo])).toEqual([
-    [1, undefined],
-    [3, 2],
-    [4, undefined],
-  ]);
 });

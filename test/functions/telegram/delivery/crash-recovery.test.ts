@@ -19,9 +19,6 @@ const REPEAT_MARK = "(may be a repeat)";
 /** Least number of steps of a job here; any of them reads, commits and calls Telegram. */
 const MIN_STEPS = 4;
 
-/** Number of the step that sends the first message. */
-const SEND_STEP = 7;
-
 type When = "before" | "after";
 
 /** A kill before a step leaves what one after the step before it leaves: only the full run tries both. */
@@ -35,12 +32,7 @@ const STALLS = [
 ] as const;
 
 /** Jobs to interrupt: what is handled before, the task keys in the final message, whether the job sends a message. */
-const SCENARIOS: {
-  name: string;
-  prepare: (setup: OutboxSetup) => Promise<void>;
-  shown: string[];
-  sends: boolean;
-}[] = [
+const SCENARIOS: { name: string; prepare: (setup: OutboxSetup) => Promise<void>; shown: string[]; sends: boolean }[] = [
   { name: "sending a message", prepare: async () => {}, shown: ["ONB-1"], sends: true },
   {
     name: "merging a notification into a burst",
@@ -204,27 +196,6 @@ describe.each(SCENARIOS)("$name", (scenario) => {
     },
   );
 });
-
-test.each([
-  ["fails late, after its send,", SEND_STEP, "after", true],
-  ["resumes before its send", SEND_STEP - 1, "before", false],
-] as const)(
-  "a process that %s during the attempt of another leaves no copy unmarked",
-  async (_, at, when, isFailed) => {
-    const setup = await createOutboxSetup({ burst: 600_000 });
-    await enqueueNotices(setup.store, createNotices(1, 1));
-    if (isFailed) setup.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
-    const { reached, wake } = await handleFrozen(setup, at, { when, clock: "stopped" });
-    expect(reached.at(-1)).toBe(isFailed ? "telegram" : "commit");
-    setup.time.now += setup.jobHandler.leaseMs;
-    expect(await handleUntilCrash(setup, SEND_STEP, "after")).toBe(true);
-    setup.time.now += 1_000;
-    await wake();
-    setup.time.now += setup.jobHandler.leaseMs;
-    await setup.runUntilEmpty();
-    expect(getChatTexts(setup.telegram).map((text) => text.includes(REPEAT_MARK))).toEqual([isFailed, true]);
-  },
-);
 
 test.each(KILLS)("(reliability 14) a crash %s each step of a reply loses nothing and marks a repeat", async (when) => {
   let marked = 0;

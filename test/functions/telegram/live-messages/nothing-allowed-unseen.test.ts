@@ -22,10 +22,8 @@ const anyAct = fc.record({
   answer: fc.constantFrom("allow", "allow_always", "allow_in_repo", "yes", "1"),
 });
 
-const anySteps = fc.array(fc.record({ call: anyCall, acts: fc.array(anyAct, { maxLength: 4 }) }), {
-  minLength: 1,
-  maxLength: 5,
-});
+const anyStep = fc.record({ call: anyCall, acts: fc.array(anyAct, { maxLength: 4 }) });
+const anySteps = fc.array(anyStep, { minLength: 1, maxLength: 5 });
 
 /** The text that shows a value whole: a character that cannot be seen is its code point. */
 const toShown = (value: unknown) => String(value).replaceAll("\u200b", "⟨U+200B⟩");

@@ -41,9 +41,10 @@ test("live progress (NOTIF-07): many reports in ten seconds cost at most one edi
   expect(Math.min(...toGaps(times))).toBeGreaterThanOrEqual(5_000);
 });
 
-test("live progress (NOTIF-07): a task keeps its message when it is claimed again; done, it gets a last edit and no further ones", async () => {
+test("live progress (NOTIF-07): a task keeps its message when it is claimed again; done, it gets a last edit and no further ones, and a deleted one is not sent again", async () => {
   const app = await createLiveMessagesApp();
   const key = await app.startTask("Imhotep");
+  await app.restart();
   for (const [status, line] of [
     ["blocked", "Status: blocked"],
     ["in_progress", "Status: in progress"],
@@ -57,19 +58,11 @@ test("live progress (NOTIF-07): a task keeps its message when it is claimed agai
   const calls = app.telegram.calls.length;
   await app.advanceAndDrain(120_000);
   expect(app.telegram.calls).toHaveLength(calls);
-});
-
-test("live progress (NOTIF-07): progress continues after a restart, and a deleted message is not sent again", async () => {
-  const app = await createLiveMessagesApp();
-  const key = await app.startTask("Imhotep");
-  await app.restart();
-  await app.actAs("Imhotep").report(key, { percent: 20 });
-  await app.advanceAndDrain(6_000);
-  expect(toPlainText(findProgressMessage(app))).toContain("20%");
-  app.telegram.removeMessage(GROUP_CHAT, findProgressMessage(app)?.id ?? 0);
-  await app.actAs("Imhotep").report(key, { percent: 30 });
+  const other = await app.startTask("Imhotep", "Paint the door");
+  app.telegram.removeMessage(GROUP_CHAT, app.findMessage("Paint the door")?.id ?? 0);
+  await app.actAs("Imhotep").report(other, { percent: 30 });
   await app.advanceAndDrain(20_000);
-  expect(app.getBotMessages()).toEqual([]);
+  expect(app.findMessage("Paint the door")).toBeUndefined();
 });
 
 test("live progress (NOTIF-07): progress is not shown if it is turned off or the task is muted", async () => {
@@ -88,13 +81,27 @@ test("live progress (NOTIF-07): progress is not shown if it is turned off or the
   expect(muted.findMessage("Completed")).toBeUndefined();
 });
 
-test("live progress (NOTIF-07): a hostile title and update are shown as text, in French, too (reliability 18)", async () => {
-  const app = await createLiveMessagesApp({ env: { LOCALE: "fr" } });
-  const key = await app.startTask("Imhotep", "<b>_*[x](http://evil.example) @all \u202e`$(id)`; --flag");
-  await app.actAs("Imhotep").report(key, { percent: 5, text: "#tag /start http://evil.example" });
-  await app.advanceAndDrain(8_000);
-  const [message] = app.getBotMessages();
-  expect(toPlainText(message)).toContain("Statut : en cours");
-  expect(toPlainText(message)).toContain("💬 #tag /start http://evil.example");
-  expect(message?.entities.map(({ type }) => type).sort()).toEqual(["bold", "text_link"]);
+test.each([
+  ["once, with the reason", undefined, /Blocked by a dependency/],
+  ["to a chat whose rules do not contain `stuck`, too", [{ events: ["blocked"] }], /Blocked/],
+])("a task whose blocker was cancelled is reported as blocked %s", async (_, notifications, report) => {
+  const app = await createLiveMessagesApp(notifications ? { config: { notifications } } : {});
+  const { plane } = app;
+  const guide = app.addTask("Guide", "Imhotep");
+  const tour = app.addTask("Tour", "Thot", { priority: "urgent" });
+  await app.poll();
+  plane.relate(tour, guide);
+  await app.poll();
+  await app.advanceAndDrain(30_000);
+  const before = app.getBotMessages().length;
+  plane.editItem(guide, { state: "Cancelled" }, { via: "browser" });
+  await app.deliverWebhooks();
+  await app.advanceAndDrain(30_000);
+  await app.poll();
+  await app.advanceAndDrain(30_000);
+  const messages = app.getBotMessages().slice(before);
+  const lines = messages.flatMap(({ text }) => text.split("\n"));
+  expect(lines.filter((line) => line.includes("Blocked") && line.includes("Tour"))).toEqual([
+    expect.stringMatching(report),
+  ]);
 });

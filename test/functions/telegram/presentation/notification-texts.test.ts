@@ -8,6 +8,8 @@ import type { ActionBody, EventFacts } from "../../../../shared/task/rule-set.ts
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
+import { toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 import { createNotice, createNotices, PLANE_BASE_URL, PROJECT } from "../outbox-setup.ts";
 
 const EUROS = { budget: { currency: "EUR" as const } };
@@ -91,35 +93,37 @@ test("NOTIF-04: a notification tells what was before, what agents report and why
   }
 });
 
-test("dates, times and reasons are in the time zone and the language of the message", () => {
-  const cycle = { id: "c", name: "Sprint 3", start: "2026-11-02", end: "2026-11-15", done: 9, total: 12 };
-  const ended: ActionBody = {
-    event: { kind: "cycle_completed" },
-    facts: { project: PROJECT, cycle, at: "" },
-    correlation: "c",
-  };
-  expect(renderText([ended])).toBe(
-    "🏆 Cycle completed: Sprint 3\nProject: Onboarding (ONB)\nDates: Nov 2, 2026 – Nov 15, 2026\n9 of 12 done",
-  );
-  expect(renderText([ended], fr)).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 terminées");
-  const lost: WorkEvent = { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T20:00:00Z" };
-  const kolkata = createPresentation({ locale: "en", timezone: "Asia/Kolkata" });
-  expect(renderText([createNotice(1, {}, lost)], kolkata)).toContain("Held since: Nov 22, 2026 01:30");
-  const failed = {
-    kind: "failed",
-    agent: "Thot",
-    text: "Thot could not set it to done: Plane refused work_items_update (400: state: Not valid.).",
-    refusal: {
-      name: "statusNotSet",
-      values: { agent: "Thot", status: "done" },
-      reason: { name: "planeInvalid", values: { detail: "state: Not valid." } },
-    },
-  } as const satisfies WorkEvent;
-  expect(renderText([createNotice(1, {}, failed)], fr)).toContain(
-    "Thot n’a pas pu passer la tâche au statut « terminée » : Plane a rejeté la modification (state: Not valid.).",
-  );
-  const unknown = { ...failed, refusal: { name: "ofAnotherVersion" } } as const;
-  expect(renderText([createNotice(1, {}, unknown)], fr)).toContain(failed.text);
+const BUDGET = { budget: { amount: 100, currency: "EUR" } };
+
+/** A task of Imhotep that is in progress, with a timer that has run for ten minutes. */
+async function startTimedTask(app: LiveMessagesApp, title = "Write the mail"): Promise<string> {
+  app.addTask("A task that keeps the project open");
+  const key = await app.startTask("Imhotep", title);
+  await app.actAs("Imhotep").startTimer(key);
+  app.advance(600_000);
+  return key;
+}
+
+test("NOTIF-04 the message about a completed task shows its summary, links to the deliverables, time and cost", async () => {
+  const app = await createLiveMessagesApp({ config: { progress: false, ...BUDGET } });
+  const key = await startTimedTask(app);
+  await app.actAs("Imhotep").deliver({ task: key, name: "mail.md", file: new Blob(["# Hello"]) });
+  const text = "The mail is **written**.\n\n- two versions\n- see [the draft](https://evil.example)";
+  await app.actAs("Imhotep").setStatus(key, { status: "done", confidence: 1, text, cost: 1.5 });
+  await app.advanceAndDrain();
+  expect(toPlainText(app.findMessage("Completed")).split("\n")).toEqual([
+    `✅ Completed: ${key} Write the mail`,
+    "Result: The mail is written. two versions see the draft",
+    "Deliverables: mail.md",
+    "Project: Onboarding (ONB)",
+    "Status: ✅ done",
+    "Agent: Imhotep",
+    "Time spent: 10 min",
+    "Cost: €1.50",
+  ]);
+  const links = app.findMessage("Completed")?.entities.flatMap(({ url }) => url ?? []) ?? [];
+  expect(links.filter((url) => url.includes("/attachments/"))).toHaveLength(1);
+  expect(links.some((url) => url.includes("evil"))).toBe(false);
 });
 
 function createResultNotice(n: number, text: string, fileCount = 1): ActionBody {

@@ -1,30 +1,32 @@
 import { expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
-import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "../commands/commands-app.ts";
+import {
+  ADA_USER,
+  BOB,
+  BOB_USER,
+  createCommandsApp,
+  createTeamOptions,
+  GROUP_CHAT,
+  STRANGER_USER,
+  toPlainText,
+} from "../commands/commands-app.ts";
+import { createLiveMessagesApp } from "../live-messages-app.ts";
+import { createMessagesApp } from "../messages-app.ts";
 
-test("authorized users (reliability 17): a user who is not on the list gets no reply, and one log line is written", async () => {
+test("authorized users (reliability 17): neither a message nor a press of a user who is not on the list has an effect or a reply", async () => {
   const app = await createCommandsApp();
+  const item = app.addTask("Send the welcome mail");
   await app.runFirstPoll();
   const before = app.logged.length;
   expect(await app.sendMessage("/plane status", { from: STRANGER_USER })).toEqual([]);
   const lines = app.logged.slice(before).filter(({ message }) => message === "telegram update not answered");
   expect(lines).toMatchObject([{ user: STRANGER_USER, chat: GROUP_CHAT }]);
   expect(app.telegram.calls).toEqual([]);
-});
-
-test("authorized users (reliability 17): a press by a user who is not on the list has no effect and gets no reply", async () => {
-  const app = await createCommandsApp();
-  const item = app.addTask("Send the welcome mail");
-  await app.runFirstPoll();
   const [question] = await app.sendMessage("/plane cancel welcome");
   expect(await app.pressButton(question, /ONB-1/, STRANGER_USER)).toEqual([]);
   expect(app.readPlaneItem(item).state).toBe("Backlog");
-  expect(app.getBotMessages()).toHaveLength(1);
-});
-
-test("authorized users (reliability 17): messages to others in a group and commands for another bot get no reply", async () => {
-  const app = await createCommandsApp();
+  // Neither do messages to others in a group and commands for another bot have a reply.
   for (const text of [
     "hello",
     "status",
@@ -36,17 +38,6 @@ test("authorized users (reliability 17): messages to others in a group and comma
   ])
     expect(await app.sendMessage(text), text).toEqual([]);
   expect(await app.sendAndGetReply("/plane@Groundcrew_Bot help")).toContain("/plane status");
-});
-
-test("authorized users (reliability 17): a forwarded message is not a command of the user who forwards it", async () => {
-  const app = await createCommandsApp();
-  const item = app.addTask("Mail");
-  await app.runFirstPoll();
-  const as = { forward_origin: { type: "user", date: 1, sender_user: { id: STRANGER_USER } } };
-  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane cancel ONB-1", { as });
-  await app.pollUpdates();
-  expect(app.getBotMessages()).toEqual([]);
-  expect(app.readPlaneItem(item).state).toBe("Backlog");
 });
 
 test("repeated updates: the same update_id again and again has one effect and one reply (reliability 15)", async () => {
@@ -64,20 +55,32 @@ test("repeated updates: the same update_id again and again has one effect and on
   expect(app.getBotMessages()).toHaveLength(1);
 });
 
-test("authorized users (reliability 17): a chat configured as @name is recognized by its name", async () => {
-  const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
-  const message = { message_id: 5, from: { id: ADA_USER }, text: "/plane help" };
-  const update = (id: number, username: string) => ({
-    update_id: id,
-    message: { ...message, chat: { id: -1, type: "supergroup", username } },
-  });
-  for (const [id, name] of [
-    [1, "other_room"],
-    [2, "crew_room"],
-  ] as const) {
-    const job = createUpdateJob(update(id, name), `c${id}`);
-    if (job) await app.store.commit({ jobs: [job] });
-  }
-  await app.runUntilIdle();
-  expect(app.getBotMessages("@Crew_Room")).toHaveLength(1);
+test("a person whose number the list names gives commands without TELEGRAM_ALLOWED_USERS, in the group and in their own chat", async () => {
+  const app = await createLiveMessagesApp({ ...createTeamOptions([BOB]), env: { TELEGRAM_ALLOWED_USERS: "" } });
+  expect(await app.sendMessage("/plane help", { from: BOB_USER })).toHaveLength(1);
+  expect(await app.sendMessage("/plane help", { from: BOB_USER, chat: BOB_USER })).toHaveLength(1);
+  expect(await app.sendMessage("/plane help", { from: STRANGER_USER, chat: BOB_USER })).toEqual([]);
+  expect(await app.sendMessage("/plane help", { from: ADA_USER })).toEqual([]);
+});
+
+test("free text is never the answer to what the Concierge asked somebody else", async () => {
+  const app = await createMessagesApp({ ...createTeamOptions(), chats: [GROUP_CHAT, ADA_USER, BOB_USER] });
+  const write = async (from: number, text: string) =>
+    (await app.sendMessage(text, { from, chat: from })).map(toPlainText);
+  await write(ADA_USER, "Add a dark mode");
+  const wish = /asked-for:update:\d+/.exec(app.getWakes().at(-1) ?? "")?.[0];
+  await app.messageHuman({ kind: "ask", text: "For the blog, too?", choices: ["Yes", "No"], wish });
+  expect(await write(BOB_USER, "Write a newsletter about hats")).toEqual(["📨 Sent to Concierge."]);
+  expect(await write(ADA_USER, "Only for the shop")).toEqual([
+    "💡 Sent to Concierge as the answer to “For the blog, too?”.",
+  ]);
+});
+
+test("who may have left a project no longer reads in their own chat, which the log says", async () => {
+  const app = await createLiveMessagesApp(createTeamOptions());
+  app.plane.removeProjectMember(app.onb, BOB.email);
+  await app.poll();
+  expect(await app.sendMessage("/plane status", { from: BOB_USER, chat: BOB_USER })).toEqual([]);
+  const lines = app.logged.filter(({ message }) => message === "telegram update not answered");
+  expect(lines.at(-1)).toMatchObject({ user: BOB_USER, why: "the person may have left a project" });
 });

@@ -20,17 +20,6 @@ test("a message of the Concierge is sent once within ten minutes, with its name 
   expect(app.getBotMessages()).toHaveLength(2);
 });
 
-test("a message shows Markdown without its marks, and markup, mentions, links and commands as plain text (reliability 18)", async () => {
-  const app = await createMessagesApp();
-  const text = "<b>Done</b> **now** @all /start #tag http://evil.example [x](http://evil.example)\u202e";
-  await app.messageHuman({ text });
-  const [message] = app.getBotMessages();
-  expect(toPlainText(message)).toBe(
-    "💬 Message from Concierge:\n<b>Done</b> now @all /start #tag http://evil.example x (http://evil.example)",
-  );
-  expect(message?.entities.map(({ type }) => type)).toEqual(["bold"]);
-});
-
 test("a message is refused with what to do: an empty or long text, choices without a question, no chat, a worker (reliability 20)", async () => {
   const app = await createMessagesApp();
   expect(await app.messageHuman({ text: " \u200b\n" })).toContain("text is empty. Give a text that is visible.");
@@ -102,4 +91,84 @@ test("a question about no task is asked again after one and six hours as a reply
   }
   await app.advanceAndDrain(60_000);
   expect(app.getWakes().filter((wake) => wake.includes("Nobody answered in time."))).toHaveLength(1);
+});
+
+type MessagesApp = Awaited<ReturnType<typeof createMessagesApp>>;
+
+const TASKS = [
+  { id: "tokens", title: "Choose the colours", assignee: "Imhotep", estimate: { minutes: 40, cost: 1.2 } },
+  { id: "toggle", title: "Build the toggle", assignee: "Thot", blocked_by: ["tokens"], estimate: { minutes: 90 } },
+  { id: "texts", title: "Write the help", blocked_by: ["tokens", "toggle"] },
+];
+const PLAN = { project: "Dark mode", tasks: TASKS };
+
+async function proposePlan(app: MessagesApp, plan: Record<string, unknown> = PLAN) {
+  await app.sendMessage("/plane new add dark mode to the website");
+  const answer = await app.callAsConcierge("plan_project", plan);
+  return { answer, message: () => app.findMessage("Plan to approve") };
+}
+
+const findProject = (app: MessagesApp) => app.findItemNames("Dark mode");
+
+test("a plan for a person's wish is shown with its tasks, assignees, dependencies and totals before anything is created", async () => {
+  const app = await createMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
+  const { message } = await proposePlan(app);
+  expect(toPlainText(message())).toBe(
+    [
+      "🗺️ Plan to approve from Concierge: Dark mode",
+      "💭 Requested by Ada (Telegram): add dark mode to the website",
+      "1. Choose the colours → Imhotep (40 min, €1.20)",
+      "2. Build the toggle → Thot (after 1, 1 hr 30 min)",
+      "3. Write the help (after 1, 2)",
+      "Σ Total: 3 tasks, 2 hr 10 min, €1.20, cost of 1 task unknown",
+      "Budget of the month: €0.00 spent + €0.00 estimated for open tasks, of €50.00",
+      "⚠️ not enough history to estimate the cost of toggle; give an estimate",
+      "Nothing is created before you approve. Reply to this message with what to change.",
+    ].join("\n"),
+  );
+  expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "✏️ Change", "✖️ Cancel"]);
+  expect(await findProject(app)).toBeUndefined();
+});
+
+test("a plan shows its description and those of its tasks, and is approved in the chat only where it shows all of them", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app, {
+    ...PLAN,
+    description: "For the evening.",
+    tasks: [{ ...TASKS[0], description: "Only **two** colours." }],
+  });
+  expect(toPlainText(message()).split("\n").slice(2, 5)).toEqual([
+    "For the evening.",
+    "1. Choose the colours → Imhotep (40 min, $1.20)",
+    "Only **two** colours.",
+  ]);
+  const approve = message()?.buttons[0]?.[0]?.callback_data ?? "";
+  await app.callAsConcierge("plan_project", { ...PLAN, description: "Dark. ".repeat(700) });
+  const later = message();
+  expect(app.getButtonLabels(later)).toEqual(["✏️ Change", "✖️ Cancel"]);
+  expect(toPlainText(later)).toContain("does not show all of it");
+  const change = later?.buttons[0]?.[0]?.callback_data ?? "";
+  expect(await app.tapButtonData(later?.id ?? 0, change.replace(":words.", ":approve."))).toContain(
+    "does not show all",
+  );
+  await app.replyTo(later, "ok");
+  expect(await app.tapButtonData(later?.id ?? 0, approve)).toContain("The plan has changed since");
+  await app.advanceAndDrain(30_000);
+  expect(await findProject(app)).toBeUndefined();
+});
+
+test("a plan is not judged by strangers (reliability 17); cancelled, it creates nothing, and the same plan is refused", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
+  await app.replyTo(message(), "ok", STRANGER_USER);
+  expect(await app.sendAndGetReply("/plane status")).toMatch(/🗺️ Dark mode: 3 tasks \(Concierge, since \d\d:\d\d\)/);
+  expect(await app.sendAndGetReply("/plane digest")).toContain("🗺️ Plans to approve (1)\n• Dark mode – 3 tasks");
+  const wakes = app.getWakes().length;
+  expect(await app.tapButton(app.findMessage("Plan to approve"), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
+  expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
+  expect(app.getWakes().slice(wakes)).toEqual([expect.stringContaining("do not plan it again")]);
+  expect(await app.callAsConcierge("plan_project", PLAN)).toContain("rejected");
+  await app.advanceAndDrain(30_000);
+  expect(await findProject(app)).toBeUndefined();
 });
