@@ -6,7 +6,7 @@ import {
   TELEGRAM_LIMITS,
 } from "../../../functions/telegram/delivery/rate-limits.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
-import { replyLane } from "../../../shared/jobs/outgoing-jobs.ts";
+import { createReplyJob, replyLane } from "../../../shared/jobs/outgoing-jobs.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import {
@@ -71,15 +71,13 @@ test("a failed send: while Telegram is unreachable, retries slow down to ten min
   expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
 });
 
-test("a failed send: a chat that refuses the bot (403) keeps its messages until it is fixed", async () => {
+test("limits and order: a reply does not wait behind the chat's notifications", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
-  setup.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
-  await enqueueNotices(setup.store, createNotices(1, 2));
-  await setup.runUntilEmpty(60_000);
-  expect(getChatTexts(setup.telegram)).toEqual([]);
-  setup.telegram.allowChat(OUTBOX_CHAT);
+  await enqueueNotices(setup.store, createNotices(1, 10));
+  const answer = { rich: { text: "Hello", entities: [] }, language: "en" as const };
+  await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, answer, "1", "c1")] });
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+  expect(getChatTexts(setup.telegram).slice(0, 3)).toContain("Hello");
 });
 
 test("a failed send: a message that Telegram will never accept becomes a dead letter with the reason, and the others are sent", async () => {

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { AnyEvent } from "../../../../shared/task/events.ts";
 import { toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 import {
@@ -89,10 +88,8 @@ test("a notification that arrives during an edit is in the message that replaces
   expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
 });
 
-const BLOCKED: AnyEvent = { kind: "blocked" };
-
 const createBlocker = (n: number, change: Parameters<typeof createNotice>[1] = { priority: "high" }) =>
-  createNotice(n, { word: "blocked", ...change }, BLOCKED);
+  createNotice(n, { word: "blocked", ...change }, { kind: "blocked" });
 
 test.each([
   [
