@@ -51,18 +51,3 @@ test("an agent is woken neither while its gateway drains, which has its run stil
   await watch(setup, 50);
   expect(setup.takeWakes()).toEqual(INTERRUPTED);
 });
-
-test("an agent at work is not run a second time: new work and remarks wait for its calls or the end of its run", async () => {
-  const setup = await createWorkingSetup();
-  setup.app.addTask("Another", "Imhotep");
-  await setup.work();
-  await setup.comment("<p>Use the new logo.</p>");
-  expect(setup.takeWakes()).toEqual([]);
-  const answer = await setup.call("Imhotep", "get_task_details", { task: "ONB-1" });
-  expect(JSON.stringify(answer)).toContain("Use the new logo.");
-  await setup.finishTask("Imhotep", "ONB-1");
-  await setup.advanceSeconds(10);
-  const wakes = setup.takeWakes();
-  expect(wakes).toMatchObject([{ message: expect.stringContaining("ONB-2: It is yours to do") }]);
-  expect(wakes[0]?.message).not.toContain("logo");
-});

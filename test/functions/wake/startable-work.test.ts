@@ -75,6 +75,22 @@ test.each([
   expect(takeRuns()).toEqual(runs);
 });
 
+test("reliability 30: an agent that takes a task and gives it back again and again is woken three times, then a person is notified once", async () => {
+  const { app, setStatus, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  let wakeCount = 1;
+  for (let minute = 0; minute < 3 * 60; minute += 5) {
+    const isWoken = takeRuns().length > 0;
+    wakeCount += Number(isWoken);
+    // Once more after the notice, although nobody has woken it.
+    if (isWoken || minute === 0 || minute === 120)
+      for (const status of ["in_progress", "todo"]) await setStatus("ONB-1", status);
+    await app.poll();
+    await advanceSeconds(5 * MINUTE);
+  }
+  expect(wakeCount).toBe(3);
+  expect(notices).toEqual([expect.stringMatching(/Imhotep answers wakes but finishes none of its tasks.*ONB-1/)]);
+});
+
 test("reliability 30: an agent that calls but claims nothing is woken again with back-off, and a person is notified once", async () => {
   const { call, app, advanceSeconds, takeRuns, notices } = await createTeam("One");
   await call("Imhotep", "list_my_tasks");

@@ -24,6 +24,19 @@ test("OPENCLAW-16: an agent of OpenClaw is woken once for several tasks assigned
   expect(takeRuns()).toEqual([]);
 });
 
+test("OPENCLAW-16: a task that depends on another wakes no agent until it can be started", async () => {
+  const { app, takeRuns, advanceSeconds } = await createWakeSetup();
+  const first = app.addTask("First", "Thot");
+  app.plane.relate(app.addTask("Second", "Imhotep"), first, { by: app.human });
+  await app.poll();
+  await advanceSeconds(30);
+  expect(takeRuns()).toEqual([]);
+  app.plane.editItem(first, { state: "Done" }, { by: app.human });
+  await app.poll();
+  await advanceSeconds(30);
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+});
+
 test.each(["wake:", "deliver:"])(
   "a process that ended before it settled a job of the lane %s causes no second wake",
   async (lane) => {
