@@ -79,9 +79,9 @@ function createEffectGate() {
 
 type Call = AgentClient["call"];
 
-/** Repeats an action that the end of the product breaks off. */
+/** Repeats an action that the end of the product breaks off, for a minute: workerd starts slowly on a busy machine. */
 async function persist<T>(action: () => Promise<T>): Promise<T> {
-  const MAX_TRIES = 50;
+  const MAX_TRIES = 600;
   for (let tries = 1; ; tries += 1) {
     try {
       return await action();
