@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer, type IncomingMessage } from "node:http";
 import { z } from "zod";
+import { startScriptedServer } from "./scripted-server.ts";
 
 const exchangeSchema = z.object({
   name: z.string(),
@@ -28,55 +28,33 @@ export function readRecordedExchanges(): Map<string, RecordedExchange[]> {
   );
 }
 
-interface ReceivedRequest {
-  method: string;
-  path: string;
-  query: Record<string, string>;
-  headers: IncomingMessage["headers"];
-  body: string;
-}
-
-export interface ReplayServer {
-  url: string;
-  /** Sets the response to all further requests. */
-  play(response: RecordedExchange["response"]): void;
-  /** The requests since the last `play`. */
-  received: ReceivedRequest[];
-  close(): Promise<void>;
-}
+export type ReplayServer = Awaited<ReturnType<typeof startReplayServer>>;
 
 /** Starts an HTTP server that answers exactly as recorded: status, headers, body. */
-export async function startReplayServer(): Promise<ReplayServer> {
+export async function startReplayServer() {
   let response: RecordedExchange["response"] = { status: 500, headers: {}, body: { error: "no response is set" } };
-  const received: ReceivedRequest[] = [];
-  const server = createServer(async (incoming, outgoing) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
-    const url = new URL(incoming.url ?? "/", "http://plane.test");
-    received.push({
-      method: incoming.method ?? "",
-      path: url.pathname,
-      query: Object.fromEntries(url.searchParams),
-      headers: incoming.headers,
-      body: Buffer.concat(chunks).toString("utf8"),
-    });
+  const {
+    url: serverUrl,
+    requests,
+    close,
+  } = await startScriptedServer((_, outgoing) => {
     outgoing.writeHead(response.status, response.headers);
     outgoing.end(response.body === null ? undefined : JSON.stringify(response.body));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
   return {
-    url: `http://127.0.0.1:${address.port}`,
-    received,
-    play(next) {
-      response = next;
-      received.length = 0;
+    url: serverUrl,
+    close,
+    /** The requests since the last `play`. */
+    get received() {
+      return requests.map(({ url, ...request }) => {
+        const { pathname, searchParams } = new URL(url, "http://plane.test");
+        return { ...request, path: pathname, query: Object.fromEntries(searchParams) };
+      });
     },
-    close: () =>
-      new Promise((resolve, reject) => {
-        server.close((error) => (error ? reject(error) : resolve()));
-        server.closeAllConnections();
-      }),
+    /** Sets the response to all further requests. */
+    play(next: RecordedExchange["response"]) {
+      response = next;
+      requests.length = 0;
+    },
   };
 }

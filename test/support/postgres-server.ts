@@ -9,14 +9,7 @@ export const POSTGRES_PROGRAMS = globSync("/usr/lib/postgresql/*/bin").at(-1) ??
 /** PostgreSQL refuses to run as root. */
 const AS_USER = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
 
-export interface TestPostgres {
-  /** The variables of libpq for its administrator, who has a password. */
-  admin: { PGHOST: string; PGPORT: string; PGUSER: string; PGPASSWORD: string };
-  /** Runs a statement as the administrator, or as these variables say; returns unaligned rows. */
-  query(sql: string, env?: Record<string, string>): string;
-  /** Stops it and removes its folder. */
-  stop(): void;
-}
+export type TestPostgres = Awaited<ReturnType<typeof startPostgres>>;
 
 /** Whether PostgreSQL is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasPostgres(): boolean {
@@ -24,7 +17,7 @@ export function hasPostgres(): boolean {
 }
 
 /** Starts an empty PostgreSQL that asks for passwords, on a free port of 127.0.0.1. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-postgres-"));
   chmodSync(folder, 0o777);
   const admin = { PGHOST: "127.0.0.1", PGPORT: String(await findFreePort()), PGUSER: "admin", PGPASSWORD: "secret" };
@@ -40,7 +33,8 @@ export async function startPostgres(): Promise<TestPostgres> {
   runProgram("pg_ctl", "-w", "-l", join(folder, "log"), "-o", options, "start");
   return {
     admin,
-    query: (sql, env = {}) =>
+    /** Runs a statement as the administrator, or as these variables say; returns unaligned rows. */
+    query: (sql: string, env: Record<string, string> = {}) =>
       execFileSync(join(POSTGRES_PROGRAMS, "psql"), ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql], {
         env: { PGDATABASE: "postgres", ...admin, ...env },
         encoding: "utf8",

@@ -9,12 +9,6 @@ import { START_FLAGS } from "../../bench/start-flags.ts";
 import { getBuiltProgram } from "./built-program.ts";
 import { RUNTIME_ENV } from "./test-runtime.ts";
 
-interface ProductProcess {
-  url: string;
-  /** Memory of the process in bytes: now, and the most it has had since the start. */
-  readMemory(): { now: number; peak: number };
-}
-
 interface ProductProcessOptions {
   /** Limit of open files. Default: that of the tests. */
   openFiles?: number;
@@ -22,7 +16,7 @@ interface ProductProcessOptions {
 }
 
 /** Starts the product as a process with the flags of `npm start`; resolves once it listens. It is killed after the test. */
-export async function startProductProcess({ openFiles, env }: ProductProcessOptions = {}): Promise<ProductProcess> {
+export async function startProductProcess({ openFiles, env }: ProductProcessOptions = {}) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-process-"));
   onTestFinished(() => rmSync(cwd, { recursive: true }));
   const command = `${openFiles === undefined ? "" : `ulimit -n ${openFiles}; `}exec "$0" "$@"`;
@@ -42,6 +36,7 @@ export async function startProductProcess({ openFiles, env }: ProductProcessOpti
   await expect.poll(() => out, { timeout: 40_000 }).toContain('"message":"listening"');
   return {
     url: /"url":"([^"]+)"/.exec(out)?.[1] ?? "",
+    /** Memory of the process in bytes: now, and the most it has had since the start. */
     readMemory() {
       const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
       const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;

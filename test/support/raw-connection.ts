@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 export interface RawAnswer {
@@ -8,17 +8,14 @@ export interface RawAnswer {
 }
 
 /** A TCP connection on which a test writes arbitrary bytes. */
-export interface RawConnection {
-  socket: Socket;
-  /** Resolves when the connection ends, with everything received. */
-  ended: Promise<RawAnswer>;
-}
+export type RawConnection = Awaited<ReturnType<typeof openConnection>>;
 
 /** Opens a connection to the server of a URL, from this address where one is given. */
-export async function openConnection(url: string, localAddress?: string): Promise<RawConnection> {
+export async function openConnection(url: string, localAddress?: string) {
   const { hostname, port } = new URL(url);
   const socket = connect({ port: Number(port), host: hostname, ...omitUndefined({ localAddress }) });
   const chunks: Buffer[] = [];
+  // Resolves when the connection ends, with everything received.
   const ended = new Promise<RawAnswer>((resolve) => {
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     // A reset ends the connection like a close; data that was received before is kept.

@@ -10,20 +10,7 @@ import { hasProgram } from "./has-program.ts";
 
 const SERVER = "redis-server";
 
-export interface TestRedis {
-  port: number;
-  /** `redis://127.0.0.1:<port>` */
-  url: string;
-  /** `kill -9`; resolves when the process has ended. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port and folder; resolves when it answers. */
-  start(): Promise<void>;
-  /** SIGSTOP: connections stay open and nothing answers. */
-  freeze(): void;
-  thaw(): void;
-  /** Stops it and removes its folder. */
-  stop(): Promise<void>;
-}
+export type TestRedis = Awaited<ReturnType<typeof startRedis>>;
 
 /** Whether redis-server is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasRedisServer(): boolean {
@@ -34,13 +21,14 @@ export function hasRedisServer(): boolean {
  * Starts a redis-server on a free port of 127.0.0.1; `options` are lines of redis.conf, as name and value. `password` is
  * for the probe that waits until it answers, where one is required.
  */
-export async function startRedis(options: Record<string, string> = {}, password?: string): Promise<TestRedis> {
+export async function startRedis(options: Record<string, string> = {}, password?: string) {
   const port = await findFreePort();
   const dir = mkdtempSync(join(tmpdir(), "groundcrew-redis-"));
   const settings = { port: String(port), bind: "127.0.0.1", dir, save: "", ...options };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   let child: ChildProcess | undefined;
 
+  /** Starts it, also again on the same port and folder; resolves when it answers. */
   async function start() {
     const started = spawn(SERVER, flags, { stdio: "ignore" });
     child = started;
@@ -62,6 +50,7 @@ export async function startRedis(options: Record<string, string> = {}, password?
     }
   }
 
+  /** `kill -9`; resolves when the process has ended. */
   async function kill() {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
@@ -75,8 +64,9 @@ export async function startRedis(options: Record<string, string> = {}, password?
     url: `redis://127.0.0.1:${port}`,
     kill,
     start,
-    freeze: () => child?.kill("SIGSTOP"),
-    thaw: () => child?.kill("SIGCONT"),
+    /** SIGSTOP: connections stay open and nothing answers. */
+    freeze: () => void child?.kill("SIGSTOP"),
+    thaw: () => void child?.kill("SIGCONT"),
     async stop() {
       await kill();
       rmSync(dir, { recursive: true, force: true });

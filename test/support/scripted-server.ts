@@ -9,15 +9,16 @@ interface ScriptedResponse {
 
 export type ScriptedStep = ScriptedResponse | ((request: IncomingMessage, response: ServerResponse) => void);
 
-export interface ScriptedServer {
+interface ReceivedRequest {
+  method: string;
   url: string;
-  requests: { method: string; url: string; headers: IncomingMessage["headers"]; body: string }[];
-  close(): Promise<void>;
+  headers: IncomingMessage["headers"];
+  body: string;
 }
 
 /** Starts an HTTP server that answers requests with these steps in order; the last step answers all further requests. */
-export async function startScriptedServer(...steps: ScriptedStep[]): Promise<ScriptedServer> {
-  const requests: ScriptedServer["requests"] = [];
+export async function startScriptedServer(...steps: ScriptedStep[]) {
+  const requests: ReceivedRequest[] = [];
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
@@ -34,7 +35,7 @@ export async function startScriptedServer(...steps: ScriptedStep[]): Promise<Scr
     url: `http://127.0.0.1:${address.port}`,
     requests,
     close: () =>
-      new Promise((resolve, reject) => {
+      new Promise<void>((resolve, reject) => {
         server.close((error) => (error ? reject(error) : resolve()));
         server.closeAllConnections();
       }),

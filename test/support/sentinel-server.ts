@@ -10,22 +10,6 @@ import { findFreePort, startRedis, type TestRedis } from "./redis-server.ts";
 /** Name of the primary in the tests' sentinels. */
 const PRIMARY = "groundcrew";
 
-export interface TestSentinels {
-  /** `redis+sentinel://<three sentinels>/groundcrew/0` */
-  url: string;
-  servers: readonly TestRedis[];
-  /** The server that the sentinels name as primary now. */
-  findPrimary(): Promise<TestRedis>;
-  /**
-   * Waits until the failover after the failure of this server is over: all sentinels name another primary, and the third
-   * server follows it.
-   */
-  waitForFailover(failed: TestRedis): Promise<void>;
-  /** Waits until all three servers are in step again. */
-  waitForReplicas(): Promise<void>;
-  stop(): Promise<void>;
-}
-
 /** Whether redis-sentinel is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasSentinel(): boolean {
   return hasProgram("redis-sentinel") && hasProgram("redis-server");
@@ -36,7 +20,7 @@ export function hasSentinel(): boolean {
  * answer. A replica that gets no processor for half a second must not count as failed as well: then the other one, which
  * may lack a write, would become the primary. Resolves when both replicas are in step and known.
  */
-export async function startSentinels(options: Record<string, string> = {}): Promise<TestSentinels> {
+export async function startSentinels(options: Record<string, string> = {}) {
   const servers: TestRedis[] = [];
   for (let i = 0; i < 3; i += 1) servers.push(await startRedis({ appendonly: "yes", ...options }));
   const [primary, ...replicas] = servers;
@@ -60,16 +44,16 @@ export async function startSentinels(options: Record<string, string> = {}): Prom
   for (let i = 0; i < 3; i += 1) {
     const port = await findFreePort();
     const file = join(folder, `${i}.conf`);
-    writeFileSync(
-      file,
-      `port ${port}
-bind 127.0.0.1
-dir ${folder}
-sentinel monitor ${PRIMARY} 127.0.0.1 ${primary.port} 2
-sentinel down-after-milliseconds ${PRIMARY} 2000
-sentinel failover-timeout ${PRIMARY} 3000
-`,
-    );
+    const monitor = `sentinel monitor ${PRIMARY} 127.0.0.1 ${primary.port} 2`;
+    const times = [`down-after-milliseconds ${PRIMARY} 2000`, `failover-timeout ${PRIMARY} 3000`];
+    const lines = [
+      `port ${port}`,
+      "bind 127.0.0.1",
+      `dir ${folder}`,
+      monitor,
+      ...times.map((line) => `sentinel ${line}`),
+    ];
+    writeFileSync(file, `${lines.join("\n")}\n`);
     children.push(spawn("redis-sentinel", [file], { stdio: "ignore" }));
     ports.push(port);
   }
@@ -84,14 +68,17 @@ sentinel failover-timeout ${PRIMARY} 3000
   return {
     url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(",")}/${PRIMARY}/0`,
     servers,
+    /** The server that the sentinels name as primary now. */
     findPrimary: () => findPrimary(ports[0] ?? 0),
-    waitForFailover: (failed) =>
+    /** Waits until all sentinels name another primary than this server, and the third server follows it. */
+    waitForFailover: (failed: TestRedis) =>
       waitFor(async () => {
         const named = await Promise.all(ports.map(findPrimary));
         const others = servers.filter((server) => server !== failed && server !== named[0]);
         if (named[0] === failed || named.some((one) => one !== named[0])) return false;
         return (await Promise.all(others.map((one) => follows(one, named[0])))).every(Boolean);
       }),
+    /** Waits until all three servers are in step again. */
     waitForReplicas: () =>
       waitFor(async () => {
         const primary = await findPrimary(ports[0] ?? 0);

@@ -1,7 +1,7 @@
 import { Server } from "node:http";
 import { onTestFinished, vi } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
-import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
+import { startRuntime } from "../../runtime/start-runtime.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import type { Store } from "../../shared/store/port.ts";
@@ -23,12 +23,7 @@ export const RUNTIME_ENV = {
   STORE_URL: "memory:",
 };
 
-export interface TestRuntime extends Runtime {
-  lines: Record<string, unknown>[];
-  settings: Settings;
-  store: Store;
-  polls: string[];
-}
+export type TestRuntime = Awaited<ReturnType<typeof startTestRuntime>>;
 
 interface Options extends Partial<Omit<Parameters<typeof startRuntime>[1], "write">> {
   env?: Record<string, string>;
@@ -46,7 +41,7 @@ export async function startTestRuntime({
   settings = createTestSettings({ ...RUNTIME_ENV, ...env }),
   store = createMemoryStore({ clock: Date.now }),
   ...options
-}: Options = {}): Promise<TestRuntime> {
+}: Options = {}) {
   const lines: Record<string, unknown>[] = [];
   const polls: string[] = [];
   const poll = { name: "poll", cron: () => "0 0 1 1 *", run: async () => ({ polled: polls.push("poll") }) };
