@@ -5,7 +5,6 @@ import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { crashAtPipelineStep, PIPELINE_STEPS } from "./crash-at-pipeline-step.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
 /** Options of a test that are not settings, as JSON in the first argument. */
@@ -18,8 +17,6 @@ const childOptions = z
     collect: z.number().exactOptional(),
     /** False removes the poll, so that changes are found through webhooks only. */
     poll: z.boolean().default(true),
-    /** Step at which this process kills itself, as by `kill -9`. */
-    crash: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
     /** An agent's requests to Plane do not wait a second for each other. */
     unpaced: z.boolean().default(false),
   })
@@ -28,21 +25,15 @@ const childOptions = z
 const parsed = parseSettings(readEnvironment(), nodeFiles);
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
-const { burst, ttl, collect, crash, unpaced } = childOptions;
+const { burst, ttl, collect, unpaced } = childOptions;
 const manifest = createTestManifest({ limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst }) }, ttl);
 const productStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
-const openedStore = unpaced ? skipPace(productStore) : productStore;
-const kill = () => process.kill(process.pid, "SIGKILL");
-const { store, fetch: childFetch } = crash
-  ? crashAtPipelineStep(openedStore, crash, kill)
-  : { store: openedStore, fetch };
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),
   processMetrics: true,
   overrides: {
-    store,
-    fetch: childFetch,
+    store: unpaced ? skipPace(productStore) : productStore,
     ...omitUndefined({ poll: collect !== undefined ? { collectDelay: collect, retryDelay: 500 } : undefined }),
   },
 });

@@ -99,10 +99,9 @@ test.skipIf(!LIBRARY)(
     const countMarked = () => readCompletions(telegram, SIMULATED_CHAT).marked;
     expect(countMarked()).toBe(0);
     for (const jump of RESTART_JUMPS) {
+      // Its webhook is kept, and perhaps handled.
+      expect((await completeItem()()).status).toBe(200);
       await runtime.kill();
-      await runtime.start({ crash: { step: "after the webhook is stored", nth: 1 } });
-      await expect(completeItem()()).rejects.toThrow("fetch failed");
-      await runtime.waitForExit();
       offset += jump;
       setClock(offset);
       await runtime.start();

@@ -4,15 +4,11 @@ import { runBusyTeam } from "../../bench/busy-team.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
 import { IS_FULL_RUN } from "./random-source.ts";
 
-// Before details were a state of the item, the busy team of 6 minutes on 120 tasks left 179 jobs, found 13 of 30 blocks and
-// took 1,967 attempts for 224 requests.
-
 test.each(IS_FULL_RUN ? [false, true] : [true])(
   "reliability 28: 3 minutes after a busy team nothing waits, and blocks are found within a minute of a poll that could show them (agents with Plane keys: %s)",
   async (hasAgentKeys) => {
     const sizes = IS_FULL_RUN ? { tasks: 120, duration: 6 * MINUTE } : { tasks: 90, duration: 3 * MINUTE };
     const figures = await runBusyTeam({ ...sizes, agents: 5, pollInterval: MINUTE, hasAgentKeys });
-    console.info(`busy team (agents' keys: ${hasAgentKeys}): ${JSON.stringify(figures)}`);
     expect(figures).toMatchObject({ pendingJobs: 0, missedBlocks: 0, refusedRequests: 0 });
     expect(figures.blockDelays.length).toBeGreaterThan(5);
     expect(Math.max(...figures.blockDelays)).toBeLessThanOrEqual(60 * SECOND);
@@ -28,7 +24,6 @@ test.each(IS_FULL_RUN ? (["1.3.1", "1.2.2"] as const) : (["1.3.1"] as const))(
   "reliability 29: in a workspace of 1,200 items in 9 projects on Plane %s every agent's list is right within 3 minutes, no blocked task is shown as startable before, nothing is written, and agents keep half of their requests",
   async (version) => {
     const figures = await runAdoption({ projects: 9, items: 1_200, blockedTasks: BLOCKED_TASKS, version });
-    console.info(`adoption of Plane ${version}: ${JSON.stringify(figures)}`);
     expect(figures.listsRightAfter).toBeLessThanOrEqual(3 * MINUTE);
     expect(figures).toMatchObject({ wrongTasks: 0, writes: 0, refusedRequests: 0 });
     expect(figures.busiestAgentMinute).toBeGreaterThan(0);

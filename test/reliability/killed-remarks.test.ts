@@ -8,8 +8,6 @@ import { type CrashPoint, createCrashSimulator } from "../support/crash-simulato
 import { startGateway } from "../support/openclaw-gateway.ts";
 import { KILL_STRIDE } from "./random-source.ts";
 
-type App = Awaited<ReturnType<typeof createAgentTestApp>>;
-
 /** Longer than the lease of a job that the killed process had taken, and than the time until a wake is checked. */
 const LEASE_OVER = 130_000;
 
@@ -53,34 +51,29 @@ async function commentAndCrash(html: string, crash: CrashPoint) {
   return { died: outcome === "died", runs, app };
 }
 
-/** Kills the process at one effect after another: the wakes with `words`, and what must hold after. */
-async function killEverywhere(html: string, words: string, check: (app: App, nth: number) => Promise<void>) {
-  const wakes: number[] = [];
-  for (let [nth, hasDied] = [1, true]; hasDied; nth += KILL_STRIDE) {
-    const { died, runs, app } = await commentAndCrash(html, { nth, when: "after" });
-    hasDied = died;
-    wakes.push(runs.filter((message) => message.includes(words)).length);
-    await check(app, nth);
-  }
-  expect(wakes.length * KILL_STRIDE).toBeGreaterThan(15);
-  expect(wakes.filter((count) => count !== 1 && count !== 2)).toEqual([]);
-  // A wake whose process ended before its answer was recorded may not have arrived.
-  expect(wakes.filter((count) => count === 2).length).toBeLessThanOrEqual(3);
-}
-
-test("reliability 36: when the process is killed at any effect of a comment's webhook, the remark is unread, and the agent is woken for it once, or again only when its wake may not have arrived", async () => {
-  await killEverywhere("<p>In French, please</p>", "In French, please", async (app, nth) => {
-    const change = { status: "done", text: "Done.", confidence: 0.9 } as const;
-    await expect(app.actAs("Thot").setStatus("ONB-1", change), `after effect ${nth}`).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("people wrote to you"),
-    });
-  });
-});
-
-test("reliability 37: when the process is killed at any effect of a stop's webhook, the work has ended", async () => {
-  await killEverywhere("<p>stop</p>", "stop at once", async (app, nth) => {
-    const report = app.actAs("Thot").report("ONB-1", { text: "x" });
-    await expect(report, `after effect ${nth}`).rejects.toMatchObject({ code: "stopped" });
-  });
-});
+test.each([
+  [
+    "36: the remark is unread, and the agent is woken for it",
+    "<p>In French, please</p>",
+    "In French, please",
+    "conflict",
+  ],
+  ["37: the work has ended, and the agent is told", "<p>stop</p>", "stop at once", "stopped"],
+])(
+  "reliability %s once, or again only when its wake may not have arrived, when the process is killed at any effect of the comment's webhook",
+  async (_, html, words, code) => {
+    const wakes: number[] = [];
+    for (let [nth, hasDied] = [1, true]; hasDied; nth += KILL_STRIDE) {
+      const { died, runs, app } = await commentAndCrash(html, { nth, when: "after" });
+      hasDied = died;
+      wakes.push(runs.filter((message) => message.includes(words)).length);
+      const change = { status: "done", text: "Done.", confidence: 0.9 } as const;
+      const done = app.actAs("Thot").setStatus("ONB-1", change);
+      await expect(done, `after effect ${nth}`).rejects.toMatchObject({ code });
+    }
+    expect(wakes.length * KILL_STRIDE).toBeGreaterThan(15);
+    expect(wakes.filter((count) => count !== 1 && count !== 2)).toEqual([]);
+    // A wake whose process ended before its answer was recorded may not have arrived.
+    expect(wakes.filter((count) => count === 2).length).toBeLessThanOrEqual(3);
+  },
+);

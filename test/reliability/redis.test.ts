@@ -50,7 +50,6 @@ test.skipIf(!hasRedisServer())(
     // The store counts as sound again after two probes.
     for (let probes = 0; probes < 2; probes += 1) await runtime.request("/ticks/store", { method: "POST" });
     await runtime.waitUntilIdle();
-    console.info("redis under load:", JSON.stringify(answers));
     expect(findFaults(simulators.telegram, keys)).toEqual(NO_FAULTS);
     expect(answers.other).toBe(0);
     expect(answers.broken).toBeGreaterThan(0);

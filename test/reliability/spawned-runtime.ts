@@ -42,11 +42,8 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
 
   /** Resolves when it listens; rejects when it exits before. */
   async function start(changedOptions: Record<string, unknown> = {}): Promise<void> {
-    const args = [
-      "--disable-warning=ExperimentalWarning",
-      getTestProgram("product"),
-      JSON.stringify({ ...childOptions, ...changedOptions }),
-    ];
+    const options = JSON.stringify({ ...childOptions, ...changedOptions });
+    const args = ["--disable-warning=ExperimentalWarning", getTestProgram("product"), options];
     const runtimeEnv = {
       NODE_COMPILE_CACHE: COMPILE_CACHE,
       PORT: String(port),
@@ -96,10 +93,6 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
     },
     start,
     kill,
-    /** Resolves when it has exited by itself. */
-    async waitForExit(): Promise<void> {
-      if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
-    },
     request,
     /** Runs a complete poll that begins after this call; waits for one that is running. */
     async poll(): Promise<Response> {

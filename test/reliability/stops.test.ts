@@ -19,7 +19,7 @@ function createWaitingJobs(tasks: readonly Item[], count: number) {
   });
 }
 
-test("reliability 37: stops from Plane, Telegram and the page end the work within 5 s while Plane is away and 500 jobs wait, and what Plane gets of them follows", async () => {
+test("reliability 37: stops from Plane, Telegram and the page end the work within 5 s while Plane is away and 500 jobs wait", async () => {
   // The gateway is simulated too, with a real clock for everything but the agents' pace.
   const gateway = await startGateway({ version: "2026.9.6" });
   const wake = { kind: "openclaw", url: gateway.url };
@@ -92,17 +92,4 @@ test("reliability 37: stops from Plane, Telegram and the page end the work withi
   expect(elapsed).toBeLessThan(5_000);
   const readWakes = () => gateway.runs.map(({ message }) => message).join("\n");
   await expect.poll(readWakes, WAIT).toMatch(/stop at once[\s\S]*ONB-3|ONB-3[\s\S]*stop at once/);
-
-  await plane.bringUp();
-  const [, , third] = tasks;
-  const readPlane = () => {
-    rig.advance(10_000);
-    const comments = plane.comments(third as Item).map(({ comment_html }) => comment_html);
-    return {
-      state: plane.states(rig.onb).find(({ id }) => id === plane.item(third as Item)?.state)?.name,
-      remarks: comments.filter((html) => html.includes("wrote:") && html.includes("Arrête")).length,
-      stops: comments.filter((html) => html.includes("Stopped by")).length,
-    };
-  };
-  await expect.poll(readPlane, WAIT).toEqual({ state: "Todo", remarks: 1, stops: 1 });
 }, 90_000);

@@ -11,7 +11,7 @@ import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "./simulators.ts";
 import { createTestManifest, type OutboxOptions } from "./test-manifest.ts";
 import { createVirtualTime } from "./virtual-time.ts";
 
-export interface VirtualTimeAppOptions extends Omit<NonNullable<Parameters<typeof startSimulators>[0]>, "clock"> {
+interface VirtualTimeAppOptions extends Omit<NonNullable<Parameters<typeof startSimulators>[0]>, "clock"> {
   /** Content of the settings file. */
   config?: object;
   env?: Record<string, string>;
@@ -21,8 +21,7 @@ export interface VirtualTimeAppOptions extends Omit<NonNullable<Parameters<typeo
 export type VirtualTimeApp = Awaited<ReturnType<typeof createVirtualTimeApp>>;
 
 /** Wrappers of a process's store and fetch, with which a test can end the process abruptly. */
-export interface ProcessOverrides {
-  /** Wraps the store for this process. */
+interface ProcessOverrides {
   store?: (store: Store) => Store;
   fetch?: (fetchFn: typeof fetch) => typeof fetch;
 }
@@ -44,10 +43,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
   let deps: Deps | undefined;
   let httpApp: ReturnType<typeof createHttpApp> | undefined;
 
-  async function start({
-    store: wrapStore = (unchanged) => unchanged,
-    fetch: wrapFetch = (unchanged) => unchanged,
-  }: ProcessOverrides = {}) {
+  async function start({ store: wrapStore, fetch: wrapFetch }: ProcessOverrides = {}) {
     stopping.abort();
     stopping = new AbortController();
     const { clock, wait } = time;
@@ -55,8 +51,8 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     const { metrics, scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
     const readAsset = createAssetReader();
     const common = { settings, manifest, storeHealth, metrics, scrape, readAsset, signal: stopping.signal };
-    const overrides = { clock, wait, fetch: wrapFetch(time.fetch) };
-    const newDeps = await createDeps({ ...common, store: wrapStore(store), write: () => {}, overrides });
+    const overrides = { clock, wait, fetch: wrapFetch?.(time.fetch) ?? time.fetch };
+    const newDeps = await createDeps({ ...common, store: wrapStore?.(store) ?? store, write: () => {}, overrides });
     deps = newDeps;
     httpApp = createHttpApp(newDeps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
     time.onAdvance(() => newDeps.notify());

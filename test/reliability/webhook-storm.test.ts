@@ -31,7 +31,6 @@ test(
     await runtime.waitUntilIdle();
 
     const { marked, total } = readCompletions(telegram, SIMULATED_CHAT);
-    console.info("storm:", JSON.stringify({ ...sent, marked, total }));
     expect(findFaults(telegram, keys)).toEqual(NO_FAULTS);
     expect(marked).toBeLessThanOrEqual(KILLS);
     expect(total).toBeLessThanOrEqual(ITEMS + marked);

@@ -3,14 +3,9 @@ import type { RandomSource } from "./random-source.ts";
 import type { Simulators } from "./simulators.ts";
 import type { SpawnedRuntime } from "./spawned-runtime.ts";
 
-type StormedRuntime = Pick<SpawnedRuntime, "url" | "kill"> & {
-  start(): Promise<unknown>;
-  poll(): Promise<unknown>;
-};
-
 interface StormOptions {
   simulators: Simulators;
-  runtimes: readonly StormedRuntime[];
+  runtimes: readonly (Pick<SpawnedRuntime, "url" | "kill" | "start"> & { poll(): Promise<unknown> })[];
   /** Items to edit: each is started, renamed, given a priority, and completed. */
   items: readonly Item[];
   /** Items that only forged deliveries report as completed. */
@@ -133,9 +128,8 @@ function createDeliverySender({ randomSource, runtimes, simulators }: StormOptio
         continue;
       }
       sending += 1;
-      await send(delivery).finally(() => {
-        sending -= 1;
-      });
+      await send(delivery);
+      sending -= 1;
     }
   }
   const lanesDone = Promise.all(Array.from({ length: IN_FLIGHT }, runLane));
