@@ -7,33 +7,6 @@ export const FIND_SMALL_TARGETS = `[...document.querySelectorAll("button, select
   .filter(([, { width, height }]) => width < 24 || height < 24)
   .map(([el, { width, height }]) => el.outerHTML.slice(0, 60) + " " + width + "x" + height)`;
 
-/** Finds texts with a contrast below 4.5 to their background (WCAG 1.4.3). */
-export const FIND_LOW_CONTRAST = `(() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const measureLuminance = (colours) => {
-    canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const pale = [];
-  for (const el of document.querySelectorAll("body *")) {
-    const hasText = [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) || el.placeholder;
-    if (!hasText || !el.checkVisibility() || el.closest(".sr, .skip, option, .fresh")) continue;
-    const backgrounds = [];
-    let opacity = 1;
-    for (let ancestor = el; ancestor; ancestor = ancestor.parentElement) {
-      backgrounds.unshift(getComputedStyle(ancestor).backgroundColor);
-      if (!ancestor.matches(".reply, .out")) opacity *= Number(getComputedStyle(ancestor).opacity);
-    }
-    const ink = getComputedStyle(el, el.placeholder ? "::placeholder" : null).color;
-    const [a, b] = [measureLuminance([...backgrounds, ink]), measureLuminance(backgrounds)].map((luminance) => luminance + 0.05);
-    const contrast = Math.max(a / b, b / a);
-    if (contrast < 4.5 || opacity < 0.9) pale.push((el.className || el.tagName) + ": " + el.textContent.slice(0, 30) + " " + contrast.toFixed(2) + " " + opacity);
-  }
-  return pale;
-})()`;
-
 /** Notes what gets the focus with a visible mark. */
 const NOTE_FOCUS = `window.reached = new Set(); (document.querySelector("dialog[open]") ?? document.querySelector("main")).focus();
   window.isNoted ??= document.addEventListener("focusin", ({ target }) =>

@@ -22,15 +22,8 @@ const DISABLED_FEATURES = [
 /** Headless, and without requests of the browser itself (updates, say) to other servers. */
 const ARGS = [
   `--disable-features=${DISABLED_FEATURES.join(",")}`,
-  "--disable-site-isolation-trials",
-  "--in-process-gpu",
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
+  ...["--disable-site-isolation-trials", "--in-process-gpu", "--headless", "--no-sandbox", "--disable-gpu"],
+  ...["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"],
   "--disable-sync",
 ];
 

@@ -63,7 +63,7 @@ describeInChromium("The page's chat", () => {
     expect(page.problems).toEqual([]);
   });
 
-  test("on a French phone its controls have names, it opens at its end, and its field stays above the views", async () => {
+  test("on a French phone its controls have names, and it opens at its end", async () => {
     const page = await openSignedInPage(getApp().url, { locale: "fr-FR", width: 375, height: 420 });
     await page.click('#views [data-view="chat"]');
     await page.waitForSelector("#say:not([hidden])");
@@ -76,10 +76,6 @@ describeInChromium("The page's chat", () => {
     await expectInPage(page, "document.documentElement.scrollHeight > 2 * innerHeight").toBe(true);
     for (const view of ["board", "chat"]) await page.click(`#views [data-view="${view}"]`);
     await expectInPage(page, "innerHeight + scrollY >= document.documentElement.scrollHeight - 1").toBe(true);
-    await page.evaluate("scrollTo(0, 0)");
-    const { y, height } = (await page.locator("#say-text").boundingBox()) ?? { y: 0, height: 0 };
-    expect(y + height).toBeGreaterThan(300);
-    expect(y + height).toBeLessThan(420 - 47);
     expect(page.problems).toEqual([]);
   });
 });

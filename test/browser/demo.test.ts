@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemo } from "../../demo/start.ts";
-import { parseCompletions } from "../reliability/completions.ts";
+import { findDuplicated, parseCompletions } from "../reliability/completions.ts";
 import { createTestSettings } from "../support/settings.ts";
-import { describeInChromium, openPage, type TestPage } from "./browser.ts";
+import { describeInChromium, openPage } from "./browser.ts";
 
 // The product's process inherits the cache, without which each of its starts compiles everything anew.
 enableCompileCache("node_modules/.cache/groundcrew");
@@ -37,63 +37,40 @@ function readWish() {
   return { command, text, project: text.charAt(0).toUpperCase() + text.slice(1) };
 }
 
-/** Collects the kinds of all requests that wait for a person, until the test ends. */
-function collectKinds(url: string) {
-  const kinds = new Set<string>();
-  const read = async () => {
-    const answer = (await (await fetch(`${url}/api/requests`)).json()) as { requests: { kind: string }[] };
-    return answer.requests;
-  };
-  // Groundcrew is killed meanwhile.
-  const look = () =>
-    read()
-      .then((requests) => requests.forEach(({ kind }) => void kinds.add(kind)))
-      .catch(() => {});
-  const timer = setInterval(look, 400);
-  onTestFinished(() => clearInterval(timer));
-  return { kinds, read };
-}
-
-/** What a person does in the console, and what the page shows of it. */
-function createConsole(page: TestPage) {
-  const group = (name: string) => page.locator(`#console [data-group="${name}"]`);
-  const readState = () => page.evaluate("fetch('/demo/state').then((answer) => answer.json())");
-  return {
-    group,
-    readState,
-    card: (column: string, title: string) => page.locator(`[data-column="${column}"] .card:has-text("${title}")`),
-    row: (title: string, text: string) => page.locator(`#trail tr:has-text("${title}"):has-text("${text}")`),
-    dot: (part: string, is: string) => page.locator(`#health .dot[data-is="${is}"]:has-text("${part}")`),
-    async add(title: string, person: string) {
+describeInChromium("The demo's console", () => {
+  test("each control does what it says, what it tells to watch for comes true, and the wish of the README works word for word", {
+    timeout: 300_000,
+  }, async () => {
+    const demo = await startTestDemo();
+    // The kinds of all requests that wait for a person. Groundcrew is killed meanwhile.
+    const kinds = new Set<string>();
+    const read = async () => {
+      const answer = await (await fetch(`${demo.url}/api/requests`)).json();
+      const { requests } = answer as { requests: { kind: string }[] };
+      for (const { kind } of requests) kinds.add(kind);
+      return requests;
+    };
+    const timer = setInterval(() => read().catch(() => {}), 400);
+    onTestFinished(() => clearInterval(timer));
+    const page = await openPage(`${demo.url}/board`);
+    const group = (name: string) => page.locator(`#console [data-group="${name}"]`);
+    const readState = () => page.evaluate("fetch('/demo/state').then((answer) => answer.json())");
+    const card = (is: string, title: string) => page.locator(`[data-column="${is}"] .card:has-text("${title}")`);
+    const row = (title: string, text: string) => page.locator(`#trail tr:has-text("${title}"):has-text("${text}")`);
+    const dot = (part: string, is: string) => page.locator(`#health .dot[data-is="${is}"]:has-text("${part}")`);
+    async function add(title: string, person: string) {
       await group("add").locator("input").fill(title);
-      await group("add")
-        .locator("select >> nth=1")
-        .selectOption({ label: `For: ${person}` });
+      await page.selectOption('#console [data-group="add"] select >> nth=1', { label: `For: ${person}` });
       await group("add").locator("button").click();
-    },
-    async move(title: string, column: string) {
+    }
+    async function move(title: string, column: string) {
       const option = group("move").locator(`select >> nth=0 >> option:has-text("${title}")`);
       await option.waitFor({ ...WAIT, state: "attached" });
       const value = (await option.getAttribute("value")) ?? "";
       await group("move").locator("select >> nth=0").selectOption({ value });
       await group("move").locator("select >> nth=1").selectOption(column);
       await group("move").locator("button").click();
-    },
-    async chooseFate(fate: string) {
-      await group("fate").locator("select").selectOption(fate);
-      await expect.poll(readState, WAIT).toMatchObject({ fate });
-    },
-  };
-}
-
-describeInChromium("The demo's console", () => {
-  test("each control does what it says, what it tells to watch for comes true, and the wish of the README works word for word", {
-    timeout: 300_000,
-  }, async () => {
-    const demo = await startTestDemo();
-    const { kinds, read } = collectKinds(demo.url);
-    const page = await openPage(`${demo.url}/board`);
-    const { add, card, chooseFate, dot, group, move, readState, row } = createConsole(page);
+    }
     await page.waitForSelector(".card", WAIT);
 
     // One line at the bottom, which stays as the person left it.
@@ -117,7 +94,6 @@ describeInChromium("The demo's console", () => {
 
     // The wish of the README is planned, and its bar appears above the board.
     const wish = readWish();
-    expect(wish.text.length).toBeGreaterThan(10);
     await page.waitForSelector("#say:not([hidden])", WAIT);
     await page.fill("#say-text", wish.command);
     await page.press("#say-text", "Enter");
@@ -157,8 +133,9 @@ describeInChromium("The demo's console", () => {
     // Whatever happens to its webhooks, a change is noticed meanwhile, and by what the control says.
     for (const fate of FATES) {
       await card("todo", `Webhooks ${fate}`).waitFor(WAIT);
-      await chooseFate(fate);
-      await dragToDone(page, `Webhooks ${fate}`);
+      await group("fate").locator("select").selectOption(fate);
+      await expect.poll(readState, WAIT).toMatchObject({ fate });
+      await move(`Webhooks ${fate}`, "done");
       await card("done", `Webhooks ${fate}`).waitFor(WAIT);
       await row(`Webhooks ${fate}`, "completed").locator("summary").click(WAIT);
       await expect.poll(() => row(`Webhooks ${fate}`, "completed").textContent(), WAIT).toMatch(NOTICED_BY[fate]);
@@ -171,7 +148,6 @@ describeInChromium("The demo's console", () => {
     const summaries = demo.chat().filter((one) => one.includes(`${wish.project} is done.`));
     expect(summaries).toHaveLength(1);
     expect(summaries[0]).toMatch(/Design: [^\n]+ by Ptah: \w+-1[\s\S]+Build: [^\n]+ by Seshat: \w+-2[\s\S]+Cost: €0/);
-    expect(demo.output.join("")).toMatch(/Seshat reads \w+-1\.md, the result of \w+-1/);
 
     // Kill Groundcrew: the page reconnects, and the work continues.
     await killButton.click();
@@ -198,8 +174,7 @@ describeInChromium("The demo's console", () => {
       .poll(readState, WAIT)
       .toMatchObject({ restarts: 1, isOver: true, tally: { missing: [], doubled: [] } });
     await page.waitForSelector('#console .tally:has-text("nothing lost, nothing doubled")', WAIT);
-    const named = [...parseCompletions(demo.chat()).named].filter(([, { times, marked }]) => times - marked > 1);
-    expect(named).toEqual([]);
+    expect(findDuplicated(parseCompletions(demo.chat()))).toEqual([]);
     for (const fate of FATES) expect.soft(await row(`Webhooks ${fate}`, "This task was completed").count()).toBe(1);
     const tallies = (await page.evaluate("window.tallies")) as string[];
     expect(tallies.filter((text) => /Plane: 0,.*nothing lost/.test(text))).toEqual([]);
@@ -207,25 +182,3 @@ describeInChromium("The demo's console", () => {
     expect(page.problems.filter((wrong) => !wrong.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
   });
 });
-
-/**
- * Drags a card to the column of done tasks. The events of the drag come in one turn, because the agents' cards move
- * meanwhile, and a mouse would sometimes hold another card.
- */
-async function dragToDone(page: TestPage, title: string) {
-  const isDraggable = await page.evaluate(`(() => {
-    const dataTransfer = new DataTransfer();
-    const drag = (target, type) =>
-      target.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
-    const cards = [...document.querySelectorAll('[data-column="todo"] .card')];
-    const card = cards.find((one) => one.textContent.includes(${JSON.stringify(title)}));
-    const column = document.querySelector('[data-column="done"]');
-    card.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
-    drag(card, "dragstart");
-    drag(column, "dragover");
-    drag(column, "drop");
-    drag(card, "dragend");
-    return card.draggable;
-  })()`);
-  expect(isDraggable).toBe(true);
-}

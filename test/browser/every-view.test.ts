@@ -1,9 +1,90 @@
+import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
+import type { AgentsAnswer } from "../../functions/dashboard/access-routes.ts";
+import type { DeadLettersAnswer } from "../../functions/operations.ts";
+import type { ItemPatch } from "../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { FIND_SMALL_TARGETS, findUnreachable, findViolations } from "./accessibility-checks.ts";
 import { describeInChromium, openPage, type TestPage } from "./browser.ts";
-import { ARABIC, fillSettings, runEveryViewApp } from "./every-view-app.ts";
-import { PAGE_ADMIN_TOKEN, shareApp, WAIT } from "./page-test-app.ts";
+import { PAGE_ADMIN_TOKEN, PAGE_CHAT, shareApp, WAIT } from "./page-test-app.ts";
+import { addPlan } from "./team-plan-app.ts";
+import { playTicketScene } from "./ticket-scene.ts";
+import { runTicketsPageApp } from "./tickets-page-app.ts";
+
+/** Texts of people that a page must neither run, nor reorder, nor grow wide with. */
+const ARABIC = "مراجعة التقرير الأسبوعي قبل الاجتماع";
+const HOSTILE = `"><img src=x onerror=window.hacked=1><script>window.hacked=1</script> \u202egnp.exe ${"long".repeat(40)}`;
+
+const DESCRIPTION = `<h2>Goal</h2><p>Write it <strong>well</strong>, as <a href="javascript:window.hacked=1">here</a> and
+  <a href="https://example.com/style">there</a>.</p><ul><li>${"short".repeat(60)}</li></ul><pre>${"x".repeat(300)}</pre>`;
+
+const DIFFERENCE = `diff --git a/src/sign-in.ts b/src/sign-in.ts
+--- a/src/sign-in.ts
++++ b/src/sign-in.ts
+@@ -10,3 +10,3 @@ export function signIn(user: string) {
+   const now = Date.now();
+-  const host = "old.example";
++  const host = request.host; // ${"x".repeat(200)}
+   return open(host);
+`;
+
+/** Names that programs give to other things. */
+const RESERVED = ["__proto__", "constructor"];
+
+/**
+ * Runs the product with something of each kind in every view: a ticket in each state, a plan in work, recurring work,
+ * requests, comments, files and a chat, among them titles from right to left and hostile ones.
+ */
+async function runEveryViewApp() {
+  const app = await runTicketsPageApp(
+    { labels: ["claude"], max_sessions: 2 },
+    { TELEGRAM_ALLOWED_USERS: String(PAGE_CHAT) },
+    { schedules: [{ name: "digest", cron: "0 9 1 * *", project: "ONB", title: ARABIC }] },
+  );
+  const { plane, project, thot } = app;
+  plane.addProject({ name: `__proto__ ${"z".repeat(150)}`, identifier: "PROTO", by: app.ada });
+  const label = plane.addLabel(project, "claude").id;
+  const request = (name: string, patch: ItemPatch = {}) => plane.addItem(project, { ...patch, name, labels: [label] });
+  await playTicketScene({ ...app, requestTicket: request });
+  await app.sendDifference(DIFFERENCE);
+  // ONB-6 to ONB-14 are the plan.
+  const [first] = addPlan(plane, project, thot);
+  const [arabic, hostile] = [ARABIC, HOSTILE].map((name) =>
+    plane.addItem(project, { name, assignees: [thot], description_html: DESCRIPTION, priority: "urgent" }),
+  );
+  if (arabic && hostile && first) {
+    plane.relate(hostile, arabic);
+    plane.relate(arabic, first);
+  }
+  for (const name of RESERVED) plane.addItem(project, { name, assignees: [thot] });
+  for (const name of [ARABIC, HOSTILE]) request(name, { description_html: DESCRIPTION });
+  await app.deps().ticks.runNow("poll");
+  const work = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
+  await work().setStatus("ONB-6", { status: "in_progress" });
+  await work().setStatus("ONB-6", { status: "done", text: "Done.", confidence: 0.9, cost: 0.4 });
+  await work().setStatus("ONB-15", { status: "in_progress" });
+  await work().deliver({ task: "ONB-15", name: "notes.md", file: new Blob([`# ${HOSTILE}`]) });
+  await work().ask("ONB-15", { text: `${ARABIC}\n${HOSTILE}`, choices: [HOSTILE, ARABIC] });
+  for (const text of [ARABIC, "w".repeat(10_000)]) if (arabic) plane.addComment(arabic, `<p>${text}</p>`);
+  for (const text of [HOSTILE, "[link](javascript:window.hacked=1)", `/plane status ${"y".repeat(3_000)}`])
+    await app.call("/api/chat", { text, language: "en" });
+  await app.call("/api/schedules", { project: "ONB", title: HOSTILE, when: "every monday 9:00" });
+  await app.deps().ticks.runNow("poll");
+  return app;
+}
+
+/** Lets the view Settings show what needs a secrets file and broken systems: tokens of agents, and failed jobs. */
+async function fillSettings(page: Page): Promise<void> {
+  const agents = [HOSTILE, ARABIC, "Thot"].map((name, tokens) => ({ name, tokens }));
+  const job = { queue: "forward", id: "body:1/a", reason: HOSTILE, at: "2026-11-23T08:00:00Z", task: "ONB-7" } as const;
+  const answers = {
+    "/api/agents": { agents, write: true, path: "data/agents/<agent>/token" } satisfies AgentsAnswer,
+    "/dead-letters": { dead_letters: [job] } satisfies DeadLettersAnswer,
+  };
+  for (const [path, json] of Object.entries(answers))
+    await page.route(`**${path}*`, (route) => route.fulfill({ json }));
+}
 
 const LAPTOP = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
@@ -26,55 +107,40 @@ interface Place {
   leave?: "Escape";
 }
 
-const TITLES = { board: "Tableau", tickets: "Tickets", team: "Équipe", plan: "Plan" };
+const SESSIONS = '[data-part="sessions"] .ticket';
+const [LEFT, CLOSED] = [{ leave: "Escape" } as const, '[data-part="completed"] .actions button:last-child'];
+
+const toPlace = (title: string, path: string, has: string, more: Partial<Place> = {}): Place => ({
+  ...{ title, path, has },
+  ...more,
+});
 
 /** Every view by its address, in each of its forms, and the dialogs. */
 const PLACES: readonly Place[] = [
-  { path: "/inbox", has: "#inbox .idle", title: "À traiter" },
-  { path: "/board", has: "#board .card", title: TITLES.board },
-  { path: "/board?status=todo", has: "#board .column.only", title: TITLES.board },
-  { path: "/team", has: "#team .agent .task", title: TITLES.team, press: ['#team [data-show="picture"]'] },
-  { path: "/team", has: "#team .agent .task", title: TITLES.team, press: ['#team [data-show="table"]'] },
-  { path: "/plans/ONB", has: "#plan .figures", title: TITLES.plan, press: [".figures button.key"], leave: "Escape" },
-  { path: "/plans", has: "#plan .tiles", title: TITLES.plan },
-  {
-    path: "/plans/ONB",
-    has: "#plan .figures",
-    title: TITLES.plan,
-    press: ['#plan [data-show="picture"]', ".node[data-critical] > button"],
-    leave: "Escape",
-  },
-  { path: "/schedules", has: "#schedules [data-schedule]", title: "Récurrent" },
-  { path: "/tickets", has: '#tickets .request[data-kind="permission"]', title: TITLES.tickets },
-  { path: "/tickets", has: ".ticket", title: TITLES.tickets, press: ['[data-part="pending"] [data-answer="reject"]'] },
-  {
-    path: "/tickets",
-    has: ".ticket",
-    title: TITLES.tickets,
-    press: ['[data-part="sessions"] .ticket > .actions button:nth-last-child(2)'],
-    leave: "Escape",
-  },
-  {
-    path: "/tickets",
-    has: ".ticket",
-    title: TITLES.tickets,
-    press: ['[data-part="completed"] .actions button:last-child'],
-    leave: "Escape",
-  },
-  { path: "/tickets/ONB-1", has: ".ticket-page .diff-file", title: TITLES.tickets },
-  { path: "/task/ONB-15", has: "#task form", title: "ONB-15", press: ['#task button:has-text("notes.md")'] },
-  { path: "/activity", has: "#trail tr", title: "Activité", press: ["#trail summary"] },
-  { path: "/chat", has: "#chat .message", title: "Messages" },
-  { path: "/settings", has: "#failed-job-list li", title: "Réglages", press: ["#agent-add summary"] },
-  { path: "/settings", has: "#sign-ins li", title: "Réglages", key: "Control+k", leave: "Escape" },
-  { path: "/settings", has: "#sign-ins li", title: "Réglages", key: "?", leave: "Escape" },
+  toPlace("À traiter", "/inbox", "#inbox .idle"),
+  toPlace("Tableau", "/board", "#board .card"),
+  toPlace("Tableau", "/board?status=todo", "#board .column.only"),
+  toPlace("Équipe", "/team", "#team .agent .task", { press: ['#team [data-show="picture"]'] }),
+  toPlace("Équipe", "/team", "#team .agent .task", { press: ['#team [data-show="table"]'] }),
+  toPlace("Plan", "/plans/ONB", "#plan .figures", { press: [".figures button.key"], ...LEFT }),
+  toPlace("Plan", "/plans", "#plan .tiles"),
+  toPlace("Plan", "/plans/ONB", "#plan .figures", {
+    ...{ press: ['#plan [data-show="picture"]', ".node[data-critical] > button"], ...LEFT },
+  }),
+  toPlace("Récurrent", "/schedules", "#schedules [data-schedule]"),
+  toPlace("Tickets", "/tickets", '#tickets .request[data-kind="permission"]'),
+  toPlace("Tickets", "/tickets", ".ticket", { press: ['[data-part="pending"] [data-answer="reject"]'] }),
+  toPlace("Tickets", "/tickets", ".ticket", { press: [`${SESSIONS} > .actions button:nth-last-child(2)`], ...LEFT }),
+  toPlace("Tickets", "/tickets", ".ticket", { press: [CLOSED], ...LEFT }),
+  toPlace("Tickets", "/tickets/ONB-1", ".ticket-page .diff-file"),
+  toPlace("ONB-15", "/task/ONB-15", "#task form", { press: ['#task button:has-text("notes.md")'] }),
+  toPlace("Activité", "/activity", "#trail tr", { press: ["#trail summary"] }),
+  toPlace("Messages", "/chat", "#chat .message"),
+  toPlace("Réglages", "/settings", "#failed-job-list li", { press: ["#agent-add summary"] }),
+  toPlace("Réglages", "/settings", "#sign-ins li", { key: "Control+k", ...LEFT }),
+  toPlace("Réglages", "/settings", "#sign-ins li", { key: "?", ...LEFT }),
   // Last, because the terminal stays open.
-  {
-    path: "/tickets",
-    has: ".ticket",
-    title: TITLES.tickets,
-    press: ['[data-part="sessions"] .ticket:has(.screen:not(:empty)) > .actions button'],
-  },
+  toPlace("Tickets", "/tickets", ".ticket", { press: [`${SESSIONS}:has(.screen:not(:empty)) > .actions button`] }),
 ];
 
 /** Light, dark, high contrast and forced colours. */
@@ -150,20 +216,6 @@ describeInChromium("Every view, with hostile texts (reliability 18)", () => {
       await page.press("#token", "Enter");
       await page.waitForSelector("#inbox .requests", WAIT);
     }
-  });
-
-  test("the header has two rows between a phone and the widest screen, in English and in French", async () => {
-    for (const page of [laptop, phone]) {
-      await page.goto(`${getApp().url}/board`);
-      await page.waitForSelector("#filters select", WAIT);
-      for (const width of [641, 800, 1001, 1081, 1280, 1920]) {
-        await page.setViewportSize({ width, height: 900 });
-        const size = await page.evaluate("[document.querySelector('header').offsetHeight, document.body.scrollWidth]");
-        expect([width, size]).toEqual([width, [85, width]]);
-      }
-    }
-    await laptop.setViewportSize(LAPTOP);
-    await phone.setViewportSize(PHONE);
   });
 
   test.each(PLACES.map((place, i) => ({ ...place, i, pressed: place.press?.at(-1) ?? place.key ?? "nothing" })))(

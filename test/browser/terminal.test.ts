@@ -40,16 +40,6 @@ const readColor = (page: TestPage, word: string) =>
     return el && getComputedStyle(el).color;
   })()`);
 
-/** Whether the picture can be scrolled to the side, its font, and whether its last row is seen. */
-const measurePicture = (page: TestPage) =>
-  getScreenFrame(page).evaluate(`(() => {
-    const rows = document.querySelector(".xterm-rows");
-    const { scrollWidth, clientWidth, clientHeight } = document.documentElement;
-    const { top, bottom } = rows.lastElementChild.getBoundingClientRect();
-    const font = Number.parseFloat(getComputedStyle(rows).fontSize);
-    return { font, isWider: scrollWidth > clientWidth, isLastRowVisible: top >= 0 && bottom <= clientHeight };
-  })()`);
-
 describeInChromium("The terminal of a session", () => {
   const getApp = shareApp(() => runTicketsPageApp());
   beforeAll(async () => {
@@ -85,12 +75,6 @@ describeInChromium("The terminal of a session", () => {
     expect(await page.evaluate("document.activeElement?.id")).toBe("terminal-typing");
     await page.locator("#terminal-take").tap();
     expect(await page.locator("#terminal-keys").isVisible()).toBe(false);
-    // The font fits the width but has at least 10 pixels, and a lower frame, as with a keyboard, shows the last row.
-    expect(await measurePicture(page)).toMatchObject({ font: 10, isWider: true });
-    await page.setViewportSize({ width: 360, height: 420 });
-    await expect.poll(() => measurePicture(page), WAIT).toMatchObject({ font: 10, isLastRowVisible: true });
-    await page.setViewportSize({ width: 1280, height: 800 });
-    await expect.poll(() => measurePicture(page), WAIT).toMatchObject({ isWider: false, isLastRowVisible: true });
     expect(page.problems).toEqual([]);
   });
 
@@ -113,16 +97,9 @@ describeInChromium("The terminal of a session", () => {
     await expect.poll(() => readScreen(page), WAIT).toContain("line 900 needle");
     await find("needle", "2 / 3");
     await expect.poll(() => readScreen(page), WAIT).toContain("line 500 needle");
-    await page.click("#terminal-find-down");
-    await expect.poll(() => readScreen(page), WAIT).toContain("line 900 needle");
     await find("nowhere", "Not found");
     await page.fill("#terminal-find", "");
     await expect.poll(() => readScreen(page), WAIT).toContain(LAST_ROW);
-    // The wheel scrolls in the same lines.
-    const box = await page.locator("#terminal-screen").boundingBox();
-    await page.mouse.move((box?.x ?? 0) + 200, (box?.y ?? 0) + 200);
-    await page.mouse.wheel(0, -200);
-    await expect.poll(() => readScreen(page), WAIT).toContain("line 999");
     expect(page.problems).toEqual([]);
   });
 
@@ -190,7 +167,6 @@ describeInChromium("The terminal of a session", () => {
     expect(await page.evaluate("document.activeElement?.id")).toBe("terminal-typing");
     await page.keyboard.type("echo 'é' Up; ok");
     await page.keyboard.press("F6");
-    expect(await page.isVisible("#terminal-typing")).toBe(false);
     expect(await page.evaluate("document.activeElement?.id")).toBe("terminal-take");
     // The button gives the terminal back as F6 does: what is typed then arrives nowhere.
     await page.click("#terminal-take");

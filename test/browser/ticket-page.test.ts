@@ -1,15 +1,9 @@
 import { expect, test } from "vitest";
-import { describeInChromium, type TestPage } from "./browser.ts";
+import { describeInChromium } from "./browser.ts";
 import { openAt, passUndoTime, WAIT } from "./page-test-app.ts";
 import { createSession, startTicketsPageApp, type TicketsPageApp } from "./tickets-page-app.ts";
 
 const ENDED = { state: "ended", exit: { reason: "exited", status: 0 } } as const;
-
-/** A file whose every line is new, as a unified diff. */
-function createFile(path: string, lines: readonly string[]): string {
-  const added = lines.map((line) => `+${line}\n`).join("");
-  return `diff --git a/${path} b/${path}\nnew file mode 100644\n--- /dev/null\n+++ b/${path}\n@@ -0,0 +1,${lines.length} @@\n${added}`;
-}
 
 const SMALL = `diff --git a/src/sign-in.ts b/src/sign-in.ts
 --- a/src/sign-in.ts
@@ -22,17 +16,13 @@ const SMALL = `diff --git a/src/sign-in.ts b/src/sign-in.ts
    return open(host);
  }
 `;
-const LONG = createFile(
-  "src/long.ts",
-  Array.from({ length: 5_000 }, (_, i) => `export const value${i} = "text of line ${i}"; // ${"x".repeat(i % 40)}`),
-);
-
-/** Opens the page of ONB-1 as a person who has signed in. */
-async function openTicketPage(app: TicketsPageApp): Promise<TestPage> {
-  const page = await openAt(`${app.url}/tickets/ONB-1`);
-  await page.waitForSelector(".ticket-page .diff-file", WAIT);
-  return page;
-}
+const LINES = Array.from({ length: 5_000 }, (_, i) => `+export const value${i} = "${"x".repeat(i % 40)}";\n`).join("");
+const LONG = `diff --git a/src/long.ts b/src/long.ts
+new file mode 100644
+--- /dev/null
++++ b/src/long.ts
+@@ -0,0 +1,5000 @@
+${LINES}`;
 
 /** What a round has made, as its runner reports it. */
 const toRound = (round: number) => ({
@@ -52,19 +42,15 @@ async function finishRound(app: TicketsPageApp, round: number, text: string) {
   await app.exchange([createSession("ONB-1", { ...toRound(round), ...ENDED })]);
 }
 
-async function startWithResult(text: string) {
-  const app = await startTicketsPageApp();
-  app.requestTicket("Follow the host of the page", { description_html: "<p>Sign-in goes to the old host.</p>" });
-  await expect.poll(async () => (await app.read<{ count: number }>("/api/pending-tickets")).count, WAIT).toBe(1);
-  await app.call("/api/approve/ONB-1");
-  await finishRound(app, 1, text);
-  return app;
-}
-
 describeInChromium("The page of a ticket", () => {
   test("shows the difference folded and side by side, and sends a comment on a line back; both rounds stay", async () => {
-    const app = await startWithResult(SMALL + LONG);
-    const page = await openTicketPage(app);
+    const app = await startTicketsPageApp();
+    app.requestTicket("Follow the host of the page", { description_html: "<p>Sign-in goes to the old host.</p>" });
+    await expect.poll(async () => (await app.read<{ count: number }>("/api/pending-tickets")).count, WAIT).toBe(1);
+    await app.call("/api/approve/ONB-1");
+    await finishRound(app, 1, SMALL + LONG);
+    const page = await openAt(`${app.url}/tickets/ONB-1`);
+    await page.waitForSelector(".ticket-page .diff-file", WAIT);
     const file = page.locator('.diff-file[aria-label="src/sign-in.ts"]');
     const long = page.locator('.diff-file[aria-label="src/long.ts"]');
     expect(await page.innerText(".diff > p")).toBe("+5,002 −1, files: 2");

@@ -100,12 +100,3 @@ export async function openTickets(
   await page.waitForSelector("#tickets-view[aria-busy=false]", { timeout: 30_000 });
   return page;
 }
-
-/** The comments in Plane with a ticket's result. */
-export function listResults(app: TicketsPageApp): string[] {
-  return app.plane
-    .items(app.project)
-    .flatMap((item) => app.plane.comments(item))
-    .map(({ comment_html }) => comment_html)
-    .filter((html) => html.includes("Claude Code"));
-}

@@ -3,7 +3,6 @@ import { describeInChromium, openPage, type TestPage } from "./browser.ts";
 import { expectInPage, passUndoTime, shareApp, signIn, WAIT } from "./page-test-app.ts";
 import {
   createSession,
-  listResults,
   openTickets,
   runTicketsPageApp,
   startTicketsPageApp,
@@ -24,13 +23,10 @@ describeInChromium("The view Tickets", () => {
   test("a ticket is approved, watched, answered, completed and written to Plane with the keyboard alone", async () => {
     const app = await startTicketsPageApp();
     const page = await openTickets(app);
-    await page.waitForSelector(".notice:has-text('No runner is connected')");
-    expect(await page.innerText('[data-part="pending"]')).toContain("No ticket waits for approval.");
-    app.requestTicket("Write it down", { description_html: "<p>All of <b>it</b></p>", priority: "high" });
+    const item = app.requestTicket("Write it down", { description_html: "<p>All of <b>it</b></p>", priority: "high" });
     const pending = pendingSelector("ONB-1");
     await page.waitForSelector(pending, WAIT);
     await expectInPage(page, "document.title").toBe("(1) Tickets · Groundcrew");
-    expect(await page.innerText('#views [data-view="tickets"]')).toMatch(/Tickets\s+1/);
     expect(await page.innerText(pending)).toMatch(/ONB-1[\s\S]*Write it down[\s\S]*All of \*\*it\*\*/);
 
     await decide(page, `${pending} [data-answer="approve"]`);
@@ -40,14 +36,12 @@ describeInChromium("The view Tickets", () => {
     await expectInPage(page, `${FOCUSED}.dataset.terminal`).toBe("ONB-1");
     const phase = page.frameLocator(".terminal-panel iframe").locator("#terminal-phase");
     await expect.poll(() => phase.textContent(), WAIT).toBe("Waiting for the session");
-    expect(await page.isVisible(pending)).toBe(false);
 
     const token = await app.startSessions();
     await page.waitForSelector(`${session}:has-text("Running"):has-text("> working")`, WAIT);
     await expect.poll(() => phase.textContent(), WAIT).toBe("Live");
     await page.press(".terminal-panel button:has-text('Close')", "Enter");
     await expectInPage(page, `${FOCUSED}.textContent`).toContain("Open terminal");
-    await expect.poll(() => page.isVisible(".notice:has-text('No runner')"), WAIT).toBe(false);
     expect(await page.innerText(`${session} dl`)).toMatch(/Time left\s+30 min, until \d\d:\d\d\s+Runner\s+vps/);
 
     // A question is answered in one's own words.
@@ -89,7 +83,6 @@ describeInChromium("The view Tickets", () => {
     await page.press("dialog button:has-text('Complete')", "Enter");
     const completed = ticketSelector("completed", "ONB-1");
     await page.waitForSelector(`${completed}:has-text("Result to approve") .request:has-text("All is done")`, WAIT);
-    await expectInPage(page, `${FOCUSED}.dataset.ticket`).toBe("ONB-1");
 
     // The summary is edited before it is written.
     await page.press(`${completed} button:has-text("Edit summary")`, "Enter");
@@ -97,14 +90,10 @@ describeInChromium("The view Tickets", () => {
     await page.fill("dialog textarea", "All is **done**, see the branch");
     await page.press("dialog button:has-text('Approve update')", "Enter");
     await page.waitForSelector(`${completed}:has-text("Written to Plane")`, WAIT);
-    expect(listResults(app)).toHaveLength(1);
-    expect(listResults(app)[0]).toContain("<strong>done</strong>, see the branch");
-    await expectInPage(page, `${FOCUSED}.dataset.ticket`).toBe("ONB-1");
-    await page.press(`${completed} button:has-text("Remove worktree")`, "Enter");
-    await page.check("dialog input");
-    await page.press("dialog button:has-text('Remove')", "Enter");
-    await page.waitForSelector(`${completed}:has-text("The runner was asked to remove")`, WAIT);
-    expect((await app.exchange()).remove).toMatchObject([{ ticket: "ONB-1", force: true }]);
+    const comments = app.plane.comments(item).filter(({ comment_html }) => comment_html.includes("Claude Code"));
+    expect(comments.map(({ comment_html }) => comment_html)).toEqual([
+      expect.stringContaining("<strong>done</strong>, see the branch"),
+    ]);
     expect(page.problems).toEqual([]);
   });
 

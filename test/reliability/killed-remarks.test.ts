@@ -52,15 +52,10 @@ async function commentAndCrash(html: string, crash: CrashPoint) {
 }
 
 test.each([
-  [
-    "36: the remark is unread, and the agent is woken for it",
-    "<p>In French, please</p>",
-    "In French, please",
-    "conflict",
-  ],
-  ["37: the work has ended, and the agent is told", "<p>stop</p>", "stop at once", "stopped"],
+  ["reliability 36: a remark is unread, and wakes its agent", "<p>In French</p>", "In French", "conflict"],
+  ["reliability 37: a stop has ended the work, and wakes its agent", "<p>stop</p>", "stop at once", "stopped"],
 ])(
-  "reliability %s once, or again only when its wake may not have arrived, when the process is killed at any effect of the comment's webhook",
+  "%s once, or again only when its wake may not have arrived, when the process is killed at any effect of the comment's webhook",
   async (_, html, words, code) => {
     const wakes: number[] = [];
     for (let [nth, hasDied] = [1, true]; hasDied; nth += KILL_STRIDE) {
