@@ -7,7 +7,7 @@ export interface RawAnswer {
   text: string;
 }
 
-/** Opens a TCP connection to the server of a URL, on which a test writes bytes, from this address where one is given. */
+/** Opens a TCP connection to a URL's server, on which a test writes bytes, from this address where one is given. */
 export async function openConnection(url: string, localAddress?: string) {
   const { hostname, port } = new URL(url);
   const socket = connect({ port: Number(port), host: hostname, ...omitUndefined({ localAddress }) });
