@@ -1,6 +1,12 @@
-import { describe, expect, test, vi } from "vitest";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { PROCEDURES, workHandler } from "../../../functions/work.ts";
+import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
+import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
 import { AGENT_PACE_MS } from "../../../shared/plane/quota.ts";
@@ -8,12 +14,14 @@ import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { findStatusAttempt } from "../../../shared/records/task-records.ts";
 import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
+import type { Store } from "../../../shared/store/port.ts";
 import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
 import { readPlanRuns } from "../../../shared/tasks/task-counts.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 
 /** A call that runs a procedure, what precedes it, and what it leaves behind for people and agents. */
 interface Scenario {
@@ -129,6 +137,8 @@ const SCENARIOS: Record<string, Scenario[]> = {
   ],
 };
 
+const START_TIME = Date.parse("2026-11-21T08:00:00.000Z");
+
 /** Limit of the changes of one call and of the steps that it leaves to the queue. */
 const MAX_CHANGES = 200;
 
@@ -150,6 +160,7 @@ interface Kill {
 }
 
 type Kind = (typeof PROCEDURES)[number];
+type OpenStore = () => Promise<(clock: () => number) => Store>;
 
 /** The points at which a call is killed, or a sample. */
 function listKills({ steps }: Kind): Kill[] {
@@ -216,25 +227,60 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
   return { isKilled, reached, state: { ...(await readState(app, item)), open } };
 }
 
+let redis: TestRedis | undefined;
+afterAll(() => redis?.stop());
+
+/** The stores of a full run; the usual one has only the first. */
+const ENGINES: Record<string, OpenStore> = {
+  memory: async () => (clock) => createMemoryStore({ clock }),
+  async file() {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-procedures-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    return (clock) => {
+      const store = createSqliteStore({ folder, clock });
+      onTestFinished(() => store.close());
+      return store;
+    };
+  },
+  async redis() {
+    redis ??= await startRedis();
+    let clock = () => START_TIME;
+    const store = await connectRedisStore({ url: redis.url, prefix: randomUUID(), clock: () => clock() });
+    onTestFinished(() => store.close());
+    return (appClock) => {
+      clock = appClock;
+      return store;
+    };
+  },
+};
+
 test("every kind of procedure has scenarios", () => {
   expect(Object.keys(SCENARIOS)).toEqual(PROCEDURES.map(({ name }) => name));
 });
 
-async function createApp(): Promise<AgentTestApp> {
-  const app = await createAgentTestApp({ config: { plan: { approve: false } }, parts: WORK_RULES });
+async function createApp(openStore: OpenStore): Promise<AgentTestApp> {
+  const config = { plan: { approve: false } };
+  const app = await createAgentTestApp({ config, store: await openStore(), parts: WORK_RULES });
   await app.runFirstPoll();
   return app;
 }
 
-describe.each(PROCEDURES.map((kind) => ({ name: kind.name, kind })))("procedure $name", ({ name, kind }) => {
+const engines = Object.entries(ENGINES)
+  .filter(([name]) => name !== "redis" || hasRedisServer())
+  .slice(0, IS_FULL_RUN ? undefined : 1);
+const kindsByEngine = engines.flatMap(([engine, openStore]) =>
+  PROCEDURES.map((kind) => ({ name: kind.name, engine, kind, openStore })),
+);
+
+describe.each(kindsByEngine)("procedure $name on the store in $engine", ({ name, kind, openStore }) => {
   test.each(SCENARIOS[name] ?? [])(
     "$title, killed before or after any step or after any change and repeated, ends the same",
     async (scenario) => {
-      let app = await createApp();
+      let app = await createApp(openStore);
       const { state: expected, reached } = await runKilled(app, kind, scenario);
       expect(expected.open).toBe(0);
       for (const [i, kill] of listKills(kind).entries()) {
-        if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp();
+        if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp(openStore);
         const { isKilled, state } = await runKilled(app, kind, scenario, kill);
         expect(state, JSON.stringify(kill)).toEqual(expected);
         if (kill.step !== undefined) expect(isKilled).toBe(reached.includes(kill.step.split(" ")[1] ?? ""));
