@@ -11,24 +11,13 @@ import { isShellBlock, PAGES, readBlocks, readInlineCommands, readProse } from "
 
 const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");
 
-test("The documentation explains every route of the manifest in docs/http-api.md", async () => {
+test("docs/ explains every route of the manifest, every tick, every queue and every error's status", async () => {
   const explanations = readDocument("http-api").split("<!-- end of routes -->")[1] ?? "";
   const routes = (await listMountedRoutes()).map(({ name }) => name);
   expect(routes.length).toBeGreaterThan(20);
   expect(routes.filter((name) => !explanations.includes(`\`${name}\``))).toEqual([]);
-});
-
-test("The documentation explains every tick and when it runs in docs/operations.md", () => {
-  const document = readDocument("operations");
-  expect(manifest.ticks.filter(({ name }) => !document.includes(`| \`${name}\` |`))).toEqual([]);
-});
-
-test("The documentation explains every queue in docs/troubleshooting.md", () => {
-  const document = readDocument("troubleshooting");
-  expect(QUEUES.filter((queue) => !document.includes(`| \`${queue}\` |`))).toEqual([]);
-});
-
-test("The documentation tells every error's code and status in docs/http-api.md", () => {
+  expect(manifest.ticks.filter(({ name }) => !readDocument("operations").includes(`| \`${name}\` |`))).toEqual([]);
+  expect(QUEUES.filter((queue) => !readDocument("troubleshooting").includes(`| \`${queue}\` |`))).toEqual([]);
   const rows = [...readDocument("http-api").matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)];
   expect(rows).toHaveLength(12);
   for (const [, code, status] of rows)
@@ -36,11 +25,9 @@ test("The documentation tells every error's code and status in docs/http-api.md"
 });
 
 test("README and docs/ state no number of tools, checks, settings or alerts, which would be wrong after the next one", () => {
-  const pages = ["README.md", ...globSync("docs/*.md")];
-  const stated = pages.flatMap((path) =>
-    [...readFileSync(path, "utf8").matchAll(/\b\d+ (?:tools|checks|settings|alerts|metrics|routes)\b/g)].map(
-      ([text]) => `${path}: ${text}`,
-    ),
+  const numbers = /\b\d+ (?:tools|checks|settings|alerts|metrics|routes)\b/g;
+  const stated = PAGES.flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(numbers)].map(([text]) => `${path}: ${text}`),
   );
   expect(stated).toEqual([]);
 });
@@ -84,34 +71,31 @@ function listAnchors(path: string): string[] {
   );
 }
 
-test.each(DOCUMENTS)("A document: %s names only files and folders that exist", (path) => {
-  expect(findMissingPaths(path)).toEqual([]);
-});
-
-test.each(DOCUMENTS)("A document: %s has only links that lead somewhere", (path) => {
-  expect(findBrokenLinks(path)).toEqual([]);
-});
-
-test("A document names tests by their whole path in docs/requirements.md", () => {
-  const tests = [...withoutBlocks("docs/requirements.md").matchAll(/`([^`\s]+\.test\.ts)`/g)].map(([, path]) => path);
+test("Documents name only files and folders that exist, and have only links that lead somewhere", () => {
+  const missing = (find: (path: string) => string[]) =>
+    DOCUMENTS.flatMap((path) => find(path).map((found) => `${path}: ${found}`));
+  expect(missing(findMissingPaths)).toEqual([]);
+  expect(missing(findBrokenLinks)).toEqual([]);
+  const requirements = withoutBlocks("docs/requirements.md");
+  const tests = [...requirements.matchAll(/`([^`\s]+\.test\.ts)`/g)].map(([, path = ""]) => path);
   expect(tests.length).toBeGreaterThan(20);
-  expect(tests.filter((path = "") => !path.startsWith("test/"))).toEqual([]);
+  expect(tests.filter((path) => !path.startsWith("test/"))).toEqual([]);
 });
 
-test("A document stays short enough to read in README.md", () => {
+test("README stays short enough to read and says how to clone; troubleshooting first answers why an agent was not woken", () => {
   expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(130);
+  expect(readProse("README.md")).toMatch(/^git clone \S+/m);
+  expect(/^## (.+)$/m.exec(readProse("docs/troubleshooting.md"))?.[1]).toBe("Why was my agent not woken?");
 });
 
-const decisions = globSync("docs/decisions/0*.md");
-
-test.each(decisions)("A decision: %s has a number, a status and a date", (path) => {
-  const [title = "", , status = ""] = readFileSync(path, "utf8").split("\n");
-  expect(title).toMatch(new RegExp(`^# ${/\d{4}/.exec(path)?.[0]} `));
-  expect(status).toMatch(/^\*\*Status\.\*\* (?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d/);
-});
-
-test.each(decisions)("The index of decisions lists %s", (path) => {
-  expect(readFileSync("docs/decisions/README.md", "utf8")).toContain(`](${path.split("/").at(-1)})`);
+test("Every decision has a number, a status and a date, and is in the index", () => {
+  const index = readFileSync("docs/decisions/README.md", "utf8");
+  for (const path of globSync("docs/decisions/0*.md")) {
+    const [title = "", , status = ""] = readFileSync(path, "utf8").split("\n");
+    expect(title, path).toMatch(new RegExp(`^# ${/\d{4}/.exec(path)?.[0]} `));
+    expect(status, path).toMatch(/^\*\*Status\.\*\* (?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d/);
+    expect(index).toContain(`](${path.split("/").at(-1)})`);
+  }
 });
 
 /** Most words of README and docs/ without their generated sections and without docs/decisions. */
@@ -128,20 +112,11 @@ test(`README and docs/ have at most ${MOST_WORDS} words, without what is generat
 /** Pages about nothing that one does with commands. */
 const WITHOUT_COMMANDS = ["docs/left-out.md", "docs/messages.md"];
 
-test.each(PAGES.filter((page) => !WITHOUT_COMMANDS.includes(page) && page !== "README.md"))(
-  "%s starts with the commands for the usual case",
-  (page) => {
-    const [first] = readBlocks(page);
-    expect(first?.heading).toBe(/^# (.+)$/m.exec(readProse(page))?.[1]);
-  },
-);
-
-test("docs/troubleshooting.md answers first why an agent was not woken", () => {
-  expect(/^## (.+)$/m.exec(readProse("docs/troubleshooting.md"))?.[1]).toBe("Why was my agent not woken?");
-});
-
-test("README says how to clone the repository", () => {
-  expect(readProse("README.md")).toMatch(/^git clone \S+/m);
+test("every page starts with the commands for the usual case", () => {
+  for (const page of PAGES) {
+    if (WITHOUT_COMMANDS.includes(page) || page === "README.md") continue;
+    expect(readBlocks(page)[0]?.heading, page).toBe(/^# (.+)$/m.exec(readProse(page))?.[1]);
+  }
 });
 
 test("the generated sections of docs/ agree with the schemas and the manifest", async () => {
@@ -175,35 +150,15 @@ test("Every shell block of README and docs/ is run by a test of this folder, or 
   const runs = listRuns();
   const blocks = listShellBlocks();
   expect(blocks.length).toBeGreaterThan(40);
-  expect(blocks.filter(({ name, needs }) => needs === undefined && !runs.has(name)).map(({ name }) => name)).toEqual(
-    [],
-  );
-});
-
-test("A shell block that a test runs has no mark, and a mark says what is needed", () => {
-  const runs = listRuns();
-  const marked = listShellBlocks().filter(({ needs }) => needs !== undefined);
-  expect(marked.filter(({ name }) => runs.has(name))).toEqual([]);
-  expect(marked.filter(({ needs }) => !/^needs [a-z]/i.test(needs ?? ""))).toEqual([]);
+  const wrong = blocks.filter(({ name, needs }) => (needs === undefined) !== runs.has(name)).map(({ name }) => name);
+  expect(wrong).toEqual([]);
+  expect(blocks.filter(({ needs }) => needs !== undefined && !/^needs [a-z]/i.test(needs))).toEqual([]);
 });
 
 test("Commands in the text of README and docs/ name scripts of package.json, commands and tools", () => {
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
-  const commands = [
-    "start",
-    "tickets",
-    "requests",
-    "why",
-    "people",
-    "schedules",
-    "runner",
-    "openclaw",
-    "backup",
-    "restore",
-    "provision",
-    "doctor",
-    "agents",
-  ];
+  const commands =
+    "start tickets requests why people schedules runner openclaw backup restore provision doctor agents".split(" ");
   const known = new Set([...Object.keys(scripts), ...commands, ...TOOLS.map(({ name }) => name), "--help", "…"]);
   const inline = PAGES.flatMap((page) => readInlineCommands(page, /^(?:npm run|npx groundcrew|groundcrew) /));
   expect(inline.length).toBeGreaterThan(50);
