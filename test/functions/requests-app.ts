@@ -2,6 +2,7 @@ import { z } from "zod";
 import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
 import { claimsTick } from "../../functions/work.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import type { TestAppOptions } from "../support/test-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
 import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
 
@@ -21,12 +22,15 @@ const requestSchema = z.looseObject({
 const listSchema = z.object({ requests: z.array(requestSchema) });
 
 /** Creates the product over HTTP with a chat, a Concierge, and tickets for ONB where a test needs them. */
-export async function createRequestsApp(options: { hasTickets?: true; config?: Record<string, unknown> } = {}) {
-  const { hasTickets, config } = options;
+export async function createRequestsApp(
+  options: { hasTickets?: true } & Pick<TestAppOptions, "config" | "store"> = {},
+) {
+  const { hasTickets, config, store } = options;
   const tickets = { repositories: { ONB: "/srv/onb" } };
   const messages = await createMessagesApp({
     env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
     config: { ...(hasTickets ? { tickets } : {}), ...config },
+    ...(store ? { store } : {}),
     ...(hasTickets ? { parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } } : {}),
   });
   const app = addTicketCalls(messages);

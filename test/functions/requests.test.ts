@@ -1,8 +1,14 @@
-import { describe, expect, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { schedulesTick } from "../../functions/schedules.ts";
+import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
+import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
-import { runCliHere } from "../runtime/cli/cli-process.ts";
+import { createTempFolder, runCliHere } from "../runtime/cli/cli-process.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
+import type { TestAppOptions } from "../support/test-app.ts";
 import {
   askBySession,
   createRequestsApp,
@@ -14,6 +20,7 @@ import {
   startSession,
   writeComment,
 } from "./requests-app.ts";
+import { BACKUP_CHECK } from "./schedules-app.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";
 import { createSession } from "./tickets/tickets-app.ts";
 
@@ -225,11 +232,94 @@ const KINDS: Record<string, KindCase> = {
     effect: ["ONB-2"],
     afterLoss: GONE,
   },
+  "question of a series": {
+    kind: "question",
+    hasTickets: true,
+    async ask(app) {
+      await askBySession(app, { tool_name: "AskUserQuestion", tool_input: { questions: [COLOUR, SIZE] } });
+      const [first] = await app.list();
+      await app.call(`/${first?.id}`, { answer: "answer", comment: "Blue", hash: first?.hash });
+    },
+    message: "Question 2 of 2",
+    ...answerWith("M"),
+    readEffect: readInputs,
+    effect: ["2", "2", "1"].map((key) => ["keys", key]),
+    afterLoss: GONE,
+  },
+  "red checks": {
+    kind: "result",
+    hasTickets: true,
+    config: { tickets: { repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } } },
+    ask: reportRedChecks,
+    message: "Checks have failed",
+    decision: { answer: "send_back" },
+    button: "↩️ Send back",
+    reply: "Repair it",
+    outcome: "Sent back by",
+    comment: { text: "Repair it", decision: { answer: "send_back", comment: "Repair it" } },
+    unseen: "ok",
+    readEffect: async (app) => (await app.exchange()).sessions.map(({ ticket, round }) => [ticket, round]),
+    effect: [["ONB-1", 2]],
+    afterLoss: GONE,
+  },
+  "time of a session": {
+    kind: "question",
+    hasTickets: true,
+    async ask(app) {
+      await startSession(app);
+      app.advance(26 * 60_000);
+      await app.tick();
+    },
+    message: "time is almost over",
+    decision: { answer: "extend" },
+    button: "⏱️ 30 more minutes",
+    reply: "extend",
+    outcome: "Extended by",
+    comment: { text: "more time" },
+    // It had 4 minutes left.
+    async readEffect(app) {
+      const { sessions, server_time } = await app.read("/api/sessions");
+      return Math.round((Date.parse(sessions[0].ends_at) - Date.parse(server_time)) / (10 * 60_000));
+    },
+    effect: 3,
+    afterLoss: TICKET_AGAIN,
+  },
+  "question about recurring work": {
+    kind: "question",
+    config: { schedules: [{ ...BACKUP_CHECK, assignee: "Thot" }] },
+    async ask(app) {
+      for (const hours of [0, 0, 2, 0, 24, 0, 24, 0, 24, 0]) {
+        app.advance(hours * 3_600_000);
+        await schedulesTick.run(app.deps);
+        await app.advanceAndDrain();
+      }
+    },
+    message: "came 3 times while ONB-1 is open",
+    ...answerWith("Pause it"),
+    readEffect: async (app) => (await app.read("/api/schedules")).schedules[0]?.next,
+    effect: [],
+    afterLoss: GONE,
+  },
 };
 
 const toOptions = (...labels: string[]) => labels.map((label) => ({ label, description: `It is ${label}.` }));
 
 const COLOUR = { question: "Which colour?", header: "Colour", multiSelect: false, options: toOptions("Red", "Blue") };
+
+const SIZE = { question: "Which size?", header: "Size", multiSelect: false, options: toOptions("S", "M") };
+
+/** Publishes a result as a pull request whose checks fail. */
+async function reportRedChecks(app: RequestsApp) {
+  await startSession(app);
+  await app.post("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  await app.post("/api/update-plane/ONB-1", {});
+  const [wish] = (await app.exchange([createSession({ state: "ended" })])).publish;
+  const open = { id: wish?.id ?? "", state: "open", url: "https://git.example.com/1", commit: "a".repeat(40) } as const;
+  for (const checks of [{}, { checks: { state: "failed" as const, failed: ["build"], log: "expected 1, was 2" } }]) {
+    await app.exchange([createSession({ state: "ended", publication: { ...open, ...checks } })]);
+    await app.advanceAndDrain();
+  }
+}
 
 async function readInputs(app: RequestsApp) {
   const [session] = (await app.exchange([createSession()])).sessions;
@@ -284,6 +374,36 @@ const PLACES: Record<string, Place> = {
   },
 };
 
+let redis: TestRedis | undefined;
+
+afterAll(() => redis?.stop());
+
+/** In the full run opens up to two empty stores, of SQLite and of Redis by turns; otherwise they are in memory. */
+async function openStores(turn: number): Promise<Pick<TestAppOptions, "store">> {
+  if (!IS_FULL_RUN) return {};
+  if (turn % 2 === 0 || !hasRedisServer())
+    return {
+      store(clock) {
+        const store = createSqliteStore({ folder: createTempFolder(), clock });
+        onTestFinished(() => store.close());
+        return store;
+      },
+    };
+  redis ??= await startRedis();
+  const { url } = redis;
+  let clock = Date.now;
+  const open = () => connectRedisStore({ url, prefix: randomUUID(), clock: () => clock() });
+  const [first, second] = await Promise.all([open(), open()]);
+  onTestFinished(() => Promise.all([first.close(), second.close()]).then(() => {}));
+  const stores = [first];
+  return {
+    store(appClock) {
+      clock = appClock;
+      return stores.pop() ?? second;
+    },
+  };
+}
+
 describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) => {
   const nth = Object.keys(KINDS).indexOf(name);
   const places = Object.entries(PLACES).filter(([place]) => place !== "a command" || kind.command !== undefined);
@@ -302,8 +422,9 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   // Each place in the full run, otherwise another one of each kind.
   test.each(places.filter((_, i) => IS_FULL_RUN || i === nth % places.length))(
     "is refused with another hash or answer (reliability 27), waits over a restart, and is answered by %s once",
-    async (_, place) => {
-      const app = await createRequestsApp(kind);
+    async (where, place) => {
+      const turn = nth + Object.keys(PLACES).indexOf(where);
+      const app = await createRequestsApp({ ...kind, ...(await openStores(turn)) });
       const request = await ask(app, kind);
       const { id, hash, answers } = request;
       expect(await app.call(`/${id}`, { ...kind.decision, hash: "another" })).toMatchObject({
@@ -367,7 +488,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
   test.runIf(isSampled)(
     "after a lost store its old message is answered or says what to do, and is no wish",
     async () => {
-      const app = await createRequestsApp(kind);
+      const app = await createRequestsApp({ ...kind, ...(await openStores(nth)) });
       await ask(app, kind);
       const message = app.findMessage(kind.message);
       await loseStore(app);
