@@ -42,6 +42,19 @@ test("A question that takes several options is answered by several of them with 
   expect(json).toEqual(toDecision([TOOLS], { "Which tools?": 'ky, tsx, "and axios, too"' }));
 });
 
+test("An answer that is repeated changes nothing, and another one to an earlier question does not answer the next one", async () => {
+  const { readQuestions, answerOpen, answerById, holdHook } = await createAppWithQuestions();
+  const { json } = await holdHook([COLOUR, SIZE], async () => {
+    const [first] = await readQuestions();
+    await answerOpen("Blue");
+    const second = await readQuestions();
+    expect([await answerById(first.id, "Blue"), await answerById(first.id, "Red")]).toEqual([200, 409]);
+    expect(await readQuestions()).toEqual(second);
+    await answerOpen("M");
+  });
+  expect(json).toEqual(toDecision([COLOUR, SIZE], { "Which colour?": "Blue", "Which size?": "M" }));
+});
+
 test("After kill -9 between two answers, the repeated request continues with the next question and gets both answers", async () => {
   const { app, readQuestions, answerOpen, holdHook } = await createAppWithQuestions();
   const kill = async () => {

@@ -51,6 +51,13 @@ test("A session that was killed is resumed after a back-off that doubles, with t
   }
 });
 
+test("A session that the runner has lost is resumed, as after a restart of its machine", async () => {
+  const { app } = await createAppWithSession();
+  expect((await app.exchange([])).sessions).toEqual([]);
+  app.advance(10_000);
+  expect((await app.exchange([])).sessions).toMatchObject([{ ticket: "ONB-1", resume: true }]);
+});
+
 test("A session that fails to start eight times fails its ticket", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();

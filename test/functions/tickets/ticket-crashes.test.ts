@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
 import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
-import { approveTicket } from "../../../shared/tickets/approval.ts";
+import { approveTicket, requestTicket } from "../../../shared/tickets/approval.ts";
 import { updatePlane } from "../../../shared/tickets/completion.ts";
 import { observeSessions, placeTickets, readDesiredState } from "../../../shared/tickets/runners.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
@@ -63,6 +63,23 @@ test("An approval killed at any step and repeated starts one session", async () 
     },
   );
   expect(steps).toBeGreaterThanOrEqual(2);
+});
+
+test("A request killed at any step becomes one pending ticket", async () => {
+  const request = { type: "ticket", trigger: "status", cause: "status", correlation: "c" } as const;
+  let item = "";
+  await killAtEachStep(
+    async () => {
+      const app = await createTicketsApp({ triggers: { created: false } });
+      item = (await app.requestTicket()).id;
+      return app;
+    },
+    (deps) => requestTicket(deps, { ...request, item }),
+    async (app) => {
+      await requestTicket(app.deps, { ...request, item });
+      expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1, tickets: [{ id: "ONB-1", run: 0 }] });
+    },
+  );
 });
 
 test("An exchange killed at any step is repeated by the runner and leaves one session, whatever was observed", async () => {
