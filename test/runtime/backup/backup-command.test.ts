@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -175,6 +176,25 @@ test.each([
   expect(readdirSync(machine.backups)).toEqual([".lock"]);
 });
 
+test("A disk that is full leaves no backup, and earlier ones stay", async () => {
+  const machine = createBackupMachine();
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const [name = ""] = machine.listBackups();
+  // Names contain seconds, and this test takes less than one.
+  renameSync(join(machine.backups, name), join(machine.backups, "2026-01-01T03-00-00Z"));
+  machine.write("uploads/large", "x".repeat(2_000_000));
+  // Beyond this size every write fails, as on a full disk.
+  const command = `ulimit -f 1000; exec ${process.execPath} ${getBuiltProgram("cli")} backup`;
+  const options = {
+    cwd: machine.folder,
+    env: { ...machine.env, PATH: process.env["PATH"] },
+    encoding: "utf8",
+  } as const;
+  const { status, stderr } = spawnSync("sh", ["-c", command], options);
+  expect([status, stderr]).toEqual([1, expect.stringContaining("No backup was made")]);
+  expect(readdirSync(machine.backups)).toEqual([".lock", "2026-01-01T03-00-00Z"]);
+}, 60_000);
+
 test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew's secrets", async () => {
   const machine = createBackupMachine({
     BACKUP_AFTER: "rclone copy {backup} remote:{folder}/{name};id",
@@ -195,4 +215,14 @@ test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew
   expect(text).toContain("RCLONE_CONFIG=theirs");
   expect(text).not.toMatch(SECRET);
   expect(text).not.toContain("BACKUP_AFTER");
+});
+
+test("A secret file that is a link is refused, because links are not followed", async () => {
+  const machine = createBackupMachine();
+  machine.remove("data/secrets.json");
+  symlinkSync("/etc/hostname", join(machine.folder, "data/secrets.json"));
+  const { exit, err } = await machine.runHere(["backup"]);
+  expect(exit).not.toBe(0);
+  expect(err).toContain("is a symbolic link");
+  expect(machine.listBackups()).toEqual([]);
 });

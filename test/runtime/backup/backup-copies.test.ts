@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -5,6 +7,7 @@ import { expect, test } from "vitest";
 import { formatBackupName, parseBackupName } from "../../../runtime/backup/manifest.ts";
 import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
 import { HOUR, type Ms } from "../../../shared/time.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
@@ -83,6 +86,22 @@ test("MONITOR-03 INFRA-05 The age of the last copy is a metric: infinite before 
   expect(machine.listBackups()).toHaveLength(2);
   expect(machine.read(`backups/${RECORD}`)).toBe(record);
   expect((await scrapeAges(machine, later)).copy).toBe(String(30 * 3600));
+});
+
+test("A copy that is under way when its backup is killed is known to be missing", async () => {
+  const machine = createBackupMachine();
+  machine.write("after", "echo started; exec sleep 600\n");
+  const child = spawn(process.execPath, [getBuiltProgram("cli"), "backup"], {
+    cwd: machine.folder,
+    env: { ...machine.env, PATH: process.env["PATH"], BACKUP_AFTER: `sh ${machine.folder}/after` },
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
+  for await (const chunk of child.stderr) if (String(chunk).includes("started")) break;
+  const exited = once(child, "exit");
+  process.kill(-(child.pid ?? 0), "SIGKILL");
+  await exited;
+  expect((await scrapeAges(machine)).copy).toMatch(/^\+?Inf$/);
 });
 
 const RUNS = process.env["FULL"] ? 10_000 : 300;

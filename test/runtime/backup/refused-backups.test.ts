@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, symlinkSync } from "node:fs";
+import { appendFileSync, cpSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKUP_FORMAT } from "../../../runtime/backup/manifest.ts";
@@ -29,6 +29,14 @@ const REFUSALS: Refusal[] = [
     /picture\.png was changed/,
   ],
   ["a symbolic link", (backup) => symlinkSync("/etc/passwd", join(backup, "uploads/link")), /uploads\/link is a link/],
+  [
+    "a folder that is a link",
+    (backup) => {
+      renameSync(join(backup, "uploads"), `${backup}-uploads`);
+      symlinkSync(`${backup}-uploads`, join(backup, "uploads"));
+    },
+    /uploads is a link/,
+  ],
   ...["secrets/.ssh/authorized_keys", "extra"].map(
     (path): Refusal => [`a file that no backup has: ${path}`, (backup) => smuggle(backup, path), /does not know/],
   ),
