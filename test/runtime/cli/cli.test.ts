@@ -111,12 +111,12 @@ test("the token is found in .groundcrew/token of a folder above", async () => {
   expect(ended).toMatchObject({ exit: 0 });
 });
 
-test("the token is refused when others can read its file", async () => {
+test.each([0o640, 0o604])("the token is refused when others can read its file (mode %o)", async (mode) => {
   const { cwd, runCommand } = await createCliTestApp();
   mkdirSync(join(cwd, ".groundcrew"));
   const path = join(cwd, ".groundcrew", "token");
   writeFileSync(path, toBridgeToken("Imhotep"));
-  chmodSync(path, 0o640);
+  chmodSync(path, mode);
   const ended = await runCommand(["claim_task", "ONB-1"], { env: withoutToken });
   expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
 });

@@ -13,6 +13,7 @@ test.each([
   ["an absolute path", "/etc/hostname", "is not below"],
   ["a folder", "folder", "is not a regular file"],
   ["a symbolic link", "link.txt", "is a symbolic link"],
+  ["a symbolic link to a file beside it", "beside.txt", "is a symbolic link"],
   ["a file behind a linked folder", "linked/hidden.txt", "leads through a symbolic link"],
   ["a hard link", "hard.txt", "is a hard link"],
   ["a pipe", "pipe.txt", "is not a regular file"],
@@ -27,6 +28,8 @@ test.each([
     writeFileSync(join(outerFolder, "hidden.txt"), "a secret");
     mkdirSync(join(cwd, "folder"));
     symlinkSync(join(outerFolder, "hidden.txt"), join(cwd, "link.txt"));
+    writeFileSync(join(cwd, "real.txt"), "mine");
+    symlinkSync("real.txt", join(cwd, "beside.txt"));
     symlinkSync(outerFolder, join(cwd, "linked"));
     linkSync(join(outerFolder, "hidden.txt"), join(cwd, "hard.txt"));
     execFileSync("sh", ["-c", 'mkfifo "$0"', join(cwd, "pipe.txt")]);
@@ -36,6 +39,14 @@ test.each([
     });
   },
 );
+
+test("groundcrew upload_deliverable refuses a link, and sends nothing", async () => {
+  const { app, item, cwd, runCommand } = await createCliTestApp();
+  symlinkSync("/etc/hostname", join(cwd, "link.txt"));
+  const ended = await runCommand(["upload_deliverable", "ONB-1", "--file", "link.txt"]);
+  expect(ended).toMatchObject({ exit: 2, err: expect.stringContaining("is a symbolic link") });
+  expect(app.plane.attachments(item)).toEqual([]);
+});
 
 test("OPENCLAW-07 groundcrew upload_deliverable uploads a file of the current folder; repeating the command is the same upload", async () => {
   const { app, item, cwd, runCommand } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
