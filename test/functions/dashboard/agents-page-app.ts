@@ -19,7 +19,7 @@ const CREW_FILE = { agents: ["Thot", "Imhotep"].map((name) => ({ name, email: `$
 const answerSchema = z.object({ token: z.string().optional(), error: z.object({ message: z.string() }).optional() });
 
 /** Starts the product with its secrets in a real file, which it reloads when it changes. */
-export async function startAgentsPageApp(extraEnv: Record<string, string> = {}) {
+export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, disk = provisionDisk) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-agents-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "secrets.json");
@@ -40,7 +40,7 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}) 
     bridgeTokens: createBridgeTokens({
       secretsFile: path,
       readOverridingSecrets: () => readEnvironmentSecrets(env, path, nodeFiles),
-      disk: provisionDisk,
+      disk,
       newSecret: generateSecret,
       lock: acquireProvisionLock,
     }),

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { acquireProvisionLock } from "../../../runtime/provision/provision-disk.ts";
+import { acquireProvisionLock, provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { PROVISION_LOCK_FILE } from "../../../shared/config/secrets.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
-import { RUNTIME_ADMIN_TOKEN } from "../../support/test-runtime.ts";
+import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
 
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -63,4 +63,24 @@ test("AUTH-04: replacing a bridge token from the page is refused for unknown age
     for (const what of ["token", "retire"])
       expect.soft((await app.postAgents(`${name}/${what}`)).status, `${name}/${what}`).toBe(404);
   expect(app.readSecrets()).toEqual(before);
+});
+
+test("AUTH-04: replacing a bridge token from the page is refused without a secrets file and on a full disk, and the current token stays valid", async () => {
+  const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: OLD_BRIDGE_TOKEN } });
+  const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
+  const list = await fetch(`${url}/api/agents`, { headers });
+  expect(await list.json()).toEqual({ agents: [{ name: "Concierge", tokens: 1 }], write: false });
+  const response = await fetch(`${url}/api/agents/Concierge/token`, { method: "POST", headers });
+  expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("AGENT_TOKEN_<AGENT>")]);
+  const write: typeof provisionDisk.write = async (path, ...rest) => {
+    if (path.endsWith("/token")) throw new Error("ENOSPC: no space left on device");
+    await provisionDisk.write(path, ...rest);
+  };
+  const app = await startAgentsPageApp({}, { ...provisionDisk, write });
+  for (let tries = 0; tries < 2; tries += 1) {
+    const { status, message } = await app.postAgents("Thot/token");
+    expect([status, message]).toEqual([503, expect.stringContaining("was not replaced")]);
+    expect(app.readSecrets()["AGENT_TOKEN_THOT"]).toBe(OLD_BRIDGE_TOKEN);
+  }
+  expect(await app.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
 });
