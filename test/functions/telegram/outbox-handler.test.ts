@@ -71,6 +71,17 @@ test("a failed send: while Telegram is unreachable, retries slow down to ten min
   expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
 });
 
+test("a failed send: a chat that refuses the bot (403) keeps its messages until it is fixed", async () => {
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
+  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.runUntilEmpty(60_000, 1_000);
+  expect(getChatTexts(setup.telegram)).toEqual([]);
+  setup.telegram.allowChat(OUTBOX_CHAT);
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+});
+
 test("limits and order: a reply does not wait behind the chat's notifications", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   await enqueueNotices(setup.store, createNotices(1, 10));

@@ -53,6 +53,17 @@ test("PEOPLE-07: no command has or changes anything of projects that the person 
   expect(await say(BOB_USER, `/plane done ${own}`)).toContain(own);
 });
 
+test("PEOPLE-07: a person answers no question about a project that they do not see, by button or reply", async () => {
+  const { app, foreign } = await createTeam();
+  await app.askQuestion("Imhotep", foreign, { text: "Reboot now?", choices: ["Yes", "No"] });
+  const readText = () => toPlainText(app.findMessage("Reboot now?"));
+  await app.tapButton(app.findMessage("Reboot now?"), "Yes", BOB_USER);
+  await app.replyTo(app.findMessage("Reboot now?"), "Yes", BOB_USER);
+  expect(readText()).not.toContain("Answered");
+  await app.tapButton(app.findMessage("Reboot now?"), "Yes", ADA_USER);
+  expect(readText()).toContain("Answered by ada");
+});
+
 test("PEOPLE-07: a guest reads, and neither acts nor answers", async () => {
   const { app, say, own } = await createTeam();
   expect(await say(GIL_USER, "/plane status")).toContain("ONB");

@@ -2,15 +2,16 @@ import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { HTTP_ADMIN_TOKEN, serveTestApp } from "../../../support/http-test-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
-import { BOB, BOB_USER, createTeamOptions, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+import { ADA_USER, BOB, BOB_USER, createTeamOptions, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 
 const PUBLIC_URL = "https://crew.example.com";
 
 /** The product over HTTP with Bob, whose number the list has, and everything that it has stored. */
-async function createApp() {
+async function createApp(chats = [GROUP_CHAT, BOB_USER]) {
   const stored: string[] = [];
   const app = await createLiveMessagesApp({
     ...createTeamOptions([BOB]),
+    chats,
     env: { PUBLIC_URL, ADMIN_TOKEN: HTTP_ADMIN_TOKEN, TRUSTED_PROXIES: "127.0.0.1" },
     store(clock) {
       const store = createMemoryStore({ clock });
@@ -89,4 +90,21 @@ test("PEOPLE-07: a link can be used within 5 minutes and no later, and by one of
   const second = toSecret(await app.askForLink());
   app.advance(300_000);
   expect((await app.signIn(second)).status).toBe(401);
+});
+
+test("PEOPLE-07: who guesses links is refused after 20 of them a minute, and the right one still signs in", async () => {
+  const app = await createApp();
+  const secret = toSecret(await app.askForLink());
+  const statuses: number[] = [];
+  for (let i = 10; i < 32; i += 1) statuses.push((await app.signIn(`${"x".repeat(41)}${i}`)).status);
+  expect(statuses).toEqual([...Array<number>(20).fill(401), 429, 429]);
+  expect((await app.signIn(secret)).status).toBe(200);
+});
+
+test("PEOPLE-07: neither a person without a chat with the bot nor a number of nobody gets a link", async () => {
+  const app = await createApp([GROUP_CHAT, ADA_USER]);
+  expect(await app.sendAndGetReply("/plane page", { from: BOB_USER })).toContain("first write /start to the bot");
+  expect(await app.sendAndGetReply("/plane page", { from: ADA_USER })).toContain("belongs to no person");
+  expect(app.getBotMessages(ADA_USER)).toEqual([]);
+  expect(JSON.stringify(app.getBotMessages())).not.toContain("/sign-in#");
 });

@@ -62,6 +62,30 @@ test("/plane done on a task in review approves it only where its review was show
   expect(comments.filter((html) => html.includes("fine by me"))).toEqual([expect.stringContaining("Approved")]);
 });
 
+test("a review whose message shows another state, and a report that no message shows whole, are approved by no command", async () => {
+  const app = await createTeam();
+  await app.requestReview();
+  const [item] = app.plane.items(app.onb);
+  app.plane.editItem(item ?? "", { description_html: "<p>Pay Eve</p>" });
+  app.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+  expect(await app.sendAndGetReply("/plane done ONB-1", { from: ADA_USER })).toContain("has changed");
+  expect(app.readState()).toEqual(["In Progress"]);
+  const other = await createTeam();
+  await other.requestReview(`${"line\n".repeat(60)}rm -rf /`);
+  for (const command of ["done", "approve"]) await other.sendMessage(`/plane ${command} ONB-1`, { from: ADA_USER });
+  expect(other.readState()).toEqual(["In Progress"]);
+});
+
+test("a result that the chat has not shown is shown, and no button of the command approves it", async () => {
+  const app = await createTeam();
+  const item = await app.requestTicketMessage();
+  await app.startSession();
+  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
+  expect(toPlainText(reply)).toMatch(/Result to approve[\s\S]*All is done/);
+  expect(app.readComments(item).join()).not.toContain("All is done");
+});
+
 /** Makes ONB-1 a task in review whose ticket waits for approval. */
 async function createReviewApp(): Promise<TicketMessagesApp> {
   const app = await createTicketMessagesApp();

@@ -196,3 +196,24 @@ test("a question that takes several options marks what is pressed, and Done answ
   expect(decision).toMatchObject({ behavior: "allow", updatedInput: { answers: { [headline]: '"zod, v4", tsx' } } });
   expect(readLabels()).toEqual([]);
 });
+
+test("OPENCLAW-18 a reply that completes a ticket too early is answered with what each criterion lacks, and with that the tests run first", async () => {
+  const commits = [{ id: "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2", subject: "feat: it" }];
+  const app = await createTicketMessagesApp({ repositories: { ONB: { path: "/srv/onb", test_command: "npm test" } } });
+  await app.requestTicketMessage("Build it", { description_html: "<p>Done when: commit, tests</p>" });
+  const token = await app.startSession();
+  const waits = "waits for you";
+  await app.askBySession(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
+  await app.tapButton(app.findMessage(waits), "🏁 Complete");
+  await app.replyTo(app.findMessage(waits), "All is done");
+  expect(toPlainText(app.getBotMessages().at(-1))).toBe(
+    "ONB-1 is not done yet: it requires a commit, and the runner sees none on the branch",
+  );
+  await app.exchangeAndSend({ commits });
+  await app.replyTo(app.findMessage(waits), "All is done");
+  expect(app.readLines(waits).at(-1)).toBe("⏳ The test command runs now. The ticket is completed when it passes.");
+  const id = (await app.exchange([createSession({ commits })])).test[0]?.id ?? "";
+  await app.exchangeAndSend({ commits, tests: { id, problem: "Test command: exit code 1" } });
+  expect(app.readLines(waits).join()).toContain("npm test did not pass");
+  expect((await app.read("/api/completed-tickets")).tickets).toEqual([]);
+});

@@ -40,6 +40,30 @@ test("authorized users (reliability 17): neither a message nor a press of a user
   expect(await app.sendAndGetReply("/plane@Groundcrew_Bot help")).toContain("/plane status");
 });
 
+test("authorized users (reliability 17): a forwarded message is not a command of the user who forwards it", async () => {
+  const app = await createCommandsApp();
+  const as = { forward_origin: { type: "user", date: 1, sender_user: { id: STRANGER_USER } } };
+  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane help", { as });
+  await app.pollUpdates();
+  expect(app.getBotMessages()).toEqual([]);
+});
+
+test("authorized users (reliability 17): a chat configured as @name is recognized by its name, and strangers stay strangers", async () => {
+  const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
+  for (const [id, username, user, replies] of [
+    [1, "other_room", ADA_USER, 0],
+    [2, "crew_room", STRANGER_USER, 0],
+    [3, "crew_room", ADA_USER, 1],
+  ] as const) {
+    const chat = { id: -1, type: "supergroup", username };
+    const message = { message_id: 5, from: { id: user }, text: "/plane help", chat };
+    const job = createUpdateJob({ update_id: id, message }, `c${id}`);
+    await app.store.commit({ jobs: job ? [job] : [] });
+    await app.runUntilIdle();
+    expect(app.getBotMessages("@Crew_Room"), username).toHaveLength(replies);
+  }
+});
+
 test("repeated updates: the same update_id again and again has one effect and one reply (reliability 15)", async () => {
   const app = await createCommandsApp();
   await app.runFirstPoll();
@@ -83,4 +107,11 @@ test("who may have left a project no longer reads in their own chat, which the l
   expect(await app.sendMessage("/plane status", { from: BOB_USER, chat: BOB_USER })).toEqual([]);
   const lines = app.logged.filter(({ message }) => message === "telegram update not answered");
   expect(lines.at(-1)).toMatchObject({ user: BOB_USER, why: "the person may have left a project" });
+});
+
+test("what the list says wins: an allowed number of somebody who is not in the workspace gets no reply", async () => {
+  const app = await createLiveMessagesApp(createTeamOptions([{ email: "zoe@javisi.local.test", telegram: ADA_USER }]));
+  expect(await app.sendMessage("/plane help", { from: ADA_USER })).toEqual([]);
+  const lines = app.logged.filter(({ message }) => message === "telegram update not answered");
+  expect(lines.at(-1)).toMatchObject({ user: ADA_USER, why: "the person is not in Plane's workspace" });
 });
