@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { htmlToText } from "../../../shared/markdown/plain-text.ts";
+import { escapeHtml, htmlToText } from "../../../shared/markdown/plain-text.ts";
 
 test("the text of HTML has no tags, scripts and styles, decodes its entities, and ends between characters", () => {
   for (const [html, text] of [
@@ -12,6 +12,8 @@ test("the text of HTML has no tags, scripts and styles, decodes its entities, an
     ["  a\n\tb  < c", "a b < c"],
   ] as const)
     expect(htmlToText(html)).toBe(text);
+  // Neither quotation mark ends an attribute.
+  expect(escapeHtml(`<"&'>`)).toBe("&#60;&#34;&#38;&#39;&#62;");
   expect(htmlToText("😀".repeat(10), 4)).toBe("😀😀😀…");
   expect(htmlToText("abcd", 4)).toBe("abcd");
   expect(Array.from(htmlToText("x".repeat(1000)))).toHaveLength(300);
