@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { OutboxDeps } from "../../../../functions/telegram/delivery/context.ts";
-import { replyLane } from "../../../../shared/jobs/outgoing-jobs.ts";
+import { createReplyJob } from "../../../../shared/jobs/outgoing-jobs.ts";
+import { chatMessageSet } from "../../../../shared/telegram/message-log.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import {
   createNotices,
@@ -197,13 +198,13 @@ describe.each(SCENARIOS)("$name", (scenario) => {
   );
 });
 
+const ANSWER = { rich: { text: "Hello", entities: [] }, language: "en" as const };
+
 test.each(KILLS)("(reliability 14) a crash %s each step of a reply loses nothing and marks a repeat", async (when) => {
   let marked = 0;
   await repeatForEachStep(async (at) => {
     const setup = await createOutboxSetup();
-    const answer = { rich: { text: "Hello", entities: [] }, language: "en" };
-    const body = { type: "reply", chat: OUTBOX_CHAT, answer, correlation: "c1" };
-    await setup.store.commit({ jobs: [{ id: "a", queue: "outbox", lane: replyLane(OUTBOX_CHAT), body }] });
+    await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, ANSWER, "1", "c1")] });
     if (!(await handleUntilCrash(setup, at, when))) return false;
     setup.time.now += setup.jobHandler.leaseMs;
     await setup.runUntilEmpty();
@@ -219,23 +220,28 @@ test.each(KILLS)("(reliability 14) a crash %s each step of a reply loses nothing
   expect(marked).toBe(1);
 });
 
-test("a short outage of the store after a send does not duplicate the message", async () => {
-  const setup = await createOutboxSetup({ burst: 600_000 });
-  await enqueueNotices(setup.store, createNotices(1, 1));
-  let failures = 2;
-  let isSent = false;
-  const telegram = wrapBot(setup.bot, (call) => {
-    isSent = true;
-    return call();
-  });
-  const commit: typeof setup.store.commit = async (commitRequest) => {
-    if (isSent && failures > 0) {
-      failures -= 1;
-      throw new Error("the store is unavailable");
-    }
-    return setup.store.commit(commitRequest);
-  };
-  await setup.handleJob(await takeOutboxJob(setup), { telegram, store: { ...setup.store, commit } });
-  await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1"]]);
-});
+test.each(["notification", "reply"])(
+  "a short outage of the store after a %s is sent neither repeats it nor loses its record",
+  async (type) => {
+    const setup = await createOutboxSetup({ burst: 600_000 });
+    if (type === "reply") await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, ANSWER, "1", "c1")] });
+    else await enqueueNotices(setup.store, createNotices(1, 1));
+    let failures = 2;
+    let isSent = false;
+    const telegram = wrapBot(setup.bot, (call) => {
+      isSent = true;
+      return call();
+    });
+    const commit: typeof setup.store.commit = async (commitRequest) => {
+      if (isSent && failures > 0) {
+        failures -= 1;
+        throw new Error("the store is unavailable");
+      }
+      return setup.store.commit(commitRequest);
+    };
+    await setup.handleJob(await takeOutboxJob(setup), { telegram, store: { ...setup.store, commit } });
+    await setup.runUntilEmpty();
+    expect(getChatTexts(setup.telegram)).toEqual([expect.not.stringContaining(REPEAT_MARK)]);
+    expect((await setup.store.scan(chatMessageSet)).rows).toHaveLength(1);
+  },
+);

@@ -79,6 +79,10 @@ test("live progress (NOTIF-07): progress is not shown if it is turned off or the
   expect(toPlainText(findProgressMessage(muted))).toContain("Status: done");
   expect(muted.findMessage("Paint the door")).toBeUndefined();
   expect(muted.findMessage("Completed")).toBeUndefined();
+  // What needs a person is never muted.
+  await muted.actAs("Thot").comment("ONB-2", { text: "The disk is full", kind: "error", critical: true });
+  await muted.advanceAndDrain();
+  expect(muted.findMessage("The disk is full")).toBeDefined();
 });
 
 test.each([
