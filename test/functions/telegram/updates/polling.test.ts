@@ -61,6 +61,17 @@ test("one runtime polls at a time; another takes over when its lease has expired
   time.now += 46_000;
   expect(await pollTelegramOnce(deps, "second")).toBe(0);
   expect(await countPending()).toBe(2);
+  // A call that outlasts its lease stores nothing.
+  const answer = (updates: { update_id: number }[]) => ({ kind: "updates" as const, updates });
+  const getUpdates = async () => {
+    time.now += 46_000;
+    await pollTelegramOnce({ ...deps, telegram: { ...deps.telegram, getUpdates: async () => answer([]) } }, "third");
+    return answer([{ update_id: 7_000 }]);
+  };
+  await pollTelegramOnce({ ...deps, telegram: { ...deps.telegram, getUpdates } }, "second");
+  expect(await deps.store.read(["telegram-offset"])).toMatchObject([
+    { value: { next: expect.toSatisfy((n) => n < 7_000) } },
+  ]);
 });
 
 test("updates that could not be stored are polled again, and one that cannot be read is kept as a job", async () => {
@@ -72,10 +83,17 @@ test("updates that could not be stored are polled again, and one that cannot be 
   expect(await countPending()).toBe(1);
   await deps.store.take("updates", 1_000, 1);
   const update = { update_id: 7_000, message: { text: 7 } };
-  const telegram = { ...deps.telegram, getUpdates: async () => ({ kind: "updates" as const, updates: [update] }) };
+  const offsets: number[] = [];
+  const getUpdates = async (offset: number) => {
+    offsets.push(offset);
+    return { kind: "updates" as const, updates: [update] };
+  };
+  const telegram = { ...deps.telegram, getUpdates };
   expect(await pollTelegramOnce({ ...deps, telegram }, "me")).toBe(0);
   const [job] = await deps.store.take("updates", 1_000, 1);
   expect(job?.body).toMatchObject({ type: "unread_update", raw: JSON.stringify(update) });
+  await pollTelegramOnce({ ...deps, telegram }, "me");
+  expect(offsets.at(-1)).toBe(7_001);
 });
 
 test("replies, and commands for agents, wait for none of the commands before them (PEOPLE-02)", async () => {
