@@ -62,3 +62,22 @@ test("a procedure whose step fails in the queue becomes a dead letter, and its r
   expect(getComments("pproved")).toHaveLength(1);
   expect(await readDead()).toEqual([]);
 });
+
+test("a change of status that never reached Plane is given up once its agent's claim would have ended", async () => {
+  const { app, item } = await createTaskApp();
+  const process = crashAfterChange(app.deps);
+  const write = PROCEDURES[0]?.steps.find(({ name }) => name === "write");
+  if (!write) throw new Error("no such step");
+  const spy = vi.spyOn(write, "run").mockImplementation(() => process.end());
+  const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
+  expect(await process.orCrash(work.setStatus(item.id, { status: "done", text: "Ready." }))).toBe("over");
+  spy.mockRestore();
+  for (const [minutes, left] of [
+    [10, 1],
+    [10, 0],
+  ] as const) {
+    for (let minute = 0; minute < minutes; minute += 1) await pollAfter(app, MINUTE);
+    expect(await app.store.count(workSets.procedures)).toBe(left);
+  }
+  expect(app.logged).toContainEqual(expect.objectContaining({ message: "procedure given up", kind: "status" }));
+});
