@@ -60,6 +60,17 @@ test("an agent that gives back a task, or waits for an answer about it, is woken
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-3"]);
 });
 
+test("an agent that waits for an answer about its only task is neither woken nor reported", async () => {
+  const { app, call, setStatus, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  await setStatus("ONB-1", "in_progress");
+  await call("Imhotep", "ask_human", { task: "ONB-1", text: "Which one?" });
+  for (let i = 0; i < 36; i++) {
+    await advanceSeconds(5 * MINUTE);
+    await app.poll();
+  }
+  expect([takeRuns(), notices.filter((notice) => notice.includes("wakes"))]).toEqual([[], []]);
+});
+
 test.each([
   ["is woken again when its claim expires", false, ["imhotep: ONB-1"]],
   ["is woken neither to start nor to stop it when it has to wait for another task by then", true, []],

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { PROCEDURES } from "../../../functions/work.ts";
+import { type ProcedureKind, runProcedure, toProcedurePut } from "../../../shared/procedure/procedure.ts";
 import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
@@ -80,4 +81,26 @@ test("a change of status that never reached Plane is given up once its agent's c
     expect(await app.store.count(workSets.procedures)).toBe(left);
   }
   expect(app.logged).toContainEqual(expect.objectContaining({ message: "procedure given up", kind: "status" }));
+});
+
+test("of two runs of a procedure the older continues with the other's record, and none with a later procedure", async () => {
+  const { store, deps } = await createAgentTestApp();
+  const taken: string[] = [];
+  const run = (id: string, by: string) => runProcedure(deps, kind, { subject: "it", id }, by);
+  const begin = async (id: string) =>
+    store.commit({ put: [toProcedurePut(kind, { subject: "it", id, input: {} }, await store.now())] });
+  const take = (step: string) => async (by: string) => {
+    if (step === "begin" && by === "older") await run("1", "newer");
+    taken.push(`${by}: ${step}`);
+    return {};
+  };
+  const kind: ProcedureKind<object, string> = {
+    ...{ name: "test", resumeAfterMs: MINUTE, keptMs: MINUTE, createRun: async () => "queue" },
+    steps: ["begin", "end"].map((name) => ({ name, does: name, run: take(name) })),
+  };
+  await begin("1");
+  await run("1", "older");
+  await begin("2");
+  await run("1", "older");
+  expect(taken).toEqual(["newer: begin", "newer: end", "older: begin"]);
 });

@@ -22,6 +22,17 @@ test("rule 1: a webhook that arrives after a newer one reopens nothing", async (
   expect((await app.readItem(item))?.snapshot.status).toBe("done");
 });
 
+test("an item keeps Plane's time of the change that started it", async () => {
+  const { app, plane, item } = await createObservedProject();
+  for (const change of [{ state: "In Progress" }, { name: "Renamed" }]) {
+    app.advance(MINUTE);
+    plane.editItem(item, change);
+    await app.deliverWebhooks();
+  }
+  const { startedAt = "", snapshot } = (await app.readItem(item)) ?? {};
+  expect(Date.parse(snapshot?.updatedAt ?? "") - Date.parse(startedAt)).toBe(MINUTE);
+});
+
 test("rule 1: a read that a webhook overtook reopens nothing and is repeated", async () => {
   const { app, plane, project, item } = await createObservedProject();
   const deps = delayPlaneAnswers(app.deps, async () => {
