@@ -68,6 +68,32 @@ describe("compose/setup", () => {
     [[...SHARED, "POSTGRES_HOST=db;id"], "not a host"],
   ];
 
+  test("names Plane, Groundcrew and Grafana below the domain as the answers say, in every address and in Caddy", () => {
+    const folder = copyComposeFolder();
+    const names = ["PLANE_SUBDOMAIN=plane", "GROUNDCREW_SUBDOMAIN=agents.office", "GRAFANA_SUBDOMAIN=charts"];
+    const overlays = ["OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"];
+    runSetup(folder, [...ANSWERS, ...names, ...overlays]);
+    const env = readDotEnv(folder);
+    expect(env).toMatchObject({
+      ...{ PLANE_URL: "https://plane.javisi.test", PUBLIC_URL: "https://agents.office.javisi.test" },
+      ALLOWED_HOSTS: expect.stringMatching(/^agents\.office\.javisi\.test,/),
+      GRAFANA_URL: "https://charts.javisi.test",
+    });
+    const { caddy, api } = readProject(env).services;
+    expect(api?.environment).toMatchObject({ WEB_URL: "https://plane.javisi.test" });
+    expect(caddy?.networks?.["frontend"]?.aliases).toEqual(["plane.javisi.test", "agents.office.javisi.test"]);
+    expect(caddy?.environment).toMatchObject(Object.fromEntries(names.map((line) => line.split("="))));
+    for (const [answer, reason] of [
+      ["PLANE_SUBDOMAIN=crew", /GROUNDCREW_SUBDOMAIN makes two sites of crew\.javisi\.test/],
+      ["GRAFANA_SUBDOMAIN=*", /GRAFANA_SUBDOMAIN is not a name/],
+    ] as const) {
+      const other = copyComposeFolder();
+      const { status, stderr } = trySetup(other, ["--yes", ...ANSWERS, ...overlays, answer]);
+      expect([status, stderr]).toEqual([64, expect.stringMatching(reason)]);
+      expect(existsSync(join(other, ".env"))).toBe(false);
+    }
+  });
+
   test("refuses answers that no server could use or that a shell would run, and writes nothing", () => {
     const folder = copyComposeFolder();
     for (const [answers, reason] of REFUSED) {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { type CanaryRecord, canaryKey, describeAddress } from "../../shared/monitoring/canary.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 async function requestReady(url: string) {
@@ -77,6 +78,37 @@ test("GET /webhooks/health (MONITOR-01) says to anyone whether /ready would succ
   deps.health.recordFailure("plane", "marked reason");
   expect(await ask()).toEqual({ status: 503, text: "not ok", type });
   expect((await requestReady(url)).status).toBe(503);
+});
+
+test("GET /webhooks/health (MONITOR-01) says not ok while the store does not answer, which it asks once a second, and 429 to a source after 100 requests a minute", async () => {
+  const real = createMemoryStore({ clock: Date.now });
+  let [now, reads, isDown] = [1_700_000_000_000, 0, false];
+  const fail = () => {
+    reads += 1;
+    return Promise.reject(new Error("ECONNREFUSED"));
+  };
+  const { url, deps } = await startTestRuntime({
+    store: { ...real, now: () => (isDown ? fail() : real.now()) },
+    ...{ env: { TRUSTED_PROXIES: "127.0.0.1" }, overrides: { clock: () => now } },
+  });
+  deps.health.recordSuccess("plane");
+  const ask = async (source = "203.0.113.1") => {
+    const response = await fetch(`${url}/webhooks/health`, { headers: { "X-Forwarded-For": source } });
+    return [response.status, await response.text(), response.headers.get("retry-after")];
+  };
+  expect(await ask()).toEqual([200, "ok", null]);
+  isDown = true;
+  expect(await ask()).toEqual([200, "ok", null]);
+  now += 1_000;
+  expect(await ask()).toEqual([503, "not ok", null]);
+  const before = reads;
+  expect(before).toBeGreaterThan(0);
+  for (let i = 3; i < 100; i += 1) expect(await ask()).toEqual([503, "not ok", null]);
+  expect(reads).toBe(before);
+  expect(await ask()).toEqual([429, expect.any(String), "60"]);
+  expect(await ask("203.0.113.2")).toEqual([503, "not ok", null]);
+  now += MINUTE;
+  expect((await ask())[0]).toBe(503);
 });
 
 test("GET /health (MONITOR-01) returns the status, version, uptime and counts to anyone", async () => {

@@ -89,6 +89,17 @@ test("an answer on the page has the person's name: in the API, Telegram, Plane's
   ]);
 });
 
+test("of two who answer, the second learns whose answer stands", async () => {
+  const app = await createTeam();
+  const message = await app.askAbout("the mail");
+  const { id, hash } = await readQuestion(app);
+  const asBob = await app.signIn();
+  await app.tapButton(message, "Red");
+  const refused = await asBob(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
+  expect(refused).toMatchObject({ status: 409, json: { request: { verdict: { by: "ada", comment: "Red" } } } });
+  expect(await readAudit(app, "?person=bob")).toMatchObject([{ outcome: "conflict" }, {}]);
+});
+
 test("a stop, an edit, a wish and a button in Telegram have the person's name in Plane and in the audit; reading has none", async () => {
   const app = await createTeam();
   const message = await app.askAbout("the mail");

@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   closeSync,
   mkdirSync,
@@ -7,13 +8,14 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   truncateSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -30,8 +32,9 @@ import { observedSets } from "../../shared/records/store-keys.ts";
 import { DAY, HOUR, SECOND, wait as waitForReal } from "../../shared/time.ts";
 import { startGateway } from "../support/openclaw-gateway.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
-import { createRandomSource, pickSize } from "./random-source.ts";
+import { createRandomSource, IS_FULL_RUN, pickSize } from "./random-source.ts";
 import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import { spawnRuntime } from "./spawned-runtime.ts";
 
 const LIMIT_MS = 240_000;
 /** The pauses before a request to Plane is repeated. They take no time here: the clock of these tests stands still. */
@@ -43,7 +46,7 @@ const OBSERVERS = { store: 15, plane: 15, notices: 60, instance: 600, poll: 300 
 type NoticeApp = Awaited<ReturnType<typeof createNoticeApp>>;
 
 /** The product with all its parts, whose ticks run only as time passes in the test. */
-async function createNoticeApp(redis?: TestRedis, opensItself = false) {
+async function createNoticeApp(redis?: TestRedis, opensItself = false, disk?: string) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-notices-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const time = { now: Date.now(), planeAhead: 0 };
@@ -64,10 +67,11 @@ async function createNoticeApp(redis?: TestRedis, opensItself = false) {
   writeFileSync(configFile, JSON.stringify(config));
   writeSecrets(JSON.stringify({ PLANE_API_KEY_THOT: thotKey }));
   mkdirSync(join(folder, "backups"), { mode: 0o700 });
+  const data = disk ?? join(folder, "data");
   const env = {
     ...simulators.env,
     PORT: "0",
-    STORE_URL: redis?.url ?? `file:${join(folder, "data")}`,
+    STORE_URL: redis?.url ?? `file:${data}`,
     SECRETS_FILE: secretsFile,
     GROUNDCREW_CONFIG: configFile,
     BACKUP_FOLDER: join(folder, "backups"),
@@ -119,7 +123,7 @@ async function createNoticeApp(redis?: TestRedis, opensItself = false) {
 
   const app = {
     ...{ folder, redis, project, items, simulators, gateway, lines, thot, thotKey, time, writeSecrets, start, stop },
-    storeFile: join(folder, "data", "groundcrew.db"),
+    storeFile: join(data, "groundcrew.db"),
     get deps() {
       if (!runtime) throw new Error("not running");
       return runtime.deps;
@@ -230,6 +234,19 @@ const refuse =
   ({ simulators }) =>
     simulators.plane.faults.add({ path }, { kind: "status", status, body: JSON.stringify(body) });
 
+/** In the full run only, because it takes ten minutes of the simulated time. */
+const UNTESTED = row(
+  "plane_untested",
+  615,
+  /^⚠️ Plane has version 1\.9\.0\. .+ v1\.3\.1/,
+  /^✅ Plane has a version/,
+  async (app) => {
+    const { plane } = app.simulators;
+    const answer = (await (await fetch(`${plane.url}/api/instances/`)).text()).replaceAll("1.3.1", "1.9.0");
+    return refuse("/api/instances/", 200, JSON.parse(answer))(app);
+  },
+);
+
 const FILE_ROWS: Row[] = [
   row("plane_refused", 345, /^⚠️ Plane has refused Groundcrew's API key/, /^✅ Plane accepts/, (app) => {
     return refuse("/api/v1/", 403, { detail: "Given API token is not valid" })(app);
@@ -241,6 +258,26 @@ const FILE_ROWS: Row[] = [
   row("polls_failing", 315, /^⚠️ Polls of Plane/, /^✅ Polls of Plane/, (app) => {
     return refuse(/\/projects\/(?:\?|$)/, 404, { detail: "Not found." })(app);
   }),
+  row(
+    "names_deleted",
+    135,
+    /^⚠️ A state or .+: blocked \(ONB\)\.\n👉 Run npm run provision/,
+    /^✅ All states/,
+    async (app) => {
+      const { plane } = app.simulators;
+      const blocked = { name: "Blocked", group: "started" } as const;
+      const state = plane.addState(app.project, blocked);
+      // States are read once an hour, and known once they were read.
+      const read = () => app.deps.ticks.runNow("cycles");
+      await read();
+      plane.deleteStateOrLabel(state);
+      await read();
+      return () => {
+        plane.addState(app.project, blocked);
+        return read();
+      };
+    },
+  ),
   row("store_lost", 30, /^⚠️ The store's file was moved/, /^✅ The store's file is in/, ({ storeFile }) => {
     renameSync(storeFile, `${storeFile}.away`);
     return () => renameSync(`${storeFile}.away`, storeFile);
@@ -315,6 +352,35 @@ const FILE_ROWS: Row[] = [
   }),
 ];
 
+/** Size in bytes of a small disk: 64 MiB. */
+const DISK_BYTES = 64 * 1024 ** 2;
+
+const DISK_ROWS: Row[] = [
+  row("store_full", 45, /^⚠️ The store has taken no .+ full/, /^✅ The store takes writes/, (app) => fillDisk(app, 0)),
+  row("space_low", 90, /^⚠️ Little space is left: the disk of/, /^✅ There is enough space/, (app) => {
+    return fillDisk(app, DISK_BYTES / 20);
+  }),
+];
+
+/** Fills the disk of the store until so many bytes are free; returns what frees it. */
+function fillDisk({ storeFile }: NoticeApp, free: number) {
+  const path = `${storeFile}.filler`;
+  const readFree = () => Number(statfsSync(dirname(path)).bavail) * statfsSync(dirname(path)).bsize;
+  const file = openSync(path, "w");
+  try {
+    for (let left = readFree() - free; left > 0; left = readFree() - free)
+      writeSync(file, Buffer.alloc(left > 1024 ** 2 ? 1024 ** 2 : 4_096));
+  } finally {
+    closeSync(file);
+  }
+  return () => rmSync(path);
+}
+
+/** Whether disks may be mounted: by an administrator. Elsewhere full-store.test.ts limits a process's files instead. */
+function canMountDisk(): boolean {
+  return spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { stdio: "ignore" }).status === 0;
+}
+
 const REDIS_ROWS: Row[] = [
   row("store_full", 45, /^⚠️ The store has taken no .+ OOM/, /^✅ The store takes writes/, async (app) => {
     const admin = connect(app);
@@ -356,7 +422,62 @@ test(
   "reliability 45-47: each fault is said once, everywhere alike, and is over once it is repaired",
   async () => {
     const app = await createNoticeApp();
-    for (const one of FILE_ROWS) await expectLife(app, one);
+    for (const one of pickSize([UNTESTED, ...FILE_ROWS], FILE_ROWS)) await expectLife(app, one);
+  },
+  LIMIT_MS,
+);
+
+test.runIf(IS_FULL_RUN && canMountDisk())(
+  "reliability 31: on a real small disk, little space and none are said once, and are over once there is space",
+  async () => {
+    const path = mkdtempSync(join(tmpdir(), "groundcrew-disk-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES},mode=0700`, "tmpfs", path], { stdio: "pipe" });
+    onTestFinished(() => {
+      execFileSync("umount", ["--lazy", path]);
+      rmSync(path, { recursive: true });
+    });
+    const app = await createNoticeApp(undefined, false, path);
+    for (const one of DISK_ROWS) await expectLife(app, one);
+  },
+  LIMIT_MS,
+);
+
+test.runIf(IS_FULL_RUN)(
+  "kill -9 between the beginning and the end of a notice: one message, which the next process ends",
+  async () => {
+    const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+    simulators.addItems(simulators.addProject(), 1);
+    const runtime = await spawnRuntime({ env: simulators.env });
+    const store = join(runtime.folder, "data", "groundcrew.db");
+    const { plane, telegram } = simulators;
+    const marks = () => telegram.chat(SIMULATED_CHAT).messages.flatMap(({ text }) => /^[⚠✅]/u.exec(text)?.[0] ?? []);
+    const refusePolls = () => plane.faults.add({ path: /\/projects\/(?:\?|$)/ }, { kind: "status", status: 404 });
+    const moveStore = () => {
+      renameSync(store, `${store}.away`);
+      return () => renameSync(`${store}.away`, store);
+    };
+    for (const [i, [kind, tick, fault]] of (
+      [
+        ["polls_failing", "poll", refusePolls],
+        ["store_lost", "store", moveStore],
+      ] as const
+    ).entries()) {
+      const ended = Array.from({ length: i }, () => "✅");
+      const repair = fault();
+      await runtime.request(`/ticks/${tick}`, { method: "POST" });
+      await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "⚠"]);
+      // A kill inside the send would double the message. The lost store's own is recorded beside it.
+      if (kind !== "store_lost") await runtime.waitUntilIdle();
+      await runtime.kill();
+      repair();
+      await runtime.start();
+      for (let look = 0; look < 2; look += 1) await runtime.request(`/ticks/${tick}`, { method: "POST" });
+      await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "✅"]);
+      expect(runtime.output.filter((line) => line.includes('"notice began"'))).toHaveLength(i + 1);
+      const endings = runtime.output.filter((line) => line.includes('"notice ended"'));
+      expect(endings).toHaveLength(i + 1);
+      expect(endings.at(-1)).toContain(`"kind":"${kind}"`);
+    }
   },
   LIMIT_MS,
 );
@@ -376,6 +497,25 @@ describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
         await expectLife(app, one);
         expect([(await app.request("/health")).status, (await app.request("/ready")).status]).toEqual([200, 200]);
       }
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "a minute without Redis writes the first error and one line with the number of those left out",
+    async () => {
+      const app = await createRedisApp();
+      await app.redis?.kill();
+      app.lines.splice(0);
+      for (let second = 0; second < 60; second += 1) {
+        app.advance(SECOND);
+        await app.deps.drain();
+      }
+      expect(app.lines.filter(({ level }) => level === "error").length).toBeLessThanOrEqual(4);
+      app.advance(2 * SECOND);
+      await app.deps.drain();
+      expect(app.lines.find(({ repeated }) => Number(repeated) > 100)).toBeDefined();
+      expect((await app.request("/health")).status).toBe(503);
     },
     LIMIT_MS,
   );

@@ -93,3 +93,31 @@ test("reliability 37: stops from Plane, Telegram and the page end the work withi
   const readWakes = () => gateway.runs.map(({ message }) => message).join("\n");
   await expect.poll(readWakes, WAIT).toMatch(/stop at once[\s\S]*ONB-3|ONB-3[\s\S]*stop at once/);
 }, 90_000);
+
+test("reliability 37: what Plane gets of a stop follows when Plane is back", async () => {
+  const rig = await startRuntimeWithAgents({ agents: ["Concierge", "Imhotep"] });
+  const { plane } = rig;
+  const item = rig.addTask("One", "Imhotep", { state: "Todo" });
+  const { url, deps } = await rig.startRuntimeAndPoll();
+  const post = (path: string, token: string, body: object) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    return fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  };
+  const start = { task: "ONB-1", status: "in_progress" };
+  expect((await post("/agent/update_task_status", toAgentToken("Imhotep"), start)).status).toBe(200);
+  await deps.drain();
+  await plane.takeDown();
+  const stop = await post("/api/tasks/ONB-1/remarks", RELIABILITY_ADMIN_TOKEN, { text: "stop" });
+  expect(stop.status).toBe(200);
+  await wait(500);
+  await plane.bringUp();
+  const readPlane = () => {
+    rig.advance(10_000);
+    const comments = plane.comments(item).map(({ comment_html }) => comment_html);
+    return [
+      plane.states(rig.onb).find(({ id }) => id === plane.item(item)?.state)?.name,
+      ...["wrote:", "Stopped by"].map((words) => comments.filter((html) => html.includes(words)).length),
+    ];
+  };
+  await expect.poll(readPlane, WAIT).toEqual(["Todo", 1, 1]);
+}, 60_000);

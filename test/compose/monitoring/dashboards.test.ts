@@ -76,6 +76,12 @@ describe("MONITOR-03 the dashboards", () => {
 });
 
 describe("MONITOR-02 the examples for Loki", () => {
+  test("keep lines for 7 days and delete them afterwards", () => {
+    const loki = readFileSync(`${MONITORING}/loki.yaml`, "utf8");
+    expect(loki).toMatch(/^limits_config:\n {2}retention_period: 168h$/m);
+    expect(loki).toMatch(/^compactor:\n(?: {2}.*\n)* {2}retention_enabled: true$/m);
+  });
+
   test("take the logs of Groundcrew, Caddy, every container of Plane, and OpenClaw, and of nothing else on the server", () => {
     const [, pattern = ""] = /regex += "(.*)"\n +action += "keep"/.exec(readAlloy()) ?? [];
     // Prometheus' relabelling compares the whole text.

@@ -85,6 +85,15 @@ test("PEOPLE-07: who leaves the workspace is signed out at the next poll; who is
   expect(await readSession(app, again)).toMatchObject({ name: "gil" });
 });
 
+test("PEOPLE-07: who is renamed in Plane stays signed in and has the new name after the next poll", async () => {
+  const app = await createPeopleApp();
+  const cookie = await app.signInAs("Mia");
+  app.plane.editMember(app.getPerson("Mia"), { displayName: "Maria" });
+  await pollPeople(app.deps);
+  expect(await readSession(app, cookie)).toMatchObject({ name: "Maria", role: "member" });
+  expect(await listSignIns(app, cookie)).toMatchObject([{ name: "Maria", current: true }]);
+});
+
 test("PEOPLE-07: who gets another role in Plane is signed out at the next poll, and their event stream closed", async () => {
   const app = await createPeopleApp();
   const cookie = await app.signInAs("Mia");

@@ -2,7 +2,13 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { apiTokensApi, webhooksApi, workspaceMembersApi } from "../../../shared/plane/app/session.ts";
 import { noContentSchema } from "../../../shared/plane/endpoint.ts";
-import { ADMIN_EMAIL, createProvisioned, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import {
+  ADMIN_EMAIL,
+  createProvisioned,
+  createProvisionSetup,
+  type ProvisionSetup,
+  TEAM_AGENTS,
+} from "./provision-setup.ts";
 import { createSignedInSession, readProvisionedState } from "./provisioned-state.ts";
 
 test("reliability 39: provision keeps a webhook inactive until Groundcrew answers, and repairs one that was switched off, deleted or changed", async () => {
@@ -110,6 +116,27 @@ describe("The members of provision's projects", () => {
     expect((await setup.provisionWithReport()).changed).toBe(0);
   });
 });
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "on Plane %s an agent that was removed from a project for a wish is brought back, and with the setting people those it names become members",
+  async (version) => {
+    const people = [{ email: "bob@example.test" }, { email: "eve@example.test", projects: ["OPS"] }];
+    const setup = await createProvisioned({ version, config: { agents: TEAM_AGENTS, people } });
+    const headers = { "x-api-key": String(setup.readSecrets()["PLANE_API_KEY"]), "content-type": "application/json" };
+    const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
+    const url = `${setup.url}/api/v1/workspaces/javisi/projects/`;
+    await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
+    for (const name of ["Bob", "Eve"]) setup.plane.addUser({ name, email: `${name.toLowerCase()}@example.test` });
+    expect((await setup.provisionWithReport()).detail("agents' projects")).toBe(
+      "Imhotep is not a member of Website (WEB); Thot is not a member of Website (WEB)",
+    );
+    expect(setup.plane.projectMembers(findProject(setup))).toEqual([ADMIN, ...AGENTS, "bob@example.test 15"].sort());
+    setup.plane.removeProjectMember(findProject(setup, "WEB"), "thot@javisi.local");
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 1, failed: [] });
+    expect(setup.plane.projectMembers(findProject(setup, "WEB"))).toEqual(AGENTS);
+    expect((await setup.provisionWithReport()).changed).toBe(0);
+  },
+);
 
 const projectsSchema = z.object({ results: z.array(z.object({ identifier: z.string(), id: z.string() })) });
 const REMOVE = ["--yes", "--remove-sample-project"];

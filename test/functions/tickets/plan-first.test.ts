@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { HOUR } from "../../../shared/time.ts";
 import { createSession, createTicketsApp } from "./tickets-app.ts";
 
 const PLAN = "# Plan\n1. edit a.txt\n2. commit\n";
@@ -77,4 +78,21 @@ test("TICKET-04 Without an approved plan nothing is completed; a plan that is no
   });
   await app.exchange([createSession({ completion: { summary: "All is done", source: "file" } })]);
   expect(await readSession()).toMatchObject({ state: "running", plan: "open" });
+});
+
+test("TICKET-04 A plan waits as long as it takes: beyond the session's time, and after its hook, when the answer is typed", async () => {
+  const { app, hook, showPlan, decide, readSession } = await createPlanningApp();
+  const { ends_at: before } = await readSession();
+  // Nobody answers while the hook is held.
+  expect((await showPlan()).status).toBe(204);
+  app.advance(3 * HOUR);
+  await app.tick();
+  const message = "Claude Code needs your approval for the plan";
+  await hook("Notification", { notification_type: "permission_prompt", message });
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "plan" }] });
+  await decide("approve");
+  const [session] = (await app.exchange([createSession()])).sessions;
+  expect(session).toMatchObject({ inputs: [{ kind: "keys", text: "2" }], plans: false });
+  const { ends_at: after } = await readSession();
+  expect(Date.parse(after) - Date.parse(before)).toBeGreaterThanOrEqual(3 * HOUR);
 });

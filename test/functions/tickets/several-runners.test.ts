@@ -43,6 +43,23 @@ test("A second runner of the same name is refused and changes nothing, and a res
   expect(await readSession()).toMatchObject({ state: "running", runner: "vps" });
 });
 
+test("A ticket starts beside an ended session of its key that Groundcrew does not know, and says what was kept of it", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  const unknown = createSession({
+    ...{ session_id: "99999999-2222-4333-8444-000000000009", state: "ended", exit: { reason: "exited" } },
+    started_at: "2030-01-01T00:00:00.000Z",
+  });
+  const answer = await app.exchange([unknown]);
+  expect(answer).toMatchObject({ sessions: [], stop: [{ ticket: "ONB-1", run: 1, how: "now" }] });
+  const [desired] = (await app.exchange([])).sessions;
+  expect(desired).toMatchObject({ ticket: "ONB-1", run: 1 });
+  const kept_apart = "Another session of ONB-1 has left the branch groundcrew/onb-1.99999999. It is kept apart.";
+  await app.exchange([createSession({ session_id: desired?.session_id ?? "", kept_apart })]);
+  expect((await app.read("/api/sessions")).sessions).toMatchObject([{ state: "running", attention: kept_apart }]);
+});
+
 test("A runner that stops gets no ticket any more, and one that it has not begun goes to another at once", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();

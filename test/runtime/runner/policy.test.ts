@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
-import { pickSize } from "../../reliability/random-source.ts";
+import { IS_FULL_RUN, pickSize } from "../../reliability/random-source.ts";
+import { createProductRig } from "./product-rig.ts";
 import { createRunnerRig, REFUSED_BOX, type RunnerRig, shareRunner, WITHOUT_BOX } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -202,4 +203,38 @@ test("nothing starts with a file on the base branch that cannot be kept or is a 
   const last = rig.keys.at(-1) ?? "";
   rig.run(last);
   await rig.waitForState(last, "running");
+});
+
+test.runIf(IS_FULL_RUN)(
+  "over the whole product, a session first makes the plan that the file wants, and ends at the budget of the file",
+  async ({ expect }) => {
+    const rig = await createProductRig({ policy: { allow: ["Bash(touch:*)"] } });
+    const steps = ["plan Make it", "permission touch made.txt", ...Array.from({ length: 9 }, () => "run true")];
+    const { key } = await rig.addTicket(steps);
+    const file = JSON.stringify({ plan_first: true, budget_usd: 0.01 });
+    writeFileSync(join(rig.host.repository, ".groundcrew.json"), file);
+    rig.host.git(["add", "-A"]);
+    rig.host.git(["commit", "-qm", "policy"]);
+    const readLines = async () => (await rig.call("/api/tickets/policies/ONB")).lines;
+    await rig.waitFor(readLines).toContainEqual({ name: "plan_first", value: true, from: ".groundcrew.json" });
+    await rig.call(`/api/approve/${key}`, "POST", {});
+    const readQuestion = async () => (await rig.readSession(key))?.questions[0];
+    await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: "Make it" });
+    const hasMade = () => existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"));
+    expect(hasMade()).toBe(false);
+    await rig.call(`/api/sessions/${key}/answer`, "POST", { question: (await readQuestion()).id, answer: "approve" });
+    // Its rule came with the plan, so nobody was asked; eleven requests to the model cost more than a cent.
+    await rig.waitFor(() => rig.readSession(key)).toMatchObject({ state: "waiting", reason: "budget_over" });
+    expect(hasMade()).toBe(true);
+    await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+    expect(await readQuestion()).toMatchObject({ kind: "ended" });
+  },
+);
+
+test.runIf(IS_FULL_RUN)("the file chooses the CLI, and its model", async (context) => {
+  const rig = await createPolicyRig(context);
+  commitFiles(rig, { ".groundcrew.json": { cli: "codex", model: "gpt-fake" } });
+  rig.run("ONB-1");
+  await rig.waitForState("ONB-1", "running");
+  rig.expect(rig.readRecord("ONB-1")).toMatchObject({ cli: "codex" });
 });

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
-import { pickSize } from "../../reliability/random-source.ts";
+import { IS_FULL_RUN, pickSize } from "../../reliability/random-source.ts";
 import { createRunnerRig, IS_BOXED, type RunnerRig, shareRunner } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -152,3 +152,28 @@ test.concurrent("completion files that are links, pipes or hidden text are not b
   rig.expect([link, pipe].map((key) => rig.report(key)?.completion)).toEqual([undefined, undefined]);
   rig.expect(rig.server.problems).toEqual([]);
 });
+
+test.runIf(IS_FULL_RUN)(
+  "what an unknown session of the same key has left is kept apart, also when the start is interrupted, and the new run says so",
+  async (context) => {
+    const rig = await createRunnerRig(context);
+    const { expect } = rig;
+    const leave = "run echo 1 > one.txt && git add -A && git commit -qm one && echo unsaved > unsaved.txt";
+    const unknown = rig.run("ONB-1", [leave, "exit 0"], { run: 3 });
+    await rig.waitForState("ONB-1", "ended");
+    rig.set({ stop: [{ ticket: "ONB-1", run: 3, how: "now", reason: "another session" }] });
+    await rig.waitFor(() => rig.report("ONB-1")).toBeUndefined();
+    const id = unknown.session_id.slice(0, 8);
+    const [name, path] = [`groundcrew/onb-1.${id}`, `${rig.worktree("ONB-1")}.${id}`];
+    rig.run("ONB-1", ["run echo 2 > two.txt && git add -A && git commit -qm two"]);
+    await rig.waitFor(() => existsSync(path), 1).toBe(true);
+    await rig.kill();
+    rig.start();
+    await rig.waitForCommits("ONB-1", ["two"]);
+    const kept_apart = `Another session of ONB-1, which Groundcrew does not know, has left the branch ${name} with the worktree ${path}. It is kept apart.`;
+    expect(rig.report("ONB-1")).toMatchObject({ run: 1, kept_apart });
+    expect(rig.git(["log", "--format=%s", name])).toBe("one\nfirst\n");
+    expect(readFileSync(join(path, "unsaved.txt"), "utf8")).toBe("unsaved\n");
+    expect(rig.output.join("")).toContain("another session of this key is kept apart");
+  },
+);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import type { Desired } from "./exchange-server.ts";
 import { shareRunner } from "./runner-rig.ts";
 
@@ -86,3 +87,19 @@ test.concurrent("a conversation that somebody else has open is not resumed besid
   const sentBack = `A person has read the result of ticket ${key} and sends it back:\n\ndo: run`;
   expect(prompt).toContain(`${difference}.\n\n${sentBack}`);
 });
+
+test.runIf(IS_FULL_RUN)(
+  "kill -9 of the session and of the runner in a round repeat neither its text nor its work",
+  async (context) => {
+    const { rig, key, desired } = await createResult(context);
+    const { expect } = rig;
+    sendBack(rig, desired, "do: run echo two >> two.txt\ndo: die");
+    await rig.waitForState(key, "ended");
+    await rig.kill();
+    rig.start();
+    await rig.waitForScreen(key, "this session was interrupted");
+    await rig.waitForState(key, "running");
+    expect(readFileSync(join(rig.worktree(key), "two.txt"), "utf8")).toBe("two\n");
+    expect(readPrompts(rig).filter((text) => text.includes("sends it back"))).toHaveLength(1);
+  },
+);

@@ -301,3 +301,27 @@ test.concurrent("a runner with a wrong token or without settings says what to do
   await unset.waitFor(() => unset.exitCode).toBe(78);
   await unset.waitFor(() => unset.output.join("")).toMatch(/RUNNER_TOKEN is not set|GROUNDCREW_URL is not set/);
 });
+
+test.runIf(IS_FULL_RUN)(
+  "while the model does not answer, the screen goes on and the session makes no progress",
+  async (context) => {
+    const rig = await useRunner(context, 2);
+    const { expect } = rig;
+    const [silent = "", refused = ""] = rig.keys;
+    rig.set({ sessions: [rig.want(silent, ["silent"]), rig.want(refused, ["retry 401 invalid x-api-key"])] });
+    const readOutputs = () =>
+      new Set(
+        rig.server.requests.flatMap(({ sessions }) =>
+          sessions.flatMap(({ ticket, last_output_at }) => (ticket === silent ? [last_output_at] : [])),
+        ),
+      );
+    await rig.waitForScreen(silent, "Thinking…");
+    const progress = rig.report(silent)?.last_progress_at;
+    await rig.waitFor(() => readOutputs().size).toBeGreaterThan(4);
+    expect(rig.report(silent)?.last_progress_at).toBe(progress);
+    const attention = "Claude repeats its request to the model: 401 invalid x-api-key";
+    await rig.waitFor(() => rig.report(refused)?.attention).toBe(attention);
+    rig.tmux("send-keys", "-t", `=claude-${refused}:`, "Escape");
+    await rig.waitFor(() => rig.report(refused)).not.toHaveProperty("attention");
+  },
+);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJsonText } from "../../../shared/config/setting-problem.ts";
-import { createTestSettings, getSettingsProblems } from "../../support/settings.ts";
+import { createTestSettings, getSettingsProblems, PLANE_ENV, parseTestSettings } from "../../support/settings.ts";
 
 const SECRET = `whsec_${"A".repeat(32)}`;
 
@@ -111,3 +111,17 @@ test.each([
     { name: `GROUNDCREW_CONFIG ${place}`, wanted: expect.stringContaining(wanted) },
   ]);
 });
+
+test.each(["data/groundcrew.json", "crew.json.agents"])(
+  "a settings file without agents is reported together with %s, in which provision wrote a team",
+  (written) => {
+    const team = JSON.stringify({ agents: [{ name: "Imhotep", email: "imhotep@javisi.local" }] });
+    const files = { "data/secrets.json": "{}", "crew.json": '{"mirror": "agents"}', [written]: team };
+    const parsed = parseTestSettings({ ...PLANE_ENV, GROUNDCREW_CONFIG: "crew.json" }, files);
+    expect(parsed.ok && parsed.warnings.filter((text) => text.includes('"agents"'))).toEqual([
+      expect.stringMatching(/^crew\.json .*has no "agents"/),
+    ]);
+    const copy = `but ${written}, which provision wrote, has 1: copy "agents" from there to crew.json`;
+    expect(JSON.stringify(parsed).replaceAll("\\", "")).toContain(copy);
+  },
+);

@@ -110,6 +110,30 @@ test("texts that follow at once reach the Concierge numbered, as one wish with o
   ]);
 });
 
+test("one message closes several wishes and names those that it did not close, which /plane status lists; small talk is no wish", async () => {
+  const app = await createChatApp();
+  const ids: string[] = [];
+  for (const text of ["How far is the blog?", "And the shop?", "Add a dark mode"]) {
+    await app.ask(text);
+    ids.push(String(app.readLastWake().at(-1)?.["wish"]));
+    app.advance(30_000);
+  }
+  const answer = await app.messageHuman({ text: "Both are at 60%.", wishes: ids.slice(0, 2) });
+  expect(answer).toMatchObject({ open_wishes: [{ wish: ids[2], text: "Add a dark mode" }] });
+  expect((await app.ask("/plane status")).join()).toContain(
+    "💭 Requests without an answer yet\n💭 Add a dark mode (Ada (Telegram), since 08:0",
+  );
+  expect(await app.messageHuman({ text: "It is live.", wish: ids[2] })).not.toHaveProperty("open_wishes");
+  const before = app.getWakes().length;
+  for (const [text, reply] of [
+    ["hello", /^👋 Hello\. Write what you need and Concierge plans it/],
+    ["d’accord, merci", /^🙂 You are welcome\.$/],
+    ["ok", /^👍 Noted\. To answer a request, reply to its message\.$/],
+  ] as const)
+    expect(await app.ask(text)).toEqual([expect.stringMatching(reply)]);
+  expect(app.getWakes()).toHaveLength(before);
+});
+
 test("while the Concierge waits for an answer, buttons decide what a question or a late text is", async () => {
   const app = await createChatApp();
   await app.messageHuman(QUESTION);

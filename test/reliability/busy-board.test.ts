@@ -1,0 +1,97 @@
+import { expect, test } from "vitest";
+import type { Received } from "../../bench/board-agents.ts";
+import { type BoardLedger, judgeBoard, STOP_LIMIT_MS, type WrittenRemark } from "../../bench/board-ledger.ts";
+import { runBusyBoard } from "../../bench/busy-board.ts";
+import { MINUTE } from "../../shared/time.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
+
+const WRITTEN_AT = 1_000;
+const REMARK: WrittenRemark = {
+  mark: "remark-1",
+  item: "item",
+  task: "ONB-1",
+  agent: "Thot",
+  at: WRITTEN_AT,
+  where: "plane",
+};
+
+function judge(given: Partial<BoardLedger>) {
+  return judgeBoard({ remarks: [REMARK], stops: [], received: [], wakes: [], findClosedAt: () => undefined, ...given });
+}
+
+const receive = (text: string, at: number, more: Partial<Received> = {}): Received => ({
+  agent: "Thot",
+  at,
+  via: "answer",
+  text,
+  ...more,
+});
+
+test("a remark counts as heard when its agent read it before the task closed, and not from another one or by another agent", () => {
+  const closed = { findClosedAt: () => 5_000 };
+  expect(judge({ ...closed, received: [receive("Please mind remark-1.", 4_000)] }).heard).toBe(1);
+  expect(judge({ ...closed, received: [receive("Please mind remark-1.", 6_000)] }).unheard).toEqual([
+    "remark-1 (plane) was read after 5.0 s, the task closed after 4.0 s",
+  ]);
+  expect(judge({ ...closed, received: [receive("Please mind remark-12.", 4_000)] }).heard).toBe(0);
+  expect(judge({ ...closed, received: [receive("Please mind remark-1.", 4_000, { agent: "Imhotep" })] }).heard).toBe(0);
+  expect(judge({}).heard).toBe(0);
+});
+
+test("a remark that was written while the closing call was under way is heard when the agent reads it soon afterwards", () => {
+  const findClosedAt = () => 1_500;
+  const closing = receive("done", 2_000, { task: "ONB-1", status: "done", took: 1_500 });
+  const read = receive("Please mind remark-1.", 3_000);
+  expect(judge({ findClosedAt, received: [closing, read] })).toMatchObject({ heard: 0, heardAfterClosing: 1 });
+  const before = { ...closing, took: 500 };
+  expect(judge({ findClosedAt, received: [before, read] }).unheard).toHaveLength(1);
+  expect(judge({ findClosedAt, received: [closing, { ...read, at: 60_000 }] }).unheard).toHaveLength(1);
+});
+
+test("two wakes of one agent with the same remark are doubled", () => {
+  const wake = { agent: "thot", message: "Grace: Please mind remark-1." };
+  expect(judge({ wakes: [wake] }).doubled).toEqual([]);
+  expect(judge({ wakes: [wake, wake] }).doubled).toEqual(["remark-1"]);
+});
+
+test("a stop lasts until the first call that was refused because of it began", () => {
+  const stop = {
+    item: "item",
+    task: "ONB-1",
+    agent: "Thot",
+    at: 1_000,
+    where: "plane",
+    pending: 0,
+    isPlaneAway: false,
+  } as const;
+  const refusal = receive("Grace stopped it", 2_500, { via: "refusal", task: "ONB-1", took: 500 });
+  expect(judge({ stops: [stop], received: [refusal] }).stopTimes).toEqual([1_000]);
+  expect(judge({ stops: [stop], received: [{ ...refusal, task: "ONB-2" }] }).stopTimes).toEqual([
+    Number.POSITIVE_INFINITY,
+  ]);
+  const closing = receive("done", 2_500, { task: "ONB-1", status: "done", took: 2_000 });
+  const findClosedAt = () => 2_000;
+  expect(judge({ stops: [stop], findClosedAt, received: [closing] })).toMatchObject({ stopTimes: [], lateStops: 1 });
+  expect(judge({ stops: [stop], findClosedAt: () => 900 })).toMatchObject({ stopTimes: [], lateStops: 1 });
+  const later = { ...closing, took: 500 };
+  expect(judge({ stops: [stop], findClosedAt, received: [later] }).stopTimes).toEqual([Number.POSITIVE_INFINITY]);
+});
+
+test.skipIf(!IS_FULL_RUN)(
+  "reliability 36, 37: on a busy board every remark is read before its task closes and a stop holds within 5 s, over lost webhooks, an absent Plane and kill -9",
+  async () => {
+    const figures = await runBusyBoard({
+      agents: 3,
+      duration: 3 * MINUTE,
+      remarks: 18,
+      itemsPerMinute: 8,
+      stops: 4,
+      kills: 2,
+    });
+    expect(figures.unheard).toEqual([]);
+    expect(figures.doubled).toEqual([]);
+    expect(Math.max(...figures.stopTimes)).toBeLessThanOrEqual(STOP_LIMIT_MS);
+    expect(figures.lostCompletions).toBe(0);
+  },
+  15 * MINUTE,
+);
