@@ -42,13 +42,19 @@ async function finishRound(app: TicketsPageApp, round: number, text: string) {
   await app.exchange([createSession("ONB-1", { ...toRound(round), ...ENDED })]);
 }
 
+/** ONB-1 with the result of its first round, which has this difference. */
+async function startWithResult(text: string, tickets: object = {}) {
+  const app = await startTicketsPageApp(tickets);
+  app.requestTicket("Follow the host of the page", { description_html: "<p>Sign-in goes to the old host.</p>" });
+  await expect.poll(async () => (await app.read<{ count: number }>("/api/pending-tickets")).count, WAIT).toBe(1);
+  await app.call("/api/approve/ONB-1");
+  await finishRound(app, 1, text);
+  return app;
+}
+
 describeInChromium("The page of a ticket", () => {
   test("shows the difference folded and side by side, and sends a comment on a line back; both rounds stay", async () => {
-    const app = await startTicketsPageApp();
-    app.requestTicket("Follow the host of the page", { description_html: "<p>Sign-in goes to the old host.</p>" });
-    await expect.poll(async () => (await app.read<{ count: number }>("/api/pending-tickets")).count, WAIT).toBe(1);
-    await app.call("/api/approve/ONB-1");
-    await finishRound(app, 1, SMALL + LONG);
+    const app = await startWithResult(SMALL + LONG);
     const page = await openAt(`${app.url}/tickets/ONB-1`);
     await page.waitForSelector(".ticket-page .diff-file", WAIT);
     const file = page.locator('.diff-file[aria-label="src/sign-in.ts"]');
@@ -101,6 +107,35 @@ describeInChromium("The page of a ticket", () => {
         expect.stringMatching(/Run 1, round 2[\s\S]*Otherwise good[\s\S]*Result of round 2/),
         expect.stringMatching(/Run 1, round 1[\s\S]*approved by[\s\S]*Result of round 1/),
       ]);
+    expect(page.problems).toEqual([]);
+  });
+
+  test("shows the pull request with its checks, and sends red ones back by one press", async () => {
+    const app = await startWithResult(SMALL, { repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } });
+    await app.call("/api/update-plane/ONB-1");
+    const { publish } = await app.exchange();
+    const url = "https://git.example.com/onb/app/pulls/1";
+    const report = (checks: object) => {
+      const publication = { id: publish[0]?.id ?? "", state: "open" as const, url, commit: "abc1234def1", checks };
+      return app.exchange([createSession("ONB-1", { ...toRound(1), ...ENDED, publication } as object)]);
+    };
+    await report({ state: "pending", failed: [] });
+    const page = await openAt(`${app.url}/tickets/ONB-1`);
+    const fact = page.locator('.ticket-page [data-field="publication"] dd');
+    await expect.poll(() => fact.innerText(), WAIT).toContain("checks are running");
+    expect(await fact.locator("a").getAttribute("href")).toBe(url);
+    await report({ state: "failed", failed: ["build <b>x</b>", "lint"], log: "expected 1, was 2" });
+    await expect.poll(() => fact.innerText(), WAIT).toContain("open · checks failed: build <b>x</b>, lint");
+    await page.waitForSelector(".request:has-text('expected 1, was 2')", WAIT);
+    await page.click('.request button[data-answer="send_back"]');
+    expect(await page.locator(".request textarea").count()).toBe(0);
+    await passUndoTime(page);
+    await page.waitForSelector(".ticket-page:not(:has(.request))", WAIT);
+    await app.exchange();
+    const [desired] = (await app.exchange()).sessions;
+    expect(desired).toMatchObject({ round: 2, resume: true, inputs: [{ kind: "paste" }] });
+    const text = /Checks of https:\S+ have failed: build <b>x<\/b>, lint\.[\s\S]*expected 1, was 2/;
+    expect(desired?.inputs[0]?.text).toMatch(text);
     expect(page.problems).toEqual([]);
   });
 });
