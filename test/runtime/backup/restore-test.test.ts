@@ -4,9 +4,11 @@ import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { manifest as productManifest } from "../../../functions/index.ts";
 import { noticesTick } from "../../../functions/notices.ts";
+import { isTestDue } from "../../../runtime/backup/restore-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
-import { HOUR, type Ms } from "../../../shared/time.ts";
+import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
+import { hasPostgres, POSTGRES_PROGRAMS, startPostgres } from "../../support/postgres-server.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
@@ -55,6 +57,19 @@ test("INFRA-05 A backup that cannot be restored becomes a notice, which ends whe
   expect(await readNotice(machine)).toBeUndefined();
 });
 
+test("INFRA-05 With --weekly a restore is tested again after a week, and a test that is not made for 9 days is a notice", async () => {
+  const machine = createBackupMachine();
+  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
+  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
+  const record = machine.read(`backups/${RECORD}`);
+  expect((await testLatest(machine, "--weekly")).exit).toBe(0);
+  expect(machine.read(`backups/${RECORD}`)).toBe(record);
+  const tested = Date.parse(JSON.parse(record).tested);
+  expect([6, 7].map((days) => isTestDue(machine.backups, tested + days * DAY))).toEqual([false, true]);
+  expect(await readNotice(machine, () => tested + 8 * DAY)).toBeUndefined();
+  expect(await readNotice(machine, () => tested + 10 * DAY)).toContain(JSON.parse(record).backup);
+});
+
 test.skipIf(!hasRedisServer())(
   "INFRA-05 A store in Redis is tested in a scratch file, and moves from Redis to a file and back with sets, times and ids",
   async () => {
@@ -93,4 +108,48 @@ test.skipIf(!hasRedisServer())(
     await restored.commit({ jobs: [job] });
     expect((await restored.stats()).queues.outbox.pending).toBe(0);
   },
+);
+
+test.skipIf(!process.env["FULL"] || !hasPostgres())(
+  "INFRA-05 The test of a restore of Plane's database uses a scratch database, leaves Plane's own alone, and fails when the dump cannot be restored as a whole",
+  async () => {
+    const postgres = await startPostgres();
+    onTestFinished(() => postgres.stop());
+    const account = { PGUSER: "plane", PGPASSWORD: "plane", PGDATABASE: "plane_production" };
+    postgres.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
+    postgres.query("CREATE DATABASE plane_production OWNER plane");
+    postgres.query("CREATE TABLE issues AS SELECT i AS id FROM generate_series(1, 500) i", account);
+    const backUp = async () => {
+      const machine = createBackupMachine({
+        BACKUP_DATABASE_URL: `postgresql://plane:plane@127.0.0.1:${postgres.admin.PGPORT}/plane_production`,
+        PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
+      });
+      expect((await machine.runHere(["backup"])).exit).toBe(0);
+      return machine;
+    };
+    const machine = await backUp();
+    expect(await testLatest(machine)).toMatchObject({ exit: 1, err: expect.stringContaining("permission denied to") });
+    expect(await readNotice(machine)).toContain("permission denied to create database");
+
+    postgres.query("CREATE DATABASE plane_production_restore_test OWNER plane");
+    const { exit, err } = await testLatest(machine);
+    expect(exit, err).toBe(0);
+    expect(await readNotice(machine)).toBeUndefined();
+    expect(postgres.query("SELECT count(*), max(id) FROM issues", account)).toBe("500|500");
+    const scratch = { ...account, PGDATABASE: "plane_production_restore_test" };
+    expect(postgres.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", scratch)).toBe("0");
+
+    // A row that refers to one that the dump does not have: only a restore finds it.
+    postgres.query(
+      `CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE children (parent int REFERENCES parents);
+       INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1)`,
+      account,
+    );
+    const admin = { ...postgres.admin, PGDATABASE: "plane_production" };
+    postgres.query("SET session_replication_role = replica; DELETE FROM parents", admin);
+    const broken = await backUp();
+    expect(await testLatest(broken)).toMatchObject({ exit: 1, err: expect.stringContaining("children_parent_fkey") });
+    expect(readdirSync(broken.backups).filter((name) => name.startsWith(".test-"))).toEqual([]);
+  },
+  60_000,
 );

@@ -2,11 +2,15 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { formatBackupName } from "../../../runtime/backup/manifest.ts";
+import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
+import { DAY } from "../../../shared/time.ts";
 import { hasProgram } from "../../support/has-program.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
+const FULL = Boolean(process.env["FULL"]);
 const SEND = resolve("runtime/backup/send-to-restic");
 
 /** A real restic repository in a folder of the machine, and the environment with which restic finds it. */
@@ -60,4 +64,33 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
     expect(await store.count("decisions")).toBe(1);
     await store.close();
   });
+
+  test.skipIf(!FULL)(
+    "stays as long as one in the folder, and other snapshots of the repository stay for ever",
+    async () => {
+      const machine = createBackupMachine();
+      const { restic, listTimes } = createRepository(machine);
+      const now = Date.now();
+      const days = Array.from({ length: 40 }, (_, i) => now - (i + 1) * DAY);
+      machine.write("other", "of another program");
+      for (const at of days) {
+        const name = formatBackupName(at);
+        machine.write(`earlier/${name}/file`, name);
+        const time = new Date(at).toISOString().slice(0, 19).replace("T", " ");
+        restic("backup", "--quiet", "--tag", "groundcrew", "--time", time, join("earlier", name));
+      }
+      restic("backup", "--quiet", "--time", "2020-01-01 00:00:00", "other");
+      const saved = await machine.runHere(["backup", "--scheduled"]);
+      expect(saved.exit, saved.err).toBe(0);
+      const [newest = ""] = machine.listBackups();
+      const names = [newest, ...days.map(formatBackupName)];
+      const expired = new Set(findExpiredBackups(names));
+      expect(expired.size).toBeGreaterThan(25);
+      const stored = names.filter((name) => !expired.has(name)).map((name) => name.slice(0, 10));
+      const sent = listTimes().map((time: string) => time.slice(0, 10));
+      expect(sent.sort()).toEqual([...stored, "2020-01-01"].sort());
+      expect(restic("check", "--read-data")).toContain("no errors were found");
+    },
+    180_000,
+  );
 });
