@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import type { RequestListener } from "node:http";
-import { afterAll, describe, expect, test } from "vitest";
+import { type AddressInfo, createServer } from "node:net";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { formatRequestHead } from "../support/raw-connection.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 import {
@@ -327,5 +330,51 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     expect(seen.map(({ headers }) => [headers["x-real-ip"], headers["forwarded"], headers["x-forwarded-for"]])).toEqual(
       addresses.map((address) => [address, `for=${address}`, address]),
     );
+  });
+
+  test("a body that stalls until Groundcrew gives it up is never acknowledged, also when the rest arrives", async () => {
+    // Groundcrew ends such a request after 20 s; this server does so with the first byte of the body.
+    const givenUp = Promise.withResolvers<void>();
+    const server = createServer((socket) => {
+      let request = "";
+      socket.on("data", (data) => {
+        request += data.toString("latin1");
+        if (request.endsWith("{")) socket.destroy();
+      });
+      socket.on("close", () => givenUp.resolve());
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: `127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const socket = await caddy.open(CREW, OUTSIDE_CLIENT);
+    let received = "";
+    socket.on("data", (data: Buffer) => {
+      received += data;
+    });
+    const headers = { ...createWebhookHeaders("{}"), host: CREW, "content-length": "2" };
+    socket.write(`${formatRequestHead("POST", "/webhooks/plane", headers)}{`);
+    await givenUp.promise;
+    socket.write("}");
+    await once(socket, "close");
+    expect(received).toBe("");
+  });
+
+  test("Groundcrew limits each source behind Caddy by its real address, whatever X-Forwarded-For claims", async () => {
+    const { caddy, countPending } = await startWithGroundcrew();
+    const forge = (i: number) => ({
+      host: CREW,
+      path: "/webhooks/plane",
+      method: "POST",
+      body: `{"n":${i}}`,
+      headers: { ...createWebhookHeaders("another body"), "x-forwarded-for": `192.0.2.${i}` },
+    });
+    const statuses = new Set<number | undefined>();
+    for (let i = 0; i < 130; i += 1) statuses.add((await caddy.send(forge(i)))?.status);
+    expect([...statuses].sort()).toEqual([401, 429]);
+    expect(await caddy.send({ ...forge(1), from: "127.0.3.3" })).toMatchObject({ status: 401 });
+    expect(await caddy.send({ host: CREW, path: "/webhooks/plane", ...deliver('{"real":1}') })).toMatchObject({
+      status: 200,
+    });
+    expect(await countPending()).toBe(1);
   });
 });
