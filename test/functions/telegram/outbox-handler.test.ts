@@ -8,6 +8,7 @@ import {
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createReplyJob, replyLane } from "../../../shared/jobs/outgoing-jobs.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
+import { HOUR } from "../../../shared/time.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import {
   createNotice,
@@ -55,6 +56,38 @@ test("limits and order: after 429 with retry_after 30 nothing is sent to that ch
   expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
   const other = setup.telegram.calls.find(({ chat }) => chat === "43");
   expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
+});
+
+test("a failed send (reliability 14): each missing answer causes one marked repeat, which stays marked while it waits", async () => {
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults(
+    { kind: "lost" },
+    { kind: "too_many", seconds: 5 },
+    { kind: "error", status: 500, description: "x" },
+    { kind: "lost" },
+  );
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
+});
+
+test("limits and order: after an excessive retry_after one probe is sent when an hour is over, and its success releases the chat (reliability 32)", async () => {
+  const setup = await createOutboxSetup({ burst: 0 });
+  const excessiveWait = { kind: "too_many", seconds: 999_999_999, enforced: 0 } as const;
+  setup.telegram.injectFaults(excessiveWait, excessiveWait);
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty(1_000);
+  await enqueueNotices(setup.store, createNotices(2, 4));
+  await setup.runUntilEmpty(3 * HOUR, 60_000);
+  const [refused, ...rest] = setup.telegram.calls;
+  const minutes = rest.map(({ at, outcome }) => [Math.round((at - (refused?.at ?? 0)) / 60_000), outcome]);
+  expect(minutes).toEqual([
+    [60, "429"],
+    [120, "ok"],
+    [121, "ok"],
+    [122, "ok"],
+    [123, "ok"],
+  ]);
 });
 
 test("a failed send: while Telegram is unreachable, retries slow down to ten minutes; then all arrives in order, unmarked", async () => {
