@@ -5,6 +5,7 @@ import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
+import { createCrashingProcess } from "../support/crashing-process.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
 /** Options of a test that are not settings, as JSON in the first argument. */
@@ -19,6 +20,15 @@ const childOptions = z
     poll: z.boolean().default(true),
     /** An agent's requests to Plane do not wait a second for each other. */
     unpaced: z.boolean().default(false),
+    /** The effect, which is a commit or a request, before or after which this process kills itself, as by `kill -9`. */
+    crash: z
+      .object({
+        when: z.enum(["before", "after"]),
+        nth: z.number(),
+        /** Effects are counted from the first one that contains this text. */
+        from: z.string().default(""),
+      })
+      .exactOptional(),
   })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 
@@ -27,13 +37,25 @@ if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
 const { burst, ttl, collect, unpaced } = childOptions;
 const manifest = createTestManifest({ limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst }) }, ttl);
+const { from, ...point } = childOptions.crash ?? { from: "", when: "before", nth: Number.POSITIVE_INFINITY };
+let isCounting = false;
+const crash = createCrashingProcess(
+  point,
+  (name, args) => {
+    if (name !== "commit" && name !== "fetch") return false;
+    isCounting ||= from === "" || JSON.stringify(args).includes(from);
+    return isCounting;
+  },
+  () => process.kill(process.pid, "SIGKILL"),
+);
 const productStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),
   processMetrics: true,
   overrides: {
-    store: unpaced ? skipPace(productStore) : productStore,
+    store: crash.wrap(unpaced ? skipPace(productStore) : productStore),
+    fetch: crash.wrapFetch(fetch),
     ...omitUndefined({ poll: collect !== undefined ? { collectDelay: collect, retryDelay: 500 } : undefined }),
   },
 });

@@ -1,8 +1,11 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { createSchedulesApp } from "../functions/schedules-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../support/crash-simulator.ts";
-import { FIRST_KILL, KILL_STRIDE } from "./random-source.ts";
+import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { FIRST_KILL, IS_FULL_RUN, KILL_STRIDE } from "./random-source.ts";
+import { startSimulators } from "./simulators.ts";
+import { spawnRuntime } from "./spawned-runtime.ts";
 
 /** Lets a process be killed while it makes an occurrence, and the next one go on. */
 async function makeOccurrence(crash: CrashPoint) {
@@ -34,5 +37,58 @@ test.each(["before", "after"] as const)(
       hasDied = died;
     }
     expect(nth).toBeGreaterThan(8);
+  },
+);
+
+/** Its time does not come during the test: it is run by hand. */
+const YEARLY = { name: "yearly", cron: "0 0 1 1 *", project: "ONB", title: "Check the backups" };
+/** A minute, because what the killed process had locked is free only then, and room for a busy machine. */
+const WAIT = { timeout: 200_000, interval: 500 };
+
+/** Lets a process of its own kill itself after it was asked for an occurrence, and returns what Plane has at the end. */
+async function runAndKill(crash: CrashPoint, store: string | undefined) {
+  const { plane, env, addProject } = await startSimulators();
+  const project = addProject();
+  const runtime = await spawnRuntime({
+    ...{ env, config: { schedules: [YEARLY] }, childOptions: { ttl: 3_000 } },
+    ...(store === undefined ? {} : { store }),
+  });
+  await runtime.poll();
+  await runtime.kill();
+  // Effects are counted from the first one of the occurrence.
+  await runtime.start({ crash: { ...crash, from: "schedule:yearly" } });
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ run: true });
+  const run = () => runtime.request("/api/schedules/yearly", { method: "PATCH", headers, body });
+  const tick = () => runtime.request("/ticks/schedules", { method: "POST" });
+  const last = async () =>
+    ((await (await runtime.request("/api/schedules")).json()) as { schedules: { last?: object }[] }).schedules[0]?.last;
+  await run().catch(() => {});
+  await runtime.waitForExit();
+  await runtime.start();
+  // If nothing was decided, the person asks again.
+  const readMade = async () => {
+    await tick();
+    const made = await last();
+    if (!made) await run();
+    return made;
+  };
+  await expect.poll(readMade, WAIT).toMatchObject({ number: 1, tasks: [{ key: "ONB-1" }] });
+  for (let ticks = 0; ticks < 2; ticks += 1) await tick();
+  return plane.items(project).map(({ name }) => name);
+}
+
+test.runIf(IS_FULL_RUN).for(["the file", ...(hasRedisServer() ? ["Redis"] : [])])(
+  "RECUR-03 on %s: kill -9 before and after each effect of an occurrence makes one task, not two and not none",
+  { timeout: 400_000 },
+  async (name) => {
+    const crashes = [1, 2, 3, 4].flatMap((nth) => (["before", "after"] as const).map((when) => ({ nth, when })));
+    const run = async (crash: CrashPoint) => {
+      const redis = name === "Redis" ? await startRedis() : undefined;
+      onTestFinished(async () => redis?.stop());
+      return { ...crash, titles: await runAndKill(crash, redis?.url) };
+    };
+    const outcomes = await Promise.all(crashes.map(run));
+    expect(outcomes).toEqual(crashes.map((crash) => ({ ...crash, titles: ["Check the backups"] })));
   },
 );

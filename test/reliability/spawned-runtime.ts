@@ -93,6 +93,10 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
     },
     start,
     kill,
+    /** Resolves when it has exited by itself. */
+    async waitForExit(): Promise<void> {
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
     request,
     /** Runs a complete poll that begins after this call; waits for one that is running. */
     async poll(): Promise<Response> {
