@@ -87,6 +87,26 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     await expectRefused("a rollback needs");
   });
 
+  test("UPG: a disk that fills up after the stop brings the old version back, and leaves no half archive", async () => {
+    const rig = await createComposeRig();
+    rig.put("full", "2");
+    const result = await rig.run(...UPGRADE);
+    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([1, "rolled_back"]);
+    expect(rig.read("running")).toBe("2026.2.23\n");
+    expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
+    expect(readdirSync(rig.records, { recursive: true }).filter((name) => String(name).includes("tar"))).toEqual([]);
+  });
+
+  test.skipIf(!FULL)("UPG: a flaky model is asked three times before the new version counts as broken", async () => {
+    const rig = await createComposeRig();
+    rig.put("flaky-2026.2.26", "2");
+    const result = await rig.run(...UPGRADE);
+    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+    const worse = await createComposeRig();
+    worse.put("flaky-2026.2.26", "3");
+    expect(JSON.parse((await worse.run(...UPGRADE)).out).state).toBe("rolled_back");
+  });
+
   test("UPG: a scan of an image with thousands of vulnerabilities is read whole, and the new ones are named", async () => {
     const rig = await createComposeRig();
     const putScan = (version: string, last: string) => {
@@ -255,6 +275,57 @@ describe("groundcrew openclaw after kill -9", () => {
       expect(result.exit, result.err).toBe(0);
       expect(["rolled_back", "refused"]).toContain(JSON.parse(result.out).state);
       expect(rig.read("running")?.trim()).toBe("2026.2.23");
+      rig.remove("root/home/node/.openclaw/opened");
+      expect(rig.snapshotInstallation()).toEqual(before);
+    },
+  );
+
+  // A rollback calls docker to stop, three times to pin, to restore and to start.
+  test
+    .skipIf(!FULL)
+    .each([1, 2, 3, 4, 5, 6].flatMap((call) => [["kill-before", call] as const, ["kill-after", call] as const]))(
+    "UPG: a rollback that %s of its call %i can be repeated, and an upgrade is refused before",
+    async (kill, call) => {
+      const rig = await createComposeRig();
+      const before = rig.snapshotInstallation();
+      await rig.run(...UPGRADE);
+      rig.put(kill, String(rig.readCalls().length + call));
+      expect((await rig.spawn("rollback", "--json")).out).toBe("");
+      expect(rig.read(kill)).toBeUndefined();
+      const refused = await rig.run(...UPGRADE);
+      expect([refused.exit, JSON.parse(refused.out).error.message]).toEqual([
+        1,
+        "The rollback to 2026.2.23 is not finished. Run `groundcrew openclaw rollback` first.",
+      ]);
+      const result = await rig.run("rollback", "--json");
+      expect(result.exit, result.err).toBe(0);
+      rig.remove("root/home/node/.openclaw/opened");
+      expect(rig.snapshotInstallation()).toEqual(before);
+    },
+  );
+
+  test.skipIf(!FULL).each([
+    [1, "stop"],
+    [2, "unpin"],
+    [5, "restore"],
+    [6, "start"],
+  ] as const)(
+    "UPG: a docker that hangs in a rollback's call %i is given up within 2 minutes, and the rollback can be repeated",
+    { timeout: KILL_TEST_LIMIT },
+    async (call, name) => {
+      const rig = await createComposeRig();
+      const before = rig.snapshotInstallation();
+      await rig.run(...UPGRADE);
+      rig.put("block", String(rig.readCalls().length + call));
+      const began = performance.now();
+      const { state, steps } = JSON.parse((await rig.run("rollback", "--json")).out);
+      expect(performance.now() - began).toBeLessThan(120_000);
+      expect([state, steps.at(-1)]).toMatchObject([
+        "rollback_failed",
+        { name, problem: expect.stringContaining("no end within") },
+      ]);
+      rig.remove("block");
+      expect((await rig.run("rollback", "--json")).exit).toBe(0);
       rig.remove("root/home/node/.openclaw/opened");
       expect(rig.snapshotInstallation()).toEqual(before);
     },
