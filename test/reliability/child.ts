@@ -5,7 +5,7 @@ import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { createCrashingProcess } from "../support/crashing-process.ts";
+import { type CrashPoint, createCrashingProcess } from "../support/crashing-process.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
 /** Options of a test that are not settings, as JSON in the first argument. */
@@ -37,25 +37,14 @@ if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
 const { burst, ttl, collect, unpaced } = childOptions;
 const manifest = createTestManifest({ limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst }) }, ttl);
-const { from, ...point } = childOptions.crash ?? { from: "", when: "before", nth: Number.POSITIVE_INFINITY };
-let isCounting = false;
-const crash = createCrashingProcess(
-  point,
-  (name, args) => {
-    if (name !== "commit" && name !== "fetch") return false;
-    isCounting ||= from === "" || JSON.stringify(args).includes(from);
-    return isCounting;
-  },
-  () => process.kill(process.pid, "SIGKILL"),
-);
 const productStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
+const openedStore = unpaced ? skipPace(productStore) : productStore;
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),
   processMetrics: true,
   overrides: {
-    store: crash.wrap(unpaced ? skipPace(productStore) : productStore),
-    fetch: crash.wrapFetch(fetch),
+    ...(childOptions.crash ? crashAt(childOptions.crash, openedStore) : { store: openedStore }),
     ...omitUndefined({ poll: collect !== undefined ? { collectDelay: collect, retryDelay: 500 } : undefined }),
   },
 });
@@ -67,4 +56,16 @@ function skipPace(store: Store): Store {
     ...store,
     consume: (key, ...rest) => (key.startsWith("agent:") ? Promise.resolve(0) : store.consume(key, ...rest)),
   };
+}
+
+/** Wraps the store and fetch so that this process kills itself at an effect. */
+function crashAt({ from, ...point }: CrashPoint & { from: string }, store: Store) {
+  let isCounting = false;
+  const isStep = (name: string, args: readonly unknown[]) => {
+    if (name !== "commit" && name !== "fetch") return false;
+    isCounting ||= from === "" || JSON.stringify(args).includes(from);
+    return isCounting;
+  };
+  const crash = createCrashingProcess(point, isStep, () => process.kill(process.pid, "SIGKILL"));
+  return { store: crash.wrap(store), fetch: crash.wrapFetch(fetch) };
 }
