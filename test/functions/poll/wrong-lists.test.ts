@@ -99,7 +99,7 @@ async function createBoard(isAdopted: boolean) {
 
 const NAMES = Object.keys(WRONG_ANSWERS);
 
-test.each(NAMES.filter((_, i) => FULL || i % 2 === 0))(
+test.each(NAMES.filter((_, i) => FULL || i % 3 < 2))(
   "reliability 45: no task ends because Plane answers %s",
   async (name) => {
     const board = await createBoard(true);

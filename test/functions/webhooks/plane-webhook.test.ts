@@ -48,6 +48,12 @@ test("A delivery that Plane signed (NOTIF-02) is stored once, unchanged, counted
   expect(text).toContain('groundcrew_webhooks_total{source="plane",outcome="unauthorized"} 1');
 });
 
+test("A delivery of a comment is stored in the lane of its work item, in the queue of what people say", async () => {
+  const { url, store } = await startTestRuntime();
+  await postWebhook(url, JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } }));
+  expect((await store.take("people", 1000, 10))[0]?.lane).toBe("item-1");
+});
+
 test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded body with its real signature, in the lane of its work item", async () => {
   const { url, store } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: recorded.secret } });
   expect(recorded.deliveries).toHaveLength(30);

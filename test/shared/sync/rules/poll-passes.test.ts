@@ -71,6 +71,20 @@ test("rule 3: a row that moved from one page to the previous one is found", asyn
   expect(countCompleted()).toBe(20);
 });
 
+test("rule 3: a project in which nothing changes is read back to its newest item only", async () => {
+  const { app, plane, project } = await createObservedProject({ fetch: fetchSmallPages });
+  for (let i = 0; i < 20; i += 1) {
+    app.advance(1_000);
+    plane.addItem(project, { name: `Item ${i}` });
+  }
+  for (let i = 0; i < 3; i += 1) {
+    await app.poll();
+    app.advance(20 * MINUTE);
+  }
+  const requests = await app.recordRequests(() => app.poll());
+  expect(requests.filter((request) => request === "GET work-items")).toHaveLength(1);
+});
+
 test("rule 3: a deletion and a creation between two ticks both cause events, although the count is the same", async () => {
   const { app, plane, project, item } = await createObservedProject();
   plane.deleteItem(item);
