@@ -22,7 +22,7 @@ export interface ClaimRecord {
   until: Ms;
   /** Store time when the claim was taken or last renewed. */
   renewedAt: Ms;
-  /** The status of the task when the claim began, until it is started. Any other one, except in progress, is others'. */
+  /** The task's status when the claim began, until it is started. Other people set any other one but in progress. */
   status: Status;
   /** Set once it has ended: when, and why, unless its agent was finished with the task. */
   end?: ClaimEnd;

@@ -53,7 +53,8 @@ const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default
 
 /**
  * Changes a work item as the caller, observes Plane's answer and returns the updated task. When the claim expires during
- * the write, the item is read back and the call is refused. `beforeSend` may refuse the write at the last moment, after the wait for Plane's quota.
+ * the write, the item is read back and the call is refused. `beforeSend` may refuse the write at the last moment, after
+ * the wait for Plane's quota.
  */
 export async function changeTask(
   context: CallContext,

@@ -115,7 +115,7 @@ test.each(CHOSEN_FAULTS)(
     expect(lists.length).toBeGreaterThan(0);
     expect(lists.length).toBeLessThanOrEqual(4);
     for (const answer of answers) expect([200, 503]).toContain(answer.status);
-    // They are tried again before anybody is told.
+    // The jobs are retried before a notice is sent.
     expect(telegram.calls).toEqual([]);
 
     removeFault();
