@@ -13,13 +13,12 @@ import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
 import { idleTasksRoute, taskFileRoute, taskRoute } from "./dashboard/task-routes.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
-import { peopleRoute } from "./directory.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
 import { damageTick, figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
 import { alertsRoute, noticesRoute, noticesTick } from "./notices.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
-import { createPeopleHandlers } from "./people.ts";
+import { peopleRoute } from "./people.ts";
 import { instanceTick, planeTick } from "./plane-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { changesTick, cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
@@ -36,7 +35,7 @@ import { gatewaysTick } from "./wake/gateway-tick.ts";
 import { createWakeRules } from "./wake/rules.ts";
 import { wakeHandler } from "./wake/wake-handler.ts";
 import { inboxHandler, planeWebhookRoute, telegramWebhookRoute } from "./webhooks/webhook-routes.ts";
-import { claimsTick, createWorkRules, workHandler } from "./work.ts";
+import { claimsTick, createPeopleHandlers, createWorkRules, workHandler } from "./work.ts";
 
 /** What only a machine needs: tickets, which need a ticket runner, and services, which need a process that keeps running. */
 type MachineParts = Pick<Manifest, "routes" | "ticks" | "services" | "ruleSets">;

@@ -1,31 +1,36 @@
-/**
- * The queues of what people write to agents. Their workers do nothing else, so no label, card or read delays a person's
- * words.
- */
+/** The list of people for operators: who may answer and sign in, and whom only one of the lists names. */
 
-import type { JobHandler } from "../shared/app/deps.ts";
-import { inboxBodySchema, storedUpdateBodySchema } from "../shared/jobs/incoming-jobs.ts";
-import { parseJobBody } from "../shared/jobs/internal-jobs.ts";
-import { MINUTE } from "../shared/time.ts";
-
-/** The handlers of other queues for the same bodies. */
-type PeopleHandlers = Record<"webhooks" | "updates" | "work", JobHandler>;
-
-const bodySchema = inboxBodySchema.or(storedUpdateBodySchema);
+import { Hono } from "hono";
+import type { Deps, Route } from "../shared/app/deps.ts";
+import { answerCleanJson } from "../shared/http/request.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
+import { findUnnamedUsers, readLastSignIns, readPeople } from "../shared/people/directory.ts";
+import type { ProjectRecord } from "../shared/records/plane-records.ts";
+import { observedKeys } from "../shared/records/store-keys.ts";
+import { refreshPeople } from "../shared/sync/projects.ts";
 
 /**
- * Creates the handlers of `people`, which records webhooks of comments, and replies and stops from Telegram and the
- * page, and of `posts`, which writes to Plane what follows from them.
+ * All people with their role in Plane's workspace (absent: they are not in it), Telegram number, projects and last
+ * sign-in, as Plane lists them now; `unnamed` are numbers that may give commands without a name.
  */
-export function createPeopleHandlers({ webhooks, updates, work }: PeopleHandlers): JobHandler[] {
-  return [
-    {
-      queue: "people",
-      leaseMs: MINUTE,
-      concurrency: 8,
-      handle: (deps, job) =>
-        (parseJobBody(job, bodySchema).type === "plane_webhook" ? webhooks : updates).handle(deps, job),
-    },
-    { ...work, queue: "posts" },
-  ];
+export const peopleRoute: Route = { path: "/api/people", access: "page", app };
+
+function app(deps: Deps): Hono {
+  const { store, settings } = deps;
+  return new Hono().get("/", async (c) => {
+    await refreshPeople(deps);
+    const people = await readPeople(deps);
+    const signIns = await readLastSignIns(deps, people);
+    const ids = [...new Set(people.flatMap(({ projects }) => projects))];
+    const rows = await store.read<ProjectRecord>(ids.map(observedKeys.project));
+    const identifiers = new Map(ids.map((id, i) => [id, rows[i]?.value.identifier ?? id]));
+    const answer = people.map(({ name, email, role, telegram, language, projects }, i) =>
+      omitUndefined({
+        ...{ name, email, role, telegram, language },
+        projects: projects.map((id) => identifiers.get(id) ?? id).sort(),
+        last_sign_in: signIns[i] === undefined ? undefined : new Date(signIns[i]).toISOString(),
+      }),
+    );
+    return answerCleanJson(c, { people: answer, unnamed: findUnnamedUsers(settings) });
+  });
 }

@@ -1,15 +1,25 @@
-/** What a gateway says its sessions have used: read from the one on this machine, or posted by another. */
+/**
+ * What the sessions of agents have used, by their gateway's own figures: read from the gateway on this machine, or
+ * posted by another. They are totals that grow: what was added since the last time belongs to the task on which the
+ * agent worked most meanwhile, where it takes the place of what the agent reported. What belongs to no task counts for
+ * the agent and the month only.
+ */
 
 import { Hono } from "hono";
 import { z } from "zod";
+import { prepareSpending } from "../shared/accounting/spending.ts";
+import { readAllTimes } from "../shared/accounting/time-entries.ts";
 import type { Deps, Route, Tick } from "../shared/app/deps.ts";
 import { getOpenclawId } from "../shared/config/settings.ts";
 import { spawnedRunsSchema } from "../shared/gateway-tasks.ts";
 import { createJsonReader } from "../shared/http/limits.ts";
+import type { Task } from "../shared/records/plane-records.ts";
 import type { StoreKey } from "../shared/store/port.ts";
-import { recordSessionUsage } from "../shared/tasks/gateway-usage.ts";
+import { mergeUpdates, updateValue } from "../shared/store/records.ts";
+import { prepareMeasuredUsage } from "../shared/tasks/card-record.ts";
+import { findStoredTask } from "../shared/tasks/find-task.ts";
 import { type LastCallRecord, wakeKeys } from "../shared/tasks/wakes.ts";
-import { MINUTE, type Ms, SECOND } from "../shared/time.ts";
+import { DAY, MINUTE, type Ms, SECOND } from "../shared/time.ts";
 
 /** The answer of OpenClaw 2026.9 to `sessions.usage`, of which only this is read. */
 const usageSchema = z.object({
@@ -32,6 +42,14 @@ const usageSchema = z.object({
     .max(5_000),
 });
 
+/** What was counted of a session, and until when. */
+interface UsageRecord {
+  tokens: number;
+  cost: number;
+  /** Last activity, by the gateway's clock. */
+  to: Ms;
+}
+
 /** The end of the last run that was observed, by OpenClaw's clock. */
 interface SpawnedRecord {
   until: Ms;
@@ -41,6 +59,12 @@ const SPAWNED_KEY: StoreKey = "usage:spawned-until";
 
 /** Time after an agent's last call in which its gateway is asked: 20 min. */
 const RECENT_MS: Ms = 20 * MINUTE;
+
+/** Retention of what was counted: 90 days after a session's last figures, longer than a gateway reports it. */
+const RETENTION_MS: Ms = 90 * DAY;
+
+const usageKey = (agent: string, session: string): StoreKey =>
+  `usage:${encodeURIComponent(agent)}:${encodeURIComponent(session)}`;
 
 const EXAMPLE = "Send what `openclaw gateway call sessions.usage --json` prints.";
 
@@ -74,15 +98,42 @@ export const usageTick: Tick = {
   },
 };
 
+/** Counts what these sessions have used since they were counted last; returns how many have used more. */
 async function countUsage(deps: Deps, { sessions }: z.output<typeof usageSchema>, correlation: string) {
   const agents = new Map(deps.settings.agents.map((agent) => [getOpenclawId(agent), agent.name]));
-  const known = sessions.flatMap(({ agentId, sessionId: session, usage }) => {
+  let counted = 0;
+  for (const { agentId, sessionId, usage } of sessions) {
     const agent = agents.get(agentId);
-    if (agent === undefined || !usage) return [];
+    if (agent === undefined || !usage) continue;
     const { totalTokens: tokens, totalCost: cost, firstActivity: from, lastActivity: to } = usage;
-    return [{ agent, session, tokens, cost, from, to }];
-  });
-  return recordSessionUsage(deps, known, correlation);
+    const key = usageKey(agent, sessionId);
+    const isCounted = await updateValue<UsageRecord, boolean>(deps, key, async (before) => {
+      const delta = { tokens: tokens - (before?.tokens ?? 0), cost: cost - (before?.cost ?? 0) };
+      if (delta.tokens <= 0 && delta.cost <= 0) return { result: false };
+      const task = await findTaskAt(deps, agent, before?.to ?? from, to);
+      const nothing = { project: { id: "", identifier: "" } };
+      const update = task
+        ? await prepareMeasuredUsage(deps, task, agent, delta, correlation)
+        : await prepareSpending(deps, nothing, agent, { ...delta, measured: delta.cost });
+      const value = { tokens, cost, to } satisfies UsageRecord;
+      return { ...mergeUpdates([{ put: [{ key, value, expires: RETENTION_MS }] }, update]), result: true };
+    });
+    if (isCounted) counted += 1;
+  }
+  return counted;
+}
+
+/** The task on which the agent's timers ran longest in a period; undefined when none ran. */
+async function findTaskAt(deps: Deps, agent: string, from: Ms, to: Ms): Promise<Task | undefined> {
+  let best = { item: "", ms: 0 };
+  for await (const page of readAllTimes(deps, await deps.store.now()))
+    for (const { item, entries } of page) {
+      const own = entries.filter((entry) => entry.agent === agent);
+      const parts = own.map((entry) => Math.min(entry.to ?? entry.from + entry.ms, to) - Math.max(entry.from, from));
+      const ms = parts.reduce((sum, part) => sum + Math.max(0, part), 0);
+      if (ms > best.ms) best = { item, ms };
+    }
+  return best.item === "" ? undefined : findStoredTask(deps, best.item);
 }
 
 /**

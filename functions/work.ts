@@ -1,16 +1,17 @@
 /**
  * Effects of changes on the tasks of agents: the rules that request them, the handler of the queue `work`, which runs
- * the operation of each kind of job, and the tick that ends expired claims.
+ * the operation of each kind of job, the handlers of the queues of what people write to agents, and the tick that ends
+ * expired claims.
  */
 
 import type { Deps, JobHandler, Tick } from "../shared/app/deps.ts";
 import type { AgentSettings } from "../shared/config/settings-file.ts";
+import { inboxBodySchema, storedUpdateBodySchema } from "../shared/jobs/incoming-jobs.ts";
 import { parseJobBody, toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/internal-jobs.ts";
 import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
 import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
 import { closeTaskRequests, handleDueRequest } from "../shared/requests/requests.ts";
-import { createSchedule } from "../shared/schedules/change-schedule.ts";
-import { handleScheduleComment } from "../shared/schedules/schedule-comments.ts";
+import { createSchedule, handleScheduleComment } from "../shared/schedules/change-schedule.ts";
 import { readDependantIds } from "../shared/sync/dependency-edges.ts";
 import type { AnyEvent } from "../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts";
@@ -35,6 +36,11 @@ type BodyByType = { [Body in WorkJobBody as Body["type"]]: Body };
 
 /** The jobs that complete at once or fail; the others may ask to be tried again later. */
 type OperationType = Exclude<keyof BodyByType, "ticket_update" | "mirror" | "resume_procedure">;
+
+/** The handlers of other queues for the same bodies. */
+type PeopleHandlers = Record<"webhooks" | "updates" | "work", JobHandler>;
+
+const peopleBodySchema = inboxBodySchema.or(storedUpdateBodySchema);
 
 /** All kinds of procedures: what takes several steps, and continues after an interruption. */
 export const PROCEDURES: readonly ProcedureKind<object, unknown>[] = [
@@ -101,6 +107,24 @@ export const workHandler: JobHandler = {
     return { done: true };
   },
 };
+
+/**
+ * Creates the handlers of `people`, which records webhooks of comments, and replies and stops from Telegram and the
+ * page, and of `posts`, which writes to Plane what follows from them. Their workers do nothing else, so no label, card
+ * or read delays a person's words.
+ */
+export function createPeopleHandlers({ webhooks, updates, work }: PeopleHandlers): JobHandler[] {
+  return [
+    {
+      queue: "people",
+      leaseMs: MINUTE,
+      concurrency: 8,
+      handle: (deps, job) =>
+        (parseJobBody(job, peopleBodySchema).type === "plane_webhook" ? webhooks : updates).handle(deps, job),
+    },
+    { ...work, queue: "posts" },
+  ];
+}
 
 /** Checks all claims every minute, so that a silent agent does not hold a task for longer. No request to Plane. */
 export const claimsTick: Tick = {

@@ -1,13 +1,19 @@
 /** What people and the Concierge do with recurring work: create, change, delete it, and make an occurrence now. */
 
+import type { TaskDeps } from "../app/deps.ts";
 import type { ScheduleRule } from "../config/sections-schema.ts";
 import { scheduleRuleSchema } from "../config/sections-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { resolveLocale } from "../i18n/localize.ts";
+import { explainRefusedWords, findScheduleCommand, parseScheduleCommand } from "../i18n/parse-schedule.ts";
+import { getTexts } from "../i18n/texts.ts";
+import type { WorkJobBody } from "../jobs/internal-jobs.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
 import type { Changes } from "../omit-undefined.ts";
 import { changeFields, omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
+import { getRefusal, renderRefusal } from "../refusals/render-refusal.ts";
 import { updateValue } from "../store/records.ts";
 import { findNamedState, RECURRING_LABEL, readStates } from "../sync/names.ts";
 import { isOpenItem } from "../task/snapshot.ts";
@@ -21,11 +27,12 @@ import {
   retryWithFreshLabels,
 } from "../tasks/assignees.ts";
 import type { CallContext } from "../tasks/call-context.ts";
+import { createCallContext } from "../tasks/call-context.ts";
 import { changeTask, createStatusFields } from "../tasks/change-task.ts";
 import { createItem } from "../tasks/edit-task.ts";
 import { findStoredTask, findTask, getProjectByName } from "../tasks/find-task.ts";
 import type { NewTask } from "../tasks/plan-record.ts";
-import { getIdempotencyKey } from "../tasks/post-comment.ts";
+import { getIdempotencyKey, postComment } from "../tasks/post-comment.ts";
 import { createProblemsError, findTaskProblems, toItemFields } from "../tasks/task-fields.ts";
 import { type ScheduleView, toScheduleView } from "./list-schedules.ts";
 import {
@@ -217,4 +224,33 @@ export async function showChange(context: CallContext, id: string): Promise<Sche
   const state = await getSchedule(context, id);
   await writeTemplateCard(deps, state);
   return toScheduleView(deps, state, resolveLocale(deps.settings.locale), await deps.store.now());
+}
+
+/**
+ * Makes a task recur as the comment says. The template's card, which is written with it, confirms that; what cannot be
+ * understood or done is answered by a comment.
+ */
+export async function handleScheduleComment(
+  deps: TaskDeps,
+  { item, comment, by, text, correlation }: Extract<WorkJobBody, { type: "recur" }>,
+): Promise<void> {
+  const task = await findStoredTask(deps, item);
+  if (!task || task.item.removedAt !== undefined) return;
+  const locale = resolveLocale(deps.settings.locale);
+  const context = createCallContext(deps, { name: by, role: "human" }, correlation);
+  const parsed = parseScheduleCommand(findScheduleCommand(text) ?? text);
+  const refusal = "problem" in parsed ? explainRefusedWords(parsed, locale) : await tryToCreate(parsed.cron);
+  if (refusal === undefined) return;
+  await postComment(context, task, `recur:${comment}`, `<p>${escapeHtml(refusal).replaceAll("\n", "<br>")}</p>`);
+
+  async function tryToCreate(cron: string): Promise<string | undefined> {
+    try {
+      await createSchedule(context, { task: item }, { cron });
+      return undefined;
+    } catch (thrown) {
+      if (!(thrown instanceof GroundcrewError)) throw thrown;
+      const found = getRefusal(thrown);
+      return (found && renderRefusal(getTexts(locale).telegram, found)) ?? thrown.message;
+    }
+  }
 }

@@ -1,14 +1,27 @@
 /**
  * Makes one occurrence in Plane, as Groundcrew: each of its tasks has an external id of the schedule and the time, so
- * that an interrupted one is continued and none is created twice.
+ * that an interrupted one is continued and none is created twice. The words of the schedule become its
+ * placeholders, its due date, and the line at its end.
  */
 
 import { readMonthlySpending } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import type { PlannedEstimate, PlannedTask, ScheduleSettings } from "../config/sections-schema.ts";
+import type { MissedTimes } from "../cron.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
-import { formatTemplate } from "../i18n/localize.ts";
+import {
+  formatTemplate,
+  type Locale,
+  type LocaleSetting,
+  localizeCount,
+  localizeDate,
+  localizeMoment,
+  localizeNumber,
+  resolveLocale,
+} from "../i18n/localize.ts";
+import { getTexts } from "../i18n/texts.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { GROUNDCREW_SOURCE } from "../plane/endpoint.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
@@ -33,8 +46,7 @@ import { findStoredTask, findTasks } from "../tasks/find-task.ts";
 import { isBraked } from "../tasks/people/brake-record.ts";
 import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
 import { addTaskToGroups, toItemFields } from "../tasks/task-fields.ts";
-import { getEndOfDay, HOUR, type Ms, toZonedDate } from "../time.ts";
-import { formatPlaceholders, getDueDate, renderOccurrenceLine } from "./occurrence-fields.ts";
+import { DAY, getEndOfDay, HOUR, type Ms, toZonedDate } from "../time.ts";
 import type { Occurrence, Schedule } from "./schedule-record.ts";
 
 /** A task of an occurrence before it exists. */
@@ -283,4 +295,59 @@ async function relate({ deps, systemPlane }: CallContext, task: Task, template: 
   if (!(await deps.plane.capabilities()).relations) return;
   const json = { relation_type: "relates_to", issues: [template.id] };
   await systemPlane.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
+}
+
+/** Formats the values of `{date}`, `{week}` (ISO 8601), `{month}` and `{n}`, in the language of comments. */
+function formatPlaceholders(
+  { timeZone }: Pick<Schedule, "timeZone">,
+  { time, number }: Pick<Occurrence, "time" | "number">,
+  setting: LocaleSetting,
+): Record<string, string> {
+  const locale = resolveLocale(setting);
+  const day = toZonedDate(timeZone, time);
+  const month = new Intl.DateTimeFormat(locale, { timeZone, month: "long", year: "numeric" }).format(time);
+  return { date: localizeDate(locale, day), week: String(getIsoWeek(day)), month, n: String(number) };
+}
+
+/** The number of a day's week, by ISO 8601: the one with the year's first Thursday is 1. */
+function getIsoWeek(day: string): number {
+  const at = Date.parse(`${day}T00:00:00Z`);
+  const thursday = new Date(at + (3 - ((new Date(at).getUTCDay() + 6) % 7)) * DAY);
+  return 1 + Math.floor((thursday.getTime() - Date.UTC(thursday.getUTCFullYear(), 0, 1)) / (7 * DAY));
+}
+
+/** The due date of an occurrence, for `2d` or `1w` after its day; undefined without one. */
+function getDueDate({ rule, timeZone }: Pick<Schedule, "rule" | "timeZone">, time: Ms): string | undefined {
+  const [, n, unit] = /^(\d+)([dw])$/.exec(rule.due ?? "") ?? [];
+  if (n === undefined) return undefined;
+  const day = Date.parse(`${toZonedDate(timeZone, time)}T00:00:00Z`);
+  return new Date(day + Number(n) * (unit === "w" ? 7 : 1) * DAY).toISOString().slice(0, 10);
+}
+
+/**
+ * The line at the end of an occurrence's description, as HTML: of which schedule it is which one, whether it is late,
+ * and which times were missed before it.
+ */
+function renderOccurrenceLine(
+  { name, timeZone }: Pick<Schedule, "name" | "timeZone">,
+  { time, number, isLate, isExtra, missed }: Occurrence,
+  { locale }: { locale: LocaleSetting },
+  now: Ms,
+): string {
+  const language = resolveLocale(locale);
+  const { schedules } = getTexts(language);
+  const values = { name: escapeHtml(name), n: localizeNumber(language, number) };
+  const sentences = [
+    formatTemplate(isExtra ? schedules.extra : schedules.occurrence, values),
+    ...(isLate ? [formatTemplate(schedules.late, { time: localizeMoment(language, timeZone, time, now) })] : []),
+    ...(missed ? [formatMissed(language, timeZone, missed, now)] : []),
+  ];
+  return `<p data-groundcrew-occurrence="${number}"><em>${sentences.join(" ")}</em></p>`;
+}
+
+/** `3 occurrences were missed between … and ….` */
+function formatMissed(locale: Locale, timeZone: string, { count, from, to }: MissedTimes, now: Ms): string {
+  const text = localizeCount({ locale }, getTexts(locale).schedules.missed, count);
+  const formatTime = (at: Ms) => localizeMoment(locale, timeZone, at, now);
+  return formatTemplate(text, { from: formatTime(from), to: formatTime(to) });
 }

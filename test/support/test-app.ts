@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
-import { createPeopleHandlers } from "../../functions/people.ts";
 import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { cyclesTick, pollTick } from "../../functions/poll/poll-tick.ts";
 import { REQUEST_KINDS } from "../../functions/requests.ts";
 import { inboxHandler } from "../../functions/webhooks/webhook-routes.ts";
-import { workHandler } from "../../functions/work.ts";
+import { createPeopleHandlers, workHandler } from "../../functions/work.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createAssetReader } from "../../runtime/node/files.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
