@@ -90,12 +90,8 @@ export async function askBySession(app: RequestsApp, call: object) {
 
 /** Asks by a request of the session whose process ends before the answer, which is typed then. */
 export async function askByHook(app: RequestsApp, token: string, call: object) {
-  const { wait } = app.deps;
-  app.deps.wait = async () => {
-    app.deps.wait = wait;
-    throw new Error("the process has ended");
-  };
-  await app.hook(token, { hook_event_name: "PermissionRequest", ...call });
+  const end = () => Promise.reject(new Error("the process has ended"));
+  await app.holdHook(token, { hook_event_name: "PermissionRequest", ...call }, end).catch(() => {});
 }
 
 export function getOnlyItem(app: RequestsApp) {

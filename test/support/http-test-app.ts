@@ -16,6 +16,14 @@ export function toBridgeToken(agent: string): string {
   return `bridge-token-of-${agent.toLowerCase().replaceAll(" ", "-")}`;
 }
 
+/** Signs in to the page with a token; returns the response, its whole cookie, and what of it requests send. */
+export async function signIn(url: string, token: string, headers: Record<string, string> = {}) {
+  const all = { "content-type": "application/json", ...headers };
+  const response = await fetch(`${url}/api/session`, { method: "POST", headers: all, body: JSON.stringify({ token }) });
+  const [set = ""] = response.headers.getSetCookie();
+  return { response, status: response.status, set, cookie: set.split(";")[0] ?? "" };
+}
+
 type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]>;
 
 /** Creates the test app with every route of the product over real HTTP, and a bridge token for each agent. */
@@ -55,8 +63,19 @@ export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testA
     return fetch(url + path, { ...init, headers });
   }
 
+  /** Calls a route as the admin. */
+  async function call(path: string, body?: unknown, method = "POST") {
+    const init = method === "GET" ? { method } : { method, body: JSON.stringify(body ?? {}) };
+    const response = await request(path, HTTP_ADMIN_TOKEN, init);
+    // biome-ignore lint/suspicious/noExplicitAny: tests compare the answers of many routes as they are.
+    return { status: response.status, json: (await response.json()) as any };
+  }
+
   const app = Object.assign(testApp, {
     url,
+    call,
+    /** Reads a route as the admin. */
+    read: async (path: string) => (await call(path, undefined, "GET")).json,
     /** Starts the HTTP server of the new process after `restart`. */
     async listenAgain() {
       url = await listen();

@@ -36,19 +36,6 @@ export async function createTicketMessagesApp(
       await app.advanceAndDrain();
       return desired?.token ?? "";
     },
-    /** Sends a hook whose request is held, and runs `act` while it waits; returns the hook's answer. */
-    async holdHook(token: string, hook: Record<string, unknown>, act: () => Promise<void>) {
-      const { wait } = app.deps;
-      // The product answers an error of its own deps with 500; a failed assertion has to reach the test.
-      const failures: unknown[] = [];
-      app.deps.wait = async () => {
-        app.deps.wait = wait;
-        await act().catch((thrown: unknown) => failures.push(thrown));
-      };
-      const answer = await app.hook(token, hook);
-      if (failures.length > 0) throw failures[0];
-      return answer;
-    },
     /** Sends a hook of the session, and what it asks to the chat. */
     async askBySession(token: string, hook: Record<string, unknown>) {
       await app.hook(token, hook);

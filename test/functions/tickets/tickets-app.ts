@@ -3,7 +3,7 @@ import { manifest } from "../../../functions/index.ts";
 import { createTicketRules } from "../../../functions/tickets/ticket-rules.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "../../../shared/tickets/exchange.ts";
 import { exchangeAnswerSchema } from "../../../shared/tickets/exchange.ts";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
+import { createHttpTestApp } from "../../support/http-test-app.ts";
 
 export const RUNNER_TOKEN = "runner-token-of-the-http-tests";
 
@@ -28,6 +28,8 @@ export async function createTicketsApp(
 
 /** Adds what a runner, sessions and people call to an app that is served over HTTP. */
 export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpTestApp>>>(http: App) {
+  const { call, read } = http;
+  const readRequests = async () => (await read("/api/requests")).requests;
   let seen = "";
 
   /** Exchanges as a runner that has these sessions; returns the desired state. */
@@ -51,18 +53,51 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
     return answer;
   }
 
-  /** Calls a route as a person. */
-  async function call(path: string, body?: unknown, method = "POST") {
-    const init = method === "GET" ? { method } : { method, body: JSON.stringify(body ?? {}) };
-    const response = await http.request(path, HTTP_ADMIN_TOKEN, init);
-    // biome-ignore lint/suspicious/noExplicitAny: tests compare the answers of many routes as they are.
-    return { status: response.status, json: (await response.json()) as any };
+  /** Sends a hook as the session of a run. */
+  async function hook(token: string, body: Record<string, unknown>, ticket = "ONB-1") {
+    const init = { method: "POST", body: JSON.stringify(body) };
+    const response = await http.request(`/api/runner/sessions/${ticket}/hooks`, token, init);
+    const text = await response.text();
+    return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
   }
 
   return Object.assign(http, {
     exchange,
-    call,
-    read: async (path: string) => (await call(path, undefined, "GET")).json,
+    hook,
+    readRequests,
+    readSession: async () => (await read("/api/sessions")).sessions[0],
+    complete: (summary = "All is done", ticket = "ONB-1") => call(`/api/sessions/${ticket}/complete`, { summary }),
+    /** Answers a question of the session of ONB-1. */
+    answer: (question: string, answer: string, hash?: string) =>
+      call("/api/sessions/ONB-1/answer", { question, answer, hash }),
+    /** Answers the open request, or the one of a kind, as it is shown now. */
+    async decide(answer: string, { kind, comment }: { kind?: string; comment?: string } = {}) {
+      const request = (await readRequests()).find((one: { kind: string }) => kind === undefined || one.kind === kind);
+      return call(`/api/requests/${request.id}`, { answer, hash: request.hash, comment });
+    },
+    /** Calls a tool as the session of a run. */
+    async callAsSession(token: string, tool: string, input: object) {
+      const response = await http.request(`/agent/${tool}`, token, { method: "POST", body: JSON.stringify(input) });
+      return { status: response.status, text: await response.text() };
+    },
+    /** Sends a hook whose request is held, and does one of `acts` each time that it looks for its answer. */
+    async holdHook(token: string, body: Record<string, unknown>, ...acts: (() => unknown)[]) {
+      const { wait } = http.deps;
+      // The product answers an error of its own deps with 500; a failed assertion has to reach the test.
+      const failures: unknown[] = [];
+      http.deps.wait = async (...args) => {
+        const act = acts.shift();
+        if (!act) return wait(...args);
+        await Promise.resolve(act()).catch((thrown: unknown) => {
+          failures.push(thrown);
+          throw thrown;
+        });
+      };
+      const answer = await hook(token, body);
+      http.deps.wait = wait;
+      if (failures.length > 0) throw failures[0];
+      return answer;
+    },
     /** Adds a task to ONB and lets the product observe it, so that it requests a ticket. Returns its item. */
     async requestTicket(name = "Write it down", patch: Parameters<typeof http.addTask>[2] = {}) {
       const item = http.addTask(name, [], patch);
@@ -91,15 +126,6 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
     async tick() {
       await manifest.ticks.find(({ name }) => name === "tickets")?.run(http.deps);
     },
-    /** Sends a hook as the session of a run. */
-    async hook(token: string, body: Record<string, unknown>, ticket = "ONB-1") {
-      const response = await http.request(`/api/runner/sessions/${ticket}/hooks`, token, {
-        method: "POST",
-        body: JSON.stringify(body),
-      });
-      const text = await response.text();
-      return { status: response.status, json: text === "" ? undefined : (JSON.parse(text) as object) };
-    },
   });
 }
 
@@ -127,6 +153,5 @@ export async function createAppWithSession(settings: Record<string, unknown> = {
   const app = await createTicketsApp(settings);
   const item = await app.requestTicket();
   const token = await app.runSession();
-  const readSession = async () => (await app.read("/api/sessions")).sessions[0];
-  return { app, item, token, readSession };
+  return { app, item, token, readSession: app.readSession };
 }
