@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
-import { HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, toBridgeToken } from "../support/http-test-app.ts";
+import { HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, signIn, toBridgeToken } from "../support/http-test-app.ts";
 import { formatRequestHead, openConnection } from "../support/raw-connection.ts";
-import { createSession, createTicketsApp, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
+import { createTicketsApp, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
 
 const HOLDERS = ["admin", "tick", "worker", "concierge", "runner", "run", "wrong", "none"] as const;
 type Holder = (typeof HOLDERS)[number];
@@ -93,29 +93,17 @@ const FOREIGN = "https://evil.example";
 
 /** The product with a ticket whose session runs, behind a proxy, so that each request can come from its own source. */
 async function createApp() {
-  const app = await createTicketsApp(
-    {},
-    {
-      env: {
-        TRUSTED_PROXIES: "127.0.0.1",
-        ALLOW_TEST_TICKETS: "1",
-        TELEGRAM_BOT_TOKEN: "1000:of-the-routes",
-        TELEGRAM_CHAT_ID: "-100",
-        TELEGRAM_ALLOWED_USERS: "7",
-      },
-    },
-  );
+  const telegram = { TELEGRAM_BOT_TOKEN: "1000:of-the-routes", TELEGRAM_CHAT_ID: "-100", TELEGRAM_ALLOWED_USERS: "7" };
+  const env = { TRUSTED_PROXIES: "127.0.0.1", ALLOW_TEST_TICKETS: "1", ...telegram };
+  const app = await createTicketsApp({}, { env });
   await app.requestTicket();
-  await app.call("/api/approve/ONB-1");
-  const [desired] = (await app.exchange()).sessions;
-  await app.exchange([createSession()]);
   const tokens: Record<Holder, string | undefined> = {
     admin: HTTP_ADMIN_TOKEN,
     tick: HTTP_TICK_TOKEN,
     worker: toBridgeToken("Thot"),
     concierge: toBridgeToken("Concierge"),
     runner: RUNNER_TOKEN,
-    run: desired?.token,
+    run: await app.runSession(),
     wrong: "a-token-of-nobody-at-all",
     none: undefined,
   };
@@ -140,13 +128,7 @@ async function createApp() {
   const toHeaders = (holder: Holder) => ({
     authorization: tokens[holder] === undefined ? undefined : `Bearer ${tokens[holder]}`,
   });
-  async function signIn(): Promise<string> {
-    const headers = { "content-type": "application/json" };
-    const body = JSON.stringify({ token: HTTP_ADMIN_TOKEN });
-    const response = await fetch(`${app.url}/api/session`, { method: "POST", headers, body });
-    return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-  }
-  return { app, send, toHeaders, signIn };
+  return { app, send, toHeaders };
 }
 
 test("Every route of the product that may change something is in the table of these tests", async () => {
@@ -223,23 +205,19 @@ const ATTEMPTS: [string, Attempt][] = [
   ],
   [
     "the page's cookie from the page itself, but by the page's own routes",
-    {
-      cookie: true,
-      headers: (url) => ({ origin: url }),
-      answer: ({ cookie, admits }) => cookie ?? admits.none ?? 401,
-    },
+    { cookie: true, headers: (origin) => ({ origin }), answer: ({ cookie, admits }) => cookie ?? admits.none ?? 401 },
   ],
 ];
 
 test.each(ATTEMPTS)("Every route that may change something refuses %s", async (_, attempt) => {
   const { by, headers, answer } = attempt;
-  const { app, send, toHeaders, signIn } = await createApp();
+  const { app, send, toHeaders } = await createApp();
   for (const [name, route] of ROUTES) {
     const expected = answer(route);
     if (expected === undefined) continue;
     const [caller = "none"] = Object.keys(route.admits) as Holder[];
     const holder = by === "caller" ? caller : (by ?? "none");
-    const cookie = attempt.cookie ? { cookie: await signIn() } : {};
+    const cookie = attempt.cookie ? { cookie: (await signIn(app.url, HTTP_ADMIN_TOKEN)).cookie } : {};
     const status = await send(name, route, { ...toHeaders(holder), ...cookie, ...headers?.(app.url) });
     expect.soft(status, name).toBe(expected);
   }

@@ -18,23 +18,16 @@ async function askForCommands(app: RequestsApp, ...commands: string[]) {
   return token;
 }
 
-/** What the session reads of its task. */
-async function readDetails(app: RequestsApp, token: string) {
-  const init = { method: "POST", body: JSON.stringify({ task: "ONB-1" }) };
-  return (await app.request("/agent/get_task_details", token, init)).text();
-}
-
 test("a comment that could answer two permissions answers none, says so, and is read by the session", async () => {
   const app = await createRequestsApp({ hasTickets: true });
   const token = await askForCommands(app, "rm -rf build", "ls");
   await writeComment(app, "no");
   expect(await app.list()).toHaveLength(2);
   expect(readRefusals(app)).toEqual([expect.stringContaining("may answer several requests")]);
-  const [first] = await app.list();
-  await app.call(`/${first?.id}`, { answer: "deny", hash: first?.hash });
+  await app.decide("deny");
   await writeComment(app, "non");
   expect(await app.list()).toEqual([]);
-  expect(await readDetails(app, token)).toContain('"text":"no"');
+  expect((await app.callAsSession(token, "get_task_details", { task: "ONB-1" })).text).toContain('"text":"no"');
 });
 
 test("a comment that answers its session is neither a remark for it nor a ticket of its own", async () => {
@@ -46,10 +39,8 @@ test("a comment that answers its session is neither a remark for it nor a ticket
   const [session] = (await app.exchange([createSession()])).sessions;
   expect(session?.inputs).toMatchObject([{ kind: "text", text: "Blue, please" }]);
   const done = { task: "ONB-1", status: "done", text: "It is blue" };
-  const init = { method: "POST", body: JSON.stringify(done) };
-  expect((await app.request("/agent/update_task_status", token, init)).status).toBe(200);
-  const [result] = await app.list();
-  await app.call(`/${result?.id}`, { answer: "approve", hash: result?.hash });
+  expect((await app.callAsSession(token, "update_task_status", done)).status).toBe(200);
+  await app.decide("approve");
   await app.exchange([createSession({ state: "ended" })]);
   await app.advanceAndDrain(30_000);
   expect(await app.list()).toEqual([]);

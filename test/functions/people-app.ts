@@ -1,5 +1,6 @@
 import { findTask } from "../../shared/tasks/find-task.ts";
 import { askHuman } from "../../shared/tasks/people/questions.ts";
+import { signIn } from "../support/http-test-app.ts";
 import { createTicketsApp } from "./tickets/tickets-app.ts";
 
 /** What belongs to the project OPS only: no text of it may reach who is not a member. */
@@ -40,13 +41,7 @@ export async function createPeopleApp(
   /** Signs in and returns the status and the cookie; every call comes from another address. */
   async function signInWith(token: string, headers: Record<string, string> = {}) {
     source += 1;
-    const response = await fetch(`${app.url}/api/session`, {
-      method: "POST",
-      headers: { "content-type": "application/json", "x-forwarded-for": `203.0.113.${source % 250}`, ...headers },
-      body: JSON.stringify({ token }),
-    });
-    const [cookie = ""] = response.headers.getSetCookie();
-    return { status: response.status, cookie: cookie.split(";")[0] ?? "", body: await response.text() };
+    return signIn(app.url, token, { "x-forwarded-for": `203.0.113.${source % 250}`, ...headers });
   }
 
   /** Handles what is due within some seconds; reminders of requests stay. */
@@ -73,12 +68,9 @@ export async function createPeopleApp(
       const json = body === undefined ? {} : { body: JSON.stringify(body) };
       const headers = { cookie, origin: app.url, "content-type": "application/json" };
       const response = await fetch(app.url + path, { method, headers, ...json });
-      if (response.headers.get("content-type") !== "text/event-stream") {
-        const text = await response.text();
-        return { status: response.status, text };
-      }
-      await response.body?.cancel();
-      return { status: response.status, text: "" };
+      const isStream = response.headers.get("content-type") === "text/event-stream";
+      const text = isStream ? await response.body?.cancel().then(() => "") : await response.text();
+      return { status: response.status, text: text ?? "" };
     },
     /** An agent asks people about a task. Returns the id of the request. */
     async ask(agent: string, key: string, text: string): Promise<string> {

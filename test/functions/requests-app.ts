@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
 import { claimsTick } from "../../functions/work.ts";
-import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { HTTP_ADMIN_TOKEN, signIn } from "../support/http-test-app.ts";
 import type { TestAppOptions } from "../support/test-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
 import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
@@ -49,9 +49,7 @@ export async function createRequestsApp(
     readRequest: async (id: string) => requestSchema.parse((await call(`/${id}`)).json),
     /** Signs in to the page; returns its cookie. */
     async signIn() {
-      const init = { method: "POST", body: JSON.stringify({ token: HTTP_ADMIN_TOKEN }) };
-      const response = await app.request("/api/session", HTTP_ADMIN_TOKEN, init);
-      return { cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "", origin: app.url };
+      return { cookie: (await signIn(app.url, HTTP_ADMIN_TOKEN)).cookie, origin: app.url };
     },
   });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { schedulesTick } from "../../functions/schedules.ts";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { createHttpTestApp } from "../support/http-test-app.ts";
 
 type Options = NonNullable<Parameters<typeof createHttpTestApp>[0]>;
 
@@ -29,11 +29,7 @@ export async function createSchedulesApp({ config = {}, ...options }: Options = 
   });
   await app.runFirstPoll();
 
-  async function send(method: string, path: string, body?: unknown) {
-    const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const response = await app.request(path, HTTP_ADMIN_TOKEN, init);
-    return { status: response.status, json: (await response.json()) as unknown };
-  }
+  const send = (method: string, path: string, body?: unknown) => app.call(path, body, method);
 
   return Object.assign(app, {
     send,
@@ -48,10 +44,7 @@ export async function createSchedulesApp({ config = {}, ...options }: Options = 
       return counts;
     },
     /** The schedules as `GET /api/schedules` lists them. */
-    async list() {
-      const { json } = await send("GET", "/api/schedules");
-      return z.object({ schedules: z.array(viewSchema) }).parse(json).schedules;
-    },
+    list: async () => z.array(viewSchema).parse((await app.read("/api/schedules")).schedules),
     /** Sets the clock and runs the tick, for each of these times of November 2026, as `22T09:00:05`. */
     async runAt(...times: string[]) {
       for (const time of times) {

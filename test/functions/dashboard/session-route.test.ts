@@ -1,18 +1,9 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createPageSessions } from "../../../shared/http/page-sessions.ts";
+import { signIn } from "../../support/http-test-app.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_TICK_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
-
-async function signIn(url: string, token: string, headers: Record<string, string> = {}) {
-  const response = await fetch(`${url}/api/session`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify({ token }),
-  });
-  const [cookie = ""] = response.headers.getSetCookie();
-  return { status: response.status, set: cookie, cookie: cookie.split(";")[0] ?? "", response };
-}
 
 const requestBoard = (url: string, cookie: string) => fetch(`${url}/api/board`, { headers: { cookie } });
 

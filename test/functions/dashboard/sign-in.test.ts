@@ -1,14 +1,9 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { pollPeople } from "../../../shared/sync/projects.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createPeopleApp } from "../people-app.ts";
 
 type App = Awaited<ReturnType<typeof createPeopleApp>>;
-
-const signInsSchema = z.object({
-  sign_ins: z.array(z.looseObject({ id: z.string(), name: z.string(), current: z.literal(true).optional() })),
-});
 
 /** Who is signed in with this cookie, or the status of the refusal. */
 async function readSession(app: App, cookie: string): Promise<unknown> {
@@ -16,8 +11,8 @@ async function readSession(app: App, cookie: string): Promise<unknown> {
   return status === 200 ? JSON.parse(text) : status;
 }
 
-const listSignIns = async (app: App, cookie: string) =>
-  signInsSchema.parse(JSON.parse((await app.requestAs(cookie, "GET /api/sign-ins")).text)).sign_ins;
+const listSignIns = async (app: App, cookie: string): Promise<{ id: string; name: string; current?: true }[]> =>
+  JSON.parse((await app.requestAs(cookie, "GET /api/sign-ins")).text).sign_ins;
 
 test("PEOPLE-07: a person signs in with their own Plane API token, as who Plane says they are", async () => {
   const app = await createPeopleApp();
@@ -59,10 +54,8 @@ test("PEOPLE-07: a Plane API token and a session's cookie are kept nowhere", asy
 
 test("PEOPLE-07: who guesses Plane tokens costs Plane 20 requests a minute, and then none", async () => {
   const app = await createPeopleApp();
-  const guess = (i: number) => {
-    const headers = { "x-forwarded-for": "198.51.100.9" };
-    return app.signInWith(`plane_api_${String(i).padStart(32, "0")}`, headers);
-  };
+  const headers = { "x-forwarded-for": "198.51.100.9" };
+  const guess = (i: number) => app.signInWith(`plane_api_${String(i).padStart(32, "0")}`, headers);
   for (let i = 0; i < 20; i += 1) expect((await guess(i)).status).toBe(401);
   const before = app.plane.ledger.requests.length;
   expect((await guess(20)).status).toBe(429);

@@ -32,7 +32,7 @@ test("A cause that arrives during a run becomes pending after it", async () => {
   app.plane.addComment(item, `<p>${comment}</p>`, { by: app.human });
   await app.deliverUntilIdle();
   expect(await getStates(app)).toEqual(["ONB-1 starting"]);
-  await app.call("/api/sessions/ONB-1/complete", { summary: "First" });
+  await app.complete("First");
   expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
   await app.deliverUntilIdle();
   expect((await app.read("/api/pending-tickets")).tickets).toMatchObject([

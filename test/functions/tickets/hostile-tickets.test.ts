@@ -35,7 +35,7 @@ test("reliability 18: a summary that is given with the approval of the update is
   const app = await createTicketsApp();
   const item = await app.requestTicket();
   await app.runSession();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "Of the session" });
+  await app.complete("Of the session");
   for (const summary of ["", " \n", "\u200b\0"])
     expect((await app.call("/api/update-plane/ONB-1", { summary })).status).toBe(400);
   const answer = await app.call("/api/update-plane/ONB-1", { summary: `Line\0\n\n${HOSTILE}` });

@@ -40,7 +40,7 @@ test("The HTTP API of tickets has the paths and fields of the orchestrator that 
     runners: [{ name: "vps", version: TEXT, repositories: ["ONB"], seen_at: TIME }],
   });
 
-  const completed = await app.call("/api/sessions/ONB-1/complete", { summary: "First words" });
+  const completed = await app.complete("First words");
   expect(completed).toEqual({ status: 200, json: { ticket_id: "ONB-1", state: "completed" } });
   const result = { ...ITEM, state: "completed", run: 1, summary: "First words", source: "person", completed_at: TIME };
   expect(await app.read("/api/completed-tickets")).toMatchObject({

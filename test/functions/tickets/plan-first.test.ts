@@ -20,26 +20,19 @@ async function createPlanningApp(label?: string) {
   const hook = (event: string, fields: object) =>
     app.hook(token, { hook_event_name: event, permission_mode: "plan", ...fields });
   /** Claude Code shows a plan, and a person does this while it waits; resolves with what it is answered. */
-  const showPlan = async (act?: () => Promise<unknown>, plan: object = { plan: PLAN }) => {
-    const acts = [act];
-    app.deps.wait = async () => void (await acts.pop()?.());
-    return hook("PermissionRequest", { tool_name: "ExitPlanMode", tool_input: plan });
+  const showPlan = (act: () => unknown = () => {}, tool_input: object = { plan: PLAN }) => {
+    const shown = { tool_name: "ExitPlanMode", tool_input };
+    return app.holdHook(token, { hook_event_name: "PermissionRequest", permission_mode: "plan", ...shown }, act);
   };
-  const readRequest = async () => (await app.read("/api/requests")).requests[0];
-  const decide = async (answer: string, comment?: string) => {
-    const { id, hash } = await readRequest();
-    return app.call(`/api/requests/${id}`, { answer, hash, comment });
-  };
-  const readSession = async () => (await app.read("/api/sessions")).sessions[0];
-  return { app, hook, showPlan, readRequest, decide, readSession };
+  return { app, hook, showPlan, readSession: app.readSession };
 }
 
 test("TICKET-04 A plan is a request, whole; approved it goes on in the same conversation with exactly what was shown", async () => {
-  const { app, hook, showPlan, readRequest, decide, readSession } = await createPlanningApp();
+  const { app, hook, showPlan, readSession } = await createPlanningApp();
   expect((await app.exchange([createSession()])).sessions).toMatchObject([{ plans: true }]);
   const seen: object[] = [];
   const approve = async () => {
-    seen.push(await readRequest(), await readSession(), await decide("approve"));
+    seen.push(...(await app.readRequests()), await readSession(), await app.decide("approve"));
   };
   const answer = await showPlan(approve, { plan: PLAN.replace("edit", "edit\u202e") });
   expect(seen).toMatchObject([
@@ -54,16 +47,15 @@ test("TICKET-04 A plan is a request, whole; approved it goes on in the same conv
 });
 
 test("TICKET-04 A plan is sent back with a person's words as often as needed, and rejected it ends the ticket", async () => {
-  const { app, showPlan, decide, readSession } = await createPlanningApp();
+  const { app, showPlan, readSession } = await createPlanningApp();
   const words = `Use b.txt\n${"x".repeat(9_000)}`;
-  const statuses: number[] = [];
   const sendBack = async () => {
-    statuses.push((await decide("send_back")).status, (await decide("send_back", words)).status);
+    expect((await app.decide("send_back")).status).toBe(400);
+    expect((await app.decide("send_back", { comment: words })).status).toBe(200);
   };
   expect((await showPlan(sendBack)).json).toEqual(toDenial(words));
-  expect(statuses).toEqual([400, 200]);
   expect(await readSession()).toMatchObject({ state: "running", plan: "open" });
-  expect((await showPlan(() => decide("reject"))).status).toBe(204);
+  expect((await showPlan(() => app.decide("reject"))).status).toBe(204);
   expect((await app.exchange([createSession()])).stop).toMatchObject([{ ticket: "ONB-1", reason: "cancelled" }]);
 });
 
@@ -81,7 +73,7 @@ test("TICKET-04 Without an approved plan nothing is completed; a plan that is no
 });
 
 test("TICKET-04 A plan waits as long as it takes: beyond the session's time, and after its hook, when the answer is typed", async () => {
-  const { app, hook, showPlan, decide, readSession } = await createPlanningApp();
+  const { app, hook, showPlan, readSession } = await createPlanningApp();
   const { ends_at: before } = await readSession();
   // Nobody answers while the hook is held.
   expect((await showPlan()).status).toBe(204);
@@ -90,7 +82,7 @@ test("TICKET-04 A plan waits as long as it takes: beyond the session's time, and
   const message = "Claude Code needs your approval for the plan";
   await hook("Notification", { notification_type: "permission_prompt", message });
   expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "plan" }] });
-  await decide("approve");
+  await app.decide("approve");
   const [session] = (await app.exchange([createSession()])).sessions;
   expect(session).toMatchObject({ inputs: [{ kind: "keys", text: "2" }], plans: false });
   const { ends_at: after } = await readSession();

@@ -19,12 +19,7 @@ async function createPolicyApp(lines: Lines, repository: object = {}) {
   const app = await createTicketsApp({ repositories });
   const policies = [createReport(lines)];
   await app.exchange([], { policies });
-  const readSession = async () => (await app.read("/api/sessions")).sessions[0];
-  const readRequests = async () => (await app.read("/api/requests")).requests;
-  return {
-    app,
-    readSession,
-    readRequests,
+  return Object.assign(app, {
     /** Approves ONB-1, and has the runner take it; returns the session that it is to have. */
     async start() {
       await app.requestTicket();
@@ -39,18 +34,13 @@ async function createPolicyApp(lines: Lines, repository: object = {}) {
       await app.tick();
       return answer;
     },
-    async decide(kind: string, answer: string) {
-      const request = (await readRequests()).find((one: { kind: string }) => one.kind === kind);
-      return app.call(`/api/requests/${request.id}`, { answer, hash: request.hash });
-    },
-  };
+  });
 }
 
 test("time and sessions at once are the smaller ones of the settings and the file", async () => {
-  const { app, start, readSession } = await createPolicyApp({ minutes: 10, max_sessions: 1 }, { minutes: 20 });
-  const desired = await start();
-  expect(desired?.minutes).toBe(10);
-  const { ends_at, started_at } = await readSession();
+  const app = await createPolicyApp({ minutes: 10, max_sessions: 1 }, { minutes: 20 });
+  expect((await app.start())?.minutes).toBe(10);
+  const { ends_at, started_at } = await app.readSession();
   expect(Date.parse(ends_at) - Date.parse(started_at)).toBe(600_000);
   await app.requestTicket("Another");
   await app.call("/api/approve/ONB-2");
@@ -65,17 +55,17 @@ test.each([
   ["its own", { publish: "push" }, { publish: "pull-request" }, "publishing"],
   ["nothing of the file alone", {}, { publish: "push" }, "updated"],
 ])("a result is published as the stricter one says: %s", async (_, repository, lines, status) => {
-  const { app, start } = await createPolicyApp(lines, repository);
-  await start();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  const app = await createPolicyApp(lines, repository);
+  await app.start();
+  await app.complete();
   await app.exchange([createSession({ state: "ended" })]);
   expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status });
 });
 
 test("a person is asked at four fifths of the budget, grants it again, and the session is stopped kindly when it is used up", async () => {
-  const policy = await createPolicyApp({ budget_usd: 5 }, { budget_usd: 9 });
-  const { start, spend, decide, readSession, readRequests } = policy;
-  await start();
+  const app = await createPolicyApp({ budget_usd: 5 }, { budget_usd: 9 });
+  const { spend, readSession, readRequests } = app;
+  await app.start();
   await spend(3.99);
   expect(await readRequests()).toEqual([]);
   await spend(4.1);
@@ -83,7 +73,7 @@ test("a person is asked at four fifths of the budget, grants it again, and the s
   expect(await readSession()).toMatchObject({ questions: [{ kind: "budget", text: "4.10 / 5.00 USD" }] });
   expect(await readRequests()).toMatchObject([{ kind: "question", answers: ["extend", "cancel"] }]);
   const before = (await readSession()).ends_at;
-  expect((await decide("question", "extend")).status).toBe(200);
+  expect((await app.decide("extend")).status).toBe(200);
   expect(await readSession()).toMatchObject({ state: "running", questions: [], ends_at: before });
   await spend(8.9);
   expect(await readRequests()).toEqual([]);
@@ -97,10 +87,10 @@ test("a person is asked at four fifths of the budget, grants it again, and the s
 
 test("the approval names what a session may do, that none would start, and that its runner has no box", async () => {
   const lines = { permission_mode: "acceptEdits", publish: "none", allow: "WebFetch" };
-  const { app, readRequests } = await createPolicyApp(lines);
+  const app = await createPolicyApp(lines);
   await app.requestTicket();
   const findPart = async (part: string) =>
-    (await readRequests()).at(-1).input.find(({ label }: { label: string }) => label === part)?.value;
+    (await app.readRequests()).at(-1).input.find(({ label }: { label: string }) => label === part)?.value;
   const policy = "permission_mode: acceptEdits (.groundcrew.json)\nallow: WebFetch (.groundcrew.json)";
   expect([await findPart("policy"), await findPart("box")]).toEqual([policy, undefined]);
   const missing = "sessions run without a box: bubblewrap (bwrap) is not installed";
@@ -108,13 +98,13 @@ test("the approval names what a session may do, that none would start, and that 
   const checks = ["OPS", "ONB"].map((one) => ({ ...warning, detail: `${one}: ${missing}` }));
   await app.exchange([], { checks, policies: [createReport({}, { problem: "The policy of ONB cannot be kept: x." })] });
   await app.requestTicket("Another");
-  expect(JSON.stringify(await readRequests())).toContain("The policy of ONB cannot be kept: x.");
+  expect(JSON.stringify(await app.readRequests())).toContain("The policy of ONB cannot be kept: x.");
   expect(await findPart("box")).toBe(missing);
 });
 
 test("what is in force is shown with the place of each line, and what is not with the reason", async () => {
-  const { app, start } = await createPolicyApp({ minutes: 10 }, { publish: "push" });
-  await start();
+  const app = await createPolicyApp({ minutes: 10 }, { publish: "push" });
+  await app.start();
   const left_out = [{ name: "allow", value: "Bash", from: ".groundcrew.json", why: "only the administrator" }];
   await app.exchange([createSession()], { policies: [createReport({ minutes: 10, model: "opus" }, { left_out })] });
   const policy = await app.read("/api/tickets/policies/onb");

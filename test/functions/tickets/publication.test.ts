@@ -16,7 +16,7 @@ async function createPublishingApp() {
   const app = await createTicketsApp({ repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } });
   const item = await app.requestTicket("Write it down");
   await app.runSession();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "All is *done*" });
+  await app.complete("All is *done*");
   /** The runner reports the ended session, and what it has published; returns what it is to publish. */
   const report = async (publication?: Publication) => {
     const answer = await app.exchange([createSession({ state: "ended", ...(publication ? { publication } : {}) })]);
@@ -27,9 +27,8 @@ async function createPublishingApp() {
     const { tickets, updated } = await app.read("/api/completed-tickets");
     return [...tickets, ...updated][0];
   };
-  const readRequests = async () => (await app.read("/api/requests")).requests;
   const readComments = () => app.readComments(item).filter((comment) => comment.includes("Claude Code"));
-  return { app, item, report, readResult, readRequests, readComments };
+  return { app, report, readResult, readRequests: app.readRequests, readComments };
 }
 
 test("TICKET-01 A result is published after its approval, and its pull request is linked in Plane's comment and with the ticket", async () => {
@@ -55,7 +54,7 @@ test("TICKET-01 A publication that failed is reported, and tried again by a pers
   expect(await readResult()).toMatchObject({ state: "updating", problem: "git push: protected branch" });
   const [request] = await readRequests();
   expect(request).toMatchObject({ kind: "result", input: [{ label: "problem", value: "git push: protected branch" }] });
-  await app.call(`/api/requests/${request.id}`, { answer: "approve", hash: request.hash });
+  await app.decide("approve");
   const [second] = await report({ id: first?.id ?? "", problem: "git push: protected branch" });
   expect(second?.id).not.toBe(first?.id);
   await report({ id: second?.id ?? "", state: "pushed", commit: COMMIT });
@@ -83,7 +82,7 @@ test("TICKET-01 Red checks are asked about, with the end of their log and withou
   await report({ ...open, checks: RED });
   const [again] = await readRequests();
   expect(again.id).not.toBe(request.id);
-  await app.call(`/api/requests/${again.id}`, { answer: "reject", hash: again.hash });
+  await app.decide("reject");
   expect(await readRequests()).toEqual([]);
   await report({ ...open, state: "merged", checks: RED });
   expect((await app.read("/api/completed-tickets")).updated).toMatchObject([{ reason: "pull_merged" }]);

@@ -4,12 +4,6 @@ import { createAppWithSession, createSession, createTicketsApp } from "./tickets
 
 type App = Awaited<ReturnType<typeof createTicketsApp>>;
 
-/** Calls a tool over HTTP with the token of a run. */
-async function callAsSession(app: App, token: string, tool: string, input: object) {
-  const response = await app.request(`/agent/${tool}`, token, { method: "POST", body: JSON.stringify(input) });
-  return { status: response.status, text: await response.text() };
-}
-
 const DONE = { task: "ONB-1", status: "done", text: "All is *done*", tests: "12 passed" };
 
 test("A session completes its ticket by update_task_status, and a person approves what Plane gets", async () => {
@@ -43,7 +37,7 @@ test("A session sees and may call three tools, and the refusal of another names 
     ["create_task", { project: "ONB", title: "Another" }],
     ["list_tasks", {}],
   ] as const) {
-    const { status, text } = await callAsSession(app, token, tool, input);
+    const { status, text } = await app.callAsSession(token, tool, input);
     expect([status, text], tool).toEqual([403, expect.stringContaining("is not for sessions")]);
   }
   const upload = "/agent/upload_deliverable?task=ONB-1&name=a.md";
@@ -52,7 +46,7 @@ test("A session sees and may call three tools, and the refusal of another names 
 
 test("A session may neither start, block nor cancel its ticket, nor complete another one or without a summary", async () => {
   const { app, token, readSession } = await createAppWithSession();
-  const update = (change: object) => callAsSession(app, token, "update_task_status", { ...DONE, ...change });
+  const update = (change: object) => app.callAsSession(token, "update_task_status", { ...DONE, ...change });
   const refused = { status: 403, text: expect.stringContaining("may only complete its ticket") };
   for (const status of ["todo", "in_progress", "blocked", "cancelled"])
     expect(await update({ status })).toEqual(refused);
@@ -70,12 +64,12 @@ test("A session reads its ticket and what blocks it, and no other task", async (
   await app.deliverUntilIdle();
   await app.call("/api/approve/ONB-2");
   const token = (await app.exchange()).sessions[0]?.token ?? "";
-  const read = (task: string) => callAsSession(app, token, "get_task_details", { task });
+  const read = (task: string) => app.callAsSession(token, "get_task_details", { task });
   expect((await read("ONB-2")).text).toContain("Build it");
   expect((await read("ONB-1")).text).toContain("Draw the plan");
   expect(await read("ONB-3")).toEqual({ status: 403, text: expect.stringContaining("for ONB-2 only") });
   const file = { task: "ONB-3", name: "a.md" };
-  expect((await callAsSession(app, token, "download_deliverable", file)).status).toBe(403);
+  expect((await app.callAsSession(token, "download_deliverable", file)).status).toBe(403);
 });
 
 test("PEOPLE-01 A session does not complete its ticket before it has read what people wrote, by whatever way it does", async () => {
@@ -88,13 +82,13 @@ test("PEOPLE-01 A session does not complete its ticket before it has read what p
   };
   const { app, item, token } = await createAppWithSession();
   await comment(app, item, "<p>In French, please</p>");
-  const refused = await callAsSession(app, token, "update_task_status", DONE);
+  const refused = await app.callAsSession(token, "update_task_status", DONE);
   expect(refused.status).toBe(409);
   expect(JSON.parse(refused.text).error.message).toContain('ada wrote to you: "In French, please"');
   await comment(app, item, "<p>And short</p>");
-  const details = await callAsSession(app, token, "get_task_details", { task: "ONB-1" });
+  const details = await app.callAsSession(token, "get_task_details", { task: "ONB-1" });
   expect(JSON.parse(details.text)).toMatchObject({ unread: 1, remarks: [{ text: "And short" }] });
-  expect((await callAsSession(app, token, "update_task_status", DONE)).status).toBe(200);
+  expect((await app.callAsSession(token, "update_task_status", DONE)).status).toBe(200);
 });
 
 test("The token of a run opens nothing else, and is dead once the run is not wanted", async () => {
@@ -103,11 +97,11 @@ test("The token of a run opens nothing else, and is dead once the run is not wan
     const response = await app.request(path, token, { method: path === "/api/sessions" ? "GET" : "POST", body: null });
     expect([response.status, await response.text()], path).toEqual([403, expect.stringContaining("its own ticket")]);
   }
-  expect((await callAsSession(app, `${token}0`, "get_task_details", { task: "ONB-1" })).status).toBe(401);
+  expect((await app.callAsSession(`${token}0`, "get_task_details", { task: "ONB-1" })).status).toBe(401);
   const forged = token.replace("ONB-1", "ONB-2");
-  expect((await callAsSession(app, forged, "get_task_details", { task: "ONB-2" })).status).toBe(401);
-  await callAsSession(app, token, "update_task_status", DONE);
-  const repeated = await callAsSession(app, token, "update_task_status", { ...DONE, text: "Another summary" });
+  expect((await app.callAsSession(forged, "get_task_details", { task: "ONB-2" })).status).toBe(401);
+  await app.callAsSession(token, "update_task_status", DONE);
+  const repeated = await app.callAsSession(token, "update_task_status", { ...DONE, text: "Another summary" });
   expect(repeated).toEqual({ status: 401, text: expect.stringContaining("is not wanted any more") });
   const { tickets } = await app.read("/api/completed-tickets");
   expect(tickets).toMatchObject([{ summary: expect.stringContaining("All") }]);

@@ -10,8 +10,8 @@ test("A permission that nobody answers for ten minutes is left to the terminal, 
   const [question] = (await readSession()).questions;
   expect(question.text).toContain("touch");
   expect(question.text).not.toContain("\u001b");
-  expect((await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "maybe" })).status).toBe(400);
-  await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "deny" });
+  expect((await app.answer(question.id, "maybe")).status).toBe(400);
+  await app.answer(question.id, "deny");
   const [desired] = (await app.exchange([createSession()])).sessions;
   expect(desired?.inputs).toEqual([{ id: question.id, kind: "keys", text: "Escape" }]);
   const applied = createSession({ applied: [question.id] });
@@ -24,7 +24,7 @@ test("The end of a turn asks a person, whose answer is typed into the session", 
   await app.hook(token, { hook_event_name: "Notification", notification_type: "idle_prompt", message: "waiting" });
   const session = await readSession();
   expect(session).toMatchObject({ state: "waiting", questions: [{ kind: "input", text: "Which colour?" }] });
-  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "Blue" });
+  await app.answer(session.questions[0].id, "Blue");
   expect((await app.exchange([createSession()])).sessions[0]?.inputs).toMatchObject([{ kind: "text", text: "Blue" }]);
   // What somebody types in the terminal closes the question as well.
   await app.hook(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
@@ -193,7 +193,7 @@ test("What somebody interrupts in the terminal waits for text instead, once for 
   await interrupt(INTERRUPTION);
   const session = await readSession();
   expect(session).toMatchObject({ state: "waiting", questions: [{ kind: "input" }] });
-  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "Use another file" });
+  await app.answer(session.questions[0].id, "Use another file");
   const [desired] = (await interrupt(INTERRUPTION)).sessions;
   expect(desired?.inputs).toMatchObject([{ kind: "text", text: "Use another file" }]);
   expect(await readSession()).toMatchObject({ state: "running", questions: [] });

@@ -42,7 +42,7 @@ async function createRequestedApp(): Promise<App> {
 async function createCompletedApp(): Promise<App> {
   const app = await createRequestedApp();
   await app.runSession();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  await app.complete();
   return app;
 }
 

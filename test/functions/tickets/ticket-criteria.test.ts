@@ -19,14 +19,13 @@ async function createCriteriaApp(settings = {}) {
 
 test("OPENCLAW-18 A person completes a ticket when the branch has a commit and the summary reports tests that passed", async () => {
   const { app, report } = await createCriteriaApp();
-  const complete = (summary: string) => app.call("/api/sessions/ONB-1/complete", { summary });
-  expect(await complete("All is done")).toMatchObject({
+  expect(await app.complete("All is done")).toMatchObject({
     status: 409,
     json: { error: { message: expect.stringMatching(/no commit on the branch: .*; no tests reported: .*Tests: 12/) } },
   });
   await report({ commits: COMMITS });
-  expect((await complete("All is done\n\nTests: 3 failed, 9 passed")).json.error.message).toContain("some failed");
-  expect(await complete("All is done\n\nTests: 12 passed")).toEqual({
+  expect((await app.complete("All is done\n\nTests: 3 failed, 9 passed")).json.error.message).toContain("some failed");
+  expect(await app.complete("All is done\n\nTests: 12 passed")).toEqual({
     status: 200,
     json: { ticket_id: "ONB-1", state: "completed" },
   });
@@ -36,12 +35,8 @@ test("OPENCLAW-18 A person completes a ticket when the branch has a commit and t
 test("Where the repository names a test command, its end counts and not what the session says", async () => {
   const repository = { path: "/srv/onb", test_command: "npm test" };
   const { app, item, token, report } = await createCriteriaApp({ repositories: { ONB: repository } });
-  const readSession = async () => (await app.read("/api/sessions")).sessions[0];
-  const callTool = async (input: object) => {
-    const body = JSON.stringify({ task: "ONB-1", status: "done", text: "All is done", ...input });
-    const response = await app.request("/agent/update_task_status", token, { method: "POST", body });
-    return { status: response.status, text: await response.text() };
-  };
+  const callTool = (input: object) =>
+    app.callAsSession(token, "update_task_status", { task: "ONB-1", status: "done", text: "All is done", ...input });
   await report({ commits: COMMITS });
   expect(await callTool({ tests: "12 passed" })).toEqual({
     status: 409,
@@ -51,11 +46,11 @@ test("Where the repository names a test command, its end counts and not what the
   const failed = { id, commit: COMMITS[0]?.id ?? "", problem: "Test command: exit code 1" };
   expect(await report({ commits: COMMITS, tests: failed })).toBeUndefined();
   const problem = "the test command npm test did not pass on a1b2c3d4: Test command: exit code 1";
-  expect(await readSession()).toMatchObject({ state: "running", attention: expect.stringContaining(problem) });
+  expect(await app.readSession()).toMatchObject({ state: "running", attention: expect.stringContaining(problem) });
   // Saying it again does not run the tests again; a commit does.
   expect(await callTool({ tests: "12 passed" })).toEqual({ status: 409, text: expect.stringContaining(problem) });
   expect(await report({ commits: OTHER_COMMITS, tests: failed })).toBeUndefined();
-  expect(await readSession()).not.toHaveProperty("attention");
+  expect(await app.readSession()).not.toHaveProperty("attention");
   expect((await callTool({ tests: "12 passed" })).text).toContain("runs its test command now");
   const next = (await report({ commits: OTHER_COMMITS, tests: failed })) ?? "";
   expect(next).not.toBe(id);

@@ -48,7 +48,7 @@ test("Metrics count pending, active and completed tickets, approvals, completion
   await app.exchange([createSession()]);
   expect((await scrape()).text).toContain("\ngroundcrew_ticket_runners 1\n");
   app.advance(90_000);
-  await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
+  await app.complete("Done");
   app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 }, 1);
   await app.call("/api/update-plane/ONB-1");
   expect((await scrape()).text).toContain("\nplane_completed_tickets 1\n");

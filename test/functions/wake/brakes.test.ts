@@ -1,32 +1,27 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { noticesTick } from "../../../functions/notices.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { refreshPeople } from "../../../shared/sync/projects.ts";
-import { HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
+import { toBridgeToken } from "../../support/http-test-app.ts";
 import { createRemarkSetup } from "./remark-setup.ts";
-
-const requestSchema = z.looseObject({ id: z.string(), kind: z.string(), text: z.string(), hash: z.string() });
-const requestsSchema = z.object({ requests: z.array(requestSchema) });
 
 /** The setup of remarks, with the admin's part of the API. */
 async function createBrakesSetup(options: Parameters<typeof createRemarkSetup>[0] = {}) {
   const setup = await createRemarkSetup(options);
   const { app } = setup;
-  const read = async (path: string): Promise<unknown> => (await app.request(path, HTTP_ADMIN_TOKEN)).json();
-  const listRequests = async () => requestsSchema.parse(await read("/api/requests")).requests;
+  const listRequests = async (): Promise<Record<"id" | "kind" | "text" | "hash", string>[]> =>
+    (await app.read("/api/requests")).requests;
   return {
     ...setup,
     listRequests,
     async answer(kind: string, given: string) {
       const { id = "", hash } = (await listRequests()).find((request) => request.kind === kind) ?? {};
-      const init = { method: "POST", body: JSON.stringify({ answer: given, hash }) };
-      expect((await app.request(`/api/requests/${id}`, HTTP_ADMIN_TOKEN, init)).status).toBe(200);
+      expect((await app.call(`/api/requests/${id}`, { answer: given, hash })).status).toBe(200);
     },
-    readWhy: (key: string) => read(`/api/tasks/${key}/why`),
+    readWhy: (key: string) => app.read(`/api/tasks/${key}/why`),
     async readNotices() {
       await noticesTick.run(app.deps);
-      return read("/api/notices");
+      return app.read("/api/notices");
     },
     start: () => setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" }),
     write: (text: string) => app.callTool("Imhotep", "add_comment", { task: "ONB-1", text }),

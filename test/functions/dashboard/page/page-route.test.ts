@@ -73,16 +73,6 @@ test("no script of the page renders text as markup", () => {
   expect(sources).not.toMatch(markup);
 });
 
-test("the page's texts exist in English and in French, with the same placeholders", () => {
-  const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
-  for (const [name, text] of Object.entries(TEXTS.en)) {
-    const other = Object.entries(TEXTS.fr).find(([key]) => key === name)?.[1];
-    expect([name, other?.trim().length]).not.toEqual([name, 0]);
-    expect([name, places(other ?? "")]).toEqual([name, places(text)]);
-  }
-  expect(Object.keys(TEXTS.fr).sort()).toEqual(Object.keys(TEXTS.en).sort());
-});
-
 test("every text that the page's script or HTML uses exists", () => {
   const uses = /(?:\btranslate(?:Parts)?\(|data-(?:text|label|hint)=)"([\w.-]+)"/g;
   const named = [...`${sources} ${pageMarkup}`.matchAll(uses)].map(([, name = ""]) => name);

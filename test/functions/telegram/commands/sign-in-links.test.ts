@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
-import { HTTP_ADMIN_TOKEN, serveTestApp } from "../../../support/http-test-app.ts";
+import { HTTP_ADMIN_TOKEN, serveTestApp, signIn } from "../../../support/http-test-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 import { ADA_USER, BOB, BOB_USER, createTeamOptions, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 
@@ -24,24 +24,16 @@ async function createApp(chats = [GROUP_CHAT, BOB_USER]) {
     },
   });
   const served = await serveTestApp(app);
-  /** Signs in as a browser at this address. */
-  async function signIn(token: string, address = "198.51.100.1") {
-    const headers = { "content-type": "application/json", "x-forwarded-for": address, "user-agent": "Firefox/1 Linux" };
-    const init = { method: "POST", headers, body: JSON.stringify({ token }) };
-    const response = await fetch(`${served.url}/api/session`, init);
-    const [cookie = ""] = response.headers.getSetCookie();
-    return { status: response.status, cookie: cookie.split(";")[0] ?? "" };
-  }
   return Object.assign(served, {
     stored,
-    signIn,
+    /** Signs in as a browser at this address. */
+    signIn: (token: string, address = "198.51.100.1") =>
+      signIn(served.url, token, { "x-forwarded-for": address, "user-agent": "Firefox/1 Linux" }),
     /** Asks for a link as Bob and returns the address of the page that it leads to. */
     async askForLink(chat = GROUP_CHAT): Promise<URL> {
       await app.sendMessage("/plane page", { from: BOB_USER, chat });
-      const link = app
-        .getBotMessages(BOB_USER)
-        .at(-1)
-        ?.entities.find(({ type }) => type === "text_link");
+      const { entities } = app.getBotMessages(BOB_USER).at(-1) ?? {};
+      const link = entities?.find(({ type }) => type === "text_link");
       return new URL(link?.url ?? "https://no-link.example");
     },
     async readSession(cookie: string): Promise<unknown> {
