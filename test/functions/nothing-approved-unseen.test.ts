@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { pickSize } from "../reliability/random-source.ts";
-import { askBySession, createRequestsApp, getOnlyItem, type RequestsApp, startSession } from "./requests-app.ts";
+import {
+  askBySession,
+  createRequestsApp,
+  getOnlyItem,
+  type RequestsApp,
+  requestTicket,
+  startSession,
+} from "./requests-app.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";
 
 /** Texts that a message shows whole, and those of which it shows a part. */
@@ -25,18 +32,14 @@ const toHtml = (text: string) => `<p>${text.replaceAll("\n", "<br>")}</p>`;
 
 const KINDS: Record<string, Asked> = {
   ticket: {
-    async ask(app, text) {
-      app.addTask("Write it down", [], { description_html: toHtml(text) });
-      await app.deliverWebhooks();
-      await app.advanceAndDrain();
-    },
+    ask: (app, text) => requestTicket(app, { description_html: toHtml(text) }),
     change: (app, text) => void app.plane.editItem(getOnlyItem(app), { description_html: toHtml(text) }),
     title: "Ticket to approve",
   },
   result: {
     async ask(app, text) {
       await startSession(app);
-      await app.post("/api/sessions/ONB-1/complete", { summary: text });
+      await app.complete(text);
     },
     title: "Result to approve",
   },

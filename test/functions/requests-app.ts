@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { createTicketRules } from "../../functions/tickets/ticket-rules.ts";
 import { claimsTick } from "../../functions/work.ts";
+import type { ItemPatch } from "../../simulators/plane/types.ts";
 import { HTTP_ADMIN_TOKEN, signIn } from "../support/http-test-app.ts";
 import type { TestAppOptions } from "../support/test-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
-import { addTicketCalls, createSession, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
+import { addTicketCalls, RUNNER_TOKEN } from "./tickets/tickets-app.ts";
 
 export type RequestsApp = Awaited<ReturnType<typeof createRequestsApp>>;
 
@@ -26,12 +27,12 @@ export async function createRequestsApp(
   options: { hasTickets?: true } & Pick<TestAppOptions, "config" | "store"> = {},
 ) {
   const { hasTickets, config, store } = options;
-  const tickets = { repositories: { ONB: "/srv/onb" } };
+  const tickets = hasTickets ? { tickets: { repositories: { ONB: "/srv/onb" } } } : {};
   const messages = await createMessagesApp({
     env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN, RUNNER_TOKEN },
-    config: { ...(hasTickets ? { tickets } : {}), ...config },
+    config: { ...tickets, ...config },
     ...(store ? { store } : {}),
-    ...(hasTickets ? { parts: { ruleSets: (parsed) => [createTicketRules(parsed.tickets)] } } : {}),
+    parts: { ruleSets: (parsed) => (hasTickets ? [createTicketRules(parsed.tickets)] : []) },
   });
   const app = addTicketCalls(messages);
   const post = app.call;
@@ -66,8 +67,8 @@ export async function loseStore(app: RequestsApp) {
 }
 
 /** Adds a work item of ONB, which requests a ticket. */
-export async function requestTicket(app: RequestsApp) {
-  app.addTask("Write it down", []);
+export async function requestTicket(app: RequestsApp, patch: ItemPatch = {}) {
+  app.addTask("Write it down", [], patch);
   await app.deliverWebhooks();
   await app.advanceAndDrain();
 }
@@ -75,10 +76,7 @@ export async function requestTicket(app: RequestsApp) {
 /** Approves ONB-1, whose session runs then; returns the token of its run. */
 export async function startSession(app: RequestsApp): Promise<string> {
   await requestTicket(app);
-  await app.post("/api/approve/ONB-1", {});
-  const [desired] = (await app.exchange()).sessions;
-  await app.exchange([createSession()]);
-  return desired?.token ?? "";
+  return app.runSession();
 }
 
 /** Starts the session of ONB-1, which asks. */

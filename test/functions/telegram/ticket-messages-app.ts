@@ -30,11 +30,9 @@ export async function createTicketMessagesApp(
     },
     /** Approves ONB-1 and starts its session; returns the token of its run. */
     async startSession() {
-      await app.call("/api/approve/ONB-1");
-      const [desired] = (await app.exchange()).sessions;
-      await app.exchange([createSession()]);
+      const token = await app.runSession();
       await app.advanceAndDrain();
-      return desired?.token ?? "";
+      return token;
     },
     /** Sends a hook of the session, and what it asks to the chat. */
     async askBySession(token: string, hook: Record<string, unknown>) {

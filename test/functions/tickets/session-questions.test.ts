@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createAppWithSession, createSession } from "./tickets-app.ts";
+import { COLOUR, createAppWithSession, createSession, SIZE, TOOLS } from "./tickets-app.ts";
 
 type Call = [tool_name: string, tool_input: object];
 
@@ -147,11 +147,6 @@ test("no rule is added for what none was offered for, and an answer for another 
   expect(json.hookSpecificOutput.decision.behavior).toBe("deny");
   expect(await readRules()).toEqual([]);
 });
-
-const toOptions = (...labels: string[]) => labels.map((label) => ({ label, description: `It is ${label}.` }));
-const COLOUR = { question: "Which colour?", header: "Colour", multiSelect: false, options: toOptions("Red", "Blue") };
-const TOOLS = { question: "Which tools?", header: "Tools", multiSelect: true, options: toOptions("ky", "zod", "tsx") };
-const SIZE = { question: "Which size?", header: "Size", multiSelect: false, options: toOptions("S", "M") };
 
 const createSeriesHook = (questions: object[], event?: string) => toHook(["AskUserQuestion", { questions }], event);
 const toDecision = (questions: object[], answers: Record<string, string>) => ({

@@ -34,19 +34,9 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
 
   /** Exchanges as a runner that has these sessions; returns the desired state. */
   async function exchange(sessions: Session[] = [], change: Partial<ExchangeRequest> = {}): Promise<ExchangeAnswer> {
-    const response = await http.request("/api/runner/exchange", RUNNER_TOKEN, {
-      method: "POST",
-      body: JSON.stringify({
-        runner: "vps",
-        instance: "11111111-2222-4333-8444-000000000002",
-        version: "0.2.0",
-        repositories: ["ONB"],
-        seen,
-        wait_ms: 0,
-        sessions,
-        ...change,
-      }),
-    });
+    const runner = { runner: "vps", instance: "11111111-2222-4333-8444-000000000002", version: "0.2.0" };
+    const body = JSON.stringify({ ...runner, repositories: ["ONB"], seen, wait_ms: 0, sessions, ...change });
+    const response = await http.request("/api/runner/exchange", RUNNER_TOKEN, { method: "POST", body });
     if (!response.ok) throw new Error(await response.text());
     const answer = exchangeAnswerSchema.parse(await response.json());
     seen = answer.revision;
@@ -132,18 +122,10 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
 /** A session of ONB-1 that runs, as a runner observes it. */
 export function createSession(change: Partial<Session> = {}): Session {
   return {
-    ticket: "ONB-1",
-    run: 1,
-    round: 1,
+    ...{ ticket: "ONB-1", run: 1, round: 1, name: "claude-ONB-1", state: "running" },
     session_id: "11111111-2222-4333-8444-000000000001",
-    name: "claude-ONB-1",
-    state: "running",
     started_at: "2026-11-21T08:00:10.000Z",
-    screen: "> working",
-    branch: "groundcrew/onb-1",
-    commits: [],
-    dirty: false,
-    applied: [],
+    ...{ screen: "> working", branch: "groundcrew/onb-1", commits: [], dirty: false, applied: [] },
     ...change,
   };
 }
@@ -155,3 +137,20 @@ export async function createAppWithSession(settings: Record<string, unknown> = {
   const token = await app.runSession();
   return { app, item, token, readSession: app.readSession };
 }
+
+const toOptions = (...labels: string[]) => labels.map((label) => ({ label, description: `It is ${label}.` }));
+
+/** Questions of Claude Code's question tool. */
+export const COLOUR = {
+  question: "Which colour?",
+  header: "Colour",
+  multiSelect: false,
+  options: toOptions("Red", "Blue"),
+};
+export const TOOLS = {
+  question: "Which tools?",
+  header: "Tools",
+  multiSelect: true,
+  options: toOptions("ky", "zod", "tsx"),
+};
+export const SIZE = { question: "Which size?", header: "Size", multiSelect: false, options: toOptions("S", "M") };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
-import { createTicketMessagesApp, type TicketMessagesApp } from "../ticket-messages-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 import { ADA_USER, BOB_USER, createTeamOptions, toPlainText } from "./commands-app.ts";
 
 const OWN = { from: BOB_USER, chat: BOB_USER };
@@ -16,12 +16,12 @@ async function createTeam() {
     await app.pollUpdates();
     return answers.join("|");
   }
-  /** ONB-1, a task in review. */
-  async function requestReview(text = "Two clauses are guesses.") {
+  /** ONB-1, a task in review, whose ticket is rejected or waits, too. */
+  async function requestReview(text = "Two clauses are guesses.", { isTicketKept = false } = {}) {
     const key = await app.startTask("Imhotep", "Write the terms");
     await app.actAs("Imhotep").setStatus(key, { status: "done", text, confidence: 0.4 });
     await app.advanceAndDrain();
-    await app.call("/api/reject/ONB-1");
+    if (!isTicketKept) await app.call("/api/reject/ONB-1");
   }
   const readState = () => app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state);
   return Object.assign(app, { press, requestReview, readState });
@@ -80,36 +80,26 @@ test("a result that the chat has not shown is shown, and no button of the comman
   const app = await createTeam();
   const item = await app.requestTicketMessage();
   await app.startSession();
-  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  await app.complete();
   const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
   expect(toPlainText(reply)).toMatch(/Result to approve[\s\S]*All is done/);
   expect(app.readComments(item).join()).not.toContain("All is done");
 });
 
-/** Makes ONB-1 a task in review whose ticket waits for approval. */
-async function createReviewApp(): Promise<TicketMessagesApp> {
-  const app = await createTicketMessagesApp();
-  const key = await app.startTask("Imhotep");
-  await app.actAs("Imhotep").setStatus(key, { status: "done", text: "I think so", confidence: 0.4 });
-  await app.advanceAndDrain();
-  expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1 });
-  return app;
-}
-
-const readStates = (app: TicketMessagesApp) => app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state);
-
 test("/plane approve asks when a ticket and a review wait: each button approves its own", async () => {
-  const app = await createReviewApp();
-  const labels = ["🎫 The ticket: ONB-1 Write the mail", "🔍 The review: ONB-1 Write the mail"];
+  const app = await createTeam();
+  await app.requestReview("I think so", { isTicketKept: true });
+  const labels = ["🎫 The ticket: ONB-1 Write the terms", "🔍 The review: ONB-1 Write the terms"];
   const [reply] = await app.sendMessage("/plane approve ONB-1");
   expect(app.getButtonLabels(reply)).toEqual(labels);
   await app.pressButton(reply, labels[0] ?? "");
   await app.advanceAndDrain();
-  expect(readStates(app)).toEqual(["In Progress"]);
+  expect(app.readState()).toEqual(["In Progress"]);
   expect((await app.exchange()).sessions).toHaveLength(1);
-  const other = await createReviewApp();
+  const other = await createTeam();
+  await other.requestReview("I think so", { isTicketKept: true });
   await other.pressButton((await other.sendMessage("/plane approve ONB-1"))[0], labels[1] ?? "");
   await other.advanceAndDrain();
-  expect(readStates(other)).toEqual(["Done"]);
+  expect(other.readState()).toEqual(["Done"]);
   expect((await other.exchange()).sessions).toEqual([]);
 });

@@ -34,51 +34,42 @@ test("no sequence of presses, replies and answers allows what was not shown whol
       const app = await createTicketMessagesApp();
       await app.requestTicketMessage();
       const token = await app.startSession();
-      const readSession = async () => (await app.read("/api/sessions")).sessions[0];
       const earlier: { id: string; hash: string }[] = [];
       for (const { call, acts } of steps) {
         const [tool_name, tool_input] = call;
         let allowedAt: string | undefined;
         let isAsked = false;
-        const { json } = await app.holdHook(
-          token,
-          { hook_event_name: "PermissionRequest", tool_name, tool_input },
-          async () => {
-            isAsked = true;
-            await app.advanceAndDrain();
-            const [question] = (await readSession()).questions;
-            const message = app.findMessage("asks for permission");
-            const inChat = toPlainText(message);
-            const onPage = question.input.map(({ value }: { value: string }) => value).join("\n");
-            for (const { place, to, answer } of acts) {
-              const target = (to === "earlier" ? earlier.at(-1) : undefined) ?? question;
-              const data = `r:${target.id}:${answer}.${target.hash.slice(0, 12)}`;
-              const label = app.getButtonLabels(message)?.find((one) => one?.startsWith("✅"));
-              if (place === "button" && label) await app.tapButton(message, label);
-              if (place === "crafted") await app.tapButtonData(message?.id ?? 0, data);
-              if (place === "reply") await app.replyTo(message, answer);
-              if (place === "api") {
-                const body = { question: question.id, answer, hash: target.hash };
-                await app.call("/api/sessions/ONB-1/answer", body);
-              }
-              const [now] = (await readSession()).questions;
-              if (allowedAt !== undefined || !String(now?.answer ?? "").startsWith("allow")) continue;
-              allowedAt = place;
-              const shown = place === "api" ? onPage : inChat;
-              for (const value of Object.values(tool_input)) expect(shown).toContain(toShown(value));
-              if (place === "api") expect([question.complete, target.hash]).toEqual([true, question.hash]);
-            }
-            earlier.push({ id: question.id, hash: question.hash });
-            const body = { question: question.id, answer: "deny" };
-            if (allowedAt === undefined) await app.call("/api/sessions/ONB-1/answer", body);
-          },
-        );
-        const { behavior } = (json as { hookSpecificOutput: { decision: { behavior: string } } }).hookSpecificOutput
-          .decision;
+        const hook = { hook_event_name: "PermissionRequest", tool_name, tool_input };
+        const { json } = await app.holdHook(token, hook, async () => {
+          isAsked = true;
+          await app.advanceAndDrain();
+          const [question] = (await app.readSession()).questions;
+          const message = app.findMessage("asks for permission");
+          const inChat = toPlainText(message);
+          const onPage = question.input.map(({ value }: { value: string }) => value).join("\n");
+          for (const { place, to, answer } of acts) {
+            const target = (to === "earlier" ? earlier.at(-1) : undefined) ?? question;
+            const data = `r:${target.id}:${answer}.${target.hash.slice(0, 12)}`;
+            const label = app.getButtonLabels(message)?.find((one) => one?.startsWith("✅"));
+            if (place === "button" && label) await app.tapButton(message, label);
+            if (place === "crafted") await app.tapButtonData(message?.id ?? 0, data);
+            if (place === "reply") await app.replyTo(message, answer);
+            if (place === "api") await app.answer(question.id, answer, target.hash);
+            const [now] = (await app.readSession()).questions;
+            if (allowedAt !== undefined || !String(now?.answer ?? "").startsWith("allow")) continue;
+            allowedAt = place;
+            const shown = place === "api" ? onPage : inChat;
+            for (const value of Object.values(tool_input)) expect(shown).toContain(toShown(value));
+            if (place === "api") expect([question.complete, target.hash]).toEqual([true, question.hash]);
+          }
+          earlier.push({ id: question.id, hash: question.hash });
+          if (allowedAt === undefined) await app.answer(question.id, "deny");
+        });
+        const { behavior } = json.hookSpecificOutput.decision;
         if (behavior !== "allow") continue;
         if (isAsked) expect(allowedAt).toBeDefined();
         else {
-          const { reason, detail } = await readSession();
+          const { reason, detail } = await app.readSession();
           const { rules } = await app.read("/api/permission-rules");
           expect(reason).toBe("allowed_by_rule");
           expect(rules.some(({ rule }: { rule: string }) => detail.startsWith(`${rule}: `))).toBe(true);

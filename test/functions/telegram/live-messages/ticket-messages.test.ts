@@ -15,9 +15,7 @@ async function createRunningApp(env: Record<string, string> = {}) {
 }
 
 const toHook = (tool_input: object, tool_name = "Bash") => ({
-  hook_event_name: "PermissionRequest",
-  tool_name,
-  tool_input,
+  ...{ hook_event_name: "PermissionRequest", tool_name, tool_input },
 });
 
 /** Sends a hook that is held, and runs `act` while its message waits; returns the decision. */
@@ -35,7 +33,7 @@ async function holdMessage(
     await act(message);
   });
   await app.advanceAndDrain();
-  return (json as { hookSpecificOutput?: { decision: object } } | undefined)?.hookSpecificOutput?.decision;
+  return json?.hookSpecificOutput?.decision;
 }
 
 test("a ticket that waits for approval is sent with a sound: title, project, who asked and why, its text, and buttons, for people who may", async () => {
@@ -85,23 +83,19 @@ test("a long ticket with hostile texts is shown as text, and approved neither by
 
 test("a permission is sent with tool and input as text, and the first of two presses reaches the held request", async () => {
   const { app, token } = await createRunningApp();
-  const decision = await holdMessage(
-    app,
-    token,
-    toHook({ command: "rm <b>x</b> @all \u202e /start" }),
-    async (message) => {
-      expect(message.silent).toBeFalsy();
-      expect(toPlainText(message).split("\n")).toEqual([
-        "🎫 Claude Code asks for permission: ONB-1 Write it down",
-        "Bash",
-        "Command: rm <b>x</b> @all ⟨U+202E⟩ /start",
-        "The session waits until you allow or deny it.",
-      ]);
-      const [allow, deny] = message.buttons.flat().map(({ callback_data }) => callback_data);
-      expect(await app.tapButtonData(message.id, deny ?? "")).toBe(`Denied by ${ADA}`);
-      expect(await app.tapButtonData(message.id, allow ?? "")).toBe(`Denied by ${ADA}`);
-    },
-  );
+  const hook = toHook({ command: "rm <b>x</b> @all \u202e /start" });
+  const decision = await holdMessage(app, token, hook, async (message) => {
+    expect(message.silent).toBeFalsy();
+    expect(toPlainText(message).split("\n")).toEqual([
+      "🎫 Claude Code asks for permission: ONB-1 Write it down",
+      "Bash",
+      "Command: rm <b>x</b> @all ⟨U+202E⟩ /start",
+      "The session waits until you allow or deny it.",
+    ]);
+    const [allow, deny] = message.buttons.flat().map(({ callback_data }) => callback_data);
+    expect(await app.tapButtonData(message.id, deny ?? "")).toBe(`Denied by ${ADA}`);
+    expect(await app.tapButtonData(message.id, allow ?? "")).toBe(`Denied by ${ADA}`);
+  });
   expect(decision).toMatchObject({ behavior: "deny", message: "A person denied it." });
   expect(app.readLines(PERMISSION).at(-1)).toBe(`⛔ Denied by ${ADA}`);
   expect(app.getButtonLabels(app.findMessage(PERMISSION))).toEqual([]);
