@@ -1,13 +1,11 @@
 import { expect, test } from "vitest";
-import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { createWakeSetup } from "./wake/wake-setup.ts";
 
 test("the set-up list follows an installation from the first call to the first finished task", async () => {
   const env = { PLANE_WEBHOOK_SECRET: "secret-of-the-webhook" };
   const { app, call, finishTask } = await createWakeSetup("2026.9.6", {}, undefined, { env });
   type Setup = { ok: boolean; steps: { name: string; state: string; text: string }[] };
-  const read = async (query = "") =>
-    (await app.request(`/api/setup${query}`, HTTP_ADMIN_TOKEN)).json() as Promise<Setup>;
+  const read = async (query = ""): Promise<Setup> => app.read(`/api/setup${query}`);
   const readStates = async () =>
     Object.fromEntries((await read()).steps.map(({ name, state, text }) => [name, `${state}: ${text}`]));
   expect(await readStates()).toEqual({

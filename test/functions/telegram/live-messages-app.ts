@@ -56,25 +56,11 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
       await advanceAndDrain();
       return newQuestion;
     },
-    /** Presses the button with this label and returns the toast. */
-    async tapButton(message: SimulatedMessage | undefined, label: string, from = ADA_USER): Promise<string> {
-      const button = message?.buttons.flat().find(({ text }) => text === label);
-      if (!message || !button) throw new Error(`no button ${label} in ${JSON.stringify(message?.buttons)}`);
-      return tapButtonData(message.id, button.callback_data, from);
-    },
-    tapButtonData,
     async replyTo(message: SimulatedMessage | undefined, text: string, from = ADA_USER): Promise<void> {
       await app.telegram.postAsUser(GROUP_CHAT, from, text, { replyTo: message?.id ?? 0 });
       await pollUpdates();
     },
     /** Returns the bot's last message that contains this text. */
     findMessage: (part: string) => app.getBotMessages().findLast((message) => toPlainText(message).includes(part)),
-    getButtonLabels: (message: SimulatedMessage | undefined) => message?.buttons.flat().map(({ text }) => text),
   });
-
-  async function tapButtonData(messageId: number, data: string, from = ADA_USER): Promise<string> {
-    const press = await app.telegram.press(GROUP_CHAT, from, messageId, data);
-    await pollUpdates();
-    return toPlainText({ text: press.answers.join("|") });
-  }
 }

@@ -12,10 +12,8 @@ import { HOUR } from "../../../shared/time.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import {
   createNotice,
-  createNotices,
   createOutboxSetup,
   enqueueNotices,
-  getChatTexts,
   OUTBOX_CHAT,
   type OutboxSetup,
   parseTaskKeys,
@@ -27,12 +25,10 @@ test("limits and order: messages to several chats arrive in order per chat, at m
   const chats = pickSize([1, 2, 3, 4, 5], [1, 2]);
   const messages = pickSize(100, 10);
   const setup = await createOutboxSetup({ burst: 0, chats });
-  for (const chat of chats) await enqueueNotices(setup.store, createNotices(1, messages), chat);
+  for (const chat of chats) await setup.enqueue(1, messages, chat);
   await setup.runUntilEmpty();
   for (const chat of chats) {
-    expect(getChatTexts(setup.telegram, chat).flatMap(parseTaskKeys)).toEqual(
-      Array.from({ length: messages }, (_, index) => `ONB-${index + 1}`),
-    );
+    expect(setup.getKeys(chat)).toEqual(Array.from({ length: messages }, (_, index) => `ONB-${index + 1}`));
     const times = setup.telegram.calls.filter((call) => call.chat === String(chat)).map(({ at }) => at);
     expect(Math.min(...times.slice(1).map((at, index) => at - (times[index] ?? 0)))).toBeGreaterThanOrEqual(1_000);
   }
@@ -42,18 +38,18 @@ test("limits and order: messages to several chats arrive in order per chat, at m
 test("limits and order: after 429 with retry_after 30 nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
   const setup = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
   setup.telegram.injectFaults({ kind: "too_many", seconds: 30 });
-  await enqueueNotices(setup.store, createNotices(1, 5));
+  await setup.enqueue(1, 5);
   const [job] = await setup.takeJobs();
   if (job) await setup.handleJob(job);
   expect(await setup.takeJobs(), "nothing is tried before").toEqual([]);
-  await enqueueNotices(setup.store, createNotices(1, 1), 43);
+  await setup.enqueue(1, 1, 43);
   await setup.runUntilEmpty();
   const [first, ...rest] = setup.telegram.calls.filter(({ chat }) => chat === String(OUTBOX_CHAT));
   expect(first?.outcome).toBe("429");
   expect(rest.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok"]);
   expect((rest[0]?.at ?? 0) - (first?.at ?? 0)).toBe(30_000);
-  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
-  expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
+  expect(setup.getKeys()).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
+  expect(setup.getTexts().join()).not.toContain(MARK);
   const other = setup.telegram.calls.find(({ chat }) => chat === "43");
   expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
 });
@@ -66,18 +62,18 @@ test("a failed send (reliability 14): each missing answer causes one marked repe
     { kind: "error", status: 500, description: "x" },
     { kind: "lost" },
   );
-  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.enqueue(1);
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
+  expect(setup.getTexts().map((text) => text.includes(MARK))).toEqual([false, true, true]);
 });
 
 test("limits and order: after an excessive retry_after one probe is sent when an hour is over, and its success releases the chat (reliability 32)", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   const excessiveWait = { kind: "too_many", seconds: 999_999_999, enforced: 0 } as const;
   setup.telegram.injectFaults(excessiveWait, excessiveWait);
-  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.enqueue(1);
   await setup.runUntilEmpty(1_000);
-  await enqueueNotices(setup.store, createNotices(2, 4));
+  await setup.enqueue(2, 4);
   await setup.runUntilEmpty(3 * HOUR, 60_000);
   const [refused, ...rest] = setup.telegram.calls;
   const minutes = rest.map(({ at, outcome }) => [Math.round((at - (refused?.at ?? 0)) / 60_000), outcome]);
@@ -93,67 +89,65 @@ test("limits and order: after an excessive retry_after one probe is sent when an
 test("a failed send: while Telegram is unreachable, retries slow down to ten minutes; then all arrives in order, unmarked", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   await setup.telegram.stop();
-  await enqueueNotices(setup.store, createNotices(1, 3));
+  await setup.enqueue(1, 3);
   await setup.runUntilEmpty(3_600_000, 400);
   const tries = setup.lines.map((line) => JSON.parse(line)).filter(({ outcome }) => outcome === "not_sent");
   const gaps = tries.map(({ time }) => Date.parse(time)).map((at, index, all) => at - (all[index - 1] ?? at));
   expect(gaps.slice(1, 9).map((gap) => Math.round(gap / 1_000))).toEqual([1, 5, 15, 60, 120, 300, 600, 600]);
   await setup.telegram.start();
   await setup.runUntilEmpty(3_600_000, 1_000);
-  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
-  expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
+  expect(setup.getKeys()).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+  expect(setup.getTexts().join()).not.toContain(MARK);
 });
 
 test("a failed send: a chat that refuses the bot (403) keeps its messages until it is fixed", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   setup.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
-  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.enqueue(1, 2);
   await setup.runUntilEmpty(60_000, 1_000);
-  expect(getChatTexts(setup.telegram)).toEqual([]);
+  expect(setup.getTexts()).toEqual([]);
   setup.telegram.allowChat(OUTBOX_CHAT);
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+  expect(setup.getKeys()).toEqual(["ONB-1", "ONB-2"]);
 });
 
 test("limits and order: a reply does not wait behind the chat's notifications", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
-  await enqueueNotices(setup.store, createNotices(1, 10));
+  await setup.enqueue(1, 10);
   const answer = { rich: { text: "Hello", entities: [] }, language: "en" as const };
   await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, answer, "1", "c1")] });
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).slice(0, 3)).toContain("Hello");
+  expect(setup.getTexts().slice(0, 3)).toContain("Hello");
 });
 
 test("a failed send: a message that Telegram will never accept becomes a dead letter with the reason, and the others are sent", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   setup.telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" });
-  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.enqueue(1, 2);
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2"]);
+  expect(setup.getKeys()).toEqual(["ONB-2"]);
   const [dead] = await setup.store.listDeadJobs("outbox");
   expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
   await setup.store.replay("outbox", dead?.id ?? "");
   await setup.runUntilEmpty();
-  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2", "ONB-1"]);
+  expect(setup.getKeys()).toEqual(["ONB-2", "ONB-1"]);
 });
 
 test("a failed send: a replay of one that may have arrived has the mark, and is not edited into a message sent meanwhile", async () => {
   const setup = await createOutboxSetup({ burst: 600_000 });
   setup.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 400, description: "Bad Request: x" });
-  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.enqueue(1, 2);
   await setup.runUntilEmpty();
   const [dead] = await setup.store.listDeadJobs("outbox");
   await setup.store.replay("outbox", dead?.id ?? "");
   await setup.runUntilEmpty();
-  const shown = getChatTexts(setup.telegram).map(
-    (text) => parseTaskKeys(text).join() + (text.includes(MARK) ? "?" : ""),
-  );
+  const shown = setup.getTexts().map((text) => parseTaskKeys(text).join() + (text.includes(MARK) ? "?" : ""));
   expect(shown).toEqual(["ONB-1", "ONB-2", "ONB-1?"]);
 });
 
 test("jobs wait while Telegram is not configured", async () => {
   const setup = await createOutboxSetup();
-  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.enqueue(1);
   const [job] = await setup.takeJobs();
   if (!job) throw new Error("no job");
   const { telegram: _, ...without } = setup.deps;
@@ -194,7 +188,7 @@ const readChatMessages = async ({ store }: OutboxSetup) =>
 test("a reply is sent with its formatting and buttons in its topic, and the dashboard shows it", async () => {
   const setup = await createOutboxSetup();
   setup.telegram.setTopic(OUTBOX_CHAT, 3, "open");
-  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.enqueue(1);
   await setup.runUntilEmpty();
   await enqueue(setup, "answer:1", createReply("Yes or no?", { buttons: BUTTONS, replyTo: 1, topic: 3 }));
   await setup.runUntilEmpty();

@@ -9,7 +9,7 @@ import type { LeasedJob, Store } from "../../../shared/store/port.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
 import { createTelegramBot, type TelegramBot } from "../../../shared/telegram/bot.ts";
-import { createTelegramSimulator, type TelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
+import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 
 export const BOT_TOKEN = "1000:secret-token-of-the-tests";
 export const PLANE_BASE_URL = "https://plane.example.com";
@@ -65,17 +65,25 @@ export async function createOutboxSetup({ burst, locale = "en", chats = [OUTBOX_
     }
   }
 
-  const parts = { time, telegram, store, bot, lines, jobHandler, deps };
-  return { ...parts, handleJob, handleDueJobs, takeJobs, runUntilEmpty };
+  const getTexts = (chat: number | string = OUTBOX_CHAT) => telegram.chat(chat).messages.map(({ text }) => text);
+
+  return {
+    ...{ time, telegram, store, bot, lines, jobHandler, deps, handleJob, handleDueJobs, takeJobs, runUntilEmpty },
+    async takeJob() {
+      const [job] = await takeJobs();
+      if (!job) throw new Error("no job is due");
+      return job;
+    },
+    /** Puts the notifications of the completion of these tasks into the outbox. */
+    enqueue: (first: number, last = first, chat?: number) => enqueueNotices(store, createNotices(first, last), chat),
+    /** The texts that a chat shows now, oldest first. */
+    getTexts,
+    /** The keys of the tasks in the texts of a chat, in order. */
+    getKeys: (chat?: number) => getTexts(chat).flatMap(parseTaskKeys),
+  };
 }
 
 export type OutboxSetup = Awaited<ReturnType<typeof createOutboxSetup>>;
-
-export async function takeOutboxJob(setup: OutboxSetup) {
-  const [job] = await setup.takeJobs();
-  if (!job) throw new Error("no job is due");
-  return job;
-}
 
 /** Puts notifications into the outbox, in order, with the same job ids as the product. */
 export async function enqueueNotices(
@@ -133,10 +141,6 @@ export const PROJECT = {
 
 export const createNotices = (first: number, last: number): ActionBody[] =>
   Array.from({ length: last - first + 1 }, (_, index) => createNotice(first + index));
-
-/** Returns the texts that a chat shows now, oldest first. */
-export const getChatTexts = (telegram: TelegramSimulator, chat: number | string = OUTBOX_CHAT) =>
-  telegram.chat(chat).messages.map((message) => message.text);
 
 /** Returns the task keys in a text, in order. */
 export const parseTaskKeys = (text: string | undefined): string[] => text?.match(/ONB-\d+/g) ?? [];

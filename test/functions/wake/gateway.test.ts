@@ -4,7 +4,6 @@ import { z } from "zod";
 import { renderTrustedWake } from "../../../functions/wake/deliver-wake.ts";
 import type { GatewayMapping } from "../../../simulators/openclaw/answer-hook.ts";
 import { answerQuestion } from "../../support/answer-request.ts";
-import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
@@ -91,9 +90,8 @@ test("OPENCLAW-13: the run that a wake started is on the agent card and in the t
     await advanceSeconds(40);
     expect(await call("Imhotep", "get_task_details", { task: "ONB-1" })).toMatchObject({ agent: { session } });
     const cards = app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
-    expect(cards).toMatchObject([
-      { comment_html: expect.stringContaining(`<strong>Session:</strong> ${session}</li>`) },
-    ]);
+    const comment_html = expect.stringContaining(`<strong>Session:</strong> ${session}</li>`);
+    expect(cards).toMatchObject([{ comment_html }]);
   };
   await call("Imhotep", "claim_task", { task: "ONB-1" });
   await expectSession(run);
@@ -166,7 +164,8 @@ test("a wake through hooks.mappings names what has no key as Plane writes it as 
 });
 
 test("the text of a wake names the tools to call for its reason", async () => {
-  const { app, call, addTask, sendTelegramMessage, advanceSeconds, getMessage } = await createTasksSetup("2026.9.6");
+  const { app, call, addTask, sendTelegramMessage, advanceSeconds, getMessage, pollAndWait } =
+    await createTasksSetup("2026.9.6");
   const one = await addTask("One");
   expect(getMessage("imhotep")).toContain("ONB-1: It is yours to do: call claim_task ONB-1 with start");
   await sendTelegramMessage("/plane new Make a landing page");
@@ -178,12 +177,10 @@ test("the text of a wake names the tools to call for its reason", async () => {
     await call("Imhotep", "update_task_status", { task: "ONB-1", ...change });
   await app.poll();
   app.plane.editItem(one, { labels: ["agent:Imhotep"] }, { by: app.human });
-  await app.poll();
-  await advanceSeconds(10);
+  await pollAndWait();
   expect(getMessage("imhotep")).toContain("ONB-1: It was sent back to you: call claim_task ONB-1 with start, read why");
   app.plane.editItem(one, { state: "Done" }, { by: app.human });
-  await app.poll();
-  await advanceSeconds(10);
+  await pollAndWait();
   expect(getMessage("concierge")).toMatch(/project ONB are done.*write a summary, and send it with message_human/);
 });
 
@@ -193,7 +190,6 @@ test("an agent whose name has a space is woken by the id that OpenClaw gives it,
   await addTask("Write it down", "Zoe Marie");
   expect(gateway.runs.map(({ agent }) => agent)).toEqual(["zoe-marie"]);
   const usage = { totalTokens: 100, totalCost: 1, firstActivity: app.time.now, lastActivity: app.time.now };
-  const body = JSON.stringify({ sessions: [{ agentId: "zoe-marie", sessionId: "1", usage }] });
-  const counted = await app.request("/api/usage", HTTP_ADMIN_TOKEN, { method: "POST", body });
-  expect(await counted.json()).toEqual({ sessions: 1 });
+  const { json } = await app.call("/api/usage", { sessions: [{ agentId: "zoe-marie", sessionId: "1", usage }] });
+  expect(json).toEqual({ sessions: 1 });
 });

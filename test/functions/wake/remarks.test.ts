@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createRemarkSetup, getRefusal, type RemarkSetup } from "./remark-setup.ts";
 
 const toAgents = (wakes: { agent: string }[]) => wakes.map(({ agent }) => agent).sort();
@@ -205,7 +204,7 @@ test("PEOPLE-01 a comment that overtakes the webhook of the assignment is for th
 
 test("PEOPLE-01 the agent card says who has read a remark and when, and the board has what is unread", async () => {
   const setup = await createWorkingSetup();
-  const readBoard = async () => (await setup.app.request("/api/board", HTTP_ADMIN_TOKEN)).text();
+  const readBoard = async () => JSON.stringify(await setup.app.read("/api/board"));
   await commentNow(setup, "<p>Hello</p>");
   expect(await readBoard()).toContain('"unread":1');
   // The list has the number, and does not count as reading.

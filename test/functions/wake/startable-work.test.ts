@@ -10,8 +10,7 @@ const HOUR = 3_600;
 async function createTeam(...titles: string[]) {
   const setup = await createWakeSetup();
   for (const title of titles) setup.app.addTask(title, "Imhotep");
-  await setup.app.poll();
-  await setup.advanceSeconds(10);
+  await setup.pollAndWait();
   expect(setup.takeRuns()).toEqual([`imhotep: ${titles.map((_, i) => `ONB-${i + 1}`).join(" ")}`]);
   const setStatus = (task: string, status: string) => setup.call("Imhotep", "update_task_status", { task, status });
   return { ...setup, setStatus };
@@ -45,7 +44,7 @@ test("reliability 30: an agent that finishes one task per run is woken at once f
 });
 
 test("an agent that gives back a task, or waits for an answer about it, is woken for the others, and not for that one", async () => {
-  const { app, call, setStatus, advanceSeconds, takeRuns } = await createTeam("One", "Two", "Three");
+  const { call, setStatus, advanceSeconds, takeRuns, pollAndWait } = await createTeam("One", "Two", "Three");
   await advanceSeconds(40);
   await setStatus("ONB-1", "in_progress");
   await setStatus("ONB-1", "todo");
@@ -53,21 +52,15 @@ test("an agent that gives back a task, or waits for an answer about it, is woken
   expect(takeRuns()).toEqual(["imhotep: ONB-2 ONB-3"]);
   await setStatus("ONB-2", "in_progress");
   await call("Imhotep", "ask_human", { task: "ONB-2", text: "Which one?" });
-  for (let i = 0; i < 7; i++) {
-    await advanceSeconds(5 * MINUTE);
-    await app.poll();
-  }
+  for (let i = 0; i < 7; i++) await pollAndWait(5 * MINUTE);
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-3"]);
 });
 
 test("an agent that waits for an answer about its only task is neither woken nor reported", async () => {
-  const { app, call, setStatus, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  const { call, setStatus, takeRuns, notices, pollAndWait } = await createTeam("One");
   await setStatus("ONB-1", "in_progress");
   await call("Imhotep", "ask_human", { task: "ONB-1", text: "Which one?" });
-  for (let i = 0; i < 36; i++) {
-    await advanceSeconds(5 * MINUTE);
-    await app.poll();
-  }
+  for (let i = 0; i < 36; i++) await pollAndWait(5 * MINUTE);
   expect([takeRuns(), notices.filter((notice) => notice.includes("wakes"))]).toEqual([[], []]);
 });
 
@@ -103,13 +96,12 @@ test("reliability 30: an agent that takes a task and gives it back again and aga
 });
 
 test("reliability 30: an agent that calls but claims nothing is woken again with back-off, and a person is notified once", async () => {
-  const { call, app, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  const { call, advanceSeconds, takeRuns, notices, pollAndWait } = await createTeam("One");
   await call("Imhotep", "list_my_tasks");
   const woken: number[] = [];
   for (let minute = 5; minute <= 3 * 60; minute += 5) {
     await advanceSeconds(5 * MINUTE);
-    await app.poll();
-    await advanceSeconds(10);
+    await pollAndWait();
     if (takeRuns().length === 0) continue;
     woken.push(minute);
     await call("Imhotep", "list_my_tasks");

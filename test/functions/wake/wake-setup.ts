@@ -83,9 +83,33 @@ export async function createWakeSetup(
     return json;
   }
 
+  /** Advances time by this many seconds and works all due jobs: each second, or every ten in minutes of waiting. */
+  async function advanceSeconds(n: number) {
+    const step = n >= 300 ? 10 : 1;
+    for (let i = 0; i < n; i += step) {
+      await app.drain();
+      app.advance(step * 1_000);
+    }
+    await app.drain();
+  }
+  async function pollAndWait(seconds = 10) {
+    await app.poll();
+    await advanceSeconds(seconds);
+  }
+
   return {
     app,
     gateway,
+    call,
+    advanceSeconds,
+    /** Polls, and advances time. */
+    pollAndWait,
+    /** Adds a task of an agent, which the next poll finds, and advances time. */
+    async assign(name: string, to = "Imhotep", seconds = 10) {
+      const item = app.addTask(name, to);
+      await pollAndWait(seconds);
+      return item;
+    },
     /** Messages to the chat that no event caused. */
     notices,
     /** Wakes that the gateway received since the last call, as `agent: sorted keys`. */
@@ -97,16 +121,6 @@ export async function createWakeSetup(
         return `${agent}: ${keys.sort().join(" ")}`;
       });
     },
-    /** Advances time by this many seconds and works all due jobs: each second, or every ten in minutes of waiting. */
-    async advanceSeconds(n: number) {
-      const step = n >= 300 ? 10 : 1;
-      for (let i = 0; i < n; i += step) {
-        await app.drain();
-        app.advance(step * 1_000);
-      }
-      await app.drain();
-    },
-    call,
     /** A person sends a message to the bot, through Telegram's webhook. */
     async sendTelegramMessage(text: string) {
       updateCount += 1;

@@ -92,7 +92,14 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
     return getBotMessages(chat).filter((message) => message.replyTo === sentId);
   }
 
-  return Object.assign(app, {
+  /** Presses the button with this data and returns the toast that the user is shown. */
+  async function tapButtonData(messageId: number, data: string, from = ADA_USER, chat = GROUP_CHAT): Promise<string> {
+    const press = await telegram.press(chat, from, messageId, data);
+    await all.pollUpdates();
+    return toPlainText({ text: press.answers.join("|") });
+  }
+
+  const all = Object.assign(app, {
     telegram,
     pollUpdates,
     /** The bot's messages in a chat. */
@@ -105,21 +112,17 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
       expect(replies, text).toHaveLength(1);
       return toPlainText(replies[0]);
     },
-    /** Presses the button with this label and returns the toasts that the user is shown. */
-    async pressButton(
-      message: SimulatedMessage | undefined,
-      label: string | RegExp,
-      from = ADA_USER,
-    ): Promise<string[]> {
-      const button = message?.buttons
-        .flat()
-        .find(({ text }) => (typeof label === "string" ? text === label : label.test(text)));
+    tapButtonData,
+    /** Presses the button with this label and returns the toast that the user is shown. */
+    async tapButton(message: SimulatedMessage | undefined, label: string | RegExp, from?: number, chat?: number) {
+      const isMeant = (text: string) => (typeof label === "string" ? text === label : label.test(text));
+      const button = message?.buttons.flat().find(({ text }) => isMeant(text));
       if (!message || !button) throw new Error(`no button ${label} in ${JSON.stringify(message?.buttons)}`);
-      const press = await telegram.press(GROUP_CHAT, from, message.id, button.callback_data);
-      await pollUpdates();
-      return press.answers;
+      return tapButtonData(message.id, button.callback_data, from, chat);
     },
+    getButtonLabels: (message: SimulatedMessage | undefined) => message?.buttons.flat().map(({ text }) => text),
   });
+  return all;
 }
 
 /** Returns a message's text without word joiners, which only keep Telegram from detecting links. */

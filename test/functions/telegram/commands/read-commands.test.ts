@@ -61,7 +61,7 @@ test("NOTIF-06 a name or a command with a typo offers the most similar one, and 
   ] as const) {
     const [reply] = await app.sendMessage(`/plane ${command}`);
     expect(toPlainText(reply)).toBe(answer);
-    await app.pressButton(reply, label);
+    await app.tapButton(reply, label);
     expect(toPlainText(app.getBotMessages().at(-1))).toContain(outcome);
   }
   expect(await app.sendAndGetReply("/plane agent Cleopatra")).toBe(
@@ -91,11 +91,11 @@ test("NOTIF-06 a long reply is paged with buttons, and nothing is truncated", as
       .some(({ text }) => text.endsWith("▶")) &&
     pages.length < 10
   ) {
-    await app.pressButton(app.getBotMessages()[0], /▶$/);
+    await app.tapButton(app.getBotMessages()[0], /▶$/);
     pages.push(toPlainText(app.getBotMessages()[0]));
   }
   for (let n = 1; n <= 25; n += 1) expect(pages.join("\n")).toMatch(new RegExp(`Task number ${n}\\b`));
-  await app.pressButton(app.getBotMessages()[0], /^◀/);
+  await app.tapButton(app.getBotMessages()[0], /^◀/);
   expect(app.getBotMessages().map(toPlainText)).toEqual([pages.at(-2)]);
 });
 

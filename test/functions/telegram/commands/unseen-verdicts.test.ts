@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
 import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 import { ADA_USER, BOB_USER, createTeamOptions, toPlainText } from "./commands-app.ts";
 
@@ -10,12 +9,6 @@ const NOT_SHOWN = "This chat had not shown it, so nothing was approved.";
 /** A team whose Bob has a chat of his own with the bot, to which no requests are sent. */
 async function createTeam() {
   const app = await createTicketMessagesApp({}, createTeamOptions());
-  async function press(message: SimulatedMessage | undefined, label: string) {
-    const button = message?.buttons.flat().find(({ text }) => text === label);
-    const { answers } = await app.telegram.press(BOB_USER, BOB_USER, message?.id ?? 0, button?.callback_data ?? "");
-    await app.pollUpdates();
-    return answers.join("|");
-  }
   /** ONB-1, a task in review, whose ticket is rejected or waits, too. */
   async function requestReview(text = "Two clauses are guesses.", { isTicketKept = false } = {}) {
     const key = await app.startTask("Imhotep", "Write the terms");
@@ -24,7 +17,7 @@ async function createTeam() {
     if (!isTicketKept) await app.call("/api/reject/ONB-1");
   }
   const readState = () => app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state);
-  return Object.assign(app, { press, requestReview, readState });
+  return Object.assign(app, { requestReview, readState });
 }
 
 test("/plane approve in a chat that has not shown a ticket approves nothing and shows it, and its button approves", async () => {
@@ -34,7 +27,7 @@ test("/plane approve in a chat that has not shown a ticket approves nothing and 
   expect(toPlainText(reply)).toMatch(/Ticket to approve[\s\S]*All of it/);
   expect(toPlainText(reply)).toContain(NOT_SHOWN);
   expect((await app.exchange()).sessions).toEqual([]);
-  expect(await app.press(reply, "✅ Approve")).toBe("Approved by bob");
+  expect(await app.tapButton(reply, "✅ Approve", BOB_USER, BOB_USER)).toBe("Approved by bob");
   expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
 });
 
@@ -92,13 +85,13 @@ test("/plane approve asks when a ticket and a review wait: each button approves 
   const labels = ["🎫 The ticket: ONB-1 Write the terms", "🔍 The review: ONB-1 Write the terms"];
   const [reply] = await app.sendMessage("/plane approve ONB-1");
   expect(app.getButtonLabels(reply)).toEqual(labels);
-  await app.pressButton(reply, labels[0] ?? "");
+  await app.tapButton(reply, labels[0] ?? "");
   await app.advanceAndDrain();
   expect(app.readState()).toEqual(["In Progress"]);
   expect((await app.exchange()).sessions).toHaveLength(1);
   const other = await createTeam();
   await other.requestReview("I think so", { isTicketKept: true });
-  await other.pressButton((await other.sendMessage("/plane approve ONB-1"))[0], labels[1] ?? "");
+  await other.tapButton((await other.sendMessage("/plane approve ONB-1"))[0], labels[1] ?? "");
   await other.advanceAndDrain();
   expect(other.readState()).toEqual(["Done"]);
   expect((await other.exchange()).sessions).toEqual([]);

@@ -6,20 +6,18 @@ import {
   createNotices,
   createOutboxSetup,
   enqueueNotices,
-  getChatTexts,
   OUTBOX_CHAT,
   type OutboxSetup,
   parseTaskKeys,
-  takeOutboxJob,
   wrapBot,
 } from "../outbox-setup.ts";
 
 const REFUSED = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
 
-const getShownKeys = (setup: OutboxSetup) => getChatTexts(setup.telegram).map(parseTaskKeys);
+const getShownKeys = (setup: OutboxSetup) => setup.getTexts().map(parseTaskKeys);
 
-async function deliverNotices(setup: OutboxSetup, from: number, to = from) {
-  await enqueueNotices(setup.store, createNotices(from, to));
+async function deliverNotices(setup: OutboxSetup, first: number, last?: number) {
+  await setup.enqueue(first, last);
   await setup.handleDueJobs();
 }
 
@@ -31,7 +29,7 @@ async function handleJobDuring(setup: OutboxSetup, when: "before" | "after", mea
     if (when === "after") await meanwhile();
     return outcome;
   });
-  await setup.handleJob(await takeOutboxJob(setup), { telegram });
+  await setup.handleJob(await setup.takeJob(), { telegram });
 }
 
 test("the first notification is sent at once, and those of the next 20 s are edited into its message", async () => {
@@ -39,7 +37,7 @@ test("the first notification is sent at once, and those of the next 20 s are edi
   await deliverNotices(setup, 1);
   expect(getShownKeys(setup)).toEqual([["ONB-1"]]);
   setup.time.now += 19_000;
-  await enqueueNotices(setup.store, createNotices(2, 3));
+  await setup.enqueue(2, 3);
   await setup.runUntilEmpty();
   expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   expect(setup.telegram.calls.map(({ method }) => method)).toEqual(["sendMessage", "editMessageText"]);
@@ -49,11 +47,11 @@ test("after an edit that Telegram refuses for good the next notification shows i
   const setup = await createOutboxSetup();
   await deliverNotices(setup, 1);
   setup.telegram.injectFaults(REFUSED, REFUSED);
-  await enqueueNotices(setup.store, createNotices(2, 2));
+  await setup.enqueue(2);
   await setup.runUntilEmpty();
   const [dead] = await setup.store.listDeadJobs("outbox");
   expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
-  await enqueueNotices(setup.store, createNotices(3, 3));
+  await setup.enqueue(3);
   await setup.runUntilEmpty();
   expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   const calls = setup.telegram.calls.length;
@@ -81,7 +79,7 @@ test("a notification that arrives during an edit is in the message that replaces
   await deliverNotices(setup, 1, 2);
   setup.telegram.removeMessage(OUTBOX_CHAT, 1);
   setup.time.now += 1_500;
-  await setup.handleJob(await takeOutboxJob(setup));
+  await setup.handleJob(await setup.takeJob());
   setup.time.now += 1_500;
   await handleJobDuring(setup, "after", () => deliverNotices(setup, 3));
   await setup.runUntilEmpty();

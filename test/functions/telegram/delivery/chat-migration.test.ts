@@ -19,14 +19,8 @@ test("a group that becomes a supergroup gets its messages and is heard under its
   expect(app.logged.filter(({ to }) => to === SUPERGROUP_CHAT)).toMatchObject([{ level: "error", chat: GROUP_CHAT }]);
   expect(await app.store.listDeadJobs("outbox")).toEqual([]);
   const question = findQuestion();
-  const press = async (from: number) => {
-    const red = question?.buttons.flat()[1]?.callback_data ?? "";
-    const pressed = await app.telegram.press(SUPERGROUP_CHAT, from, question?.id ?? 0, red);
-    await app.pollUpdates();
-    return pressed.answers;
-  };
-  expect(await press(STRANGER_USER)).toEqual([]);
-  expect(await press(ADA_USER)).toEqual(["Answered by Ada (Telegram): Red"]);
+  expect(await app.tapButton(question, "Red", STRANGER_USER, SUPERGROUP_CHAT)).toBe("");
+  expect(await app.tapButton(question, "Red", ADA_USER, SUPERGROUP_CHAT)).toBe("Answered by Ada (Telegram): Red");
   expect(toPlainText(findQuestion())).toContain("Answered by Ada (Telegram)");
   for (const chat of [SUPERGROUP_CHAT, SUPERGROUP_CHAT - 1])
     await app.telegram.postAsUser(chat, ADA_USER, `/plane task ${key}`);

@@ -7,11 +7,9 @@ import {
   createNotices,
   createOutboxSetup,
   enqueueNotices,
-  getChatTexts,
   OUTBOX_CHAT,
   type OutboxSetup,
   parseTaskKeys,
-  takeOutboxJob,
   wrapBot,
 } from "../outbox-setup.ts";
 
@@ -37,7 +35,7 @@ const SCENARIOS: { name: string; prepare: (setup: OutboxSetup) => Promise<void>;
   { name: "sending a message", prepare: async () => {}, shown: ["ONB-1"], sends: true },
   {
     name: "merging a notification into a burst",
-    prepare: async (setup) => void (await setup.handleJob(await takeOutboxJob(setup))),
+    prepare: async (setup) => void (await setup.handleJob(await setup.takeJob())),
     shown: ["ONB-1", "ONB-2"],
     sends: false,
   },
@@ -56,7 +54,7 @@ const SCENARIOS: { name: string; prepare: (setup: OutboxSetup) => Promise<void>;
       await setup.handleDueJobs();
       setup.telegram.removeMessage(OUTBOX_CHAT, 1);
       setup.time.now += 1_500;
-      await setup.handleJob(await takeOutboxJob(setup));
+      await setup.handleJob(await setup.takeJob());
       setup.time.now += 1_050;
     },
     shown: ["ONB-1", "ONB-2"],
@@ -98,7 +96,7 @@ async function handleUntilCrash(setup: OutboxSetup, at: number, when: When): Pro
     const result = await act();
     return n === at ? crash() : result;
   });
-  await setup.handleJob(await takeOutboxJob(setup), deps).catch((thrown: unknown) => {
+  await setup.handleJob(await setup.takeJob(), deps).catch((thrown: unknown) => {
     if (!isDead) throw thrown;
   });
   return isDead;
@@ -119,7 +117,7 @@ async function handleFrozen(setup: OutboxSetup, at: number, { when, clock }: { w
     return result;
   });
   const clockDeps = clock === "running" ? {} : { clock: () => 0 };
-  const handled = setup.handleJob(await takeOutboxJob(setup), { ...deps, ...clockDeps }).finally(() => {
+  const handled = setup.handleJob(await setup.takeJob(), { ...deps, ...clockDeps }).finally(() => {
     state.isFinished = true;
   });
   while (!state.isFinished && !state.isAsleep) await new Promise((done) => setImmediate(done));
@@ -154,7 +152,7 @@ describe.each(SCENARIOS)("$name", (scenario) => {
       if (!(await handleUntilCrash(setup, at, when))) return false;
       setup.time.now += setup.jobHandler.leaseMs;
       await setup.runUntilEmpty();
-      const now = getChatTexts(setup.telegram);
+      const now = setup.getTexts();
       const isMarked = now.map((text) => text.includes(REPEAT_MARK));
       expect(parseTaskKeys(now.at(-1)), `step ${at}`).toEqual(shown);
       expect(sends ? [[false], [true], [false, true]] : [[false]], `step ${at}`).toContainEqual(isMarked);
@@ -176,12 +174,12 @@ describe.each(SCENARIOS)("$name", (scenario) => {
         if (isFinished) return false;
         const before = reached.slice(0, at + 1);
         setup.time.now += setup.jobHandler.leaseMs;
-        await enqueueNotices(setup.store, createNotices(50, 50));
+        await setup.enqueue(50);
         await setup.runUntilEmpty();
         setup.time.now += 1_000;
         await wake();
         await setup.runUntilEmpty();
-        const now = getChatTexts(setup.telegram);
+        const now = setup.getTexts();
         const step = `step ${at}, ${before.at(-1)}`;
         expect([...new Set(now.flatMap(parseTaskKeys))].sort(), step).toEqual([...shown, "ONB-50"].sort());
         for (const text of now) expect(parseTaskKeys(text), step).toEqual([...new Set(parseTaskKeys(text))]);
@@ -209,7 +207,7 @@ test.each(KILLS)("(reliability 14) a crash %s each step of a reply loses nothing
     setup.time.now += setup.jobHandler.leaseMs;
     await setup.runUntilEmpty();
     expect((await setup.store.stats()).queues.outbox.pending, `step ${at}`).toBe(0);
-    const [first, second, ...more] = getChatTexts(setup.telegram);
+    const [first, second, ...more] = setup.getTexts();
     expect([first === "Hello" || first === `Hello\n${REPEAT_MARK}`, more], `step ${at}`).toEqual([true, []]);
     if (second !== undefined) {
       expect(second).toBe(`Hello\n${REPEAT_MARK}`);
@@ -225,7 +223,7 @@ test.each(["notification", "reply"])(
   async (type) => {
     const setup = await createOutboxSetup({ burst: 600_000 });
     if (type === "reply") await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, ANSWER, "1", "c1")] });
-    else await enqueueNotices(setup.store, createNotices(1, 1));
+    else await setup.enqueue(1);
     let failures = 2;
     let isSent = false;
     const telegram = wrapBot(setup.bot, (call) => {
@@ -239,9 +237,9 @@ test.each(["notification", "reply"])(
       }
       return setup.store.commit(commitRequest);
     };
-    await setup.handleJob(await takeOutboxJob(setup), { telegram, store: { ...setup.store, commit } });
+    await setup.handleJob(await setup.takeJob(), { telegram, store: { ...setup.store, commit } });
     await setup.runUntilEmpty();
-    expect(getChatTexts(setup.telegram)).toEqual([expect.not.stringContaining(REPEAT_MARK)]);
+    expect(setup.getTexts()).toEqual([expect.not.stringContaining(REPEAT_MARK)]);
     expect((await setup.store.scan(chatMessageSet)).rows).toHaveLength(1);
   },
 );
