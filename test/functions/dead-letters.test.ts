@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
@@ -13,13 +11,12 @@ import { noMetrics } from "../../shared/metrics.ts";
 import type { Json } from "../../shared/omit-undefined.ts";
 import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
 import { type Job, QUEUES, type Queue, type Store } from "../../shared/store/port.ts";
+import { createTempFolder } from "../runtime/cli/cli-process.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
 
-const activitySchema = z.object({
-  rows: z.array(z.object({ asked: z.array(z.object({ fate: z.unknown() })) })),
-});
+const activitySchema = z.object({ rows: z.array(z.object({ asked: z.array(z.object({ fate: z.unknown() })) })) });
 
 const ID = "item:12:completed:telegram:-100/1";
 
@@ -104,8 +101,7 @@ test("reliability 5: jobs whose body has an unknown form become dead letters at 
 });
 
 test("jobs whose stored body is not JSON become dead letters at once and do not stop their queue", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-unreadable-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = createTempFolder();
   const first = createSqliteStore({ folder, clock });
   await first.commit({ jobs: QUEUES.map((queue) => ({ id: "damaged", queue, lane: "lane", body: {} })) });
   await first.commit({ jobs: QUEUES.map((queue) => toJob(queue, { type: "newer" })) });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { schedulesTick } from "../../functions/schedules.ts";
 import { listNextTimes } from "../../shared/cron.ts";
 import { DAY, HOUR, MINUTE, SECOND } from "../../shared/time.ts";
@@ -31,32 +31,30 @@ function listTimes(cron: string, zone: string): number[] {
   return listPlainTimes(cron, listWallMinutes(zone, BEGIN - DAY, END + DAY)).filter((at) => at > BEGIN && at <= END);
 }
 
-describe("RECUR-01 the times of cron expressions", () => {
-  test("RECUR-01 those of a year are the same by croner and by plain arithmetic", () => {
-    const random = createLoggedRandom("cron");
-    const zones = ["UTC", PARIS, "America/New_York", "America/Havana", "Asia/Kolkata", "Pacific/Auckland"];
-    const field = (low: number, high: number) => {
-      const value = () => low + random.below(high - low + 1);
-      const [a, b] = [value(), value()].sort((x, y) => x - y) as [number, number];
-      return random.pick(["*", String(a), `${a},${b}`, `${a}-${b}`]);
-    };
-    for (const zone of zones) {
-      const minutes = listWallMinutes(zone, BEGIN - DAY, END + DAY);
-      for (let i = 0; i < pickSize(40, 4); i += 1) {
-        // Fixed times of day, in the night above all, or each hour.
-        const time = random.pick([
-          `${random.below(60)} ${random.below(4)}`,
-          `${random.below(60)} 1,2,3`,
-          "30 *",
-          "0 */3",
-        ]);
-        const cron = `${time} ${field(1, 28)} ${random.pick(["*", "3,4,10,11"])} ${random.pick(["*", "0", "0,6", "1-5"])}`;
-        const plain = listPlainTimes(cron, minutes).filter((at) => at > BEGIN && at <= END);
-        const ours = listNextTimes({ cron, timeZone: zone }, BEGIN, plain.length + 1, END);
-        expect(ours.map(toText), `${cron} in ${zone}`).toEqual(plain.map(toText));
-      }
+test("RECUR-01 the times of cron expressions in a year are the same by croner and by plain arithmetic", () => {
+  const random = createLoggedRandom("cron");
+  const zones = ["UTC", PARIS, "America/New_York", "America/Havana", "Asia/Kolkata", "Pacific/Auckland"];
+  const field = (low: number, high: number) => {
+    const value = () => low + random.below(high - low + 1);
+    const [a, b] = [value(), value()].sort((x, y) => x - y) as [number, number];
+    return random.pick(["*", String(a), `${a},${b}`, `${a}-${b}`]);
+  };
+  for (const zone of zones) {
+    const minutes = listWallMinutes(zone, BEGIN - DAY, END + DAY);
+    for (let i = 0; i < pickSize(40, 4); i += 1) {
+      // Fixed times of day, in the night above all, or each hour.
+      const time = random.pick([
+        `${random.below(60)} ${random.below(4)}`,
+        `${random.below(60)} 1,2,3`,
+        "30 *",
+        "0 */3",
+      ]);
+      const cron = `${time} ${field(1, 28)} ${random.pick(["*", "3,4,10,11"])} ${random.pick(["*", "0", "0,6", "1-5"])}`;
+      const plain = listPlainTimes(cron, minutes).filter((at) => at > BEGIN && at <= END);
+      const ours = listNextTimes({ cron, timeZone: zone }, BEGIN, plain.length + 1, END);
+      expect(ours.map(toText), `${cron} in ${zone}`).toEqual(plain.map(toText));
     }
-  });
+  }
 });
 
 const toText = (at: number) => new Date(at).toISOString().slice(0, 16);
@@ -89,57 +87,55 @@ async function runUntilDone(app: AgentTestApp) {
   throw new Error("the tick fails");
 }
 
-describe("RECUR-01 a year of ten schedules", () => {
-  test("RECUR-01 each occurrence that should be is made once, over restarts, two processes and outages", async () => {
-    const random = createLoggedRandom("year of schedules");
-    const { app, away } = await createYearApp();
-    await runUntilDone(app);
-    const all = SCHEDULES.map(({ name, cron, ...rest }) => ({
-      name,
-      times: listTimes(cron, "time_zone" in rest ? rest.time_zone : "UTC"),
-    }));
-    const moments = [...new Set(all.flatMap(({ times }) => times))].sort((a, b) => a - b);
-    const outages = Array.from({ length: pickSize(12, 3) }, () => {
-      const from = BEGIN + random.below(DAYS) * DAY + random.below(24) * HOUR;
-      return { from, to: from + (2 + random.below(60)) * HOUR, isPlane: random.happens(0.5) };
-    });
-    const expected: string[] = [];
-    let doneUntil = BEGIN;
-    for (const moment of moments) {
-      const outage = outages.find(({ from, to }) => moment >= from && moment <= to);
-      if (app.time.now < moment) app.advance(moment + random.below(50) * SECOND - app.time.now);
-      if (outage && !outage.isPlane) continue;
-      away.isAway = outage !== undefined;
-      if (away.isAway) {
-        await schedulesTick.run(app.deps).catch(() => {});
-        continue;
-      }
-      for (const { name, times } of all) {
-        const due = times.filter((at) => at > doneUntil && at <= moment).at(-1);
-        if (due !== undefined) expected.push(`schedule:${name}:${toText(due)}:00Z`);
-      }
-      const kind = random.below(6);
-      away.losesAnswer = kind === 0;
-      if (kind === 1) await app.restart();
-      if (kind === 2) {
-        const crash = crashAfterChange(app.deps, 1 + random.below(12));
-        await crash.orCrash(schedulesTick.run({ ...app.deps, ...crash.deps }).catch(() => {}));
-        await app.restart();
-      }
-      if (kind === 3) {
-        const first = app.deps;
-        await app.restart();
-        await Promise.allSettled([schedulesTick.run(first), schedulesTick.run(app.deps)]);
-      }
-      await runUntilDone(app);
-      away.losesAnswer = false;
-      doneUntil = moment;
-      app.dropWebhooks();
+test("RECUR-01 in a year of ten schedules each occurrence that should be is made once, over restarts, two processes and outages", async () => {
+  const random = createLoggedRandom("year of schedules");
+  const { app, away } = await createYearApp();
+  await runUntilDone(app);
+  const all = SCHEDULES.map(({ name, cron, ...rest }) => ({
+    name,
+    times: listTimes(cron, "time_zone" in rest ? rest.time_zone : "UTC"),
+  }));
+  const moments = [...new Set(all.flatMap(({ times }) => times))].sort((a, b) => a - b);
+  const outages = Array.from({ length: pickSize(12, 3) }, () => {
+    const from = BEGIN + random.below(DAYS) * DAY + random.below(24) * HOUR;
+    return { from, to: from + (2 + random.below(60)) * HOUR, isPlane: random.happens(0.5) };
+  });
+  const expected: string[] = [];
+  let doneUntil = BEGIN;
+  for (const moment of moments) {
+    const outage = outages.find(({ from, to }) => moment >= from && moment <= to);
+    if (app.time.now < moment) app.advance(moment + random.below(50) * SECOND - app.time.now);
+    if (outage && !outage.isPlane) continue;
+    away.isAway = outage !== undefined;
+    if (away.isAway) {
+      await schedulesTick.run(app.deps).catch(() => {});
+      continue;
     }
-    const made = app.plane.items(app.onb).map(({ external_id }) => external_id ?? "");
-    expect(made.length).toBeGreaterThan(1.3 * DAYS);
-    expect([...made].sort()).toEqual([...expected].sort());
-    const timesOf = (name: string) => made.filter((id) => id.startsWith(`schedule:${name}:`));
-    for (const { name } of all) expect(timesOf(name)).toEqual([...timesOf(name)].sort());
-  }, 300_000);
-});
+    for (const { name, times } of all) {
+      const due = times.filter((at) => at > doneUntil && at <= moment).at(-1);
+      if (due !== undefined) expected.push(`schedule:${name}:${toText(due)}:00Z`);
+    }
+    const kind = random.below(6);
+    away.losesAnswer = kind === 0;
+    if (kind === 1) await app.restart();
+    if (kind === 2) {
+      const crash = crashAfterChange(app.deps, 1 + random.below(12));
+      await crash.orCrash(schedulesTick.run({ ...app.deps, ...crash.deps }).catch(() => {}));
+      await app.restart();
+    }
+    if (kind === 3) {
+      const first = app.deps;
+      await app.restart();
+      await Promise.allSettled([schedulesTick.run(first), schedulesTick.run(app.deps)]);
+    }
+    await runUntilDone(app);
+    away.losesAnswer = false;
+    doneUntil = moment;
+    app.dropWebhooks();
+  }
+  const made = app.plane.items(app.onb).map(({ external_id }) => external_id ?? "");
+  expect(made.length).toBeGreaterThan(1.3 * DAYS);
+  expect([...made].sort()).toEqual([...expected].sort());
+  const timesOf = (name: string) => made.filter((id) => id.startsWith(`schedule:${name}:`));
+  for (const { name } of all) expect(timesOf(name)).toEqual([...timesOf(name)].sort());
+}, 300_000);

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
+import { createTempFolder } from "../../runtime/cli/cli-process.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 
 const runFile = promisify(execFile);
@@ -54,8 +54,7 @@ test("OPENCLAW-01 the skill file's curl commands work with the token from the ag
   const app = await createHttpTestApp();
   const item = app.addTask("Write the menu", "Thot");
   await app.runFirstPoll();
-  const folder = mkdtempSync(join(tmpdir(), "skill-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = createTempFolder();
   writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
   const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
   const commands = lines.splice(lines.findIndex((line) => /^call [a-z]/.test(line))).filter(Boolean);

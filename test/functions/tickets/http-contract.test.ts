@@ -72,8 +72,8 @@ test("The HTTP API of tickets has the paths and fields of the orchestrator that 
   expect((await app.call("/api/test/add-ticket", { ...fields, id: "ONB-2", uuid: other })).json.state).toBe("pending");
 });
 
-const sendJson = (body: unknown) => ({ body: JSON.stringify(body), headers: { ...ADMIN, ...JSON_TYPE } });
 const sendText = (body: string | Uint8Array<ArrayBuffer>) => ({ body, headers: { ...ADMIN, ...JSON_TYPE } });
+const sendJson = (body: unknown) => sendText(JSON.stringify(body));
 const sendToken = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
 /** Requests that are refused: status, method and path, the rest of the request, and what the message names. */
@@ -105,21 +105,12 @@ test("Each refusal of the HTTP API of tickets says in a sentence what to do, and
     const [method = "", path] = request.split(" ");
     const response = await fetch(`${app.url}${path}`, { method, ...init });
     const answer = (await response.json()) as { error?: { message: string } };
-    expect.soft([response.status, answer], request).toEqual([
-      status,
-      {
-        error: expect.objectContaining({
-          code: expect.stringMatching(/^[a-z_]+$/),
-          message: expect.stringMatching(message),
-        }),
-      },
-    ]);
+    const error = { code: expect.stringMatching(/^[a-z_]+$/), message: expect.stringMatching(message) };
+    expect.soft([response.status, answer], request).toEqual([status, { error: expect.objectContaining(error) }]);
     expect.soft(answer.error?.message, request).toMatch(/^[A-Z"].*\.$/s);
   }
-  expect(await app.read("/api/pending-tickets")).toMatchObject({
-    count: 1,
-    tickets: [{ run: 0, reason: "requested_created" }],
-  });
+  const tickets = [{ run: 0, reason: "requested_created" }];
+  expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1, tickets });
 });
 
 test("A dashboard of ALLOWED_ORIGINS asks before its request, and may read the answer", async () => {
@@ -135,10 +126,8 @@ test("A dashboard of ALLOWED_ORIGINS asks before its request, and may read the a
     ["GET", "/api/pending-tickets"],
     ["POST", "/api/approve/ONB-1"],
   ] as const) {
-    const { status, headers } = await app.request(path, HTTP_ADMIN_TOKEN, {
-      method,
-      headers: { origin: listedOrigin },
-    });
+    const init = { method, headers: { origin: listedOrigin } };
+    const { status, headers } = await app.request(path, HTTP_ADMIN_TOKEN, init);
     expect([status, headers.get("access-control-allow-origin")]).toEqual([200, listedOrigin]);
     expect(headers.get("access-control-allow-credentials")).toBeNull();
   }

@@ -166,6 +166,7 @@ test("RECUR-02 /plane every reads back what was understood, and creates it once 
     ].join("\n"),
   );
   expect(app.plane.items(app.onb)).toEqual([]);
+  const create = question?.buttons[0]?.[0]?.callback_data ?? "";
   await app.tapButton(question, "Create in Onboarding");
   const [template] = app.plane.items(app.onb);
   expect(app.readPlaneItem(template ?? { id: "" })).toMatchObject({
@@ -176,7 +177,7 @@ test("RECUR-02 /plane every reads back what was understood, and creates it once 
   });
   expect(template?.description_html).toContain("All of them");
   expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1", name: "check the backups", key: "ONB-1" }]);
-  await app.tapButton(question, "Create in Onboarding");
+  await app.tapButtonData(question?.id ?? 0, create);
   expect(app.plane.items(app.onb)).toHaveLength(1);
   const replaced = app.getBotMessages().find(({ id }) => id === question?.id);
   expect(toPlainText(replaced)).toBe("🔁 Recurs every Monday at 9:00: ONB-1 check the backups");
