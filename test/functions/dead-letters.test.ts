@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { z } from "zod";
 import { createManifest } from "../../functions/create-manifest.ts";
 import { createMemoryStore, createSqliteStore, STORE_FILE_NAME } from "../../runtime/stores/sqlite-store.ts";
 import type { Deps } from "../../shared/app/deps.ts";
@@ -15,8 +14,6 @@ import { createTempFolder } from "../runtime/cli/cli-process.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
-
-const activitySchema = z.object({ rows: z.array(z.object({ asked: z.array(z.object({ fate: z.unknown() })) })) });
 
 const ID = "item:12:completed:telegram:-100/1";
 
@@ -59,8 +56,12 @@ test("Dead letters are discarded once, which the activity shows, and a repeated 
   };
   await store.commit({ put: [createDecisionPut(decision)] });
   const headers = createBearerHeaders(RUNTIME_ADMIN_TOKEN);
-  const readFate = async () =>
-    activitySchema.parse(await (await fetch(`${url}/api/why`, headers)).json()).rows[0]?.asked[0]?.fate;
+  const readFate = async () => {
+    const { rows } = (await (await fetch(`${url}/api/why`, headers)).json()) as {
+      rows: { asked: { fate: unknown }[] }[];
+    };
+    return rows[0]?.asked[0]?.fate;
+  };
   const discard = () => fetch(`${url}/dead-letters/outbox/${encodeURIComponent(ID)}`, { method: "DELETE", ...headers });
   expect(await readFate()).toEqual({ is: "set_aside", reason: "chat not found" });
   expect((await discard()).status).toBe(200);

@@ -488,7 +488,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
         app.tapButton(app.findMessage(kind.message), kind.button),
         app.call(`/${id}`, { ...kind.decision, hash }),
       ]);
-      const { verdict } = (await app.read(`/api/requests/${id}`)) as { verdict: { by: string } };
+      const { verdict } = await app.readRequest(id);
       expect(api).toMatchObject({ status: verdict.by === "admin" ? 200 : 409 });
       await expectAnswered(app, id, { by: verdict.by });
       expect(toPlainText(app.findMessage(kind.message))).toContain(verdict.by);

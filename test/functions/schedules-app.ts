@@ -1,22 +1,7 @@
-import { z } from "zod";
 import { schedulesTick } from "../../functions/schedules.ts";
 import { createHttpTestApp } from "../support/http-test-app.ts";
 
 type Options = NonNullable<Parameters<typeof createHttpTestApp>[0]>;
-
-const viewSchema = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  text: z.string(),
-  next: z.array(z.string()),
-  last: z
-    .looseObject({
-      time: z.string(),
-      number: z.number(),
-      tasks: z.array(z.looseObject({ key: z.string(), title: z.string(), open: z.boolean() })),
-    })
-    .optional(),
-});
 
 export const BACKUP_CHECK = { name: "backup-check", cron: "0 9 * * *", project: "ONB", title: "Check {date}" };
 
@@ -44,7 +29,7 @@ export async function createSchedulesApp({ config = {}, ...options }: Options = 
       return counts;
     },
     /** The schedules as `GET /api/schedules` lists them. */
-    list: async () => z.array(viewSchema).parse((await app.read("/api/schedules")).schedules),
+    list: async () => (await app.read("/api/schedules")).schedules,
     /** Sets the clock and runs the tick, for each of these times of November 2026, as `22T09:00:05`. */
     async runAt(...times: string[]) {
       for (const time of times) {

@@ -74,6 +74,17 @@ export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testA
   const app = Object.assign(testApp, {
     url,
     call,
+    /** Every change that is committed to the store from now on. */
+    recordCommits() {
+      const { store } = testApp.deps;
+      const { commit } = store;
+      const changes: Parameters<typeof commit>[0][] = [];
+      store.commit = (change) => {
+        changes.push(change);
+        return commit(change);
+      };
+      return changes;
+    },
     /** Reads a route as the admin. */
     read: async (path: string) => (await call(path, undefined, "GET")).json,
     /** Starts the HTTP server of the new process after `restart`. */

@@ -1,8 +1,5 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
-import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { updateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
-import type { Job } from "../../../shared/store/port.ts";
 import { createChatMessagePut } from "../../../shared/telegram/message-log.ts";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 
@@ -13,27 +10,19 @@ const HIDDEN = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]|\u{e0
 const TELEGRAM = { TELEGRAM_BOT_TOKEN: "1000:of-the-page", TELEGRAM_CHAT_ID: "-100", TELEGRAM_ALLOWED_USERS: "7,8" };
 
 async function createChatSetup(env: Record<string, string> = TELEGRAM) {
-  const jobs: Job[] = [];
-  const app = await createHttpTestApp({
-    setUpPlane: () => env,
-    // What is stored, because the workers of replies take them at once.
-    store(clock) {
-      const store = createMemoryStore({ clock });
-      return {
-        ...store,
-        commit(commit) {
-          jobs.push(...(commit.jobs ?? []).filter(({ queue }) => queue === "updates" || queue === "people"));
-          return store.commit(commit);
-        },
-      };
-    },
-  });
+  const app = await createHttpTestApp({ setUpPlane: () => env });
+  // What is stored, because the workers of replies take them at once.
+  const changes = app.recordCommits();
   const post = async (path: string, body: unknown) => {
-    const response = await app.request(path, HTTP_ADMIN_TOKEN, { method: "POST", body: JSON.stringify(body) });
-    const error = z.object({ error: z.object({ code: z.string() }) }).safeParse(await response.json());
-    return error.success ? `${response.status} ${error.data.error.code}` : String(response.status);
+    const { status, json } = await app.call(path, body);
+    return json.error ? `${status} ${json.error.code}` : String(status);
   };
-  const takeUpdates = async () => jobs.splice(0).map(({ body }) => updateBodySchema.parse(body));
+  const takeUpdates = () => {
+    const jobs = changes.splice(0).flatMap((change) => change.jobs ?? []);
+    return jobs
+      .filter(({ queue }) => queue === "updates" || queue === "people")
+      .map(({ body }) => updateBodySchema.parse(body));
+  };
   return { app, post, takeUpdates };
 }
 
@@ -42,7 +31,7 @@ test("a message from the page is handled as a chat message of the first allowed 
   for (const body of [{ text: "  " }, { text: "x".repeat(4_097) }, { txt: "hello" }, []])
     expect.soft(await post("/api/chat", body)).toBe("400 bad_request");
   expect(await post("/api/chat", { text: " /plane status ", language: "fr" })).toBe("202");
-  const [body, ...others] = await takeUpdates();
+  const [body, ...others] = takeUpdates();
   expect(body?.update).toMatchObject({
     message: { from: { id: 7, language_code: "fr" }, chat: { id: -100 }, text: "/plane status" },
   });
@@ -79,14 +68,14 @@ test("a button press from the page is a press of that message's button, and refu
   expect(await post("/api/chat/press", { message: MESSAGE_KEY, data: "pick:abc:0" })).toBe("202");
   const message = { message_id: 5, chat: { id: -100 } };
   const callback_query = { from: { id: 7 }, message, data: "pick:abc:0" };
-  expect(await takeUpdates()).toMatchObject([{ update: { callback_query } }]);
+  expect(takeUpdates()).toMatchObject([{ update: { callback_query } }]);
 });
 
 test("a reply from the page is handled as a reply to that message, which is marked as accepting replies", async () => {
   const { post, takeUpdates, readChat } = await createShownMessage();
   expect(JSON.parse(await readChat())).toMatchObject({ messages: [{ id: MESSAGE_KEY, reply: true }] });
   expect(await post("/api/chat", { text: "Friendly", message: MESSAGE_KEY })).toBe("202");
-  const [body] = await takeUpdates();
+  const [body] = takeUpdates();
   expect(body?.update).toMatchObject({ message: { text: "Friendly", reply_to_message: { message_id: 5 } } });
   expect(body).toMatchObject({ type: "page_input", atPage: true });
 });
@@ -98,7 +87,7 @@ test.each([
 ])("a reply from the page is refused to a message that %s", async (_, message, more) => {
   const { post, takeUpdates, readChat } = await createShownMessage(more);
   expect(await post("/api/chat", { text: "Friendly", message })).toBe("409 conflict");
-  expect(await takeUpdates()).toEqual([]);
+  expect(takeUpdates()).toEqual([]);
   if (message === MESSAGE_KEY) expect(await readChat()).not.toContain('"reply"');
 });
 
@@ -106,11 +95,7 @@ test("a text from the page is for the task's agents, with the page's name in Pla
   const app = await createHttpTestApp();
   const item = app.addTask("Write it down", "Thot");
   await app.runFirstPoll();
-  const post = async (key: string, body: object) => {
-    const init = { method: "POST", body: JSON.stringify(body) };
-    const response = await app.request(`/api/tasks/${key}/remarks`, HTTP_ADMIN_TOKEN, init);
-    return [response.status, await response.json()];
-  };
+  const post = async (key: string, body: object) => Object.values(await app.call(`/api/tasks/${key}/remarks`, body));
   expect(await post("ONB-1", { text: "Use blue" })).toEqual([200, { key: "ONB-1", agents: ["Thot"], stopped: false }]);
   expect((await app.callTool("Thot", "get_task_details", { task: "ONB-1" })).json).toMatchObject({
     remarks: [{ by: "admin", text: "Use blue" }],

@@ -7,7 +7,7 @@ import { RUNTIME_ADMIN_TOKEN, RUNTIME_TICK_TOKEN, startTestRuntime } from "../..
 
 const requestBoard = (url: string, cookie: string) => fetch(`${url}/api/board`, { headers: { cookie } });
 
-test("Signing in with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends", async () => {
+test("Signing in with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends; another token and an invalid body are refused", async () => {
   const { url } = await startTestRuntime();
   expect((await fetch(`${url}/api/board`)).status).toBe(401);
   const { status, set, cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
@@ -19,17 +19,6 @@ test("Signing in with ADMIN_TOKEN sets a cookie for twelve hours that no script 
   for (const path of ["/audit", "/metrics", "/ready"])
     expect((await fetch(url + path, { headers: { cookie } })).status).toBe(401);
   expect((await fetch(`${url}/api/sign-ins`, { method: "DELETE", headers: { cookie } })).status).toBe(403);
-});
-
-test("Signing in with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
-  const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
-  const { set } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-  expect(set).toMatch(/^__Host-groundcrew=/);
-  expect(set).toMatch(/; Secure/);
-});
-
-test("Signing in is refused with another token, and with an invalid body", async () => {
-  const { url } = await startTestRuntime();
   for (const token of ["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN]) {
     const { status, set } = await signIn(url, token);
     expect([status, set]).toEqual([401, ""]);
@@ -37,6 +26,13 @@ test("Signing in is refused with another token, and with an invalid body", async
   const headers = { "content-type": "application/json" };
   for (const body of ["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])
     expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status, body).toBe(400);
+});
+
+test("Signing in with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
+  const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
+  const { set } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  expect(set).toMatch(/^__Host-groundcrew=/);
+  expect(set).toMatch(/; Secure/);
 });
 
 test("reliability 33: signing in is answered with 429 after 20 wrong tokens a minute, while the right token always signs in", async () => {

@@ -186,17 +186,6 @@ test("tasks that come within two seconds join one wake, which waits for no later
   ]);
 });
 
-test("an agent at work is not woken again for other tasks", async () => {
-  const { app, takeRuns, advanceSeconds, call, assign } = await createWakeSetup();
-  app.addTask("One", "Imhotep");
-  await app.poll();
-  await call("Imhotep", "claim_task", { task: "ONB-1" });
-  await assign("Two", "Imhotep", 130);
-  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
-  await advanceSeconds(10 * MINUTE);
-  expect(takeRuns()).toEqual([]);
-});
-
 test("a task in Plane's Backlog wakes nobody until it leaves it, then within 10 s", async () => {
   const { app, advanceSeconds, takeRuns, pollAndWait } = await createWakeSetup();
   const task = app.addTask("Later", "Imhotep", { state: "Backlog" });

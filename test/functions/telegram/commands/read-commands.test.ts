@@ -84,13 +84,8 @@ test("NOTIF-06 a long reply is paged with buttons, and nothing is truncated", as
   await app.runFirstPoll();
   const [first] = await app.sendMessage("/plane agent Imhotep");
   const pages = [toPlainText(first)];
-  while (
-    app
-      .getBotMessages()[0]
-      ?.buttons.flat()
-      .some(({ text }) => text.endsWith("▶")) &&
-    pages.length < 10
-  ) {
+  const hasNext = () => app.getButtonLabels(app.getBotMessages()[0])?.some((label) => label.endsWith("▶"));
+  while (hasNext() && pages.length < 10) {
     await app.tapButton(app.getBotMessages()[0], /▶$/);
     pages.push(toPlainText(app.getBotMessages()[0]));
   }

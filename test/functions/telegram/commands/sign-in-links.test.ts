@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { HTTP_ADMIN_TOKEN, serveTestApp, signIn } from "../../../support/http-test-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 import { ADA_USER, BOB, BOB_USER, createTeamOptions, GROUP_CHAT, toPlainText } from "./commands-app.ts";
@@ -8,24 +7,14 @@ const PUBLIC_URL = "https://crew.example.com";
 
 /** The product over HTTP with Bob, whose number the list has, and everything that it has stored. */
 async function createApp(chats = [GROUP_CHAT, BOB_USER]) {
-  const stored: string[] = [];
   const app = await createLiveMessagesApp({
     ...createTeamOptions([BOB]),
     chats,
     env: { PUBLIC_URL, ADMIN_TOKEN: HTTP_ADMIN_TOKEN, TRUSTED_PROXIES: "127.0.0.1" },
-    store(clock) {
-      const store = createMemoryStore({ clock });
-      const { commit } = store;
-      store.commit = (change) => {
-        stored.push(JSON.stringify(change));
-        return commit(change);
-      };
-      return store;
-    },
   });
   const served = await serveTestApp(app);
   return Object.assign(served, {
-    stored,
+    stored: served.recordCommits(),
     /** Signs in as a browser at this address. */
     signIn: (token: string, address = "198.51.100.1") =>
       signIn(served.url, token, { "x-forwarded-for": address, "user-agent": "Firefox/1 Linux" }),
@@ -67,7 +56,7 @@ test("PEOPLE-07: a link of /plane page signs in the person whose number it is, o
   // The secret is in no record, log line, job or message any more.
   const chat = await (await app.request("/api/chat", HTTP_ADMIN_TOKEN)).text();
   expect(chat).toContain("/plane page");
-  const everything = [...app.stored, JSON.stringify([app.logged, message, app.getBotMessages()]), chat].join("\n");
+  const everything = JSON.stringify([app.stored, app.logged, message, app.getBotMessages(), chat]);
   expect(everything).toContain("sign-in-link:");
   expect(everything).not.toContain(secret);
 });

@@ -3,6 +3,7 @@ import type { OutboxDeps } from "../../../../functions/telegram/delivery/context
 import { createReplyJob } from "../../../../shared/jobs/outgoing-jobs.ts";
 import { chatMessageSet } from "../../../../shared/telegram/message-log.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
+import { createCrashingProcess } from "../../../support/crashing-process.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -30,36 +31,29 @@ const STALLS = [
   { when: "before", clock: "running" },
 ] as const;
 
+const handleNext = async (setup: OutboxSetup) => setup.handleJob(await setup.takeJob());
+
+async function showMessage(setup: OutboxSetup) {
+  await setup.handleDueJobs();
+  setup.time.now += 1_500;
+}
+
+async function findMessageDeleted(setup: OutboxSetup) {
+  await setup.handleDueJobs();
+  setup.telegram.removeMessage(OUTBOX_CHAT, 1);
+  setup.time.now += 1_500;
+  await handleNext(setup);
+  setup.time.now += 1_050;
+}
+
+const BOTH = ["ONB-1", "ONB-2"];
+
 /** Jobs to interrupt: what is handled before, the task keys in the final message, whether the job sends a message. */
-const SCENARIOS: { name: string; prepare: (setup: OutboxSetup) => Promise<void>; shown: string[]; sends: boolean }[] = [
-  { name: "sending a message", prepare: async () => {}, shown: ["ONB-1"], sends: true },
-  {
-    name: "merging a notification into a burst",
-    prepare: async (setup) => void (await setup.handleJob(await setup.takeJob())),
-    shown: ["ONB-1", "ONB-2"],
-    sends: false,
-  },
-  {
-    name: "editing a message",
-    prepare: async (setup) => {
-      await setup.handleDueJobs();
-      setup.time.now += 1_500;
-    },
-    shown: ["ONB-1", "ONB-2"],
-    sends: false,
-  },
-  {
-    name: "sending a deleted message again",
-    prepare: async (setup) => {
-      await setup.handleDueJobs();
-      setup.telegram.removeMessage(OUTBOX_CHAT, 1);
-      setup.time.now += 1_500;
-      await setup.handleJob(await setup.takeJob());
-      setup.time.now += 1_050;
-    },
-    shown: ["ONB-1", "ONB-2"],
-    sends: true,
-  },
+const SCENARIOS: { name: string; prepare: (setup: OutboxSetup) => unknown; shown: string[]; sends: boolean }[] = [
+  { name: "sending a message", prepare: () => {}, shown: ["ONB-1"], sends: true },
+  { name: "merging a notification into a burst", prepare: handleNext, shown: BOTH, sends: false },
+  { name: "editing a message", prepare: showMessage, shown: BOTH, sends: false },
+  { name: "sending a deleted message again", prepare: findMessageDeleted, shown: BOTH, sends: true },
 ];
 
 /** Routes each call of the outbox to the store and to Telegram through `step`, with its number; keeps their names. */
@@ -86,20 +80,11 @@ function wrapSteps(setup: OutboxSetup, step: <T>(n: number, act: () => Promise<T
 
 /** Handles the due job in a process that is killed at step `at`; false when it was handled before that step. */
 async function handleUntilCrash(setup: OutboxSetup, at: number, when: When): Promise<boolean> {
-  let isDead = false;
-  const crash = (): never => {
-    isDead = true;
-    throw new Error("killed");
-  };
-  const { deps } = wrapSteps(setup, async (n, act) => {
-    if (isDead || (n === at && when === "before")) crash();
-    const result = await act();
-    return n === at ? crash() : result;
-  });
-  await setup.handleJob(await setup.takeJob(), deps).catch((thrown: unknown) => {
-    if (!isDead) throw thrown;
-  });
-  return isDead;
+  const process = createCrashingProcess({ nth: at + 1, when }, () => true);
+  const store = process.wrap(setup.store, ["now", "commit", "consumeAll", "pause", "read"]);
+  const handled = setup.handleJob(await setup.takeJob(), { store, telegram: process.wrap(setup.bot) });
+  await Promise.race([handled, process.crashed]);
+  return process.state.over;
 }
 
 /** Handles the due job in a process that is frozen at step `at` until `wake`; without that step it is finished. */
