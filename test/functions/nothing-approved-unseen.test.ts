@@ -21,7 +21,7 @@ const anyText = fc
 
 interface Asked {
   /** Asks for the approval of this text. */
-  ask(app: RequestsApp, text: string): Promise<void>;
+  ask(app: RequestsApp, text: string): Promise<unknown>;
   /** Changes what is judged to another text, which the chat does not show yet. */
   change?(app: RequestsApp, text: string): void;
   /** Part of its message. */
@@ -36,13 +36,7 @@ const KINDS: Record<string, Asked> = {
     change: (app, text) => void app.plane.editItem(getOnlyItem(app), { description_html: toHtml(text) }),
     title: "Ticket to approve",
   },
-  result: {
-    async ask(app, text) {
-      await startSession(app);
-      await app.complete(text);
-    },
-    title: "Result to approve",
-  },
+  result: { ask: (app, text) => startSession(app).then(() => app.complete(text)), title: "Result to approve" },
   "plan of a session": {
     ask: (app, text) => askBySession(app, { tool_name: "ExitPlanMode", tool_input: { plan: text } }),
     title: "ONB-1",

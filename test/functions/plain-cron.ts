@@ -3,15 +3,13 @@
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-interface WallMinute {
-  at: number;
-  /** `2026-11-21` */
-  date: string;
-  month: number;
-  day: number;
-  weekDay: number;
-  hour: number;
-  minute: number;
+type WallMinute = ReturnType<typeof toWallMinute>;
+
+/** A minute as clocks show it that are ahead of UTC by `offset` milliseconds. */
+function toWallMinute(at: number, offset: number) {
+  const wall = new Date(at + offset);
+  const day = { date: wall.toISOString().slice(0, 10), month: wall.getUTCMonth() + 1, day: wall.getUTCDate() };
+  return { at, ...day, weekDay: wall.getUTCDay(), hour: wall.getUTCHours(), minute: wall.getUTCMinutes() };
 }
 
 /** Every minute of a period as the clocks of a time zone show it; offsets change at full hours in UTC. */
@@ -25,16 +23,7 @@ export function listWallMinutes(timeZone: string, from: number, to: number): Wal
       const [, sign, hours = "0", rest = "0"] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
       offset = (sign === "-" ? -1 : 1) * (Number(hours) * HOUR + Number(rest) * MINUTE);
     }
-    const wall = new Date(at + offset);
-    minutes.push({
-      at,
-      date: wall.toISOString().slice(0, 10),
-      month: wall.getUTCMonth() + 1,
-      day: wall.getUTCDate(),
-      weekDay: wall.getUTCDay(),
-      hour: wall.getUTCHours(),
-      minute: wall.getUTCMinutes(),
-    });
+    minutes.push(toWallMinute(at, offset));
   }
   return minutes;
 }

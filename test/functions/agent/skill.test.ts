@@ -34,14 +34,8 @@ test("OPENCLAW-01 the skill file is short, names only existing tools and inputs,
   const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
   expect(named.filter((name) => ![...inputs, ...others].includes(name))).toEqual([]);
   expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
-  for (const rule of [
-    "That task first",
-    "do not retry",
-    "do not repeat that comment",
-    "Read back",
-    "two failed writes",
-  ])
-    expect(body).toContain(rule);
+  const rules = ["That task first", "do not retry", "do not repeat that comment", "Read back", "two failed writes"];
+  for (const rule of rules) expect(body).toContain(rule);
   const [, part = ""] = /## If you are the Concierge\n(.*?)\n## /s.exec(body) ?? [];
   expect(part).toMatch(/dry_run.*Watch.*sum up/s);
   for (const tool of ["plan_project", "list_projects", "list_tasks", "update_task", "message_human", "list_agents"])

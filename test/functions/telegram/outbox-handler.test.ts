@@ -76,14 +76,8 @@ test("limits and order: after an excessive retry_after one probe is sent when an
   await setup.enqueue(2, 4);
   await setup.runUntilEmpty(3 * HOUR, 60_000);
   const [refused, ...rest] = setup.telegram.calls;
-  const minutes = rest.map(({ at, outcome }) => [Math.round((at - (refused?.at ?? 0)) / 60_000), outcome]);
-  expect(minutes).toEqual([
-    [60, "429"],
-    [120, "ok"],
-    [121, "ok"],
-    [122, "ok"],
-    [123, "ok"],
-  ]);
+  const minutes = rest.map(({ at, outcome }) => `${Math.round((at - (refused?.at ?? 0)) / 60_000)} ${outcome}`);
+  expect(minutes).toEqual(["60 429", "120 ok", "121 ok", "122 ok", "123 ok"]);
 });
 
 test("a failed send: while Telegram is unreachable, retries slow down to ten minutes; then all arrives in order, unmarked", async () => {

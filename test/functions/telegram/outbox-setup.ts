@@ -17,14 +17,9 @@ export const OUTBOX_CHAT = 42;
 /** How long a call to Telegram may take. */
 export const TELEGRAM_TIMEOUT_MS = 2_000;
 
-interface OutboxSetupOptions {
-  burst?: number;
-  locale?: "en" | "fr" | "auto";
-  chats?: number[];
-}
-
 /** Creates an outbox with a simulated Telegram server over HTTP. Time passes only when a test advances it. */
-export async function createOutboxSetup({ burst, locale = "en", chats = [OUTBOX_CHAT] }: OutboxSetupOptions = {}) {
+export async function createOutboxSetup(options: { burst?: number; chats?: number[] } = {}) {
+  const { burst, chats = [OUTBOX_CHAT] } = options;
   const time = { now: Date.parse("2026-11-21T08:00:00Z") };
   const clock = () => time.now;
   const telegram = createTelegramSimulator({ clock, token: BOT_TOKEN, chats, limits: { tolerance: 0 } });
@@ -35,7 +30,7 @@ export async function createOutboxSetup({ burst, locale = "en", chats = [OUTBOX_
   const lines: string[] = [];
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock });
   const jobHandler = createOutboxHandler(burst === undefined ? {} : { burstWindow: burst });
-  const settings: OutboxDeps["settings"] = { locale, plane: { url: PLANE_BASE_URL, workspace: "javisi" } };
+  const settings: OutboxDeps["settings"] = { locale: "en", plane: { url: PLANE_BASE_URL, workspace: "javisi" } };
   const deps: OutboxDeps = { settings, store, telegram: bot, log, clock, wait: async () => {}, notify: () => {} };
 
   const handleJob = async (job: LeasedJob, changedDeps: Partial<OutboxDeps> = {}) =>
@@ -112,17 +107,8 @@ export function createNotice(
 ): ActionBody {
   correlations += 1;
   const item: EventFacts["item"] = {
-    id: `item-${n}`,
-    key: `ONB-${n}`,
-    title: `Task ${n}`,
-    word: "done",
-    priority: "none",
-    due: null,
-    url: `${PLANE_BASE_URL}/javisi/browse/ONB-${n}/`,
-    assignees: [],
-    labels: [],
-    blockers: [],
-    dependants: 0,
+    ...{ id: `item-${n}`, key: `ONB-${n}`, title: `Task ${n}`, word: "done", priority: "none", due: null },
+    ...{ url: `${PLANE_BASE_URL}/javisi/browse/ONB-${n}/`, assignees: [], labels: [], blockers: [], dependants: 0 },
     ...change,
   };
   return {

@@ -22,7 +22,7 @@ function readSources(pattern: string): string {
     .join("");
 }
 
-test("the page is public, contains no data, and may only run and load its own files", async () => {
+test("the page is public, contains no data, and may only run and load its own files, of less than 170 KB, which are only sent again when they have changed", async () => {
   const { url } = await startTestRuntime();
   const response = await fetch(url);
   expect(response.status).toBe(200);
@@ -34,6 +34,21 @@ test("the page is public, contains no data, and may only run and load its own fi
   expect(response.headers.get("referrer-policy")).toBe("no-referrer");
   const text = await response.text();
   expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
+  const paths = ["terminal/ONB", "terminal/..%2Fx-1", "terminal/%3Cb%3E-1", "terminal/assets/other.js", "terminal/"];
+  for (const path of [...paths, "assets/other.js", "nothing", "design"])
+    expect.soft((await fetch(`${url}/${path}`)).status, path).toBe(404);
+  let size = 0;
+  for (const path of ["/", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"]) {
+    const response = await fetch(url + path);
+    size += (await response.arrayBuffer()).byteLength;
+    if (path === "/") continue;
+    const headers = { "if-none-match": response.headers.get("etag") ?? "" };
+    const again = await fetch(url + path, { headers });
+    expect([path, again.status]).toEqual([path, 304]);
+  }
+  expect(size).toBeGreaterThan(10_000);
+  expect(size).toBeLessThan(170_000);
+  expect(gzipSync(pageScript + readAsset("page/page.css") + pageMarkup).length).toBeLessThan(50_000);
 });
 
 test("the page's language is LOCALE, or with auto the browser's first one", async () => {
@@ -51,22 +66,6 @@ test("the page's language is LOCALE, or with auto the browser's first one", asyn
   expect(await readLanguage("auto", "de,fr;q=0.9")).toBe("en");
 });
 
-test("the page has less than 170 KB in all before compression, and is only sent again when it has changed", async () => {
-  const { url } = await startTestRuntime();
-  let size = 0;
-  for (const path of ["/", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"]) {
-    const response = await fetch(url + path);
-    size += (await response.arrayBuffer()).byteLength;
-    const tag = response.headers.get("etag");
-    if (path === "/") continue;
-    const again = await fetch(url + path, { headers: { "if-none-match": tag ?? "" } });
-    expect([path, again.status]).toEqual([path, 304]);
-  }
-  expect(size).toBeGreaterThan(10_000);
-  expect(size).toBeLessThan(170_000);
-  expect(gzipSync(pageScript + readAsset("page/page.css") + pageMarkup).length).toBeLessThan(50_000);
-});
-
 test("no script of the page renders text as markup", () => {
   expect(sources.length).toBeGreaterThan(50_000);
   const markup = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser|dangerously/i;
@@ -78,13 +77,6 @@ test("every text that the page's script or HTML uses exists", () => {
   const named = [...`${sources} ${pageMarkup}`.matchAll(uses)].map(([, name = ""]) => name);
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter((name) => !(name in TEXTS.en || name in TICKET_PAGE_TEXTS.en.terminal))).toEqual([]);
-});
-
-test("other paths are not found; the page of the design system is in the build for development only", async () => {
-  const { url } = await startTestRuntime();
-  const paths = ["terminal/ONB", "terminal/..%2Fx-1", "terminal/%3Cb%3E-1", "terminal/assets/other.js", "terminal/"];
-  for (const path of [...paths, "assets/other.js", "nothing", "design"])
-    expect.soft((await fetch(`${url}/${path}`)).status, path).toBe(404);
 });
 
 async function fetchTerminal(path: string) {

@@ -9,11 +9,7 @@ async function createTaskReplyApp(config: Record<string, unknown> = {}) {
     config: { notifications: [{ name: "all", events: ["created", "completed", "asked"] }], ...config },
   });
   let taken = 0;
-  const getTask = (key: string) => {
-    const item = app.plane.items(app.onb).find((row) => app.toTaskKey(row) === key);
-    if (!item) throw new Error(`Plane has no ${key}.`);
-    return item;
-  };
+  const getTask = (key: string) => app.plane.items(app.onb).find((row) => app.toTaskKey(row) === key) ?? { id: "" };
   return Object.assign(app, {
     getTask,
     readTaskComments: (key: string) => app.readComments(getTask(key)).filter((html) => !html.includes("Agent card")),
