@@ -179,13 +179,21 @@ const HIDDEN_TEXTS = [
   ["many formats that are not closed", `${'<b style="">'.repeat(300)}${"<p>a</p>".repeat(300)}<p hidden>SECRET</p>`],
 ] as const;
 
-test("hidden text reaches agents neither from a description nor from a comment, and a mark says so", async () => {
+test("hidden text reaches agents neither from a description nor from a comment, which a mark says, and what people see unchanged", async () => {
   const app = await createHttpTestApp();
+  const visible =
+    '<p style="text-align:center;color:#333;font-size:12px;line-height:1.5;margin:0">a</p>' +
+    '<p style="background-color:#000;color:#fff;font:700 12px/1 serif">b</p>' +
+    '<div style="color:white;background:rgb(20, 20, 20)"><span style="opacity:0.8">c</span></div>' +
+    "<details open><summary>d</summary><p>e</p></details>" +
+    '<table><tr><th style="width:0;min-width:25px">f</th></tr></table>' +
+    '<p class="editor-paragraph-block hidden-gem" style="top:0;left:-10px;transform:rotate(-360deg)">g</p>';
+  app.addTask("Write it down", "Thot", { description_html: visible });
   const items = HIDDEN_TEXTS.map(([, hidden]) => app.addTask("Write it down", "Thot", { description_html: hidden }));
   await app.runFirstPoll();
   for (const [i, [way, hidden]] of HIDDEN_TEXTS.entries()) {
     app.plane.addComment(items[i] ?? "", `${hidden}<p>Bye</p>`);
-    const { json } = await app.callTool("Thot", "get_task_details", { task: `ONB-${i + 1}` });
+    const { json } = await app.callTool("Thot", "get_task_details", { task: `ONB-${i + 2}` });
     expect(JSON.stringify(json), way).not.toContain("SECRET");
     expect(json, way).toMatchObject({
       text: expect.stringContaining(MARK),
@@ -195,19 +203,6 @@ test("hidden text reaches agents neither from a description nor from a comment, 
   const list = await app.callTool("Thot", "list_my_tasks", {});
   expect(list).toMatchObject({ status: 200, json: { tasks: expect.any(Array) } });
   expect(JSON.stringify(list.json)).not.toContain("SECRET");
-});
-
-test("text that people see reaches agents unchanged, whatever its style", async () => {
-  const app = await createHttpTestApp();
-  const html =
-    '<p style="text-align:center;color:#333;font-size:12px;line-height:1.5;margin:0">a</p>' +
-    '<p style="background-color:#000;color:#fff;font:700 12px/1 serif">b</p>' +
-    '<div style="color:white;background:rgb(20, 20, 20)"><span style="opacity:0.8">c</span></div>' +
-    "<details open><summary>d</summary><p>e</p></details>" +
-    '<table><tr><th style="width:0;min-width:25px">f</th></tr></table>' +
-    '<p class="editor-paragraph-block hidden-gem" style="top:0;left:-10px;transform:rotate(-360deg)">g</p>';
-  app.addTask("Write it down", "Thot", { description_html: html });
-  await app.runFirstPoll();
   const { json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
   expect(json).toMatchObject({ text: "a\n\nb\n\nc\n\nd\n\ne\n\n| f |\n| - |\n\ng" });
 });

@@ -32,9 +32,12 @@ test("AUTH-04: replacing a bridge token from the page shows it once, accepts bot
   for (const secret of [token, hash, OLD_BRIDGE_TOKEN]) expect(app.lines.join("\n")).not.toContain(secret);
 });
 
-test("AUTH-04: replacing a bridge token from the page is refused while provision is running, and succeeds afterwards", async () => {
+test("AUTH-04: replacing a bridge token from the page is refused for unknown agents and while provision is running, and succeeds afterwards", async () => {
   const { path, postAgents, readSecrets } = await startAgentsPageApp();
   const before = readSecrets();
+  for (const name of ["Nobody", "thot", "..%2F..%2Fx", "__proto__"])
+    for (const what of ["token", "retire"])
+      expect.soft((await postAgents(`${name}/${what}`)).status, `${name}/${what}`).toBe(404);
   const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
   const refused = await postAgents("Thot/token");
   expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is running")]);
@@ -54,15 +57,6 @@ test("AUTH-04: replacing a bridge token from the page is refused for a token fro
   }
   expect(app.readSecrets()).toEqual(before);
   expect((await app.postAgents("Imhotep/token")).status).toBe(200);
-});
-
-test("AUTH-04: replacing a bridge token from the page is refused for unknown agents", async () => {
-  const app = await startAgentsPageApp();
-  const before = app.readSecrets();
-  for (const name of ["Nobody", "thot", "..%2F..%2Fx", "__proto__"])
-    for (const what of ["token", "retire"])
-      expect.soft((await app.postAgents(`${name}/${what}`)).status, `${name}/${what}`).toBe(404);
-  expect(app.readSecrets()).toEqual(before);
 });
 
 test("AUTH-04: replacing a bridge token from the page is refused without a secrets file and on a full disk, and the current token stays valid", async () => {

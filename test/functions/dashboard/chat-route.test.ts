@@ -60,8 +60,8 @@ test("the chat on the page contains no control, direction or invisible character
   expect(text).not.toContain("\\u");
 });
 
-test("a button press from the page is a press of that message's button, and refused where there is none", async () => {
-  const { post, takeUpdates } = await createShownMessage();
+test("a button press or a reply from the page is one of that message, and a press is refused where there is no button", async () => {
+  const { post, takeUpdates, readChat } = await createShownMessage();
   expect(await post("/api/chat/press", { message: MESSAGE_KEY, data: "pick:abc:1" })).toBe("409 conflict");
   expect(await post("/api/chat/press", { message: "workspace", data: "pick:abc:0" })).toBe("409 conflict");
   expect(await post("/api/chat/press", { message: MESSAGE_KEY })).toBe("400 bad_request");
@@ -69,10 +69,6 @@ test("a button press from the page is a press of that message's button, and refu
   const message = { message_id: 5, chat: { id: -100 } };
   const callback_query = { from: { id: 7 }, message, data: "pick:abc:0" };
   expect(takeUpdates()).toMatchObject([{ update: { callback_query } }]);
-});
-
-test("a reply from the page is handled as a reply to that message, which is marked as accepting replies", async () => {
-  const { post, takeUpdates, readChat } = await createShownMessage();
   expect(JSON.parse(await readChat())).toMatchObject({ messages: [{ id: MESSAGE_KEY, reply: true }] });
   expect(await post("/api/chat", { text: "Friendly", message: MESSAGE_KEY })).toBe("202");
   const [body] = takeUpdates();

@@ -91,8 +91,12 @@ test("PEOPLE-01 A session does not complete its ticket before it has read what p
   expect((await app.callAsSession(token, "update_task_status", DONE)).status).toBe(200);
 });
 
-test("The token of a run opens nothing else, and is dead once the run is not wanted", async () => {
+test("The token of a run is in no answer for people, opens nothing else, and is dead once the run is not wanted", async () => {
   const { app, token } = await createAppWithSession();
+  const paths = ["sessions", "why", "pending-tickets", "completed-tickets"];
+  const answers = await Promise.all(paths.map((path) => app.read(`/api/${path}`)));
+  expect(token.length).toBeGreaterThanOrEqual(32);
+  expect(JSON.stringify([answers, app.logged])).not.toContain(token);
   for (const path of ["/api/sessions", "/api/runner/exchange", "/ticks/poll", "/api/approve/ONB-1"]) {
     const response = await app.request(path, token, { method: path === "/api/sessions" ? "GET" : "POST", body: null });
     expect([response.status, await response.text()], path).toEqual([403, expect.stringContaining("its own ticket")]);

@@ -1,8 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { boardRoute } from "../../../functions/dashboard/board-route.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
-import { readOpenRequests } from "../../../shared/requests/requests.ts";
+import { findRequest, readOpenRequests } from "../../../shared/requests/requests.ts";
+import { listSchedules } from "../../../shared/schedules/list-schedules.ts";
 import { findPlanRun, toPlanRequestId } from "../../../shared/tasks/plan-record.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { answerRequest, approvePlan } from "../../support/answer-request.ts";
@@ -85,85 +86,81 @@ test("a step that Plane refuses for good ends the plan, wakes the Concierge with
   expect(await setup.readPlane()).toEqual(COMPLETE_PLAN);
 });
 
-describe("reliability 35: a plan for a wish", () => {
-  test("waits for its approval, then is carried out; nothing is created before", async () => {
-    const setup = await createPlanSetup();
-    const wish = await setup.addWish("a website");
-    await setup.advanceSeconds(5);
-    expect(setup.gateway.runs.at(-1)?.message).toContain(`"wish":"${wish}"`);
-    expect(setup.takeWakes()).toEqual(["Concierge: Request A person asks for something"]);
-    for (let calls = 0; calls < 2; calls += 1)
-      expect(await setup.plan()).toMatchObject({ remaining: 7, awaiting_approval: true });
-    await setup.settle();
-    expect(await setup.listPlans()).toEqual(["Website: awaiting_approval 0/7"]);
-    const proposals = setup.app.actions.filter(({ event }) => event.kind === "plan_proposed");
-    expect(proposals.map(({ event }) => event)).toMatchObject([{ agent: "Concierge", title: "Website", tasks: 3 }]);
-    expect(await setup.readPlane()).toEqual([]);
-    expect(await setup.readWish(wish)).toMatchObject({ state: "planned", by: "Ada", text: "a website" });
-    for (let times = 0; times < 2; times += 1) expect(await approveOnly(setup)).toBe("decided");
-    await setup.settle();
-    expect(await setup.listPlans()).toEqual(["Website: done 7/7"]);
-    expect(setup.takeWakes()).toEqual(["Concierge: new A person approved your plan", ...EXPECTED_WAKES]);
-  });
-
-  test("is rejected: the wish is open again, and the Concierge is woken with the reason", async () => {
-    const setup = await createPlanSetup();
-    const wish = await setup.addWish("a website");
-    await setup.plan();
-    const run = await readRun(setup);
-    await setup.settle();
-    setup.takeWakes();
-    const answers = [];
-    for (const by of ["Ada", "Ada", "Bob"])
-      answers.push(await answerRequest(setup.app.deps, toPlanRequestId(run), "send_back", by, "no drawing, please"));
-    expect([...answers, await approvePlan(setup.app.deps, run)]).toEqual(["decided", "decided", "closed", "closed"]);
-    expect(await setup.readWish(wish)).toMatchObject({ state: "open" });
-    await setup.advanceSeconds(5);
-    expect(setup.gateway.runs.at(-1)?.message).toContain("Ada: no drawing, please");
-    expect(setup.takeWakes()).toEqual([
-      "Concierge: Request A person asks for something",
-      "Concierge: new A person did not approve your plan",
-    ]);
-    await expect(setup.plan()).rejects.toThrow("conflict: A person rejected this plan: no drawing, please.");
-    await setup.plan({ tasks: WEBSITE.tasks.slice(2) });
-    await approveOnly(setup);
-    await setup.settle();
-    expect(await setup.readPlane()).toEqual(["project WEBS", "Idea | Thot |  | 1"]);
-  });
+test("reliability 35: a plan for a wish waits for its approval, then is carried out; nothing is created before", async () => {
+  const setup = await createPlanSetup();
+  const wish = await setup.addWish("a website");
+  await setup.advanceSeconds(5);
+  expect(setup.gateway.runs.at(-1)?.message).toContain(`"wish":"${wish}"`);
+  expect(setup.takeWakes()).toEqual(["Concierge: Request A person asks for something"]);
+  for (let calls = 0; calls < 2; calls += 1)
+    expect(await setup.plan()).toMatchObject({ remaining: 7, awaiting_approval: true });
+  await setup.settle();
+  expect(await setup.listPlans()).toEqual(["Website: awaiting_approval 0/7"]);
+  const proposals = setup.app.actions.filter(({ event }) => event.kind === "plan_proposed");
+  expect(proposals.map(({ event }) => event)).toMatchObject([{ agent: "Concierge", title: "Website", tasks: 3 }]);
+  expect(await setup.readPlane()).toEqual([]);
+  expect(await setup.readWish(wish)).toMatchObject({ state: "planned", by: "Ada", text: "a website" });
+  for (let times = 0; times < 2; times += 1) expect(await approveOnly(setup)).toBe("decided");
+  await setup.settle();
+  expect(await setup.listPlans()).toEqual(["Website: done 7/7"]);
+  expect(setup.takeWakes()).toEqual(["Concierge: new A person approved your plan", ...EXPECTED_WAKES]);
 });
 
-describe("AGENT-01 what no stored wish asks for", () => {
-  test("a plan without a wish needs a person's approval under settings that require none, and a dry run does not", async () => {
-    const setup = await createPlanSetup({ config: { plan: { approve: false } } });
-    expect(await setup.plan({ dry_run: true })).not.toHaveProperty("awaiting_approval");
-    expect(await setup.plan()).toMatchObject({ awaiting_approval: true });
-    await setup.settle();
-    expect(await setup.readPlane()).toEqual([]);
-    const [request] = await readOpenRequests(setup.app.deps, "plan");
-    expect(request?.input[0]).toEqual({ label: "Warning", value: "no stored request of a person asks for this plan" });
-    expect(await approveOnly(setup)).toBe("decided");
-    await setup.settle();
-    expect(await setup.listPlans()).toEqual(["Website: done 7/7"]);
-    // Inside an approved plan.
-    const newTask = { project: "WEBS", title: "More", assignee: "Thot" };
-    expect(await setup.callTool("Concierge", "create_task", newTask)).toMatchObject({ key: "WEBS-4" });
-  });
+test("reliability 35: a plan for a wish is rejected: the wish is open again, and the Concierge is woken with the reason", async () => {
+  const setup = await createPlanSetup();
+  const wish = await setup.addWish("a website");
+  await setup.plan();
+  const run = await readRun(setup);
+  await setup.settle();
+  setup.takeWakes();
+  const answers = [];
+  for (const by of ["Ada", "Ada", "Bob"])
+    answers.push(await answerRequest(setup.app.deps, toPlanRequestId(run), "send_back", by, "no drawing, please"));
+  expect([...answers, await approvePlan(setup.app.deps, run)]).toEqual(["decided", "decided", "closed", "closed"]);
+  expect(await setup.readWish(wish)).toMatchObject({ state: "open" });
+  await setup.advanceSeconds(5);
+  expect(setup.gateway.runs.at(-1)?.message).toContain("Ada: no drawing, please");
+  expect(setup.takeWakes()).toEqual([
+    "Concierge: Request A person asks for something",
+    "Concierge: new A person did not approve your plan",
+  ]);
+  await expect(setup.plan()).rejects.toThrow("conflict: A person rejected this plan: no drawing, please.");
+  await setup.plan({ tasks: WEBSITE.tasks.slice(2) });
+  await approveOnly(setup);
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual(["project WEBS", "Idea | Thot |  | 1"]);
+});
 
-  test("a project needs a person's approval, and is created with it; one for a wish needs none", async () => {
-    const setup = await createPlanSetup({ config: { plan: { approve: false } } });
-    const create = (name = "Website") => setup.callTool("Concierge", "create_project", { name });
-    expect(await create()).toEqual({ name: "Website", awaiting_approval: true });
-    expect(await create("ONB"), "the identifier of another project").toEqual({ name: "ONB", awaiting_approval: true });
-    await setup.settle();
-    expect(await setup.readPlane()).toEqual([]);
-    const [run] = (await readProposed(setup.app.deps)).filter(({ plan }) => plan.project === "Website");
-    expect(run && (await approvePlan(setup.app.deps, run))).toBe("decided");
-    await setup.settle();
-    expect(await setup.readPlane()).toEqual(["project WEBS"]);
-    expect(await create()).toMatchObject({ identifier: "WEBS", name: "Website" });
-    await setup.addWish("a shop");
-    expect(await create("Shop")).toMatchObject({ identifier: "SHOP" });
-  });
+test("AGENT-01 a plan without a wish needs a person's approval under settings that require none, and a dry run does not", async () => {
+  const setup = await createPlanSetup({ config: { plan: { approve: false } } });
+  expect(await setup.plan({ dry_run: true })).not.toHaveProperty("awaiting_approval");
+  expect(await setup.plan()).toMatchObject({ awaiting_approval: true });
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual([]);
+  const [request] = await readOpenRequests(setup.app.deps, "plan");
+  expect(request?.input[0]).toEqual({ label: "Warning", value: "no stored request of a person asks for this plan" });
+  expect(await approveOnly(setup)).toBe("decided");
+  await setup.settle();
+  expect(await setup.listPlans()).toEqual(["Website: done 7/7"]);
+  // Inside an approved plan.
+  const newTask = { project: "WEBS", title: "More", assignee: "Thot" };
+  expect(await setup.callTool("Concierge", "create_task", newTask)).toMatchObject({ key: "WEBS-4" });
+});
+
+test("AGENT-01 a project without a wish needs a person's approval, and is created with it; one for a wish needs none", async () => {
+  const setup = await createPlanSetup({ config: { plan: { approve: false } } });
+  const create = (name = "Website") => setup.callTool("Concierge", "create_project", { name });
+  expect(await create()).toEqual({ name: "Website", awaiting_approval: true });
+  expect(await create("ONB"), "the identifier of another project").toEqual({ name: "ONB", awaiting_approval: true });
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual([]);
+  const [run] = (await readProposed(setup.app.deps)).filter(({ plan }) => plan.project === "Website");
+  expect(run && (await approvePlan(setup.app.deps, run))).toBe("decided");
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual(["project WEBS"]);
+  expect(await create()).toMatchObject({ identifier: "WEBS", name: "Website" });
+  await setup.addWish("a shop");
+  expect(await create("Shop")).toMatchObject({ identifier: "SHOP" });
 });
 
 test("reliability 35: the completion of a plan wakes the Concierge once when all its tasks are closed, and a project that goes on once more", async () => {
@@ -237,3 +234,45 @@ test.each(["before", "after"] as const)(
   },
   600_000,
 );
+
+const WORK = { project: "ONB", title: "Check the backups", assignee: "Thot", when: "every monday 9:00" };
+
+test("RECUR-02 schedule_work creates a template, and nobody is woken for it", async () => {
+  const { app, callTool, settle, takeWakes } = await createWishedSetup();
+  expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ recurs: "every Monday at 9:00" });
+  await settle();
+  expect(await listSchedules(app.deps)).toMatchObject([
+    { name: "Check the backups", cron: "0 9 * * 1", origin: "plane", key: "ONB-1" },
+  ]);
+  const [template] = app.plane.items(app.onb);
+  expect(app.readPlaneItem(template ?? { id: "" })).toMatchObject({
+    state: "Backlog",
+    assignees: ["Thot"],
+    labels: expect.arrayContaining(["recurring"]),
+  });
+  expect(takeWakes().filter((wake) => wake.startsWith("Thot"))).toEqual([]);
+  expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ key: "ONB-1", remaining: 0 });
+  expect(app.plane.items(app.onb)).toHaveLength(1);
+});
+
+test("RECUR-02 for a person's wish, schedule_work awaits approval, which shows when it recurs", async () => {
+  const setup = await createPlanSetup();
+  const { app, callTool, addWish, settle } = setup;
+  await addWish("Check the backups each Monday");
+  expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ awaiting_approval: true });
+  await settle();
+  expect(app.plane.items(app.onb)).toEqual([]);
+  const request = await findRequest(app.deps, toPlanRequestId(await readRun(setup)));
+  expect(JSON.stringify(request?.value.input)).toContain("recurs every Monday at 9:00");
+  expect(await approveOnly(setup)).toBe("decided");
+  await settle();
+  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1" }]);
+});
+
+test("RECUR-02 schedule_work refuses words that are no schedule, and an unknown project", async () => {
+  const { app, callTool } = await createPlanSetup();
+  await expect(callTool("Concierge", "schedule_work", { ...WORK, when: "every 2 weeks" })).rejects.toThrow("counted");
+  await expect(callTool("Concierge", "schedule_work", { ...WORK, project: "NOPE" })).rejects.toThrow("NOPE");
+  await expect(callTool("Thot", "schedule_work", WORK)).rejects.toThrow();
+  expect(app.plane.items(app.onb)).toEqual([]);
+});

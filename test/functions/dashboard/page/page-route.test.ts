@@ -79,14 +79,14 @@ test("every text that the page's script or HTML uses exists", () => {
   expect(named.filter((name) => !(name in TEXTS.en || name in TICKET_PAGE_TEXTS.en.terminal))).toEqual([]);
 });
 
-async function fetchTerminal(path: string) {
+test("the terminal's document is public, has no data, and allows only files and frames of this server; its picture has no origin and reaches nothing", async () => {
   const { url } = await startTestRuntime();
-  const response = await fetch(url + path);
-  return { url, response, policy: response.headers.get("content-security-policy") ?? "", text: await response.text() };
-}
-
-test("the terminal's document is public, has no data, and allows only files and frames of this server", async () => {
-  const { response, policy, text } = await fetchTerminal("/terminal/onb-12");
+  const read = async (path: string) => {
+    const response = await fetch(url + path);
+    const policy = response.headers.get("content-security-policy") ?? "";
+    return { response, policy, text: await response.text() };
+  };
+  const { response, policy, text } = await read("/terminal/onb-12");
   expect(response.status).toBe(200);
   expect(policy.split("; ")).toEqual(expect.arrayContaining(["default-src 'none'", "frame-ancestors 'self'"]));
   expect(policy).not.toMatch(/unsafe|\*|https?:|data:|nonce/);
@@ -94,19 +94,16 @@ test("the terminal's document is public, has no data, and allows only files and 
   expect(text).toContain('data-ticket="ONB-12"');
   expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
   expect(text).toContain('sandbox="allow-scripts"');
-});
-
-test("the picture's document has no origin and reaches nothing; only styles are set by script", async () => {
-  const { url, policy, text } = await fetchTerminal("/terminal/screen");
+  // Only styles are set by its script.
+  const picture = await read("/terminal/screen");
   const begin = /^sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'self' 'nonce-[\w-]+'/;
-  expect(policy).toMatch(begin);
-  expect(policy).toContain("trusted-types 'none'");
-  const rest = policy.replace("style-src-attr 'unsafe-inline'", "");
+  expect(picture.policy).toMatch(begin);
+  expect(picture.policy).toContain("trusted-types 'none'");
+  const rest = picture.policy.replace("style-src-attr 'unsafe-inline'", "");
   expect(rest).not.toMatch(/unsafe|connect-src|img-src|\*|https?:|data:/);
-  const nonce = /'nonce-([\w-]+)'/.exec(policy)?.[1] ?? "";
-  expect(text).toContain(`content="${nonce}"`);
-  const again = await fetch(`${url}/terminal/screen`);
-  expect(again.headers.get("content-security-policy")).not.toContain(nonce);
+  const nonce = /'nonce-([\w-]+)'/.exec(picture.policy)?.[1] ?? "";
+  expect(picture.text).toContain(`content="${nonce}"`);
+  expect((await read("/terminal/screen")).policy).not.toContain(nonce);
 });
 
 const ticketCode = readSources("functions/dashboard/page/script/ticket-*.tsx");
